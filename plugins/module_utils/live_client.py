@@ -19,6 +19,7 @@ import socket
 import sys
 import time
 from urllib.parse import quote
+from zlib import crc32
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ ANSWER = 10.0  # seconds within which the server answers what needs no waiting
 PIECE = 15.0  # seconds of one request that waits: a dead link is noticed after that, since nothing else would tell
 PAUSE = 0.2  # seconds between two tries to reach the server
 LEASE = 60.0  # seconds of a lock or reservation
+UNSET = {"version": 0, "value": None}  # what a key that is not set has
 ALL = "*"  # all hosts of the run
 EVERYTHING = "all"  # the name whose abort ends all waiting
 ERROR, WAIT = "error", "wait"  # what a lost connection means
@@ -70,11 +72,15 @@ class Lost(LiveError):
 
 
 class Refused(LiveError):
-    """The server refuses what was asked; `kind` is the kind of its problem."""
+    """The server refuses what was asked; `kind` is the kind of its problem.
 
-    def __init__(self, text: str, kind: str = "") -> None:
+    Where another version was in the way, `current` has the `version` and the `value` that the key has now.
+    """
+
+    def __init__(self, text: str, kind: str = "", current: dict[str, Any] | None = None) -> None:
         super().__init__(text)
         self.kind = kind
+        self.current = current or {}
 
 
 class Request:
@@ -200,13 +206,9 @@ class Live:
         """The value that a key has now: of this step's host (or of `host`), or else of the run, or else `default`."""
         places = dict.fromkeys((self.host if host is None else host, ""))
         for place in places:
-            try:
-                return self._wire.ask(Request("GET", f"/ctx/{_quoted(key)}", {"host": place}), timeout, on_lost)[
-                    "value"
-                ]
-            except Refused as refused:
-                if refused.kind != "not-found":
-                    raise
+            held = self._held(key, place, timeout, on_lost)
+            if held["version"]:
+                return held["value"]
         return default
 
     def set(
@@ -239,6 +241,39 @@ class Live:
         query, body = self._place(scope), {"by": by, "path": path}
         held = self._wire.ask(Request("POST", f"/ctx/{_quoted(key)}/increment", query, body), timeout, on_lost)
         return self._noted(key, query, held)["value"]
+
+    def update(
+        self,
+        key: str,
+        change: Callable[[Any], Any],
+        scope: str | None = None,
+        timeout: float = TIMEOUT,
+        on_lost: str = ERROR,
+    ) -> Any:
+        """Set a key to what `change` makes of its value (None: it is not set); returns the new value.
+
+        If another step was faster, `change` is called again, with the newer value. Then it is this step's turn: steps
+        that were too late wait for each other by a lock, so that each of them gets on. Raises TimedOut.
+        """
+        end, place = time.monotonic() + timeout, self._place(scope)["host"]
+
+        def attempt(held: dict[str, Any]) -> Any:
+            value, left = change(held["value"]), max(0.0, end - time.monotonic())
+            self.set(key, value, scope, held["version"], left, on_lost)
+            return value
+
+        try:
+            return attempt(self._held(key, place, timeout, on_lost))
+        except Refused as refused:
+            _check_conflict(refused)
+        turn = f"update.{crc32(f'{place} {key}'.encode()):08x}"
+        with self.lock(turn, timeout=max(0.0, end - time.monotonic()), on_lost=on_lost):
+            held = self._held(key, place, max(0.0, end - time.monotonic()), on_lost)
+            while True:
+                try:
+                    return attempt(held)
+                except Refused as refused:
+                    held = _check_conflict(refused)
 
     def wait(
         self,
@@ -345,6 +380,15 @@ class Live:
             if refused.kind != "locked":
                 raise
 
+    def _held(self, key: str, place: str, timeout: float, on_lost: str) -> dict[str, Any]:
+        """The `version` and the `value` that a key has now; UNSET for one that is not set."""
+        try:
+            return self._wire.ask(Request("GET", f"/ctx/{_quoted(key)}", {"host": place}), timeout, on_lost)
+        except Refused as refused:
+            if refused.kind != "not-found":
+                raise
+            return UNSET
+
     def _owner(self) -> str:
         return f"{self.step}@{self.host or 'run'} {os.urandom(4).hex()}"
 
@@ -436,7 +480,14 @@ def _problem(kind: str, data: dict[str, Any], timeout: float) -> LiveError:
         return TimedOut(f"not within {timeout:g} s: {what}{who}")
     if kind == "aborted":
         return Aborted(detail)
-    return Refused(f"{detail} ({advice})" if advice else detail, kind)
+    return Refused(f"{detail} ({advice})" if advice else detail, kind, data.get("current"))
+
+
+def _check_conflict(refused: Refused) -> dict[str, Any]:
+    """What the key has now, if another version was in the way; else the exception is raised again."""
+    if refused.kind != "version-conflict":
+        raise refused
+    return refused.current
 
 
 def _is_key(name: str) -> bool:

@@ -109,11 +109,12 @@ def _made(path: Path) -> int:
 def append_lines(descriptor: int, lines: Sequence[bytes]) -> tuple[int, int]:
     """Append encoded records with one write. Returns how many bytes and how many whole records it wrote.
 
-    The rest of a short write is not written here: others may have written meanwhile. Raises OSError.
+    The rest of a short write is not written here: others may have written meanwhile. A record that lacks its last
+    newline is whole: nothing can be taken back, and the newline before the next record ends it. Raises OSError.
     """
     ends = accumulate(map(len, lines))
     written = os.write(descriptor, b"".join(lines))
-    return written, sum(end <= written for end in ends)
+    return written, sum(end - 1 <= written for end in ends)
 
 
 def _write(target: Target, descriptor: int, lines: list[bytes]) -> None:

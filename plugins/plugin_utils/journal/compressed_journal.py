@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.sync_folders import sync_folder
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE
 
 SUFFIX = ".gz"
@@ -75,7 +76,7 @@ def compress(path: Path) -> int:
         _refuse_growth(path, plain, size)
         path.unlink()
         _refuse_growth(path, plain, size)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
         return size - compressed(path).stat().st_size
 
 
@@ -111,7 +112,7 @@ def _write[T](path: Path, fill: Callable[[IO[bytes]], T], times: tuple[float, fl
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return filled
 
 
@@ -151,12 +152,3 @@ def _refuse_growth(path: Path, plain: IO[bytes], size: int) -> None:
         _write(path, lambda target: shutil.copyfileobj(plain, target, CHUNK), None)
     compressed(path).unlink()
     raise JournalError(f"{path}: it was written to while it was compressed, and stays as it is")
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make sure that created, renamed and removed files of the folder are so on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import without_checksum
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import UNREADABLE, opened, reason
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record, TornError, decode
@@ -58,18 +59,20 @@ class JournalReader:
     def read(self, until: int = sys.maxsize) -> Iterator[Line]:
         """The lines that were finished since the last call. Raises JournalError where the file cannot be read.
 
-        An unfinished line at the end is left for the next call. Lines that start at the offset `until` or later are not
-        read. Empty lines are left out, and so are repeated records (same kind, stage, host and the same n above 0).
+        An unfinished line at the end is left for the next call, unless only its newline is missing. Lines that start at
+        the offset `until` or later are not read. Empty lines are left out, and so are repeated records (same kind,
+        stage, host and the same n above 0).
         """
         try:
             with opened(self.path) as journal:
                 journal.seek(self.offset)
                 for line in journal:
-                    if self.offset >= until or not line.endswith(b"\n"):
+                    is_ended = line.endswith(b"\n")
+                    if self.offset >= until or not (is_ended or without_checksum(line)):
                         return
                     start = self.offset
                     self.offset = end = start + len(line)
-                    self._lines += 1
+                    self._lines += is_ended
                     if line != b"\n" and (found := self._found(start, end, line)):
                         yield found
         except UNREADABLE as error:

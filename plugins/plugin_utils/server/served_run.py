@@ -20,6 +20,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal import compressed_journal
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.sync_folders import sync_file_and_folders
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import (
     hold,
@@ -34,6 +35,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSIO
 
 SERVED = "served"  # the field of the run record that says that a server began the run
 SHARED = "shared"  # and the one that says that its journal is a copy of a log of several servers
+FOLDERS = 4  # that a server may have made, or in which it may have made one: run, runs, .rack-recipes, project
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,19 @@ def open_run(settings: Settings, start: str = "", *, new: bool = False) -> Serve
     if not compressed_journal.exists(journal) or journal.exists():
         return _own(journal, settings, hooks)
     raise UsageError(f"run {journal.parent.name} is over and its journal compressed: serve --new begins another one")
+
+
+def bring_to_disk(journal: Path) -> None:
+    """Make sure that a journal survives a crash of the machine: its own file, and the folders that lead to it.
+
+    Raises UsageError.
+    """
+    try:
+        sync_file_and_folders(journal, FOLDERS)
+    except OSError as error:
+        raise UsageError(
+            f"--durability fsync: {error.filename or journal} cannot be brought to the disk: {error.strerror}"
+        ) from error
 
 
 def _newest_served(runs: Path) -> Path | None:

@@ -60,11 +60,15 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 class Server:
-    """A server of the current folder's project; its socket lies in a folder with a short path."""
+    """A server of the current folder's project; its socket lies in a folder with a short path.
 
-    def __init__(self, folder: Path, *options: str, **env: object) -> None:
+    `program` is the Python program that starts it, `env` are further variables of its environment.
+    """
+
+    def __init__(self, folder: Path, *options: str, program: str = COMMAND, **env: object) -> None:
         self._env = env
         self.socket = str(folder / "ctx.sock")
+        self._program = program
         self._options = ("--socket", self.socket, *options)
         self.log = folder / "log"
         self.start()
@@ -73,7 +77,7 @@ class Server:
         """Start it, and wait until it says that it answers."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", COMMAND, "serve", "--json", *self._options],
+                [sys.executable, "-c", self._program, "serve", "--json", *self._options],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=environment(**self._env),
@@ -84,6 +88,12 @@ class Server:
             self._ended()
             raise AssertionError(self.log.read_text())
         self.ready: dict[str, Any] = json.loads(line)
+
+    @property
+    def journal(self) -> Path:
+        """The journal of its run."""
+        runs = Path(str(self._env.get("RACK_RECIPES_RUNS", ".rack-recipes/runs")))
+        return runs.absolute() / self.ready["run_id"] / "journal.jsonl"
 
     def kill(self) -> None:
         """End it as a crash would."""
@@ -115,10 +125,10 @@ class Server:
 
 
 @contextmanager
-def served(*options: str, **env: object) -> Iterator[Server]:
+def served(*options: str, program: str = COMMAND, **env: object) -> Iterator[Server]:
     """A server during the block; nothing is left of it."""
     with tempfile.TemporaryDirectory(prefix="rr") as folder:
-        server = Server(Path(folder), *options, **env)
+        server = Server(Path(folder), *options, program=program, **env)
         try:
             yield server
         finally:

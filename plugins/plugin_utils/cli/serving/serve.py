@@ -134,6 +134,7 @@ def serve(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.server import serve as process
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.live_context import LiveContext
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.mask_writes import SecretValues
+    from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_run import bring_to_disk
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import make_service
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.shared.shared_commit import catch_up
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.steps.step_door import step_door
@@ -148,6 +149,8 @@ def serve(options: argparse.Namespace) -> Answer:
         network = [stack.enter_context(process.listening_on_network(*each)) for each in _network(options)]
         own = stack.enter_context(process.listening(path, shared=shared))
         run, log = _run(options, settings)
+        if options.durability == FSYNC:
+            bring_to_disk(run.journal)
         live = LiveContext(run.journal, SecretValues(settings.secret_keys), run.hooks)
         if log:
             catch_up(live, log)

@@ -14,7 +14,7 @@ import errno
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -77,13 +77,17 @@ class Batch:
     """Requests that are written together: the outcome of each, and the records that some of them need."""
 
     outcomes: list[Outcome]
-    records: list[Record]
-    owners: list[int]  # for each record the number of its request
+    records: list[Record] = field(default_factory=list)
+    owners: list[int] = field(default_factory=list)  # for each record the number of its request
+    refused: list[int] = field(default_factory=list)  # requests that are answered by what other records will have set
 
     def settle(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
         """The outcomes of all requests, with those that their records had."""
         for number, outcome in zip(self.owners, outcomes, strict=True):
             self.outcomes[number] = outcome
+        if not all(isinstance(outcome, Written) for outcome in outcomes):
+            for number in self.refused:  # what was in their way may not have been written
+                self.outcomes[number] = None
         return self.outcomes
 
 
@@ -137,7 +141,7 @@ class LiveContext:
 
     def draft(self, requests: Sequence[WriteRequest]) -> Batch:
         """The records that these requests need, by what is known at this moment; nothing is written."""
-        batch = Batch([None] * len(requests), [], [])
+        batch = Batch([None] * len(requests))
         drafts: dict[Place, Draft] = {}
         time = now()
         for number, request in enumerate(requests):
@@ -147,6 +151,7 @@ class LiveContext:
                 batch.owners.append(number)
             else:
                 batch.outcomes[number] = drafted
+                batch.refused.extend([number] if (request.host, request.key) in drafts else [])
         return batch
 
     def take(self, lines: Sequence[bytes]) -> list[Outcome]:
@@ -229,7 +234,7 @@ class LiveContext:
             self._read(start)
         offsets = [*accumulate(map(len, lines[:safe]), initial=start)]
         written = [self._outcome(*each) for each in zip(records, offsets[:-1], strict=False)]
-        self._reader.skip(safe, offsets[-1])
+        self._reader.skip(safe, min(offsets[-1], start + size))  # the last newline may not have had room
         return [*written, *[_cannot_write(None)] * (len(records) - safe)]
 
     def _outcome(self, record: Record, offset: int) -> Outcome:

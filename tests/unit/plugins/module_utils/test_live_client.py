@@ -138,6 +138,45 @@ def test_what_is_set_is_told_and_hidden(serving):
     assert server.requests[2][2] == {"by": 2, "path": "/n"}
 
 
+def test_a_key_is_updated_by_what_it_holds(serving):
+    server = serving((200, HELD), (200, {**HELD, "version": 4}), MISSING, (200, {**HELD, "version": 1}))
+    live = live_of(server)
+    assert live.update("a_v1", lambda value: value["n"] + 1) == 8
+    assert live.update("a_v1", lambda value: [value], scope="run") == [None]
+    assert [(method, target, body) for method, target, body, _headers in server.requests] == [
+        ("GET", "/ctx/a_v1?host=h1", None),
+        ("PUT", "/ctx/a_v1?host=h1&step=s&version=3", 8),
+        ("GET", "/ctx/a_v1?", None),
+        ("PUT", "/ctx/a_v1?step=s&version=0", [None]),
+    ]
+
+
+def test_an_update_that_is_too_late_waits_for_its_turn(serving):
+    conflict = problem(409, "version-conflict", current={**HELD, "version": 6, "value": 60})
+    answers = [
+        (200, {**HELD, "value": 30}),
+        conflict,
+        (200, LOCK),
+        (200, {**HELD, "version": 5, "value": 50}),
+        conflict,
+    ]
+    server, seen = serving(*answers, (200, {**HELD, "version": 7}), (200, LOCK)), []
+    assert live_of(server).update("a_v1", lambda value: seen.append(value) or value + 1) == 61
+    assert seen == [30, 50, 60]
+    [turn] = {target.partition("?")[0] for _method, target, _body, _headers in server.requests if "locks" in target}
+    assert [target.partition("version=")[2] for _method, target, _body, _headers in server.requests] == [
+        *("", "3", "", "", "5", "6", "")
+    ]
+    assert turn.startswith("/locks/update.")
+
+
+def test_an_update_that_is_refused_for_something_else_ends(serving):
+    server = serving((200, HELD), problem(403, "not-allowed"))
+    with pytest.raises(Refused) as caught:
+        live_of(server).update("a_v1", lambda value: value)
+    assert (caught.value.kind, caught.value.current, len(server.requests)) == ("not-allowed", {}, 2)
+
+
 def test_a_step_of_the_run_has_no_host(serving):
     server = serving((200, HELD))
     live = live_of(server, host="", scope="run")

@@ -103,12 +103,13 @@ def test_a_short_write_says_how_many_records_are_safe(tmp_path: Path) -> None:
     assert numbers(journal) == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize("cut", [-1, 0, 1])
-def test_a_record_is_safe_with_its_last_byte(tmp_path: Path, cut: int) -> None:
+@pytest.mark.parametrize("cut", [-2, -1, 0, 1])
+def test_a_record_is_safe_with_its_last_byte_before_the_newline(tmp_path: Path, cut: int) -> None:
     journal = tmp_path / "journal.jsonl"
     with room(len(encode(delta(1))) + cut), pytest.raises(ShortWriteError) as caught:
         append(journal, [delta(1), delta(2)])
-    assert caught.value.safe == (cut >= 0)
+    assert caught.value.safe == (cut >= -1)
+    assert numbers(journal) == [1][: caught.value.safe], "what is safe is read at once"
     append(journal, [delta(1), delta(2)][caught.value.safe :])
     assert numbers(journal) == [1, 2]
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.run import run_folders
 from ansible_collections.rack.recipes.plugins.plugin_utils.server import served_run
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_run import open_run
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_run import bring_to_disk, open_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 
 
@@ -97,3 +98,21 @@ def test_merge_rules_are_in_the_record_and_hooks_are_called(settings, tmp_path):
     assert merge[0] == {"keys": "a.*", "policy": "deep_merge"}
     assert merge[1]["digest"].startswith("sha256:")
     assert run.hooks is not None
+
+
+def test_a_journal_and_its_folders_are_brought_to_the_disk(settings, monkeypatch):
+    journal, synced = open_run(settings).journal, []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(Path(f"/proc/self/fd/{file}").readlink()))
+    bring_to_disk(journal)
+    assert synced == [journal, *[*journal.parents][:4]]
+
+
+def test_what_cannot_be_brought_to_the_disk_is_told(settings, monkeypatch):
+    def fail(_file: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    journal = open_run(settings).journal
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(UsageError) as raised:
+        bring_to_disk(journal)
+    assert str(raised.value) == f"--durability fsync: {journal} cannot be brought to the disk: Input/output error"

@@ -230,6 +230,26 @@ def test_a_full_disk_loses_only_what_was_not_acknowledged(tmp_path, monkeypatch)
     assert [row["seq"] for row in live.index.changes_after(0, 99)] == [1, 2, 3]
 
 
+def test_a_record_without_its_newline_is_acknowledged(tmp_path, monkeypatch):
+    journal = begun(tmp_path)
+    live = opened(journal)
+    monkeypatch.setattr(live_context, "append_lines", lambda file, lines: (os.write(file, lines[0][:-1]), 1))
+    assert versions(live.commit([ADD, ADD])) == [1, "disk-full"]
+    assert opened(journal).context.get("count_v1") == 1
+    monkeypatch.undo()
+    assert versions(live.commit([ADD, setting(1)])) == [2, 1]
+    assert opened(journal).context.get("count_v1") == folded(journal).get("count_v1") == 2
+
+
+def test_a_conflict_with_what_could_not_be_written_is_not_told(tmp_path, monkeypatch):
+    live = opened(begun(tmp_path))
+    live.commit([setting("a")])
+    monkeypatch.setattr(live_context, "append_lines", lambda _file, _lines: (0, 0))
+    assert versions(live.commit([setting("b", 1), setting("c", 1), setting("d", 0)])) == ["disk-full", None, None]
+    monkeypatch.undo()
+    assert versions(live.commit([setting("c", 1), setting("d", 0)])) == [2, "version-conflict"]
+
+
 @pytest.mark.parametrize(
     ("number", "kind"), [(errno.ENOSPC, "disk-full"), (errno.EDQUOT, "disk-full"), (errno.EIO, "cannot-write")]
 )

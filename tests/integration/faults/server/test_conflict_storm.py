@@ -1,0 +1,102 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Fifty writers change one key at the same time, as steps do: none of them starves.
+
+Tries are counted, not seconds. Writers that write again at once need about half as many tries as there are writers for
+each change, and nothing limits the tries of one of them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import reliability_sweeps
+from ansible_collections.rack.recipes.plugins.module_utils.live_client import Live, Refused
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.live import step_socket
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.live.step_pass import pass_of
+from ansible_collections.rack.recipes.tests.integration.server.server_process import Server, served
+
+WRITERS = 50
+MOST_TRIES = WRITERS // 2  # of one change by `update`
+KEY = "contended_v1"
+PATIENCE = 600.0  # seconds
+HOLDS = f"each change of each writer is done: an increment at once, one by `update` in {MOST_TRIES} tries at most"
+
+
+def increment(live: Live) -> int:
+    live.increment(KEY, timeout=PATIENCE)
+    return 1
+
+
+def update(live: Live) -> int:
+    """Change the key by the library's own way; returns how many tries that took."""
+    seen: list[Any] = []
+    live.update(KEY, lambda value: seen.append(value) or (value or 0) + 1, timeout=PATIENCE)
+    return len(seen)
+
+
+def write_again(live: Live) -> int:
+    """The same by a loop that writes again at once."""
+    held, tries = {"version": 0, "value": 0}, 0
+    while True:
+        tries += 1
+        try:
+            live.set(KEY, held["value"] + 1, version=held["version"], timeout=PATIENCE)
+        except Refused as refused:
+            held = refused.current
+        else:
+            return tries
+
+
+class Writers:
+    """Fifty steps of one run, which all begin at once. `tries` are those of each change, writer by writer."""
+
+    def __init__(self, server: Server, change: Callable[[Live], int], changes: int) -> None:
+        place = step_socket.find(Path(server.journal).parent)
+        assert place
+        self._given = {"socket": place.path, "pass": pass_of(place.key_bytes, ""), "step": "storm", "scope": "run"}
+        self._change, self._changes = change, changes
+        self._begin = threading.Barrier(WRITERS)
+        self.tries: list[list[int]] = [[] for _writer in range(WRITERS)]
+        threads = [threading.Thread(target=self._write, args=(each,)) for each in self.tries]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _write(self, tries: list[int]) -> None:
+        with closing(Live(self._given)) as live:
+            self._begin.wait()
+            tries.extend(self._change(live) for _change in range(self._changes))
+
+    def most(self) -> int:
+        """The most tries that one change took."""
+        return max(map(max, self.tries))
+
+    def mean(self) -> float:
+        """The tries of a change."""
+        return round(sum(map(sum, self.tries)) / WRITERS / self._changes, 1)
+
+
+@pytest.mark.usefixtures("project")
+def test_fifty_writers_of_one_key():
+    changes = reliability_sweeps.count(1, 20)
+    with reliability_sweeps.sweep("context server: 50 writers on one key", HOLDS) as made:
+        ways = (increment, update, write_again) if reliability_sweeps.is_whole() else (increment, update)
+        for way in ways:
+            with served("--new") as server:
+                writers = Writers(server, way, changes)
+                assert server.ask("GET", f"/ctx/{KEY}").data["value"] == WRITERS * changes
+            assert [len(tries) for tries in writers.tries] == [changes] * WRITERS
+            made.done += WRITERS * changes
+            made.found |= {f"{way.__name__}, mean tries": writers.mean(), f"{way.__name__}, most tries": writers.most()}
+        assert made.found["increment, most tries"] == 1
+        assert made.found["update, most tries"] <= MOST_TRIES

@@ -216,6 +216,7 @@ def soak(session: nox.Session) -> None:
     fleet, figures = (PYTHON, "-m", "tests.bench.fleet"), "docs/performance.json"
     many = Path(session.create_tmp(), "many.json").absolute()
     session.run(PYTHON, "tests/bench/results_speed.py", "--write")
+    session.run(PYTHON, "tests/bench/server_speed.py", "--write")
     session.run(*fleet, "--json", figures, "--write", "docs/performance.md")
     session.run(*fleet, *MANY_HOSTS, "--json", str(many), "--write", str(many.with_suffix(".md")))
     session.run(*fleet, "--render", figures, str(many), "--json", figures, "--write", "docs/performance.md")

@@ -86,12 +86,8 @@ def measured(live: Live, call: Callable[[Live], object], calls: int) -> tuple[fl
     return statistics.median(took), took[len(took) * 99 // 100]
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Measure, and print a line for each call."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--calls", type=int, default=500)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args(words)
+def medians(calls: int, rounds: int) -> dict[tuple[str, str], tuple[float, ...]]:
+    """For each call and each way what `measured` finds: medians of rounds, in which they take turns."""
     figures: dict[tuple[str, str], list[tuple[float, float]]] = {}
     with (
         tempfile.TemporaryDirectory(prefix="rb") as name,
@@ -100,15 +96,27 @@ def main(words: Sequence[str] | None = None) -> int:
         forwarded(rack, Path(name), place.path) as path,
     ):
         given = {"pass": pass_of(place.key_bytes, "r01"), "host": "r01", "step": "bench", "scope": "host"}
-        for _round in range(options.rounds):
+        for _round in range(rounds):
             for way, socket in (("direct", place.path), ("forwarded", path)):
                 with contextlib.closing(Live({**given, "socket": socket})) as live:
                     live.set("bench.value_v1", 1)
                     for call, run in CALLS.items():
-                        figures.setdefault((call, way), []).append(measured(live, run, options.calls))
+                        figures.setdefault((call, way), []).append(measured(live, run, calls))
+    return {
+        place: tuple(statistics.median(column) for column in zip(*each, strict=True))
+        for place, each in sorted(figures.items())
+    }
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Measure, and print a line for each call."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=500)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args(words)
+    figures = medians(options.calls, options.rounds)
     print(f"{'':<22}{'':<11}{'p50 ms':>8}{'p99 ms':>8}   (load {os.getloadavg()[0]:.1f})")
-    for (call, way), rounds in sorted(figures.items()):
-        p50, p99 = (statistics.median(column) for column in zip(*rounds, strict=True))
+    for (call, way), (p50, p99) in figures.items():
         print(f"{call:<22}{way:<11}{p50:>8.2f}{p99:>8.2f}")
     return 0
 

@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Measure versioned writes of the context server beside a bare ASGI program, etcd and Valkey, in one run.
+"""Measure versioned writes and reads of the context server beside a bare ASGI program, etcd and Valkey, in one run.
 
     python tests/bench/server_writes.py [--seconds 2] [--connections 32] [--rounds 3]
 
-Each connection writes a key of its own again and again, each time based on the version that it has written last. All
-contestants get the same client, in turns. etcd and Valkey take part where they are installed. The bare ASGI program
-does nothing but read the body and answer: it is what the HTTP server costs without us. Figures are medians of rounds;
-the ratio is to the bare program of the same round.
+Each connection writes a key of its own again and again, each time based on the version that it has written last. Then
+it reads that key again and again. All contestants get the same client, in turns. etcd and Valkey take part where they
+are installed. The bare ASGI program does nothing but read the body and answer: it is what the HTTP server costs without
+us. Figures are medians of rounds.
 """
 
 from __future__ import annotations
@@ -34,13 +34,27 @@ from pathlib import Path
 VALUE = json.dumps({"mean": 12.5, "count": 1000, "unit": "Gbit/s", "note": "x" * 120})
 COMMAND = "from ansible_collections.rack.recipes.plugins.plugin_utils.cli.main import main; main()"
 BARE = """\
-import sys, uvicorn
+import asyncio, sys, uvicorn
+listeners = []
 async def app(scope, receive, send):
-    more = True
+    if scope["path"] == "/events":
+        return await follow(send)
+    body, more = b"", True
     while more:
-        more = (await receive()).get("more_body", False)
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    for listener in listeners:
+        listener.put_nowait(body)
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"{}"})
+async def follow(send):
+    listener = asyncio.Queue()
+    listeners.append(listener)
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+    text = b"retry: 1000"
+    while True:
+        await send({"type": "http.response.body", "body": text + b"\\n\\n", "more_body": True})
+        text = b"data: " + await listener.get()
 uvicorn.run(app, uds=sys.argv[1], log_level="critical", lifespan="off")
 """
 SCRIPT = (
@@ -48,28 +62,31 @@ SCRIPT = (
     "redis.call('HSET', KEYS[1], 'v', tonumber(v) + 1, 'd', ARGV[2]); return tonumber(v) + 1"
 )
 START = 30.0  # seconds
+Request = Callable[[int, int], bytes]
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """A server: how it is started in a folder, and what is sent to it for write number n (from 0) of a connection.
+    """A server: how it is started in a folder, and what is sent to it by a connection.
 
-    `is_whole` says whether an answer is complete. It raises ValueError for a refused write.
+    `write` and `read` get the number of the connection and that of its request, from 0. `is_whole` says whether an
+    answer is complete. It raises ValueError for a refused write.
     """
 
     name: str
     start: Callable[[Path], tuple[list[str], str | int]]
-    request: Callable[[int, int], bytes]
+    write: Request
+    read: Request
     is_whole: Callable[[bytearray], bool]
 
 
 @dataclass
 class Connection:
-    """One connection, with the number of the write that is on its way and the time when it was sent."""
+    """One connection, with the number of the request that is on its way and the time when it was sent."""
 
     link: socket.socket
     number: int
-    writes: int = 0
+    done: int = 0
     sent: float = 0.0
     answer: bytearray = field(default_factory=bytearray)
 
@@ -86,10 +103,11 @@ def http_whole(answer: bytearray) -> bool:
 
 
 def resp_whole(answer: bytearray) -> bool:
-    """Whether Valkey's answer, a whole number, is complete."""
-    if answer.startswith((b"-", b":-")):
+    """Whether Valkey's answer, a whole number or a text, is complete."""
+    if answer.startswith((b"-", b":-", b"$-")):
         raise ValueError(bytes(answer))
-    return answer.endswith(b"\r\n")
+    head, end, text = answer.partition(b"\r\n")
+    return bool(end) and (not head.startswith(b"$") or len(text) == int(head[1:]) + 2)
 
 
 def http_request(method: str, target: str, body: str) -> bytes:
@@ -103,6 +121,11 @@ def put(connection: int, number: int) -> bytes:
     return http_request("PUT", f"/ctx/bench.k{connection}_v1?version={number}", VALUE)
 
 
+def get(connection: int, _number: int) -> bytes:
+    """A read of the same key."""
+    return f"GET /ctx/bench.k{connection}_v1 HTTP/1.1\r\nHost: ctx\r\n\r\n".encode()
+
+
 def etcd_put(connection: int, number: int) -> bytes:
     """The same as a transaction of etcd: the key's version is compared, then the key is set."""
     key = b64encode(f"k{connection}".encode()).decode()
@@ -111,9 +134,23 @@ def etcd_put(connection: int, number: int) -> bytes:
     return http_request("POST", "/v3/kv/txn", json.dumps({"compare": [compare], "success": [change]}))
 
 
+def etcd_get(connection: int, _number: int) -> bytes:
+    """A read by etcd."""
+    return http_request("POST", "/v3/kv/range", json.dumps({"key": b64encode(f"k{connection}".encode()).decode()}))
+
+
 def valkey_put(connection: int, number: int) -> bytes:
     """The same as a script of Valkey."""
-    words = ["EVAL", SCRIPT, "1", f"k{connection}", str(number), VALUE]
+    return valkey_command("EVAL", SCRIPT, "1", f"k{connection}", str(number), VALUE)
+
+
+def valkey_get(connection: int, _number: int) -> bytes:
+    """A read by Valkey."""
+    return valkey_command("HGET", f"k{connection}", "d")
+
+
+def valkey_command(*words: str) -> bytes:
+    """A command in Valkey's protocol."""
     return f"*{len(words)}\r\n{''.join(f'${len(word)}\r\n{word}\r\n' for word in words)}".encode()
 
 
@@ -149,11 +186,11 @@ def valkey(folder: Path) -> tuple[list[str], str | int]:
 
 
 CONTESTANTS = (
-    Contestant("bare ASGI", bare, put, http_whole),
-    Contestant("ours", ours("journal"), put, http_whole),
-    Contestant("ours, fsync", ours("fsync"), put, http_whole),
-    Contestant("etcd", etcd, etcd_put, http_whole),
-    Contestant("Valkey, everysec", valkey, valkey_put, resp_whole),
+    Contestant("bare ASGI", bare, put, get, http_whole),
+    Contestant("ours", ours("journal"), put, get, http_whole),
+    Contestant("ours, fsync", ours("fsync"), put, get, http_whole),
+    Contestant("etcd", etcd, etcd_put, etcd_get, http_whole),
+    Contestant("Valkey, everysec", valkey, valkey_put, valkey_get, resp_whole),
 )
 NEEDED = {"etcd": "etcd", "Valkey, everysec": "valkey-server"}
 
@@ -195,14 +232,16 @@ def connect(address: str | int) -> socket.socket:
     return link
 
 
-def storm(contestant: Contestant, address: str | int, connections: int, seconds: float) -> list[float]:
-    """The seconds that each write took, of all that ended in time."""
+def storm(
+    contestant: Contestant, address: str | int, connections: int, seconds: float, request: Request
+) -> list[float]:
+    """The seconds that each request took, of all that ended in time."""
     selector = selectors.DefaultSelector()
     took: list[float] = []
     for number in range(connections):
         connection = Connection(connect(address), number)
         selector.register(connection.link, selectors.EVENT_READ, connection)
-        send(contestant, connection)
+        send(request, connection)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for key, _events in selector.select(1):
@@ -210,26 +249,42 @@ def storm(contestant: Contestant, address: str | int, connections: int, seconds:
             connection.answer += connection.link.recv(65536)
             if contestant.is_whole(connection.answer):
                 took.append(time.monotonic() - connection.sent)
-                connection.writes += 1
-                send(contestant, connection)
+                connection.done += 1
+                send(request, connection)
     for key in [*selector.get_map().values()]:
         key.data.link.close()
     return took
 
 
-def send(contestant: Contestant, connection: Connection) -> None:
-    """Send the next write of a connection."""
+def send(request: Request, connection: Connection) -> None:
+    """Send the next request of a connection."""
     connection.answer.clear()
-    request = contestant.request(connection.number, connection.writes)
+    text = request(connection.number, connection.done)
     connection.sent = time.monotonic()
-    connection.link.sendall(request)
+    connection.link.sendall(text)
 
 
-def measured(contestant: Contestant, connections: int, seconds: float) -> tuple[float, float, float]:
-    """Writes a second, and the median and the 99th percentile of their times in milliseconds."""
+def measured(contestant: Contestant, connections: int, seconds: float) -> tuple[float, ...]:
+    """Writes a second, and the median and the 99th percentile of their times in milliseconds; the same of reads."""
     with started(contestant) as address:
-        took = sorted(storm(contestant, address, connections, seconds))
+        done = [storm(contestant, address, connections, seconds, each) for each in (contestant.write, contestant.read)]
+    return tuple(figure for took in done for figure in _summed_up(sorted(took), seconds))
+
+
+def _summed_up(took: Sequence[float], seconds: float) -> tuple[float, float, float]:
     return len(took) / seconds, 1000 * took[len(took) // 2], 1000 * took[len(took) * 99 // 100]
+
+
+def medians(connections: int, seconds: float, rounds: int) -> dict[str, tuple[float, ...]]:
+    """What `measured` finds for each contestant that is installed: medians of rounds, in which they take turns."""
+    there = [one for one in CONTESTANTS if one.name not in NEEDED or shutil.which(NEEDED[one.name])]
+    found: dict[str, list[tuple[float, ...]]] = {one.name: [] for one in there}
+    for _round in range(rounds):
+        for one in there:
+            found[one.name].append(measured(one, connections, seconds))
+    return {
+        name: tuple(statistics.median(column) for column in zip(*each, strict=True)) for name, each in found.items()
+    }
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -239,17 +294,13 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args(words)
-    there = [one for one in CONTESTANTS if one.name not in NEEDED or shutil.which(NEEDED[one.name])]
-    figures: dict[str, list[tuple[float, float, float]]] = {one.name: [] for one in there}
-    for _round in range(options.rounds):
-        for one in there:
-            figures[one.name].append(measured(one, options.connections, options.seconds))
-    bare_rates = [rate for rate, _p50, _p99 in figures[CONTESTANTS[0].name]]
-    print(f"{'':<18}{'writes/s':>9}{'p50 ms':>8}{'p99 ms':>8}{'ratio':>7}   (load {os.getloadavg()[0]:.1f})")
-    for name, rounds in figures.items():
-        rate, p50, p99 = (statistics.median(column) for column in zip(*rounds, strict=True))
-        ratio = statistics.median(each[0] / base for each, base in zip(rounds, bare_rates, strict=True))
-        print(f"{name:<18}{rate:>9.0f}{p50:>8.2f}{p99:>8.2f}{ratio:>7.2f}")
+    figures = medians(options.connections, options.seconds, options.rounds)
+    columns = "".join(f"{what + '/s':>10}{'p50 ms':>8}{'p99 ms':>8}" for what in ("writes", "reads"))
+    print(f"{'':<18}{columns}   (load {os.getloadavg()[0]:.1f})")
+    for name, found in figures.items():
+        print(
+            f"{name:<18}{''.join(f'{rate:>10.0f}{p50:>8.2f}{p99:>8.2f}' for rate, p50, p99 in (found[:3], found[3:]))}"
+        )
     return 0
 
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+MOST_ASKED = "/ctx/{key}"
+
 Identify = Callable[["Scope"], Caller]
 """Who sends a request, by its ASGI scope. Raises Problem for one who is not known."""
 
@@ -42,6 +44,7 @@ def make_app(service: Service, identify: Identify, routes: Sequence[RouteEntry] 
     for entry in routes:
         by_path.setdefault(entry.path, {})[entry.method] = entry
     table = [Route(path, _Endpoint(service, identify, entries)) for path, entries in by_path.items()]
+    table.sort(key=lambda route: route.path != MOST_ASKED)  # the first one that fits is taken
     return Router(table, redirect_slashes=False, default=_not_found(identify, tuple(by_path)))
 
 

@@ -124,10 +124,13 @@ def _too_large() -> Problem:
 
 def _parsed(body: bytes) -> Any:
     try:
-        return json.loads(body, parse_constant=_refuse)
+        return _decoder.decode(body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise Problem("bad-request", f"the body is no JSON: {error}", "send JSON in UTF-8") from None
 
 
 def _refuse(text: str) -> Any:
     raise ValueError(f"{text} is not JSON")
+
+
+_decoder = json.JSONDecoder(parse_constant=_refuse)

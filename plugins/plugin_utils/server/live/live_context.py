@@ -63,10 +63,18 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a key will hold once the records of this batch are written; `version` -1 if only the fold can tell."""
+    """What a key will hold once the records of this batch are written; `version` -1 if only the fold can tell.
+
+    `text` is what it holds already, as JSON: few writes need to know it.
+    """
 
     version: int
     value: Any = None
+    text: str = ""
+
+    def current(self) -> Any:
+        """Its value."""
+        return json.loads(self.text) if self.text else self.value
 
 
 Outcome = Written | Problem | None  # None: try it again in the next batch
@@ -181,14 +189,15 @@ class LiveContext:
 
     def _held(self, place: Place) -> Draft:
         entry = self.context.entry(place[1], place[0])
-        return Draft(entry.version, json.loads(entry.text)) if entry else Draft(0)
+        return Draft(entry.version, text=entry.text) if entry else Draft(0)
 
     def _record(self, request: WriteRequest, held: Draft, drafts: dict[Place, Draft], time: str) -> Record:
         based_on = held.version if request.based_on is None else request.based_on
         merges = based_on < held.version and request.operation == VALUE and self._merges(request.key)
         if based_on != held.version and not merges:
             raise _conflict(request, held)
-        value = self._masked(request, new_value(request, held.version > 0, held.value))
+        before = None if request.operation == VALUE else held.current()
+        value = self._masked(request, new_value(request, held.version > 0, before))
         drafts[request.host, request.key] = Draft(-1) if merges else Draft(held.version + 1, value)
         return {
             "kind": "delta",
@@ -284,7 +293,7 @@ def _written(delta: Delta) -> Written:
 def _conflict(request: WriteRequest, held: Draft) -> Problem:
     place = f"{request.key} of {request.host or 'the run'}"
     is_at = f"is at version {held.version}" if held.version else "is not set"
-    current = {"key": request.key, "host": request.host, "version": held.version, "value": held.value}
+    current = {"key": request.key, "host": request.host, "version": held.version, "value": held.current()}
     return Problem(
         "version-conflict",
         f"{place} {is_at}, this write is based on version {request.based_on}",

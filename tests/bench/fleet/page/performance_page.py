@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import MANY, Run, Size
+from ansible_collections.rack.recipes.tests.bench.fleet.page import results_section, server_section
 from ansible_collections.rack.recipes.tests.bench.fleet.page.medians_and_ratios import (
     BIG,
     GOALS,
@@ -27,7 +28,6 @@ from ansible_collections.rack.recipes.tests.bench.fleet.page.medians_and_ratios 
     spread,
     wall,
 )
-from ansible_collections.rack.recipes.tests.bench.fleet.page.results_section import stored_section
 
 HEAD = """# Performance
 
@@ -121,7 +121,8 @@ def _times(part: Findings) -> list[str]:
 def page(findings: Findings) -> str:
     """The whole page, in Markdown."""
     sections = (machine, contestants, goals, bounds, growth, times, rarer, errors)
-    texts = (HEAD, *(section(findings) for section in sections), stored_section())
+    texts = (HEAD, *(section(findings) for section in sections))
+    texts += (results_section.stored_section(), server_section.stored_section())
     return "\n".join(text for text in texts if text)
 
 

@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Measure the context server and the live bus beside others, and write the figures for docs/performance.md.
+
+    python tests/bench/server_speed.py [--seconds 3] [--rounds 5] [--listeners 1000] [--write]
+
+It runs `server_writes.py`, `server_listeners.py` and `live_calls.py`. With `--write` the figures go into
+docs/server.json. The page of the fleet benchmark shows them, which is written after this. etcd and Valkey take part
+where they are installed: apt-get install etcd-server valkey-server.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from ansible_collections.rack.recipes.tests.bench import live_calls, server_listeners, server_writes
+from ansible_collections.rack.recipes.tests.bench.fleet.page.server_section import FIGURES, section
+
+CONNECTIONS = 32
+CHANGES = 20
+CALLS = 500
+
+
+def measured(seconds: float, rounds: int, listeners: int) -> dict[str, Any]:
+    """The figures; times are milliseconds."""
+    load = os.getloadavg()[0]
+    return {
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cores": os.cpu_count(),
+        "load": round(load, 1),
+        "rounds": rounds,
+        "seconds": seconds,
+        "connections": CONNECTIONS,
+        "missing": [name for name, command in server_writes.NEEDED.items() if not shutil.which(command)],
+        "requests": _rows(server_writes.medians(CONNECTIONS, seconds, rounds).items()),
+        "listeners": listeners,
+        "reached": _rows(server_listeners.medians(listeners, CHANGES, rounds).items()),
+        "calls": _rows((", ".join(place), found) for place, found in live_calls.medians(CALLS, rounds).items()),
+    }
+
+
+def _rows(found: Iterable[tuple[str, Sequence[float]]]) -> list[list[Any]]:
+    return [[name, *(round(figure, 2) for figure in figures)] for name, figures in found]
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Measure, print the figures, and write them where that is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=3.0, help="of writes, and of reads, in each round")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--listeners", type=int, default=1000)
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args(words)
+    figures = measured(options.seconds, options.rounds, options.listeners)
+    if options.write:
+        FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
+    sys.stdout.write(section(figures))
+
+
+if __name__ == "__main__":
+    main()

@@ -14,7 +14,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import current
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import host_result
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import Part, host_result
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.device_session import tell_session
 
 
@@ -24,8 +24,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return ok, failed or unreachable with the host's reasons; nothing is run on the host."""
         result = super().run(tmp, task_vars)
-        self.validate_argument_spec({})
+        _checked, given = self.validate_argument_spec({"stages": {"type": "list", "elements": "int", "default": []}})
         tell_session(self)  # Ansible opens one to a network device for every task, also for this one
         with translated(AnsibleActionFail):
             run = current()
-        return {**result, **host_result(run, (task_vars or {})["inventory_hostname"])}
+        known = task_vars or {}
+        first = known["ansible_play_hosts_all"][0] if given["stages"] else ""
+        return {**result, **host_result(Part(run, given["stages"], first), known["inventory_hostname"])}

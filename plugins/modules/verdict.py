@@ -17,6 +17,15 @@ description:
     run, or if no step passed.
 version_added: 0.1.0
 author: rack.recipes contributors (@rack-recipes)
+options:
+  stages:
+    description:
+      - The numbers of the stages that are judged, by default all that have run. A role of several stages names its own.
+      - What runs once for the run then counts for the first host of the play. Where tags leave out all steps of these
+        stages, nothing is judged.
+    type: list
+    elements: int
+    default: []
 attributes:
   check_mode:
     description: Can run in check mode.
@@ -28,6 +37,10 @@ notes:
 EXAMPLES = r"""
 - name: Fail the hosts that did not pass
   rack.recipes.verdict:
+
+- name: Fail the hosts that did not pass two stages
+  rack.recipes.verdict:
+    stages: [101, 102]
 """
 
 RETURN = r"""
@@ -36,4 +49,10 @@ msg:
   returned: always
   type: str
   sample: 2 of 2 steps passed
+steps:
+  description: A line for each step that did not pass, with its verdict and the reason.
+  returned: where the host did not pass
+  type: list
+  elements: str
+  sample: ["failed      links  eth0 is down"]
 """

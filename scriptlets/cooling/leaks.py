@@ -32,14 +32,21 @@ class CoolingLeaks(Scriptlet):
             "default": 27,
             "description": "The highest temperature of the air at an inlet",
             "unit": "Cel",
-            "source": "the upper end of ASHRAE's recommended range for air (TC 9.9, 2021)",
+            "source": (
+                "the upper end of the range that ASHRAE recommends since 2008 "
+                "(https://www.missioncriticalmagazine.com/articles/"
+                "83776-ashrae-works-to-expand-datacom-environmental-classes)"
+            ),
         },
         "max_coolant_c": {
             "type": "float",
             "default": 45,
             "description": "The highest temperature of the coolant supply",
             "unit": "Cel",
-            "source": "facility water class W45 (ASHRAE TC 9.9)",
+            "source": (
+                "our choice, the highest of ASHRAE's class W45, whose number it is "
+                "(https://resistancezero.com/cdu-checklist.html): what a rack may have is in its manual"
+            ),
         },
         "user": {"type": "str", "required": True},
         "password": {"type": "str", "required": True, "no_log": True},

@@ -73,7 +73,11 @@ class DiskNvme(Scriptlet):
             "default": 70,
             "description": "The highest temperature",
             "unit": "Cel",
-            "source": "what data sheets give (Samsung PM9A3, Micron 7450: 0 to 70)",
+            "source": (
+                "our choice, the limit of one drive for servers (Oracle 3.2 TB NVMe SSD, "
+                "https://docs.oracle.com/cd/E65386_01/html/E65389/gokfv.html): others have other ones, in their data "
+                "sheets"
+            ),
         },
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
         "root": {

@@ -70,14 +70,20 @@ class DiskSmart(Scriptlet):
             "default": 99,
             "description": "How much of its wear an SSD may have had",
             "unit": "%",
-            "source": "at 100 % it has had the writes that it is made for (JESD218)",
+            "source": (
+                "at 100 % it has had the writes up to which it meets its requirements, its endurance rating (JESD218, "
+                "https://docslib.org/doc/5557459/jedec-ssd-specifications-explained)"
+            ),
         },
         "max_celsius": {
             "type": "float",
             "default": 60,
             "description": "The highest temperature of a drive that tells no limit of its own",
             "unit": "Cel",
-            "source": "data sheets of disks (Seagate Exos X18: 5 to 60)",
+            "source": (
+                "disks for servers are made for 5 to 60 ("
+                "https://www.datacenterdynamics.com/en/opinions/the-effects-of-high-temperatures-on-hard-drives/)"
+            ),
         },
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
     }

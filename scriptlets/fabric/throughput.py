@@ -11,7 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from rack_recipes import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet, Skipped
 from scriptlets.tools.commands import run
 from scriptlets.tools.presence import absent, present
 from scriptlets.tools.rounds import partners
@@ -94,6 +94,7 @@ class Throughput(Scriptlet):
     )
     verdicts = {
         "failed": "a direction is too slow, or sends too much again",
+        "skipped": "`peers` have no other host, as in a run that is limited to one",
         "error": "a partner was not there, or iperf3 complains",
     }
     example = """
@@ -109,6 +110,8 @@ class Throughput(Scriptlet):
         peers, me = params["peers"], params["me"] or ctx.host
         if me not in peers:
             raise ValueError(f"peers have no {me}: expected this host among {', '.join(peers)}")
+        if len(peers) == 1:
+            raise Skipped(f"{me} is alone among the peers: there is no host to test with, see --limit")
         with present(peers[me], params["port"]):
             found, missed = self.measured(me, params)
         ctx.set("throughput.pairs_v1", found)

@@ -146,6 +146,12 @@ _SHORT = (
     "sed -E 's/^(MemFree|MemAvailable|SwapFree):.*/\\1: 10240 kB/' /proc/meminfo >/run/meminfo && "
     "mount --bind /run/meminfo /proc/meminfo"
 )
+# The same memory is free, all of it in single pages.
+_FRAGMENTS = (
+    "awk '{{ for (i = 6; i <= NF; i++) {{ $5 += $i * 2 ^ (i - 5); $i = 0 }} print }}' /proc/buddyinfo "
+    ">/run/buddyinfo && "
+    "mount --bind /run/buddyinfo /proc/buddyinfo"
+)
 _ERRORS = (
     "echo '[ 1234.567890] EDAC MC0: 1 UE memory read error on CPU_SrcID#0_Ha#0_Chan#1_DIMM#0 "
     "(channel:1 slot:0 page:0x12345 offset:0x0 grain:32)' >>{kernel_log}"
@@ -221,6 +227,9 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "cpu-hog": Fault("a process that takes a whole core", ALL, _HOG, "kill $(cat /run/rack-hog)"),
     "memory-short": Fault("hardly any free memory, as /proc/meminfo tells", ALL, _SHORT, "umount /proc/meminfo"),
+    "memory-fragments": Fault(
+        "free memory in single pages only, as /proc/buddyinfo tells", ALL, _FRAGMENTS, "umount /proc/buddyinfo"
+    ),
     "memory-limit": _of_group(
         f"a server whose processes get {control_groups.MEMORY_MIB} MiB of memory", control_groups.LITTLE_MEMORY
     ),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.faults import break_rack
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import RackState
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.start_rack import down, up
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import build
@@ -26,10 +27,11 @@ PARAMS = {
     "limits": "{nofile: 64}",
     "paths": "{/srv/disk: {kind: folder, writable: true}, /etc/hostname: {kind: file, owner: root}}",
     "processes": "{sshd: 1}",
+    "large_pieces_mib": "1",
     "write": "[/srv/disk, /tmp]",
     "seconds": "8",  # a busy machine may take long for a file of a few bytes
 }
-JUDGED = ("release", "uptime", "kernel", "packages", "limits", "paths", "processes", "cores", "mounts")
+JUDGED = ("release", "uptime", "kernel", "packages", "limits", "paths", "processes", "fragments", "cores", "mounts")
 # A file system (FUSE) whose server never says a word: whoever asks it waits, as with an NFS server that is away. And a
 # process that has ended, with a parent that takes no note.
 BREAK = """
@@ -76,10 +78,12 @@ def test_a_server_as_expected_and_one_with_a_hanging_mount(rack: RackState, proj
     boot_id = rack.run("server1", "cat /proc/sys/kernel/random/boot_id").strip()
     assert found.context["host.uptime_v1", "server1"]["boot_id"] == boot_id
     rack.run("server1", BREAK)
+    break_rack(rack, "memory-fragments", "server1")
     found = run(rack, project)
     reasons = {name: found.steps[name, "server1"]["reason"] for name in JUDGED}
     bad = {name for name in JUDGED if found.verdicts()[name, "server1"] == "failed"}
-    assert bad == {"kernel", "paths", "processes", "mounts"}, reasons
+    assert bad == {"kernel", "paths", "processes", "fragments", "mounts"}, reasons
+    assert "node0 has 0 MiB of its " in reasons["fragments"]
     assert reasons["mounts"].startswith("/srv/hangs hangs: look at its server and the network to it")
     assert "1 processes are dead and nobody takes note: python3" in reasons["processes"]
     assert reasons["kernel"].startswith("net.ipv4.ip_forward is 1, expected 0: set it in /etc/sysctl.d")

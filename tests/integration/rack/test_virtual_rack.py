@@ -141,6 +141,7 @@ SEEN: dict[str, tuple[str, Callable[[RackState], bool]]] = {
     ),
     "cpu-hog": ("server6", says("server6", "ps ax -o args", "while :; do :; done")),
     "memory-short": ("server7", says("server7", "free -k", " 10240")),
+    "memory-fragments": ("server7", says("server7", "cat /proc/buddyinfo", " 0 0 0 0 0 0 0")),
     "slow-disk": ("server6", in_group("server6", "blkio", "io")),
     "memory-limit": ("server7", in_group("server7", "memory", "memory")),
     "service-stopped": ("server6", says("server6", f"{GET} || echo none", "none")),

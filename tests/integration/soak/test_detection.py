@@ -84,6 +84,7 @@ RECIPES: Mapping[str, Recipe] = {
         39,
     ),
     "host_health": Recipe(_on_servers(path="/srv/disk"), 31),
+    "host_setup": Recipe(_on_servers(large_pieces_mib="1", write="[/srv/disk]"), 31, outside=("clock_source",)),
     "service_checks": Recipe(
         _on_servers(
             url="http://localhost/index.html", page=node_files.PAGE.strip(),

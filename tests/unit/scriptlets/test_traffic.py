@@ -153,6 +153,12 @@ class TestThroughput:
         outcome = self.run(scriptlet, rack_context, monkeypatch, self.pair, me="z")
         assert outcome.reason == "peers have no z: expected this host among a, b, c"
 
+    def test_a_host_alone_has_measured_nothing_and_does_not_pass(self, scriptlet, rack_context):
+        module = scriptlet("fabric.throughput")
+        outcome = rack_context.run(module.Throughput, {"peers": {"a": "192.0.2.1"}, "me": "a"})
+        assert outcome.verdict == "skipped"
+        assert outcome.reason == "a is alone among the peers: there is no host to test with, see --limit"
+
     def test_what_is_no_json(self, scriptlet):
         with pytest.raises(ValueError, match=r"iperf3 printed no JSON: 'oops'"):
             scriptlet("fabric.throughput").decoded("oops")

@@ -40,6 +40,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values impo
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.plan_options import RequestedPlan
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import AnsibleApi, Resolve
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.check_turns import check_turns
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.find_waivers import find_waivers
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.host_attributes import host_attributes
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import (
@@ -77,9 +78,10 @@ class EmptyPartError(UsageError):
 def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi) -> Run:
     """Start the run of plays with stage tasks.
 
-    Raises UsageError where no host or no step is left, a parameter is wrong, the run to continue cannot be used, or the
-    recipe cannot be run in parts, as this run's group asks. Raises EmptyPartError for a part without hosts, and
-    TrustError where the policy or the lock file does not allow the run. In all cases no run is begun.
+    Raises UsageError where no host or no step is left, a parameter is wrong, the run to continue cannot be used, hosts
+    take turns that stages need together, or the recipe cannot be run in parts, as this run's group asks. Raises
+    EmptyPartError for a part without hosts, and TrustError where the policy or the lock file does not allow the run. In
+    all cases no run is begun.
     """
     play_outline = outline(plays, ansible_api.resolve)
     group = _group(plays, play_outline, settings, ansible_api)
@@ -87,6 +89,7 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
         raise EmptyPartError(_empty_part(plays, play_outline, settings, group))
     _check(play_outline, plays)
     _check_delegates(plays, ansible_api)
+    check_turns(plays, play_outline, ansible_api.resolve)
     if settings.module_errors:
         answer_rules(settings.module_errors)  # what is wrong with the file is known before anything is run
     recipe = transform_to_native_types(dict(plays[0].vars.get(RECIPE_VARIABLE) or {}))

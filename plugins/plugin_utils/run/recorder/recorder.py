@@ -57,6 +57,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.start_wa
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.store_writer_client import StoreWriterClient
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import BY_SIGNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import (
+    LEFT_OUT,
     NOT_IN_STORE,
     REFUSED,
     checks_of,
@@ -317,7 +318,7 @@ class Recorder:
 
     def _missing_result(self, run: Run, step: RunStep, host: str, why: str = NO_RESULT) -> dict[str, Any]:
         if step.name in run.left_out:
-            return missing_result(step.stage, step.name, host, "skipped", "left out by its tags", blocks=False)
+            return missing_result(step.stage, step.name, host, "skipped", LEFT_OUT, blocks=False)
         reason = run.hidden(self._messages.get((step.stage, host)) or why)
         return missing_result(step.stage, step.name, host, "error", reason, blocks=not step.optional)
 

@@ -1,0 +1,132 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A role with a recipe of several stages inside, in playbooks as a team writes them, where a host fails early."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import STAGE
+from call_rack_recipes import Done, call, results, shell, write_recipe
+from role_tasks import tasks_of
+
+GOOD, BAD, AWAY = "a-good", "b-bad", "c-away"
+HOSTS = {GOOD: {}, BAD: {}, AWAY: {"ansible_connection": "ssh", "ansible_port": 1, "ansible_ssh_retries": 0}}
+# A step that fails on one host; one that runs once and needs it on all hosts; what comes later.
+STEPS = [
+    shell("first", "ok"),
+    shell("broken", "fail", hosts=BAD),
+    shell("once", "ok", scope="run", depends_on=[{"step": "broken", "hosts": "all"}]),
+    shell("last", "ok"),
+]
+ROLE = {"name": "part"}
+
+
+def write(path: str, content: Any) -> str:
+    file = Path(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+def title(task: Mapping[str, Any]) -> str:
+    return f"Test {task[STAGE]['number']}"
+
+
+@pytest.fixture(autouse=True)
+def _role(steps: Path) -> None:
+    """The role `part`, and an inventory."""
+    write("roles/part/tasks/main.yml", tasks_of(plan_of(write_recipe(STEPS)), 501, title))
+    here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    write("inventory.json", {"all": {"hosts": HOSTS, "vars": here}})
+
+
+def ansible(*words: str, tasks: Any = None, hosts: str = f"{GOOD}:{BAD}", **keywords: Any) -> Done:
+    """Run a play with the role, or with these tasks."""
+    inside = {"roles": ["part"]} if tasks is None else {"tasks": tasks}
+    play = {"name": "Play", "hosts": hosts, "gather_facts": False, **inside, **keywords}
+    site = write("site.yml", [play])
+    enabled = {"ANSIBLE_CALLBACKS_ENABLED": "rack.recipes.recorder"}
+    return call("ansible-playbook", "-i", "inventory.json", site, *words, **enabled)
+
+
+def recap(done: Done, host: str, word: str) -> int:
+    """A number of Ansible's recap."""
+    found = re.search(rf"^{host} .*\b{word}=(\d+)", done.stdout, re.MULTILINE)
+    assert found, done.stdout + done.stderr
+    return int(found[1])
+
+
+def test_all_stages_run_on_the_others_and_the_end_is_a_failure_of_that_host_alone() -> None:
+    done = ansible()
+    assert done.code == 2, done.stdout
+    verdicts = results().verdicts()
+    assert verdicts["broken", BAD] == "failed"
+    assert verdicts["once", ""] == "blocked"
+    assert {host: verdicts["last", host] for host in (GOOD, BAD)} == {GOOD: "passed", BAD: "passed"}
+    assert (recap(done, GOOD, "failed"), recap(done, BAD, "failed")) == (0, 1)
+    assert "broken failed: the link is down" in done.stdout
+
+
+def test_a_host_that_cannot_be_reached_ends_as_such_and_the_others_run() -> None:
+    done = ansible(hosts=f"{GOOD}:{AWAY}")
+    assert done.code == 4, done.stdout
+    verdicts = results().verdicts()
+    assert verdicts["last", GOOD] == "passed"
+    assert verdicts["last", AWAY] == "unreachable"
+    assert recap(done, GOOD, "failed") == 0
+
+
+def test_a_rescue_is_for_the_hosts_that_failed() -> None:
+    kept = {"name": "Keep", "ansible.builtin.set_fact": {"found": "{{ ansible_failed_result.steps }}"}}
+    block = {"name": "Test", "block": [{"name": "Role", "ansible.builtin.import_role": ROLE}], "rescue": [kept]}
+    told = "{{ inventory_hostname }}: {{ found | default('none') }}"
+    last = {"name": "After", "ansible.builtin.debug": {"msg": told}}
+    done = ansible(tasks=[block, last])
+    assert done.code == 0, done.stdout
+    assert f"{GOOD}: none" in done.stdout
+    assert "failed      broken  the link is down" in done.stdout
+
+
+def test_a_play_that_ignores_errors_does_not_ignore_the_end() -> None:
+    done = ansible(hosts=f"{GOOD}:{BAD}:{AWAY}", ignore_errors=True, ignore_unreachable=True)
+    assert done.code != 0, done.stdout
+    assert (recap(done, BAD, "failed"), recap(done, AWAY, "unreachable")) == (1, 1)
+
+
+def test_hosts_that_are_left_out_are_not_waited_for() -> None:
+    done = ansible("--limit", GOOD)
+    assert done.code == 0, done.stdout
+    assert results().verdicts() == {("first", GOOD): "passed", ("once", ""): "passed", ("last", GOOD): "passed"}
+
+
+def test_in_check_mode_nothing_is_run_and_nothing_fails() -> None:
+    done = ansible("--check")
+    assert done.code == 0, done.stdout
+    assert {*results().verdicts().values()} == {"skipped"}
+
+
+def test_tags_may_leave_out_the_whole_role() -> None:
+    other = {"name": "Other", "ansible.builtin.debug": {"msg": "done"}, "tags": ["other"]}
+    done = ansible("--tags", "other", post_tasks=[other])
+    assert done.code == 0, done.stdout
+    assert {*results().verdicts().values()} == {"skipped"}
+
+
+@pytest.mark.parametrize(("word", "value"), [("serial", 1), ("strategy", "free")])
+def test_hosts_that_take_turns_are_refused_before_anything_runs(word: str, value: Any) -> None:
+    done = ansible(**{word: value})
+    assert done.code == 2
+    assert f"`{word}" in done.stdout + done.stderr
+    assert "step once runs once for all hosts" in done.stdout + done.stderr
+    assert not Path(".rack-recipes/runs").exists()

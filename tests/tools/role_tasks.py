@@ -1,0 +1,42 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The tasks of a role with a recipe inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook import KEEP_GOING
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.stage_task import to_task
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import STAGE, VERDICT
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan
+
+Task = dict[str, Any]
+
+BLOCK = "Test all parts"
+
+
+def tasks_of(plan: Plan, first: int, title: Callable[[Mapping[str, Any]], str]) -> Sequence[Task]:
+    """The tasks of a role, whose stages have numbers from `first` on; `title` names the task of a stage.
+
+    A single stage ends as its task does. Of several none ends the role: the plan and not Ansible decides what a failed
+    step blocks, and Ansible would end the play of all hosts where a task fails that runs once. The hosts that did not
+    pass fail at the end.
+    """
+    tasks = [to_task(plan.recipe, stage) for stage in plan.stages]
+    for number, task in enumerate(tasks, first):
+        task[STAGE]["number"] = number
+        task["name"] = title(task)
+    return tasks if len(tasks) == 1 else [_all(tasks), _verdict([task[STAGE]["number"] for task in tasks])]
+
+
+def _all(tasks: Sequence[Task]) -> Task:
+    return {"name": BLOCK, **KEEP_GOING, "block": tasks}
+
+
+def _verdict(stages: Sequence[int]) -> Task:
+    ends = dict.fromkeys(KEEP_GOING, False)  # also in a play that ignores errors
+    return {"name": "Fail the hosts that did not pass", VERDICT: {"stages": stages}, **ends, "tags": ["always"]}

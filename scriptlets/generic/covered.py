@@ -86,4 +86,5 @@ def told(lacking):
     """The parts that cannot run, why, and what to do."""
     parts = "; ".join(f"{part}: {why}" for part, why in lacking.items())
     names = ", ".join(lacking)
-    return f"not tested: {parts}. Add it to the inventory, or say that it is left out: --param 'leave_out=[{names}]'"
+    left_out = f"or say that it is left out: --param 'leave_out=[{names}]'"
+    return f"not tested: {parts}. Add it to the inventory and to --limit, {left_out}"

@@ -167,6 +167,25 @@ def test_an_inventory_of_servers_alone_says_what_is_not_tested(recipes: Path, ra
     assert done.code == 0, done.stderr
 
 
+def test_a_limited_run_waits_for_no_host_that_is_not_in_it(recipes: Path, rack: RackState) -> None:
+    words = ("--param-file", "quick.yml", "--param", "leave_out=[power, burn_in, storage]")
+    done, found = run("acceptance", rack, *words, "-l", "server1:server3:leaf2:spines")
+    assert not bad(found), done.stderr
+    verdicts = found.verdicts()
+    assert {place: verdicts[place] for place in verdicts if place[0] == "throughput.throughput"} == {
+        ("throughput.throughput", "server1"): "passed",
+        ("throughput.throughput", "server3"): "passed",
+    }
+    assert found.context["throughput.summary_v1", ""]["pairs"] == 2
+    skipped = found.steps["throughput.convergence", "server1"]
+    assert skipped["verdict"] == "skipped"
+    assert "hosts of this test that --limit leaves out" in skipped["reason"]
+    done, found = run("acceptance", rack, *words, "-l", "server1")
+    assert list(bad(found)) == [("complete", "server1")], done.stderr
+    assert "throughput: no second server, no leaf in the inventory" in found.steps["complete", "server1"]["reason"]
+    assert found.steps["throughput.throughput", "server1"]["verdict"] == "skipped"
+
+
 def test_a_night_and_a_change_with_what_was_expected_of_it(recipes: Path, rack: RackState) -> None:
     words = ("--param", "disk=/srv/disk", "--param", "kernel_log=/var/log/kern.log")
     done, found = run("nightly", rack, *words)

@@ -99,8 +99,8 @@ class TestCovered:
         outcome = covered()
         assert outcome.verdict == "failed"
         assert outcome.reason == (
-            "not tested: bmc: no bmc_address, no bmc_user in the inventory. Add it to the inventory, or say that it is "
-            "left out: --param 'leave_out=[bmc]'"
+            "not tested: bmc: no bmc_address, no bmc_user in the inventory. Add it to the inventory and to --limit, "
+            "or say that it is left out: --param 'leave_out=[bmc]'"
         )
         assert rack_context["coverage.parts_v1"] == {
             "bmc": "no bmc_address, no bmc_user in the inventory",

@@ -21,7 +21,11 @@ from call_rack_recipes import Done, call, results, shell, write_recipe
 from role_tasks import tasks_of
 
 GOOD, BAD, AWAY = "a-good", "b-bad", "c-away"
-HOSTS = {GOOD: {}, BAD: {}, AWAY: {"ansible_connection": "ssh", "ansible_port": 1, "ansible_ssh_retries": 0}}
+HOSTS = {
+    GOOD: {},
+    BAD: {},
+    AWAY: {"ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_connection": "ssh", "ansible_ssh_retries": 0},
+}
 # A step that fails on one host; one that runs once and needs it on all hosts; what comes later.
 STEPS = [
     shell("first", "ok"),
@@ -30,6 +34,8 @@ STEPS = [
     shell("last", "ok"),
 ]
 ROLE = {"name": "part"}
+# A single stage, in which no host needs another one.
+ALONE = [shell("first", "ok"), shell("broken", "fail", hosts=BAD)]
 
 
 def write(path: str, content: Any) -> str:
@@ -45,8 +51,9 @@ def title(task: Mapping[str, Any]) -> str:
 
 @pytest.fixture(autouse=True)
 def _role(steps: Path) -> None:
-    """The role `part`, and an inventory."""
-    write("roles/part/tasks/main.yml", tasks_of(plan_of(write_recipe(STEPS)), 501, title))
+    """The roles `part` and `alone`, and an inventory."""
+    for number, (role, own) in enumerate({"part": STEPS, "alone": ALONE}.items(), 5):
+        write(f"roles/{role}/tasks/main.yml", tasks_of(plan_of(write_recipe(own)), 100 * number + 1, title))
     here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     write("inventory.json", {"all": {"hosts": HOSTS, "vars": here}})
 
@@ -130,3 +137,18 @@ def test_hosts_that_take_turns_are_refused_before_anything_runs(word: str, value
     assert f"`{word}" in done.stdout + done.stderr
     assert "step once runs once for all hosts" in done.stdout + done.stderr
     assert not Path(".rack-recipes/runs").exists()
+
+
+@pytest.mark.parametrize("keywords", [{}, {"strategy": "free"}, {"serial": 2}, {"serial": 1}], ids=str)
+def test_a_role_of_one_stage_says_of_each_host_what_became_of_it(keywords: dict[str, Any]) -> None:
+    done = ansible(hosts=f"{GOOD}:{BAD}:{AWAY}", roles=["alone"], **keywords)
+    assert done.code != 0
+    found = results()
+    assert found.verdicts() == {
+        ("first", GOOD): "passed",
+        ("first", BAD): "passed",
+        ("broken", BAD): "failed",
+        # Ansible ends a play of which a whole batch has failed.
+        ("first", AWAY): "error" if keywords == {"serial": 1} else "unreachable",
+    }
+    assert found.run["status"] == "failed"

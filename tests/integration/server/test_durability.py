@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -64,11 +64,8 @@ def test_a_value_that_is_answered_is_kept_before(durability, kept):
                 answered.setdefault(value, kept(server))
 
     with served("--durability", durability, program=TELLS_SYNCS) as server:
-        threads = [threading.Thread(target=client, args=(number,)) for number in range(CLIENTS)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            assert [*pool.map(client, range(CLIENTS))] == [None] * CLIENTS
         lines = [line for line in JournalReader(server.journal).read() if line.record and "after" in line.record]
         ends = {line.record["after"]: line.end for line in lines}
     assert len(ends) == len(answered) == CLIENTS * TURNS

@@ -21,7 +21,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("project")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        with served() as started:
+        with served("--patience", "600") as started:  # a reader that is slow on purpose is not cut off
             yield started
 
 

@@ -18,7 +18,7 @@ class Listeners:
     def __init__(self, live: LiveContext) -> None:
         self._live = live
         self._told = live.index.last
-        self._next: asyncio.Event = asyncio.Event()
+        self._waiting: dict[asyncio.Future[None], None] = {}  # in the order in which they came
         self.is_closed = False
 
     def tell(self) -> None:
@@ -33,8 +33,9 @@ class Listeners:
         self._wake()
 
     def _wake(self) -> None:
-        woken, self._next = self._next, asyncio.Event()
-        woken.set()
+        woken, self._waiting = self._waiting, {}
+        for waiter in woken:
+            _wake(waiter)
 
     @property
     def told(self) -> int:
@@ -45,10 +46,15 @@ class Listeners:
         """Wait for a change with a higher number, at most for some seconds; returns whether there is one."""
         if self._told > seq or self.is_closed:
             return self._told > seq
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        timer = loop.call_later(seconds, _wake, waiter)  # asyncio.wait_for takes a third of an event
+        self._waiting[waiter] = None
         try:
-            await asyncio.wait_for(self._next.wait(), seconds)
-        except TimeoutError:
-            return False
+            await waiter
+        finally:
+            timer.cancel()
+            self._waiting.pop(waiter, None)
         return self._told > seq
 
     async def wait_for[T](self, holds: Callable[[], T | None], seconds: float) -> T | None:
@@ -60,3 +66,8 @@ class Listeners:
                 return None
             await self.wait_beyond(self._told, left)
         return found
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

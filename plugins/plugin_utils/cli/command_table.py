@@ -46,6 +46,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     "recipes": {
         "run": Command("compile a recipe and run it", "running.run", handles_signals=True),
         "watch": Command("show the progress of a run, from anywhere", "running.watch"),
+        "stop": Command("stop a run that goes on on this machine", "running.stop"),
         "plan": Command("show what would run: stages, steps, hosts, reads and writes", "recipes.plan"),
         "validate": Command("check recipes; every problem with file, line and column", "recipes.validate"),
         "compile": Command("print the playbook of a recipe", "recipes.compile"),
@@ -82,7 +83,8 @@ GROUPS: dict[str, dict[str, Command]] = {
         "ctx export": Command("print the context of a run for another one to start with", "results.ctx"),
         "chart": Command("draw a chart of a run as SVG or PNG", "results.chart"),
         "report": Command("write the report of a run; prints the paths", "results.report"),
-        "waivers": Command("failures that somebody has accepted: list them, check them"),
+        "waivers": Command("failures that somebody has accepted: add one, list them, check them"),
+        "waivers add": Command("add a waiver to the project's file", "waivers.add"),
         "waivers list": Command("list the waivers: state, uses, passes in a row", "waivers.waivers"),
         "waivers check": Command("check the file of waivers; tell what is over, lifted or unused", "waivers.waivers"),
         "waivers suggest": Command("print waivers for steps that fail now and then", "waivers.suggest"),

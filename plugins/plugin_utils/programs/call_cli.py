@@ -13,7 +13,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,10 +20,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError, StoreError, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.own_command import CALL, PYTHON
 
-# The working folder is not searched for modules: a file `json.py` of the project must not stand for Python's.
-PYTHON = (sys.executable, "-P", "-c")
-CALL = "from ansible_collections.rack.recipes.plugins.plugin_utils.cli.main import main; main()"
 ERRORS: Mapping[int, type[RackError]] = {error.exit_code: error for error in (JournalError, StoreError, UsageError)}
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
 import secrets
@@ -14,6 +15,7 @@ from pathlib import Path
 
 RUN_ID = "RACK_RECIPES_RUN_ID"  # a variable in the environment of Ansible
 MADE = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")  # what `new_run_id` makes
+STARTED_BY = "RACK_RECIPES_STARTED_BY"  # another one: who started the run through a page
 ROOT = str(Path(__file__).parents[6])  # the folder in which this collection can be imported
 
 
@@ -25,3 +27,8 @@ def new_run_id() -> str:
 def chosen_run_id() -> str:
     """The id that the command chose for the run of this process, or a new one."""
     return os.environ.pop(RUN_ID, "") or new_run_id()  # a step that starts a run must not pass this id on
+
+
+def started_by() -> str:
+    """Who started the run of this process, for its record."""
+    return os.environ.pop(STARTED_BY, "") or getpass.getuser()

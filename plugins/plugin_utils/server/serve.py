@@ -7,36 +7,25 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.server import end_signals, unix_socket
+from ansible_collections.rack.recipes.plugins.plugin_utils.server import unix_socket
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import Caller
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.identify import Identify
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.network import network_socket
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.guarded_protocol import (
-    check_all,
-    guarded_protocol,
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.guarded_server import (
+    Listener,
+    connection_of,
+    count_request,
+    guarded_server,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.limits import (
-    Limits,
-    Turnstile,
-    check_head,
-    with_room,
-)
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.network_socket import (
-    BACKLOG,
-    Tls,
-    tls_context,
-)
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.guarded_protocol import guarded_protocol
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.limits import Limits, Turnstile, with_room
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import Service
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.steps.step_door import StepDoor
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.uvicorn_config import uvicorn_config
@@ -44,7 +33,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.uvicorn_config
 if TYPE_CHECKING:
     import uvicorn
 
-TICKS = 10  # of uvicorn, in a second
 LOOK = 0.3  # seconds between two looks whether a run goes on
 
 
@@ -59,21 +47,11 @@ def check_packages() -> None:
         ) from error
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """A socket that listens, with TLS where it has some; `url` is its address on the network."""
-
-    socket: socket.socket
-    tls: ssl.SSLContext | None = None
-    url: str = ""
-
-
 def admission(identify: Identify, turnstile: Turnstile) -> Callable[[Any], Caller]:
     """What each request has to pass: it may not be one too many, nor too large, and its sender is known."""
 
     def admit(scope: Any) -> Caller:
-        turnstile.count(scope["client"])
-        check_head(scope["headers"])
+        count_request(scope, turnstile)
         return identify(scope)
 
     return admit
@@ -88,54 +66,21 @@ def _server(
     door: StepDoor,
     for_steps: uvicorn.Config,
 ) -> uvicorn.Server:
-    import uvicorn
+    followers: list[asyncio.Task[None]] = []
 
-    class Server(uvicorn.Server):
-        """A server that ends its event streams first: uvicorn would wait for them."""
+    async def started(server: uvicorn.Server) -> None:
+        loop = asyncio.get_running_loop()
+        for_steps.load()
+        server.servers.append(await loop.create_server(partial(connection_of, server, for_steps), sock=door.listener))
+        followers.extend(map(loop.create_task, (service.commit.follow(), _end_with_run(server, door))))
+        ready()
 
-        async def startup(self, sockets: Any = None) -> None:
-            """Listen, and say so."""
-            await super().startup(sockets)
-            loop = asyncio.get_running_loop()
-            for listener in network:
-                secure: dict[str, Any] = {"ssl": listener.tls, "ssl_handshake_timeout": turnstile.limits.patience}
-                made = await loop.create_server(
-                    self._connection, sock=listener.socket, backlog=BACKLOG, **(secure if listener.tls else {})
-                )
-                self.servers.append(made)
-            for_steps.load()
-            self.servers.append(await loop.create_server(partial(self._connection, for_steps), sock=door.listener))
-            self._followers = [*map(loop.create_task, (service.commit.follow(), _end_with_run(self, door)))]
-            ready()
+    def ending() -> None:
+        service.listeners.close()
+        for task in followers:
+            task.cancel()
 
-        def _connection(self, of: uvicorn.Config = config) -> Any:
-            made: Any = of.http_protocol_class
-            return made(config=of, server_state=self.server_state, app_state=self.lifespan.state)
-
-        async def on_tick(self, counter: int) -> bool:
-            """Look after the connections once a second."""
-            if counter % TICKS == 0:
-                check_all(self.server_state.connections, turnstile, asyncio.get_running_loop().time())
-            return await super().on_tick(counter)
-
-        async def shutdown(self, sockets: Any = None) -> None:
-            """End: first the streams and those who wait, then what is being answered."""
-            service.listeners.close()
-            _cancel(self._followers)
-            await super().shutdown(sockets)
-
-        @contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            """Let SIGTERM and SIGINT end the server in good order, with exit code 0."""
-            with end_signals.handled_by(lambda *_signal: end_signals.end(self)):
-                yield
-
-    return Server(config)
-
-
-def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
+    return guarded_server(config, network, turnstile, started, ending)
 
 
 async def _end_with_run(server: uvicorn.Server, door: StepDoor) -> None:
@@ -154,18 +99,6 @@ def listening(path: Path, *, shared: bool = False) -> Iterator[Listener]:
     finally:
         listener.close()
         unix_socket.remove(path, inode)
-
-
-@contextmanager
-def listening_on_network(address: str, tls: Tls | None) -> Iterator[Listener]:
-    """A network socket that listens at HOST:PORT during the block. Raises UsageError."""
-    context = tls_context(tls) if tls else None
-    listener = network_socket.listen(address, tls)
-    try:
-        port = listener.getsockname()[1]
-        yield Listener(listener, context, f"{'https' if tls else 'http'}://{address.rpartition(':')[0]}:{port}")
-    finally:
-        listener.close()
 
 
 def serve(

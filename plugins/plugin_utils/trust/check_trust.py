@@ -16,6 +16,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.pinned_
 
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import LockFile
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import User
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import PolicyCase, Resolve
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.key_access import KeyAccess
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import TrustRequest
@@ -79,12 +80,12 @@ def check_debug(scriptlet: str, settings: Settings) -> None:
         )
 
 
-def check_store(action: str, settings: Settings) -> None:
-    """Raise TrustError if this user may not `change` or `delete` what the store holds."""
+def check_store(action: str, settings: Settings, user: User | None = None) -> None:
+    """Raise TrustError if a user may not `change` or `delete` what the store holds; None is who runs this process."""
     if settings.policy:
         from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import PolicyCase
 
-        _allow([PolicyCase(action, store=True)], settings, None)
+        _allow([PolicyCase(action, store=True)], settings, None, user)
 
 
 def check_lock(recipes: Iterable[str], settings: Settings) -> None:
@@ -96,14 +97,21 @@ def check_lock(recipes: Iterable[str], settings: Settings) -> None:
 
 
 def check_waivers(
-    recipe: str, waived: Iterable[tuple[str, Iterable[str]]], settings: Settings, resolve: Resolve
+    recipe: str,
+    waived: Iterable[tuple[str, Iterable[str]]],
+    settings: Settings,
+    resolve: Resolve | None,
+    user: User | None = None,
 ) -> None:
-    """Raise TrustError if this user may not `waive` failures of these steps; each with its hosts."""
+    """Raise TrustError if a user may not `waive` failures of these steps; each with its hosts.
+
+    Without `resolve` the hosts are not known, and rules about hosts are not looked at. None is who runs this process.
+    """
     if settings.policy:
         from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import PolicyCase
 
         cases = [PolicyCase("waive", recipe, step, host=host) for step, hosts in waived for host in hosts]
-        _allow(cases, settings, resolve)
+        _allow(cases, settings, resolve, user)
 
 
 def _check_locked(request: TrustRequest) -> Pins:
@@ -144,12 +152,12 @@ def _cases(request: TrustRequest) -> Iterator[PolicyCase]:
             yield PolicyCase(request.action, recipe, use.name, use.become, host, unsure=use.unsure)
 
 
-def _allow(cases: Sequence[PolicyCase], settings: Settings, resolve: Resolve | None) -> None:
+def _allow(cases: Sequence[PolicyCase], settings: Settings, resolve: Resolve | None, user: User | None = None) -> None:
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import this_user
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import refusal_reasons
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.parse_policy import read_policy
 
-    reasons = refusal_reasons(read_policy(settings.policy), this_user(), cases, resolve)
+    reasons = refusal_reasons(read_policy(settings.policy), user or this_user(), cases, resolve)
     _refuse(reasons)
 
 

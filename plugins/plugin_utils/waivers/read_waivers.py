@@ -44,11 +44,25 @@ SYNONYMS = {"ticket": "reason", "why": "reason", "owner": "who", "author": "who"
 
 def waivers_of(settings: Settings) -> WaiverFile:
     """The waivers that the settings name, or those beside ansible.cfg. Raises UsageError with all that is wrong."""
+    path = waivers_path(settings)
+    return read_waivers(str(path)) if settings.waivers or path.is_file() else WaiverFile()
+
+
+def waivers_path(settings: Settings) -> Path:
+    """The file that the settings name, or the one beside ansible.cfg, which may be missing."""
     if settings.waivers:
-        return read_waivers(settings.waivers)
+        return Path(settings.waivers)
     config = config_file()
-    usual = (config.parent if config else Path()) / USUAL_NAME
-    return read_waivers(str(usual)) if usual.is_file() else WaiverFile()
+    return (config.parent if config else Path()) / USUAL_NAME
+
+
+def entry_errors(entry: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong with an entry that is to be added, by the name of its field; until stands for passes, too."""
+    errors: dict[str, str] = {}
+    for path, expected, got, _near in _entry_problems(dict(entry), ()):
+        name = str(path[0]) if path else next((one for one in REQUIRED if one not in entry), "until")
+        errors.setdefault(name, f"expected {expected}, got {got}")
+    return errors
 
 
 def read_waivers(path: str) -> WaiverFile:

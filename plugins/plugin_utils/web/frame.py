@@ -19,6 +19,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.templates
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.templates import environment
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.html import words
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import Page, at
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.sign_in import Visitor
 
 STATIC = Path(__file__).parent / "static"
 SHARED_SCRIPTS = ("elements", "columns", "data", "windowed_table", "results", "pictures")
@@ -45,10 +46,10 @@ def _templates() -> SandboxedEnvironment:
     return made
 
 
-def render(page: Page, path: str, signed_in: str = "") -> str:
-    """The HTML of a page; `path` is its address, `signed_in` who looks at it."""
+def render(page: Page, path: str, visitor: Visitor | None = None) -> str:
+    """The HTML of a page; `path` is its address, `visitor` who looks at it, None for a stranger."""
     template = _templates().get_template(page.template)
-    return template.render(page=page, path=path, signed_in=signed_in, **page.told)
+    return template.render(page=page, path=path, visitor=visitor, **page.told)
 
 
 @cache

@@ -20,6 +20,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells i
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.json import as_data
 
 if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import Caller
+    from ansible_collections.rack.recipes.plugins.plugin_utils.web.live_run import LiveRun
     from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_source import PageSource
 
 Link = Callable[[Mapping[str, Any]], str]
@@ -30,12 +32,30 @@ class NoSuchPageError(RackError):
     """There is nothing at this address."""
 
 
+class FormError(Exception):
+    """A form that cannot be done as it was filled in: what is wrong, by the name of the field; "" is the whole form."""
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        super().__init__("; ".join(errors.values()))
+        self.errors = errors
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request for a page: the parts of its path that are names, and its query."""
+    """A request for a page: who asks, the parts of its path that are names, its query.
+
+    `form` is what a form has sent, `errors` what is wrong with that, by field.
+    """
 
     names: Mapping[str, str]
+    caller: Caller
     query: Mapping[str, str] = field(default_factory=dict)
+    form: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+    def sees(self, run: Mapping[str, Any]) -> bool:
+        """Whether who asks may see a run."""
+        return self.caller.sees_run(run["run_id"])
 
     def number(self, name: str, default: int, most: int) -> int:
         """A number of the query, from 1 to `most`. Raises NoSuchPageError for what is none."""
@@ -45,6 +65,38 @@ class Asked:
         if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= most:
             raise NoSuchPageError(f"{name}={text[:40]}: expected a whole number from 1 to {most}")
         return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a form.
+
+    `kind` is text, area, number, date, password or choice; `value` is what it has at first, `error` what is wrong with
+    it. `choices` are values with their words. `limits` are attributes of HTML, such as min and max.
+    """
+
+    name: str
+    label: str
+    kind: str = "text"
+    value: str = ""
+    about: str = ""
+    error: str = ""
+    required: bool = False
+    choices: Sequence[tuple[str, str]] = ()
+    limits: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form that is sent to `address` by a button. `error` is what is wrong with it as a whole."""
+
+    name: str
+    title: str
+    address: str
+    button: str
+    about: str = ""
+    fields: Sequence[Field] = ()
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +124,7 @@ class Section:
     links: Sequence[tuple[str, str]] = ()
     text: str = ""
     open: bool = False
+    form: Form | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +132,8 @@ class Page:
     """A page: `template` shows what it is `told`, `data` is the same for programs.
 
     `above` are the pages that it belongs to, as texts with addresses. `kind` is the media type of an answer that is no
-    page, whose bytes are in `body`, with its own `headers`.
+    page, whose bytes are in `body`, with its own `headers`. `follow` is a run whose events the answer has. With
+    `moved_to` the browser goes on there; after `again` seconds it loads the page once more.
     """
 
     title: str
@@ -93,13 +147,18 @@ class Page:
     kind: str = ""
     body: bytes = b""
     headers: Sequence[tuple[str, str]] = ()
+    follow: LiveRun | None = None
+    moved_to: str = ""
+    again: int = 0
+    http_status: int = 200
 
     def for_programs(self) -> dict[str, Any]:
         """The page as data: what it has under `data`, and the tables of its sections."""
         tables = {one.name: as_data(one.table.view.table) for one in self.sections if one.table}
         charts = {one.name: as_data(one.chart.figures) for one in self.sections if one.chart}
         texts = {one.name: one.text for one in self.sections if one.text}
-        return {"title": self.title, **self.data, **tables, **charts, **texts}
+        status = {"status": self.status} if self.status else {}
+        return {"title": self.title, **status, **self.data, **tables, **charts, **texts}
 
 
 View = Callable[["PageSource", Asked], Page]

@@ -9,17 +9,44 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import (
+    ADMIN,
+    AUTHOR,
+    OPERATOR,
+    VIEWER,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.actions import baseline, stop, waive
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import View
-from ansible_collections.rack.recipes.plugins.plugin_utils.web.views import gallery, over_runs, run, run_parts, runs
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.views import (
+    actions,
+    gallery,
+    over_runs,
+    run,
+    run_parts,
+    runs,
+    shapes,
+)
+
+GET, POST = "GET", "POST"
 
 
 @dataclass(frozen=True, slots=True)
 class PageRoute:
-    """A row of the table: the path, in which `{name}` stands for one name, what the page tells, what makes it."""
+    """A row of the table: the path, in which `{name}` stands for one name, what the page tells, what makes it.
+
+    `needs` is the weakest role that may use it. A page that is made `over_runs` is for those who may see all runs, one
+    that `shows_keys` for those who may read all keys that it is made from. A form that is wrong is shown `again` on
+    that page.
+    """
 
     path: str
     about: str
     view: View
+    needs: str = VIEWER
+    over_runs: bool = False
+    shows_keys: bool = False
+    method: str = GET
+    again: View | None = None
 
     def names_in(self, parts: Sequence[str]) -> dict[str, str] | None:
         """The names in the parts of an address; None for one that is not of this route."""
@@ -36,25 +63,69 @@ def _is_name(part: str) -> bool:
 
 ROUTES: tuple[PageRoute, ...] = (
     PageRoute("/runs", "All runs, those that go on first; search, filters, sorting.", runs.all_runs),
-    PageRoute("/runs/{run}", "One run: what is wrong, and where; live while it goes on.", run.one_run),
+    PageRoute("/runs/{run}", "One run: what is wrong, and where; live while it goes on.", run.one_run, shows_keys=True),
+    PageRoute("/runs/{run}/events", "What a run that goes on is at, for the page's script.", run.events),
     PageRoute("/runs/{run}/tables/{table}", "A table of a run in columns, for the page's script.", run.one_table),
-    PageRoute("/runs/{run}/report", "The whole report of a run.", run.report),
-    PageRoute("/runs/{run}/findings", "All findings of a run, causes first.", run_parts.findings),
+    PageRoute("/runs/{run}/report", "The whole report of a run.", run.report, over_runs=True, shows_keys=True),
+    PageRoute("/runs/{run}/findings", "All findings of a run, causes first.", run_parts.findings, shows_keys=True),
     PageRoute("/runs/{run}/steps", "Its steps, how long they took, a timeline.", run_parts.steps),
     PageRoute("/runs/{run}/rack", "Every step of every host by place; by measurement.", run_parts.rack),
-    PageRoute("/runs/{run}/context", "The context as the run left it.", run_parts.context),
+    PageRoute("/runs/{run}/context", "The context as the run left it.", run_parts.context, shows_keys=True),
     PageRoute("/runs/{run}/hosts", "Its hosts, those that did not pass first.", run_parts.hosts),
-    PageRoute("/runs/{run}/hosts/{host}", "One host of a run: results, measurements, keys.", run_parts.one_host),
+    PageRoute(
+        "/runs/{run}/hosts/{host}",
+        "One host of a run: results, measurements, keys.",
+        run_parts.one_host,
+        shows_keys=True,
+    ),
     PageRoute("/runs/{run}/hosts/{host}/{step}", "One result: logs, tries, earlier runs.", run_parts.one_result),
-    PageRoute("/hosts", "The hosts of the last runs.", over_runs.hosts),
-    PageRoute("/hosts/{host}", "One host over the runs.", over_runs.one_host),
-    PageRoute("/keys", "The keys that the last runs have set.", over_runs.keys),
-    PageRoute("/keys/{key}", "Who set a key, when, from what to what.", over_runs.one_key),
-    PageRoute("/trends", "What the last runs have measured.", over_runs.trends),
-    PageRoute("/trends/{key}", "A number over the runs: limits, changes of level, trend.", over_runs.one_trend),
-    PageRoute("/diff/{first}/{second}", "What changed between two runs.", over_runs.differences),
+    PageRoute("/hosts", "The hosts of the last runs.", over_runs.hosts, over_runs=True),
+    PageRoute("/hosts/{host}", "One host over the runs.", over_runs.one_host, over_runs=True, shows_keys=True),
+    PageRoute("/keys", "The keys that the last runs have set.", over_runs.keys, over_runs=True, shows_keys=True),
+    PageRoute(
+        "/keys/{key}", "Who set a key, when, from what to what.", over_runs.one_key, over_runs=True, shows_keys=True
+    ),
+    PageRoute("/trends", "What the last runs have measured.", over_runs.trends, over_runs=True, shows_keys=True),
+    PageRoute(
+        "/trends/{key}",
+        "A number over the runs: limits, changes of level, trend.",
+        over_runs.one_trend,
+        over_runs=True,
+        shows_keys=True,
+    ),
+    PageRoute("/diff/{first}/{second}", "What changed between two runs.", over_runs.differences, shows_keys=True),
     PageRoute("/recipes", "The recipes of the project and of the collection.", gallery.recipes),
-    PageRoute("/recipes/{name}", "A recipe: graph, parameters, how to run it.", gallery.one_recipe),
+    PageRoute(
+        "/recipes/{name}", "A recipe: graph, parameters, how to run it; a form that runs it.", gallery.one_recipe
+    ),
     PageRoute("/scriptlets", "The scriptlets that recipes here can use.", gallery.scriptlets),
     PageRoute("/scriptlets/{name}", "A scriptlet: arguments, keys, example.", gallery.one_scriptlet),
+    PageRoute("/starts/{run}", "A run that a page has started, until it has begun.", actions.one_start, OPERATOR),
+    PageRoute("/shapes", "What each page is as data.", shapes.shapes),
+    PageRoute("/actions", "What was done by pages: who, when, what.", actions.done, ADMIN, over_runs=True),
+    PageRoute(
+        "/runs/{run}/baseline",
+        "Make a run the baseline of its test.",
+        baseline.accept,
+        AUTHOR,
+        method=POST,
+        again=run.one_run,
+    ),
+    PageRoute("/runs/{run}/stop", "Stop a run that goes on.", stop.stop, OPERATOR, method=POST, again=run.one_run),
+    PageRoute(
+        "/runs/{run}/hosts/{host}/{step}/waiver",
+        "Waive a failure in the runs from now on.",
+        waive.waive,
+        AUTHOR,
+        method=POST,
+        again=run_parts.one_result,
+    ),
+    PageRoute(
+        "/recipes/{name}/runs",
+        "Start a recipe.",
+        gallery.start_recipe,
+        OPERATOR,
+        method=POST,
+        again=gallery.one_recipe,
+    ),
 )

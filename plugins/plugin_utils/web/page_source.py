@@ -6,14 +6,17 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import is_held, journals
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import reader
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.live_run import LiveRun
 
 if TYPE_CHECKING:
@@ -28,12 +31,18 @@ LONGEST_ID = 100  # characters: longer names are no folders of runs
 
 @dataclass
 class PageSource:
-    """The store at the URL `db`, the folder of `runs`, and the folder of the `project` with its `scriptlets`."""
+    """The store at the URL `db`, the folder of `runs`, and the folder of the `project` with its `scriptlets`.
+
+    With `may_run` pages may start the project's recipes, with this `inventory`; `started` are the processes of those.
+    """
 
     db: str
     runs: Path
     project: Path = Path()
     scriptlets: tuple[Path, ...] = ()
+    may_run: bool = False
+    inventory: tuple[str, ...] = ()
+    started: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _engine: Engine | None = None
     _lock: Lock = field(default_factory=Lock)
     _live: dict[str, LiveRun] = field(default_factory=dict)
@@ -65,6 +74,17 @@ class PageSource:
         """The runs that go on, the newest first."""
         found = (path.parent.name for path in reversed(journals(self.runs)[-NEWEST:]))
         return {run_id: live for run_id in found if (live := self.live(run_id))}
+
+    def has_run(self, run_id: str) -> bool:
+        """Whether the store has a run of exactly this id; not so where there is no store."""
+        try:
+            return queries.find(self.store(), run_id) == run_id
+        except (UsageError, StoreError):
+            return False
+
+    def running(self) -> list[str]:
+        """The runs that pages have started and whose processes go on."""
+        return [run_id for run_id, child in self.started.items() if child.poll() is None]
 
     def keep(self, name: Any, value: Any) -> Any:
         """Remember what took long to make; the oldest goes when there are many."""

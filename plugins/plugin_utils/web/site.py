@@ -11,29 +11,44 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, StoreError, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import (
+    JournalError,
+    RackError,
+    StoreError,
+    TrustError,
+    UsageError,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.json import value_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import Caller
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import KINDS, Problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.visible_text import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.web import frame
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.live_run import LiveRun
-from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import Asked, NoSuchPageError, Page
-from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_routes import ROUTES, PageRoute
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import Asked, FormError, NoSuchPageError, Page
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_routes import GET, POST, ROUTES, PageRoute
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_source import PageSource
-from ansible_collections.rack.recipes.plugins.plugin_utils.web.sign_in import LONGEST_FORM, Sessions
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.rights import check_rights
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.sign_in import Sessions, Visitor, check_form
 
 HTML, JSON, PROBLEM = "text/html; charset=utf-8", "application/json", "application/problem+json"
-EVENTS = "text/event-stream"
+EVENTS, FORM = "text/event-stream", "application/x-www-form-urlencoded"
 PAUSE = 0.5  # seconds between two looks at a journal
 SILENCE = 15.0  # seconds after which a comment shows that the connection lives
 LONGEST_ADDRESS = 4096
+LONGEST_FORM = 65_536  # bytes
+MOST_FIELDS = 300
+SIGN_IN, SIGN_OUT, FIRST = "/sign-in", "/sign-out", "/runs"
+NO_STORE = (("cache-control", "no-store"),)
+HERE = re.compile(r"/(?![/\\])[!-~]*")  # an address on this server: browsers take // and /\\ for another one
+NOT_VALID = "This token is not valid here. `rack-recipes token list` on the server tells which are."
 SAFE = (
     ("content-security-policy", frame.POLICY),
     ("x-content-type-options", "nosniff"),
@@ -43,6 +58,8 @@ SAFE = (
 )
 OF_ERRORS: Mapping[type[Exception], str] = {
     NoSuchPageError: "not-found",
+    TrustError: "not-allowed",
+    JournalError: "cannot-write",
     UsageError: "not-found",
     StoreError: "cannot-read",
 }
@@ -54,74 +71,142 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: its status, media type, content and further headers."""
+    """An answer: its status, media type, content and further headers; or a run whose events it has."""
 
     status: int
-    kind: str
-    body: bytes
+    kind: str = HTML
+    body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
+    follow: LiveRun | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request: its method (HEAD counts as GET), path, the names in it, its headers, and whether it wants data."""
+
+    method: str
+    path: str
+    names: list[str]
+    headers: Mapping[str, str]
+    query: str
+    as_data: bool
+
+    @property
+    def address(self) -> str:
+        """The path with the query."""
+        return f"{self.path}?{self.query}" if self.query else self.path
 
 
 @dataclass(eq=False)
 class Site:
     """The application.
 
-    `hosts` are the names that a browser may call this server by: others may be a trick (DNS rebinding). `sessions` is
-    None where everybody may look.
+    `count` raises Problem for a request that is one too many. `hosts` are the names that a browser may call this server
+    by: others may be a trick (DNS rebinding). It is None with TLS, where the certificate says which name counts.
     """
 
     source: PageSource
-    hosts: frozenset[str]
-    sessions: Sessions | None = None
+    sessions: Sessions
+    count: Callable[[Scope], None]
+    hosts: frozenset[str] | None = None
     ending: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        path, names = _split(scope)
-        reply = self._refused(scope, path, headers)
-        if reply is None and path == "/sign-in" and self.sessions:
-            reply = await _sign_in(self.sessions, scope, receive)
-        if reply is None and (live := self._events(names)):
-            await self._follow(live, receive, send)
-            return
-        if reply is None:
-            loop = asyncio.get_running_loop()
-            reply = await loop.run_in_executor(None, self._answer, scope, path, names, headers)
-        await _send(send, reply, with_body=scope["method"] != "HEAD")
+        request = _request(scope)
+        visitor: Visitor | None = None
+        try:
+            self.count(scope)
+            reply = self._refused(scope, request) or await self._open_to_all(scope, request, receive)
+            if reply is None:
+                visitor = self.sessions.visitor(scope)
+                reply = await self._visited(scope, request, visitor, receive)
+        except Exception as error:  # whatever it is, the visitor gets an answer
+            reply = self._problem_page(error, request, visitor)
+        if reply.follow and visitor:
+            await self._follow(reply.follow, visitor.caller, receive, send)
+        else:
+            await _send(send, reply, with_body=scope["method"] != "HEAD")
 
-    def _refused(self, scope: Scope, path: str, headers: Mapping[str, str]) -> Reply | None:
+    def _refused(self, scope: Scope, request: Request) -> Reply | None:
         """What refuses a request before anything is read for it; None for one that is answered."""
-        name = headers.get("host", "").rpartition(":")[0] or headers.get("host", "")
-        if name not in self.hosts:
+        called = request.headers.get("host", "")
+        name = called.rpartition(":")[0] or called
+        if self.hosts is not None and name not in self.hosts:
             return _plain(
                 421, f"this server is not called {name[:80]!r}; it answers as {', '.join(sorted(self.hosts))}"
             )
-        if scope["method"] not in ("GET", "HEAD") and path != "/sign-in":
-            return _plain(405, "pages are only read: GET", ("allow", "GET, HEAD"))
         if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_ADDRESS:
             return _plain(414, "the address is too long")
-        return None if path == "/sign-in" or path.startswith("/static/") else self._stranger(scope, headers)
+        return None
 
-    def _stranger(self, scope: Scope, headers: Mapping[str, str]) -> Reply | None:
-        """What is told to one who has not shown the token; None for one who has."""
-        if self.sessions is None or self.sessions.knows(headers.get("cookie", ""), headers.get("authorization", "")):
-            return None
-        if _wants_data(scope, headers):
-            return _problem(Problem("not-allowed", "this server wants its token", "send Authorization: Bearer TOKEN"))
-        return Reply(303, HTML, b"", (("location", "/sign-in"),))
+    async def _open_to_all(self, scope: Scope, request: Request, receive: Receive) -> Reply | None:
+        """What needs no token: files of pages, and the form for one."""
+        if request.names[:1] == ["static"]:
+            _check_method(request, [GET])
+            return _file(request.names[1:])
+        if request.path == SIGN_IN:
+            _check_method(request, [GET, POST])
+            return await self._sign_in(scope, request, receive)
+        return None
 
-    def _events(self, names: list[str]) -> LiveRun | None:
-        is_events = len(names) == 3 and (names[0], names[2]) == ("runs", "events")
-        return self.source.live(names[1]) if is_events else None
+    async def _sign_in(self, scope: Scope, request: Request, receive: Receive) -> Reply:
+        if request.method == GET:
+            return _sign_in_page("", dict(parse_qsl(request.query)).get("to", ""), 200)
+        form = await _form_of(request, receive)
+        to = form.get("to", "")
+        try:
+            cookie = self.sessions.sign_in(scope, form.get("token", ""))
+        except Problem as problem:
+            return _sign_in_page(NOT_VALID, to, problem.status)
+        return _moved(to if HERE.fullmatch(to) else FIRST, ("set-cookie", cookie))
 
-    async def _follow(self, live: LiveRun, receive: Receive, send: Send) -> None:
-        """Send what a run is at whenever it has changed, until it ends, the browser leaves or this server ends."""
+    async def _visited(self, scope: Scope, request: Request, visitor: Visitor, receive: Receive) -> Reply:
+        """The answer to one who is known."""
+        if request.path == "/":
+            return _moved(FIRST)
+        form: Mapping[str, str] = {}
+        if request.method == POST:
+            form = await _form_of(request, receive)
+            check_form(visitor, form, request.headers)
+            visitor.caller.check_valid()
+        if request.path == SIGN_OUT:
+            _check_method(request, [POST])
+            return _moved(SIGN_IN, ("set-cookie", self.sessions.sign_out(scope)))
+        return await asyncio.get_running_loop().run_in_executor(None, self._page, request, visitor, form)
+
+    def _page(self, request: Request, visitor: Visitor, form: Mapping[str, str]) -> Reply:
+        route, names = _route(request)
+        try:
+            query = dict(parse_qsl(request.query, errors="strict", max_num_fields=30))
+        except ValueError:
+            raise Problem("bad-request", "the query cannot be read", "encode it as UTF-8 and percent") from None
+        check_rights(route, self.source, names, visitor.caller)
+        asked = Asked(names, visitor.caller, query, form)
+        try:
+            page = _done(route, self.source, asked)
+        except FormError as error:
+            page = self._again(route, asked, error, as_data=request.as_data)
+        return _reply(page, request, query, visitor)
+
+    def _again(self, route: PageRoute, asked: Asked, error: FormError, *, as_data: bool) -> Page:
+        """The page of a form that cannot be done as it was filled in, with what is wrong beside its fields."""
+        if as_data or route.again is None:
+            detail = "; ".join(f"{name}: {text}" if name else text for name, text in error.errors.items())
+            raise Problem("bad-request", detail, "correct these fields and send them again",
+                          {"errors": dict(error.errors)})  # fmt: skip
+        return replace(route.again(self.source, replace(asked, errors=error.errors)), http_status=400)
+
+    async def _follow(self, live: LiveRun, caller: Caller, receive: Receive, send: Send) -> None:
+        """Send what a run is at whenever it has changed.
+
+        It ends with the run, with this server, when the browser leaves, and when its token does not count any more.
+        """
         await _begin(send, 200, EVENTS, (("cache-control", "no-store"),))
         gone = asyncio.ensure_future(_gone(receive))
         try:
             async for piece in self._pieces(live):
-                if gone.done():
+                if gone.done() or not caller.is_valid():
                     return
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
@@ -149,47 +234,89 @@ class Site:
             except TimeoutError:
                 continue
 
-    def _answer(self, scope: Scope, path: str, names: list[str], headers: Mapping[str, str]) -> Reply:
-        as_data = _wants_data(scope, headers)
-        try:
-            if names[:1] == ["static"]:
-                return _file(names[1:])
-            if path == "/":
-                return Reply(303, HTML, b"", (("location", "/runs"),))
-            return self._page(scope, path, names, as_data=as_data)
-        except (RackError, Problem) as error:
-            return self._problem_page(error, path, as_data=as_data)
-        except Exception:
-            sys.stderr.write(traceback.format_exc())
-            return self._problem_page(
-                Problem("internal", "this page met a fault of the server", "report what it logged"),
-                path,
-                as_data=as_data,
-            )
-
-    def _page(self, scope: Scope, path: str, names: list[str], *, as_data: bool) -> Reply:
-        route, parts = _route(names)
-        try:
-            query = dict(parse_qsl(scope["query_string"].decode("ascii"), errors="strict", max_num_fields=30))
-        except ValueError:
-            raise Problem("bad-request", "the query cannot be read", "encode it as UTF-8 and percent") from None
-        page = route.view(self.source, Asked(parts, query))
-        no_store = (("cache-control", "no-store"),)
-        if page.kind:
-            return Reply(200, page.kind, page.body, (*no_store, *page.headers))
-        if as_data:
-            return Reply(200, JSON, _json(value_of(page.for_programs(), "text")), no_store)
-        html = frame.render(page, _address(path, query), "you" if self.sessions else "")
-        return Reply(200, HTML, html.encode("utf-8", "replace"), no_store)
-
-    def _problem_page(self, error: Exception, path: str, *, as_data: bool) -> Reply:
-        problem = error if isinstance(error, Problem) else Problem(_kind_of(error), str(error), "")
-        if as_data:
-            return _problem(problem)
+    def _problem_page(self, error: Exception, request: Request, visitor: Visitor | None) -> Reply:
+        problem = _problem_of(error)
+        headers = tuple(problem.headers.items())
+        if request.method == POST:  # its body may not have been read: nobody may take it for a request
+            headers = (*headers, ("connection", "close"))
+        if request.as_data:
+            return Reply(problem.status, PROBLEM, _json(problem.body()), headers)
+        if problem.kind == "not-known":
+            to = request.address if request.method == GET and request.path != "/" else ""
+            return _moved(f"{SIGN_IN}?{urlencode({'to': to})}" if to else SIGN_IN, *headers)
         told = {"problem": {**problem.body(), "detail": visible(problem.detail)}}
         page = Page(KINDS[problem.kind].title, "problem.html.j2", told=told)
-        html = frame.render(page, path, "you" if self.sessions else "")
-        return Reply(problem.status, HTML, html.encode("utf-8", "replace"), (("cache-control", "no-store"),))
+        html = frame.render(page, request.path, visitor)
+        return Reply(problem.status, HTML, html.encode("utf-8", "replace"), (*headers, *NO_STORE))
+
+
+def _done(route: PageRoute, source: PageSource, asked: Asked) -> Page:
+    """The page of a route. What an action cannot do is told in its form, so it raises FormError for that."""
+    try:
+        return route.view(source, asked)
+    except UsageError as error:
+        if route.method == GET:
+            raise
+        raise FormError({"": str(error)}) from error
+
+
+def _problem_of(error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, RackError):
+        return Problem(_kind_of(error), str(error), "")
+    sys.stderr.write("".join(traceback.format_exception(error)))
+    return Problem("internal", "this page met a fault of the server", "report what it logged")
+
+
+def _reply(page: Page, request: Request, query: Mapping[str, str], visitor: Visitor) -> Reply:
+    """The answer that a page is."""
+    if page.follow:
+        return Reply(200, EVENTS, follow=page.follow)
+    if page.kind:
+        return Reply(200, page.kind, page.body, (*NO_STORE, *page.headers))
+    if request.as_data:
+        return Reply(200, JSON, _json(value_of(page.for_programs(), "text")), NO_STORE)
+    if page.moved_to:
+        return _moved(page.moved_to)
+    html = frame.render(page, _address(request.path, query), visitor)
+    return Reply(page.http_status, HTML, html.encode("utf-8", "replace"), NO_STORE)
+
+
+def _request(scope: Scope) -> Request:
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    path, names = _split(scope)
+    method = GET if scope["method"] == "HEAD" else scope["method"]
+    return Request(method, path, names, headers, scope["query_string"].decode("latin-1"), _wants_data(scope, headers))
+
+
+async def _form_of(request: Request, receive: Receive) -> dict[str, str]:
+    """The fields of a form. Raises Problem for a body that is none, or too large."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != FORM:
+        raise Problem("wrong-media-type", f"a form is {FORM}, this is {kind[:80] or 'without a type'}", "send a form")
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+        if len(body) > LONGEST_FORM:
+            raise Problem("too-large", f"a form may have {LONGEST_FORM} bytes", "send less")
+    try:
+        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise Problem("bad-request", "the form cannot be read", "encode it as UTF-8 and percent") from None
+    return dict(pairs)
+
+
+def _check_method(request: Request, allowed: list[str]) -> None:
+    if request.method not in allowed:
+        names = ", ".join(dict.fromkeys([*allowed, *(["HEAD"] if GET in allowed else [])]))
+        detail = f"{request.path[:200]} has no {request.method[:20]}"
+        raise Problem("no-such-method", detail, f"there are {names}", headers={"allow": names})
+
+
+def _moved(to: str, *headers: tuple[str, str]) -> Reply:
+    return Reply(303, HTML, b"", (("location", to), *headers, *NO_STORE))
 
 
 def _kind_of(error: Exception) -> str:
@@ -203,13 +330,13 @@ def _split(scope: Scope) -> tuple[str, list[str]]:
     return path, [unquote(part) for part in path.strip("/").split("/")] if path != "/" else []
 
 
-def _route(names: list[str]) -> tuple[PageRoute, dict[str, str]]:
-    """The route of an address, and the names in it. Raises NoSuchPageError."""
-    for route in ROUTES:
-        parts = route.names_in(names)
-        if parts is not None:
-            return route, parts
-    raise NoSuchPageError(f"there is no page /{'/'.join(names)[:200]}")
+def _route(request: Request) -> tuple[PageRoute, dict[str, str]]:
+    """The route of a request, and the names in its address. Raises NoSuchPageError, Problem for another method."""
+    found = [(route, parts) for route in ROUTES if (parts := route.names_in(request.names)) is not None]
+    if not found:
+        raise NoSuchPageError(f"there is no page /{'/'.join(request.names)[:200]}")
+    _check_method(request, [route.method for route, _parts in found])
+    return next((route, parts) for route, parts in found if route.method == request.method)
 
 
 def _address(path: str, query: Mapping[str, str]) -> str:
@@ -228,30 +355,14 @@ def _file(names: list[str]) -> Reply:
     return Reply(200, found[0], found[1], (("cache-control", "private, max-age=86400"),))
 
 
-async def _sign_in(sessions: Sessions, scope: Scope, receive: Receive) -> Reply:
-    if scope["method"] != "POST":
-        return _sign_in_page("", 200)
-    body, more = b"", True
-    while more and len(body) <= LONGEST_FORM:
-        message = await receive()
-        body, more = body + message.get("body", b""), message.get("more_body", False)
-    cookie = sessions.sign_in(body) if len(body) <= LONGEST_FORM else ""
-    if not cookie:
-        return _sign_in_page("This is not the token of this server. Its start line shows it.", 403)
-    return Reply(303, HTML, b"", (("location", "/runs"), ("set-cookie", cookie), ("cache-control", "no-store")))
-
-
-def _sign_in_page(wrong: str, status: int) -> Reply:
-    html = frame.render(Page("Sign in", "sign_in.html.j2", told={"wrong": wrong}), "/sign-in")
-    return Reply(status, HTML, html.encode(), (("cache-control", "no-store"),))
+def _sign_in_page(wrong: str, to: str, status: int) -> Reply:
+    told = {"wrong": wrong, "to": to if HERE.fullmatch(to) else ""}
+    html = frame.render(Page("Sign in", "sign_in.html.j2", told=told), SIGN_IN)
+    return Reply(status, HTML, html.encode(), NO_STORE)
 
 
 def _json(data: Any) -> bytes:
     return json.dumps(data, ensure_ascii=True, default=str).encode()
-
-
-def _problem(problem: Problem) -> Reply:
-    return Reply(problem.status, PROBLEM, _json(problem.body()))
 
 
 def _plain(status: int, text: str, *headers: tuple[str, str]) -> Reply:

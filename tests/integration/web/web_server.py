@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import signal
+import ssl
 import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from call_rack_recipes import COMMAND, environment
 
@@ -41,10 +43,10 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 class WebServer:
-    """Pages of the project in a folder."""
+    """Pages of the project in a folder. `tls` is how programs here speak TLS with it, where it does."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *options: str, tls: ssl.SSLContext | None = None) -> None:
+        self.folder, self.tls = folder, tls
         words = [sys.executable, "-c", COMMAND, "serve", "--web", "--listen", "127.0.0.1:0", "--json", *options]
         with (folder / "web.log").open("ab") as log:
             self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=log, env=environment(), cwd=folder)
@@ -52,15 +54,19 @@ class WebServer:
         line = self.process.stdout.readline()
         assert line, (folder / "web.log").read_text()
         self.ready: dict[str, Any] = json.loads(line)
-        self.url, self.token = self.ready["url"], self.ready["token"]
+        self.url, self.token = self.ready["url"], self.ready.get("token", "")
+
+    def send(self, place: str, form: Mapping[str, str], **headers: str) -> Answer:
+        """Send a form with the token."""
+        kind = "application/x-www-form-urlencoded"
+        return self.ask(place, "POST", urlencode(form).encode(), **{"Content_Type": kind, **headers})
 
     def ask(self, place: str, method: str = "GET", data: bytes | None = None, **headers: str) -> Answer:
         """One request with the token; in names of headers `_` stands for `-`."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
-        asked = urllib.request.Request(
-            self.url + place, data, {"Authorization": f"Bearer {self.token}", **given}, method=method
-        )
-        opener = urllib.request.build_opener(_NoRedirect)
+        shown = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        asked = urllib.request.Request(self.url + place, data, {**shown, **given}, method=method)
+        opener = urllib.request.build_opener(_NoRedirect, urllib.request.HTTPSHandler(context=self.tls))
         try:
             with opener.open(asked, timeout=TIMEOUT) as answer:
                 return Answer(answer.status, dict(answer.headers), answer.read().decode())
@@ -82,9 +88,9 @@ class WebServer:
 
 
 @contextmanager
-def web_server(folder: Path, *options: str) -> Iterator[WebServer]:
+def web_server(folder: Path, *options: str, tls: ssl.SSLContext | None = None) -> Iterator[WebServer]:
     """A server during the block; nothing is left of it, and it has logged no fault."""
-    server = WebServer(folder, *options)
+    server = WebServer(folder, *options, tls=tls)
     try:
         yield server
     finally:

@@ -39,8 +39,7 @@ def accept(options: argparse.Namespace) -> Answer:
     withdrawn.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import baselines
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive import pinned_runs
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.accept_baseline import accept_baseline
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_store
@@ -50,21 +49,17 @@ def accept(options: argparse.Namespace) -> Answer:
         run = queries.run(store, run_id_of(store, options.run, options.db))
     _refuse_unfit(run)
     with opened(options, writing=True) as store:
-        pinned_runs.pin_stored(store, run["run_id"], pinned=True)
-        row = baselines.accept(store, run, getpass.getuser(), options.note)
-    folder = Path(settings.load().runs) / run["run_id"]
-    if folder.is_dir():
-        pinned_runs.pin(folder, pinned=True)
+        row = accept_baseline(store, Path(settings.load().runs), run, getpass.getuser(), options.note)
     return {"status": "ok", **row, "pinned": True}, 0
 
 
 def _refuse_unfit(run: Any) -> None:
     """Raise UsageError for a run that cannot be compared with; say so where it did not pass."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.accept_baseline import unfit
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.earlier_runs import counts
 
-    if not counts(run):
-        raise UsageError(f"run {run['run_id']} cannot be a baseline: it has not ended, or it was in check mode")
+    if why := unfit(run):
+        raise UsageError(why)
     if run["status"] != "passed":
         sys.stderr.write(f"run {run['run_id']} did not pass ({run['status']}): what failed in it is never worse\n")
 

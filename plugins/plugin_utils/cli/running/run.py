@@ -212,9 +212,9 @@ def _start(
 ) -> tuple[dict[str, Any], int]:
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import environment
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.warm_start import warm_start
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import new_run_id
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import chosen_run_id
 
-    run_id = new_run_id()
+    run_id = chosen_run_id()
     with nullcontext() if options.verbose else warm_start(environment(run_id, options.inventory)) as warm:
         from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run_ansible import run_ansible
 

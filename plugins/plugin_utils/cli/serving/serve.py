@@ -16,32 +16,24 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.archive.ages_and_sizes import number
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.serving.serve_web import serve_web
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.serving.serve_web import refuse_web_options, serve_web
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.serving.shared_serving_options import (
-    add_tokens,
-    tokens_of,
+    add_network,
+    identify_of,
+    limits_of,
+    network_of,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, examples
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.limits import Limits
 
 if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.identify import Identify
-    from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.network_socket import Tls
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_run import ServedRun
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.shared.valkey_log import ValkeyLog
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.steps.step_door import StepDoor
     from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 
 SOCKET = "server/ctx.sock"  # beside the folder of runs
-LIMITS = {  # fields of Limits
-    "connections": "connections that one network address may have",
-    "all_connections": "connections that all may have together",
-    "requests": "requests a second that one network address may send",
-    "patience": "seconds that a client may take for its headers, or send or read nothing",
-}
 JOURNAL, FSYNC = "journal", "fsync"
 
 
@@ -54,7 +46,7 @@ def add_serve(command: argparse.ArgumentParser) -> None:
         help="the Unix socket to listen on; only you and root can use it, unless the policy lets others read or write "
         "keys (default: .rack-recipes/server/ctx.sock)",
     )
-    _add_network(command)
+    add_network(command)
     which = command.add_mutually_exclusive_group()
     which.add_argument(
         "--run",
@@ -80,8 +72,22 @@ def add_serve(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--web",
         action="store_true",
-        help="serve pages for browsers instead, of the runs in the store (--db) and of those that go on; --listen "
-        "names a port of this machine's own address then, 0 is any free one (default: 127.0.0.1:8321)",
+        help="serve pages for browsers instead, of the runs in the store (--db) and of those that go on, at --listen "
+        "(default: 127.0.0.1:8321)",
+    )
+    command.add_argument(
+        "--allow-run",
+        action="store_true",
+        help="with --web: those with the role operator may start the recipes of this project from their pages",
+    )
+    command.add_argument(
+        "-i",
+        "--inventory",
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="with --allow-run: the inventory of the runs that pages start; may be repeated (default: Ansible's "
+        "setting, else this machine)",
     )
     add_db(command)
     examples(
@@ -92,32 +98,10 @@ def add_serve(command: argparse.ArgumentParser) -> None:
         "rack-recipes serve --valkey unix:///run/valkey/valkey.sock --durability fsync",
         "rack-recipes serve --listen 127.0.0.1:8470",
         "rack-recipes serve --listen 0.0.0.0:8470 --tls-cert cert.pem --tls-key key.pem --tls-client-ca clients.pem",
-        "rack-recipes serve --web --listen 127.0.0.1:8321",
+        "rack-recipes serve --web",
+        "rack-recipes serve --web --listen 0.0.0.0:8321 --tls-cert cert.pem --tls-key key.pem",
+        "rack-recipes serve --web --allow-run -i inventory.yml",
     )
-
-
-def _add_network(command: argparse.ArgumentParser) -> None:
-    """The options of the network."""
-    network = command.add_argument_group("the network")
-    network.add_argument(
-        "--listen",
-        metavar="HOST:PORT",
-        help="listen on the network, too; who asks there needs a token or a certificate (rack-recipes token)",
-    )
-    network.add_argument("--tls-cert", metavar="FILE", type=Path, help="the server's certificate and its chain, in PEM")
-    network.add_argument("--tls-key", metavar="FILE", type=Path, help="its key, if it is in a file of its own")
-    network.add_argument(
-        "--tls-client-ca",
-        metavar="FILE",
-        type=Path,
-        help="who has signed the certificates of clients; `token create --certificate` gives them roles",
-    )
-    add_tokens(network)
-    for name, about in LIMITS.items():
-        default = getattr(Limits(), name)
-        network.add_argument(
-            f"--{name.replace('_', '-')}", metavar="N", type=number, default=default, help=f"{about} ({default:g})"
-        )
 
 
 def serve(options: argparse.Namespace) -> Answer:
@@ -126,12 +110,15 @@ def serve(options: argparse.Namespace) -> Answer:
     It ends at SIGTERM or Ctrl-C. The next start goes on with the same context, unless --new begins another one. With
     --json the object on stdout comes as soon as the server answers. Nothing listens on a network without --listen.
 
-    With --web it serves pages that only read, and the line that it prints has the address that signs a browser in.
+    With --web it serves pages instead. On this machine's own address the line that it prints has the address that signs
+    a browser in; elsewhere people sign in with a token.
     """
     if options.web:
         return serve_web(options)
+    refuse_web_options(options)
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings as all_settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.server import serve as process
+    from ansible_collections.rack.recipes.plugins.plugin_utils.server.guarded_server import listening_on_network
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.live_context import LiveContext
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.mask_writes import SecretValues
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_run import bring_to_disk
@@ -144,9 +131,9 @@ def serve(options: argparse.Namespace) -> Answer:
     process.check_packages()
     settings = all_settings.load()
     path = options.socket or Path(settings.runs).parent / SOCKET  # not made absolute: a socket's path must be short
-    identify, shared = _identify(options, settings)
+    identify, shared = identify_of(options, settings)
     with ExitStack() as stack:
-        network = [stack.enter_context(process.listening_on_network(*each)) for each in _network(options)]
+        network = [stack.enter_context(listening_on_network(*each)) for each in network_of(options)]
         own = stack.enter_context(process.listening(path, shared=shared))
         run, log = _run(options, settings)
         if options.durability == FSYNC:
@@ -157,9 +144,9 @@ def serve(options: argparse.Namespace) -> Answer:
         ready = {"status": "ready", "run_id": run.run_id, "socket": str(path.absolute()), "pid": os.getpid()}
         ready |= {"url": network[0].url} if network else {}
         service = make_service(live, fsync=options.durability == FSYNC, log=log)
-        limits = Limits(**{name: getattr(options, name) for name in LIMITS})
         door = stack.enter_context(step_door(run.journal.parent, with_run=options.with_run))
-        process.serve(service, own, network, identify, limits, partial(_tell, ready, door, as_json=options.json), door)
+        tell = partial(_tell, ready, door, as_json=options.json)
+        process.serve(service, own, network, identify, limits_of(options), tell, door)
     return None, 0
 
 
@@ -180,39 +167,6 @@ def _run(options: argparse.Namespace, settings: Settings) -> tuple[ServedRun, Va
     if warning:
         _log(warning)
     return open_shared_run(settings, client, new=options.new)
-
-
-def _network(options: argparse.Namespace) -> list[tuple[str, Tls | None]]:
-    """Where to listen on the network, and with which TLS. Raises UsageError for options that do not go together."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.network_socket import Tls
-
-    needs = {"--tls-key": options.tls_key, "--tls-client-ca": options.tls_client_ca}
-    alone = [name for name, value in needs.items() if value and not options.tls_cert]
-    if alone:
-        raise UsageError(f"{alone[0]} needs --tls-cert, too")
-    if options.tls_cert and not options.listen:
-        raise UsageError("--tls-cert is for the network: say where with --listen HOST:PORT")
-    tls = Tls(options.tls_cert, options.tls_key, options.tls_client_ca) if options.tls_cert else None
-    return [(options.listen, tls)] if options.listen else []
-
-
-def _identify(options: argparse.Namespace, settings: Settings) -> tuple[Identify, bool]:
-    """How callers are recognized, and whether other users of this machine may be among them."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.identify import Identify
-    from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.token_file import LiveGrants, read_grants
-
-    path = tokens_of(options, settings)
-    if options.listen and not read_grants(path):
-        sys.stderr.write("nobody has a token yet: `rack-recipes token create NAME --role ROLE` makes one\n")
-    grants = LiveGrants(path, _log)
-    if not settings.policy:
-        return Identify(grants), False
-    from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.role_by_policy import identify_by
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.key_access import guarded_actions
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.parse_policy import read_policy
-
-    policy = read_policy(settings.policy)
-    return identify_by(policy, grants), bool(guarded_actions(policy))
 
 
 def _log(text: str) -> None:

@@ -10,34 +10,60 @@ import argparse
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.serving.shared_serving_options import (
+    identify_of,
+    limits_of,
+    network_of,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
-OF_CONTEXT = {"socket": "--socket", "run": "--run", "new": "--new", "tls_cert": "--tls-cert", "tls_key": "--tls-key",
-              "tls_client_ca": "--tls-client-ca"}  # fmt: skip
+OF_CONTEXT = {"socket": "--socket", "run": "--run", "new": "--new", "valkey": "--valkey"}
 """Options that say something of the context server alone."""
+OF_WEB = {"allow_run": "--allow-run", "inventory": "--inventory"}
+"""Options that say something of pages alone."""
+
+
+def refuse_web_options(options: argparse.Namespace) -> None:
+    """Raise UsageError for options of pages where none are served."""
+    given = [option for name, option in OF_WEB.items() if getattr(options, name)]
+    if given:
+        raise UsageError(f"{given[0]} is for pages: add --web, or leave it out")
 
 
 def serve_web(options: argparse.Namespace) -> Answer:
-    """Serve pages until SIGTERM or Ctrl-C. Nothing is written: neither to the store nor to a run. Raises UsageError."""
+    """Serve pages until SIGTERM or Ctrl-C. Raises UsageError."""
     given = [option for name, option in OF_CONTEXT.items() if getattr(options, name)]
     if given:
         raise UsageError(f"{given[0]} is for the context server, which --web does not start: leave one of them out")
+    if options.inventory and not options.allow_run:
+        raise UsageError("--inventory is for the runs that pages start: add --allow-run, or leave it out")
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings as all_settings
+    from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.tokens import new_token
+    from ansible_collections.rack.recipes.plugins.plugin_utils.server.guarded_server import listening_on_network
     from ansible_collections.rack.recipes.plugins.plugin_utils.web import serve_pages
     from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_source import PageSource
-    from ansible_collections.rack.recipes.plugins.plugin_utils.web.sign_in import Sessions
 
     serve_pages.check_packages()
     settings = all_settings.load()
-    source = PageSource(options.db or settings.db, Path(settings.runs), Path(), tuple(map(Path, settings.scriptlets)))
-    sessions = Sessions()
-    with serve_pages.listening(options.listen or serve_pages.DEFAULT) as listener:
-        url = serve_pages.url_of(listener)
-        ready = {"status": "ready", "url": url, "token": sessions.token, "pid": os.getpid()}
-        serve_pages.serve(source, listener, sessions, lambda: _tell(ready, as_json=options.json))
+    source = PageSource(
+        options.db or settings.db,
+        Path(settings.runs),
+        Path(),
+        tuple(map(Path, settings.scriptlets)),
+        options.allow_run,
+        tuple(options.inventory),
+    )
+    [where] = network_of(options, serve_pages.DEFAULT)
+    with listening_on_network(*where) as listener:
+        token = new_token()[0] if serve_pages.is_own_address(listener) else ""
+        identify, _shared = identify_of(options, settings, token)
+        ready = {"status": "ready", "url": listener.url, **({"token": token} if token else {}), "pid": os.getpid()}
+        tell = partial(_tell, ready, as_json=options.json)
+        serve_pages.serve(source, listener, identify, limits_of(options), tell)
     source.close()
     return None, 0
 
@@ -48,4 +74,5 @@ def _tell(ready: dict[str, object], *, as_json: bool) -> None:
         sys.stdout.write(f"{json.dumps(ready)}\n")
         sys.stdout.flush()
     else:
-        sys.stderr.write(f"pages at {ready['url']}/sign-in#{ready['token']} (process {ready['pid']})\n")
+        place = f"{ready['url']}/sign-in#{ready['token']}" if "token" in ready else ready["url"]
+        sys.stderr.write(f"pages at {place} (process {ready['pid']})\n")

@@ -7,8 +7,7 @@
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
@@ -40,6 +39,7 @@ def suggest(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import load
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.add_waiver import as_line
 
     with opened(options) as store:
         run = load(store, run_id_of(store, options.run, options.db))
@@ -47,7 +47,7 @@ def suggest(options: argparse.Namespace) -> Answer:
     entries = _entries(run, found)
     if options.json:
         return {"run": run.run["run_id"], "waivers": entries}, 0
-    return "".join(_lines(entries)) or NONE.format(run=run.run["run_id"]), 0
+    return "".join(map(as_line, entries)) or NONE.format(run=run.run["run_id"]), 0
 
 
 def _entries(run: RunData, found: Sequence[Finding]) -> list[dict[str, Any]]:
@@ -75,10 +75,3 @@ def _entry(run: Mapping[str, Any], step: str, passes: int, flakes: Sequence[Find
         "passes": passes,
     }
     return {name: given[name] for name in KEYS if given[name]}
-
-
-def _lines(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """The entries as YAML, to stand under `waivers:`."""
-    for entry in entries:
-        fields = ", ".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in entry.items())
-        yield f"  - {{{fields}}}\n"

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import getpass
 import platform
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -50,7 +49,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_out
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.reusable_results import ReusableResults
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import hold
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import chosen_run_id
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import chosen_run_id, started_by
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_registry import SecretRegistry
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.read_answer_rules import answer_rules
@@ -295,7 +294,7 @@ def _first_record(run: Run) -> dict[str, Any]:
         "steps": [_step(step) for step in run.steps.values()],
         **{name: value for name, value in optional.items() if value},
         "controller": socket.gethostname(),
-        "user": getpass.getuser(),
+        "user": started_by(),
         "versions": {
             "rack.recipes": VERSION,
             "ansible-core": ansible.release.__version__,

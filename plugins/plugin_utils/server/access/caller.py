@@ -57,9 +57,13 @@ class Caller:
         if not self.is_valid():
             raise unknown_caller()
 
+    def has_role(self, needed: str) -> bool:
+        """Whether the role of this caller is at least as strong as the one that is needed."""
+        return RANK[self.role] >= RANK[needed]
+
     def check_role(self, needed: str, what: str) -> None:
         """Raise Problem if the role of this caller is weaker than the one that is needed for `what`."""
-        if RANK[self.role] < RANK[needed]:
+        if not self.has_role(needed):
             detail = f"{self.name} has the role {self.role}, {what} needs {needed}"
             raise Problem("not-allowed", detail, f"ask with a token of the role {needed}")
 

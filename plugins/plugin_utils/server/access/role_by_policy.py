@@ -16,16 +16,16 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller 
     Caller,
     Objection,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.identify import Identify
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.identify import CERTIFICATE, TOKEN, Identify
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.token_file import LiveGrants
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import User, user_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import User, this_user, user_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.key_access import KeyAccess
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.policy_model import READ, WRITE, Policy
 
 ROLE_BY_RULE = ((WRITE, AUTHOR), (READ, VIEWER))  # of users of this machine, the strongest first
 
 
-def identify_by(policy: Policy, grants: LiveGrants) -> Identify:
+def identify_by(policy: Policy, grants: LiveGrants, start_token: str = "") -> Identify:
     """Recognizes callers where the project has a policy."""
 
     @lru_cache(maxsize=1024)
@@ -36,9 +36,19 @@ def identify_by(policy: Policy, grants: LiveGrants) -> Identify:
         return Caller(user.name, role, objection=access.refusal) if role else None
 
     def objection_of(name: str, role: str) -> Objection:
-        return KeyAccess(policy, User(name, frozenset((f"role:{role}",)))).refusal
+        return KeyAccess(policy, _as_user(name, role)).refusal
 
-    return Identify(grants, of_user, objection_of)
+    return Identify(grants, of_user, objection_of, start_token)
+
+
+def user_of_caller(caller: Caller) -> User:
+    """What the policy knows a caller by: a token or a certificate by its name, anybody else as who runs the server."""
+    is_given = caller.name.partition(":")[0] in (TOKEN, CERTIFICATE)
+    return _as_user(caller.name, caller.role) if is_given else this_user()
+
+
+def _as_user(name: str, role: str) -> User:
+    return User(name, frozenset((f"role:{role}",)))
 
 
 def role_of(access: KeyAccess) -> str:

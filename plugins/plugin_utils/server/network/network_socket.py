@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import re
 import socket
@@ -19,7 +20,15 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 
 ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|([^\[\]:]+)):([0-9]{1,5})")
 BACKLOG = 2048
-MAKE_PAIR = "openssl req -x509 -newkey ed25519 -nodes -days 365 -keyout key.pem -out cert.pem -subj /CN=NAME"
+ADVICE = {
+    errno.EADDRINUSE: "give another port, or 0 for any free one",
+    errno.EADDRNOTAVAIL: "give an address of this machine, or 0.0.0.0 for all of them",
+    errno.EACCES: "give a port from 1024 on",
+}
+MAKE_PAIR = (  # browsers know no certificates with ed25519
+    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 -keyout key.pem -out cert.pem "
+    "-subj /CN=NAME"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,8 @@ def listen(text: str, tls: Tls | None) -> socket.socket:
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        raise UsageError(f"--listen {text}: {error.strerror}") from error
+        advice = ADVICE.get(error.errno or 0, "")
+        raise UsageError(f"--listen {text}: {error.strerror}{f': {advice}' if advice else ''}") from error
     listener.setblocking(False)
     return listener
 

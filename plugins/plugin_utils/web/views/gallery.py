@@ -16,6 +16,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.gallery.read_gallery 
 from ansible_collections.rack.recipes.plugins.plugin_utils.gallery.search import search
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells import to_json
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.actions import start
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import (
     Asked,
     Page,
@@ -28,6 +29,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.web.recipe_graph impo
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_source import PageSource
 
+PROJECT = start.PROJECT
 Row = Mapping[str, Any]
 ENTRIES = (
     Column("name", "Name"),
@@ -73,7 +75,7 @@ def _listed(source: PageSource, asked: Asked, kind: str, title: str) -> Page:
     words = asked.query.get("q", "").split()
     found = [one for one in search(_entries(source), words) if one.kind == kind]
     if not words:
-        found.sort(key=lambda one: (one.source != "project", one.name, one.function))
+        found.sort(key=lambda one: (one.source != PROJECT, one.name, one.function))
     folder = f"{kind}s"
     rows = [
         {"name": _name(one), "sentence": one.sentence, "language": one.language, "source": one.source} for one in found
@@ -88,7 +90,8 @@ def _name(entry: GalleryEntry) -> str:
 
 
 def _entry(source: PageSource, kind: str, name: str) -> GalleryEntry:
-    known = {_name(one): one for one in _entries(source) if one.kind == kind}
+    found = [one for one in _entries(source) if one.kind == kind]
+    known = {_name(one): one for one in sorted(found, key=lambda one: one.source == PROJECT)}  # its own win
     if name not in known:
         near = nearest(name, [*known])
         raise UsageError(f"there is no {kind} {name[:120]!r}{f' (did you mean {near!r}?)' if near else ''}")
@@ -116,10 +119,22 @@ def one_recipe(source: PageSource, asked: Asked) -> Page:
         ),
         Section("steps", "Steps", table=table("steps", "Steps", STEPS, rows, {"module": to_scriptlet})),
         *_arguments("Parameters", entry.arguments),
+        *_start(source, entry, asked, problem),
         Section("run", "How to run it", text=entry.example, open=True),
         Section("text", "The recipe", text=Path(entry.path).read_text(encoding="utf-8", errors="replace")),
     ]
     return Page(entry.name, sections=sections, above=(("Recipes", "/recipes"),), about=entry.sentence)
+
+
+def _start(source: PageSource, entry: GalleryEntry, asked: Asked, problem: str) -> list[Section]:
+    """The form that starts a recipe; none where it has a mistake, which `problem` tells."""
+    form = None if problem else start.start_form(source, entry, asked)
+    return [Section("start", form.title, form.about, form=form)] if form else []
+
+
+def start_recipe(source: PageSource, asked: Asked) -> Page:
+    """Start a recipe of the project."""
+    return start.start(source, _entry(source, "recipe", asked.names["name"]), asked)
 
 
 def one_scriptlet(source: PageSource, asked: Asked) -> Page:

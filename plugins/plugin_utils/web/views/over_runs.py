@@ -115,7 +115,7 @@ def hosts(source: PageSource, asked: Asked) -> Page:
     rows.sort(key=lambda row: (-row["bad_runs"], natural(row["host"])))
     listed = table("hosts", "Hosts", HOSTS, rows, {"host": lambda row: at("hosts", row["host"]), "run_id": to_run})
     about = f"Of the last {len(runs)} runs; those that most often did not pass first."
-    return Page("Hosts", sections=[Section("hosts", "Hosts", about, listed)] if rows else [])
+    return Page("Hosts", sections=[Section("hosts", "Hosts", about, listed)])
 
 
 def _host_row(host: str, own: Mapping[str, Counter[str]], order: Mapping[str, int]) -> dict[str, Any]:
@@ -171,7 +171,7 @@ def keys(source: PageSource, asked: Asked) -> Page:
     found = run_overview.keys_of_runs(source.store(), [run["run_id"] for run in runs])
     listed = table("keys", "Keys", KEYS, found, {"key": lambda row: at("keys", row["key"])})
     about = f"What the last {len(runs)} runs have set."
-    return Page("Keys", sections=[Section("keys", "Keys", about, listed)] if found else [])
+    return Page("Keys", sections=[Section("keys", "Keys", about, listed)])
 
 
 def one_key(source: PageSource, asked: Asked) -> Page:
@@ -202,7 +202,7 @@ def trends(source: PageSource, asked: Asked) -> Page:
     about = (
         f"Measured in the last {len(runs)} runs. Numbers of the context have their trends on the pages of their keys."
     )
-    return Page("Trends", sections=[Section("measured", "Measurements", about, listed)] if found else [])
+    return Page("Trends", sections=[Section("measured", "Measurements", about, listed)])
 
 
 def one_trend(source: PageSource, asked: Asked) -> Page:

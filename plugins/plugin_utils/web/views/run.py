@@ -37,8 +37,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.run_sum
     summary,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries, run_overview
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.actions.baseline import baseline_form
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.actions.stop import stop_form
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.frame import told_to_script
-from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import Asked, Page, at
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import Asked, NoSuchPageError, Page, at
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -59,8 +61,18 @@ def one_run(source: PageSource, asked: Asked) -> Page:
     live = source.live(run_id)
     if live is not None:
         told = live.told()
-        return Page(run_id, "live.html.j2", told={"run": told}, data={"run": told}, above=ABOVE, status="running")
-    return _stored(source, _found(source, run_id))
+        forms = [form for form in (stop_form(run_id, asked),) if form]
+        shown = {"run": told, "forms": forms}
+        return Page(run_id, "live.html.j2", told=shown, data={"run": told}, above=ABOVE, status="running")
+    return _stored(source, _found(source, run_id), asked)
+
+
+def events(source: PageSource, asked: Asked) -> Page:
+    """What a run that goes on is at, as server-sent events. Raises NoSuchPageError for any other."""
+    live = source.live(asked.names["run"])
+    if live is None:
+        raise NoSuchPageError(f"run {asked.names['run'][:80]} does not go on here, so it has no events")
+    return Page("", follow=live)
 
 
 def _found(source: PageSource, start: str) -> str:
@@ -73,15 +85,14 @@ def _found(source: PageSource, start: str) -> str:
         raise
 
 
-def _stored(source: PageSource, run_id: str) -> Page:
+def _stored(source: PageSource, run_id: str, asked: Asked) -> Page:
     store = source.store()
     run = queries.run(store, run_id)
     bad = run_overview.not_passed(store, run_id)
     counted = run_overview.verdicts_by_host(store, run_id)
     attributes = queries.attributes(store, run_id)
-    data = arranged(
-        RunData(run, steps=bad, runs=queries.runs(store), attributes=attributes, plan=queries.plan(store, run_id))
-    )
+    past = [*filter(asked.sees, queries.runs(store))]
+    data = arranged(RunData(run, steps=bad, runs=past, attributes=attributes, plan=queries.plan(store, run_id)))
     hosts = _hosts(counted, attributes)
     tables = _tables(data, counted, findings_of(source, run_id, sum(row["results"] for row in counted)))
     told = _told(data, tables, hosts)
@@ -89,7 +100,13 @@ def _stored(source: PageSource, run_id: str) -> Page:
     return Page(
         title=str(run["test_id"] or run["recipe"] or run_id),
         template="run.html.j2",
-        told={**told, "head": _head(run_id, told["run"], tables, hosts), "numbers": numbers, "run_id": run_id},
+        told={
+            **told,
+            "head": _head(run_id, told["run"], tables, hosts),
+            "numbers": numbers,
+            "run_id": run_id,
+            "forms": [form for form in (baseline_form(run, asked),) if form],
+        },
         data=_for_programs(data, tables, hosts),
         above=ABOVE,
         status=told["run"]["status"],

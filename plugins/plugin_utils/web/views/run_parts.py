@@ -29,6 +29,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model im
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables import columns as of
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells import RUN_SCOPED, as_text, in_words
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries, run_overview
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.actions.waive import waiver_form
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import (
     Asked,
     LinkedTable,
@@ -338,7 +339,8 @@ def one_result(source: PageSource, asked: Asked) -> Page:
         for place, (title, text) in enumerate(_logs(found), 1)
     ]
     measured = [row for row in queries.measurements(store, run["run_id"], host=_host_of(host)) if row["step"] == step]
-    past = run_overview.past_results(store, _host_of(host), step, PAST)
+    past = [*filter(asked.sees, run_overview.past_results(store, _host_of(host), step, PAST))]
+    form = waiver_form(found["verdict"], asked)
     earlier = [{**row, "flake": "flake" if row["flake"] else None} for row in past]
     links = [("This log as a file", at("runs", run["run_id"], "hosts", host, step, format="text"))] if logs else []
     sections = [
@@ -347,9 +349,13 @@ def one_result(source: PageSource, asked: Asked) -> Page:
         *([Section("measurements", "Measurements", table=_measured(measured))] if measured else []),
         Section("history", "This step on this host over the runs", "The newest first.",
                 table("history", "History", PAST_RESULTS, earlier, {"run_id": to_result, "verdict": to_result})),
+        *([Section("waive", form.title, form.about, form=form)] if form else []),
     ]  # fmt: skip
     own = (host, at("runs", run["run_id"], "hosts", host))
-    return Page(f"{step} on {host}", sections=sections, above=above(run, own), status=found["verdict"])
+    names = ("host", "step", "verdict", "reason", "started", "seconds", "tries", "source_run")
+    told = {**{name: found.get(name) for name in names}, "run_id": run["run_id"], "host": host, "step": step}
+    data = {"result": told}
+    return Page(f"{step} on {host}", sections=sections, data=data, above=above(run, own), status=found["verdict"])
 
 
 def _facts(found: Row) -> list[tuple[str, str, str]]:

@@ -52,7 +52,8 @@ def all_runs(source: PageSource, asked: Asked) -> Page:
     live = [one.about() for one in source.going_on().values()]
     stored, problem = _stored(source)
     known = {run["run_id"] for run in live}
-    everything = [_row(run) for run in (*live, *(run for run in stored if run["run_id"] not in known))]
+    seen = [run for run in (*live, *(run for run in stored if run["run_id"] not in known)) if asked.sees(run)]
+    everything = [*map(_row, seen)]
     found = _sorted(_filtered(source, everything, asked), asked)
     page = asked.number("page", 1, max(1, -(-len(found) // AT_ONCE)))
     shown = found[(page - 1) * AT_ONCE : page * AT_ONCE]

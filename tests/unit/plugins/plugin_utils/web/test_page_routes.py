@@ -16,10 +16,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_routes impor
 
 DOCS = Path(__file__).resolve().parents[5] / "docs" / "pages.md"
 FOR_SCRIPTS = {"/runs/{run}/tables/{table}"}
+SAID = re.compile(r"`(?:POST )?(/[^`?]*)`")
 
 
 def test_every_page_is_in_the_docs():
-    said = set(re.findall(r"`(/[^`?]*)`", DOCS.read_text(encoding="utf-8")))
+    said = set(SAID.findall(DOCS.read_text(encoding="utf-8")))
     named = {re.sub(r"\{(first|second)\}", "RUN", route.path) for route in ROUTES if route.path not in FOR_SCRIPTS}
     assert {re.sub(r"\{(\w+)\}", lambda found: found[1].upper(), path) for path in named} <= said
 

@@ -1,55 +1,140 @@
 # Copyright: (c) 2026, rack.recipes contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-"""Who has shown the token, and who has not."""
+"""Who has signed in, for how long, and which forms are theirs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.web.sign_in import COOKIE, MOST_SESSIONS, Sessions
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.peer import Peer
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.sign_in import (
+    COOKIE,
+    FIELD,
+    LEAVE,
+    MOST_SESSIONS,
+    Sessions,
+    check_form,
+)
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.web.served_site import PEER, ServedSite
+
+
+@pytest.fixture
+def served(project) -> Iterator[ServedSite]:
+    with ServedSite() as served:
+        yield served
+
+
+def scope(**headers: str) -> dict[str, object]:
+    return {"client": PEER, "headers": [(name.encode(), text.encode("latin-1")) for name, text in headers.items()]}
 
 
 def cookie_of(header: str) -> str:
     return header.partition(";")[0]
 
 
-def test_the_token_opens_a_session():
-    sessions = Sessions("secret")
-    header = sessions.sign_in(b"user=x&token=secret")
-    assert header.startswith(f"{COOKIE}=")
-    assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= {part.strip() for part in header.split(";")}
-    assert sessions.knows(f"other=1; {cookie_of(header)}", "")
-    assert "secret" not in header
+def parts(header: str) -> set[str]:
+    return {part.strip() for part in header.split(";")}
 
 
-@pytest.mark.parametrize(
-    "form", [b"", b"token=", b"token=Secret", b"token=secret2", b"\xff=\xfe", b"a=1&" * 9 + b"token=secret"]
-)
-def test_nothing_else_opens_one(form):
-    assert Sessions("secret").sign_in(form) == ""
+def test_a_token_opens_a_session_that_has_its_role(served):
+    header = served.sessions.sign_in(scope(), f" {served.tokens['author']} ")
+    assert {"HttpOnly", "SameSite=Strict", "Path=/", f"Max-Age={LEAVE}"} <= parts(header)
+    assert "Secure" not in parts(header)
+    visitor = served.sessions.visitor(scope(cookie=f"other=1; {cookie_of(header)}"))
+    assert (visitor.caller.name, visitor.caller.role, visitor.is_signed_in) == ("token:author", "author", True)
+    assert served.tokens["author"] not in header
 
 
-@pytest.mark.parametrize(
-    ("cookies", "authorization"),
-    [("", ""), (f"{COOKIE}=x", ""), (f"{COOKIE}=secret", ""), ("\x00;;==", ""), ("", "Bearer x"), ("", "Basic secret")],
-)
-def test_a_stranger_is_not_known(cookies, authorization):
-    assert not Sessions("secret").knows(cookies, authorization)
+def test_with_tls_the_cookie_is_for_tls_alone(served):
+    served.sessions.secure = True
+    header = served.sessions.sign_in(scope(), served.tokens["viewer"])
+    assert header.startswith(f"__Host-{COOKIE}=")
+    assert "Secure" in parts(header)
 
 
-def test_a_program_shows_the_token():
-    assert Sessions("secret").knows("", "bearer secret")
+@pytest.mark.parametrize("token", ["", "x", "rrt_0000000000000000_" + "a" * 43, "\x00", "ä", "Bearer x"])
+def test_nothing_else_opens_one(served, token):
+    with pytest.raises(Problem, match="needs a valid token"):
+        served.sessions.sign_in(scope(), token)
 
 
-def test_the_oldest_sessions_end():
-    sessions = Sessions("secret")
-    first = cookie_of(sessions.sign_in(b"token=secret"))
+@pytest.mark.parametrize("cookies", ["", f"{COOKIE}=x", f"{COOKIE}=", "\x00;;==", f"__Host-{COOKIE}=x"])
+def test_a_stranger_is_not_known(served, cookies):
+    with pytest.raises(Problem, match="needs a valid token"):
+        served.sessions.visitor(scope(cookie=cookies))
+
+
+def test_a_session_ends_with_its_token(served):
+    cookie = cookie_of(served.sessions.sign_in(scope(), served.tokens["viewer"]))
+    served.revoke("viewer")
+    with pytest.raises(Problem, match="needs a valid token"):
+        served.sessions.visitor(scope(cookie=cookie))
+
+
+def test_a_session_ends_after_half_a_day(served):
+    now = [0.0]
+    served.sessions.clock = lambda: now[0]
+    cookie = cookie_of(served.sessions.sign_in(scope(), served.tokens["viewer"]))
+    now[0] = LEAVE - 1
+    assert served.sessions.visitor(scope(cookie=cookie)).is_signed_in
+    now[0] = LEAVE
+    with pytest.raises(Problem, match="needs a valid token"):
+        served.sessions.visitor(scope(cookie=cookie))
+
+
+def test_who_signs_out_is_a_stranger(served):
+    cookie = cookie_of(served.sessions.sign_in(scope(), served.tokens["viewer"]))
+    assert "Max-Age=0" in parts(served.sessions.sign_out(scope(cookie=cookie)))
+    with pytest.raises(Problem, match="needs a valid token"):
+        served.sessions.visitor(scope(cookie=cookie))
+
+
+def test_a_token_in_the_request_counts_before_the_cookie(served):
+    cookie = cookie_of(served.sessions.sign_in(scope(), served.tokens["admin"]))
+    shown = scope(cookie=cookie, authorization=f"Bearer {served.tokens['viewer']}")
+    visitor = served.sessions.visitor(shown)
+    assert (visitor.caller.role, visitor.form_token) == ("viewer", "")
+
+
+def test_the_oldest_sessions_end(served):
+    first = cookie_of(served.sessions.sign_in(scope(), served.tokens["viewer"]))
     for _number in range(MOST_SESSIONS):
-        last = cookie_of(sessions.sign_in(b"token=secret"))
-    assert (sessions.knows(first, ""), sessions.knows(last, "")) == (False, True)
+        last = cookie_of(served.sessions.sign_in(scope(), served.tokens["viewer"]))
+    assert served.sessions.visitor(scope(cookie=last)).is_signed_in
+    with pytest.raises(Problem, match="needs a valid token"):
+        served.sessions.visitor(scope(cookie=first))
 
 
-def test_each_server_has_a_token_of_its_own():
-    assert Sessions().token != Sessions().token
+def test_a_certificate_needs_no_session_but_a_token_in_forms(served):
+    served.grant("ci", "operator", certificate="ci.lab")
+    visitor = served.sessions.visitor({"client": Peer("192.0.2.7", 1, None, ("ci.lab",)), "headers": []})
+    assert (visitor.caller.name, visitor.is_signed_in) == ("certificate:ci", False)
+    check_form(visitor, {FIELD: visitor.form_token}, {})
+    with pytest.raises(Problem, match="not one that this server made"):
+        check_form(visitor, {}, {})
+
+
+def test_a_form_of_another_session_or_of_another_site_is_refused(served):
+    cookies = [cookie_of(served.sessions.sign_in(scope(), served.tokens["admin"])) for _number in range(2)]
+    own, other = (served.sessions.visitor(scope(cookie=cookie)) for cookie in cookies)
+    check_form(own, {FIELD: own.form_token}, {"sec-fetch-site": "same-origin"})
+    for form, headers in (
+        ({}, {}),
+        ({FIELD: ""}, {}),
+        ({FIELD: other.form_token}, {}),
+        ({FIELD: "ä"}, {}),
+        ({FIELD: own.form_token}, {"sec-fetch-site": "cross-site"}),
+        ({FIELD: own.form_token}, {"sec-fetch-site": "same-site"}),
+    ):
+        with pytest.raises(Problem, match="not one that this server made"):
+            check_form(own, form, headers)
+
+
+def test_each_server_makes_form_tokens_of_its_own(served):
+    cookie = cookie_of(served.sessions.sign_in(scope(), served.tokens["admin"]))
+    other = Sessions(served.sessions.identify, _open=served.sessions._open)
+    assert served.sessions.visitor(scope(cookie=cookie)) != other.visitor(scope(cookie=cookie))

@@ -1,0 +1,41 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Stop a run that goes on, by a form on its page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.stop_run import stop_run
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import OPERATOR
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.actions.action_log import log_path, logged
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import (
+    Asked,
+    Form,
+    NoSuchPageError,
+    Page,
+    at,
+)
+
+if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_source import PageSource
+
+
+def stop_form(run_id: str, asked: Asked) -> Form | None:
+    """The form that stops a run; None for those who may not."""
+    if not asked.caller.has_role(OPERATOR):
+        return None
+    about = "Steps that run are ended on their hosts, what is left is not tried, and closing steps do not run."
+    return Form("stop", "Stop it", at("runs", run_id, "stop"), "Stop this run", about)
+
+
+def stop(source: PageSource, asked: Asked) -> Page:
+    """Stop a run as Ctrl-C does; its journal says who asked for it. Raises NoSuchPageError, UsageError."""
+    live = source.live(asked.names["run"])
+    if live is None:
+        raise NoSuchPageError(f"run {asked.names['run'][:80]} does not go on here, so there is nothing to stop")
+    with logged(log_path(source.runs), asked.caller, "stop", {"run": live.run_id}):
+        stop_run(source.runs / live.run_id, asked.caller.name)
+    return Page("Stop", moved_to=at("runs", live.run_id), data={"run_id": live.run_id, "stopping": True})

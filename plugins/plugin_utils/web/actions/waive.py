@@ -1,0 +1,78 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Waive a failure, by a form on the page of its result: an entry in the project's file of waivers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import AUTHOR
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.role_by_policy import user_of_caller
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_waivers
+from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.add_waiver import add_waiver
+from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.read_waivers import entry_errors, waivers_path
+from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.waiver_model import USUAL
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.actions.action_log import log_path, logged
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import Asked, Field, Form, FormError, Page, at
+
+if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_source import PageSource
+
+FIELDS = (
+    Field("reason", "Why it is accepted, such as a ticket", required=True),
+    Field("until", "Until which day (UTC)", "date"),
+    Field("passes", "Or until so many passes in a row", "number", limits={"min": "1"}),
+    Field("hosts", "Hosts", about="names or patterns, separated by commas; empty for all hosts"),
+)
+NOTHING_YET = "so that it holds in the runs from now on; this run stays as it is"
+
+
+def waiver_form(verdict: str, asked: Asked) -> Form | None:
+    """The form that waives a result; None where there is nothing to waive, or for those who may not."""
+    if verdict not in USUAL or not asked.caller.has_role(AUTHOR):
+        return None
+    first = {"hosts": asked.names["host"] if asked.names["host"] != "(run)" else "", **asked.form}
+    fields = [
+        Field(one.name, one.label, one.kind, first.get(one.name, ""), one.about, asked.errors.get(one.name, ""),
+              one.required, limits=one.limits)
+        for one in FIELDS
+    ]  # fmt: skip
+    address = at("runs", asked.names["run"], "hosts", asked.names["host"], asked.names["step"], "waiver")
+    about = f"An entry in the project's file of waivers, {NOTHING_YET}."
+    return Form("waive", "Waive it", address, "Waive", about, fields, asked.errors.get("", ""))
+
+
+def waive(source: PageSource, asked: Asked) -> Page:
+    """Add a waiver for the step of a result; the file says who did it. Raises FormError, UsageError, TrustError."""
+    run = queries.run(source.store(), queries.find(source.store(), asked.names["run"]))
+    entry = _entry(run, asked)
+    if errors := entry_errors(entry):
+        raise FormError(errors)
+    found = settings.load()
+    with logged(log_path(source.runs), asked.caller, "waive", {"run": run["run_id"], **entry}):
+        cases = [(entry["step"], entry.get("hosts", ["*"]))]
+        check_waivers(str(run["recipe"] or ""), cases, found, None, user_of_caller(asked.caller))
+        waiver = add_waiver(waivers_path(found), entry)
+    here = at("runs", run["run_id"], "hosts", asked.names["host"], asked.names["step"])
+    return Page("Waiver", moved_to=here, data={"waiver": waiver.to_data()})
+
+
+def _entry(run: Mapping[str, Any], asked: Asked) -> dict[str, Any]:
+    """The entry that a form asks for; what is wrong with it is found where the file is checked."""
+    given = {one.name: asked.form.get(one.name, "").strip() for one in FIELDS}
+    passes = given["passes"]
+    entry = {
+        "step": asked.names["step"],
+        "test_id": run["test_id"],
+        "hosts": [name for part in given["hosts"].split(",") if (name := part.strip())],
+        "reason": given["reason"],
+        "who": asked.caller.name,
+        "until": given["until"],
+        "passes": int(passes) if passes.isdecimal() and len(passes) < 9 else passes,
+    }
+    return {name: value for name, value in entry.items() if value not in (None, "", [])}

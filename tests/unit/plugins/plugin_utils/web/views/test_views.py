@@ -1,0 +1,173 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What single pages put on the screen and into their data, of a store that is empty, small, hostile or large."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import at
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_routes import GET, POST, ROUTES
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_shapes import SHAPES, schema_of
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.web.served_site import URL, ServedSite
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.web.stored_pages import (
+    HOSTILE,
+    night,
+    store_runs,
+)
+
+FIRST, LAST = "20261101-220000-000001", "20261102-220000-000002"
+NO_DATA = {"/runs/{run}/events", "/runs/{run}/tables/{table}", "/runs/{run}/report"}
+MANY = 300
+
+
+@pytest.fixture
+def served(project) -> Iterator[ServedSite]:
+    with ServedSite() as served:
+        yield served
+
+
+class _Markup(HTMLParser):
+    """Collects what no page of ours has: elements that load something, and handlers of events."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        is_foreign = tag in ("img", "iframe", "object", "embed") or any(name.startswith("on") for name, _text in attrs)
+        self.found += [f"{tag} {attrs}"] if is_foreign else []
+
+
+def markup_in(text: str) -> list[str]:
+    parser = _Markup()
+    parser.feed(text)
+    return parser.found
+
+
+def empty_store() -> None:
+    engine(URL).dispose()
+
+
+def pages(host: str = "r0", mark: str = "") -> dict[str, str]:
+    """An address of each page, by the path in the table."""
+    names = {
+        "run": LAST, "host": host, "step": "uplink", "key": "link.state_v1", "first": FIRST, "second": LAST
+    }  # fmt: skip
+    found = {}
+    for route in ROUTES:
+        if route.method == GET and route.path not in NO_DATA and not route.path.startswith("/starts"):
+            parts = [
+                names.get(part.strip("{}"), part) if part[0] == "{" else part for part in route.path[1:].split("/")
+            ]
+            found[route.path] = at(*parts)
+    found["/trends/{key}"] = at("trends", f"rate{mark}", step="throughput")
+    found["/recipes/{name}"] = at("recipes", "recipes/host_health.yml")
+    found["/scriptlets/{name}"] = at("scriptlets", "disk.usage")
+    return found
+
+
+def wrong(path: str, data: Any) -> list[str]:
+    return [f"{path}: {error.message[:200]}" for error in Draft202012Validator(schema_of(path)).iter_errors(data)]
+
+
+def test_every_page_that_is_data_has_a_shape():
+    assert {route.path for route in ROUTES} == {*SHAPES, *NO_DATA}
+    for path in SHAPES:
+        Draft202012Validator.check_schema(schema_of(path))
+
+
+def test_without_a_store_pages_say_so(served):
+    assert b"there is no store yet" in served.ask("/runs", "viewer").text
+    for path, place in pages().items():
+        answer = served.ask(f"{place}{'&' if '?' in place else '?'}format=json", "admin")
+        needs_no_store = path in ("/runs", "/actions", "/shapes") or path.startswith(("/recipes", "/scriptlets"))
+        assert answer.status == (200 if needs_no_store else 503), path
+
+
+def test_an_empty_store_has_pages(served):
+    empty_store()
+    assert b"There are no runs yet: rack-recipes run RECIPE makes the first one." in served.ask("/runs", "viewer").text
+    for place in ("/runs", "/hosts", "/keys", "/trends", "/actions"):
+        data = served.data(place)
+        assert wrong(place, data) == []
+        assert [row for table in data.values() if isinstance(table, dict) for row in table["rows"]] == []
+        assert place == "/runs" or b"There is nothing to show yet." in served.ask(place, "admin").text
+    assert served.ask(f"/runs/{LAST}?format=json", "admin").data["detail"] == f"there is no run '{LAST}' in the store"
+
+
+def test_one_run_is_on_every_page(served):
+    store_runs(night(is_bad=False), night())
+    for path, place in pages().items():
+        assert wrong(path, served.data(place)) == []
+        answer = served.ask(place, "admin")
+        assert answer.status == 200, place
+        assert answer.text.count(b"<h1>") == 1, place
+
+    run = served.data(f"/runs/{LAST}")
+    assert (run["status"], run["counts"]) == ("failed", [
+        {"verdict": "failed", "results": 1, "share": 16.67}, {"verdict": "passed", "results": 5, "share": 83.33}
+    ])  # fmt: skip
+    assert run["hosts_not_passed"] == [{"host": "r0", "verdict": "failed"}]
+    hosts = served.data(f"/runs/{LAST}/hosts")["hosts"]["rows"]
+    assert [(row["host"], row["verdict"], row["bad"]) for row in hosts] == [
+        ("r0", "failed", 1), ("r1", "passed", 0), ("r2", "passed", 0)
+    ]  # fmt: skip
+    result = served.data(f"/runs/{LAST}/hosts/r0/uplink")
+    assert (result["result"]["verdict"], result["result"]["reason"]) == ("failed", "eth1 has no carrier")
+    assert result["log-1"] == "eth1: down"
+    assert [row["verdict"] for row in result["history"]["rows"]] == ["failed", "passed"]
+    rack = served.data(f"/runs/{LAST}/rack")["map"]["rows"]
+    assert [row["uplink"] for row in rack].count("failed") == 1
+    context = served.data(f"/runs/{LAST}/context")["context"]["rows"]
+    assert {(row["key"], row["host"]) for row in context} == {("link.state_v1", f"r{n}") for n in range(3)}
+    assert [row["host"] for row in served.data("/hosts")["hosts"]["rows"]] == ["r0", "r1", "r2"]
+    assert served.data("/trends/rate?step=throughput")["series"][0]["limits"] == [90]
+    changes = served.data(f"/diff/{FIRST}/{LAST}")["changes"]["verdicts"]
+    assert [(row["step"], row["host"], row["after"]) for row in changes] == [("uplink", "r0", "failed")]
+
+
+def test_hostile_text_adds_no_markup_to_any_page(served):
+    store_runs(night(is_bad=False), night(text=HOSTILE))
+    own = f"r0 {HOSTILE}"
+    for path, place in pages(own, HOSTILE).items():
+        answer = served.ask(place, "admin")
+        assert answer.status == 200, place
+        text = answer.text.decode()
+        assert markup_in(text) == [], place
+        assert "\u202e" not in text, place
+        assert wrong(path, served.data(place)) == []
+    seen = served.ask(at("runs", LAST, "hosts", own, "uplink"), "admin").text.decode()
+    assert "&lt;img src=x onerror=alert(1)&gt;" in seen
+
+
+def test_many_hosts_are_listed_in_part_and_are_all_data(served):
+    store_runs(night(is_bad=False), night(MANY))
+    for place, table in ((f"/runs/{LAST}/hosts", "hosts"), (f"/runs/{LAST}/rack", "places"), ("/hosts", "hosts")):
+        rows = served.data(place)[table]["rows"]
+        assert len(rows) == MANY, place
+        shown = served.ask(place, "viewer").text.count(b"<tr")
+        assert 0 < shown <= MANY + 2, place
+    assert len(served.data(f"/runs/{LAST}/rack")["map"]["rows"]) == MANY
+    results = served.ask(f"/runs/{LAST}/tables/verdicts", "viewer").data
+    assert results["rows"] == 2 * MANY
+
+
+def test_a_run_that_is_left_in_a_journal_is_named_with_what_to_do(served):
+    empty_store()
+    Path(f".rack-recipes/runs/{LAST}").mkdir(parents=True)
+    detail = served.ask(f"/runs/{LAST}?format=json", "viewer").data["detail"]
+    assert f"but in a journal: `rack-recipes flush {LAST}` brings it there" in detail
+
+
+def test_forms_are_told_apart_from_pages():
+    assert {route.path for route in ROUTES if route.method == POST} <= {*SHAPES}

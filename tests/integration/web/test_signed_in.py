@@ -27,7 +27,7 @@ params: {seconds: {type: int, description: "How long", min: 1, max: 900}}
 steps:
   - {name: wait_long, type: shell, module: wait_long, args: {seconds: "${params.seconds}"}, timeout: 1000}
 """
-WAITS = '#!/bin/sh\nexec sleep "$seconds"\n'
+WAITS = '#!/bin/sh\nexec sleep "$RACK_PARAM_SECONDS"\n'
 SIDECAR = "description: Waits.\noptions: {seconds: {type: int, required: true, description: How long.}}\n"
 EC = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
 """Chromium knows no certificates with ed25519."""
@@ -114,6 +114,7 @@ def test_a_browser_signs_in_over_tls_and_is_out_when_its_token_is_revoked(networ
     with inside(folder):
         token = rack_recipes("token", "create", "guest", "--role", "viewer").stdout.strip()
     context = browser.new_context(ignore_https_errors=True)
+    context.set_default_timeout(TIMEOUT * 1000)
     page = context.new_page()
     page.goto(f"{network.url}/runs/{LAST}?x=1")
     page.fill("input[name=token]", token)
@@ -166,6 +167,7 @@ def test_a_recipe_is_started_and_stopped_by_forms(folder, browser):
 def test_a_failure_is_waived_and_a_baseline_accepted_by_keyboard(folder, browser):
     with web_server(folder) as server:
         context = browser.new_context()
+        context.set_default_timeout(TIMEOUT * 1000)
         page = context.new_page()
         page.goto(f"{server.url}/sign-in#{server.token}")
         page.wait_for_url(f"{server.url}/runs")

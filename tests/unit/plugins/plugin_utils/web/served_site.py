@@ -35,6 +35,7 @@ PEER = Peer("192.0.2.7", 4711)
 class ServedSite:
     """The pages of the project in the working folder. `tokens` are by role, and by the names of further grants."""
 
+    url: str = URL
     may_run: bool = False
     hosts: frozenset[str] | None = frozenset({"localhost"})
     secure: bool = False
@@ -43,7 +44,7 @@ class ServedSite:
     def __post_init__(self) -> None:
         for role in ROLES:
             self.grant(role, role)
-        self.source = PageSource(URL, RUNS, may_run=self.may_run)
+        self.source = PageSource(self.url, RUNS, may_run=self.may_run)
         self.sessions = Sessions(Identify(LiveGrants(TOKENS, pytest.fail)), secure=self.secure)
         self.site = Site(self.source, self.sessions, lambda _scope: None, self.hosts)
 

@@ -6,12 +6,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from jsonschema import Draft202012Validator
 from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import at
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_routes import GET, ROUTES
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_shapes import schema_of
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.stored_runs import Night, store_nights
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.web.served_site import RUNS, URL
 
+FIRST, LAST = "20261101-220000-000001", "20261102-220000-000002"
+NO_DATA = {"/runs/{run}/events", "/runs/{run}/tables/{table}", "/runs/{run}/report"}
 STEPS = ("uplink", "throughput")
 HOSTILE = "</script><img src=x onerror=alert(1)>'\"><svg/onload=alert(2)>\u202e{{7*7}}"
 
@@ -40,3 +48,26 @@ def store_runs(*nights: Night, url: str = URL) -> str:
         return store_nights(store, RUNS, nights)
     finally:
         store.dispose()
+
+
+def addresses(host: str = "r0", mark: str = "") -> dict[str, str]:
+    """An address of each page, by the path in the table."""
+    names = {
+        "run": LAST, "host": host, "step": "uplink", "key": "link.state_v1", "first": FIRST, "second": LAST
+    }  # fmt: skip
+    found = {}
+    for route in ROUTES:
+        if route.method == GET and route.path not in NO_DATA and not route.path.startswith("/starts"):
+            parts = [
+                names.get(part.strip("{}"), part) if part[0] == "{" else part for part in route.path[1:].split("/")
+            ]
+            found[route.path] = at(*parts)
+    found["/trends/{key}"] = at("trends", f"rate{mark}", step="throughput")
+    found["/recipes/{name}"] = at("recipes", "recipes/host_health.yml")
+    found["/scriptlets/{name}"] = at("scriptlets", "disk.usage")
+    return found
+
+
+def wrong_fields(path: str, data: Any) -> list[str]:
+    """What is not as the shape of the page says."""
+    return [f"{path}: {error.message[:200]}" for error in Draft202012Validator(schema_of(path)).iter_errors(data)]

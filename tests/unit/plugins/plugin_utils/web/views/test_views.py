@@ -9,24 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import at
-from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_routes import GET, POST, ROUTES
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_routes import POST, ROUTES
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_shapes import SHAPES, schema_of
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.web.served_site import URL, ServedSite
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.web.stored_pages import (
+    FIRST,
     HOSTILE,
+    LAST,
+    NO_DATA,
+    addresses,
     night,
     store_runs,
+    wrong_fields,
 )
 
-FIRST, LAST = "20261101-220000-000001", "20261102-220000-000002"
-NO_DATA = {"/runs/{run}/events", "/runs/{run}/tables/{table}", "/runs/{run}/report"}
 MANY = 300
 
 
@@ -58,28 +60,6 @@ def empty_store() -> None:
     engine(URL).dispose()
 
 
-def pages(host: str = "r0", mark: str = "") -> dict[str, str]:
-    """An address of each page, by the path in the table."""
-    names = {
-        "run": LAST, "host": host, "step": "uplink", "key": "link.state_v1", "first": FIRST, "second": LAST
-    }  # fmt: skip
-    found = {}
-    for route in ROUTES:
-        if route.method == GET and route.path not in NO_DATA and not route.path.startswith("/starts"):
-            parts = [
-                names.get(part.strip("{}"), part) if part[0] == "{" else part for part in route.path[1:].split("/")
-            ]
-            found[route.path] = at(*parts)
-    found["/trends/{key}"] = at("trends", f"rate{mark}", step="throughput")
-    found["/recipes/{name}"] = at("recipes", "recipes/host_health.yml")
-    found["/scriptlets/{name}"] = at("scriptlets", "disk.usage")
-    return found
-
-
-def wrong(path: str, data: Any) -> list[str]:
-    return [f"{path}: {error.message[:200]}" for error in Draft202012Validator(schema_of(path)).iter_errors(data)]
-
-
 def test_every_page_that_is_data_has_a_shape():
     assert {route.path for route in ROUTES} == {*SHAPES, *NO_DATA}
     for path in SHAPES:
@@ -88,7 +68,7 @@ def test_every_page_that_is_data_has_a_shape():
 
 def test_without_a_store_pages_say_so(served):
     assert b"there is no store yet" in served.ask("/runs", "viewer").text
-    for path, place in pages().items():
+    for path, place in addresses().items():
         answer = served.ask(f"{place}{'&' if '?' in place else '?'}format=json", "admin")
         needs_no_store = path in ("/runs", "/actions", "/shapes") or path.startswith(("/recipes", "/scriptlets"))
         assert answer.status == (200 if needs_no_store else 503), path
@@ -99,7 +79,7 @@ def test_an_empty_store_has_pages(served):
     assert b"There are no runs yet: rack-recipes run RECIPE makes the first one." in served.ask("/runs", "viewer").text
     for place in ("/runs", "/hosts", "/keys", "/trends", "/actions"):
         data = served.data(place)
-        assert wrong(place, data) == []
+        assert wrong_fields(place, data) == []
         assert [row for table in data.values() if isinstance(table, dict) for row in table["rows"]] == []
         assert place == "/runs" or b"There is nothing to show yet." in served.ask(place, "admin").text
     assert served.ask(f"/runs/{LAST}?format=json", "admin").data["detail"] == f"there is no run '{LAST}' in the store"
@@ -107,8 +87,8 @@ def test_an_empty_store_has_pages(served):
 
 def test_one_run_is_on_every_page(served):
     store_runs(night(is_bad=False), night())
-    for path, place in pages().items():
-        assert wrong(path, served.data(place)) == []
+    for path, place in addresses().items():
+        assert wrong_fields(path, served.data(place)) == []
         answer = served.ask(place, "admin")
         assert answer.status == 200, place
         assert answer.text.count(b"<h1>") == 1, place
@@ -139,13 +119,13 @@ def test_one_run_is_on_every_page(served):
 def test_hostile_text_adds_no_markup_to_any_page(served):
     store_runs(night(is_bad=False), night(text=HOSTILE))
     own = f"r0 {HOSTILE}"
-    for path, place in pages(own, HOSTILE).items():
+    for path, place in addresses(own, HOSTILE).items():
         answer = served.ask(place, "admin")
         assert answer.status == 200, place
         text = answer.text.decode()
         assert markup_in(text) == [], place
         assert "\u202e" not in text, place
-        assert wrong(path, served.data(place)) == []
+        assert wrong_fields(path, served.data(place)) == []
     seen = served.ask(at("runs", LAST, "hosts", own, "uplink"), "admin").text.decode()
     assert "&lt;img src=x onerror=alert(1)&gt;" in seen
 

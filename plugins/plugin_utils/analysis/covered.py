@@ -10,13 +10,13 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, compress
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, RAN, VERDICTS
 from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.coverage_counts import (
+    Counted,
     measurements_by_name,
     results_by_verdict,
 )
@@ -28,9 +28,6 @@ Row = Mapping[str, Any]
 
 TRIED = frozenset(name for name in RAN if VERDICTS[name].tried)
 BAD = frozenset(VERDICTS) - HARMLESS - {"blocked", "unreachable"} | {WAIVED}
-
-
-COUNTED = itemgetter("planned", "host", "verdict", "results", "checks")
 
 
 class Unlimited(NamedTuple):
@@ -89,14 +86,13 @@ def coverage_with(run: RunData, engine: Engine, run_ids: Collection[str]) -> Cov
     """What a run that is loaded covers together with some other runs. Raises StoreError."""
     single = (row for row in run.steps if row.get("instances") is None)
     own = ((row.get("parent") or row["step"], row["host"], row["verdict"], 1, row.get("checks") or 0) for row in single)
-    others = map(COUNTED, results_by_verdict(engine, run_ids))
     measurements = chain(_measurements(run), measurements_by_name(engine, run_ids))
-    return Coverage(_steps(chain(own, others)), _unlimited(measurements))
+    return Coverage(_steps(chain(own, results_by_verdict(engine, run_ids))), _unlimited(measurements))
 
 
-def covered(results: Iterable[Row], measurements: Iterable[Row]) -> Coverage:
+def covered(results: Iterable[Counted], measurements: Iterable[Row]) -> Coverage:
     """The coverage that these counts stand for, as store/reading/coverage_counts.py returns them."""
-    return Coverage(_steps(map(COUNTED, results)), _unlimited(measurements))
+    return Coverage(_steps(results), _unlimited(measurements))
 
 
 def _measurements(run: RunData) -> Iterator[Row]:
@@ -119,8 +115,8 @@ class _Counts:
     planned: set[str] = field(default_factory=set)
 
 
-def _steps(results: Iterable[tuple[str, str, str, int, int]]) -> list[StepCoverage]:
-    """The steps by name, from planned step, host, verdict, number and checks of results."""
+def _steps(results: Iterable[Counted]) -> list[StepCoverage]:
+    """The steps by name."""
     counts: dict[str, _Counts] = defaultdict(_Counts)
     for step, host, verdict, number, checks in results:
         found = counts[step]

@@ -82,7 +82,7 @@ def failures_of(run: RunData) -> Failures:
     )
     blocked = _blocked(run.steps, {(result.host, result.planned) for result in failed})
     hosts_failed = _gathered((result.planned, result.host) for result in failed)
-    judged = _gathered(dict.fromkeys((row.get("parent") or row["step"], row["host"]) for row in tried))
+    judged = _gathered((row.get("parent") or row["step"], row["host"]) for row in tried)
     return Failures(failed, judged, hosts_failed, counts, blocked)
 
 

@@ -26,7 +26,7 @@ SEVERAL = "differ"
 def values(run: RunData) -> list[Row]:
     """Every measured value. Those with limits come first, by verdict and the nearest to its limit first.
 
-    Each has its `margin`, or None, and its limits in words.
+    Each that has limits or a verdict has its `margin`, or None, and its limits in words.
     """
     return _nearest_first(map(_judged, run.measurements))
 
@@ -39,7 +39,7 @@ def criteria(run: RunData, found: Sequence[Row]) -> list[Row]:
     are those of the value that is nearest to its limit, or furthest beyond it.
     """
     judged = (row for row in found if row.get("verdict") is not None)
-    groups = grouped(judged, lambda row: (row["planned"], row["name"], row.get("unit") or ""))
+    groups = grouped(judged, lambda row: (run.planned(row["step"]), row["name"], row.get("unit") or ""))
     ordered = sorted(groups, key=lambda of: (run.place(of[0]), *of[1:]))
     return _nearest_first({"step": of[0], "name": of[1], "unit": of[2], **_criterion(groups[of])} for of in ordered)
 
@@ -59,6 +59,8 @@ def _criterion(rows: Sequence[Row]) -> dict[str, Any]:
 
 def _judged(row: Row) -> Row:
     limits, distance = row.get("limits"), row.get("distance")
+    if limits is None and distance is None and row.get("verdict") is None:  # as most values of a large run
+        return row
     share = nan if distance is None else margin(limits or {}, distance, row["number"])
     return {**row, "margin": None if isnan(share) else share, "limits": in_words(limits) if limits else None}
 
@@ -66,8 +68,8 @@ def _judged(row: Row) -> Row:
 def _nearest_first(rows: Iterable[Row]) -> list[Row]:
     """Sort by verdict and then by distance to the limit; values without a verdict come last."""
     judged, others = list[Row](), list[Row]()
-    for row in rows:  # most values of a large run have neither verdict nor margin
-        (others if row["margin"] is None and not row.get("verdict") else judged).append(row)
+    for row in rows:
+        (others if row.get("margin") is None and not row.get("verdict") else judged).append(row)
     judged.sort(key=lambda row: (_order(row.get("verdict")), row["margin"] is None, row["margin"] or 0.0))
     return [*judged, *others]
 

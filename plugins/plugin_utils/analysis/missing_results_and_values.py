@@ -139,14 +139,14 @@ def _told(run: RunData) -> Mapping[_Place, Mapping[str, str]]:
             _add(faults, row["host"], row.get("value"))
     parts: dict[tuple[str, str], dict[str, dict[str, str]]] = {}  # by step and key, then by the path in the value
     for row in run.context:
-        step, key = row["step"], row["key"]
+        step, key, host = row["step"], row["key"], row["host"]
         paths = parts.setdefault((step, key), {})
         for path, value in (("", row["value"]), *row["numbers"]):
             if path not in paths:
                 if "[" in path:  # lists may have different lengths
                     continue
                 paths[path] = found.setdefault(_Place(step, f"{key}{path}", key), {})
-            _add(paths[path], row["host"], value)
+            _add(paths[path], host, value)
     return found
 
 

@@ -50,7 +50,7 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
 
 def _is_failing(row: Row) -> bool:
     """Whether a result was tried and did not pass; the instances of a looped step count, and not the step."""
-    return not row["instances"] and row["verdict"] not in NO_FAULT
+    return not row.get("instances") and row["verdict"] not in NO_FAULT
 
 
 def _since_the_last_pass(run: RunData, failing: Sequence[Place]) -> Iterator[Finding]:

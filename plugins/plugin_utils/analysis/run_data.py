@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 Row = Mapping[str, Any]
+OwnRow = dict[str, Any]
+"""A row that nobody else has, so that it may be changed."""
 
 UNKNOWN = 1 << 62
 """The place of a step that the run has no result of."""
@@ -37,8 +39,8 @@ class RunData:
     looped step of each instance, and `places` the place of each step in the order of the recipe.
 
     The run itself is the host "". `arranged` sorts all rows, fills `results`, `parents` and `places`, and gives each
-    measurement its `planned` step and its `number`: the value as a float, or NaN. The `value` is exact and of any type.
-    A row of the context gets the `numbers` inside of its value, with their paths.
+    measurement its `number`: the value as a float, or NaN. The `value` is exact and of any type. A measurement of an
+    instance gets its `planned` step. A row of the context gets the `numbers` inside of its value, with their paths.
     """
 
     run: Row
@@ -75,31 +77,34 @@ def load(engine: Engine, run_id: str, steps: Callable[[Engine, str], Sequence[Ro
     `steps` reads the rows of steps: `queries.judged` and `queries.reported` leave out what no analysis and no report
     looks at, which is most of what there is to read.
     """
-    return arranged(
-        RunData(
-            run=queries.run(engine, run_id),
-            steps=steps(engine, run_id),
-            measurements=queries.measurements(engine, run_id),
-            context=queries.context(engine, run_id),
-            conflicts=queries.conflicts(engine, run_id),
-            runs=queries.runs(engine),
-            artifacts=queries.artifacts(engine, run_id),
-            attributes=queries.attributes(engine, run_id),
-            judgements=queries.judgements(engine, run_id),
-            plan=queries.plan(engine, run_id),
-        )
+    found = RunData(
+        run=queries.run(engine, run_id),
+        steps=steps(engine, run_id),
+        conflicts=queries.conflicts(engine, run_id),
+        runs=queries.runs(engine),
+        artifacts=queries.artifacts(engine, run_id),
+        attributes=queries.attributes(engine, run_id),
+        judgements=queries.judgements(engine, run_id),
+        plan=queries.plan(engine, run_id),
     )
+    measurements = queries.measurements(engine, run_id, brief=True)
+    return _arranged(found, measurements, queries.context(engine, run_id, brief=True))
 
 
 def arranged(run: RunData) -> RunData:
-    """The same run with hosts in natural order, and steps in the order of the recipe."""
+    """The same run with hosts in natural order, and steps in the order of the recipe. The given rows do not change."""
+    return _arranged(run, [{**row} for row in run.measurements], [{**row} for row in run.context])
+
+
+def _arranged(run: RunData, measurements: Sequence[OwnRow], context: Sequence[OwnRow]) -> RunData:
+    """The run with these rows, which may be changed: copies of 100,000 take time and memory."""
     parents = {row["step"]: row["parent"] for row in run.steps if row.get("parent")}
-    parts = (run.steps, run.measurements, run.context, run.conflicts, run.artifacts)
+    parts: tuple[Sequence[Row], ...] = (run.steps, measurements, context, run.conflicts, run.artifacts)
     places = _places(run.steps, {row["step"] for row in chain(*parts)}, parents)
     names = sorted({row["host"] for row in chain(*parts)}, key=natural)
     hosts = {host: place for place, host in enumerate(names)}
 
-    def ordered(rows: Sequence[Row]) -> list[Row]:
+    def ordered[Kind: Row](rows: Sequence[Kind]) -> list[Kind]:
         return _sorted(rows, [(hosts[row["host"]], places[row["step"]], row.get("n") or 0) for row in rows])
 
     steps = _sorted(run.steps, [(hosts[row["host"]], places[row["step"]]) for row in run.steps])
@@ -107,8 +112,8 @@ def arranged(run: RunData) -> RunData:
         run,
         steps=steps,
         results=[row for row in steps if not is_looped(row)],
-        measurements=[_measured(row, parents) for row in ordered(run.measurements)],
-        context=with_numbers(_sorted(run.context, [(row["key"], hosts[row["host"]]) for row in run.context])),
+        measurements=ordered(_with_number(measurements, parents)),
+        context=_sorted(with_numbers(context), [(row["key"], hosts[row["host"]]) for row in context]),
         conflicts=sorted(run.conflicts, key=lambda row: (row.get("time") or "", row["key"], hosts[row["host"]])),
         artifacts=ordered(run.artifacts),
         parents=parents,
@@ -116,14 +121,26 @@ def arranged(run: RunData) -> RunData:
     )
 
 
-def _sorted(rows: Iterable[Row], keys: Iterable[tuple[Any, ...]]) -> list[Row]:
+def _sorted[Kind: Row](rows: Iterable[Kind], keys: Iterable[tuple[Any, ...]]) -> list[Kind]:
     """The rows in the order of their keys; where these are equal, in their own."""
     return [row for _key, row in sorted(zip(keys, rows, strict=True), key=itemgetter(0))]
 
 
-def with_numbers(context: Iterable[Row]) -> list[Row]:
-    """Rows of the context with the `numbers` inside of their values."""
-    return [{**row, "numbers": numbers_in(row.get("value"))} for row in context]
+def with_numbers(context: Sequence[OwnRow]) -> Sequence[OwnRow]:
+    """Rows of the context, to which the `numbers` inside of their values are added."""
+    for row in context:
+        row["numbers"] = numbers_in(row.get("value"))
+    return context
+
+
+def _with_number(measurements: Sequence[OwnRow], parents: Mapping[str, str]) -> Sequence[OwnRow]:
+    """Measurements, to which the number is added, and for an instance the planned step."""
+    for row in measurements:
+        row["number"] = number_of(row.get("value"))
+    for row in measurements if parents else ():
+        if row["step"] in parents:
+            row["planned"] = parents[row["step"]]
+    return measurements
 
 
 def is_looped(row: Row) -> bool:
@@ -144,8 +161,3 @@ def _places(rows: Iterable[Row], names: set[str], parents: Mapping[str, str]) ->
         return first.get(planned, (0, 0)), natural(planned), name in parents, natural(name)
 
     return {name: place for place, name in enumerate(sorted(names | set(parents.values()), key=key))}
-
-
-def _measured(row: Row, parents: Mapping[str, str]) -> Row:
-    step = row["step"]
-    return {**row, "planned": parents.get(step, step), "number": number_of(row.get("value"))}

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.numbers_in_json import NUMBERS
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_series import Series
 
 HIGHER, LOWER, TARGET = "higher", "lower", "target"
@@ -66,7 +67,7 @@ def _limits(low: float | None, high: float | None) -> SeriesLimits:
 
 def _ends(limits: Mapping[str, Any]) -> Ends:
     within = limits.get("within")
-    if isinstance(within, Mapping):
+    if isinstance(within, dict):
         return _around(*(_number(within.get(name)) for name in ("of", "by", "percent")))
     same = _number(limits.get("eq"))
     return (same, same) if same is not None else (_number(limits.get("min")), _number(limits.get("max")))
@@ -78,4 +79,4 @@ def _around(target: float | None, by: float | None, percent: float | None) -> En
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return float(value) if type(value) in NUMBERS else None

@@ -16,7 +16,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import host_classes
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import change_points, scales
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats, medians
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.change_points import (
     ChangePoint,
     find_in_many,
@@ -82,10 +82,10 @@ def _over_runs(one: SeriesValues, label: str, places: Sequence[int], days: Float
     kept = np.flatnonzero(np.isfinite(values).any(axis=0))
     if len(kept) < least or not np.isfinite(values[:, -1]).any():
         return
-    medians = np.nanmedian(values[:, kept], axis=0)
+    found = medians(values[:, kept], axis=0)
     hosts = [one.hosts[place] for place in places]
-    floor = scales.floor(medians, None, scales.resolution(medians))
-    yield OverRuns(one.series, label, hosts, kept.tolist(), days[kept], medians, floor)
+    floor = scales.floor(found, None, scales.resolution(found))
+    yield OverRuns(one.series, label, hosts, kept.tolist(), days[kept], found, floor)
 
 
 def _steady(values: Floats, places: Sequence[int]) -> Sequence[int]:

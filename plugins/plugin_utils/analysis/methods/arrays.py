@@ -29,6 +29,13 @@ def usable(values: ArrayLike) -> Marks:
     return np.isfinite(numbers) & (np.abs(numbers) <= GREATEST)
 
 
+def medians(values: Floats, axis: int) -> Floats:
+    """The medians along an axis, without NaN, with which numpy takes seven times as long."""
+    if np.isfinite(values).all():
+        return np.median(values, axis=axis)
+    return np.nanmedian(values, axis=axis)
+
+
 def floats(values: ArrayLike | Iterable[float]) -> Floats:
     """Return values as an array. Raises ValueError for one that is not `usable`: drop such values, and say so."""
     numbers = np.asarray(values, dtype=np.float64)

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import multiple_tests, scales
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats, floats
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats, floats, medians
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.gesd import Suspect, gesd
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.moments import mad
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.two_groups import TwoGroups, two_groups
@@ -194,7 +194,7 @@ def _furthest(twins: Twins) -> float | None:
     if twins.history is None or _runs(twins) < LEAST_HISTORY:
         return None
     rows = twins.history[np.isfinite(twins.history).any(axis=1)]
-    return float(np.nanmax(np.abs(rows - np.nanmedian(rows, axis=1, keepdims=True))))
+    return float(np.nanmax(np.abs(rows - medians(rows, axis=1)[:, np.newaxis])))
 
 
 def _spread_explained(values: Floats) -> Floats:

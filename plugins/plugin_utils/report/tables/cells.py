@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from math import isnan
 from operator import itemgetter
 from typing import Any
@@ -22,18 +23,18 @@ STDERR_LINES, STDERR_CHARACTERS = 20, 2000
 
 def rows(found: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> tuple[Row, ...]:
     """The rows with the columns of these names; a missing cell is empty."""
-    return tuple(zip(*(_cells(found, column) for column in columns), strict=True))
+    values = _values(found, [column.name for column in columns])
+    return tuple(zip(*map(_cells, values, columns), strict=True))
 
 
-def _cells(found: Sequence[Mapping[str, Any]], column: Column) -> list[Any]:
-    values = _values(found, column.name)
+def _cells(values: Sequence[Any], column: Column) -> Sequence[Any]:
     if column.name.endswith("host"):
         return [RUN_SCOPED if host == "" else host for host in values] if "" in values else values
     convert = CONVERTERS.get(column.kind)
     return _converted(values, convert, PLAIN[column.kind]) if convert else values
 
 
-def _converted(values: list[Any], convert: Callable[[Any], Any], plain: frozenset[type]) -> list[Any]:
+def _converted(values: Sequence[Any], convert: Callable[[Any], Any], plain: frozenset[type]) -> Sequence[Any]:
     types = set(map(type, values))
     if types <= plain:
         return values
@@ -43,11 +44,14 @@ def _converted(values: list[Any], convert: Callable[[Any], Any], plain: frozense
     return [*map(convert, values)]
 
 
-def _values(found: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
-    try:
-        return [*map(itemgetter(name), found)]  # twice as fast as `get`
-    except KeyError:
-        return [row.get(name) for row in found]
+def _values(found: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Sequence[Any]]:
+    """The values by column. Of each row those that the first one has are taken at once: that takes half as long."""
+    common = [name for name in names if found and name in found[0]]
+    values: dict[str, Sequence[Any]] = {}
+    if len(common) > 1:
+        with suppress(KeyError):
+            values = dict(zip(common, zip(*map(itemgetter(*common), found), strict=True), strict=True))
+    return [values[name] if name in values else [row.get(name) for row in found] for name in names]
 
 
 def _number(value: Any) -> Any:

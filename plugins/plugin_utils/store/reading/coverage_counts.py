@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import Result, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.values_of_runs import bare
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 
 if TYPE_CHECKING:
@@ -19,19 +20,23 @@ if TYPE_CHECKING:
 
 AT_ONCE = 500  # runs in one statement: databases limit its parameters
 
+Counted = tuple[str, str, str, int, int]
+"""Planned step, host, verdict, the number of results, and the number of criteria that were judged in them."""
 
-def results_by_verdict(engine: Engine, run_ids: Collection[str]) -> Iterator[Result]:
+
+def results_by_verdict(engine: Engine, run_ids: Collection[str]) -> Iterator[Counted]:
     """How many results each planned step has on each host by verdict, and how many criteria were judged in them.
 
     The instances of a looped step count for the step.
     """
     table = tables().steps
-    planned = sql.func.coalesce(table.c.parent, table.c.step).label("planned")
+    planned = sql.func.coalesce(table.c.parent, table.c.step)
     by = (planned, table.c.host, table.c.verdict)
-    counted = (sql.func.count().label("results"), sql.func.sum(table.c.checks).label("checks"))
+    counted = (sql.func.count(), sql.func.sum(table.c.checks))
     for some in batched(run_ids, AT_ONCE):
         query = sql.select(*by, *counted).where(table.c.run_id.in_(some), table.c.instances.is_(None))
-        yield from read(engine, query.group_by(*by), {"checks": lambda number: int(number or 0)})
+        for step, host, verdict, results, checks in bare(engine, query.group_by(*by)):
+            yield step, host, verdict, results, int(checks or 0)  # some databases give a sum as a decimal number
 
 
 def measurements_by_name(engine: Engine, run_ids: Collection[str]) -> Iterator[Result]:

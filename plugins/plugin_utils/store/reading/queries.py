@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from itertools import batched
+from itertools import batched, repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,11 @@ NOT_ANALYSED = frozenset({"attempts", *(column.name for column in STEP_COLUMNS i
 REPORTED = frozenset({"exit_code", "user_sec", "system_sec", "max_rss_kib"})
 NOT_SHOWN = frozenset({"cache_key", "tags", "scope", "blocks"})
 NOT_REPORTED = NOT_ANALYSED - REPORTED | NOT_SHOWN
+RARE = ("flake", "instances", "parent", "source_run", "rounds", "hooks", "through", "waived")
+"""Columns of `steps` in which most runs have nothing. Rows without them take half the memory, and are walked faster."""
+
+NOT_IN_BRIEF = frozenset({"run_id", "seq", "attempt", "scope", "based_on", "origin", "clock_offset"})
+"""Columns of measurements and of the context that neither an analysis nor a report looks at."""
 
 Result = dict[str, Any]
 Decoders = Mapping[str, Callable[[Any], Any]]
@@ -139,17 +144,17 @@ def with_output(rows: list[Result]) -> list[Result]:
 
 
 def judged(engine: Engine, run_id: str) -> list[Result]:
-    """The rows of `steps` in any order, without what their last attempts used and told.
+    """The rows of `steps` in any order, without what their last attempts used and told, and without unused columns.
 
     Those whose attempts have findings have their `attempts`, without the output; the others have none.
     """
-    rows = _without(engine, run_id, NOT_ANALYSED)
+    rows = _without(engine, run_id, NOT_ANALYSED | NOT_SHOWN)
     _add(rows, "attempts", _attempts(engine, run_id, tables().steps.c.attempts.contains(FINDINGS)), [])
     return rows
 
 
 def reported(engine: Engine, run_id: str) -> list[Result]:
-    """The rows of `steps` in any order, with what their last attempts used.
+    """The rows of `steps` in any order, with what their last attempts used, and without unused columns.
 
     Those whose attempts have findings, and flakes, have their `attempts`, without the output; the others have none.
     Those that did not pass have their `stderr`.
@@ -165,11 +170,20 @@ def reported(engine: Engine, run_id: str) -> list[Result]:
 
 
 def _without(engine: Engine, run_id: str, left_out: Collection[str]) -> list[Result]:
-    """The rows of `steps` without some columns, in any order."""
+    """The rows of `steps` without some columns and without those of `RARE` that the run does not use, in any order."""
     table = tables().steps
-    columns = [column for column in table.c if column.name not in left_out]
-    decoders = {name: decode for name, decode in STEP.items() if name not in left_out}
+    missing = {"run_id", *left_out, *_unused(engine, run_id)}
+    columns = [column for column in table.c if column.name not in missing]
+    decoders = {name: decode for name, decode in STEP.items() if name not in missing}
     return read(engine, sql.select(*columns).where(table.c.run_id == run_id), decoders)
+
+
+def _unused(engine: Engine, run_id: str) -> set[str]:
+    """The columns of `RARE` in which no row of the run has anything."""
+    columns = tables().steps.c
+    counted: list[ColumnElement[Any]] = [sql.func.count(columns[name]).label(name) for name in RARE]
+    (counts,) = read(engine, sql.select(*counted).where(columns.run_id == run_id), {})
+    return {name for name, count in counts.items() if not count}
 
 
 def _attempts(engine: Engine, run_id: str, which: ColumnElement[bool]) -> dict[tuple[str, str], list[Any]]:
@@ -188,12 +202,16 @@ def _add(rows: Iterable[Result], name: str, values: Mapping[tuple[str, str], Any
         row[name] = values.get((row["host"], row["step"]), otherwise)
 
 
-def context(engine: Engine, run_id: str, host: str | None = None) -> list[Result]:
-    """The newest value of each key of each host and of the run (its host is ""), or of one; `value` is decoded."""
+def context(engine: Engine, run_id: str, host: str | None = None, *, brief: bool = False) -> list[Result]:
+    """The newest value of each key of each host and of the run (its host is ""), or of one; `value` is decoded.
+
+    They come by key and host. `brief` rows have what analyses and reports look at.
+    """
     table = tables().context
     place = (table.c.key, table.c.host)
     newest = sql.select(sql.func.max(table.c.seq)).where(table.c.run_id == run_id).group_by(*place)
-    columns = [column for column in table.c if column.name not in {"before", "after"}]
+    left_out = {"before", "after", *(NOT_IN_BRIEF if brief else ())}
+    columns = [column for column in table.c if column.name not in left_out]
     query = sql.select(*columns, table.c.after.label("value")).where(table.c.run_id == run_id, table.c.seq.in_(newest))
     query = query if host is None else query.where(table.c.host == host)
     return read(engine, query.order_by(*place), {"value": json.loads})
@@ -251,20 +269,26 @@ def origins(engine: Engine, run_id: str) -> dict[int, str]:
     return {row["seq"]: row["origin"] for row in read(engine, query, {})}
 
 
-def measurements(engine: Engine, run_id: str, *, only_bad: bool = False, host: str | None = None) -> list[Result]:
+def measurements(
+    engine: Engine, run_id: str, *, only_bad: bool = False, host: str | None = None, brief: bool = False
+) -> list[Result]:
     """What the steps of a run measured. `value` is exactly what was measured, integers of any size included.
 
     `limits`, `distance` and `verdict` belong to the criterion; they are None for a value that has none. With
     `only_bad` there are only those whose criterion did not hold, or only just; with `host` those of one host.
+    `brief` rows have what analyses and reports look at, and come in any order.
     """
     table = tables().measurements
-    exact = [column for column in table.c if column.name not in {"value", "text"}]
+    left_out = {"value", "text", *(NOT_IN_BRIEF if brief else ())}
+    exact = [column for column in table.c if column.name not in left_out]
     query = sql.select(*exact, table.c.text.label("value")).where(table.c.run_id == run_id)
     if only_bad:
         query = query.where(table.c.verdict != "passed")  # which leaves out those that have no verdict, too
     if host is not None:
         query = query.where(table.c.host == host)
-    return read(engine, query.order_by(table.c.step, table.c.host, table.c.n), DETAILS["measurements"])
+    if not brief:
+        query = query.order_by(table.c.step, table.c.host, table.c.n)
+    return read(engine, query, DETAILS["measurements"])
 
 
 def artifacts(engine: Engine, run_id: str) -> list[Result]:
@@ -332,7 +356,7 @@ def read(engine: Engine, query: Select[Any], decoders: Decoders) -> list[Result]
     with translated(engine.url), reading(engine) as connection:
         found = connection.execute(query)
         names = [*found.keys()]
-        rows = [dict(zip(names, row, strict=True)) for row in found.all()]  # one by one they take twice as long
+        rows = [*map(dict, map(zip, repeat(names), found.all()))]  # one by one they take twice as long
     for column, decode in decoders.items():
         _decode(rows, column, decode)
     return rows

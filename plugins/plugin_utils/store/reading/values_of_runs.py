@@ -35,7 +35,7 @@ def measured(engine: Engine, run_id: str) -> Sequence[tuple[str, float | None]]:
     table = tables().measurements
     place = _joined(table.c.host, table.c.step, table.c.name, sql.func.coalesce(table.c.unit, ""))
     query = sql.select(place, table.c.value).where(table.c.run_id == run_id)
-    return _bare(engine, query.order_by(table.c.host, table.c.step, table.c.n))
+    return bare(engine, query.order_by(table.c.host, table.c.step, table.c.n))
 
 
 def changes_of_keys(engine: Engine, run_id: str, keys: Collection[str]) -> Sequence[tuple[str, str, str]]:
@@ -45,7 +45,7 @@ def changes_of_keys(engine: Engine, run_id: str, keys: Collection[str]) -> Seque
     found = [
         row
         for part in batched(sorted(keys), AT_ONCE)
-        for row in _bare(engine, sql.select(*columns).where(table.c.run_id == run_id, table.c.key.in_(part)))
+        for row in bare(engine, sql.select(*columns).where(table.c.run_id == run_id, table.c.key.in_(part)))
     ]
     return [(host, key, after) for _seq, host, key, after in sorted(found)]
 
@@ -54,7 +54,7 @@ def verdicts(engine: Engine, run_id: str, hosts: Collection[str]) -> Sequence[tu
     """Step, host and verdict of each result of a run on some hosts, where "" is the run; on all if these are many."""
     table = tables().steps
     query = sql.select(table.c.step, table.c.host, table.c.verdict).where(table.c.run_id == run_id)
-    return _bare(engine, query.where(table.c.host.in_(sorted(hosts))) if len(hosts) <= AT_ONCE else query)
+    return bare(engine, query.where(table.c.host.in_(sorted(hosts))) if len(hosts) <= AT_ONCE else query)
 
 
 def newest_with(engine: Engine, name: str) -> str | None:
@@ -65,7 +65,7 @@ def newest_with(engine: Engine, name: str) -> str | None:
     with_name = sql.select(known.measurements.c.run_id).where(known.measurements.c.name == name)
     with_key = sql.select(known.context.c.run_id).where(known.context.c.key.in_(keys))
     either = known.runs.c.run_id.in_(with_name) | known.runs.c.run_id.in_(with_key)
-    found = _bare(engine, sql.select(known.runs.c.run_id).where(either, is_whole()).order_by(*newest_first()).limit(1))
+    found = bare(engine, sql.select(known.runs.c.run_id).where(either, is_whole()).order_by(*newest_first()).limit(1))
     return found[0][0] if found else None
 
 
@@ -76,7 +76,7 @@ def _joined(*columns: ColumnElement[Any]) -> ColumnElement[Any]:
     return joined
 
 
-def _bare(engine: Engine, query: Select[Any]) -> Sequence[Any]:
+def bare(engine: Engine, query: Select[Any]) -> Sequence[Any]:
     """The rows as the driver returns them: SQLAlchemy's own would take as long again. So are its errors."""
     with translated(engine.url), reading(engine) as connection:
         cursor = connection.execute(query).cursor

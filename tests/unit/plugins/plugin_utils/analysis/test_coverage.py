@@ -23,6 +23,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history impo
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import load
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.coverage_counts import Counted
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import end, run, step
 
@@ -31,8 +32,8 @@ JUDGED = {"name": "temp", "value": 1, "unit": "C", "limits": {"max": 2}, "distan
 MEASURED = {"name": "speed", "value": 3, "unit": "rpm"}
 
 
-def counted(planned: str, host: str, verdict: str, results: int = 1, checks: int = 1) -> dict[str, Any]:
-    return {"planned": planned, "host": host, "verdict": verdict, "results": results, "checks": checks}
+def counted(planned: str, host: str, verdict: str, results: int = 1, checks: int = 1) -> Counted:
+    return planned, host, verdict, results, checks
 
 
 def test_what_counts_say_of_a_step():

@@ -107,7 +107,7 @@ def test_values_come_by_verdict_and_the_nearest_first():
     ]  # fmt: skip
     assert [row["host"] for row in found[-2:]] == ["", "r1"]
     assert found[0]["limits"] == "max 10"
-    assert found[-1]["limits"] is None
+    assert found[-1].get("limits") is None
 
 
 def test_a_criterion_gathers_hosts_and_instances():

@@ -70,7 +70,12 @@ def test_details_come_in_the_order_of_hosts_and_steps():
     measured = [{"host": "r2", "step": name, "n": n, "value": n} for name in ("a", "b[0]") for n in (2, 1)]
     keys = [{"key": key, "host": host, "step": "a"} for key in ("b_v1", "a_v1") for host in ("r10", "r2")]
     run = arranged(RunData(run={}, steps=steps, measurements=measured, context=keys, artifacts=measured))
-    assert [(row["planned"], row["n"]) for row in run.measurements] == [("b", 1), ("b", 2), ("a", 1), ("a", 2)]
+    assert [(row.get("planned", row["step"]), row["n"]) for row in run.measurements] == [
+        ("b", 1),
+        ("b", 2),
+        ("a", 1),
+        ("a", 2),
+    ]
     assert [(row["key"], row["host"]) for row in run.context] == [
         ("a_v1", "r2"), ("a_v1", "r10"), ("b_v1", "r2"), ("b_v1", "r10"),
     ]  # fmt: skip
@@ -85,6 +90,16 @@ def test_the_number_of_a_measurement(value, number):
     (found,) = arranged(RunData(run={}, measurements=[row])).measurements
     assert found["value"] == value
     assert found["number"] == number or (number is None and isnan(found["number"]))
+
+
+def test_given_rows_stay_as_they_are():
+    measured = {"host": "r1", "step": "b[0]", "n": 1, "value": 2}
+    key = {"key": "a_v1", "host": "r1", "step": "b[0]", "value": {"mean": 2}}
+    before = [{**measured}, {**key}]
+    run = arranged(RunData(run={}, steps=[step("r1", "b[0]", parent="b")], measurements=[measured], context=[key]))
+    assert [measured, key] == before
+    assert run.measurements == [{**measured, "number": 2.0, "planned": "b"}]
+    assert run.context == [{**key, "numbers": [(".mean", 2.0)]}]
 
 
 def test_a_run_without_rows():

@@ -14,7 +14,11 @@ from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import TEXTS_AT_ONCE
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import (
+    NOT_IN_BRIEF,
+    RARE,
+    TEXTS_AT_ONCE,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.bulk_insert import write
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
@@ -138,6 +142,25 @@ def test_what_an_analysis_reads_of_results_is_what_was_stored_without_their_outp
     assert first["attempts"] == []
     assert second["attempts"][-1]["findings"] == found["findings"]
     assert "stdout" not in second["attempts"][-1]
+
+
+def test_columns_that_a_run_does_not_use_are_left_out_of_what_an_analysis_reads(
+    store: Engine, journal: Written
+) -> None:
+    import_journal(store, journal([run(), step(2, "r1"), step(3, "r2", rounds={"count": 2})]))
+    for rows in (queries.judged(store, "R1"), queries.reported(store, "R1")):
+        assert [row["rounds"] for row in sorted(rows, key=lambda row: str(row["host"]))] == [{}, {"count": 2}]
+        assert not {"run_id", *RARE} - {"rounds"} & rows[0].keys()
+
+
+def test_brief_rows_are_those_of_all_without_what_nobody_looks_at(store: Engine, journal: Written) -> None:
+    measured = [{"name": "t", "value": 2.5, "unit": "C"}]
+    changes = [delta(n, "r1", key=f"k{n % 2}_v1", after=n) for n in (4, 5, 6)]
+    import_journal(store, journal([run(), step(2, "r1", measurements=measured), *changes]))
+    for read in (queries.measurements, queries.context):
+        whole, brief = read(store, "R1"), read(store, "R1", brief=True)
+        assert whole
+        assert brief == [{name: row[name] for name in row if name not in NOT_IN_BRIEF} for row in whole]
 
 
 def test_what_a_report_reads_of_results_is_what_was_stored(store: Engine, journal: Written) -> None:

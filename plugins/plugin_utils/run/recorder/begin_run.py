@@ -88,7 +88,7 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
         raise EmptyPartError(_empty_part(plays, play_outline, settings, group))
     _check(play_outline, plays)
     _check_delegates(plays, ansible_api)
-    check_turns(plays, play_outline, ansible_api.resolve)
+    check_turns(plays, play_outline, ansible_api)
     if settings.module_errors:
         answer_rules(settings.module_errors)  # what is wrong with the file is known before anything is run
     recipe = transform_to_native_types(dict(plays[0].vars.get(RECIPE_VARIABLE) or {}))

@@ -12,20 +12,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ansible.errors import AnsibleError
 from ansible.utils.helpers import pct_to_int
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import dependencies
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import Resolve
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import AnsibleApi
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import PlayOutline, stage_tasks
 
 FREE = ("free", "host_pinned")  # strategies of Ansible in which no host waits for another one
 
 
-def check_turns(plays: Sequence[Any], found: PlayOutline, resolve: Resolve) -> None:
+def check_turns(plays: Sequence[Any], found: PlayOutline, api: AnsibleApi) -> None:
     """Raise UsageError where a stage needs all hosts of its play, and the play does not run them together."""
     for play in plays:
-        word = _turns(play, resolve)
+        word = _turns(play, api)
         problem = next((why for task in stage_tasks(play) for why in _needs_all(task, found)), "") if word else ""
         if problem:
             raise UsageError(
@@ -34,13 +35,23 @@ def check_turns(plays: Sequence[Any], found: PlayOutline, resolve: Resolve) -> N
             )
 
 
-def _turns(play: Any, resolve: Resolve) -> str:
+def _turns(play: Any, api: AnsibleApi) -> str:
     """By which keyword of a play its hosts do not run together; empty where they do."""
     is_free = str(play.strategy).rpartition(".")[2] in FREE
-    hosts = len(resolve(play.hosts)) if is_free or play.serial else 0
+    hosts = len(api.resolve(play.hosts)) if is_free or play.serial else 0
     if is_free and hosts > 1:
         return f"strategy: {play.strategy}"
-    return "serial" if play.serial and 0 < pct_to_int(play.serial[0], hosts) < hosts else ""
+    return "serial" if play.serial and 0 < _first_batch(play.serial, hosts, api) < hosts else ""
+
+
+def _first_batch(serial: Any, hosts: int, api: AnsibleApi) -> int:
+    """How many hosts of a play run first. Ansible has not read `serial` yet where the play comes later."""
+    try:
+        sizes = api.fill(serial)
+        size: int = pct_to_int(sizes[0] if isinstance(sizes, (list, tuple)) else sizes, hosts)
+    except (AnsibleError, TypeError, ValueError):  # Ansible itself says what is wrong with it
+        return hosts
+    return size
 
 
 def _needs_all(task: Any, found: PlayOutline) -> Iterator[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible.template import trust_as_template
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.check_turns import check_turns
@@ -18,13 +19,16 @@ from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.ansibl
 APART: dict[str, dict[str, Any]] = {
     "serial": {"serial": [1]},
     "serial in percent": {"serial": ["50%", "100%"]},
+    "a number as it is written": {"serial": 1},
+    "a template": {"serial": trust_as_template("{{ 1 }}")},
     "free": {"strategy": "free"},
     "host_pinned": {"strategy": "ansible.builtin.host_pinned"},
 }
 TOGETHER: dict[str, dict[str, Any]] = {
     "linear": {},
     "serial of all": {"serial": [3]},
-    "serial of 100 percent": {"serial": ["100%"]},
+    "serial of 100 percent": {"serial": "100%"},
+    "no number": {"serial": "some"},
     "one host": {"serial": [1], "strategy": "free", "hosts": "r1"},
 }
 FIRST = {"name": "a"}
@@ -39,8 +43,8 @@ def check(step: dict[str, Any], **words: Any) -> None:
     made = play(task(1, FIRST), task(2, step), hosts=words.pop("hosts", "all"))
     for word, value in words.items():
         setattr(made, word, value)
-    resolve = means().resolve
-    check_turns([made], outline([made], resolve), resolve)
+    api = means()
+    check_turns([made], outline([made], api.resolve), api)
 
 
 @pytest.mark.parametrize("wide", WIDE)

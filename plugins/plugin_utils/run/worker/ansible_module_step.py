@@ -166,7 +166,7 @@ def _verdict_of_error(error: AnsibleError, action: ActionBase) -> tuple[str, str
     if refused:
         return "error", refused
     if isinstance(error, AnsibleConnectionFailure):
-        return "unreachable", text
+        return "unreachable", f"{text.rstrip()} ssh did not say why" if text.rstrip().endswith("ssh:") else text
     traceback.print_exc()
     return "error", f"{type(error).__name__}: {text}"
 

@@ -119,7 +119,7 @@ def ends_with_5(
     with ExitStack() as fault:
         if early:
             fault.enter_context(broken(store))
-        with begun(gated(**large), url or store.url, RACK_RECIPES_STORE_TIMEOUT=5) as run:
+        with begun(gated(**large), url or store.url, RACK_RECIPES_STORE_TIMEOUT=15 if says else 5) as run:
             if not early:
                 wait_for(lambda: is_stored(store.url, run.run_id, "first"), "what comes before the gate is stored")
                 fault.enter_context(broken(store))

@@ -144,6 +144,7 @@ NO_FOLDER = "Failed to create temporary directory. In some cases, you may have b
     ("error", "expected"),
     [
         (AnsibleConnectionFailure("Connection refused"), ("unreachable", "Connection refused")),
+        (AnsibleConnectionFailure("connect via ssh: "), ("unreachable", "connect via ssh: ssh did not say why")),
         (AnsibleError("Incorrect sudo password"), ("error", "the become password is wrong: sudo refused it")),
         (AnsibleError("no such plugin"), ("error", "AnsibleError: no such plugin")),
         (AnsibleConnectionFailure(NO_FOLDER), ("error", "Ansible's temporary folder cannot be made")),

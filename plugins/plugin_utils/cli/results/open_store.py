@@ -43,12 +43,15 @@ def opened(options: argparse.Namespace, *, writing: bool = False) -> Iterator[En
 
 @contextmanager
 def _without_garbage_search() -> Iterator[None]:
+    """Afterwards what is left is not searched either, up to the next call: mostly the process ends before that."""
     searched = gc.isenabled()
     gc.disable()
+    gc.unfreeze()
     try:
         yield
     finally:
         if searched:
+            gc.freeze()
             gc.enable()
 
 

@@ -24,7 +24,7 @@ def section(figures: Mapping[str, Any]) -> str:
         f"`tests/bench/server_speed.py` made these on {figures['made']}, on {figures['cores']} cores with a load of "
         f"{figures['load']} before it began: medians of {figures['rounds']}.{missing} {figures['connections']} clients "
         "write a key each, based on the version that they have written last, and read it. They, and all listeners, are "
-        "one program, which needs about as much of the machine as a server. `ours, fsync` answers once the disk has it."
+        "one program on the same cores. `ours, fsync` answers once the disk has it."
     )
     requests, reached = figures["requests"], figures["reached"]
     parts = (

@@ -44,6 +44,32 @@ options:
     default: 0
     ini: [{section: rack_recipes, key: parts}]
     env: [{name: RACK_RECIPES_PARTS}]
+  server:
+    description:
+      - Address of the context server at which the parts of the group meet, for recipes that need the hosts of all
+        parts. It is the path of its socket, or C(https://HOST:PORT).
+    type: str
+    default: ""
+    ini: [{section: rack_recipes, key: server}]
+    env: [{name: RACK_RECIPES_SERVER}]
+  server_token:
+    description: Token for that server, of the role author, for the keys C(group.*) and C(lock.*).
+    type: str
+    default: ""
+    ini: [{section: rack_recipes, key: server_token}]
+    env: [{name: RACK_RECIPES_SERVER_TOKEN}]
+  server_ca:
+    description: File with the authority that has signed the server's certificate. None, and the system's ones count.
+    type: str
+    default: ""
+    ini: [{section: rack_recipes, key: server_ca}]
+    env: [{name: RACK_RECIPES_SERVER_CA}]
+  group_wait:
+    description: Seconds for which a part waits at the server for parts that have not begun.
+    type: float
+    default: 600
+    ini: [{section: rack_recipes, key: group_wait}]
+    env: [{name: RACK_RECIPES_GROUP_WAIT}]
   scriptlets:
     description: Trusted folders of drop-in scriptlets, separated by colons, before the collection's own.
     default: scriptlets:orchestrator/scriptlets

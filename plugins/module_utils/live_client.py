@@ -100,7 +100,12 @@ class Request:
 
 
 class Wire:
-    """The way to the server: connections that are kept, and what becomes of a lost one. It may be used by threads."""
+    """The way to the server: connections that are kept, and what becomes of a lost one. It may be used by threads.
+
+    `lost` is what is said where the server cannot be reached.
+    """
+
+    lost = LOST
 
     def __init__(self, given: dict[str, Any]) -> None:
         self._given = given
@@ -120,7 +125,7 @@ class Wire:
                 kind, data = self._exchange(request, min(left, PIECE), repeated)
             except OSError as error:
                 if on_lost == ERROR or time.monotonic() >= until:
-                    raise Lost(LOST.format(error.strerror or error)) from None
+                    raise Lost(self.lost.format(error.strerror or error)) from None
                 time.sleep(min(PAUSE, max(0.0, until - time.monotonic())))
                 continue
             if not kind:
@@ -138,7 +143,7 @@ class Wire:
         """Send a request; returns the kind of the problem, empty for none, and the answer. Raises OSError."""
         query = {**request.query, "wait": f"{piece:.3f}"} if request.waits else request.query
         pairs = "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items() if value)
-        head = [f"{request.method} {request.path}?{pairs} HTTP/1.1", "Host: ctx", f"Rack-Pass: {self._given['pass']}"]
+        head = [f"{request.method} {request.path}?{pairs} HTTP/1.1", "Host: ctx", *self.own_headers()]
         head += [f"Idempotency-Key: {repeated}"] if request.is_kept else []
         length = len(request.content)
         head += ["Content-Type: application/json", f"Content-Length: {length}"] if request.content else []
@@ -151,7 +156,15 @@ class Wire:
                 return self._over(self._idle.pop(), data, limit)
             except ConnectionError:  # the server has closed it meanwhile
                 continue
-        return self._over(_connected(self._given["socket"]), data, limit)
+        return self._over(self.connected(), data, limit)
+
+    def own_headers(self) -> list[str]:
+        """The lines of the head that say who asks."""
+        return [f"Rack-Pass: {self._given['pass']}"]
+
+    def connected(self) -> socket.socket:
+        """A new connection. Raises OSError."""
+        return connected(self._given["socket"])
 
     def _over(self, link: socket.socket, request: bytes, limit: float) -> tuple[str, dict[str, Any]]:
         try:
@@ -430,7 +443,7 @@ class Held:
         self.free()
 
 
-def _connected(path: str) -> socket.socket:
+def connected(path: str) -> socket.socket:
     """A new connection; a listener whose queue is full says so, and is asked again. Raises OSError."""
     link = socket.socket(socket.AF_UNIX)
     link.settimeout(ANSWER)

@@ -30,6 +30,10 @@ MEANING: dict[str, str] = {
     "runs": "folder of the run folders",
     "group": "id of the group that a run is a part of",
     "parts": "how many parts that group is to have",
+    "server": "address of the context server at which the parts meet",
+    "server_token": "token for that server",
+    "server_ca": "file with the authority that has signed its certificate",
+    "group_wait": "seconds for which a part waits for others that have not begun",
     "scriptlets": "trusted folders of drop-in scriptlets, before the collection's own",
     "flush_interval": "seconds between two flushes of a longer run into the store",
     "flush_deltas": "changes of the context after which a run is flushed before its interval is over",
@@ -108,6 +112,10 @@ class Settings:
     runs: str = ".rack-recipes/runs"
     group: str = ""
     parts: int = 0
+    server: str = ""
+    server_token: str = field(default="", repr=False)
+    server_ca: str = ""
+    group_wait: float = 600.0
     scriptlets: tuple[str, ...] = ("scriptlets", "orchestrator/scriptlets")
     flush_interval: float = 10.0
     flush_deltas: int = 10_000

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
@@ -18,12 +18,16 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_hooks i
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Results
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Place, Results, StepEnd
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegate_groups import DelegateGroups
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.peers import Peers
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.reusable_results import ReusableResults
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_registry import SecretRegistry
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.in_force import RunWaivers
+
+if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.meeting import Meeting
 
 RUN_HOST = ""  # the host of a step that runs once for the run
 
@@ -86,7 +90,8 @@ class Run:
 
     `left_out` names the steps that tags leave out. `answered` has each (stage, host) of which an answer came. `judged`
     has the host that a policy was asked about for each stage and host; it is empty without a policy. `stages` has the
-    ids of the planned stage tasks. `started` is a reading of the monotonic clock, in seconds.
+    ids of the planned stage tasks. `started` is a reading of the monotonic clock, in seconds. `peers` is what is known
+    of the other parts of the group, and `meeting` where they meet, None for a run that meets nobody.
     """
 
     run_id: str
@@ -108,6 +113,8 @@ class Run:
     _final_records: list[Record] = field(default_factory=list, init=False)
     started: float = field(default_factory=time.monotonic)
     secret_registry: SecretRegistry = field(default_factory=SecretRegistry)
+    peers: Peers = field(default_factory=Peers)
+    meeting: Meeting | None = None
     unwritable: str = ""  # why nothing can be added to the journal
     stored: str | None = None  # why the last flush failed; empty once the store holds all
 
@@ -151,6 +158,10 @@ class Run:
         """A host for each delegate of a stage; `delegates` then knows the group that it stands for."""
         chosen = (step for step in self.steps.values() if step.stage == number and step.name not in self.left_out)
         return self.delegates.form(number, [*dict.fromkeys(host for step in chosen for host in step.hosts)])
+
+    def ended_anywhere(self, place: Place) -> StepEnd | None:
+        """How a step ended on a host of this run or of another part; None without a result."""
+        return self.results.ended.get(place) or self.peers.ended.get(place)
 
     def missing(self) -> list[tuple[RunStep, str]]:
         """The planned (step, host) pairs that have no verdict."""

@@ -135,6 +135,13 @@ def _add_group(group: argparse._ArgumentGroup) -> None:
         default=0,
         help="how many parts the group is to have: the whole cannot pass while one is missing",
     )
+    group.add_argument(
+        "--server",
+        metavar="ADDRESS",
+        default="",
+        help="context server at which the parts meet, for recipes that need the hosts of all parts: the path of its "
+        "socket, or https://HOST:PORT with the token in RACK_RECIPES_SERVER_TOKEN",
+    )
 
 
 def _add_mode(group: argparse._ArgumentGroup) -> None:

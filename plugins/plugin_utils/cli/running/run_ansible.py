@@ -137,6 +137,7 @@ def _variables(options: argparse.Namespace, prepared: PreparedRun) -> dict[str, 
         "rack_recipes_db": options.db,
         "rack_recipes_group": options.group,
         "rack_recipes_parts": options.parts,
+        "rack_recipes_server": options.server,
     }
     return {name: value for name, value in wanted.items() if value}
 

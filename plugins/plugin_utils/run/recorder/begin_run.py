@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 import socket
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,8 +58,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust imp
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
 
 if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.meeting import Meeting
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.group_membership import Membership
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import EarlierRun
 
+Join = Callable[[str], "Meeting"]
+"""Takes a place in the group for the run with this id."""
 META = ("path", "digest", "test_id", "tester", "description")
 # Also in the run's record, where they are set.
 OPTIONS_OF_RECIPE = ("labels", "references", "time_box", "fail_fast", "derived")
@@ -83,9 +87,9 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
     all cases no run is begun.
     """
     play_outline = outline(plays, ansible_api.resolve)
-    group = _group(plays, play_outline, settings, ansible_api)
+    group, join = _group(plays, play_outline, settings, ansible_api)
     if group and not play_outline.hosts:
-        raise EmptyPartError(_empty_part(plays, play_outline, settings, group))
+        raise EmptyPartError(_empty_part(plays, play_outline, settings, group, join))
     _check(play_outline, plays)
     _check_delegates(plays, ansible_api)
     check_turns(plays, play_outline, ansible_api)
@@ -121,6 +125,8 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
         group=group,
     )
     run = _new_run(settings, play_outline, given, ReusableResults(earlier))
+    if join:
+        run.meeting = join(run.run_id)
     run.merges = MergeHooks(hooks)
     run.secret_registry.hide_of_absent(_vault_values(vaulted, vaulted.keys() - play_outline.hosts))
     for host in play_outline.hosts:
@@ -134,38 +140,66 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
 
 def _group(
     plays: Sequence[Any], play_outline: PlayOutline, settings: Settings, ansible_api: AnsibleApi
-) -> dict[str, Any]:
-    """What the journal says of the group that this run is a part of, empty for none. Raises UsageError."""
+) -> tuple[dict[str, Any], Join | None]:
+    """What the journal says of the group that this run is a part of, empty for none, and how to meet the other parts.
+
+    A recipe that does not need them meets nobody. Raises UsageError.
+    """
     # only a part of a group pays for these imports
     if not settings.group and "awx_workflow_job_id" not in ansible_api.extra_vars:
-        return {}
+        return {}, None
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder import group_membership
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.run_plan import packed
 
     member = group_membership.membership(settings, ansible_api.extra_vars)
     if member is None:
-        return {}
+        return {}, None
     whole = outline(plays, ansible_api.resolve_whole)
-    group_membership.check_alone(plays, whole, plays[0].vars.get(RECIPE_VARIABLE) or {}, member.group)
+    recipe = plays[0].vars.get(RECIPE_VARIABLE) or {}
+    join = None
+    if settings.server:
+        group_membership.check_at_server(plays, recipe, member.group)
+        join = _join(plays, play_outline, settings, member)
+    else:
+        group_membership.check_alone(plays, whole, recipe, member.group)
     info: dict[str, Any] = {"parts": member.parts} if member.parts else {}
     if whole.hosts.keys() != play_outline.hosts.keys():
         info["whole"] = packed({"steps": [_step(step) for step in whole.steps.values()]})
-    return {"id": member.group, "part": member.part, "info": info}
+    return {"id": member.group, "part": member.part, "info": info}, join
 
 
-def _empty_part(plays: Sequence[Any], play_outline: PlayOutline, settings: Settings, group: Mapping[str, Any]) -> Run:
-    """The run of a part without hosts, which has ended: nobody shall wait for it."""
+def _join(plays: Sequence[Any], play_outline: PlayOutline, settings: Settings, member: Membership) -> Join | None:
+    """How to meet the other parts; None where no stage needs them."""
+    # only a part that has a server pays for this import
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder import group_membership, join_group
+
+    stages = group_membership.meeting_stages(plays)
+    if not stages:
+        return None
+    chosen = {name: value for name, value in _ansible_options().items() if name != "limit"}
+    digest = (plays[0].vars.get(RECIPE_VARIABLE) or {}).get("digest")
+    return lambda name: join_group.join(
+        settings, member, member.part or name, play_outline, stages, (str(digest), chosen)
+    )
+
+
+def _empty_part(
+    plays: Sequence[Any], play_outline: PlayOutline, settings: Settings, group: Mapping[str, Any], join: Join | None
+) -> Run:
+    """The run of a part without hosts, which has ended: nobody shall wait for it. Raises UsageError."""
     recipe = transform_to_native_types(dict(plays[0].vars.get(RECIPE_VARIABLE) or {}))
     given = RunInputs(recipe=recipe, options=_ansible_options(), group=group)
     run = _new_run(settings, play_outline, given, ReusableResults(None))
     end = {"kind": "end", "time": now(), "status": "failed", "exit_code": UsageError.exit_code, "counts": {}}
+    if join:
+        join(run.run_id).abandon()
     append(run.path, [_first_record(run), end])
     return run
 
 
 def _own_secrets(settings: Settings) -> list[str]:
     """The secrets among the settings, which no host gets."""
-    return [*password_in(settings.db), *filter(None, [settings.summary_key])]
+    return [*password_in(settings.db), *filter(None, [settings.summary_key, settings.server_token])]
 
 
 def _pins(

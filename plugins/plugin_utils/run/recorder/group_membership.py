@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A run that is a part of a group: which group, and whether its recipe can be run in parts at all.
+"""A run that is a part of a group: which group, and what in its recipe needs the hosts of other parts.
 
-A part has its own controller, which sees its own hosts alone. What needs other hosts cannot be judged there.
+A part has its own controller, which sees its own hosts alone. What needs other hosts cannot be judged there, unless the
+parts meet at a context server.
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import dependencies
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.group_stage import GroupStage
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import PlayOutline, stage_tasks
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # it is also the name of a folder, that of the report
 AWX = "awx"  # before the number of a workflow job, in the id of its group
 ADVICE = (
-    "put what needs other hosts into a recipe of its own, and run that without a group once all parts are over, with "
+    "let the parts meet at a context server (--server, and --parts N), or put what needs other hosts into a recipe of "
+    "its own, and run that without a group once all parts are over, with "
     "--context FILE from `rack-recipes ctx export {group}`"
 )
 
@@ -68,10 +72,17 @@ def _is_slice(extra_vars: Mapping[str, Any]) -> bool:
 
 def check_alone(plays: Sequence[Any], whole: PlayOutline, recipe: Mapping[str, Any], group: str) -> None:
     """Raise UsageError where the recipe needs hosts of other parts. `whole` is its outline over the whole inventory."""
-    found = [
-        *_wide_recipe(recipe),
-        *(why for play in plays for task in stage_tasks(play) for why in _wide(task, whole)),
-    ]
+    _refuse(
+        [*_only_alone(recipe, plays), *(why for found in wide_stages(plays, whole).values() for why in found)], group
+    )
+
+
+def check_at_server(plays: Sequence[Any], recipe: Mapping[str, Any], group: str) -> None:
+    """Raise UsageError where the recipe has what parts cannot share even where they meet at a server."""
+    _refuse([*_only_alone(recipe, plays)], group)
+
+
+def _refuse(found: Sequence[str], group: str) -> None:
     if found:
         problems = "; ".join(dict.fromkeys(found))
         raise UsageError(
@@ -79,15 +90,48 @@ def check_alone(plays: Sequence[Any], whole: PlayOutline, recipe: Mapping[str, A
         )
 
 
-def _wide_recipe(recipe: Mapping[str, Any]) -> Iterator[str]:
+def _only_alone(recipe: Mapping[str, Any], plays: Sequence[Any]) -> Iterator[str]:
     if recipe.get("canary"):
         yield "its canary would be one of each part"
+    for task in (task for play in plays for task in stage_tasks(play)):
+        for lock in task.args.get("locks") or {}:
+            yield f"other parts do not see who holds the lock {lock}"
+
+
+def wide_stages(plays: Sequence[Any], whole: PlayOutline) -> dict[int, list[str]]:
+    """The stages with steps that need hosts of other parts, by number, and why they do."""
+    found: dict[int, list[str]] = {}
+    for task in (task for play in plays for task in stage_tasks(play)):
+        if reasons := [*_wide(task, whole)]:
+            found.setdefault(int(task.args["number"]), []).extend(reasons)
+    return found
+
+
+def meeting_stages(plays: Sequence[Any]) -> dict[int, GroupStage]:
+    """The stages before which the parts meet, by number. All parts find the same ones, whatever their inventories."""
+    tasks = {int(task.args["number"]): task for play in plays for task in stage_tasks(play)}
+    steps = {str(step["name"]): step for task in tasks.values() for step in task.args["steps"]}
+    return {
+        number: GroupStage(task.args["steps"][0].get("scope") == "run", bool(task.args["steps"][0].get("always")))
+        for number, task in tasks.items()
+        if any(_meets(step, steps) for step in task.args["steps"])
+    }
+
+
+def _meets(step: Mapping[str, Any], steps: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether a step may need hosts of other parts. What runs once for all is known to each part."""
+    if step.get("scope") == "run" or keys_of_others(step):
+        return True
+    needs = [(need, steps.get(need.step, {})) for need in dependencies(step)]
+    return any(
+        (need.is_wide and need.hosts != "same") or needed.get("hosts") not in (None, step.get("hosts"))
+        for need, needed in needs
+        if needed.get("scope") != "run"
+    )
 
 
 def _wide(task: Any, whole: PlayOutline) -> Iterator[str]:
     """Why steps of a stage need hosts of other parts."""
-    for lock in task.args.get("locks") or {}:
-        yield f"other parts do not see who holds the lock {lock}"
     for step in task.args["steps"]:
         planned = whole.steps[str(step["name"])]
         if planned.scope == "run":

@@ -11,7 +11,7 @@ import signal
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
@@ -68,6 +68,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import prepare
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import ANSIBLE, pack, unpack
+
+if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.meeting import Meeting
 
 NO_RESULT = "it gave no result"
 NO_STAGE = "no run has begun: no play of this playbook has had a stage yet"
@@ -178,6 +181,8 @@ class Recorder:
                 raise UsageError(UNPLANNED)
             return
         if task.resolved_action == STAGE and task._uuid in self.run.stages:
+            if self.run.meeting:
+                self._meet(self.run, self.run.meeting, int(task.args["number"]))
             steps = unpack(task.args["steps"])  # an earlier batch has packed them
             self._prepare(self.run, steps)
             task.args = {**task.args, "steps": pack(steps)}
@@ -191,6 +196,18 @@ class Recorder:
             if not self.run.missing():
                 self._end(self.run)
             self.run.stored = self.store_writer.flush()
+
+    def _meet(self, run: Run, meeting: Meeting, number: int) -> None:
+        """Meet the other parts of the group before a stage that needs them."""
+        self._catch_up(run)
+        meeting.begin_stage(run, number, lambda: bool(self.guard and self.guard.is_ending))
+        self._catch_up(run)
+        self._set_facts(run, run.context.changed_hosts())
+
+    def _tell_group(self, tell: Callable[..., str], run: Run, *about: Any) -> None:
+        """Tell the other parts something. Where that is not possible, they find out that this part is gone."""
+        if problem := tell(run, *about):
+            self._record_warning(run, f"the other parts of the group were not told: {problem}")
 
     def _prepare(self, run: Run, steps: Sequence[Any]) -> None:
         if run.reusable.earlier is not None:
@@ -226,6 +243,8 @@ class Recorder:
             for name in hosts:
                 self._record_unbegun(self.run, number, name)
         self._set_facts(self.run, self.run.context.changed_hosts())
+        if self.run.meeting:
+            self._tell_group(self.run.meeting.stage_ended, self.run, number)
 
     def _record_unbegun(self, run: Run, number: int, host: str) -> None:
         """Give the steps of a stage that failed before it began their verdict now: other hosts may wait for it.
@@ -251,6 +270,8 @@ class Recorder:
             [missing_result(step.stage, step.name, host, "skipped", reason, blocks=False) for step, host in missing],
         )
         self._catch_up(self.run)
+        if self.run.meeting:
+            self._tell_group(self.run.meeting.stage_ended, self.run, number)
 
     def _catch_up(self, run: Run) -> None:
         """Fold what the journal gained, and append the records that follow from it, until none follow."""
@@ -306,6 +327,7 @@ class Recorder:
         self._catch_up(run)
         append(run.path, [self._missing_result(run, step, host, f"not run: {why}") for step, host in run.missing()])
         self._catch_up(run)
+        self._leave_group(run)
         code = BY_SIGNAL + number if number else EXIT_CODES[INTERRUPTED]
         append(run.path, [_end_record(INTERRUPTED, code, counts_of(run))])
 
@@ -314,7 +336,12 @@ class Recorder:
         self._catch_up(run)
         append(run.path, [self._missing_result(run, step, host) for step, host in run.missing()])
         self._catch_up(run)
+        self._leave_group(run)
         self._end(run)
+
+    def _leave_group(self, run: Run) -> None:
+        if run.meeting:
+            self._tell_group(run.meeting.leave, run)
 
     def _missing_result(self, run: Run, step: RunStep, host: str, why: str = NO_RESULT) -> dict[str, Any]:
         if step.name in run.left_out:

@@ -74,6 +74,11 @@ class SignalGuard:
         """No stage runs any more: from now on a first signal does not keep the results from the store."""
         self._is_storing = True
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether a signal has come for which Ansible is still to be ended."""
+        return self._is_pending
+
     @contextmanager
     def uninterrupted(self) -> Iterator[None]:
         """Do what is inside to its end; a signal that comes meanwhile ends Ansible behind it."""

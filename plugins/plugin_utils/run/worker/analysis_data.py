@@ -54,6 +54,7 @@ def results_of(run: Run) -> list[dict[str, Any]]:
         place = (record["step"], record["host"])
         if counts(record, weights.get(place)):
             weights[place], records[place] = weight_of(record), record
+    records = {**run.peers.records, **records}
     order = {step.name: step.idx for step in run.steps.values()}
     places = sorted(records, key=lambda place: (order.get(records[place].get("parent") or place[0], 0), *place))
     return [_result(records[place]) for place in places if not records[place].get("instances")]

@@ -85,6 +85,8 @@ def run_stage(
     stages = [chosen for each in members if (chosen := _with_chosen(each)).steps]
     if not stages:
         return {"skipped": True, "msg": f"no step of this stage is for {host or 'this run'}"}
+    if number in run.peers.ran:
+        return {"changed": False, "msg": f"{run.peers.ran[number]} has run this stage for the whole group"}
     stop = WorkerStop()
     before = (partial(asked, run, host, stage.delegate) for asked in (was_reached, was_given_up))
     remote = RemoteExecutor(action, task_vars, run.settings.reconnect_timeout, stop, run.hidden, *before)
@@ -184,8 +186,13 @@ def _not_allowed(stage: HostStage) -> str:
     return "" if allowed == place else f"delegate_to: the policy was asked about {allowed}, and this is {place}"
 
 
+def _without_group(stage: HostStage) -> str:
+    """Why a stage that needs the whole group cannot begin."""
+    return stage.run.peers.held_back.get(stage.number, "")
+
+
 # Why a stage does not begin on a host, and the verdict of its steps there. The first reason counts.
-HOLD_BACK = (("error", _group), ("error", _not_allowed), ("blocked", _wrong_password))
+HOLD_BACK = (("error", _group), ("error", _not_allowed), ("blocked", _without_group), ("blocked", _wrong_password))
 
 
 def _register_secrets(task: StageTask, answer: HostAnswer) -> None:

@@ -38,25 +38,32 @@ def _blocking(run: Run, needed: Dependency, host: str) -> str:
     A step that is left out by its tags, or has no host in this run, blocks nothing, as in any playbook.
     """
     planned = run.steps.get(needed.step)
-    if planned is None or not planned.hosts or needed.step in run.left_out:
+    if planned is None or needed.step in run.left_out or not run.peers.of_step(needed.step, planned.hosts):
         return ""
-    ends = list(_ends(run, needed, planned, host))
+    ends = dict(_ends(run, needed, planned, host))
     if reason := needed.too_few(len(ends)):
         return reason
-    bad = [end for end in ends if end is None or end.blocks]
+    bad = [place for place, end in ends.items() if end is None or end.blocks]
     if len(ends) - len(bad) >= needed.enough_of(len(ends)):
         return ""
-    return next((end.verdict for end in bad if end), "error")
+    shown = next((place for place in bad if ends[place]), bad[0])
+    return run.peers.why(shown, ends[shown])
 
 
-def _ends(run: Run, needed: Dependency, planned: RunStep, host: str) -> Iterator[StepEnd | None]:
-    """How the needed step ended: on this host, on all of its hosts, or on those of a pattern; None without a result."""
-    ended = run.results.ended
+def _ends(run: Run, needed: Dependency, planned: RunStep, host: str) -> Iterator[tuple[str, StepEnd | None]]:
+    """How the needed step ended: on this host, on all of its hosts, or on those of a pattern; None without a result.
+
+    The hosts of all parts count where the run is a part of a group that meets at a server.
+    """
     if not needed.is_wide and host in planned.hosts:
-        yield ended.get((needed.step, host))
+        yield host, run.results.ended.get((needed.step, host))
         return
     chosen = run.inputs.patterns.get(needed.hosts)
-    yield from (ended.get((needed.step, place)) for place in planned.hosts if chosen is None or place in chosen)
+    if chosen is not None:
+        chosen = chosen.union(run.peers.patterns.get(needed.hosts, ()))
+    for place in run.peers.of_step(needed.step, planned.hosts):
+        if chosen is None or place in chosen:
+            yield place, run.ended_anywhere((needed.step, place))
 
 
 def halt_reason(run: Run, host: str) -> str:

@@ -15,8 +15,13 @@ from ansible.module_utils.common.collections import ImmutableDict
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.group_stage import GroupStage
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.begin_run import EmptyPartError, begin_run
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.group_membership import Membership, membership
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.group_membership import (
+    Membership,
+    meeting_stages,
+    membership,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.ansible_plays import (
     ABOUT,
@@ -121,7 +126,7 @@ def test_a_part_without_hosts_says_so_in_its_journal():
     ],
 )
 def test_a_recipe_that_needs_all_hosts_is_refused(steps: list[dict[str, Any]], about: dict[str, Any], problem: str):
-    with pytest.raises(UsageError, match=rf"cannot be run in parts \(group g\): {problem}; put what needs other hosts"):
+    with pytest.raises(UsageError, match=rf"cannot be run in parts \(group g\): {problem}; let the parts meet at a"):
         begun(play(task(1, *steps), about={**ABOUT, **about}))
 
 
@@ -132,6 +137,43 @@ def test_a_lock_that_hosts_share_is_refused():
         begun(play(made))
 
 
+def test_parts_that_meet_say_how_many_they_are():
+    made = play(task(1, {"name": "a", "scope": "run"}))
+    with pytest.raises(UsageError, match=r"needs the hosts of all parts of the group g: say how many parts there are"):
+        begin_run([made], Settings(group="g", server="ctx.sock"), means(an_inventory()))
+
+
+def test_a_recipe_that_needs_no_other_hosts_needs_no_server():
+    run = begin_run([play(task(1, {"name": "a"}))], Settings(group="g", server="none.sock"), means(an_inventory()))
+    assert run.meeting is None
+
+
 def test_what_a_host_does_alone_is_allowed():
     steps = [{"name": "a"}, {"name": "b", "hosts": "odd", "depends_on": ["a"]}]
     assert begun(play(task(1, *steps)))["group"]["id"] == "g"
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        ({"name": "b", "depends_on": ["a"]}, {}),
+        ({"name": "b", "depends_on": [{"step": "a", "hosts": "same"}]}, {}),
+        ({"name": "b", "depends_on": [{"step": "a", "hosts": "all"}]}, {2: GroupStage()}),
+        ({"name": "b", "depends_on": [{"step": "a", "quorum": "80%"}]}, {2: GroupStage()}),
+        ({"name": "b", "depends_on": ["odd"]}, {2: GroupStage()}),
+        ({"name": "b", "hosts": "odd", "depends_on": ["odd"]}, {}),
+        ({"name": "b", "args": {"x": "${fan.rpm_v1@median}"}}, {2: GroupStage()}),
+        ({"name": "b", "scope": "run", "always": True}, {2: GroupStage(is_once=True, is_closing=True)}),
+    ],
+)
+def test_where_parts_meet_depends_on_the_recipe_alone(step: dict[str, Any], expected: dict[int, GroupStage]):
+    """Each slice of AWX has an inventory of its own, and all must meet before the same stages."""
+    first = task(1, {"name": "a"}, {"name": "odd", "hosts": "odd"})
+    assert meeting_stages([play(first, task(2, step))]) == expected
+
+
+def test_a_step_of_the_run_is_known_to_all_parts():
+    steps = ({"name": "total", "scope": "run"}, {"name": "b", "depends_on": ["total"]})
+    assert meeting_stages([play(*(task(number, step) for number, step in enumerate(steps, 1)))]) == {
+        1: GroupStage(is_once=True)
+    }

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import StepEnd
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, RunInputs
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.startable_steps import (
     blocking_verdicts,
@@ -191,3 +192,23 @@ def test_who_was_reached_before(run: Run, records: list[dict[str, Any]], delegat
     run.catch_up()
     assert was_reached(run, "r1", delegate) is is_reached
     assert was_given_up(run, "r1", delegate) is (records[-1:] == [step("odd", "r1", "unreachable", 2)])
+
+
+def test_hosts_of_other_parts_count(run: Run):
+    told(run, "a@r1:passed a@r2:passed a@r3:passed a@r4:passed")
+    run.peers.hosts = {"a": ("r5", "r6"), "none": ("r5",)}
+    run.peers.patterns = {"odd": frozenset({"r5"})}
+    run.peers.places = {"r5": "in part 2 of 2 (job 2 on c2)", "r6": "which is in no part of the group"}
+    assert blocking_verdicts(run, [{"name": "b", "depends_on": ["a"]}], "r1") == {}
+    assert blocking_verdicts(run, [{"name": "b", "depends_on": [on("all")]}], "r1") == {
+        "a on all hosts": "no result on r5 in part 2 of 2 (job 2 on c2)"
+    }
+    run.peers.ended = {("a", "r5"): StepEnd("passed"), ("none", "r5"): StepEnd("failed", blocks=True)}
+    assert blocking_verdicts(run, [{"name": "b", "depends_on": [on("all")]}], "r1") == {
+        "a on all hosts": "no result on r6 which is in no part of the group"
+    }
+    assert blocking_verdicts(run, [{"name": "b", "depends_on": [on("odd")]}], "r1") == {}
+    assert blocking_verdicts(run, [{"name": "b", "depends_on": [on("all", "80%")]}], "r1") == {}
+    assert blocking_verdicts(run, [{"name": "b", "depends_on": ["none"]}], "r1") == {
+        "none": "failed on r5 in part 2 of 2 (job 2 on c2)"
+    }

@@ -1,0 +1,67 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Joins the group at its context server, where the recipe needs the hosts of all parts."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.live_client import LiveError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.board import Board
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.group_stage import GroupStage
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.meeting import Meeting, Member
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.server_link import link_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.group_membership import Membership
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import PlayOutline
+from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.run_plan import packed
+
+HOW_MANY = (
+    "this recipe needs the hosts of all parts of the group {}: say how many parts there are (--parts N, in AWX the "
+    "extra var rack_recipes_parts), so that each one knows for whom it has to wait"
+)
+
+
+def join(
+    settings: Settings,
+    member: Membership,
+    name: str,
+    own: PlayOutline,
+    stages: Mapping[int, GroupStage],
+    about: Sequence[Any],
+) -> Meeting:
+    """Take a place in the group. `name` is what the other parts call this one, `about` what all parts run alike.
+
+    Raises UsageError where there is no such server, or no place.
+    """
+    if not member.parts:
+        raise UsageError(HOW_MANY.format(member.group))
+    link = link_of(settings)
+    link.check()
+    plan = packed({"steps": [{"name": step.name, "hosts": list(step.hosts)} for step in own.steps.values()]})
+    told = Member(
+        name,
+        socket.gethostname(),
+        member.parts,
+        _signature(own, stages, about),
+        settings.reconnect_timeout,
+        plan,
+        {pattern: sorted(hosts) for pattern, hosts in own.patterns.items()},
+    )
+    try:
+        return Meeting(Board(link, member.group), member.group, told, stages, settings.group_wait)
+    except LiveError as error:
+        raise UsageError(f"--server: the group {member.group} cannot be joined: {error}") from error
+
+
+def _signature(own: PlayOutline, stages: Mapping[int, GroupStage], about: Sequence[Any]) -> str:
+    """A digest of the steps, of their order and of the places where all meet."""
+    steps = [(step.name, step.stage, step.scope) for step in own.steps.values()]
+    return sha256(json.dumps([steps, sorted(stages), *about], sort_keys=True).encode()).hexdigest()

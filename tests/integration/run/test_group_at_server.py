@@ -1,0 +1,224 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Parts of a group that meet at a context server: what needs all hosts is judged as in a run with one controller."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from ansible_collections.rack.recipes.tests.integration.server.certificates import Authority
+from ansible_collections.rack.recipes.tests.integration.server.network_client import new_token
+from ansible_collections.rack.recipes.tests.integration.server.server_process import Server, served
+from call_rack_recipes import Done, rack_recipes
+from controller_process import Controller, wait_for
+
+CASES = Path(__file__).parent / "cases" / "group_at_server"
+SLICES = {"a": "h1,h2", "b": "h3,h4"}
+LEASE = 20  # seconds after which a part that is killed counts as dead
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all groups."""
+    before = Path.cwd()
+    os.chdir(tmp_path_factory.mktemp("server"))
+    try:
+        with served() as made:
+            yield made
+    finally:
+        os.chdir(before)
+
+
+@pytest.fixture
+def hall(project: Path) -> Path:
+    """A hall with four hosts, which are all this machine."""
+    shutil.copytree(CASES, project, dirs_exist_ok=True)
+    return project
+
+
+class Group:
+    """The parts of a group, each with a controller of its own, and one store."""
+
+    def __init__(self, name: str, server: Server, **env: object) -> None:
+        self.name = name
+        self.server = server
+        self._env = {"RACK_RECIPES_DB": f"sqlite:///{Path.cwd()}/results.db", **env}
+        self.parts: dict[str, Controller] = {}
+
+    def words(self, hosts: str, parts: int = 2) -> list[str]:
+        """The options of a part."""
+        group = ["--group", self.name, "--parts", str(parts), "--server", self.server.socket]
+        return ["-i", "inventory.yml", "--limit", hosts, "--param", f"folder={Path.cwd()}", *group, "--json"]
+
+    def start(self, name: str, hosts: str, way: str = "rack-recipes") -> Controller:
+        """Start a part."""
+        words = self.words(hosts)
+        if way == "ansible-playbook":
+            told = {"group": self.name, "parts": 2, "server": self.server.socket}
+            extra = [f"rack_recipes_{key}={value}" for key, value in told.items()]
+            words = ["-i", "inventory.yml", "--limit", hosts, "-e", f"folder={Path.cwd()}", *_each("-e", extra)]
+        self.parts[name] = Controller.start(name, way, "recipe.yml", None, (), *words, **self._env)
+        return self.parts[name]
+
+    def run(self, hosts: str, **more: Any) -> Done:
+        """Run a part to its end."""
+        return rack_recipes("run", "recipe.yml", *self.words(hosts, **more), **self._env)
+
+    def show(self) -> dict[str, Any]:
+        """The results of the group."""
+        found = rack_recipes("show", self.name, "--json", **self._env)
+        assert found.code == 0, found.stderr
+        return dict(found.answer)
+
+    def started_totals(self) -> list[str]:
+        """A line for each time that the step of the run was started."""
+        path = Path("totals")
+        return path.read_text().splitlines() if path.exists() else []
+
+    def runner(self) -> Controller:
+        """The part that runs stage 3 for all."""
+        place = self.server.ask("GET", f"/ctx/group.runner_v1?host={self.name}/stage%203").data["value"]
+        name = self.server.ask("GET", f"/ctx/group.member_v1?host={self.name}/{place}").data["value"]["name"]
+        return next(part for part in self.parts.values() if part.run_id == name)
+
+
+def _each(option: str, values: list[str]) -> list[str]:
+    return [word for value in values for word in (option, value)]
+
+
+def kill(part: Controller) -> None:
+    """End all processes of a part at once, as when its machine dies."""
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in part.processes():
+            os.kill(pid, number)
+    part.child.wait(60)
+
+
+@pytest.mark.usefixtures("hall")
+@pytest.mark.parametrize("ways", [("rack-recipes", "rack-recipes"), ("rack-recipes", "ansible-playbook")])
+def test_two_parts_are_judged_as_one_run(server: Server, ways: tuple[str, str]):
+    group = Group(f"whole-{ways[1]}", server)
+    for (name, hosts), way in zip(SLICES.items(), ways, strict=True):
+        group.start(name, hosts, way)
+    assert [part.ended() for part in group.parts.values()] == [0, 0], [p.said() for p in group.parts.values()]
+    assert len(group.started_totals()) == 1
+    for part in group.parts.values():
+        assert part.ends()["total", ""] == ("passed", "")
+    shown = group.show()
+    assert shown["run"]["counts"] == {"passed": 13}  # the condition of the last step needs the hosts of both parts
+    keys = {(entry["key"], entry["host"]): entry["value"] for entry in shown["context"]}
+    assert keys["hall.middle_v1", ""] == 4
+
+
+def test_a_host_that_failed_in_another_part_blocks(server: Server, hall: Path):
+    (hall / "bad-h3").touch()
+    group = Group("bad", server)
+    for name, hosts in SLICES.items():
+        group.start(name, hosts)
+    assert [part.ended() for part in group.parts.values()] == [1, 1]
+    verdict, reason = group.parts["a"].ends()["gate", "h1"]
+    assert verdict == "blocked"
+    where = rf"in part [12] of 2 \({group.parts['b'].run_id} on .*\)"
+    assert re.fullmatch(rf"look on all hosts did not pass \(failed on h3 {where}\)", reason), reason
+    assert group.parts["b"].ends()["gate", "h4"] == ("blocked", "look on all hosts did not pass (failed)")
+    assert {part.ends()["total", ""][0] for part in group.parts.values()} == {"blocked"}
+    assert group.started_totals() == []
+
+
+def test_a_part_whose_machine_dies_blocks_what_needs_its_hosts(server: Server, hall: Path):
+    (hall / "hang-h4").touch()
+    group = Group("killed", server, RACK_RECIPES_RECONNECT_TIMEOUT=LEASE)
+    for name, hosts in SLICES.items():
+        group.start(name, hosts)
+    wait_for("both parts", lambda: all(part.has_begun() for part in group.parts.values()))
+    kill(group.parts["b"])
+    assert group.parts["a"].ended() == 1
+    verdict, reason = group.parts["a"].ends()["gate", "h2"]
+    assert verdict == "blocked"
+    assert re.search(r"no result on h[34] in part [12] of 2 \(.*\), and its controller ended without a word", reason)
+
+
+def test_a_step_of_the_run_is_not_run_again_where_its_controller_is_killed(server: Server, hall: Path):
+    (hall / "hang-total").touch()
+    group = Group("killed-runner", server, RACK_RECIPES_RECONNECT_TIMEOUT=LEASE)
+    for name, hosts in SLICES.items():
+        group.start(name, hosts)
+    wait_for("the step of the run", group.started_totals)
+    killed = group.runner()
+    kill(killed)
+    (hall / "hang-total").unlink()
+    [other] = [part for part in group.parts.values() if part is not killed]
+    assert other.ended() == 1
+    verdict, reason = other.ends()["total", ""]
+    assert verdict == "error"
+    assert re.fullmatch(
+        r"part [12] of 2 \(.*\) began it and its controller ended without a word: no part runs it a second time", reason
+    )
+    assert len(group.started_totals()) == 1
+
+
+@pytest.mark.usefixtures("hall")
+def test_a_part_that_never_comes(server: Server):
+    group = Group("alone", server, RACK_RECIPES_GROUP_WAIT=1)
+    done = group.run("h1,h2")
+    assert done.code == 1, done.stderr
+    reasons = {(row["step"], row["host"]): row["reason"] for row in group.show()["steps"]}
+    assert reasons["gate", "h1"] == "part 2 of 2 did not come within 1 s"
+    assert reasons["total", ""] == "part 2 of 2 did not come within 1 s"
+    assert group.started_totals() == []
+
+
+@pytest.mark.usefixtures("hall")
+def test_a_part_that_does_not_fit_is_refused_before_anything_runs(server: Server):
+    group = Group("full", server, RACK_RECIPES_GROUP_WAIT=1)
+    for hosts in SLICES.values():
+        assert group.run(hosts, parts=2).code in (0, 1)
+    third = group.run("h1")
+    assert third.code == 2
+    assert "the group full has its 2 parts already" in third.stderr
+    other = group.run("h1", parts=3)
+    assert other.code == 2
+    assert re.search(r"part 1 of the group full \(.*\) differs: it runs another recipe, or", other.stderr)
+
+
+@pytest.mark.usefixtures("hall")
+def test_a_server_on_the_network_wants_a_token(tmp_path_factory: pytest.TempPathFactory):
+    authority = Authority(tmp_path_factory.mktemp("tls"))
+    here = authority.signed("localhost")
+    words = ["--listen", "localhost:0", "--tls-cert", str(here.cert), "--tls-key", str(here.key)]
+    with served(*words) as server:
+        url = f"https://localhost:{urlsplit(server.ready['url']).port}"
+        token = new_token("parts", "author", "--keys", "group.*")
+        group = ["--group", "net", "--parts", "1", "--server", url]
+        words = ["-i", "inventory.yml", "--limit", "h1", "--param", f"folder={Path.cwd()}", *group, "--json"]
+        env = {"RACK_RECIPES_SERVER_CA": authority.pair.cert}
+        refused = rack_recipes("run", "recipe.yml", *words, **env)
+        assert refused.code == 2
+        assert "--server: this request needs a valid token" in refused.stderr
+        done = rack_recipes("run", "recipe.yml", *words, RACK_RECIPES_SERVER_TOKEN=token, **env)
+        # the other hosts of the inventory are in no part
+        assert done.code == 1, done.stderr
+        assert done.answer["counts"] == {"blocked": 3, "passed": 1}
+        assert token not in "".join(path.read_text() for path in Path(".rack-recipes/runs").glob("*/*.jsonl"))
+        untrusted = rack_recipes("run", "recipe.yml", *words, RACK_RECIPES_SERVER_TOKEN=token)
+        assert untrusted.code == 2
+        assert "cannot be reached: " in untrusted.stderr
+
+
+@pytest.mark.usefixtures("hall")
+def test_a_server_that_is_not_there_is_told_before_anything_runs():
+    words = ["-i", "inventory.yml", "--param", f"folder={Path.cwd()}", "--group", "g", "--parts", "2"]
+    done = rack_recipes("run", "recipe.yml", *words, "--server", "none.sock")
+    assert done.code == 2
+    assert "--server: the context server none.sock cannot be reached: No such file or directory" in done.stderr

@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""When another part counts as gone, and in which order its news is read."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.board import ALIVE, DEAD, MEMBER
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.other_part import ENDED, OtherPart
+
+ABOUT = {"name": "job 2", "controller": "c2", "lease": 40.0}
+
+
+class MemoryBoard:
+    """The keys of a group without a server."""
+
+    def __init__(self) -> None:
+        self.keys: dict[tuple[str, int], tuple[int, Any]] = {(MEMBER, 2): (1, ABOUT)}
+        self.told: list[Any] = []
+
+    def read(self, key: str, place: int) -> tuple[int, Any]:
+        return self.keys.get((key, place), (0, None))
+
+    def take(self, key: str, place: int, value: Any) -> bool:
+        return self.keys.setdefault((key, place), (1, value))[1] is value
+
+    def news(self, _place: int, known: int, _wait: float) -> list[Any]:
+        return self.told[known:]
+
+
+@pytest.fixture
+def board() -> MemoryBoard:
+    return MemoryBoard()
+
+
+@pytest.fixture
+def part(board: MemoryBoard) -> OtherPart:
+    made = OtherPart(board, 2, 3)  # type: ignore[arg-type]
+    assert made.words == "part 2 of 3"
+    assert made.has_come()
+    return made
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    at = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: at[0])
+    return at
+
+
+def looks(part: OtherPart, clock: list[float], *seconds: float) -> str:
+    for each in seconds:
+        clock[0] += each
+        part.look_after(1)
+    return part.gone
+
+
+def test_a_part_that_is_not_heard_of_for_its_lease_is_gone_for_all(
+    part: OtherPart, board: MemoryBoard, clock: list[float]
+):
+    board.keys[ALIVE, 2] = (7, "")
+    assert looks(part, clock, *[10] * 5) == ""
+    assert looks(part, clock, 10) == ENDED
+    assert board.keys[DEAD, 2] == (1, {"by": 1, "reason": "not heard of for 40 s"})
+    assert part.words == "part 2 of 3 (job 2 on c2)"
+
+
+def test_a_part_that_is_heard_of_is_there(part: OtherPart, board: MemoryBoard, clock: list[float]):
+    for beat in range(20):
+        board.keys[ALIVE, 2] = (beat, "")
+        assert looks(part, clock, 15, 15) == ""
+
+
+def test_where_nobody_could_look_the_time_begins_anew(part: OtherPart, clock: list[float]):
+    """As after a server that was away: the part could not say that it lives."""
+    assert looks(part, clock, 10, 10, 300, 10, 10, 10) == ""
+    assert looks(part, clock, 15) == ENDED
+
+
+def test_what_others_have_found_out_counts_at_once(part: OtherPart, board: MemoryBoard, clock: list[float]):
+    board.keys[DEAD, 2] = (1, {"by": 3})
+    assert looks(part, clock, 10) == ENDED
+
+
+def test_news_is_read_one_after_the_other(part: OtherPart, board: MemoryBoard):
+    board.told = [{"items": [], "stage": 2, "over": False}, {"items": [], "stage": 0, "over": True}]
+    assert part.read_next(0) == board.told[0]
+    assert (part.stage, part.is_over) == (2, False)
+    assert part.read_next(0) == board.told[1]
+    assert (part.stage, part.is_over) == (2, True)
+    assert part.read_next(0) is None

@@ -12,6 +12,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,11 +22,12 @@ from ansible_collections.rack.recipes.tests.integration.server.certificates impo
 from ansible_collections.rack.recipes.tests.integration.server.network_client import new_token
 from ansible_collections.rack.recipes.tests.integration.server.server_process import Server, served
 from call_rack_recipes import Done, rack_recipes
-from controller_process import Controller, wait_for
+from controller_process import PATIENCE, Controller, wait_for
 
 CASES = Path(__file__).parent / "cases" / "group_at_server"
 SLICES = {"a": "h1,h2", "b": "h3,h4"}
 LEASE = 20  # seconds after which a part that is killed counts as dead
+SHORT_LEASE = 8  # the same where nothing else depends on it
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +52,9 @@ def hall(project: Path) -> Path:
 class Group:
     """The parts of a group, each with a controller of its own, and one store."""
 
-    def __init__(self, name: str, server: Server, **env: object) -> None:
+    def __init__(self, name: str, server: Server, recipe: str = "recipe.yml", **env: object) -> None:
         self.name = name
+        self.recipe = recipe
         self.server = server
         self._env = {"RACK_RECIPES_DB": f"sqlite:///{Path.cwd()}/results.db", **env}
         self.parts: dict[str, Controller] = {}
@@ -68,12 +71,12 @@ class Group:
             told = {"group": self.name, "parts": 2, "server": self.server.socket}
             extra = [f"rack_recipes_{key}={value}" for key, value in told.items()]
             words = ["-i", "inventory.yml", "--limit", hosts, "-e", f"folder={Path.cwd()}", *_each("-e", extra)]
-        self.parts[name] = Controller.start(name, way, "recipe.yml", None, (), *words, **self._env)
+        self.parts[name] = Controller.start(name, way, self.recipe, None, (), *words, **self._env)
         return self.parts[name]
 
     def run(self, hosts: str, **more: Any) -> Done:
         """Run a part to its end."""
-        return rack_recipes("run", "recipe.yml", *self.words(hosts, **more), **self._env)
+        return rack_recipes("run", self.recipe, *self.words(hosts, **more), **self._env)
 
     def show(self) -> dict[str, Any]:
         """The results of the group."""
@@ -97,12 +100,19 @@ def _each(option: str, values: list[str]) -> list[str]:
     return [word for value in values for word in (option, value)]
 
 
+def code_of(part: Controller) -> int:
+    """The exit code of a part. Nothing of it is left."""
+    code = part.child.wait(PATIENCE)
+    wait_for("the end of all processes", lambda: not part.processes())
+    return code
+
+
 def kill(part: Controller) -> None:
     """End all processes of a part at once, as when its machine dies."""
     for number in (signal.SIGSTOP, signal.SIGKILL):
         for pid in part.processes():
             os.kill(pid, number)
-    part.child.wait(60)
+    part.child.wait(PATIENCE)
 
 
 @pytest.mark.usefixtures("hall")
@@ -111,7 +121,7 @@ def test_two_parts_are_judged_as_one_run(server: Server, ways: tuple[str, str]):
     group = Group(f"whole-{ways[1]}", server)
     for (name, hosts), way in zip(SLICES.items(), ways, strict=True):
         group.start(name, hosts, way)
-    assert [part.ended() for part in group.parts.values()] == [0, 0], [p.said() for p in group.parts.values()]
+    assert [code_of(part) for part in group.parts.values()] == [0, 0], [p.said() for p in group.parts.values()]
     assert len(group.started_totals()) == 1
     for part in group.parts.values():
         assert part.ends()["total", ""] == ("passed", "")
@@ -126,7 +136,7 @@ def test_a_host_that_failed_in_another_part_blocks(server: Server, hall: Path):
     group = Group("bad", server)
     for name, hosts in SLICES.items():
         group.start(name, hosts)
-    assert [part.ended() for part in group.parts.values()] == [1, 1]
+    assert [code_of(part) for part in group.parts.values()] == [1, 1]
     verdict, reason = group.parts["a"].ends()["gate", "h1"]
     assert verdict == "blocked"
     where = rf"in part [12] of 2 \({group.parts['b'].run_id} on .*\)"
@@ -143,7 +153,7 @@ def test_a_part_whose_machine_dies_blocks_what_needs_its_hosts(server: Server, h
         group.start(name, hosts)
     wait_for("both parts", lambda: all(part.has_begun() for part in group.parts.values()))
     kill(group.parts["b"])
-    assert group.parts["a"].ended() == 1
+    assert code_of(group.parts["a"]) == 1
     verdict, reason = group.parts["a"].ends()["gate", "h2"]
     assert verdict == "blocked"
     assert re.search(r"no result on h[34] in part [12] of 2 \(.*\), and its controller ended without a word", reason)
@@ -159,13 +169,66 @@ def test_a_step_of_the_run_is_not_run_again_where_its_controller_is_killed(serve
     kill(killed)
     (hall / "hang-total").unlink()
     [other] = [part for part in group.parts.values() if part is not killed]
-    assert other.ended() == 1
+    assert code_of(other) == 1
     verdict, reason = other.ends()["total", ""]
     assert verdict == "error"
     assert re.fullmatch(
         r"part [12] of 2 \(.*\) began it and its controller ended without a word: no part runs it a second time", reason
     )
     assert len(group.started_totals()) == 1
+
+
+@pytest.mark.usefixtures("hall")
+def test_a_lock_is_held_against_the_hosts_of_all_parts(server: Server):
+    group = Group("locked", server, "locked.yml")
+    for name, hosts in SLICES.items():
+        group.start(name, hosts)
+    assert [code_of(part) for part in group.parts.values()] == [0, 0], [p.said() for p in group.parts.values()]
+    assert group.show()["run"]["counts"] == {"passed": 4}
+    locks = server.ask("GET", "/ctx?key=lock.group_*").data["context"]
+    assert {lock["value"]["owner"] for lock in locks} == {""}
+
+
+def test_a_lock_is_free_once_its_holder_is_dead_for_long_enough(server: Server, hall: Path):
+    (hall / "hang-h3").touch()
+    group = Group("locked-killed", server, "locked.yml", RACK_RECIPES_RECONNECT_TIMEOUT=SHORT_LEASE)
+    holder = group.start("b", "h3")
+    wait_for("the lock", (hall / "used-by-h3").exists)
+    waiting = group.start("a", "h1")
+    kill(holder)
+    assert code_of(waiting) == 0, waiting.said()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "canary", "part"), [("canary_count.yml", "h1", "a"), ("canary_hosts.yml", "h3", "b")]
+)
+def test_the_canary_holds_back_the_hosts_of_all_parts(server: Server, hall: Path, recipe: str, canary: str, part: str):
+    (hall / f"bad-{canary}").touch()
+    group = Group(f"bad-{canary}", server, recipe)
+    first = group.start("a", SLICES["a"])
+    wait_for("the first part", first.has_begun)
+    group.start("b", SLICES["b"])
+    assert [code_of(each) for each in group.parts.values()] == [1, 1]
+    ends = {place: end for each in group.parts.values() for place, end in each.ends().items()}
+    assert ends.pop(("look", canary)) == ("failed", "it is bad")
+    for (_step, host), end in ends.items():
+        is_own = host in SLICES[part]
+        place = f" in part {1 if part == 'a' else 2} of 2 ({group.parts[part].run_id} on {gethostname()})"
+        assert end == ("blocked", f"canary {canary}{'' if is_own else place} did not pass")
+
+
+@pytest.mark.parametrize(("recipe", "canary"), [("canary_count.yml", "h1"), ("canary_hosts.yml", "h3")])
+@pytest.mark.usefixtures("hall")
+def test_hosts_of_all_parts_start_behind_the_canary(server: Server, recipe: str, canary: str):
+    group = Group(f"good-{canary}", server, recipe)
+    first = group.start("a", SLICES["a"])
+    wait_for("the first part", first.has_begun)
+    group.start("b", SLICES["b"])
+    assert [code_of(each) for each in group.parts.values()] == [0, 0]
+    records = [record for each in group.parts.values() for record in each.records() if record["kind"] == "step"]
+    started = {record["host"]: record["started"] for record in records}
+    assert min(started, key=lambda host: started[host]) == canary
+    assert len(started) == 4
 
 
 @pytest.mark.usefixtures("hall")

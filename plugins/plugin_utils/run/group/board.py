@@ -13,11 +13,14 @@ Each part has a place, `GROUP/1`, `GROUP/2` and so on, which stands where a key 
 | `group.alive_v1` | written again and again while the controller of the part lives |
 | `group.dead_v1` | who found out that it does not live any more: from then on, no part waits for it |
 | `group.runner_v1` | at `GROUP/stage N`: the place of the part that runs this stage for all |
+
+Locks of the recipe are locks of the server, with names that begin with `group_` and a digest of the group's id.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
@@ -78,6 +81,24 @@ class Board:
             return []
         newest = int(found["version"])
         return [found["value"]] if newest == known + 1 else self._between(query["host"], known, newest)
+
+    def lock_name(self, name: str) -> str:
+        """The name of a lock of this group on the server."""
+        return f"group_{sha256(self._group.encode()).hexdigest()[:16]}.{name}"
+
+    def lock(self, name: str, owner: str, lease: float) -> bool:
+        """Take a lock for some seconds, or renew it; whether it was free."""
+        try:
+            self.link.ask(Request("POST", f"/locks/{name}", {}, {"owner": owner, "lease": lease}), ANSWER, ERROR)
+        except Refused as refused:
+            if refused.kind != "locked":
+                raise
+            return False
+        return True
+
+    def unlock(self, name: str, owner: str) -> None:
+        """Give a lock back."""
+        self.link.ask(Request("DELETE", f"/locks/{name}", {"owner": owner}), ANSWER, ERROR)
 
     def _between(self, host: str, known: int, newest: int) -> list[Any]:
         """The values of all versions from the one behind `known` to `newest`."""

@@ -34,7 +34,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.board impor
     RUNNER,
     Board,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.group_stage import GroupStage
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.group_stage import MeetingPlaces
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.other_part import ENDED, News, OtherPart
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.missing_results import missing_result
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.run_plan import unpacked
@@ -70,6 +70,7 @@ class Member:
     lease: float
     plan: Mapping[str, Any]
     patterns: Mapping[str, Any]
+    canary: Sequence[str] = ()
 
     def to_value(self) -> dict[str, Any]:
         """It as JSON data."""
@@ -77,23 +78,23 @@ class Member:
 
 
 class Meeting:
-    """The part of this process, and all others. `stages` are those that need the whole group.
+    """The part of this process, and all others. `places` says where they meet.
 
     `patience` is how long a part that has not begun is waited for, and a server that is away, in seconds.
     """
 
-    def __init__(
-        self, board: Board, group: str, member: Member, stages: Mapping[int, GroupStage], patience: float
-    ) -> None:
+    def __init__(self, board: Board, group: str, member: Member, places: MeetingPlaces, patience: float) -> None:
         self.board = board
         self.place = _taken(board, group, member)
-        self.stages = stages
+        self.stages = places.stages
+        self._places = places
         self._others = [
             OtherPart(board, place, member.parts) for place in range(1, member.parts + 1) if place != self.place
         ]
         self._patience = patience
         self._until = 0.0  # when a part that has not begun is waited for no more
         self._met: set[int] = set()
+        self._batches: dict[str, int] = {}  # how often each task behind the canary has begun
         self._own_keys: dict[str, Any] = {}
         self._results = Results()
         self._journal: JournalReader | None = None
@@ -114,7 +115,7 @@ class Meeting:
         self._met.add(number)
         try:
             self._insist(lambda: self._tell(run, stage=number), is_ending)
-            self._take(run, number, self._wait_for_all(number, is_ending))
+            self._take(run, number, self._wait_for_all(number, is_ending, self._others))
             if reason := self._why_not(number):
                 run.peers.held_back[number] = reason
             elif self.stages[number].is_once:
@@ -123,6 +124,45 @@ class Meeting:
             run.peers.held_back[number] = f"this stage needs the other parts of the group, and {error}"
         except Stopped:
             return
+
+    @property
+    def has_canary(self) -> bool:
+        """Whether the canary, where it is a number of hosts, is in this part: it is in the first one that came."""
+        return not self._places.is_counted or self.place == 1
+
+    def begin_behind_canary(self, run: Run, task: str, is_ending: Callable[[], bool] = lambda: False) -> None:
+        """Wait for the canary before a stage of other hosts. `task` is the id of the stage's task.
+
+        Where it did not pass, or nobody knows that, `run.peers` says so. Returns early where the run is to end.
+        """
+        if task not in self._places.behind_canary:
+            return
+        self._batches[task] = self._batches.get(task, 0) + 1
+        is_canary = self._places.is_counted and self.place == 1 and self._batches[task] == 1
+        number = self._places.behind_canary[task]
+        if is_canary or number in self._met:
+            return
+        self._met.add(number)
+        parts = [part for part in self._others if part.place == 1 or not self._places.is_counted]
+        try:
+            self._insist(lambda: self._tell(run, stage=number), is_ending)
+            news = self._wait_for_all(number, is_ending, parts)
+            self._take(run, number, news, is_whole=not self._places.is_counted)
+        except LiveError as error:
+            run.peers.halted = f"nobody knows whether the canary passed, since {error}"
+        except Stopped:
+            return
+        run.peers.canary = tuple(host for part in parts if part.about for host in part.about["canary"])
+        run.peers.halted = run.peers.halted or self._unknown_canary(parts, number)
+
+    def _unknown_canary(self, parts: Iterable[OtherPart], number: int) -> str:
+        """Why nobody knows whether the canary has passed the stages before a moment; empty where it is known."""
+        for part in parts:
+            if not part.about:
+                return f"nobody knows whether the canary passed: {part.words} did not come within {self._patience:g} s"
+            if part.gone and part.stage < number and part.about["canary"]:
+                return f"nobody knows whether the canary passed: {part.words} has it, and {part.gone}"
+        return ""
 
     def stage_ended(self, run: Run, number: int) -> str:
         """Tell the others how a stage ended that this part has run for all; returns why that was not possible."""
@@ -194,11 +234,13 @@ class Meeting:
 
     # what the others tell
 
-    def _wait_for_all(self, number: int, is_ending: Callable[[], bool]) -> dict[int, list[News]]:
-        """The news of each other part up to this stage, by its place. Raises LiveError, Stopped."""
+    def _wait_for_all(
+        self, number: int, is_ending: Callable[[], bool], parts: Iterable[OtherPart]
+    ) -> dict[int, list[News]]:
+        """The news of other parts up to this stage, by their places. Raises LiveError, Stopped."""
         self._until = self._until or time.monotonic() + self._patience
         found: dict[int, list[News]] = {}
-        for part in self._others:
+        for part in parts:
             news = found[part.place] = []
             self._wait_for(part, news, lambda part=part: part.stage >= number, is_ending)  # type: ignore[misc]
         return found
@@ -233,8 +275,11 @@ class Meeting:
                     raise
                 time.sleep(PAUSE)
 
-    def _take(self, run: Run, number: int, news: Mapping[int, list[News]]) -> None:
-        """Let this run know what the others have told: their hosts, results and keys."""
+    def _take(self, run: Run, number: int, news: Mapping[int, list[News]], *, is_whole: bool = True) -> None:
+        """Let this run know what the others have told: their hosts, results and keys.
+
+        `is_whole` is whether all parts take what all others have told: then the next changes are compared anew.
+        """
         for part in self._others:
             if part.about:
                 self._take_member(run, part)
@@ -244,7 +289,7 @@ class Meeting:
             for key, value in self._take_items(run, number, place, told):
                 if key not in set_by or place > set_by[key][0]:  # whoever looks sees the same one as the last
                     set_by[key] = (place, value)
-        self._own_keys = {}
+        self._own_keys = {} if is_whole else self._own_keys
         self._take_keys(run, number, {key: found for key, found in set_by.items() if found[0] != self.place})
 
     def _take_member(self, run: Run, part: OtherPart) -> None:

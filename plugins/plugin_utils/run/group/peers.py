@@ -19,7 +19,8 @@ class Peers:
 
     `hosts` has the hosts of each step that this part does not have, `patterns` those of each pattern that a step names,
     `places` in which part each host is, in words. `ended` is how their steps ended, `records` the same as records.
-    `held_back` says by the number of a stage why it does not begin, `ran` which part has run it for all.
+    `held_back` says by the number of a stage why it does not begin, `ran` which part has run it for all. `canary` has
+    the hosts of other parts that run first, and `halted` why nothing may start behind them any more.
     """
 
     hosts: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -29,6 +30,8 @@ class Peers:
     records: dict[Place, Record] = field(default_factory=dict)
     held_back: dict[int, str] = field(default_factory=dict)
     ran: dict[int, str] = field(default_factory=dict)
+    canary: tuple[str, ...] = ()
+    halted: str = ""
 
     def of_step(self, step: str, own: Iterable[str]) -> tuple[str, ...]:
         """The hosts of a step in the whole group; `own` are those of this part."""

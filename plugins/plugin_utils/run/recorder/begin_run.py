@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,8 +63,8 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.group_membership import Membership
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import EarlierRun
 
-Join = Callable[[str], "Meeting"]
-"""Takes a place in the group for the run with this id."""
+Join = Callable[[Run], "Meeting"]
+"""Takes a place in the group for a run."""
 META = ("path", "digest", "test_id", "tester", "description")
 # Also in the run's record, where they are set.
 OPTIONS_OF_RECIPE = ("labels", "references", "time_box", "fail_fast", "derived")
@@ -126,7 +127,9 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
     )
     run = _new_run(settings, play_outline, given, ReusableResults(earlier))
     if join:
-        run.meeting = join(run.run_id)
+        run.meeting = join(run)
+        if not run.meeting.has_canary:
+            run.inputs = replace(given, canary=())
     run.merges = MergeHooks(hooks)
     run.secret_registry.hide_of_absent(_vault_values(vaulted, vaulted.keys() - play_outline.hosts))
     for host in play_outline.hosts:
@@ -158,7 +161,6 @@ def _group(
     recipe = plays[0].vars.get(RECIPE_VARIABLE) or {}
     join = None
     if settings.server:
-        group_membership.check_at_server(plays, recipe, member.group)
         join = _join(plays, play_outline, settings, member)
     else:
         group_membership.check_alone(plays, whole, recipe, member.group)
@@ -169,17 +171,18 @@ def _group(
 
 
 def _join(plays: Sequence[Any], play_outline: PlayOutline, settings: Settings, member: Membership) -> Join | None:
-    """How to meet the other parts; None where no stage needs them."""
+    """How to meet the other parts; None where they are needed for nothing."""
     # only a part that has a server pays for this import
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder import group_membership, join_group
 
-    stages = group_membership.meeting_stages(plays)
-    if not stages:
+    recipe = plays[0].vars.get(RECIPE_VARIABLE) or {}
+    places = group_membership.meeting_places(plays, recipe)
+    if places is None:
         return None
     chosen = {name: value for name, value in _ansible_options().items() if name != "limit"}
-    digest = (plays[0].vars.get(RECIPE_VARIABLE) or {}).get("digest")
-    return lambda name: join_group.join(
-        settings, member, member.part or name, play_outline, stages, (str(digest), chosen)
+    about = (str(recipe.get("digest")), chosen)
+    return lambda run: join_group.join(
+        settings, member, member.part or run.run_id, play_outline, places, run.inputs.canary, about
     )
 
 
@@ -192,7 +195,7 @@ def _empty_part(
     run = _new_run(settings, play_outline, given, ReusableResults(None))
     end = {"kind": "end", "time": now(), "status": "failed", "exit_code": UsageError.exit_code, "counts": {}}
     if join:
-        join(run.run_id).abandon()
+        join(run).abandon()
     append(run.path, [_first_record(run), end])
     return run
 

@@ -18,7 +18,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import dependencies
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.group_stage import GroupStage
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.group_stage import GroupStage, MeetingPlaces
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import PlayOutline, stage_tasks
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 
@@ -26,8 +26,8 @@ ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # it is also the name of a 
 AWX = "awx"  # before the number of a workflow job, in the id of its group
 ADVICE = (
     "let the parts meet at a context server (--server, and --parts N), or put what needs other hosts into a recipe of "
-    "its own, and run that without a group once all parts are over, with "
-    "--context FILE from `rack-recipes ctx export {group}`"
+    "its own, and run that without a group once all parts are over, with --context FILE from "
+    "`rack-recipes ctx export {group}`"
 )
 
 
@@ -72,30 +72,20 @@ def _is_slice(extra_vars: Mapping[str, Any]) -> bool:
 
 def check_alone(plays: Sequence[Any], whole: PlayOutline, recipe: Mapping[str, Any], group: str) -> None:
     """Raise UsageError where the recipe needs hosts of other parts. `whole` is its outline over the whole inventory."""
-    _refuse(
-        [*_only_alone(recipe, plays), *(why for found in wide_stages(plays, whole).values() for why in found)], group
-    )
-
-
-def check_at_server(plays: Sequence[Any], recipe: Mapping[str, Any], group: str) -> None:
-    """Raise UsageError where the recipe has what parts cannot share even where they meet at a server."""
-    _refuse([*_only_alone(recipe, plays)], group)
-
-
-def _refuse(found: Sequence[str], group: str) -> None:
-    if found:
+    wide = (why for found in wide_stages(plays, whole).values() for why in found)
+    locks = (f"other parts do not see who holds the lock {lock}" for lock in shared_locks(plays))
+    canary = ["its canary would be one of each part"] if recipe.get("canary") else []
+    if found := [*canary, *locks, *wide]:
         problems = "; ".join(dict.fromkeys(found))
         raise UsageError(
             f"this recipe cannot be run in parts (group {group}): {problems}; {ADVICE.format(group=group)}"
         )
 
 
-def _only_alone(recipe: Mapping[str, Any], plays: Sequence[Any]) -> Iterator[str]:
-    if recipe.get("canary"):
-        yield "its canary would be one of each part"
-    for task in (task for play in plays for task in stage_tasks(play)):
-        for lock in task.args.get("locks") or {}:
-            yield f"other parts do not see who holds the lock {lock}"
+def shared_locks(plays: Sequence[Any]) -> list[str]:
+    """The locks that hosts share."""
+    tasks = (task for play in plays for task in stage_tasks(play))
+    return [*dict.fromkeys(lock for task in tasks for lock in task.args.get("locks") or {})]
 
 
 def wide_stages(plays: Sequence[Any], whole: PlayOutline) -> dict[int, list[str]]:
@@ -104,6 +94,30 @@ def wide_stages(plays: Sequence[Any], whole: PlayOutline) -> dict[int, list[str]
     for task in (task for play in plays for task in stage_tasks(play)):
         if reasons := [*_wide(task, whole)]:
             found.setdefault(int(task.args["number"]), []).extend(reasons)
+    return found
+
+
+def meeting_places(plays: Sequence[Any], recipe: Mapping[str, Any]) -> MeetingPlaces | None:
+    """Where the parts meet; None where they need each other for nothing."""
+    canary = recipe.get("canary") or {}
+    is_counted = bool(canary) and "hosts" not in canary
+    found = MeetingPlaces(meeting_stages(plays), _behind_canary(plays, canary, is_counted=is_counted), is_counted)
+    return found if found.stages or found.behind_canary or shared_locks(plays) else None
+
+
+def _behind_canary(plays: Sequence[Any], canary: Mapping[str, Any], *, is_counted: bool) -> dict[str, int]:
+    """The stage tasks that wait for the canary, each with the number of the first stage of its play.
+
+    A canary with a pattern has plays of its own, before those with the same stages for the other hosts.
+    """
+    found: dict[str, int] = {}
+    seen: set[int] = set()
+    for play in plays if canary else ():
+        tasks = stage_tasks(play)
+        numbers = {int(task.args["number"]) for task in tasks}
+        if numbers and (play.serial if is_counted else numbers & seen):
+            found.update({task._uuid: min(numbers) for task in tasks})
+        seen |= numbers
     return found
 
 

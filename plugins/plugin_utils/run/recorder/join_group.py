@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.live_client import LiveError
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.board import Board
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.group_stage import GroupStage
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.group_stage import MeetingPlaces
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.meeting import Meeting, Member
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.server_link import link_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.group_membership import Membership
@@ -24,7 +24,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Setti
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.run_plan import packed
 
 HOW_MANY = (
-    "this recipe needs the hosts of all parts of the group {}: say how many parts there are (--parts N, in AWX the "
+    "this recipe needs the other parts of the group {}: say how many parts there are (--parts N, in AWX the "
     "extra var rack_recipes_parts), so that each one knows for whom it has to wait"
 )
 
@@ -34,10 +34,13 @@ def join(
     member: Membership,
     name: str,
     own: PlayOutline,
-    stages: Mapping[int, GroupStage],
+    places: MeetingPlaces,
+    canary: Sequence[str],
     about: Sequence[Any],
 ) -> Meeting:
     """Take a place in the group. `name` is what the other parts call this one, `about` what all parts run alike.
+
+    `canary` are the hosts of this part that run first.
 
     Raises UsageError where there is no such server, or no place.
     """
@@ -50,18 +53,19 @@ def join(
         name,
         socket.gethostname(),
         member.parts,
-        _signature(own, stages, about),
+        _signature(own, places, about),
         settings.reconnect_timeout,
         plan,
         {pattern: sorted(hosts) for pattern, hosts in own.patterns.items()},
+        list(canary),
     )
     try:
-        return Meeting(Board(link, member.group), member.group, told, stages, settings.group_wait)
+        return Meeting(Board(link, member.group), member.group, told, places, settings.group_wait)
     except LiveError as error:
         raise UsageError(f"--server: the group {member.group} cannot be joined: {error}") from error
 
 
-def _signature(own: PlayOutline, stages: Mapping[int, GroupStage], about: Sequence[Any]) -> str:
+def _signature(own: PlayOutline, places: MeetingPlaces, about: Sequence[Any]) -> str:
     """A digest of the steps, of their order and of the places where all meet."""
     steps = [(step.name, step.stage, step.scope) for step in own.steps.values()]
-    return sha256(json.dumps([steps, sorted(stages), *about], sort_keys=True).encode()).hexdigest()
+    return sha256(json.dumps([steps, sorted(places.stages), *about], sort_keys=True).encode()).hexdigest()

@@ -182,7 +182,7 @@ class Recorder:
             return
         if task.resolved_action == STAGE and task._uuid in self.run.stages:
             if self.run.meeting:
-                self._meet(self.run, self.run.meeting, int(task.args["number"]))
+                self._meet(self.run, self.run.meeting, task)
             steps = unpack(task.args["steps"])  # an earlier batch has packed them
             self._prepare(self.run, steps)
             task.args = {**task.args, "steps": pack(steps)}
@@ -197,10 +197,15 @@ class Recorder:
                 self._end(self.run)
             self.run.stored = self.store_writer.flush()
 
-    def _meet(self, run: Run, meeting: Meeting, number: int) -> None:
+    def _meet(self, run: Run, meeting: Meeting, task: Any) -> None:
         """Meet the other parts of the group before a stage that needs them."""
+
+        def is_ending() -> bool:
+            return bool(self.guard and self.guard.is_ending)
+
         self._catch_up(run)
-        meeting.begin_stage(run, number, lambda: bool(self.guard and self.guard.is_ending))
+        meeting.begin_behind_canary(run, task._uuid, is_ending)
+        meeting.begin_stage(run, int(task.args["number"]), is_ending)
         self._catch_up(run)
         self._set_facts(run, run.context.changed_hosts())
 

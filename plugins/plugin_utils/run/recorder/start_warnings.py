@@ -22,7 +22,7 @@ def start_warnings(run: Run, hosts: Iterable[Any]) -> Iterator[str]:
         yield f"left out, as no host of this run is theirs: {', '.join(names)}"
     if run.inputs.unknown_hosts:
         yield f"the given context has keys of hosts not in this run: {', '.join(run.inputs.unknown_hosts)}"
-    if run.inputs.recipe.get("canary") and not run.inputs.canary:
+    if run.inputs.recipe.get("canary") and not (run.inputs.canary or run.meeting):
         yield "no host of this run is its canary, so none goes first"
     if over := run.inputs.waivers.over:
         named = ", ".join(f"{waiver.step} ({waiver.until})" for waiver in over)

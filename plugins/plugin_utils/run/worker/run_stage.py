@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -266,7 +267,7 @@ def _answers(task: StageTask, remote: RemoteExecutor) -> Iterator[HostAnswer]:
 
         yield from (refuse_stage(stage, remote.halted) for stage in task.stages)
         return
-    with holding_locks(_resources(task.first), run.folder / "locks", remote.wait):
+    with _holding_locks(task, remote):
         if task.first.is_module:
             yield _run_module_here(task.first, remote)
             return
@@ -281,6 +282,19 @@ def _answers(task: StageTask, remote: RemoteExecutor) -> Iterator[HostAnswer]:
 
         with live_bus(task, remote, request):
             yield from remote.stage(request)
+
+
+def _holding_locks(task: StageTask, remote: RemoteExecutor) -> AbstractContextManager[None]:
+    """Hold what the steps share with other hosts; with those of other parts, where these meet."""
+    run, wanted = task.run, _resources(task.first)
+    if not (wanted and run.meeting):
+        return holding_locks(wanted, run.folder / "locks", remote.wait)
+    # only a part that meets others pays for this import
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.group_locks import LockHolder
+
+    owner = f"{run.run_id} stage {task.number} {task.first.host}"
+    lease, patience = run.settings.reconnect_timeout, run.settings.group_wait
+    return LockHolder(run.meeting.board, owner, lease, patience, remote.wait).holding(wanted)
 
 
 def _resources(stage: HostStage) -> list[Resource]:

@@ -74,9 +74,14 @@ def halt_reason(run: Run, host: str) -> str:
                 return f"fail_fast: {step} did not pass on {place or 'the controller'}"
     if host in run.inputs.canary:
         return ""
-    ended = run.results.ended
-    bad = (place for place in run.inputs.canary for step in run.steps if _blocks(ended.get((step, place))))
-    return next((f"canary {place} did not pass" for place in bad), "")
+    canary = (*run.inputs.canary, *run.peers.canary)
+    bad = (place for place in canary for step in run.steps if _blocks(run.ended_anywhere((step, place))))
+    return next((f"canary {_named(run, place)} did not pass" for place in bad), run.peers.halted)
+
+
+def _named(run: Run, host: str) -> str:
+    """A host, with the part that it is in if that is another one."""
+    return " ".join(filter(None, (host, run.peers.places.get(host))))
 
 
 def wrong_password_reason(run: Run, host: str, delegate: str = "") -> str:

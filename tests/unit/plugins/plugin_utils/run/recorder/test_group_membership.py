@@ -139,7 +139,7 @@ def test_a_lock_that_hosts_share_is_refused():
 
 def test_parts_that_meet_say_how_many_they_are():
     made = play(task(1, {"name": "a", "scope": "run"}))
-    with pytest.raises(UsageError, match=r"needs the hosts of all parts of the group g: say how many parts there are"):
+    with pytest.raises(UsageError, match=r"needs the other parts of the group g: say how many parts there are"):
         begin_run([made], Settings(group="g", server="ctx.sock"), means(an_inventory()))
 
 

@@ -7,31 +7,12 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.board import ALIVE, DEAD, MEMBER
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.board import ALIVE, DEAD
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.other_part import ENDED, OtherPart
-
-ABOUT = {"name": "job 2", "controller": "c2", "lease": 40.0}
-
-
-class MemoryBoard:
-    """The keys of a group without a server."""
-
-    def __init__(self) -> None:
-        self.keys: dict[tuple[str, int], tuple[int, Any]] = {(MEMBER, 2): (1, ABOUT)}
-        self.told: list[Any] = []
-
-    def read(self, key: str, place: int) -> tuple[int, Any]:
-        return self.keys.get((key, place), (0, None))
-
-    def take(self, key: str, place: int, value: Any) -> bool:
-        return self.keys.setdefault((key, place), (1, value))[1] is value
-
-    def news(self, _place: int, known: int, _wait: float) -> list[Any]:
-        return self.told[known:]
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.group.memory_board import MemoryBoard
 
 
 @pytest.fixture
@@ -89,9 +70,9 @@ def test_what_others_have_found_out_counts_at_once(part: OtherPart, board: Memor
 
 
 def test_news_is_read_one_after_the_other(part: OtherPart, board: MemoryBoard):
-    board.told = [{"items": [], "stage": 2, "over": False}, {"items": [], "stage": 0, "over": True}]
-    assert part.read_next(0) == board.told[0]
+    board.told[2] = [{"items": [], "stage": 2, "over": False}, {"items": [], "stage": 0, "over": True}]
+    assert part.read_next(0) == board.told[2][0]
     assert (part.stage, part.is_over) == (2, False)
-    assert part.read_next(0) == board.told[1]
+    assert part.read_next(0) == board.told[2][1]
     assert (part.stage, part.is_over) == (2, True)
     assert part.read_next(0) is None

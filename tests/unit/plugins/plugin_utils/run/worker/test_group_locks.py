@@ -1,0 +1,57 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Locks that the hosts of all parts share."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.module_utils.live_client import Lost, Refused
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.group_locks import LockHolder
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.resource_locks import Resource
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.group.memory_board import MemoryBoard
+
+
+class Waited(Exception):
+    """All slots are taken."""
+
+
+def wait(_seconds: float) -> None:
+    raise Waited
+
+
+def holder(board: MemoryBoard, owner: str) -> LockHolder:
+    return LockHolder(board, owner, 40.0, 0.0, wait)  # type: ignore[arg-type]
+
+
+def test_as_many_hold_a_lock_as_it_has_room():
+    board, pdu = MemoryBoard(), Resource("Rack PDU", '"left"', capacity=2)
+    with holder(board, "a").holding([pdu]), holder(board, "b").holding([pdu]):
+        assert sorted(owner for owner, _lease in board.locks.values()) == ["a", "b"]
+        assert all(name.startswith("group_1.rack_pdu_") for name in board.locks)
+        with pytest.raises(Waited), holder(board, "c").holding([pdu]):
+            pass
+        with holder(board, "c").holding([Resource("Rack PDU", '"right"')]):
+            pass
+    assert board.locks == {}
+
+
+def test_a_lock_outlasts_the_stage_on_its_host_and_rests_behind_it():
+    board, tester = MemoryBoard(), Resource("tester", "", settle_sec=5.0)
+    with holder(board, "a").holding([tester]):
+        assert [*board.locks.values()] == [("a", 65.0)]
+    assert [owner for owner, _lease in board.locks.values()] == ["a"]
+
+
+@pytest.mark.parametrize("error", [Lost("it is away"), Refused("no"), Lost("gone")])
+def test_a_server_that_gives_no_lock(monkeypatch: pytest.MonkeyPatch, error: Exception):
+    def lock(*_about: object) -> bool:
+        raise error
+
+    board = MemoryBoard()
+    monkeypatch.setattr(board, "lock", lock)
+    with pytest.raises(RackError, match=f"lock tester: {error}"), holder(board, "a").holding([Resource("tester", "")]):
+        pass

@@ -167,6 +167,33 @@ options:
     type: str
     ini: [{section: rack_recipes, key: waivers}]
     env: [{name: RACK_RECIPES_WAIVERS}]
+  notify_url:
+    description:
+      - Address that is told of the end of each run, by a POST with JSON that is signed with HMAC-SHA256, as the source
+        C(ansible.eda.webhook) of Event-Driven Ansible takes it. Where that fails there is a warning, and the run ends
+        as it would have without.
+    default: ""
+    type: str
+    ini: [{section: rack_recipes, key: notify_url}]
+    env: [{name: RACK_RECIPES_NOTIFY_URL}]
+  notify_secret:
+    description: Secret that signs it. Use the environment or O(notify_secret_file), not a command line.
+    default: ""
+    type: str
+    ini: [{section: rack_recipes, key: notify_secret}]
+    env: [{name: RACK_RECIPES_NOTIFY_SECRET}]
+  notify_secret_file:
+    description: File with that secret in one line, which only its owner and group can read. It wins.
+    default: ""
+    type: str
+    ini: [{section: rack_recipes, key: notify_secret_file}]
+    env: [{name: RACK_RECIPES_NOTIFY_SECRET_FILE}]
+  notify_timeout:
+    description: Seconds to wait for that address, with its further tries.
+    default: 10
+    type: float
+    ini: [{section: rack_recipes, key: notify_timeout}]
+    env: [{name: RACK_RECIPES_NOTIFY_TIMEOUT}]
   summary_url:
     description:
       - Address of a language model that may write summaries of runs, as a base such as C(http://localhost:8080/v1) of
@@ -246,6 +273,7 @@ from typing import Any
 
 from ansible.plugins.callback import CallbackBase
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.monitoring.end_notice import tell_end
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.recorder import Recorder
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.signal_guard import SignalGuard
 
@@ -260,7 +288,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self.recorder = Recorder(self._display.warning, self._display.display, SignalGuard())
+        self.recorder = Recorder(self._display.warning, self._display.display, SignalGuard(), tell_end)
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """A playbook starts."""

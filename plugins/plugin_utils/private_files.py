@@ -9,8 +9,27 @@ from __future__ import annotations
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.module_utils import file_descriptors
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
+OTHERS = 0o007  # the rights of those who are neither owner nor group
 FILE_MODE, FOLDER_MODE = file_descriptors.FILE_MODE, file_descriptors.FOLDER_MODE
+
+
+def read_secret(path: Path, what: str) -> str:
+    """The line in a file that only its owner and group can read. `what` names the file's setting or option.
+
+    Raises UsageError for a file that others can read, and for one that cannot be read.
+    """
+    try:
+        is_open = path.stat().st_mode & OTHERS
+        text = path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise UsageError(f"{what} {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{what} {path}: expected one line of ASCII characters") from error
+    if is_open:
+        raise UsageError(f"{what} {path}: others can read it: `chmod o= {path}`")
+    return text
 
 
 def make_private(folder: Path) -> None:

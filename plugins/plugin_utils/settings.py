@@ -52,6 +52,10 @@ MEANING: dict[str, str] = {
     "report_templates": "folder of the project's own parts of the report's page",
     "module_errors": "the file that says which answers of Ansible's modules are errors",
     "waivers": "the file with the failures that somebody has accepted",
+    "notify_url": "address that is told of the end of each run",
+    "notify_secret": "secret that signs what is told there",
+    "notify_secret_file": "file with that secret",
+    "notify_timeout": "seconds to wait for that address",
     "summary_url": "address of a language model that writes summaries",
     "summary_model": "name of that model",
     "summary_key": "key for that address",
@@ -134,6 +138,10 @@ class Settings:
     report_templates: str = ""
     module_errors: str = ""
     waivers: str = ""
+    notify_url: str = ""
+    notify_secret: str = field(default="", repr=False)
+    notify_secret_file: str = ""
+    notify_timeout: float = 10.0
     summary_url: str = ""
     summary_model: str = ""
     summary_key: str = field(default="", repr=False)

@@ -77,7 +77,8 @@ packages_of() {
       '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf fonts-dejavu-core' 'pg_ctlcluster postgresql' 'sudo sudo' \
       'faketime faketime' 'dnsmasq dnsmasq-base' 'bwrap bubblewrap' 'cmark-gfm cmark-gfm' 'fish fish' 'zsh zsh' 'fio fio' \
       'stress-ng stress-ng' 'curl curl' 'mawk mawk' 'gawk gawk' 'busybox busybox' \
-      'prove perl' 'bats bats' 'smartctl smartmontools' 'valkey-check-rdb valkey-tools' ;;
+      'prove perl' 'bats bats' 'smartctl smartmontools' 'valkey-check-rdb valkey-tools' 'prometheus prometheus' \
+      'promtool promtool' ;;
   esac
 }
 
@@ -163,6 +164,7 @@ install_project() {
     test)
       .venv/bin/python -m pip install --quiet --editable '.[postgresql]' --group dev
       .venv/bin/python tests/rack/network_collections.py >/dev/null
+      .venv/bin/python tests/rack/eda_webhook_source.py >/dev/null
       ;;
   esac
   printf '%s\n' "$digest" >"$stamp"

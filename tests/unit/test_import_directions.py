@@ -36,6 +36,7 @@ STATIONS = (
     ("cabling",),
     ("virtual_rack",),
     ("awx",),
+    ("monitoring",),
     ("server",),
     ("web",),
     ("cli",),

@@ -49,6 +49,10 @@ ANALYSERS: Sequence[str] = (
 SUMMARY = "summary"
 
 
+MOST_ANALYSED = 5000
+"""A run with more results is not analysed because somebody looks at it, or waits for it: that would take long."""
+
+
 class Needs(NamedTuple):
     """What a method needs before it can find anything: results of so many hosts, and so many runs with this one."""
 
@@ -81,6 +85,15 @@ def analyse_history(history: History) -> list[Finding]:
 def analyse_run(engine: Engine, run_id: str, length: int = LAST_RUNS) -> list[Finding]:
     """All findings about the run with this id. Raises UsageError for an unknown run, and StoreError."""
     return analyse(engine, load(engine, run_id, queries.judged), length)
+
+
+def found_or_analysed(engine: Engine, run_id: str, results: int) -> Sequence[Finding]:
+    """What the last analysis of a run has found; a small run that nobody has analysed is analysed now, not stored.
+
+    `results` is how many the run has. Raises UsageError for an unknown run, and StoreError.
+    """
+    found = [from_row(row) for row in queries.findings(engine, run_id)]
+    return found if found or results > MOST_ANALYSED else analyse_run(engine, run_id)
 
 
 def _useful(run: RunData, history: History) -> Iterator[str]:

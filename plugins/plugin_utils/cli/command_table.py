@@ -101,6 +101,10 @@ GROUPS: dict[str, dict[str, Command]] = {
         "token list": Command("list the tokens and certificates", "serving.token"),
         "token revoke": Command("end a token or certificate, at once", "serving.token"),
     },
+    "monitoring": {
+        "metrics": Command("print numbers for Prometheus, or write them for node_exporter", "monitoring.metrics"),
+        "grafana": Command("write dashboards for Grafana on the store", "monitoring.grafana"),
+    },
     "archive": {
         "prune": Command("remove old runs, compress their journals", "archive.prune"),
         "pin": Command("keep a run from being pruned", "archive.pin"),

@@ -59,7 +59,7 @@ def prepared(store: Engine, prepare: Callable[[Engine], object], patience: float
 
 def opened(text: str, openers: Openers) -> Engine:
     """A new engine for a URL; `openers` has the function that makes one for each database. Raises StoreError."""
-    url = _parsed(text)
+    url = parsed(text)
     kind = url.get_backend_name()
     if kind not in openers:
         raise StoreError(f"{shown(url)}: expected one of {', '.join(openers)}, not {kind}")
@@ -91,7 +91,8 @@ def _options_checked(url: URL) -> Iterator[None]:
         raise StoreError(f"{shown(url)}: {told}{advice}") from None
 
 
-def _parsed(text: str) -> URL:
+def parsed(text: str) -> URL:
+    """The parts of the URL of a store, with the name of its driver. Raises StoreError, which does not show the text."""
     try:
         url = sql.make_url(text)
         url = url.set(drivername=SCHEMES.get(url.drivername, url.drivername))

@@ -59,12 +59,12 @@ def nights(hostile: str = "") -> Iterator[Night]:
         )
 
 
-def store_ten_runs(hostile: str = "") -> str:
+def store_ten_runs(hostile: str = "", url: str = URL, folder: Path = Path(".rack-recipes/runs")) -> str:
     """Bring the runs into the store of the project that is the working folder; returns the id of the last one."""
-    opened = engine(URL)
+    opened = engine(url)
     made = [*nights(hostile)]
     try:
-        last = store_nights(opened, Path(".rack-recipes/runs"), made)
+        last = store_nights(opened, folder, made)
         with opened.begin() as connection:  # the records of these runs have no counts
             for number, night in enumerate(made, 1):
                 counts = Counter(night.verdicts.get(place, "passed") for place in night.measured)

@@ -87,16 +87,38 @@ def ask(endpoint: Endpoint, messages: Messages, most_tokens: int, seconds: float
     With `as_json` the server is asked to let the model write nothing but a JSON object.
     """
     request = _request(endpoint, messages, most_tokens, as_json=as_json)
+    return _read(answer_to(request, endpoint.place, seconds), endpoint)
+
+
+def answer_to(request: Request, place: str, seconds: float) -> bytes:
+    """The body of the answer to a request, which comes within `seconds`; `place` is who is asked, for people.
+
+    Raises EndpointError.
+    """
     found: Queue[bytes | EndpointError] = Queue()
     # A thread of its own: a server that sends a byte now and then would be waited for without end.
-    Thread(target=lambda: found.put(_sent(request, endpoint.place, seconds)), daemon=True).start()
+    thread = Thread(target=lambda: found.put(_sent(request, place, seconds)), daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:  # this process is ending, and Python starts no threads any more
+        found.put(_sent(request, place, seconds))
     try:
         answer = found.get(timeout=seconds)
     except Empty:
-        raise _late(endpoint.place, seconds) from None
+        raise _late(place, seconds) from None
     if isinstance(answer, EndpointError):
         raise answer
-    return _read(answer, endpoint)
+    return answer
+
+
+def web_address(url: str) -> SplitResult | None:
+    """The parts of an address for http or https; None for what is none, or has characters that none can have."""
+    try:
+        parts = urlsplit(url)
+        is_web = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return None
+    return parts if is_web and url.isascii() and not any(character <= " " for character in url) else None
 
 
 def _request(endpoint: Endpoint, messages: Messages, most_tokens: int, *, as_json: bool) -> Request:
@@ -112,13 +134,9 @@ def _request(endpoint: Endpoint, messages: Messages, most_tokens: int, *, as_jso
 
 def _checked(endpoint: Endpoint) -> SplitResult:
     """The parts of the URL. Raises EndpointError for one that cannot be used, or not safely."""
-    url, key = endpoint.url, endpoint.key
-    try:
-        parts = urlsplit(url)
-        is_web = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_web = False
-    if not is_web or not url.isascii() or any(character <= " " for character in url):
+    key = endpoint.key
+    parts = web_address(endpoint.url)
+    if parts is None:
         raise EndpointError("summary_url is not an address such as http://localhost:8080/v1")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise EndpointError("summary_url may have no user, ? or #: a key is the setting summary_key")

@@ -179,6 +179,13 @@ def _add_results(group: argparse._ArgumentGroup) -> None:
     add_db(group)
     group.add_argument("--flush-now", action="store_true", help="store each result at once instead of at intervals")
     group.add_argument("--report", action="store_true", help="write the report when the run has ended")
+    group.add_argument(
+        "--notify",
+        metavar="URL",
+        default="",
+        help="when the run has ended, send a signed notice to this address (default: the setting "
+        "rack_recipes_notify_url); the secret is in RACK_RECIPES_NOTIFY_SECRET or notify_secret_file",
+    )
 
 
 def run(options: argparse.Namespace) -> Answer:

@@ -136,6 +136,7 @@ def _variables(options: argparse.Namespace, prepared: PreparedRun) -> dict[str, 
         "rack_recipes_serve": options.serve,
         "rack_recipes_db": options.db,
         "rack_recipes_group": options.group,
+        "rack_recipes_notify_url": options.notify,
         "rack_recipes_parts": options.parts,
         "rack_recipes_server": options.server,
     }

@@ -11,7 +11,7 @@ import signal
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
@@ -72,6 +72,14 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templat
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.meeting import Meeting
 
+
+class TellEnd(Protocol):
+    """Tells others of the end of a run; returns a warning, or "" where nothing went wrong."""
+
+    def __call__(self, run: Run, *, was_interrupted: bool) -> str:
+        """Tell them."""
+
+
 NO_RESULT = "it gave no result"
 NO_STAGE = "no run has begun: no play of this playbook has had a stage yet"
 
@@ -80,13 +88,18 @@ class Recorder:
     """Records the playbooks of one `ansible-playbook`, each as a run of its own.
 
     `warn` and `show` show a line to the user. `guard` has the run closed where the playbook does not come to its end.
-    `failures` holds what went wrong at an event.
+    `tell_end` tells others of the end of a run, if anybody does. `failures` holds what went wrong at an event.
     """
 
     def __init__(
-        self, warn: Callable[[str], None], show: Callable[[str], None], guard: SignalGuard | None = None
+        self,
+        warn: Callable[[str], None],
+        show: Callable[[str], None],
+        guard: SignalGuard | None = None,
+        tell_end: TellEnd | None = None,
     ) -> None:
         self._warn = warn
+        self._tell_end = tell_end
         self.show = show
         self.guard = guard
         self.run: Run | None
@@ -308,11 +321,19 @@ class Recorder:
         if self.run is None or self.store_writer is None:
             return self.refused or None
         self._attempt(self._complete, self.run)  # also after an error, what is in the journal is stored
-        problem = self.store_writer.finish()
-        if problem or self.failures:
-            self.warn(_not_stored(self.run, "; ".join([problem, *self.failures] if problem else self.failures)))
+        self.run.stored = "; ".join(filter(None, [self.store_writer.finish(), *self.failures]))
+        self._tell(self.run, was_interrupted=False)
+        if self.run.stored:
+            self.warn(_not_stored(self.run, self.run.stored))
             return StoreError.exit_code
         return None
+
+    def _tell(self, run: Run, *, was_interrupted: bool) -> None:
+        """Tell others of the end of a run. Where that fails, there is only a warning, also in the journal."""
+        warning = self._tell_end(run, was_interrupted=was_interrupted) if self._tell_end else ""
+        if warning:
+            with suppress(RackError, OSError):
+                self._record_warning(run, warning)
 
     def interrupted(self, number: int) -> None:
         """Close the run of a playbook that ends early, by the signal with that number or, with 0, by a fault."""
@@ -324,8 +345,10 @@ class Recorder:
         run = self.run
         self._attempt(self._end_interrupted, run, number)
         problem = self.store_writer.finish() if self.store_writer else "there was no time to open it"
-        if problem or self.failures:
-            self.warn(_not_stored(run, "; ".join(filter(None, [problem, *self.failures]))))
+        run.stored = "; ".join(filter(None, [problem, *self.failures]))
+        self._tell(run, was_interrupted=True)
+        if run.stored:
+            self.warn(_not_stored(run, run.stored))
 
     def _end_interrupted(self, run: Run, number: int) -> None:
         why = f"ended by {signal.Signals(number).name}" if number else "ansible-playbook ended early"

@@ -16,8 +16,10 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_T
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import (
     KINDS,
+    RUN,
     STEP,
     Result,
+    is_whole,
     newest_first,
     read,
     with_output,
@@ -125,3 +127,32 @@ def measured_names(engine: Engine, run_ids: Collection[str]) -> list[Result]:
     by: tuple[Any, ...] = (table.c.step, table.c.name, table.c.unit)
     query = sql.select(*by, sql.func.count().label("values")).where(table.c.run_id.in_(run_ids)).group_by(*by)
     return read(engine, query.order_by(*by), {})
+
+
+def ended_or_not(engine: Engine) -> list[Result]:
+    """`run_id`, `test_id`, `status`, `started`, `ended`, `hosts` and `counts` of all runs, the newest first."""
+    columns = tables().runs.c
+    names = ("run_id", "test_id", "status", "started", "ended", "hosts", "counts")
+    query = sql.select(*(columns[name] for name in names)).where(is_whole()).order_by(*newest_first())
+    return read(engine, query, {"counts": RUN["counts"]})
+
+
+def failing_hosts(engine: Engine, run_ids: Collection[str]) -> dict[str, int]:
+    """By run how many of its hosts have a result that was tried and did not pass; runs without such are left out."""
+    table = tables().steps
+    counted = sql.func.count(table.c.host.distinct()).label("hosts")
+    query = sql.select(table.c.run_id, counted).where(
+        table.c.run_id.in_(run_ids), table.c.verdict.not_in(sorted(PASSING | NOT_TRIED)), table.c.host != ""
+    )
+    return {row["run_id"]: row["hosts"] for row in read(engine, query.group_by(table.c.run_id), {})}
+
+
+def finding_grades(engine: Engine, run_ids: Collection[str]) -> dict[str, dict[str, int]]:
+    """By run how many findings of each grade the newest analysis has; runs without any are left out."""
+    table = tables().analysis
+    by = (table.c.run_id, table.c.grade)
+    query = sql.select(*by, sql.func.count().label("number")).where(table.c.run_id.in_(run_ids)).group_by(*by)
+    found: dict[str, dict[str, int]] = {}
+    for row in read(engine, query, {}):
+        found.setdefault(row["run_id"], {})[row["grade"]] = row["number"]
+    return found

@@ -43,16 +43,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.web.frame import told
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import Asked, NoSuchPageError, Page, at
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
     from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_source import PageSource
 
 Row = Mapping[str, Any]
 OF_RESULTS = ("host", "step", "verdict", "reason", "seconds", "tries", "source_run", "started")
 RESULTS = tuple(column for column in of.VERDICTS if column.name in OF_RESULTS)
 ABOVE = (("Runs", "/runs"),)
-MOST_ANALYSED = 5000
-"""A run with more results is not analysed because somebody looks at it: the page would come late."""
 
 
 def one_run(source: PageSource, asked: Asked) -> Page:
@@ -115,20 +111,14 @@ def _stored(source: PageSource, run_id: str, asked: Asked) -> Page:
 
 def findings_of(source: PageSource, run_id: str, results: int) -> Sequence[Finding]:
     """What the last analysis has found. A small run that nobody has analysed is analysed now; this is not stored."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import MOST_ANALYSED, analyse_run
+
     found = [from_row(row) for row in queries.findings(source.store(), run_id)]
     if found or results > MOST_ANALYSED:
         return found
-    known = source.kept.get(("findings", run_id, results))
-    analysed: Sequence[Finding] = known or source.keep(("findings", run_id, results), _analysed(source.store(), run_id))
-    return analysed
-
-
-def _analysed(store: Engine, run_id: str) -> Sequence[Finding]:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import analyse_history
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import load
-
-    return analyse_history(History(store, load(store, run_id, queries.judged)))
+    name = ("findings", run_id, results)
+    known: Sequence[Finding] = source.kept.get(name) or source.keep(name, analyse_run(source.store(), run_id))
+    return known
 
 
 def _hosts(counted: Sequence[Row], attributes: Mapping[str, Mapping[str, Any]]) -> list[HostPlace]:

@@ -63,6 +63,7 @@ def _listen(secret: str) -> None:
     class Site(web.TCPSite):
         async def start(self) -> None:
             await super().start()
+            assert isinstance(self._server, asyncio.Server)
             print(self._server.sockets[0].getsockname()[1], flush=True)
 
     class Events(asyncio.Queue[Any]):

@@ -19,6 +19,7 @@ from tempfile import NamedTemporaryFile
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FOR_ALL = 0o644  # node_exporter is another user
 _IN_LABELS = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 _IN_HELP = str.maketrans({"\\": "\\\\", "\n": "\\n"})

@@ -20,6 +20,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.views import (
     actions,
     gallery,
+    metrics,
     over_runs,
     run,
     run_parts,
@@ -101,6 +102,7 @@ ROUTES: tuple[PageRoute, ...] = (
     PageRoute("/scriptlets", "The scriptlets that recipes here can use.", gallery.scriptlets),
     PageRoute("/scriptlets/{name}", "A scriptlet: arguments, keys, example.", gallery.one_scriptlet),
     PageRoute("/starts/{run}", "A run that a page has started, until it has begun.", actions.one_start, OPERATOR),
+    PageRoute("/metrics", "What Prometheus reads of the runs in the store.", metrics.metrics, over_runs=True),
     PageRoute("/shapes", "What each page is as data.", shapes.shapes),
     PageRoute("/actions", "What was done by pages: who, when, what.", actions.done, ADMIN, over_runs=True),
     PageRoute(

@@ -241,7 +241,7 @@ class Site:
             headers = (*headers, ("connection", "close"))
         if request.as_data:
             return Reply(problem.status, PROBLEM, _json(problem.body()), headers)
-        if problem.kind == "not-known":
+        if problem.kind == "not-known" and _is_browser(request):
             to = request.address if request.method == GET and request.path != "/" else ""
             return _moved(f"{SIGN_IN}?{urlencode({'to': to})}" if to else SIGN_IN, *headers)
         told = {"problem": {**problem.body(), "detail": visible(problem.detail)}}
@@ -346,6 +346,12 @@ def _address(path: str, query: Mapping[str, str]) -> str:
 def _wants_data(scope: Scope, headers: Mapping[str, str]) -> bool:
     is_named = b"format=json" in scope["query_string"].split(b"&")
     return is_named or headers.get("accept", "").startswith(JSON)
+
+
+def _is_browser(request: Request) -> bool:
+    """Whether the sender can use a form: browsers say that they take HTML, Prometheus and other programs do not."""
+    accepted = request.headers.get("accept", "*/*")
+    return "text/html" in accepted or accepted == "*/*"
 
 
 def _file(names: list[str]) -> Reply:

@@ -19,7 +19,7 @@ from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.s
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.web.served_site import RUNS, URL
 
 FIRST, LAST = "20261101-220000-000001", "20261102-220000-000002"
-NO_DATA = {"/runs/{run}/events", "/runs/{run}/tables/{table}", "/runs/{run}/report"}
+NO_DATA = {"/metrics", "/runs/{run}/events", "/runs/{run}/tables/{table}", "/runs/{run}/report"}
 STEPS = ("uplink", "throughput")
 HOSTILE = "</script><img src=x onerror=alert(1)>'\"><svg/onload=alert(2)>\u202e{{7*7}}"
 

@@ -15,6 +15,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_routes impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.sign_in import FIELD
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.site import LONGEST_FORM
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.web.served_site import ServedSite
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.web.stored_pages import night, store_runs
 
 
 @pytest.fixture
@@ -42,6 +43,15 @@ def test_every_route_wants_its_role(served):
             answer = asked(f"{place(route.path)}?format=json", {}, role)
             assert answer.status == 403, (route.path, role)
             assert f"{route.method} {route.path} needs {route.needs}" in answer.data["detail"]
+
+
+def test_prometheus_reads_the_store_and_is_not_led_to_a_form(served):
+    store_runs(night())
+    scrape = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1"
+    assert served.ask("/metrics", accept=scrape).status == 401
+    answer = served.ask("/metrics", "viewer", accept=scrape)
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    assert b"\nrack_recipes_runs{" in answer.text
 
 
 def test_what_changes_something_is_post_and_needs_more_than_looking():

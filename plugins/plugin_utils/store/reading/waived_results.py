@@ -70,7 +70,7 @@ def lifted_places(engine: Engine, run_ids: Collection[str], each: InForce) -> fr
 
 def is_for(waiver: Waiver, row: Result) -> bool:
     """Whether a waiver is for a result, whose verdict does not matter."""
-    return any(matches(waiver.step, name) for name in (row["step"], row["parent"]) if name)
+    return any(matches(waiver.step, name) for name in (row["step"], row.get("parent")) if name)
 
 
 def _rows(engine: Engine, run_ids: Collection[str], pattern: str) -> Iterator[Result]:

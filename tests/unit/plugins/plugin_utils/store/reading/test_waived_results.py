@@ -89,3 +89,9 @@ def test_streaks_are_of_the_waiver_s_own_hosts(store: Engine, told: Callable[...
     assert lifted_places(store, ["R1", "R2"], InForce(LINK, frozenset(["r1"]))) == {("link", "r1")}
     by_date = Waiver("link", "r", "w")
     assert lifted_places(store, ["R1", "R2"], InForce(by_date)) == frozenset()
+
+
+def test_a_row_that_leaves_out_what_its_run_does_not_use():
+    """A report reads rows without `parent` where no step of the run has a loop."""
+    assert is_for(LINK, {"step": "link"})
+    assert not is_for(LINK, {"step": "psu"})

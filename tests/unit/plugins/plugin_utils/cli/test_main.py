@@ -76,7 +76,7 @@ def test_version():
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ([], "rack-recipes: expected a command: run, watch, plan, "),
+        ([], "rack-recipes: expected a command: run, watch, stop, plan, "),
         (["pln"], "rack-recipes: there is no command 'pln' (did you mean 'plan'?); see rack-recipes --help"),
         (["zzz"], "rack-recipes: there is no command 'zzz'; see rack-recipes --help"),
         (["--versoin"], "rack-recipes: there is no option '--versoin' (did you mean '--version'?)"),

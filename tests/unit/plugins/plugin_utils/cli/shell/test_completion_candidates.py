@@ -61,6 +61,8 @@ def test_every_value_has_a_kind_or_none_on_purpose(name: str):
         "AGE",
         "ATTRIBUTE",
         "CN",
+        "ADDRESS",
+        "DATE",
         "GROUP",
         "HOST:PORT",
         "NODE[:PORT]",

@@ -46,8 +46,9 @@ def _table(head: str, rows: Iterable[Sequence[Any]], *forms: str) -> str:
 
 
 def _goals(figures: Mapping[str, Any]) -> Iterable[str]:
-    writes, _p50, slowest = next(row for row in figures["requests"] if row[0] == OURS)[1:4]
-    reached = next(row for row in figures["reached"] if row[0] == OURS)[2]
+    requests, listeners = ({row[0]: row[1:] for row in figures[name]} for name in ("requests", "reached"))
+    writes, _p50, slowest = requests[OURS][:3]
+    reached = listeners[OURS][1]
     yield f"- at least {WRITES:,} writes a second: {writes:,.0f}, {_said(writes >= WRITES)}"
     yield f"- at p99 under {SLOWEST:g} ms: {slowest:.2f} ms, {_said(slowest < SLOWEST)}"
     yield f"- listeners reached within {REACHED:g} ms: {reached:.1f} ms for 99 in 100, {_said(reached <= REACHED)}"

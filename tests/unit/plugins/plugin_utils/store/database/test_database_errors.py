@@ -104,8 +104,9 @@ def test_eight_writers_and_a_reader_lose_nothing(url: str, store: Engine, opened
     names = [f"R{number}" for number in range(8)]
     paths = [journal(whole_run(name, hosts=4, steps=10), name) for name in names]
     writers = [start(url, path) for path in paths]
-    reader, reads = opened(url, engines.reader), 0
-    while any(writer.poll() is None for writer in writers):
+    reader, reads, are_at_work = opened(url, engines.reader), 0, True
+    while are_at_work:
+        are_at_work = any(writer.poll() is None for writer in writers)
         for row in queries.runs(reader):
             assert len(queries.history(reader, row["run_id"])) >= row["next_seq"] - 1
             reads += 1

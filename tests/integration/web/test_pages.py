@@ -156,7 +156,7 @@ def links(page: Any) -> list[str]:
 
 def test_every_page_has_an_address_here():
     """The list of places above has one of each row of the table of pages."""
-    left_out = {"/runs/{run}/tables/{table}", "/runs/{run}/report", "/runs/{run}/events", "/starts/{run}"}
+    left_out = {"/metrics", "/runs/{run}/tables/{table}", "/runs/{run}/report", "/runs/{run}/events", "/starts/{run}"}
     patterns = {
         route.path: re.compile(re.sub(r"\\{\w+\\}", "[^/?]+", re.escape(route.path)) + r"(\?.*)?")
         for route in ROUTES

@@ -25,6 +25,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,10 @@ from typing import Any
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 GRACE = 10.0  # seconds
+KILL_LIMIT = 60.0  # seconds; a killed process ends when the disk has taken what it was writing
 STATE = "state.json"
+_CLAIMS: deque[int] = deque()  # file descriptors, one a port that was given
+MOST_CLAIMS = 64  # by then, the oldest one's server listens
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -54,11 +58,20 @@ def user() -> str:
 
 
 def free_port(address: str) -> int:
-    """A port of `address` that nobody listens on, below those that the kernel hands to outgoing connections."""
+    """A port of `address` that nobody listens on, below those that the kernel hands to outgoing connections.
+
+    No other process of these tests gets it while the server that it is for is being made.
+    """
     for port in random.sample(range(20000, 32000), 100):
+        claim = socket.socket(socket.AF_UNIX)
         with socket.socket() as probe, contextlib.suppress(OSError):
+            claim.bind(f"\0rack port {address} {port}")
             probe.bind((address, port))
+            _CLAIMS.append(claim.detach())
+            if len(_CLAIMS) > MOST_CLAIMS:
+                os.close(_CLAIMS.popleft())
             return port
+        claim.close()
     raise ServiceError(f"no free port between 20000 and 32000 on {address}")
 
 
@@ -148,7 +161,7 @@ class Supervisor:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
         try:
-            self.process.wait(2 * GRACE)
+            self.process.wait(GRACE + KILL_LIMIT)
         except subprocess.TimeoutExpired:
             raise ServiceError(f"process {self.process.pid} does not end: {self.folder}/supervisor.log") from None
 
@@ -181,7 +194,7 @@ def stop(folder: Path) -> None:
         handle = os.pidfd_open(pid)
         try:
             signal.pidfd_send_signal(handle, signal.SIGTERM)
-            if not select.select([handle], [], [], 2 * GRACE)[0]:
+            if not select.select([handle], [], [], GRACE + KILL_LIMIT)[0]:
                 raise ServiceError(f"process {pid} does not end: {folder}/supervisor.log")
         finally:
             os.close(handle)
@@ -231,7 +244,7 @@ class _Services:
 
     def sweep(self) -> None:
         """SIGKILL to all but the services of `self.pids` and what came from those."""
-        deadline = time.monotonic() + GRACE
+        deadline = time.monotonic() + KILL_LIMIT
         while doomed := descendants(os.getpid(), frozenset(self.pids.values())):
             if time.monotonic() > deadline:
                 raise ServiceError(f"these processes do not end: {doomed}")

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import sqlalchemy
@@ -26,6 +27,13 @@ from service_supervisor import ServiceError
 def server() -> Iterator[MariaDB]:
     with MariaDB(options={"max_allowed_packet": "1M"}) as started:
         yield started
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder where no server waits for a disk."""
+    with TemporaryDirectory(dir=database_servers.temporary_parent()) as name:
+        yield Path(name)
 
 
 def ask(server: MariaDB, *statements: str) -> object:
@@ -72,21 +80,21 @@ def test_restart_ends_a_living_server_and_takes_options(server: MariaDB) -> None
     assert ask(server, "SELECT @@max_allowed_packet") == 2 << 20
 
 
-def test_a_folder_keeps_its_data_for_the_next_server(tmp_path: Path) -> None:
-    with MariaDB(tmp_path) as first:
+def test_a_folder_keeps_its_data_for_the_next_server(folder: Path) -> None:
+    with MariaDB(folder) as first:
         ask(first, "CREATE TABLE kept (a INT)", "INSERT INTO kept VALUES (8)")
         pid = first.pid()
     assert not service_supervisor.start_time(pid)
-    with MariaDB(tmp_path) as second:
+    with MariaDB(folder) as second:
         assert ask(second, "SELECT a FROM kept") == 8
 
 
-def test_nothing_is_left_when_the_owner_dies(tmp_path: Path) -> None:
+def test_nothing_is_left_when_the_owner_dies(folder: Path) -> None:
     script = (
         "import pathlib, sys, time; from database_servers import MariaDB; server = MariaDB(pathlib.Path(sys.argv[1]));"
         "server.start(); print(server.pid(), server._supervisor.process.pid, flush=True); time.sleep(1000)"
     )
-    command = [sys.executable, "-c", script, str(tmp_path)]
+    command = [sys.executable, "-c", script, str(folder)]
     tools = Path(database_servers.__file__).parent
     with subprocess.Popen(command, cwd=tools, stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout
@@ -99,15 +107,15 @@ def test_nothing_is_left_when_the_owner_dies(tmp_path: Path) -> None:
     assert not any(map(service_supervisor.start_time, pids))
 
 
-def test_a_wrong_option_shows_the_log(tmp_path: Path) -> None:
+def test_a_wrong_option_shows_the_log(folder: Path) -> None:
     with pytest.raises(ServiceError, match=r"(?s)MariaDB does not answer .*unknown variable 'no_such_option=1'"):
-        MariaDB(tmp_path, {"no_such_option": "1"}).start()
+        MariaDB(folder, {"no_such_option": "1"}).start()
 
 
-def test_a_missing_server_is_named_with_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_server_is_named_with_its_package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda *_args, **_options: None)
     with pytest.raises(ServiceError, match="mariadb-install-db is not installed: install the package mariadb-server"):
-        MariaDB(tmp_path).start()
+        MariaDB(folder).start()
 
 
 def test_a_plain_user_needs_no_root(plain_user: Callable[..., str]) -> None:

@@ -77,10 +77,12 @@ def start(recipe: str, rack: Any, **env: object) -> subprocess.Popen[bytes]:
 
 
 def wait_for(words: str, number: int) -> None:
+    """Wait for these processes, and until the controller has heard from each host, however busy its sshd is."""
     deadline = time.monotonic() + 180
     while len(processes(words)) < number:
         assert time.monotonic() < deadline, f"{words!r} did not start {number} times"
         time.sleep(0.05)
+    time.sleep(1)
 
 
 LONG = [shell("first", "ok"), shell("slow", "wait", args={"seconds": 7}), shell("last", "ok", depends_on=["slow"])]

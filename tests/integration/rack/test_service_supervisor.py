@@ -1,0 +1,48 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import random
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import service_supervisor
+from service_supervisor import ServiceError, free_port
+
+ADDRESS = "127.0.0.9"
+CANDIDATES = [20101, 20102, 20103]
+TAKE_ONE = (
+    "import random, sys, service_supervisor; random.sample = lambda *_: [20101, 20102, 20103];"
+    "print(service_supervisor.free_port('127.0.0.9'), flush=True); sys.stdin.read()"
+)
+
+
+@pytest.fixture(autouse=True)
+def few_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "sample", lambda *_arguments: CANDIDATES)
+
+
+def test_a_port_is_given_once_though_nobody_listens_yet() -> None:
+    tools = Path(service_supervisor.__file__).parent
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", TAKE_ONE], cwd=tools, stdin=pipe, stdout=pipe, text=True) as other:
+        assert other.stdout
+        taken = {int(other.stdout.readline()), free_port(ADDRESS), free_port(ADDRESS)}
+        assert taken == set(CANDIDATES)
+        with pytest.raises(ServiceError, match=f"no free port between 20000 and 32000 on {ADDRESS}"):
+            free_port(ADDRESS)
+        other.communicate()
+    assert free_port(ADDRESS) in CANDIDATES
+
+
+def test_a_port_that_somebody_listens_on_is_not_free() -> None:
+    address = "127.0.0.10"
+    with socket.socket() as listening:
+        listening.bind((address, CANDIDATES[0]))
+        assert free_port(address) == CANDIDATES[1]

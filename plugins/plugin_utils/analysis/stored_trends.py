@@ -40,24 +40,24 @@ def stored_trends(
     Only what `host` and `step` have, where these are named. `last` is how many runs, with `run_id` or the newest that
     has the key among them. Raises UsageError where there are no such numbers.
     """
-    history = history_of(store, key, last, run_id)
+    history = _history_of(store, key, step, last, run_id)
     return history.run.run["run_id"], [_told(one, history) for one in _over_runs(history, key, host, step)]
 
 
-def history_of(store: Engine, key: str, last: int, run_id: str = "") -> History:
+def _history_of(store: Engine, key: str, step: str, last: int, run_id: str) -> History:
     """The history up to the run that was asked for, or to the newest that has the key."""
     found = run_id or values_of_runs.newest_with(store, key)
     if found is None:
         raise UsageError(f"no run in the store has a measurement or a key {key!r}")
-    return History(store, _run_data(store, found), last - 1)
+    return History(store, _run_data(store, found, key, step or None), last - 1)
 
 
-def _run_data(store: Engine, run_id: str) -> RunData:
-    """What a trend needs of a run: not its results."""
+def _run_data(store: Engine, run_id: str, key: str | None = None, step: str | None = None) -> RunData:
+    """What a trend needs of a run: not its results, and only the numbers of this key and step."""
     return RunData(
         run=queries.run(store, run_id),
-        measurements=queries.measurements(store, run_id),
-        context=with_numbers(queries.context(store, run_id)),
+        measurements=queries.measurements(store, run_id, name=key, step=step),
+        context=with_numbers(queries.context(store, run_id, path=key)),
         runs=queries.runs(store),
         attributes=queries.attributes(store, run_id),
     )
@@ -69,11 +69,16 @@ def _over_runs(history: History, key: str, host: str, step: str) -> Sequence[Ove
     of_hosts = [one for one in map(_of_host, wanted, [host] * len(wanted)) if len(one.hosts)]
     found = [*over_runs(of_hosts, [*history.runs, history.run.run], history.run.attributes, 1)]
     if not found:
-        names = sorted({one.series.name for one in history.series})
-        near = "" if key in names else nearest(key, names)
-        hint = f" (did you mean {near!r}?)" if near else ""
-        raise UsageError(f"run {history.run.run['run_id']} has no such numbers for {key!r}{hint}")
+        run_id = history.run.run["run_id"]
+        raise UsageError(f"run {run_id} has no such numbers for {key!r}{_hint(history.engine, run_id, key)}")
     return found
+
+
+def _hint(store: Engine, run_id: str, key: str) -> str:
+    """The name of a number that was perhaps meant."""
+    names = sorted({one.series.name for one in History(store, _run_data(store, run_id), 0).series})
+    near = "" if key in names else nearest(key, names)
+    return f" (did you mean {near!r}?)" if near else ""
 
 
 def is_wanted(one: SeriesValues, key: str, step: str) -> bool:

@@ -133,8 +133,9 @@ def _measurements(engine: Engine, earlier: Sequence[str], rows: Sequence[Row]) -
     values[-1, known.own] = np.array([stored_number(row["value"]) for row in rows], np.float64)
     texts: Sequence[str] = ()
     found = known.own
+    names, steps = ({row[name] for row in rows} for name in ("name", "step"))
     for column, run_id in enumerate(earlier):
-        read = values_of_runs.measured(engine, run_id)
+        read = values_of_runs.measured(engine, run_id, names, steps)
         before, texts = texts, [text for text, _number in read]
         found = found if texts == before else known.of(texts)  # most runs have measured the same in the same order
         numbers = np.array([number for _text, number in read], np.float64)

@@ -44,7 +44,7 @@ class FormError(Exception):
 class Asked:
     """A request for a page: who asks, the parts of its path that are names, its query.
 
-    `form` is what a form has sent, `errors` what is wrong with that, by field.
+    `form` is what a form has sent, `errors` what is wrong with that, by field. `as_data` is whether a program asks.
     """
 
     names: Mapping[str, str]
@@ -52,6 +52,7 @@ class Asked:
     query: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
+    as_data: bool = False
 
     def sees(self, run: Mapping[str, Any]) -> bool:
         """Whether who asks may see a run."""

@@ -182,7 +182,7 @@ class Site:
         except ValueError:
             raise Problem("bad-request", "the query cannot be read", "encode it as UTF-8 and percent") from None
         check_rights(route, self.source, names, visitor.caller)
-        asked = Asked(names, visitor.caller, query, form)
+        asked = Asked(names, visitor.caller, query, form, as_data=request.as_data)
         try:
             page = _done(route, self.source, asked)
         except FormError as error:

@@ -172,13 +172,13 @@ def reported(engine: Engine, run_id: str) -> list[Result]:
 def _without(engine: Engine, run_id: str, left_out: Collection[str]) -> list[Result]:
     """The rows of `steps` without some columns and without those of `RARE` that the run does not use, in any order."""
     table = tables().steps
-    missing = {"run_id", *left_out, *_unused(engine, run_id)}
+    missing = {"run_id", *left_out, *unused_columns(engine, run_id)}
     columns = [column for column in table.c if column.name not in missing]
     decoders = {name: decode for name, decode in STEP.items() if name not in missing}
     return read(engine, sql.select(*columns).where(table.c.run_id == run_id), decoders)
 
 
-def _unused(engine: Engine, run_id: str) -> set[str]:
+def unused_columns(engine: Engine, run_id: str) -> set[str]:
     """The columns of `RARE` in which no row of the run has anything."""
     columns = tables().steps.c
     counted: list[ColumnElement[Any]] = [sql.func.count(columns[name]).label(name) for name in RARE]
@@ -202,10 +202,19 @@ def _add(rows: Iterable[Result], name: str, values: Mapping[tuple[str, str], Any
         row[name] = values.get((row["host"], row["step"]), otherwise)
 
 
-def context(engine: Engine, run_id: str, host: str | None = None, *, brief: bool = False) -> list[Result]:
+def context(
+    engine: Engine,
+    run_id: str,
+    host: str | None = None,
+    *,
+    path: str | None = None,
+    most: int | None = None,
+    brief: bool = False,
+) -> list[Result]:
     """The newest value of each key of each host and of the run (its host is ""), or of one; `value` is decoded.
 
-    They come by key and host. `brief` rows have what analyses and reports look at.
+    They come by key and host; `most` is how many of them. With `path`, such as `disk.use_v1.percent`, there are only
+    keys that may have numbers under it. `brief` rows have what analyses and reports look at.
     """
     table = tables().context
     place = (table.c.key, table.c.host)
@@ -214,7 +223,26 @@ def context(engine: Engine, run_id: str, host: str | None = None, *, brief: bool
     columns = [column for column in table.c if column.name not in left_out]
     query = sql.select(*columns, table.c.after.label("value")).where(table.c.run_id == run_id, table.c.seq.in_(newest))
     query = query if host is None else query.where(table.c.host == host)
-    return read(engine, query.order_by(*place), {"value": json.loads})
+    query = query if path is None else query.where(_may_have(table.c.key, path))
+    return read(engine, query.order_by(*place).limit(most), {"value": json.loads})
+
+
+def number_of_values(engine: Engine, run_id: str) -> int:
+    """How many values `context` has of a run."""
+    table = tables().context
+    different = sql.select(table.c.key, table.c.host).where(table.c.run_id == run_id).distinct().subquery()
+    (found,) = read(engine, sql.select(sql.func.count().label("values")).select_from(different), {})
+    return int(found["values"])
+
+
+def _may_have(key: ColumnElement[Any], path: str) -> ColumnElement[bool]:
+    return key.in_(keys_of(path)) | is_or_inside(key, path)
+
+
+def keys_of(path: str) -> list[str]:
+    """The keys whose values may have this path: each of its beginnings."""
+    parts = path.split(".")
+    return [".".join(parts[:end]).partition("[")[0] for end in range(1, len(parts) + 1)]
 
 
 def history(engine: Engine, run_id: str, key: str | None = None, host: str | None = None) -> list[Result]:
@@ -270,13 +298,21 @@ def origins(engine: Engine, run_id: str) -> dict[int, str]:
 
 
 def measurements(
-    engine: Engine, run_id: str, *, only_bad: bool = False, host: str | None = None, brief: bool = False
+    engine: Engine,
+    run_id: str,
+    *,
+    only_bad: bool = False,
+    host: str | None = None,
+    name: str | None = None,
+    step: str | None = None,
+    brief: bool = False,
 ) -> list[Result]:
     """What the steps of a run measured. `value` is exactly what was measured, integers of any size included.
 
     `limits`, `distance` and `verdict` belong to the criterion; they are None for a value that has none. With
-    `only_bad` there are only those whose criterion did not hold, or only just; with `host` those of one host.
-    `brief` rows have what analyses and reports look at, and come in any order.
+    `only_bad` there are only those whose criterion did not hold, or only just; with `host` and `step` those of one,
+    with `name` those of this name and those inside of it (`name.part`). `brief` rows have what analyses and reports
+    look at, and come in any order.
     """
     table = tables().measurements
     left_out = {"value", "text", *(NOT_IN_BRIEF if brief else ())}
@@ -286,6 +322,10 @@ def measurements(
         query = query.where(table.c.verdict != "passed")  # which leaves out those that have no verdict, too
     if host is not None:
         query = query.where(table.c.host == host)
+    if step is not None:
+        query = query.where(table.c.step == step)
+    if name is not None:
+        query = query.where(is_or_inside(table.c.name, name))
     if not brief:
         query = query.order_by(table.c.step, table.c.host, table.c.n)
     return read(engine, query, DETAILS["measurements"])
@@ -339,6 +379,11 @@ def _run_columns() -> list[ColumnElement[Any]]:
 def is_whole() -> ColumnElement[bool]:
     """Choose runs that are no part of a group: the results of parts are those of the group's row, too."""
     return tables().runs.c.part.is_(None)
+
+
+def is_or_inside(column: ColumnElement[Any], path: str) -> ColumnElement[bool]:
+    """Choose what has this name, or one that begins with this path: `a`, `a.b` and `a[0]` for `a`."""
+    return (column == path) | sql.func.substr(column, 1, len(path) + 1).in_([f"{path}.", f"{path}["])
 
 
 def newest_first() -> tuple[ColumnElement[Any], ...]:

@@ -9,7 +9,7 @@ And a first look at hosts, keys and measurements over the runs.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
@@ -22,6 +22,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries
     is_whole,
     newest_first,
     read,
+    unused_columns,
     with_output,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.step_columns import STEP_COLUMNS
@@ -55,11 +56,17 @@ def not_passed(engine: Engine, run_id: str) -> list[Result]:
     return read(engine, query, DECODERS)
 
 
-def short_results(engine: Engine, run_id: str, host: str | None = None) -> list[Result]:
-    """All results of a run, or those of one host of it, without their output."""
+def short_results(engine: Engine, run_id: str, host: str | None = None, columns: Sequence[str] = SHORT) -> list[Result]:
+    """All results of a run, or those of one host of it, without their output.
+
+    Those of all hosts come without the columns that the run does not use.
+    """
     table = tables().steps
-    query = sql.select(*(table.c[name] for name in SHORT)).where(table.c.run_id == run_id)
-    return read(engine, query if host is None else query.where(table.c.host == host), DECODERS)
+    unused = unused_columns(engine, run_id) if host is None else set()
+    names = [name for name in columns if name not in unused]
+    query = sql.select(*(table.c[name] for name in names)).where(table.c.run_id == run_id)
+    decoders = {name: decode for name, decode in DECODERS.items() if name in names}
+    return read(engine, query if host is None else query.where(table.c.host == host), decoders)
 
 
 def result(engine: Engine, run_id: str, host: str, step: str) -> Result | None:

@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import reading
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import AT_ONCE, is_whole, newest_first
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import (
+    AT_ONCE,
+    is_whole,
+    keys_of,
+    newest_first,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 
 if TYPE_CHECKING:
@@ -27,14 +32,20 @@ if TYPE_CHECKING:
 SEPARATOR = "\x1f"  # the ASCII character for this
 
 
-def measured(engine: Engine, run_id: str) -> Sequence[tuple[str, float | None]]:
+def measured(
+    engine: Engine, run_id: str, names: Collection[str] = (), steps: Collection[str] = ()
+) -> Sequence[tuple[str, float | None]]:
     """The place and the value of each measurement of a run; those of one step on one host in their order.
+
+    Where only one of `names` is wanted, or one of `steps`, there are only those of this one.
 
     The place is host, step, name and unit, with `SEPARATOR` between them. The value is None for what is no number.
     """
     table = tables().measurements
     place = _joined(table.c.host, table.c.step, table.c.name, sql.func.coalesce(table.c.unit, ""))
     query = sql.select(place, table.c.value).where(table.c.run_id == run_id)
+    for column, wanted in ((table.c.name, names), (table.c.step, steps)):
+        query = query.where(column.in_(wanted)) if len(wanted) == 1 else query
     return bare(engine, query.order_by(table.c.host, table.c.step, table.c.n))
 
 
@@ -60,10 +71,8 @@ def verdicts(engine: Engine, run_id: str, hosts: Collection[str]) -> Sequence[tu
 def newest_with(engine: Engine, name: str) -> str | None:
     """The id of the newest run with a measurement of this name, or with a key that is or begins this path."""
     known = tables()
-    parts = name.split(".")
-    keys = [".".join(parts[:end]).partition("[")[0] for end in range(1, len(parts) + 1)]
     with_name = sql.select(known.measurements.c.run_id).where(known.measurements.c.name == name)
-    with_key = sql.select(known.context.c.run_id).where(known.context.c.key.in_(keys))
+    with_key = sql.select(known.context.c.run_id).where(known.context.c.key.in_(keys_of(name)))
     either = known.runs.c.run_id.in_(with_name) | known.runs.c.run_id.in_(with_key)
     found = bare(engine, sql.select(known.runs.c.run_id).where(either, is_whole()).order_by(*newest_first()).limit(1))
     return found[0][0] if found else None

@@ -25,6 +25,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.chart_m
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.heat_map import number_map, verdict_map
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.run_timeline import run_timeline
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.rack_picture import address
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.static_table import MOST_ROWS
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Table
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables import columns as of
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells import RUN_SCOPED, as_text, in_words
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 PAST, MOST_ON_MAP = 50, 400
+ON_MAP = ("host", "step", "idx", "verdict", "parent", "instances")
 COUNTS = (
     of.HOST,
     of.VERDICT,
@@ -211,7 +213,7 @@ def rack(source: PageSource, asked: Asked) -> Page:
 
 
 def _verdicts_by_place(source: PageSource, run: Row, attributes: Mapping[str, Row]) -> Chart:
-    found = run_overview.short_results(source.store(), run["run_id"])
+    found = run_overview.short_results(source.store(), run["run_id"], columns=ON_MAP)
     names, matrix = run_statistics.matrix(arranged(RunData(run=run, steps=found)))
     if not matrix:
         raise UsageError(f"run {run['run_id']} has no results")
@@ -248,8 +250,8 @@ def _values_by_place(source: PageSource, run: Row, asked: Asked, attributes: Map
     name, step = asked.query["measurement"], asked.query.get("step", "")
     rows = [
         row
-        for row in queries.measurements(source.store(), run["run_id"])
-        if row["name"] == name and step in ("", row["step"]) and isfinite(number_of(row["value"]))
+        for row in queries.measurements(source.store(), run["run_id"], name=name, step=step or None)
+        if row["name"] == name and isfinite(number_of(row["value"]))
     ]
     cells = {
         (_text(own.get("rack")), _text(own.get("position"))): number_of(row["value"])
@@ -268,10 +270,12 @@ def _values_by_place(source: PageSource, run: Row, asked: Asked, attributes: Map
 def context(source: PageSource, asked: Asked) -> Page:
     """The context as the run left it."""
     run = run_of(source, asked)
-    found = queries.context(source.store(), run["run_id"])
+    found = queries.context(source.store(), run["run_id"], most=None if asked.as_data else MOST_ROWS, brief=True)
     links = {"key": lambda row: at("keys", row["key"], run=run["run_id"])}
     listed = table("context", "Context", of.CONTEXT, found, links)
     about = "The context as the run left it."
+    if len(found) == MOST_ROWS and (total := queries.number_of_values(source.store(), run["run_id"])) > MOST_ROWS:
+        about = f"The first {MOST_ROWS:,} of {total:,} values. The page as data has all of them."
     return Page(
         "Context",
         sections=[Section("context", "Keys", about, listed)],
@@ -338,7 +342,7 @@ def one_result(source: PageSource, asked: Asked) -> Page:
         Section(f"log-{place}", title, text=text, open=found["verdict"] not in HARMLESS)
         for place, (title, text) in enumerate(_logs(found), 1)
     ]
-    measured = [row for row in queries.measurements(store, run["run_id"], host=_host_of(host)) if row["step"] == step]
+    measured = queries.measurements(store, run["run_id"], host=_host_of(host), step=step)
     past = [*filter(asked.sees, run_overview.past_results(store, _host_of(host), step, PAST))]
     form = waiver_form(found["verdict"], asked)
     earlier = [{**row, "flake": "flake" if row["flake"] else None} for row in past]

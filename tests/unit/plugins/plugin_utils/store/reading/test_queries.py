@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from json import JSONDecodeError
 from pathlib import Path
 
@@ -201,3 +202,33 @@ def test_a_text_that_is_not_json_is_not_taken_for_a_part_of_its_neighbours(store
     query = sql.union_all(*(sql.select(sql.literal(text).label("value")) for text in texts))
     with pytest.raises(JSONDecodeError):
         queries.read(store, query, {"value": queries.decoded})
+
+
+def test_numbers_of_a_path_are_read_alone(store: Engine, journal: Written) -> None:
+    names = ("t", "t.max", "t[0]", "tt", "T")
+    measured = step(9, "r1", measurements=[{"name": name, "value": 1, "unit": "s"} for name in names])
+    keys = ("a", "a_v1", "a.b_v1", "a.b_v1.c", "a.bb_v1", "z_v1")
+    changes = [delta(n, host, key=key, after=n) for n, (key, host) in enumerate(product(keys, ("r1", "r2")), 10)]
+    import_journal(store, journal([started(1, "R1"), measured, *changes], "R1"))
+    found = queries.measurements(store, "R1", name="t", step="compute")
+    assert {row["name"] for row in found} == {"t", "t.max", "t[0]"}
+    assert queries.measurements(store, "R1", step="other") == []
+    for path, wanted in (
+        ("a.b_v1", {"a", "a.b_v1", "a.b_v1.c"}),
+        ("a.b_v1.c.d[0]", {"a", "a.b_v1", "a.b_v1.c"}),
+        ("z", set()),
+    ):
+        assert {row["key"] for row in queries.context(store, "R1", path=path)} == wanted, path
+
+
+def test_some_of_many_values_and_how_many_there_are(store: Engine, journal: Written) -> None:
+    again = delta(30, "r2", key="b_v1", after=2, based_on=1)
+    changes = [
+        delta(n, host, key=key, after=1) for n, (key, host) in enumerate(product(("b_v1", "a_v1"), ("r2", "r1")))
+    ]
+    import_journal(store, journal([started(1, "R1"), *changes, again], "R1"))
+    found = queries.context(store, "R1", most=3)
+    assert [(row["key"], row["host"], row["value"]) for row in found] == [
+        ("a_v1", "r1", 1), ("a_v1", "r2", 1), ("b_v1", "r1", 1)
+    ]  # fmt: skip
+    assert queries.number_of_values(store, "R1") == 4

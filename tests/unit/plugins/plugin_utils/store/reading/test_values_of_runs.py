@@ -48,6 +48,12 @@ def test_places_and_values_of_one_run(filled: Engine) -> None:
     ]
 
 
+def test_one_name_or_one_step_is_read_alone(filled: Engine) -> None:
+    assert [place for place, _value in measured(filled, "R1", ["Zoë's"])] == ["r2\x1fcompute\x1fZoë's\x1f1"]
+    assert not measured(filled, "R1", steps=["other"])
+    assert len(measured(filled, "R1", ["t", "Zoë's"], ["compute"])) == 4
+
+
 def test_changes_of_keys_come_in_their_order(filled: Engine) -> None:
     assert changes_of_keys(filled, "R1", {"a_v1"}) == [("r1", "a_v1", "1"), ("r1", "a_v1", "2")]
     assert changes_of_keys(filled, "R1", ()) == []

@@ -17,6 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import at
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_routes import POST, ROUTES
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_shapes import SHAPES, schema_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.views import run_parts
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.web.served_site import URL, ServedSite
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.web.stored_pages import (
     FIRST,
@@ -140,6 +141,18 @@ def test_many_hosts_are_listed_in_part_and_are_all_data(served):
     assert len(served.data(f"/runs/{LAST}/rack")["map"]["rows"]) == MANY
     results = served.ask(f"/runs/{LAST}/tables/verdicts", "viewer").data
     assert results["rows"] == 2 * MANY
+
+
+def test_a_large_context_is_shown_in_part_and_is_all_data(served, monkeypatch):
+    monkeypatch.setattr(run_parts, "MOST_ROWS", 5)
+    place = f"/runs/{LAST}/context"
+    store_runs(night(), night(5))
+    assert "The context as the run left it." in served.ask(place, "viewer").text.decode()
+    store_runs(night(), night(6))
+    page = served.ask(place, "viewer").text.decode()
+    assert "The first 5 of 6 values. The page as data has all of them." in page
+    assert page.count("<tr") == 6
+    assert len(served.data(place)["context"]["rows"]) == 6
 
 
 def test_a_run_that_is_left_in_a_journal_is_named_with_what_to_do(served):

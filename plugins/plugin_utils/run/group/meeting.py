@@ -25,23 +25,23 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Results
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RUN_HOST, Run
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.beat import Beat
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.board import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.group_keys import (
     ALIVE,
     DEAD,
     MEMBER,
     NEWS,
     RUNNER,
-    Board,
+    GroupKeys,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.group_stage import MeetingPlaces
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.heartbeat import Heartbeat
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.other_part import ENDED, News, OtherPart
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.missing_results import missing_result
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.run_plan import unpacked
 
 PIECE = 1.0  # seconds of one wait for a part: then it is looked whether it is alive, and whether this run is to end
 PAUSE = 0.5  # seconds between two tries to reach a server that is away
-BEATS = 8  # in the time of a lease
+HEARTBEATS = 8  # in the time of a lease
 LARGEST = 500_000  # characters of the items of one news; the server takes values of up to 1 MiB
 COMES_FROM = "part"  # the field of a record that this part has from another one
 DIFFERS = (
@@ -83,13 +83,15 @@ class Meeting:
     `patience` is how long a part that has not begun is waited for, and a server that is away, in seconds.
     """
 
-    def __init__(self, board: Board, group: str, member: Member, places: MeetingPlaces, patience: float) -> None:
-        self.board = board
-        self.place = _taken(board, group, member)
+    def __init__(
+        self, group_keys: GroupKeys, group: str, member: Member, places: MeetingPlaces, patience: float
+    ) -> None:
+        self.group_keys = group_keys
+        self.place = _taken(group_keys, group, member)
         self.stages = places.stages
         self._places = places
         self._others = [
-            OtherPart(board, place, member.parts) for place in range(1, member.parts + 1) if place != self.place
+            OtherPart(group_keys, place, member.parts) for place in range(1, member.parts + 1) if place != self.place
         ]
         self._patience = patience
         self._until = 0.0  # when a part that has not begun is waited for no more
@@ -99,10 +101,10 @@ class Meeting:
         self._results = Results()
         self._journal: JournalReader | None = None
         self._is_over = False
-        self._beat = Beat(
-            member.lease / BEATS,
-            lambda: board.put(ALIVE, self.place, now()),
-            lambda: board.take(DEAD, self.place, {"by": self.place, "reason": ENDED}),
+        self._heartbeat = Heartbeat(
+            member.lease / HEARTBEATS,
+            lambda: group_keys.put(ALIVE, self.place, now()),
+            lambda: group_keys.take(DEAD, self.place, {"by": self.place, "reason": ENDED}),
         )
 
     def begin_stage(self, run: Run, number: int, is_ending: Callable[[], bool] = lambda: False) -> None:
@@ -185,18 +187,18 @@ class Meeting:
         except LiveError as error:
             return str(error)
         finally:
-            self._beat.end()
+            self._heartbeat.end()
         return ""
 
     def abandon(self) -> None:
         """Say that this part has ended before it began. Raises LiveError."""
         self._is_over = True
-        self._beat.end()
+        self._heartbeat.end()
         self._post([], 0, is_over=True)
 
     def _why_not(self, number: int) -> str:
         """Why a stage that needs the whole group cannot begin although the others were asked; empty where it can."""
-        _version, told = self.board.read(DEAD, self.place)
+        _version, told = self.group_keys.read(DEAD, self.place)
         if told:
             return TAKEN_FOR_DEAD.format(told["reason"])
         missing = [part.words for part in self._others if not part.about]
@@ -229,8 +231,8 @@ class Meeting:
     def _post(self, items: list[Any], stage: int, *, is_over: bool) -> None:
         *pieces, last = _pieces(items)
         for piece in pieces:
-            self.board.put(NEWS, self.place, {"items": piece, "stage": 0, "over": False})
-        self.board.put(NEWS, self.place, {"items": last, "stage": stage, "over": is_over})
+            self.group_keys.put(NEWS, self.place, {"items": piece, "stage": 0, "over": False})
+        self.group_keys.put(NEWS, self.place, {"items": last, "stage": stage, "over": is_over})
 
     # what the others tell
 
@@ -361,9 +363,9 @@ class Meeting:
     def _agree_on_runner(self, run: Run, number: int, is_ending: Callable[[], bool]) -> None:
         """Have one part run the stage: the first that asks. The others wait for its results and take them."""
         key = f"stage {number}"
-        if self._insist(lambda: self.board.take(RUNNER, key, self.place), is_ending):
+        if self._insist(lambda: self.group_keys.take(RUNNER, key, self.place), is_ending):
             return
-        _version, place = self._insist(lambda: self.board.read(RUNNER, key), is_ending)
+        _version, place = self._insist(lambda: self.group_keys.read(RUNNER, key), is_ending)
         if place == self.place:  # the answer to the first request got lost
             return
         runner = next(part for part in self._others if part.place == place)
@@ -382,13 +384,13 @@ class Meeting:
         append(run.path, [*_of_runner(run, number, steps, runner)])
 
 
-def _taken(board: Board, group: str, member: Member) -> int:
+def _taken(group_keys: GroupKeys, group: str, member: Member) -> int:
     """The place that this part has taken. Raises UsageError where all are taken, or other parts run something else."""
     others = []
     for place in range(1, member.parts + 1):
-        if board.take(MEMBER, place, member.to_value()):
+        if group_keys.take(MEMBER, place, member.to_value()):
             return place
-        _version, other = board.read(MEMBER, place)
+        _version, other = group_keys.read(MEMBER, place)
         if (other["signature"], other["parts"]) != (member.signature, member.parts):
             raise UsageError(
                 DIFFERS.format(f"part {place} of the group {group} ({other['name']} on {other['controller']}) differs")

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.board import ALIVE, DEAD, MEMBER, Board
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.group_keys import ALIVE, DEAD, MEMBER, GroupKeys
 
 News = Mapping[str, Any]
 LOOK = 1.0  # seconds between two looks whether a part is alive
@@ -26,7 +26,7 @@ class OtherPart:
     `stage` is the last one of those at which all meet that it has come to. `gone` says why it will tell nothing more.
     """
 
-    board: Board
+    group_keys: GroupKeys
     place: int
     parts: int
     about: dict[str, Any] = field(default_factory=dict)
@@ -35,8 +35,8 @@ class OtherPart:
     gone: str = ""
     _version: int = 0
     _unread: deque[News] = field(default_factory=deque)
-    _beat: int = 0
-    _beat_at: float = 0.0
+    _heartbeat: int = 0
+    _heartbeat_at: float = 0.0
     _looked_at: float = 0.0
 
     @property
@@ -48,14 +48,14 @@ class OtherPart:
     def has_come(self) -> bool:
         """Whether it has begun; looked up until it has."""
         if not self.about:
-            _version, found = self.board.read(MEMBER, self.place)
+            _version, found = self.group_keys.read(MEMBER, self.place)
             self.about = found or {}
         return bool(self.about)
 
     def read_next(self, wait: float) -> News | None:
         """The next news; waits for some, in seconds, and returns None where there is none."""
         if not self._unread:
-            fresh = self.board.news(self.place, self._version, wait)
+            fresh = self.group_keys.news(self.place, self._version, wait)
             self._version += len(fresh)
             self._unread.extend(fresh)
         if not self._unread:
@@ -75,12 +75,12 @@ class OtherPart:
         if now - self._looked_at < LOOK:
             return
         was_away, self._looked_at = now - self._looked_at > self.about["lease"] / 2, now
-        if self.board.read(DEAD, self.place)[0]:
+        if self.group_keys.read(DEAD, self.place)[0]:
             self.gone = ENDED
             return
-        beat, _value = self.board.read(ALIVE, self.place)
-        if beat != self._beat or was_away:
-            self._beat, self._beat_at = beat, now
-        elif now - self._beat_at > self.about["lease"]:
-            self.board.take(DEAD, self.place, {"by": by, "reason": f"not heard of for {self.about['lease']:g} s"})
+        heartbeat, _value = self.group_keys.read(ALIVE, self.place)
+        if heartbeat != self._heartbeat or was_away:
+            self._heartbeat, self._heartbeat_at = heartbeat, now
+        elif now - self._heartbeat_at > self.about["lease"]:
+            self.group_keys.take(DEAD, self.place, {"by": by, "reason": f"not heard of for {self.about['lease']:g} s"})
             self.gone = ENDED

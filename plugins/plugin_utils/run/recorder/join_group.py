@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.live_client import LiveError
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.board import Board
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.group_keys import GroupKeys
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.group_stage import MeetingPlaces
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.meeting import Meeting, Member
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.server_link import link_of
@@ -60,7 +60,7 @@ def join(
         list(canary),
     )
     try:
-        return Meeting(Board(link, member.group), member.group, told, places, settings.group_wait)
+        return Meeting(GroupKeys(link, member.group), member.group, told, places, settings.group_wait)
     except LiveError as error:
         raise UsageError(f"--server: the group {member.group} cannot be joined: {error}") from error
 

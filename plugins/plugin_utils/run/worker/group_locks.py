@@ -19,12 +19,12 @@ from hashlib import sha256
 
 from ansible_collections.rack.recipes.plugins.module_utils.live_client import LiveError, Lost
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.beat import Beat
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.board import Board
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.group_keys import GroupKeys
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.heartbeat import Heartbeat
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.resource_locks import Resource
 
 PAUSE = 0.5  # seconds between two tries
-BEATS = 8  # in the time of a lease
+HEARTBEATS = 8  # in the time of a lease
 SPARE = 1.5  # by how much the lease is longer than that of the stage on its host
 SHOWN = 30  # characters of the lock's name in that of the server's lock
 OTHERS = re.compile("[^a-z0-9_]")  # what a name of the server's locks cannot have
@@ -37,7 +37,7 @@ class LockHolder:
     Times are in seconds. `wait` sleeps, and raises where the stage must not wait any more.
     """
 
-    board: Board
+    group_keys: GroupKeys
     owner: str
     lease: float
     patience: float
@@ -53,19 +53,19 @@ class LockHolder:
 
     @contextmanager
     def _slot(self, resource: Resource) -> Iterator[None]:
-        names = [self.board.lock_name(part) for part in _names(resource)]
+        names = [self.group_keys.lock_name(part) for part in _names(resource)]
         lease = SPARE * self.lease + resource.settle_sec
         name = self._free_slot(resource, names, lease)
-        beat = Beat(lease / BEATS, lambda: self.board.lock(name, self.owner, lease), lambda: None)
+        heartbeat = Heartbeat(lease / HEARTBEATS, lambda: self.group_keys.lock(name, self.owner, lease), lambda: None)
         try:
             yield
         finally:
-            beat.end()
+            heartbeat.end()
             with suppress(LiveError):  # then it is free when its lease is over
                 if resource.settle_sec:
-                    self.board.lock(name, self.owner, resource.settle_sec)
+                    self.group_keys.lock(name, self.owner, resource.settle_sec)
                 else:
-                    self.board.unlock(name, self.owner)
+                    self.group_keys.unlock(name, self.owner)
 
     def _free_slot(self, resource: Resource, names: Iterable[str], lease: float) -> str:
         """Lock a slot that is free; returns its name."""
@@ -73,7 +73,7 @@ class LockHolder:
         while True:
             try:
                 for name in names:
-                    if self.board.lock(name, self.owner, lease):
+                    if self.group_keys.lock(name, self.owner, lease):
                         return name
                 until = time.monotonic() + self.patience
             except Lost as error:

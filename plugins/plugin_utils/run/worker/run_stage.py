@@ -294,7 +294,7 @@ def _holding_locks(task: StageTask, remote: RemoteExecutor) -> AbstractContextMa
 
     owner = f"{run.run_id} stage {task.number} {task.first.host}"
     lease, patience = run.settings.reconnect_timeout, run.settings.group_wait
-    return LockHolder(run.meeting.board, owner, lease, patience, remote.wait).holding(wanted)
+    return LockHolder(run.meeting.group_keys, owner, lease, patience, remote.wait).holding(wanted)
 
 
 def _resources(stage: HostStage) -> list[Resource]:

@@ -10,19 +10,19 @@ import time
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.board import ALIVE, DEAD
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.group_keys import ALIVE, DEAD
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.other_part import ENDED, OtherPart
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.group.memory_board import MemoryBoard
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.group.memory_group_keys import MemoryGroupKeys
 
 
 @pytest.fixture
-def board() -> MemoryBoard:
-    return MemoryBoard()
+def group_keys() -> MemoryGroupKeys:
+    return MemoryGroupKeys()
 
 
 @pytest.fixture
-def part(board: MemoryBoard) -> OtherPart:
-    made = OtherPart(board, 2, 3)  # type: ignore[arg-type]
+def part(group_keys: MemoryGroupKeys) -> OtherPart:
+    made = OtherPart(group_keys, 2, 3)  # type: ignore[arg-type]
     assert made.words == "part 2 of 3"
     assert made.has_come()
     return made
@@ -43,18 +43,18 @@ def looks(part: OtherPart, clock: list[float], *seconds: float) -> str:
 
 
 def test_a_part_that_is_not_heard_of_for_its_lease_is_gone_for_all(
-    part: OtherPart, board: MemoryBoard, clock: list[float]
+    part: OtherPart, group_keys: MemoryGroupKeys, clock: list[float]
 ):
-    board.keys[ALIVE, 2] = (7, "")
+    group_keys.entries[ALIVE, 2] = (7, "")
     assert looks(part, clock, *[10] * 5) == ""
     assert looks(part, clock, 10) == ENDED
-    assert board.keys[DEAD, 2] == (1, {"by": 1, "reason": "not heard of for 40 s"})
+    assert group_keys.entries[DEAD, 2] == (1, {"by": 1, "reason": "not heard of for 40 s"})
     assert part.words == "part 2 of 3 (job 2 on c2)"
 
 
-def test_a_part_that_is_heard_of_is_there(part: OtherPart, board: MemoryBoard, clock: list[float]):
-    for beat in range(20):
-        board.keys[ALIVE, 2] = (beat, "")
+def test_a_part_that_is_heard_of_is_there(part: OtherPart, group_keys: MemoryGroupKeys, clock: list[float]):
+    for heartbeat in range(20):
+        group_keys.entries[ALIVE, 2] = (heartbeat, "")
         assert looks(part, clock, 15, 15) == ""
 
 
@@ -64,15 +64,15 @@ def test_where_nobody_could_look_the_time_begins_anew(part: OtherPart, clock: li
     assert looks(part, clock, 15) == ENDED
 
 
-def test_what_others_have_found_out_counts_at_once(part: OtherPart, board: MemoryBoard, clock: list[float]):
-    board.keys[DEAD, 2] = (1, {"by": 3})
+def test_what_others_have_found_out_counts_at_once(part: OtherPart, group_keys: MemoryGroupKeys, clock: list[float]):
+    group_keys.entries[DEAD, 2] = (1, {"by": 3})
     assert looks(part, clock, 10) == ENDED
 
 
-def test_news_is_read_one_after_the_other(part: OtherPart, board: MemoryBoard):
-    board.told[2] = [{"items": [], "stage": 2, "over": False}, {"items": [], "stage": 0, "over": True}]
-    assert part.read_next(0) == board.told[2][0]
+def test_news_is_read_one_after_the_other(part: OtherPart, group_keys: MemoryGroupKeys):
+    group_keys.told[2] = [{"items": [], "stage": 2, "over": False}, {"items": [], "stage": 0, "over": True}]
+    assert part.read_next(0) == group_keys.told[2][0]
     assert (part.stage, part.is_over) == (2, False)
-    assert part.read_next(0) == board.told[2][1]
+    assert part.read_next(0) == group_keys.told[2][1]
     assert (part.stage, part.is_over) == (2, True)
     assert part.read_next(0) is None

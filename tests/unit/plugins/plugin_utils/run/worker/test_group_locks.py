@@ -12,7 +12,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.live_client import Lo
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.group_locks import LockHolder
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.resource_locks import Resource
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.group.memory_board import MemoryBoard
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.group.memory_group_keys import MemoryGroupKeys
 
 
 class Waited(Exception):
@@ -23,27 +23,27 @@ def wait(_seconds: float) -> None:
     raise Waited
 
 
-def holder(board: MemoryBoard, owner: str) -> LockHolder:
-    return LockHolder(board, owner, 40.0, 0.0, wait)  # type: ignore[arg-type]
+def holder(group_keys: MemoryGroupKeys, owner: str) -> LockHolder:
+    return LockHolder(group_keys, owner, 40.0, 0.0, wait)  # type: ignore[arg-type]
 
 
 def test_as_many_hold_a_lock_as_it_has_room():
-    board, pdu = MemoryBoard(), Resource("Rack PDU", '"left"', capacity=2)
-    with holder(board, "a").holding([pdu]), holder(board, "b").holding([pdu]):
-        assert sorted(owner for owner, _lease in board.locks.values()) == ["a", "b"]
-        assert all(name.startswith("group_1.rack_pdu_") for name in board.locks)
-        with pytest.raises(Waited), holder(board, "c").holding([pdu]):
+    group_keys, pdu = MemoryGroupKeys(), Resource("Rack PDU", '"left"', capacity=2)
+    with holder(group_keys, "a").holding([pdu]), holder(group_keys, "b").holding([pdu]):
+        assert sorted(owner for owner, _lease in group_keys.locks.values()) == ["a", "b"]
+        assert all(name.startswith("group_1.rack_pdu_") for name in group_keys.locks)
+        with pytest.raises(Waited), holder(group_keys, "c").holding([pdu]):
             pass
-        with holder(board, "c").holding([Resource("Rack PDU", '"right"')]):
+        with holder(group_keys, "c").holding([Resource("Rack PDU", '"right"')]):
             pass
-    assert board.locks == {}
+    assert group_keys.locks == {}
 
 
 def test_a_lock_outlasts_the_stage_on_its_host_and_rests_behind_it():
-    board, tester = MemoryBoard(), Resource("tester", "", settle_sec=5.0)
-    with holder(board, "a").holding([tester]):
-        assert [*board.locks.values()] == [("a", 65.0)]
-    assert [owner for owner, _lease in board.locks.values()] == ["a"]
+    group_keys, tester = MemoryGroupKeys(), Resource("tester", "", settle_sec=5.0)
+    with holder(group_keys, "a").holding([tester]):
+        assert [*group_keys.locks.values()] == [("a", 65.0)]
+    assert [owner for owner, _lease in group_keys.locks.values()] == ["a"]
 
 
 @pytest.mark.parametrize("error", [Lost("it is away"), Refused("no"), Lost("gone")])
@@ -51,7 +51,10 @@ def test_a_server_that_gives_no_lock(monkeypatch: pytest.MonkeyPatch, error: Exc
     def lock(*_about: object) -> bool:
         raise error
 
-    board = MemoryBoard()
-    monkeypatch.setattr(board, "lock", lock)
-    with pytest.raises(RackError, match=f"lock tester: {error}"), holder(board, "a").holding([Resource("tester", "")]):
+    group_keys = MemoryGroupKeys()
+    monkeypatch.setattr(group_keys, "lock", lock)
+    with (
+        pytest.raises(RackError, match=f"lock tester: {error}"),
+        holder(group_keys, "a").holding([Resource("tester", "")]),
+    ):
         pass

@@ -9,24 +9,24 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.board import MEMBER, NEWS
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.group_keys import MEMBER, NEWS
 
 ABOUT = {"name": "job 2", "controller": "c2", "lease": 40.0, "parts": 3, "signature": "s", "patterns": {}, "canary": []}
 
 
-class MemoryBoard:
+class MemoryGroupKeys:
     """The keys of a group, in which the second part has come."""
 
     def __init__(self) -> None:
-        self.keys: dict[tuple[str, object], tuple[int, Any]] = {(MEMBER, 2): (1, {**ABOUT, "plan": plan(a=["r5"])})}
+        self.entries: dict[tuple[str, object], tuple[int, Any]] = {(MEMBER, 2): (1, {**ABOUT, "plan": plan(a=["r5"])})}
         self.told: defaultdict[object, list[Any]] = defaultdict(list)
         self.locks: dict[str, tuple[str, float]] = {}
 
     def read(self, key: str, place: object) -> tuple[int, Any]:
-        return self.keys.get((key, place), (0, None))
+        return self.entries.get((key, place), (0, None))
 
     def take(self, key: str, place: object, value: Any) -> bool:
-        return self.keys.setdefault((key, place), (1, value))[1] is value
+        return self.entries.setdefault((key, place), (1, value))[1] is value
 
     def put(self, key: str, place: object, value: Any) -> None:
         if key == NEWS:

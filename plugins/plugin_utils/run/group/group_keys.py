@@ -37,7 +37,7 @@ MEMBER, NEWS, ALIVE, DEAD, RUNNER = (f"group.{name}_v1" for name in ("member", "
 MOST = 1000  # changes in one answer
 
 
-class Board:
+class GroupKeys:
     """The keys of one group on its server. Every method raises LiveError where the server does not answer."""
 
     def __init__(self, link: ServerLink, group: str) -> None:

@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.live_client import Li
 LOOK = 0.2  # seconds between two looks whether the parent is there
 
 
-class Beat:
+class Heartbeat:
     """Calls `tell` every `interval` seconds in a process of its own, and `lost` once where its parent has died."""
 
     def __init__(self, interval: float, tell: Callable[[], object], lost: Callable[[], object]) -> None:

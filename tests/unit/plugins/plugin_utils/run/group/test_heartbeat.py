@@ -11,7 +11,7 @@ import signal
 import time
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.beat import Beat
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.heartbeat import Heartbeat
 
 
 def appears(path: Path) -> bool:
@@ -22,10 +22,10 @@ def appears(path: Path) -> bool:
 
 
 def test_it_tells_until_it_is_ended(tmp_path: Path):
-    beat = Beat(0.01, (tmp_path / "alive").touch, (tmp_path / "dead").touch)
+    heartbeat = Heartbeat(0.01, (tmp_path / "alive").touch, (tmp_path / "dead").touch)
     assert appears(tmp_path / "alive")
-    beat.end()
-    beat.end()
+    heartbeat.end()
+    heartbeat.end()
     (tmp_path / "alive").unlink()
     assert not [*tmp_path.iterdir()]
 
@@ -33,7 +33,7 @@ def test_it_tells_until_it_is_ended(tmp_path: Path):
 def test_it_says_that_its_parent_was_killed(tmp_path: Path):
     parent = os.fork()
     if not parent:
-        Beat(60.0, (tmp_path / "alive").touch, (tmp_path / "dead").touch)
+        Heartbeat(60.0, (tmp_path / "alive").touch, (tmp_path / "dead").touch)
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(parent, 0)
     assert appears(tmp_path / "dead")

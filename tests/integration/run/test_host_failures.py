@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +41,15 @@ EXPECTED = {
 }
 
 
-def processes(words: str) -> list[str]:
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip())
-            except OSError:
-                continue
-    return [line for line in found if line == words]
+def processes(rack: Any, words: str) -> list[int]:
+    """The processes with this command line on hosts of this rack: another test run may have some of its own."""
+    return [pid for pid in rack.processes() if _command_line(pid) == words]
+
+
+def _command_line(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+    return ""
 
 
 def test_each_fault_has_its_verdict_and_reason(steps: Path, rack: Any):
@@ -68,7 +69,7 @@ def test_each_fault_has_its_verdict_and_reason(steps: Path, rack: Any):
         assert tries == ["failed", "failed", "passed"]
         assert found.steps["hang", host]["seconds"] < 3.5
         assert found.steps["daemon", host]["seconds"] < 3
-    assert processes("sleep 4321") == []
+    assert processes(rack, "sleep 4321") == []
 
 
 def start(recipe: str, rack: Any, **env: object) -> subprocess.Popen[bytes]:
@@ -76,10 +77,10 @@ def start(recipe: str, rack: Any, **env: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment(**env))
 
 
-def wait_for(words: str, number: int) -> None:
+def wait_for(rack: Any, words: str, number: int) -> None:
     """Wait for these processes, and until the controller has heard from each host, however busy its sshd is."""
     deadline = time.monotonic() + 180
-    while len(processes(words)) < number:
+    while len(processes(rack, words)) < number:
         assert time.monotonic() < deadline, f"{words!r} did not start {number} times"
         time.sleep(0.05)
     time.sleep(1)
@@ -91,7 +92,7 @@ OTHERS = {(step, host): "passed" for step in ("first", "slow", "last") for host 
 
 def test_a_host_that_dies_in_the_middle_is_unreachable_and_the_others_go_on(steps: Path, rack: Any):
     running = start(write_recipe(LONG), rack, RACK_RECIPES_RECONNECT_TIMEOUT=3)
-    wait_for("sleep 7", 3)
+    wait_for(rack, "sleep 7", 3)
     rack.kill("r02")
     try:
         assert running.wait(180) == 3
@@ -109,7 +110,7 @@ def test_a_host_that_dies_in_the_middle_is_unreachable_and_the_others_go_on(step
 def test_a_connection_that_is_cut_costs_nothing(steps: Path, rack: Any):
     """Only the connection is cut, as by a link that goes down: the stage goes on and is collected."""
     running = start(write_recipe(LONG), rack, RACK_RECIPES_RECONNECT_TIMEOUT=30)
-    wait_for("sleep 7", 3)
+    wait_for(rack, "sleep 7", 3)
     cut = [pid for pid in Path("/proc").iterdir() if pid.name.isdigit() and is_connection(pid, rack.members["r02"])]
     assert cut
     for pid in cut:

@@ -15,6 +15,7 @@ import re
 import sys
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode
@@ -28,6 +29,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import (
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.json import value_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import Caller
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.read_request import GoneError, Incoming
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import KINDS, Problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.visible_text import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.web import frame
@@ -113,16 +115,23 @@ class Site:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request = _request(scope)
+        with suppress(GoneError):
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request, incoming = _request(scope), Incoming(scope, receive)
         visitor: Visitor | None = None
         try:
             self.count(scope)
-            reply = self._refused(scope, request) or await self._open_to_all(scope, request, receive)
+            reply = self._refused(scope, request) or await self._open_to_all(scope, request, incoming)
             if reply is None:
                 visitor = self.sessions.visitor(scope)
-                reply = await self._visited(scope, request, visitor, receive)
+                reply = await self._visited(scope, request, visitor, incoming)
+        except GoneError:
+            raise
         except Exception as error:  # whatever it is, the visitor gets an answer
             reply = self._problem_page(error, request, visitor)
+            await incoming.discard()
         if reply.follow and visitor:
             await self._follow(reply.follow, visitor.caller, receive, send)
         else:
@@ -140,20 +149,20 @@ class Site:
             return _plain(414, "the address is too long")
         return None
 
-    async def _open_to_all(self, scope: Scope, request: Request, receive: Receive) -> Reply | None:
+    async def _open_to_all(self, scope: Scope, request: Request, incoming: Incoming) -> Reply | None:
         """What needs no token: files of pages, and the form for one."""
         if request.names[:1] == ["static"]:
             _check_method(request, [GET])
             return _file(request.names[1:])
         if request.path == SIGN_IN:
             _check_method(request, [GET, POST])
-            return await self._sign_in(scope, request, receive)
+            return await self._sign_in(scope, request, incoming)
         return None
 
-    async def _sign_in(self, scope: Scope, request: Request, receive: Receive) -> Reply:
+    async def _sign_in(self, scope: Scope, request: Request, incoming: Incoming) -> Reply:
         if request.method == GET:
             return _sign_in_page("", dict(parse_qsl(request.query)).get("to", ""), 200)
-        form = await _form_of(request, receive)
+        form = await _form_of(request, incoming)
         to = form.get("to", "")
         try:
             cookie = self.sessions.sign_in(scope, form.get("token", ""))
@@ -161,13 +170,13 @@ class Site:
             return _sign_in_page(NOT_VALID, to, problem.status)
         return _moved(to if HERE.fullmatch(to) else FIRST, ("set-cookie", cookie))
 
-    async def _visited(self, scope: Scope, request: Request, visitor: Visitor, receive: Receive) -> Reply:
+    async def _visited(self, scope: Scope, request: Request, visitor: Visitor, incoming: Incoming) -> Reply:
         """The answer to one who is known."""
         if request.path == "/":
             return _moved(FIRST)
         form: Mapping[str, str] = {}
         if request.method == POST:
-            form = await _form_of(request, receive)
+            form = await _form_of(request, incoming)
             check_form(visitor, form, request.headers)
             visitor.caller.check_valid()
         if request.path == SIGN_OUT:
@@ -290,15 +299,14 @@ def _request(scope: Scope) -> Request:
     return Request(method, path, names, headers, scope["query_string"].decode("latin-1"), _wants_data(scope, headers))
 
 
-async def _form_of(request: Request, receive: Receive) -> dict[str, str]:
-    """The fields of a form. Raises Problem for a body that is none, or too large."""
+async def _form_of(request: Request, incoming: Incoming) -> dict[str, str]:
+    """The fields of a form. Raises Problem for a body that is none, or too large, and GoneError."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != FORM:
         raise Problem("wrong-media-type", f"a form is {FORM}, this is {kind[:80] or 'without a type'}", "send a form")
-    body, more = b"", True
-    while more:
-        message = await receive()
-        body, more = body + message.get("body", b""), message.get("more_body", False)
+    body = b""
+    while incoming.has_more:
+        body += (await incoming()).get("body", b"")
         if len(body) > LONGEST_FORM:
             raise Problem("too-large", f"a form may have {LONGEST_FORM} bytes", "send less")
     try:

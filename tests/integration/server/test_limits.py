@@ -181,6 +181,14 @@ def test_a_body_that_is_too_large_is_refused(limited):
     assert (answer.status, answer.headers["connection"]) == (413, "close")
 
 
+def test_who_sends_the_body_late_sees_why_it_is_refused(limited):
+    head = b"PUT /ctx/a_v1 HTTP/1.1\r\nHost: ctx\r\nContent-Length: 4\r\n\r\n"
+    slow = limited.opened(head)
+    assert limited.served_meanwhile()
+    slow.sendall(b"1234")
+    assert rest_of(slow).startswith(b"HTTP/1.1 401 ")
+
+
 def test_an_unread_body_is_no_request(limited):
     smuggled = b"GET /nowhere HTTP/1.1\r\nHost: ctx\r\n\r\n"
     head = b"PUT /ctx/a_v1 HTTP/1.1\r\nHost: ctx\r\nContent-Length: %d\r\n\r\n" % len(smuggled)

@@ -17,7 +17,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import nearest
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import Caller
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.answers import problem_answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.read_request import (
+    SIGNS_OF_BODY,
     GoneError,
+    Incoming,
     body_of,
     params_of,
 )
@@ -62,9 +64,11 @@ class _Endpoint:
             await response(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        incoming = Incoming(scope, receive)
         try:
-            return await self._call(scope, receive)
+            return await self._call(scope, incoming)
         except Problem as problem:
+            await incoming.discard()
             return problem_answer(problem)
         except GoneError:
             raise
@@ -74,7 +78,7 @@ class _Endpoint:
                 Problem("internal", "this request met a fault of the server", "report what it logged")
             )
 
-    async def _call(self, scope: Scope, receive: Receive) -> Response:
+    async def _call(self, scope: Scope, incoming: Incoming) -> Response:
         try:
             caller = self._identify(scope)
             entry = self._entry(scope)
@@ -82,7 +86,7 @@ class _Endpoint:
             params = self._allowed_params(entry, scope, caller)
         except Problem as problem:
             raise _without_body(problem, scope) from None
-        body, media = await body_of(entry, scope, receive)
+        body, media = await body_of(entry, scope, incoming)
         if entry.method == "GET":
             await self._service.refresh()
         response = await entry.handler(Call(self._service, params, body, media, caller))
@@ -110,7 +114,7 @@ class _Endpoint:
 
 def _without_body(problem: Problem, scope: Scope) -> Problem:
     """The problem of a request whose body was not read: the connection ends, so that nobody takes it for a request."""
-    has_body = any(name in (b"content-length", b"transfer-encoding") for name, _value in scope["headers"])
+    has_body = any(name in SIGNS_OF_BODY for name, _value in scope["headers"])
     return replace(problem, headers={**problem.headers, "connection": "close"}) if has_body else problem
 
 
@@ -123,6 +127,8 @@ def _not_found(identify: Identify, paths: Sequence[str]) -> Any:
             found = Problem("not-found", f"there is no path {scope['path'][:200]}", advice)
         except Problem as problem:
             found = problem
+        with suppress(GoneError):
+            await Incoming(scope, receive).discard()
         await problem_answer(_without_body(found, scope))(scope, receive, send)
 
     return answer

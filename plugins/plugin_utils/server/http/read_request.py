@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Read a request: parameters by the table of routes, and a body of limited size."""
+"""Read a request: parameters by the table of routes, and a body of limited size.
+
+Where a request is refused before its body was read, the body is read and thrown away: a client that is still sending
+when the connection is closed does not see the answer.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +21,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_mod
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 
 LARGEST_BODY = LARGEST_VALUE + 65536  # bytes: a value as large as a key can hold, and what stands around it
-MOST_DISCARDED = 16 * LARGEST_BODY  # bytes of a body that is too large
+MOST_DISCARDED = 16 * LARGEST_BODY  # bytes of a body that is of no use
 MOST_PARAMS = 50
+BODILESS = ("GET", "HEAD")
+SIGNS_OF_BODY = (b"content-length", b"transfer-encoding")
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -67,7 +73,31 @@ def _values(entry: RouteEntry, given: list[tuple[str, str, str]]) -> dict[str, A
     return values
 
 
-async def body_of(entry: RouteEntry, scope: Scope, receive: Receive) -> tuple[Any, str]:
+class Incoming:
+    """What comes of a request. It knows whether there is more of the body."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        headers = dict(scope["headers"])
+        self._receive, self._read = receive, 0
+        self.has_more = scope["method"] not in BODILESS or not headers.keys().isdisjoint(SIGNS_OF_BODY)
+        self._is_asked_first = b"expect" in headers  # then the client waits, and sends no body that nobody reads
+
+    async def __call__(self) -> MutableMapping[str, Any]:
+        """The next message of ASGI. Raises GoneError."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise GoneError
+        self._read += len(message.get("body", b""))
+        self.has_more = message.get("more_body", False)
+        return message
+
+    async def discard(self) -> None:
+        """Read the rest of the body and throw it away, up to a limit."""
+        while self.has_more and not self._is_asked_first and self._read <= MOST_DISCARDED:
+            await self()
+
+
+async def body_of(entry: RouteEntry, scope: Scope, incoming: Incoming) -> tuple[Any, str]:
     """The body as JSON data, and its media type. Raises Problem, and GoneError."""
     if not entry.bodies:
         return None, ""
@@ -80,37 +110,21 @@ async def body_of(entry: RouteEntry, scope: Scope, receive: Receive) -> tuple[An
             f"send the header Content-Type: {next(iter(entry.bodies), '')}",
             headers={"connection": "close"},
         )
-    return _parsed(await _read(headers, receive)), media
+    return _parsed(await _read(headers, incoming)), media
 
 
-async def _read(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+async def _read(headers: Mapping[bytes, bytes], incoming: Incoming) -> bytes:
     length = headers.get(b"content-length", b"0")
     if length.isdigit() and int(length[:18]) > LARGEST_BODY:
-        await _discard(receive, 0)
         raise _too_large()
-    parts, size, more = [], 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise GoneError
-        part = message.get("body", b"")
+    parts, size = [], 0
+    while incoming.has_more:
+        part = (await incoming()).get("body", b"")
         size += len(part)
-        more = message.get("more_body", False)
         if size > LARGEST_BODY:
-            await _discard(receive, size, more=more)
             raise _too_large()
         parts.append(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-async def _discard(receive: Receive, size: int, *, more: bool = True) -> None:
-    """Take the rest of a body of which `size` bytes are read: who is still sending would not see the answer."""
-    while more and size <= MOST_DISCARDED:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise GoneError
-        size += len(message.get("body", b""))
-        more = message.get("more_body", False)
 
 
 def _too_large() -> Problem:

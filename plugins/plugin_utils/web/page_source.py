@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -85,6 +86,16 @@ class PageSource:
     def running(self) -> list[str]:
         """The runs that pages have started and whose processes go on."""
         return [run_id for run_id, child in self.started.items() if child.poll() is None]
+
+    def of_run[Made](self, run: Mapping[str, Any], name: str, make: Callable[[], Made]) -> Made:
+        """What is made of all results of a run. Of a run that has ended it is made once, until its counts change."""
+        if not run["ended"]:
+            return make()
+        key = (name, run["run_id"], run["ended"], json.dumps(run["counts"]))
+        found: Made | None = self.kept.get(key)
+        if found is None:
+            found = self.keep(key, make())
+        return found
 
     def keep(self, name: Any, value: Any) -> Any:
         """Remember what took long to make; the oldest goes when there are many."""

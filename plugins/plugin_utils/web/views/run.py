@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -222,13 +221,11 @@ def one_table(source: PageSource, asked: Asked) -> Page:
     """A table of a run as compact columns, for the script of the page."""
     store, run_id = source.store(), asked.names["run"]
     run = queries.run(store, run_id)
-    name = (run_id, asked.names["table"], run["ended"], json.dumps(run["counts"]))
-    body = source.kept.get(name) if run["ended"] else None
-    if body is None:
-        table = TABLES.get(asked.names["table"])
-        if table is None:
-            raise UsageError(f"there is no table {asked.names['table'][:80]!r}: there are {', '.join(TABLES)}")
-        body = source.keep(name, block_data(table(source, run_id)))
+    name = asked.names["table"]
+    table = TABLES.get(name)
+    if table is None:
+        raise UsageError(f"there is no table {name[:80]!r}: there are {', '.join(TABLES)}")
+    body = source.of_run(run, name, lambda: block_data(table(source, run_id)))
     return Page("", kind="application/json", body=body)
 
 

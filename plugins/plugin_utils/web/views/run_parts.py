@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 PAST, MOST_ON_MAP = 50, 400
 ON_MAP = ("host", "step", "idx", "verdict", "parent", "instances")
+TIMED = tuple(name for name in run_overview.SHORT if name not in ("reason", "through"))
 COUNTS = (
     of.HOST,
     of.VERDICT,
@@ -127,9 +128,7 @@ def _of_kind(run: Row, kind: str, found: Sequence[tuple[int, Any]]) -> Section:
 def steps(source: PageSource, asked: Asked) -> Page:
     """The steps of a run: how many passed, how long they took, on a timeline."""
     run = run_of(source, asked)
-    found = run_overview.short_results(source.store(), run["run_id"])
-    data = arranged(RunData(run=run, steps=found))
-    rows = run_statistics.by_step(data, run_statistics.timed_results(data))
+    rows, chart = source.of_run(run, "steps", lambda: _timed_steps(source, run))
 
     def to_results(row: Row) -> str:
         return f"{to_run(run)}#results&step={address(row['step'])}"
@@ -139,8 +138,6 @@ def steps(source: PageSource, asked: Asked) -> Page:
         return at("runs", run["run_id"], "hosts", host, row["step"]) if host is not None else ""
 
     listed = table("steps", "Steps", of.STEPS, rows, {"step": to_results, "slowest_host": to_slowest})
-    timed = [row for row in data.steps if row["started"] and row["tries"]]
-    chart = run_timeline(timed, run) if timed else None
     sections = [
         Section("steps", "Steps", of.ABOUT_STEPS, listed),
         *(
@@ -150,6 +147,14 @@ def steps(source: PageSource, asked: Asked) -> Page:
         ),
     ]
     return Page("Steps", sections=sections, above=above(run), status=run["status"] or "running")
+
+
+def _timed_steps(source: PageSource, run: Row) -> tuple[list[Row], Chart | None]:
+    found = run_overview.short_results(source.store(), run["run_id"], columns=TIMED)
+    data = arranged(RunData(run=run, steps=found))
+    timed = [row for row in data.steps if row["started"] and row["tries"]]
+    rows: list[Row] = [*run_statistics.by_step(data, run_statistics.timed_results(data))]
+    return rows, run_timeline(timed, run) if timed else None
 
 
 def hosts(source: PageSource, asked: Asked) -> Page:
@@ -201,7 +206,10 @@ def rack(source: PageSource, asked: Asked) -> Page:
         ),
     ]
     name = asked.query.get("measurement", "")
-    chart = _values_by_place(source, run, asked, attributes) if name else _verdicts_by_place(source, run, attributes)
+    if name:
+        chart = _values_by_place(source, run, asked, attributes)
+    else:
+        chart = source.of_run(run, "rack", lambda: _verdicts_by_place(source, run, attributes))
     about = "A column for each step; hosts by rack, from the top down." if not name else "By rack and position."
     by_place = sorted(_hosts(source, run), key=lambda row: _place(attributes.get(row["host"], {})))
     to_host = {"host": lambda row: at("runs", run["run_id"], "hosts", row["host"])}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import baselines
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive import pinned_runs
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import parts_by_group
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.earlier_runs import counts
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def accept_baseline(store: Engine, runs: Path, run: Row, user: str, note: str) -
     """Make a run the baseline; returns the row of `baselines`. `runs` is the folder of runs. Raises StoreError."""
     pinned_runs.pin_stored(store, run["run_id"], pinned=True)
     row = baselines.accept(store, run, user, note)
-    folder = runs / run["run_id"]
-    if folder.is_dir():
-        pinned_runs.pin(folder, pinned=True)
+    parts = [journal.parent for journal in parts_by_group(runs).get(run["run_id"], ())] if run["group_id"] else []
+    for folder in (runs / run["run_id"], *parts):
+        if folder.is_dir():
+            pinned_runs.pin(folder, pinned=True)
     return row

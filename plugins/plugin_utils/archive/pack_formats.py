@@ -59,6 +59,13 @@ def format_of(name: str) -> ArchiveFormat | None:
     return next((form for suffix, form in FORMATS.items() if name.lower().endswith(suffix)), None)
 
 
+def with_part(target: Path, part: str) -> Path:
+    """The path of the pack of a part, beside that of its group: `night.tar.gz` gives `night-PART.tar.gz`."""
+    suffix = next((suffix for suffix in FORMATS if target.name.lower().endswith(suffix)), "")
+    stem = target.name[: len(target.name) - len(suffix)]
+    return target.with_name(f"{stem}-{part}{target.name[len(stem) :]}")
+
+
 def write_tar(folder: Path, inside: str, target: IO[bytes]) -> None:
     """Write a folder's files to a tar.gz, below the folder `inside`."""
     with (

@@ -37,9 +37,13 @@ def pin(folder: Path, *, pinned: bool) -> None:
 
 
 def pin_stored(store: Engine, run_id: str, *, pinned: bool) -> bool:
-    """Mark a run in the store, or take the mark away. Returns whether the store has the run. Raises StoreError."""
+    """Mark a run in the store, or take the mark away; of a group all its parts, too.
+
+    Returns whether the store has the run. Raises StoreError.
+    """
     runs = tables().runs
-    change = runs.update().where(runs.c.run_id == run_id).values(pinned=True if pinned else None)
+    is_meant = (runs.c.run_id == run_id) | (runs.c.group_id == run_id)
+    change = runs.update().where(is_meant).values(pinned=True if pinned else None)
 
     def write() -> int:
         with store.begin() as connection:

@@ -8,21 +8,29 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, UsageError, nearest
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import compressed
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE
 
 LOCK = "lock"
+
+
+class FoundRun(NamedTuple):
+    """A run, or the parts of a group that are on this machine: the id of either, and the journals, the oldest first."""
+
+    run_id: str
+    journals: list[Path]
+    is_group: bool = False
 
 
 def journals(runs: Path) -> list[Path]:
@@ -52,21 +60,72 @@ def _started(journal: Path) -> str:
 def journal_of(runs: Path, start: str = "") -> Path:
     """The journal of the run whose id begins with `start`, of the newest without one.
 
-    Raises UsageError for none and for several.
+    Raises UsageError for none and for several, and for a group, whose parts have journals of their own.
     """
     found = [path for path in journals(runs) if path.parent.name.startswith(start)]
     exact = [path for path in found if path.parent.name == start]
     if not found:
-        raise UsageError(f"there is no run {start!r} in {runs}" if start else f"there are no runs in {runs}")
+        raise UsageError(_no_run(runs, start) if start else f"there are no runs in {runs}")
     if start and not exact and len(found) > 1:
-        names = ", ".join(path.parent.name for path in found[:5])
-        raise UsageError(f"{len(found)} runs begin with {start!r}: {names}")
+        raise UsageError(_several(start, [path.parent.name for path in found]))
     return exact[0] if exact else found[-1]
 
 
-def parts_of(runs: Path, group: str) -> list[Path]:
-    """The journals here of the parts of a group, the oldest first."""
-    return [path for path in journals(runs) if (run_record(path).get("group") or {}).get("id") == group]
+def find_run(runs: Path, start: str = "") -> FoundRun:
+    """The run or group here whose id begins with `start`, the newest run without one. Raises UsageError for none.
+
+    A run whose id begins so comes before a group, unless `start` is the whole id of the group.
+    """
+    found = find_here(runs, start)
+    if found is None:
+        raise UsageError(_no_run(runs, start) if start else f"there are no runs in {runs}")
+    return found
+
+
+def find_here(runs: Path, start: str = "") -> FoundRun | None:
+    """The same; None where neither a run nor a group begins so. Raises UsageError for several."""
+    names = [path.parent.name for path in journals(runs)]
+    known = parts_by_group(runs) if start and start not in names else {}
+    is_run = any(name.startswith(start) for name in names)
+    groups = [start] if start in known else [] if is_run else [name for name in known if name.startswith(start)]
+    if len(groups) > 1:
+        raise UsageError(_several(start, groups))
+    if groups:
+        return FoundRun(groups[0], known[groups[0]], is_group=True)
+    if not is_run:
+        return None
+    journal = journal_of(runs, start)
+    return FoundRun(journal.parent.name, [journal])
+
+
+def parts_by_group(runs: Path) -> dict[str, list[Path]]:
+    """The journals here of the parts of each group, the oldest first. One that is damaged is left out."""
+    found: dict[str, list[Path]] = {}
+    for path in journals(runs):
+        if group := _group_of(path):
+            found.setdefault(group, []).append(path)
+    return found
+
+
+def _group_of(journal: Path) -> str:
+    try:
+        return str((run_record(journal).get("group") or {}).get("id", ""))
+    except JournalError:
+        return ""
+
+
+def _no_run(runs: Path, start: str) -> str:
+    """That there is no such run here, and what to give instead."""
+    known = parts_by_group(runs)
+    if start in known:
+        names = ", ".join(path.parent.name for path in known[start])
+        return f"{start} is a run in several parts, each with a journal of its own: give the id of a part: {names}"
+    near = nearest(start, [*known])
+    return f"there is no run {start!r} in {runs}" + (f" (did you mean {near!r}?)" if near else "")
+
+
+def _several(start: str, names: Sequence[str]) -> str:
+    return f"{len(names)} runs begin with {start!r}: {', '.join(names[:5])}"
 
 
 def run_record(journal: Path) -> Record:

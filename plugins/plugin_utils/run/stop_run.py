@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import signal
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
@@ -47,6 +48,22 @@ def stop_run(folder: Path, who: str) -> int:
     finally:
         os.close(controller)
     return number
+
+
+def stop_parts(group: str, folders: Iterable[Path], who: str) -> dict[str, int]:
+    """Stop the parts of a group that go on here; returns their controllers' process ids by the names of their folders.
+
+    Raises UsageError where none goes on here.
+    """
+    stopped: dict[str, int] = {}
+    for folder in folders:
+        with suppress(UsageError):  # it is over, or another user's
+            stopped[folder.name] = stop_run(folder, who)
+    if not stopped:
+        raise UsageError(
+            f"no part of run {group} goes on here: stop each on the machine, and as the user, that runs it"
+        )
+    return stopped
 
 
 def controller_of(folder: Path) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -48,14 +48,20 @@ class ExportedPack:
     about: dict[str, Any]
 
 
+def check_free(targets: Iterable[Path]) -> None:
+    """Raise UsageError for a path where something is already."""
+    for target in targets:
+        if target.exists():
+            raise UsageError(f"{target}: it is there already, and nothing is replaced")
+
+
 def export(source: PackSource, target: Path, key: Path | None = None) -> ExportedPack:
     """Pack a run into a folder, or into an archive where the name of `target` ends as that of one does.
 
     `key` is the file of an SSH key. With one, the list of checksums in a folder or the checksum file of an archive is
     signed. Raises UsageError for a target that exists or cannot be written, and RackError for other problems.
     """
-    if target.exists():
-        raise UsageError(f"{target}: it is there already, and nothing is replaced")
+    check_free([target])
     form = format_of(target.name)
     try:
         with _private(), _staging(target) as staging:

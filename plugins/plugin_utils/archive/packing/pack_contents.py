@@ -55,6 +55,7 @@ RESULTS, VERSIONS = "results", "versions.json"
 NOT_KEPT = "it was not kept when the run began: it could not be read, it had changed since it was compiled, or an \
 older version of rack.recipes began the run"
 NOT_HERE = "the run's folder is not here"
+IN_PARTS = "the packs of the parts have it"
 NOT_ARRIVED = "it did not arrive from its host"
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -64,12 +65,13 @@ class PackSource:
     """Where a run is.
 
     `journal` is the path of its journal without `.gz`, None where the run has no folder here. `store` is None where
-    the store cannot be read.
+    the store cannot be read. `absent` is why there is no folder here, where there is none.
     """
 
     run_id: str
     journal: Path | None
     store: Engine | None
+    absent: str = NOT_HERE
 
 
 @dataclass(slots=True)
@@ -153,7 +155,7 @@ def _add_journal(pack: _Pack) -> dict[str, Any] | None:
     """Add the journal byte for byte, uncompressed. Returns the manifest's entry about it."""
     journal = pack.source.journal
     if journal is None:
-        pack.missing[JOURNAL] = NOT_HERE
+        pack.missing[JOURNAL] = pack.source.absent
         return None
     chain = HashChain()
     try:
@@ -175,7 +177,7 @@ def _add_run_snapshot(pack: _Pack, record: Mapping[str, Any]) -> None:
         for name in found:
             _copy(kept / name, pack.path(name))  # type: ignore[operator]  # nothing is there without `kept`
         if not found:
-            pack.missing[what] = NOT_KEPT if kept else NOT_HERE
+            pack.missing[what] = NOT_KEPT if kept else pack.source.absent
     if HOSTS in pack.missing and record:
         del pack.missing[HOSTS]
         pack.path(HOSTS).write_bytes(_json({host: {} for host in record.get("hosts", ())}))
@@ -194,7 +196,7 @@ def _add_versions(pack: _Pack, run: Mapping[str, Any], record: Mapping[str, Any]
     except (OSError, ValueError):
         scriptlets = {}
     if not scriptlets:
-        pack.missing["scriptlets"] = NOT_KEPT if kept else NOT_HERE
+        pack.missing["scriptlets"] = NOT_KEPT if kept else pack.source.absent
     versions = record.get("versions") or run.get("versions") or {}
     recipe = {"path": run.get("recipe"), "digest": run.get("digest"), "test_id": run.get("test_id")}
     pack.path(VERSIONS).write_bytes(_json({"programs": versions, "recipe": recipe, "scriptlets": scriptlets}))
@@ -210,7 +212,7 @@ def _add_artifacts(pack: _Pack) -> None:
     for digest in sorted(arrived):
         name = f"{ARTIFACTS}/{digest}"
         if not folder or not DIGEST.fullmatch(digest) or not (folder / digest).is_file():
-            pack.missing[name] = "it is not in the run's folder" if folder else NOT_HERE
+            pack.missing[name] = "it is not in the run's folder" if folder else pack.source.absent
             continue
         path = pack.path(name)
         if _copy(folder / digest, path) != digest:

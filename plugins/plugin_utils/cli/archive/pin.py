@@ -9,9 +9,13 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, add_run, examples
+
+if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import FoundRun
 
 
 def add_pin(command: argparse.ArgumentParser) -> None:
@@ -26,51 +30,43 @@ def pin(options: argparse.Namespace) -> Answer:
     """Mark a run, so that `prune` neither removes nor compresses it, nor its rows in the store.
 
     The mark is written to the run's folder and to the store, as far as the run is there. So it counts while the store
-    cannot be reached, and for other controllers that use the store.
+    cannot be reached, and for other controllers that use the store. Of a run in parts all parts are marked, too.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive import pinned_runs
-    from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError, UsageError
+    from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import find_here
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_store
 
     check_store("change", settings.load())
-    folder = _folder(Path(settings.load().runs), options.run)
-    if folder:
-        pinned_runs.pin(folder, pinned=not options.off)
+    found = find_here(Path(settings.load().runs), options.run)
+    for journal in found.journals if found else ():
+        pinned_runs.pin(journal.parent, pinned=not options.off)
     try:
-        run_id = _pin_stored(options, folder)
+        run_id = _pin_stored(options, found)
     except StoreError as error:
-        if folder is None:
+        if found is None:
             raise
         run_id = ""
         sys.stderr.write(f"only in the run's folder: {error}\n")
-    if not folder and not run_id:
-        raise UsageError(f"there is no run {options.run!r} here, nor in the store")
-    answer = {"run_id": run_id or (folder.name if folder else ""), "pinned": not options.off}
-    return {"status": "ok", **answer, "folder": bool(folder), "store": bool(run_id)}, 0
+    answer = {"run_id": run_id or (found.run_id if found else ""), "pinned": not options.off}
+    parts = {"parts": [journal.parent.name for journal in found.journals]} if found and found.is_group else {}
+    return {"status": "ok", **answer, **parts, "folder": bool(found), "store": bool(run_id)}, 0
 
 
-def _folder(runs: Path, start: str) -> Path | None:
-    """The run's folder, None where it has none here. Raises UsageError where several runs begin with `start`."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import journal_of, journals
+def _pin_stored(options: argparse.Namespace, found: FoundRun | None) -> str:
+    """Mark the run in the store. Returns its id, empty where only its folder is here.
 
-    if not any(path.parent.name.startswith(start) for path in journals(runs)):
-        return None
-    return journal_of(runs, start).parent
-
-
-def _pin_stored(options: argparse.Namespace, folder: Path | None) -> str:
-    """Mark the run in the store. Returns its id, empty where the store does not have it. Raises StoreError."""
-    from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
+    Raises StoreError, and UsageError where it is neither here nor there.
+    """
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive import pinned_runs
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import run_of
 
     with opened(options) as store:  # reading only: this makes no store
-        try:
-            run_id = run_of(folder / JOURNAL) if folder else run_id_of(store, options.run)
-        except UsageError:
-            return ""
+        if found is None:
+            run_id = run_id_of(store, options.run)
+        else:
+            run_id = found.run_id if found.is_group else run_of(found.journals[0])
     with opened(options, writing=True) as store:
         return run_id if pinned_runs.pin_stored(store, run_id, pinned=not options.off) else ""

@@ -10,7 +10,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, add_run, examples
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
@@ -34,19 +33,17 @@ def flush(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pinned_runs import is_pinned, pin_stored
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened
     from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import damage
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import is_held, journal_of, parts_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import find_run, is_held
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_writer.store_writer import end_abandoned_run
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import (
         Imported,
         import_journal,
     )
 
-    runs = Path(settings.load().runs)
-    parts = parts_of(runs, options.run) if options.run and not (runs / options.run / JOURNAL).exists() else []
-    found = parts or [journal_of(runs, options.run)]
+    found = find_run(Path(settings.load().runs), options.run)
     done: dict[Path, Imported] = {}
     with opened(options, writing=True) as store:
-        for journal in found:
+        for journal in found.journals:
             if not is_held(journal.parent):  # it may have had no room for its end record, as on a full disk
                 end_abandoned_run(journal)
             done[journal] = import_journal(store, journal)
@@ -54,7 +51,8 @@ def flush(options: argparse.Namespace) -> Answer:
                 pin_stored(store, done[journal].run_id, pinned=True)
     names = [journal.parent.name for journal in done]
     answer = {
-        **({"run_id": options.run, "parts": names} if parts else {"run_id": names[0]}),
+        "run_id": found.run_id,
+        **({"parts": names} if found.is_group else {}),
         "rows": sum(each.rows for each in done.values()),
         "damaged": [line for each in done.values() for line in each.damaged],
     }

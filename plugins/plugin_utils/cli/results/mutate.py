@@ -51,7 +51,8 @@ def mutate(options: argparse.Namespace) -> Answer:
     with opened(options) as store:
         run_id = run_id_of(store, options.run, options.db)
         run = load(store, run_id)
-        criteria = _criteria(Path(settings.load().runs) / run_id, str(run.run["recipe"] or ""), run_id)
+        parts = [part["run_id"] for part in queries.parts(store, run_id)]
+        criteria = _criteria(Path(settings.load().runs), str(run.run["recipe"] or ""), [run_id, *parts])
         found = changed(run, queries.history(store, run_id), criteria)
     if options.step:
         found = [step for step in found if options.step in (step.step, run.planned(step.step))]
@@ -62,21 +63,22 @@ def mutate(options: argparse.Namespace) -> Answer:
     return _data(run_id, found) if options.json else "".join(_lines(found)), 0
 
 
-def _criteria(folder: Path, recipe: str, run_id: str) -> list[StepCriteria]:
-    """What the steps of the recipe check, as it was when the run began. Raises UsageError where nothing is kept."""
+def _criteria(runs: Path, recipe: str, run_ids: Sequence[str]) -> list[StepCriteria]:
+    """What the steps of the recipe check, as it was when the run began: the first of these runs that has kept it.
+
+    `runs` is the folder of runs. Raises UsageError where nothing is kept.
+    """
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.mutation.mutate_run import StepCriteria
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
     from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import load
     from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import to_data
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.run_snapshot import FOLDER, RECIPES
 
-    kept = folder / FOLDER / RECIPES
-    path = kept / recipe
-    if not recipe or not path.is_file():
-        files = sorted(file for file in kept.rglob("0-*") if file.is_file())  # a recipe from elsewhere
-        if not files:
-            raise UsageError(f"the recipe of run {run_id} is not in {kept}: without it nobody knows its criteria")
-        path = files[0]
+    folders = [runs / run_id / FOLDER / RECIPES for run_id in run_ids]
+    path = next((kept for folder in folders if (kept := _kept(folder, recipe))), None)
+    if path is None:
+        where = f"{folders[0]}{', nor in the folders of its parts' if len(folders) > 1 else ''}"
+        raise UsageError(f"the recipe of run {run_ids[0]} is not in {where}: without it nobody knows its criteria")
     found = []
     for step in load(str(path)).steps:
         data = to_data(step)
@@ -84,6 +86,13 @@ def _criteria(folder: Path, recipe: str, run_id: str) -> list[StepCriteria]:
         plain = {"none": True} if success == "none" else json.loads(json.dumps(success))
         found.append(StepCriteria(step.name, plain, step.scope, data.get("loop"), data.get("matrix") or {}))
     return found
+
+
+def _kept(folder: Path, recipe: str) -> Path | None:
+    """The recipe as a run has kept it in this folder; None where it is not there."""
+    if recipe and (folder / recipe).is_file():
+        return folder / recipe
+    return next((file for file in sorted(folder.rglob("0-*")) if file.is_file()), None)  # a recipe from elsewhere
 
 
 def _data(run_id: str, found: Sequence[StepMutants]) -> dict[str, Any]:

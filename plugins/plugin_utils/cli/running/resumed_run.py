@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import journal_of, journals, run_record
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import (
+    find_here,
+    journal_of,
+    journals,
+    run_record,
+)
 
 LAST = "last"
 
@@ -33,6 +38,7 @@ def earlier_run(runs: Path, start: str, recipe: str) -> ResumedRun:
     For `last` or an empty `start` it is the newest run, of `recipe` if that is given.
     """
     if start not in ("", LAST):
+        _refuse_group(runs, start)
         journal = journal_of(runs, start)
         found = _begun(journal)
         if found is None:
@@ -46,6 +52,17 @@ def earlier_run(runs: Path, start: str, recipe: str) -> ResumedRun:
             f"`rack-recipes run {recipe or 'RECIPE'}`; `--only STEP` runs a step with all that it needs"
         )
     return found
+
+
+def _refuse_group(runs: Path, start: str) -> None:
+    """Raise UsageError for the id of a group: each controller goes on with its own part."""
+    found = find_here(runs, start)
+    if found and found.is_group:
+        names = ", ".join(journal.parent.name for journal in found.journals)
+        raise UsageError(
+            f"{found.run_id} is a run in several parts, and each is resumed by itself: "
+            f"`--resume PART --group {found.run_id}`; its parts here: {names}"
+        )
 
 
 def _begun(journal: Path) -> ResumedRun | None:

@@ -24,12 +24,15 @@ def stop(options: argparse.Namespace) -> Answer:
     """Stop a run that goes on on this machine, as Ctrl-C does in its own terminal.
 
     Its steps are ended on their hosts, what is left gets a result that says so, and the run's journal says who has
-    asked for it. This command does not wait for the end: `rack-recipes watch RUN` does.
+    asked for it. This command does not wait for the end: `rack-recipes watch RUN` does. Of a run in parts it stops all
+    parts that go on on this machine.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import journal_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.stop_run import stop_run
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import find_run
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.stop_run import stop_parts, stop_run
 
-    folder = journal_of(Path(settings.load().runs), options.run).parent
-    number = stop_run(folder, getpass.getuser())
-    return {"status": "ok", "run_id": folder.name, "controller": number}, 0
+    found, who = find_run(Path(settings.load().runs), options.run), getpass.getuser()
+    if found.is_group:
+        parts = stop_parts(found.run_id, [journal.parent for journal in found.journals], who)
+        return {"status": "ok", "run_id": found.run_id, "parts": parts}, 0
+    return {"status": "ok", "run_id": found.run_id, "controller": stop_run(found.journals[0].parent, who)}, 0

@@ -32,7 +32,7 @@ def watch_parts(options: argparse.Namespace) -> tuple[dict[str, Any] | str, int]
     """Show how far the parts are until all have ended, then the result of the whole; None where there is no group."""
     try:
         with opened(options) as store:
-            run = _watched(store, options.run)
+            run = _watched(store, queries.find(store, options.run))
     except (UsageError, StoreError):  # the command says that it knows no such run
         return None
     answer, code = answer_of(run), run["exit_code"]

@@ -10,7 +10,8 @@ copies, made anew whenever a part begins or ends. So it can be made at any momen
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.parts.group_mod
     missing_results,
     part_of,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import decoded
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import decoded, near_group
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.run_plan import packed
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.bulk_insert import write
@@ -62,9 +63,22 @@ def join_parts(
     the parts knew of them. Raises UsageError where there is no such group, StoreError where it cannot be written.
     """
     made: list[Group] = []
-    with translated(engine.url):
+    with _named(engine, group_id), translated(engine.url):
         patiently(lambda: made.append(_join(engine, group_id, finish=finish, hosts=hosts)), patience)
     return made[-1]
+
+
+class _NoGroup(Exception):
+    """The store has no part of the group."""
+
+
+@contextmanager
+def _named(engine: Engine, group_id: str) -> Iterator[None]:
+    """Tell with UsageError that there is no such group, once no transaction is open any more."""
+    try:
+        yield
+    except _NoGroup:
+        raise UsageError(f"there is no group {group_id!r} in the store{near_group(engine, group_id)}") from None
 
 
 def _join(engine: Engine, group_id: str, *, finish: bool, hosts: Sequence[str]) -> Group:
@@ -73,7 +87,7 @@ def _join(engine: Engine, group_id: str, *, finish: bool, hosts: Sequence[str]) 
         held = _lock(connection, group_id)
         rows = _part_rows(connection, group_id)
         if not rows:
-            raise UsageError(f"there is no group {group_id!r} in the store")
+            raise _NoGroup
         finished = held.get("finished") or (now() if finish else "")
         group = _group(group_id, rows, finished, [*dict.fromkeys((*held.get("named", ()), *hosts))])
         _forget(connection, group_id)
@@ -88,11 +102,11 @@ def _group(group_id: str, rows: Sequence[Mapping[str, Any]], finished: str, name
 def read_group(engine: Engine, group_id: str) -> Group:
     """The parts of a group as the store has them now. Raises UsageError where there are none, or StoreError."""
     table = tables().runs
-    with translated(engine.url), reading(engine) as connection:
+    with _named(engine, group_id), translated(engine.url), reading(engine) as connection:
         rows = _part_rows(connection, group_id)
+        if not rows:
+            raise _NoGroup
         held = connection.execute(sql.select(table.c.group_info).where(table.c.run_id == group_id)).scalar()
-    if not rows:
-        raise UsageError(f"there is no group {group_id!r} in the store")
     info = decoded(held) or {}
     return _group(group_id, rows, info.get("finished", ""), info.get("named", ()))
 

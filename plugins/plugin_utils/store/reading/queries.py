@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import reading
@@ -114,8 +114,16 @@ def find(engine: Engine, start: str) -> str:
         return start
     if len(ids) != 1:
         several = f"{len(ids)} runs begin with {start!r}: {', '.join(ids[:5])}"
-        raise UsageError(several if ids else f"there is no run {start!r} in the store")
+        raise UsageError(several if ids else f"there is no run {start!r} in the store{near_group(engine, start)}")
     return str(ids[0])
+
+
+def near_group(engine: Engine, word: str) -> str:
+    """The group that was probably meant, as the end of an error: people choose these ids, and mistype them."""
+    table = tables().runs
+    query = sql.select(table.c.run_id).where(table.c.run_id == table.c.group_id).order_by(*newest_first())
+    near = nearest(word, [row["run_id"] for row in read(engine, query.limit(AT_ONCE), {})])
+    return f" (did you mean {near!r}?)" if near else ""
 
 
 def steps(engine: Engine, run_id: str, *, attempts: bool = True, in_order: bool = True) -> list[Result]:

@@ -16,6 +16,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import compress
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import (
+    find_run,
     held,
     hold,
     is_held,
@@ -57,6 +58,55 @@ def test_none_or_several(runs: Path, start: str, text: str):
     with pytest.raises(UsageError) as caught:
         journal_of(runs, start)
     assert str(caught.value) == text.format(runs=runs)
+
+
+@pytest.fixture
+def groups(runs: Path) -> Path:
+    """Three groups, one with a part whose journal is damaged."""
+    for number, group in enumerate(("night-1", "night-1", "night-2", "2026-hall")):
+        name = f"20260104-{number}"
+        append(runs / name / "journal.jsonl", [{"kind": "run", "run": name, "time": "", "group": {"id": group}}])
+    (runs / "20260105-d").mkdir()
+    (runs / "20260105-d" / "journal.jsonl.gz").write_bytes(b"damaged")
+    return runs
+
+
+@pytest.mark.parametrize(
+    ("start", "found", "names"),
+    [
+        ("night-1", "night-1", ["20260104-0", "20260104-1"]),
+        ("night-2", "night-2", ["20260104-2"]),
+        ("2026-", "2026-hall", ["20260104-3"]),
+        ("20260102", "20260102-c", ["20260102-c"]),
+        ("20260104-2", "20260104-2", ["20260104-2"]),
+        ("", "20260105-d", ["20260105-d"]),
+    ],
+)
+def test_a_run_or_a_group_by_the_start_of_its_id(groups: Path, start: str, found: str, names: list[str]):
+    (groups / "night-1").mkdir()  # a report of it
+    run = find_run(groups, start)
+    assert (run.run_id, [path.parent.name for path in run.journals]) == (found, names)
+    assert run.is_group == (found not in names)
+
+
+@pytest.mark.parametrize(
+    ("start", "text"),
+    [
+        ("night", "2 runs begin with 'night': night-1, night-2"),
+        ("nigth-1", "there is no run 'nigth-1' in {runs} (did you mean 'night-1'?)"),
+        ("2027", "there is no run '2027' in {runs}"),
+        ("2026", "8 runs begin with '2026': 20260101-a, 20260101-ab, 20260102-c, 20260104-0, 20260104-1"),
+    ],
+)
+def test_neither_a_run_nor_a_group(groups: Path, start: str, text: str):
+    with pytest.raises(UsageError) as caught:
+        find_run(groups, start)
+    assert str(caught.value) == text.format(runs=groups)
+
+
+def test_a_group_has_no_journal_of_its_own(groups: Path):
+    with pytest.raises(UsageError, match=r"^night-1 is a run in several parts, .* part: 20260104-0, 20260104-1$"):
+        journal_of(groups, "night-1")
 
 
 def test_no_runs_at_all(tmp_path: Path):

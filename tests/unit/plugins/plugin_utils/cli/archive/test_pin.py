@@ -53,6 +53,6 @@ def test_without_the_store_the_folder_is_marked(runs: Path):
 
 def test_a_run_that_is_nowhere(runs: Path):
     done = call("pin", "2025")
-    assert (done.code, done.err) == (2, "there is no run '2025' here, nor in the store\n")
+    assert (done.code, done.err) == (2, "there is no run '2025' in the store\n")
     assert call("pin", "2025", "--db", NOWHERE).code == 5
     assert call("pin", "2026").code == 2

@@ -1,0 +1,113 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The roles for cables, fabric and burn-in on a virtual rack, in plays that take their hosts in turns."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.faults import break_rack, heal_rack
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import RackState
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.start_rack import down, up
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import build
+from call_rack_recipes import Results, call, results
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
+
+PATIENCE = 60.0  # seconds until the leaves know the routes of a rack that has just been started or healed
+SERVERS = {"server1", "server2", "server3", "server4"}
+NODES = {"spine1", "leaf1", "leaf2", *SERVERS}
+PLAN = {"cabling_expected": "{{ lookup('rack.recipes.cables', cabling_plan) }}"}
+BURN_IN = {
+    "server_burn_in_seconds": 1,
+    "server_burn_in_memory_mib": 4,
+    "server_burn_in_array_mib": 4,
+    "server_burn_in_folder": "/srv/disk",
+    "server_burn_in_disk_mib": 4,
+    "server_burn_in_disk_seconds": 0.2,
+    "server_burn_in_kernel_log": "",
+}
+TURNS = {
+    "one after the other": {"serial": 1},
+    "in growing batches": {"serial": [1, "50%", "100%"]},
+    "free": {"strategy": "ansible.builtin.free"},
+    "host_pinned": {"strategy": "ansible.builtin.host_pinned"},
+}
+
+
+@pytest.fixture(scope="module")
+def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RackState]:
+    """A small rack whose leaves know each other's servers."""
+    folder = tmp_path_factory.mktemp("virtual") / "rack"
+    state = up(build(1, 2, 4), folder)
+    try:
+        wait_for_routes(state)
+        yield state
+    finally:
+        down(folder)
+
+
+def wait_for_routes(rack: RackState) -> None:
+    until = time.monotonic() + PATIENCE
+    for leaf in ("leaf1", "leaf2"):
+        while rack.run(leaf, "vtysh -c 'show ip route json'", check=False).count('"fib":true') < 3:
+            assert time.monotonic() < until, f"{leaf} does not learn its routes"
+            time.sleep(0.2)
+
+
+def played(rack: RackState, role: str, hosts: str, turns: Mapping[str, Any], **variables: Any) -> tuple[int, Results]:
+    """Run a play with one role; its exit code, and what was recorded."""
+    roles = [{"role": f"rack.recipes.{role}", "vars": variables}]
+    play = {"name": "Turns", "hosts": hosts, "gather_facts": False, "roles": roles, **turns}
+    Path("play.yml").write_text(json.dumps([play]))
+    inventory = str(rack.folder / "inventory.yml")
+    done = call("ansible-playbook", "-i", inventory, "play.yml", ANSIBLE_CALLBACKS_ENABLED="rack.recipes.recorder")
+    assert done.code in (0, 2), done.stdout + done.stderr
+    return done.code, results()
+
+
+def not_passed(found: Results) -> set[tuple[str, ...]]:
+    return {(*place, found.steps[place]["reason"]) for place, verdict in found.verdicts().items() if verdict not in HARMLESS}
+
+
+@pytest.mark.parametrize("turns", [TURNS["one after the other"], TURNS["free"]], ids=["one after the other", "free"])
+def test_cables_of_each_host_are_compared(rack: RackState, project: Path, turns: Mapping[str, Any]) -> None:
+    code, found = played(rack, "cabling", "all", turns, **PLAN)
+    assert (code, not_passed(found), {host for _step, host in found.steps}) == (0, set(), NODES)
+
+
+@pytest.mark.parametrize("name", ["in growing batches", "host_pinned"])
+def test_a_burn_in_takes_servers_in_turns(rack: RackState, project: Path, name: str) -> None:
+    code, found = played(rack, "server_burn_in", "servers", TURNS[name], **BURN_IN)
+    assert (code, not_passed(found)) == (0, set())
+    passed = {host for (step, host), verdict in found.verdicts().items() if verdict == "passed"}
+    assert passed == SERVERS
+
+
+def test_the_broken_link_is_found_and_every_other_host_is_tested(rack: RackState, project: Path) -> None:
+    """Also hosts whose turn comes after that of a host that failed."""
+    state = break_rack(rack, "link-down", "leaf2:swp1")[0]
+    try:
+        code, found = played(rack, "fabric_health", "all", TURNS["free"])
+        assert code == 2
+        assert {("fabric_ports", "leaf2"), ("fabric_ports", "spine1")} <= not_passed(found)
+        assert {host for _step, host in found.steps} == NODES
+        assert ("fabric_ports", "leaf1") not in not_passed(found)
+    finally:
+        heal_rack(state)
+        wait_for_routes(state)
+
+
+def test_a_healthy_fabric_is_healthy_in_batches(rack: RackState, project: Path) -> None:
+    code, found = played(rack, "fabric_health", "all", {"serial": 3})
+    assert (code, not_passed(found), {host for _step, host in found.steps}) == (0, set(), NODES)

@@ -15,6 +15,7 @@ UNPLANNED = (
     "its stage was not planned when the run began: what is included while a playbook runs, or stands under `rescue`, "
     "comes too late; `import_tasks`, `import_role` and `roles` do not"
 )
+SHOWN = 500  # characters of a message
 UNRECORDED = "rack_recipes_unrecorded"  # a field of a task's result: true where the journal lacks the stage's results
 
 
@@ -25,6 +26,12 @@ def missing_result(
     head = {"kind": "step", "stage": stage, "n": 0, "host": host, "step": step}
     judged = {"verdict": verdict, "reason": reason, "started": now(), "seconds": 0.0}
     return {**head, **judged, "attempts": [], "measurements": [], **({"blocks": True} if blocks else {})}
+
+
+def failed_task(result: Any) -> str:
+    """What follows the reason of a step without a result on a host where another task failed, by Ansible's result."""
+    message = " ".join(str(result.result.get("msg", "")).split())[:SHOWN]
+    return f"; the last task that failed on this host is {result.task.get_name()!r}: {message or 'without a message'}"
 
 
 def with_waiver(record: dict[str, Any], waivers: RunWaivers) -> dict[str, Any]:

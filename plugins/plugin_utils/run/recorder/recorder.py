@@ -35,6 +35,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.debug_lines impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.missing_results import (
     UNPLANNED,
     UNRECORDED,
+    failed_task,
     missing_result,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder import run_server
@@ -117,6 +118,7 @@ class Recorder:
         self._checkpoints: frozenset[str] = frozenset()
         self._counts: dict[str, int] = {}
         self._messages: dict[tuple[int, str], str] = {}  # of failed tasks, by stage and host
+        self._failed_tasks: dict[str, str] = {}  # the last one of each host that is no stage, in words
         self._hosts: dict[str, Any] = {}
         set_current(None)
         set_pending(None)
@@ -242,7 +244,11 @@ class Recorder:
 
     def task_ended(self, result: Any, *, has_failed: bool = False) -> None:
         """Follow the journal after each host's stage: the first host's next task has its variables early."""
-        if self.run is None or result.task.resolved_action != STAGE:
+        if self.run is None:
+            return
+        if result.task.resolved_action != STAGE:
+            if (has_failed and not result.task.ignore_errors) or result.result.get("unreachable"):
+                self._failed_tasks[result.host.name] = failed_task(result)
             return
         host = RUN_HOST if result.task.run_once else result.host.name
         number = int(result.task.args["number"])
@@ -374,7 +380,8 @@ class Recorder:
     def _missing_result(self, run: Run, step: RunStep, host: str, why: str = NO_RESULT) -> dict[str, Any]:
         if step.name in run.left_out:
             return missing_result(step.stage, step.name, host, "skipped", LEFT_OUT, blocks=False)
-        reason = run.hidden(self._messages.get((step.stage, host)) or why)
+        failed = self._failed_tasks.get(host, "") if why == NO_RESULT else ""
+        reason = run.hidden(self._messages.get((step.stage, host)) or f"{why}{failed}")
         return missing_result(step.stage, step.name, host, "error", reason, blocks=not step.optional)
 
     def _end(self, run: Run) -> None:

@@ -109,7 +109,10 @@ def test_a_run_from_its_start_to_the_store(recorder: Recorder):
 
 def ended(stage: Task, host: str, msg: str = "", action: str = "rack.recipes.stage", **more: Any) -> SimpleNamespace:
     """As much of Ansible's result as is asked for."""
-    given = SimpleNamespace(resolved_action=action, run_once=stage.run_once, args=stage.args, _uuid=stage._uuid)
+    given = SimpleNamespace(
+        resolved_action=action, run_once=stage.run_once, args=stage.args, _uuid=stage._uuid, ignore_errors=False,
+        get_name=lambda: "Check the arguments",
+    )  # fmt: skip
     return SimpleNamespace(task=given, host=SimpleNamespace(name=host), result={"msg": msg, **more})
 
 
@@ -164,6 +167,25 @@ def test_a_stage_that_ansible_could_not_begin_has_its_verdicts_at_once(recorder:
         ("a", "r1"): ("passed", "", False),
         ("b", "r1"): ("error", "Task failed: 'gone' is undefined", True),
         ("a", "r2"): ("error", "Task failed: 'gone' is undefined", True),
+    }
+
+
+def test_a_step_without_result_names_the_task_that_failed_on_its_host(recorder: Recorder):
+    """As where a role refuses its arguments, or a host cannot be reached for its facts."""
+    stage = task(1, {"name": "a"})
+    recorder.play_starts(play(stage))
+    run = current()
+    facts, ignored = "ansible.builtin.setup", ended(stage, "r3", "not so bad", "ansible.builtin.command")
+    ignored.task.ignore_errors = True
+    recorder.task_failed(ignored)
+    recorder.task_ended(ended(stage, "r2", "ssh:\n no route", facts, unreachable=True))
+    recorder.task_failed(ended(stage, "r1", "x" * 1000, facts))
+    recorder.exit_code()
+    failed = "it gave no result; the last task that failed on this host is 'Check the arguments': "
+    assert {host: reason for (_step, host), (_verdict, reason) in stored(run.run_id).items()} == {
+        "r1": failed + "x" * 500,
+        "r2": f"{failed}ssh: no route",
+        "r3": "it gave no result",
     }
 
 

@@ -41,14 +41,11 @@ TIMES = ROOT / ".nox" / "times"
 # The tests that run beside each other: most of them wait most of the time. Each lane takes about as long as the others;
 # the last one is shown while it runs.
 APART = {
-    "faults": ("tests/integration/faults",),
-    "rack": ("tests/integration/rack", "tests/integration/soak"),
+    "faults": ("tests/integration/faults", "tests/unit/plugins/plugin_utils/store"),
+    "rack": ("tests/integration/rack", "tests/integration/soak", "tests/integration/docs"),
 }
-LANES = {
-    "unit": ("tests/unit",),
-    **APART,
-    "integration": ("tests/integration", *(f"--ignore={path}" for paths in APART.values() for path in paths)),
-}
+LEFT_OUT = tuple(f"--ignore={path}" for paths in APART.values() for path in paths)
+LANES = {"unit": ("tests/unit", *LEFT_OUT), **APART, "integration": ("tests/integration", *LEFT_OUT)}
 # What depends on Ansible's own code: all of it is tested on the newest release, and on the oldest one in `make soak`.
 SLICE = tuple(
     f"tests/integration/run/test_{name}.py"

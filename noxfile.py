@@ -63,8 +63,11 @@ WHOLE = (
     "tests/integration",
     *(f"--ignore=tests/integration/{name}" for name in ("docs", "faults", "rack", "soak", "test_packaging.py")),
 )
-# They run beside the session `tests`, one after the other.
-OTHERS = (f"units({TARGET_VERSIONS[0]})", f"units({TARGET_VERSIONS[-1]})", "sanity", "core-2.20", "molecule")
+# They run beside the session `tests`, those of a line one after the other.
+OTHERS = (
+    (f"units({TARGET_VERSIONS[0]})", f"units({TARGET_VERSIONS[-1]})", "sanity"),
+    ("core-2.20", "molecule"),
+)
 nox.options.sessions = [
     *("ruff", "mypy", "shellcheck", "changelog", "ansible_lint", "galaxy"),
     *("all_tests", "bench", "slowest"),
@@ -126,10 +129,12 @@ def galaxy(session: nox.Session) -> None:
 def all_tests(session: nox.Session) -> None:
     """The session tests, and beside it those that need other Pythons and tools; arguments after -- go to pytest."""
     passed = False
-    with beside("-m", "nox", "--session", *OTHERS) as others, suppress(CommandFailed):
-        session.run(PYTHON, "-m", "nox", "--session", "tests", "--", *session.posargs)
-        passed = True
-    if not passed or others.returncode:
+    with ExitStack() as stack:
+        started = [stack.enter_context(beside("-m", "nox", "--session", *names)) for names in OTHERS]
+        with suppress(CommandFailed):
+            session.run(PYTHON, "-m", "nox", "--session", "tests", "--", *session.posargs)
+            passed = True
+    if not passed or any(process.returncode for process in started):
         session.error("tests failed")
 
 

@@ -22,6 +22,7 @@ import pytest
 
 from ansible_collections.rack.recipes.tests.integration.server.server_process import UnixConnection, served
 from call_rack_recipes import COMMAND, environment, rack_recipes, results, write_recipe
+from service_supervisor import user
 
 TIMEOUT = 120  # seconds
 
@@ -42,17 +43,20 @@ def pair(module: str, kind: str = "python", **more: Any) -> list[dict[str, Any]]
     ]
 
 
-def leftovers() -> list[Path]:
-    return [*Path("/tmp").glob("rack-recipes.*"), *Path("/tmp").glob("rack-recipes-*/steps.sock")]
+def leftovers(own: str) -> list[Path]:
+    """The sockets of live steps: on hosts, where they stand below /tmp, and those of the server of one run."""
+    return [*Path("/tmp").glob("rack-recipes.*"), *Path(own).glob("rack-recipes-*/steps.sock")]
 
 
-def run(rack: Any, steps: list[dict[str, Any]], *more: str) -> Any:
-    before = leftovers()
-    done = rack_recipes("run", write_recipe(steps), "-i", rack.inventory, "--limit", "r01,r02", *more, "--json")
-    until = time.monotonic() + TIMEOUT
-    while [path for path in leftovers() if path not in before]:
-        assert time.monotonic() < until, "nothing is left on the hosts, nor here"
-        time.sleep(0.05)
+def run(rack: Any, steps: list[dict[str, Any]], *more: str, limit: str = "r01,r02") -> Any:
+    with tempfile.TemporaryDirectory() as own:
+        before = leftovers(own)
+        words = ["run", write_recipe(steps), "-i", rack.inventory, "--limit", limit, *more, "--json"]
+        done = rack_recipes(*words, TMPDIR=own)
+        until = time.monotonic() + TIMEOUT
+        while [path for path in leftovers(own) if path not in before]:
+            assert time.monotonic() < until, "nothing is left on the hosts, nor here"
+            time.sleep(0.05)
     return done
 
 
@@ -130,6 +134,35 @@ def test_a_step_of_another_user_reaches_the_server(talkers, rack):
     variables = {f"ansible_{name}": value for name, value in names.items()}
     variables["ansible_python_interpreter"] = "/usr/bin/python3"  # the hosts' own lie in root's home
     done = run(rack, pair("talk.meets"), "--serve", "-e", json.dumps(variables))
+    assert done.answer["counts"] == {"passed": 2}, results().steps
+
+
+def test_steps_in_a_sandbox_meet(talkers, rack):
+    """Their /run and /tmp are empty, they have no network, and still they reach the server."""
+    done = run(rack, pair("talk.meets", sandbox=True), "--serve")
+    assert done.answer["counts"] == {"passed": 2}, results().steps
+
+
+def test_steps_for_devices_meet_through_their_delegates(talkers, rack):
+    devices = {
+        "bmc1": {"through": "r01", "other": "bmc2", "first": True},
+        "bmc2": {"through": "r02", "other": "bmc1", "first": False},
+    }
+    Path("devices.yml").write_text(json.dumps({"devices": {"hosts": devices}}))
+    args = {"other": "{{ other }}", "first": "{{ first }}"}
+    step = {"name": "meets", "type": "python", "module": "talk.meets", "delegate_to": "{{ through }}", "args": args}
+    done = run(rack, [step], "--serve", "-i", "devices.yml", limit="bmc1,bmc2")
+    assert done.answer["counts"] == {"passed": 2}, results().steps
+    assert {row["host"]: row["through"] for row in results().steps.values()} == {"bmc1": "r01", "bmc2": "r02"}
+
+
+def test_steps_behind_a_jump_host_meet(talkers, rack):
+    config = Path("ssh.config").absolute()
+    key = rack.variables("r03")["ansible_ssh_private_key_file"]
+    config.write_text(f"Host *\n  IdentityFile {key}\n  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n")
+    jump = rack.members["r03"]
+    arguments = f"-F {config} -o ProxyJump={user()}@{jump.address}:{jump.port}"
+    done = run(rack, pair("talk.meets"), "--serve", "-e", json.dumps({"ansible_ssh_common_args": arguments}))
     assert done.answer["counts"] == {"passed": 2}, results().steps
 
 

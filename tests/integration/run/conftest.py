@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.rack.recipes.tests.integration.server.server_process import Server, served
 from call_rack_recipes import CHECKOUT
 
 
@@ -27,3 +30,15 @@ def steps(project: Path) -> Path:
     """A project with the scriptlets of these tests."""
     shutil.copytree(Path(__file__).parent / "cases" / "scriptlets", project / "scriptlets")
     return project
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One context server for all groups of a file."""
+    before = Path.cwd()
+    os.chdir(tmp_path_factory.mktemp("server"))
+    try:
+        with served() as made:
+            yield made
+    finally:
+        os.chdir(before)

@@ -52,6 +52,10 @@ FULL = (
     "the group {} has its {} parts already: {}. If one of them is to run again, start all parts again with a new group"
 )
 IN_NO_PART = "(which is in no part of the group)"
+NEVER_CAME = (
+    "{} did not come within {} s: start all parts at the same time, in AWX with room for each slice, or let them wait "
+    "longer (setting group_wait)"
+)
 TAKEN_FOR_DEAD = "the other parts have taken this one for dead: {}"
 
 
@@ -203,7 +207,7 @@ class Meeting:
             return TAKEN_FOR_DEAD.format(told["reason"])
         missing = [part.words for part in self._others if not part.about]
         if missing and not self.stages[number].is_closing:
-            return f"{', '.join(missing)} did not come within {self._patience:g} s"
+            return NEVER_CAME.format(", ".join(missing), f"{self._patience:g}")
         return ""
 
     # what this part tells

@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, RunInputs
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.group_keys import DEAD, MEMBER, RUNNER
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.group_stage import GroupStage, MeetingPlaces
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.meeting import Meeting, Member, _pieces
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.meeting import NEVER_CAME, Meeting, Member, _pieces
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.startable_steps import halt_reason
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.group.memory_group_keys import (
     ABOUT,
@@ -146,7 +146,7 @@ def test_a_part_that_does_not_come_holds_back_all_but_closing_stages(
     del group_keys.entries[MEMBER, 2]
     for number in (2, 3, 4):
         meeting.begin_stage(run, number)
-    assert run.peers.held_back == dict.fromkeys((2, 3), "part 2 of 2 did not come within 0.1 s")
+    assert run.peers.held_back == dict.fromkeys((2, 3), NEVER_CAME.format("part 2 of 2", "0.1"))
 
 
 def test_a_part_that_was_taken_for_dead_knows_it(group_keys: MemoryGroupKeys, run: Run, meeting: Meeting):

@@ -14,7 +14,12 @@ from itertools import pairwise
 from typing import Any
 
 from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import MANY, Run, Size
-from ansible_collections.rack.recipes.tests.bench.fleet.page import pages_section, results_section, server_section
+from ansible_collections.rack.recipes.tests.bench.fleet.page import (
+    group_section,
+    pages_section,
+    results_section,
+    server_section,
+)
 from ansible_collections.rack.recipes.tests.bench.fleet.page.medians_and_ratios import (
     BIG,
     GOALS,
@@ -122,7 +127,7 @@ def page(findings: Findings) -> str:
     """The whole page, in Markdown."""
     sections = (machine, contestants, goals, bounds, growth, times, rarer, errors)
     texts = (HEAD, *(section(findings) for section in sections))
-    texts += tuple(part.stored_section() for part in (results_section, pages_section, server_section))
+    texts += tuple(part.stored_section() for part in (results_section, pages_section, server_section, group_section))
     return "\n".join(text for text in texts if text)
 
 

@@ -102,12 +102,13 @@ def parts_by_group(runs: Path) -> dict[str, list[Path]]:
     """The journals here of the parts of each group, the oldest first. One that is damaged is left out."""
     found: dict[str, list[Path]] = {}
     for path in journals(runs):
-        if group := _group_of(path):
+        if group := group_of(path):
             found.setdefault(group, []).append(path)
     return found
 
 
-def _group_of(journal: Path) -> str:
+def group_of(journal: Path) -> str:
+    """The id of the group that a run is a part of; empty where it is none, or its journal is damaged."""
     try:
         return str((run_record(journal).get("group") or {}).get("id", ""))
     except JournalError:

@@ -24,7 +24,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table imp
     subcommands,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import journals
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import group_of, journals
 
 SUFFIXES = (".yml", ".yaml")
 NEWEST = 20  # how many runs are offered
@@ -144,7 +144,19 @@ def _params(words: Sequence[str], _current: str) -> Lines:
 
 def _runs(_words: Sequence[str], _current: str) -> Lines:
     yield "words"
-    yield from (path.parent.name for path in journals(Path(settings.load().runs))[: -NEWEST - 1 : -1])
+    newest = _newest()
+    yield from dict.fromkeys(filter(None, map(group_of, newest)))
+    yield from (path.parent.name for path in newest)
+
+
+def _groups(_words: Sequence[str], _current: str) -> Lines:
+    yield "words"
+    yield from dict.fromkeys(filter(None, map(group_of, _newest())))
+
+
+def _newest() -> list[Path]:
+    """The journals of the newest runs, the newest first."""
+    return journals(Path(settings.load().runs))[: -NEWEST - 1 : -1]
 
 
 def _scriptlets(_words: Sequence[str], _current: str) -> Lines:
@@ -202,5 +214,6 @@ KINDS: dict[str, Callable[[Sequence[str], str], Lines]] = {
     "STEP": _steps,
     "NAME=VALUE": _params,
     "RUN": _runs,
+    "GROUP": _groups,
     "SCRIPTLET": _scriptlets,
 }

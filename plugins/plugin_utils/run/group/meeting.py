@@ -165,7 +165,7 @@ class Meeting:
         """Why nobody knows whether the canary has passed the stages before a moment; empty where it is known."""
         for part in parts:
             if not part.about:
-                return f"nobody knows whether the canary passed: {part.words} did not come within {self._patience:g} s"
+                return f"nobody knows whether the canary passed: {NEVER_CAME.format(part.words, f'{self._patience:g}')}"
             if part.gone and part.stage < number and part.about["canary"]:
                 return f"nobody knows whether the canary passed: {part.words} has it, and {part.gone}"
         return ""

@@ -17,6 +17,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table imp
     subcommands,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shell.completion_candidates import KINDS, candidates
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import run
 
 RECIPE = {
     "test_meta": {"test_id": "T"},
@@ -147,6 +149,14 @@ def test_runs_the_newest_first(project: Path):
     assert (len(found), found[0]) == (20, "20261129")
     assert words_for("run", "--resume", "2026112") == [f"2026112{digit}" for digit in "9876543210"]
     assert words_for("diff", "20261101", "20261129") == ["20261129"]
+
+
+def test_groups_stand_before_their_parts(project: Path):
+    for name, group in (("20261101", "night-1"), ("20261102", "night-2"), ("20261103", "night-2"), ("20261104", "")):
+        about = {"group": {"id": group, "part": name, "info": {}}} if group else {}
+        append(project / f".rack-recipes/runs/{name}/journal.jsonl", [run(name, **about)])
+    assert words_for("show", "")[:3] == ["night-2", "night-1", "20261104"]
+    assert words_for("finish", "") == ["night-2", "night-1"]
 
 
 def test_scriptlets(project: Path):

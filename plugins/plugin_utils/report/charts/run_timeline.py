@@ -31,8 +31,6 @@ def run_timeline(steps: Sequence[Row], run: Row) -> Chart:
 
 def _timed(steps: Sequence[Row]) -> Iterator[TimedResult]:
     for row in steps:
-        start, is_own = moment(row.get("started")), not row.get("parent") and not row.get("source_run")
-        if is_own and start is not None and row.get("seconds") is not None:
-            yield TimedResult(
-                row["step"], row["host"], row["stage"] or 0, start, row["seconds"], row["verdict"] or ""
-            )  # fmt: skip
+        start, seconds = moment(row.get("started")), row.get("seconds")
+        if start is not None and seconds is not None and not row.get("parent") and not row.get("source_run"):
+            yield TimedResult(row["step"], row["host"], row["stage"] or 0, start, seconds, row["verdict"] or "")

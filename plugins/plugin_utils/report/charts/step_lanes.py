@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import add
 from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdict_order import rank
@@ -40,25 +41,46 @@ def step_lanes(results: Iterable[TimedResult], most_steps: int | None = None) ->
     Times are in seconds since the first start. Stages and steps stand in the order of their starts. A run of more than
     `most_steps` steps has stages alone.
     """
-    found = [*results]
-    zero = min((one.start for one in found), default=0.0)
-    stages = {stage: [one for one in found if one.stage == stage] for stage in sorted({one.stage for one in found})}
-    with_steps = most_steps is None or len({one.step for one in found}) <= most_steps
-    return [lane for stage, own in stages.items() for lane in _lanes(stage, own, zero, with_steps=with_steps)]
+    grouped: dict[tuple[int, str], list[TimedResult]] = {}
+    for one in results:
+        grouped.setdefault((one.stage, one.step), []).append(one)
+    stages: dict[int, dict[str, _Extent]] = {}
+    for (stage, step), own in grouped.items():
+        stages.setdefault(stage, {})[step] = _extent(own)
+    zero = min((one.start for steps in stages.values() for one in steps.values()), default=0.0)
+    with_steps = most_steps is None or len({step for _stage, step in grouped}) <= most_steps
+    return [lane for stage in sorted(stages) for lane in _lanes(stage, stages[stage], zero, with_steps=with_steps)]
 
 
-def _lanes(stage: int, results: Sequence[TimedResult], zero: float, *, with_steps: bool) -> Iterator[Lane]:
-    yield Lane(f"stage {stage}", (_span(results, zero),))
-    by_step: dict[str, list[TimedResult]] = {}
-    for one in results if with_steps else ():
-        by_step.setdefault(one.step, []).append(one)
-    spans = {step: _span(own, zero) for step, own in by_step.items()}
-    yield from (Lane(step, (spans[step],), inner=True) for step in sorted(spans, key=lambda name: spans[name].start))
+class _Extent(NamedTuple):
+    """From the first start to the last end of some results, with their gravest verdict and their hosts."""
+
+    start: float
+    end: float
+    verdict: str
+    hosts: frozenset[str]
+
+    def span(self, zero: float) -> Span:
+        """The same beside other spans, with the hosts in words."""
+        where = next(iter(self.hosts)) or RUN_SCOPED if len(self.hosts) == 1 else f"{len(self.hosts):,} hosts"
+        return Span(self.start - zero, self.end - zero, self.verdict, where)
 
 
-def _span(results: Sequence[TimedResult], zero: float) -> Span:
-    """From the first start to the last end, with the worst verdict and the hosts in words."""
-    start, end = min(one.start for one in results), max(one.start + one.seconds for one in results)
-    hosts, verdicts = {one.host for one in results}, dict.fromkeys(one.verdict for one in results)
-    where = next(iter(hosts)) or RUN_SCOPED if len(hosts) == 1 else f"{len(hosts):,} hosts"
-    return Span(start - zero, end - zero, min(verdicts, key=rank), where)
+def _extent(results: Sequence[TimedResult]) -> _Extent:
+    _steps, hosts, _stages, starts, seconds, verdicts = zip(*results, strict=True)
+    return _Extent(
+        min(starts), max(map(add, starts, seconds)), min(dict.fromkeys(verdicts), key=rank), frozenset(hosts)
+    )
+
+
+def _lanes(stage: int, steps: Mapping[str, _Extent], zero: float, *, with_steps: bool) -> Iterator[Lane]:
+    own = [*steps.values()]
+    whole = _Extent(
+        min(one.start for one in own),
+        max(one.end for one in own),
+        min((one.verdict for one in own), key=rank),
+        frozenset().union(*(one.hosts for one in own)),
+    )
+    yield Lane(f"stage {stage}", (whole.span(zero),))
+    for step in sorted(steps, key=lambda name: steps[name].start) if with_steps else ():
+        yield Lane(step, (steps[step].span(zero),), inner=True)

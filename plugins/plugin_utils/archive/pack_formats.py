@@ -28,6 +28,7 @@ MODE = 0o644
 UNIX = 3
 LEVEL = 6
 NOT_A_FILE = "it is no ordinary file"
+MAX_HEADER = 16 * 2**20  # bytes
 REPEATED = "it is there more than once"
 
 
@@ -105,11 +106,21 @@ def read_folder(folder: Path) -> Iterator[Member]:
 
 def read_tar(path: Path) -> Iterator[Member]:
     """The members of a tar.gz in their order. Each one has to be read before the next one is asked for."""
-    with gzip.open(path, "rb") as packed, tarfile.open(fileobj=packed, mode="r:") as tar:
+    with _Unpacked(path, "rb") as packed, tarfile.open(fileobj=packed, mode="r:") as tar:
         yield from _below_one_folder((info.name, info.isreg(), _tar_opener(tar, info)) for info in tar)
         while data := packed.read(CHUNK):  # gzip checks its checksum at the end
             if data.strip(b"\0"):
                 yield _refused("", "there is something behind its end")
+
+
+class _Unpacked(gzip.GzipFile):
+    """The bytes of a tar. tarfile reads a header at once, however large it says that it is."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read so many bytes. Raises ReadError for more than a header of a pack can have."""
+        if size is None or not 0 <= size <= MAX_HEADER:
+            raise tarfile.ReadError(f"a header says that it has {size} bytes")
+        return super().read(size)
 
 
 def _tar_opener(tar: tarfile.TarFile, info: tarfile.TarInfo) -> Callable[[], IO[bytes]]:

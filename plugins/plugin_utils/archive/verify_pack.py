@@ -29,11 +29,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest impo
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pack_formats import (
     FORMATS,
+    ArchiveFormat,
     Member,
     format_of,
     read_folder,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
 
 SIGNED = f"{SUMS}{SIGNATURE}"
 PARSED = frozenset({MANIFEST, SUMS, SIGNED})  # the files of a pack whose content is needed
@@ -41,6 +42,8 @@ MAX_PARSED = 256 * 2**20  # bytes of one of these, and of a line of a journal
 CHANGED, MISSING, ADDED, REFUSED = "changed", "missing", "added", "refused"
 
 OnFile = Callable[[str], None]
+Keep = Callable[[str], Callable[[bytes], object]]
+"""What takes the bytes of a file, piece by piece, by the file's name. A RackError that it raises ends the reading."""
 
 
 class PackProblem(NamedTuple):
@@ -82,18 +85,39 @@ class _ReadFiles:
     chain: HashChain = field(default_factory=HashChain)
 
 
-def verify(pack: Path, trust: SignatureCheck | None = None, on_file: OnFile = lambda _name: None) -> Verified:
-    """Check a pack, a folder or an archive. `on_file` is called with the name of each file.
+class _Reading(NamedTuple):
+    """What comes of reading a pack: the problems go into `found`; names and bytes are told."""
 
-    Raises UsageError for what cannot be read as a pack at all.
+    found: Verified
+    on_file: OnFile
+    keep: Keep
+
+
+def keep_nothing(_name: str) -> Callable[[bytes], object]:
+    """What takes the bytes of a file that is only checked."""
+    return len
+
+
+def verify(
+    pack: Path,
+    trust: SignatureCheck | None = None,
+    on_file: OnFile = lambda _name: None,
+    keep: Keep = keep_nothing,
+    form: ArchiveFormat | None = None,
+) -> Verified:
+    """Check a pack, a folder or an archive. `on_file` is called with the name of each file, `keep` gets its bytes.
+
+    `form` is the format of an archive whose name does not tell it. Raises UsageError for what cannot be read as a pack
+    at all.
     """
     found = Verified()
+    reading = _Reading(found, on_file, keep)
     if pack.is_dir():
-        read = _read_pack(read_folder(pack), found, on_file)
+        read = _read_pack(read_folder(pack), reading)
         signed = read.texts.get(SUMS), read.texts.get(SIGNED), SUMS
     else:
         line, signature = _check_archive_file(pack, found)
-        read = _read_archive(pack, found, on_file)
+        read = _read_archive(pack, form or format_of(pack.name), reading)
         signed = line, signature, pack.name + SUM
         if SIGNED in read.facts:  # that of an archive lies beside it
             found.problems.append(PackProblem(ADDED, SIGNED))
@@ -105,9 +129,9 @@ def verify(pack: Path, trust: SignatureCheck | None = None, on_file: OnFile = la
 def _check_archive_file(pack: Path, found: Verified) -> tuple[bytes | None, bytes | None]:
     """Compare an archive with the checksum file beside it. Returns the content of that file and its signature."""
     beside = pack.with_name(pack.name + SUM)
-    digest = sha256()
     with pack.open("rb") as file:
-        while data := file.read(CHUNK):
+        digest = sha256()
+        while beside.is_file() and (data := file.read(CHUNK)):
             digest.update(data)
     if not beside.is_file():
         found.notes.append(
@@ -124,13 +148,14 @@ def _check_archive_file(pack: Path, found: Verified) -> tuple[bytes | None, byte
     return line, signature.read_bytes() if signature.is_file() else None
 
 
-def _read_archive(pack: Path, found: Verified, on_file: OnFile) -> _ReadFiles:
-    form = format_of(pack.name)
+def _read_archive(pack: Path, form: ArchiveFormat | None, reading: _Reading) -> _ReadFiles:
     if form is None:
         raise UsageError(f"{pack}: expected a folder, or a file whose name ends with {', '.join(FORMATS)}")
-    read = _ReadFiles()
+    read, found = _ReadFiles(), reading.found
     try:
-        _read_members(form.read(pack), read, found, on_file)
+        _read_members(form.read(pack), read, reading)
+    except RackError:
+        raise
     except Exception as error:  # tarfile, zipfile and gzip raise many kinds for damaged files
         problem = f"it cannot be read{' any further' if read.facts else ''}: {str(error) or type(error).__name__}"
         if not found.problems:
@@ -139,32 +164,35 @@ def _read_archive(pack: Path, found: Verified, on_file: OnFile) -> _ReadFiles:
     return read
 
 
-def _read_pack(members: Iterable[Member], found: Verified, on_file: OnFile) -> _ReadFiles:
+def _read_pack(members: Iterable[Member], reading: _Reading) -> _ReadFiles:
     read = _ReadFiles()
-    _read_members(members, read, found, on_file)
+    _read_members(members, read, reading)
     return read
 
 
-def _read_members(members: Iterable[Member], read: _ReadFiles, found: Verified, on_file: OnFile) -> None:
+def _read_members(members: Iterable[Member], read: _ReadFiles, reading: _Reading) -> None:
     for member in members:
-        on_file(member.name)
+        reading.on_file(member.name)
         if member.problem:
-            found.problems.append(PackProblem(REFUSED, member.name, member.problem))
+            reading.found.problems.append(PackProblem(REFUSED, member.name, member.problem))
         else:
-            _read_member(member, read, found)
+            _read_member(member, read, reading)
 
 
-def _read_member(member: Member, read: _ReadFiles, found: Verified) -> None:
-    digest, size, kept = sha256(), 0, bytearray()
+def _read_member(member: Member, read: _ReadFiles, reading: _Reading) -> None:
+    digest, size, kept, take = sha256(), 0, bytearray(), reading.keep(member.name)
     pieces = _lines(member, read.chain) if member.name == JOURNAL else _chunks(member)
     try:
         for data in pieces:
+            take(data)
             digest.update(data)
             size += len(data)
             if member.name in PARSED and size <= MAX_PARSED:
                 kept += data
+    except RackError:
+        raise
     except Exception as error:  # as above; other members of a zip can still be read
-        found.problems.append(
+        reading.found.problems.append(
             PackProblem(CHANGED, member.name, f"it cannot be read: {str(error) or type(error).__name__}")
         )
         return

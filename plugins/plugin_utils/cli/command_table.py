@@ -110,6 +110,8 @@ GROUPS: dict[str, dict[str, Command]] = {
         "pin": Command("keep a run from being pruned", "archive.pin"),
         "export": Command("pack a run into a folder or archive, with checksums", "archive.export"),
         "verify": Command("find what was changed in a pack", "archive.verify"),
+        "import": Command("bring the run of a pack here: folder and results", "archive.import_run"),
+        "upload": Command("send a run with all that belongs to it to a server of pages", "archive.upload"),
     },
     "AWX": {
         "awx": Command("write what AWX needs to run recipes: job templates, surveys, an image", "awx.awx"),

@@ -39,6 +39,7 @@ KINDS: Mapping[str, ProblemKind] = {
     "internal": ProblemKind(500, "The server has a fault"),
     "cannot-write": ProblemKind(503, "The journal cannot be written"),
     "cannot-read": ProblemKind(503, "The store cannot be read"),
+    "run-conflict": ProblemKind(409, "There is another run of this id"),
     "disk-full": ProblemKind(507, "The journal has no room"),
 }
 

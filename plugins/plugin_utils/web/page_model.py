@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
@@ -44,7 +44,8 @@ class FormError(Exception):
 class Asked:
     """A request for a page: who asks, the parts of its path that are names, its query.
 
-    `form` is what a form has sent, `errors` what is wrong with that, by field. `as_data` is whether a program asks.
+    `form` is what a form has sent, `errors` what is wrong with that, by field; `body` is the file that was sent where
+    the route takes one. `as_data` is whether a program asks.
     """
 
     names: Mapping[str, str]
@@ -53,6 +54,7 @@ class Asked:
     form: Mapping[str, str] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
     as_data: bool = False
+    body: IO[bytes] | None = None
 
     def sees(self, run: Mapping[str, Any]) -> bool:
         """Whether who asks may see a run."""

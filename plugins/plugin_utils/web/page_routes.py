@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import (
@@ -15,8 +15,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller 
     OPERATOR,
     VIEWER,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.web.actions import baseline, stop, waive
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.actions import baseline, stop, upload, waive
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import View
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_source import PageSource
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.views import (
     actions,
     gallery,
@@ -37,7 +38,7 @@ class PageRoute:
 
     `needs` is the weakest role that may use it. A page that is made `over_runs` is for those who may see all runs, one
     that `shows_keys` for those who may read all keys that it is made from. A form that is wrong is shown `again` on
-    that page.
+    that page. A route that takes a file says by `takes`, from the headers of a request, how many bytes it may have.
     """
 
     path: str
@@ -48,6 +49,7 @@ class PageRoute:
     shows_keys: bool = False
     method: str = GET
     again: View | None = None
+    takes: Callable[[PageSource, Mapping[str, str]], int] | None = None
 
     def names_in(self, parts: Sequence[str]) -> dict[str, str] | None:
         """The names in the parts of an address; None for one that is not of this route."""
@@ -129,5 +131,13 @@ ROUTES: tuple[PageRoute, ...] = (
         OPERATOR,
         method=POST,
         again=gallery.one_recipe,
+    ),
+    PageRoute(
+        "/uploads",
+        "Take the run of another controller.",
+        upload.upload,
+        OPERATOR,
+        method=POST,
+        takes=upload.allowed_size,
     ),
 )

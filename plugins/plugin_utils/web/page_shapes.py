@@ -97,6 +97,16 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
     "/runs/{run}/stop": {"run_id": TEXT},
     "/runs/{run}/hosts/{host}/{step}/waiver": {"waiver": RECORD},
     "/recipes/{name}/runs": OF_START,
+    "/uploads": {
+        "run_id": TEXT,
+        "state": TEXT,
+        "page": TEXT,
+        "report": TEXT,
+        "group": TEXT,
+        "group_page": TEXT,
+        "rows": NUMBER,
+        "damaged": LIST,
+    },
 }
 """By the paths of the table of pages; those that are no data are left out."""
 

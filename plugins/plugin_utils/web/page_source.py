@@ -27,6 +27,7 @@ NEWEST = 50
 """So many of the newest run folders are looked at for runs that go on."""
 
 KEPT = 16
+LARGEST_UPLOAD = 2**30  # bytes of a pack, unless the command says otherwise
 LONGEST_ID = 100  # characters: longer names are no folders of runs
 
 
@@ -35,6 +36,7 @@ class PageSource:
     """The store at the URL `db`, the folder of `runs`, and the folder of the `project` with its `scriptlets`.
 
     With `may_run` pages may start the project's recipes, with this `inventory`; `started` are the processes of those.
+    With `may_upload` other controllers may bring runs here, each as a pack of at most `most_upload` bytes.
     """
 
     db: str
@@ -43,6 +45,8 @@ class PageSource:
     scriptlets: tuple[Path, ...] = ()
     may_run: bool = False
     inventory: tuple[str, ...] = ()
+    may_upload: bool = False
+    most_upload: int = LARGEST_UPLOAD
     started: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _engine: Engine | None = None
     _lock: Lock = field(default_factory=Lock)

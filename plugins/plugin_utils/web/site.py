@@ -15,9 +15,10 @@ import re
 import sys
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import IO, Any
 from urllib.parse import parse_qsl, unquote, urlencode
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import (
@@ -33,6 +34,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.read_requ
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import KINDS, Problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.visible_text import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.web import frame
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.actions import upload
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.live_run import LiveRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import Asked, FormError, NoSuchPageError, Page
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_routes import GET, POST, ROUTES, PageRoute
@@ -112,6 +114,7 @@ class Site:
     count: Callable[[Scope], None]
     hosts: frozenset[str] | None = None
     ending: asyncio.Event = field(default_factory=asyncio.Event)
+    one_by_one: Executor = field(default_factory=lambda: ThreadPoolExecutor(1))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -174,6 +177,8 @@ class Site:
         """The answer to one who is known."""
         if request.path == "/":
             return _moved(FIRST)
+        if route := _taking(request):
+            return await self._uploaded(route, request, visitor, incoming)
         form: Mapping[str, str] = {}
         if request.method == POST:
             form = await _form_of(request, incoming)
@@ -183,6 +188,21 @@ class Site:
             _check_method(request, [POST])
             return _moved(SIGN_IN, ("set-cookie", self.sessions.sign_out(scope)))
         return await asyncio.get_running_loop().run_in_executor(None, self._page, request, visitor, form)
+
+    async def _uploaded(self, route: PageRoute, request: Request, visitor: Visitor, incoming: Incoming) -> Reply:
+        """The answer to a request whose body is a file, which only a program with a token can send.
+
+        Files are received beside each other, and done one after the other.
+        """
+        check_form(visitor, {}, request.headers)
+        visitor.caller.check_valid()
+        check_rights(route, self.source, {}, visitor.caller)
+        most = route.takes(self.source, request.headers) if route.takes else 0
+        with upload.receiving(self.source) as file:
+            await _receive_file(incoming, file, most)
+            asked = Asked({}, visitor.caller, as_data=True, body=file)
+            page = await asyncio.get_running_loop().run_in_executor(self.one_by_one, route.view, self.source, asked)
+        return Reply(page.http_status, JSON, _json(value_of(page.for_programs(), "text")), NO_STORE)
 
     def _page(self, request: Request, visitor: Visitor, form: Mapping[str, str]) -> Reply:
         route, names = _route(request)
@@ -314,6 +334,25 @@ async def _form_of(request: Request, incoming: Incoming) -> dict[str, str]:
     except ValueError:
         raise Problem("bad-request", "the form cannot be read", "encode it as UTF-8 and percent") from None
     return dict(pairs)
+
+
+async def _receive_file(incoming: Incoming, file: IO[bytes], most: int) -> None:
+    """Write the body of a request into a file. Raises Problem for one that is too large, and GoneError."""
+    loop, size = asyncio.get_running_loop(), 0
+    while incoming.has_more:
+        piece = (await incoming()).get("body", b"")
+        size += len(piece)
+        if size > most:
+            raise upload.too_large(most)
+        await loop.run_in_executor(None, file.write, piece)
+
+
+def _taking(request: Request) -> PageRoute | None:
+    """The route of a request that has a file as its body."""
+    return next(
+        (one for one in ROUTES if one.takes and one.method == request.method and one.names_in(request.names) == {}),
+        None,
+    )
 
 
 def _check_method(request: Request, allowed: list[str]) -> None:

@@ -8,18 +8,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.archive.pack_sources import pack_sources
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, add_run, examples
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import PackSource
 
 
 def add_export(command: argparse.ArgumentParser) -> None:
@@ -55,7 +49,7 @@ def export(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.export_run import export as pack
 
     key = Path(options.sign).expanduser() if options.sign else None
-    with _sources(options) as (source, *parts):
+    with pack_sources(options) as (source, *parts):
         target = Path(options.to or f"{pack_name(source.run_id)}.tar.gz")
         targets = {target: source, **{with_part(target, part.run_id): part for part in parts}}
         check_free(targets)
@@ -77,52 +71,3 @@ def _lacks(run_id: str, missing: Mapping[str, str]) -> Iterator[str]:
     """A line for each file that a pack lacks; `run_id` is named where there are several packs."""
     for name, why in missing.items():
         yield f"{f'{run_id}: ' if run_id else ''}without {name}: {why}\n"
-
-
-@contextmanager
-def _sources(options: argparse.Namespace) -> Iterator[list[PackSource]]:
-    """Where the run is: its journal here, its rows in the store, or both; behind a group there are its parts.
-
-    Raises UsageError, also for a run that goes on here.
-    """
-    from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import find_here
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import run_of
-
-    found = find_here(Path(settings.load().runs), options.run)
-    journals = found.journals if found else []
-    _refuse_running(journals)
-    with ExitStack() as stack:
-        try:
-            store = stack.enter_context(opened(options))
-        except StoreError:
-            if found is None or found.is_group:
-                raise
-            store = None
-        if found and not found.is_group:
-            run_id = run_of(journals[0])
-        else:
-            run_id = run_id_of(store, found.run_id if found else options.run, options.db) if store else options.run
-        yield [*_of_run(run_id, {run_of(journal): journal for journal in journals}, store)]
-
-
-def _refuse_running(journals: Sequence[Path]) -> None:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import is_held
-
-    for journal in journals:
-        if is_held(journal.parent):
-            raise UsageError(f"run {journal.parent.name} still goes on: it can be exported when it has ended")
-
-
-def _of_run(run_id: str, journals: Mapping[str, Path], store: Engine | None) -> Iterator[PackSource]:
-    """The run, then its parts where it is a group. `journals` has those that are here, by the id of their run."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import IN_PARTS, PackSource
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
-
-    parts = [part["run_id"] for part in queries.parts(store, run_id)] if store else []
-    about = {"absent": IN_PARTS} if parts else {}
-    yield PackSource(run_id, journals.get(run_id), store, **about)
-    yield from (PackSource(part, journals.get(part), store) for part in parts)

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.archive.ages_and_sizes import size
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.serving.serve_web import refuse_web_options, serve_web
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.serving.shared_serving_options import (
@@ -89,6 +90,17 @@ def add_serve(command: argparse.ArgumentParser) -> None:
         help="with --allow-run: the inventory of the runs that pages start; may be repeated (default: Ansible's "
         "setting, else this machine)",
     )
+    command.add_argument(
+        "--allow-upload",
+        action="store_true",
+        help="with --web: those with the role operator may bring runs of other controllers here (rack-recipes upload)",
+    )
+    command.add_argument(
+        "--max-upload",
+        metavar="SIZE",
+        type=size,
+        help="with --allow-upload: how large the pack of a run may be, compressed (default: 1GiB)",
+    )
     add_db(command)
     examples(
         command,
@@ -101,6 +113,7 @@ def add_serve(command: argparse.ArgumentParser) -> None:
         "rack-recipes serve --web",
         "rack-recipes serve --web --listen 0.0.0.0:8321 --tls-cert cert.pem --tls-key key.pem",
         "rack-recipes serve --web --allow-run -i inventory.yml",
+        "rack-recipes serve --web --allow-upload --max-upload 10GiB --listen 0.0.0.0:8321 --tls-cert cert.pem",
     )
 
 

@@ -23,7 +23,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 
 OF_CONTEXT = {"socket": "--socket", "run": "--run", "new": "--new", "valkey": "--valkey"}
 """Options that say something of the context server alone."""
-OF_WEB = {"allow_run": "--allow-run", "inventory": "--inventory"}
+OF_WEB = {
+    "allow_run": "--allow-run",
+    "inventory": "--inventory",
+    "allow_upload": "--allow-upload",
+    "max_upload": "--max-upload",
+}
 """Options that say something of pages alone."""
 
 
@@ -41,11 +46,16 @@ def serve_web(options: argparse.Namespace) -> Answer:
         raise UsageError(f"{given[0]} is for the context server, which --web does not start: leave one of them out")
     if options.inventory and not options.allow_run:
         raise UsageError("--inventory is for the runs that pages start: add --allow-run, or leave it out")
+    if options.max_upload and not options.allow_upload:
+        raise UsageError(
+            "--max-upload is for the runs that other controllers bring: add --allow-upload, or leave it out"
+        )
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings as all_settings
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.import_pack import remove_leftovers
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.tokens import new_token
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.guarded_server import listening_on_network
     from ansible_collections.rack.recipes.plugins.plugin_utils.web import serve_pages
-    from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_source import PageSource
+    from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_source import LARGEST_UPLOAD, PageSource
 
     serve_pages.check_packages()
     settings = all_settings.load()
@@ -56,7 +66,11 @@ def serve_web(options: argparse.Namespace) -> Answer:
         tuple(map(Path, settings.scriptlets)),
         options.allow_run,
         tuple(options.inventory),
+        options.allow_upload,
+        options.max_upload or LARGEST_UPLOAD,
     )
+    if options.allow_upload:
+        remove_leftovers(source.runs)
     [where] = network_of(options, serve_pages.DEFAULT)
     with listening_on_network(*where) as listener:
         token = new_token()[0] if serve_pages.is_own_address(listener) else ""

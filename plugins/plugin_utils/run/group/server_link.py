@@ -41,7 +41,7 @@ class ServerLink(Wire):
         self.address = address
         self.lost = f"the context server {address.replace('{', '{{').replace('}', '}}')} cannot be reached: {{}}"
         self._token = token
-        self._place, self._tls = _place_of(address, authority)
+        self._place, self._tls = place_of(address, authority)
 
     def own_headers(self) -> list[str]:
         """The lines of the head that say who asks."""
@@ -70,14 +70,19 @@ def link_of(settings: Settings) -> ServerLink:
     return ServerLink(settings.server, settings.server_token, settings.server_ca)
 
 
-def _place_of(address: str, authority: str) -> tuple[tuple[str, int] | None, ssl.SSLContext | None]:
-    """Host and port of an address on the network, and TLS for it; None for a socket on this machine."""
+def place_of(
+    address: str, authority: str, option: str = "--server", of_authority: str = "server_ca"
+) -> tuple[tuple[str, int] | None, ssl.SSLContext | None]:
+    """Host and port of an address on the network, and TLS for it; None for a socket on this machine.
+
+    `option` has the address, `of_authority` the file of who has signed its certificate. Raises UsageError.
+    """
     if "://" not in address:
         return None, None
     scheme, host, port = _parsed(address)
     if not (host and port and (scheme == HTTPS or (scheme == HTTP and host in HERE))):
-        raise UsageError(f"--server {address}: {EXPECTED}")
-    return (host, port), _tls(authority) if scheme == HTTPS else None
+        raise UsageError(f"{option} {address}: {EXPECTED}")
+    return (host, port), _tls(authority, of_authority) if scheme == HTTPS else None
 
 
 def _parsed(address: str) -> tuple[str, str, int]:
@@ -89,10 +94,10 @@ def _parsed(address: str) -> tuple[str, str, int]:
         return "", "", 0
 
 
-def _tls(authority: str) -> ssl.SSLContext:
+def _tls(authority: str, option: str) -> ssl.SSLContext:
     import ssl  # a server on this machine does not need it
 
     try:
         return ssl.create_default_context(cafile=authority or None)
     except (OSError, ssl.SSLError) as error:
-        raise UsageError(f"server_ca {authority}: {error.strerror or error}") from error
+        raise UsageError(f"{option} {authority}: {error.strerror or error}") from error

@@ -15,8 +15,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems impor
 VIEWER, OPERATOR, AUTHOR, ADMIN = "viewer", "operator", "author", "admin"
 ROLES: Mapping[str, str] = {  # the weakest first; each may what those before it may
     VIEWER: "reads keys, history, runs and reports",
-    OPERATOR: "takes locks, sends messages, meets others, starts and stops runs",
-    AUTHOR: "writes keys, uploads, changes what is expected",
+    OPERATOR: "takes locks, sends messages, meets others, starts, stops and uploads runs",
+    AUTHOR: "writes keys, changes what is expected",
     ADMIN: "does everything",
 }
 RANK: Mapping[str, int] = {role: rank for rank, role in enumerate(ROLES)}

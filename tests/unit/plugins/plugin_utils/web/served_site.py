@@ -37,6 +37,7 @@ class ServedSite:
 
     url: str = URL
     may_run: bool = False
+    may_upload: bool = False
     hosts: frozenset[str] | None = frozenset({"localhost"})
     secure: bool = False
     tokens: dict[str, str] = field(default_factory=dict)
@@ -44,7 +45,7 @@ class ServedSite:
     def __post_init__(self) -> None:
         for role in ROLES:
             self.grant(role, role)
-        self.source = PageSource(self.url, RUNS, may_run=self.may_run)
+        self.source = PageSource(self.url, RUNS, may_run=self.may_run, may_upload=self.may_upload)
         self.sessions = Sessions(Identify(LiveGrants(TOKENS, pytest.fail)), secure=self.secure)
         self.site = Site(self.source, self.sessions, lambda _scope: None, self.hosts)
 

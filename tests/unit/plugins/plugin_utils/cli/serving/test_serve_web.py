@@ -28,6 +28,10 @@ def test_options_of_the_context_server_are_refused(words, project):
         (("--web", "--tls-key", "none.key"), "--tls-key needs --tls-cert, too"),
         (("--web", "-i", "inventory.yml"), "--inventory is for the runs that pages start: add --allow-run"),
         (("--allow-run",), "--allow-run is for pages: add --web, or leave it out"),
+        (("--allow-upload",), "--allow-upload is for pages: add --web, or leave it out"),
+        (("--max-upload", "1MB"), "--max-upload is for pages: add --web, or leave it out"),
+        (("--web", "--max-upload", "1MB"), "--max-upload is for the runs that other controllers bring: add --allow-up"),
+        (("--web", "--allow-upload", "--max-upload", "x"), "expected a size such as 10GiB, 500MB or 4096, got 'x'"),
         (("-i", "inventory.yml"), "--inventory is for pages: add --web, or leave it out"),
     ],
 )

@@ -96,9 +96,15 @@ def arranged(run: RunData) -> RunData:
     return _arranged(run, [{**row} for row in run.measurements], [{**row} for row in run.context])
 
 
+def placed(run: RunData) -> RunData:
+    """The same run with the places of its steps in the order of the recipe; its rows stay as they come."""
+    parents = _parents(run.steps)
+    return replace(run, parents=parents, places=_places(run.steps, {row["step"] for row in run.steps}, parents))
+
+
 def _arranged(run: RunData, measurements: Sequence[OwnRow], context: Sequence[OwnRow]) -> RunData:
     """The run with these rows, which may be changed: copies of 100,000 take time and memory."""
-    parents = {row["step"]: row["parent"] for row in run.steps if row.get("parent")}
+    parents = _parents(run.steps)
     parts: tuple[Sequence[Row], ...] = (run.steps, measurements, context, run.conflicts, run.artifacts)
     places = _places(run.steps, {row["step"] for row in chain(*parts)}, parents)
     names = sorted({row["host"] for row in chain(*parts)}, key=natural)
@@ -146,6 +152,10 @@ def _with_number(measurements: Sequence[OwnRow], parents: Mapping[str, str]) -> 
 def is_looped(row: Row) -> bool:
     """Whether a row of steps stands for the instances of a looped step, which have rows of their own."""
     return bool(row.get("instances"))
+
+
+def _parents(steps: Iterable[Row]) -> dict[str, str]:
+    return {row["step"]: row["parent"] for row in steps if row.get("parent")}
 
 
 def _places(rows: Iterable[Row], names: set[str], parents: Mapping[str, str]) -> dict[str, int]:

@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import run_s
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import FINDING_KINDS
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.numbers_in_json import number_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged, placed
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdict_order import rank
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.chart_model import Chart, Quantity
@@ -151,7 +151,7 @@ def steps(source: PageSource, asked: Asked) -> Page:
 
 def _timed_steps(source: PageSource, run: Row) -> tuple[list[Row], Chart | None]:
     found = run_overview.short_results(source.store(), run["run_id"], columns=TIMED)
-    data = arranged(RunData(run=run, steps=found))
+    data = placed(RunData(run=run, steps=found))
     timed = [row for row in data.steps if row["started"] and row["tries"]]
     rows: list[Row] = [*run_statistics.by_step(data, run_statistics.timed_results(data))]
     return rows, run_timeline(timed, run) if timed else None

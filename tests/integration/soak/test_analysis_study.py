@@ -85,7 +85,8 @@ def test_outliers_among_twins():
     known = found[NORMAL, "ours, alarms, 20 earlier runs"]
     assert known.found >= 0.8 * known.put_in
     assert known.false <= 3
-    assert all(count.false <= 8 for count in ours(found, NORMAL))
+    most = reliability_sweeps.count(8, 15)  # of 60 measurements about 5, and up to 9 in 14 tries with other seeds
+    assert all(count.false <= most for count in ours(found, NORMAL))
     assert found[NORMAL, "10 % off"].missed > known.missed
 
 

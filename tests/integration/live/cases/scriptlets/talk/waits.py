@@ -25,5 +25,5 @@ class Waits(Scriptlet):
             ctx.live.wait("waits", timeout=100)
             ctx.live.abort("link is down")
             return
-        ctx.live.send("waits")
+        ctx.live.send("waits", timeout=max(10.0, params["seconds"]), on_lost=params["on_lost"])
         ctx.set("got_v1", ctx.live.wait("go", timeout=params["seconds"], on_lost=params["on_lost"]))

@@ -35,6 +35,7 @@ from ansible_collections.rack.recipes.tests.bench import ara_results, many_resul
 from ansible_collections.rack.recipes.tests.bench.fleet.contestants import virtual_environments
 from ansible_collections.rack.recipes.tests.bench.fleet.page.pages_section import FIGURES, section
 from ansible_collections.rack.recipes.tests.bench.report_page import CHROMIUM, SEARCH
+from ansible_collections.rack.recipes.tests.bench.server_writes import free_port
 
 STEPS = many_results.STEPS
 RACK = 40  # hosts
@@ -110,7 +111,7 @@ def ara_pages(hosts: int) -> Iterator[str]:
         env = virtual_environments.clean_environment(Path(name), programs, home)
         fill = [str(programs / "python"), str(ara_results.__file__), str(hosts), str(STEPS)]
         subprocess.run(fill, env=env, check=True, stdout=subprocess.DEVNULL)
-        socket = "127.0.0.1:8329"
+        socket = f"127.0.0.1:{free_port()}"
         words = [str(programs / "gunicorn"), "--workers", str(os.cpu_count()), "--bind", socket, "ara.server.wsgi"]
         quiet = subprocess.DEVNULL
         with subprocess.Popen(words, env=env, stdout=quiet, stderr=quiet) as server:

@@ -36,11 +36,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verify_pack i
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import (
-    UNREADABLE,
     compressed,
     exists,
     opened,
-    reason,
+    readable,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.sync_folders import sync_folder
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, FOLDER_MODE, make_private
@@ -52,7 +51,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.run_snap
     RECIPES,
     SCRIPTLETS,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import LOCK, held, run_record
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import LOCK, group_in, held, run_record
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import reading
@@ -111,13 +110,12 @@ class PackedRun:
 
     run_id: str
     folder: Path
-    record: Mapping[str, Any]
+    record: dict[str, Any]
 
     @property
     def group(self) -> str:
         """The id of the group that it is a part of, empty for none."""
-        group = self.record.get("group")
-        return str(group.get("id") or "") if isinstance(group, Mapping) else ""
+        return group_in(self.record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +305,7 @@ def _state(here: Path, there: Path) -> str:
     """How a journal that is here differs from that of a pack. Raises OtherRunError where none begins the other."""
     if not exists(here):
         return LONGER
-    with _readable(here), opened(here) as old, there.open("rb") as new:
+    with readable(here), opened(here) as old, there.open("rb") as new:
         while True:
             mine, others = old.read(CHUNK), new.read(CHUNK)
             if mine != others or not mine:
@@ -317,14 +315,6 @@ def _state(here: Path, there: Path) -> str:
     if others.startswith(mine):
         return LONGER
     raise OtherRunError(f"there is another run {here.parent.name} here: its journal is not that of the pack")
-
-
-@contextmanager
-def _readable(journal: Path) -> Iterator[None]:
-    try:
-        yield
-    except UNREADABLE as error:
-        raise JournalError(f"{journal}: {reason(error)}") from error
 
 
 def _move_into(made: Path, folder: Path) -> None:

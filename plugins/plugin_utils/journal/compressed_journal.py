@@ -68,7 +68,7 @@ def compress(path: Path) -> int:
     The plain file is removed only after the compressed one is on the disk and was read back. Raises JournalError where
     that fails or somebody wrote to the journal meanwhile; the plain file is untouched then.
     """
-    with _translated(path), path.open("rb") as plain:
+    with readable(path), path.open("rb") as plain:
         status = os.fstat(plain.fileno())
         digest = _write(compressed(path), lambda target: _compress(plain, target), (status.st_atime, status.st_mtime))
         size = plain.tell()
@@ -84,14 +84,15 @@ def restore(path: Path) -> None:
     """Unpack the journal, if only the compressed file exists, so that it can be written to. Raises JournalError."""
     if not is_compressed(path):
         return
-    with _translated(path):
+    with readable(path):
         with opened(path) as source:
             _write(path, lambda target: shutil.copyfileobj(source, target, CHUNK), None)
         compressed(path).unlink()
 
 
 @contextmanager
-def _translated(path: Path) -> Iterator[None]:
+def readable(path: Path) -> Iterator[None]:
+    """Turn what goes wrong with a journal during the block into a JournalError that names it."""
     try:
         yield
     except UNREADABLE as error:

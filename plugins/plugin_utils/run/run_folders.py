@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from operator import itemgetter
@@ -110,9 +110,15 @@ def parts_by_group(runs: Path) -> dict[str, list[Path]]:
 def group_of(journal: Path) -> str:
     """The id of the group that a run is a part of; empty where it is none, or its journal is damaged."""
     try:
-        return str((run_record(journal).get("group") or {}).get("id", ""))
+        return group_in(run_record(journal))
     except JournalError:
         return ""
+
+
+def group_in(record: Record) -> str:
+    """The id of the group that the run of this record is a part of; empty where it is none."""
+    group = record.get("group")
+    return str(group.get("id") or "") if isinstance(group, Mapping) else ""
 
 
 def _no_run(runs: Path, start: str) -> str:

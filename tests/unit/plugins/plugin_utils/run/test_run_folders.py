@@ -17,6 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import compress
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import (
     find_run,
+    group_in,
     held,
     hold,
     is_held,
@@ -180,3 +181,10 @@ def test_a_run_is_one_process_s_until_that_ends(tmp_path: Path, monkeypatch: pyt
         with pytest.raises(UsageError):
             hold(Path("R1"))
         os.killpg(holder.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("group", "name"), [({"id": "night-42"}, "night-42"), ({"id": None}, ""), ({}, ""), (None, ""), ("night-42", "")]
+)
+def test_the_group_of_a_record_is_that_of_a_part(group, name):
+    assert group_in({"kind": "run", "group": group}) == name

@@ -157,6 +157,15 @@ def test_a_run_in_which_devices_are_away_ends_with_the_code_for_that(devices: Pa
     assert run(cli("version", "show version"), redfish("systems", "Systems")).code == 3
 
 
+def test_a_switch_whose_session_ended_before_the_command_is_tried_again(devices: Path):
+    late = cli("late", "show version", hosts="sw1", retry={"max": 2, "delay_sec": 0, "on": ["error"]})
+    late["args"]["late_sec"] = 2.5
+    done = run(late, options=("-e", "ansible_connect_timeout=1"))
+    row = results(done.answer["run_id"]).steps["late", "sw1"]
+    assert (done.code, row["verdict"], len(row["attempts"])) == (3, "unreachable", 2)
+    assert row["reason"].startswith("socket path ")
+
+
 def test_a_project_has_rules_of_its_own(devices: Path):
     Path("answers.yml").write_text(RULES)
     steps = (cli("version", "show version", hosts="sw1"), redfish("firmware", "Firmware", hosts="b1"))

@@ -20,8 +20,9 @@ options:
   host: {description: [Address.], default: inventory_hostname, vars: [{name: ansible_host}]}
   port: {description: [Port.], type: int, default: 22, vars: [{name: ansible_port}]}
   key: {description: [Private key.], vars: [{name: ansible_ssh_private_key_file}]}
-  persistent_connect_timeout: {description: [Idle time.], type: int, default: 5}
-  persistent_command_timeout: {description: [Time for an answer.], type: int, default: 10}
+  persistent_connect_timeout:
+    {description: [Idle time.], type: int, default: 30, vars: [{name: ansible_connect_timeout}]}
+  persistent_command_timeout: {description: [Time for an answer.], type: int, default: 30}
   persistent_log_messages: {description: [Logging.], type: boolean, default: false}
 """
 OPTIONS = ("-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR")

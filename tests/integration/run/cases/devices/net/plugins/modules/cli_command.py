@@ -2,14 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A module like ansible.netcommon.cli_command: whatever the device answers, it does not fail."""
+"""A module like ansible.netcommon.cli_command: whatever the device answers, it does not fail.
+
+It begins `late_sec` late, as on a machine that is busy.
+"""
+
+import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.connection import Connection, ConnectionError
 
 
 def main():
-    module = AnsibleModule({"command": {"required": True}}, supports_check_mode=True)
+    options = {"command": {"required": True}, "late_sec": {"type": "float", "default": 0}}
+    module = AnsibleModule(options, supports_check_mode=True)
+    time.sleep(module.params["late_sec"])
     try:
         answer = Connection(module._socket_path).get(module.params["command"])
     except ConnectionError as error:

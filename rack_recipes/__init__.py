@@ -10,7 +10,7 @@ and its columns in every later version.
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils import short_names
+from ansible_collections.rack.recipes.plugins.module_utils import scriptlet_imports
 
 TYPE_CHECKING = False  # typing's would have to be imported
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         timeout_enforce,
         track_resources,
     )
-    from ansible_collections.rack.recipes.plugins.module_utils.host_files import HostFiles
+    from ansible_collections.rack.recipes.plugins.module_utils.read_proc_and_sys import HostFiles
     from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_class import Failed, Scriptlet, Skipped
     from ansible_collections.rack.recipes.plugins.module_utils.shell import ShellScriptlet, run_program
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.notebook import (
@@ -65,7 +65,7 @@ __all__ = (
 
 _HERE = "ansible_collections.rack.recipes.plugins.plugin_utils."
 _MODULES = {
-    **short_names.MODULES,
+    **scriptlet_imports.MODULES,
     "RackError": f"{_HERE}errors",
     **dict.fromkeys(("RunFrames", "load_run", "measurements", "runs"), f"{_HERE}analysis.notebook"),
     "Context": f"{_HERE}programs.program_context",
@@ -80,7 +80,7 @@ if not TYPE_CHECKING:  # a checker would take every name for one of this module
         """The public object of this name, imported now and kept."""
         if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        found = globals()[name] = short_names.imported(_MODULES[name], name)
+        found = globals()[name] = scriptlet_imports.imported(_MODULES[name], name)
         return found
 
 

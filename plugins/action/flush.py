@@ -12,7 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import FLUSH
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.action_names import FLUSH
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, current
 

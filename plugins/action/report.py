@@ -48,7 +48,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 def report(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
     """Write the report; returns the task's result. Raises RackError."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.report.make_report import make
-    from ansible_collections.rack.recipes.plugins.plugin_utils.report.run_in_short import run_in_short
+    from ansible_collections.rack.recipes.plugins.plugin_utils.report.status_and_causes import run_in_short
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import reader
 
     project = settings.load(own_vars(task_vars))

@@ -14,8 +14,8 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.run_stage import run_stage
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.bypass_ansible_templating import unpack
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.step_message import check_stage
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import unpack
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]

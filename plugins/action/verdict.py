@@ -14,7 +14,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import current
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import Part, host_result
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_outcome import Part, host_result
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.device_session import tell_session
 
 

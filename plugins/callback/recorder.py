@@ -274,8 +274,8 @@ from typing import Any
 from ansible.plugins.callback import CallbackBase
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.monitoring.end_notice import tell_end
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.end_run_on_signal import SignalGuard
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.recorder import Recorder
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.signal_guard import SignalGuard
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]

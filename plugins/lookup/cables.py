@@ -45,7 +45,7 @@ from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.import_plan import import_plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.plan_model import CablingPlan
-from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.read_sources import read_sources
+from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.read_files_and_urls import read_sources
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
 
 

@@ -45,7 +45,7 @@ from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import current
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import not_passed
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_outcome import not_passed
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import bounded
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import bounded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

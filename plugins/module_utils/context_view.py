@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import (
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import (
     bounded,
     check_key,
     check_size,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, Callable, Protocol
 
-    from ansible_collections.rack.recipes.plugins.module_utils.artifacts import ArtifactStore, Source
+    from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import ArtifactStore, Source
     from ansible_collections.rack.recipes.plugins.module_utils.live_client import Live
     from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
     from ansible_collections.rack.recipes.plugins.module_utils.run_analysis import RunAnalysis
@@ -357,7 +357,7 @@ class ContextView:
     def _attach(
         self, name: object, media_type: object, keep: Callable[[ArtifactStore], dict[str, Any]]
     ) -> dict[str, Any]:
-        from ansible_collections.rack.recipes.plugins.module_utils.artifacts import (
+        from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import (
             ArtifactStore,
             check_media_type,
             check_name,

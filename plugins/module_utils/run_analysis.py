@@ -9,7 +9,7 @@ A scriptlet gets this only where it declares `reads_results` or `reads_history`.
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import (
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import (
     bounded,
     check_value,
     copied,

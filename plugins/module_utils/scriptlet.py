@@ -18,7 +18,7 @@ def run_as_module(scriptlet: type[Scriptlet]) -> None:
     """Run a published scriptlet as an Ansible module, by the same executor as in a stage."""
     from ansible.module_utils.basic import AnsibleModule
 
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.run_single_step import run_single
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.run_as_module import run_single
     from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 
     module = AnsibleModule(argument_spec=scriptlet.options or {})

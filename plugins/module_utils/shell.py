@@ -15,10 +15,10 @@ import signal
 import sys
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import bounded
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import variables
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import bounded
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import variables
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import TAIL, OutputCapture
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.spawn import spawn
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.posix_spawn import spawn
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.scriptlet_result import missing, read_envelope
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import in_memory
 from ansible_collections.rack.recipes.plugins.module_utils.program_end import end_in_words

@@ -74,7 +74,7 @@ stderr:
   sample: ""
 """
 
-from ansible_collections.rack.recipes.plugins.module_utils.host_files import HostFiles
+from ansible_collections.rack.recipes.plugins.module_utils.read_proc_and_sys import HostFiles
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet, run_as_module
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.hardware_inventory import inventory
 

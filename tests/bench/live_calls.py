@@ -28,7 +28,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path += [str(CHECKOUT / "tests" / "rack")]
 
 from ansible_collections.rack.recipes.plugins.module_utils.live_client import Live
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.live import step_socket
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.live import server_address_file
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.live.step_pass import pass_of
 from call_rack_recipes import COMMAND, environment
 from ssh_hosts import Rack
@@ -43,14 +43,14 @@ WAIT = 60.0  # seconds
 
 
 @contextlib.contextmanager
-def served(folder: Path) -> Iterator[step_socket.StepSocket]:
+def served(folder: Path) -> Iterator[server_address_file.StepSocket]:
     """A server with a context of its own in a folder."""
     line = [sys.executable, "-c", COMMAND, "serve", "--json", "--socket", str(folder / "ctx.sock")]
     with subprocess.Popen(line, cwd=folder, env=environment(), stdout=subprocess.PIPE) as server:
         assert server.stdout
         run = json.loads(server.stdout.readline())["run_id"]
         try:
-            place = step_socket.find(folder / ".rack-recipes" / "runs" / run)
+            place = server_address_file.find(folder / ".rack-recipes" / "runs" / run)
             assert place
             yield place
         finally:

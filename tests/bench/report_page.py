@@ -22,8 +22,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.past_values import PastValues
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_and_write_history import PastValues
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import html
 

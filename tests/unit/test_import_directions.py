@@ -48,13 +48,13 @@ ON_TARGETS = ("modules", "module_utils")
 # The same for module_utils: a file or folder may import those in the rows before it, and of its own row only itself.
 TARGET_LAYERS = (
     (
-        *("file_descriptors", "host_files", "journal_record", "live_client", "log_levels"),
-        *("program_end", "short_names", "time_limit", "verdicts", "waiving"),
+        *("file_descriptors", "read_proc_and_sys", "journal_record", "live_client", "logged_events_by_level"),
+        *("program_end", "scriptlet_imports", "time_limit", "verdicts", "waiving"),
     ),
-    ("context_values",),
+    ("check_context_values",),
     ("run_analysis",),
     ("argument_spec", "masking"),
-    ("artifacts", "debug_tracing", "language"),
+    ("artifact_store", "debug_tracing", "language"),
     ("context_view", "decorators"),
     ("scriptlet_class",),
     ("legacy_imports",),

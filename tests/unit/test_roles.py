@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.action_names import STAGE
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import STAGE
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.yaml_text import to_yaml
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import PlanOptions
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings

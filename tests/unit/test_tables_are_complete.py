@@ -70,9 +70,9 @@ def test_no_other_file_has_a_list_of_criteria():
     [
         (r'"journal\.jsonl"', "module_utils/journal_record.py"),
         (r"\b0o[67]00\b", "module_utils/file_descriptors.py"),
-        (r'"rack_recipes_recipe"', "plugin_utils/compile/task_names.py"),
+        (r'"rack_recipes_recipe"', "plugin_utils/compile/action_names.py"),
         (r'= "waived"', "module_utils/waiving.py"),
-        (r'"rack_recipes_params"', "plugin_utils/run/param_values.py"),
+        (r'"rack_recipes_params"', "plugin_utils/run/param_values_and_secrets.py"),
     ],
 )
 def test_names_of_files_and_variables_and_modes_are_written_once(written: str, path: str):
@@ -144,7 +144,7 @@ SHOWN = {  # tables of the report, and the columns that the data has which they 
 
 @pytest.mark.parametrize("table", SHOWN)
 def test_the_report_shows_columns_that_results_have(table: str):
-    derived = {"first", "margin"}  # by analysis/retries_and_reuse.py and analysis/limit_margins.py
+    derived = {"first", "margin"}  # by analysis/retries_and_reuse.py and analysis/values_and_limit_margins.py
     names = {column.name for column in getattr(columns, table)}
     assert names - derived <= set(SHOWN[table]), f"report/tables/columns.py, {table}"
 

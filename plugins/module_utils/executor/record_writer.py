@@ -10,7 +10,7 @@ import json
 import time
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
-from ansible_collections.rack.recipes.plugins.module_utils.log_levels import logged_events
+from ansible_collections.rack.recipes.plugins.module_utils.logged_events_by_level import logged_events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

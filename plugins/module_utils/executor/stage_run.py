@@ -10,21 +10,21 @@ import os
 import select
 import time
 
+from ansible_collections.rack.recipes.plugins.module_utils.executor.check_step_fields import check_fields
 from ansible_collections.rack.recipes.plugins.module_utils.executor.host_locks import HostLocks
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.sigchld import ChildSignal
 from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import Scheduler
-from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
+from ansible_collections.rack.recipes.plugins.module_utils.executor.shared_by_steps import StageState
 from ansible_collections.rack.recipes.plugins.module_utils.executor.start_conditions import StartConditions
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import StepRun
-from ansible_collections.rack.recipes.plugins.module_utils.executor.step_fields import check_fields
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.loop_group import LoopGroup
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import Launcher
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.looped_step import LoopGroup
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
     from ansible_collections.rack.recipes.plugins.module_utils.executor.record_writer import TriedStep
     from ansible_collections.rack.recipes.plugins.module_utils.executor.step.types import Outcome
@@ -171,7 +171,7 @@ class StageRun:
 
     def _unfold(self, step: Step) -> None:
         """Put the instances of a looped step in its place."""
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.loop_group import LoopGroup
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.looped_step import LoopGroup
 
         loop_group = LoopGroup(step, self.state)
         outcome = loop_group.unfold()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import shortened
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import shortened
 from ansible_collections.rack.recipes.plugins.module_utils.language.exact_numbers import (
     difference,
     identity,

@@ -10,7 +10,7 @@ A float stands for the shortest decimal number that reads back as the same float
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import LARGEST
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LARGEST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

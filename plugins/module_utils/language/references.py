@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 import re
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import KEY, bounded, copied, few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import KEY, bounded, copied, few
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

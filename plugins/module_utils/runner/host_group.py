@@ -25,7 +25,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors impo
     shared_log,
     write_all,
 )
-from ansible_collections.rack.recipes.plugins.module_utils.runner.code_cache import content_of
+from ansible_collections.rack.recipes.plugins.module_utils.runner.compiled_code_cache import content_of
 from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import remove
 
 TYPE_CHECKING = False

@@ -16,7 +16,8 @@ A request to `end` a stage has its steps ended first; its value is the reason. T
 
 A request may have several `hosts` (`runner.host_group`). Then `lost` says, by host, why its process could not go on.
 
-Registered secrets (`runner.secret_channel`) are in the last line as `concealed`, encrypted with the key of the request.
+Registered secrets (`runner.send_registered_secrets`) are in the last line as `concealed`, encrypted with the key of the
+request.
 
 A request for artifacts of a stage that exists is answered with records of their pieces instead.
 """
@@ -32,7 +33,7 @@ import sys
 import time
 
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FOLDER_MODE
-from ansible_collections.rack.recipes.plugins.module_utils.runner.code_cache import (
+from ansible_collections.rack.recipes.plugins.module_utils.runner.compiled_code_cache import (
     add_payload,
     cache_code,
     content_of,
@@ -46,7 +47,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.runner.detached_stage
     forget,
 )
 from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import PROGRAMS, base_folder, find_folder
-from ansible_collections.rack.recipes.plugins.module_utils.runner.secret_channel import (
+from ansible_collections.rack.recipes.plugins.module_utils.runner.send_registered_secrets import (
     SecretChannel,
     entries_of,
     sealed,
@@ -183,7 +184,7 @@ def _run(request: dict[str, Any], detached: DetachedStage, payload: str, tell: i
 def _run_stage(request: dict[str, Any], detached: DetachedStage, payload: str, memory: SecretChannel) -> None:
     use_cached()
     # Imported here, since a request that only polls does not need them.
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import Launcher
     from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun
 
     sys.path[:] = filter(None, sys.path)  # the working folder holds files of the project, whatever their names

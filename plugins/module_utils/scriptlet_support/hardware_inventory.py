@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import re
 
-from ansible_collections.rack.recipes.plugins.module_utils.host_files import HostFiles
+from ansible_collections.rack.recipes.plugins.module_utils.read_proc_and_sys import HostFiles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

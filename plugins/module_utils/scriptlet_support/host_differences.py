@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from fnmatch import fnmatchcase
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

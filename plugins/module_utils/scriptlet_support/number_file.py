@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation, localcontext
 from itertools import islice
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import bounded
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import bounded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

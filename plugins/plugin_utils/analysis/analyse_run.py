@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings imp
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, load
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.earlier_runs import LAST_RUNS
 
 if TYPE_CHECKING:
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 
 ANALYSERS: Sequence[str] = (
     "causes",
-    "links",
-    "moved_parts",
+    "cabling_and_link_faults",
+    "faults_of_moved_parts",
     "missing_results_and_values",
     "derived",
     "outliers",
     "flakes",
-    "own_findings",
+    "findings_from_scriptlets",
     "change_points_and_drift",
     "regressions",
     "values_unlike_earlier_runs",
     "waivers",
-    "coverage",
+    "coverage_gaps",
 )
 """The modules of this folder whose function `findings(run, history)` yields findings; imported when needed.
 
@@ -84,7 +84,7 @@ def analyse_history(history: History) -> list[Finding]:
 
 def analyse_run(engine: Engine, run_id: str, length: int = LAST_RUNS) -> list[Finding]:
     """All findings about the run with this id. Raises UsageError for an unknown run, and StoreError."""
-    return analyse(engine, load(engine, run_id, queries.judged), length)
+    return analyse(engine, load(engine, run_id, recorded_runs.judged), length)
 
 
 def found_or_analysed(engine: Engine, run_id: str, results: int) -> Sequence[Finding]:
@@ -92,7 +92,7 @@ def found_or_analysed(engine: Engine, run_id: str, results: int) -> Sequence[Fin
 
     `results` is how many the run has. Raises UsageError for an unknown run, and StoreError.
     """
-    found = [from_row(row) for row in queries.findings(engine, run_id)]
+    found = [from_row(row) for row in recorded_runs.findings(engine, run_id)]
     return found if found or results > MOST_ANALYSED else analyse_run(engine, run_id)
 
 
@@ -120,7 +120,7 @@ def with_summary(engine: Engine, run: RunData, findings: list[Finding], summary_
 def _stored_summary(engine: Engine, run: RunData) -> Iterator[Finding]:
     """The summary that was made after the run had ended: its results are what they were then."""
     ended = run.run.get("ended")
-    for row in queries.findings(engine, run.run["run_id"]) if ended else ():
+    for row in recorded_runs.findings(engine, run.run["run_id"]) if ended else ():
         if row["kind"] == SUMMARY and row["time"] >= ended:
             yield from_row(row)
 

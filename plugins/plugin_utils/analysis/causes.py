@@ -15,14 +15,18 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import links
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import cabling_and_link_faults
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.cause_words import (
     advice_for,
     hosts_with,
     most_telling,
     phrase,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.failures import Failures, Result, failures_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.failed_and_blocked_results import (
+    Failures,
+    Result,
+    failures_of,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import NOTE, PROBLEM, Finding, ResultId
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.host_traits import Traits, traits_of, values_of
@@ -68,7 +72,7 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
     traits = traits_of(run, unsure={result.planned for result in failures.failed})
     shared, left = _shared(failures, traits, left)
     of_hosts, left = _of_hosts(failures, left)
-    of_links = [frozenset(finding.results) for finding in links.findings(run, history)]
+    of_links = [frozenset(finding.results) for finding in cabling_and_link_faults.findings(run, history)]
     shared = [one for one in shared if not any(one.ids <= results for results in of_links)]
     left = [result for result in left if not any(result.id in results for results in of_links)]
     yield from everywhere

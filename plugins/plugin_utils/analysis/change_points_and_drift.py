@@ -13,11 +13,16 @@ from datetime import timedelta
 from math import erfc, sqrt
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.capped_findings import (
     MOST_RESULTS,
     SHOWN,
     capped,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.class_medians_over_runs import (
+    FIRST_DAY,
+    OverRuns,
+    trend_of,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import (
     GRADES,
@@ -28,6 +33,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings imp
     ResultId,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.limits_and_better_direction import (
+    KnownLimits,
+    SeriesLimits,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.load_values_over_runs import Series
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import multiple_tests
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats
@@ -38,13 +48,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.chan
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.trends import Crossing, Trend, crossing
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_changes import run_changes
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_limits import KnownLimits, SeriesLimits
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_over_runs import (
-    FIRST_DAY,
-    OverRuns,
-    trend_of,
-)
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_series import Series
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import amount, plural, series_name
 
 FEW_DAYS = 10  # fewer than these are told with a decimal

@@ -11,15 +11,15 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from math import isnan
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.capped_findings import MOST_RESULTS, SHOWN
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import NOTABLE, NOTE, Finding, ResultId
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.measured_and_context_numbers import values
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.moments_without_numpy import moments
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_plan import plan_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.values import values
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import amount, plural
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Derived
 

@@ -88,7 +88,7 @@ def most_important_first(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def from_row(row: Mapping[str, Any]) -> Finding:
-    """The finding that a row of the table `analysis` holds, as store/reading/queries.py returns it."""
+    """The finding that a row of the table `analysis` holds, as store/reading/recorded_runs.py returns it."""
     results = tuple(ResultId(*result) for result in row["results"])
     texts = {name: row[name] or "" for name in ("title", "advice", "method", "origin")}
     return Finding(

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.detect_flake import Flake, Outcome, flake_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import NOTABLE, Finding, ResultId
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.flake_counts import Flake, Outcome, flake_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
@@ -44,7 +44,7 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
 
 
 def _told_of(run: RunData, flakes: list[tuple[result_history.Place, Flake]]) -> Iterator[Finding]:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.flake_quarantine import METHOD, finding
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.quarantine_decision import METHOD, finding
 
     flakes.sort(key=lambda one: (-one[1].failed / one[1].runs, natural(one[0][0]), one[0][1]))
     failed = {(row["host"], row["step"]) for row in run.steps if row["verdict"] in FAILED}

@@ -13,16 +13,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.earlier_runs import LAST_RUNS, earlier_runs
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.class_medians_over_runs import OverRuns
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.limits_and_better_direction import KnownLimits
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.load_values_over_runs import SeriesValues
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.change_points import ChangePoint
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_limits import KnownLimits
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_over_runs import OverRuns
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_series import SeriesValues
 
 Row = Mapping[str, Any]
 
@@ -46,21 +46,23 @@ class History:
     @cached_property
     def series(self) -> Sequence[SeriesValues]:
         """The numbers of this run and of the earlier ones, by series: two million are read in about three seconds."""
-        from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_series import load
+        from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.load_values_over_runs import load
 
         return load(self.engine, [one["run_id"] for one in self.runs], self.run)
 
     @cached_property
     def limits(self) -> KnownLimits:
         """The limits that the measurements of the run were judged by."""
-        from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_limits import KnownLimits
+        from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.limits_and_better_direction import (
+            KnownLimits,
+        )
 
         return KnownLimits(self.run.measurements)
 
     @cached_property
     def over_runs(self) -> Sequence[OverRuns]:
         """The median of each class of hosts in each run, without what only ever rises or falls in the context."""
-        from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import series_over_runs as over
+        from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import class_medians_over_runs as over
 
         runs = [*self.runs, self.run.run]
         found = over.over_runs(self.series, runs, self.run.attributes, over.LEAST_RUNS)
@@ -69,7 +71,7 @@ class History:
     @cached_property
     def level_changes(self) -> Mapping[str, Sequence[ChangePoint]]:
         """The changes of level in `over_runs`, by the key of each that has some; none for fewer than 10 runs."""
-        from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_over_runs import level_changes
+        from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.class_medians_over_runs import level_changes
 
         return level_changes(self.over_runs)
 
@@ -81,7 +83,7 @@ class History:
         """
         places = {one["run_id"]: place for place, one in enumerate(self.runs)}
         found: dict[tuple[str, str, str], list[int]] = defaultdict(list)
-        for row in queries.findings_of_runs(self.engine, places, "outlier"):
+        for row in recorded_runs.findings_of_runs(self.engine, places, "outlier"):
             whole = row["about"].get("host")
             for host, step, name in [(whole, "", "")] if whole else row["results"]:
                 found[step, name, host].append(places[row["run_id"]])

@@ -12,7 +12,7 @@ from math import isfinite
 from statistics import median
 from typing import Any, NamedTuple
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, RAN
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.capped_findings import MOST_RESULTS, SHOWN, capped
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import (

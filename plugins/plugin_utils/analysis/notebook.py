@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import KEY
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import analyse
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import (
@@ -30,7 +30,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.numbers_in_j
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import Row, RunData, load
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_statistics import statistics
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import measured_values, queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import measurements_by_name, recorded_runs
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -82,7 +82,7 @@ def load_run(run_id: str | None = None, db: str | None = None) -> RunFrames:
     written. Raises UsageError for a run that is not there, and StoreError.
     """
     with _store(db) as store:
-        found = queries.find(store, run_id) if run_id else queries.newest(store)
+        found = recorded_runs.find(store, run_id) if run_id else recorded_runs.newest(store)
         if found is None:
             raise UsageError("there are no runs in the store")
         run = load(store, found)
@@ -124,18 +124,18 @@ def measurements(key: str, test_id: str | None = None, last: int = 20, db: str |
 
 
 def _runs(store: Engine, test_id: str | None) -> list[dict[str, Any]]:
-    return [run for run in queries.runs(store) if test_id in (None, run["test_id"])]
+    return [run for run in recorded_runs.runs(store) if test_id in (None, run["test_id"])]
 
 
 def _measured(store: Engine, chosen: Iterable[Row], name: str) -> Iterator[Row]:
     for run in chosen:
-        for row in measured_values.of_name(store, run["run_id"], name):
+        for row in measurements_by_name.of_name(store, run["run_id"], name):
             yield {**row, "started": run["started"], "number": number_of(row["value"])}
 
 
 def _in_context(store: Engine, chosen: Iterable[Row], path: str) -> Iterator[Row]:
     for run in chosen:
-        for row in queries.context(store, run["run_id"]):
+        for row in recorded_runs.context(store, run["run_id"]):
             if path.startswith(row["key"]):
                 found: Mapping[str, float] = dict(numbers_in(row["value"], row["key"]))
                 if path in found:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.capped_findings import (
     MOST_RESULTS,
@@ -27,13 +27,13 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings imp
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.host_classes import Twins
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.limits_and_better_direction import SeriesLimits
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.load_values_over_runs import Series, SeriesValues
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import outliers as method
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.two_groups import TwoGroups
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.split_into_two_groups import TwoGroups
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_limits import SeriesLimits
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_series import Series, SeriesValues
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import amount, plural, series_name
 
 MANY_SERIES = 3  # a host that differs in so many measurements is one finding, not many

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import baselines
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import choose_and_compare_baseline
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.capped_findings import (
     MOST_RESULTS,
     SHOWN,
@@ -29,7 +29,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_changes 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_statistics import NO_FAULT
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import age, plural
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries, values_of_runs
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs, values_of_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.earlier_runs import earlier_runs
 
 PASSED = "passed"
@@ -139,7 +139,7 @@ def _none_passed(history: History, places: Sequence[Place]) -> Finding:
 
 def _attribute_changes(history: History, run_id: str, run: RunData, hosts: Iterable[str]) -> list[dict[str, Any]]:
     """What the inventory says of these hosts now and did not say in an earlier run."""
-    before = queries.attributes(history.engine, run_id)
+    before = recorded_runs.attributes(history.engine, run_id)
     found = []
     for host in hosts:
         first, second = before.get(host, {}), run.attributes.get(host, {})
@@ -166,10 +166,10 @@ def _results(places: Sequence[Place]) -> tuple[ResultId, ...]:
 
 
 def _against_the_baseline(run: RunData, history: History) -> Iterator[Finding]:
-    accepted = baselines.baseline_of(history.engine, run.run)
+    accepted = choose_and_compare_baseline.baseline_of(history.engine, run.run)
     if accepted is None or accepted["run_id"] == run.run["run_id"]:
         return
-    found = baselines.compare(history.engine, accepted, run.run["run_id"])
+    found = choose_and_compare_baseline.compare(history.engine, accepted, run.run["run_id"])
     worse = [ResultId(row["host"], row["step"], row.get("name", "")) for row in (*found.steps, *found.criteria)]
     fields = [change["field"] for change in found.about if change["field"] != "status"]
     yield Finding(
@@ -194,7 +194,7 @@ def _against_the_baseline(run: RunData, history: History) -> Iterator[Finding]:
     )
 
 
-def _worse_than(accepted: Row, found: baselines.Comparison, worse: Sequence[ResultId]) -> str:
+def _worse_than(accepted: Row, found: choose_and_compare_baseline.Comparison, worse: Sequence[ResultId]) -> str:
     counted = ((found.steps, "result", "results"), (found.criteria, "criterion", "criteria"))
     numbers = " and ".join(plural(len(rows), one, many) for rows, one, many in counted if rows)
     steps = few([*dict.fromkeys(one.step for one in worse)], SHOWN)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.numbers_in_json import number_of, numbers_in
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -29,7 +29,7 @@ UNKNOWN = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class RunData:
-    """The rows of one run, as store/reading/queries.py returns them; a column that is missing in a row is empty.
+    """The rows of one run, as store/reading/recorded_runs.py returns them; a column that is missing in a row is empty.
 
     `attributes` has, by host, what the inventory says of it: `rack`, `position`, `role`, `model` and whatever else the
     project records (setting `host_attributes`). `runs` are all runs, the newest first, to compare this one with.
@@ -68,7 +68,7 @@ class RunData:
 
 def all_steps(engine: Engine, run_id: str) -> Sequence[Row]:
     """The rows of `steps` with all that is known of them, in any order. Raises StoreError."""
-    return queries.steps(engine, run_id, in_order=False)
+    return recorded_runs.steps(engine, run_id, in_order=False)
 
 
 def load(engine: Engine, run_id: str, steps: Callable[[Engine, str], Sequence[Row]] = all_steps) -> RunData:
@@ -78,17 +78,17 @@ def load(engine: Engine, run_id: str, steps: Callable[[Engine, str], Sequence[Ro
     looks at, which is most of what there is to read.
     """
     found = RunData(
-        run=queries.run(engine, run_id),
+        run=recorded_runs.run(engine, run_id),
         steps=steps(engine, run_id),
-        conflicts=queries.conflicts(engine, run_id),
-        runs=queries.runs(engine),
-        artifacts=queries.artifacts(engine, run_id),
-        attributes=queries.attributes(engine, run_id),
-        judgements=queries.judgements(engine, run_id),
-        plan=queries.plan(engine, run_id),
+        conflicts=recorded_runs.conflicts(engine, run_id),
+        runs=recorded_runs.runs(engine),
+        artifacts=recorded_runs.artifacts(engine, run_id),
+        attributes=recorded_runs.attributes(engine, run_id),
+        judgements=recorded_runs.judgements(engine, run_id),
+        plan=recorded_runs.plan(engine, run_id),
     )
-    measurements = queries.measurements(engine, run_id, brief=True)
-    return _arranged(found, measurements, queries.context(engine, run_id, brief=True))
+    measurements = recorded_runs.measurements(engine, run_id, brief=True)
+    return _arranged(found, measurements, recorded_runs.context(engine, run_id, brief=True))
 
 
 def arranged(run: RunData) -> RunData:

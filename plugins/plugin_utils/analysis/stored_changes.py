@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import run_changes
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 def stored_changes(store: Engine, first: str, second: str) -> dict[str, list[dict[str, Any]]]:
     """The changes by what they are of: `run`, `verdicts`, `durations`, `measurements`, `context`. Raises UsageError."""
-    steps = [queries.steps(store, run_id) for run_id in (first, second)]
+    steps = [recorded_runs.steps(store, run_id) for run_id in (first, second)]
     return {
-        "run": run_changes.run_changes(queries.run(store, first), queries.run(store, second)),
+        "run": run_changes.run_changes(recorded_runs.run(store, first), recorded_runs.run(store, second)),
         "verdicts": run_changes.verdict_changes(*steps),
         "durations": run_changes.duration_changes(*steps),
         "measurements": run_changes.measurement_changes(
-            queries.measurements(store, first), queries.measurements(store, second)
+            recorded_runs.measurements(store, first), recorded_runs.measurements(store, second)
         ),
-        "context": run_changes.context_changes(queries.context(store, first), queries.context(store, second)),
+        "context": run_changes.context_changes(
+            recorded_runs.context(store, first), recorded_runs.context(store, second)
+        ),
     }

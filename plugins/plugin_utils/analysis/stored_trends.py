@@ -10,19 +10,19 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.trends import crossing
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, with_numbers
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_over_runs import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.class_medians_over_runs import (
     FIRST_DAY,
     OverRuns,
     level_changes,
     over_runs,
     trend_of,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_series import SeriesValues
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.load_values_over_runs import SeriesValues
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.trends import crossing
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, with_numbers
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries, values_of_runs
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs, values_of_runs
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -55,11 +55,11 @@ def _history_of(store: Engine, key: str, step: str, last: int, run_id: str) -> H
 def _run_data(store: Engine, run_id: str, key: str | None = None, step: str | None = None) -> RunData:
     """What a trend needs of a run: not its results, and only the numbers of this key and step."""
     return RunData(
-        run=queries.run(store, run_id),
-        measurements=queries.measurements(store, run_id, name=key, step=step),
-        context=with_numbers(queries.context(store, run_id, path=key)),
-        runs=queries.runs(store),
-        attributes=queries.attributes(store, run_id),
+        run=recorded_runs.run(store, run_id),
+        measurements=recorded_runs.measurements(store, run_id, name=key, step=step),
+        context=with_numbers(recorded_runs.context(store, run_id, path=key)),
+        runs=recorded_runs.runs(store),
+        attributes=recorded_runs.attributes(store, run_id),
     )
 
 

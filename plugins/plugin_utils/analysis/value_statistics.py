@@ -12,13 +12,16 @@ from itertools import chain
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.derived import derived_numbers
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.measured_and_context_numbers import (
+    Metric,
+    by_metric,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.moments_without_numpy import (
     FewMoments,
     moments,
     percentile_of_sorted,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.values import Metric, by_metric
 
 GREATEST = 1e150  # as in methods/arrays.py
 FEW = 5_000  # numbers for which numpy is not worth its import

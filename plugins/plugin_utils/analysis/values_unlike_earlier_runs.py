@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.capped_findings import MOST_RESULTS, SHOWN, capped
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.class_medians_over_runs import OverRuns
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import (
     GRADES,
     NOTABLE,
@@ -26,12 +27,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arra
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.distribution_quantiles import (
     student_two_sided,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.intervals import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.rates_and_prediction_intervals import (
     LEAST_HISTORY,
     prediction_interval,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_over_runs import OverRuns
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import amount, plural, series_name
 
 TOGETHER = 3  # so many of one grade are one finding

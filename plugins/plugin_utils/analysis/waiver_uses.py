@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.waived_results import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.waiver_history import (
     is_for,
     results_of_step,
     runs_of,

@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history impo
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.waiver_uses import WaiverUse, uses
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import plural
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.waived_results import is_for
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.waiver_history import is_for
 from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.waiver_model import (
     ENDS_SOON,
     LIFTED,

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_series import Series
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.load_values_over_runs import Series
 
 DIGITS = 4
 HOUR, DAY = 3600.0, 86400.0

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import baselines
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import choose_and_compare_baseline
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive import pinned_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import parts_by_group
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.earlier_runs import counts
@@ -29,7 +29,7 @@ def unfit(run: Row) -> str:
 def accept_baseline(store: Engine, runs: Path, run: Row, user: str, note: str) -> Row:
     """Make a run the baseline; returns the row of `baselines`. `runs` is the folder of runs. Raises StoreError."""
     pinned_runs.pin_stored(store, run["run_id"], pinned=True)
-    row = baselines.accept(store, run, user, note)
+    row = choose_and_compare_baseline.accept(store, run, user, note)
     parts = [journal.parent for journal in parts_by_group(runs).get(run["run_id"], ())] if run["group_id"] else []
     for folder in (runs / run["run_id"], *parts):
         if folder.is_dir():

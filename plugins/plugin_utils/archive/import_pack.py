@@ -25,8 +25,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest import CHUNK
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pack_formats import ArchiveFormat
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import VERSIONS
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.tar_and_zip_packs import ArchiveFormat
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verify_pack import (
     MAX_PARSED,
     PARSED,

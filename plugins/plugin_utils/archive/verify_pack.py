@@ -27,7 +27,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest impo
     read_sums,
     sums_text,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pack_formats import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.tar_and_zip_packs import (
     FORMATS,
     ArchiveFormat,
     Member,

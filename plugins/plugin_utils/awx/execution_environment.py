@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.awx.job import Job
+from ansible_collections.rack.recipes.plugins.plugin_utils.awx.job_names import Job
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
 
 DEFINITION, PYTHON, GALAXY, SYSTEM = "execution-environment.yml", "requirements.txt", "requirements.yml", "bindep.txt"

@@ -12,8 +12,8 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.plugin_utils.awx import execution_environment as image
-from ansible_collections.rack.recipes.plugins.plugin_utils.awx.configuration import configuring_play
-from ansible_collections.rack.recipes.plugins.plugin_utils.awx.job import Job, check_names
+from ansible_collections.rack.recipes.plugins.plugin_utils.awx.configuration_playbook import configuring_play
+from ansible_collections.rack.recipes.plugins.plugin_utils.awx.job_names import Job, check_names
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.yaml_text import to_yaml
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import CONFIG, config_file, load, read_config

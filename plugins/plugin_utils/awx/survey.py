@@ -27,7 +27,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values i
     is_open,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Param, Recipe
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import PARAM_LIMITS
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.steps_to_and_from_data import PARAM_LIMITS
 
 Question = dict[str, Any]
 

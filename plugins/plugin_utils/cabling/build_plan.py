@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.plan_model import Cable, CablingPlan, End, Position
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import closest, quoted
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import closest, quoted
 
 LONGEST = 255  # characters of a name: the longest system name of LLDP (IEEE 802.1AB, 8.5.6) and port id (8.5.3)
 JINJA = re.compile(r"\{[{%#]")

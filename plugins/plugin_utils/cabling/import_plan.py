@@ -14,17 +14,17 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.build_plan import Draft, Problem, build, refused
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.formats import (
     containerlab,
-    link_tables,
+    netbox_and_sonic,
     netbox_json,
     own_plan,
     topology_dot,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.formats.csv_rows import headings
+from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.formats.csv_with_positions import headings
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.formats.yaml_with_places import YamlFile, read_yaml
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.plan_model import CablingPlan
-from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.read_sources import Source
+from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.read_files_and_urls import Source
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import (
     closest,
     listed,
     quoted,
@@ -73,21 +73,23 @@ FORMATS: Mapping[str, Format] = {
     ),
     "netbox-csv": Format(
         "NetBox's form for importing cables, CSV", CSV, _has("side_a_device", "side_b_device"),
-        link_tables.read_import_form,
+        netbox_and_sonic.read_import_form,
     ),
     "netbox-table": Format(
-        "an export of NetBox's table of cables, CSV", CSV, _has("device a", "termination a"), link_tables.read_table
+        "an export of NetBox's table of cables, CSV", CSV, _has("device a", "termination a"),
+        netbox_and_sonic.read_table,
     ),
     "containerlab": Format(
         "a topology of containerlab", YAML, lambda file: containerlab.is_containerlab(file.data),
         lambda file, _name: containerlab.read_containerlab(file),
     ),
     "sonic": Format(
-        "a link file of sonic-mgmt, CSV", CSV, _has("startdevice", "enddevice"), link_tables.read_sonic_links
+        "a link file of sonic-mgmt, CSV", CSV, _has("startdevice", "enddevice"), netbox_and_sonic.read_sonic_links
     ),
     "sonic-devices": Format(
         "a device file of sonic-mgmt, CSV, for its names", CSV,
-        lambda text: {*link_tables.SONIC_DEVICES} <= {*headings(text)}, link_tables.read_sonic_devices, devices=True,
+        lambda text: {*netbox_and_sonic.SONIC_DEVICES} <= {*headings(text)},
+        netbox_and_sonic.read_sonic_devices, devices=True,
     ),
     "ptm": Format("PTM's topology.dot", DOT, topology_dot.is_dot, topology_dot.read_dot),
 }  # fmt: skip

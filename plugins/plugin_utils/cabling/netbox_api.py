@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import shown
 
 API = "/api/dcim/"
 CABLES, DEVICES = "cables/", "devices/"

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import CONVERSIONS, convert, converted
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import KEY as CONTEXT_KEY
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import KEY as CONTEXT_KEY
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, Place, RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import closest, listed, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import closest, listed, shown
 
 type Problem = tuple[Path, str, str, str]
 type Check = Callable[[Any, Path], Iterator[Problem]]

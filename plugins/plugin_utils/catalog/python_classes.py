@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils import short_names
+from ansible_collections.rack.recipes.plugins.module_utils import scriptlet_imports
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.check_declarations import check_declared
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, Place
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import closest, quoted
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import closest, quoted
 
 BASES = frozenset(("Scriptlet", "BaseScriptlet", "ShellScriptlet"))
 DECORATOR = "register_scriptlet"
@@ -60,15 +60,15 @@ def read_python(code: bytes, file: str) -> tuple[ScriptletClass, ...]:
 def _check_short_names(module: ast.Module, file: str) -> None:
     """Raise CatalogError for a name that the package rack_recipes does not have on a host."""
     imports = (node for node in module.body if isinstance(node, ast.ImportFrom))
-    for alias in (alias for node in imports if node.module == short_names.PACKAGE for alias in node.names):
-        if alias.name in ("*", *short_names.MODULES):
+    for alias in (alias for node in imports if node.module == scriptlet_imports.PACKAGE for alias in node.names):
+        if alias.name in ("*", *scriptlet_imports.MODULES):
             continue
         place = Place(file, alias.lineno, alias.col_offset + 1)
-        if alias.name in short_names.FOR_PROGRAMS:
-            raise CatalogError(f"{place}: {short_names.not_for_scriptlets(alias.name)}")
-        near = closest(alias.name, tuple(short_names.MODULES))
-        hint = f" (did you mean {near!r}?)" if near else f"; there are {', '.join(short_names.MODULES)}"
-        raise CatalogError(f"{place}: {short_names.PACKAGE} has no name {quoted(alias.name)}{hint}")
+        if alias.name in scriptlet_imports.FOR_PROGRAMS:
+            raise CatalogError(f"{place}: {scriptlet_imports.not_for_scriptlets(alias.name)}")
+        near = closest(alias.name, tuple(scriptlet_imports.MODULES))
+        hint = f" (did you mean {near!r}?)" if near else f"; there are {', '.join(scriptlet_imports.MODULES)}"
+        raise CatalogError(f"{place}: {scriptlet_imports.PACKAGE} has no name {quoted(alias.name)}{hint}")
 
 
 def _imported_names(module: ast.Module) -> dict[str, str]:

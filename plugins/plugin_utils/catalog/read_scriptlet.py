@@ -13,7 +13,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.hidden_folders import SUFFIX, hiding_file
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.files_shadowing_folders import SUFFIX, hiding_file
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.python_classes import ScriptletClass, read_python
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Kind, ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_files import (

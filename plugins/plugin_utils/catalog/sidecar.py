@@ -11,9 +11,9 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.check_declarations import check_declared
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, Place, RecipeError, RecipeErrors
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import quoted
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import quoted
 
 EXPECTED = "a mapping with description, options and writes"
 

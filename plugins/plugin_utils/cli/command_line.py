@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table imp
     command_of,
     parse_command_line,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.interrupts import raise_keyboard_interrupt
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.ctrl_c_handling import raise_keyboard_interrupt
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
 
 INTERRUPTED = 130

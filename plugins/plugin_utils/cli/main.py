@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.interrupts import end_at_once
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.ctrl_c_handling import end_at_once
 
 TYPE_CHECKING = False  # typing's would have to be imported
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.stage_task import ON_CONTROLLER, to_task
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.action_names import (
     DELEGATES_LOOKUP,
     FLUSH,
     RECIPE_VARIABLE,
     VERDICT,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.stage_task import ON_CONTROLLER, to_task
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.yaml_text import TEMPLATE, to_yaml, verbatim
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.compiled_data import compiled_recipe
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, Stage

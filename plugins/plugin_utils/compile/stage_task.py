@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS as CRITERIA
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import CONTROLLER, STAGE
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.action_names import CONTROLLER, STAGE
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.yaml_text import verbatim
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.compiled_data import compiled_step
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import PlannedStep, Stage
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Condition, Recipe
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import to_data
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.steps_to_and_from_data import to_data
 
 ON_CONTROLLER = {"run_once": True, "delegate_to": CONTROLLER}
 TITLE_LENGTH = 100

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import as_reason, check_value
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import as_reason, check_value
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.module_utils.time_limit import time_limit
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.find_merge_hook import find_merge_hook

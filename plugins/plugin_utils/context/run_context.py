@@ -22,14 +22,14 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model
     Delta,
     HeldValue,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.context.deep_merge import ABSENT, deep_merge
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policies import (
     DEEP_MERGE,
     FAIL,
     MergePolicies,
     from_record,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.context.refused_writes import RefusedWrites
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.steps_with_refused_writes import RefusedWrites
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.three_way_merge import ABSENT, deep_merge
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.writer_versions import (
     EarlierValues,
     KnownVersion,

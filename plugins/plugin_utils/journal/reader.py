@@ -12,7 +12,7 @@ from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import without_checksum
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import UNREADABLE, opened, reason

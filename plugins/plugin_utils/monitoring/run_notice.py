@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.end_status im
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.report import report_status_file
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RUN_HOST, Run
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import checks_of, counts_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_outcome import checks_of, counts_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import reader
 
 EVENT, SCHEMA = "run_ended", 1

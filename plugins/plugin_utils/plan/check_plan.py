@@ -19,14 +19,14 @@ from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import 
     problems_of_names,
     spec_of,
 )
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import has_secret
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import has_secret
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.files_named_by_src import is_there, source_files
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.find_merge_hook import find_merge_hook
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve import find
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.source_files import is_there, source_files
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, Place, RecipeError, nearest
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.key_usage import PARTS, KeyUsage
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import PlannedHook

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlannedHook, PlannedStep
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.steps_to_and_from_data import (
     COMPILED_ORDER,
     number,
     param_to_data,

@@ -26,8 +26,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.plan.dependency_graph
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.key_usage import KeyUsage, key_usage_of, templates_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlannedStep, PlanOptions
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Recipe, Step
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import closest, listed, quoted
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import MAX_ERRORS
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import closest, listed, quoted
 
 SKIPPED = "left out by --skip"
 EVERY_HOST = ("all", "*")

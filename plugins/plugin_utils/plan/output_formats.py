@@ -14,7 +14,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.plan.compiled_data im
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.drawing.graphviz_and_mermaid import to_dot, to_mermaid
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.drawing.text_tree import to_tree
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlannedStep, Stage
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import to_data
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.steps_to_and_from_data import to_data
 
 # Fields of a compiled step that the plan names in another way, or leaves out: arguments may be long, or secret.
 LEFT_OUT = frozenset(("module", "function", "args"))

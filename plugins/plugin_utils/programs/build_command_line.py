@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import check_value, shortened
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import check_value, shortened
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 Inventory = str | os.PathLike[str] | Sequence[str]

@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import bounded, shortened
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import bounded, shortened
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_changes import context_changes
 from ansible_collections.rack.recipes.plugins.plugin_utils.context import run_context

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import check_key, shortened
-from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_file import to_data
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import check_key, shortened
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.initial_context_file import to_data
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import RUN
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.programs.build_command_line import (

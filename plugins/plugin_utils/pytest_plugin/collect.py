@@ -15,14 +15,17 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSI
 from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.programs.recipe_result import RecipeResult
-from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.optional_pytest import pytest
-from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.predict_results import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.find_recipe_files import (
+    inventories_of,
+    project_of,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.list_expected_results import (
     NOBODY,
     Expectation,
     Expected,
     expect,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.recipe_files import inventories_of, project_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.optional_pytest import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.recipe_runner import run_here, run_once
 
 Record = Mapping[str, Any]

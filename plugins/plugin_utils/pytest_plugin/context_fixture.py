@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import check_key, check_value
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import check_key, check_value
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
 from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.run_in_process import Outcome, judged, run_here

@@ -81,7 +81,9 @@ def _is_recipe(path: Path, parent: pytest.Collector) -> bool:
     if path.suffix not in SUFFIXES:
         return False
     if parent.session.isinitpath(path):
-        from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.recipe_files import looks_like_recipe
+        from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.find_recipe_files import (
+            looks_like_recipe,
+        )
 
         return looks_like_recipe(path) or _is_named_so(path, parent.config)
     return _is_named_so(path, parent.config)
@@ -123,7 +125,7 @@ def rack_context() -> RackContext:
 @pytest.fixture
 def run_recipe(request: pytest.FixtureRequest, tmp_path: Path) -> RecipeRunner:
     """A function that runs a recipe, a file or a mapping, with a store of this test's own: see docs/authoring.md."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.recipe_files import project_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.find_recipe_files import project_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.recipe_runner import RecipeRunner
 
     return RecipeRunner(tmp_path / "rack-recipes", project_of(request.path, request.config.rootpath))
@@ -132,7 +134,7 @@ def run_recipe(request: pytest.FixtureRequest, tmp_path: Path) -> RecipeRunner:
 @pytest.fixture
 def run_scriptlet(request: pytest.FixtureRequest, tmp_path: Path) -> ScriptletRunner:
     """A function that runs one scriptlet, the project's or ours, here or on a host: see docs/authoring.md."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.recipe_files import (
+    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.find_recipe_files import (
         inventories_of,
         project_of,
     )

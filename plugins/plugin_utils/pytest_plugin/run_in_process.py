@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import complete
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import bounded, shortened
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import bounded, shortened
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import OutputCapture
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.judge import apply_envelope

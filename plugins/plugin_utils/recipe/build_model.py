@@ -23,7 +23,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model i
     Step,
     TestMeta,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import from_data, param_from_data
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.steps_to_and_from_data import (
+    from_data,
+    param_from_data,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
 
 type Data = Mapping[str, Any]

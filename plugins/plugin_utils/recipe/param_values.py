@@ -11,25 +11,25 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import check_value
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import check_value
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS, judge
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import OPENINGS, names_in
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeErrors, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Condition, Param
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import PARAM_LIMITS
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.steps_to_and_from_data import PARAM_LIMITS
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import (
     Budget,
     Substitution,
     SubstitutionError,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import read_value
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import (
     closest,
     listed,
     quoted,
     shown,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import read_value
 
 OF, TYPE = "of", "type"  # words of `Param.also` beside limits
 MASK = "********"

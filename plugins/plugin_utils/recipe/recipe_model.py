@@ -235,7 +235,7 @@ class Step:
     a list, or a reference to one, by name. `become` is the user that the step runs as, empty for the one who logs in.
     `delegate_to` is the host that runs the step on behalf of its own one, a name or a Jinja expression; empty for none.
 
-    A new field is also described in the JSON schema. `recipe/serialize.py` reads and writes it by its type.
+    A new field is also described in the JSON schema. `steps_to_and_from_data.py` reads and writes it by its type.
     """
 
     idx: int

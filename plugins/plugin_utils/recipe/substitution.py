@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import DEEPEST
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import DEEPEST
 from ansible_collections.rack.recipes.plugins.module_utils.language import references
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import quoted, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import MAX_REPEATED
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import quoted, shown
 
 REFERENCE = re.compile(references.REFERENCE)
 PARAMETER = "${params."

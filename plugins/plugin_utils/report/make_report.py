@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import analyse_history, with_summary
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import from_row
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.past_values import past_values
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import load
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.write_findings import store_findings_at
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.store_findings import store_findings_at
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_and_write_history import past_values
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats import DEFAULT_FORMATS
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.own_columns import with_own_columns
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.write_files import write
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -47,10 +47,10 @@ def make(
     run or format, for a file that cannot be written and for a missing package. Raises RackError where a cell would be
     lost, and StoreError where the store cannot be read.
     """
-    run = load(engine, run_id, queries.reported)
+    run = load(engine, run_id, recorded_runs.reported)
     history = History(engine, run)
     findings = with_summary(engine, run, analyse_history(history), summary_by)
-    if url and findings != [*map(from_row, queries.findings(engine, run_id))]:
+    if url and findings != [*map(from_row, recorded_runs.findings(engine, run_id))]:
         with suppress(StoreError):
             store_findings_at(url, run_id, findings)
     shown = with_own_columns(tables(run, findings, past_values(history)), templates)

@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Place, Results, StepEnd
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegate_groups import DelegateGroups
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.peers import Peers
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.results_of_other_parts import Peers
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.reusable_results import ReusableResults
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_registry import SecretRegistry
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings

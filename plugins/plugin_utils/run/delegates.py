@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import CONTROLLER
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.action_names import CONTROLLER
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
 
 THROUGH = "through"  # the field of a step record: the host that ran the step on behalf of its own one

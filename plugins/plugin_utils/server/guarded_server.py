@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.server import end_signals
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.network import network_socket
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.client_limits import Turnstile, check_head
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.guarded_protocol import check_all
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.limits import Turnstile, check_head
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.network_socket import (
     BACKLOG,
     Tls,

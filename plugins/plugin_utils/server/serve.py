@@ -24,9 +24,13 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.guarded_server
     count_request,
     guarded_server,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.client_limits import (
+    Limits,
+    Turnstile,
+    with_room,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.guarded_protocol import guarded_protocol
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.limits import Limits, Turnstile, with_room
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import Service
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_context import Service
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.steps.step_door import StepDoor
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.uvicorn_config import uvicorn_config
 

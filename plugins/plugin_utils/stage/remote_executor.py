@@ -20,7 +20,7 @@ from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailur
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.rack.recipes.plugins.module_utils.runner.main import MARK
-from ansible_collections.rack.recipes.plugins.module_utils.runner.secret_channel import unsealed
+from ansible_collections.rack.recipes.plugins.module_utils.runner.send_registered_secrets import unsealed
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_errors import (
     OLDEST,

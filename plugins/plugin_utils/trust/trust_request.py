@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_fil
     drop_in_folders,
     find_candidates,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import CONTROLLER
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.action_names import CONTROLLER
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policies import hook_of, hooks_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings

@@ -5,7 +5,7 @@
 """The faults that can be put into a virtual rack, each with what heals it. A fault is a row of the table.
 
 A fault is a script for the shell of a node, and another one that undoes it. Words in braces stand for what
-`details_of` says of the place. A fault that needs a control group gets it from `control_groups.py`.
+`details_of` says of the place. A fault that needs a control group gets it from `resource_limit_faults.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import control_groups, server_parts
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import proc_and_sys_files, resource_limit_faults
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc import hardware
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_files import (
     DISK,
@@ -30,7 +30,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_fil
     START_CLOCK,
     START_WEB_SERVER,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_power import switch
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.pdu import outlet_switch, rack_pdus
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import (
     SPEC,
@@ -39,6 +38,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_sta
     with_broken,
     without_ended,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.switch_power_from_outside import switch
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import (
     FABRIC_MTU,
     LEAF,
@@ -89,12 +89,12 @@ def _of_hardware(about: str, file: str, value: str) -> Fault:
 
 
 def _of_part(about: str, file: str, text: str) -> Fault:
-    bad, healthy = (f"echo '{line}' >{_PARTS}/{file}" for line in (text, server_parts.files()[file].strip()))
+    bad, healthy = (f"echo '{line}' >{_PARTS}/{file}" for line in (text, proc_and_sys_files.files()[file].strip()))
     return Fault(about, (SERVER,), bad, healthy, runs_outside=True)
 
 
 def _of_group(about: str, limit: str) -> Fault:
-    return Fault(about, (SERVER,), control_groups.ENTER + limit, control_groups.LEAVE)
+    return Fault(about, (SERVER,), resource_limit_faults.ENTER + limit, resource_limit_faults.LEAVE)
 
 
 def _outlet(action: str) -> str:
@@ -117,8 +117,8 @@ nft add table netdev rackfault
 nft add chain netdev rackfault in '{{ type filter hook ingress device "{port}" priority 0; }}'
 nft add rule netdev rackfault in numgen random mod 1000 '<' 50 counter drop
 """
-_PARTS = f"files/{{node}}{server_parts.PLACE}"
-_DRIVE = f"sys/block/{server_parts.DISKS[-1]}"
+_PARTS = f"files/{{node}}{proc_and_sys_files.PLACE}"
+_DRIVE = f"sys/block/{proc_and_sys_files.DISKS[-1]}"
 _LONGEST_HOG = 3600
 """For how many seconds of a core's time the hog works: a rack that is forgotten is not for ever a load."""
 
@@ -218,7 +218,7 @@ FAULTS: Mapping[str, Fault] = {
     "read-only-disk": Fault(
         "a disk that can only be read", (SERVER,), "mount -o remount,ro {disk}", "mount -o remount,rw {disk}"
     ),
-    "slow-disk": _of_group("a disk that takes 16 requests a second", control_groups.SLOW_DISK),
+    "slow-disk": _of_group("a disk that takes 16 requests a second", resource_limit_faults.SLOW_DISK),
     "failing-disk": Fault(
         "a disk that cannot be read beyond its first quarter, nor written anew",
         (SERVER,),
@@ -231,7 +231,8 @@ FAULTS: Mapping[str, Fault] = {
         "free memory in single pages only, as /proc/buddyinfo tells", ALL, _FRAGMENTS, "umount /proc/buddyinfo"
     ),
     "memory-limit": _of_group(
-        f"a server whose processes get {control_groups.MEMORY_MIB} MiB of memory", control_groups.LITTLE_MEMORY
+        f"a server whose processes get {resource_limit_faults.MEMORY_MIB} MiB of memory",
+        resource_limit_faults.LITTLE_MEMORY,
     ),
     "service-stopped": Fault(
         "a server whose web server has ended", (SERVER,), "kill $(cat /run/httpd.pid)", START_WEB_SERVER
@@ -265,10 +266,12 @@ FAULTS: Mapping[str, Fault] = {
     "kernel-errors": Fault(
         "errors of the memory in the kernel log", (SERVER,), _ERRORS, "sed -i '/EDAC MC0/d' {kernel_log}"
     ),
-    "hot-processor": _of_part("a processor that is too hot, as its own sensor says", server_parts.HEAT, "98000"),
-    "slow-core": _of_part("a core that is held at 800 MHz", server_parts.FREQUENCY, "800000"),
-    "lost-memory": _of_part("cores without memory of their own", server_parts.MEMORY, "Node 1 MemTotal:       0 kB"),
-    "lost-lanes": _of_part("a card that has half of its lanes", server_parts.LANES, "8"),
+    "hot-processor": _of_part("a processor that is too hot, as its own sensor says", proc_and_sys_files.HEAT, "98000"),
+    "slow-core": _of_part("a core that is held at 800 MHz", proc_and_sys_files.FREQUENCY, "800000"),
+    "lost-memory": _of_part(
+        "cores without memory of their own", proc_and_sys_files.MEMORY, "Node 1 MemTotal:       0 kB"
+    ),
+    "lost-lanes": _of_part("a card that has half of its lanes", proc_and_sys_files.LANES, "8"),
     "missing-drive": Fault(
         "one of two drives is gone",
         (SERVER,),
@@ -417,7 +420,7 @@ _OF_PORT: Mapping[str, Detail] = {
 def details_of(where: str, topology: Topology, folder: Path) -> dict[str, object]:
     """What the words in braces of a fault's scripts stand for, at a place of the rack with this folder."""
     node, _colon, port = where.partition(":")
-    group = control_groups.name_of(folder, node)
+    group = resource_limit_faults.name_of(folder, node)
     known = {"mtu": FABRIC_MTU, "disk": DISK, "kernel_log": KERNEL_LOG, "group": group}
     details = {**_OF_NODE, **(_OF_PORT if port else {})}
     return {**known, **{name: detail(topology, node, port) for name, detail in details.items()}}

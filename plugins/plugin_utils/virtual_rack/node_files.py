@@ -9,8 +9,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import server_parts
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_process import BOOT_ID
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import proc_and_sys_files
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_first_process import BOOT_ID
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import (
     FABRIC_MTU,
     LEAF,
@@ -193,7 +193,7 @@ def _router_files(node: Node, topology: Topology) -> Files:
 
 
 def _server_files(node: Node, topology: Topology) -> Files:
-    parts = {f"{server_parts.PLACE[1:]}/{path}": text for path, text in server_parts.files().items()}
+    parts = {f"{proc_and_sys_files.PLACE[1:]}/{path}": text for path, text in proc_and_sys_files.files().items()}
     return {f"{PAGES[1:]}/index.html": PAGE, **parts}
 
 

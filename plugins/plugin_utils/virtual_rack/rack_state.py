@@ -20,7 +20,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_process import BOOT_ID, PIDS
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_first_process import BOOT_ID, PIDS
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import PLURALS, Topology, build
 
 FOLDER = Path(".rack-recipes/rack")

@@ -21,10 +21,9 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, make_private
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import rack_process
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import rack_first_process
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc import hardware, ipmi_bmcs, redfish_service
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.control_groups import remove_groups
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.inventory import write_inventory
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.inventory_and_cabling import write_inventory
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_files import FRR, files_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.pdu import rack_pdus
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import (
@@ -35,6 +34,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_sta
     save,
     start_of,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.resource_limit_faults import remove_groups
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import MANAGER, SERVER, Topology
 
 INIT = Path(__file__).parent / "static" / "node_init.sh"
@@ -73,7 +73,7 @@ def up(topology: Topology, folder: Path = FOLDER, *, with_bmcs: bool | None = No
     has_ipmi, has_pdus = with_bmcs is not False and not ipmi_bmcs.missing(), not rack_pdus.missing()
     _remove(folder)
     make_private(folder / "files")
-    for each in ("roots", rack_process.PIDS):
+    for each in ("roots", rack_first_process.PIDS):
         (folder / each).mkdir()
     folder = folder.absolute()
     write_files(topology, folder)
@@ -185,7 +185,7 @@ def started(folder: Path) -> int:
 
     Raises RackError with the reason where it does not start.
     """
-    command = (*OUTER, sys.executable, "-I", rack_process.__file__, str(folder / SPEC))
+    command = (*OUTER, sys.executable, "-I", rack_first_process.__file__, str(folder / SPEC))
     path = os.pathsep.join((*os.get_exec_path(), "/usr/sbin", "/sbin"))
     with (folder / LOG).open("ab") as log:
         outer = subprocess.Popen(
@@ -198,7 +198,7 @@ def started(folder: Path) -> int:
         outer.kill()
         outer.wait()
         raise RackError(f"the rack does not start: {answer['error']} (see {folder / LOG})")
-    first = rack_process.first_child(outer.pid)
+    first = rack_first_process.first_child(outer.pid)
     outer.returncode = 0  # it goes on after this command, which must not wait for it
     return first
 

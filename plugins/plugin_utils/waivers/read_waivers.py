@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path as ValuePath
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.checked_file import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.files_beside_recipes import (
     Check,
     Problem,
     entries,
@@ -23,8 +23,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.checked_f
     unknown,
     words,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import listed, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import listed, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings, config_file
 from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.waiver_model import (
     USUAL,

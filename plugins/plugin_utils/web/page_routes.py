@@ -19,14 +19,14 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.web.actions import ba
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import View
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_source import PageSource
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.views import (
-    actions,
     gallery,
+    json_format_reference,
     metrics,
     over_runs,
+    past_actions,
     run,
-    run_parts,
+    run_detail_pages,
     runs,
-    shapes,
 )
 
 GET, POST = "GET", "POST"
@@ -70,18 +70,20 @@ ROUTES: tuple[PageRoute, ...] = (
     PageRoute("/runs/{run}/events", "What a run that goes on is at, for the page's script.", run.events),
     PageRoute("/runs/{run}/tables/{table}", "A table of a run in columns, for the page's script.", run.one_table),
     PageRoute("/runs/{run}/report", "The whole report of a run.", run.report, over_runs=True, shows_keys=True),
-    PageRoute("/runs/{run}/findings", "All findings of a run, causes first.", run_parts.findings, shows_keys=True),
-    PageRoute("/runs/{run}/steps", "Its steps, how long they took, a timeline.", run_parts.steps),
-    PageRoute("/runs/{run}/rack", "Every step of every host by place; by measurement.", run_parts.rack),
-    PageRoute("/runs/{run}/context", "The context as the run left it.", run_parts.context, shows_keys=True),
-    PageRoute("/runs/{run}/hosts", "Its hosts, those that did not pass first.", run_parts.hosts),
+    PageRoute(
+        "/runs/{run}/findings", "All findings of a run, causes first.", run_detail_pages.findings, shows_keys=True
+    ),
+    PageRoute("/runs/{run}/steps", "Its steps, how long they took, a timeline.", run_detail_pages.steps),
+    PageRoute("/runs/{run}/rack", "Every step of every host by place; by measurement.", run_detail_pages.rack),
+    PageRoute("/runs/{run}/context", "The context as the run left it.", run_detail_pages.context, shows_keys=True),
+    PageRoute("/runs/{run}/hosts", "Its hosts, those that did not pass first.", run_detail_pages.hosts),
     PageRoute(
         "/runs/{run}/hosts/{host}",
         "One host of a run: results, measurements, keys.",
-        run_parts.one_host,
+        run_detail_pages.one_host,
         shows_keys=True,
     ),
-    PageRoute("/runs/{run}/hosts/{host}/{step}", "One result: logs, tries, earlier runs.", run_parts.one_result),
+    PageRoute("/runs/{run}/hosts/{host}/{step}", "One result: logs, tries, earlier runs.", run_detail_pages.one_result),
     PageRoute("/hosts", "The hosts of the last runs.", over_runs.hosts, over_runs=True),
     PageRoute("/hosts/{host}", "One host over the runs.", over_runs.one_host, over_runs=True, shows_keys=True),
     PageRoute("/keys", "The keys that the last runs have set.", over_runs.keys, over_runs=True, shows_keys=True),
@@ -103,10 +105,10 @@ ROUTES: tuple[PageRoute, ...] = (
     ),
     PageRoute("/scriptlets", "The scriptlets that recipes here can use.", gallery.scriptlets),
     PageRoute("/scriptlets/{name}", "A scriptlet: arguments, keys, example.", gallery.one_scriptlet),
-    PageRoute("/starts/{run}", "A run that a page has started, until it has begun.", actions.one_start, OPERATOR),
+    PageRoute("/starts/{run}", "A run that a page has started, until it has begun.", past_actions.one_start, OPERATOR),
     PageRoute("/metrics", "What Prometheus reads of the runs in the store.", metrics.metrics, over_runs=True),
-    PageRoute("/shapes", "What each page is as data.", shapes.shapes),
-    PageRoute("/actions", "What was done by pages: who, when, what.", actions.done, ADMIN, over_runs=True),
+    PageRoute("/shapes", "What each page is as data.", json_format_reference.shapes),
+    PageRoute("/actions", "What was done by pages: who, when, what.", past_actions.done, ADMIN, over_runs=True),
     PageRoute(
         "/runs/{run}/baseline",
         "Make a run the baseline of its test.",
@@ -122,7 +124,7 @@ ROUTES: tuple[PageRoute, ...] = (
         waive.waive,
         AUTHOR,
         method=POST,
-        again=run_parts.one_result,
+        again=run_detail_pages.one_result,
     ),
     PageRoute(
         "/recipes/{name}/runs",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import is_held, journals
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import reader
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.live_run import LiveRun
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class PageSource:
     def has_run(self, run_id: str) -> bool:
         """Whether the store has a run of exactly this id; not so where there is no store."""
         try:
-            return queries.find(self.store(), run_id) == run_id
+            return recorded_runs.find(self.store(), run_id) == run_id
         except (UsageError, StoreError):
             return False
 

@@ -19,8 +19,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.guarded_server
     count_request,
     guarded_server,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.client_limits import (
+    Limits,
+    Turnstile,
+    with_room,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.guarded_protocol import guarded_protocol
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.limits import Limits, Turnstile, with_room
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.uvicorn_config import uvicorn_config
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_source import PageSource
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.sign_in import Sessions

@@ -35,11 +35,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.visible_text import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.web import frame
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.actions import upload
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.check_page_access import check_rights
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.live_run import LiveRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import Asked, FormError, NoSuchPageError, Page
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_routes import GET, POST, ROUTES, PageRoute
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_source import PageSource
-from ansible_collections.rack.recipes.plugins.plugin_utils.web.rights import check_rights
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.sign_in import Sessions, Visitor, check_form
 
 HTML, JSON, PROBLEM = "text/html; charset=utf-8", "application/json", "application/problem+json"

@@ -22,7 +22,7 @@ from sqlalchemy import create_engine, inspect, text
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine, reader
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 from call_rack_recipes import COMMAND, Done, environment, rack_recipes, shell, write_recipe
 
@@ -150,9 +150,15 @@ def held(url: str, run_id: str) -> Rows:
     """Return the rows of a run in a store, without what differs from run to run."""
     store = engine(url)
     try:
-        tables = (queries.steps, queries.history, queries.context, queries.measurements, queries.conflicts)
+        tables = (
+            recorded_runs.steps,
+            recorded_runs.history,
+            recorded_runs.context,
+            recorded_runs.measurements,
+            recorded_runs.conflicts,
+        )
         rows = {table.__name__: [*map(_plain, table(store, run_id))] for table in tables}
-        return {"run": _plain(queries.run(store, run_id)), **rows}
+        return {"run": _plain(recorded_runs.run(store, run_id)), **rows}
     finally:
         store.dispose()
 
@@ -168,7 +174,7 @@ def is_stored(url: str, run_id: str, step: str) -> bool:
     except StoreError:
         return False
     try:
-        return step in {row["step"] for row in queries.steps(store, run_id)}
+        return step in {row["step"] for row in recorded_runs.steps(store, run_id)}
     finally:
         store.dispose()
 

@@ -17,8 +17,8 @@ import pytest
 from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import analyse_run
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.write_findings import store_findings
-from ansible_collections.rack.recipes.plugins.plugin_utils.monitoring.grafana.data_sources import DATA_SOURCES
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.store_findings import store_findings
+from ansible_collections.rack.recipes.plugins.plugin_utils.monitoring.grafana.database_differences import DATA_SOURCES
 from ansible_collections.rack.recipes.plugins.plugin_utils.monitoring.grafana.panels import DASHBOARDS
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables

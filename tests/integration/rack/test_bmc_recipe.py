@@ -17,9 +17,9 @@ import pytest
 import yaml
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.faults import break_rack, heal_rack
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_power import switch
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import RackState
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.start_rack import down, up
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.switch_power_from_outside import switch
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import build
 from call_rack_recipes import CHECKOUT, Done, rack_recipes, results
 

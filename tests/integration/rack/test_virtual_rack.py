@@ -22,17 +22,21 @@ import pytest
 import yaml
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import control_groups, rack_state, server_parts
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import (
+    proc_and_sys_files,
+    rack_state,
+    resource_limit_faults,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.faults import (
     FAULTS,
     WRONG_AS,
     break_rack,
     heal_rack,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_power import switch
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.link_status_and_drawing import look
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import RackState
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_status import look
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.start_rack import down, up
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.switch_power_from_outside import switch
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import build
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
@@ -147,10 +151,10 @@ SEEN: dict[str, tuple[str, Callable[[RackState], bool]]] = {
     "service-stopped": ("server6", says("server6", f"{GET} || echo none", "none")),
     "wrong-page": ("server7", says("server7", GET, "down for maintenance")),
     "wrong-time": ("server3", says("server3", "chronyc -c tracking 2>&1 || :", ",0.49999")),
-    "hot-processor": ("server1", says("server1", f"cat /srv/parts/{server_parts.HEAT}", "98000")),
-    "slow-core": ("server2", says("server2", f"cat /srv/parts/{server_parts.FREQUENCY}", "800000\n")),
-    "lost-memory": ("server3", says("server3", f"cat /srv/parts/{server_parts.MEMORY}", " 0 kB")),
-    "lost-lanes": ("server4", says("server4", f"cat /srv/parts/{server_parts.LANES}", "8")),
+    "hot-processor": ("server1", says("server1", f"cat /srv/parts/{proc_and_sys_files.HEAT}", "98000")),
+    "slow-core": ("server2", says("server2", f"cat /srv/parts/{proc_and_sys_files.FREQUENCY}", "800000\n")),
+    "lost-memory": ("server3", says("server3", f"cat /srv/parts/{proc_and_sys_files.MEMORY}", " 0 kB")),
+    "lost-lanes": ("server4", says("server4", f"cat /srv/parts/{proc_and_sys_files.LANES}", "8")),
     "missing-drive": ("server5", says("server5", "[ -e /srv/parts/sys/block/nvme1n1 ] || echo none", "none")),
     "host-away": ("server8", says("", "ping -c 1 -W 1 192.168.255.68 || echo away", "away")),
     "host-hung": ("server1", says("", "timeout 2 ssh-keyscan 192.168.255.61 2>&1; echo silent", "silent\n")),
@@ -257,7 +261,7 @@ def test_each_node_has_its_own_names_keys_and_processes(rack: RackState) -> None
 
 def test_nothing_is_left_of_a_rack_that_was_killed(tmp_path: Path) -> None:
     state = up(build(1, 2, 2), tmp_path / "rack")
-    group = control_groups.name_of(state.folder, "server1")
+    group = resource_limit_faults.name_of(state.folder, "server1")
     break_rack(state, "slow-disk", "server1")
     assert groups(group)
     links = subprocess.run(("ip", "-o", "link"), capture_output=True, text=True, check=True).stdout
@@ -273,7 +277,7 @@ def test_nothing_is_left_of_a_rack_that_was_killed(tmp_path: Path) -> None:
 
 def groups(name: str) -> list[Path]:
     """The control groups of this machine that have a name."""
-    return [path for pattern in (name, f"*/{name}") for path in control_groups.MACHINE.glob(pattern)]
+    return [path for pattern in (name, f"*/{name}") for path in resource_limit_faults.MACHINE.glob(pattern)]
 
 
 def of_rack(folder: Path) -> list[str]:

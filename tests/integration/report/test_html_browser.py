@@ -23,8 +23,8 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding, ResultId, from_row
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.past_values import PastValues
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_and_write_history import PastValues
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import html

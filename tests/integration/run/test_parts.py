@@ -27,7 +27,7 @@ import yaml
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.meeting import NEVER_CAME
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import reader
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.tests.integration.server.server_process import Server
 from call_rack_recipes import environment, rack_recipes
 from controller_process import wait_for
@@ -95,7 +95,7 @@ class Workflow:
         except StoreError:  # the first part has not made it yet
             return False
         try:
-            return any(row["part"] == part for row in queries.parts(store, self.group))
+            return any(row["part"] == part for row in recorded_runs.parts(store, self.group))
         finally:
             store.dispose()
 

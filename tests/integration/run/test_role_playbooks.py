@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.action_names import STAGE
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import STAGE
 from call_rack_recipes import Done, call, results, shell, write_recipe
 from role_tasks import tasks_of
 

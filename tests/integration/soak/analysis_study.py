@@ -23,8 +23,8 @@ import analysis_worlds as worlds
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import (
     causes,
     change_points,
-    intervals,
     outliers,
+    rates_and_prediction_intervals,
     trends,
 )
 
@@ -249,9 +249,9 @@ def _fails_now(failed: worlds.Array) -> int:
 def is_flake(failed: worlds.Array, inputs: worlds.Array) -> bool:
     """Both verdicts on one input, and not a row of failures that is too long for how often it failed before."""
     before = failed[: len(failed) - _fails_now(failed)]
-    likely = intervals.clopper_pearson(int(before.sum()), len(before)).high if len(before) else 1.0
+    likely = rates_and_prediction_intervals.clopper_pearson(int(before.sum()), len(before)).high if len(before) else 1.0
     both = any(0 < failed[inputs == value].mean() < 1 for value in np.unique(inputs))
-    return both and not intervals.is_broken(len(failed) - len(before), likely)
+    return both and not rates_and_prediction_intervals.is_broken(len(failed) - len(before), likely)
 
 
 FLAKE_METHODS: dict[str, Callable[[worlds.Array, worlds.Array], bool]] = {
@@ -269,7 +269,9 @@ def flakes(seed: int) -> Table:
     for name, find in FLAKE_METHODS.items():
         found = {host for host, failed in enumerate(made.failed) if find(failed, made.inputs)}
         rows.append((name, len(true), len(found & true), len(true - found), len(found - true)))
-    bounds = [intervals.clopper_pearson(int(made.failed[host].sum()), RUNS) for host in sorted(true)]
+    bounds = [
+        rates_and_prediction_intervals.clopper_pearson(int(made.failed[host].sum()), RUNS) for host in sorted(true)
+    ]
     held = sum(low <= made.rates[host] <= high for host, (low, high) in zip(sorted(true), bounds, strict=True))
     about = (
         f"{worlds.HOSTS} hosts x {RUNS} runs: 20 fail in 5 to 40 % of runs; 10 fail since their input changed and 10 "

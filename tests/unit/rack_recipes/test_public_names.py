@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 from ansible_collections.rack.recipes import rack_recipes
-from ansible_collections.rack.recipes.plugins.module_utils import short_names
+from ansible_collections.rack.recipes.plugins.module_utils import scriptlet_imports
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.stored_runs import (
     Night,
@@ -77,16 +77,16 @@ def test_checkers_hosts_and_python_know_the_same_names() -> None:
     tree = ast.parse(Path(rack_recipes.__file__).read_bytes())
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     checked = {alias.name: node.module for node in imports for alias in node.names}
-    del checked["annotations"], checked["short_names"]
+    del checked["annotations"], checked["scriptlet_imports"]
     assert checked == rack_recipes._MODULES
     assert sorted(checked) == sorted(rack_recipes.__all__)
-    assert sorted(checked) == sorted((*short_names.MODULES, *short_names.FOR_PROGRAMS))
+    assert sorted(checked) == sorted((*scriptlet_imports.MODULES, *scriptlet_imports.FOR_PROGRAMS))
 
 
 def test_the_page_for_authors_has_the_names_of_hosts() -> None:
     section = AUTHORS.read_text(encoding="utf-8").partition("### The names\n")[2].partition("\n### ")[0]
     cells = (line.split("|")[1] for line in section.splitlines() if line.startswith("| `"))
-    assert sorted(re.findall(r"`(\w+)`", " ".join(cells))) == sorted(short_names.MODULES)
+    assert sorted(re.findall(r"`(\w+)`", " ".join(cells))) == sorted(scriptlet_imports.MODULES)
 
 
 def rows(frame: pd.DataFrame, *columns: str) -> list[tuple[object, ...]]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.cgroup import Cgroup
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.cgroup_usage import Cgroup
 
     Limits = dict[str, Any]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import LONGEST_MESSAGE, bounded
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LONGEST_MESSAGE, bounded
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_class import Failed, Scriptlet, Skipped
 
@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import IO, Any, Callable, NoReturn
 
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.exec_program import Emit
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.child_process_setup import Emit
 
     Load = Callable[[], type[Scriptlet]]
 

@@ -17,8 +17,8 @@ import signal
 import sys
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child import exec_program
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child import child_process_setup
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import Launcher
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process import procfs
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FOLDER_MODE, in_memory
 
@@ -50,8 +50,8 @@ ALWAYS = (
 FIRST = ("--", "/bin/sh", "-c", '"$@"; exit $?', "sh")
 BOOT = "import marshal,sys;f=open({},'rb');sys.path[:]=marshal.load(f);{}from {} import inside;inside(f,{})"
 ADD_CODE = (
-    "from ansible_collections.rack.recipes.plugins.module_utils.runner.code_cache import add_payload,use_cached;"
-    "add_payload({!r});use_cached();"
+    "from ansible_collections.rack.recipes.plugins.module_utils.runner.compiled_code_cache import "
+    "add_payload,use_cached;add_payload({!r});use_cached();"
 )
 
 
@@ -150,7 +150,7 @@ def refused(attempt: Attempt, mask: Mask | None) -> str:
 
 def python(
     launcher: Launcher, step: Step, ctx: ContextView, params: dict[str, Any], method: str, limit: Callable[[], None]
-) -> Callable[[exec_program.EventWriter], NoReturn]:
+) -> Callable[[child_process_setup.EventWriter], NoReturn]:
     """A function for a fork of the executor that runs the step's Python class in the sandbox.
 
     Raises ValueError as `box` does.
@@ -178,7 +178,7 @@ def python(
         "method": method,
     }
 
-    def program(emit: exec_program.EventWriter) -> NoReturn:
+    def program(emit: child_process_setup.EventWriter) -> NoReturn:
         state = _inherited(in_memory(marshal.dumps(paths) + marshal.dumps(given)))
         events = _inherited(emit.events)
         code = ADD_CODE.format(payload) if payload else ""
@@ -186,7 +186,7 @@ def python(
             _hand_over(payload)
         limit()
         boot = BOOT.format(state, code, __name__, events)
-        exec_program.execute([*start, sys.executable, "-c", boot], dict(os.environ))
+        child_process_setup.execute([*start, sys.executable, "-c", boot], dict(os.environ))
 
     return program
 
@@ -209,7 +209,7 @@ def inside(state: IO[bytes], events: int) -> NoReturn:
     state.close()
     os.set_inheritable(events, False)
     launcher = Launcher(given["request"], *given["folders"])
-    emit = exec_program.EventWriter(events)
+    emit = child_process_setup.EventWriter(events)
     ctx = ContextView(**given["view"], emit=emit)
     ctx.keep_on(launcher.shelf)
     ctx.analyse_with(given["analysis"])

@@ -12,10 +12,10 @@ import select
 import signal
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import LONGEST_MESSAGE, bounded
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child import exec_program
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LONGEST_MESSAGE, bounded
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child import child_process_setup
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import Lines, OutputCapture
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.spawn import spawn
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.posix_spawn import spawn
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import (
     close_all,
     in_memory,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import resource
     from typing import Any, Callable, NoReturn
 
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.exec_program import Program
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.child_process_setup import Program
     from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 
     Event = dict[str, Any]
@@ -97,7 +97,7 @@ class Attempt:
         """
         takers = [self.stdout.add, self.stderr.add]
         if callable(program):
-            self._events = Lines(self._take_line, exec_program.LARGEST_EVENT)
+            self._events = Lines(self._take_line, child_process_setup.LARGEST_EVENT)
             takers.append(self._add_events)
         opened: list[int] = []
         try:
@@ -136,8 +136,8 @@ class Attempt:
             raise ValueError(f"what is no event: {bounded(repr(line[:LONGEST_MESSAGE]))}") from None
         if kind in ("measurement", "finding"):
             self._measured += len(line)
-        if self._measured > exec_program.LARGEST_EVENT:
-            raise ValueError(f"more than {exec_program.LARGEST_EVENT} bytes of measurements or findings")
+        if self._measured > child_process_setup.LARGEST_EVENT:
+            raise ValueError(f"more than {child_process_setup.LARGEST_EVENT} bytes of measurements or findings")
         self.receive(event)
 
     def receive(self, event: Event) -> None:
@@ -302,11 +302,11 @@ def _started(program: Program, opened: list[int]) -> int:
 
 def _spawned(streams: dict[int, int], argv: list[str], env: dict[str, str], begun: bytes | None = None) -> int:
     if begun is None:
-        return spawn(argv, env, streams, exec_program.IGNORED, session=True)
-    records = exec_program.records_of(begun)
+        return spawn(argv, env, streams, child_process_setup.IGNORED, session=True)
+    records = child_process_setup.records_of(begun)
     try:
-        more = {exec_program.RECORDS: records, exec_program.GIVEN: 0}
-        return spawn(argv, env, {**streams, **more}, exec_program.IGNORED, session=True)
+        more = {child_process_setup.RECORDS: records, child_process_setup.GIVEN: 0}
+        return spawn(argv, env, {**streams, **more}, child_process_setup.IGNORED, session=True)
     finally:
         os.close(records)
 
@@ -329,12 +329,12 @@ def _sent(send: Callable[[int, int], None], target: int, number: int) -> bool:
     return True
 
 
-def _become(program: Callable[[exec_program.EventWriter], NoReturn], opened: list[int]) -> NoReturn:
+def _become(program: Callable[[child_process_setup.EventWriter], NoReturn], opened: list[int]) -> NoReturn:
     """In the child: take the other ends of the pipes as streams, and run `program`. Never returns."""
     stdin, stdout, stderr, events = opened[0], *opened[2::2]
     try:
-        exec_program.enter_child(stdin, stdout, stderr)
-        program(exec_program.EventWriter(events))
+        child_process_setup.enter_child(stdin, stdout, stderr)
+        program(child_process_setup.EventWriter(events))
     except BaseException as error:
         write_all(2, f"cannot become the step: {type(error).__name__}: {error}\n".encode("utf-8", "backslashreplace"))
     finally:

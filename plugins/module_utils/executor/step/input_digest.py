@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.shared_by_steps import StageState
     from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
 
     Record = dict[str, Any]

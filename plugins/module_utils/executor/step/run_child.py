@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Union
 
     from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.cgroup import Cgroup
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.cgroup_usage import Cgroup
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.shared_by_steps import StageState
 
     Record = dict[str, Any]
     Step = dict[str, Any]
@@ -79,7 +79,7 @@ def run_child(
 
 
 def _group() -> Cgroup | None:
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.cgroup import create_cgroup
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.cgroup_usage import create_cgroup
 
     return create_cgroup(f"rack-recipes-{os.getpid()}-{time.monotonic_ns()}")
 

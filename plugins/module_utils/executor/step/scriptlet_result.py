@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import bounded
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import bounded
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import TAIL, OutputCapture
 
 TYPE_CHECKING = False

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.shared_by_steps import StageState
     from ansible_collections.rack.recipes.plugins.module_utils.executor.step.types import Outcome, StepGenerator
 
     Record = dict[str, Any]
@@ -72,7 +72,7 @@ class StepRun:
                 self.passes_dependents = True
                 return "skipped", unwanted
             if self.state.is_check:
-                from ansible_collections.rack.recipes.plugins.module_utils.executor.step.check_mode import (
+                from ansible_collections.rack.recipes.plugins.module_utils.executor.step.check_mode_arguments import (
                     check_arguments,
                 )
 
@@ -110,7 +110,7 @@ class StepRun:
     def _rounds(self, params: Record) -> StepGenerator:
         if "repeat" not in self.step:
             return self.round(params, {})
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retry import repeat
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retry_or_repeat import repeat
 
         return repeat(self, params)
 
@@ -118,7 +118,7 @@ class StepRun:
         """Try until a try counts, or there were enough. `params` are the arguments of the first try, where known."""
         if "retry" not in self.step:
             return self.attempt(params, place)
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retry import retry
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retry_or_repeat import retry
 
         return retry(self, params, place)
 

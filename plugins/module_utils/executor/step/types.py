@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.shared_by_steps import StageState
     from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
 
     Record = dict[str, Any]

@@ -24,11 +24,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import multiple_tests, scales
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import (
+    least_meaningful_difference,
+    multiple_tests,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats, floats, medians
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.gesd import Suspect, gesd
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.moments import mad
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.two_groups import TwoGroups, two_groups
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.split_into_two_groups import (
+    TwoGroups,
+    two_groups,
+)
 
 LIST, VOTE, HISTORY, SMALL, GESD = "list", "vote", "history", "small group", "gesd"
 LEAST_GROUP = 4
@@ -109,7 +115,7 @@ def _prepared(twins: Twins) -> Twins:
     values = floats(twins.values)
     if not len(values):
         raise ValueError("a group needs values")
-    step = scales.resolution(values) if twins.resolution is None else twins.resolution
+    step = least_meaningful_difference.resolution(values) if twins.resolution is None else twins.resolution
     return replace(twins, values=values, resolution=step)
 
 
@@ -118,13 +124,13 @@ def _suspects(twins: Twins) -> list[Suspect] | None:
     if len(twins.values) < LEAST_GESD or not mad(twins.values):
         return None
     step = twins.resolution or 0.0
-    least = scales.scale(twins.values, step, counts=True) if twins.counts else step
+    least = least_meaningful_difference.scale(twins.values, step, counts=True) if twins.counts else step
     return gesd(twins.values, len(twins.values) // 3, least)
 
 
 def _outcome(twins: Twins, suspects: list[Suspect] | None, bound: float) -> Outcome:
     hosts = len(twins.values)
-    scale = scales.scale(twins.values, twins.resolution, counts=twins.counts)
+    scale = least_meaningful_difference.scale(twins.values, twins.resolution, counts=twins.counts)
     blank = Outcome(LIST, float(np.median(twins.values)), scale, earlier_runs=_runs(twins))
     if hosts < LEAST_GROUP:
         return blank
@@ -170,7 +176,7 @@ def _small(twins: Twins, blank: Outcome) -> Outcome:
 
 def _outliers(twins: Twins, blank: Outcome, places: Iterable[int]) -> list[Outlier]:
     """Describe the hosts at some places that are further out than the floor, the furthest first."""
-    floor = scales.floor(twins.values, twins.tolerance, twins.resolution)
+    floor = least_meaningful_difference.floor(twins.values, twins.tolerance, twins.resolution)
     furthest = _furthest(twins)
     spread = _spread_explained(twins.values)
     found = []

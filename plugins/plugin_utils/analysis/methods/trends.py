@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats, floats
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.memory_of_series import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.autocorrelated_noise import (
     generator,
     noise_like,
 )

@@ -110,7 +110,7 @@ class _Changes:
 def mutate(run: RunData, history: Sequence[Row], steps: Sequence[StepCriteria]) -> list[StepMutants]:
     """The mutants of each step, by the outputs of the first host on which it passed.
 
-    `history` are the changes of the run's context in their order, as store/reading/queries.py returns them.
+    `history` are the changes of the run's context in their order, as store/reading/recorded_runs.py returns them.
     """
     found, made = [], _Changes(history)
     for step in steps:

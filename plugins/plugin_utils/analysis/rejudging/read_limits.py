@@ -19,14 +19,14 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeE
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.conditions import consistent_warnings
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.unchecked_mapping import Node, is_number
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.suggestions import key_for_synonym
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.checked_file import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.files_beside_recipes import (
     placed,
     read_file,
     refuse,
     unknown,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import shown
 
 WARN = "warn"
 PLACE = ("step", "measurement", "unit")

@@ -23,12 +23,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest impo
     names_in,
     pack_name,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pack_formats import ArchiveFormat, format_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import (
     PackSource,
     gather,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.ssh_signatures import sign
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.tar_and_zip_packs import ArchiveFormat, format_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FOLDER_MODE
 

@@ -19,7 +19,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_jo
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import run_record
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import read
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.recorded_runs import read
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 
 if TYPE_CHECKING:

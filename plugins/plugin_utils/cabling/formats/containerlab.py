@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.build_plan import Draft
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.formats.yaml_with_places import YamlFile
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.plan_model import Cable, End
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import closest, listed, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import closest, listed, shown
 
 ELSEWHERE = ("host", "macvlan", "mgmt-net", "dummy", "vxlan", "vxlan-stitch")
 """What is at the other end of a link that joins no two nodes: node names of the brief form, types of the other."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.build_plan import Draft
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.plan_model import Cable, End, Position
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import closest, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import closest, shown
 
 INTERFACE = "dcim.interface"
 CONNECTED = "connected"

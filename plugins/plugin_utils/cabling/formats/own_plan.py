@@ -11,8 +11,8 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.build_plan import Draft
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.formats.yaml_with_places import YamlFile
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.plan_model import Cable, End, Position
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import closest, listed, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import closest, listed, shown
 
 FIELDS = ("a", "b", "label", "review")
 TOP = ("cables", "devices")

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.build_plan import Draft
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.plan_model import Cable, End
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import quoted
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import quoted
 
 HEAD = re.compile(r"(?:\s|#[^\n]*|//[^\n]*|/\*.*?\*/)*(?:strict\s+)?(?:di)?graph\b", re.DOTALL | re.IGNORECASE)
 TOKEN = re.compile(

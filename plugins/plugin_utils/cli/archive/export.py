@@ -44,9 +44,9 @@ def export(options: argparse.Namespace) -> Answer:
     A run in parts gives one pack with the results of the whole, and beside it one for each part, named after it.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest import pack_name
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pack_formats import with_part
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.export_run import check_free
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.export_run import export as pack
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.tar_and_zip_packs import with_part
 
     key = Path(options.sign).expanduser() if options.sign else None
     with pack_sources(options) as (source, *parts):

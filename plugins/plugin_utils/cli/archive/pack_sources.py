@@ -59,9 +59,9 @@ def _refuse_running(journals: Sequence[Path]) -> None:
 def _of_run(run_id: str, journals: Mapping[str, Path], store: Engine | None) -> Iterator[PackSource]:
     """The run, then its parts where it is a group. `journals` has those that are here, by the id of their run."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import IN_PARTS, PackSource
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 
-    parts = [part["run_id"] for part in queries.parts(store, run_id)] if store else []
+    parts = [part["run_id"] for part in recorded_runs.parts(store, run_id)] if store else []
     about = {"absent": IN_PARTS} if parts else {}
     yield PackSource(run_id, journals.get(run_id), store, **about)
     yield from (PackSource(part, journals.get(part), store) for part in parts)

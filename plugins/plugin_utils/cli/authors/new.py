@@ -158,7 +158,10 @@ def _check_not_published(name: str) -> None:
 
 def _check_shadowing(folder: str, path: str) -> None:
     """Raise UsageError if a folder of the same name is beside the file: Python imports one of the two only."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.hidden_folders import hidden_folder, hiding_file
+    from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.files_shadowing_folders import (
+        hidden_folder,
+        hiding_file,
+    )
 
     made = Path(folder, f"{path}.py")
     if file := hiding_file(folder, f"{path}.py"):

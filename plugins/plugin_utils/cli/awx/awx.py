@@ -17,8 +17,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options im
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
 
 if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.awx.job import Job
-    from ansible_collections.rack.recipes.plugins.plugin_utils.awx.write_files import Difference
+    from ansible_collections.rack.recipes.plugins.plugin_utils.awx.job_names import Job
+    from ansible_collections.rack.recipes.plugins.plugin_utils.awx.write_unless_edited import Difference
 
 
 def add_awx(command: argparse.ArgumentParser) -> None:
@@ -36,7 +36,7 @@ def awx(options: argparse.Namespace) -> Answer:
     the playbook configure.yml. A file that somebody has changed is kept, and the difference is shown.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils.awx.project_files import check_project, project_files
-    from ansible_collections.rack.recipes.plugins.plugin_utils.awx.write_files import SAME, write_files
+    from ansible_collections.rack.recipes.plugins.plugin_utils.awx.write_unless_edited import SAME, write_files
 
     folder = _in_project(options.output)
     check_project()
@@ -55,7 +55,7 @@ def awx(options: argparse.Namespace) -> Answer:
 
 def _jobs(recipes: Sequence[str], folder: Path) -> list[Job]:
     """The recipes, each compiled as a check. Raises RackError with what is wrong with all of them."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.awx.job import Job
+    from ansible_collections.rack.recipes.plugins.plugin_utils.awx.job_names import Job
     from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
 
     jobs, wrong = [], []

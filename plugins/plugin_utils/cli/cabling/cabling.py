@@ -89,7 +89,7 @@ def import_(options: argparse.Namespace) -> Answer:
     case. Without it the exit code is 1.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.import_plan import import_plan
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.read_sources import read_sources
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.read_files_and_urls import read_sources
     from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.write_plan import (
         change,
         inventory_text,
@@ -154,7 +154,7 @@ def check(options: argparse.Namespace) -> Answer:
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.compare_plan import compare
     from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.import_plan import import_plan
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.read_sources import read_sources
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.read_files_and_urls import read_sources
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.cabling.ask_neighbours import ask
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import check_key, check_value, shortened
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import check_key, check_value, shortened
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.param_options import read_mapping
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import listed
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import listed
 
 LOCAL = "localhost"  # this machine's name as a host
 RUN = ""  # the host of the run's own keys in `ctx show --json`

@@ -71,6 +71,6 @@ def debug(options: argparse.Namespace) -> Answer:
     Stdout has the envelope with the verdict, as in a run. The scriptlet's own checks are judged; criteria stand in
     recipes only.
     """
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.scriptlet_run import run_scriptlet
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.run_one_scriptlet import run_scriptlet
 
     return run_scriptlet(options)

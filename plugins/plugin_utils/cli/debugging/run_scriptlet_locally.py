@@ -15,13 +15,13 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import Launcher
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.python_debugger import with_debugger
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.scriptlet_run import Record, ScriptletRun
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.run_one_scriptlet import Record, ScriptletRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import printable
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.debug_lines import lines_of

@@ -15,7 +15,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import parser_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.scriptlet_run import Record, ScriptletRun
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.run_one_scriptlet import Record, ScriptletRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.inventory_hosts import inventory_hosts
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run import start_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError

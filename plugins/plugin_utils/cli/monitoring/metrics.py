@@ -35,7 +35,7 @@ def metrics(options: argparse.Namespace) -> Answer:
     """Print the numbers that Prometheus alerts on: runs by test and status, when the last one ended and how."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened
     from ansible_collections.rack.recipes.plugins.plugin_utils.monitoring import prometheus_text
-    from ansible_collections.rack.recipes.plugins.plugin_utils.monitoring.run_metrics import read_metrics
+    from ansible_collections.rack.recipes.plugins.plugin_utils.monitoring.metrics_by_test import read_metrics
 
     with opened(options) as store:
         found = read_metrics(store)

@@ -50,15 +50,15 @@ def analyse(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import analyse as findings_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import with_summary
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import load
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.write_findings import store_findings_at
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.store_findings import store_findings_at
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.finding_lines import finding_lines
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 
     with opened(options) as store:
         run_id = run_id_of(store, options.run, options.db)
-        run, project = load(store, run_id, queries.judged), settings.load()
+        run, project = load(store, run_id, recorded_runs.judged), settings.load()
         found = with_summary(store, run, findings_of(store, run, options.last), project if options.summary else None)
     is_stored = True
     try:

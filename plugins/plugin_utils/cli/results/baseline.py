@@ -41,12 +41,12 @@ def accept(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.accept_baseline import accept_baseline
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_store
 
     check_store("change", settings.load())
     with opened(options) as store:  # reading only: this makes no store
-        run = queries.run(store, run_id_of(store, options.run, options.db))
+        run = recorded_runs.run(store, run_id_of(store, options.run, options.db))
     _refuse_unfit(run)
     with opened(options, writing=True) as store:
         row = accept_baseline(store, Path(settings.load().runs), run, getpass.getuser(), options.note)
@@ -77,17 +77,19 @@ def withdraw(options: argparse.Namespace) -> Answer:
     The runs that were baselines stay pinned; `rack-recipes pin RUN --off` lets `prune` remove them.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import baselines
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import choose_and_compare_baseline
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_store
 
     check_store("change", settings.load())
     with opened(options) as store:
-        test = baselines.name_of_test(queries.run(store, run_id_of(store, options.run, options.db)))
+        test = choose_and_compare_baseline.name_of_test(
+            recorded_runs.run(store, run_id_of(store, options.run, options.db))
+        )
     with opened(options, writing=True) as store:
-        number = baselines.withdraw(store, test)
+        number = choose_and_compare_baseline.withdraw(store, test)
     if not number:
         raise UsageError(NONE.format(test))
     return {"status": "ok", "test_id": test, "withdrawn": number}, 0
@@ -103,10 +105,10 @@ def show(options: argparse.Namespace) -> Answer:
     """List all runs that were accepted as baselines, the newest first: by whom, when, why, and which of them count."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import to_text
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 
     with opened(options) as store:
-        found = queries.baselines(store)
+        found = recorded_runs.baselines(store)
     counting: dict[str, Any] = {}
     for row in found:
         if not row["withdrawn"]:
@@ -153,11 +155,14 @@ def compare(options: argparse.Namespace) -> Answer:
 
 def _baseline_id(store: Engine, run_id: str) -> str:
     """The run that is the baseline of a run. Raises UsageError where there is none."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.baselines import baseline_of, name_of_test
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.choose_and_compare_baseline import (
+        baseline_of,
+        name_of_test,
+    )
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 
-    run = queries.run(store, run_id)
+    run = recorded_runs.run(store, run_id)
     found = baseline_of(store, run)
     if found is None:
         raise UsageError(NONE.format(name_of_test(run)))

@@ -10,13 +10,13 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, examples
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.covered import Coverage
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.coverage_of_runs import Coverage
 
 LAST = 20  # runs
 NAMED = 5  # hosts in a line
@@ -45,14 +45,14 @@ def coverage(options: argparse.Namespace) -> Answer:
     For each step: on how many hosts it ran, on which it was planned and never ran, how often it failed, how many
     criteria were judged. Then the measurements that have no limit, and the hosts of the inventory that no run had.
     """
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.covered import coverage_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.coverage_of_runs import coverage_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 
     if options.last < 1:
         raise UsageError(f"rack-recipes coverage: --last: expected a number of runs above 0, got {options.last}")
     with opened(options) as store:
-        runs = _chosen(queries.runs(store), options.test)[: options.last]
+        runs = _chosen(recorded_runs.runs(store), options.test)[: options.last]
         found = coverage_of(store, [run["run_id"] for run in runs])
     absent, problem = _absent(options.inventory, {host for one in found.steps for host in (*one.hosts, *one.never)})
     if options.json:

@@ -114,14 +114,14 @@ def history(options: argparse.Namespace) -> Answer:
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 
     with opened(options) as store:
         run_id = run_id_of(store, options.run, options.db)
-        changes = queries.history(store, run_id, options.key, _place(options.host))
+        changes = recorded_runs.history(store, run_id, options.key, _place(options.host))
         if not changes:
             of = "" if options.host is None else f" of {options.host}"
-            told = _elsewhere(options.key, queries.context(store, run_id))
+            told = _elsewhere(options.key, recorded_runs.context(store, run_id))
             raise UsageError(f"run {run_id} has no key {options.key!r}{of}{told}")
     if options.json:
         return {"run_id": run_id, "key": options.key, "changes": changes}, 0
@@ -147,11 +147,11 @@ def diff(options: argparse.Namespace) -> Answer:
     """Show the keys in which two runs ended differently, field by field."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_changes import context_changes
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 
     with opened(options) as store:
         ids = [run_id_of(store, options.first, options.db), run_id_of(store, options.second, options.db)]
-        first, second = (queries.context(store, run_id) for run_id in ids)
+        first, second = (recorded_runs.context(store, run_id) for run_id in ids)
         _check_host(options.host, store, *ids)
     found = context_changes(first, second)
     if options.host is not None:
@@ -164,7 +164,7 @@ def diff(options: argparse.Namespace) -> Answer:
 def export(options: argparse.Namespace) -> Answer:
     """Print the context of a run as JSON, which `run --context` starts with: the run's own keys, and those of hosts."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_file import to_data
+    from ansible_collections.rack.recipes.plugins.plugin_utils.context.initial_context_file import to_data
 
     with opened(options) as store:
         run_id = run_id_of(store, options.run, options.db)
@@ -175,9 +175,9 @@ def export(options: argparse.Namespace) -> Answer:
 def _entries(store: Engine, run_id: str, seq: int | None) -> list[dict[str, Any]]:
     """The run's keys after the change `seq`. Raises UsageError where the run has no such change."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 
-    changes = queries.history(store, run_id)
+    changes = recorded_runs.history(store, run_id)
     last = max((change["seq"] for change in changes), default=0)
     if seq is not None and not 0 <= seq <= last:
         raise UsageError(f"--at {seq}: expected a number from 0 to {last}, the changes of run {run_id}")
@@ -222,11 +222,11 @@ def _check_host(host: str | None, store: Engine, *run_ids: str) -> None:
     """Raise UsageError for a host that none of the runs had. A host without keys is fine: it sees those of the run."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.argument_parser import hint
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 
     if host in (None, RUN):
         return
-    hosts = [*sorted({name for run_id in run_ids for name in queries.hosts(store, run_id)}), RUN]
+    hosts = [*sorted({name for run_id in run_ids for name in recorded_runs.hosts(store, run_id)}), RUN]
     if host not in hosts:
         runs = "run " + " and ".join(dict.fromkeys(run_ids))
         raise UsageError(f"there is no host {host!r} in {runs}{hint(host, hosts)}; there are {', '.join(hosts)}")

@@ -85,10 +85,12 @@ def compared(store: Any, first: str, second: str, options: argparse.Namespace) -
 def _worse(store: Any, first: str, second: str) -> list[str]:
     """The steps and the criteria that got worse, in words."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import run_changes
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 
-    steps = run_changes.worse_steps(queries.steps(store, first), queries.steps(store, second))
-    criteria = run_changes.worse_criteria(queries.measurements(store, first), queries.measurements(store, second))
+    steps = run_changes.worse_steps(recorded_runs.steps(store, first), recorded_runs.steps(store, second))
+    criteria = run_changes.worse_criteria(
+        recorded_runs.measurements(store, first), recorded_runs.measurements(store, second)
+    )
     return [
         printable(f"{name}{row['step']} on {row['host'] or 'the run'}: {row['before']} -> {row['after']}")
         for name, row in (*(("", row) for row in steps), *((f"{row['name']} of ", row) for row in criteria))

@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options im
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.parts.group_model import Group
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.parts.chosen_and_missing_results import Group
 
 PAUSE = 1.0  # seconds between two looks at the store
 DAY = 86400.0
@@ -57,13 +57,13 @@ def finish(options: argparse.Namespace) -> Answer:
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.part_lines import part_lines
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.parts.join_parts import join_parts
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.parts.write_group_run import join_parts
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 
     with opened(options, writing=True) as store:
         _wait(store, options.group, options.wait)
         join_parts(store, options.group, finish=True, hosts=options.hosts)
-        run = queries.run(store, options.group)
+        run = recorded_runs.run(store, options.group)
     code: int = run["exit_code"]
     answer = answer_of(run)
     if not options.json:
@@ -83,7 +83,7 @@ def answer_of(run: dict[str, Any]) -> dict[str, Any]:
 
 def _wait(store: Engine, group_id: str, seconds: float) -> None:
     """Wait until all parts that are expected have ended, for so many seconds at most."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.parts.join_parts import read_group
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.parts.write_group_run import read_group
 
     until = time.monotonic() + seconds
     while time.monotonic() < until and may_come(read_group(store, group_id)):

@@ -46,14 +46,14 @@ def mutate(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import load
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 
     with opened(options) as store:
         run_id = run_id_of(store, options.run, options.db)
         run = load(store, run_id)
-        parts = [part["run_id"] for part in queries.parts(store, run_id)]
+        parts = [part["run_id"] for part in recorded_runs.parts(store, run_id)]
         criteria = _criteria(Path(settings.load().runs), str(run.run["recipe"] or ""), [run_id, *parts])
-        found = changed(run, queries.history(store, run_id), criteria)
+        found = changed(run, recorded_runs.history(store, run_id), criteria)
     if options.step:
         found = [step for step in found if options.step in (step.step, run.planned(step.step))]
         if not found:
@@ -71,7 +71,7 @@ def _criteria(runs: Path, recipe: str, run_ids: Sequence[str]) -> list[StepCrite
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.mutation.mutate_run import StepCriteria
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
     from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import load
-    from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import to_data
+    from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.steps_to_and_from_data import to_data
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.run_snapshot import FOLDER, RECIPES
 
     folders = [runs / run_id / FOLDER / RECIPES for run_id in run_ids]

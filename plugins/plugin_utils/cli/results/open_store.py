@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.hide_url_password import shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine, reader
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -61,7 +61,7 @@ def run_id_of(store: Engine, start: str, db: str | None = None) -> str:
     `db` is the URL that was given with --db. Raises UsageError where there is no such run, or several.
     """
     try:
-        found = queries.find(store, start) if start else queries.newest(store)
+        found = recorded_runs.find(store, start) if start else recorded_runs.newest(store)
     except UsageError as error:
         raise UsageError(f"{error}{_where_else(start, db)}") from error
     if found is None:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colours import painter
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import printable, to_text
 

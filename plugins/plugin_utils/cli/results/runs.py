@@ -30,11 +30,11 @@ def runs(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colours import painter
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import to_text
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 
     with opened(options) as store:
-        found = queries.runs(store)[: options.number]
-        flakes = queries.flakes(store, [run["run_id"] for run in found])
+        found = recorded_runs.runs(store)[: options.number]
+        flakes = recorded_runs.flakes(store, [run["run_id"] for run in found])
     found = [{**run, "flakes": flakes.get(run["run_id"], 0)} for run in found]
     if options.json:
         return {"runs": found}, 0

@@ -47,22 +47,22 @@ def show(options: argparse.Namespace) -> Answer:
     distance to their limits, and the files that steps have attached, each with its place in the run's folder.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 
     with opened(options) as store:
         run_id = run_id_of(store, options.run, options.db)
         run, steps, measured = (
-            queries.run(store, run_id),
-            queries.steps(store, run_id, attempts=options.json),
-            queries.measurements(store, run_id, only_bad=not options.json),
+            recorded_runs.run(store, run_id),
+            recorded_runs.steps(store, run_id, attempts=options.json),
+            recorded_runs.measurements(store, run_id, only_bad=not options.json),
         )
-        findings = queries.findings(store, run_id)
-        conflicts, artifacts = queries.conflicts(store, run_id), queries.artifacts(store, run_id)
-        judgements = queries.judgements(store, run_id)
-        origins = queries.origins(store, run_id) if conflicts else {}
+        findings = recorded_runs.findings(store, run_id)
+        conflicts, artifacts = recorded_runs.conflicts(store, run_id), recorded_runs.artifacts(store, run_id)
+        judgements = recorded_runs.judgements(store, run_id)
+        origins = recorded_runs.origins(store, run_id) if conflicts else {}
         conflicts = [{**one, "origin": origins.get(one["seq"])} for one in conflicts]
         if options.json:
-            context = queries.context(store, run_id)
+            context = recorded_runs.context(store, run_id)
             more = {"context": context, "conflicts": conflicts, "artifacts": artifacts, "judgements": judgements}
             return {"run": run, "findings": findings, "steps": steps, "measurements": measured, **more}, 0
     shown = steps if options.all else [step for step in steps if not step["parent"] or not _is_plain(step)]

@@ -225,7 +225,7 @@ def _start(
     options: argparse.Namespace, forwarder: SignalForwarder, *, show_summary: bool
 ) -> tuple[dict[str, Any], int]:
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import environment
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.warm_start import warm_start
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.start_ansible_early import warm_start
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import chosen_run_id
 
     run_id = chosen_run_id()

@@ -17,7 +17,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.debug_output import Trace
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepare_run import PreparedRun, prepare
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.read_run_options import PreparedRun, prepare
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run_answer import (
     NOT_REPORTED,
     answer_of,
@@ -38,8 +38,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.forward_
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Progress, StatusLine
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import summarize
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.secrets_fifo import served_by_fifo
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.warm_start import WarmStart
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values import GIVEN
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.start_ansible_early import WarmStart
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values_and_secrets import GIVEN
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import leave_dead_terminal
 
 LOG = "ansible.log"

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colours import painter
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import printable
@@ -21,13 +21,13 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackErr
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.end_status import REHEARSED
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_status_file import ReportStatus, read
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import Summary
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import BY_SIGNAL
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_outcome import (
     IN_CHECK,
     NOT_IN_STORE,
     NOTHING,
     REFUSED,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import BY_SIGNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_requests import LOG as STORE_WRITER_LOG
 
 NOT_STORED = StoreError.exit_code

@@ -34,7 +34,7 @@ def watch(options: argparse.Namespace) -> Answer:
     watched by its group's id, from any machine that can read the store.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.process_usage import ProcessUsage
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.live_cpu_and_memory import ProcessUsage
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run_answer import print_summary
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Progress, StatusLine
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import summarize

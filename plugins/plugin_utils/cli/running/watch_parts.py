@@ -17,13 +17,13 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_stor
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.part_lines import part_lines
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import StatusLine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.parts.join_parts import read_group
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.parts.write_group_run import read_group
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.parts.group_model import Group
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.parts.chosen_and_missing_results import Group
 
 PAUSE = 1.0  # seconds between two looks at the store
 
@@ -32,7 +32,7 @@ def watch_parts(options: argparse.Namespace) -> tuple[dict[str, Any] | str, int]
     """Show how far the parts are until all have ended, then the result of the whole; None where there is no group."""
     try:
         with opened(options) as store:
-            run = _watched(store, queries.find(store, options.run))
+            run = _watched(store, recorded_runs.find(store, options.run))
     except (UsageError, StoreError):  # the command says that it knows no such run
         return None
     answer, code = answer_of(run), run["exit_code"]
@@ -49,7 +49,7 @@ def _watched(store: Engine, group_id: str) -> dict[str, Any]:
     try:
         while may_come(group):
             if drawing.shown:
-                drawing.draw(_line(group, queries.verdicts(store, [part.run_id for part in group.parts])))
+                drawing.draw(_line(group, recorded_runs.verdicts(store, [part.run_id for part in group.parts])))
             time.sleep(PAUSE)
             group = read_group(store, group_id)
     finally:
@@ -59,7 +59,7 @@ def _watched(store: Engine, group_id: str) -> dict[str, Any]:
 
 def _joined(store: Engine, run_id: str) -> dict[str, Any]:
     """The run of the group. Who stored the end of the last part may still be busy with it."""
-    while (run := queries.run(store, run_id))["exit_code"] is None:
+    while (run := recorded_runs.run(store, run_id))["exit_code"] is None:
         time.sleep(PAUSE)
     return run
 

@@ -29,7 +29,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options im
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_run import ServedRun
+    from ansible_collections.rack.recipes.plugins.plugin_utils.server.open_served_run import ServedRun
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.shared.valkey_log import ValkeyLog
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.steps.step_door import StepDoor
     from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
@@ -134,8 +134,8 @@ def serve(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.guarded_server import listening_on_network
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.live_context import LiveContext
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.mask_writes import SecretValues
-    from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_run import bring_to_disk
-    from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import make_service
+    from ansible_collections.rack.recipes.plugins.plugin_utils.server.open_served_run import bring_to_disk
+    from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_context import make_service
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.shared.shared_commit import catch_up
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.steps.step_door import step_door
 
@@ -167,7 +167,7 @@ def _run(options: argparse.Namespace, settings: Settings) -> tuple[ServedRun, Va
     """The run that is served, and the log if several servers share it. Raises UsageError."""
     url = options.valkey or settings.valkey
     if not url or options.run:
-        from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_run import open_run
+        from ansible_collections.rack.recipes.plugins.plugin_utils.server.open_served_run import open_run
 
         if options.valkey:
             raise UsageError("serve --valkey goes on with the run of its Valkey: leave out --run")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.archive.ages_and_sizes import number
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.limits import Limits
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.client_limits import Limits
 
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.identify import Identify

@@ -44,7 +44,10 @@ def up(options: argparse.Namespace) -> Answer:
     clock, have BMCs (Redfish, IPMI), and hang on PDUs (SNMP). Nothing of it is seen outside of
     its namespaces. Inventory and cabling plan lie in .rack-recipes/rack.
     """
-    from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.inventory import CABLES, INVENTORY
+    from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.inventory_and_cabling import (
+        CABLES,
+        INVENTORY,
+    )
     from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.start_rack import up as start
     from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import build
 
@@ -93,13 +96,13 @@ def add_status(command: argparse.ArgumentParser) -> None:
 def status(options: argparse.Namespace) -> Answer:
     """Show the virtual rack: its cables, which of them are up, and what is broken on purpose."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-    from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import running
-    from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_status import (
+    from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.link_status_and_drawing import (
         as_data,
         as_svg,
         as_text,
         look,
     )
+    from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import running
 
     state = running()
     seen = look(state)

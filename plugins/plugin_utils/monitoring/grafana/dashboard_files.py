@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError, UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.monitoring.grafana.data_sources import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.monitoring.grafana.database_differences import (
     DATA_SOURCES,
     DataSource,
 )

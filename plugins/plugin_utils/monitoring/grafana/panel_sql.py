@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, VERDICTS
-from ansible_collections.rack.recipes.plugins.plugin_utils.monitoring.grafana.data_sources import DataSource
+from ansible_collections.rack.recipes.plugins.plugin_utils.monitoring.grafana.database_differences import DataSource
 
 BAD = tuple(name for name in VERDICTS if name not in PASSING | NOT_TRIED)
 CHOSEN = "r.part IS NULL AND r.test_id IN (${test:sqlstring}) AND r.started BETWEEN '${__from:date}' AND '${__to:date}'"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import shortened
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import shortened
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import describe
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import plain, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import PlannedStep, Stage
@@ -21,7 +21,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model i
     Step,
     Success,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import number, to_data
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.steps_to_and_from_data import number, to_data
 
 NO_RETRY = Retry()
 MOST = 8  # items of a list that are shown

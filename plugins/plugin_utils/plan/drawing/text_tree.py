@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import shortened
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import shortened
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.drawing.describe_step import (
     facts,

@@ -38,16 +38,16 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.inclu
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Condition, Lock, Path, Step
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.unchecked_mapping import REFERENCE_FIELDS, Node
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import fields_from_data
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.steps_to_and_from_data import fields_from_data
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import (
     Budget,
     Substitution,
     SubstitutionError,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.validate import check_included
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import quoted, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import NodePositions
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import MAX_ERRORS, Document, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import quoted, shown
 
 MAX_DEPTH = 10  # recipes that include each other
 MAX_STEPS = 10_000  # steps that includes make: a few files could ask for more than memory holds

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeErrors
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.decode import nearest_file, read_bytes, reason
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import quoted
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import quoted
 
 EXPECTED = "the path of a recipe in the project, relative to this file"
 

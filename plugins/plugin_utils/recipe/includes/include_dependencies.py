@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.step_nam
     unknown_step,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.unchecked_mapping import Node
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import quoted
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import quoted
 
 type Steps = tuple[Step, ...]
 type Entries = list[tuple[Node, Steps]]  # the steps and includes of a file, each with the steps that it makes

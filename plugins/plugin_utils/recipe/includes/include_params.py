@@ -33,9 +33,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution i
     Substitution,
     SubstitutionError,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import closest, listed, quoted
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import closest, listed, quoted
 
 EXPECTED_REFERENCE = "a reference to a secret parameter, such as ${params.password}"
 OF_PARAMS = re.compile(r"\$\{params\.[^${}\s@]+\}")

@@ -20,8 +20,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.unchecke
     text,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import BARE_REFERENCE
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import listed, quoted, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import listed, quoted, shown
 
 KNOWN = {*LIMITS, *OTHERS}
 CRITERION_WORDS = f"{', '.join([*LIMITS][:-1])} or {[*LIMITS][-1]}"

@@ -33,10 +33,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.referenc
     types_of,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.unchecked_mapping import Node, text
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import PARAM_LIMITS
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import quoted, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.steps_to_and_from_data import PARAM_LIMITS
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import quoted, shown
 
 # The types of parameters that a limit is for, by what it takes; other limits are for all types.
 TYPES_OF_LIMITS = {"number": ("int", "float"), "text": ("str",)}

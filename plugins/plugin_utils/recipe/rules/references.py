@@ -22,8 +22,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.unchecke
     text,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import REFERENCE
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import closest, listed, quoted
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import closest, listed, quoted
 
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.module_utils.language.references import Parts

@@ -12,13 +12,13 @@ from math import prod
 from ansible_collections.rack.recipes.plugins.module_utils.language.loops import MOST as MOST_INSTANCES
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.unchecked_mapping import Node, is_number, text
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import (
     closest,
     listed,
     quoted,
     shown,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 
 type Rule = Callable[[Node], Iterator[RecipeError]]
 

@@ -12,7 +12,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeE
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.unchecked_mapping import Node, text
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.json_schema import list_fields
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import (
     closest,
     listed,
     quoted,

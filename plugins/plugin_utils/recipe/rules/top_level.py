@@ -21,9 +21,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.step_fie
     no_references_in_hosts,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.unchecked_mapping import Node, text
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import listed, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import listed, shown
 
 TOP_LEVEL_ONLY = ("hooks", "canary", "serial", "time_box", "fail_fast", "context", "derived")
 HOOK_WORDS = {"pre_step": STEP_WORDS, "post_step": (*STEP_WORDS, "verdict")}

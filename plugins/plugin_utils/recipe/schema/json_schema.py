@@ -62,6 +62,8 @@ def mappings(part: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[
 @cache
 def validator() -> Validator:
     """The validator for recipes. jsonschema is imported only here: that takes as long as starting Python."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.keyword_validators import validator_for
+    from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.fast_jsonschema_keywords import (
+        validator_for,
+    )
 
     return validator_for(schema())

@@ -23,14 +23,14 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.suggest
     key_for_synonym,
     suggested_value,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import (
     closest,
     listed,
     quoted,
     shown,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import BARE_REFERENCE, REFERENCE
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import closest
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import closest
 
 type Schema = Mapping[str, Any]
 type Guess = Callable[[Any, Schema], Iterator[Any]]

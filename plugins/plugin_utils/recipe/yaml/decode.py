@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeError, RecipeErrors
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import closest
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import closest
 
 MAX_SIZE = 8 * 1024 * 1024  # bytes of a recipe file: some 20,000 steps
 BOM = b"\xef\xbb\xbf"  # editors on Windows put it before UTF-8

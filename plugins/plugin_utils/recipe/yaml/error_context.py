@@ -14,7 +14,7 @@ from yaml.error import Mark
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.decode import RecipeSource
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import quoted
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import quoted
 
 BLANK = re.compile(r"\s*(?:#.*)?$")
 

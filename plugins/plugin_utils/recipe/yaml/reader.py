@@ -18,10 +18,9 @@ from typing import Any, ClassVar, NoReturn
 import yaml
 from yaml import events
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import DEEPEST
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import DEEPEST
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeError, RecipeErrors
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.decode import RecipeSource, decode, refused
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import closest, quoted, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import (
     ROOT,
     NodePositions,
@@ -37,6 +36,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader_st
     awaits_key,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.scalars import MERGE, UnclearError, resolve
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import closest, quoted, shown
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 JINJA = "a Jinja expression in quotes, since YAML takes { for a mapping"

@@ -14,8 +14,8 @@ import math
 import re
 from functools import lru_cache
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import LARGEST
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import quoted
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LARGEST
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import quoted
 
 type Scalar = str | int | float | bool | None
 

@@ -21,7 +21,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.error_con
     ParserProblem,
     place_of,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import quoted
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import quoted
 
 CONFLICT = re.compile(r"<{7} |>{7} ")
 JAMMED_DASH = re.compile(r"\s*(?:- +)*(?P<found>-[A-Za-z\"'{\[].*)")

@@ -25,7 +25,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.svg_ele
     picture,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Row, Table
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colours import style_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_styles import style_of
 
 LEAST_ACROSS, MOST_ACROSS = 5.0, 56.0
 DOWN = ((40, 24), (100, 14), (400, 5), (10**9, 2))

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.svg_elements import WIDTH, element, picture
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colours import style_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_styles import style_of
 
 
 def proportions(counts: Table) -> Markup:

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.chart_model import Chart
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.step_lanes import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.timeline import timeline
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.timeline_rows import (
     TimedResult,
     moment,
     step_lanes,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.timeline import timeline
 
 Row = Mapping[str, Any]
 

@@ -13,9 +13,9 @@ from math import isfinite
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.host_classes import by_class, text
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.load_values_over_runs import Series, SeriesValues
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.past_values import RunValue, run_values
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_series import Series, SeriesValues
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_and_write_history import RunValue, run_values
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.box_plot import box_plot
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.chart_model import (
@@ -39,7 +39,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.trend i
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Table, named
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells import RUN_SCOPED
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 
 NAMED = 8
 """How many names an error lists."""
@@ -114,7 +114,7 @@ def _point(value: RunValue) -> TrendPoint:
 
 def _changes(history: History, series: Series) -> list[Change]:
     """The changes of level that the analysis has found and stored."""
-    rows = queries.findings(history.engine, history.run.run["run_id"])
+    rows = recorded_runs.findings(history.engine, history.run.run["run_id"])
     found = (row for row in rows if row["kind"] == "change_point")
     measured = (one for row in found for one in row["figures"].get("measurements", ()))
     own = (one for one in measured if (one["step"], one["name"]) == (series.step, series.name))

@@ -22,7 +22,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.svg_ele
     picture,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Table
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colours import style_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_styles import style_of
 
 WIDTH, TOP, BOTTOM, RIGHT, ROW = 1120, 8, 44, 24, 20
 MOST_LANES = 200

@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.timelin
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.page import host_places
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.host_places import HostGroup, HostPlace
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.rack_picture import rack_picture
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.run_times import lanes
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.timeline_from_tables import lanes
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table
 
 GATHER_FROM = 400

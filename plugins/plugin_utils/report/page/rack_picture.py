@@ -16,7 +16,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdict_orde
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.svg_elements import LETTER, element, label
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.format_values import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.host_places import HostGroup, HostPlace
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colours import style_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_styles import style_of
 
 WIDTH = 460
 """The width of the picture in pixels."""

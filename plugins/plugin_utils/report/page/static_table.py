@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.report import verdict_colours
+from ansible_collections.rack.recipes.plugins.plugin_utils.report import verdict_styles
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.format_values import cut, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Table
 
@@ -78,7 +78,7 @@ def cell(value: Any, column: Column) -> Cell:
     """A value as a cell of the page."""
     text = cut(shown(value, column.kind), MOST_IN_CELL, at_end=column.kind != "log")
     if column.kind == "verdict":
-        return Cell(text, "", verdict_colours.style_of(str(value)) if value else "")
+        return Cell(text, "", verdict_styles.style_of(str(value)) if value else "")
     if "\n" in text:
         return Cell(text, "log", last=cut(text.rstrip().rpartition("\n")[2], MOST_IN_LINE))
     if column.kind in ("number", "seconds"):

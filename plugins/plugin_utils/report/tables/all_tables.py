@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import (
-    limit_margins,
     retries_and_reuse,
     run_statistics,
+    values_and_limit_margins,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.past_values import PastValues
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import Row, RunData
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_and_write_history import PastValues
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_statistics import statistics
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Table
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables import columns as of
@@ -40,14 +40,14 @@ def tables(run: RunData, findings: Sequence[Finding] = (), past: PastValues = NO
     `run` is arranged (analysis/run_data.py), `findings` are those about it, `past` is what led to its values.
     """
     verdicts = {(row["host"], row["step"]): row["verdict"] for row in run.steps}
-    values = limit_margins.values(run)
+    values = values_and_limit_margins.values(run)
     return (
         Table("summary", "Summary", of.SUMMARY, (summary(run),), layout="record"),
         _table("counts", "Counts", of.COUNTS, run_statistics.counts(run), of.ABOUT_COUNTS),
         *finding_tables(findings),
         *_of_results(run),
         host_table(run),
-        _table("criteria", "Criteria", of.CRITERIA, limit_margins.criteria(run, values), of.ABOUT_CRITERIA),
+        _table("criteria", "Criteria", of.CRITERIA, values_and_limit_margins.criteria(run, values), of.ABOUT_CRITERIA),
         *_of_steps(run),
         *_of_measurements(run, values),
         _trend(past),

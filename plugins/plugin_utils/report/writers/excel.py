@@ -21,7 +21,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSI
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError, installed
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.format_values import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Kind, Row, Table, named
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.fast_excel_sheet import quick_sheet
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.excel_worksheet_speedup import quick_sheet
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook

@@ -15,7 +15,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, VERDICTS
-from ansible_collections.rack.recipes.plugins.plugin_utils.report import verdict_colours
+from ansible_collections.rack.recipes.plugins.plugin_utils.report import verdict_styles
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.format_values import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.page import (
     finding_cards,
@@ -49,7 +49,7 @@ def render(tables: Sequence[Table], templates: str = "") -> str:
     by_name = named(tables)
     hosts = host_places.places(by_name.get("hosts", NO_HOSTS))
     by_name["verdicts"] = host_places.with_racks(by_name["verdicts"], hosts)
-    style, script = verdict_colours.css() + own.style(), own.script()
+    style, script = verdict_styles.css() + own.style(), own.script()
     blocks = [block(table) for name, table in by_name.items() if name not in NOT_IN_BLOCKS and table.rows]
     return own.render(
         policy=_policy(style, script),
@@ -90,7 +90,7 @@ def words() -> dict[str, Any]:
     """What the macros of the page work with."""
     return {
         "looks": VERDICTS,
-        "look": verdict_colours.style_of,
+        "look": verdict_styles.style_of,
         "passing": PASSING,
         "left_out": NOT_TRIED,
         "counted": run_in_words.counted,
@@ -113,7 +113,7 @@ def _head(by_name: Mapping[str, Table], hosts: Sequence[HostPlace], blocks: Sequ
     """The data that the page's script needs at once; that of the tables is in their blocks."""
     matrix = by_name["matrix"]
     return {
-        **verdict_colours.for_script(),
+        **verdict_styles.for_script(),
         "tables": [_about(own) for own in blocks],
         "steps": [visible(column.name) for column in matrix.columns[1:]],
         "hosts": [visible(one.host) for one in hosts],

@@ -17,7 +17,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.format_values import cut, shown, visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Kind, Row, Table, named
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colours import style_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_styles import style_of
 
 MOST_IN_CELL = 200
 

@@ -33,9 +33,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.group_keys 
     RUNNER,
     GroupKeys,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.group_stage import MeetingPlaces
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.heartbeat import Heartbeat
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.other_part import ENDED, News, OtherPart
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.stages_where_parts_meet import MeetingPlaces
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.missing_results import missing_result
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.run_plan import unpacked
 

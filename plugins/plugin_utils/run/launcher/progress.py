@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import exists

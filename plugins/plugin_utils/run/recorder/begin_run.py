@@ -21,8 +21,8 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_view import n
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import DELEGATES_LOOKUP, RECIPE_VARIABLE
-from ansible_collections.rack.recipes.plugins.plugin_utils.context import context_file
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.action_names import DELEGATES_LOOKUP, RECIPE_VARIABLE
+from ansible_collections.rack.recipes.plugins.plugin_utils.context import initial_context_file
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_hooks import MergeHooks, load_hooks
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policies import to_record
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
@@ -32,7 +32,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, RunInputs, RunStep
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegates import group_problem
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values_and_secrets import (
     all_secrets,
     masked,
     param_values,
@@ -40,7 +40,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values impo
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.plan_options import RequestedPlan
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import AnsibleApi, Resolve
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.check_turns import check_turns
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.find_waivers import find_waivers
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.host_attributes import host_attributes
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import (
@@ -48,6 +47,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_out
     outline,
     stage_tasks,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.refuse_serial_plays import check_turns
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.reusable_results import ReusableResults
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import hold
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import chosen_run_id, started_by
@@ -60,7 +60,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSIO
 
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.meeting import Meeting
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.group_membership import Membership
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.run_group_membership import Membership
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import EarlierRun
 
 Join = Callable[[Run], "Meeting"]
@@ -107,7 +107,7 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
     secrets = all_secrets(declared, values, names, vaulted)
     earlier = _earlier(settings, wanted, recipe, play_outline)
     hooks = load_hooks(rules, [*map(Path, settings.scriptlets)])
-    imported = context_file.read(wanted.context) if wanted.context else context_file.ExportedContext()
+    imported = initial_context_file.read(wanted.context) if wanted.context else initial_context_file.ExportedContext()
     mask = Mask([*secrets, *_own_secrets(settings), *_vault_values(vaulted, play_outline.hosts)])
     attributes = host_attributes(play_outline.hosts, settings, ansible_api, mask)
     waivers, uncounted = find_waivers(settings, recipe, play_outline, ansible_api.resolve, attributes)
@@ -151,10 +151,10 @@ def _group(
     # only a part of a group pays for these imports
     if not settings.group and "awx_workflow_job_id" not in ansible_api.extra_vars:
         return {}, None
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder import group_membership
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder import run_group_membership
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.run_plan import packed
 
-    member = group_membership.membership(settings, ansible_api.extra_vars)
+    member = run_group_membership.membership(settings, ansible_api.extra_vars)
     if member is None:
         return {}, None
     whole = outline(plays, ansible_api.resolve_whole)
@@ -163,7 +163,7 @@ def _group(
     if settings.server:
         join = _join(plays, play_outline, settings, member)
     else:
-        group_membership.check_alone(plays, whole, recipe, member.group)
+        run_group_membership.check_alone(plays, whole, recipe, member.group)
     info: dict[str, Any] = {"parts": member.parts} if member.parts else {}
     if whole.hosts.keys() != play_outline.hosts.keys():
         info["whole"] = packed({"steps": [_step(step) for step in whole.steps.values()]})
@@ -173,10 +173,10 @@ def _group(
 def _join(plays: Sequence[Any], play_outline: PlayOutline, settings: Settings, member: Membership) -> Join | None:
     """How to meet the other parts; None where they are needed for nothing."""
     # only a part that has a server pays for this import
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder import group_membership, join_group
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder import join_group, run_group_membership
 
     recipe = plays[0].vars.get(RECIPE_VARIABLE) or {}
-    places = group_membership.meeting_places(plays, recipe)
+    places = run_group_membership.meeting_places(plays, recipe)
     if places is None:
         return None
     chosen = {name: value for name, value in _ansible_options().items() if name != "limit"}
@@ -246,10 +246,10 @@ def merge_rules(recipe: Mapping[str, Any], settings: Settings) -> tuple[tuple[st
     return (*rules.items(), *settings.merge)
 
 
-def _imported(run: Run, imported: context_file.ExportedContext) -> list[dict[str, Any]]:
+def _imported(run: Run, imported: initial_context_file.ExportedContext) -> list[dict[str, Any]]:
     """The records of the imported context, with secrets masked. The secret registry gives steps the real values."""
     names, found = SecretNames(run.settings.secret_keys), []
-    for record in context_file.deltas(imported, run.hosts, now()):
+    for record in initial_context_file.deltas(imported, run.hosts, now()):
         value = record["after"]
         texts: list[str] = []
         shown = run.inputs.mask.mask_value(names.mask_key(record["key"], value, texts))

@@ -17,14 +17,14 @@ from typing import Any
 from ansible.errors import AnsibleError, AnsibleValueOmittedError
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import CONTROLLER
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.action_names import CONTROLLER
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import AnsibleApi
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.become_user import BecomeUsers, become_users
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import PlayOutline, stage_tasks
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.pinned_code import Pins
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.bypass_ansible_templating import ANSIBLE
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import HOOKS, scriptlet_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import ANSIBLE
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.find_ansible_module import full_name, names_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import (

@@ -14,7 +14,7 @@ from ansible.errors import AnsibleError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegate_groups import FindDelegates, Variables
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import AnsibleApi
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import stage_tasks
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import TEMPLATE_MARKS
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.bypass_ansible_templating import TEMPLATE_MARKS
 
 
 def delegate_finder(plays: Iterable[Any], api: AnsibleApi) -> FindDelegates:

@@ -53,7 +53,7 @@ def find_waivers(
 def _with_passes(found: RunWaivers, db: str) -> RunWaivers:
     # only runs with such waivers pay for these imports, 0.2 s
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.waived_results import (
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.waiver_history import (
         lifted_places,
         runs_of,
         runs_with_waivers,

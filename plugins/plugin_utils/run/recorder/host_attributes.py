@@ -22,7 +22,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import AnsibleApi
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.inventory_variables import InventoryVariables
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import TEMPLATE_MARKS
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.bypass_ansible_templating import TEMPLATE_MARKS
 
 GROUPS = "groups"  # the attribute with the names of the host's groups
 LONGEST_TEXT = 200  # characters: a longer one is no name of a place or a part

@@ -15,11 +15,11 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.live_client import LiveError
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.group_keys import GroupKeys
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.group_stage import MeetingPlaces
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.meeting import Meeting, Member
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.server_link import link_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.group_membership import Membership
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.stages_where_parts_meet import MeetingPlaces
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import PlayOutline
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.run_group_membership import Membership
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.run_plan import packed
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import FLUSH, RECIPE_VARIABLE, STAGE
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.action_names import FLUSH, RECIPE_VARIABLE, STAGE
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import CacheKey
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.steps_to_and_from_data import (
     check_step,
     dependencies,
     from_data,

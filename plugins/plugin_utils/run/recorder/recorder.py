@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import FLUSH, REPORT, STAGE
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.action_names import FLUSH, REPORT, STAGE
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError, StoreError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.end_status import (
@@ -45,7 +45,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_
     fill_caches,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.begin_run import EmptyPartError, begin_run
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.cached_results import cached_offers
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.end_run_on_signal import SignalGuard
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.find_cached_results import cached_offers
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.find_delegates import delegate_finder
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import (
     checkpoints,
@@ -53,22 +54,25 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_out
     stage_tasks,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.run_snapshot import write_snapshot
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.signal_guard import SignalGuard
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.start_warnings import start_warnings
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.store_writer_client import StoreWriterClient
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import BY_SIGNAL
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_outcome import (
     LEFT_OUT,
     NOT_IN_STORE,
     REFUSED,
     checks_of,
     counts_of,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import BY_SIGNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.missing_controller_packages import (
     missing_on_controller,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.bypass_ansible_templating import (
+    ANSIBLE,
+    pack,
+    unpack,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import prepare
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import ANSIBLE, pack, unpack
 
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.meeting import Meeting

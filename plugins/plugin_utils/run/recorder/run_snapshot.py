@@ -23,12 +23,15 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackErr
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, FOLDER_MODE
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import stage_tasks
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.literal_secrets import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secrets_in_step_arguments import (
     literal,
     literal_secrets_of,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.bypass_ansible_templating import (
+    ANSIBLE,
+    unpack,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import HOOKS, scriptlet_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import ANSIBLE, unpack
 
 FOLDER = "begun"
 RECIPES, PLAYBOOK, HOSTS, SCRIPTLETS = "recipe", "playbook.yml", "hosts.json", "scriptlets.json"
@@ -106,7 +109,7 @@ def recipe_files(path: str, digest: str) -> list[tuple[str, bytes]]:
         if digest == f"sha256:{sha256(text).hexdigest()}":  # a recipe without includes
             return [(_inside(path, {}), text)]
         # a recipe without includes does not pay for these
-        from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.included_contents import included
+        from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.read_included_files import included
         from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import digest as digest_of
 
         more = included(text, path)

@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import reader
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.earlier_runs import earlier_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.earlier_values import earlier_values
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import runs as stored_runs
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.recorded_runs import runs as stored_runs
 
 OF_RESULT = ("verdict", "reason", "started", "seconds", "measurements")  # fields of a step record that are handed over
 IF_SET = ("parent", "flake", "rounds", "from", "tags")

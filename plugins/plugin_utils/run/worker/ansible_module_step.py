@@ -30,27 +30,27 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible.utils.vars import transform_to_native_types
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import LONGEST_MESSAGE
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LONGEST_MESSAGE
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import Launcher
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import ResultPart
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import parts_written
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.steps_to_and_from_data import parts_written
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfer_records import FOLDER
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage import HostStage
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage_request import HostStage
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_errors import refusal
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.device_errors import (
+    AnswerRules,
+    readable,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.missing_controller_packages import (
     missing_on_controller,
     unknown_module,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.module_answers import (
-    AnswerRules,
-    readable,
-)
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.read_answer_rules import answer_rules
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.result_parts import part_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.result_to_context_key import part_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.project_files import digest_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import USUAL_TMP
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import PayloadFiles, Program, Request

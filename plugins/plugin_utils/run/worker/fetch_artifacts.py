@@ -19,7 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.artifacts import LARGEST, PIECE
+from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import LARGEST, PIECE
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import write_all
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record

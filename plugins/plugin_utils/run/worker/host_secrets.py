@@ -25,18 +25,18 @@ from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names 
     long_texts_of,
     secrets_in,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import RECIPE_VARIABLE
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.literal_secrets import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.action_names import RECIPE_VARIABLE
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.search_known_secrets import secrets_shown_in
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secrets_in_step_arguments import (
     LOOPS,
     literal,
     literal_secrets_of,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secrets_in_values import secrets_shown_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.vault_values import VaultValues, own_variables
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.digest_salt import salt_beside
 
 if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage import HostStage
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage_request import HostStage
 
 PASSWORDS = ("password", "become_pass")  # as Ansible's own options name them
 

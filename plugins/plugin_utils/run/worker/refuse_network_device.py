@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegates import needs_delegate
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.ansible_module_step import run_here
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage import HostStage, request_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage_request import HostStage, request_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import Request
 

@@ -25,7 +25,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Lock
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import from_data
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.steps_to_and_from_data import from_data
 
 PAUSE = 0.1  # seconds between two looks at slots that are taken
 HELD = b"held"

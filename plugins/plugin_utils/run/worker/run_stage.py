@@ -15,9 +15,9 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import as_reason
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import as_reason
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import CONTROLLER
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.action_names import CONTROLLER
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append, insist
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfer_records import missing_artifacts
@@ -30,10 +30,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.missing_results i
     with_waiver,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_registry import NOT_SHARED
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.collect_earlier_stage import collect
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.collect_from_earlier_run import collect
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.guard_keys import KeyGuard
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_secrets import has_secrets
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage_request import (
     HostStage,
     Locks,
     StageTask,
@@ -59,8 +59,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.startable_
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_clock import clock_record
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import RemoteExecutor, Unreachable
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.bypass_ansible_templating import fill_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import uses_live
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import fill_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.worker_stop import WorkerStop
 
 LOST = {  # by the state of the host's last answer, why steps have no result
@@ -278,7 +278,7 @@ def _answers(task: StageTask, remote: RemoteExecutor) -> Iterator[HostAnswer]:
             yield from remote.stage(request)
             return
         # only steps on the live bus pay for this import
-        from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.live_bus import live_bus
+        from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.connect_steps_to_server import live_bus
 
         with live_bus(task, remote, request):
             yield from remote.stage(request)

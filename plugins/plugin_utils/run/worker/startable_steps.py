@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import StepEnd
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Dependency
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import from_data, label_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.steps_to_and_from_data import from_data, label_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, RunStep
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_errors import WRONG_PASSWORD
 

@@ -26,7 +26,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.read_requ
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import KEY_NAME, Call, RouteEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_table import ROUTES
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import Service
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_context import Service
 
 if TYPE_CHECKING:
     from starlette.responses import Response

@@ -21,7 +21,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems impor
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import Service
+    from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_context import Service
 
 AT_ONCE = 200  # changes in one piece
 PIECE = 262_144  # bytes, after which a piece gets no further event

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_changes import context_changes
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import HeldValue
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import nearest
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.http import aborts
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http import abort_waiting
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.answers import (
     answer,
     value_answer,
@@ -86,7 +86,7 @@ async def _newer(call: Call, key: str, host: str) -> HeldValue | None:
     known, seconds = call.get("newer_than", 0), min(call.params["wait"], LONGEST_WAIT)
 
     def newer() -> HeldValue | None:
-        aborts.check(call.service)
+        abort_waiting.check(call.service)
         entry = call.service.live.context.entry(key, host)
         return entry if entry and entry.version > known else None
 

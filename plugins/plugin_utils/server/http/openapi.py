@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import LARGEST, LONGEST_REASON
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.messages import REASON
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.reservations import MOST_TAGS
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LARGEST, LONGEST_REASON
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.messages_and_barriers import REASON
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.resource_pools import MOST_TAGS
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import (
     COUNT,
     KEY_NAME,

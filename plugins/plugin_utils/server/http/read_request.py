@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMappi
 from typing import Any
 from urllib.parse import parse_qsl
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import LARGEST_VALUE
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LARGEST_VALUE
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import nearest
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import Param, RouteEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem

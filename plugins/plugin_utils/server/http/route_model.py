@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import KEY
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import AUTHOR, VIEWER, Caller
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.live_context import Written
-    from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import Service
+    from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_context import Service
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_operations import WriteRequest
 
 JSON, PATCH, MERGE = "application/json", "application/json-patch+json", "application/merge-patch+json"

@@ -32,9 +32,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Journal
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import APPENDING, append, append_lines
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record, encode
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.change_index import ChangeIndex
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.hosts_and_groups import RunOutline, outline_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.journal_history_index import ChangeIndex
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.mask_writes import SecretValues
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.run_outline import RunOutline, outline_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_operations import (
     LOCK,

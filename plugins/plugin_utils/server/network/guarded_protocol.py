@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import json_text
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.limits import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.client_limits import (
     LARGEST_HEAD,
     Turnstile,
     head_too_large,

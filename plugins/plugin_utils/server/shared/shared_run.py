@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import hold
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import new_run_id
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_run import SHARED, ServedRun, first_record
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.open_served_run import SHARED, ServedRun, first_record
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.shared.shared_commit import SharedLogError
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.shared.valkey_log import ValkeyLog, current_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.live import step_socket
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.live import server_address_file
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.live.step_pass import HEADER, host_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import is_held
 from ansible_collections.rack.recipes.plugins.plugin_utils.server import unix_socket
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import AUTHOR, Caller
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import Service
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_context import Service
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.steps.step_routes import STEP_ROUTES
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class StepDoor:
     """The socket for steps, which listens, and where it is. With `with_run` the server ends when the run does."""
 
-    place: step_socket.StepSocket
+    place: server_address_file.StepSocket
     listener: socket.socket
     run_folder: Path
     with_run: bool = False
@@ -47,19 +47,19 @@ class StepDoor:
 
     def tell(self) -> None:
         """Let the run know that steps may come."""
-        step_socket.tell(self.run_folder, self.place)
+        server_address_file.tell(self.run_folder, self.place)
 
 
 @contextmanager
 def step_door(run_folder: Path, *, with_run: bool = False) -> Iterator[StepDoor]:
     """A door during the block; nothing is left of it. Raises UsageError."""
-    place = step_socket.make(run_folder)
+    place = server_address_file.make(run_folder)
     listener = unix_socket.listen(Path(place.path))
     try:
         yield StepDoor(place, listener, run_folder, with_run)
     finally:
         listener.close()
-        step_socket.forget(run_folder, place)
+        server_address_file.forget(run_folder, place)
 
 
 def _identify_by(key: bytes) -> Callable[[Scope], Caller]:

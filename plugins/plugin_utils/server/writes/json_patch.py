@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import copied
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import copied
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import nearest
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.json_pointer import (
     END,

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import (
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import (
     check_key,
     check_size,
     check_value,

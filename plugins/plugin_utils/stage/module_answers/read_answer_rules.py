@@ -14,10 +14,10 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError, RecipeErrors, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path as ValuePath
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import closest, listed, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document, read
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.module_answers import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import closest, listed, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.device_errors import (
     AnswerRule,
     AnswerRules,
 )

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.source_files import is_there, source_files
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.files_named_by_src import is_there, source_files
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 

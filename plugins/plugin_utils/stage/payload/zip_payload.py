@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from ansible_collections.rack.recipes.plugins.module_utils import short_names
+from ansible_collections.rack.recipes.plugins.module_utils import scriptlet_imports
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.trusted_files import read_trusted
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.pinned_code import check_pinned
@@ -30,7 +30,7 @@ SHIPPED = f"{ROOT}{os.sep}"
 EXECUTOR = f"{COLLECTION}plugins.module_utils.runner.main"
 FOR_AUTHORS = f"{COLLECTION}plugins.module_utils.scriptlet"  # what every scriptlet imports
 SANDBOX = f"{COLLECTION}plugins.module_utils.executor.child.sandbox"
-SHORT = f"{short_names.PACKAGE}."
+SHORT = f"{scriptlet_imports.PACKAGE}."
 OWN_IMPORT = re.compile(
     rb"(?m)^ *((?:from|import) (?:(?:ansible_collections|scriptlets)\.|rack_recipes\b)[^(\n]*(?:\([^)]*\))?)"
 )
@@ -162,7 +162,7 @@ def _imported(inside: str, path: Path) -> tuple[str, ...]:
             names.update({module, *(f"{module}.{alias.name}" for alias in node.names)})
         elif isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
-            if any(alias.name == short_names.PACKAGE for alias in node.names):
+            if any(alias.name == scriptlet_imports.PACKAGE for alias in node.names):
                 names.add(f"{SHORT}*")
     return tuple(sorted({long for name in names for long in _long_names(name)}))
 
@@ -171,7 +171,7 @@ def _long_names(name: str) -> Iterable[str]:
     """The modules that define a short name, or all short names for `rack_recipes.*`; any other name is its own."""
     if not name.startswith(SHORT):
         return (name,)
-    modules = short_names.MODULES
+    modules = scriptlet_imports.MODULES
     return {*modules.values()} if name == f"{SHORT}*" else filter(None, (modules.get(name.removeprefix(SHORT)),))
 
 

@@ -18,7 +18,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Lock
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import check_hook, from_data, number
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.steps_to_and_from_data import (
+    check_hook,
+    from_data,
+    number,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.pinned_code import check_known
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.project_files import (
     digest_of,

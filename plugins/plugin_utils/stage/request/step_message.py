@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import bounded
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import bounded
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import check_step, label_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.steps_to_and_from_data import check_step, label_of
 
 Data = Mapping[str, Any]
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import COMPLETE
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.recorded_runs import (
     STEP,
     Decoders,
     Result,

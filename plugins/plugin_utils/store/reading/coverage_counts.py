@@ -11,7 +11,7 @@ from itertools import batched
 from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import Result, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.recorded_runs import Result, read
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.values_of_runs import bare
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 

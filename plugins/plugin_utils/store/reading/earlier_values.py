@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import read
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.recorded_runs import read
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 
 if TYPE_CHECKING:

@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import COMPLETE, PASSING, RAN
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import is_whole, newest_first, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.recorded_runs import (
+    is_whole,
+    newest_first,
+    read,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 
 if TYPE_CHECKING:

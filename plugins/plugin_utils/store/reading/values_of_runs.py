@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import reading
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.recorded_runs import (
     AT_ONCE,
     is_whole,
     keys_of,

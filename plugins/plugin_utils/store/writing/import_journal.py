@@ -137,7 +137,7 @@ class JournalImport:
         if not fold.group_id or self._joined == self._stored or (self._joined >= 0 and not fold.has_ended):
             return
         # a run of its own does not pay for this import
-        from ansible_collections.rack.recipes.plugins.plugin_utils.store.parts.join_parts import join_parts
+        from ansible_collections.rack.recipes.plugins.plugin_utils.store.parts.write_group_run import join_parts
 
         join_parts(self._engine, fold.group_id, patience=self._patience)
         self._joined = self._stored

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeError, TrustError
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guarded_files import read_guarded
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import (
     NAME,
     VERSION,
@@ -24,6 +23,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model
     LockedScriptlet,
     LockFile,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.read_owner_checked_file import read_guarded
 
 CURE = "rack-recipes lock RECIPE makes it anew"
 PARTS: Mapping[str, Callable[[Any], Any]] = {

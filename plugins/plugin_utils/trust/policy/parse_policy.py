@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import TrustError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path as ValuePath
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.checked_file import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.files_beside_recipes import (
     Check,
     Problem,
     entries,
@@ -22,9 +22,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.checked_f
     unknown,
     words,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guarded_files import read_guarded
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.policy_model import (
     ACTIONS,
     READ,
@@ -32,6 +31,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.policy_m
     Policy,
     Rule,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.read_owner_checked_file import read_guarded
 
 MAY, MAY_NOT = "may", "may_not"
 ABOUT_KEYS = ("users", "groups", MAY, MAY_NOT, "keys")  # fields of a rule about keys

@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_process import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_first_process import (
     BOOT_ID,
     NETWORKS,
     PIDS,

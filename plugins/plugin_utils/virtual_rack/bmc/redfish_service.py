@@ -8,7 +8,8 @@
 
 It runs inside of the rack, beside the nodes, so that a BMC answers while its server is off. The emulator brings service
 root, systems, chassis, managers, the reset action, users and TLS. Its driver is replaced, so that a reset really ends
-and starts the node, and `redfish_resources` adds what it does not have. One line tells that all of them answer.
+and starts the node, and `redfish_firmware_sensors_log` adds what it does not have. One line tells that all of them
+answer.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc import event_log, hardware, power
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc.redfish_resources import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc.redfish_firmware_sensors_log import (
     Bmc,
     additions,
     resources,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_process import tell
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_first_process import tell
 
 PORT = 443
 CERTIFICATE, KEY = "bmc.crt", "bmc.key"

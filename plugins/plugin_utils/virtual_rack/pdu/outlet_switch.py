@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc import power
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_process import BRIDGE, Spec
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_first_process import BRIDGE, Spec
 
 OUTLETS = "outlets"
 """The folder with a folder for each PDU, and in that a file for each outlet that says `on` or `off`."""

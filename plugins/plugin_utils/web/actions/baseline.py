@@ -14,7 +14,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.accept_baseli
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import AUTHOR
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.role_by_policy import user_of_caller
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_store
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.actions.action_log import log_path, logged
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import Asked, Field, Form, FormError, Page, at
@@ -40,7 +40,7 @@ def accept(source: PageSource, asked: Asked) -> Page:
     note = asked.form.get("note", "").strip()
     if len(note) > LONGEST_NOTE or not note.isprintable():
         raise FormError({"note": f"expected one line of text, at most {LONGEST_NOTE} characters"})
-    run = queries.run(source.store(), queries.find(source.store(), asked.names["run"]))
+    run = recorded_runs.run(source.store(), recorded_runs.find(source.store(), asked.names["run"]))
     if why := unfit(run):
         raise FormError({"": why})
     with logged(log_path(source.runs), asked.caller, "accept baseline", {"run": run["run_id"], "note": note}):

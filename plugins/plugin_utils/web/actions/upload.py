@@ -24,7 +24,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.import_pack i
     bring,
     opened_pack,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pack_formats import TAR
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.tar_and_zip_packs import TAR
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.role_by_policy import user_of_caller

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import AUTHOR
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.role_by_policy import user_of_caller
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_waivers
 from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.add_waiver import add_waiver
 from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.read_waivers import entry_errors, waivers_path
@@ -49,7 +49,7 @@ def waiver_form(verdict: str, asked: Asked) -> Form | None:
 
 def waive(source: PageSource, asked: Asked) -> Page:
     """Add a waiver for the step of a result; the file says who did it. Raises FormError, UsageError, TrustError."""
-    run = queries.run(source.store(), queries.find(source.store(), asked.names["run"]))
+    run = recorded_runs.run(source.store(), recorded_runs.find(source.store(), asked.names["run"]))
     entry = _entry(run, asked)
     if errors := entry_errors(entry):
         raise FormError(errors)

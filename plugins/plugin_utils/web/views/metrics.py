@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.monitoring.metrics_by_test import read_metrics
 from ansible_collections.rack.recipes.plugins.plugin_utils.monitoring.prometheus_text import MEDIA_TYPE, as_text
-from ansible_collections.rack.recipes.plugins.plugin_utils.monitoring.run_metrics import read_metrics
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import Asked, Page
 
 if TYPE_CHECKING:

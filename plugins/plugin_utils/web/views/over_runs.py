@@ -19,7 +19,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.trend i
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables import columns as of
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells import as_text
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries, run_overview
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import counts_and_short_results, recorded_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import (
     Asked,
     Page,
@@ -101,7 +101,7 @@ CHANGES: Mapping[str, Sequence[Column]] = {
 
 
 def _newest(source: PageSource, number: int) -> Sequence[Row]:
-    return queries.runs(source.store())[:number]
+    return recorded_runs.runs(source.store())[:number]
 
 
 def hosts(source: PageSource, asked: Asked) -> Page:
@@ -109,7 +109,7 @@ def hosts(source: PageSource, asked: Asked) -> Page:
     runs = _newest(source, asked.number("last", LAST, MOST))
     order = {run["run_id"]: place for place, run in enumerate(runs)}
     found: dict[str, dict[str, Counter[str]]] = {}
-    for row in run_overview.hosts_of_runs(source.store(), [*order]):
+    for row in counts_and_short_results.hosts_of_runs(source.store(), [*order]):
         found.setdefault(row["host"], {}).setdefault(row["run_id"], Counter())[row["verdict"]] += row["results"]
     rows = [_host_row(host, own, order) for host, own in found.items()]
     rows.sort(key=lambda row: (-row["bad_runs"], natural(row["host"])))
@@ -127,12 +127,12 @@ def _host_row(host: str, own: Mapping[str, Counter[str]], order: Mapping[str, in
 def one_host(source: PageSource, asked: Asked) -> Page:
     """One host over the runs: its gravest verdict in each, and what analyses have found about it."""
     host, store = asked.names["host"], source.store()
-    with_host = run_overview.runs_with_host(store, host)
-    runs = [run for run in queries.runs(store) if run["run_id"] in with_host][: asked.number("last", LAST, MOST)]
+    with_host = counts_and_short_results.runs_with_host(store, host)
+    runs = [run for run in recorded_runs.runs(store) if run["run_id"] in with_host][: asked.number("last", LAST, MOST)]
     if not runs:
         raise UsageError(f"no run in the store has a host {host!r}")
     counts: dict[str, Counter[str]] = {}
-    for row in run_overview.host_in_runs(store, host, [run["run_id"] for run in runs]):
+    for row in counts_and_short_results.host_in_runs(store, host, [run["run_id"] for run in runs]):
         counts.setdefault(row["run_id"], Counter())[row["verdict"]] += row["results"]
     rows = [
         {
@@ -149,7 +149,7 @@ def one_host(source: PageSource, asked: Asked) -> Page:
     def here(row: Row) -> str:
         return at("runs", row["run_id"], "hosts", host)
 
-    own = queries.attributes(store, runs[0]["run_id"]).get(host, {})
+    own = recorded_runs.attributes(store, runs[0]["run_id"]).get(host, {})
     facts = [(name, as_text(value), "") for name, value in own.items()]
     listed = table("runs", "Runs", OF_HOST, rows, {"run_id": here, "verdict": here})
     about = "The newest first, with the gravest verdict of each. The facts are those of the newest."
@@ -168,7 +168,7 @@ def _bad(counts: Counter[str]) -> int:
 def keys(source: PageSource, asked: Asked) -> Page:
     """The keys of the context that the last runs have set."""
     runs = _newest(source, asked.number("last", LAST, MOST))
-    found = run_overview.keys_of_runs(source.store(), [run["run_id"] for run in runs])
+    found = counts_and_short_results.keys_of_runs(source.store(), [run["run_id"] for run in runs])
     listed = table("keys", "Keys", KEYS, found, {"key": lambda row: at("keys", row["key"])})
     about = f"What the last {len(runs)} runs have set."
     return Page("Keys", sections=[Section("keys", "Keys", about, listed)])
@@ -177,11 +177,11 @@ def keys(source: PageSource, asked: Asked) -> Page:
 def one_key(source: PageSource, asked: Asked) -> Page:
     """Who set a key in a run, when, from what to what; the newest run that has it, or `?run=`."""
     key, store = asked.names["key"], source.store()
-    runs = run_overview.runs_with_key(store, key, LAST)
+    runs = counts_and_short_results.runs_with_key(store, key, LAST)
     if not runs:
         raise UsageError(f"no run in the store has set {key!r}")
-    chosen = queries.find(store, asked.query["run"]) if asked.query.get("run") else runs[0]
-    found = queries.history(store, chosen, key, asked.query.get("host") or None)
+    chosen = recorded_runs.find(store, asked.query["run"]) if asked.query.get("run") else runs[0]
+    found = recorded_runs.history(store, chosen, key, asked.query.get("host") or None)
     links = {"host": lambda row: at("keys", key, run=chosen, host=row["host"]) if row["host"] else ""}
     sections = [
         Section("history", f"In run {chosen}", "Who set it, when, from what to what.",
@@ -195,7 +195,7 @@ def one_key(source: PageSource, asked: Asked) -> Page:
 def trends(source: PageSource, asked: Asked) -> Page:
     """What the last runs have measured."""
     runs = _newest(source, asked.number("last", LAST, MOST))
-    found = run_overview.measured_names(source.store(), [run["run_id"] for run in runs])
+    found = counts_and_short_results.measured_names(source.store(), [run["run_id"] for run in runs])
     listed = table(
         "measured", "Measurements", MEASURED, found, {"name": lambda row: at("trends", row["name"], step=row["step"])}
     )
@@ -248,7 +248,7 @@ def differences(source: PageSource, asked: Asked) -> Page:
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.stored_changes import stored_changes
 
     store = source.store()
-    first, second = (queries.find(store, asked.names[name]) for name in ("first", "second"))
+    first, second = (recorded_runs.find(store, asked.names[name]) for name in ("first", "second"))
     found = stored_changes(store, first, second)
     sections = [_changes(name, WORDS[name], found[name], second) for name in WORDS if found[name]]
     facts = [("First run", first, at("runs", first)), ("Second run", second, at("runs", second))]

@@ -35,7 +35,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.run_sum
     past_runs,
     summary,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries, run_overview
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import counts_and_short_results, recorded_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.actions.baseline import baseline_form
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.actions.stop import stop_form
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.frame import told_to_script
@@ -73,7 +73,7 @@ def events(source: PageSource, asked: Asked) -> Page:
 def _found(source: PageSource, start: str) -> str:
     """The id of a run that begins so. Raises UsageError, with what to do where only a journal has it."""
     try:
-        return queries.find(source.store(), start)
+        return recorded_runs.find(source.store(), start)
     except (UsageError, StoreError) as error:
         if (source.runs / start).is_dir() and "/" not in start:
             raise UsageError(f"{error}, but in a journal: `rack-recipes flush {start}` brings it there") from error
@@ -82,12 +82,12 @@ def _found(source: PageSource, start: str) -> str:
 
 def _stored(source: PageSource, run_id: str, asked: Asked) -> Page:
     store = source.store()
-    run = queries.run(store, run_id)
-    bad = run_overview.not_passed(store, run_id)
-    counted = run_overview.verdicts_by_host(store, run_id)
-    attributes = queries.attributes(store, run_id)
-    past = [*filter(asked.sees, queries.runs(store))]
-    data = arranged(RunData(run, steps=bad, runs=past, attributes=attributes, plan=queries.plan(store, run_id)))
+    run = recorded_runs.run(store, run_id)
+    bad = counts_and_short_results.not_passed(store, run_id)
+    counted = counts_and_short_results.verdicts_by_host(store, run_id)
+    attributes = recorded_runs.attributes(store, run_id)
+    past = [*filter(asked.sees, recorded_runs.runs(store))]
+    data = arranged(RunData(run, steps=bad, runs=past, attributes=attributes, plan=recorded_runs.plan(store, run_id)))
     hosts = _hosts(counted, attributes)
     tables = _tables(data, counted, findings_of(source, run_id, sum(row["results"] for row in counted)))
     told = _told(data, tables, hosts)
@@ -112,7 +112,7 @@ def findings_of(source: PageSource, run_id: str, results: int) -> Sequence[Findi
     """What the last analysis has found. A small run that nobody has analysed is analysed now; this is not stored."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import MOST_ANALYSED, analyse_run
 
-    found = [from_row(row) for row in queries.findings(source.store(), run_id)]
+    found = [from_row(row) for row in recorded_runs.findings(source.store(), run_id)]
     if found or results > MOST_ANALYSED:
         return found
     name = ("findings", run_id, results)
@@ -220,7 +220,7 @@ def _for_programs(data: RunData, tables: Mapping[str, Table], hosts: Sequence[Ho
 def one_table(source: PageSource, asked: Asked) -> Page:
     """A table of a run as compact columns, for the script of the page."""
     store, run_id = source.store(), asked.names["run"]
-    run = queries.run(store, run_id)
+    run = recorded_runs.run(store, run_id)
     name = asked.names["table"]
     table = TABLES.get(name)
     if table is None:
@@ -231,16 +231,16 @@ def one_table(source: PageSource, asked: Asked) -> Page:
 
 def _results(source: PageSource, run_id: str) -> Table:
     store = source.store()
-    found = run_overview.short_results(store, run_id)
+    found = counts_and_short_results.short_results(store, run_id)
     data = arranged(RunData(run={"run_id": run_id}, steps=found))
     table = Table("verdicts", "Results", RESULTS, rows(data.steps, RESULTS) if found else (), of.ABOUT_VERDICTS)
-    attributes = queries.attributes(store, run_id)
+    attributes = recorded_runs.attributes(store, run_id)
     places = [HostPlace(host, "", as_text(own["rack"])) for host, own in attributes.items() if own.get("rack")]
     return host_places.with_racks(table, sorted(places, key=lambda one: natural(one.host)))
 
 
 def _finding_results(source: PageSource, run_id: str) -> Table:
-    results = sum(row["results"] for row in run_overview.verdicts_by_host(source.store(), run_id))
+    results = sum(row["results"] for row in counts_and_short_results.verdicts_by_host(source.store(), run_id))
     return finding_results(findings_of(source, run_id, results), {})
 
 
@@ -251,8 +251,8 @@ def report(source: PageSource, asked: Asked) -> Page:
     """The whole report of a run, as `rack-recipes report` writes it; what it has found is not stored."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import analyse_history
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.past_values import past_values
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import load
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_and_write_history import past_values
     from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
     from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import html
 

@@ -13,7 +13,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreEr
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells import in_words
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.run_summary import duration
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries, run_overview
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import counts_and_short_results, recorded_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import (
     Asked,
     NoSuchPageError,
@@ -78,7 +78,7 @@ def all_runs(source: PageSource, asked: Asked) -> Page:
 def _stored(source: PageSource) -> tuple[Sequence[Row], str]:
     """The runs in the store, and why there are none. A store that is made by the first run is no fault."""
     try:
-        return queries.runs(source.store()), ""
+        return recorded_runs.runs(source.store()), ""
     except StoreError as error:
         return [], str(error)
 
@@ -101,7 +101,7 @@ def _filtered(source: PageSource, runs: Sequence[Row], asked: Asked) -> list[Row
     words = asked.query.get("q", "").lower().split()
     wanted = {name: asked.query[name] for name in ("label", "status", "test") if asked.query.get(name)}
     host = asked.query.get("host", "")
-    on_host = run_overview.runs_with_host(source.store(), host) if host else set()
+    on_host = counts_and_short_results.runs_with_host(source.store(), host) if host else set()
     return [
         run
         for run in runs

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import complete, convert, problems_of_names
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import as_reason
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import as_reason
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import cases
 
 

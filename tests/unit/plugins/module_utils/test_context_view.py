@@ -10,8 +10,8 @@ from datetime import datetime, timezone
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.artifacts import ArtifactStore
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import LARGEST_VALUE
+from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import ArtifactStore
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LARGEST_VALUE
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView, now
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
 

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepare_run import PreparedRun, prepare
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.duration_forecast import (
     RUN_HOST,
     ExpectedDuration,
@@ -39,6 +38,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.s
     StoredHistory,
     stored_history_of,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.read_run_options import PreparedRun, prepare
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import to_text
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.waivers.planned_waivers import (
     planned_waivers,
@@ -53,7 +53,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_
     PlaybookCommand,
     forks_of,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values import masked, secrets_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values_and_secrets import masked, secrets_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.waiver_model import Waiver
 
 NAMED = 8  # how many hosts are named

@@ -10,19 +10,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepare_run import PreparedRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.inventory_hosts import InventoryHosts
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.stored_history import (
     Results,
     StoredHistory,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.read_run_options import PreparedRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlannedStep
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import is_open
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Dependency
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegates import needs_delegate
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import EarlierRun, with_dependents
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import journal_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import ANSIBLE
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.bypass_ansible_templating import ANSIBLE
 
 EVERY_HOST = ("", "all")
 SKIPPED, BLOCKED = "skipped", "blocked"

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child import sandbox
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import Launcher
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun
 
 DEFAULTS = {

@@ -17,7 +17,7 @@ pytest.importorskip("hypothesis")  # not everywhere that targets' Pythons are te
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import LONGEST_MESSAGE, bounded
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LONGEST_MESSAGE, bounded
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import OutputCapture
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask

@@ -16,7 +16,7 @@ import sys
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import LONGEST_MESSAGE
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LONGEST_MESSAGE
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from ansible_collections.rack.recipes.plugins.module_utils.shell import ShellScriptlet
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, python

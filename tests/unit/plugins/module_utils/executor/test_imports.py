@@ -14,14 +14,15 @@ import pytest
 
 HERE = "ansible_collections.rack.recipes.plugins.module_utils"
 POLL = (f"{HERE}.runner.main",)
-STAGE = (*POLL, f"{HERE}.executor.stage_run", f"{HERE}.executor.child.launcher")
+STAGE = (*POLL, f"{HERE}.executor.stage_run", f"{HERE}.executor.child.program_by_scriptlet_kind")
 # What only some stages need: each costs the others nothing.
 RARE = (
-    *(f"{HERE}.executor.child.{name}" for name in ("resource_limits", "run_binary", "run_python_class", "sandbox")),
-    *(f"{HERE}.executor.step.{name}" for name in ("retry", "step_hooks", "reuse", "check_mode")),
+    *(f"{HERE}.executor.child.{name}" for name in ("resource_limits", "run_python_class", "sandbox")),
+    f"{HERE}.executor.child.native_and_c_programs",
+    *(f"{HERE}.executor.step.{name}" for name in ("retry_or_repeat", "step_hooks", "reuse", "check_mode_arguments")),
     f"{HERE}.waiving",
-    f"{HERE}.executor.loop_group",
-    f"{HERE}.executor.run_single_step",
+    f"{HERE}.executor.looped_step",
+    f"{HERE}.executor.run_as_module",
     *(f"{HERE}.executor.process.{name}" for name in ("reaper", "procfs")),
     *(f"{HERE}.language.{name}" for name in ("criteria", "exact_numbers", "loops", "retry_and_repeat")),
     *(f"{HERE}.masking.{name}" for name in ("text_edges", "mask")),

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import shortened
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import shortened
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.language import criteria
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import copied
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import copied
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import (
     SecretNames,
     check_secrets,

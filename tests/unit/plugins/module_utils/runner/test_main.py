@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.runner import main
-from ansible_collections.rack.recipes.plugins.module_utils.runner.code_cache import BUNDLE
+from ansible_collections.rack.recipes.plugins.module_utils.runner.compiled_code_cache import BUNDLE
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import (
     OK,
     children_of,
@@ -336,7 +336,7 @@ def test_a_fault_of_the_executor_is_told_and_leaves_nothing_running(host):
     slow, files = script("slow", "sleep 60", parallel=True)
     answer = host.start(slow, step("odd", kind="perl", parallel=True), files=files)
     assert answer.state == "refused"
-    assert answer.reason.startswith("KeyError: 'perl' (launcher.py:")
+    assert answer.reason.startswith("KeyError: 'perl' (program_by_scriptlet_kind.py:")
     assert host.poll() == answer
 
 

@@ -26,10 +26,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings imp
     most_important_first,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import outliers
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.write_findings import store_findings
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.store_findings import store_findings
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import run
 
@@ -50,13 +50,13 @@ def store(tmp_path: Path) -> Iterator[Engine]:
 
 def test_findings_are_stored_and_read_back(store: Engine) -> None:
     store_findings(store, "R1", [CAUSE, OUTLIER])
-    assert [*map(from_row, queries.findings(store, "R1"))] == [CAUSE, OUTLIER]
+    assert [*map(from_row, recorded_runs.findings(store, "R1"))] == [CAUSE, OUTLIER]
 
 
 def test_a_later_analysis_replaces_the_findings_of_an_earlier_one(store: Engine) -> None:
     store_findings(store, "R1", [CAUSE, OUTLIER])
     store_findings(store, "R1", [OUTLIER])
-    assert [*map(from_row, queries.findings(store, "R1"))] == [OUTLIER]
+    assert [*map(from_row, recorded_runs.findings(store, "R1"))] == [OUTLIER]
 
 
 def test_the_gravest_come_first_then_those_that_explain_most() -> None:

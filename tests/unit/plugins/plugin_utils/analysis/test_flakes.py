@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import flakes
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.detect_flake import Outcome, flake_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import NOTE, Finding, ResultId
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.flake_counts import Outcome, flake_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.write_findings import store_findings
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.store_findings import store_findings
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.conftest import Historian
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.stored_runs import Night, run_id
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.capped_findings import MOST
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import NOTABLE, NOTE, PROBLEM, ResultId
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.outliers import findings
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.write_findings import store_findings
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.store_findings import store_findings
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.conftest import Historian
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.stored_runs import Night, latency, run_id
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.baselines import accept
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.choose_and_compare_baseline import accept
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import (
     NOTABLE,
     NOTE,
@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings imp
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.regressions import findings
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.conftest import Historian
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.stored_runs import (
     Night,
@@ -111,7 +111,7 @@ def test_what_changed_on_the_hosts_is_named(history_of: Historian) -> None:
 
 
 def of_baseline(history: History) -> Finding:
-    accept(history.engine, queries.run(history.engine, run_id(1)), "al")
+    accept(history.engine, recorded_runs.run(history.engine, run_id(1)), "al")
     return next(one for one in found_in(history) if one.kind == "baseline")
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_series import Series
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.load_values_over_runs import Series
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import age, amount, plural, series_name
 
 

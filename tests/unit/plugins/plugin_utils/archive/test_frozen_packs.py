@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest import FORMAT
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pack_formats import format_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.tar_and_zip_packs import format_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verify_pack import SignatureCheck, verify
 
 PACKS = Path(__file__).parent / "packs"

@@ -30,16 +30,16 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.import_pack i
     opened_pack,
     remove_leftovers,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pack_formats import FORMATS, TAR
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.export_run import export
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import PackSource
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.tar_and_zip_packs import FORMATS, TAR
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal import compressed_journal
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import held
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.parts.join_parts import read_group
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.parts.write_group_run import read_group
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import end, run, whole_run
 
@@ -97,7 +97,7 @@ def test_a_run_has_its_folder_again_and_its_rows(form, pack, evidence, there, st
     assert kept == had
     assert {mode for mode, _data in files(there / "R1").values()} == {0o600}
     assert {path.stat().st_mode & 0o777 for path in [there, *(there / "R1").rglob("*")] if path.is_dir()} == {0o700}
-    assert queries.run(stored, "R1")["journal"] == str((there / "R1/journal.jsonl").absolute())
+    assert recorded_runs.run(stored, "R1")["journal"] == str((there / "R1/journal.jsonl").absolute())
     assert [path.name for path in (there / IMPORTING).iterdir()] == ["lock"]
 
 
@@ -139,11 +139,11 @@ def test_a_longer_journal_replaces_its_beginning_and_the_rest_stays(pack, make, 
     (there / "R2/pinned").touch()
     done = brought(longer, there, stored)
     assert done.state == LONGER
-    assert queries.run(stored, "R2")["status"] == "failed"
+    assert recorded_runs.run(stored, "R2")["status"] == "failed"
     assert {path.name for path in (there / "R2").iterdir()} >= {"journal.jsonl", "pinned", "lock"}
     assert not (there / "R2/journal.jsonl.gz").exists()
     assert brought(first, there, stored).state == HERE
-    assert queries.run(stored, "R2")["status"] == "failed"
+    assert recorded_runs.run(stored, "R2")["status"] == "failed"
 
 
 def test_a_folder_in_which_no_run_began_is_filled(pack, make, there, stored):
@@ -189,7 +189,7 @@ def test_what_the_store_has_more_of_stays(pack, make, there, stored):
     append(journal, [end(time="2026-11-02T00:00:00.000000Z", status="failed")])
     import_journal(stored, journal)
     assert brought(first, there, stored).rows == 0
-    assert queries.run(stored, "R2")["status"] == "failed"
+    assert recorded_runs.run(stored, "R2")["status"] == "failed"
 
 
 def part(make: Any, run_id: str, group: str, hosts: list[str]) -> Path:
@@ -200,7 +200,7 @@ def test_parts_join_their_group(pack, make, there, stored):
     for name in ("P1", "P2"):
         assert brought(pack(part(make, name, "G", ["r1"]), name), there, stored).group == "G"
     assert [each.run_id for each in read_group(stored, "G").parts] == ["P1", "P2"]
-    assert queries.run(stored, "G")["group_id"] == "G"
+    assert recorded_runs.run(stored, "G")["group_id"] == "G"
 
 
 def test_a_group_cannot_have_the_id_of_a_run(pack, make, there, stored):

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive import pinned_runs
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 
 
@@ -26,13 +26,13 @@ def test_a_mark_in_the_folder(tmp_path: Path):
 
 def test_a_mark_in_the_store(store: Engine, make):
     journal = make("R1", stored=store)
-    assert not queries.run(store, "R1")["pinned"]
+    assert not recorded_runs.run(store, "R1")["pinned"]
     for _again in range(2):
         assert pinned_runs.pin_stored(store, "R1", pinned=True)
-        assert queries.run(store, "R1")["pinned"] is True
+        assert recorded_runs.run(store, "R1")["pinned"] is True
     journal.write_bytes(journal.read_bytes() + b"\n")
     import_journal(store, journal)  # which writes the run's row anew
-    assert queries.run(store, "R1")["pinned"] is True
+    assert recorded_runs.run(store, "R1")["pinned"] is True
     assert pinned_runs.pin_stored(store, "R1", pinned=False)
-    assert not queries.run(store, "R1")["pinned"]
+    assert not recorded_runs.run(store, "R1")["pinned"]
     assert not pinned_runs.pin_stored(store, "R2", pinned=True)

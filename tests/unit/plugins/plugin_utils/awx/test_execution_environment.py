@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.awx.execution_environment import ANSIBLE_CORE, collections_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.awx.job import Job, check_names
+from ansible_collections.rack.recipes.plugins.plugin_utils.awx.job_names import Job, check_names
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import parse
 

@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.awx.survey import que
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeErrors
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe import param_values
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import load, parse
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import param_from_data
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.steps_to_and_from_data import param_from_data
 from ansible_collections.rack.recipes.tests.integration.awx.awx_api import refused_answer, refused_survey
 
 ROOT = Path(__file__).resolve().parents[5]

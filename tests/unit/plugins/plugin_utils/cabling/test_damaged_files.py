@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.formats.csv_rows import headings, rows
+from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.formats.csv_with_positions import headings, rows
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.import_plan import FORMATS, import_plan
-from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.read_sources import Source
+from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.read_files_and_urls import Source
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 SAMPLES = sorted(path for path in Path(__file__).with_name("samples").iterdir() if path.suffix != ".md")

@@ -15,7 +15,7 @@ import yaml
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.import_plan import FORMATS, import_plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.plan_model import CablingPlan, End, Position
-from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.read_sources import Source, read_sources
+from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.read_files_and_urls import Source, read_sources
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 HERE = Path(__file__).parent

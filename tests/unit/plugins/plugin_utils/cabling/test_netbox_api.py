@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.import_plan import import_plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.netbox_api import fetch
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.plan_model import Position
-from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.read_sources import read_sources
+from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.read_files_and_urls import read_sources
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
 

@@ -13,7 +13,7 @@ import yaml
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.import_plan import import_plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.plan_model import Cable, CablingPlan, End, Position
-from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.read_sources import Source
+from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.read_files_and_urls import Source
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.write_plan import (
     change,
     inventory_text,
@@ -21,7 +21,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.write_plan im
     write,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.inventory import cabling_plan, inventory
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.inventory_and_cabling import (
+    cabling_plan,
+    inventory,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import build
 
 CABLES = (

@@ -38,7 +38,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model i
     Step,
     Success,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import parts_written
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.steps_to_and_from_data import parts_written
 
 CASES = Path(__file__).parent / "cases"
 PLANS = Path(__file__).parents[1] / "plan" / "cases"

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding, ResultId, from_row
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.past_values import PastValues
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_and_write_history import PastValues
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table, named
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
 

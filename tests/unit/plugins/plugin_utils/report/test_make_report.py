@@ -28,7 +28,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine, reader
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.summary.model_server import (
     model_server,
@@ -136,14 +136,14 @@ def one_finding(monkeypatch):
 def test_findings_are_in_the_report_and_in_the_store(url, store, tmp_path):
     make(store, "R1", tmp_path / "report", ["csv"], url)
     assert "r2 alone failed" in (tmp_path / "report" / "csv" / "causes.csv").read_text()
-    assert [*map(from_row, queries.findings(store, "R1"))] == FOUND
+    assert [*map(from_row, recorded_runs.findings(store, "R1"))] == FOUND
 
 
 @pytest.mark.usefixtures("one_finding")
 def test_a_summary_is_there_where_it_is_asked_for(url, store, tmp_path):
     make(store, "R1", tmp_path / "report", ["csv"], url, Settings())
     assert "did not pass, on" in (tmp_path / "report" / "csv" / "findings.csv").read_text()
-    kept = [*map(from_row, queries.findings(store, "R1"))]
+    kept = [*map(from_row, recorded_runs.findings(store, "R1"))]
     assert {one.kind for one in kept} == {"cause", "summary"}
     assert not any(one.suggestion for one in kept)
 
@@ -151,10 +151,10 @@ def test_a_summary_is_there_where_it_is_asked_for(url, store, tmp_path):
 @pytest.mark.usefixtures("one_finding")
 def test_a_later_report_without_a_summary_keeps_the_stored_one(url, store, tmp_path):
     make(store, "R1", tmp_path / "report", ["csv"], url, Settings())
-    first = queries.findings(store, "R1")
+    first = recorded_runs.findings(store, "R1")
     make(store, "R1", tmp_path / "report", ["csv"], url)
     assert "did not pass, on" in (tmp_path / "report" / "csv" / "findings.csv").read_text()
-    assert queries.findings(store, "R1") == first
+    assert recorded_runs.findings(store, "R1") == first
 
 
 @pytest.mark.usefixtures("one_finding")
@@ -165,7 +165,7 @@ def test_a_summary_from_before_the_run_ended_is_not_kept(url, store, tmp_path):
     writer.commit()
     writer.close()
     make(store, "R1", tmp_path / "report", ["csv"], url)
-    assert [*map(from_row, queries.findings(store, "R1"))] == FOUND
+    assert [*map(from_row, recorded_runs.findings(store, "R1"))] == FOUND
 
 
 @pytest.mark.usefixtures("one_finding")
@@ -194,9 +194,9 @@ def test_a_model_adds_suggestions_and_changes_nothing_else(store, tmp_path, monk
 @pytest.mark.usefixtures("one_finding")
 def test_findings_that_are_stored_are_not_written_again(url, store, tmp_path):
     make(store, "R1", tmp_path / "report", ["md"], url)
-    first = queries.findings(store, "R1")
+    first = recorded_runs.findings(store, "R1")
     make(store, "R1", tmp_path / "report", ["md"], url)
-    assert queries.findings(store, "R1") == first
+    assert recorded_runs.findings(store, "R1") == first
 
 
 @pytest.mark.usefixtures("one_finding")
@@ -206,7 +206,7 @@ def test_a_store_that_can_only_be_read_is_enough(url, store, tmp_path):
     writer.close()
     make(store, "R1", tmp_path / "report", ["md"], url)
     assert "r2 alone failed" in (tmp_path / "report" / "report.md").read_text()
-    assert queries.findings(store, "R1") == []
+    assert recorded_runs.findings(store, "R1") == []
 
 
 def test_a_project_has_parts_of_its_own(store, tmp_path):

@@ -10,19 +10,19 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 
 
 def everything(store: Engine, run_id: str = "R1") -> dict[str, Any]:
     """Return all rows of a run. The journal is given by its name alone, since its folder differs between tests."""
-    run = queries.run(store, run_id)
+    run = recorded_runs.run(store, run_id)
     run["journal"] = run["journal"].rpartition("/")[2]
     tables = (
-        queries.steps,
-        queries.context,
-        queries.history,
-        queries.measurements,
-        queries.conflicts,
-        queries.artifacts,
+        recorded_runs.steps,
+        recorded_runs.context,
+        recorded_runs.history,
+        recorded_runs.measurements,
+        recorded_runs.conflicts,
+        recorded_runs.artifacts,
     )
     return {"run": run, **{table.__name__: table(store, run_id) for table in tables}}

@@ -24,7 +24,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import sqlite_file
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import reading
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine, reader
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import whole_run
 
@@ -40,7 +40,7 @@ SHOWN = ("s3cr", "%40", "et@")
 def test_names_of_mysql_lead_to_one_driver(emptied: MariaDB, opened: Opened, scheme: str) -> None:
     store = opened(emptied.url.replace("mysql+pymysql", scheme))
     assert (store.dialect.name, store.dialect.driver) == ("mysql", "pymysql")
-    assert queries.runs(store) == []
+    assert recorded_runs.runs(store) == []
 
 
 def test_a_sqlite_store_is_made_for_its_owner_alone(tmp_path: Path, opened: Opened) -> None:
@@ -58,7 +58,7 @@ def test_a_sqlite_path_may_be_relative(tmp_path: Path, monkeypatch: pytest.Monke
     store = opened("sqlite:///.rack-recipes/results.db")
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert queries.runs(store) == []
+    assert recorded_runs.runs(store) == []
     assert (tmp_path / ".rack-recipes" / "results.db").exists()
 
 
@@ -73,7 +73,7 @@ def test_a_failed_transaction_leaves_nothing(store: Engine) -> None:
     insert = text("INSERT INTO runs (run_id, status, journal_offset, next_seq) VALUES ('R', :status, 0, 1)")
     with pytest.raises(DBAPIError), store.begin() as connection:
         connection.execute(insert, [{"status": "passed"}, {"status": None}])
-    assert queries.runs(store) == []
+    assert recorded_runs.runs(store) == []
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
@@ -105,7 +105,7 @@ def test_without_a_list_of_mounts_a_store_is_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: Opened
 ) -> None:
     monkeypatch.setattr(sqlite_file, "MOUNTS", tmp_path / "missing")
-    assert queries.runs(opened(f"sqlite:///{tmp_path}/results.db")) == []
+    assert recorded_runs.runs(opened(f"sqlite:///{tmp_path}/results.db")) == []
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_a_user_who_may_only_read_is_told(emptied: MariaDB, root: Any, opened: O
     root.execute("CREATE OR REPLACE USER looks@'%' IDENTIFIED BY 'p4ss'")
     root.execute("GRANT SELECT ON rack.* TO looks@'%'")
     looking = opened(f"mysql://looks:p4ss@127.0.0.1:{emptied.port}/rack")
-    assert queries.runs(looking) == []
+    assert recorded_runs.runs(looking) == []
     with pytest.raises(StoreError, match=r"lacks a right on this table.*safe in .*journal\.jsonl") as caught:
         import_journal(looking, written(tmp_path))
     assert "p4ss" not in str(caught.value)
@@ -264,13 +264,13 @@ def test_a_reader_takes_no_lock_and_waits_for_none(url: str, store: Engine, open
     looking = opened(url, reader)
     with store.begin() as writing:
         writing.execute(text("UPDATE runs SET status = 'other'"))
-        assert queries.run(looking, "R1")["status"] == "passed"
-        assert queries.run(store, "R1")["status"] == "passed"
+        assert recorded_runs.run(looking, "R1")["status"] == "passed"
+        assert recorded_runs.run(store, "R1")["status"] == "passed"
     with reading(looking) as long_read:
         long_read.execute(text("SELECT count(*) FROM runs")).scalar()
         with store.begin() as writing:
             writing.execute(text("UPDATE runs SET status = 'again'"))
-    assert queries.run(looking, "R1")["status"] == "again"
+    assert recorded_runs.run(looking, "R1")["status"] == "again"
 
 
 def test_a_sqlite_reader_cannot_write(tmp_path: Path, opened: Opened) -> None:
@@ -288,14 +288,14 @@ def test_a_reader_reads_a_store_that_nobody_has_open(tmp_path: Path, opened: Ope
     import_journal(opened(url), written(tmp_path))
     opened(url).dispose()
     folder.chmod(rights)
-    assert queries.newest(opened(url, reader)) == "R1"
+    assert recorded_runs.newest(opened(url, reader)) == "R1"
     folder.chmod(0o700)
 
 
 READS = """\
 import sys
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import reader
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 print(queries.newest(reader(sys.argv[1])))
 """
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.make_report import make
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.stored_runs import (
     Night,
@@ -71,8 +71,8 @@ def _told(url: str, journals: list[Path], folder: Path) -> dict[str, Any]:
         for journal in journals:
             import_journal(store, journal)
         files = make(store, run_id(RUNS), folder, FORMATS, url)
-        findings = [{**row, "time": ""} for row in queries.findings(store, run_id(RUNS))]
-        flakes = [(row["step"], row["host"], row["flake"]) for row in queries.steps(store, run_id(RUNS))]
+        findings = [{**row, "time": ""} for row in recorded_runs.findings(store, run_id(RUNS))]
+        flakes = [(row["step"], row["host"], row["flake"]) for row in recorded_runs.steps(store, run_id(RUNS))]
     finally:
         store.dispose()
     return {**{path.name: path.read_bytes() for path in files}, "findings": findings, "flakes": flakes}

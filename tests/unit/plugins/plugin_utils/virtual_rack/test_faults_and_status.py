@@ -18,14 +18,17 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import (
     faults,
+    link_status_and_drawing,
     rack_state,
-    rack_status,
     start_rack,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.faults import FAULTS, break_rack, heal_rack
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.inventory import cabling_plan, inventory
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.inventory_and_cabling import (
+    cabling_plan,
+    inventory,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_files import files_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_process import BOOT_ID, PIDS
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_first_process import BOOT_ID, PIDS
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import Broken, RackState
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import Port, build
 
@@ -176,8 +179,8 @@ def test_what_is_not_broken_cannot_be_healed(tmp_path: Path) -> None:
 
 def test_the_drawing_names_what_is_down(tmp_path: Path) -> None:
     state = rack(tmp_path, {"spine": 1, "leaf": 2, "server": 2}, Broken("link-down", "leaf2:swp1"))
-    seen = rack_status.RackStatus(frozenset({"server1"}), frozenset({Port("leaf2", "swp1")}))
-    assert rack_status.as_text(state, seen).splitlines() == [
+    seen = link_status_and_drawing.RackStatus(frozenset({"server1"}), frozenset({Port("leaf2", "swp1")}))
+    assert link_status_and_drawing.as_text(state, seen).splitlines() == [
         "1 spine, 2 leaves, 2 servers",
         "",
         "          spine1     servers",
@@ -187,9 +190,9 @@ def test_the_drawing_names_what_is_down(tmp_path: Path) -> None:
         "broken: link-down at leaf2:swp1",
         "does not answer: server1",
     ]
-    data = rack_status.as_data(state, seen)
+    data = link_status_and_drawing.as_data(state, seen)
     assert [each["up"] for each in data["cables"]] == [True, False, False, True]  # type: ignore[attr-defined]
-    picture = rack_status.as_svg(state, seen)
+    picture = link_status_and_drawing.as_svg(state, seen)
     assert picture.count("stroke-dasharray") == 2
     assert "spine1:swp2 - leaf2:swp1" in picture
 
@@ -201,7 +204,7 @@ def test_ports_are_looked_at_in_every_node(tmp_path: Path, monkeypatch: pytest.M
         return json.dumps([{"ifname": name, "operstate": "UP"} for name in ("swp1", "swp2", "swp3")])
 
     monkeypatch.setattr(RackState, "run", run)
-    seen = rack_status.look(RackState(tmp_path, 1, 1, {"spine": 1, "leaf": 2, "server": 2}))
+    seen = link_status_and_drawing.look(RackState(tmp_path, 1, 1, {"spine": 1, "leaf": 2, "server": 2}))
     assert seen.silent == {"leaf1"}
     assert seen.down == {Port("server1", "eth1"), Port("server2", "eth1")}
 

@@ -12,9 +12,9 @@ from jsonschema import Draft202012Validator
 from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_json_schema import schema_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import at
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_routes import GET, ROUTES
-from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_shapes import schema_of
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.stored_runs import Night, store_nights
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.web.served_site import RUNS, URL
 

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child import exec_program
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child import child_process_setup
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process import attempt as module
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.reaper import end_all
@@ -204,7 +204,7 @@ def test_a_fork_that_goes_wrong_says_so():
     ],
 )
 def test_what_is_no_event_stops_the_child(monkeypatch, data, what):
-    monkeypatch.setattr(exec_program, "LARGEST_EVENT", 1000)
+    monkeypatch.setattr(child_process_setup, "LARGEST_EVENT", 1000)
 
     def program(emit):
         os.write(emit.events, data)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import bounded
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import bounded
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import (
     HEAD,
     TAIL,

@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import LONGEST_MESSAGE, LONGEST_REASON, SHOWN
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import (
+    LONGEST_MESSAGE,
+    LONGEST_REASON,
+    SHOWN,
+)
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets

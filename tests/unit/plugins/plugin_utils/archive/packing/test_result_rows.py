@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding, ResultId
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.write_findings import store_findings
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.store_findings import store_findings
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing import result_rows
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.result_rows import (
     ResultWriter,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.monitoring.grafana.data_sources import DATA_SOURCES
+from ansible_collections.rack.recipes.plugins.plugin_utils.monitoring.grafana.database_differences import DATA_SOURCES
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.all_databases import DATABASES
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
 

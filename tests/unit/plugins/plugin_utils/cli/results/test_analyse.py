@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import write_findings
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import store_findings
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.finding_lines import finding_lines
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal import colours
@@ -76,7 +76,7 @@ def test_findings_that_cannot_be_stored_are_printed_all_the_same(two: Path, monk
     def refuse(*_given: object) -> None:
         raise StoreError("the file or its folder is read-only")
 
-    monkeypatch.setattr(write_findings, "store_findings_at", refuse)
+    monkeypatch.setattr(store_findings, "store_findings_at", refuse)
     code, out, err = call("analyse")
     assert (code, err) == (0, "the findings are not stored: the file or its folder is read-only\n")
     assert WORSE in out

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import held
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.two_stored_runs import FIRST
 
@@ -22,7 +22,7 @@ URL = "sqlite:///other.db"
 def status() -> str:
     store = engine(URL)
     try:
-        return str(queries.run(store, FIRST)["status"])
+        return str(recorded_runs.run(store, FIRST)["status"])
     finally:
         store.dispose()
 

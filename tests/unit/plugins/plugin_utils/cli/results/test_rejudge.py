@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.two_stored_runs import SECOND, URL
 
@@ -22,7 +22,7 @@ def _runs(runs: Path) -> None:
 def measured() -> list[dict[str, object]]:
     store = engine(URL)
     try:
-        return queries.measurements(store, SECOND)
+        return recorded_runs.measurements(store, SECOND)
     finally:
         store.dispose()
 

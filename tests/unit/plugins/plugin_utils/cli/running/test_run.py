@@ -22,8 +22,8 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli import main as module
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.warm_start import WarmStart
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import IN_CHECK
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.start_ansible_early import WarmStart
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_outcome import IN_CHECK
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import Done, call, make_project
 
 CFG = "[defaults]\nhost_key_checking = false\n"

@@ -19,7 +19,7 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import KEY
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import KEY
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS as CRITERIA
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeErrors
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.expand import MAX_NAME_LENGTH
@@ -44,6 +44,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model i
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.step_fields import RULES_BY_FIELD
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.top_level import TOP_LEVEL_ONLY
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.unchecked_mapping import REFERENCE_FIELDS
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.fast_jsonschema_keywords import matches
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.json_schema import (
     SCHEMA,
     list_fields,
@@ -51,12 +52,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.json_sc
     schema,
     validator,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.keyword_validators import matches
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.suggestions import SYNONYMS
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import PARAM_LIMITS
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.steps_to_and_from_data import PARAM_LIMITS
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import REFERENCE
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import closest
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import MAX_ERRORS, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in_messages import closest
 
 META = "test_meta: {test_id: T}\n"
 

@@ -17,7 +17,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import DEEPEST
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import DEEPEST
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeErrors
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml import reader
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
-from ansible_collections.rack.recipes.plugins.plugin_utils.report import verdict_colours
+from ansible_collections.rack.recipes.plugins.plugin_utils.report import verdict_styles
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts import chart_style
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.palette import LEVELS, OPPOSITES, PAPER, SERIES
 
@@ -89,7 +89,7 @@ def test_every_name_in_the_rules_has_a_colour():
 
 
 def test_the_page_knows_every_colour_in_both_schemes():
-    light, dark = (chart_style.page_css() + verdict_colours.css()).split("@media")[:2]
+    light, dark = (chart_style.page_css() + verdict_styles.css()).split("@media")[:2]
     for name in ("s-1", "s-6", "l-0", "o-6"):
         assert f"--{name}:" in light
         assert f"--{name}:" in dark

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.load_values_over_runs import Series, SeriesValues
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_series import Series, SeriesValues
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts import stored_charts
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.stored_charts import Wanted, draw
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 
 HOSTS = [f"r{rack}-u{unit}" for rack in (1, 2) for unit in (1, 2, 3)]
 ATTRIBUTES = {host: {"rack": host[:2], "position": host[3:], "model": f"M{host[1]}"} for host in HOSTS}
@@ -46,7 +46,7 @@ def history(monkeypatch):
         "changes": [{"since": "R3", "before": 1, "after": 2.5}],
     }
     rows = [{"kind": "change_point", "figures": {"measurements": [changed]}}, {"kind": "drift", "figures": {}}]
-    monkeypatch.setattr(queries, "findings", lambda _engine, _run: rows)
+    monkeypatch.setattr(recorded_runs, "findings", lambda _engine, _run: rows)
     return made
 
 

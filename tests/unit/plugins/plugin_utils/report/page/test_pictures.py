@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.rack_pict
     MOST_LINKS,
     rack_picture,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.run_times import MOST_STEPS, lanes
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.timeline_from_tables import MOST_STEPS, lanes
 
 
 def rack(hosts, verdict="failed", name="r1"):

@@ -16,8 +16,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, RunInputs
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.group_keys import DEAD, MEMBER, RUNNER
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.group_stage import GroupStage, MeetingPlaces
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.meeting import NEVER_CAME, Meeting, Member, _pieces
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.stages_where_parts_meet import (
+    GroupStage,
+    MeetingPlaces,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.startable_steps import halt_reason
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.group.memory_group_keys import (
     ABOUT,

@@ -28,7 +28,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.choose_forks import Room
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.forward_signals import SignalForwarder
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.warm_start import warm_start
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.start_ansible_early import warm_start
 
 HERE = [
     *("--inventory", "localhost,", "--connection", "local"),

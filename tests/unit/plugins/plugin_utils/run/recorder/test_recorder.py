@@ -24,10 +24,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import
 from ansible_collections.rack.recipes.plugins.plugin_utils.run import current_run as holder
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import current
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import summarize
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder import cached_results
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder import find_cached_results
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.recorder import Recorder
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.ansible_plays import (
     ABOUT,
     Playbook,
@@ -67,7 +67,7 @@ def recorder() -> Iterator[Recorder]:
 
 def stored(run_id: str) -> dict[tuple[str, str], tuple[str, str]]:
     opened = engine("sqlite:///.rack-recipes/results.db")
-    found = {(row["step"], row["host"]): (row["verdict"], row["reason"]) for row in queries.steps(opened, run_id)}
+    found = {(row["step"], row["host"]): (row["verdict"], row["reason"]) for row in recorded_runs.steps(opened, run_id)}
     opened.dispose()
     return found
 
@@ -454,7 +454,7 @@ def test_a_report_finds_in_the_store_what_there_is(recorder: Recorder, results: 
     recorder.task_starts(task(0, action="rack.recipes.report"))
     assert set(stored(current().run_id)) == {("a", host) for host in results}
     store = engine("sqlite:///.rack-recipes/results.db")
-    found = queries.run(store, current().run_id)["status"]
+    found = recorded_runs.run(store, current().run_id)["status"]
     store.dispose()
     assert found == status
 
@@ -605,7 +605,7 @@ def test_results_are_offered_from_the_store(recorder: Recorder):
 
 
 def test_without_a_store_to_read_nothing_cached_is_used(recorder: Recorder, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(cached_results, "PATIENCE", 0.1)
+    monkeypatch.setattr(find_cached_results, "PATIENCE", 0.1)
     monkeypatch.setenv("RACK_RECIPES_DB", "sqlite:////proc/no/such/folder.db")
     recorder.play_starts(play(task(1, {"name": "a", "cache_key": "numbers"})))
     assert recorder.warnings[0].startswith("rack.recipes.recorder: nothing cached is used: ")  # type: ignore[attr-defined]

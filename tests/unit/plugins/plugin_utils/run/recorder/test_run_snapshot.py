@@ -15,7 +15,7 @@ import yaml
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import load
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, RunInputs
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values import secrets_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values_and_secrets import secrets_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.run_snapshot import recipe_files, write_snapshot
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import request
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.ansible_plays import an_inventory, play, task

@@ -23,7 +23,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.store_writer_client import StoreWriterClient
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_writer.flush_policy import LOOK
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import (
     a_run,
     delta,
@@ -43,7 +43,7 @@ def make_run(tmp_path: Path) -> Callable[..., Run]:
 
 def stored(run: Run) -> list[str]:
     opened = engine(run.settings.db)
-    found = [row["host"] for row in queries.steps(opened, run.run_id)]
+    found = [row["host"] for row in recorded_runs.steps(opened, run.run_id)]
     opened.dispose()
     return found
 
@@ -146,7 +146,7 @@ def test_a_killed_recorder_leaves_an_interrupted_run_in_the_store(make_run: Call
     assert last
     assert (last["status"], last["exit_code"]) == ("interrupted", 1)
     opened = engine(run.settings.db)
-    assert queries.run(opened, "R1")["status"] == "interrupted"
+    assert recorded_runs.run(opened, "R1")["status"] == "interrupted"
     opened.dispose()
 
 

@@ -25,7 +25,7 @@ import yaml
 from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import base_folder
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 
 CFG = """\
@@ -150,7 +150,7 @@ def test_a_killed_run_is_gone_on_with_and_nothing_runs_twice(log: Path):
     attributes = {"r1": {"rack": "R7"}, "r2": {"rack": "R7"}}
     assert [records(run(name))[0]["attributes"] for name in ("R1", "R2")] == [attributes, attributes]
     store = engine("sqlite:///.rack-recipes/results.db")
-    assert {(row["step"], row["host"]) for row in queries.steps(store, run("R2"))} == set(PLACES)
+    assert {(row["step"], row["host"]) for row in recorded_runs.steps(store, run("R2"))} == set(PLACES)
     store.dispose()
     code, output = finish(run("R3"), rack_recipes_resume=run("R2"))
     assert (code, log.read_text().count("last")) == (0, 2), output

@@ -11,7 +11,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_writer.store_writer import flush_once, uncollected
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import a_run, planned, step
 
 
@@ -35,8 +35,8 @@ def test_what_the_journal_has_is_stored(tmp_path: Path) -> None:
         append(run.path, [step("a", host)])
         assert flush_of(run) == ""
     store = engine(run.settings.db)
-    assert [row["host"] for row in queries.steps(store, run.run_id)] == ["r1", "r2"]
-    assert queries.run(store, run.run_id)["status"] == "running"
+    assert [row["host"] for row in recorded_runs.steps(store, run.run_id)] == ["r1", "r2"]
+    assert recorded_runs.run(store, run.run_id)["status"] == "running"
     store.dispose()
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.artifacts import LARGEST
+from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import LARGEST
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import decode
 from ansible_collections.rack.recipes.plugins.module_utils.runner import artifact_pieces as module
 from ansible_collections.rack.recipes.plugins.module_utils.runner.artifact_pieces import pieces

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from ansible._internal._datatag._tags import VaultedValue
 
-from ansible_collections.rack.recipes.plugins.module_utils.runner.secret_channel import sealed
+from ansible_collections.rack.recipes.plugins.module_utils.runner.send_registered_secrets import sealed
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.run import current_run as holder
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, RunInputs, set_current
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_registry import NOT_SHARED, SecretRegistry
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_secrets import add_secrets, has_secrets
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage import HostStage
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage_request import HostStage
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.run_stage import run_stage
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import read_answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import request

@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import LONGEST_REASON
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LONGEST_REASON
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import RECIPE_VARIABLE
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.action_names import RECIPE_VARIABLE
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader

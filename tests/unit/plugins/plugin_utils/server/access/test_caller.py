@@ -21,7 +21,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller 
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.app import make_app
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_table import ROUTES
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import make_service
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_context import make_service
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.server.http.asgi_calls import Answer, call
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.server.live.live_contexts import begun, opened
 

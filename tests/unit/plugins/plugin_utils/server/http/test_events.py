@@ -8,7 +8,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller 
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.events import PIECE, _next_piece
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import Call
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.live_context import LiveContext
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import make_service
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_context import make_service
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.server.live.live_contexts import (
     begun,
     opened,

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live import live_context
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import Service, make_service
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_context import Service, make_service
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_operations import INCREMENT, WriteRequest
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import delta
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.server.live.live_contexts import (

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live import live_context
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import Service, make_service
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_context import Service, make_service
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.shared.shared_commit import (
     LostRecordsError,
     SharedLogError,

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.live import step_socket
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.live import server_address_file
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.live.step_pass import CONTROLLER, pass_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import held
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import Caller
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.app import make_app
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import make_service
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_context import make_service
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.steps.step_door import step_door
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.server.http.asgi_calls import Answer, call
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.server.live.live_contexts import begun, opened
@@ -85,7 +85,7 @@ def test_a_door_of_a_run_is_open_as_long_as_the_run(tmp_path):
 def test_nothing_is_left_of_a_door(tmp_path):
     with step_door(tmp_path) as door:
         door.tell()
-        assert step_socket.find(tmp_path) == door.place
+        assert server_address_file.find(tmp_path) == door.place
     assert not Path(door.place.path).parent.exists()
-    assert step_socket.find(tmp_path) is None
+    assert server_address_file.find(tmp_path) is None
     assert door.is_open()

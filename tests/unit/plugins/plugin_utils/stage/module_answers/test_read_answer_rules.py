@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.module_answers import AnswerRule
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.device_errors import AnswerRule
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.read_answer_rules import answer_rules
 
 GOOD = """\

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child import launcher
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child import program_by_scriptlet_kind
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import script_library, zip_payload
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.script_library import (
     FOLDER,
@@ -127,5 +127,5 @@ def test_another_library_is_another_step(asked, tmp_path, monkeypatch):
 
 
 def test_the_executor_starts_scripts_by_the_library():
-    assert launcher._with_library(["sh", "a.sh"], "/l") == ["/bin/sh", "/l/envelope.sh", "sh", "a.sh"]
-    assert launcher._with_library(["awk", "-f", "a.awk"], "/l")[-2:] == ["-f", "/l/rack.awk"]
+    assert program_by_scriptlet_kind._with_library(["sh", "a.sh"], "/l") == ["/bin/sh", "/l/envelope.sh", "sh", "a.sh"]
+    assert program_by_scriptlet_kind._with_library(["awk", "-f", "a.awk"], "/l")[-2:] == ["-f", "/l/rack.awk"]

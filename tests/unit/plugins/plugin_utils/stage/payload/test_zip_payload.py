@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils import short_names
+from ansible_collections.rack.recipes.plugins.module_utils import scriptlet_imports
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve import find
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import zip_payload
@@ -162,8 +162,8 @@ def test_a_drop_in_brings_its_siblings(folder: str, line: str):
             "def later():\n    from rack_recipes import (\n        run_program,\n        debug_trace,\n    )",
             {"shell"},
         ),
-        ("import rack_recipes", {"host_files", "shell"}),
-        ("from rack_recipes import *", {"host_files", "shell"}),
+        ("import rack_recipes", {"read_proc_and_sys", "shell"}),
+        ("from rack_recipes import *", {"read_proc_and_sys", "shell"}),
     ],
 )
 def test_a_short_name_brings_the_module_that_defines_it(line: str, brought: set[str]):
@@ -176,10 +176,10 @@ def test_a_short_name_brings_the_module_that_defines_it(line: str, brought: set[
     }
 
 
-@pytest.mark.parametrize("name", sorted(short_names.MODULES))
+@pytest.mark.parametrize("name", sorted(scriptlet_imports.MODULES))
 def test_every_short_name_works_from_the_payload_alone(name: str):
     path = write("scriptlets/s.py", f"from rack_recipes import {name}\n")
-    install = f"from {COLLECTION}plugins.module_utils import short_names; short_names.install()"
+    install = f"from {COLLECTION}plugins.module_utils import scriptlet_imports; scriptlet_imports.install()"
     code = f"{install}; import scriptlets.s as s; print(s.{name}.__name__)"
     assert python(pack((("scriptlets/s.py", path),)), code) == name
 

@@ -35,7 +35,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.databa
     met_known_row,
     reason,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.fold_journal import JournalFold
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import (
     BatchLimits,
@@ -93,7 +93,7 @@ def test_killed_writers_leave_whole_batches(url: str, store: Engine, journal: Wr
             assert is_ready(process)
             time.sleep(source.uniform(0, 0.1))
             process.kill()
-        runs = queries.runs(store)
+        runs = recorded_runs.runs(store)
         offsets.append(runs[0]["journal_offset"] if runs else 0)
     assert offsets == sorted(offsets)
     import_journal(store, path)
@@ -107,15 +107,15 @@ def test_eight_writers_and_a_reader_lose_nothing(url: str, store: Engine, opened
     reader, reads, are_at_work = opened(url, engines.reader), 0, True
     while are_at_work:
         are_at_work = any(writer.poll() is None for writer in writers)
-        for row in queries.runs(reader):
-            assert len(queries.history(reader, row["run_id"])) >= row["next_seq"] - 1
+        for row in recorded_runs.runs(reader):
+            assert len(recorded_runs.history(reader, row["run_id"])) >= row["next_seq"] - 1
             reads += 1
     assert [(writer.communicate()[1], writer.returncode) for writer in writers] == [("", 0)] * 8
     assert reads
     for name, path in zip(names, paths, strict=True):
         assert import_journal(store, path).rows == 0
-        assert len(queries.history(store, name)) == 80
-        assert len(queries.steps(store, name)) == 40
+        assert len(recorded_runs.history(store, name)) == 80
+        assert len(recorded_runs.steps(store, name)) == 40
 
 
 def test_writers_of_one_run_lose_nothing(url: str, store: Engine, journal: Written) -> None:
@@ -149,7 +149,7 @@ def test_a_locked_sqlite_file_is_waited_for(impatient: Engine, other: sqlite3.Co
     other.execute("BEGIN IMMEDIATE")
     threading.Timer(0.5, other.execute, ["COMMIT"]).start()
     assert import_journal(impatient, journal(whole_run())).rows
-    assert queries.run(impatient, "R1")["status"] == "passed"
+    assert recorded_runs.run(impatient, "R1")["status"] == "passed"
 
 
 def test_a_lock_that_stays_is_told_and_nothing_is_lost(
@@ -177,18 +177,18 @@ def test_a_full_disk_keeps_what_is_stored(tmp_path: Path, opened: Opened, journa
     store = opened(f"sqlite:///{tmp_path}/results.db")
     path = journal(whole_run()[:5])
     import_journal(store, path)
-    held = queries.history(store, "R1")
+    held = recorded_runs.history(store, "R1")
     append(path, [delta(50, after="x" * 2**20)])
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2**19, hard))
     try:
         with pytest.raises(StoreError, match=r"disk I/O error|full"):
             import_journal(store, path)
-        assert queries.history(store, "R1") == held
+        assert recorded_runs.history(store, "R1") == held
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     import_journal(store, path)
-    assert len(queries.history(store, "R1")) == len(held) + 1
+    assert len(recorded_runs.history(store, "R1")) == len(held) + 1
 
 
 def test_a_full_disk_is_waited_for(tmp_path: Path, opened: Opened, journal: Written) -> None:
@@ -204,7 +204,7 @@ def test_a_full_disk_is_waited_for(tmp_path: Path, opened: Opened, journal: Writ
     event.listen(store, "handle_error", lambda context: codes.append(context.original_exception.sqlite_errorcode))
     assert import_journal(store, journal([run(), delta(after="x" * 2**20), end()])).rows
     assert codes == [sqlite3.SQLITE_FULL] * 3
-    assert queries.run(store, "R1")["status"] == "passed"
+    assert recorded_runs.run(store, "R1")["status"] == "passed"
 
 
 def test_a_read_only_sqlite_file_is_told(tmp_path: Path, opened: Opened, journal: Written) -> None:
@@ -248,7 +248,7 @@ def test_a_row_that_another_holds_is_waited_for(contested: JournalImport, rival:
     assert contested.catch_up().rows
     release.join()
     assert 1205 in codes
-    assert len(queries.history(contested._engine, "R1")) == 12
+    assert len(recorded_runs.history(contested._engine, "R1")) == 12
 
 
 def test_a_transaction_that_a_deadlock_ends_is_done_again(
@@ -269,7 +269,7 @@ def test_a_transaction_that_a_deadlock_ends_is_done_again(
     assert contested.catch_up().rows
     release.join()
     assert 1213 in codes
-    assert len(queries.history(contested._engine, "R1")) == 12
+    assert len(recorded_runs.history(contested._engine, "R1")) == 12
 
 
 def test_connections_that_the_server_ends_are_made_anew(
@@ -289,7 +289,7 @@ def test_connections_that_the_server_ends_are_made_anew(
     event.listen(store, "before_cursor_execute", kill)
     following.catch_up()
     assert killed == 5
-    assert len(queries.history(store, "R1")) == 200
+    assert len(recorded_runs.history(store, "R1")) == 200
 
 
 def test_a_server_that_dies_is_waited_for(emptied: MariaDB, opened: Opened, journal: Written) -> None:
@@ -307,9 +307,9 @@ def test_a_server_that_dies_is_waited_for(emptied: MariaDB, opened: Opened, jour
 
     event.listen(store, "commit", die)
     following.catch_up()
-    assert queries.run(store, "R1")["status"] == "passed"
-    assert len(queries.history(store, "R1")) == 400
-    assert len(queries.steps(store, "R1")) == 200
+    assert recorded_runs.run(store, "R1")["status"] == "passed"
+    assert len(recorded_runs.history(store, "R1")) == 400
+    assert len(recorded_runs.steps(store, "R1")) == 200
 
 
 def test_a_server_that_stays_away_is_told_and_nothing_is_lost(
@@ -328,7 +328,7 @@ def test_a_server_that_stays_away_is_told_and_nothing_is_lost(
     finally:
         emptied.restart()
     following.catch_up()
-    assert queries.run(store, "R1")["status"] == "passed"
+    assert recorded_runs.run(store, "R1")["status"] == "passed"
 
 
 @pytest.fixture
@@ -343,7 +343,7 @@ def test_many_rows_are_split_to_what_the_server_takes(small: MariaDB, opened: Op
     deltas = [delta(n, key=f"of.k{n}_v1", after="'" * 7000) for n in range(1, 101)]
     store = opened(small.url)
     import_journal(store, journal([run(), *deltas, end()]))
-    assert [row["after"] for row in queries.history(store, "R1")] == ["'" * 7000] * 100
+    assert [row["after"] for row in recorded_runs.history(store, "R1")] == ["'" * 7000] * 100
 
 
 def test_a_row_that_the_server_does_not_take_is_named(small: MariaDB, opened: Opened, journal: Written) -> None:
@@ -357,7 +357,7 @@ def test_a_row_that_the_server_does_not_take_is_named(small: MariaDB, opened: Op
     assert time.monotonic() - started < engines.PATIENCE
     assert "max_allowed_packet" in str(caught.value)
     assert "xxxx" not in str(caught.value)
-    assert len(queries.history(store, "R1")) == 1
+    assert len(recorded_runs.history(store, "R1")) == 1
 
 
 def test_a_database_that_is_only_read_is_told(emptied: MariaDB, root: Any, opened: Opened, journal: Written) -> None:

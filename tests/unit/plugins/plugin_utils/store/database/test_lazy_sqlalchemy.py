@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine, reader
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 
 WITHOUT = """
 import sys
@@ -55,7 +55,7 @@ def test_without_alembic_a_store_can_be_made_later(
         without.setitem(sys.modules, "alembic", None)
         with pytest.raises(StoreError, match=r"import of alembic halted.*`pip install rack-recipes` brings it"):
             engine(url)
-    assert queries.runs(opened(url)) == []
+    assert recorded_runs.runs(opened(url)) == []
 
 
 @pytest.mark.parametrize(

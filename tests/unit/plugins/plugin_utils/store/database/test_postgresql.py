@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import PATIENCE, engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import (
     BatchLimits,
     JournalImport,
@@ -105,8 +105,8 @@ def test_a_step_that_is_recorded_again_replaces_its_row(pg: Engine, journal: Wri
     codes = codes_of(pg)
     following.catch_up()
     assert codes == []
-    assert {row["verdict"] for row in queries.steps(pg, "R1")} == {"passed"}
-    assert queries.measurements(pg, "R1") == []
+    assert {row["verdict"] for row in recorded_runs.steps(pg, "R1")} == {"passed"}
+    assert recorded_runs.measurements(pg, "R1") == []
 
 
 def test_a_value_that_does_not_fit_is_told_without_it(pg: Engine, journal: Written, admin: Any) -> None:
@@ -123,7 +123,7 @@ def test_a_value_that_does_not_fit_is_told_without_it(pg: Engine, journal: Writt
 def test_names_of_postgresql_lead_to_one_driver(cleared: PostgreSQL, opened: Opened, scheme: str) -> None:
     store = opened(cleared.url.replace("postgresql+psycopg", scheme))
     assert (store.dialect.name, store.dialect.driver) == ("postgresql", "psycopg")
-    assert queries.runs(store) == []
+    assert recorded_runs.runs(store) == []
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_a_user_who_may_only_read_is_told(
     admin.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO looks")
     try:
         looking = opened(f"postgresql://looks:p4ss@127.0.0.1:{cleared.port}/rack")
-        assert queries.runs(looking) == []
+        assert recorded_runs.runs(looking) == []
         with pytest.raises(
             StoreError, match=r"permission denied.*lacks a right on this table.*safe in .*journal"
         ) as told:
@@ -250,7 +250,7 @@ def test_a_row_that_another_holds_is_waited_for(contested: JournalImport, rival:
     assert contested.catch_up().rows
     release.join()
     assert "55P03" in codes
-    assert len(queries.history(contested._engine, "R1")) == 12
+    assert len(recorded_runs.history(contested._engine, "R1")) == 12
 
 
 @pytest.mark.parametrize("contested", ["20s"], indirect=True)
@@ -270,7 +270,7 @@ def test_a_transaction_that_a_deadlock_ends_is_done_again(contested: JournalImpo
         assert contested.catch_up().rows
         release.join()
     assert "40P01" in codes
-    assert len(queries.history(contested._engine, "R1")) == 12
+    assert len(recorded_runs.history(contested._engine, "R1")) == 12
 
 
 def test_connections_that_the_server_ends_are_made_anew(pg: Engine, admin: Any, journal: Written) -> None:
@@ -285,7 +285,7 @@ def test_connections_that_the_server_ends_are_made_anew(pg: Engine, admin: Any, 
     event.listen(pg, "before_cursor_execute", kill)
     following.catch_up()
     assert killed == 5
-    assert len(queries.history(pg, "R1")) == 200
+    assert len(recorded_runs.history(pg, "R1")) == 200
 
 
 def test_a_server_that_dies_is_waited_for(cleared: PostgreSQL, pg: Engine, journal: Written) -> None:
@@ -300,8 +300,8 @@ def test_a_server_that_dies_is_waited_for(cleared: PostgreSQL, pg: Engine, journ
 
     event.listen(pg, "commit", die)
     following.catch_up()
-    assert queries.run(pg, "R1")["status"] == "passed"
-    assert (len(queries.history(pg, "R1")), len(queries.steps(pg, "R1"))) == (400, 200)
+    assert recorded_runs.run(pg, "R1")["status"] == "passed"
+    assert (len(recorded_runs.history(pg, "R1")), len(recorded_runs.steps(pg, "R1"))) == (400, 200)
 
 
 def test_a_server_that_stays_away_is_told_and_nothing_is_lost(
@@ -317,13 +317,13 @@ def test_a_server_that_stays_away_is_told_and_nothing_is_lost(
     finally:
         cleared.restart()
     following.catch_up()
-    assert queries.run(pg, "R1")["status"] == "passed"
+    assert recorded_runs.run(pg, "R1")["status"] == "passed"
 
 
 def test_a_long_value_goes_in_one_piece(pg: Engine, journal: Written) -> None:
     value = "🎉\\\t'\n" * 2**19
     import_journal(pg, journal([run(), delta(1, after=value), end()]))
-    assert queries.history(pg, "R1")[0]["after"] == value
+    assert recorded_runs.history(pg, "R1")[0]["after"] == value
 
 
 def test_an_error_of_ours_is_not_taken_for_one_that_passes(pg: Engine) -> None:

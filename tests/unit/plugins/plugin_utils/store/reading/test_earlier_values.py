@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.earlier_values import earlier_values
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import (
@@ -41,7 +41,7 @@ def runs(store: Engine, journal: Written) -> list[dict[str, Any]]:
             delta(1, "", scope="run", key="total_v1", after=number),
         ]
         import_journal(store, journal([begun, *records, end()], f"R{number}"))
-    return sorted(queries.runs(store), key=lambda row: str(row["started"]))
+    return sorted(recorded_runs.runs(store), key=lambda row: str(row["started"]))
 
 
 def test_a_measurement_by_run_step_and_host_the_oldest_first(store: Engine, runs: list[dict[str, Any]]) -> None:

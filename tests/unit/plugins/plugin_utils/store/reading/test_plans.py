@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 from sqlalchemy import Connection, Engine, Table, event, text
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries, values_of_runs
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs, values_of_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.cached_results import cached
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.step_durations import durations
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
@@ -40,24 +40,24 @@ def _delete(store: Engine) -> None:
 
 # What commands ask, and what a run does; each question of these tables has to be found by an index.
 QUESTIONS: Mapping[str, Ask] = {
-    "runs": queries.runs,
-    "runs: flakes": lambda store: queries.flakes(store, [f"R{number:04}" for number in range(100, 120)]),
-    "a run by its id": lambda store: queries.run(store, RUN),
-    "the newest run": queries.newest,
-    "a run by the start of its id": lambda store: queries.find(store, RUN),
-    "show: steps": lambda store: queries.steps(store, RUN),
-    "analyse: steps": lambda store: queries.judged(store, RUN),
-    "report: steps": lambda store: queries.reported(store, RUN),
+    "runs": recorded_runs.runs,
+    "runs: flakes": lambda store: recorded_runs.flakes(store, [f"R{number:04}" for number in range(100, 120)]),
+    "a run by its id": lambda store: recorded_runs.run(store, RUN),
+    "the newest run": recorded_runs.newest,
+    "a run by the start of its id": lambda store: recorded_runs.find(store, RUN),
+    "show: steps": lambda store: recorded_runs.steps(store, RUN),
+    "analyse: steps": lambda store: recorded_runs.judged(store, RUN),
+    "report: steps": lambda store: recorded_runs.reported(store, RUN),
     "analyse: verdicts of some hosts": lambda store: values_of_runs.verdicts(store, RUN, {HOST}),
-    "show: measurements": lambda store: queries.measurements(store, RUN),
-    "show: conflicts": lambda store: queries.conflicts(store, RUN),
-    "show: who met": lambda store: queries.origins(store, RUN),
-    "ctx show: hosts": lambda store: queries.hosts(store, RUN),
-    "show: artifacts": lambda store: queries.artifacts(store, RUN),
-    "show and ctx diff: context": lambda store: queries.context(store, RUN),
-    "ctx show": lambda store: queries.history(store, RUN),
-    "ctx history": lambda store: queries.history(store, RUN, KEY),
-    "ctx history of a host": lambda store: queries.history(store, RUN, KEY, HOST),
+    "show: measurements": lambda store: recorded_runs.measurements(store, RUN),
+    "show: conflicts": lambda store: recorded_runs.conflicts(store, RUN),
+    "show: who met": lambda store: recorded_runs.origins(store, RUN),
+    "ctx show: hosts": lambda store: recorded_runs.hosts(store, RUN),
+    "show: artifacts": lambda store: recorded_runs.artifacts(store, RUN),
+    "show and ctx diff: context": lambda store: recorded_runs.context(store, RUN),
+    "ctx show": lambda store: recorded_runs.history(store, RUN),
+    "ctx history": lambda store: recorded_runs.history(store, RUN, KEY),
+    "ctx history of a host": lambda store: recorded_runs.history(store, RUN, KEY, HOST),
     "results under a cache key": lambda store: cached(store, ["cache3", "cache4"]),
     "durations": lambda store: durations(store, "T-7", [STEP, "step4"]),
     "what is stored already": lambda store: stored(store, RUN),

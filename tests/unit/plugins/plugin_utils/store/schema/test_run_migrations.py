@@ -211,6 +211,6 @@ def test_the_migrations_may_be_imported_by_whoever_checks_files() -> None:
 
     name = "ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.migrations"
     assert importlib.import_module(f"{name}.env").run
-    titles = ("first", "outcomes", "artifacts", "key_index", "through", "analysis")
+    titles = ("first", "criteria_instances_rounds", "artifacts_and_conflicts", "drop_key_index", "delegate_host")
     for revision, title in ((f"{number:04}", title) for number, title in enumerate(titles, 1)):
         assert importlib.import_module(f"{name}.versions.{revision}_{title}").revision == revision

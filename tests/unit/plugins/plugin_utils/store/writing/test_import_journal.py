@@ -18,7 +18,7 @@ from sqlalchemy import Engine, text
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import encode
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import (
     BatchLimits,
     JournalImport,
@@ -146,7 +146,7 @@ def test_a_batch_is_one_transaction_with_its_place_in_the_journal(
     monkeypatch.setattr(JournalImport, "_write", stop_at_third)
     with pytest.raises(KeyboardInterrupt):
         following.catch_up()
-    offset = queries.run(store, "R1")["journal_offset"]
+    offset = recorded_runs.run(store, "R1")["journal_offset"]
     assert offset == len(b"".join(map(encode, whole_run()[:8])))
     assert count(store, "context") + count(store, "steps") == 7  # all but the first record, which makes the run's row
 
@@ -244,14 +244,14 @@ def test_repeated_records_count_once(store: Engine, journal: Written) -> None:
     records = whole_run()
     path = journal([*records[:-1], *records[1:-1], records[-1]])
     import_journal(store, path)
-    assert [row["seq"] for row in queries.history(store, "R1")] == list(range(1, 13))
-    assert queries.conflicts(store, "R1") == []
+    assert [row["seq"] for row in recorded_runs.history(store, "R1")] == list(range(1, 13))
+    assert recorded_runs.conflicts(store, "R1") == []
 
 
 def test_a_run_is_running_until_its_end(store: Engine, journal: Written) -> None:
     path = journal([run()])
     import_journal(store, path)
-    started = queries.run(store, "R1")
+    started = recorded_runs.run(store, "R1")
     assert (started["status"], started["started"], started["ended"], started["exit_code"]) == (
         "running",
         TIME,
@@ -261,7 +261,7 @@ def test_a_run_is_running_until_its_end(store: Engine, journal: Written) -> None
     assert started["counts"] == {}
     append(path, [end(status="failed", exit_code=1, counts={"failed": 3})])
     import_journal(store, path)
-    ended = queries.run(store, "R1")
+    ended = recorded_runs.run(store, "R1")
     assert (ended["status"], ended["ended"], ended["exit_code"]) == ("failed", ENDED, 1)
     assert ended["counts"] == {"failed": 3}
 
@@ -271,7 +271,7 @@ def test_a_run_that_is_taken_up_again_runs_again(store: Engine, journal: Written
     import_journal(store, path)
     append(path, [run(time="2026-11-26T00:00:00.000000Z")])
     import_journal(store, path)
-    again = queries.run(store, "R1")
+    again = recorded_runs.run(store, "R1")
     assert (again["status"], again["started"], again["ended"], again["exit_code"]) == ("running", TIME, None, None)
 
 
@@ -280,16 +280,16 @@ def test_a_run_whose_first_record_is_lost_is_named_after_its_folder(store: Engin
     path.write_bytes(encode(run("R7"))[:60] + b"".join(map(encode, [delta(1), step(2), end()])))
     done = import_journal(store, path)
     assert (done.run_id, done.set_aside, done.damaged) == ("R7", 1, ())
-    found = queries.run(store, "R7")
+    found = recorded_runs.run(store, "R7")
     assert (found["status"], found["started"], found["test_id"]) == ("passed", None, None)
-    assert [row["scope"] for row in queries.steps(store, "R7")] == ["host"]
+    assert [row["scope"] for row in recorded_runs.steps(store, "R7")] == ["host"]
 
 
 def test_an_empty_journal_is_no_run_yet(store: Engine, journal: Written) -> None:
     path = journal([])
     following = JournalImport(store, path)
     assert following.catch_up().rows == 0
-    assert queries.runs(store) == []
+    assert recorded_runs.runs(store) == []
     append(path, [run("R9")])
     assert following.catch_up().run_id == "R9"
 
@@ -311,7 +311,7 @@ def test_a_step_has_one_final_row(store: Engine, journal: Written) -> None:
     )
     for limits in (BatchLimits(), BatchLimits(records=1)):
         import_journal(store, path, limits)
-        verdicts = {row["host"]: row["verdict"] for row in queries.steps(store, "R1")}
+        verdicts = {row["host"]: row["verdict"] for row in recorded_runs.steps(store, "R1")}
         assert verdicts == {"r1": "passed", "r2": "passed", "r3": "passed", "r4": "skipped"}
         execute(store, "DELETE FROM runs")
 
@@ -323,13 +323,13 @@ def test_a_step_recorded_again_leaves_no_old_measurement(store: Engine, journal:
         [run(), step(1, measurements=three), step(1, "r2", measurements=three), step(2, measurements=three[:1])]
     )
     import_journal(store, path, limits)
-    measured = [(row["host"], row["name"]) for row in queries.measurements(store, "R1")]
+    measured = [(row["host"], row["name"]) for row in recorded_runs.measurements(store, "R1")]
     assert sorted(measured) == [("r1", "a"), ("r2", "a"), ("r2", "b"), ("r2", "c")]
     assert import_journal(store, path).rows == 0
 
 
 def checks_of(store: Engine) -> int:
-    checks: int = queries.run(store, "R1")["checks"]
+    checks: int = recorded_runs.run(store, "R1")["checks"]
     return checks
 
 
@@ -357,7 +357,7 @@ def test_a_run_knows_how_much_it_checked(store: Engine, journal: Written, limits
 
 def test_a_run_that_checked_nothing_says_so(store: Engine, journal: Written) -> None:
     import_journal(store, journal([run(), step(1), end(status="unchecked", exit_code=1)]))
-    found = queries.run(store, "R1")
+    found = recorded_runs.run(store, "R1")
     assert (found["checks"], found["status"]) == (0, "unchecked")
 
 
@@ -369,13 +369,13 @@ def test_artifacts_in_batches_of_any_size_come_to_the_same(store: Engine, journa
     """A transfer may be in a later batch than the artifact: its row is written again."""
     path = journal(artifacts())
     rows = import_journal(store, path).rows
-    held = queries.artifacts(store, "R1")
+    held = recorded_runs.artifacts(store, "R1")
     assert rows == 1 + len(held)
     for limits in (BatchLimits(records=1), BatchLimits(records=3)):
         execute(store, "DELETE FROM runs")
         assert count(store, "artifacts") == 0
         import_journal(store, path, limits)
-        assert queries.artifacts(store, "R1") == held
+        assert recorded_runs.artifacts(store, "R1") == held
     assert import_journal(store, path).rows == 0
 
 
@@ -398,7 +398,7 @@ def test_artifacts_that_come_later_are_added(store: Engine, journal: Written) ->
 )
 def test_an_odd_artifact_loses_a_field_alone(store: Engine, journal: Written, fields: dict[str, Any]) -> None:
     import_journal(store, journal([run(), {**artifacts()[1], **fields}]))
-    (row,) = queries.artifacts(store, "R1")
+    (row,) = recorded_runs.artifacts(store, "R1")
     assert (row["attempt"], row["masked"], len(row["name"]) <= 255) == (1, None if "masked" in fields else True, True)
 
 
@@ -409,7 +409,7 @@ def test_a_pinned_run_stays_pinned(store: Engine, journal: Written) -> None:
     execute(store, "UPDATE runs SET pinned = TRUE")
     append(path, [end()])
     import_journal(store, path)
-    found = queries.run(store, "R1")
+    found = recorded_runs.run(store, "R1")
     assert (found["status"], found["pinned"]) == ("passed", True)
 
 
@@ -430,7 +430,7 @@ def test_records_of_other_kinds_change_nothing(store: Engine, journal: Written) 
 def test_an_instance_is_planned_as_its_step(store: Engine, journal: Written) -> None:
     about = {"steps": [{"name": "compute", "stage": 1, "idx": 7, "scope": "host", "hosts": ["r1"], "cache_key": "k"}]}
     import_journal(store, journal([run() | about, step(1, step="compute[a]", parent="compute"), step(2, instances=1)]))
-    found = {row["step"]: (row["idx"], row["parent"], row["cache_key"]) for row in queries.steps(store, "R1")}
+    found = {row["step"]: (row["idx"], row["parent"], row["cache_key"]) for row in recorded_runs.steps(store, "R1")}
     assert found == {"compute": (7, None, "k"), "compute[a]": (7, "compute", None)}
 
 
@@ -438,7 +438,7 @@ def test_a_conflict_has_a_row_with_both_values(store: Engine, journal: Written) 
     first = delta(1, "r1", scope="run", after={"by": "r1"})
     second = delta(1, "r2", scope="run", after={"by": "r2"}, step="other", based_on=0)
     import_journal(store, journal([run(), first, second]))
-    (conflict,) = queries.conflicts(store, "R1")
+    (conflict,) = recorded_runs.conflicts(store, "R1")
     assert conflict == {
         "run_id": "R1",
         "seq": 2,
@@ -455,7 +455,7 @@ def test_a_conflict_has_a_row_with_both_values(store: Engine, journal: Written) 
         "other": None,
         "fields": None,
     }
-    (held,) = queries.context(store, "R1")
+    (held,) = recorded_runs.context(store, "R1")
     assert (held["value"], held["version"], held["scope"]) == ({"by": "r2"}, 2, "run")
 
 
@@ -467,8 +467,8 @@ def test_values_and_texts_are_exact(store: Engine, journal: Written) -> None:
     deltas = [delta(n, key=f"of.k{n}_v1", after=value) for n, value in enumerate(values, 1)]
     told = step(99, reason=HOSTILE, attempts=[attempt(stdout=HOSTILE, stderr="🎉ü")])
     import_journal(store, journal([run(), *deltas, told]))
-    assert [row["after"] for row in queries.history(store, "R1")] == values
-    (row,) = queries.steps(store, "R1")
+    assert [row["after"] for row in recorded_runs.history(store, "R1")] == values
+    (row,) = recorded_runs.steps(store, "R1")
     assert (row["reason"], row["stdout"], row["stderr"]) == (HOSTILE, HOSTILE, "🎉ü")
     assert row["attempts"] == [attempt(stdout=HOSTILE, stderr="🎉ü")]
 
@@ -476,7 +476,7 @@ def test_values_and_texts_are_exact(store: Engine, journal: Written) -> None:
 @pytest.mark.parametrize("value", [2**63 - 1, 2**70, -0.0, 0.1 + 0.2, 1e308, True, "text", None, [1, 2]])
 def test_measured_values_are_exact(store: Engine, journal: Written, value: object) -> None:
     import_journal(store, journal([run(), step(1, measurements=[{"name": "x", "value": value, "unit": "s"}])]))
-    (row,) = queries.measurements(store, "R1")
+    (row,) = recorded_runs.measurements(store, "R1")
     assert row["value"] == value
     assert type(row["value"]) is type(value)
     with store.connect() as connection:
@@ -487,9 +487,9 @@ def test_measured_values_are_exact(store: Engine, journal: Written, value: objec
 def test_a_large_value_with_signs_of_four_bytes(store: Engine, journal: Written) -> None:
     value = "🎉" * 2**18  # 1 MiB
     import_journal(store, journal([run(), delta(after=value), step(attempts=[attempt(stdout=value)])]))
-    (held,) = queries.context(store, "R1")
+    (held,) = recorded_runs.context(store, "R1")
     assert held["value"] == value
-    assert queries.steps(store, "R1")[0]["stdout"] == value
+    assert recorded_runs.steps(store, "R1")[0]["stdout"] == value
 
 
 def test_captured_text_is_made_storable(store: Engine, journal: Written) -> None:
@@ -498,24 +498,24 @@ def test_captured_text_is_made_storable(store: Engine, journal: Written) -> None
         1, "h\0\ud800", step="s\0", reason="\0\udfff!", attempts=[attempt(stdout="a\0b\udc80c", stderr="\ud83c")]
     )
     import_journal(store, journal([run(), told, delta(1, "h\0\ud800", step="s\0")]))
-    (row,) = queries.steps(store, "R1")
+    (row,) = recorded_runs.steps(store, "R1")
     assert (row["host"], row["step"], row["reason"]) == ("h␀�", "s␀", "␀�!")
     assert (row["stdout"], row["stderr"]) == ("a␀b�c", "�")
-    assert queries.context(store, "R1")[0]["host"] == "h␀�"
+    assert recorded_runs.context(store, "R1")[0]["host"] == "h␀�"
 
 
 def test_names_that_differ_in_case_or_blanks_are_apart(store: Engine, journal: Written) -> None:
     names = ["abc", "ABC", "abc ", "äbc", "a\u0308bc"]
     import_journal(store, journal([run(), *(step(1, name) for name in names), *(delta(2, name) for name in names)]))
-    assert {row["host"] for row in queries.steps(store, "R1")} == set(names)
-    assert {row["host"] for row in queries.context(store, "R1")} == set(names)
+    assert {row["host"] for row in recorded_runs.steps(store, "R1")} == set(names)
+    assert {row["host"] for row in recorded_runs.context(store, "R1")} == set(names)
 
 
 def test_names_that_are_too_long_keep_apart(store: Engine, journal: Written) -> None:
     long = "🎉" * 255
     names = [long, long + "a", long + "b"]
     import_journal(store, journal([run(), *(step(1, name, step=name) for name in names), delta(2, long, key=long)]))
-    hosts = {row["host"] for row in queries.steps(store, "R1")}
+    hosts = {row["host"] for row in recorded_runs.steps(store, "R1")}
     assert long in hosts
     assert len(hosts) == 3
     assert {len(host) for host in hosts} == {255}
@@ -544,9 +544,9 @@ def test_a_field_that_is_not_as_it_should_be_loses_itself_alone(
     import_journal(
         store, journal([run() | about, step(1, **fields), odd, step(1, "r2"), end(counts=None, exit_code="x")])
     )
-    assert [row["host"] for row in queries.steps(store, "R1")] == ["r1", "r2"]
-    assert queries.run(store, "R1")["status"] == "passed"
-    assert len(queries.context(store, "R1")) == 1
+    assert [row["host"] for row in recorded_runs.steps(store, "R1")] == ["r1", "r2"]
+    assert recorded_runs.run(store, "R1")["status"] == "passed"
+    assert len(recorded_runs.context(store, "R1")) == 1
 
 
 def test_memory_does_not_grow_with_the_hosts(tmp_path: Path, journal: Written) -> None:
@@ -572,7 +572,7 @@ def test_a_run_goes_with_all_its_rows(store: Engine, journal: Written) -> None:
     held = everything(store, "R2")
     execute(store, "DELETE FROM runs WHERE run_id = 'R1'")
     assert everything(store, "R2") == held
-    assert {row["run_id"] for row in queries.runs(store)} == {"R2"}
+    assert {row["run_id"] for row in recorded_runs.runs(store)} == {"R2"}
     assert count(store, "context") == len(held["history"])
 
 

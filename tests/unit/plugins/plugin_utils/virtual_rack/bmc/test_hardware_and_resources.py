@@ -14,27 +14,31 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import inventory, server_parts, start_rack
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import (
+    inventory_and_cabling,
+    proc_and_sys_files,
+    start_rack,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc import (
     event_log,
     hardware,
     power,
-    redfish_resources,
+    redfish_firmware_sensors_log,
     redfish_service,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import build
 
 
 @pytest.fixture
-def bmc(tmp_path: Path) -> redfish_resources.Bmc:
+def bmc(tmp_path: Path) -> redfish_firmware_sensors_log.Bmc:
     """A BMC of a healthy server."""
     folder = tmp_path / "server1"
     hardware.make_hardware(folder)
-    return redfish_resources.Bmc("server1", folder, "sys", "cha")
+    return redfish_firmware_sensors_log.Bmc("server1", folder, "sys", "cha")
 
 
-def resource(bmc: redfish_resources.Bmc, path: str) -> dict[str, Any]:
-    return redfish_resources.resources(bmc)[f"/redfish/v1/{path}"]()
+def resource(bmc: redfish_firmware_sensors_log.Bmc, path: str) -> dict[str, Any]:
+    return redfish_firmware_sensors_log.resources(bmc)[f"/redfish/v1/{path}"]()
 
 
 @pytest.mark.parametrize(
@@ -49,18 +53,21 @@ def test_a_fan_must_be_fast_enough(reading: int, health: str) -> None:
     assert hardware.FANS[0].health(reading) == health
 
 
-def test_every_value_is_told(bmc: redfish_resources.Bmc) -> None:
+def test_every_value_is_told(bmc: redfish_firmware_sensors_log.Bmc) -> None:
     thermal = resource(bmc, "Chassis/cha/Thermal")
     assert [(each["Name"], each["ReadingCelsius"]) for each in thermal["Temperatures"]] == [
         ("Inlet Temp", 24), ("CPU1 Temp", 47),
     ]  # fmt: skip
     assert {each["Reading"] for each in thermal["Fans"]} == {5400}
     listed = resource(bmc, "UpdateService/FirmwareInventory")["Members"]
-    versions = {path["@odata.id"]: redfish_resources.resources(bmc)[path["@odata.id"]]()["Version"] for path in listed}
+    versions = {
+        path["@odata.id"]: redfish_firmware_sensors_log.resources(bmc)[path["@odata.id"]]()["Version"]
+        for path in listed
+    }
     assert [*versions.values()] == ["2.4.1", "1.20.3", "22.41.10"]
 
 
-def test_what_is_broken_is_told(bmc: redfish_resources.Bmc) -> None:
+def test_what_is_broken_is_told(bmc: redfish_firmware_sensors_log.Bmc) -> None:
     (bmc.folder / "inlet_temperature").write_text("51\n")
     (bmc.folder / "psu2_ok").write_text("0\n")
     (bmc.folder / "firmware_bios").write_text("2.3.9\n")
@@ -68,16 +75,16 @@ def test_what_is_broken_is_told(bmc: redfish_resources.Bmc) -> None:
     assert (inlet["ReadingCelsius"], inlet["UpperThresholdCritical"], inlet["Status"]["Health"]) == (51, 42, "Critical")
     supplies = resource(bmc, "Chassis/cha/Power")["PowerSupplies"]
     assert [(each["LineInputVoltage"], each["Status"]["Health"]) for each in supplies] == [(230, "OK"), (0, "Critical")]
-    added = redfish_resources.additions(bmc)["/redfish/v1/Systems/sys"]
+    added = redfish_firmware_sensors_log.additions(bmc)["/redfish/v1/Systems/sys"]
     assert (added["BiosVersion"], added["Status"]["HealthRollup"]) == ("2.3.9", "Critical")
 
 
-def test_a_file_that_is_just_being_written_counts_as_healthy(bmc: redfish_resources.Bmc) -> None:
+def test_a_file_that_is_just_being_written_counts_as_healthy(bmc: redfish_firmware_sensors_log.Bmc) -> None:
     (bmc.folder / "inlet_temperature").write_text("")
     assert hardware.read(bmc.folder, "inlet_temperature") == "24"
 
 
-def test_what_becomes_worse_and_better_is_an_event(bmc: redfish_resources.Bmc) -> None:
+def test_what_becomes_worse_and_better_is_an_event(bmc: redfish_firmware_sensors_log.Bmc) -> None:
     seen = hardware.conditions(bmc.folder)
     for reading in (24, 51, 52, 24):
         (bmc.folder / "inlet_temperature").write_text(f"{reading}\n")
@@ -88,7 +95,7 @@ def test_what_becomes_worse_and_better_is_an_event(bmc: redfish_resources.Bmc) -
     ]  # fmt: skip
 
 
-def test_the_watch_ends_with_its_folder(bmc: redfish_resources.Bmc, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_watch_ends_with_its_folder(bmc: redfish_firmware_sensors_log.Bmc, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_log.time, "sleep", lambda _seconds: bmc.folder.rename(bmc.folder.with_name("gone")))
     event_log.watch(bmc.folder)
 
@@ -105,7 +112,7 @@ class TestDriver:
         monkeypatch.setattr(power, "state", lambda _file, _node: "on")
         return found
 
-    def driver(self, bmc: redfish_resources.Bmc) -> Any:
+    def driver(self, bmc: redfish_firmware_sensors_log.Bmc) -> Any:
         base = type("Base", (), {"_get": lambda _self, _identity: {}})
         errors = {"NotSupportedError": NotImplementedError, "Conflict": LookupError}
         return redfish_service.driver_class(base, SimpleNamespace(**errors), Path("spec.json"), bmc)()
@@ -156,13 +163,13 @@ def test_the_inventory_tells_how_a_bmc_is_reached(tmp_path: Path) -> None:
         hardware.make_hardware(tmp_path / "bmc" / each.name)
     (tmp_path / "bmc" / "password").write_text("word\n")
     (tmp_path / "bmc" / "bmc.crt").write_text("-----BEGIN")
-    held = inventory.inventory(topology, tmp_path, 7)
-    inventory.add_bmcs(held, topology, tmp_path / "bmc")
+    held = inventory_and_cabling.inventory(topology, tmp_path, 7)
+    inventory_and_cabling.add_bmcs(held, topology, tmp_path / "bmc")
     servers = held["all"]["children"]["servers"]
     assert servers["hosts"]["server2"]["bmc_address"] == "192.168.255.130"
     assert servers["hosts"]["server2"]["pdu"] == "pdu1"
     assert servers["vars"] == {
         "bmc_port": 443, "bmc_user": "admin", "bmc_password": "word", "bmc_ca": "-----BEGIN", "bmc_through": "spine1",
         "firmware_golden": {"BIOS": "2.4.1", "BMC": "1.20.3", "NIC1": "22.41.10"},
-        "ipmi_port": 623, "parts_golden": server_parts.golden(),
+        "ipmi_port": 623, "parts_golden": proc_and_sys_files.golden(),
     }  # fmt: skip

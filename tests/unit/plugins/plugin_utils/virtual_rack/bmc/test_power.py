@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import node_power
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import switch_power_from_outside
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc import power
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_process import StartError
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_first_process import StartError
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import RackState
 
 
@@ -65,10 +65,14 @@ def test_a_node_that_does_not_start(spec: Path, monkeypatch: pytest.MonkeyPatch,
 
 def test_it_is_a_program_that_tells_one_line(spec: Path) -> None:
     done = subprocess.run(
-        node_power.command(spec.parent, "ended", "state"), capture_output=True, text=True, check=True, cwd="/"
+        switch_power_from_outside.command(spec.parent, "ended", "state"),
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd="/",
     )
     assert json.loads(done.stdout) == {"power": "off"}
-    assert node_power.command(spec.parent, "on", "state")[0] == sys.executable
+    assert switch_power_from_outside.command(spec.parent, "on", "state")[0] == sys.executable
 
 
 @pytest.mark.parametrize(
@@ -80,4 +84,4 @@ def test_what_goes_wrong_inside_is_said_outside(
 ) -> None:
     monkeypatch.setattr(RackState, "run", lambda *_words: answer)
     with pytest.raises(RackError, match=f"the power of server1 is not switched: {says}"):
-        node_power.switch(RackState(tmp_path, 1, 1, {}), "server1", "on")
+        switch_power_from_outside.switch(RackState(tmp_path, 1, 1, {}), "server1", "on")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc import hardware
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_process import PIDS
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_first_process import PIDS
 
 pytest.importorskip("sushy_tools")
 ASK = """\
@@ -23,7 +23,7 @@ import base64, json, sys, threading, uuid
 from pathlib import Path
 from sushy_tools.emulator import main as emulator
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc import redfish_service
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc.redfish_resources import Bmc
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc.redfish_firmware_sensors_log import Bmc
 
 folder = Path(sys.argv[1])
 bmc = Bmc("server1", folder / "bmc/server1", str(uuid.uuid4()), str(uuid.uuid4()))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.read_waivers import read_waivers
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import at
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.web.served_site import ServedSite
@@ -48,7 +48,7 @@ def test_a_form_makes_a_run_the_baseline(served, run):
     assert b"Accept as baseline" in browser.ask(f"/runs/{run}").text
     answer = browser.send(f"/runs/{run}/baseline", {"note": "after the rebuild"})
     assert (answer.status, answer.headers["location"]) == (303, f"/runs/{run}")
-    [row] = queries.baselines(served.source.store())
+    [row] = recorded_runs.baselines(served.source.store())
     assert (row["run_id"], row["user"], row["note"]) == (run, "token:author", "after the rebuild")
     assert Path(f".rack-recipes/runs/{run}/pinned").exists()
     assert trace(served) == [("token:author", "accept baseline", state) for state in ("done", "begun")]
@@ -60,7 +60,7 @@ def test_a_note_that_cannot_be_is_told_beside_its_field(served, run, note):
     assert answer.status == 400
     assert b'aria-invalid="true"' in answer.text
     assert b"expected one line of text, at most 500 characters" in answer.text
-    assert queries.baselines(served.source.store()) == []
+    assert recorded_runs.baselines(served.source.store()) == []
 
 
 def test_who_may_only_look_sees_no_forms(served, run):

@@ -14,10 +14,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_json_schema import SHAPES, schema_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import at
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_routes import POST, ROUTES
-from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_shapes import SHAPES, schema_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.web.views import run_parts
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.views import run_detail_pages
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.web.served_site import URL, ServedSite
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.web.stored_pages import (
     FIRST,
@@ -144,7 +144,7 @@ def test_many_hosts_are_listed_in_part_and_are_all_data(served):
 
 
 def test_a_large_context_is_shown_in_part_and_is_all_data(served, monkeypatch):
-    monkeypatch.setattr(run_parts, "MOST_ROWS", 5)
+    monkeypatch.setattr(run_detail_pages, "MOST_ROWS", 5)
     place = f"/runs/{LAST}/context"
     store_runs(night(), night(5))
     assert "The context as the run left it." in served.ask(place, "viewer").text.decode()

@@ -1,0 +1,313 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a step's child does, by kind of scriptlet: run a Python class, become a script or a native program."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child import child_process_setup
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
+from ansible_collections.rack.recipes.plugins.module_utils.logged_events_by_level import log_level, logged_events
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, NoReturn
+
+    from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import ArtifactStore
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.child_process_setup import Fork, Program
+    from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+    from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_class import Scriptlet
+
+    Step = dict[str, Any]
+
+VARIABLE = re.compile(r"[A-Za-z0-9_]+")
+SANDBOX = "ansible_collections.rack.recipes.plugins.module_utils.executor.child.sandbox"
+LONGEST = 100_000  # bytes of one variable; the kernel refuses to start a program with one of 128 KiB
+
+
+class Launcher:
+    """Starts the steps of a request. `work` is the folder of their files, `cache` that of the compiled programs.
+
+    Attached files are kept in the folder `artifacts`; if it is empty, they are not kept. `secrets` are those of the
+    request.
+    """
+
+    def __init__(self, request: dict[str, Any], work: str, cache: str, artifacts: str = "") -> None:
+        self.run: str = request["run"]
+        self.artifacts = artifacts
+        self.host: str = request["host"]
+        self.work = work
+        self.cache = cache
+        self.secrets = StageSecrets(request)
+        self.log_level: str = log_level(request)
+        logged = logged_events(request)
+        self.is_debug = "variables" in logged
+        self._traces_processes = "process" in logged
+        self._own = {
+            "RACK_RUN": self.run,
+            "RACK_HOST": self.host,
+            **({"RACK_DEBUG": "1"} if self.is_debug else {}),
+        }
+        self._base = {**os.environ, **self._own}
+        self.live: dict[str, Any] = request.get("live") or {}
+        self._interpreters: dict[str, list[str]] = {}
+
+    def start(self, step: Step, ctx: ContextView, params: dict[str, Any], method: str = "run") -> tuple[bytes, Program]:
+        """What the child reads on stdin, and what it becomes. `method` is `run` or, for a Python class, `validate`.
+
+        Raises OSError if a file of the stage is missing, and ValueError if the step cannot be given its arguments.
+        """
+        if step["kind"] in FORKED:
+            return b"", FORKED[step["kind"]](self, step, ctx, params, method)
+        return self._stdin(step, ctx, params), PROGRAMS[step["kind"]](self, step, params)
+
+    @property
+    def sandbox(self) -> Any:
+        """The module for steps with a sandbox. No import statement may name it, since only their stages have it."""
+        __import__(SANDBOX)
+        return sys.modules[SANDBOX]
+
+    def _box(self, step: Step, *shown: str) -> list[str]:
+        """The arguments that start the step's sandbox; empty without one. Raises ValueError if there can be none."""
+        if "sandbox" not in step:
+            return []
+        words: list[str] = self.sandbox.box(step["sandbox"], self.work, (*shown, *self.live_folder(step)))
+        return words
+
+    def live_folder(self, step: Step) -> tuple[str, ...]:
+        """The folder of the live bus's socket, which a sandbox has to show to a step that uses it."""
+        socket = self.live.get("socket") if step.get("live") else ""
+        return (os.path.dirname(socket),) if socket else ()
+
+    @property
+    def mask(self) -> Mask | None:
+        """The mask for all secrets that are known now; None if there are none."""
+        return self.secrets.mask
+
+    def shelf(self) -> ArtifactStore:
+        """The store of attached files. It is imported only when a step attaches one, which few do."""
+        from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import ArtifactStore
+
+        return ArtifactStore(self.artifacts, self.work, self.mask)
+
+    def _stdin(self, step: Step, ctx: ContextView, params: dict[str, Any]) -> bytes:
+        """What a script or program reads: its parameters, and the keys of the context that it declares to read."""
+        keys = ctx.keys() if step.get("reads") is None else step["reads"]
+        context = {key: ctx.get(key) for key in keys if key in ctx}
+        given = {"params": params, "context": context, "run": self.run, "step": step["name"], "host": self.host}
+        given.update(ctx.analysis or {})
+        return json.dumps(given, allow_nan=False).encode() + b"\n"
+
+    def of_class(self, step: Step, ctx: ContextView, params: dict[str, Any], method: str) -> Fork:
+        """A function with which the child runs a method of the step's Python class. Raises ValueError as `box` does."""
+        if "sandbox" in step:
+            boxed: Fork = self.sandbox.python(self, step, ctx, params, method, _limiter(step))
+            return boxed
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.child.run_python_class import run_class
+
+        load, limit = _loader(step), _limiter(step)
+
+        def program(emit: child_process_setup.EventWriter) -> NoReturn:
+            limit()
+            if self.is_debug:
+                os.environ.update(self._own)
+            ctx.send_to(self._hiding(emit))
+            ctx.hide_by(self.secrets)
+            ctx.limit_to(step.get("reads"))
+            run_class(load, ctx, params, self._traced(emit) if self._traces_processes else emit, method)
+
+        return program
+
+    def _traced(self, emit: child_process_setup.EventWriter) -> child_process_setup.Emit:
+        """Report the processes that the scriptlet starts, from now on.
+
+        Returns the function that sends the last event. Before that it reports the processes that still run.
+        """
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.child.report_started_processes import (
+            ProcessTrace,
+        )
+
+        trace = ProcessTrace(emit, emit.at_once)
+        trace.install()
+
+        def last(event: dict[str, Any]) -> None:
+            trace.tell_running()
+            emit(event)
+
+        return last
+
+    def command(self, step: Step) -> list[str]:
+        """The argument list of a step's own process, for a log; empty if it is no program."""
+        if step["kind"] not in PROGRAMS:
+            return []
+        path = os.path.join(self.work, step["file"])
+        return [*self._interpreters.get(path, ()), path]
+
+    def _call(self, step: Step, ctx: ContextView, params: dict[str, Any], _method: str) -> Program:
+        if "sandbox" in step:
+            raise ValueError("a module of Ansible's cannot run in a sandbox")
+        limit = _limiter(step)
+
+        def program(emit: child_process_setup.EventWriter) -> NoReturn:
+            limit()
+            ctx.send_to(self._hiding(emit))
+            step["call"](params, ctx, emit)
+            os._exit(0)
+
+        return program
+
+    def _hiding(self, emit: child_process_setup.Emit) -> child_process_setup.Emit:
+        """`emit`, which also makes this child hide the secrets that it sends."""
+
+        def hiding(event: dict[str, Any]) -> None:
+            if event["kind"] == "secret":
+                self.secrets.add(event["texts"])
+            elif event["kind"] == "delta":
+                self.secrets.add_value(event["key"], event["after"])
+            emit(event)
+
+        return hiding
+
+    def _script(self, step: Step, params: dict[str, Any]) -> Program:
+        path = os.path.join(self.work, step["file"])
+        if path not in self._interpreters:
+            self._interpreters[path] = _interpreter(path)
+        words, env = [*self._interpreters[path], path], self._environment(step, params)
+        begun = None
+        if "library" in step:
+            words, begun = _with_library(words, os.path.join(self.work, step["library"])), _begun(path)
+            env.update(child_process_setup.OF_LIBRARY)
+        argv = [*self._box(step), *words]
+        if not step.get("limits"):
+            return (argv, env) if begun is None else (argv, env, begun)
+        limit = _limiter(step)
+
+        def program(_emit: child_process_setup.EventWriter) -> NoReturn:
+            if begun is not None:
+                child_process_setup.take_library(begun)  # before a limit of open files
+            limit()
+            child_process_setup.execute(argv, env)
+
+        return program
+
+    def _native(self, step: Step, params: dict[str, Any]) -> Program:
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.child.native_and_c_programs import (
+            run_native,
+        )
+
+        source = os.path.join(self.work, step["file"])
+        os.stat(source)
+        program = os.path.join(self.cache, f"{step['digest'].replace(':', '-')}-{os.uname().machine}")
+        flags, limit = list(step.get("flags") or ()), _limiter(step)
+        if "library" in step:
+            flags += ["-I", os.path.join(self.work, step["library"])]
+        env, start = self._environment(step, params), self._box(step, program)
+
+        def become(path: str) -> NoReturn:
+            if start:
+                child_process_setup.execute([*start, self.sandbox.runnable(path)], env)
+            child_process_setup.execute_file(path, env)
+
+        return lambda _emit: run_native(source, program, flags, limit, become)
+
+    def _environment(self, step: Step, params: dict[str, Any]) -> dict[str, str]:
+        return {
+            **self._base,
+            "RACK_STEP": step["name"],
+            **(self._live_variables(step) if step.get("live") else {}),
+            **variables(step.get("options"), params, self.secrets.shows if self.secrets else None),
+        }
+
+    def _live_variables(self, step: Step) -> dict[str, str]:
+        """What `rack_live` needs: the Python that runs it, and how it reaches the server."""
+        host = self.host if step["scope"] == "host" else ""
+        given = {**self.live, "host": host, "step": step["name"], "scope": step["scope"]}
+        return {"RACK_PYTHON": sys.executable, "RACK_LIVE": json.dumps(given)}
+
+
+def variables(
+    options: dict[str, Any] | None, params: dict[str, Any], shows: Callable[[str], bool] | None = None
+) -> dict[str, str]:
+    """The parameters as variables for the environment of a program, `RACK_PARAM_` and the name in capitals.
+
+    Secrets are left out, since other users could see them; so are values of more than `LONGEST` bytes. A program gets
+    all of them on stdin. `shows` tells whether a text shows a secret.
+    """
+    found: dict[str, str] = {}
+    for name, value in params.items():
+        spec = options.get(name) if options else None
+        if value is None or not VARIABLE.fullmatch(name) or (spec and has_secret(spec)):
+            continue
+        text = value if isinstance(value, str) else json.dumps(value)
+        if _fits(text) and not (shows and shows(text)):
+            found[f"RACK_PARAM_{name.upper()}"] = text.replace("\0", "")
+    return found
+
+
+def _fits(text: str) -> bool:
+    return len(text) <= LONGEST // 4 or len(text.encode("utf-8", "replace")) <= LONGEST
+
+
+def _interpreter(script: str) -> list[str]:
+    """The words that run a script before its path. So it runs even if its folder is mounted noexec."""
+    with open(script, "rb") as file:
+        first = file.readline(256)
+    if not first.startswith(b"#!"):
+        return ["awk", "-f"] if script.endswith(".awk") else ["/bin/sh"]
+    return [part.strip() for part in first[2:].decode("utf-8", "replace").split(None, 1)] or ["/bin/sh"]
+
+
+def _with_library(words: list[str], folder: str) -> list[str]:
+    """The words that run a script with the library in `folder`, which prints the script's envelope."""
+    more = ["-f", os.path.join(folder, "rack.awk")] if words[-1].endswith(".awk") else []
+    return ["/bin/sh", os.path.join(folder, "envelope.sh"), *words, *more]
+
+
+def _begun(script: str) -> bytes:
+    """How a script's records begin. An awk script uses the library at once, a shell script from where it says so."""
+    return b"=1\n=begin\n" if script.endswith(".awk") else b""
+
+
+def has_secret(spec: dict[str, Any]) -> bool:
+    """Whether an option or one of its suboptions is secret."""
+    return bool(spec.get("no_log")) or ("options" in spec and any(map(has_secret, (spec["options"] or {}).values())))
+
+
+def _loader(step: Step) -> Callable[[], type[Scriptlet]]:
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.run_python_class import load_class
+
+    if "class" in step:
+        return lambda: step["class"]
+    if step["module"].startswith("scriptlets."):  # these may have short import lines, or those of the first proposal
+        from ansible_collections.rack.recipes.plugins.module_utils import legacy_imports, scriptlet_imports
+
+        legacy_imports.install()
+        scriptlet_imports.install()
+    return lambda: load_class(step["module"], step["function"])
+
+
+def _limiter(step: Step) -> Callable[[], None]:
+    """A function with which a child sets the step's limits for itself."""
+    limits = step.get("limits")
+    if not limits:
+        return lambda: None
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.resource_limits import around, limit
+
+    return lambda: limit(limits, step.get("group"), around(step))
+
+
+FORKED: dict[str, Callable[[Launcher, Step, ContextView, dict[str, Any], str], Program]] = {
+    "python": Launcher.of_class,
+    "call": Launcher._call,
+}
+PROGRAMS: dict[str, Callable[[Launcher, Step, dict[str, Any]], Program]] = {
+    "shell": Launcher._script,
+    "native": Launcher._native,
+}

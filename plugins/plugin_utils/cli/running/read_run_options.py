@@ -1,0 +1,134 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Prepares a run: reads the recipe and its plan, the parameters, and the earlier run that is resumed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import MASKED, SecretNames
+from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipes.deprecation_notices import print_notices
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.param_options import params_from_options
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.resumed_run import ResumedRun, earlier_run
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import plan_options
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlanOptions
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import unknown, values
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Param
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import extra_vars
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values_and_secrets import GIVEN
+from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import is_guarded
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRun:
+    """A run that is ready to start.
+
+    `params` are the given parameters, converted to their types. `limit` is the pattern of --limit.
+    """
+
+    settings: Settings
+    plan: Plan
+    params: Mapping[str, Any]
+    earlier: ResumedRun | None = None
+    resume_from: str = ""
+    limit: str | None = None
+
+
+def prepare(options: argparse.Namespace) -> PreparedRun:
+    """Read and check all options of `run`. Raises RackError, with exit code 2 in the command."""
+    variables = extra_vars(options.extra_vars)
+    settings = _settings(variables, options)
+    earlier = _earlier(options, settings)
+    recipe = options.recipe or (earlier.recipe if earlier else "")
+    if not recipe:
+        raise UsageError("rack-recipes run: expected RECIPE or --resume RUN; see rack-recipes run --help")
+    resume_from = options.resume_from or ""
+    plan = _plan(recipe, settings, plan_options(options), earlier, resume_from)
+    print_notices(plan)
+    _check_trust(plan, settings)
+    declared = plan.recipe.params
+    anew = {**_params_of_extra_vars(variables), **params_from_options(options.param_file, options.param)}
+    given = {**_recorded_params(earlier, declared, anew), **anew}
+    params = _converted_params(declared, given, options, SecretNames(settings.secret_keys))
+    if options.context:  # problems in the file are reported before anything runs
+        from ansible_collections.rack.recipes.plugins.plugin_utils.context.initial_context_file import read
+
+        read(options.context)
+    limit = options.limit or (earlier.options.get("limit") if earlier else None)
+    return PreparedRun(settings, plan, params, earlier, resume_from, limit)
+
+
+def _settings(variables: Mapping[str, Any], options: argparse.Namespace) -> Settings:
+    settings = project.load(variables)
+    return replace(settings, locked=settings.locked or options.locked)
+
+
+def _check_trust(plan: Plan, settings: Settings) -> None:
+    """Raise TrustError if the plan is not allowed. The run itself checks again what is really run, with its hosts."""
+    if is_guarded(settings):
+        from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_run
+        from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import request_of_plan
+
+        check_run(request_of_plan(plan, settings), settings)
+
+
+def _earlier(options: argparse.Namespace, settings: Settings) -> ResumedRun | None:
+    if options.resume is None and options.resume_from is None:
+        return None
+    return earlier_run(Path(settings.runs), options.resume or "", options.recipe)
+
+
+def _plan(recipe: str, settings: Settings, given: PlanOptions, earlier: ResumedRun | None, resume_from: str) -> Plan:
+    if earlier is None:
+        return plan_of(recipe, settings, given)
+    # a run that goes on from none does not pay for this import
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.plan_resumed import plan_resumed
+
+    return plan_resumed(recipe, settings, given, earlier.options, resume_from)
+
+
+def _recorded_params(
+    earlier: ResumedRun | None, declared: Mapping[str, Param], anew: Collection[str]
+) -> dict[str, Any]:
+    """Return the earlier run's parameters, without those that are given again and without secrets.
+
+    Raises UsageError for a parameter whose value is masked in the record: its default would be another value.
+    """
+    held = {name: value for name, value in (earlier.params if earlier else {}).items() if name not in anew}
+    kept = {name: value for name, value in held.items() if name in declared and not declared[name].secret}
+    if hidden := [name for name, value in kept.items() if MASKED in json.dumps(value)]:
+        raise UsageError(f"--resume: no record holds the secret in {', '.join(hidden)}: give it again by --param-file")
+    return kept
+
+
+def _params_of_extra_vars(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters in the extra variable `rack_recipes_params`, which the command would replace otherwise."""
+    given = variables.get(GIVEN)
+    return dict(given) if isinstance(given, Mapping) else {}
+
+
+def _converted_params(
+    declared: Mapping[str, Param], given: Mapping[str, Any], options: argparse.Namespace, names: SecretNames
+) -> dict[str, Any]:
+    """Return the given values, converted to their types. Raises UsageError.
+
+    Extra variables of Ansible may hold parameters that are missing here, so then only the run reports what is missing.
+    """
+    may_be_elsewhere = options.extra_vars or any(word.startswith(("-e", "--extra-vars")) for word in options.ansible)
+    if not may_be_elsewhere:
+        found = values(declared, given, texts=True, names=names)
+        return {name: found[name] for name in given}
+    if problems := [*unknown(declared, given)]:
+        raise UsageError("\n".join(problems))
+    return values({name: declared[name] for name in given}, given, texts=True, names=names)

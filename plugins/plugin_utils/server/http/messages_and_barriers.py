@@ -1,0 +1,157 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Messages: hosts tell each other where they are, wait for each other, and end each other's waiting.
+
+A message is the key `message.NAME_v1` of the host that sends it, so that it is kept, has a history, and comes as an
+event. Each one that a host sends under a name is its next version. At a barrier the version is the round: a host waits
+until all others have sent as often as itself. The words are those of LAVA's multinode jobs.
+https://docs.lavasoftware.org/lava/multinodeapi.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LONGEST_REASON, few
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import nearest
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http import abort_waiting
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.answers import answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.keys import LONGEST_WAIT
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import Call
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_context import Service
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_operations import (
+    VALUE,
+    WriteRequest,
+    checked,
+)
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+REASON = re.compile(rf"[^\x00-\x1f\x7f]{{1,{LONGEST_REASON}}}")
+ALL, GROUP = "*", "@"  # in a list of hosts: all hosts of the run, and what a group begins with
+
+Message = dict[str, Any]
+
+
+def key_of(name: str) -> str:
+    """The context key of the messages of this name."""
+    return f"message.{name}_v1"
+
+
+async def send(call: Call) -> Response:
+    """Send a message. With `wait` this is a barrier: wait until all others have sent it as often."""
+    name, host = call.params["name"], call.get("host", "")
+    others = named_hosts(call.service, call.get("hosts", ALL)) if "wait" in call.params else []
+    abort_waiting.check(call.service, name)
+    request = WriteRequest(
+        key_of(name), host, VALUE, call.body, None, call.who, call.get("step", ""), call.get("Idempotency-Key", "")
+    )
+    written = await call.write(checked(request))
+    if not others:
+        return _answer(name, written.version, _of(call.service, name, [host], written.version - 1))
+    return await _all(call, name, others, written.version - 1)
+
+
+async def wait(call: Call) -> Response:
+    """Wait for a message: of anyone, or of all of some hosts."""
+    call.caller.check_read(key_of(call.params["name"]))
+    name, known = call.params["name"], call.get("newer_than", 0)
+    if "hosts" in call.params:
+        return await _all(call, name, named_hosts(call.service, call.params["hosts"]), known)
+    found = await _waited(call, name, lambda: _of(call.service, name, _senders(call.service, name), known))
+    if not found:
+        seconds = min(call.get("wait", 0.0), LONGEST_WAIT)
+        raise Problem("timeout", f"nobody sent {name} within {seconds:g} s", "look why it is late, or wait longer")
+    return _answer(name, max(message["version"] for message in found), found)
+
+
+async def abort(call: Call) -> Response:
+    """End the waiting of all for a name, or for all names. Who begins to wait later is told, too."""
+    body, by = call.body, call.get("host") or call.who
+    reason = body.get("reason") if isinstance(body, dict) and body.keys() == {"reason"} else None
+    if not isinstance(reason, str) or not REASON.fullmatch(reason):
+        raise Problem("bad-request", "expected an object with the text 'reason'", 'send {"reason": "link is down"}')
+    value = {"reason": reason, "by": by}
+    key, step, repeated = (
+        abort_waiting.key_of(call.params["name"]),
+        call.get("step", ""),
+        call.get("Idempotency-Key", ""),
+    )
+    await call.write(checked(WriteRequest(key, "", VALUE, value, None, call.who, step, repeated)))
+    return answer({"name": call.params["name"], **value})
+
+
+async def _all(call: Call, name: str, hosts: Sequence[str], known: int) -> Response:
+    """The messages of these hosts, once each has sent one with a version above `known`. Raises Problem."""
+    open_hosts = [*reversed(hosts)]  # versions never go back: a host that has sent need not be looked at again
+
+    def all_of_them() -> list[Message]:
+        while open_hosts and _of(call.service, name, open_hosts[-1:], known):
+            open_hosts.pop()
+        return [] if open_hosts else _of(call.service, name, hosts, known)
+
+    found = await _waited(call, name, all_of_them)
+    if found:
+        return _answer(name, known + 1, found)
+    there = {message["host"] for message in _of(call.service, name, hosts, known)}
+    missing = [host for host in hosts if host not in there]
+    detail = f"{name} was not sent within {min(call.get('wait', 0.0), LONGEST_WAIT):g} s by {few(missing, 5)}"
+    raise Problem("timeout", detail, "look why these hosts are late, or wait longer", {"missing": missing})
+
+
+async def _waited(call: Call, name: str, find: Callable[[], list[Message]]) -> list[Message]:
+    """What `find` finds, as soon as that is not empty. Raises Problem where the waiting is aborted."""
+
+    def found() -> list[Message] | None:
+        abort_waiting.check(call.service, name)
+        return find() or None
+
+    return await call.service.listeners.wait_for(found, min(call.get("wait", 0.0), LONGEST_WAIT)) or []
+
+
+def _senders(service: Service, name: str) -> list[str]:
+    return [host for host in ("", *service.live.context.hosts()) if service.live.context.entry(key_of(name), host)]
+
+
+def _of(service: Service, name: str, hosts: Sequence[str], known: int) -> list[Message]:
+    """The messages of these hosts whose version is above `known`."""
+    entries = [(host, service.live.context.entry(key_of(name), host)) for host in hosts]
+    return [
+        {"host": host, "version": entry.version, "value": json.loads(entry.text)}
+        for host, entry in entries
+        if entry and entry.version > known
+    ]
+
+
+def named_hosts(service: Service, text: str) -> list[str]:
+    """The hosts of a list: names, `@` and a group of the inventory, or `*` for all hosts of the run. Raises Problem."""
+    found: dict[str, None] = {}
+    for word in filter(None, (part.strip() for part in text.split(","))):
+        found.update(dict.fromkeys(_hosts_of(service, word)))
+    if not found:
+        raise Problem("not-found", "hosts: there is no host to wait for", "name hosts, @GROUP or *, with commas")
+    return [*found]
+
+
+def _hosts_of(service: Service, word: str) -> Sequence[str]:
+    run = service.live.run
+    if word == ALL:
+        return run.hosts
+    if not word.startswith(GROUP):
+        return (word,)
+    if word[1:] not in run.groups:
+        near = nearest(word[1:], [*run.groups])
+        hint = f"did you mean @{near}?" if near else f"there are {few(sorted(run.groups), 10) or 'none'}"
+        raise Problem("not-found", f"hosts: no host of this run is in the group {word[1:][:80]!r}", hint)
+    return run.groups[word[1:]]
+
+
+def _answer(name: str, version: int, messages: Sequence[Message]) -> Response:
+    return answer({"name": name, "round": version, "messages": [*messages]})

@@ -1,0 +1,137 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a runner tells in memory alone: sealed on its way, the same for each who asks, gone with the runner."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.module_utils.runner.send_registered_secrets import (
+    SecretChannel,
+    entries_of,
+    sealed,
+    unsealed,
+)
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, has_died, step
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.runner.runner_process import Host, module_utils
+
+KEY = bytes(range(32))
+CODE = {"digest": "1", "files": sorted(module_utils())}
+TELLS = """echo '{"status": "ok", "secrets": ["zebra-7777"], "outputs": {"a_v1": "zebra-7777"}}'"""
+TOLD = [
+    {"secret": "zebra-7777"},
+    {"key": "a_v1", "scope": "host", "value": "zebra-7777", "shown": "********"},
+]
+
+
+@pytest.fixture
+def host(tmp_path):
+    """A host; nothing of it runs on after the test."""
+    made = Host(tmp_path)
+    yield made
+    for path in made.base.glob("*/ended"):
+        with suppress(ProcessLookupError):
+            os.kill(int(path.read_text().split()[0]), signal.SIGKILL)
+    made.stop()
+
+
+def test_only_who_has_the_key_can_read_it():
+    data = b"".join(json.dumps(entry).encode() + b"\n" for entry in TOLD) * 50
+    text = sealed(KEY, data)
+    assert unsealed(KEY, text) == TOLD * 50
+    assert "zebra" not in text
+    assert sealed(KEY, data) != text
+    with pytest.raises(ValueError):
+        unsealed(bytes(32), text)
+
+
+def test_an_empty_one_is_nothing():
+    assert unsealed(KEY, sealed(KEY, b"")) == []
+
+
+def test_it_is_found_in_the_process_that_keeps_it():
+    memory = SecretChannel()
+    before = entries_of(os.getpid())
+    memory.keep({"secret": "ü"})
+    memory.keep({"secret": "b"})
+    assert entries_of(os.getpid())[len(before) :].splitlines() == [b'{"secret": "\\u00fc"}', b'{"secret": "b"}']
+    os.close(memory._file)
+    assert entries_of(0) == entries_of(1 << 22) == b""
+
+
+def test_a_file_that_is_closed_meanwhile_hides_nothing(monkeypatch):
+    listed = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder: ["999999", *listed(folder)])
+    memory = SecretChannel()
+    memory.keep({"secret": "c"})
+    assert entries_of(os.getpid()).splitlines()[-1:] == [b'{"secret": "c"}']
+    os.close(memory._file)
+
+
+def test_who_has_nothing_to_tell_does_not_stay(tmp_path):
+    SecretChannel().linger(str(tmp_path), lambda: True)
+
+
+def started(host, text=TELLS, **fields):
+    probe = step("script", kind="shell", file="script.sh")
+    files = {"script.sh": f"#!/bin/sh\n{text}\n"}
+    return host.start(probe, files=files, code=CODE, seal=KEY.hex(), **fields)
+
+
+def polled(host):
+    return host.ask({"id": "stage1", "offset": 0, "attach": 0, "seal": KEY.hex()})
+
+
+def entries(answer):
+    return unsealed(KEY, answer.concealed) if answer.concealed else []
+
+
+def test_the_same_question_gets_the_same_answer(host):
+    answer = started(host)
+    assert (answer.state, entries(answer)) == ("ended", TOLD)
+    again = polled(host)
+    assert (again.state, again.records, entries(again)) == ("ended", answer.records, TOLD)
+    assert host.poll().concealed == ""
+
+
+def test_it_is_in_no_file_of_the_host(host, tmp_path):
+    started(host)
+    written = [path for path in tmp_path.rglob("*") if path.is_file() and b"zebra" in path.read_bytes()]
+    assert written == []
+
+
+def runner_of(host):
+    (ended,) = Path(host.base).glob("*/ended")
+    return ended, int(ended.read_text().split()[0])
+
+
+def test_it_stays_until_its_stage_was_collected(host):
+    started(host, lease=60)
+    ended, pid = runner_of(host)
+    assert Path(f"/proc/{pid}").exists()
+    for path in (ended.parent / "journal.jsonl", ended.parent / "lease", ended):
+        path.unlink()
+    ended.parent.rmdir()
+    assert has_died(pid)
+
+
+def test_or_until_its_lease_is_up(host):
+    started(host, lease=1)
+    _ended, pid = runner_of(host)
+    assert has_died(pid, 10)
+    answer = polled(host)
+    assert (answer.state, answer.concealed) == ("ended", "")
+
+
+def test_a_stage_without_secrets_leaves_no_process(host):
+    started(host, OK, lease=60)
+    _ended, pid = runner_of(host)
+    assert has_died(pid, 10)

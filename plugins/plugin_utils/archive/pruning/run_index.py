@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.journal_record import
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pinned_runs import is_pinned
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import exists
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import run_record
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import group_in, run_record
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.recorded_runs import read
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
@@ -35,7 +35,7 @@ class IndexedRun:
     `folder` is None where it has none here, and `size` is the number of bytes in it. `started` is the time in UTC as
     in records, empty where it is unknown. `status` and `changes`, the number of changes of keys, are from the store;
     `status` is empty where the store does not have the run. `has_begun` is false for the folder of a command that
-    ended before its run began, or that has not begun it yet.
+    ended before its run began, or that has not begun it yet. `group` is the id of the group that the run is a part of.
     """
 
     run_id: str
@@ -46,6 +46,7 @@ class IndexedRun:
     status: str = ""
     changes: int = 0
     has_begun: bool = True
+    group: str = ""
 
     @property
     def journal(self) -> Path | None:
@@ -63,8 +64,9 @@ def all_runs(runs: Path, store: Engine) -> list[IndexedRun]:
 
 
 def _rows(store: Engine) -> list[dict[str, Any]]:
-    runs = tables().runs
-    return read(store, sql.select(runs.c.run_id, runs.c.started, runs.c.status, runs.c.pinned, runs.c.next_seq), {})
+    known = tables().runs.c
+    wanted = (known.run_id, known.started, known.status, known.pinned, known.next_seq, known.group_id)
+    return read(store, sql.select(*wanted), {})
 
 
 def _folders(runs: Path) -> Iterator[Path]:
@@ -84,7 +86,15 @@ def _from_folder(folder: Path, rows: Mapping[str, Mapping[str, Any]]) -> Indexed
         return None
     pinned = is_pinned(folder) or bool(row.get("pinned"))
     return IndexedRun(
-        run_id, folder, size, started, pinned, row.get("status", ""), row.get("next_seq", 1) - 1, has_begun
+        run_id,
+        folder,
+        size,
+        started,
+        pinned,
+        status=row.get("status", ""),
+        changes=row.get("next_seq", 1) - 1,
+        has_begun=has_begun,
+        group=group_in(record) or row.get("group_id") or "",
     )
 
 
@@ -99,6 +109,7 @@ def _from_row(row: Mapping[str, Any]) -> IndexedRun:
         pinned=bool(row["pinned"]),
         status=row["status"],
         changes=row["next_seq"] - 1,
+        group=row["group_id"] or "",
     )
 
 

@@ -32,7 +32,7 @@ class PruneRules:
     """Which runs to prune; a run is selected where any of the rules selects it.
 
     Runs that are older than `older_than`; all except the newest `keep`; the oldest, until the folders of all runs have
-    at most `max_size` bytes. None for no such rule.
+    at most `max_size` bytes. None for no such rule. For `keep` a group is one run, as old as its newest part.
     """
 
     older_than: timedelta | None = None
@@ -98,13 +98,24 @@ def select(
     `protected` says why a selected run is kept; it is called for no other run. A folder in which no run has begun
     counts neither for the number of runs nor for their size.
     """
-    newer, total = sum(run.has_begun for run in runs), sum(_counted_size(run) for run in runs)
+    newer, total = _newer(runs), sum(_counted_size(run) for run in runs)
     for run in runs:
-        newer -= run.has_begun
-        if why := _why_selected(run, newer, total, rules, now or datetime.now(UTC)):
+        if why := _why_selected(run, newer[run.group or run.run_id], total, rules, now or datetime.now(UTC)):
             kept = protected(run)
             total -= 0 if kept else _counted_size(run)
             yield Choice(run, why, kept)
+
+
+def _newer(runs: Sequence[IndexedRun]) -> dict[str, int]:
+    """How many runs and groups that have begun are newer than each run or group, by its id."""
+    found: dict[str, int] = {}
+    begun: set[str] = set()
+    for run in reversed(runs):
+        name = run.group or run.run_id
+        found.setdefault(name, len(begun))
+        if run.has_begun:
+            begun.add(name)
+    return found
 
 
 def _counted_size(run: IndexedRun) -> int:
@@ -112,7 +123,7 @@ def _counted_size(run: IndexedRun) -> int:
 
 
 def _why_selected(run: IndexedRun, newer: int, total: int, rules: PruneRules, now: datetime) -> str:
-    """Which rule selects a run, empty for none. `newer` counts newer runs, `total` is the size of all in bytes."""
+    """Which rule selects a run, empty for none. `newer` counts newer ones, `total` is the size of all in bytes."""
     if rules.older_than is not None and run.started and run.started < utc_text(now - rules.older_than):
         return f"started {run.started[:19].replace('T', ' ')} UTC"
     if rules.keep is not None and newer >= rules.keep:

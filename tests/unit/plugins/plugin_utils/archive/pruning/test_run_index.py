@@ -78,3 +78,11 @@ def test_a_project_without_runs(store: Engine, runs: Path):
 
 def test_a_moment_as_records_write_it():
     assert utc_text(datetime(2026, 1, 2, 3, 4, 5, 6, UTC)) == "2026-01-02T03:04:05.000006Z"
+
+
+def test_the_group_of_a_part_here_and_of_one_in_the_store(store: Engine, runs: Path, make):
+    group = {"id": "g", "part": "1", "parts": 2}
+    make("here", 1, group=group)
+    make("row", 2, stored=store, group=group)
+    (runs / "row").rename(runs.parent / "row")
+    assert [(run.run_id, run.group) for run in all_runs(runs, store)] == [("here", "g"), ("g", "g"), ("row", "g")]

@@ -93,6 +93,19 @@ def test_folders_in_which_no_run_began_take_no_run_s_place(rules: PruneRules, go
     assert [choice.run.run_id for choice in select(runs, rules, lambda _run: "", NOW)] == gone
 
 
+@pytest.mark.parametrize(
+    ("keep", "gone"), [(4, []), (3, ["R1"]), (2, ["R1", "R3"]), (1, ["R1", "R3", "R2", "g", "R4"])]
+)
+def test_the_parts_of_a_group_and_its_own_row_are_one_run(keep: int, gone: list[str]):
+    """It is as old as its newest part."""
+    parts = {"R2": "g", "R4": "g"}
+    row = replace(RUNS[1], run_id="g", folder=None, group="g")
+    known = [*(replace(run, group=parts.get(run.run_id, "")) for run in RUNS), row]
+    runs = sorted(known, key=lambda run: (run.started, run.run_id))
+    chosen = {choice.run.run_id for choice in select(runs, PruneRules(keep=keep), lambda _run: "", NOW)}
+    assert chosen == {*gone}
+
+
 def test_what_is_kept_makes_room_for_nothing():
     assert names(PruneRules(max_size=120), {"R1": "pinned"}) == ["R2", "R3"]
     assert names(PruneRules(keep=3), {"R1": "pinned"}) == ["R2"]

@@ -74,7 +74,7 @@ def all_steps(engine: Engine, run_id: str) -> Sequence[Row]:
 def load(engine: Engine, run_id: str, steps: Callable[[Engine, str], Sequence[Row]] = all_steps) -> RunData:
     """Read all rows of a run, arranged. Raises UsageError for an unknown run, and StoreError.
 
-    `steps` reads the rows of steps: `queries.judged` and `queries.reported` leave out what no analysis and no report
+    `steps` reads the rows of steps: `judged` and `reported` of `recorded_runs` leave out what no analysis and no report
     looks at, which is most of what there is to read.
     """
     found = RunData(

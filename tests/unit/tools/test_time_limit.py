@@ -20,7 +20,7 @@ import time_limit
 time_limit.AGAIN, time_limit.GRACE = 0.2, {grace}
 
 def pytest_configure(config):
-    config.pluginmanager.register(time_limit.TimeLimit(0.5))
+    config.pluginmanager.register(time_limit.TimeLimit(2))
 """
 HANGING = """
 import os, pytest, signal, subprocess, time
@@ -59,7 +59,7 @@ def test_that_is_quick():
     assert os.listdir("/proc/self/task") == [str(os.getpid())]
     pid = os.fork()
     if not pid:
-        time.sleep(0.7)
+        time.sleep(2.5)
         os._exit(7)
     time.sleep(0.1)
     os.kill(pid, signal.SIGKILL)
@@ -77,7 +77,7 @@ def run(folder: Path, text: str, grace: float = 60.0) -> subprocess.CompletedPro
 def test_whatever_hangs_fails_and_the_others_go_on(tmp_path: Path):
     done = run(tmp_path, HANGING)
     assert "3 failed, 2 passed, 2 errors" in done.stdout, done.stdout
-    assert done.stdout.count("E       Failed: not over within 0.5 s") == 4
+    assert done.stdout.count("E       Failed: not over within 2 s") == 4
     assert "it was told twice" in done.stdout
     assert 'subprocess.run(["sleep", "60"])' in done.stdout
 

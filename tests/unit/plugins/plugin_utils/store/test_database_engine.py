@@ -296,7 +296,7 @@ READS = """\
 import sys
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import reader
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
-print(queries.newest(reader(sys.argv[1])))
+print(recorded_runs.newest(reader(sys.argv[1])))
 """
 
 

@@ -115,7 +115,7 @@ def test_without_marks_the_tree_and_the_session_have_to_do(files, monkeypatch):
 
 
 def test_what_cannot_be_ended_is_named(files, monkeypatch):
-    monkeypatch.setattr(reaper, "PATIENCE", 0.3)
+    monkeypatch.setattr(reaper, "PATIENCE", 3.0)
     monkeypatch.setattr(reaper, "_kill", lambda _pid: None)  # as of another user
     ran = files.run(files.script("(setsid sh -c 'echo $$ >> pids; exec sleep 600' &); sleep 600", timeout=0.5))
     (pid,) = pids(files)

@@ -40,7 +40,7 @@ def test_each_one_gets_another_resource_with_all_tags(ask):
     first = ask("POST", PORTS, wanted("a", "100g", "loop")).data
     assert first.pop("left") > 59
     assert first == {"pool": "ports", "name": "t1", "about": POOL["t1"], "owner": "a", "fence": 1}
-    assert ask("POST", PORTS, wanted("b", "100g")).data["name"] == "t2"
+    assert ask("POST", PORTS, wanted("b", "100g", lease=120)).data["name"] == "t2"
     taken = ask("POST", PORTS, wanted("c", "100g"))
     assert (taken.status, taken.data["owner"]) == (409, "a")
     assert taken.data["detail"].startswith("all 2 of ports with 100g are taken; the first is free in ")

@@ -276,7 +276,7 @@ def test_signals_at_any_moment(held: Path, rack: Any, started: list[Controller])
         "controller: signals at any moment", "nothing runs on, nothing is lost, resume goes on"
     ) as made:
         found = {"before the run": 0, "too late": 0, "lost": 0}
-        for turn in range(reliability_sweeps.count(3, 60)):
+        for turn in range(reliability_sweeps.count(2, 60)):
             way, number = chance.choice(WAYS), chance.choice(SIGNALS)
             running_one = Controller.start(f"any-{turn}", way, "slow.yml", rack, HOSTS)
             started.append(running_one)
@@ -350,7 +350,7 @@ def test_killed_at_any_moment(held: Path, rack: Any, started: list[Controller]):
         "controller: SIGKILL at any moment", "no result is lost, flush and resume work"
     ) as made:
         found = {"before the run": 0, "lost": 0, "records": 0}
-        while made.done < reliability_sweeps.count(3, 200):
+        while made.done < reliability_sweeps.count(2, 200):
             killed = Controller.start(f"kill-{len(started)}", chance.choice(WAYS), "slow.yml", rack, HOSTS)
             started.append(killed)
             time.sleep(chance.uniform(0.1, longest))

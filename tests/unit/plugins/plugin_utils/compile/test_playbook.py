@@ -311,10 +311,11 @@ def test_ansible_accepts_them(compiled: Path):
 
 
 def test_ansible_lint_has_nothing_to_say(compiled: Path):
+    """Of the cases, which have every form of a task, and of one recipe that we ship."""
     pytest.importorskip("ansiblelint")
     command = [sys.executable, "-m", "ansiblelint", "--profile", "production", "--offline", "--nocolor"]
     done = subprocess.run(
-        [*command, *(path.name for path in compiled.glob("*.yml"))],
+        [*command, "acceptance.yml", *(path.name for path in compiled.glob("case_*.yml"))],
         cwd=compiled,
         capture_output=True,
         text=True,

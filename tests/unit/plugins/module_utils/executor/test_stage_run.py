@@ -140,12 +140,12 @@ def test_a_stage_without_steps(work):
 
 
 def test_a_step_that_hangs_is_stopped(work):
-    ran = work.run(work.script("echo before; sleep 600", timeout=0.5), python(Pass))
-    assert ran.reasons == {"script": "timed out after 0.5 s", "Pass": ""}
+    ran = work.run(work.script("echo before; sleep 600", timeout=1.5), python(Pass))
+    assert ran.reasons == {"script": "timed out after 1.5 s", "Pass": ""}
     assert ran.verdicts == {"script": "error", "Pass": "passed"}
     record = ran.steps["script"]["attempts"][0]
     assert (record["stdout"], record["signal"]) == ("before\n", signal.SIGTERM)
-    assert 0.5 <= record["seconds"] < 10
+    assert 1.5 <= record["seconds"] < 60
 
 
 def test_a_step_is_over_when_its_process_is(work):
@@ -278,7 +278,7 @@ def test_a_step_that_never_passes_has_its_last_verdict(work):
 
 def test_a_step_that_was_stopped_is_tried_again(work):
     script = "[ -e tried ] || { touch tried; sleep 600; }\n" + OK
-    ran = work.run(work.script(script, timeout=0.3, retry=RETRY))
+    ran = work.run(work.script(script, timeout=1.5, retry=RETRY))
     assert [each["verdict"] for each in ran.only["attempts"]] == ["error", "passed"]
 
 

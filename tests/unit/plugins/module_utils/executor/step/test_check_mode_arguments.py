@@ -40,14 +40,14 @@ class Plain:
         ({"src": "good"}, ("skipped", "check mode: its arguments are right")),
         ({"src": "bad"}, ("error", "bad is no disk")),
         ({"src": "worse"}, ("error", "worse is no disk")),
-        ({"src": "hang"}, ("error", "timed out after 1 s")),
+        ({"src": "hang"}, ("error", "timed out after 3 s")),
         ({}, ("error", "argument 'src' is required")),
         ({"src": "good", "count": "many"}, ("error", "argument 'count': expected a whole number, got 'many'")),
         ({"sorce": "good"}, ("error", "argument 'sorce' is not an argument, did you mean 'src'?")),
     ],
 )
 def test_validate_is_asked(work, args, outcome):
-    ran = work.run(python(Probe, args=args, options=Probe.options, timeout=1), check=True)
+    ran = work.run(python(Probe, args=args, options=Probe.options, timeout=3), check=True)
     assert ran.outcome == outcome
     assert ran.deltas == []
     assert ran.only["attempts"] == []

@@ -65,23 +65,10 @@ def times() -> range:
 
 def inventory(rack: Rack, **hosts: tuple[str, Mapping[str, Any]]) -> Path:
     """An inventory of hosts by the names of their faults: which member of the rack each is, and what differs there."""
-    known = {name: _variables(rack, member) | dict(more) for name, (member, more) in hosts.items()}
+    known = {name: rack.variables(member) | dict(more) for name, (member, more) in hosts.items()}
     path = Path("inventory.yml")
     path.write_text(json.dumps({"all": {"hosts": known}}))
     return path
-
-
-def _variables(rack: Rack, member: str) -> dict[str, Any]:
-    host, login = rack.members[member], rack.ssh(member)
-    options = [word for word in login if "=" in word]
-    return {
-        "ansible_host": host.address,
-        "ansible_port": host.port,
-        "ansible_user": login[-1].partition("@")[0],
-        "ansible_python_interpreter": str(host.python),
-        "ansible_ssh_private_key_file": str(rack.folder / "id"),
-        "ansible_ssh_common_args": " ".join(f"-o {option}" for option in options),
-    }
 
 
 def through(proxy: Proxy) -> dict[str, Any]:

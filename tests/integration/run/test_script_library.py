@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from call_rack_recipes import rack_recipes, results
+from service_supervisor import user
 
 TEXT = "a \"b\" \\ $HOME 'c'\n  é;"
 SECRET = {"pin": "hush-hush"}
@@ -68,7 +69,7 @@ def _devices(project: Path, rack: Any) -> None:
 def test_on_the_host_itself(rack: Any):
     found = ran(rack, "r01", SEED, *map(step, LANGUAGES))
     for language in LANGUAGES:
-        holds(found, "r01", language, "root" if os.geteuid() == 0 else os.environ["USER"])
+        holds(found, "r01", language, user())
     kept = [path.read_bytes() for path in Path(".rack-recipes").rglob("*") if path.is_file()]
     assert not any(b"hush-hush-made" in content for content in kept)
 

@@ -37,7 +37,7 @@ echo "$(rack_param password)"
 """
 
 
-@pytest.mark.parametrize("more", [{}, {"limits": {"processes": 4, "open_files": 20}}, {"sandbox": {}}], ids=str)
+@pytest.mark.parametrize("more", [{}, {"limits": {"processes": 400, "open_files": 20}}, {"sandbox": {}}], ids=str)
 def test_a_step_has_what_it_recorded(step, more):
     if "sandbox" in more and no_sandbox():
         pytest.skip(no_sandbox())

@@ -242,6 +242,8 @@ class RemoteExecutor:
         tries = 0
         while True:
             try:
+                if lost and self._transport == "ssh" and lacks_reason(lost):
+                    self._unless_stopped(self._log_in)
                 answer = self._unless_stopped(self._send, message, payload)
             except AnsibleError as error:
                 reason = loss_reason(error, self._transport)
@@ -266,6 +268,10 @@ class RemoteExecutor:
                     with suppress(AnsibleError, RackError):  # what needs the connection says so
                         self._unless_stopped(self.returned)
                 return answer
+
+    def _log_in(self) -> None:
+        """Run nothing. Without input there is none that ssh could refuse before it has said why it ends."""
+        self._action._low_level_execute_command(":", sudoable=False)
 
     def _is_connected(self, error: AnsibleError, reason: str) -> bool:
         """Whether the host was reached before it was lost. What ends before a login has run nothing."""

@@ -87,7 +87,10 @@ class Shell:
         self.tmp = ""
         self.becomes_unprivileged = False
 
-    def _low_level_execute_command(self, command: str, in_data: bytes) -> dict[str, Any]:
+    def _low_level_execute_command(
+        self, command: str, in_data: bytes = b"", *, sudoable: bool = True
+    ) -> dict[str, Any]:
+        assert bool(in_data) is sudoable, "only a command that runs nothing becomes nobody"
         self.commands.append(command)
         if self.faults:
             fault = self.faults.pop(0)
@@ -239,6 +242,19 @@ def test_where_ssh_had_not_yet_told_why_it_is_asked_again(
         list(RemoteExecutor(shell, HERE, 0.1).stage(asked))
     assert str(caught.value) == reason
     assert len(shell.commands) == commands or commands is None
+
+
+def test_who_is_asked_again_for_a_reason_is_asked_without_input(asked: Request):
+    """However busy the machine is, ssh then ends only after it has said why."""
+    shell = Shell(UNTOLD, REFUSED)
+    shell._connection = Retries("ssh")
+    with pytest.raises(Unreachable, match=REFUSED):
+        list(RemoteExecutor(shell, HERE, 60).stage(asked))
+    assert (len(shell.commands), shell.commands[1]) == (2, ":")
+    back = Shell(UNTOLD)
+    back._connection = Retries("ssh")
+    assert verdicts([*RemoteExecutor(back, HERE, 60).stage(asked)]) == ["passed"]
+    assert back.commands[1] == ":"
 
 
 CLOSED = "Data could not be sent. Make sure this host can be reached over ssh: "

@@ -242,7 +242,7 @@ class RemoteExecutor:
         tries = 0
         while True:
             try:
-                if lost and self._transport == "ssh" and lacks_reason(lost):
+                if self._transport == "ssh" and lacks_reason(lost):
                     self._unless_stopped(self._log_in)
                 answer = self._unless_stopped(self._send, message, payload)
             except AnsibleError as error:

@@ -49,6 +49,11 @@ class IndexedRun:
     group: str = ""
 
     @property
+    def whole(self) -> str:
+        """The id of the whole that it is a part of: of its group, or its own."""
+        return self.group or self.run_id
+
+    @property
     def journal(self) -> Path | None:
         """The path of its journal without `.gz`; None where it has none here."""
         path = self.folder / JOURNAL if self.folder else None

@@ -100,7 +100,7 @@ def select(
     """
     newer, total = _newer(runs), sum(_counted_size(run) for run in runs)
     for run in runs:
-        if why := _why_selected(run, newer[run.group or run.run_id], total, rules, now or datetime.now(UTC)):
+        if why := _why_selected(run, newer[run.whole], total, rules, now or datetime.now(UTC)):
             kept = protected(run)
             total -= 0 if kept else _counted_size(run)
             yield Choice(run, why, kept)
@@ -111,10 +111,9 @@ def _newer(runs: Sequence[IndexedRun]) -> dict[str, int]:
     found: dict[str, int] = {}
     begun: set[str] = set()
     for run in reversed(runs):
-        name = run.group or run.run_id
-        found.setdefault(name, len(begun))
+        found.setdefault(run.whole, len(begun))
         if run.has_begun:
-            begun.add(name)
+            begun.add(run.whole)
     return found
 
 

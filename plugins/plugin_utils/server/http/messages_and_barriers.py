@@ -79,11 +79,8 @@ async def abort(call: Call) -> Response:
     if not isinstance(reason, str) or not REASON.fullmatch(reason):
         raise Problem("bad-request", "expected an object with the text 'reason'", 'send {"reason": "link is down"}')
     value = {"reason": reason, "by": by}
-    key, step, repeated = (
-        abort_waiting.key_of(call.params["name"]),
-        call.get("step", ""),
-        call.get("Idempotency-Key", ""),
-    )
+    key, step = abort_waiting.key_of(call.params["name"]), call.get("step", "")
+    repeated = call.get("Idempotency-Key", "")
     await call.write(checked(WriteRequest(key, "", VALUE, value, None, call.who, step, repeated)))
     return answer({"name": call.params["name"], **value})
 

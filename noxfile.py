@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -41,6 +41,7 @@ TIMES = ROOT / ".nox" / "times"
 # The tests that run beside each other: most of them wait most of the time. Each lane takes about as long as the others;
 # the last one is shown while it runs.
 APART = {
+    "targets": ("tests/unit/plugins/module_utils",),
     "faults": ("tests/integration/faults", "tests/unit/plugins/plugin_utils/store"),
     "rack": ("tests/integration/rack", "tests/integration/soak", "tests/integration/docs"),
 }
@@ -54,9 +55,7 @@ SLICE = tuple(
         "delegated_steps",
         "handwritten_playbooks",
         "host_failures",
-        "numbers_recipe",
         "python_search",
-        "results_reach_store",
     )
 )
 WHOLE = (
@@ -64,15 +63,15 @@ WHOLE = (
     *(f"--ignore=tests/integration/{name}" for name in ("docs", "faults", "rack", "soak", "test_packaging.py")),
 )
 SHIPPED = ("plugins/", "rack_recipes/", "roles/", "scriptlets/")
+# Ansible's checks that take long: by the Python that they run on, and by the number of files.
+ON_EACH_PYTHON = ("compile", "import")
+OVER_ALL = ("pep8", "pylint")
 # They run beside the session `tests`, those of a line one after the other.
 OTHERS = (
-    (f"units({TARGET_VERSIONS[0]})", f"units({TARGET_VERSIONS[-1]})", "sanity"),
+    ("mypy", "ansible_lint", f"units({TARGET_VERSIONS[0]})", f"units({TARGET_VERSIONS[-1]})", "sanity"),
     ("core-2.20", "molecule"),
 )
-nox.options.sessions = [
-    *("ruff", "mypy", "shellcheck", "changelog", "ansible_lint", "galaxy"),
-    *("all_tests", "bench", "slowest"),
-]
+nox.options.sessions = ["ruff", "shellcheck", "changelog", "galaxy", "all_tests", "bench", "slowest"]
 
 own_world.set_environment()
 if not os.access(Path.home(), os.W_OK):
@@ -128,7 +127,7 @@ def galaxy(session: nox.Session) -> None:
 
 @nox.session
 def all_tests(session: nox.Session) -> None:
-    """The session tests, and beside it those that need other Pythons and tools; arguments after -- go to pytest."""
+    """The session tests, and beside it all that take long; arguments after -- go to pytest."""
     passed = False
     with ExitStack() as stack:
         started = [stack.enter_context(beside("-m", "nox", "--session", *names)) for names in OTHERS]
@@ -163,7 +162,7 @@ def units(session: nox.Session, version: str) -> None:
     """The unit tests of the code for targets, by each Python on this machine except the one of the session `tests`."""
     if version == CONTROLLER_VERSION:
         session.skip(f"the session tests runs them by Python {version}")
-    if not any(found.startswith(f"{version}.") for found in python_interpreters.find()):
+    if not is_here(version):
         session.skip(f"no Python {version} on this machine")
     tests = ("tests/unit/plugins/modules/", "tests/unit/plugins/module_utils/")
     ansible_test(session, "units", "--venv", "--python", version, *tests)
@@ -171,28 +170,33 @@ def units(session: nox.Session, version: str) -> None:
 
 @nox.session(tags=["lint"])
 def sanity(session: nox.Session) -> None:
-    """Ansible's own checks, with every Python version; arguments after -- go to ansible-test.
+    """Ansible's own checks; arguments after -- go to ansible-test.
 
-    Pylint looks at what we ship only: ruff has its rules for the tests, and `make soak` runs it over all.
+    Imports are tried on this Python and on the oldest one of targets, and pylint and pep8 look at what we ship only:
+    ruff has their rules for the tests. `make soak` runs them on every Python and over all files.
     """
     if session.posargs:
         ansible_test(session, "sanity", *session.posargs)
         return
-    ansible_test(session, "sanity", "--skip-test", "pylint")
-    ansible_test(session, "sanity", "--test", "pylint", *SHIPPED)
+    skipped = (word for name in OVER_ALL for word in ("--skip-test", name))
+    ansible_test(session, "sanity", "--python", CONTROLLER_VERSION, *skipped)
+    if is_here(TARGET_VERSIONS[0]):
+        ansible_test(session, "sanity", "--python", TARGET_VERSIONS[0], *chosen_checks(ON_EACH_PYTHON))
+    ansible_test(session, "sanity", *chosen_checks(OVER_ALL), *SHIPPED)
 
 
 @nox.session(name="core-2.20", venv_backend="venv")
 def core_2_20(session: nox.Session) -> None:
     """Integration tests on the oldest ansible-core and libraries that pyproject.toml admits; -- chooses others."""
-    session.install("--editable", ".", *oldest_dependencies(), *nox.project.dependency_groups(PROJECT, "test"))
+    needed = (*oldest_dependencies(), *nox.project.dependency_groups(PROJECT, "test"))
+    session.install("--no-compile", "--editable", ".", *needed)
     session.run("python", "-m", "pytest", *(session.posargs or SLICE))
 
 
 @nox.session(name="core-next", venv_backend="venv")
 def core_next(session: nox.Session) -> None:
     """Integration tests on the newest ansible-core that pyproject.toml admits, even one that is not released yet."""
-    session.install("--editable", ".", *nox.project.dependency_groups(PROJECT, "test"))
+    session.install("--no-compile", "--editable", ".", *nox.project.dependency_groups(PROJECT, "test"))
     core = next(text for text in PROJECT["project"]["dependencies"] if text.startswith("ansible-core"))
     session.install("--pre", "--upgrade", core)
     session.run("python", "-m", "pytest", *(session.posargs or WHOLE))
@@ -235,7 +239,7 @@ def soak(session: nox.Session) -> None:
     for version in TARGET_VERSIONS:
         session.notify(f"units({version})", posargs=[])
     session.notify("core-2.20", posargs=WHOLE)
-    session.notify("sanity", posargs=["--test", "pylint"])
+    session.notify("sanity", posargs=chosen_checks(ON_EACH_PYTHON + OVER_ALL))
 
 
 @nox.session
@@ -269,6 +273,16 @@ def beside(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
             sys.stdout.flush()
             shutil.copyfileobj(said, sys.stdout.buffer)
             sys.stdout.flush()
+
+
+def is_here(version: str) -> bool:
+    """Whether this machine has a Python of this version, such as 3.9."""
+    return any(found.startswith(f"{version}.") for found in python_interpreters.find())
+
+
+def chosen_checks(names: Iterable[str]) -> list[str]:
+    """The arguments by which ansible-test makes these checks only."""
+    return [word for name in names for word in ("--test", name)]
 
 
 def ansible_test(session: nox.Session, *arguments: str) -> None:

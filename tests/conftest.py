@@ -11,6 +11,7 @@ load this file in Python 3.9, so tests/rack (3.12) is imported inside the fixtur
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import shutil
 import sys
@@ -92,6 +93,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(time_limit.limit_of_this_run())
     config.pluginmanager.register(slowest_tests.SlowestTests(config.getoption("--times")))
+    # ansible-test runs each test in a fork, which takes longer than most tests. They need none elsewhere.
+    config.pluginmanager.unregister(name="ansible_forked")
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was collected out of each search for garbage, which would also copy its memory in each fork."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:

@@ -14,6 +14,7 @@ from rack_recipes import Failed, Scriptlet
 
 PAUSE = 0.2  # seconds between two looks: long enough that a burst out of a buffer counts little
 BUSY = 1.0  # Mbit/s, from which on a port is used
+ACKNOWLEDGEMENT = 120  # bytes: the most that a TCP packet without data takes, with IPv6, options and a VLAN's tag
 
 
 class LinkPeaks(Scriptlet):
@@ -41,7 +42,8 @@ class LinkPeaks(Scriptlet):
             "type": "float",
             "default": 0.2,
             "description": (
-                "A port that was in use for a smaller part of the time is not judged: what it could send was not tried"
+                "A port that was in use for a smaller part of the time is not judged: what it could send was not "
+                "tried. Acknowledgements alone are no use"
             ),
             "unit": "part of the time",
             "source": "our choice: in less time a busy host has not sent what its port can carry",
@@ -92,7 +94,7 @@ class LinkPeaks(Scriptlet):
     """
 
     def run(self, ctx, params):
-        seen = watched({port: Path(params["root"], port, "statistics/tx_bytes") for port in params["ports"]}, params)
+        seen = watched({port: Path(params["root"], port, "statistics") for port in params["ports"]}, params)
         peaks = {port: max(rates, default=0.0) for port, rates in seen.items()}
         uses = {port: round(use(rates), 2) for port, rates in seen.items()}
         ctx.set("fabric.peaks_v1", [{"port": port, "mbits": peaks[port], "use": uses[port]} for port in peaks])
@@ -116,16 +118,23 @@ def watched(counters, params):
     while time.monotonic() - started < (params["seconds"] if any(seen.values()) else params["wait"]):
         time.sleep(PAUSE)
         after, now = counted(counters), time.monotonic()
-        rates = {port: round((after[port] - before[port]) * 8 / 1e6 / (now - then), 1) for port in counters}
+        rates = {port: rate(before[port], after[port], now - then) for port in counters}
         is_busy = max(rates.values()) >= BUSY
         last_busy = now if is_busy else last_busy
         if is_busy or any(seen.values()):
-            for port, rate in rates.items():
-                seen[port].append(rate)
+            for port, mbits in rates.items():
+                seen[port].append(mbits)
             if now - last_busy > params["idle"]:
                 break
         before, then = after, now
     return seen
+
+
+def rate(before, after, seconds):
+    """What a port has sent between two looks, in Mbit/s: 0 where these were acknowledgements and little else."""
+    sent, packets = after[0] - before[0], after[1] - before[1]
+    mbits, data = (number * 8 / 1e6 / seconds for number in (sent, sent - packets * ACKNOWLEDGEMENT))
+    return round(mbits, 1) if data >= BUSY else 0.0
 
 
 def use(rates):
@@ -134,9 +143,12 @@ def use(rates):
 
 
 def counted(counters):
-    """The bytes that each port has sent."""
+    """The bytes and the packets that each port has sent."""
     try:
-        return {port: int(path.read_text(encoding="ascii")) for port, path in counters.items()}
+        return {
+            port: [int((folder / name).read_text(encoding="ascii")) for name in ("tx_bytes", "tx_packets")]
+            for port, folder in counters.items()
+        }
     except OSError as error:
         raise ValueError(f"there is no port {Path(error.filename).parent.parent.name}") from None
 

@@ -221,7 +221,7 @@ class TestPeaks:
 
     def test_what_counters_grow_by(self, scriptlet, tmp_path, monkeypatch):
         module, sent = scriptlet("link.peaks"), iter([0, 0, 50_000_000, 50_100_000, 50_100_000, 50_100_000])
-        monkeypatch.setattr(module, "counted", lambda _counters: {"swp1": next(sent)})
+        monkeypatch.setattr(module, "counted", lambda _counters: {"swp1": (bytes_ := next(sent), bytes_ // 1500)})
         monkeypatch.setattr(module, "PAUSE", 0.01)
         seen = module.watched({"swp1": tmp_path}, {"wait": 5, "seconds": 5, "idle": 0.005})
         assert len(seen["swp1"]) == 3
@@ -234,9 +234,25 @@ class TestPeaks:
         assert rack_context.run(module.LinkPeaks, {"ports": [*seen]}).verdict == "passed"
         assert rack_context.measured["peak.swp2"] == 11.0
 
+    @pytest.mark.parametrize(
+        ("sent", "packets", "mbits"),
+        [
+            (62_500_000, 41_666, 500.0),
+            (300_000, 4545, 0.0),  # acknowledgements of what comes back on another way
+            (1_375_000, 6108, 11.0),  # a slow port that carries both
+        ],
+    )
+    def test_acknowledgements_are_no_use_of_a_port(self, scriptlet, sent, packets, mbits):
+        assert scriptlet("link.peaks").rate((7, 7), (7 + sent, 7 + packets), 1.0) == mbits
+
+    def test_counters_of_the_kernel(self, scriptlet, tmp_path):
+        for name, number in (("tx_bytes", 3000), ("tx_packets", 2)):
+            (tmp_path / name).write_text(f"{number}\n")
+        assert scriptlet("link.peaks").counted({"swp1": tmp_path}) == {"swp1": [3000, 2]}
+
     def test_a_port_that_is_not_there(self, scriptlet, tmp_path):
         with pytest.raises(ValueError, match="there is no port swp9"):
-            scriptlet("link.peaks").counted({"swp9": tmp_path / "swp9/statistics/tx_bytes"})
+            scriptlet("link.peaks").counted({"swp9": tmp_path / "swp9/statistics"})
 
 
 class TestOutages:

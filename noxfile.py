@@ -204,9 +204,12 @@ def core_next(session: nox.Session) -> None:
 
 @nox.session
 def molecule(session: nox.Session) -> None:
-    """The scenarios of extensions/molecule: over SSH hosts of their own, and for root also over a virtual rack."""
-    chosen = ("--all",) if os.geteuid() == 0 else ("--scenario-name", "default")
-    session.run("molecule", "test", *chosen)
+    """Scenarios of extensions/molecule: over SSH hosts of their own, and for root also one over a virtual rack.
+
+    The others over a rack are for `make soak`; arguments after -- go to `molecule test`.
+    """
+    over_a_rack = ("--scenario-name", "cabling") if os.geteuid() == 0 else ()
+    session.run("molecule", "test", *(session.posargs or ("--scenario-name", "default", *over_a_rack)))
 
 
 @nox.session
@@ -239,6 +242,7 @@ def soak(session: nox.Session) -> None:
     for version in TARGET_VERSIONS:
         session.notify(f"units({version})", posargs=[])
     session.notify("core-2.20", posargs=WHOLE)
+    session.notify("molecule", posargs=["--all"])
     session.notify("sanity", posargs=chosen_checks(ON_EACH_PYTHON + OVER_ALL))
 
 

@@ -23,8 +23,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.become_u
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import PlayOutline, stage_tasks
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.pinned_code import Pins
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.bypass_ansible_templating import ANSIBLE
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import HOOKS, scriptlet_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.step_message import ANSIBLE
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.find_ansible_module import full_name, names_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import (

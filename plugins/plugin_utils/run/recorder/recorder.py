@@ -68,11 +68,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.
     missing_on_controller,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.bypass_ansible_templating import (
-    ANSIBLE,
     pack,
     unpack,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import prepare
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.step_message import ANSIBLE
 
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.meeting import Meeting

@@ -27,11 +27,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secrets_i
     literal,
     literal_secrets_of,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.bypass_ansible_templating import (
-    ANSIBLE,
-    unpack,
-)
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.bypass_ansible_templating import unpack
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import HOOKS, scriptlet_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.step_message import ANSIBLE
 
 FOLDER = "begun"
 RECIPES, PLAYBOOK, HOSTS, SCRIPTLETS = "recipe", "playbook.yml", "hosts.json", "scriptlets.json"

@@ -33,7 +33,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.startable_
     time_left,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.bypass_ansible_templating import (
-    ANSIBLE,
     mark,
     unmark,
 )
@@ -48,6 +47,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request
     make_request,
     stage_id,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.step_message import ANSIBLE
 
 Steps = Sequence[Mapping[str, Any]]
 Locks = Mapping[str, Mapping[str, Any]]

@@ -31,12 +31,12 @@ from ansible.utils.vars import transform_to_native_types
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import FOREIGN
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.step_message import (
+    ANSIBLE,
     NOT_SENT,
     OF_INVALID,
     is_true,
 )
 
-ANSIBLE = "ansible"  # the type of a step that is a module of Ansible's
 TEMPLATE_MARKS = ("{{", "{%", "{#")
 OPENING = re.compile(r"\$\{(?![{%#])")  # of a reference, and not a `$` before a template
 MARK = secrets.token_hex(8)  # behind each opening; workers inherit it, and no host can know it

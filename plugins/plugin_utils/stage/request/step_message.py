@@ -15,6 +15,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.steps_to_and_f
 
 Data = Mapping[str, Any]
 
+ANSIBLE = "ansible"  # the type of a step that is a module of Ansible's
+
 # Fields of a compiled step that the executor is not told of: the controller acts on them, or they choose the program.
 # Every other field is sent where a step has it.
 NOT_SENT = frozenset(("idx", "hosts", "writes", "module", "type", "function", "reads"))

@@ -28,7 +28,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.d
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.inventory_hosts import (
     InventoryHosts,
-    inventory_hosts,
+    asking_for_hosts,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.step_warnings import (
     StepWarning,
@@ -87,8 +87,9 @@ def dry_run(options: argparse.Namespace) -> Answer:
 
 def _preview(options: argparse.Namespace, prepared: PreparedRun) -> Preview:
     plan, settings = prepared.plan, prepared.settings
-    history = stored_history_of(options.db or settings.db, plan)
-    inventory = inventory_hosts(options.inventory, prepared.limit, _patterns(plan))
+    with asking_for_hosts(options.inventory, prepared.limit, _patterns(plan)) as answer:
+        history = stored_history_of(options.db or settings.db, plan)
+        inventory = answer()
     hosts = {planned.step.name: _hosts_of(plan, planned, inventory) for planned in plan.steps}
     warnings = [*warnings_of(plan, hosts, inventory, history, prepared)]
     left_out = {note.step for note in warnings if note.what in NOT_TRIED}

@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TextIO
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import environment
 
@@ -36,16 +39,56 @@ class InventoryHosts:
 
 
 def inventory_hosts(inventories: Sequence[str], limit: str | None, patterns: Iterable[str]) -> InventoryHosts:
-    """Return the hosts of patterns in inventories under --limit; without an inventory it is this machine.
+    """Return the hosts of patterns in inventories under --limit; without an inventory it is this machine."""
+    with asking_for_hosts(inventories, limit, patterns) as answer:
+        return answer()
 
-    This runs in a process of its own, because Ansible changes how Python imports collections.
+
+@contextmanager
+def asking_for_hosts(
+    inventories: Sequence[str], limit: str | None, patterns: Iterable[str]
+) -> Iterator[Callable[[], InventoryHosts]]:
+    """Ask for the hosts as `inventory_hosts` does; the function that is yielded waits for the answer.
+
+    A process of its own finds them, because Ansible changes how Python imports collections.
     """
-    wanted = {"sources": [*inventories], "limit": limit, "patterns": sorted({*patterns})}
-    env = environment("", inventories)
-    done = subprocess.run(
-        [sys.executable, str(PROGRAM)], input=json.dumps(wanted), env=env, capture_output=True, text=True, check=False
-    )
-    sys.stderr.write(done.stderr)
-    answer = json.loads(done.stdout)
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as wanted,
+        subprocess.Popen(
+            [sys.executable, str(PROGRAM)],
+            stdin=_written(wanted, {"sources": [*inventories], "limit": limit, "patterns": sorted({*patterns})}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment("", inventories),
+            text=True,
+        ) as process,
+    ):
+        try:
+            yield lambda: _answer(*process.communicate())
+        finally:
+            if process.returncode is None:
+                _kill(process.pid)
+
+
+def _written(file: TextIO, data: Any) -> TextIO:
+    """A file that another process can read from its beginning."""
+    json.dump(data, file)
+    file.seek(0)
+    return file
+
+
+def _kill(pid: int) -> None:
+    """Kill a process, and the scripts of an inventory that it waits for."""
+    import psutil
+
+    process = psutil.Process(pid)
+    for each in (*process.children(recursive=True), process):
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
+
+
+def _answer(said: str, warnings: str) -> InventoryHosts:
+    sys.stderr.write(warnings)
+    answer = json.loads(said)
     hosts = {pattern: tuple(names) for pattern, names in answer.pop("hosts", {}).items()}
     return InventoryHosts(hosts, **answer)

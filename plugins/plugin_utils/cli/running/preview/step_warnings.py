@@ -22,7 +22,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model i
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegates import needs_delegate
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import EarlierRun, with_dependents
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import journal_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.bypass_ansible_templating import ANSIBLE
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.step_message import ANSIBLE
 
 EVERY_HOST = ("", "all")
 SKIPPED, BLOCKED = "skipped", "blocked"

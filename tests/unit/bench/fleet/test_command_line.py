@@ -34,7 +34,7 @@ def test_slice_fails_only_far_below_the_goal(
 
 def test_slice_stands_for_options() -> None:
     options = command_line.parsed(["--slice"])
-    assert (options.hosts, options.steps, options.rounds) == ([8], [20], 2)
+    assert (options.hosts, options.steps, options.rounds) == ([8], [20], 1)
     assert [one.name for one in options.only] == ["ours", "plain", "floor"]
 
 

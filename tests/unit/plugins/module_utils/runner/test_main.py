@@ -283,9 +283,9 @@ def test_what_an_ended_stage_leaves_is_left_alone(host):
 
 
 def test_time_that_is_left_counts_from_the_question_on(host):
-    slow, files = script("slow", "sleep 1")
+    slow, files = script("slow", "sleep 5")
     late, more = script("late")
-    answer = host.start(slow, late, files={**files, **more}, time_left=0.5, time_box=60)
+    answer = host.start(slow, late, files={**files, **more}, time_left=5, time_box=60)
     assert answer.reasons == {"slow": "", "late": "the time box of 60 s is over"}
 
 

@@ -128,11 +128,15 @@ def test_a_store_that_is_away_is_tried_seldom_and_without_patience(make_run: Cal
     run = make_run(flush_interval=0.1)
     storing = StoreWriterClient(run)
     append(run.path, [step("a", "r1")])
+
+    def tried() -> int:
+        return (run.folder / "follower.log").read_text().count("results.db")
+
+    wait_until(lambda: tried() > 0)
     time.sleep(2.0)
-    tried = (run.folder / "follower.log").read_text().count("results.db")
+    assert tried() < 8
     (tmp_path / "results.db").rmdir()
     wait_until(lambda: is_made(run) and stored(run) == ["r1"])
-    assert 0 < tried < 8
     assert storing.finish() == ""
 
 

@@ -44,6 +44,7 @@ APART = {
     "targets": ("tests/unit/plugins/module_utils",),
     "faults": ("tests/integration/faults", "tests/unit/plugins/plugin_utils/store"),
     "rack": ("tests/integration/rack", "tests/integration/soak", "tests/integration/docs"),
+    "run": ("tests/integration/run",),
 }
 LEFT_OUT = tuple(f"--ignore={path}" for paths in APART.values() for path in paths)
 LANES = {"unit": ("tests/unit", *LEFT_OUT), **APART, "integration": ("tests/integration", *LEFT_OUT)}

@@ -38,8 +38,8 @@ PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 CONTROLLER_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 TARGET_VERSIONS = [f"{major}.{minor}" for major, minor in python_interpreters.VERSIONS]
 TIMES = ROOT / ".nox" / "times"
-# The tests that run beside each other: most of them wait most of the time. Each lane takes about as long as the others;
-# the last one is shown while it runs.
+# The tests that run beside each other: most of them wait most of the time. A fork out of a process with few tests is
+# cheap, so `targets` is a lane. No lane takes much longer than the others; the last one is shown while it runs.
 APART = {
     "targets": ("tests/unit/plugins/module_utils",),
     "faults": ("tests/integration/faults", "tests/unit/plugins/plugin_utils/store"),

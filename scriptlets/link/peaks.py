@@ -139,7 +139,7 @@ def rate(before, after, seconds):
 
 def use(rates):
     """For which share of the time a port was in use, from 0 to 1."""
-    return sum(rate >= BUSY for rate in rates) / len(rates) if rates else 0.0
+    return sum(mbits >= BUSY for mbits in rates) / len(rates) if rates else 0.0
 
 
 def counted(counters):

@@ -9,12 +9,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import environment
 
@@ -50,31 +48,24 @@ def asking_for_hosts(
 ) -> Iterator[Callable[[], InventoryHosts]]:
     """Ask for the hosts as `inventory_hosts` does; the function that is yielded waits for the answer.
 
-    A process of its own finds them, because Ansible changes how Python imports collections.
+    A process of its own finds them, because Ansible changes how Python imports collections. It imports Ansible before
+    it reads what is asked.
     """
-    with (
-        tempfile.TemporaryFile("w+", encoding="utf-8") as wanted,
-        subprocess.Popen(
-            [sys.executable, str(PROGRAM)],
-            stdin=_written(wanted, {"sources": [*inventories], "limit": limit, "patterns": sorted({*patterns})}),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment("", inventories),
-            text=True,
-        ) as process,
-    ):
+    wanted = {"sources": [*inventories], "limit": limit, "patterns": sorted({*patterns})}
+    with subprocess.Popen(
+        [sys.executable, str(PROGRAM)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment("", inventories),
+        text=True,
+    ) as process:
         try:
-            yield lambda: _answer(*process.communicate())
+            yield lambda: _answer(*process.communicate(json.dumps(wanted)))
         finally:
             if process.returncode is None:
                 _kill(process.pid)
-
-
-def _written(file: TextIO, data: Any) -> TextIO:
-    """A file that another process can read from its beginning."""
-    json.dump(data, file)
-    file.seek(0)
-    return file
+                process.wait()
 
 
 def _kill(pid: int) -> None:

@@ -4,15 +4,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview import dry_run, inventory_hosts
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.inventory_hosts import asking_for_hosts
 
 SLOW = "#!/bin/sh\necho $$ >writing && mv writing asked\nexec sleep 600\n"
 
@@ -27,11 +30,24 @@ def test_an_inventory_that_is_slow_holds_up_nobody_who_has_given_up(project: Pat
     """A dynamic inventory may ask a server for minutes, and whoever asks for it may be interrupted."""
     (project / "slow.sh").write_text(SLOW)
     (project / "slow.sh").chmod(0o755)
-    with asking_for_hosts(["slow.sh"], None, ["all"]):
+
+    def interrupt() -> None:
         while not (project / "asked").exists():
             time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        inventory_hosts.inventory_hosts(["slow.sh"], None, ["all"])
     script = int((project / "asked").read_text())
     assert not psutil.pid_exists(script) or psutil.Process(script).status() == psutil.STATUS_ZOMBIE
+
+
+def test_whoever_does_not_wait_leaves_nothing_running(project: Path):
+    before = {child.pid for child in psutil.Process().children()}
+    with inventory_hosts.asking_for_hosts([], None, ["all"]):
+        pass
+    assert {child.pid for child in psutil.Process().children()} <= before
 
 
 def test_ansible_is_not_imported_twice(project: Path):

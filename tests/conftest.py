@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 sys.path += [str(Path(__file__).with_name(name)) for name in ("rack", "tools")]
 import own_world
+import repeated_tests
 import slowest_tests
 import time_limit
 
@@ -91,10 +92,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", repeated_tests.MARK)
     config.pluginmanager.register(time_limit.limit_of_this_run())
     config.pluginmanager.register(slowest_tests.SlowestTests(config.getoption("--times")))
     # ansible-test runs each test in a fork, which takes longer than most tests. They need none elsewhere.
     config.pluginmanager.unregister(name="ansible_forked")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    repeated_tests.leave_out(config, items)
 
 
 def pytest_collection_finish() -> None:

@@ -1,0 +1,41 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Leave out what repeats: `make soak` runs it, `make test` does not. RACK_SOAK=1 runs all in a pytest of your own.
+
+    @pytest.mark.repeats             another test shows the same in another place
+    @pytest.mark.repeats(one_in=3)   of the cases of this test every third runs always, the others in `make soak`
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+MARK = "repeats(one_in=N): shows what another test shows; `make soak` runs all, `make test` one case in N"
+
+
+def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect what repeats, except in `make soak`."""
+    if "RACK_SOAK" in os.environ:
+        return
+    left_out = set(_repeating(items))
+    if left_out:
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _repeating(items: Sequence[pytest.Item]) -> Iterator[pytest.Item]:
+    """Find the tests, in the order of their cases, that show nothing new."""
+    cases: Counter[str] = Counter()
+    for item in items:
+        mark = item.get_closest_marker("repeats")
+        if mark:
+            place = cases[item.nodeid.partition("[")[0]]
+            cases[item.nodeid.partition("[")[0]] += 1
+            if "one_in" not in mark.kwargs or place % mark.kwargs["one_in"]:
+                yield item

@@ -4,8 +4,8 @@
 
 """Leave out what repeats: `make soak` runs it, `make test` does not. RACK_SOAK=1 runs all in a pytest of your own.
 
-    @pytest.mark.repeats             another test shows the same in another place
-    @pytest.mark.repeats(one_in=3)   of the cases of this test every third runs always, the others in `make soak`
+@pytest.mark.repeats             another test shows the same in another place
+@pytest.mark.repeats(one_in=3)   of the cases of this test every third runs always, the others in `make soak`
 """
 
 from __future__ import annotations

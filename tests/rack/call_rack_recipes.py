@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 CHECKOUT = Path(__file__).parents[2]
 COMMAND = "from ansible_collections.rack.recipes.plugins.plugin_utils.cli.main import main; main()"
@@ -77,10 +78,12 @@ def rack_recipes(*arguments: object, **env: object) -> Done:
 
 
 def results(run_id: str = "", **env: object) -> Results:
-    """The results of a run, of the newest by default, as `rack-recipes show` gives them."""
-    shown = rack_recipes("show", "--json", *filter(None, [run_id]), **env)
-    assert shown.code == 0, shown.stderr
-    found = shown.answer
+    """The results of a run, of the newest by default, as `rack-recipes show` gives them. No process is started."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import parse_command_line
+
+    with patch.dict(os.environ, {name: str(value) for name, value in env.items()}):
+        show, options = parse_command_line(["show", "--json", *filter(None, [run_id])])
+        found = json.loads(json.dumps(show(options)[0]))
     columns = ("step", "host", "name", "value", "unit")
     return Results(
         found["run"],

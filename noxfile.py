@@ -51,19 +51,14 @@ LANES = {"unit": ("tests/unit", *LEFT_OUT), **APART, "integration": ("tests/inte
 # What depends on Ansible's own code: all of it is tested on the newest release, and on the oldest one in `make soak`.
 SLICE = tuple(
     f"tests/integration/run/test_{name}.py"
-    for name in (
-        "context_between_steps",
-        "delegated_steps",
-        "handwritten_playbooks",
-        "host_failures",
-        "python_search",
-    )
+    for name in ("context_between_steps", "handwritten_playbooks", "host_failures", "python_search")
 )
 WHOLE = (
     "tests/integration",
     *(f"--ignore=tests/integration/{name}" for name in ("docs", "faults", "rack", "soak", "test_packaging.py")),
 )
 SHIPPED = ("plugins/", "rack_recipes/", "roles/", "scriptlets/")
+PLUGINS = tuple(f"plugins/{name}/" for name in ("action", "callback", "filter", "lookup", "modules"))
 # Ansible's checks that take long: by the Python that they run on, and by the number of files.
 ON_EACH_PYTHON = ("compile", "import")
 OVER_ALL = ("pep8", "pylint")
@@ -173,14 +168,16 @@ def units(session: nox.Session, version: str) -> None:
 def sanity(session: nox.Session) -> None:
     """Ansible's own checks; arguments after -- go to ansible-test.
 
-    Imports are tried on this Python and on the oldest one of targets, and pylint and pep8 look at what we ship only:
-    ruff has their rules for the tests. `make soak` runs them on every Python and over all files.
+    Imports are tried on the oldest Python of targets, and on this one of the plugins, which import all the rest. pylint
+    and pep8 look at what we ship only: ruff has their rules for the tests. `make soak` runs them on every Python and
+    over all files.
     """
     if session.posargs:
         ansible_test(session, "sanity", *session.posargs)
         return
-    skipped = (word for name in OVER_ALL for word in ("--skip-test", name))
+    skipped = (word for name in ("import", *OVER_ALL) for word in ("--skip-test", name))
     ansible_test(session, "sanity", "--python", CONTROLLER_VERSION, *skipped)
+    ansible_test(session, "sanity", "--python", CONTROLLER_VERSION, "--test", "import", *PLUGINS)
     if is_here(TARGET_VERSIONS[0]):
         ansible_test(session, "sanity", "--python", TARGET_VERSIONS[0], *chosen_checks(ON_EACH_PYTHON))
     ansible_test(session, "sanity", *chosen_checks(OVER_ALL), *SHIPPED)

@@ -55,7 +55,7 @@ def blocked_by_failures(steps: Steps) -> set[str]:
 
 @pytest.mark.parametrize(
     ("mode", "size", "whole"),
-    [((), 1000, 1000), (("--parallel", "8"), 1000, 1000), (("--stepwise",), 60, 1000), (("--seed", "7"), 300, 1000)],
+    [((), 300, 1000), (("--parallel", "8"), 300, 1000), (("--stepwise",), 30, 1000), (("--seed", "7"), 100, 1000)],
     ids=["fused", "parallel", "stepwise", "shuffled"],
 )
 def test_each_step_runs_after_all_that_it_depends_on(mode: tuple[str, ...], size: int, whole: int, swept: Path):

@@ -27,7 +27,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FIRST = 3.0  # seconds, in which the signals come
 STEP = "sleep 7123.5"  # a step that no command outlasts
 # How many commands go on at once on each core, and how many signals of each kind there are, in a test and in all.
-LOADS = {"idle": (1, 2, 150), "busy": (5, 4, 1850)}
+LOADS = {"idle": (1, 1, 150), "busy": (5, 2, 1850)}
 
 
 @dataclass(frozen=True)

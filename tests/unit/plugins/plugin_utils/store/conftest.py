@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pymysql
 import pytest
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Engine, create_engine, inspect, make_url, text
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.schema_differences import differences
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 
 if TYPE_CHECKING:
     from database_servers import MariaDB, PostgreSQL
@@ -77,8 +80,76 @@ def opened() -> Iterator[Callable[..., Engine]]:
 
 
 @pytest.fixture
-def store(url: str, opened: Callable[..., Engine]) -> Engine:
+def new_store(url: str, opened: Callable[..., Engine]) -> Engine:
+    """A store that the migrations have made for this test, which may change its tables."""
     return opened(url)
+
+
+MADE = "made"  # a second database of each server, and its user
+
+
+@pytest.fixture(scope="session")
+def made_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite store without rows, to copy."""
+    path = tmp_path_factory.mktemp(MADE) / "results.db"
+    engine(f"sqlite:///{path}").dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def made_mariadb(mariadb: MariaDB) -> Iterator[Engine]:
+    """A second database, of a user whom the server's restart leaves alone, with all tables."""
+    with pymysql.connect(unix_socket=str(mariadb.socket), user="root") as connection:
+        for statement in (
+            f"CREATE DATABASE {MADE} CHARACTER SET utf8mb4",
+            f"CREATE USER {MADE}@'%' IDENTIFIED BY '{mariadb.password}'",
+            f"GRANT ALL ON {MADE}.* TO {MADE}@'%'",
+        ):
+            connection.cursor().execute(statement)
+    yield from kept(make_url(mariadb.url).set(username=MADE, database=MADE).render_as_string(hide_password=False))
+
+
+@pytest.fixture(scope="session")
+def made_postgresql(postgresql: PostgreSQL) -> Iterator[Engine]:
+    """A second database, with all tables."""
+    with psycopg.connect(postgresql.root_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {MADE} OWNER rack")
+    yield from kept(make_url(postgresql.url).set(database=MADE).render_as_string(hide_password=False))
+
+
+def kept(url: str) -> Iterator[Engine]:
+    """The store at a URL, whose tables must be in the end as they are now."""
+    engine(url).dispose()
+    store = create_engine(url, pool_pre_ping=True)  # the tests end connections
+    yield store
+    assert differences(store) == []
+    store.dispose()
+
+
+def empty(store: Engine) -> None:
+    with store.begin() as connection:
+        for table in reversed(tables().metadata.sorted_tables):
+            connection.execute(table.delete())
+
+
+@pytest.fixture(params=["sqlite", *SERVERS])
+def made(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a store without rows. Its tables are made once for all tests, so leave them as they are."""
+    found = request.getfixturevalue(f"made_{request.param}")
+    if isinstance(found, Engine):
+        yield found.url.render_as_string(hide_password=False)
+        empty(found)
+    else:
+        path = tmp_path / "store" / "results.db"
+        path.parent.mkdir()
+        shutil.copy(found, path)
+        yield f"sqlite:///{path}"
+
+
+@pytest.fixture
+def store(made: str, opened: Callable[..., Engine]) -> Engine:
+    """A store without rows. Leave its tables as they are."""
+    return opened(made)
 
 
 @pytest.fixture

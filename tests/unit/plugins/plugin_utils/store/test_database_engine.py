@@ -259,9 +259,9 @@ def test_a_server_that_is_not_strict_is_made_so(emptied: MariaDB, root: Any, ope
     root.execute("SET GLOBAL sql_mode = DEFAULT")
 
 
-def test_a_reader_takes_no_lock_and_waits_for_none(url: str, store: Engine, opened: Opened, tmp_path: Path) -> None:
+def test_a_reader_takes_no_lock_and_waits_for_none(made: str, store: Engine, opened: Opened, tmp_path: Path) -> None:
     import_journal(store, written(tmp_path))
-    looking = opened(url, reader)
+    looking = opened(made, reader)
     with store.begin() as writing:
         writing.execute(text("UPDATE runs SET status = 'other'"))
         assert recorded_runs.run(looking, "R1")["status"] == "passed"

@@ -41,8 +41,8 @@ def test_asking_makes_no_store(tmp_path: Path, ask: Callable[[str], Any]) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_newer_store_is_not_touched(url: str, store: Engine) -> None:
-    with store.begin() as connection:
+def test_a_newer_store_is_not_touched(url: str, new_store: Engine) -> None:
+    with new_store.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(StoreError, match=r"its schema is 9999, made by a newer rack\.recipes.*install that version"):
         schema_maintenance.upgrade(url)

@@ -6,16 +6,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import resource
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,30 +58,33 @@ if TYPE_CHECKING:
 Written = Callable[..., Path]
 Opened = Callable[..., Engine]
 
-FOLLOW = """
-import sys
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing import import_journal as writing
-url, *journals = sys.argv[1:]
-store = engine(url)
-print("ready", flush=True)
-for journal in journals:
-    writing.import_journal(store, journal, writing.BatchLimits(records=10))
-store.dispose()
-"""
+LIMIT = 60.0  # seconds
+FORKS = multiprocessing.get_context("fork")  # each has imported SQLAlchemy already
 
 
-def start(url: str, *journals: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", FOLLOW, url, *map(str, journals)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def follow(url: str, journal: Path, ready: Event) -> None:
+    store = engines.engine(url)
+    ready.set()
+    import_journal(store, journal, BatchLimits(records=10))
+    store.dispose()
 
 
-def is_ready(process: subprocess.Popen[str]) -> bool:
-    assert process.stdout
-    return process.stdout.readline() == "ready\n"
+def start(url: str, journal: Path) -> tuple[BaseProcess, Event]:
+    """A writer, and what it sets when it has opened the store."""
+    ready = FORKS.Event()
+    writer = FORKS.Process(target=follow, args=(url, journal, ready))
+    writer.start()
+    return writer, ready
 
 
-def test_killed_writers_leave_whole_batches(url: str, store: Engine, journal: Written) -> None:
+def exit_codes(writers: list[BaseProcess]) -> list[int | None]:
+    """How they ended."""
+    for writer in writers:
+        writer.join()
+    return [writer.exitcode for writer in writers]
+
+
+def test_killed_writers_leave_whole_batches(made: str, store: Engine, journal: Written) -> None:
     """A process is killed while it writes, again and again; the next one goes on, and nothing is missing or twice."""
     path = journal(whole_run(hosts=20, steps=10))
     import_journal(store, path)
@@ -89,10 +93,11 @@ def test_killed_writers_leave_whole_batches(url: str, store: Engine, journal: Wr
         connection.execute(text("DELETE FROM runs"))
     source, offsets = random.Random(3), []
     for _attempt in range(6):
-        with start(url, path) as process:
-            assert is_ready(process)
-            time.sleep(source.uniform(0, 0.1))
-            process.kill()
+        writer, ready = start(made, path)
+        assert ready.wait(LIMIT)
+        time.sleep(source.uniform(0, 0.1))
+        writer.kill()
+        writer.join()
         runs = recorded_runs.runs(store)
         offsets.append(runs[0]["journal_offset"] if runs else 0)
     assert offsets == sorted(offsets)
@@ -100,17 +105,19 @@ def test_killed_writers_leave_whole_batches(url: str, store: Engine, journal: Wr
     assert everything(store) == held
 
 
-def test_eight_writers_and_a_reader_lose_nothing(url: str, store: Engine, opened: Opened, journal: Written) -> None:
+def test_eight_writers_and_a_reader_lose_nothing(
+    made: str, store: Engine, opened: Opened, journal: Written, capfd: pytest.CaptureFixture[str]
+) -> None:
     names = [f"R{number}" for number in range(8)]
     paths = [journal(whole_run(name, hosts=4, steps=10), name) for name in names]
-    writers = [start(url, path) for path in paths]
-    reader, reads, are_at_work = opened(url, engines.reader), 0, True
+    writers = [start(made, path)[0] for path in paths]
+    reader, reads, are_at_work = opened(made, engines.reader), 0, True
     while are_at_work:
-        are_at_work = any(writer.poll() is None for writer in writers)
+        are_at_work = any(writer.is_alive() for writer in writers)
         for row in recorded_runs.runs(reader):
             assert len(recorded_runs.history(reader, row["run_id"])) >= row["next_seq"] - 1
             reads += 1
-    assert [(writer.communicate()[1], writer.returncode) for writer in writers] == [("", 0)] * 8
+    assert (exit_codes(writers), capfd.readouterr().err) == ([0] * 8, "")
     assert reads
     for name, path in zip(names, paths, strict=True):
         assert import_journal(store, path).rows == 0
@@ -118,11 +125,12 @@ def test_eight_writers_and_a_reader_lose_nothing(url: str, store: Engine, opened
         assert len(recorded_runs.steps(store, name)) == 40
 
 
-def test_writers_of_one_run_lose_nothing(url: str, store: Engine, journal: Written) -> None:
+def test_writers_of_one_run_lose_nothing(
+    made: str, store: Engine, journal: Written, capfd: pytest.CaptureFixture[str]
+) -> None:
     path = journal(whole_run(hosts=10, steps=10))
-    writers = [start(url, path) for _number in range(3)]
-    ended = [(writer.communicate()[1], writer.returncode) for writer in writers]
-    assert ended == [("", 0)] * 3
+    writers = [start(made, path)[0] for _number in range(3)]
+    assert (exit_codes(writers), capfd.readouterr().err) == ([0] * 3, "")
     held = everything(store)
     with store.begin() as connection:
         connection.execute(text("DELETE FROM runs"))

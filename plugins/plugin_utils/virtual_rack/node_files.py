@@ -41,7 +41,10 @@ START_CLOCK = "chronyd -x -f /etc/rack/chrony.conf"
 KERNEL_LOG = "/var/log/kern.log"
 """The kernel log of a node: the kernel itself has one buffer for all nodes."""
 
-SSHD = """\
+HOME = "/run/home"
+"""Root's home in a session of a node. In that of the machine lie shell start files: a tenth of a second a session."""
+
+SSHD = f"""\
 Port 22
 HostKey /etc/ssh/rack_host_key
 PermitRootLogin prohibit-password
@@ -53,6 +56,7 @@ MaxStartups 200
 PrintMotd no
 PidFile /run/sshd.pid
 Subsystem sftp internal-sftp
+SetEnv HOME={HOME}
 """
 COMMAND_LINE_PORT = 2222
 """The SSH port of a router that leads to the command line of FRR, as to that of a switch, and not to a shell."""
@@ -82,6 +86,7 @@ ip link set eth0 up
 """
 SERVICES = f"""\
 mkdir -p /run/sshd /run/lldpd
+mkdir -m 700 {HOME}
 mkdir -m 750 /run/chrony
 chown _chrony:_chrony /run/chrony
 /usr/sbin/sshd -f /etc/rack/sshd_config

@@ -244,11 +244,20 @@ def test_the_power_of_what_is_not_there(rack: RackState) -> None:
         switch(rack, "server9", "on")
 
 
-def test_ansible_reaches_every_node(rack: RackState) -> None:
+def by_ansible(rack: RackState, *words: str) -> str:
     ansible = str(Path(sys.executable).with_name("ansible"))
-    words = (ansible, "-i", str(rack.folder / "inventory.yml"), "all", "-m", "ping", "-f", "14")
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.stdout.count("SUCCESS") == 14, done.stdout + done.stderr
+    command = (ansible, "-i", str(rack.folder / "inventory.yml"), *words)
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def test_ansible_reaches_every_node(rack: RackState) -> None:
+    said = by_ansible(rack, "all", "-m", "ping", "-f", "14")
+    assert said.count("SUCCESS") == 14, said
+
+
+def test_a_session_reads_no_start_files_of_the_machine(rack: RackState) -> None:
+    said = by_ansible(rack, "server1,leaf1", "-m", "raw", "-a", "echo home=$HOME files=$(ls -A ~)")
+    assert said.count("home=/run/home files=.ansible") + said.count("home=/run/home files=\n") == 2, said
 
 
 def test_each_node_has_its_own_names_keys_and_processes(rack: RackState) -> None:

@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,6 +19,8 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import parse_command_line
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import playbook_of
 from ansible_collections.rack.recipes.tests.integration.docs.complete_recipe import needs_rack, values_for, whole
 from ansible_collections.rack.recipes.tests.integration.docs.console_blocks import commands, missing
 from ansible_collections.rack.recipes.tests.integration.docs.markdown_examples import Example, examples
@@ -27,6 +31,10 @@ DOCUMENTS = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 REFERENCE = "commands.md"  # its commands are those of the help: for projects that are not this one
 BLOCKS = [(document, example) for document in DOCUMENTS for example in examples(document)]
 PLUGIN = "ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.plugin"
+PYTEST = ("-p", "no:rack_recipes", "-p", "no:cacheprovider")
+NO_OTHER_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+OWN_COMMAND = re.compile(r"rack-recipes (.*?)(?=\s+(?:[|&]|\d?>)|$)")
+OUTPUT = re.compile(r'"\$\(.*\)"')  # of a command, as a word of another one
 KINDS = ("yaml", "task", "python", "notebook", "json", "envelope", "console", "shown")
 INVENTORY = """\
 all:
@@ -59,10 +67,18 @@ def is_file(block: tuple[Path, Example]) -> bool:
 
 
 def of_kind(*kinds: str) -> Any:
-    chosen = [
-        block for block in BLOCKS if block[1].kind in kinds and not (block[0].name == REFERENCE or is_file(block))
-    ]
-    return pytest.mark.parametrize("block", chosen, ids=id_of)
+    return pytest.mark.parametrize("block", chosen(*kinds), ids=id_of)
+
+
+def chosen(*kinds: str) -> list[tuple[Path, Example]]:
+    return [block for block in BLOCKS if block[1].kind in kinds and not (block[0].name == REFERENCE or is_file(block))]
+
+
+def run_in_part(block: tuple[Path, Example]) -> Any:
+    """A block of commands: those of README.md run always, those that run recipes as tests only in `make soak`."""
+    document, example = block
+    repeats = pytest.mark.repeats if "$ pytest" in example.text else pytest.mark.repeats(one_in=3)
+    return pytest.param(block, id=id_of(block), marks=() if document.name == "README.md" else repeats)
 
 
 @pytest.fixture
@@ -97,12 +113,24 @@ def test_it_says_what_it_is(block):
     assert example.file or example.kind in KINDS, f"say behind {example.language!r} what this example is"
 
 
+def completed(block: tuple[Path, Example], project: Path) -> dict[str, Any]:
+    """The recipe of an example, with all that it needs in the project."""
+    recipe = whole(block[1].text)
+    provide(recipe, project)
+    return recipe
+
+
+@of_kind("yaml")
+def test_a_recipe_compiles(block, documented):
+    Path("example.yml").write_text(json.dumps(completed(block, documented(block[0]))))
+    assert playbook_of("example.yml")
+
+
+@pytest.mark.repeats(one_in=4)
 @of_kind("yaml")
 def test_a_recipe_runs(block, documented):
     document, example = block
-    project = documented(document)
-    recipe = whole(example.text)
-    provide(recipe, project)
+    recipe = completed(block, documented(document))
     done = run(recipe, *(("-i", "inventory.yml") if needs_rack(example.text) else ()))
     assert done.code == example.exit_code, done.stdout + done.stderr
 
@@ -142,22 +170,49 @@ def test_a_program_runs(block, documented):
     assert done.code == 0, done.stderr
 
 
-@of_kind("notebook")
-def test_a_notebook_runs(block, documented):
-    document, example = block
+@pytest.mark.parametrize("document", sorted({document for document, _example in chosen("notebook")}), ids=name_of)
+def test_notebooks_run(document, documented):
+    """Those of one document look at one run."""
     documented(document)
     done = rack_recipes("run", "recipes/numbers.yml", "-i", "inventory.yml", "--limit", "leafs")
     assert done.code == 0, done.stderr
-    done = call(sys.executable, "-c", example.text)
-    assert done.code == 0, done.stderr
+    for place, example in chosen("notebook"):
+        if place == document:
+            done = call(sys.executable, "-c", example.text)
+            assert done.code == 0, f"{example.line}: {done.stderr}"
+
+
+def own_words(line: str) -> list[list[str]]:
+    """The words behind each `rack-recipes` of a command line, without what is for Ansible."""
+    found = OWN_COMMAND.findall(OUTPUT.sub("WORD", line))
+    return [shlex.split(words.partition(" -- ")[0]) for words in found]
 
 
 @of_kind("console")
+def test_commands_have_the_options_that_are_shown(block):
+    for command in commands(block[1].text):
+        found = own_words(command.line)
+        assert len(found) == command.line.count("rack-recipes ")
+        for words in found:
+            assert parse_command_line(words), command.line
+
+
+def test_the_tests_of_scriptlets_pass(documented):
+    """In `make soak` the tests of recipes run, too: by the commands that docs/authoring.md shows."""
+    documented(CHECKOUT / "docs" / "authoring.md")
+    of_recipes = [path for path in Path("tests").iterdir() if "recipe" in path.name or "run_recipe" in path.read_text()]
+    assert len(of_recipes) == 2
+    others = sorted({*Path("tests").glob("test_*.py")} - {*of_recipes})
+    done = call(sys.executable, "-m", "pytest", "-q", "-p", PLUGIN, *PYTEST, *others, **NO_OTHER_PLUGINS)
+    assert done.code == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("block", [*map(run_in_part, chosen("console"))])
 def test_commands_do_what_is_shown(block, documented):
     document, example = block
     documented(document)
     env = environment(PATH=f"{with_command(Path('bin'))}:{environment()['PATH']}", PYTEST_PLUGINS=PLUGIN)
-    env |= {"PYTEST_ADDOPTS": "-p no:rack_recipes -p no:cacheprovider", "COLUMNS": "200"}
+    env |= {"PYTEST_ADDOPTS": " ".join(PYTEST), "COLUMNS": "200", **NO_OTHER_PLUGINS}
     for command in commands(example.text):
         done = subprocess.run(
             command.line, shell=True, env=env, text=True, check=False, timeout=TIMEOUT, capture_output=True
@@ -177,8 +232,6 @@ def with_command(folder: Path) -> Path:
 
 
 def test_every_link_leads_somewhere():
-    import re
-
     for document in DOCUMENTS:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
             assert (document.parent / target).exists(), f"{name_of(document)}: {target}"

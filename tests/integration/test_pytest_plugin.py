@@ -12,9 +12,10 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -43,19 +44,51 @@ class Test:
     seconds: float
 
 
+class Ended(NamedTuple):
+    """An inner pytest that several tests look at: how it ended, its tests by name, and its runs."""
+
+    done: Done
+    tests: dict[str, Test]
+    runs: list[Path]
+
+    def outcomes(self, *names: str) -> dict[str, str]:
+        """The outcomes of all tests, or of those that begin with one of the names."""
+        return {name: test.outcome for name, test in self.tests.items() if name.startswith(names or "")}
+
+
 @pytest.fixture
 def tests(project: Path) -> Path:
     """A project with the files of these tests; the working folder."""
+    return fill(project)
+
+
+def fill(project: Path) -> Path:
     shutil.copytree(CASES, project, dirs_exist_ok=True, ignore=shutil.ignore_patterns("conftest.py"))
     (project / "inventory.yml").write_text(INVENTORY)
     (project / "pytest.ini").write_text("[pytest]\n")
     return project
 
 
-def inner(*words: object) -> Done:
-    """Run pytest here, with the plugin, and as if it were not installed besides."""
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """The recipe with every verdict, in a pytest that has all plugins that are installed here."""
+    with chdir(fill(tmp_path_factory.mktemp("judged"))):
+        done = inner("verdicts.recipe.yml", PYTEST_DISABLE_PLUGIN_AUTOLOAD="")
+        return Ended(done, results(), [path.absolute() for path in runs()])
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """Three recipes in one pytest."""
+    with chdir(fill(tmp_path_factory.mktemp("several"))):
+        done = inner("slow.recipe.yml", "parameters.recipe.yml", "unchecked.recipe.yml")
+        return Ended(done, results(), [path.absolute() for path in runs()])
+
+
+def inner(*words: object, **env: str) -> Done:
+    """Run pytest here, with the plugin, and as if it were not installed besides; nor are the plugins of others."""
     ours = ("-p", "no:rack_recipes", "-p", PLUGIN, "-p", "no:cacheprovider", "--junitxml=tests.xml")
-    return call(sys.executable, "-m", "pytest", *ours, *words)
+    return call(sys.executable, "-m", "pytest", *ours, *words, **{"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **env})
 
 
 def results() -> dict[str, Test]:
@@ -79,11 +112,10 @@ def runs() -> list[Path]:
     return sorted(Path(".rack-recipes/runs").glob("*/journal.jsonl"))
 
 
-def test_each_verdict_has_its_outcome(tests: Path):
-    done = inner("verdicts.recipe.yml")
-    assert done.code == 1, done.stdout + done.stderr
-    assert len(runs()) == 1
-    assert outcomes() == {
+def test_each_verdict_has_its_outcome(judged: Ended):
+    assert judged.done.code == 1, judged.done.stdout + judged.done.stderr
+    assert len(judged.runs) == 1
+    assert judged.outcomes() == {
         "good[localhost]": "passed",
         "near[localhost]": "passed",
         "bad[localhost]": "failed",
@@ -97,7 +129,7 @@ def test_each_verdict_has_its_outcome(tests: Path):
         "late[localhost]": "failed",
         "total": "passed",
     }
-    found = results()
+    found = judged.tests
     assert found["near[localhost]"].properties == {"verdict": "marginal"}
     assert found["second[localhost]"].properties == {"verdict": "passed", "flake": "passed at try 2"}
     assert found["not_now[localhost]"].text.startswith("when: ")
@@ -112,32 +144,32 @@ def test_a_waived_failure_is_an_expected_one(tests: Path):
     assert "waived by alice until 2099-12-31: RMA 1; failed: value: 7 frames is above max 5 frames" in done.stdout
 
 
-def test_a_failure_shows_all_that_there_is_to_see(tests: Path):
-    inner("verdicts.recipe.yml")
-    text = results()["bad[localhost]"].text
+def test_a_failure_shows_all_that_there_is_to_see(judged: Ended):
+    text = judged.tests["bad[localhost]"].text
     assert "bad on localhost: failed\n  value: 7 frames is above max 5 frames\n" in text
     assert "  failed: value = 7 frames (max 5)\n" in text
     assert "  try 1: failed: value: 7 frames is above max 5 frames\n" in text
     assert re.search(r"verdicts\.recipe\.yml:\d+:\d+, run \d{8}-\d{6}-\w{6}", text)
     assert "Traceback" not in text
-    done = inner("verdicts.recipe.yml", "-k", "bad and not needs")
-    assert "Captured stdout call" in done.stdout
-    assert "gives 7" in done.stdout
-    assert "this is the log" in done.stdout
-    assert "collect.py" not in done.stdout
+    printed = judged.done.stdout
+    _before, shown, rest = printed.partition(" bad[localhost] ")
+    assert shown, printed
+    own = rest.partition(" broken[localhost] ")[0]
+    assert "Captured stdout call" in own
+    assert "gives 7" in own
+    assert "this is the log" in own
+    assert "collect.py" not in printed
 
 
-def test_instances_that_only_the_run_knows_are_told_by_their_step(tests: Path):
-    inner("verdicts.recipe.yml", "-k", "late")
-    text = results()["late[localhost]"].text
+def test_instances_that_only_the_run_knows_are_told_by_their_step(judged: Ended):
+    text = judged.tests["late[localhost]"].text
     assert "  late[y]: failed: value: 8 is above max 5\n" in text
     assert "late[x]" not in text
     assert "    stdout: " in text
 
 
-def test_the_duration_is_that_of_the_step(tests: Path):
-    inner("slow.recipe.yml")
-    found = results()
+def test_the_duration_is_that_of_the_step(several: Ended):
+    found = several.tests
     assert found["slow[localhost]"].seconds > 0.5
     assert found["quick[localhost]"].seconds < found["slow[localhost]"].seconds
 
@@ -156,8 +188,7 @@ def test_the_duration_is_that_of_the_step(tests: Path):
             },
         ),
         (("plain.yml",), {"plain.yml"}),
-        (("-o", "rack_recipes_files=pl*.yml"), {"test_fixture.py", "plain.yml"}),
-        (("-o", "rack_recipes_files=deep/*.yml"), {"test_fixture.py", "deep/other.yml"}),
+        (("-o", "rack_recipes_files=pl*.yml deep/*.yml"), {"test_fixture.py", "plain.yml", "deep/other.yml"}),
     ],
 )
 def test_which_files_are_collected(tests: Path, words: tuple[str, ...], expected: set[str]):
@@ -191,10 +222,10 @@ def test_over_the_hosts_of_an_inventory(tests: Path):
     }
 
 
-def test_a_step_without_hosts_is_a_skip(tests: Path):
-    assert inner("parameters.recipe.yml").code == 0
-    assert outcomes() == {"port[3][localhost]": "passed", "leafs_only[?]": "skipped"}
-    assert "no host of this run matches its hosts" in results()["leafs_only[?]"].text
+def test_a_step_without_hosts_is_a_skip(several: Ended):
+    assert several.outcomes("port", "leafs") == {"port[3][localhost]": "passed", "leafs_only[?]": "skipped"}
+    assert "no host of this run matches its hosts" in several.tests["leafs_only[?]"].text
+    assert len(several.runs) == 3
 
 
 def test_a_recipe_without_hosts_fails(tests: Path):
@@ -241,9 +272,10 @@ def test_a_wrong_parameter(tests: Path, param: str, expected: str):
 
 
 def test_only_what_is_wanted_is_run(tests: Path):
-    assert inner("verdicts.recipe.yml", "-k", "needs_bad or good").code == 1
+    assert inner("verdicts.recipe.yml", "-k", "needs_bad or good or late").code == 1
     ran = {record["step"] for record in records() if record["kind"] == "step" and record.get("attempts")}
-    assert ran == {"good", "bad"}
+    assert ran == {"good", "bad", "names", "late[x]", "late[y]"}
+    assert set(outcomes()) == {"good[localhost]", "needs_bad[localhost]", "late[localhost]"}
 
 
 def records() -> Iterator[dict[str, Any]]:
@@ -252,11 +284,13 @@ def records() -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
-def test_what_no_step_can_say_is_an_error(tests: Path):
-    done = inner("unchecked.recipe.yml")
-    assert done.code == 1
-    assert outcomes() == {"silent[localhost]": "error"}
-    assert re.search(r"run \S+ is unchecked \(exit code 1\)", results()["silent[localhost]"].text)
+def test_what_no_step_can_say_is_an_error(several: Ended):
+    assert several.done.code == 1
+    assert {name for name, outcome in several.outcomes().items() if outcome in ("failed", "error")} == {
+        "silent[localhost]"
+    }
+    assert several.outcomes("silent") == {"silent[localhost]": "error"}
+    assert re.search(r"run \S+ is unchecked \(exit code 1\)", several.tests["silent[localhost]"].text)
 
 
 def test_the_fixture_runs_recipes(tests: Path):
@@ -266,6 +300,7 @@ def test_the_fixture_runs_recipes(tests: Path):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("xdist") is None, reason="needs pytest-xdist")
+@pytest.mark.repeats(one_in=2)
 @pytest.mark.parametrize("dist", ["load", "loadfile"])
 def test_workers_share_one_run(tests: Path, dist: str):
     done = inner("verdicts.recipe.yml", "-p", "xdist", "-n", "3", "--dist", dist)

@@ -5,15 +5,13 @@
 """Each feature of the language as a recipe that runs on two or three SSH hosts.
 
 A case is `cases/NAME.yml`, whose first comments say what it needs, and `cases/NAME.json`, its expected results;
-`--update` writes the latter.
+`--update` writes the latter. `conftest.py` lists the comments.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
-import shlex
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -21,24 +19,24 @@ from typing import Any
 
 import pytest
 
-from call_rack_recipes import Results, rack_recipes, results
+from ansible_collections.rack.recipes.tests.integration.recipe_language.conftest import Ran, said_by
+from call_rack_recipes import Results
 
 CASES = Path(__file__).parent / "cases"
 NAMES = sorted(path.stem for path in CASES.glob("*.yml"))
-SAID = re.compile(r"^# (\w+): (.*)$", re.MULTILINE)
 VARYING = {"s.span_v1", "s.command_v1"}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_feature(name: str, features: Path, rack: Any, golden: Callable[[Path, str], None]):
-    said = dict(SAID.findall((CASES / f"{name}.yml").read_text()))
-    if said.get("root") and os.geteuid():
+def case(name: str) -> Any:
+    return pytest.param(name, marks=pytest.mark.repeats if "repeats" in said_by(name) else ())
+
+
+@pytest.mark.parametrize("name", [*map(case, NAMES)])
+def test_feature(name: str, feature: Callable[[str], Ran], golden: Callable[[Path, str], None]):
+    if said_by(name).get("root") and os.geteuid():
         pytest.skip("becomes another user, which only root may without a password")
-    hosts = ",".join(f"r0{number + 1}" for number in range(int(said.get("hosts", "2"))))
-    options = shlex.split(said.get("options", ""))
-    done = rack_recipes("run", f"{name}.yml", "-i", rack.inventory, "--limit", hosts, *options)
-    assert done.code in (0, 1), done.stdout + done.stderr
-    found = told(done.code, done.answer, results())
+    ran = feature(name)
+    found = told(ran.done.code, ran.done.answer, ran.results)
     golden(CASES / f"{name}.json", json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
 

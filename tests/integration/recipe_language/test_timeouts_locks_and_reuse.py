@@ -7,10 +7,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from contextlib import chdir
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.rack.recipes.tests.integration.recipe_language.conftest import Ran
 from call_rack_recipes import Results, rack_recipes, results
 
 SECRET = "password-of-this-test"
@@ -34,8 +37,8 @@ def commands() -> list[str]:
     return found
 
 
-def test_a_timeout_leaves_no_process(features: Path, rack: Any):
-    ran("timeout.yml", rack)
+def test_a_timeout_leaves_no_process(feature: Callable[[str], Ran]):
+    assert feature("timeout").results.steps["leaves", "r01"]["reason"] == "timed out after 1 s"
     assert [command for command in commands() if "sleep 4322" in command] == []
 
 
@@ -53,37 +56,41 @@ def spans(found: Results, key: str = "s.span_v1") -> dict[str, list[int]]:
     return {host: value for (name, host), value in found.context.items() if name == key}
 
 
-def test_a_lock_of_the_run_is_held_by_one_host_at_a_time(features: Path, rack: Any):
-    found = spans(ran("locks.yml", rack))
+def test_a_lock_of_the_run_is_held_by_one_host_at_a_time(feature: Callable[[str], Ran]):
+    found = spans(feature("locks").results)
     (_start, end), (later, _end) = sorted(found.values())
     assert end <= later
 
 
-def test_a_lock_of_a_host_keeps_parallel_steps_apart_and_lets_settle(features: Path, rack: Any):
-    steps = ran("locks.yml", rack).steps
+def test_a_lock_of_a_host_keeps_parallel_steps_apart_and_lets_settle(feature: Callable[[str], Ran]):
+    folder, _done, found = feature("locks")
+    steps = found.steps
     for host in HOSTS.split(","):
         rows = sorted((steps[name, host]["started"], steps[name, host]["seconds"]) for name in ("one", "two"))
         assert rows[0][0] != rows[1][0]
-    history = json.loads(rack_recipes("ctx", "history", "s.span_v1", "--json").stdout)["changes"]
+    with chdir(folder):
+        history = json.loads(rack_recipes("ctx", "history", "s.span_v1", "--json").stdout)["changes"]
     for host in HOSTS.split(","):
         held = sorted(entry["after"] for entry in history if entry["host"] == host and entry["step"] in ("one", "two"))
         assert all(earlier[1] + 200 <= later[0] for earlier, later in pairwise(held))
 
 
-def test_a_cached_result_names_its_run(features: Path, rack: Any):
-    first = ran("cache.yml", rack)
-    again = ran("cache.yml", rack)
+def test_a_cached_result_names_its_run(feature: Callable[[str], Ran], rack: Any):
+    folder, _done, first = feature("cache")
+    with chdir(folder):
+        again = ran("cache.yml", rack)
+        other = ran("cache.yml", rack, "--param", "value=2")
     assert {row["verdict"] for row in first.steps.values()} == {"passed", "failed"}
     assert [again.steps[step, "r01"]["verdict"] for step in ("costly", "fails")] == ["cached", "failed"]
     assert first.run["run_id"] in again.steps["costly", "r01"]["reason"]
     assert again.context["s.a_v1", "r01"] == 1
-    other = ran("cache.yml", rack, "--param", "value=2")
     assert other.steps["costly", "r01"]["verdict"] == "passed"
     assert other.context["s.a_v1", "r01"] == 2
 
 
-def test_resume_from_a_step(features: Path, rack: Any):
-    first = ran("retry.yml", rack)
-    again = ran("retry.yml", rack, "--resume-from", "too_few")
+def test_resume_from_a_step(feature: Callable[[str], Ran], rack: Any):
+    folder, _done, first = feature("retry")
+    with chdir(folder):
+        again = ran("retry.yml", rack, "--resume-from", "too_few")
     assert first.run["run_id"] in again.steps["flake", "r01"]["reason"]
     assert again.steps["too_few", "r01"]["reason"] == "not yet"

@@ -62,7 +62,7 @@ def wait_for(holds: Callable[[], Any], what: str) -> Any:
     deadline = time.monotonic() + LIMIT
     while not (found := holds()):
         assert time.monotonic() < deadline, f"{what}: not within {LIMIT:g} s"
-        time.sleep(0.05)
+        time.sleep(0.15)
     return found
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from broken_databases import Begun, begun, flush, gated, held, is_stored, open_gate, undisturbed, wait_for
 from call_rack_recipes import environment, rack_recipes, results, shell, write_recipe
 
@@ -26,15 +26,6 @@ def url(steps: Path) -> str:
     return f"sqlite:///{steps}/store/results.db"
 
 
-@pytest.fixture
-def seldom(url: str) -> Iterator[Begun]:
-    """A run at its gate that flushes at its end only, unless it is asked."""
-    with begun(gated(), url, **SELDOM) as run:
-        wait_for(run.is_at_its_gate, "the first step ends")
-        assert not is_stored(url, run.run_id, "first")
-        yield run
-
-
 def ends_well(run: Begun, url: str) -> None:
     open_gate()
     done = run.ends()
@@ -42,6 +33,7 @@ def ends_well(run: Begun, url: str) -> None:
     assert held(url, run.run_id) == undisturbed()
 
 
+@pytest.mark.repeats  # whatever breaks a database waits for what an interval stores
 def test_at_an_interval(url: str):
     with begun(gated(), url) as run:
         wait_for(lambda: is_stored(url, run.run_id, "first"), "the first step is stored")
@@ -60,26 +52,43 @@ def test_after_so_many_deltas(url: str):
         ends_well(run, url)
 
 
-def test_by_a_signal_to_the_command(seldom: Begun, url: str):
-    seldom.process.send_signal(signal.SIGUSR1)
-    wait_for(lambda: is_stored(url, seldom.run_id, "first"), "the first step is stored")
-    ends_well(seldom, url)
+def staged(folder: Path) -> str:
+    """A recipe of three steps, each in a stage of its own and with a gate behind it."""
+    steps: list[dict[str, Any]] = []
+    for number in (1, 2, 3):
+        path = {"path": str(folder / f"open{number}")}
+        for step in (shell(f"step{number}", "ok"), shell(f"gate{number}", "gate", args=path, timeout=240)):
+            before = [{"step": steps[-1]["name"], "hosts": "all"}] if steps else []
+            steps.append({**step, "depends_on": before})
+    return write_recipe(steps)
 
 
-def test_by_a_signal_to_ansible(seldom: Begun, url: str):
-    pid = seldom.process.pid
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        os.kill(int(child), signal.SIGUSR1)
-    wait_for(lambda: is_stored(url, seldom.run_id, "first"), "the first step is stored")
-    ends_well(seldom, url)
+def test_when_it_is_asked(steps: Path, url: str):
+    """By a signal to the command, by one to Ansible, and by another command, which then finds nothing more to do."""
 
+    def signal_to_ansible() -> None:
+        pid = run.process.pid
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            os.kill(int(child), signal.SIGUSR1)
 
-def test_by_the_command_flush(seldom: Begun, url: str):
-    """The command brings in what the journal holds, and finds nothing to do once the journal has nothing new."""
-    assert flush(seldom.run_id, url).answer["rows"] > 0
-    assert is_stored(url, seldom.run_id, "first")
-    wait_for(lambda: flush(seldom.run_id, url).answer["rows"] == 0, "the store holds all of the journal")
-    ends_well(seldom, url)
+    def command() -> None:
+        assert flush(run.run_id, url).answer["rows"] > 0
+        assert is_stored(url, run.run_id, "step3")
+        wait_for(lambda: flush(run.run_id, url).answer["rows"] == 0, "the store holds all of the journal")
+
+    with begun(staged(steps), url, **SELDOM) as run:
+        asked = (lambda: run.process.send_signal(signal.SIGUSR1), signal_to_ansible, command)
+        for number, ask in enumerate(asked, 1):
+            wait_for(lambda step=f"step{number}": step in run.kinds(), "the step ends")
+            assert not is_stored(url, run.run_id, f"step{number}")
+            ask()
+            wait_for(lambda step=f"step{number}": is_stored(url, run.run_id, step), "the step is stored")
+            (steps / f"open{number}").touch()
+        done = run.ends()
+    assert done.code == 0, done.stderr
+    other = f"sqlite:///{steps}/other.db"
+    assert flush(run.run_id, other).code == 0
+    assert held(url, run.run_id) == held(other, run.run_id)
 
 
 CHECKPOINT: dict[str, Any] = {
@@ -143,5 +152,7 @@ def test_at_a_checkpoint_of_the_playbook(steps: Path):
 
 def stored_steps() -> dict[str, str]:
     """The verdicts in the project's store, none where it is not there yet."""
-    shown = rack_recipes("show", "--json")
-    return {step["step"]: step["verdict"] for step in shown.answer["steps"]} if shown.code == 0 else {}
+    try:
+        return {step: verdict for (step, _host), verdict in results().verdicts().items()}
+    except RackError:
+        return {}

@@ -123,7 +123,7 @@ def test_killed_at_any_moment(template: Path):
         "kill prune and export", "no journal is lost or half there, and the next call makes good"
     ) as made:
         killed = 0
-        for turn in range(reliability_sweeps.count(6, 50)):
+        for turn in range(reliability_sweeps.count(3, 50)):
             what = [*COMMANDS][turn % len(COMMANDS)]
             fresh(template)
             killed += is_killed(COMMANDS[what], chance.uniform(0.3, 1) * longest[what])

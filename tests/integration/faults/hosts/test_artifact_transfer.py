@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from answers import answer, text
 
 import reliability_sweeps
 from call_rack_recipes import Done, rack_recipes, results, shell, write_recipe
@@ -110,7 +111,7 @@ class Cutting:
 
 def attached(run_id: str) -> dict[tuple[str, str], dict[str, Any]]:
     """The artifacts of a run as `show` tells them, by name and host."""
-    rows = rack_recipes("show", run_id, "--json").answer["artifacts"]
+    rows = answer("show", run_id)["artifacts"]
     return {(row["name"], row["host"]): row for row in rows}
 
 
@@ -142,8 +143,7 @@ def test_a_connection_that_is_cut_in_the_middle_of_a_file(recipe: str, rack: Any
             assert context["a.capture_v1", host] == DIGEST
         assert not Path(".rack-recipes/runs", run_id, "partial").exists()
         made.done = 2
-    shown = rack_recipes("show").stdout
-    assert f"capture.bin  capture  r01   5,000,000 B  artifacts/{DIGEST}" in shown
+    assert f"capture.bin  capture  r01   5,000,000 B  artifacts/{DIGEST}" in text("show")
     report = rack_recipes("report", "--format", "csv", "--format", "md", "--full", "--to", "report")
     assert report.code == 0, report.stderr
     with Path("report/csv/artifacts.csv").open(newline="", encoding="utf-8-sig") as file:
@@ -162,16 +162,17 @@ def test_a_file_that_never_comes_is_named_and_can_be_had_later(recipe: str, rack
     run_id = done.answer["run_id"]
     assert (done.code, done.answer["status"]) == (0, "ok"), done.stderr
     said = " ".join(done.stderr.split())
+    found = attached(run_id)
     for host in ("r01", "r02"):
-        missing = attached(run_id)["capture.bin", host]
+        missing = found["capture.bin", host]
         assert missing["path"] is None
         assert missing["note"].startswith("lost, and not back within 2 s: ")
         assert f"artifact capture.bin of step capture on {host} is missing: lost, and not back within 2 s" in said
-    assert "missing: lost, and not back" in rack_recipes("show").stdout
+    assert "missing: lost, and not back" in text("show")
     always.unlink()
     done = cutting.run(recipe, "--resume", run_id)
     assert done.code == 0, done.stderr
-    assert rack_recipes("flush", run_id).code == 0
+    answer("flush", run_id)
     assert kept(run_id)[DIGEST] == DATA
     assert {row["path"] is None for row in attached(run_id).values()} == {False}
     assert cutting.offsets()[0][-1] == PIECE  # it went on where it was

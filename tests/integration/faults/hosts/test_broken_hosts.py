@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import pytest
+from own_project import own_project
 
 import network_links
 import reliability_sweeps
@@ -103,36 +104,20 @@ def old_python(path: Path, version: tuple[int, int, int]) -> str:
     return program(path, f"#!{sys.executable}\n{text}\nexec(sys.argv[-1])\n")
 
 
-def test_without_a_python_that_will_do(hosted: Path, rack: Rack):
-    """Also where there is no memory for it, and where it must not be run."""
+def pythons_that_will_not_do(folder: Path) -> dict[str, tuple[str, str]]:
+    """The path of each, and what is said of it; also where there is no memory for it, and where it must not be run."""
     limit = f"import resource, sys\nsize = int(open('/proc/self/statm').read().split()[0]) * 4096 + {MIB}\n"
     limit += "resource.setrlimit(resource.RLIMIT_AS, (size, size))\n"
-    small = program(hosted / "small", f"#!{sys.executable}\n{limit}exec(sys.argv[-1])\n")
-    noted = hosted / "noted"
+    small = program(folder / "small", f"#!{sys.executable}\n{limit}exec(sys.argv[-1])\n")
+    noted = folder / "noted"
     noted.write_text("no program\n")
-    pythons = {
+    return {
         "missing": ("/nowhere/python3", "Python is missing: /nowhere/python3"),
-        "old": (old_python(hosted / "python3.8", (3, 8, 18)), r"Python is too old: \S+ is 3\.8\.18, and 3\.9 or newer"),
-        "older": (old_python(hosted / "python2", (2, 7, 18)), r"Python is too old: \S+ is 2\.7\.18, and 3\.9 or newer"),
+        "old": (old_python(folder / "python3.8", (3, 8, 18)), r"Python is too old: \S+ is 3\.8\.18, and 3\.9 or newer"),
+        "older": (old_python(folder / "python2", (2, 7, 18)), r"Python is too old: \S+ is 2\.7\.18, and 3\.9 or newer"),
         "forbidden": (str(noted), r"Python cannot be run: .*Permission denied"),
         "too_small": (small, "out of memory on the host: Python could not start: "),
     }
-    hosts = {
-        name: (f"r0{n + 2}", {"ansible_python_interpreter": path})
-        for n, (name, (path, _reason)) in enumerate(pythons.items())
-    }
-    recipe = write_recipe([shell("ok"), shell("next", "ok", depends_on=["ok"])])
-    with rows(f"Python {name.replace('_', ' ')}" for name in pythons):
-        for _again in times():
-            code, found, _stderr = ran(recipe, inventory(rack, fine=("r01", {}), **hosts))
-            assert code == 1
-            said = told(found)
-            assert [said[step, "fine"] for step in ("ok", "next")] == [("passed", "")] * 2
-            for name, (_path, reason) in pythons.items():
-                verdict, why = said["ok", name]
-                assert verdict == "error", name
-                assert re.match(reason, why), why
-                assert said["next", name][0] != "passed"
 
 
 # Folders
@@ -188,26 +173,38 @@ def is_told(said: Mapping[tuple[str, str], tuple[str, str]], host: str, folder: 
 
 
 def test_a_folder_that_cannot_be_used_is_named(hosted: Path, rack: Rack):
-    """A file, a place where there can be none, and one without permission."""
+    """A file, a place where there can be none, and one without permission. So is a Python that will not do."""
     (hosted / "file").write_text("")
     (hosted / "closed").mkdir(0o500)
     folders = {"a_file": (hosted / "file", "Not a directory"), "no_place": (Path(NOWHERE), "No such file")}
     if os.geteuid():
         folders["closed"] = (hosted / "closed", "Permission denied")
-    hosts = {
-        name: (f"r0{n + 2}", {"ansible_remote_tmp": str(path)})
-        for n, (name, (path, _reason)) in enumerate(folders.items())
-    }
-    with rows(f"temporary folder {name.replace('_', ' ')}" for name in folders):
+    pythons = pythons_that_will_not_do(hosted)
+    differs = {name: {"ansible_remote_tmp": str(path)} for name, (path, _reason) in folders.items()}
+    differs |= {name: {"ansible_python_interpreter": path} for name, (path, _reason) in pythons.items()}
+    members = (*rack.hosts[1:], rack.hosts[-1])
+    hosts = {name: (member, differs[name]) for member, name in zip(members, differs, strict=False)}
+    steps = [*WORKS, shell("next", "ok", depends_on=["script"])]
+    with rows(
+        [
+            *(f"temporary folder {name.replace('_', ' ')}" for name in folders),
+            *(f"Python {name.replace('_', ' ')}" for name in pythons),
+        ]
+    ):
         for _again in times():
-            code, found, _stderr = ran(write_recipe(WORKS), inventory(rack, fine=("r01", {}), **hosts))
+            code, found, _stderr = ran(write_recipe(steps), inventory(rack, fine=("r01", {}), **hosts))
             assert code == 1
             said = told(found)
-            assert {said[step, "fine"] for step in ("script", "compiled", "module")} == {("passed", "")}
+            assert {said[step, "fine"] for step in ("script", "compiled", "module", "next")} == {("passed", "")}
             for name, (folder, why) in folders.items():
                 reasons = [said[step, name] for step in ("script", "compiled", "module")]
                 assert {verdict for verdict, _reason in reasons} == {"error"}, name
                 assert all(why in reason and str(folder) in reason for _verdict, reason in reasons), reasons
+            for name, (_path, reason) in pythons.items():
+                verdict, why = said["script", name]
+                assert verdict == "error", name
+                assert re.match(reason, why), why
+                assert said["next", name][0] != "passed"
 
 
 def test_a_full_or_read_only_folder_is_named_and_a_noexec_one_will_do(
@@ -383,15 +380,46 @@ def test_whatever_happens_in_a_stage(hosted: Path, rack: Rack, proxies: list[Pro
                     assert said[step, name] == ("error", "the host was rebooted before this step ended")
 
 
-def test_the_executor_killed_in_a_stage(hosted: Path, rack: Rack):
-    """By the step itself: what it had finished is kept, and what comes later on this host does not run."""
-    steps = [shell("first", "ok"), shell("killer", hosts="killed"), shell("next", "ok", depends_on=["killer"])]
-    hosts = inventory(rack, fine=("r01", {}), killed=("r02", {}))
-    with rows(["executor killed in a stage"]):
+THREE_TIMES = "left:right:middle:one:one"  # names of one host
+EATS = {
+    "name": "eats",
+    "module": "h.take_memory",
+    "args": {"mib": 4000},
+    "limits": {"memory_mib": 1000},
+    "success": {"ctx_has_keys": ["h.eaten_v1"]},
+}
+APART = [
+    shell("first", "ok", hosts="fine:killed:small"),
+    shell("killer", hosts="killed"),
+    shell("next", "ok", hosts="fine:killed", depends_on=["killer"]),
+    {**EATS, "hosts": "small"},
+    shell("last", "ok", hosts="small"),
+    shell("flaky", hosts=THREE_TIMES, retry={"max": 3, "delay_sec": 0.1}),
+    shell("ok", hosts=THREE_TIMES),
+]
+
+
+@pytest.fixture(scope="module")
+def apart(tmp_path_factory: pytest.TempPathFactory, rack: Rack) -> list[Results]:
+    """Runs in which each host has another fault, or another name for it in the limit."""
+    found = []
+    with own_project(tmp_path_factory.mktemp("apart"), HERE / "cases" / "hosts" / "h"):
+        members = {name: (f"r0{n}", {}) for n, name in enumerate(("fine", "killed", "small", "one", "other"), 1)}
+        known = json.loads(inventory(rack, **members).read_text())
+        known["all"]["children"] = {name: {"hosts": {"one": {}}} for name in ("left", "right", "middle")}
+        Path("inventory.yml").write_text(json.dumps(known))
         for _again in times():
-            code, found, _stderr = ran(write_recipe(steps), hosts)
+            limit = ("--limit", "one,one,left,one,fine,killed,small")
+            code, results_of_it, _stderr = ran(write_recipe(APART), Path("inventory.yml"), *limit)
             assert code == 1
-            said = told(found)
+            found.append(results_of_it)
+    return found
+
+
+def test_the_executor_killed_in_a_stage(apart: list[Results]):
+    """By the step itself: what it had finished is kept, and what comes later on this host does not run."""
+    with rows(["executor killed in a stage"]):
+        for said in map(told, apart):
             assert said["first", "killed"] == said["first", "fine"] == ("passed", "")
             assert said["killer", "killed"] == ("error", "the executor was killed on the host before this step ended")
             assert said["next", "killed"] == ("blocked", "killer did not pass (error)")
@@ -600,32 +628,22 @@ def test_two_names_of_one_host(hosted: Path, rack: Rack):
             assert f"one, other are one host, {member.address}:{member.port}" in said
 
 
-def test_one_name_three_times(hosted: Path, rack: Rack):
+def test_one_name_three_times(apart: list[Results]):
     """In three groups, in the limit and in the pattern of the step: it runs once."""
-    known = json.loads(inventory(rack, one=("r01", {}), other=("r02", {})).read_text())
-    known["all"]["children"] = {name: {"hosts": {"one": {}}} for name in ("left", "right", "middle")}
-    Path("inventory.yml").write_text(json.dumps(known))
-    pattern = "left:right:middle:one:one"
-    steps = [shell("flaky", hosts=pattern, retry={"max": 3, "delay_sec": 0.1}), shell("ok", hosts=pattern)]
     with rows(["one name three times"]):
-        for _again in times():
-            code, found, _stderr = ran(write_recipe(steps), Path("inventory.yml"), "--limit", "one,one,left,one")
-            assert (code, told(found)) == (0, {(step, "one"): ("passed", "") for step in ("flaky", "ok")})
+        for found in apart:
+            said = {place: told_of_it for place, told_of_it in told(found).items() if place[0] in ("flaky", "ok")}
+            assert said == {(step, "one"): ("passed", "") for step in ("flaky", "ok")}
             assert len(found.steps["flaky", "one"]["attempts"]) == 3
 
 
 # Memory
 
 
-def test_a_step_out_of_memory(hosted: Path, rack: Rack):
-    eats = {"name": "eats", "module": "h.take_memory", "args": {"mib": 4000}, "limits": {"memory_mib": 1000}}
-    eats["success"] = {"ctx_has_keys": ["h.eaten_v1"]}
-    steps = [shell("first", "ok"), eats, shell("last", "ok")]
+def test_a_step_out_of_memory(apart: list[Results]):
     with rows(["out of memory in a step"]):
-        for _again in times():
-            code, found, _stderr = ran(write_recipe(steps), inventory(rack, small=("r01", {})))
-            assert code == 1
-            assert told(found) == {
+        for found in apart:
+            assert {place: told_of_it for place, told_of_it in told(found).items() if place[1] == "small"} == {
                 ("first", "small"): ("passed", ""),
                 ("eats", "small"): ("error", "MemoryError (limits.memory_mib is 1000 MiB of memory)"),
                 ("last", "small"): ("passed", ""),

@@ -155,6 +155,7 @@ def only(inventory: Any, hosts: list[str]) -> Any:
     return found
 
 
+@pytest.mark.repeats(one_in=2)
 @pytest.mark.parametrize(("database", "is_at_once"), [("postgresql", True), ("mariadb", False)])
 @pytest.mark.usefixtures("hanging")
 def test_four_slices(

@@ -16,8 +16,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from own_project import own_project
 
 from call_rack_recipes import COMMAND, call, environment, rack_recipes, results, shell, write_recipe
 
@@ -72,44 +74,83 @@ def configure(*lines: str) -> None:
         file.write("\n".join(["", "[rack_recipes]", *lines, ""]))
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_lock_file_and_policy_hold_whichever_way_a_run_is_started(way: str, rack_of_three: Path):
-    """Beside a playbook Ansible finds a module even where ansible.cfg does not name its folder."""
-    module = Path("library/probe.py")
-    module.parent.mkdir()
-    module.write_text(PROBE)
-    settings = Path("ansible.cfg")
-    settings.write_text(settings.read_text().replace("[defaults]", "[defaults]\nlibrary = library"))
+class Ended(NamedTuple):
+    """How a run ended, and what there was then."""
+
+    code: int
+    said: str
+    folders: set[Path]
+    journals: int
+
+
+class Tried(NamedTuple):
+    """Three runs: of a host too many, of the hosts that are allowed, and of what had changed since."""
+
+    too_many: Ended
+    allowed: Ended
+    changed: Ended
+    has_run: bool  # what was changed
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def tried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Tried:
+    """Three runs in a project of their own, which has a lock file and a policy."""
+    way, folder = request.param, tmp_path_factory.mktemp("tried")
+    with own_project(folder, settings="library = library\n"):
+        recipe = recipe_with_module()
+        if way == "compiled":
+            compiled(recipe)
+        assert rack_recipes("lock", recipe).code == 0
+        allowed = f"users: [{ME}], may: [run], scriptlets: [t.*, ansible.legacy.probe], hosts: [leafs]"
+        Path("policy.yml").write_text(f"rules:\n  - {{{allowed}}}\n")
+        configure("locked = true", "policy = policy.yml")
+        ended = [ended_as(way, recipe), ended_as(way, recipe, "--limit", "leafs")]
+        with Path("scriptlets/t/ok.sh").open("a") as file:
+            file.write(f"touch {folder}/ran\n")
+        Path("library/probe.py").write_text(PROBE + f"open('{folder}/ran', 'w')\n")
+        unlocked = () if way == "command" else ("-e", "rack_recipes_locked=false")
+        ended.append(ended_as(way, recipe, "--limit", "leafs", *unlocked))
+        return Tried(*ended, Path("ran").exists())
+
+
+def recipe_with_module() -> str:
+    """Write a recipe with a scriptlet and a module of the project's own."""
+    Path("inventory.yml").write_text(INVENTORY)
+    Path("library").mkdir()
+    Path("library/probe.py").write_text(PROBE)
     probe = {"name": "probe", "type": "ansible", "module": "ansible.legacy.probe", "success": "none"}
-    recipe = write_recipe([shell("ok"), probe])
-    if way == "compiled":
-        compiled(recipe)
-    assert rack_recipes("lock", recipe).code == 0
-    allowed = f"users: [{ME}], may: [run], scriptlets: [t.*, ansible.legacy.probe], hosts: [leafs]"
-    Path("policy.yml").write_text(f"rules:\n  - {{{allowed}}}\n")
-    configure("locked = true", "policy = policy.yml")
+    return write_recipe([shell("ok"), probe])
 
-    code, said = started(way, recipe)
-    assert code == 2
-    assert f"policy.yml:2: {ME} may not run recipe.yml on spine1" in " ".join(said.split())
-    assert not [*RUNS.glob("*/journal.jsonl")]
 
-    code, said = started(way, recipe, "--limit", "leafs")
-    assert code == 0, said
-    before = [*RUNS.iterdir()]
-    assert len([*RUNS.glob("*/journal.jsonl")]) == 1
+def ended_as(way: str, recipe: str, *words: str) -> Ended:
+    code, said = started(way, recipe, *words)
+    folders = {*RUNS.iterdir()} if RUNS.exists() else set()
+    return Ended(code, " ".join(said.split()), folders, len([*RUNS.glob("*/journal.jsonl")]))
 
-    with Path("scriptlets/t/ok.sh").open("a") as file:
-        file.write(f"touch {rack_of_three}/ran\n")
-    module.write_text(PROBE + f"open('{rack_of_three}/ran', 'w')\n")
-    unlocked = () if way == "command" else ("-e", "rack_recipes_locked=false")
-    code, said = started(way, recipe, "--limit", "leafs", *unlocked)
-    assert code == 2
-    assert "scriptlet t.ok (shell) has changed: scriptlets/t/ok.sh" in " ".join(said.split())
-    assert "module ansible.legacy.probe has changed: library/probe.py" in " ".join(said.split())
-    assert "rack-recipes lock recipe.yml" in " ".join(said.split())
-    assert [*RUNS.iterdir()] == before
-    assert not Path("ran").exists()
+
+def test_a_policy_holds_whichever_way_a_run_is_started(tried: Tried):
+    assert tried.too_many.code == 2
+    assert f"policy.yml:2: {ME} may not run recipe.yml on spine1" in tried.too_many.said
+    assert tried.too_many.journals == 0
+    assert tried.allowed.code == 0, tried.allowed.said
+
+
+def test_a_changed_scriptlet_is_refused_whichever_way_it_is_started(tried: Tried):
+    assert tried.allowed.code == 0, tried.allowed.said
+    assert tried.changed.code == 2
+    assert "scriptlet t.ok (shell) has changed: scriptlets/t/ok.sh" in tried.changed.said
+    assert "rack-recipes lock recipe.yml" in tried.changed.said
+    assert tried.changed.folders == tried.allowed.folders
+    assert not tried.has_run
+
+
+def test_a_changed_module_of_the_project_is_refused_whichever_way_it_is_started(tried: Tried):
+    """Beside a playbook Ansible finds it even where ansible.cfg does not name its folder."""
+    assert tried.allowed.journals == 1, tried.allowed.said
+    assert tried.changed.code == 2
+    assert "module ansible.legacy.probe has changed: library/probe.py" in tried.changed.said
+    assert tried.changed.journals == 1
+    assert not tried.has_run
 
 
 def test_a_changed_recipe_is_refused_and_locked_anew(rack_of_three: Path):

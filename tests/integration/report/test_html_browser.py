@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib import resources
@@ -58,14 +58,28 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
+@pytest.fixture(scope="module")
+def page_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Sequence[Table]], Path]:
+    """A function that writes the page of a report, once for all tests that look at it."""
+    written: dict[int, tuple[Sequence[Table], Path]] = {}
+
+    def page_of(report: Sequence[Table]) -> Path:
+        if id(report) not in written:
+            (path,) = html.write(report, tmp_path_factory.mktemp("page"))
+            written[id(report)] = report, path
+        return written[id(report)][1]
+
+    return page_of
+
+
 @pytest.fixture
-def show(browser, tmp_path):
+def show(browser, page_of):
     """Open the page of a run; the test fails where the page complains, asks, or wants something from elsewhere."""
     noise: list[str] = []
     contexts = []
 
     def show(report: Sequence[Table], place: str = "", scheme: str = "light", viewport: Any = None):
-        (path,) = html.write(report, tmp_path)
+        path = page_of(report)
         view = {"color_scheme": scheme, "viewport": viewport or WIDE, "reduced_motion": "reduce"}
         contexts.append(browser.new_context(offline=True, **view))
         page = contexts[-1].new_page()
@@ -177,7 +191,15 @@ def opened(page) -> Any:
     return page
 
 
-@pytest.mark.parametrize(("scheme", "viewport"), [("light", WIDE), ("dark", WIDE), ("light", NARROW)])
+@pytest.mark.parametrize(
+    ("scheme", "viewport"),
+    [
+        ("light", WIDE),
+        ("dark", NARROW),
+        pytest.param("dark", WIDE, marks=pytest.mark.repeats),
+        pytest.param("light", NARROW, marks=pytest.mark.repeats),
+    ],
+)
 def test_the_page_is_accessible(show, run, scheme, viewport):
     page = opened(show(run, "", scheme, viewport))
     assert page.evaluate("document.documentElement.scrollWidth") == viewport["width"]
@@ -205,6 +227,7 @@ def test_every_link_leads_somewhere(show, run):
         )
 
 
+@pytest.mark.repeats(one_in=4)
 @pytest.mark.parametrize("name", MARKUP)
 def test_hostile_text_is_only_text(show, name):
     text = json.loads((CASES / "hostile.json").read_text(encoding="utf-8"))[name]
@@ -441,8 +464,8 @@ def test_paper_has_at_most_1000_rows_and_says_so(show):
     assert "of 1,525 rows are left out here" in page.inner_text("#paper .left-out")
 
 
-def test_the_page_says_what_is_wrong_without_script(browser, run, tmp_path):
-    (path,) = html.write(run, tmp_path)
+def test_the_page_says_what_is_wrong_without_script(browser, run, page_of):
+    path = page_of(run)
     context = browser.new_context(offline=True, java_script_enabled=False)
     page = context.new_page()
     page.goto(path.as_uri())

@@ -60,9 +60,9 @@ class Course:
 
 
 def turns(contestants: Sequence[Contestant], sizes: Sequence[Size], rounds: int) -> Iterator[tuple[int, Size, str]]:
-    """Yield who runs when: first a warm-up on all hosts, then rounds that each begin with another contestant."""
+    """Yield who runs when: first a warm-up of one step on all hosts, then rounds that each begin with another contestant."""
     names = [contestant.name for contestant in contestants]
-    warm = Size(max(size.hosts for size in sizes), min(size.steps for size in sizes))
+    warm = Size(max(size.hosts for size in sizes), 1)
     yield from ((0, warm, name) for name in names)
     for size in sizes:
         for number in range(1, rounds + 1):

@@ -122,7 +122,7 @@ def test_machine_is_described() -> None:
 def test_turns_warm_up_on_all_hosts_and_begin_with_another_each_round() -> None:
     pair = (NAMED["ours"], NAMED["plain"])
     found = list(alternating_rounds.turns(pair, [Size(1, 20), Size(8, 100)], 2))
-    assert found[:2] == [(0, Size(8, 20), "ours"), (0, Size(8, 20), "plain")]
+    assert found[:2] == [(0, Size(8, 1), "ours"), (0, Size(8, 1), "plain")]
     assert [name for number, size, name in found[2:] if size == Size(1, 20)] == ["ours", "plain", "plain", "ours"]
     assert [number for number, size, _other in found[2:] if size == Size(8, 100)] == [1, 1, 2, 2]
 
@@ -149,4 +149,4 @@ def test_a_contestant_whose_time_is_spent_waits(tmp_path: Path, monkeypatch: pyt
     hosts: dict[str, dict[str, Any]] = {f"r{number}": {} for number in range(8)}
     course = alternating_rounds.Course(hosts, tmp_path, {"noop": Path("/venv/bin")}, 1.0, spend=3.0)
     found = list(alternating_rounds.play(course, [NAMED["noop"]], [medians_and_ratios.SMALL], 5, lambda _other: None))
-    assert [run.round for run in found] == [0, 1, 2]
+    assert [run.round for run in found] == [0, 1, 2, 3]

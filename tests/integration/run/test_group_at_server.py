@@ -189,6 +189,7 @@ def test_a_lock_is_free_once_its_holder_is_dead_for_long_enough(server: Server, 
     assert code_of(waiting) == 0, waiting.said()
 
 
+@pytest.mark.repeats(one_in=2)
 @pytest.mark.parametrize(
     ("recipe", "canary", "part"), [("canary_count.yml", "h1", "a"), ("canary_hosts.yml", "h3", "b")]
 )
@@ -207,6 +208,7 @@ def test_the_canary_holds_back_the_hosts_of_all_parts(server: Server, hall: Path
         assert end == ("blocked", f"canary {canary}{'' if is_own else place} did not pass")
 
 
+@pytest.mark.repeats(one_in=2)
 @pytest.mark.parametrize(("recipe", "canary"), [("canary_count.yml", "h1"), ("canary_hosts.yml", "h3")])
 @pytest.mark.usefixtures("hall")
 def test_hosts_of_all_parts_start_behind_the_canary(server: Server, recipe: str, canary: str):

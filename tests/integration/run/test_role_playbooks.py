@@ -139,6 +139,7 @@ def test_hosts_that_take_turns_are_refused_before_anything_runs(word: str, value
     assert not Path(".rack-recipes/runs").exists()
 
 
+@pytest.mark.repeats(one_in=2)
 @pytest.mark.parametrize("keywords", [{}, {"strategy": "free"}, {"serial": 2}, {"serial": 1}], ids=str)
 def test_a_role_of_one_stage_says_of_each_host_what_became_of_it(keywords: dict[str, Any]) -> None:
     done = ansible(hosts=f"{GOOD}:{BAD}:{AWAY}", roles=["alone"], **keywords)

@@ -78,9 +78,9 @@ def wheel(checkout, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A home folder with a fresh environment in it."""
+    """A home folder with a fresh environment in it. The pip of the tests fills it: one of its own would take long."""
     folder = tmp_path_factory.mktemp("home")
-    venv.create(folder / "env", with_pip=True)
+    venv.create(folder / "env")
     return folder
 
 
@@ -88,7 +88,8 @@ def home(tmp_path_factory):
 def programs(request, checkout, wheel, home):
     """The folder of the environment's commands; the editable install replaces the wheel's."""
     package = (wheel,) if request.param == "wheel" else ("--editable", checkout)
-    run(home / "env/bin/python", "-m", "pip", "install", "--quiet", *package, home=home)
+    pip = (sys.executable, "-m", "pip", "--python", home / "env/bin/python")
+    run(*pip, "install", "--quiet", "--no-compile", *package, home=home)
     return home / "env/bin"
 
 

@@ -79,12 +79,12 @@ def project(accepted: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("schema", "path"),
-    [("vendor.github-workflows", GITHUB), ("vendor.github-workflows", OWN), ("vendor.gitlab-ci", GITLAB)],
-    ids=["github", "own", "gitlab"],
+    ("schema", "paths"),
+    [("vendor.github-workflows", (GITHUB, OWN)), ("vendor.gitlab-ci", (GITLAB,))],
+    ids=["github", "gitlab"],
 )
-def test_the_files_are_valid(schema: str, path: Path):
-    command = [BIN / "check-jsonschema", "--builtin-schema", schema, path]
+def test_the_files_are_valid(schema: str, paths: tuple[Path, ...]):
+    command = [BIN / "check-jsonschema", "--builtin-schema", schema, *paths]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 import subprocess
@@ -15,11 +16,12 @@ import pytest
 import service_supervisor
 from service_supervisor import ServiceError, free_port
 
-ADDRESS = "127.0.0.9"
+NUMBER = os.getpid() % 62_500
+ADDRESS, OTHER = (f"127.{net}.{NUMBER // 250 + 1}.{NUMBER % 250 + 1}" for net in (9, 10))  # of no other process
 CANDIDATES = [20101, 20102, 20103]
 TAKE_ONE = (
     "import random, sys, service_supervisor; random.sample = lambda *_: [20101, 20102, 20103];"
-    "print(service_supervisor.free_port('127.0.0.9'), flush=True); sys.stdin.read()"
+    f"print(service_supervisor.free_port('{ADDRESS}'), flush=True); sys.stdin.read()"
 )
 
 
@@ -42,7 +44,6 @@ def test_a_port_is_given_once_though_nobody_listens_yet() -> None:
 
 
 def test_a_port_that_somebody_listens_on_is_not_free() -> None:
-    address = "127.0.0.10"
     with socket.socket() as listening:
-        listening.bind((address, CANDIDATES[0]))
-        assert free_port(address) == CANDIDATES[1]
+        listening.bind((OTHER, CANDIDATES[0]))
+        assert free_port(OTHER) == CANDIDATES[1]

@@ -15,7 +15,7 @@ import pytest
 from call_rack_recipes import shell, write_recipe
 from controller_process import Controller, running, wait_for
 
-STEP = "sleep 7125.5"
+STEP = f"sleep 7125.{os.getpid()}"  # a process of these tests, not of others beside them
 OK = '{"status": "ok", "outputs": {"t.ok_v1": 1}}'
 IGNORING = (
     "sh",

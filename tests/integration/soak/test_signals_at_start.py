@@ -25,7 +25,7 @@ from controller_process import Controller, running
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FIRST = 3.0  # seconds, in which the signals come
-STEP = "sleep 7123.5"  # a step that no command outlasts
+STEP = f"sleep 7123.{os.getpid()}"  # a step of these tests, which no command outlasts
 # How many commands go on at once on each core, and how many signals of each kind there are, in a test and in all.
 LOADS = {"idle": (1, 1, 150), "busy": (5, 2, 1850)}
 

@@ -13,10 +13,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table imp
 
 
 def answer(*words: str) -> dict[str, Any]:
-    """The answer of a command with --json."""
+    """The answer of a command with --json, which ends well."""
     command, options = parse_command_line([*words, "--json"])
-    found: dict[str, Any] = json.loads(json.dumps(command(options)[0]))
-    return found
+    found, code = command(options)
+    assert code == 0, found
+    answered: dict[str, Any] = json.loads(json.dumps(found))
+    return answered
 
 
 def text(*words: str) -> str:

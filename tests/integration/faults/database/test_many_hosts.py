@@ -61,13 +61,13 @@ def test_ten_times_the_real_hosts(steps: Path):
     holds = f"{many} SSH hosts take at most {MOST:g} times the time of {few}, and no result is missing"
     recipe = write_recipe([shell(f"step_{step}", "ok") for step in range(number)])
     with reliability_sweeps.sweep("real hosts", holds) as made, Rack(many) as rack:
-        seconds = {hosts: _seconds(recipe, rack, hosts, number) for hosts in (many, few, many)}  # the last of each
+        turns = (many, few, many) if reliability_sweeps.is_whole() else (many,)
+        seconds = {hosts: _seconds(recipe, rack, hosts, number) for hosts in turns}  # the last of each
         made.done = many
-        made.found = {
-            **{f"seconds for {hosts} hosts": round(spent, 2) for hosts, spent in seconds.items()},
-            "times": round(seconds[many] / seconds[few], 1),
-        }
-        assert not reliability_sweeps.is_whole() or seconds[many] <= MOST * seconds[few]
+        made.found = {f"seconds for {hosts} hosts": round(spent, 2) for hosts, spent in seconds.items()}
+        if reliability_sweeps.is_whole():
+            made.found["times"] = round(seconds[many] / seconds[few], 1)
+            assert seconds[many] <= MOST * seconds[few]
 
 
 def _seconds(recipe: str, rack: Rack, hosts: int, number: int) -> float:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from own_project import own_project
 
 import reliability_sweeps
 from call_rack_recipes import COMMAND, Results, environment, rack_recipes, results, shell, write_recipe
@@ -65,17 +66,25 @@ def ran(steps: list[dict[str, Any]], rack: Rack, *options: str) -> tuple[Results
     return results(), peak
 
 
+@pytest.fixture(scope="module")
+def little(tmp_path_factory: pytest.TempPathFactory, rack: Rack) -> tuple[Results, int]:
+    """A run, and its memory, of steps that print little; it also has the steps of two tests below."""
+    with own_project(tmp_path_factory.mktemp("little"), HERE / "cases" / "output" / "o"):
+        steps = [shell(name, module=f"o.{name}") for name in ENVELOPES]
+        return ran([shell("ok"), *steps, peak_step("peak"), *SWALLOWS], rack)
+
+
 def peak_step(name: str) -> dict[str, Any]:
     return shell(name, module="o.peak", success={"ctx_has_keys": ["o.peak_kib_v1"]})
 
 
-def test_very_much_output(printing: Path, rack: Rack):
+def test_very_much_output(little: tuple[Results, int], printing: Path, rack: Rack):
     """More than there is memory for, on stdout and without an end on stderr."""
-    size = reliability_sweeps.count(200, 1000)
+    size = reliability_sweeps.count(100, 1000)
     flood = shell("flood", module="o.flood", args={"mb": size})
     endless = shell("endless", module="o.endless", timeout=reliability_sweeps.count(2, 30))
-    _small, usual = ran([shell("ok"), peak_step("peak")], rack)
-    quiet = _small.context["o.peak_kib_v1", "r01"]
+    small, usual = little
+    quiet = small.context["o.peak_kib_v1", "r01"]
     with rows([f"{size} MB of stdout", "endless stderr until the timeout"]) as told:
         found, peak = ran([flood, endless, peak_step("peak")], rack)
         stdout, stderr = found.steps["flood", "r01"]["stdout"], found.steps["endless", "r01"]["stderr"]
@@ -160,11 +169,11 @@ ENVELOPES = {
 }
 
 
-def test_envelopes_as_they_come(printing: Path, rack: Rack):
+def test_envelopes_as_they_come(little: tuple[Results, int]):
     with rows(["envelope in pieces", "two envelopes", "envelope not last"]):
-        found, _peak = ran([shell(name, module=f"o.{name}") for name in ENVELOPES], rack)
+        found, _peak = little
         got = {step: (row["verdict"], row["reason"] or "") for (step, _host), row in found.steps.items()}
-        assert got == ENVELOPES
+        assert {step: got[step] for step in ENVELOPES} == ENVELOPES
         assert found.context["o.pieces_v1", "r01"] == 1
 
 
@@ -191,12 +200,19 @@ def test_very_many_keys_and_a_huge_value(printing: Path, rack: Rack):
         told["KiB more on the controller for the value"] = max(0, peak - usual)
 
 
-def test_a_step_that_swallows_its_end_is_ended_and_what_runs_always_does(printing: Path, rack: Rack):
+SWALLOWS = [
+    {"name": "stubborn", "module": "o.swallow_exceptions", "timeout": 1, "success": "none"},
+    shell("next", "ok", depends_on=["stubborn"]),
+    shell("last", "ok", depends_on=["next"]),
+    shell("cleans", "ok", always=True),
+]
+
+
+def test_a_step_that_swallows_its_end_is_ended_and_what_runs_always_does(little: tuple[Results, int]):
     """With all that it started, and what needs it is blocked with the cause."""
-    stubborn = {"name": "stubborn", "module": "o.swallow_exceptions", "timeout": 1, "success": "none"}
-    needs = [shell(name, "ok", depends_on=[needed]) for name, needed in (("next", "stubborn"), ("last", "next"))]
-    found, _peak = ran([stubborn, *needs, shell("cleans", "ok", always=True)], rack)
-    assert {step: (row["verdict"], row["reason"] or "") for (step, _host), row in found.steps.items()} == {
+    found, _peak = little
+    got = {step: (row["verdict"], row["reason"] or "") for (step, _host), row in found.steps.items()}
+    assert {step["name"]: got[step["name"]] for step in SWALLOWS} == {
         "stubborn": ("error", "timed out after 1 s"),
         "next": ("blocked", "stubborn did not pass (error)"),
         "last": ("blocked", "next did not pass (blocked)"),
@@ -214,7 +230,7 @@ def _content(path: Path) -> bytes:
 
 def test_many_writers_at_once_stay_apart(printing: Path, rack: Rack):
     """Each line is whole, in its order and with its step; so is each line of what is told in detail."""
-    names = [f"w{number}" for number in range(reliability_sweeps.count(24, 50))]
+    names = [f"w{number}" for number in range(reliability_sweeps.count(12, 50))]
     steps = [shell(name, module="o.prints", parallel=True) for name in names]
     recipe, hosts = write_recipe(steps), ("r01", "r02", "r03")
     options = ("--limit", ",".join(hosts), "--parallel", "8", "--debug")

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import os
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,12 @@ from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.web.stored
 
 def told(url: str, folder: Path) -> dict[str, Any]:
     """The data of every page of a store with two runs; each is also opened as a browser does."""
-    folder.mkdir()
-    os.chdir(folder)
-    store_runs(night(is_bad=False), night(), url=url)
+    with chdir(folder):
+        store_runs(night(is_bad=False), night(), url=url)
+        return told_here(url)
+
+
+def told_here(url: str) -> dict[str, Any]:
     with ServedSite(url) as served:
         found = {path: served.data(place) for path, place in addresses().items() if path != "/actions"}
         assert {place: served.ask(place, "admin").status for place in addresses().values()} == dict.fromkeys(
@@ -40,14 +43,19 @@ def told(url: str, folder: Path) -> dict[str, Any]:
     return {**found, "baseline": {name: accepted[name] for name in ("run_id", "test_id", "user", "note")}}
 
 
+@pytest.fixture(scope="module")
+def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return told(URL, tmp_path_factory.mktemp("sqlite"))
+
+
 @pytest.mark.parametrize("database", ["mariadb", "postgresql"])
-def test_every_page_opens_and_says_what_it_says_on_sqlite(database, project, request):
+def test_every_page_opens_and_says_what_it_says_on_sqlite(database, on_sqlite, tmp_path, request):
     server = request.getfixturevalue(database)
     drop_tables(server.url)  # what tests before this one have left
     try:
-        found = told(server.url, project / database)
+        found = told(server.url, tmp_path)
     finally:
         drop_tables(server.url)
     for path, data in found.items():
         assert path in ("table", "baseline") or wrong_fields(path, data) == []
-    assert found == told(URL, project / "sqlite")
+    assert found == on_sqlite

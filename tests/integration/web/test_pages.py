@@ -180,11 +180,19 @@ def test_three_clicks_lead_from_ten_runs_to_the_cause_of_the_last_failure(reader
     assert "leaf2" in page.inner_text("#results .facts")
 
 
-@pytest.mark.parametrize(("scheme", "viewport"), [("light", WIDE), ("dark", NARROW)], ids=["light", "dark and narrow"])
-def test_every_page_is_accessible_quiet_and_fits(reader, scheme, viewport):
+@pytest.mark.parametrize(
+    ("scheme", "viewport", "places"),
+    [
+        pytest.param("light", WIDE, PLACES[::2], id="light"),
+        pytest.param("dark", NARROW, PLACES[1::2], id="dark and narrow"),
+        pytest.param("light", WIDE, PLACES[1::2], id="light, the others", marks=pytest.mark.repeats),
+        pytest.param("dark", NARROW, PLACES[::2], id="dark and narrow, the others", marks=pytest.mark.repeats),
+    ],
+)
+def test_every_page_is_accessible_quiet_and_fits(reader, scheme, viewport, places):
     one = reader(color_scheme=scheme, viewport=viewport)
     found = {}
-    for place in PLACES:
+    for place in places:
         page = one.go(place)
         if place == f"/runs/{LAST}":
             page.wait_for_selector("html[data-ready]")

@@ -60,7 +60,7 @@ class Course:
 
 
 def turns(contestants: Sequence[Contestant], sizes: Sequence[Size], rounds: int) -> Iterator[tuple[int, Size, str]]:
-    """Yield who runs when: first a warm-up of one step on all hosts, then rounds that each begin with another contestant."""
+    """Yield who runs when: a warm-up of one step on all hosts, then rounds that each begin with another contestant."""
     names = [contestant.name for contestant in contestants]
     warm = Size(max(size.hosts for size in sizes), 1)
     yield from ((0, warm, name) for name in names)

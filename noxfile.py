@@ -42,6 +42,7 @@ TIMES = ROOT / ".nox" / "times"
 # cheap, so `targets` is a lane. No lane takes much longer than the others; the last one is shown while it runs.
 APART = {
     "targets": ("tests/unit/plugins/module_utils",),
+    "commands": ("tests/unit/plugins/plugin_utils/cli", "tests/unit/plugins/plugin_utils/run"),
     "faults": ("tests/integration/faults", "tests/unit/plugins/plugin_utils/store"),
     "rack": ("tests/integration/rack", "tests/integration/soak", "tests/integration/docs"),
     "run": ("tests/integration/run",),

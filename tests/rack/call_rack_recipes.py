@@ -77,13 +77,26 @@ def rack_recipes(*arguments: object, **env: object) -> Done:
     return call(sys.executable, "-c", COMMAND, *arguments, **env)
 
 
-def results(run_id: str = "", **env: object) -> Results:
-    """The results of a run, of the newest by default, as `rack-recipes show` gives them. No process is started."""
+def called_here(*words: str, **env: object) -> tuple[Any, int]:
+    """The answer and the exit code of a command that only looks, or that a test is not about. Starts no process."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import parse_command_line
 
     with patch.dict(os.environ, {name: str(value) for name, value in env.items()}):
-        show, options = parse_command_line(["show", "--json", *filter(None, [run_id])])
-        found = json.loads(json.dumps(show(options)[0]))
+        command, options = parse_command_line(words)
+        return command(options)
+
+
+def answer(*words: str, **env: object) -> dict[str, Any]:
+    """The answer of a command with --json, which ends well. No process is started."""
+    found, code = called_here(*words, "--json", **env)
+    assert code == 0, found
+    answered: dict[str, Any] = json.loads(json.dumps(found))
+    return answered
+
+
+def results(run_id: str = "", **env: object) -> Results:
+    """The results of a run, of the newest by default, as `rack-recipes show` gives them."""
+    found = answer("show", *filter(None, [run_id]), **env)
     columns = ("step", "host", "name", "value", "unit")
     return Results(
         found["run"],

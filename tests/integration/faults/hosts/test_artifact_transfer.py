@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from answers import answer, text
 
 import reliability_sweeps
-from call_rack_recipes import Done, rack_recipes, results, shell, write_recipe
+from call_rack_recipes import Done, answer, called_here, rack_recipes, results, shell, write_recipe
 
 SIZE = 5_000_000
 DATA = random.Random(7).randbytes(SIZE)
@@ -143,7 +142,7 @@ def test_a_connection_that_is_cut_in_the_middle_of_a_file(recipe: str, rack: Any
             assert context["a.capture_v1", host] == DIGEST
         assert not Path(".rack-recipes/runs", run_id, "partial").exists()
         made.done = 2
-    assert f"capture.bin  capture  r01   5,000,000 B  artifacts/{DIGEST}" in text("show")
+    assert f"capture.bin  capture  r01   5,000,000 B  artifacts/{DIGEST}" in called_here("show")[0]
     report = rack_recipes("report", "--format", "csv", "--format", "md", "--full", "--to", "report")
     assert report.code == 0, report.stderr
     with Path("report/csv/artifacts.csv").open(newline="", encoding="utf-8-sig") as file:
@@ -168,7 +167,7 @@ def test_a_file_that_never_comes_is_named_and_can_be_had_later(recipe: str, rack
         assert missing["path"] is None
         assert missing["note"].startswith("lost, and not back within 2 s: ")
         assert f"artifact capture.bin of step capture on {host} is missing: lost, and not back within 2 s" in said
-    assert "missing: lost, and not back" in text("show")
+    assert "missing: lost, and not back" in called_here("show")[0]
     always.unlink()
     done = cutting.run(recipe, "--resume", run_id)
     assert done.code == 0, done.stderr

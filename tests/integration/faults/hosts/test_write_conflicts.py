@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from answers import answer, text
 
-from call_rack_recipes import Done, rack_recipes, results
+from call_rack_recipes import Done, answer, called_here, rack_recipes, results
 
 CASES = Path(__file__).parent / "cases" / "conflicts"
 KEY = "power.limits_v1"
@@ -108,7 +107,7 @@ def check_conflicts(run_id: str, policy: str, outcomes: list[str]) -> None:
     assert live["conflicts"]
     answer("flush", run_id, "--db", f"sqlite:///{OTHER}")
     assert rows(OTHER, run_id) == live
-    assert f"{policy} {outcomes[-1]}" in text("show", run_id)
+    assert f"{policy} {outcomes[-1]}" in called_here("show", run_id)[0]
     changes = answer("ctx", "history", KEY, run_id)["changes"]
     clocks = [change["clock_offset"] for change in changes if not change["who"].startswith("hook")]
     assert all(abs(offset) < 5 for offset in clocks)  # the hosts are on this machine, and it may be busy

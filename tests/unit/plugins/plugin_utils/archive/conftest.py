@@ -27,7 +27,7 @@ from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.store impo
 
 Make = Callable[..., Path]
 
-cleared, emptied, opened, store, url = stores.cleared, stores.emptied, stores.opened, stores.store, stores.url
+cleared, emptied, opened, store, url = stores.cleared, stores.emptied, stores.opened, stores.new_store, stores.url
 
 
 @pytest.fixture

@@ -101,6 +101,7 @@ def test_a_run_that_passes(project: Path, ci: str):
         assert "passed" in (project / "summary.md").read_text()
 
 
+@pytest.mark.repeats(one_in=2)
 @pytest.mark.parametrize("ci", COMMANDS)
 def test_a_run_that_fails_has_its_report_and_fails_the_job(project: Path, ci: str):
     recipe = project / "recipes" / "first.yml"

@@ -40,7 +40,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a
 
 EXPECTED: Mapping[str, Mapping[str, Any]] = yaml.safe_load(Path(__file__).with_name("detection.yml").read_text())
 FIGURES, PAGE = CHECKOUT / "docs" / "detection.json", CHECKOUT / "docs" / "detection.md"
-SLICE = ("failing-disk", "hot-processor")
+SLICE = ("failing-disk",)
 ROUNDS, PAIRS, HEALTHY = 5, 20, 20
 PATIENCE = 60.0
 ROUTES = "vtysh -c 'show ip route json'"

@@ -252,7 +252,7 @@ def test_nobody_wins_a_race(tmp_path: Path):
     found: dict[bytes, int] = {}
     end = time.monotonic() + 20
     try:
-        while time.monotonic() < end and (found.get(b"own", 0) < 200 or found.get(b"", 0) < 200):
+        while time.monotonic() < end and (found.get(b"own", 0) < 50 or found.get(b"", 0) < 50):
             try:
                 content = read_trusted("scriptlets", PLACE)
             except CatalogError:

@@ -322,7 +322,7 @@ def test_ansible_lint_has_nothing_to_say(compiled: Path):
     joined.write_text("---\n" + "\n".join(plays))
     command = [sys.executable, "-m", "ansiblelint", "--profile", "production", "--offline", "--nocolor"]
     done = subprocess.run(
-        [*command, "acceptance.yml", "joined/cases.yml"],
+        [*command, "numbers.yml", "joined/cases.yml"],
         cwd=compiled,
         capture_output=True,
         text=True,

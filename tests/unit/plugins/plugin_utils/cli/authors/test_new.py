@@ -33,6 +33,7 @@ def run_pytest(*files: str) -> str:
         *files,
     ]
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.tests.integration.server.network_client im
 from ansible_collections.rack.recipes.tests.integration.server.server_process import served
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-EXAMPLES = 200 if "RACK_SOAK" in os.environ else 6  # of each operation
+EXAMPLES = 200 if "RACK_SOAK" in os.environ else 3  # of each operation
 OPTIONS = (
     "--checks",
     "all",

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import random
 import string
 from urllib.parse import quote
@@ -22,6 +23,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.process.outp
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 
+EXAMPLES = 60 if "RACK_SOAK" in os.environ else 20
 RUN = 8  # characters in a row, of which no more than these could be chance
 FORMS = (
     str,
@@ -59,7 +61,7 @@ def whole(form, text):
     return text if start < 0 or form in text[start:] else text[:start]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=EXAMPLES)
 @given(
     texts(60_000), st.sampled_from([400, 2000, 20_000]), st.sampled_from([0, 500, 16_384]), st.integers(20_000, 60_000)
 )
@@ -71,7 +73,7 @@ def test_an_output_shows_no_part_of_a_secret(made, limit, head, tail):
     assert shown_of(form, capture.end(400, mask)) == set()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=EXAMPLES)
 @given(texts(2 * LONGEST_MESSAGE), st.booleans())
 def test_a_message_shows_no_part_of_a_secret(made, is_value):
     """Nor where it was cut in the child, which knows no more of secrets than that there may be some."""

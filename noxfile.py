@@ -226,12 +226,12 @@ def slowest(session: nox.Session) -> None:
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """All sweeps, every Python and the whole fleet benchmark; takes hours and writes pages of the documentation."""
+    """All cases, sweeps and Pythons, the whole fleet benchmark; takes hours, and writes pages of the documentation."""
     seed = session.posargs or [str(int(time.time()))]
     sweeps = ("tests/integration/soak", "tests/integration/faults")
     session.run(PYTHON, "-m", "pytest", *sweeps, env={"RACK_SOAK": seed[0]})
     left = (f"--ignore={path}" for path in sweeps)
-    session.run(PYTHON, "-m", "pytest", "-m", "repeats", *left, env={"RACK_SOAK": seed[0]})
+    session.run(PYTHON, "-m", "pytest", *left, env={"RACK_SOAK": seed[0]})
     fleet, figures = (PYTHON, "-m", "tests.bench.fleet"), "docs/performance.json"
     many = Path(session.create_tmp(), "many.json").absolute()
     session.run(PYTHON, "tests/bench/results_speed.py", "--write")

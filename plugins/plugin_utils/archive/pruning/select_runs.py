@@ -32,7 +32,7 @@ class PruneRules:
     """Which runs to prune; a run is selected where any of the rules selects it.
 
     Runs that are older than `older_than`; all except the newest `keep`; the oldest, until the folders of all runs have
-    at most `max_size` bytes. None for no such rule. For `keep` a group is one run, as old as its newest part.
+    at most `max_size` bytes. None for no such rule. A group is one run, as old as its newest part.
     """
 
     older_than: timedelta | None = None
@@ -95,39 +95,54 @@ def select(
 ) -> Iterator[Choice]:
     """The runs that the rules select among `runs`, which are sorted from the oldest to the newest.
 
-    `protected` says why a selected run is kept; it is called for no other run. A folder in which no run has begun
-    counts neither for the number of runs nor for their size.
+    `protected` says why a selected run is kept; it is called for no other run. All parts of a group go together, or
+    none of them does. A folder in which no run has begun counts neither for the number of runs nor for their size.
     """
-    newer, total = _newer(runs), sum(_counted_size(run) for run in runs)
-    for run in runs:
-        if why := _why_selected(run, newer[run.whole], total, rules, now or datetime.now(UTC)):
-            kept = protected(run)
-            total -= 0 if kept else _counted_size(run)
-            yield Choice(run, why, kept)
+    wholes = _wholes(runs)
+    newer, total = sum(map(_has_begun, wholes)), sum(map(_counted_size, wholes))
+    for parts in wholes:
+        newer -= _has_begun(parts)
+        if why := _why_selected(parts, newer, total, rules, now or datetime.now(UTC)):
+            choices = _choices(parts, why, protected)
+            total -= 0 if choices[0].kept else _counted_size(parts)
+            yield from choices
 
 
-def _newer(runs: Sequence[IndexedRun]) -> dict[str, int]:
-    """How many runs and groups that have begun are newer than each run or group, by its id."""
-    found: dict[str, int] = {}
-    begun: set[str] = set()
-    for run in reversed(runs):
-        found.setdefault(run.whole, len(begun))
-        if run.has_begun:
-            begun.add(run.whole)
-    return found
+def _wholes(runs: Sequence[IndexedRun]) -> list[list[IndexedRun]]:
+    """The runs, those of a group together. A whole is as old as its newest part in which a run has begun."""
+    found: dict[str, list[IndexedRun]] = {}
+    newest: dict[str, int] = {}
+    for place, run in enumerate(runs):
+        found.setdefault(run.whole, []).append(run)
+        if run.has_begun or run.whole not in newest:
+            newest[run.whole] = place
+    return sorted(found.values(), key=lambda parts: newest[parts[0].whole])
 
 
-def _counted_size(run: IndexedRun) -> int:
-    return run.size if run.has_begun else 0
+def _has_begun(parts: Sequence[IndexedRun]) -> bool:
+    return any(run.has_begun for run in parts)
 
 
-def _why_selected(run: IndexedRun, newer: int, total: int, rules: PruneRules, now: datetime) -> str:
-    """Which rule selects a run, empty for none. `newer` counts newer ones, `total` is the size of all in bytes."""
-    if rules.older_than is not None and run.started and run.started < utc_text(now - rules.older_than):
-        return f"started {run.started[:19].replace('T', ' ')} UTC"
+def _counted_size(parts: Sequence[IndexedRun]) -> int:
+    return sum(run.size for run in parts if run.has_begun)
+
+
+def _choices(parts: Sequence[IndexedRun], why: str, protected: Why) -> list[Choice]:
+    """The parts of a whole, all of which are kept where one of them is."""
+    kept = {run.run_id: protected(run) for run in parts}
+    first = next((run_id for run_id, reason in kept.items() if reason), "")
+    others = f"{first} of its group is kept: {kept[first]}" if first else ""
+    return [Choice(run, why, kept[run.run_id] or others) for run in parts]
+
+
+def _why_selected(parts: Sequence[IndexedRun], newer: int, total: int, rules: PruneRules, now: datetime) -> str:
+    """Which rule selects a whole, empty for none. `newer` counts newer ones, `total` is the size of all in bytes."""
+    started = max(run.started for run in parts)
+    if rules.older_than is not None and started and started < utc_text(now - rules.older_than):
+        return f"started {started[:19].replace('T', ' ')} UTC"
     if rules.keep is not None and newer >= rules.keep:
         return f"{newer} are newer"
-    if rules.max_size is not None and _counted_size(run) and total > rules.max_size:
+    if rules.max_size is not None and _counted_size(parts) and total > rules.max_size:
         return "the folders are too large"
     return ""
 

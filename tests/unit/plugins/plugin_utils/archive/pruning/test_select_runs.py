@@ -93,17 +93,45 @@ def test_folders_in_which_no_run_began_take_no_run_s_place(rules: PruneRules, go
     assert [choice.run.run_id for choice in select(runs, rules, lambda _run: "", NOW)] == gone
 
 
-@pytest.mark.parametrize(
-    ("keep", "gone"), [(4, []), (3, ["R1"]), (2, ["R1", "R3"]), (1, ["R1", "R3", "R2", "g", "R4"])]
-)
-def test_the_parts_of_a_group_and_its_own_row_are_one_run(keep: int, gone: list[str]):
-    """It is as old as its newest part."""
+def with_a_group() -> list[IndexedRun]:
+    """The runs, of which two are the parts of a group; this has a row of its own."""
     parts = {"R2": "g", "R4": "g"}
-    row = replace(RUNS[1], run_id="g", folder=None, group="g")
+    row = replace(RUNS[1], run_id="g", folder=None, size=0, group="g")
     known = [*(replace(run, group=parts.get(run.run_id, "")) for run in RUNS), row]
-    runs = sorted(known, key=lambda run: (run.started, run.run_id))
-    chosen = {choice.run.run_id for choice in select(runs, PruneRules(keep=keep), lambda _run: "", NOW)}
-    assert chosen == {*gone}
+    return sorted(known, key=lambda run: (run.started, run.run_id))
+
+
+@pytest.mark.parametrize(
+    ("rules", "gone"),
+    [
+        (PruneRules(keep=4), []),
+        (PruneRules(keep=3), ["R1"]),
+        (PruneRules(keep=2), ["R1", "R3"]),
+        (PruneRules(keep=1), ["R1", "R3", "R2", "g", "R4"]),
+        (PruneRules(older_than=timedelta(days=22)), ["R1"]),
+        (PruneRules(older_than=timedelta(days=21)), ["R1", "R3"]),
+        (PruneRules(older_than=timedelta(days=20)), ["R1", "R3", "R2", "g", "R4"]),
+        (PruneRules(max_size=140), ["R1"]),
+        (PruneRules(max_size=110), ["R1", "R3"]),
+        (PruneRules(max_size=109), ["R1", "R3", "R2", "g", "R4"]),
+    ],
+)
+def test_the_parts_of_a_group_and_its_own_row_are_one_run(rules: PruneRules, gone: list[str]):
+    """It is as old as its newest part."""
+    assert [choice.run.run_id for choice in select(with_a_group(), rules, lambda _run: "", NOW)] == gone
+
+
+def test_of_a_group_all_is_kept_where_one_part_is():
+    kept = {"R4": "pinned"}
+    found = select(with_a_group(), PruneRules(max_size=60), lambda run: kept.get(run.run_id, ""), NOW)
+    assert [(choice.run.run_id, choice.kept) for choice in found] == [
+        ("R1", ""),
+        ("R3", ""),
+        ("R2", "R4 of its group is kept: pinned"),
+        ("g", "R4 of its group is kept: pinned"),
+        ("R4", "pinned"),
+        ("R5", ""),
+    ]
 
 
 def test_what_is_kept_makes_room_for_nothing():

@@ -58,12 +58,21 @@ def why_kept(run: IndexedRun, store: Engine, now: datetime, *, even_damaged: boo
     if run.pinned:
         return "pinned"
     if run.folder is None:
-        return "the store has no end of it, and its folder is not here" if run.status == RUNNING else ""
+        return _why_without_folder(run)
     if is_held(run.folder):
         return "it still goes on, or another run goes on from it"
     if run.journal is None:
         return _why_without_journal(run, now)
     return _why_unstored(run, run.journal, store, even_damaged=even_damaged)
+
+
+def _why_without_folder(run: IndexedRun) -> str:
+    """The same for a run that the store alone has."""
+    if run.status != RUNNING:
+        return ""
+    if run.run_id == run.group:
+        return f"it has no end in the store: rack-recipes finish {run.run_id}"
+    return "the store has no end of it, and its folder is not here"
 
 
 def _why_without_journal(run: IndexedRun, now: datetime) -> str:

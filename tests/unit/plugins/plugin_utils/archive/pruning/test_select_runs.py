@@ -263,6 +263,8 @@ def test_a_run_that_is_elsewhere(store: Engine):
     run = IndexedRun("R1", status="running")
     assert why_kept(run, store, NOW) == "the store has no end of it, and its folder is not here"
     assert why_kept(replace(run, status="failed"), store, NOW) == ""
+    group = replace(run, run_id="g", group="g")
+    assert why_kept(group, store, NOW) == "it has no end in the store: rack-recipes finish g"
 
 
 def test_plain_journals_are_compressed(store: Engine, runs: Path, make):

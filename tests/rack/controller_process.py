@@ -26,6 +26,7 @@ from call_rack_recipes import COMMAND, Done, environment, rack_recipes
 WAYS = ("rack-recipes", "ansible-playbook")
 HEARING = ("env", "--default-signal=HUP")  # what ignores a signal, such as tests under nohup, lets its children do so
 BASES = ("/var/tmp", "/tmp")
+MARK = "CONTROLLER_OF_A_TEST"  # an environment variable, by which all processes of a controller are found
 PATIENCE = 180.0  # seconds, for a machine that does other things, too
 
 Record = dict[str, Any]
@@ -84,7 +85,12 @@ class Controller:
         folder = Path(name).absolute()
         folder.mkdir(exist_ok=True)
         words = ("-i", str(rack.inventory), "--limit", ",".join(hosts)) if rack else ()
-        own = {"RACK_RECIPES_RUNS": folder / "runs", "RACK_RECIPES_DB": f"sqlite:///{folder}/results.db", **env}
+        own = {
+            "RACK_RECIPES_RUNS": folder / "runs",
+            "RACK_RECIPES_DB": f"sqlite:///{folder}/results.db",
+            **env,
+            MARK: f"{folder}/",
+        }
         command = {
             "rack-recipes": [sys.executable, "-c", COMMAND, "run", recipe],
             "ansible-playbook": ["ansible-playbook", "rack.recipes.run", "-e", f"recipe={recipe}"],
@@ -151,7 +157,7 @@ class Controller:
 
     def processes(self) -> list[int]:
         """Return its processes on the controller, without ssh's masters, which Ansible keeps for the next command."""
-        marker = str(self.env["RACK_RECIPES_RUNS"]).encode()
+        marker = f"{MARK}={self.env[MARK]}".encode()
         mine = (pid for pid in _pids() if marker in _read(pid, "environ"))
         return [pid for pid in mine if b"[mux]" not in _read(pid, "cmdline")]
 

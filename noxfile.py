@@ -228,10 +228,7 @@ def slowest(session: nox.Session) -> None:
 def soak(session: nox.Session) -> None:
     """All cases, sweeps and Pythons, the whole fleet benchmark; takes hours, and writes pages of the documentation."""
     seed = session.posargs or [str(int(time.time()))]
-    sweeps = ("tests/integration/soak", "tests/integration/faults")
-    session.run(PYTHON, "-m", "pytest", *sweeps, env={"RACK_SOAK": seed[0]})
-    left = (f"--ignore={path}" for path in sweeps)
-    session.run(PYTHON, "-m", "pytest", *left, env={"RACK_SOAK": seed[0]})
+    session.run(PYTHON, "-m", "pytest", env={"RACK_SOAK": seed[0]})
     fleet, figures = (PYTHON, "-m", "tests.bench.fleet"), "docs/performance.json"
     many = Path(session.create_tmp(), "many.json").absolute()
     session.run(PYTHON, "tests/bench/results_speed.py", "--write")

@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -45,6 +46,12 @@ def wait_for(what: str, found: Callable[[], Any], seconds: float = PATIENCE) -> 
 def running(words: str) -> list[int]:
     """The processes with this command line."""
     return [pid for pid in _pids() if _read(pid, "cmdline").replace(b"\0", b" ").strip() == words.encode()]
+
+
+def command_lines() -> Counter[str]:
+    """How many processes have each command line. One look for all: tests look often, and each look takes a while."""
+    lines = (_read(pid, "cmdline").replace(b"\0", b" ").strip() for pid in _pids())
+    return Counter(line.decode(errors="replace") for line in lines)
 
 
 def _pids() -> list[int]:

@@ -42,7 +42,7 @@ KERNEL_LOG = "/var/log/kern.log"
 """The kernel log of a node: the kernel itself has one buffer for all nodes."""
 
 HOME = "/run/home"
-"""Root's home in a session of a node. In that of the machine lie shell start files: a tenth of a second a session."""
+"""Root's home in a session of a node. In that of the machine lie shell start files, which may be slow."""
 
 SSHD = f"""\
 Port 22

@@ -17,7 +17,6 @@ import shutil
 import signal
 import sqlite3
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime
@@ -30,7 +29,7 @@ import pytest
 
 import reliability_sweeps
 from call_rack_recipes import shell, write_recipe
-from controller_process import PATIENCE, WAYS, Controller, running, wait_for
+from controller_process import PATIENCE, WAYS, Controller, command_lines, running, wait_for
 
 HOSTS = ("r01", "r02")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -117,16 +116,6 @@ def wait_for_steps(*words: str) -> None:
 def run_on_all_hosts(words: Iterable[str]) -> bool:
     found = command_lines()
     return all(found[word] == len(HOSTS) for word in words)
-
-
-def command_lines() -> Counter[str]:
-    """How many processes have each command line. One look for all: tests look often, and each look takes a while."""
-    found: Counter[str] = Counter()
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            line = (process / "cmdline").read_bytes()
-            found[line.replace(b"\0", b" ").strip().decode(errors="replace")] += 1
-    return found
 
 
 def wait_for_their_end(*words: str) -> float:

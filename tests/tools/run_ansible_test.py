@@ -79,9 +79,13 @@ def known_files(left_out: Sequence[str]) -> Iterator[str]:
 
 
 def copy_output(source: Path, target: Path) -> None:
-    """Copy tests/output, because `ansible-test coverage` reads the files of an earlier run there."""
+    """Copy tests/output, because `ansible-test coverage` reads the files of an earlier run there.
+
+    Its folder .tmp stays behind: the environments in it, thousands of files, belong to one copy of the checkout.
+    """
     if (source / "tests" / "output").is_dir():
-        shutil.copytree(source / "tests" / "output", target / "tests" / "output", dirs_exist_ok=True)
+        without = shutil.ignore_patterns(".tmp")
+        shutil.copytree(source / "tests" / "output", target / "tests" / "output", ignore=without, dirs_exist_ok=True)
 
 
 def link_pythons(folder: Path) -> Path:

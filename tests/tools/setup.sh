@@ -154,7 +154,7 @@ venv_works() {
 make_venv() {
   say "Making .venv with $python"
   "$python" -m venv --clear "$here/.venv"
-  .venv/bin/python -m pip install --quiet --upgrade 'pip>=25.1' # the first that knows dependency groups
+  .venv/bin/python -m pip install --quiet 'pip>=25.1' # the first that knows dependency groups
 }
 
 # Most of what is installed is never imported; Python compiles what is.

@@ -1,0 +1,39 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The code for the controller, and how Ansible's processes load it.
+
+Ansible's loader of collections compiles each file in each process: 130 files of ours are 0.1 s of every run. With the
+finder below Python loads them as it loads all others: compiled once, and kept in `__pycache__`. Only files of this
+collection are found by it. Packages, other collections and what a `meta/runtime.yml` redirects stay with Ansible.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+OURS = f"{__name__.rpartition('.')[0]}."
+
+
+class CompiledOnce:
+    """Finds modules of this collection for `import`; see importlib.abc.MetaPathFinder."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, _target: ModuleType | None = None) -> ModuleSpec | None:
+        """Return how to load the file of a module, or None where the name is none of ours."""
+        if path and name.startswith(OURS):
+            for folder in path:
+                file = Path(folder, f"{name.rpartition('.')[2]}.py")
+                if file.is_file():
+                    return spec_from_file_location(name, file)
+        return None
+
+
+if type(getattr(__spec__, "loader", None)).__module__.startswith("ansible."):
+    sys.meta_path.insert(0, CompiledOnce)

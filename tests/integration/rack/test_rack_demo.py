@@ -14,6 +14,7 @@ import pytest
 from call_rack_recipes import CHECKOUT, call
 
 
+@pytest.mark.repeats  # tests/integration/soak/test_detection.py and test_roles_in_turns.py
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
 def test_the_demo_finds_the_swapped_cables_and_leaves_no_rack(project: Path) -> None:
     """A healthy rack passes whole; then exactly the broken ends are named, by the results and by the analysis."""

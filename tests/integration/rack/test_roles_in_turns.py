@@ -80,12 +80,14 @@ def not_passed(found: Results) -> set[tuple[str, str]]:
     return {place for place, verdict in found.verdicts().items() if verdict not in HARMLESS}
 
 
+@pytest.mark.repeats(one_in=2)
 @pytest.mark.parametrize("turns", [TURNS["one after the other"], TURNS["free"]], ids=["one after the other", "free"])
 def test_cables_of_each_host_are_compared(rack: RackState, project: Path, turns: Mapping[str, Any]) -> None:
     code, found = played(rack, "cabling", "all", turns, **PLAN)
     assert (code, not_passed(found), {host for _step, host in found.steps}) == (0, set(), NODES)
 
 
+@pytest.mark.repeats(one_in=2)
 @pytest.mark.parametrize("name", ["in growing batches", "host_pinned"])
 def test_a_burn_in_takes_servers_in_turns(rack: RackState, project: Path, name: str) -> None:
     code, found = played(rack, "server_burn_in", "servers", TURNS[name], **BURN_IN)

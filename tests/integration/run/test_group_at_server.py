@@ -104,7 +104,8 @@ def kill(part: Controller) -> None:
 
 
 @pytest.mark.usefixtures("hall")
-@pytest.mark.parametrize("ways", [("rack-recipes", "rack-recipes"), ("rack-recipes", "ansible-playbook")])
+@pytest.mark.repeats(one_in=2)
+@pytest.mark.parametrize("ways", [("rack-recipes", "ansible-playbook"), ("rack-recipes", "rack-recipes")])
 def test_two_parts_are_judged_as_one_run(server: Server, ways: tuple[str, str]):
     group = Group(f"whole-{ways[1]}", server)
     for (name, hosts), way in zip(SLICES.items(), ways, strict=True):

@@ -38,24 +38,26 @@ def test_a_run_whose_only_failures_are_waived_passes(steps: Path, rack: Any):
         f"step: once, reason: known, {LATER}",
         "step: ok, reason: never needed, until: 2020-01-01",
     )
-    done = rack_recipes("run", write_recipe(STEPS), "-i", rack.inventory)
-    number = 3 * len(rack.hosts) + 1
+    hosts = rack.hosts[:3]
+    words = ("run", write_recipe(STEPS), "-i", rack.inventory, "--limit", ",".join(hosts))
+    done = rack_recipes(*words)
+    number = 3 * len(hosts) + 1
     assert (done.code, done.answer["counts"]["waived"]) == (0, number), done.stderr
     assert f"{number} failures are waived: fail on " in done.stderr
     assert "waivers of this recipe are over and change nothing: ok (2020-01-01)" in done.stderr
     found = results(done.answer["run_id"])
-    host = rack.hosts[0]
+    host = hosts[0]
     assert found.steps["fail", host]["reason"] == "waived by alice until 2099-12-31: RMA 1; failed: the link is down"
     assert found.steps["hang", host]["reason"].endswith("; error: timed out after 1 s")
     assert {found.steps[name, host]["verdict"] for name in ("after", "last", "ok")} == {"passed"}
     assert found.steps["once", ""]["verdict"] == "waived"
-    again = rack_recipes("run", write_recipe(STEPS), "-i", rack.inventory, "--resume", done.answer["run_id"])
+    again = rack_recipes(*words, "--resume", done.answer["run_id"])
     assert again.answer["counts"] == done.answer["counts"]
     resumed = results(again.answer["run_id"])
     assert "reused from" in resumed.steps["ok", host]["reason"]
     assert "reused from" not in resumed.steps["fail", host]["reason"]
     Path("waivers.yml").unlink()
-    last = rack_recipes("run", write_recipe(STEPS), "-i", rack.inventory, "--resume", done.answer["run_id"])
+    last = rack_recipes(*words, "--resume", done.answer["run_id"])
     assert (last.code, "waived" in last.answer["counts"]) == (1, False)
     assert results(last.answer["run_id"]).steps["after", host]["verdict"] == "blocked"
 

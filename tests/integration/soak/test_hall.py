@@ -109,6 +109,7 @@ def draw(hall: SimulatedHall, name: str) -> Draw:
     return Draw(hall.intent(), random.Random(f"{reliability_sweeps.seed()} {name}"))
 
 
+@pytest.mark.repeats  # a hall with several faults
 def test_a_healthy_hall_has_no_findings(hall: SimulatedHall, judged: Path) -> None:
     tries = Tries()
     for _number in range(reliability_sweeps.count(1, HEALTHY)):

@@ -85,7 +85,8 @@ def test_generated_recipes(swept: Path, rack: Any):
         same()
 
 
-@pytest.mark.parametrize("name", SHIPPED if reliability_sweeps.is_whole() else SHIPPED[::24])
+@pytest.mark.repeats  # generated recipes
+@pytest.mark.parametrize("name", SHIPPED)
 def test_recipes_that_we_ship(name: str, swept: Path, rack: Any):
     for folder in ("recipes", "data"):
         shutil.copytree(CHECKOUT / folder, folder)

@@ -11,22 +11,18 @@ Most sessions use the environment that nox itself runs in: `.venv`, made by `mak
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import nox
-from nox.command import CommandFailed
 from packaging.requirements import Requirement
 
 sys.path += ["tests/rack", "tests/tools"]
 import own_world
 import python_interpreters
+import side_by_side
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "none"
@@ -38,17 +34,17 @@ PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 CONTROLLER_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 TARGET_VERSIONS = [f"{major}.{minor}" for major, minor in python_interpreters.VERSIONS]
 TIMES = ROOT / ".nox" / "times"
-# The tests that run beside each other: most of them wait most of the time. A fork out of a process with few tests is
-# cheap, so `targets` is a lane. No lane takes much longer than the others; the last one is shown while it runs.
+# Parts of the tests that run beside each other, long ones first; none takes much longer than the others. A fork out of
+# a process with few tests is cheap, so `targets` is a part.
 APART = {
-    "targets": ("tests/unit/plugins/module_utils",),
-    "commands": ("tests/unit/plugins/plugin_utils/cli", "tests/unit/plugins/plugin_utils/run"),
-    "faults": ("tests/integration/faults", "tests/unit/plugins/plugin_utils/store"),
     "rack": ("tests/integration/rack", "tests/integration/soak", "tests/integration/docs"),
     "run": ("tests/integration/run",),
+    "commands": ("tests/unit/plugins/plugin_utils/cli", "tests/unit/plugins/plugin_utils/run"),
+    "faults": ("tests/integration/faults", "tests/unit/plugins/plugin_utils/store"),
+    "targets": ("tests/unit/plugins/module_utils",),
 }
 LEFT_OUT = tuple(f"--ignore={path}" for paths in APART.values() for path in paths)
-LANES = {"unit": ("tests/unit", *LEFT_OUT), **APART, "integration": ("tests/integration", *LEFT_OUT)}
+LANES = {"integration": ("tests/integration", *LEFT_OUT), **APART, "unit": ("tests/unit", *LEFT_OUT)}
 # What depends on Ansible's own code: all of it is tested on the newest release, and on the oldest one in `make soak`.
 SLICE = tuple(
     f"tests/integration/run/test_{name}.py"
@@ -63,12 +59,14 @@ PLUGINS = tuple(f"plugins/{name}/" for name in ("action", "callback", "filter", 
 # Ansible's checks that take long: by the Python that they run on, and by the number of files.
 ON_EACH_PYTHON = ("compile", "import")
 OVER_ALL = ("pep8", "pylint")
-# They run beside the session `tests`, those of a line one after the other. The benchmark needs no quiet machine: its
+# Sessions that run beside the tests, those of a line one after the other. The benchmark needs no quiet machine: its
 # threshold is a third of what it reaches, and both sides of the ratio are slowed alike.
-OTHERS = (
-    ("mypy", "ansible_lint", f"units({TARGET_VERSIONS[0]})", f"units({TARGET_VERSIONS[-1]})", "sanity"),
-    ("core-2.20", "molecule", "bench"),
-)
+FIRST = {"types and rules": ("mypy", "ansible_lint")}
+LAST = {
+    "Ansible's own checks": (f"units({TARGET_VERSIONS[0]})", f"units({TARGET_VERSIONS[-1]})", "sanity"),
+    "other environments": ("core-2.20", "molecule"),
+    "benchmark": ("bench",),
+}
 nox.options.sessions = ["ruff", "shellcheck", "changelog", "galaxy", "all_tests", "slowest"]
 
 own_world.set_environment()
@@ -126,32 +124,13 @@ def galaxy(session: nox.Session) -> None:
 @nox.session
 def all_tests(session: nox.Session) -> None:
     """The session tests, and beside it all that take long; arguments after -- go to pytest."""
-    passed = False
-    with ExitStack() as stack:
-        started = [stack.enter_context(beside("-m", "nox", "--session", *names)) for names in OTHERS]
-        with suppress(CommandFailed):
-            session.run(PYTHON, "-m", "nox", "--session", "tests", "--", *session.posargs)
-            passed = True
-    if not passed or any(process.returncode for process in started):
-        session.error("tests failed")
+    side_by_side_or_error(session, {**sessions(FIRST), **tests_of(session), **sessions(LAST)})
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Unit and integration tests; arguments after -- go to pytest."""
-    if session.posargs:
-        session.run(PYTHON, "-m", "pytest", *session.posargs)
-        return
-    TIMES.mkdir(parents=True, exist_ok=True)
-    passed = False
-    *others, last = (("-m", "pytest", *chosen, f"--times={TIMES / name}.json") for name, chosen in LANES.items())
-    with ExitStack() as stack:
-        started = [stack.enter_context(beside(*command)) for command in others]
-        with suppress(CommandFailed):
-            session.run(PYTHON, *last)
-            passed = True
-    if not passed or any(process.returncode for process in started):
-        session.error("tests failed")
+    side_by_side_or_error(session, tests_of(session))
 
 
 @nox.session
@@ -261,22 +240,25 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "report")
 
 
-@contextmanager
-def beside(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run Python in the background meanwhile. Its output comes last, and it has ended when the block ends."""
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen([PYTHON, *arguments], stdout=said, stderr=subprocess.STDOUT)
-        try:
-            yield process
-        except BaseException:
-            process.terminate()
-            raise
-        finally:
-            process.wait()
-            said.seek(0)
-            sys.stdout.flush()
-            shutil.copyfileobj(said, sys.stdout.buffer)
-            sys.stdout.flush()
+def tests_of(session: nox.Session) -> dict[str, tuple[str, ...]]:
+    """The commands for the tests that are wanted."""
+    pytest = (PYTHON, "-m", "pytest")
+    if session.posargs:
+        return {"tests": (*pytest, *session.posargs)}
+    TIMES.mkdir(parents=True, exist_ok=True)
+    return {name: (*pytest, *chosen, f"--times={TIMES / name}.json") for name, chosen in LANES.items()}
+
+
+def sessions(wanted: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """The commands for other sessions."""
+    return {name: (PYTHON, "-m", "nox", "--session", *names) for name, names in wanted.items()}
+
+
+def side_by_side_or_error(session: nox.Session, jobs: Mapping[str, Sequence[str]]) -> None:
+    """Run commands beside each other; the session fails where one of them does."""
+    failed = [name for name, code in side_by_side.run_all(jobs).items() if code]
+    if failed:
+        session.error(f"failed: {', '.join(failed)}")
 
 
 def is_here(version: str) -> bool:

@@ -2,11 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The code for the controller, and how Ansible's processes load it.
+"""Load the files of this collection compiled, in processes of Ansible.
 
 Ansible's loader of collections compiles each file in each process: 130 files of ours are 0.1 s of every run. With the
-finder below Python loads them as it loads all others: compiled once, and kept in `__pycache__`. Only files of this
-collection are found by it. Packages, other collections and what a `meta/runtime.yml` redirects stay with Ansible.
+finder below Python loads them as it loads all others: compiled once, and kept in `__pycache__`.
 """
 
 from __future__ import annotations
@@ -18,11 +17,14 @@ from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
-OURS = f"{__name__.rpartition('.')[0]}."
+OURS = f"{__name__.partition('.plugin_utils.')[0]}."
 
 
-class CompiledOnce:
-    """Finds modules of this collection for `import`; see importlib.abc.MetaPathFinder."""
+class CompiledFiles:
+    """Finds modules of this collection for `import`; see importlib.abc.MetaPathFinder.
+
+    Packages, other collections and what a `meta/runtime.yml` redirects stay with Ansible.
+    """
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, _target: ModuleType | None = None) -> ModuleSpec | None:
@@ -35,5 +37,11 @@ class CompiledOnce:
         return None
 
 
-if type(getattr(__spec__, "loader", None)).__module__.startswith("ansible."):
-    sys.meta_path.insert(0, CompiledOnce)
+def load_compiled_files() -> None:
+    """Ask that finder right before Ansible's; what is asked before Ansible's stays before it. No Ansible, no change."""
+    if CompiledFiles in sys.meta_path:
+        return
+    for place, finder in enumerate(sys.meta_path):
+        if type(finder).__module__.startswith("ansible."):
+            sys.meta_path.insert(place, CompiledFiles)
+            return

@@ -1,0 +1,84 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run commands beside each other, but not too many: each more takes the others' caches, and all take longer."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import IO
+
+AT_ONCE = 2 * len(os.sched_getaffinity(0))  # tests wait for half of their time
+PROGRESS_SECONDS = 30.0
+LOOK_SECONDS = 0.1
+PERCENT = re.compile(rb"\[ *(\d+)%\]")
+TAIL = 4096
+
+
+class Job:
+    """A command that runs; what it prints is kept until it has ended."""
+
+    def __init__(self, name: str, command: Sequence[str]) -> None:
+        self.name = name
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - `end` closes it
+        self._started = time.monotonic()
+        self.process = subprocess.Popen(command, stdout=self._said, stderr=subprocess.STDOUT)
+
+    def progress(self) -> str:
+        """Its name, and how far pytest says that it is."""
+        number = self._said.fileno()
+        found = PERCENT.findall(os.pread(number, TAIL, max(0, os.fstat(number).st_size - TAIL)))
+        return f"{self.name} {found[-1].decode()} %" if found else self.name
+
+    def end(self, out: IO[bytes]) -> int:
+        """Wait for its end, show what it has printed, and return its exit code."""
+        code = self.process.wait()
+        self._said.seek(0)
+        shutil.copyfileobj(self._said, out)
+        self._said.close()
+        how = "passed" if code == 0 else f"FAILED (exit code {code})"
+        out.write(f"{self.name}: {how} in {time.monotonic() - self._started:.0f} s\n".encode())
+        out.flush()
+        return code
+
+
+def run_all(
+    jobs: Mapping[str, Sequence[str]], at_once: int = AT_ONCE, every: float = PROGRESS_SECONDS
+) -> dict[str, int]:
+    """Run commands in their order, so many at a time; returns their exit codes.
+
+    What a command prints is shown once it has ended; meanwhile a line tells how far those are that run. An exception,
+    such as that of Ctrl-C, ends those that run.
+    """
+    sys.stdout.flush()
+    out = sys.stdout.buffer
+    waiting, running, codes = list(jobs.items()), list[Job](), dict[str, int]()
+    told = time.monotonic()
+    try:
+        while waiting or running:
+            while waiting and len(running) < at_once:
+                running.append(Job(*waiting.pop(0)))
+            for job in [job for job in running if job.process.poll() is not None]:
+                running.remove(job)
+                codes[job.name] = job.end(out)
+            if running and time.monotonic() - told > every:
+                told = time.monotonic()
+                out.write(f"running: {', '.join(job.progress() for job in running)}\n".encode())
+                out.flush()
+            time.sleep(LOOK_SECONDS)
+    finally:
+        for job in running:
+            with suppress(ProcessLookupError):
+                job.process.terminate()
+        for job in running:
+            codes[job.name] = job.end(out)
+    return codes

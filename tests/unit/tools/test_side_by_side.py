@@ -1,0 +1,65 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import side_by_side
+
+TOLD = re.compile(r"^(\w+): (passed|FAILED \(exit code -?\d+\)) in \d+ s$", re.MULTILINE)
+
+
+def shell(text: str) -> tuple[str, ...]:
+    return ("sh", "-c", text)
+
+
+def test_all_are_run_and_each_is_shown_whole_with_its_end(capfdbinary: pytest.CaptureFixture[bytes]):
+    jobs = {"one": shell("echo a; sleep 0.3; echo b >&2"), "two": shell("echo c; exit 3"), "three": shell("echo d")}
+    assert side_by_side.run_all(jobs, at_once=2) == {"one": 0, "two": 3, "three": 0}
+    said = capfdbinary.readouterr().out.decode()
+    assert sorted(TOLD.findall(said)) == [("one", "passed"), ("three", "passed"), ("two", "FAILED (exit code 3)")]
+    assert "a\nb\none: " in said
+    assert "c\ntwo: " in said
+
+
+def test_no_more_at_once_than_wanted(tmp_path: Path):
+    line = f"echo start >> {tmp_path}/log; sleep 0.2; echo end >> {tmp_path}/log"
+    side_by_side.run_all({str(number): shell(line) for number in range(5)}, at_once=2)
+    running = most = 0
+    for said in (tmp_path / "log").read_text().split():
+        running += 1 if said == "start" else -1
+        most = max(most, running)
+    assert (running, most) == (0, 2)
+
+
+def test_it_tells_how_far_those_are_that_run(capfdbinary: pytest.CaptureFixture[bytes]):
+    jobs = {"tests": shell("echo '.... [  7%]'; echo '.... [ 12%]'; sleep 1"), "lint": shell("sleep 1")}
+    side_by_side.run_all(jobs, every=0.3)
+    assert "running: tests 12 %, lint\n" in capfdbinary.readouterr().out.decode()
+
+
+def test_a_signal_ends_those_that_run(tmp_path: Path):
+    program = f"""
+import sys
+sys.path.append({str(Path(side_by_side.__file__).parent)!r})
+import side_by_side
+side_by_side.run_all({{"long": ("sh", "-c", "echo here; touch {tmp_path}/runs; exec sleep 600")}})
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while not (tmp_path / "runs").exists():
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=60)
+    assert out.startswith("here\nlong: FAILED (exit code -15)")
+    assert "KeyboardInterrupt" in error

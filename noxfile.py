@@ -129,7 +129,10 @@ def all_tests(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Unit and integration tests; arguments after -- go to pytest."""
+    """Unit and integration tests; arguments after -- go to pytest, which has the terminal then."""
+    if session.posargs:
+        session.run(PYTHON, "-m", "pytest", *session.posargs)
+        return
     side_by_side_or_error(session, tests_of(session))
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import IO
 
 AT_ONCE = 2 * len(os.sched_getaffinity(0))  # tests wait for half of their time
@@ -56,29 +57,46 @@ def run_all(
 ) -> dict[str, int]:
     """Run commands in their order, so many at a time; returns their exit codes.
 
-    What a command prints is shown once it has ended; meanwhile a line tells how far those are that run. An exception,
-    such as that of Ctrl-C, ends those that run.
+    What a command prints is shown once it has ended; meanwhile a line tells how far those are that run. SIGINT and
+    SIGTERM end those that run. Raises KeyboardInterrupt then.
     """
     sys.stdout.flush()
     out = sys.stdout.buffer
     waiting, running, codes = list(jobs.items()), list[Job](), dict[str, int]()
     told = time.monotonic()
-    try:
-        while waiting or running:
-            while waiting and len(running) < at_once:
-                running.append(Job(*waiting.pop(0)))
-            for job in [job for job in running if job.process.poll() is not None]:
-                running.remove(job)
-                codes[job.name] = job.end(out)
-            if running and time.monotonic() - told > every:
-                told = time.monotonic()
-                out.write(f"running: {', '.join(job.progress() for job in running)}\n".encode())
-                out.flush()
-            time.sleep(LOOK_SECONDS)
-    finally:
-        for job in running:
-            with suppress(ProcessLookupError):
+    with heard_signals() as signals:
+        try:
+            while (waiting or running) and not signals:
+                while waiting and len(running) < at_once:
+                    running.append(Job(*waiting.pop(0)))
+                for job in [job for job in running if job.process.poll() is not None]:
+                    running.remove(job)
+                    codes[job.name] = job.end(out)
+                if running and time.monotonic() - told > every:
+                    told = time.monotonic()
+                    out.write(f"running: {', '.join(job.progress() for job in running)}\n".encode())
+                    out.flush()
+                time.sleep(LOOK_SECONDS)
+        finally:
+            for job in running:
                 job.process.terminate()
-        for job in running:
-            codes[job.name] = job.end(out)
+            for job in running:
+                codes[job.name] = job.end(out)
+        if signals:
+            raise KeyboardInterrupt
     return codes
+
+
+@contextmanager
+def heard_signals() -> Iterator[list[int]]:
+    """Note signals meanwhile, so that none comes while a command is being started. What is ignored stays ignored."""
+    signals: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:
+            signal.signal(number, lambda number, _frame: signals.append(number))
+    try:
+        yield signals
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

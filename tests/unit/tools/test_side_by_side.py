@@ -47,7 +47,8 @@ def test_it_tells_how_far_those_are_that_run(capfdbinary: pytest.CaptureFixture[
     assert "running: tests 12 %, lint\n" in capfdbinary.readouterr().out.decode()
 
 
-def test_a_signal_ends_those_that_run(tmp_path: Path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_those_that_run(tmp_path: Path, number: signal.Signals):
     program = f"""
 import sys
 sys.path.append({str(Path(side_by_side.__file__).parent)!r})
@@ -59,7 +60,7 @@ side_by_side.run_all({{"long": ("sh", "-c", "echo here; touch {tmp_path}/runs; e
     )
     while not (tmp_path / "runs").exists():
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, error = process.communicate(timeout=60)
     assert out.startswith("here\nlong: FAILED (exit code -15)")
     assert "KeyboardInterrupt" in error

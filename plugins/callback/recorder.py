@@ -273,9 +273,11 @@ from typing import Any
 
 from ansible.plugins.callback import CallbackBase
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.load_compiled_files import load_compiled_files
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.import_cached_bytecode import (
+    import_cached_bytecode,
+)
 
-load_compiled_files()  # what is imported from here on
+import_cached_bytecode()  # what is imported from here on
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.monitoring.end_notice import tell_end
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.end_run_on_signal import SignalGuard

@@ -94,7 +94,7 @@ def heard_signals() -> Iterator[list[int]]:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number, handler in before.items():
         if handler != signal.SIG_IGN:
-            signal.signal(number, lambda number, _frame: signals.append(number))
+            signal.signal(number, lambda heard, _frame: signals.append(heard))
     try:
         yield signals
     finally:

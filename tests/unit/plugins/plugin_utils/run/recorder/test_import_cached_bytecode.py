@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils import errors
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.load_compiled_files import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.import_cached_bytecode import (
     OURS,
-    CompiledFiles,
-    load_compiled_files,
+    BytecodeFinder,
+    import_cached_bytecode,
 )
 
 PLUGINS = Path(errors.__file__).parents[1]
@@ -37,7 +37,7 @@ def test_ansible_loads_our_files_compiled():
     by_ansible = {name for name, (loader, _cached) in loaded.items() if loader.startswith("_Ansible")}
     assert len(files) > 100
     assert all(Path(cached).exists() for cached in files.values() if cached)
-    own = {load_compiled_files.__module__}
+    own = {import_cached_bytecode.__module__}
     assert {
         name for name in by_ansible if PLUGINS.joinpath(*name.removeprefix(OURS).split(".")).is_dir()
     } | own == by_ansible
@@ -46,26 +46,26 @@ def test_ansible_loads_our_files_compiled():
 def test_the_finder_is_asked_right_before_ansible_s_and_once(monkeypatch: pytest.MonkeyPatch):
     first, ansible, last = object(), type("Finder", (), {"__module__": "ansible.utils"})(), object()
     monkeypatch.setattr(sys, "meta_path", [first, ansible, last])
-    load_compiled_files()
-    load_compiled_files()
-    assert sys.meta_path == [first, CompiledFiles, ansible, last]
+    import_cached_bytecode()
+    import_cached_bytecode()
+    assert sys.meta_path == [first, BytecodeFinder, ansible, last]
 
 
 def test_without_ansible_nothing_changes(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "meta_path", [before := object()])
-    load_compiled_files()
+    import_cached_bytecode()
     assert sys.meta_path == [before]
 
 
 def test_only_files_of_this_collection_are_found():
     folder = str(Path(errors.__file__).parent)
-    found = CompiledFiles.find_spec(errors.__name__, [folder])
+    found = BytecodeFinder.find_spec(errors.__name__, [folder])
     assert found is not None
     assert found.origin == errors.__file__
-    assert CompiledFiles.find_spec(f"{OURS}plugin_utils.nothing", [folder]) is None
-    assert CompiledFiles.find_spec(f"{OURS}plugin_utils.run", [folder]) is None
-    assert CompiledFiles.find_spec("ansible_collections.another.one.plugins.plugin_utils.errors", [folder]) is None
-    assert CompiledFiles.find_spec("errors") is None
+    assert BytecodeFinder.find_spec(f"{OURS}plugin_utils.nothing", [folder]) is None
+    assert BytecodeFinder.find_spec(f"{OURS}plugin_utils.run", [folder]) is None
+    assert BytecodeFinder.find_spec("ansible_collections.another.one.plugins.plugin_utils.errors", [folder]) is None
+    assert BytecodeFinder.find_spec("errors") is None
 
 
 def test_no_file_has_the_name_of_a_folder_beside_it():

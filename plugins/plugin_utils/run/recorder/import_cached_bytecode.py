@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Load the files of this collection compiled, in processes of Ansible.
+"""Import the files of this collection from Python's cache of bytecode, in processes of Ansible.
 
 Ansible's loader of collections compiles each file in each process: 130 files of ours are 0.1 s of every run. With the
 finder below Python loads them as it loads all others: compiled once, and kept in `__pycache__`.
@@ -20,10 +20,10 @@ from types import ModuleType
 OURS = f"{__name__.partition('.plugin_utils.')[0]}."
 
 
-class CompiledFiles:
+class BytecodeFinder:
     """Finds modules of this collection for `import`; see importlib.abc.MetaPathFinder.
 
-    Packages, other collections and what a `meta/runtime.yml` redirects stay with Ansible.
+    Packages, other collections and names without a file here, such as redirected ones, stay with Ansible.
     """
 
     @staticmethod
@@ -37,11 +37,11 @@ class CompiledFiles:
         return None
 
 
-def load_compiled_files() -> None:
+def import_cached_bytecode() -> None:
     """Ask that finder right before Ansible's; what is asked before Ansible's stays before it. No Ansible, no change."""
-    if CompiledFiles in sys.meta_path:
+    if BytecodeFinder in sys.meta_path:
         return
     for place, finder in enumerate(sys.meta_path):
         if type(finder).__module__.startswith("ansible."):
-            sys.meta_path.insert(place, CompiledFiles)
+            sys.meta_path.insert(place, BytecodeFinder)
             return

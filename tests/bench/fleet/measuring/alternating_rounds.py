@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -29,7 +30,9 @@ from ansible_collections.rack.recipes.tests.bench.fleet.measuring import target_
 
 MEASURED = Path(__file__).with_name("measure_command.py")
 NOTED = 600
-"""How many characters of a failed command's last output an error keeps."""
+"""How many characters of a failed command's output an error keeps."""
+FAILURE = re.compile(r"^(fatal:|\[ERROR\]|Traceback)", re.MULTILINE)
+"""Where a command's output begins to say why it failed; Ansible's ends with rows that do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,7 @@ def wrong(contestant: Contestant, job: Job, figures: Mapping[str, Any], stdout: 
     if figures["timed_out"]:
         return "took too long"
     if figures["exit_code"]:
-        return f"exit code {figures['exit_code']}: {(stderr.strip() or stdout.strip())[-NOTED:]}"
+        return f"exit code {figures['exit_code']}: {reason(stderr.strip() or stdout.strip())}"
     if figures["left"]:
         return f"left running: {', '.join(figures['left'])}"
     missing = (
@@ -148,6 +151,12 @@ def wrong(contestant: Contestant, job: Job, figures: Mapping[str, Any], stdout: 
         else ""
     )
     return missing or contestant.check(job, f"{stdout}\n{stderr}")
+
+
+def reason(output: str) -> str:
+    """The part of a failed command's output that says why; its end where no line is known to."""
+    found = FAILURE.search(output)
+    return output[found.start() :][:NOTED] if found else output[-NOTED:]
 
 
 def read(path: Path) -> str:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 from pathlib import Path
 
@@ -30,6 +31,33 @@ def test_slice_fails_only_far_below_the_goal(
     runs = made_runs(ours=walls, plain=[10, 40])
     assert command_line.judged(dataclasses.replace(findings, runs=runs)) == code
     assert "times as long as this project" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("failed", "rounds", "code"),
+    [([], 1, 0), (["plain"], 2, 0), (["plain", "plain"], 2, 1), (["ours"], 1, 1), (["plain", "ours"], 2, 1)],
+)
+def test_slice_tries_once_more_where_only_a_rival_failed(
+    failed: list[str],
+    rounds: int,
+    code: int,
+    findings: performance_page.Findings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`failed` has the contestant that fails in each round, for as many rounds as one does."""
+    played: list[str] = []
+
+    def measured(_options: argparse.Namespace, _folder: Path) -> performance_page.Findings:
+        played.append(failed[len(played)] if len(played) < len(failed) else "")
+        runs = made_runs(ours=[1, 2], plain=[10, 40])
+        marked = (dataclasses.replace(run, error="no" * (run.contestant == played[-1])) for run in runs)
+        return dataclasses.replace(findings, runs=tuple(marked))
+
+    monkeypatch.setattr(command_line, "measured", measured)
+    assert command_line.main(["--slice", "--inventory", "hosts.yml"]) == code
+    assert len(played) == rounds
+    assert ("runs once more" in capsys.readouterr().err) == (rounds == 2)
 
 
 def test_slice_stands_for_options() -> None:

@@ -141,6 +141,21 @@ def test_a_run_that_did_not_do_the_work_is_wrong(job: Job, figure: dict[str, Any
     assert alternating_rounds.wrong(NAMED["plain"], job, held, "", "away\n") == error
 
 
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        (
+            "TASK [Step 7] ***\nfatal: [r02]: FAILED! => {}\nPLAY RECAP ***\n" + "r01 : ok=20\n" * 60,
+            "fatal: [r02]: FAILED",
+        ),
+        ("one\n[ERROR]: Task failed: no shell\nfatal: [r02]\n", "[ERROR]: Task failed: no shell\nfatal: [r02]\n"),
+        ("x" * 700 + "the end", "x" * 593 + "the end"),
+    ],
+)
+def test_the_reason_of_a_failed_command_is_kept(output: str, said: str) -> None:
+    assert alternating_rounds.reason(output).startswith(said)
+
+
 def test_a_contestant_whose_time_is_spent_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(course: alternating_rounds.Course, contestant: Contestant, job: Job, command: Command, number: int) -> Run:
         return dataclasses.replace(BLANK, contestant=contestant.name, round=number)

@@ -26,7 +26,7 @@ from ansible_collections.rack.recipes.tests.bench.fleet.contestants.contestant_l
 from ansible_collections.rack.recipes.tests.bench.fleet.measuring import machine_facts, target_host_cpu
 from ansible_collections.rack.recipes.tests.bench.fleet.measuring.alternating_rounds import Course, play
 from ansible_collections.rack.recipes.tests.bench.fleet.page import performance_page
-from ansible_collections.rack.recipes.tests.bench.fleet.page.medians_and_ratios import SMALL, ratio
+from ansible_collections.rack.recipes.tests.bench.fleet.page.medians_and_ratios import SMALL, cpu, ratio
 from ansible_collections.rack.recipes.tests.bench.fleet.page.performance_page import Findings
 
 RACK = Path(__file__).parents[2] / "rack" / "ssh_hosts.py"
@@ -36,8 +36,9 @@ RIVALS = tuple(contestant for contestant in CONTESTANTS if contestant.name != MA
 SLICE_CONTESTANTS, SLICE_ROUNDS = "ours,plain,floor", 1
 JUDGED = {"ours"}  # whose failure the slice does not forgive
 SPEND = "start no contestant again at a size where it has taken that many seconds (default: no limit)"
-SLICE_LIMIT = 6.0
-"""Plain Ansible by this project at 8 x 20: half of the goal, so that a noisy machine does not fail the check."""
+SLICE_LIMIT = 12.0
+"""Plain Ansible's CPU time by this project's at 8 x 20: half of what it is. Wall time would not do: on a busy machine
+the many processes of plain Ansible get more of the cores than our few."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -175,11 +176,11 @@ def write(path: Path, text: str) -> None:
 
 def judged(findings: Findings) -> int:
     """Return the exit code of `--slice`: 1 only if the ratio is far below the goal."""
-    found = ratio(findings.runs, "plain", "ours", SMALL)
+    found = ratio(findings.runs, "plain", "ours", SMALL, cpu)
     if not found:
         raise BenchError("the slice has no ratio of plain Ansible and this project")
     wanted = f"at least {SLICE_LIMIT:g} wanted"
-    tell(f"fleet: plain Ansible takes {performance_page.shown(found)} times as long as this project, {wanted}")
+    tell(f"fleet: plain Ansible takes {performance_page.shown(found)} times the CPU time of this project, {wanted}")
     return 0 if found.median >= SLICE_LIMIT else 1
 
 

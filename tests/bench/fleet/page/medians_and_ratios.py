@@ -56,9 +56,11 @@ def pairs(over: dict[int, float], under: dict[int, float]) -> list[float]:
     return [over[number] / under[number] for number in sorted(over.keys() & under.keys())]
 
 
-def ratio(runs: Sequence[Run], over: str, under: str, size: Size) -> Spread | None:
-    """How many times as long one contestant takes as another."""
-    return spread(pairs(by_round(runs, over, size, wall), by_round(runs, under, size, wall)))
+def ratio(
+    runs: Sequence[Run], over: str, under: str, size: Size, figure: Callable[[Run], float] = wall
+) -> Spread | None:
+    """How many times as long one contestant takes as another, or as much of another figure."""
+    return spread(pairs(by_round(runs, over, size, figure), by_round(runs, under, size, figure)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ def _next_positional(parser: Parser, words: Sequence[str]) -> argparse.Action | 
 def _values(action: argparse.Action, words: Sequence[str], current: str) -> Lines:
     if action.choices:
         return iter(["words", *map(str, action.choices)])
-    kind = KINDS.get(str(action.metavar))
+    kind = next((KINDS[name] for name in (*action.option_strings, str(action.metavar)) if name in KINDS), None)
     return kind(words, current) if kind else iter(["words"])
 
 
@@ -146,6 +146,14 @@ def _runs(_words: Sequence[str], _current: str) -> Lines:
     yield "words"
     newest = _newest()
     yield from dict.fromkeys(filter(None, map(group_of, newest)))
+    yield from (path.parent.name for path in newest)
+
+
+def _resumed_runs(_words: Sequence[str], _current: str) -> Lines:
+    """Yield no group, since each controller resumes its own part."""
+    yield "words"
+    newest = _newest()
+    yield from ("last",) * bool(newest)
     yield from (path.parent.name for path in newest)
 
 
@@ -203,8 +211,9 @@ def _read(recipe: Path | None) -> dict[str, object]:
     return data if isinstance(data, dict) else {}
 
 
-# By the word that stands for the value in the help.
+# By the option, or else by the word that stands for the value in the help.
 KINDS: dict[str, Callable[[Sequence[str], str], Lines]] = {
+    "--resume": _resumed_runs,
     "RECIPE": _recipes,
     "FILE": _files,
     "PATH": _files,

@@ -157,6 +157,12 @@ def test_groups_stand_before_their_parts(project: Path):
         append(project / f".rack-recipes/runs/{name}/journal.jsonl", [run(name, **about)])
     assert words_for("show", "")[:3] == ["night-2", "night-1", "20261104"]
     assert words_for("finish", "") == ["night-2", "night-1"]
+    assert words_for("run", "--resume", "")[:2] == ["last", "20261104"]
+    assert "night-1" not in words_for("run", "--resume", "")
+
+
+def test_without_runs_there_is_nothing_to_resume(project: Path):
+    assert words_for("run", "--resume", "") == []
 
 
 def test_scriptlets(project: Path):

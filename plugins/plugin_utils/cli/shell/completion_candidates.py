@@ -152,8 +152,8 @@ def _runs(_words: Sequence[str], _current: str) -> Lines:
 def _resumed_runs(_words: Sequence[str], _current: str) -> Lines:
     """Yield no group, since each controller resumes its own part."""
     yield "words"
-    newest = _newest()
-    yield from ("last",) * bool(newest)
+    if newest := _newest():
+        yield "last"
     yield from (path.parent.name for path in newest)
 
 

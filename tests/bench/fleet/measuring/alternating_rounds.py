@@ -142,7 +142,7 @@ def wrong(contestant: Contestant, job: Job, figures: Mapping[str, Any], stdout: 
     if figures["timed_out"]:
         return "took too long"
     if figures["exit_code"]:
-        return f"exit code {figures['exit_code']}: {reason(stderr.strip() or stdout.strip())}"
+        return f"exit code {figures['exit_code']}: {reason(stderr.strip(), stdout.strip())}"
     if figures["left"]:
         return f"left running: {', '.join(figures['left'])}"
     missing = (
@@ -153,10 +153,12 @@ def wrong(contestant: Contestant, job: Job, figures: Mapping[str, Any], stdout: 
     return missing or contestant.check(job, f"{stdout}\n{stderr}")
 
 
-def reason(output: str) -> str:
-    """The part of a failed command's output that says why; its end where no line is known to."""
-    found = FAILURE.search(output)
-    return output[found.start() :][:NOTED] if found else output[-NOTED:]
+def reason(stderr: str, stdout: str) -> str:
+    """The part of a failed command's output that says why; the end of one of both where no line is known to."""
+    for output in (stderr, stdout):
+        if found := FAILURE.search(output):
+            return output[found.start() :][:NOTED]
+    return (stderr or stdout)[-NOTED:]
 
 
 def read(path: Path) -> str:

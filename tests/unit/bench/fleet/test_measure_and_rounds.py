@@ -153,7 +153,12 @@ def test_a_run_that_did_not_do_the_work_is_wrong(job: Job, figure: dict[str, Any
     ],
 )
 def test_the_reason_of_a_failed_command_is_kept(output: str, said: str) -> None:
-    assert alternating_rounds.reason(output).startswith(said)
+    assert alternating_rounds.reason("", output).startswith(said)
+    assert alternating_rounds.reason(output, "").startswith(said)
+
+
+def test_a_warning_does_not_stand_before_the_reason() -> None:
+    assert alternating_rounds.reason("[WARNING]: python3.11 was found", "ok: [r01]\nfatal: [r02]") == "fatal: [r02]"
 
 
 def test_a_contestant_whose_time_is_spent_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

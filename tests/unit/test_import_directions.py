@@ -17,7 +17,7 @@ import pytest
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 PACKAGE = "ansible_collections.rack.recipes.plugins"
 STATIONS = (
-    ("errors", "private_files", "settings", "version", "visible_text"),
+    ("errors", "natural_order", "private_files", "settings", "version", "visible_text"),
     ("recipe",),
     ("waivers",),
     ("catalog",),

@@ -41,8 +41,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.caus
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.distribution_quantiles import (
     hypergeometric_tail,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
+from ansible_collections.rack.recipes.plugins.plugin_utils.natural_order import natural
 
 KIND = "cause"
 LEAST = 2  # results or hosts that have something in common

@@ -17,10 +17,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings imp
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.measured_and_context_numbers import values
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.moments_without_numpy import moments
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_plan import plan_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import amount, plural
+from ansible_collections.rack.recipes.plugins.plugin_utils.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Derived
 
 METHOD = "computed of two numbers of the same host, as the recipe says; nothing is estimated"

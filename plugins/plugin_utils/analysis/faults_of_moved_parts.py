@@ -21,8 +21,8 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_T
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.failed_and_blocked_results import planned
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import NOTE, PROBLEM, Finding, ResultId
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
+from ansible_collections.rack.recipes.plugins.plugin_utils.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs, result_history
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.values_of_runs import changes_of_keys
 

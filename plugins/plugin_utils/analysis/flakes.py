@@ -17,8 +17,8 @@ from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.detect_flake import Flake, Outcome, flake_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import NOTABLE, Finding, ResultId
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
+from ansible_collections.rack.recipes.plugins.plugin_utils.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import result_history
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.earlier_runs import earlier_runs
 

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats, Places, usable
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.numbers_in_json import numbers_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import Row, RunData
+from ansible_collections.rack.recipes.plugins.plugin_utils.natural_order import natural, natural_places
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import values_of_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_to_rows import number as stored_number
 
@@ -179,7 +179,7 @@ def _order(places: _Layout) -> tuple[NDArray[np.intp], Places]:
     readable = sorted(places.known, key=_readable)
     ranks = np.full(len(readable), 0)
     ranks[[places.known[one] for one in readable]] = np.arange(len(readable))
-    hosts = {one: rank for rank, one in enumerate(sorted({*places.hosts}, key=natural))}
+    hosts = natural_places(places.hosts)
     series = ranks[np.array(places.series, np.int64)]
     of_hosts = np.fromiter(map(hosts.__getitem__, places.hosts), np.int64, len(places.hosts))
     return np.lexsort((of_hosts, series)), series

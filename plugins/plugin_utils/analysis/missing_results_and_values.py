@@ -23,11 +23,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings imp
     ResultId,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.retries_and_reuse import single
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import Row, RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_plan import is_lost, plan_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import plural
+from ansible_collections.rack.recipes.plugins.plugin_utils.natural_order import natural
 
 KIND = "evidence"
 COUNTED = "counted against the plan of the run; nothing is estimated, so there are no false alarms"

@@ -28,7 +28,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history impo
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_changes import run_changes
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_statistics import NO_FAULT
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import age, plural
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import age, plural, the_last
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs, values_of_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.earlier_runs import earlier_runs
 
@@ -78,7 +78,8 @@ def _since_the_last_pass(run: RunData, failing: Sequence[Place]) -> Iterator[Fin
 
 
 def _never_passed(earlier: Sequence[Row], failing: Sequence[Place]) -> Finding:
-    title = f"This test has not passed as a whole in any of {plural(len(earlier), 'earlier run')}"
+    of = "its only earlier run" if len(earlier) == 1 else f"any of {len(earlier):,} earlier runs"
+    title = f"This test has not passed as a whole in {of}"
     figures = {"earlier runs": len(earlier), "first": earlier[0]["run_id"]}
     return Finding("regression", NOTE, title, _results(failing), "", figures, {"card": "since the last pass"}, FACT)
 
@@ -131,8 +132,8 @@ def _passed_before(run: RunData, history: History, earlier: Row, places: Sequenc
 
 def _none_passed(history: History, places: Sequence[Place]) -> Finding:
     hosts, steps = _hosts(places), [*dict.fromkeys(step for step, _host in places)]
-    title = f"{plural(len(places), 'result')} of {few(steps, SHOWN)} on {few(hosts, SHOWN)} did not pass in any of the "
-    title += f"last {plural(len(history.runs), 'run')} either"
+    title = f"{plural(len(places), 'result')} of {few(steps, SHOWN)} on {few(hosts, SHOWN)} did not pass in "
+    title += f"{'any of ' if len(history.runs) > 1 else ''}{the_last(len(history.runs), 'run')} either"
     figures = {"results": len(places), "earlier runs": len(history.runs)}
     return Finding("regression", NOTABLE, title, _results(places), "", figures, {}, FACT)
 

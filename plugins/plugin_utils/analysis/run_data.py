@@ -6,15 +6,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.numbers_in_json import number_of, numbers_in
+from ansible_collections.rack.recipes.plugins.plugin_utils.natural_order import in_order_of, natural_places
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.reading_order import parents_of, step_places
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -98,38 +98,32 @@ def arranged(run: RunData) -> RunData:
 
 def placed(run: RunData) -> RunData:
     """The same run with the places of its steps in the order of the recipe; its rows stay as they come."""
-    parents = _parents(run.steps)
-    return replace(run, parents=parents, places=_places(run.steps, {row["step"] for row in run.steps}, parents))
+    parents = parents_of(run.steps)
+    return replace(run, parents=parents, places=step_places(run.steps, {row["step"] for row in run.steps}, parents))
 
 
 def _arranged(run: RunData, measurements: Sequence[OwnRow], context: Sequence[OwnRow]) -> RunData:
     """The run with these rows, which may be changed: copies of 100,000 take time and memory."""
-    parents = _parents(run.steps)
+    parents = parents_of(run.steps)
     parts: tuple[Sequence[Row], ...] = (run.steps, measurements, context, run.conflicts, run.artifacts)
-    places = _places(run.steps, {row["step"] for row in chain(*parts)}, parents)
-    names = sorted({row["host"] for row in chain(*parts)}, key=natural)
-    hosts = {host: place for place, host in enumerate(names)}
+    places = step_places(run.steps, {row["step"] for row in chain(*parts)}, parents)
+    hosts = natural_places(row["host"] for row in chain(*parts))
 
     def ordered[Kind: Row](rows: Sequence[Kind]) -> list[Kind]:
-        return _sorted(rows, [(hosts[row["host"]], places[row["step"]], row.get("n") or 0) for row in rows])
+        return in_order_of(rows, [(hosts[row["host"]], places[row["step"]], row.get("n") or 0) for row in rows])
 
-    steps = _sorted(run.steps, [(hosts[row["host"]], places[row["step"]]) for row in run.steps])
+    steps = in_order_of(run.steps, [(hosts[row["host"]], places[row["step"]]) for row in run.steps])
     return replace(
         run,
         steps=steps,
         results=[row for row in steps if not is_looped(row)],
         measurements=ordered(_with_number(measurements, parents)),
-        context=_sorted(with_numbers(context), [(row["key"], hosts[row["host"]]) for row in context]),
+        context=in_order_of(with_numbers(context), [(row["key"], hosts[row["host"]]) for row in context]),
         conflicts=sorted(run.conflicts, key=lambda row: (row.get("time") or "", row["key"], hosts[row["host"]])),
         artifacts=ordered(run.artifacts),
         parents=parents,
         places=places,
     )
-
-
-def _sorted[Kind: Row](rows: Iterable[Kind], keys: Iterable[tuple[Any, ...]]) -> list[Kind]:
-    """The rows in the order of their keys; where these are equal, in their own."""
-    return [row for _key, row in sorted(zip(keys, rows, strict=True), key=itemgetter(0))]
 
 
 def with_numbers(context: Sequence[OwnRow]) -> Sequence[OwnRow]:
@@ -152,22 +146,3 @@ def _with_number(measurements: Sequence[OwnRow], parents: Mapping[str, str]) -> 
 def is_looped(row: Row) -> bool:
     """Whether a row of steps stands for the instances of a looped step, which have rows of their own."""
     return bool(row.get("instances"))
-
-
-def _parents(steps: Iterable[Row]) -> dict[str, str]:
-    return {row["step"]: row["parent"] for row in steps if row.get("parent")}
-
-
-def _places(rows: Iterable[Row], names: set[str], parents: Mapping[str, str]) -> dict[str, int]:
-    """The place of each step: by stage and index in the recipe, instances after their step in natural order."""
-    first: dict[str, tuple[int, int]] = {}
-    known = {(row.get("parent") or row["step"], row.get("stage") or 0, row.get("idx") or 0) for row in rows}
-    for name, stage, idx in known:
-        place = (stage, idx)
-        first[name] = min(place, first.get(name, place))
-
-    def key(name: str) -> tuple[Any, ...]:
-        planned = parents.get(name, name)
-        return first.get(planned, (0, 0)), natural(planned), name in parents, natural(name)
-
-    return {name: place for place, name in enumerate(sorted(names | set(parents.values()), key=key))}

@@ -27,6 +27,11 @@ def plural(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
+def the_last(number: int, one: str) -> str:
+    """The newest of many, such as `the last run` and `the last 2 runs`."""
+    return f"the last {one if number == 1 else plural(number, one)}"
+
+
 def series_name(series: Series) -> str:
     """What a series is called: its name, and the step that measures it."""
     number = f" (number {series.number})" if series.number > 1 else ""
@@ -34,11 +39,16 @@ def series_name(series: Series) -> str:
 
 
 def age(earlier: str | None, later: str | None) -> str:
-    """How long one ISO time is before another, in the greatest whole unit: `3 days`; empty where one is unknown."""
+    """How long one ISO time is before another, in the greatest whole unit, such as `3 days`.
+
+    Empty where one is unknown, and where it is not before the other: clocks differ.
+    """
     try:
         seconds = (datetime.fromisoformat(later or "") - datetime.fromisoformat(earlier or "")).total_seconds()
     except ValueError:
         return ""
+    if seconds < 60:
+        return "less than a minute" if seconds >= 0 else ""
     if seconds >= 2 * DAY:
         return plural(int(seconds / DAY), "day")
     return plural(int(seconds / HOUR), "hour") if seconds >= HOUR else plural(int(seconds / 60), "minute")

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.compare_plan import Seen
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.plan_model import Cable, CablingPlan, End
+from ansible_collections.rack.recipes.plugins.plugin_utils.natural_order import natural
 
 
 def learn(seen: Seen) -> tuple[CablingPlan, tuple[str, ...]]:

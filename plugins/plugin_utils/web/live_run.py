@@ -16,6 +16,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, ORDER, PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
+from ansible_collections.rack.recipes.plugins.plugin_utils.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells import RUN_SCOPED, tail
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Progress
 
@@ -87,7 +88,7 @@ class LiveRun:
             open_ = self._progress.open
             planned = sum(len(hosts) for _stage, hosts in open_.planned.values())
             left = sum(hosts.total() for hosts in open_.of_stages.values())
-            hosts = sorted(self._hosts(), key=lambda one: (one["rank"], -one["left"], one["host"]))
+            hosts = sorted(self._hosts(), key=lambda one: (one["rank"], -one["left"], natural(one["host"])))
             failures = [*self._failures()]
             return {
                 **about,

@@ -188,8 +188,10 @@ def _confirm(plan: PrunePlan, options: argparse.Namespace) -> None:
     going = [choice.run for choice in plan.removed if not choice.kept]
     if options.dry_run or options.yes or options.json or not going or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import plural
+
     also = " and their rows in the store" if plan.rows else ""
-    sys.stderr.write(f"remove {len(going)} runs{also}, {size_text(sum(run.size for run in going))}? [y/N] ")
+    sys.stderr.write(f"remove {plural(len(going), 'run')}{also}, {size_text(sum(run.size for run in going))}? [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in YES:
         raise UsageError("nothing was removed")

@@ -109,9 +109,10 @@ def _data(runs: Sequence[Row], found: Coverage, absent: Sequence[str], problem: 
 
 
 def _lines(runs: Sequence[Row], found: Coverage, absent: Sequence[str], problem: str) -> Iterator[str]:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import the_last
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import printable, to_text
 
-    yield printable(f"{runs[0]['test_id'] or 'runs without a test'}: the last {len(runs)} runs") + "\n"
+    yield printable(f"{runs[0]['test_id'] or 'runs without a test'}: {the_last(len(runs), 'run')}") + "\n"
     rows = [
         (
             one.step,

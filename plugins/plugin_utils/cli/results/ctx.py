@@ -11,12 +11,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, add_run, examples
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+MOST_NAMED = 8
 RUN = "run"  # shown instead of a host for keys of the run itself
 
 Row = Mapping[str, Any]
@@ -186,11 +188,13 @@ def _entries(store: Engine, run_id: str, seq: int | None) -> list[dict[str, Any]
 
 def state_at(changes: Sequence[Row], seq: int | None) -> list[dict[str, Any]]:
     """The last change of each key, with its `value`, among those up to number `seq`, or among all for None."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.reading_order import by_names
+
     last = {(one["key"], one["host"]): one for one in changes if seq is None or one["seq"] <= seq}
     left_out = {"before", "after", "run_id"}
     return [
         {**{name: part for name, part in one.items() if name not in left_out}, "value": one["after"]}
-        for _place, one in sorted(last.items())
+        for one in by_names([*last.values()], "key", "host")
     ]
 
 
@@ -214,22 +218,25 @@ def _elsewhere(key: str, entries: Sequence[Row]) -> str:
     """A hint for a key that was not found: the hosts that have it, or a similar key."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.argument_parser import hint
 
-    places = sorted(entry["host"] or RUN for entry in entries if entry["key"] == key)
-    return f"; it is a key of {', '.join(places)}" if places else hint(key, sorted({one["key"] for one in entries}))
+    places = [entry["host"] or RUN for entry in entries if entry["key"] == key]
+    if places:
+        return f"; it is a key of {few(places, MOST_NAMED)}"
+    return hint(key, sorted({one["key"] for one in entries}))
 
 
 def _check_host(host: str | None, store: Engine, *run_ids: str) -> None:
     """Raise UsageError for a host that none of the runs had. A host without keys is fine: it sees those of the run."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.argument_parser import hint
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+    from ansible_collections.rack.recipes.plugins.plugin_utils.natural_order import natural_places
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 
     if host in (None, RUN):
         return
-    hosts = [*sorted({name for run_id in run_ids for name in recorded_runs.hosts(store, run_id)}), RUN]
+    hosts = [RUN, *natural_places(name for run_id in run_ids for name in recorded_runs.hosts(store, run_id))]
     if host not in hosts:
         runs = "run " + " and ".join(dict.fromkeys(run_ids))
-        raise UsageError(f"there is no host {host!r} in {runs}{hint(host, hosts)}; there are {', '.join(hosts)}")
+        raise UsageError(f"there is no host {host!r} in {runs}{hint(host, hosts)}; there are {few(hosts, MOST_NAMED)}")
 
 
 def _values(entries: Sequence[Row]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
@@ -65,21 +66,34 @@ def show(options: argparse.Namespace) -> Answer:
             context = recorded_runs.context(store, run_id)
             more = {"context": context, "conflicts": conflicts, "artifacts": artifacts, "judgements": judgements}
             return {"run": run, "findings": findings, "steps": steps, "measurements": measured, **more}, 0
+    measured, artifacts = _in_order_of_steps(measured, steps), _in_order_of_steps(artifacts, steps)
     shown = steps if options.all else [step for step in steps if not step["parent"] or not _is_plain(step)]
     below = [*_criteria(measured), *_conflicts(conflicts), *_artifacts(artifacts), *_judgements(judgements)]
     return "".join([*_head(run, steps), *_findings(findings), *_steps(shown, steps), *below]), 0
 
 
+def _in_order_of_steps(rows: Sequence[dict[str, Any]], steps: Sequence[Row]) -> list[dict[str, Any]]:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.reading_order import (
+        parents_of,
+        step_places,
+    )
+
+    places = step_places(steps, {row["step"] for row in chain(steps, rows)}, parents_of(steps))
+    return sorted(rows, key=lambda row: places[row["step"]])
+
+
 def _findings(rows: Sequence[Row]) -> Iterator[str]:
     """The findings of the newest analysis in short, without notes."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import NOTE, from_row
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import plural
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.finding_lines import finding_lines
 
     found = [from_row(row) for row in rows if row["grade"] != NOTE]
     yield from finding_lines(found[:MOST_FINDINGS], in_full=False)
     if rows:
         more = len(rows) - len(found[:MOST_FINDINGS])
-        yield f"{f'{more} more findings: ' if more else 'all of each: '}rack-recipes analyse {rows[0]['run_id']}\n"
+        what = f"{plural(more, 'more finding')}: " if more else "all of each: "
+        yield f"{what}rack-recipes analyse {rows[0]['run_id']}\n"
 
 
 def _head(run: Row, steps: Sequence[Row]) -> Iterator[str]:

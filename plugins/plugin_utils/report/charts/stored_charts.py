@@ -14,9 +14,9 @@ from math import isfinite
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.host_classes import by_class, text
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.load_values_over_runs import Series, SeriesValues
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_and_write_history import RunValue, run_values
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
+from ansible_collections.rack.recipes.plugins.plugin_utils.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.box_plot import box_plot
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.chart_model import (
     Chart,

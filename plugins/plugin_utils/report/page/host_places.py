@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
+from ansible_collections.rack.recipes.plugins.plugin_utils.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Table
 
 RACK, POSITION = "attribute.rack", "attribute.position"

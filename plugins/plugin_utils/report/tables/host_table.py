@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, VERDICTS
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import Row, RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdict_order import rank
+from ansible_collections.rack.recipes.plugins.plugin_utils.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Table
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables import columns as of
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells import as_text, is_number

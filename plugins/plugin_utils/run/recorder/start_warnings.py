@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run
 
 ADDRESS = ("ansible_host", "ansible_ssh_host")
+MOST_NAMED = 8
 PORT = ("ansible_port", "ansible_ssh_port", "ansible_httpapi_port")
 
 
@@ -19,16 +21,16 @@ def start_warnings(run: Run, hosts: Iterable[Any]) -> Iterator[str]:
     """The warnings, a line each; `hosts` are Ansible's hosts of the run."""
     yield from run.inputs.warnings
     if names := [step.name for step in run.steps.values() if not step.hosts]:
-        yield f"left out, as no host of this run is theirs: {', '.join(names)}"
+        yield f"left out, as no host of this run is theirs: {few(names, MOST_NAMED)}"
     if run.inputs.unknown_hosts:
-        yield f"the given context has keys of hosts not in this run: {', '.join(run.inputs.unknown_hosts)}"
+        yield f"the given context has keys of hosts not in this run: {few(run.inputs.unknown_hosts, MOST_NAMED)}"
     if run.inputs.recipe.get("canary") and not (run.inputs.canary or run.meeting):
         yield "no host of this run is its canary, so none goes first"
     if over := run.inputs.waivers.over:
         named = ", ".join(f"{waiver.step} ({waiver.until})" for waiver in over)
         yield f"waivers of this recipe are over and change nothing: {named}"
     for address, same in aliases_of_one_host(hosts):
-        yield f"{', '.join(same)} are one host, {address}: their steps run beside each other"
+        yield f"{few(same, MOST_NAMED)} are one host, {address}: their steps run beside each other"
 
 
 def aliases_of_one_host(hosts: Iterable[Any]) -> Iterator[tuple[str, list[str]]]:

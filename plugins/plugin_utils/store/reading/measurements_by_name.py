@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.reading_order import by_names
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.recorded_runs import decoded, read
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 
@@ -21,4 +22,4 @@ def of_name(engine: Engine, run_id: str, name: str) -> list[dict[str, Any]]:
     table = tables().measurements
     columns = [table.c[column] for column in ("run_id", "host", "step", "name", "unit", "verdict")]
     query = sql.select(*columns, table.c.text.label("value")).where(table.c.run_id == run_id, table.c.name == name)
-    return read(engine, query.order_by(table.c.step, table.c.host, table.c.n), {"value": decoded})
+    return by_names(read(engine, query.order_by(table.c.n), {"value": decoded}), "step", "host")

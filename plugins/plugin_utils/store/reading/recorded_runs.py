@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
+from ansible_collections.rack.recipes.plugins.plugin_utils.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import reading
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.reading_order import by_names, by_step
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.run_plan import unpacked
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.analysis_columns import ANALYSIS_COLUMNS
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.detail_columns import DETAIL_COLUMNS
@@ -137,9 +139,10 @@ def steps(engine: Engine, run_id: str, *, attempts: bool = True, in_order: bool 
     left_out = () if attempts else NOT_ANALYSED | NOT_SHOWN
     columns = [column for column in table.c if column.name not in left_out]
     query = sql.select(*columns).where(table.c.run_id == run_id)
-    if in_order:
+    if in_order:  # what comes nearly in order is sorted, and walked through, in half the time
         query = query.order_by(table.c.idx, table.c.step, table.c.host)
     rows = read(engine, query, {name: decode for name, decode in STEP.items() if name not in left_out})
+    rows = by_step(rows) if in_order else rows
     return with_output(rows) if attempts else rows
 
 
@@ -232,7 +235,8 @@ def context(
     query = sql.select(*columns, table.c.after.label("value")).where(table.c.run_id == run_id, table.c.seq.in_(newest))
     query = query if host is None else query.where(table.c.host == host)
     query = query if path is None else query.where(_may_have(table.c.key, path))
-    return read(engine, query.order_by(*place).limit(most), {"value": json.loads})
+    rows = read(engine, query.order_by(*place).limit(most), {"value": json.loads})
+    return rows if brief else by_names(rows, "key", "host")
 
 
 def number_of_values(engine: Engine, run_id: str) -> int:
@@ -288,11 +292,11 @@ def conflicts(engine: Engine, run_id: str) -> list[Result]:
 
 
 def hosts(engine: Engine, run_id: str) -> list[str]:
-    """The hosts with results or keys in a run, sorted."""
+    """The hosts with results or keys in a run, in natural order."""
     both = tables().steps, tables().context
     queries = [sql.select(table.c.host).where(table.c.run_id == run_id).distinct() for table in both]
     found = {row["host"] for query in queries for row in read(engine, query, {})}
-    return sorted(found - {""})
+    return sorted(found - {""}, key=natural)
 
 
 def origins(engine: Engine, run_id: str) -> dict[int, str]:
@@ -334,9 +338,10 @@ def measurements(
         query = query.where(table.c.step == step)
     if name is not None:
         query = query.where(is_or_inside(table.c.name, name))
-    if not brief:
-        query = query.order_by(table.c.step, table.c.host, table.c.n)
-    return read(engine, query, DETAILS["measurements"])
+    if brief:
+        return read(engine, query, DETAILS["measurements"])
+    rows = read(engine, query.order_by(table.c.step, table.c.host, table.c.n), DETAILS["measurements"])
+    return by_names(rows, "step", "host")
 
 
 def artifacts(engine: Engine, run_id: str) -> list[Result]:
@@ -346,7 +351,7 @@ def artifacts(engine: Engine, run_id: str) -> list[Result]:
     says whether secrets were removed from the file; it is None where the run had no secrets.
     """
     table = tables().artifacts
-    return read(engine, _of(table, run_id).order_by(table.c.step, table.c.host, table.c.n), DETAILS["artifacts"])
+    return by_names(read(engine, _of(table, run_id).order_by(table.c.n), DETAILS["artifacts"]), "step", "host")
 
 
 def attributes(engine: Engine, run_id: str) -> dict[str, dict[str, Any]]:

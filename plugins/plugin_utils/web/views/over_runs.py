@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdict_order import rank
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import the_last
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.chart_model import Limit, Quantity
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.trend import Change, TrendPoint, trend
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column
@@ -114,7 +115,7 @@ def hosts(source: PageSource, asked: Asked) -> Page:
     rows = [_host_row(host, own, order) for host, own in found.items()]
     rows.sort(key=lambda row: (-row["bad_runs"], natural(row["host"])))
     listed = table("hosts", "Hosts", HOSTS, rows, {"host": lambda row: at("hosts", row["host"]), "run_id": to_run})
-    about = f"Of the last {len(runs)} runs; those that most often did not pass first."
+    about = f"Of {the_last(len(runs), 'run')}; those that most often did not pass first."
     return Page("Hosts", sections=[Section("hosts", "Hosts", about, listed)])
 
 
@@ -170,7 +171,7 @@ def keys(source: PageSource, asked: Asked) -> Page:
     runs = _newest(source, asked.number("last", LAST, MOST))
     found = counts_and_short_results.keys_of_runs(source.store(), [run["run_id"] for run in runs])
     listed = table("keys", "Keys", KEYS, found, {"key": lambda row: at("keys", row["key"])})
-    about = f"What the last {len(runs)} runs have set."
+    about = f"What was set in {the_last(len(runs), 'run')}."
     return Page("Keys", sections=[Section("keys", "Keys", about, listed)])
 
 
@@ -199,9 +200,7 @@ def trends(source: PageSource, asked: Asked) -> Page:
     listed = table(
         "measured", "Measurements", MEASURED, found, {"name": lambda row: at("trends", row["name"], step=row["step"])}
     )
-    about = (
-        f"Measured in the last {len(runs)} runs. Numbers of the context have their trends on the pages of their keys."
-    )
+    about = f"Measured in {the_last(len(runs), 'run')}. The pages of keys have the trends of numbers in the context."
     return Page("Trends", sections=[Section("measured", "Measurements", about, listed)])
 
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, NOT_TRIED, PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import run_statistics
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding, from_row
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdict_order import rank
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.proportions import proportions
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.format_values import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.page import finding_cards, host_places, run_in_words

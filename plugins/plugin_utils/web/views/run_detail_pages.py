@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, NOT_TRIED, PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import run_statistics
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import FINDING_KINDS
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.numbers_in_json import number_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged, placed
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdict_order import rank
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.chart_model import Chart, Quantity
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.heat_map import number_map, verdict_map
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.run_timeline import run_timeline
@@ -30,6 +30,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model im
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables import columns as of
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells import RUN_SCOPED, as_text, in_words
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import counts_and_short_results, recorded_runs
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.reading_order import by_names
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.actions.waive import waiver_form
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import (
     Asked,
@@ -280,7 +281,7 @@ def context(source: PageSource, asked: Asked) -> Page:
     run = run_of(source, asked)
     found = recorded_runs.context(source.store(), run["run_id"], most=None if asked.as_data else MOST_ROWS, brief=True)
     links = {"key": lambda row: at("keys", row["key"], run=run["run_id"])}
-    listed = table("context", "Context", of.CONTEXT, found, links)
+    listed = table("context", "Context", of.CONTEXT, by_names(found, "key", "host"), links)
     about = "The context as the run left it."
     if len(found) == MOST_ROWS and (total := recorded_runs.number_of_values(source.store(), run["run_id"])) > MOST_ROWS:
         about = f"The first {MOST_ROWS:,} of {total:,} values. The page as data has all of them."

@@ -97,6 +97,15 @@ def test_what_never_passed_is_told_apart(history_of: Historian) -> None:
     assert own == [(NOTABLE, "1 result of ping on r1 did not pass in any of the last 2 runs either")]
 
 
+def test_one_earlier_run_is_not_called_many(history_of: Historian) -> None:
+    bad = {("ping", "r1"): "failed"}
+    titles = [one.title for one in found_in(history_of([night(bad), night(bad)]))]
+    assert titles == [
+        "This test has not passed as a whole in its only earlier run",
+        "1 result of ping on r1 did not pass in the last run either",
+    ]
+
+
 def test_results_that_were_not_tried_are_not_counted(history_of: Historian) -> None:
     found = found_in(history_of([night(), night({("ping", "r1"): "blocked", ("dns", "r1"): "skipped"})]))
     assert not found

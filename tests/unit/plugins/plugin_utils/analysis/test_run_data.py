@@ -8,8 +8,8 @@ from math import isnan
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import UNKNOWN, RunData, arranged
+from ansible_collections.rack.recipes.plugins.plugin_utils.natural_order import natural
 
 
 def step(host="r1", name="one", **fields):

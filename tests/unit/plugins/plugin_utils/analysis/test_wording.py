@@ -7,7 +7,13 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.load_values_over_runs import Series
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import age, amount, plural, series_name
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import (
+    age,
+    amount,
+    plural,
+    series_name,
+    the_last,
+)
 
 
 @pytest.mark.parametrize(
@@ -24,6 +30,10 @@ def test_numbers_of_things() -> None:
         "2,000 hosts",
         "2 matches",
     ]
+
+
+def test_the_newest_of_many() -> None:
+    assert [the_last(1, "run"), the_last(2, "run")] == ["the last run", "the last 2 runs"]
 
 
 @pytest.mark.parametrize(
@@ -44,6 +54,8 @@ def test_names_of_series(series: Series, name: str) -> None:
         ("2026-11-01T00:00:00Z", "2026-11-03T12:00:00Z", "2 days"),
         ("2026-11-01T00:00:00Z", "2026-11-02T23:00:00Z", "47 hours"),
         ("2026-11-01T00:00:00Z", "2026-11-01T00:01:30Z", "1 minute"),
+        ("2026-11-01T00:00:00Z", "2026-11-01T00:00:59Z", "less than a minute"),
+        ("2026-11-01T00:00:01Z", "2026-11-01T00:00:00Z", ""),
         (None, "2026-11-01T00:01:30Z", ""),
         ("yesterday", "2026-11-01T00:01:30Z", ""),
     ],

@@ -210,7 +210,7 @@ def test_who_looks_on_is_asked(answer: str, code: int, left: list[str], runs: Pa
     os.write(ours, f"{answer}\n".encode())
     out, _err = running.communicate(timeout=60)
     assert running.returncode == code
-    assert b"remove 1 runs, " in said
+    assert b"remove 1 run, " in said
     assert folders(runs) == left
     assert (b"removed: 1," in out) == (code == 0)
     os.close(ours)

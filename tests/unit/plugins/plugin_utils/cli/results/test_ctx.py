@@ -102,10 +102,25 @@ def test_a_run_without_keys_of_its_own(runs: Path):
 def test_a_host_that_is_not_of_the_run(runs: Path):
     done = call("ctx", "show", FIRST, "--host", "leaf3")
     assert done.code == 2
-    text = f"there is no host 'leaf3' in run {FIRST} (did you mean 'leaf2'?); there are leaf1, leaf2, run\n"
+    text = f"there is no host 'leaf3' in run {FIRST} (did you mean 'leaf2'?); there are run, leaf1, leaf2\n"
     assert done.err == text
     done = call("ctx", "diff", FIRST, SECOND, "--host", "zzz")
-    assert done.err == f"there is no host 'zzz' in run {FIRST} and {SECOND}; there are leaf1, leaf2, run\n"
+    assert done.err == f"there is no host 'zzz' in run {FIRST} and {SECOND}; there are run, leaf1, leaf2\n"
+
+
+def test_hosts_come_as_people_count_and_of_many_only_some_are_named(runs: Path):
+    run = Writer(THIRD)
+    run.begin("sha256:3", ("wire",))
+    for number in reversed(range(1, 12)):
+        run.set("wire", f"leaf{number}", "lab.slot_v1", number)
+    run.end("passed", 0)
+    lines = call("ctx", "show", THIRD).out.splitlines()[1:]
+    assert [line.split()[1] for line in lines] == [f"leaf{number}" for number in range(1, 12)]
+    named = ", ".join(f"leaf{number}" for number in range(1, 8))
+    done = call("ctx", "show", THIRD, "--host", "zzz")
+    assert done.err == f"there is no host 'zzz' in run {THIRD}; there are run, {named} and 4 more\n"
+    done = call("ctx", "history", "lab.slot_v1", THIRD, "--host", "run")
+    assert done.err.endswith(f"it is a key of {named}, leaf8 and 3 more\n")
 
 
 def test_who_set_a_key_is_the_same_everywhere(runs: Path):

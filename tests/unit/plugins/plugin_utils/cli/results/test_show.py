@@ -52,6 +52,19 @@ def test_all_instances_are_shown_where_it_is_asked_for(runs: Path):
     }
 
 
+def test_criteria_come_in_the_order_of_the_recipe_and_hosts_as_people_count(runs: Path):
+    run = Writer("20261126-000000-cccccc")
+    run.begin("sha256:3", ("wire", "burn"))
+    for name, host in (("burn", "leaf1"), ("wire", "leaf10"), ("wire", "leaf2")):
+        wrong = {"name": "lost", "value": 1, "limits": {"max": 0}, "distance": -1, "verdict": "failed"}
+        run.step(name, host, "failed", measurements=[wrong])
+    run.end("failed", 1, failed=3)
+    places = ["wire leaf2", "wire leaf10", "burn leaf1"]
+    lines = call("show").out.splitlines()
+    assert [" ".join(line.split()[1:3]) for line in lines if " 1.000 s" in line] == places
+    assert [" ".join(line.split()[-4:-2]) for line in lines if " max 0" in line] == places
+
+
 def test_conflicts_are_shown(runs: Path):
     run = Writer("20261126-000000-cccccc")
     run.begin("sha256:3", ("wire",))

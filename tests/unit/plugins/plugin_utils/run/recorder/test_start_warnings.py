@@ -4,11 +4,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 from ansible.inventory.host import Host
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.start_warnings import aliases_of_one_host
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.start_warnings import (
+    aliases_of_one_host,
+    start_warnings,
+)
 
 
 def host(name: str, **variables: Any) -> Host:
@@ -40,3 +45,17 @@ def test_what_is_not_known_or_meant_is_not_told():
     assert not [*aliases_of_one_host([host("a", **here), host("b", **here)])]
     apis = [host(name, ansible_host="10.0.0.1", ansible_httpapi_port=port) for name, port in (("a", 8001), ("b", 8002))]
     assert not [*aliases_of_one_host(apis)]
+
+
+def test_of_many_names_only_some_are_told():
+    names = [f"leaf{number}" for number in range(1, 12)]
+    hosts = [host(name, ansible_host="10.0.0.1") for name in names]
+    inputs = SimpleNamespace(warnings=(), unknown_hosts=names, recipe={}, waivers=SimpleNamespace(over=()))
+    steps = {name: SimpleNamespace(name=name, hosts=()) for name in names}
+    told = [*start_warnings(cast("Run", SimpleNamespace(inputs=inputs, steps=steps)), hosts)]
+    some = "leaf1, leaf2, leaf3, leaf4, leaf5, leaf6, leaf7, leaf8 and 3 more"
+    assert told == [
+        f"left out, as no host of this run is theirs: {some}",
+        f"the given context has keys of hosts not in this run: {some}",
+        f"{some} are one host, 10.0.0.1: their steps run beside each other",
+    ]

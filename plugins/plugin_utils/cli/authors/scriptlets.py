@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,8 @@ def scriptlets(options: argparse.Namespace) -> Answer:
         sys.stderr.write(f"left out: {fault}\n")
     if options.json:
         return {"scriptlets": [_data(entry) for entry in entries]}, 0
-    rows = [(entry.name, entry.kind, entry.source, _arguments(entry), _about(entry)) for entry in entries]
+    number = Counter(entry.name for entry in entries)
+    rows = [(_name(one, number[one.name]), one.kind, one.source, _arguments(one), _about(one)) for one in entries]
     return to_text(("module", "type", "from", "arguments", "what it does"), rows), 0
 
 
@@ -95,6 +97,11 @@ def _data(entry: ScriptletEntry) -> dict[str, Any]:
         "digest": entry.digest,
         "deprecated": entry.deprecated,
     }
+
+
+def _name(entry: ScriptletEntry, number: int) -> str:
+    """What a recipe has as `module`, and as `function` where the module has several."""
+    return f"{entry.name} {entry.function}".rstrip() if number > 1 else entry.name
 
 
 def _about(entry: ScriptletEntry) -> str:

@@ -29,6 +29,13 @@ def test_as_a_table(project: Path):
     assert rows["rack.recipes.numbers_stats"][1:4] == ["python", "collection", "src"]
 
 
+def test_several_in_one_file_are_told_apart(project: Path):
+    classes = "".join(f'class {name}(Scriptlet):\n    """{name} it."""\n' for name in ("Look", "Mark"))
+    (project / "scriptlets/two.py").write_text(f"from rack_recipes import Scriptlet\n{classes}")
+    lines = [line.split() for line in call("scriptlets").out.splitlines() if line.startswith("two ")]
+    assert [(line[1], line[-2:]) for line in lines] == [("Look", ["Look", "it."]), ("Mark", ["Mark", "it."])]
+
+
 def test_as_json():
     found = {each["name"]: each for each in call("scriptlets", "--json").answer["scriptlets"]}
     assert found["t.ok"] | {"path": "", "digest": ""} == {

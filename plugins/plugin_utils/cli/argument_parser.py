@@ -63,15 +63,17 @@ class Parser(argparse.ArgumentParser):
 
 
 class OptionalNumber(argparse.Action):
-    """An option whose number may be left out; its value is `const` then."""
+    """An option whose number may be left out; its value is `const` then. `least` is the smallest number."""
 
-    def __init__(self, option_strings: Sequence[str], dest: str, **about: Any) -> None:
+    def __init__(self, option_strings: Sequence[str], dest: str, *, least: int = 0, **about: Any) -> None:
         super().__init__(option_strings, dest, nargs="?", **about)
+        self.least = least
 
     def __call__(self, _parser: object, namespace: argparse.Namespace, values: Any, _option: str | None = None) -> None:
         """Store the number as an int. Raises argparse.ArgumentError for anything else."""
-        if values and not values.isdigit():
-            raise argparse.ArgumentError(self, f"expected a whole number, got {values!r}")
+        if values and not (values.isascii() and values.isdigit() and int(values) >= self.least):
+            expected = f"a whole number from {self.least}" if self.least else "a whole number"
+            raise argparse.ArgumentError(self, f"expected {expected}, got {values!r}")
         setattr(namespace, self.dest, int(values) if values else self.const)
 
 

@@ -92,6 +92,7 @@ def add_selection(command: Container) -> None:
         "--parallel",
         metavar="N",
         action=OptionalNumber,
+        least=1,
         const=0,
         help="run steps that do not depend on each other at the same time, at most N on a host "
         "(without N: the setting rack_recipes_slots)",

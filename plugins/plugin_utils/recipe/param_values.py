@@ -57,17 +57,22 @@ class DefaultError(WrongError):
 
 
 def values(
-    declared: Mapping[str, Param], given: Mapping[str, Any], *, texts: bool, names: SecretNames = NO_NAMES
+    declared: Mapping[str, Param],
+    given: Mapping[str, Any],
+    *,
+    texts: bool,
+    names: SecretNames = NO_NAMES,
+    where: Callable[[str], str] = lambda _name: "",
 ) -> dict[str, Any]:
     """The value of every declared parameter: the given one, or the default with references to others filled in.
 
     With `texts`, a text is converted to the parameter's type, as values of a command line are: `12` to a number, YAML
     or JSON to a list or a mapping. Raises UsageError with all mistakes: unknown names, and values that are missing, of
     another type, or outside of their limits. It shows no values of secret parameters, nor of those that have one of
-    the `names` of secrets.
+    the `names` of secrets. `where` is asked what to write before a message about a name that was given.
     """
     declared = {name: replace(param, secret=param.secret or names.match(name)) for name, param in declared.items()}
-    problems = [*unknown(declared, given)]
+    problems = [*unknown(declared, given, where)]
     found: dict[str, Any] = {}
     for param in declared.values():
         if param.name not in given:
@@ -77,7 +82,7 @@ def values(
         try:
             found[param.name] = value_of(param, given[param.name], texts=texts)
         except WrongError as error:
-            problems.append(f"parameter {param.name!r}: {error}")
+            problems.append(f"{where(param.name)}parameter {param.name!r}: {error}")
     if problems:
         raise UsageError("\n".join(problems))
     try:
@@ -116,13 +121,15 @@ def _check_limits(wanted: Condition, value: Any) -> None:
         within_limits(limits, value)
 
 
-def unknown(declared: Mapping[str, Param], given: Mapping[str, Any]) -> Iterator[str]:
-    """The names of parameters that the recipe does not have, as messages."""
+def unknown(
+    declared: Mapping[str, Param], given: Mapping[str, Any], where: Callable[[str], str] = lambda _name: ""
+) -> Iterator[str]:
+    """The names of parameters that the recipe does not have, as messages; `where` as in `values`."""
     for name in map(str, given):
         if name not in declared:
             near = closest(name, tuple(declared))
             known = f" (did you mean {near!r}?)" if near else f" ({listed(declared) or 'it has none'})"
-            yield f"expected the name of a parameter of the recipe, got {quoted(name)}{known}"
+            yield f"{where(name)}expected the name of a parameter of the recipe, got {quoted(name)}{known}"
 
 
 def value_of(param: Param, value: Any, *, texts: bool = False) -> Any:

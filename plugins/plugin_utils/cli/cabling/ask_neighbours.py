@@ -18,6 +18,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.journal_record import
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.compare_plan import Seen
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.plan_model import CablingPlan, End
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.archive.ages_and_sizes import number
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import parser_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run import start_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
@@ -56,7 +57,7 @@ def add_asking(command: argparse.ArgumentParser) -> None:
         help="inventory, as for `run`; may be repeated",
     )
     command.add_argument("-l", "--limit", metavar="PATTERN", help="only these hosts of the inventory")
-    command.add_argument("-f", "--forks", metavar="N", type=int, help="how many hosts at once, as for `run`")
+    command.add_argument("-f", "--forks", metavar="N", type=number, help="how many hosts at once, as for `run`")
     command.add_argument(
         "--ignore",
         metavar="PORT",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError, RecipeErrors, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import read
 
 KINDS = {
@@ -25,6 +26,7 @@ KINDS = {
 }
 
 
+MAPPING = "names with values"
 QUOTING = re.compile(r" \(.*| that closes .*", re.DOTALL)  # the parts of the YAML reader's messages that quote the file
 
 
@@ -40,6 +42,19 @@ def params_from_options(files: Sequence[str], words: Sequence[str]) -> dict[str,
     """Return the values of --param-file and --param; --param wins, and its values are text. Raises UsageError."""
     found = {name: value for file in files for name, value in read_mapping("--param-file", file).items()}
     return {**found, **dict(split_assignment("--param", word) for word in words)}
+
+
+def place_of(name: str, files: Sequence[str], words: Sequence[str]) -> str:
+    """Which of these files gives a parameter its value, and where, as the beginning of a message; empty for none.
+
+    The files have been read before.
+    """
+    if any(word.partition("=")[0].strip() == name for word in words):
+        return ""
+    file = next((file for file in reversed(files) if name in read_mapping("--param-file", file)), "")
+    if not file or file.endswith(".json"):
+        return file and f"--param-file: {file}: "
+    return f"--param-file: {read(Path(file).read_bytes(), file, MAPPING).places[name, KEY]}: "
 
 
 def split_assignment(option: str, word: str) -> tuple[str, str]:
@@ -65,7 +80,7 @@ def read_mapping(option: str, path: str) -> dict[str, Any]:
 def _yaml(option: str, path: str, content: bytes) -> dict[str, Any]:
     """Read the mapping in the same way as a recipe."""
     try:
-        return read(content, path, "names with values").data
+        return read(content, path, MAPPING).data
     except RecipeErrors as errors:
         raise UsageError("\n".join(f"{option}: {_without_values(error)}" for error in errors.errors)) from None
 

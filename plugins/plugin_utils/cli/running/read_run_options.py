@@ -10,13 +10,17 @@ import argparse
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import MASKED, SecretNames
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipes.deprecation_notices import print_notices
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.param_options import params_from_options
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.param_options import (
+    params_from_options,
+    place_of,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.resumed_run import ResumedRun, earlier_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import plan_options
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
@@ -49,6 +53,8 @@ def prepare(options: argparse.Namespace) -> PreparedRun:
     """Read and check all options of `run`. Raises RackError, with exit code 2 in the command."""
     variables = extra_vars(options.extra_vars)
     settings = _settings(variables, options)
+    _check_group_options(options, settings)
+    _check_notify(options, settings)
     earlier = _earlier(options, settings)
     recipe = options.recipe or (earlier.recipe if earlier else "")
     if not recipe:
@@ -72,6 +78,24 @@ def prepare(options: argparse.Namespace) -> PreparedRun:
 def _settings(variables: Mapping[str, Any], options: argparse.Namespace) -> Settings:
     settings = project.load(variables)
     return replace(settings, locked=settings.locked or options.locked)
+
+
+def _check_group_options(options: argparse.Namespace, settings: Settings) -> None:
+    """Raise UsageError for options that mean nothing without a group: the whole could not be what the user expects."""
+    given = "--parts" if options.parts else "--server" if options.server else ""
+    if given and not (options.group or settings.group):
+        raise UsageError(f"{given}: expected --group ID beside it, the group that this run is a part of")
+
+
+def _check_notify(options: argparse.Namespace, settings: Settings) -> None:
+    """Raise UsageError where --notify cannot be followed at the end: hours later that helps nobody."""
+    if options.notify:
+        from ansible_collections.rack.recipes.plugins.plugin_utils.monitoring.signed_post import target_of
+
+        try:
+            target_of(replace(settings, notify_url=options.notify))
+        except UsageError as error:
+            raise UsageError(f"--notify: {error}") from None
 
 
 def _check_trust(plan: Plan, settings: Settings) -> None:
@@ -125,10 +149,11 @@ def _converted_params(
 
     Extra variables of Ansible may hold parameters that are missing here, so then only the run reports what is missing.
     """
+    where = partial(place_of, files=options.param_file, words=options.param)
     may_be_elsewhere = options.extra_vars or any(word.startswith(("-e", "--extra-vars")) for word in options.ansible)
     if not may_be_elsewhere:
-        found = values(declared, given, texts=True, names=names)
+        found = values(declared, given, texts=True, names=names, where=where)
         return {name: found[name] for name in given}
-    if problems := [*unknown(declared, given)]:
+    if problems := [*unknown(declared, given, where)]:
         raise UsageError("\n".join(problems))
-    return values({name: declared[name] for name in given}, given, texts=True, names=names)
+    return values({name: declared[name] for name in given}, given, texts=True, names=names, where=where)

@@ -98,7 +98,7 @@ def _add_hosts(group: argparse._ArgumentGroup) -> None:
         metavar="PATH",
         action="append",
         default=[],
-        help="inventory, as for Ansible, but a file that cannot be read is an error; may be repeated"
+        help="inventory, as for Ansible, but one that is not there or cannot be read is an error; may be repeated"
         " (default: Ansible's setting, else this machine)",
     )
     group.add_argument("-l", "--limit", metavar="PATTERN", help="only these hosts of the inventory")
@@ -114,7 +114,7 @@ def _add_hosts(group: argparse._ArgumentGroup) -> None:
         "-f",
         "--forks",
         metavar="N",
-        type=int,
+        type=number,
         help="how many hosts at once (default: Ansible's setting, else what the machine's cores, memory and open files"
         " allow)",
     )

@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.choose_forks import forks_in, room_here
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.inventory_sources import unreadable_is_error
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import ROOT, RUN_ID
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import HANDLE_SIGNALS, ending_blocked
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import SECTION, config_file, read_config
@@ -83,17 +84,13 @@ def is_here_only(command: PlaybookCommand) -> bool:
 def environment(run_id: str, inventories: Sequence[str] = ()) -> dict[str, str]:
     """Ansible's environment in a run: it finds this copy of the collection first, and the recorder is enabled.
 
-    An inventory that cannot be read is an error, unless the user has set it otherwise. Ansible alone would only warn,
-    and a run over the hosts of the other `inventories` would look good. Where one of them is a folder Ansible's default
-    stays, since not every file in a folder is an inventory.
+    Raises UsageError for inventories that are not there.
     """
     env = dict(os.environ)
     enabled = [name.strip() for name in _configured("callbacks_enabled").split(",") if name.strip()]
     env["ANSIBLE_CALLBACKS_ENABLED"] = ",".join(dict.fromkeys([*enabled, RECORDER]))
     env["ANSIBLE_COLLECTIONS_PATH"] = f"{ROOT}:{_collections_path()}"
-    is_set = read_config().has_option("inventory", "any_unparsed_is_failed")
-    if inventories and not is_set and not any(map(os.path.isdir, inventories)):
-        env.setdefault("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "1")
+    env |= unreadable_is_error(inventories)
     env[RUN_ID] = run_id
     return env
 

@@ -91,7 +91,7 @@ def test_version():
             ["plan", "--format", "png", "good.yml"],
             "rack-recipes plan: argument --format: expected one of tree, json, d",
         ),
-        (["run", "--forks", "many", "good.yml"], "argument -f/--forks: invalid int value: 'many'"),
+        (["run", "--forks", "many", "good.yml"], "argument -f/--forks: expected a whole number from 1, got 'many'"),
         (["run", "--olny", "a", "good.yml"], "there is no option '--olny' (did you mean '--only'?)"),
         (["run"], "rack-recipes run: expected RECIPE or --resume RUN"),
         (["report", "--format", "odt"], "argument --format: expected one of html, xlsx, csv, md, md-full, json"),

@@ -222,6 +222,8 @@ def test_no_host_matches(lab: Path):
         done = call("run", "burn.yml", "--dry-run", *words)
         assert (done.code, f"\nhosts: {refusal}\n" in done.out) == (2, True)
         assert done.err.endswith(f"nothing would be run: {refusal}\n")
+    done = call("run", "burn.yml", "--dry-run", "-i", "inventory.yml", "-i", "absent.yml")
+    assert (done.code, done.err) == (2, "there is no inventory 'absent.yml'\n")
     done = call("run", "burn.yml", "--dry-run", "--json")
     assert (done.code, json.loads(done.out)["preview"]["problem"]) == (2, refusal)
 
@@ -252,11 +254,10 @@ def test_an_inventory_that_only_the_run_can_read(lab: Path):
     assert preview["problem"] == f"the inventory cannot be read: {told}"
 
 
-@pytest.mark.parametrize("source", ["absent.yml", "broken.yml"])
-def test_an_inventory_that_cannot_be_read(source: str, lab: Path):
+def test_an_inventory_that_cannot_be_read(lab: Path):
     (lab / "broken.yml").write_text("all: [\n")
-    done = call("run", "burn.yml", "--dry-run", "-i", "inventory.yml", "-i", source)
-    refusal = f"the inventory cannot be read: Completely failed to parse inventory source {lab}/{source}"
+    done = call("run", "burn.yml", "--dry-run", "-i", "inventory.yml", "-i", "broken.yml")
+    refusal = f"the inventory cannot be read: Completely failed to parse inventory source {lab}/broken.yml"
     assert (done.code, f"\nhosts: {refusal}\n" in done.out) == (2, True)
     assert done.err.endswith(f"nothing would be run: {refusal}\n")
 

@@ -72,7 +72,9 @@ class OpenResults:
         ]
 
     def awaited(self) -> str:
-        """The hosts that the stage waits for: their number while they are many, then the names of some."""
+        """What the stage waits for: the number of hosts while they are many, then the names of some, then the store."""
+        if not any(self.of_stages.values()):
+            return "storing the results"
         hosts = self.of_stages[self.stage]
         count = len(hosts) - ("" in hosts)
         shown = f"{count} hosts" if count > MOST_AWAITED else few([*filter(None, hosts)], MOST_NAMED)
@@ -132,11 +134,12 @@ class Progress:
             self.verdicts[after.verdict] += 1
 
     def line(self) -> str:
-        """A line for a terminal: the stage, the steps and hosts that are done, failures, the hosts that are awaited."""
+        """A line for a terminal: the stage, the steps and hosts that are done, failures, what is awaited."""
         if not self.open.planned:
             return "starting"
+        awaited = "" if self.end else self.open.awaited()
         seconds = f"{time.monotonic() - self.started:.0f} s"
-        return "  ".join(filter(None, [*self.open.line(), self._failures(), self.open.awaited(), seconds]))
+        return "  ".join(filter(None, [*self.open.line(), self._failures(), awaited, seconds]))
 
     def _failures(self) -> str:
         counts = sorted((verdict, number) for verdict, number in self.verdicts.items() if verdict not in PASSING)

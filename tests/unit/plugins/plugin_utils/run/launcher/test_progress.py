@@ -65,7 +65,7 @@ ODD = done("odd", "r1", "r3")
         ),
         (
             [*done("a", *HOSTS), *ODD, *done("total", ""), *done("z", *HOSTS)],
-            "stage 3 of 3  13 of 13 steps  5 of 5 hosts done  0 s",
+            "stage 3 of 3  13 of 13 steps  5 of 5 hosts done  storing the results  0 s",
         ),
     ],
 )

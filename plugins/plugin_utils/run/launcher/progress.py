@@ -137,9 +137,8 @@ class Progress:
         """A line for a terminal: the stage, the steps and hosts that are done, failures, what is awaited."""
         if not self.open.planned:
             return "starting"
-        awaited = "" if self.end else self.open.awaited()
         seconds = f"{time.monotonic() - self.started:.0f} s"
-        return "  ".join(filter(None, [*self.open.line(), self._failures(), awaited, seconds]))
+        return "  ".join(filter(None, [*self.open.line(), self._failures(), self.open.awaited(), seconds]))
 
     def _failures(self) -> str:
         counts = sorted((verdict, number) for verdict, number in self.verdicts.items() if verdict not in PASSING)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,9 @@ def entry_errors(entry: Mapping[str, Any]) -> dict[str, str]:
     for path, expected, got, _near in _entry_problems(dict(entry), ()):
         name = str(path[0]) if path else next((one for one in REQUIRED if one not in entry), "until")
         errors.setdefault(name, f"expected {expected}, got {got}")
+    today = datetime.now(UTC).date()
+    if "until" in entry and not errors and date.fromisoformat(entry["until"]) < today:
+        errors["until"] = f"expected a date from {today} on, since the waiver would be over, got {entry['until']!r}"
     return errors
 
 

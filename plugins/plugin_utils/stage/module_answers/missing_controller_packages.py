@@ -62,11 +62,10 @@ def unknown_module(name: str) -> str:
 
 def _modules_of(collection: str) -> Path | None:
     """The folder of a collection's modules; None where the collection is not installed."""
-    package = "ansible.modules" if collection == "ansible.builtin" else f"ansible_collections.{collection}.plugins"
+    is_builtin = collection == "ansible.builtin"  # Ansible's import of ansible.modules has no folder while it runs
     try:
-        spec = find_spec(package)
+        spec = find_spec("ansible" if is_builtin else f"ansible_collections.{collection}.plugins")
     except (ImportError, ValueError):
         return None
     place = next(iter(spec.submodule_search_locations or ()), "") if spec else ""
-    own = "" if collection == "ansible.builtin" else "modules"
-    return Path(place, own) if place else None
+    return Path(place, "modules") if place else None

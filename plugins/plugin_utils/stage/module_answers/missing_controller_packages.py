@@ -10,6 +10,7 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.builtin_modules import COLLECTION, nearest_builtin
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import nearest
 
 INSTALL = "install its collection on the machine that runs Ansible (ansible-galaxy collection install {collection})"
@@ -53,6 +54,9 @@ def missing_on_controller(message: str) -> str:
 def unknown_module(name: str) -> str:
     """That there is no module of this full name, with the nearest one of its collection or how to get that."""
     collection, _dot, last = name.rpartition(".")
+    if collection == COLLECTION:
+        near = nearest_builtin(name)
+        return f"there is no module {name}" + (f", did you mean {near}?" if near else " in its collection")
     folder = _modules_of(collection)
     if folder is None:
         return f"there is no module {name}: {INSTALL.format(collection=collection)}"
@@ -62,9 +66,8 @@ def unknown_module(name: str) -> str:
 
 def _modules_of(collection: str) -> Path | None:
     """The folder of a collection's modules; None where the collection is not installed."""
-    is_builtin = collection == "ansible.builtin"  # Ansible's import of ansible.modules has no folder while it runs
     try:
-        spec = find_spec("ansible" if is_builtin else f"ansible_collections.{collection}.plugins")
+        spec = find_spec(f"ansible_collections.{collection}.plugins")
     except (ImportError, ValueError):
         return None
     place = next(iter(spec.submodule_search_locations or ()), "") if spec else ""

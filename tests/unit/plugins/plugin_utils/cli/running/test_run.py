@@ -94,14 +94,6 @@ def test_a_run_that_fails_tells_people_what_failed(bad: Done):
     assert "\x1b" not in bad.out + bad.err
 
 
-def test_a_module_of_ansible_s_that_is_misspelt_is_told_with_the_right_name(folder: Path):
-    step = "{name: a, type: ansible, module: ansible.builtin.comand, success: none}"
-    (folder / "misspelt.yml").write_text(f"test_meta: {{test_id: T-1}}\nsteps: [{step}]\n")
-    done = call("run", "misspelt.yml")
-    reason = "there is no module ansible.builtin.comand, did you mean ansible.builtin.command?"
-    assert (done.code, done.err.splitlines()[0]) == (1, f"localhost  a  error: {reason}")
-
-
 def test_the_report_is_there(bad: Done, folder: Path):
     assert bad.answer["report"]
     assert all((folder / path).is_file() for path in bad.answer["report"])

@@ -26,6 +26,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options im
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlanOptions
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.missing_param_parts import missing_param_parts
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import unknown, values
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Param
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import extra_vars
@@ -66,7 +67,10 @@ def prepare(options: argparse.Namespace) -> PreparedRun:
     declared = plan.recipe.params
     anew = {**_params_of_extra_vars(variables), **params_from_options(options.param_file, options.param)}
     given = {**_recorded_params(earlier, declared, anew), **anew}
-    params = _converted_params(declared, given, options, SecretNames(settings.secret_keys))
+    known = _known_params(declared, given, options, SecretNames(settings.secret_keys))
+    if missing := [*missing_param_parts((one.step for one in plan.steps if not one.skip), declared, known)]:
+        raise UsageError("\n".join(missing))
+    params = {name: known[name] for name in given}
     if options.context:  # problems in the file are reported before anything runs
         from ansible_collections.rack.recipes.plugins.plugin_utils.context.initial_context_file import read
 
@@ -142,18 +146,18 @@ def _params_of_extra_vars(variables: Mapping[str, Any]) -> dict[str, Any]:
     return dict(given) if isinstance(given, Mapping) else {}
 
 
-def _converted_params(
+def _known_params(
     declared: Mapping[str, Param], given: Mapping[str, Any], options: argparse.Namespace, names: SecretNames
 ) -> dict[str, Any]:
-    """Return the given values, converted to their types. Raises UsageError.
+    """Return the given values, converted to their types, and the defaults of the others. Raises UsageError.
 
-    Extra variables of Ansible may hold parameters that are missing here, so then only the run reports what is missing.
+    Extra variables of Ansible may hold parameters that are missing here, so then the others are left out, and only the
+    run reports what is missing.
     """
     where = partial(place_of, files=options.param_file, words=options.param)
     may_be_elsewhere = options.extra_vars or any(word.startswith(("-e", "--extra-vars")) for word in options.ansible)
     if not may_be_elsewhere:
-        found = values(declared, given, texts=True, names=names, where=where)
-        return {name: found[name] for name in given}
+        return values(declared, given, texts=True, names=names, where=where)
     if problems := [*unknown(declared, given, where)]:
         raise UsageError("\n".join(problems))
     return values({name: declared[name] for name in given}, given, texts=True, names=names, where=where)

@@ -231,6 +231,21 @@ def test_options_that_cannot_be_followed_are_refused(words: list[str], text: str
     assert {*Path(".rack-recipes").rglob("*")} == before
 
 
+def test_a_part_of_a_parameter_that_is_not_there_is_told_before_anything_runs(folder: Path):
+    step = "{name: a, module: t.ok, type: shell, success: none, args: {x: '${params.site.vlan}'}}"
+    (folder / "parts.yml").write_text(
+        f"test_meta: {{test_id: T-1}}\nparams: {{site: {{type: dict, default: {{vlna: 1}}}}}}\nsteps: [{step}]\n"
+    )
+    before = {*Path(".rack-recipes").rglob("*")}
+    told = "parts.yml:3:9: step 'a': ${params.site.vlan}: params.site has no 'vlan', did you mean vlna?\n"
+    for more in ([], ["--dry-run"]):
+        done = call("run", "parts.yml", *more)
+        assert (done.code, done.err) == (2, told)
+    assert {*Path(".rack-recipes").rglob("*")} == before
+    assert call("run", "parts.yml", "--skip", "a", "--dry-run").code == 0
+    assert call("run", "parts.yml", "--param", "site={vlan: 3}", "--dry-run").code == 0
+
+
 def test_secrets_have_to_be_given_again(folder: Path):
     first = call("run", "secret.yml", "--param", "name=x", "--param", f"password={SECRET}")
     done = call("run", "--resume", run_id(first), "--json")

@@ -55,12 +55,6 @@ class PlannedStep:
         """The shortest name of its scriptlet, or the name of its module."""
         return self.entry.name if self.entry else self.step.module
 
-    @property
-    def notice(self) -> str:
-        """That its scriptlet is deprecated and what to use instead; empty for any other."""
-        deprecated = self.entry.deprecated if self.entry else ""
-        return f"{self.uses} is deprecated: {deprecated}" if deprecated else ""
-
 
 @dataclass(frozen=True, slots=True)
 class Stage:

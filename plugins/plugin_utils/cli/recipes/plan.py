@@ -44,7 +44,7 @@ def plan(options: argparse.Namespace) -> Answer:
     which failures are waived.
     `run --dry-run` adds what an inventory and the store know: hosts, earlier results, durations.
     """
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipes.deprecation_notices import print_notices
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipes.print_notices import print_notices
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.waivers.planned_waivers import (
         planned_waivers,
         waiver_data,

@@ -50,8 +50,8 @@ def validate(options: argparse.Namespace) -> Answer:
     """Check recipes, and report every problem in them.
 
     Stderr has a line for each problem: file, line, column, what was expected, what was found, the nearest valid word.
-    Stdout has the same as one JSON object. The exit code is 2 if there is any problem. A deprecated scriptlet is a
-    notice, not a problem.
+    Stdout has the same as one JSON object. The exit code is 2 if there is any problem. A deprecated scriptlet, and a
+    criterion that is the same in each run, are notices, not problems.
     """
     if not options.recipes and options.stdin is None:
         raise UsageError("rack-recipes validate: expected RECIPE or --stdin FILE")
@@ -94,10 +94,10 @@ def _problem(name: str, error: RackError) -> Finding:
 
 
 def _notices(plan: Plan) -> Iterator[Finding]:
-    """Yield a notice for each step whose scriptlet is deprecated."""
-    for planned in plan.steps:
-        if planned.notice:
-            yield {**_position(planned.step.place), "text": f"{planned.step.place}: {planned.notice}"}
+    from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_notices import plan_notices
+
+    for notice in plan_notices(plan):
+        yield {**_position(notice.place), "text": f"{notice.place}: {notice.text}"}
 
 
 def _position(place: Place) -> Finding:

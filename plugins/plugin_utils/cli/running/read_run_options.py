@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import MASKED, SecretNames
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipes.deprecation_notices import print_notices
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipes.print_notices import print_notices
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.param_options import (
     params_from_options,
     place_of,

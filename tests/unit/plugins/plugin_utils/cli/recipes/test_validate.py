@@ -24,6 +24,20 @@ def typed(monkeypatch: pytest.MonkeyPatch, text: bytes) -> None:
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(text)))
 
 
+def test_a_criterion_that_checks_nothing_is_a_notice(project: Path):
+    values = "[{value: 3, max: 5}, {value: '${t.x_v1}', max: 5}, {value: '{{ x }}', max: 5}]"
+    (project / "same.yml").write_text(
+        "test_meta: {test_id: T-1}\nsteps:\n  - {name: a, type: shell, module: t.ok, reads: [t.x_v1], "
+        f"success: {{values: {values}}}}}\n"
+    )
+    done = call("validate", "same.yml")
+    assert (done.code, [one["line"] for one in done.answer["notices"]]) == (0, [3])
+    told = (
+        "same.yml:3:5: the criterion for the number 3 checks nothing, since that is the same in each run: let it refer"
+    )
+    assert done.err.startswith(told)
+
+
 def test_good_recipes():
     done = call("validate", "good.yml", "bad.yml")
     assert (done.code, done.err) == (0, "")

@@ -2,17 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Notices about deprecated scriptlets."""
+"""Notices about a plan, for people."""
 
 from __future__ import annotations
 
 import sys
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_notices import plan_notices
 
 
 def print_notices(plan: Plan) -> None:
-    """Print a notice to stderr for each step whose scriptlet is deprecated."""
-    for planned in plan.steps:
-        if planned.notice:
-            sys.stderr.write(f"{planned.step.place}: {planned.notice}\n")
+    """Print the notices about a plan to stderr, each with its place."""
+    sys.stderr.writelines(f"{notice.place}: {notice.text}\n" for notice in plan_notices(plan))

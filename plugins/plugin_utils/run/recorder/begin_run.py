@@ -48,6 +48,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_out
     stage_tasks,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.refuse_serial_plays import check_turns
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.unmatched_patterns import unmatched_patterns
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.reusable_results import ReusableResults
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import hold
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import chosen_run_id, started_by
@@ -111,12 +112,13 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
     mask = Mask([*secrets, *_own_secrets(settings), *_vault_values(vaulted, play_outline.hosts)])
     attributes = host_attributes(play_outline.hosts, settings, ansible_api, mask)
     waivers, uncounted = find_waivers(settings, recipe, play_outline, ansible_api.resolve, attributes)
+    limit = str(_ansible_options().get("limit", ""))
     given = RunInputs(
         recipe=recipe,
         params=values,
         secrets=secrets,
         mask=mask,
-        warnings=tuple(filter(None, (problem, uncounted))),
+        warnings=(*filter(None, (problem, uncounted)), *unmatched_patterns(plays, limit, ansible_api.resolve_whole)),
         waivers=waivers,
         options={**recipe.get("options", {}), **_ansible_options(), **_own_options(wanted)},
         patterns=play_outline.patterns,

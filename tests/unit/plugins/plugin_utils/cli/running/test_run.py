@@ -444,6 +444,13 @@ def test_an_inventory_that_cannot_be_read_is_told_with_the_place(folder: Path):
     assert done.err == "there is no inventory 'absent.yml'\n"
 
 
+def test_a_host_of_limit_that_the_inventory_does_not_know_is_told(folder: Path):
+    done = call("run", "good.yml", "-i", "localhost,", "--limit", "localhost,leaf9", "-e", "ansible_connection=local")
+    told = "--limit: no host or group of the inventory is leaf9"
+    assert (done.code, done.answer["warnings"]) == (0, [told])
+    assert f"warning: {told}\n" in done.err
+
+
 def test_extra_vars_choose_the_folder_of_the_run(folder: Path):
     done = call("run", "good.yml", "-e", json.dumps({"rack_recipes_runs": "chosen/runs"}))
     assert done.code == 0

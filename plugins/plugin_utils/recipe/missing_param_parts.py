@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import parse, walk
+from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Param, Step
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.unchecked_mapping import REFERENCE_FIELDS
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.steps_to_and_from_data import to_data
@@ -20,19 +21,20 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution i
 
 
 def missing_param_parts(
-    steps: Iterable[Step], declared: Mapping[str, Param], values: Mapping[str, Any]
+    steps: Iterable[Step], declared: Mapping[str, Param], values: Mapping[str, Any], mask: Mask
 ) -> Iterator[str]:
     """A message for each reference of `steps` to a part that these values of parameters do not have.
 
-    A step with `when` is left out: its condition may be what keeps it from running without that part.
+    The messages show of values what `mask` lets through. A step with `when` is left out: its condition may be what
+    keeps it from running without that part.
     """
     nested = {name: value for name, value in values.items() if isinstance(value, dict | list)}
     for step in steps if nested else ():
         if step.when is True:
             data = to_data(step)
             fields = {name: data[name] for name in REFERENCE_FIELDS if name in data}
-            for text in _texts(fields):
-                yield from (f"{step.place}: step {step.name!r}: {one}" for one in _missing(text, declared, nested))
+            told = (one for text in _texts(fields) for one in _missing(text, declared, nested, mask))
+            yield from (f"{step.place}: step {step.name!r}: {one}" for one in told)
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -43,13 +45,21 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(part)
 
 
-def _missing(text: str, declared: Mapping[str, Param], values: Mapping[str, Any]) -> Iterator[str]:
+def _missing(text: str, declared: Mapping[str, Param], values: Mapping[str, Any], mask: Mask) -> Iterator[str]:
     for match in REFERENCE.finditer(text):
         word, path, _host = parse(match) or ("", [], "")
         if word != "params" or not path or path[0] not in values:
             continue
         name, *rest = path
-        try:
-            walk(f"params.{name}", values[name], rest)
-        except ValueError as error:
-            yield f"{match[0]}: {'it has no such part' if declared[name].secret else error}"
+        if _why_not(name, values[name], rest):
+            shown = "" if declared[name].secret else _why_not(name, mask.mask_value(values[name]), rest)
+            yield f"{match[0]}: {shown or 'it has no such part'}"
+
+
+def _why_not(name: str, value: Any, path: list[str]) -> str:
+    """Why a parameter has no such part, empty where it has."""
+    try:
+        walk(f"params.{name}", value, path)
+    except ValueError as error:
+        return str(error)
+    return ""

@@ -10,11 +10,11 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError, RecipeErrors, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import read
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document, read
 
 KINDS = {
     list: "a list",
@@ -26,7 +26,6 @@ KINDS = {
 }
 
 
-MAPPING = "names with values"
 QUOTING = re.compile(r" \(.*| that closes .*", re.DOTALL)  # the parts of the YAML reader's messages that quote the file
 
 
@@ -38,23 +37,28 @@ class RepeatedError(ValueError):
         self.msg = f"expected each name once, got {name!r} again"
 
 
-def params_from_options(files: Sequence[str], words: Sequence[str]) -> dict[str, Any]:
+class GivenParams(NamedTuple):
+    """The values of parameters by name, and for those out of files where they stand, as the beginning of a message."""
+
+    values: dict[str, Any]
+    places: dict[str, str]
+
+    def place(self, name: str) -> str:
+        """Where the value of a parameter stands, empty for one of the command line."""
+        return self.places.get(name, "")
+
+
+def params_from_options(files: Sequence[str], words: Sequence[str]) -> GivenParams:
     """Return the values of --param-file and --param; --param wins, and its values are text. Raises UsageError."""
-    found = {name: value for file in files for name, value in read_mapping("--param-file", file).items()}
-    return {**found, **dict(split_assignment("--param", word) for word in words)}
-
-
-def place_of(name: str, files: Sequence[str], words: Sequence[str]) -> str:
-    """Which of these files gives a parameter its value, and where, as the beginning of a message; empty for none.
-
-    The files have been read before.
-    """
-    if any(word.partition("=")[0].strip() == name for word in words):
-        return ""
-    file = next((file for file in reversed(files) if name in read_mapping("--param-file", file)), "")
-    if not file or file.endswith(".json"):
-        return file and f"--param-file: {file}: "
-    return f"--param-file: {read(Path(file).read_bytes(), file, MAPPING).places[name, KEY]}: "
+    found = GivenParams({}, {})
+    for file in files:  # each is read once: it may be a pipe
+        data, places = _read("--param-file", file)
+        found.values.update(data)
+        found.places.update({name: f"--param-file: {place}: " for name, place in places.items()})
+    for name, text in (split_assignment("--param", word) for word in words):
+        found.values[name] = text
+        found.places.pop(name, None)
+    return found
 
 
 def split_assignment(option: str, word: str) -> tuple[str, str]:
@@ -70,17 +74,26 @@ def read_mapping(option: str, path: str) -> dict[str, Any]:
 
     Raises UsageError. Its message shows no value of the file: any of them may be a secret.
     """
+    return _read(option, path)[0]
+
+
+def _read(option: str, path: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the mapping in a file, and the place of each of its names; those of a JSON file have no lines."""
     try:
         content = Path(path).read_bytes()
     except OSError as error:
         raise UsageError(f"{option}: {path}: {error.strerror}") from error
-    return _json(option, path, content) if path.endswith(".json") else _yaml(option, path, content)
+    if path.endswith(".json"):
+        data = _json(option, path, content)
+        return data, dict.fromkeys(data, path)
+    document = _yaml(option, path, content)
+    return document.data, {name: str(document.places[name, KEY]) for name in document.data}
 
 
-def _yaml(option: str, path: str, content: bytes) -> dict[str, Any]:
+def _yaml(option: str, path: str, content: bytes) -> Document:
     """Read the mapping in the same way as a recipe."""
     try:
-        return read(content, path, MAPPING).data
+        return read(content, path, "names with values")
     except RecipeErrors as errors:
         raise UsageError("\n".join(f"{option}: {_without_values(error)}" for error in errors.errors)) from None
 

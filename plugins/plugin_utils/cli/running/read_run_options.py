@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import MASKED, SecretNames
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipes.print_notices import print_notices
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.param_options import (
-    params_from_options,
-    place_of,
-)
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.param_options import params_from_options
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.resumed_run import ResumedRun, earlier_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import plan_options
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
@@ -29,8 +26,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.missing_param_parts import missing_param_parts
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import unknown, values
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Param
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.steps_to_and_from_data import param_to_data
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import extra_vars
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values_and_secrets import GIVEN
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values_and_secrets import GIVEN, secrets_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import is_guarded
 
@@ -65,11 +63,12 @@ def prepare(options: argparse.Namespace) -> PreparedRun:
     print_notices(plan)
     _check_trust(plan, settings)
     declared = plan.recipe.params
-    anew = {**_params_of_extra_vars(variables), **params_from_options(options.param_file, options.param)}
+    from_options = params_from_options(options.param_file, options.param)
+    anew = {**_params_of_extra_vars(variables), **from_options.values}
     given = {**_recorded_params(earlier, declared, anew), **anew}
-    known = _known_params(declared, given, options, SecretNames(settings.secret_keys))
-    if missing := [*missing_param_parts((one.step for one in plan.steps if not one.skip), declared, known)]:
-        raise UsageError("\n".join(missing))
+    names = SecretNames(settings.secret_keys)
+    known = _known_params(declared, given, options, names, from_options.place)
+    _check_param_parts(plan, known, names)
     params = {name: known[name] for name in given}
     if options.context:  # problems in the file are reported before anything runs
         from ansible_collections.rack.recipes.plugins.plugin_utils.context.initial_context_file import read
@@ -147,17 +146,29 @@ def _params_of_extra_vars(variables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _known_params(
-    declared: Mapping[str, Param], given: Mapping[str, Any], options: argparse.Namespace, names: SecretNames
+    declared: Mapping[str, Param],
+    given: Mapping[str, Any],
+    options: argparse.Namespace,
+    names: SecretNames,
+    where: Callable[[str], str],
 ) -> dict[str, Any]:
     """Return the given values, converted to their types, and the defaults of the others. Raises UsageError.
 
     Extra variables of Ansible may hold parameters that are missing here, so then the others are left out, and only the
-    run reports what is missing.
+    run reports what is missing. `where` says where a value was given, as the beginning of a message.
     """
-    where = partial(place_of, files=options.param_file, words=options.param)
     may_be_elsewhere = options.extra_vars or any(word.startswith(("-e", "--extra-vars")) for word in options.ansible)
     if not may_be_elsewhere:
         return values(declared, given, texts=True, names=names, where=where)
     if problems := [*unknown(declared, given, where)]:
         raise UsageError("\n".join(problems))
     return values({name: declared[name] for name in given}, given, texts=True, names=names, where=where)
+
+
+def _check_param_parts(plan: Plan, known: Mapping[str, Any], names: SecretNames) -> None:
+    """Raise UsageError where a step refers to a part that a parameter does not have. It shows no secret."""
+    declared = plan.recipe.params
+    mask = Mask(secrets_of({name: param_to_data(declared[name]) for name in known}, known, names))
+    steps = (one.step for one in plan.steps if not one.skip)
+    if missing := [*missing_param_parts(steps, declared, known, mask)]:
+        raise UsageError("\n".join(missing))

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
@@ -27,15 +26,17 @@ def unreadable_is_error(given: Sequence[str]) -> dict[str, str]:
 
     `given` are the inventories of the command; without any, those of Ansible's settings count. Where one of them is a
     folder the answer is empty, since not every file in a folder is an inventory. Raises UsageError for one that is not
-    there, and for a folder without any file.
+    there or may not be looked at, and for a folder without any file.
     """
     is_set = os.environ.get(IS_AN_ERROR) or read_config().has_option("inventory", "any_unparsed_is_failed")
-    sources = [Path(source) for source in given if "," not in source] if given else _configured()
+    sources = [Path(source).expanduser() for source in given if "," not in source] if given else _configured()
     if is_set or not (given or sources):
         return {}
     for source in sources:
-        with suppress(OSError):  # what may not be looked at is left to Ansible
+        try:
             _check(source)
+        except OSError as error:
+            raise UsageError(f"the inventory {str(source)!r} cannot be read: {error.strerror}") from error
     return {} if any(source.is_dir() for source in sources) else {IS_AN_ERROR: "1"}
 
 
@@ -49,10 +50,9 @@ def _configured() -> list[Path]:
 
 
 def _check(source: Path) -> None:
-    path = source.expanduser()
-    if not path.exists():
-        raise UsageError(f"there is no inventory {str(source)!r}{_near(path)}")
-    if path.is_dir() and all(NO_INVENTORY.search(one.name) for one in path.iterdir()):
+    if not source.exists():
+        raise UsageError(f"there is no inventory {str(source)!r}{_near(source)}")
+    if source.is_dir() and all(NO_INVENTORY.search(one.name) for one in source.iterdir()):
         raise UsageError(f"the folder {str(source)!r} has no inventory: expected a file in it")
 
 

@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import load
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.missing_param_parts import missing_param_parts
 
-VALUES = {"site": {"vlan": 7, "ports": [1, {"name": "eth0"}]}, "login": {"user": "bob"}, "name": "x"}
+SECRET = "hunter2-" * 30
+MASK = Mask([SECRET])
+VALUES = {"site": {"vlan": 7, "ports": [1, {"name": "eth0"}], "token": SECRET}, "login": {"user": "bob"}, "name": "x"}
 PARAMS = "params: {site: {type: dict}, login: {type: dict, secret: true}, name: {}}"
 
 
@@ -20,7 +23,7 @@ def found(tmp_path: Path, step: str, values: dict[str, Any] | None = None) -> li
     path = tmp_path / "r.yml"
     path.write_text(f"test_meta: {{test_id: T-1}}\n{PARAMS}\nsteps:\n  - {{name: a, module: t.ok, {step}}}\n")
     recipe = load(str(path))
-    told = missing_param_parts(recipe.steps, recipe.params, VALUES if values is None else values)
+    told = missing_param_parts(recipe.steps, recipe.params, VALUES if values is None else values, MASK)
     return [one.removeprefix(f"{path}:4:5: step 'a': ") for one in told]
 
 
@@ -32,10 +35,14 @@ def found(tmp_path: Path, step: str, values: dict[str, Any] | None = None) -> li
             "args: {x: [{y: 'in ${params.site.ports.2} ${HOME} ${item_v1}'}]}",
             "${params.site.ports.2}: params.site.ports has no '2': it is a list of 2",
         ),
-        ("loop: '${params.site.zz}'", "${params.site.zz}: params.site has no 'zz'; there is ports, vlan"),
+        ("loop: '${params.site.zz}'", "${params.site.zz}: params.site has no 'zz'; there is ports, token, vlan"),
         (
             "success: {values: [{value: '${t.x_v1}', min: '${params.site.vlan.id}'}]}",
             "${params.site.vlan.id}: params.site.vlan has no 'id': it is 7",
+        ),
+        (
+            "args: {x: '${params.site.token.id}'}",
+            "${params.site.token.id}: params.site.token has no 'id': it is \"********\"",
         ),
         ("args: {x: '${params.login.pass}'}", "${params.login.pass}: it has no such part"),
     ],

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -24,11 +26,26 @@ def test_words_win_over_files_and_later_files_over_earlier():
     Path("a.yml").write_text("vlan: 1\nports: [eth0]\nmtu: 9000\n")
     Path("b.json").write_text('{"vlan": 2, "mtu": 1500}')
     found = params_from_options(["a.yml", "b.json"], ["mtu=100", "name=a=b", "empty="])
-    assert found == {"vlan": 2, "ports": ["eth0"], "mtu": "100", "name": "a=b", "empty": ""}
+    assert found.values == {"vlan": 2, "ports": ["eth0"], "mtu": "100", "name": "a=b", "empty": ""}
+
+
+def test_a_file_is_read_once_as_it_may_be_a_pipe():
+    os.mkfifo("pipe")
+    writer = Thread(target=Path("pipe").write_text, args=("a: &b {x: 1}\nc: *b\n",))
+    writer.start()
+    found = params_from_options(["pipe"], ["d=1"])
+    writer.join()
+    assert [found.place(name) for name in "acd"] == ["--param-file: pipe:1:1: ", "--param-file: pipe:2:1: ", ""]
+
+
+def test_names_that_are_merged_in_have_a_place(tmp_path: Path):
+    Path("p.yml").write_text("base: &b {a: 1}\n<<: *b\n")
+    found = params_from_options(["p.yml"], [])
+    assert (found.values["a"], found.place("a")) == (1, "--param-file: p.yml:1:11: ")
 
 
 def test_nothing_is_given():
-    assert params_from_options([], []) == {}
+    assert params_from_options([], []) == ({}, {})
 
 
 @pytest.mark.parametrize("word", ["vlan", "=3", " =3", ""])
@@ -41,7 +58,7 @@ def test_a_file_is_read_as_a_recipe_is():
     Path("p.yml").write_text(
         "l: [NO, 010, 1:30, 0x1F, 1_000, 2026-11-25, '4.20', 4.2]\nbase: &b {a: 1}\nmore: {<<: *b}\n"
     )
-    assert params_from_options(["p.yml"], []) == {
+    assert params_from_options(["p.yml"], []).values == {
         "l": ["NO", "010", "1:30", "0x1F", "1_000", "2026-11-25", "4.20", 4.2],
         "base": {"a": 1},
         "more": {"a": 1},
@@ -50,7 +67,7 @@ def test_a_file_is_read_as_a_recipe_is():
 
 def test_json_may_hold_what_other_programs_write():
     Path("p.json").write_text('{"face": "\\ud83d\\ude00", "rate": 4.20,\n\t"path": "a\\/b"}')
-    assert params_from_options(["p.json"], []) == {"face": "\U0001f600", "rate": 4.2, "path": "a/b"}
+    assert params_from_options(["p.json"], []).values == {"face": "\U0001f600", "rate": 4.2, "path": "a/b"}
 
 
 WORD = "text in quotes, since it starts with"

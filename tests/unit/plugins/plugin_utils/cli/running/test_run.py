@@ -246,6 +246,16 @@ def test_a_part_of_a_parameter_that_is_not_there_is_told_before_anything_runs(fo
     assert call("run", "parts.yml", "--param", "site={vlan: 3}", "--dry-run").code == 0
 
 
+def test_a_part_of_a_secret_that_is_not_there_does_not_show_it(folder: Path):
+    step = "{name: a, module: t.ok, type: shell, success: none, args: {x: '${params.site.password.x}'}}"
+    (folder / "hidden.yml").write_text(
+        f"test_meta: {{test_id: T-1}}\nparams: {{site: {{type: dict}}}}\nsteps: [{step}]\n"
+    )
+    done = call("run", "hidden.yml", "--json", "--param", f"site={{password: {SECRET}}}")
+    assert (done.code, SECRET in done.out + done.err) == (2, False)
+    assert done.answer["reason"].endswith("params.site.password has no 'x': it is \"********\"")
+
+
 def test_secrets_have_to_be_given_again(folder: Path):
     first = call("run", "secret.yml", "--param", "name=x", "--param", f"password={SECRET}")
     done = call("run", "--resume", run_id(first), "--json")

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from errno import EACCES
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,7 @@ def test_what_cannot_be_read_is_an_error():
 
 def test_not_every_file_in_a_folder_is_an_inventory():
     assert unreadable_is_error(["h1,", "some"]) == {}
+    assert unreadable_is_error(["~/some"]) == {}
 
 
 @pytest.mark.parametrize(
@@ -78,9 +81,10 @@ def test_ansible_s_own_setting_goes_first(folder: Path, monkeypatch: pytest.Monk
     assert unreadable_is_error(["zzz"]) == {}
 
 
-def test_what_may_not_be_looked_at_is_left_to_ansible(monkeypatch: pytest.MonkeyPatch):
-    def refused(_path: Path) -> bool:
-        raise PermissionError
+def test_what_may_not_be_looked_at_is_an_error(monkeypatch: pytest.MonkeyPatch):
+    def refused(_path: Path) -> None:
+        raise PermissionError(EACCES, os.strerror(EACCES))
 
-    monkeypatch.setattr(Path, "exists", refused)
-    assert unreadable_is_error(["racks.yml"]) == YES
+    monkeypatch.setattr(Path, "iterdir", refused)
+    with pytest.raises(UsageError, match=r"^the inventory 'some' cannot be read: Permission denied$"):
+        unreadable_is_error(["racks.yml", "some"])

@@ -21,6 +21,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+MOST_NAMED = 8
+"""Of so many hosts or steps a message has the names; it counts the others."""
+
 
 class RackError(Exception):
     """Base of all errors that a user can do something about; its text is what they read."""

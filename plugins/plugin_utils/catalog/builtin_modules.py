@@ -21,7 +21,7 @@ MOVED = "config/ansible_builtin_runtime.yml"  # it names those that have moved t
 def folder_of_ansible() -> Path | None:
     """The folder of the package ansible; None where it is not installed.
 
-    While Ansible runs its import of ansible.modules has no folder, so that nobody else is asked.
+    The package ansible.modules is no way to it: in Ansible's own process it has no folder.
     """
     spec = find_spec("ansible")
     return next(map(Path, spec.submodule_search_locations or ()), None) if spec else None
@@ -42,7 +42,7 @@ def nearest_builtin(module: str) -> str:
     return f"{start}{near}" if near else ""
 
 
-def is_missing(module: str) -> bool:
+def is_missing_builtin(module: str) -> bool:
     """Whether a full name is one of Ansible's own, and there is no such module or action, nor has one moved."""
     if not module.startswith(f"{COLLECTION}.") or module in builtin_modules():
         return False

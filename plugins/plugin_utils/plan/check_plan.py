@@ -23,7 +23,10 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.child.progra
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.builtin_modules import is_missing, nearest_builtin
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.builtin_modules import (
+    is_missing_builtin,
+    nearest_builtin,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.files_named_by_src import is_there, source_files
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.find_merge_hook import find_merge_hook
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve import find
@@ -160,7 +163,7 @@ def _ansible_problems(step: Step) -> Iterator[PlanProblem]:
         yield PlanProblem(
             step, ("module",), "a module or an action", f"{step.module!r}, a statement of Ansible's playbooks"
         )
-    elif is_missing(step.module):
+    elif is_missing_builtin(step.module):
         near = nearest_builtin(step.module)
         yield PlanProblem(step, ("module",), "a module that Ansible has", repr(step.module), near)
     whole = [(place, part.key) for place, part in enumerate(step.writes) if part.is_whole]

@@ -18,14 +18,13 @@ from ansible_collections.rack.recipes.plugins.module_utils.journal_record import
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
 from ansible_collections.rack.recipes.plugins.plugin_utils.context import run_context
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import RUN
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import MOST_NAMED
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import counts, weight_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.programs.program_context import Context, of_journal
 
 Place = tuple[str, str]
 Record = dict[str, Any]
-
-MOST_NAMED = 8
 
 
 class Verdict(str):

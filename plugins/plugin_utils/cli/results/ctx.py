@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, add_run, examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import MOST_NAMED
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-MOST_NAMED = 8
 RUN = "run"  # shown instead of a host for keys of the run itself
 
 Row = Mapping[str, Any]

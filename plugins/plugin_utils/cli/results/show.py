@@ -11,7 +11,6 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
@@ -66,20 +65,12 @@ def show(options: argparse.Namespace) -> Answer:
             context = recorded_runs.context(store, run_id)
             more = {"context": context, "conflicts": conflicts, "artifacts": artifacts, "judgements": judgements}
             return {"run": run, "findings": findings, "steps": steps, "measurements": measured, **more}, 0
-    measured, artifacts = _in_order_of_steps(measured, steps), _in_order_of_steps(artifacts, steps)
+    places = {name: place for place, name in enumerate(dict.fromkeys(step["step"] for step in steps))}
+    for rows in (measured, artifacts):
+        rows.sort(key=lambda row: places.get(row["step"], -1))
     shown = steps if options.all else [step for step in steps if not step["parent"] or not _is_plain(step)]
     below = [*_criteria(measured), *_conflicts(conflicts), *_artifacts(artifacts), *_judgements(judgements)]
     return "".join([*_head(run, steps), *_findings(findings), *_steps(shown, steps), *below]), 0
-
-
-def _in_order_of_steps(rows: Sequence[dict[str, Any]], steps: Sequence[Row]) -> list[dict[str, Any]]:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.reading_order import (
-        parents_of,
-        step_places,
-    )
-
-    places = step_places(steps, {row["step"] for row in chain(steps, rows)}, parents_of(steps))
-    return sorted(rows, key=lambda row: places[row["step"]])
 
 
 def _findings(rows: Sequence[Row]) -> Iterator[str]:

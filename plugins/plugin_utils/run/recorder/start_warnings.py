@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import MOST_NAMED
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run
 
 ADDRESS = ("ansible_host", "ansible_ssh_host")
-MOST_NAMED = 8
 PORT = ("ansible_port", "ansible_ssh_port", "ansible_httpapi_port")
 
 

@@ -15,11 +15,10 @@ from typing import Any
 from ansible.inventory.manager import split_host_pattern
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import nearest
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import MOST_NAMED, nearest
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import Resolve
 
 NOT_CHOSEN = ("!", "&", "@")  # how parts begin that leave hosts out, and files with names
-MOST_NAMED = 8
 
 
 def unmatched_patterns(plays: Iterable[Any], limit: str, resolve_whole: Resolve) -> Iterator[str]:

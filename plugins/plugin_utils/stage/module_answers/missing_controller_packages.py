@@ -56,12 +56,12 @@ def unknown_module(name: str) -> str:
     collection, _dot, last = name.rpartition(".")
     if collection == COLLECTION:
         near = nearest_builtin(name)
-        return f"there is no module {name}" + (f", did you mean {near}?" if near else " in its collection")
-    folder = _modules_of(collection)
-    if folder is None:
+    elif (folder := _modules_of(collection)) is None:
         return f"there is no module {name}: {INSTALL.format(collection=collection)}"
-    near = nearest(last, sorted(path.stem for path in folder.glob("[a-z]*.py")))
-    return f"there is no module {name}" + (f", did you mean {collection}.{near}?" if near else " in its collection")
+    else:
+        known = {path.stem: f"{collection}.{path.stem}" for path in sorted(folder.glob("[a-z]*.py"))}
+        near = known.get(nearest(last, [*known]), "")
+    return f"there is no module {name}" + (f", did you mean {near}?" if near else " in its collection")
 
 
 def _modules_of(collection: str) -> Path | None:

@@ -9,7 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog import builtin_modules as module
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.builtin_modules import builtin_modules, is_missing
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.builtin_modules import (
+    builtin_modules,
+    is_missing_builtin,
+)
 
 
 @pytest.fixture
@@ -35,9 +38,9 @@ def test_modules_and_actions_are_known():
     ],
 )
 def test_what_ansible_itself_does_not_have(name: str, missing: bool):
-    assert is_missing(name) == missing
+    assert is_missing_builtin(name) == missing
 
 
 def test_nothing_is_known_without_ansible(no_ansible: None):
     assert builtin_modules() == ()
-    assert not is_missing("ansible.builtin.comand")
+    assert not is_missing_builtin("ansible.builtin.comand")

@@ -86,7 +86,8 @@ def values(
     if problems:
         raise UsageError("\n".join(problems))
     try:
-        every = {**found, **defaults(declared, found)}
+        filled = defaults(declared, found)
+        every = {**found, **{name: _known_default(declared[name], value) for name, value in filled.items()}}
     except DefaultError as error:
         raise UsageError(f"parameter {error.name!r}, by its default: {error}") from None
     whole = {name: every[name] for name in declared}
@@ -100,6 +101,8 @@ def beyond_includes(declared: Mapping[str, Param], found: Mapping[str, Any]) -> 
     for name in found:
         for place, wanted in declared[name].also.items():
             text = wanted.get(OF, f"${{params.{name}}}")
+            if names_in(text, "params") - found.keys():  # the others are given elsewhere
+                continue
             try:
                 _check_limits(wanted, Substitution(found).fill(text))
             except (SubstitutionError, WrongError) as error:
@@ -111,9 +114,7 @@ def beyond_includes(declared: Mapping[str, Param], found: Mapping[str, Any]) -> 
 
 
 def _check_limits(wanted: Condition, value: Any) -> None:
-    """Raise WrongError for a value that an included recipe would refuse. An open value is not checked yet."""
-    if is_open(value):
-        return
+    """Raise WrongError for a value that an included recipe would refuse."""
     limits = {word: bound for word, bound in wanted.items() if word in PARAM_LIMITS}
     if TYPE in wanted:
         convert_value(wanted[TYPE], limits, value, texts=True)
@@ -200,6 +201,14 @@ def default_of(param: Param, default: Any, filling: Substitution) -> Any:
         value = filling.fill(default)
         return value if is_open(value) else value_of(param, value)
     except (SubstitutionError, WrongError) as error:
+        raise DefaultError(param.name, error.expected, error.got) from None
+
+
+def _known_default(param: Param, value: Any) -> Any:
+    """A default all of whose parameters have values: what looks like a reference in one of these is data."""
+    try:
+        return value_of(param, value)
+    except WrongError as error:
         raise DefaultError(param.name, error.expected, error.got) from None
 
 

@@ -34,8 +34,8 @@ def param_values(
 ) -> dict[str, Any]:
     """The value of each parameter: from `rack_recipes_params`, else from an extra var of its name, else its default.
 
-    `fill` fills in Ansible's templates. Raises UsageError with all mistakes; it shows no value with one of the `names`
-    of secrets.
+    A value is data: no template in it is filled in. `fill`, which fills in Ansible's templates, makes plain values of
+    those that are encrypted. Raises UsageError with all mistakes; it shows no value with one of the `names` of secrets.
     """
     given = extra_vars.get(GIVEN) or {}
     if not isinstance(given, Mapping):
@@ -43,12 +43,13 @@ def param_values(
     if not declared and not given:
         return {}
     # the command must not load Ansible, which runs in a process of its own
+    from ansible.utils.unsafe_proxy import wrap_var
     from ansible.utils.vars import transform_to_native_types
 
     from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import values  # 20 ms
 
     named = {name: extra_vars[name] for name in declared if name in extra_vars}
-    filled = transform_to_native_types(fill({**named, **given})) if named or given else {}
+    filled = transform_to_native_types(fill(wrap_var({**named, **given}))) if named or given else {}
     params = {name: param_from_data(name, data) for name, data in declared.items()}
     return values(params, filled, texts=True, names=names)
 

@@ -15,10 +15,14 @@ from typing import Any
 
 from ansible.inventory.host import Host
 from ansible.plugins.loader import connection_loader, shell_loader
-from ansible.template import Templar
+from ansible.template import Templar, is_trusted_as_template
+from ansible.utils.unsafe_proxy import wrap_var
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.action_names import RECIPE_VARIABLE
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values_and_secrets import GIVEN
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.inventory_variables import InventoryVariables
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.vault_values import VaultValues, own_variables
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.bypass_ansible_templating import TEMPLATE_MARKS
 
 HOST_NAMES = {"_hosts", "_hosts_all"}  # arguments of Ansible's own, which a release may drop
 
@@ -92,6 +96,31 @@ def ansible_api_of(play: Any) -> AnsibleApi:
     return AnsibleApi(
         variables.extra_vars, resolve, fill, vaulted, is_only_group, vars_of, inventory, is_vaulted, whole
     )
+
+
+def make_params_data(plays: Iterable[Any]) -> tuple[str, ...]:
+    """Have Ansible take the values of the recipe's parameters for data: it takes each extra var for a template.
+
+    To be called before any play starts, since a play's hosts are filled in first. Returns the names of those that look
+    like a template, which nobody fills in.
+    """
+    found: dict[str, None] = {}
+    for play in plays:
+        extra_vars = play.get_variable_manager().extra_vars
+        for name in {GIVEN, *((play.vars.get(RECIPE_VARIABLE) or {}).get("params") or {})} & extra_vars.keys():
+            value = extra_vars[name]
+            parts = value if name == GIVEN and isinstance(value, Mapping) else {name: value}
+            found |= dict.fromkeys(part for part, each in parts.items() if _has_template(each))
+            extra_vars[name] = wrap_var(value)
+    return tuple(found)
+
+
+def _has_template(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_has_template, (*value, *value.values())))
+    if isinstance(value, (list, tuple)):
+        return any(map(_has_template, value))
+    return is_trusted_as_template(value) and any(opening in value for opening in TEMPLATE_MARKS)
 
 
 def fill_caches() -> None:

@@ -43,6 +43,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_
     AnsibleApi,
     ansible_api_of,
     fill_caches,
+    make_params_data,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.begin_run import EmptyPartError, begin_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.end_run_on_signal import SignalGuard
@@ -86,6 +87,7 @@ class TellEnd(Protocol):
 
 
 NO_RESULT = "it gave no result"
+UNFILLED = "parameter {!r}: its value has a template that is not filled in, since values of parameters are data"
 NO_STAGE = "no run has begun: no play of this playbook has had a stage yet"
 
 
@@ -119,6 +121,7 @@ class Recorder:
         self.run = None
         self.store_writer = None
         self._plays: Sequence[Any] = ()
+        self._unfilled: tuple[str, ...] = ()  # parameters whose values look like templates
         self._checkpoints: frozenset[str] = frozenset()
         self._counts: dict[str, int] = {}
         self._messages: dict[tuple[int, str], str] = {}  # of failed tasks, by stage and host
@@ -135,6 +138,7 @@ class Recorder:
     def playbook_starts(self, playbook: Any) -> None:
         """Note all plays before the first of them starts: a run has several."""
         self._plays = playbook.get_plays()
+        self._unfilled = make_params_data(self._plays)
         refuse(UsageError(NO_STAGE))
         set_pending(lambda: self.guarded(self._begin_early))
 
@@ -167,7 +171,7 @@ class Recorder:
         run.left_out.update(name for each in plays for name in select_by_tags(each))
         run.delegates.find = delegate_finder(plays, api)
         set_current(run)
-        for text in start_warnings(run, self._hosts.values()):
+        for text in (*start_warnings(run, self._hosts.values()), *map(UNFILLED.format, self._unfilled)):
             self._record_warning(run, text)
         self._find_cached(run)
         self._set_facts(run, run.hosts)

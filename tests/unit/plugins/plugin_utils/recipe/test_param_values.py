@@ -182,7 +182,7 @@ def test_limits_of_included_recipes_are_held_by_parts_and_longer_texts() -> None
         "site": Param("site", "dict", also={"burn.long": also["burn.long"]}),
         "name": Param("name", also={"burn.tag": also["burn.tag"]}),
         "pin": Param("pin", secret=True),
-        "open": Param("open", "str", "{{ x }}", required=False, also={"burn.open": {"matches": "a"}}),
+        "word": Param("word", "str", "a", required=False, also={"burn.word": {"matches": "a"}}),
     }
     good = {"site": {"minutes": 5}, "name": "rack", "pin": "12"}
     assert values(params, good, texts=False).items() >= good.items()
@@ -204,6 +204,15 @@ def test_limits_of_included_recipes_are_held_by_parts_and_longer_texts() -> None
         values(params, {**good, "site": {"hours": 1}}, texts=False)
     with pytest.raises(UsageError, match="expected at most 5, got the number 6"):
         values(params, {**good, "site": {"minutes": 6}}, texts=False)
+    for text in ("{{ x }}", "${params.site}", "${t.other_v1}"):  # no limit is passed by a look like a template
+        with pytest.raises(UsageError, match=r"'word' of the include 'burn': expected a text that matches a, got "):
+            values(params, {**good, "word": text}, texts=False)
+
+
+def test_a_default_made_of_a_value_that_looks_like_a_template_keeps_its_limits() -> None:
+    host = Param("host", "str", "${params.name}", required=False, limits={"matches": "[a-z]+"})
+    with pytest.raises(UsageError, match=r"parameter 'host', by its default: expected a text that matches"):
+        values({"name": Param("name"), "host": host}, {"name": "{{ x }}"}, texts=False)
 
 
 def test_everything_that_is_wrong_is_said_at_once() -> None:

@@ -52,9 +52,9 @@ def listening_on_network(address: str, tls: Tls | None) -> Iterator[Listener]:
 
 
 def count_request(scope: Any, turnstile: Turnstile) -> None:
-    """Count a request. Raises Problem if it is one too many of its client, or if its headers are too large."""
+    """Count a request. Raises Problem if it is one too many of its client, or if its head is too large."""
     turnstile.count(scope["client"])
-    check_head(scope["headers"])
+    check_head(scope)
 
 
 def connection_of(server: uvicorn.Server, config: uvicorn.Config) -> Any:

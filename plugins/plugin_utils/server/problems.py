@@ -30,6 +30,7 @@ KINDS: Mapping[str, ProblemKind] = {
     "no-such-method": ProblemKind(405, "The path does not take this method"),
     "version-conflict": ProblemKind(409, "The key has changed"),
     "too-large": ProblemKind(413, "The body is too large"),
+    "address-too-long": ProblemKind(414, "The address is too long"),
     "wrong-media-type": ProblemKind(415, "The body is of another media type"),
     "aborted": ProblemKind(409, "Somebody has ended the waiting"),
     "locked": ProblemKind(409, "The lock is held by another owner, or by none"),

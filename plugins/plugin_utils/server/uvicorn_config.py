@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.client_limits import LARGEST_HEAD
+
 if TYPE_CHECKING:
     import uvicorn
 
@@ -28,6 +30,7 @@ def uvicorn_config(app: Any, **more: Any) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        h11_max_incomplete_event_size=LARGEST_HEAD,
         timeout_graceful_shutdown=GRACE,
         **more,
     )

@@ -31,6 +31,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import (
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.json import value_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import Caller
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.read_request import GoneError, Incoming
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.client_limits import address_too_long
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import KINDS, Problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.visible_text import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.web import frame
@@ -141,7 +142,7 @@ class Site:
             await _send(send, reply, with_body=scope["method"] != "HEAD")
 
     def _refused(self, scope: Scope, request: Request) -> Reply | None:
-        """What refuses a request before anything is read for it; None for one that is answered."""
+        """What refuses a request before anything is read for it; None for one that is answered. Raises Problem."""
         called = request.headers.get("host", "")
         name = called.rpartition(":")[0] or called
         if self.hosts is not None and name not in self.hosts:
@@ -149,7 +150,7 @@ class Site:
                 421, f"this server is not called {name[:80]!r}; it answers as {', '.join(sorted(self.hosts))}"
             )
         if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_ADDRESS:
-            return _plain(414, "the address is too long")
+            raise address_too_long(LONGEST_ADDRESS)
         return None
 
     async def _open_to_all(self, scope: Scope, request: Request, incoming: Incoming) -> Reply | None:
@@ -268,7 +269,7 @@ class Site:
         headers = tuple(problem.headers.items())
         if request.method == POST:  # its body may not have been read: nobody may take it for a request
             headers = (*headers, ("connection", "close"))
-        if request.as_data:
+        if request.as_data or problem.kind == "address-too-long":  # as where no request was read, for want of its end
             return Reply(problem.status, PROBLEM, _json(problem.body()), headers)
         if problem.kind == "not-known" and _is_browser(request):
             to = request.address if request.method == GET and request.path != "/" else ""

@@ -43,11 +43,14 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 class WebServer:
-    """Pages of the project in a folder. `tls` is how programs here speak TLS with it, where it does."""
+    """Pages of the project in a folder. `tls` is how programs here speak TLS with it, where it does.
 
-    def __init__(self, folder: Path, *options: str, tls: ssl.SSLContext | None = None) -> None:
+    `program` is the Python program that starts it.
+    """
+
+    def __init__(self, folder: Path, *options: str, tls: ssl.SSLContext | None = None, program: str = COMMAND) -> None:
         self.folder, self.tls = folder, tls
-        words = [sys.executable, "-c", COMMAND, "serve", "--web", "--listen", "127.0.0.1:0", "--json", *options]
+        words = [sys.executable, "-c", program, "serve", "--web", "--listen", "127.0.0.1:0", "--json", *options]
         with (folder / "web.log").open("ab") as log:
             self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=log, env=environment(), cwd=folder)
         assert self.process.stdout
@@ -88,9 +91,11 @@ class WebServer:
 
 
 @contextmanager
-def web_server(folder: Path, *options: str, tls: ssl.SSLContext | None = None) -> Iterator[WebServer]:
+def web_server(
+    folder: Path, *options: str, tls: ssl.SSLContext | None = None, program: str = COMMAND
+) -> Iterator[WebServer]:
     """A server during the block; nothing is left of it, and it has logged no fault."""
-    server = WebServer(folder, *options, tls=tls)
+    server = WebServer(folder, *options, tls=tls, program=program)
     try:
         yield server
     finally:

@@ -37,6 +37,7 @@ ALWAYS = (  # kinds that every route may answer with
     "bad-request",
     "not-known",
     "not-allowed",
+    "address-too-long",
     "too-many",
     "head-too-large",
     "internal",

@@ -21,7 +21,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_mod
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 
 LARGEST_BODY = LARGEST_VALUE + 65536  # bytes: a value as large as a key can hold, and what stands around it
-MOST_DISCARDED = 16 * LARGEST_BODY  # bytes of a body that is of no use
+MOST_DISCARDED = 2 * LARGEST_BODY  # bytes of a body that is of no use
 MOST_PARAMS = 50
 BODILESS = ("GET", "HEAD")
 SIGNS_OF_BODY = (b"content-length", b"transfer-encoding")

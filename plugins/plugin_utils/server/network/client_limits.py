@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import resource
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.peer import Peer
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
@@ -93,20 +94,37 @@ class Turnstile:
         self._left = {client: (left, then) for client, (left, then) in self._left.items() if then > now - 1.0}
 
 
-def head_too_large() -> Problem:
-    """The problem of a request with too many headers."""
+def head_too_large(address: int, others: int) -> Problem:
+    """The problem of a request whose first line and headers are too large; the larger part of them is to blame.
+
+    `address` is how many bytes the address has, `others` how many the headers have.
+    """
+    if address > others:
+        return address_too_long(LARGEST_HEAD)
     return Problem(
         "head-too-large",
-        f"the headers of a request may have {LARGEST_HEAD} bytes",
-        "send fewer or shorter ones",
+        f"the first line and the headers of a request may have {LARGEST_HEAD} bytes",
+        "send fewer or shorter headers",
         headers={"connection": "close"},
     )
 
 
-def check_head(headers: Sequence[tuple[bytes, bytes]]) -> None:
-    """Raise Problem if the headers of a request are too large."""
-    if sum(len(name) + len(value) for name, value in headers) > LARGEST_HEAD:
-        raise head_too_large()
+def address_too_long(most: int) -> Problem:
+    """The problem of a request whose address has more bytes than this."""
+    return Problem(
+        "address-too-long",
+        f"the address of a request may have {most} bytes",
+        "ask for less at a time",
+        headers={"connection": "close"},
+    )
+
+
+def check_head(scope: Mapping[str, Any]) -> None:
+    """Raise Problem if the address and the headers of a request are too large."""
+    address = len(scope["raw_path"]) + len(scope["query_string"])
+    others = sum(len(name) + len(value) for name, value in scope["headers"])
+    if address + others > LARGEST_HEAD:
+        raise head_too_large(address, others)
 
 
 def _too_many(detail: str, seconds: int, advice: str) -> Problem:

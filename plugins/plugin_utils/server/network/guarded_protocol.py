@@ -5,6 +5,9 @@
 """HTTP connections that know who is at the other end, and that are cut off where a client holds them up.
 
 uvicorn waits without end for the headers and the body of a request, and for a client that does not read its answer.
+
+One rule limits what a client sends beside the content of a body, whichever parser reads it: the first line, headers,
+white space, the sizes and extensions of chunks, trailers.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems impor
 
 HEAD, BODY, UNREAD = "head", "body", "unread"  # what a client can hold up
 SLOWEST = 1024  # bytes a second, below which a body or a reader counts as stuck
+FRAME = 2  # bytes around each byte of a body that comes in chunks: some clients send a few signs at a time
+NOT_HTTP = Problem("bad-request", "this is no request in HTTP/1.1", "send it by a program or a library for HTTP")
 
 
 class Progress:
@@ -49,11 +54,12 @@ class Guarded(asyncio.Protocol):
     loop: Any
     cycle: Any
     client: Any
+    conn: Any = None  # h11's
 
     def connection_made(self, transport: Any) -> None:
         """Count the connection, and refuse it if it is one too many."""
         self.peer: Peer = peer_of(transport)
-        self._received = self._head = 0
+        self._received = self._head = self._more = 0
         self._progress = Progress(self.loop.time())
         super().connection_made(transport)
         self.client = self.peer
@@ -67,13 +73,35 @@ class Guarded(asyncio.Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read a part of a request; one with endless headers is refused."""
-        cycle, was_in_body = self.cycle, self._is_in_body()
+        """Read a part of a request. One that is endless without a body is refused."""
+        cycle, was_in_body, had = self.cycle, self._is_in_body(), len(self.cycle.body) if self.cycle else 0
+        self._more = len(data)
         super().data_received(data)
         self._received += len(data)
-        self._head = self._head + len(data) if self.cycle is cycle and not was_in_body else 0
-        if self._head > LARGEST_HEAD and not self.transport.is_closing():
-            self._refuse(head_too_large())
+        self._more = 0
+        if self.cycle is not cycle or was_in_body is not self._is_in_body():
+            self._head = 0
+        else:
+            content = len(cycle.body) - had if was_in_body else 0
+            self._head = max(0, self._head + len(data) - (1 + FRAME) * content)
+            if self._head > LARGEST_HEAD:
+                self._refuse(self._head_too_large())
+
+    def on_headers_complete(self) -> None:
+        """Begin a request. What this parser reports as headers from now on are trailers, which count for nothing."""
+        super().on_headers_complete()  # type: ignore[misc]
+        self.headers: list[tuple[bytes, bytes]] = []
+
+    def send_400_response(self, _message: str) -> None:
+        """Refuse what the parser cannot read; the parsers have limits of their own, too."""
+        is_too_large = self._head + self._more > LARGEST_HEAD
+        self._refuse(self._head_too_large() if is_too_large else NOT_HTTP)
+
+    def _head_too_large(self) -> Problem:
+        """The problem of a head that has no end yet, whose first line may have none either."""
+        of_h11 = self.conn.trailing_data[0].partition(b"\n")[0] if self.conn else b""
+        address = len(getattr(self, "url", of_h11))
+        return head_too_large(address, self._head + self._more - address)
 
     def resume_writing(self) -> None:
         """The client has read: little is left in the buffer."""
@@ -99,7 +127,10 @@ class Guarded(asyncio.Protocol):
         return self.cycle is not None and not self.cycle.response_complete and self.cycle.more_body
 
     def _refuse(self, problem: Problem) -> None:
-        self.transport.write(raw_answer(problem))
+        if self.transport.is_closing():
+            return
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            self.transport.write(raw_answer(problem))
         self.transport.close()
 
 

@@ -70,8 +70,10 @@ def test_a_client_has_so_many_connections_and_all_have_so_many():
     assert turnstile.enter(ONE) is None
 
 
-def test_headers_have_a_limit():
-    check_head([(b"a", b"b" * (LARGEST_HEAD - 1))])
-    with pytest.raises(Problem) as raised:
-        check_head([(b"a", b"b" * LARGEST_HEAD)])
-    assert raised.value.status == 431
+def test_the_first_line_and_the_headers_have_a_limit_together():
+    scope = {"raw_path": b"/", "query_string": b"a" * 9, "headers": [(b"a", b"b" * (LARGEST_HEAD - 11))]}
+    check_head(scope)
+    for more, status in (({"headers": [(b"a", b"b" * LARGEST_HEAD)]}, 431), ({"raw_path": b"/" * LARGEST_HEAD}, 414)):
+        with pytest.raises(Problem) as raised:
+            check_head({**scope, "headers": [], **more})
+        assert raised.value.status == status

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
 KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*_v[0-9]+")
+LONGEST_KEY = 200  # characters; databases have room for 255
 DEEPEST = 100
+DEEPEST_SHOWN = 5  # levels of a path to what is too large: each is measured once more
 LARGEST = 2**63
 LARGEST_VALUE = 1024 * 1024  # bytes of JSON text that one key can hold
 LONGEST_REASON = 4000
@@ -34,7 +36,9 @@ class _Fault(Exception):
 
 
 def check_key(key: object) -> str:
-    """Return `key`. Raises ValueError if it is no dotted name with a version."""
+    """Return `key`. Raises ValueError if it is no dotted name with a version, or too long."""
+    if isinstance(key, str) and len(key) > LONGEST_KEY:
+        raise ValueError(f"a context key may have {LONGEST_KEY} characters, got {bounded(repr(key))}")
     if not isinstance(key, str) or not KEY.fullmatch(key):
         raise ValueError(f"expected a context key such as numbers.stats_v1, got {bounded(repr(key))}")
     return key
@@ -55,24 +59,24 @@ def check_size(value: Any, name: str) -> None:
         return
     part: Any = value
     path = name
-    while True:
-        inside = _largest(part)
-        if inside is None or _size(inside[1]) <= LARGEST_VALUE:
+    for _level in range(DEEPEST_SHOWN):
+        where, inside, inner = _largest(part)
+        if inner <= LARGEST_VALUE:
             break
-        path, part = path + inside[0], inside[1]
+        path, part, size = path + where, inside, inner
     raise ValueError(
-        f"{path}: {_size(part)} bytes of JSON, a key can hold {LARGEST_VALUE}: keep it with ctx.attach, and its digest "
+        f"{path}: {size} bytes of JSON, a key can hold {LARGEST_VALUE}: keep it with ctx.attach, and its digest "
         "under the key"
     )
 
 
-def _largest(value: Any) -> tuple[str, Any] | None:
-    """The path and the value of the largest part of a list or mapping; None if it has no parts."""
+def _largest(value: Any) -> tuple[str, Any, int]:
+    """The path, the value and the size of the largest part of a list or mapping; a size of 0 if it has no parts."""
     if isinstance(value, dict):
-        parts = [(f".{key}", part) for key, part in value.items()]
+        parts = [(f".{key}", part, _size(part)) for key, part in value.items()]
     else:
-        parts = [(f"[{index}]", part) for index, part in enumerate(value)] if isinstance(value, list) else []
-    return max(parts, key=lambda each: _size(each[1]), default=None)
+        parts = [(f"[{n}]", part, _size(part)) for n, part in enumerate(value)] if isinstance(value, list) else []
+    return max(parts, key=lambda each: each[2], default=("", None, 0))
 
 
 def _size(value: Any) -> int:

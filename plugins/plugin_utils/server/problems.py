@@ -35,6 +35,7 @@ KINDS: Mapping[str, ProblemKind] = {
     "aborted": ProblemKind(409, "Somebody has ended the waiting"),
     "locked": ProblemKind(409, "The lock is held by another owner, or by none"),
     "not-applicable": ProblemKind(409, "The operation does not fit the value"),
+    "another-request": ProblemKind(422, "The Idempotency-Key is that of another request"),
     "too-many": ProblemKind(429, "The client asks too often"),
     "head-too-large": ProblemKind(431, "The headers are too large"),
     "internal": ProblemKind(500, "The server has a fault"),

@@ -37,7 +37,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_ope
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-LONGEST_WAIT = 600.0  # seconds of one request; a client that waits longer asks again
 ROWS = 100  # changes in one answer, if the client does not say
 MOST_ROWS = 1000
 POSTED = ("key", "host", "version", "step", *FOR_CLIENTS)  # the fields of a body of POST /ctx
@@ -83,7 +82,7 @@ async def read_key(call: Call) -> Response:
 
 async def _newer(call: Call, key: str, host: str) -> HeldValue | None:
     """Wait until a key is newer than the version that the client knows. Raises Problem if it is not in time."""
-    known, seconds = call.get("newer_than", 0), min(call.params["wait"], LONGEST_WAIT)
+    known, seconds = call.get("newer_than", 0), call.params["wait"]
 
     def newer() -> HeldValue | None:
         abort_waiting.check(call.service)

@@ -14,7 +14,6 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import HeldValue
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http import abort_waiting
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.answers import answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.keys import LONGEST_WAIT
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import Call
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.live_context import Written
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 async def get_lock(call: Call) -> Response:
     """Get a lock, or a new lease of one that the owner holds."""
     request = checked(WriteRequest(leases.key_of(call.params["name"]), "", LOCK, call.body, who=call.who))
-    until = asyncio.get_running_loop().time() + min(call.get("wait", 0.0), LONGEST_WAIT)
+    until = asyncio.get_running_loop().time() + call.get("wait", 0.0)
     while True:
         abort_waiting.check(call.service)
         seen = call.service.listeners.told
@@ -60,7 +59,7 @@ def _lock_answer(name: str, written: Written) -> Response:
 
 async def wait_for_hosts(call: Call) -> Response:
     """The value of a key on each of these hosts, once all of them have set it."""
-    key, seconds = call.params["key"], min(call.get("wait", 0.0), LONGEST_WAIT)
+    key, seconds = call.params["key"], call.get("wait", 0.0)
     hosts = [*dict.fromkeys(filter(None, call.params["hosts"].split(",")))]
 
     def missing() -> list[str]:

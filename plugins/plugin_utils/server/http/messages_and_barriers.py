@@ -21,7 +21,6 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import nearest
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http import abort_waiting
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.answers import answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.keys import LONGEST_WAIT
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import Call
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_context import Service
@@ -67,7 +66,7 @@ async def wait(call: Call) -> Response:
         return await _all(call, name, named_hosts(call.service, call.params["hosts"]), known)
     found = await _waited(call, name, lambda: _of(call.service, name, _senders(call.service, name), known))
     if not found:
-        seconds = min(call.get("wait", 0.0), LONGEST_WAIT)
+        seconds = call.get("wait", 0.0)
         raise Problem("timeout", f"nobody sent {name} within {seconds:g} s", "look why it is late, or wait longer")
     return _answer(name, max(message["version"] for message in found), found)
 
@@ -99,7 +98,7 @@ async def _all(call: Call, name: str, hosts: Sequence[str], known: int) -> Respo
         return _answer(name, known + 1, found)
     there = {message["host"] for message in _of(call.service, name, hosts, known)}
     missing = [host for host in hosts if host not in there]
-    detail = f"{name} was not sent within {min(call.get('wait', 0.0), LONGEST_WAIT):g} s by {few(missing, 5)}"
+    detail = f"{name} was not sent within {call.get('wait', 0.0):g} s by {few(missing, 5)}"
     raise Problem("timeout", detail, "look why these hosts are late, or wait longer", {"missing": missing})
 
 
@@ -110,7 +109,7 @@ async def _waited(call: Call, name: str, find: Callable[[], list[Message]]) -> l
         abort_waiting.check(call.service, name)
         return find() or None
 
-    return await call.service.listeners.wait_for(found, min(call.get("wait", 0.0), LONGEST_WAIT)) or []
+    return await call.service.listeners.wait_for(found, call.get("wait", 0.0)) or []
 
 
 def _senders(service: Service, name: str) -> list[str]:

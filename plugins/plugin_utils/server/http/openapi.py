@@ -44,6 +44,7 @@ ALWAYS = (  # kinds that every route may answer with
     "cannot-write",
 )
 WITH_BODY = ("too-large", "wrong-media-type")
+WITH_ID = ("another-request",)
 NAME: Schema = {"type": "string", "maxLength": 200}
 FIELD: Schema = {"type": "string", "maxLength": 200, "pattern": r"^[^\x00-\x1f\x7f]*$"}
 NO_NUL: Schema = {"pattern": r"^[^\x00]*$"}
@@ -216,7 +217,8 @@ def _parameter(param: Param) -> dict[str, Any]:
 
 
 def _problems(entry: RouteEntry) -> dict[str, Any]:
-    kinds = (*ALWAYS, *(WITH_BODY if entry.bodies else ()), *entry.problems)
+    has_id = any(param.name == "Idempotency-Key" for param in entry.params)
+    kinds = (*ALWAYS, *(WITH_BODY if entry.bodies else ()), *(WITH_ID if has_id else ()), *entry.problems)
     content = {PROBLEM: {"schema": _reference("Problem")}}
     titles: dict[str, list[str]] = {}
     for kind in kinds:

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http import abort_waiting
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.answers import answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.keys import LONGEST_WAIT
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import Call
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes import leases
@@ -50,7 +49,7 @@ async def reserve(call: Call) -> Response:
     pool, tags = call.params["pool"], _tags(call.body)
     call.caller.check_read(key_of(pool))
     lease = {name: call.body.get(name) for name in ("owner", "lease")}
-    until = asyncio.get_running_loop().time() + min(call.get("wait", 0.0), LONGEST_WAIT)
+    until = asyncio.get_running_loop().time() + call.get("wait", 0.0)
     while True:
         abort_waiting.check(call.service)
         seen, held = call.service.listeners.told, list[Problem]()

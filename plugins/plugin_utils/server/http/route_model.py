@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import KEY
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import KEY, LONGEST_KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import AUTHOR, VIEWER, Caller
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 JSON, PATCH, MERGE = "application/json", "application/json-patch+json", "application/merge-patch+json"
 PROBLEM, EVENTS = "application/problem+json", "text/event-stream"
+LONGEST_WAIT = 600  # seconds of one request; a client that waits longer asks again
 LONGEST_NAME = 200  # characters of a host, a step, a pattern, an id
 NUMBER = re.compile("[0-9]{1,15}")  # JavaScript's numbers are exact up to 2**53
 SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
@@ -60,7 +61,12 @@ TAG = ParamKind(
     lambda text: int(text.strip('"')),
 )
 COUNT = ParamKind({"type": "integer", "minimum": 0, "maximum": 10**15 - 1}, "a whole number from 0", NUMBER, int)
-WAIT = ParamKind({"type": "number", "minimum": 0, "maximum": 999999}, "a number of seconds", SECONDS, float)
+WAIT = ParamKind(
+    {"type": "number", "minimum": 0, "maximum": LONGEST_WAIT},
+    f"a number of seconds, at most {LONGEST_WAIT}",
+    SECONDS,
+    float,
+)
 LOCK_NAME = ParamKind(
     {"type": "string", "pattern": f"^{NAME_OF_LOCK.pattern}$"}, "a name such as tester_1.port_2", NAME_OF_LOCK
 )
@@ -72,9 +78,10 @@ HOSTS = ParamKind(
     longest=LONGEST_LIST,
 )
 KEY_NAME = ParamKind(
-    {"type": "string", "pattern": f"^{KEY.pattern}$", "maxLength": LONGEST_NAME},
+    {"type": "string", "pattern": f"^{KEY.pattern}$", "maxLength": LONGEST_KEY},
     "a context key such as numbers.stats_v1",
     KEY,
+    longest=LONGEST_KEY,
 )
 
 
@@ -90,13 +97,16 @@ class Param:
 
     def value(self, text: str) -> Any:
         """The value of its text. Raises Problem."""
-        if len(text) > self.kind.longest or not self.kind.pattern.fullmatch(text):
-            raise Problem(
-                "bad-request",
-                f"{self.place} parameter {self.name!r}: expected {self.kind.expected}, got {text[:80]!r}",
-                f"{self.name}: {self.about}",
-            )
-        return self.kind.convert(text)
+        if len(text) <= self.kind.longest and self.kind.pattern.fullmatch(text):
+            value = self.kind.convert(text)
+            if "maximum" not in self.kind.schema or value <= self.kind.schema["maximum"]:
+                return value
+        most = f" of at most {self.kind.longest} characters" if len(text) > self.kind.longest else ""
+        raise Problem(
+            "bad-request",
+            f"{self.place} parameter {self.name!r}: expected {self.kind.expected}{most}, got {text[:80]!r}",
+            f"{self.name}: {self.about}",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_mod
     JSON,
     KEY_NAME,
     LOCK_NAME,
+    LONGEST_WAIT,
     MERGE,
     PATCH,
     POOL,
@@ -45,7 +46,7 @@ VALUE = {"$ref": "#/components/schemas/Value"}
 KEY = Param("key", KEY_NAME, "a key of the context", "path", required=True)
 HOST = Param("host", TEXT, "the host that the key belongs to; without it the key of the run")
 LOCK = Param("name", LOCK_NAME, "the name of the lock", "path", required=True)
-WAITING = Param("wait", WAIT, "how many seconds to wait, at most 600 (default: 0)")
+WAITING = Param("wait", WAIT, f"how many seconds to wait, at most {LONGEST_WAIT} (default: 0)")
 ONE_HOST = replace(HOST, about="only what this host sees: its own keys, and those of the run")
 AT = Param("at", COUNT, "as it was after the change with this number (default: now)")
 PATTERN = Param("key", TEXT, "only keys that fit this pattern, such as power.*")
@@ -115,7 +116,7 @@ ROUTES: tuple[RouteEntry, ...] = (
             HOST,
             AT,
             Param("newer_than", COUNT, "with `wait`: the version that the client knows (default: 0)"),
-            Param("wait", WAIT, "how many seconds to wait, at most 600"),
+            Param("wait", WAIT, f"how many seconds to wait, at most {LONGEST_WAIT}"),
         ),
         answer="Held",
         problems=("not-found", "timeout", "aborted"),

@@ -11,15 +11,19 @@ succeeded once its record was folded, behind all records that came before it.
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LARGEST_VALUE
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import json_text
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import REFUSED, Delta
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_hooks import MergeHooks
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policies import (
@@ -45,6 +49,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_ope
 )
 
 MOST_REQUESTS = 100_000  # ids of requests that are remembered
+SOON = 0.1  # seconds
 
 Place = tuple[str, str]
 RequestId = tuple[str, str, str]  # host, key, and the client's id of its request
@@ -59,6 +64,18 @@ class Written:
     text: str
     policy: str = ""
     repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A request that was done, by its id: who sent it, a digest of what it asked for, and what came of it.
+
+    The digest is empty in older journals, and where secrets came with the request: nobody may try these out.
+    """
+
+    who: str
+    asked: str
+    written: Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +131,8 @@ class LiveContext:
         self._hooks = hooks
         self._policies = from_record(None)
         self._reader = JournalReader(journal)
-        self._requests: dict[RequestId, Written] = {}
+        self._requests: dict[RequestId, Done] = {}
+        self._places: dict[tuple[str, str], Place] = {}  # by the client and its id of a request
         self._stage = 0
         self._file = os.open(journal, APPENDING | os.O_CLOEXEC)
         self.catch_up()
@@ -148,11 +166,21 @@ class LiveContext:
         return outcomes
 
     def draft(self, requests: Sequence[WriteRequest]) -> Batch:
-        """The records that these requests need, by what is known at this moment; nothing is written."""
+        """The records that these requests need, by what is known at this moment; nothing is written.
+
+        Large values take time. What is not drafted soon is left for another batch, and other clients come before it.
+        """
         batch = Batch([None] * len(requests))
         drafts: dict[Place, Draft] = {}
-        time = now()
+        ids: set[tuple[str, str]] = set()
+        time, until = now(), monotonic() + SOON
         for number, request in enumerate(requests):
+            if number and monotonic() > until:
+                break
+            if request.request:
+                if (request.who, request.request) in ids:
+                    continue  # what becomes of the first one is not known yet
+                ids.add((request.who, request.request))
             drafted = self._draft(request, drafts, time)
             if isinstance(drafted, dict):
                 batch.records.append(drafted)
@@ -174,8 +202,8 @@ class LiveContext:
 
     def _draft(self, request: WriteRequest, drafts: dict[Place, Draft], time: str) -> Record | Outcome:
         """The record of a request, or its outcome where there is nothing to write."""
-        if request.request and (earlier := self._requests.get((request.host, request.key, request.request))):
-            return replace(earlier, repeated=True)
+        if request.request and (earlier := self._earlier(request)):
+            return earlier
         if self.is_over:
             return Problem("not-allowed", f"run {self.context.run_id} is over", "write to a run that goes on")
         place = (request.host, request.key)
@@ -187,6 +215,20 @@ class LiveContext:
         except Problem as problem:
             return problem
 
+    def _earlier(self, request: WriteRequest) -> Written | Problem | None:
+        """The outcome of a request whose id was used before: what came of it, or a problem if it was another one."""
+        place = (request.host, request.key)
+        done = self._requests.get((*place, request.request))
+        if done and done.asked in ("", digest_of(request)):
+            return replace(done.written, repeated=True)
+        if done or self._places.get((request.who, request.request), place) != place:
+            return Problem(
+                "another-request",
+                f"the Idempotency-Key {request.request} was sent with another request, which is done",
+                "give each request a key of its own; send the same request again with the same key",
+            )
+        return None
+
     def _held(self, place: Place) -> Draft:
         entry = self.context.entry(place[1], place[0])
         return Draft(entry.version, text=entry.text) if entry else Draft(0)
@@ -197,7 +239,10 @@ class LiveContext:
         if based_on != held.version and not merges:
             raise _conflict(request, held)
         before = None if request.operation == VALUE else held.current()
-        value = self._masked(request, new_value(request, held.version > 0, before))
+        made = new_value(request, held.version > 0, before)
+        value = self._masked(request, made)
+        if merges and self._policies.policy_of(request.key) == DEEP_MERGE:
+            _check_together(request.key, held.text or json_text(held.value), json_text(value))
         drafts[request.host, request.key] = Draft(-1) if merges else Draft(held.version + 1, value)
         return {
             "kind": "delta",
@@ -214,8 +259,14 @@ class LiveContext:
             "time": time,
             "exact": True,
             **({} if merges else {"unless_changed": True}),
-            **({"request": request.request} if request.request else {}),
+            **(self._id_fields(request, is_masked=value != made) if request.request else {}),
         }
+
+    def _id_fields(self, request: WriteRequest, *, is_masked: bool) -> Record:
+        """The fields of a record by which its request is known if it is sent again."""
+        if is_masked or self._secrets.masked(request.key, request.operand) != request.operand:
+            return {"request": request.request}
+        return {"request": request.request, "asked": digest_of(request)}
 
     def _masked(self, request: WriteRequest, value: Any) -> Any:
         """The value as it may be written. Raises Problem for a lock that could not be recognized any more."""
@@ -271,19 +322,28 @@ class LiveContext:
             if self._hooks:
                 self._hooks.add(record, delta, self.context)
             if isinstance(record.get("request"), str) and delta.outcome != REFUSED:
-                self._remember((delta.host, delta.key, record["request"]), _written(delta))
+                done = Done(str(record.get("who", "")), str(record.get("asked", "")), _written(delta))
+                self._remember((delta.host, delta.key, record["request"]), done)
         return deltas
 
-    def _remember(self, request: RequestId, written: Written) -> None:
-        self._requests[request] = written
+    def _remember(self, request: RequestId, done: Done) -> None:
+        self._requests[request] = done
+        self._places[done.who, request[2]] = request[:2]
         if len(self._requests) > MOST_REQUESTS:
-            del self._requests[next(iter(self._requests))]
+            oldest = next(iter(self._requests))
+            self._places.pop((self._requests.pop(oldest).who, oldest[2]), None)
 
     def _write_merges(self) -> None:
         """Append what merge hooks made of conflicting writes."""
         if self._hooks and (records := [*self._hooks.records(self.context)]):
             append(self._file, records)
             self._read()
+
+
+def digest_of(request: WriteRequest) -> str:
+    """A digest of what a request asks for, beside the key. Fields of objects have no order."""
+    asked = [request.operation, request.operand, request.based_on, request.step]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _written(delta: Delta) -> Written:
@@ -301,6 +361,16 @@ def _conflict(request: WriteRequest, held: Draft) -> Problem:
         "increment) without a version, which the server applies to what is there",
         {"current": current},
     )
+
+
+def _check_together(key: str, held: str, more: str) -> None:
+    """Raise Problem for two values that are too large together. What a merge makes of them is known when it is done."""
+    if len(held) + len(more) > LARGEST_VALUE:
+        raise Problem(
+            "not-applicable",
+            f"{key}: merged with what it holds this could be more than {LARGEST_VALUE} bytes of JSON",
+            "read the key, merge the values yourself, and write the result based on the version that you have read",
+        )
 
 
 def _cannot_write(error: OSError | None) -> Problem:

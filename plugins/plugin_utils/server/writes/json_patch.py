@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""JSON Patch (RFC 6902): a list of operations that all apply, or none of them."""
+"""JSON Patch (RFC 6902): a list of operations that all apply, or none of them.
+
+Few bytes could make a large value: each `copy` may double it. So what copies make together has a limit, and a copy is
+weighed before it is made. All else that an operation sets or compares came with the request.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import copied
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LARGEST_VALUE, copied
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import nearest
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.json_pointer import (
     END,
@@ -29,7 +33,37 @@ class PatchError(ValueError):
 
 
 class PatchDoesNotApplyError(ValueError):
-    """A patch that does not fit the value: a path that is not there, or a `test` that does not hold."""
+    """A patch that does not fit the value: a path that is not there, a failed `test`, or too much to copy."""
+
+
+class Room:
+    """How much the copies of one patch may still make."""
+
+    def __init__(self) -> None:
+        self.left = LARGEST_VALUE
+
+    def copied(self, value: Any) -> Any:
+        """A copy of a value. Raises PointerError where there is no room for it."""
+        self.left -= weight(value, self.left)
+        if self.left < 0:
+            raise PointerError(f"what a patch copies may have {LARGEST_VALUE} bytes of JSON altogether")
+        return copied(value)
+
+
+def weight(value: Any, enough: int) -> int:
+    """The bytes that the JSON of a value has at least; counted up to `enough`."""
+    found, parts = -1, [value]
+    while parts and found <= enough:
+        part = parts.pop()
+        found += 2  # a sign, and what separates it from the next part
+        if isinstance(part, str):
+            found += len(part)
+        elif isinstance(part, dict):
+            found += sum(map(len, part))
+            parts.extend(part.values())
+        elif isinstance(part, list):
+            parts.extend(part)
+    return found
 
 
 def check(patch: Any) -> None:
@@ -70,16 +104,18 @@ def _check_pointer(where: str, pointer: Any) -> None:
 
 def apply(patch: Sequence[Mapping[str, Any]], value: Any) -> Any:
     """The value after a checked patch; the given one is not changed. Raises PatchDoesNotApplyError."""
-    made = copied(value)
+    made, room = copied(value), Room()
     for number, operation in enumerate(patch):
         try:
-            made = OPERATIONS[operation["op"]][0](made, operation)
+            made = OPERATIONS[operation["op"]][0](made, operation, room)
         except PointerError as error:
             raise PatchDoesNotApplyError(f"operation {number} ({operation['op']}): {error}") from None
+        except RecursionError:  # copies and moves into each other's depths
+            raise PatchDoesNotApplyError(f"operation {number} ({operation['op']}): is nested too deeply") from None
     return made
 
 
-def _add(value: Any, operation: Mapping[str, Any]) -> Any:
+def _add(value: Any, operation: Mapping[str, Any], _room: Room) -> Any:
     return _added(value, parse(operation["path"]), copied(operation["value"]))
 
 
@@ -91,13 +127,13 @@ def _added(value: Any, parts: Sequence[str], item: Any) -> Any:
         inside[last] = item
     elif isinstance(inside, list):
         at_end = last in (END, str(len(inside)))
-        inside.insert(len(inside) if at_end else index_of(inside, last, written(parts)), item)
+        inside.insert(len(inside) if at_end else index_of(inside, parts), item)
     else:
         raise PointerError(f"{written(parts[:-1]) or 'the value'} has no parts")
     return value
 
 
-def _remove(value: Any, operation: Mapping[str, Any]) -> Any:
+def _remove(value: Any, operation: Mapping[str, Any], _room: Room) -> Any:
     return _removed(value, parse(operation["path"]))
 
 
@@ -110,7 +146,7 @@ def _removed(value: Any, parts: Sequence[str]) -> Any:
     return value
 
 
-def _replace(value: Any, operation: Mapping[str, Any]) -> Any:
+def _replace(value: Any, operation: Mapping[str, Any], _room: Room) -> Any:
     parts = parse(operation["path"])
     find(value, parts)
     if not parts:
@@ -120,7 +156,7 @@ def _replace(value: Any, operation: Mapping[str, Any]) -> Any:
     return value
 
 
-def _move(value: Any, operation: Mapping[str, Any]) -> Any:
+def _move(value: Any, operation: Mapping[str, Any], _room: Room) -> Any:
     source, target = parse(operation["from"]), parse(operation["path"])
     item = find(value, source)
     if source == target:
@@ -130,11 +166,11 @@ def _move(value: Any, operation: Mapping[str, Any]) -> Any:
     return _added(_removed(value, source), target, item)
 
 
-def _copy(value: Any, operation: Mapping[str, Any]) -> Any:
-    return _added(value, parse(operation["path"]), copied(find(value, parse(operation["from"]))))
+def _copy(value: Any, operation: Mapping[str, Any], room: Room) -> Any:
+    return _added(value, parse(operation["path"]), room.copied(find(value, parse(operation["from"]))))
 
 
-def _test(value: Any, operation: Mapping[str, Any]) -> Any:
+def _test(value: Any, operation: Mapping[str, Any], _room: Room) -> Any:
     found = find(value, parse(operation["path"]))
     if not _same(found, operation["value"]):
         where = operation["path"] or "the value"
@@ -158,7 +194,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."  # characters
 
 
-Operation = Callable[[Any, Mapping[str, Any]], Any]
+Operation = Callable[[Any, Mapping[str, Any], Room], Any]
 OPERATIONS: Mapping[str, tuple[Operation, tuple[str, ...]]] = {  # with the fields that each needs beside `path`
     "add": (_add, ("value",)),
     "remove": (_remove, ()),

@@ -37,22 +37,23 @@ def written(parts: Sequence[str]) -> str:
 def find(value: Any, parts: Sequence[str]) -> Any:
     """The part of `value` that the parts of a pointer lead to. Raises PointerError where there is none."""
     for depth, part in enumerate(parts):
-        where = written(parts[: depth + 1])
         if isinstance(value, dict):
             if part not in value:
-                raise PointerError(f"there is no {where}")
+                raise PointerError(f"there is no {written(parts[: depth + 1])}")
             value = value[part]
         elif isinstance(value, list):
-            value = value[index_of(value, part, where)]
+            value = value[index_of(value, parts[: depth + 1])]
         else:
-            raise PointerError(f"there is no {where}: {written(parts[:depth]) or 'the value'} has no parts")
+            where = f"{written(parts[:depth]) or 'the value'} has no parts"
+            raise PointerError(f"there is no {written(parts[: depth + 1])}: {where}")
     return value
 
 
-def index_of(items: Sequence[Any], part: str, where: str) -> int:
-    """The index of an item that is there. Raises PointerError."""
+def index_of(items: Sequence[Any], parts: Sequence[str]) -> int:
+    """The index of an item that is there: the last of the parts that lead to it. Raises PointerError."""
+    part = parts[-1]
     if not INDEX.fullmatch(part):
-        raise PointerError(f"{where}: expected the number of an item of a list, got {part[:200]!r}")
+        raise PointerError(f"{written(parts)}: expected the number of an item of a list, got {part[:200]!r}")
     if int(part) >= len(items):
-        raise PointerError(f"there is no {where}: the list has {len(items)} items")
+        raise PointerError(f"there is no {written(parts)}: the list has {len(items)} items")
     return int(part)

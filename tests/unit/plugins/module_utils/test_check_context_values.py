@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import (
     DEEPEST,
     LARGEST_VALUE,
+    LONGEST_KEY,
     LONGEST_REASON,
     SHOWN,
     as_reason,
@@ -170,6 +171,20 @@ def test_what_is_too_large_is_refused_with_its_path(value, where, size):
     with pytest.raises(ValueError) as caught:
         check_size(value, "a_v1")
     assert str(caught.value) == f"{where}: {size} bytes of JSON, {ADVICE}"
+
+
+def test_of_what_is_too_large_and_deep_a_part_of_the_path_is_named():
+    value = "x" * LARGEST_VALUE
+    for _level in range(90):
+        value = [value]
+    with pytest.raises(ValueError, match=r"a_v1\[0\]\[0\]\[0\]\[0\]\[0\]: "):
+        check_size(value, "a_v1")
+
+
+def test_a_key_has_a_longest():
+    check_key("a" * (LONGEST_KEY - 3) + "_v1")
+    with pytest.raises(ValueError, match=f"a context key may have {LONGEST_KEY} characters, got "):
+        check_key("a" * (LONGEST_KEY - 2) + "_v1")
 
 
 def test_a_copy_shares_nothing():

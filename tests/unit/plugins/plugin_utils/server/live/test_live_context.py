@@ -178,7 +178,57 @@ def test_a_repeated_request_changes_nothing(tmp_path):
         (again,) = context.commit([once])
         assert isinstance(first, Written)
         assert again == Written(first.seq, first.version, first.text, repeated=True)
-    assert versions(live.commit([WriteRequest("other_v1", "", INCREMENT, {}, request="id-1")])) == [1]
+
+
+def test_an_id_that_was_used_for_another_request_is_refused(tmp_path):
+    journal = begun(tmp_path)
+    live = opened(journal)
+    assert versions(live.commit([setting(1, who="zoe", request="id-1")])) == [1]
+    others = [
+        setting(2, who="zoe", request="id-1"),
+        setting(1, 1, who="zoe", request="id-1"),
+        setting(1, who="zoe", request="id-1", step="other"),
+        setting(1, who="zoe", request="id-1", host="leaf1"),
+        WriteRequest(KEY, "", PATCH, [], who="zoe", request="id-1"),
+        WriteRequest("other_v1", "", INCREMENT, {}, who="zoe", request="id-1"),
+    ]
+    for context in (live, opened(journal)):
+        for other in others:
+            assert versions(context.commit([other])) == ["another-request"]
+        assert versions(context.commit([setting(1, who="eve", request="id-1")])) == [1]
+    assert versions(live.commit([setting(1, key="other_v1", who="eve", request="id-1")])) == [1]
+
+
+def test_two_requests_of_one_id_at_once_are_not_both_done(tmp_path):
+    live = opened(begun(tmp_path))
+    both = [setting(1, key=key, who="zoe", request="id-1") for key in ("a_v1", "b_v1")]
+    assert versions(live.commit(both)) == [1, None]
+    assert versions(live.commit(both[1:])) == ["another-request"]
+
+
+def test_a_secret_leaves_no_digest_by_which_it_could_be_tried_out(tmp_path):
+    journal = begun(tmp_path)
+    live = opened(journal)
+    secret = setting({"password": "s3cr3t-one"}, who="zoe", request="id-1")
+    hidden = WriteRequest(KEY, "", PATCH, [{"op": "add", "path": "/token", "value": "s3cr3t-two"}], request="id-2")
+    assert versions(live.commit([secret])) == [1]
+    assert versions(live.commit([hidden])) == [2]
+    assert b"asked" not in journal.read_bytes()
+    assert versions(opened(journal).commit([secret])) == [1]
+    assert versions(opened(journal).commit([hidden])) == [2]
+
+
+def test_what_takes_long_is_done_in_several_batches(tmp_path, monkeypatch):
+    monkeypatch.setattr(live_context, "SOON", 0.0)
+    live = opened(begun(tmp_path))
+    assert versions(live.commit([ADD, ADD, ADD])) == [1, None, None]
+
+
+def test_merges_do_not_grow_beyond_what_a_key_can_hold(tmp_path):
+    live = opened(begun(tmp_path, merge=[{"keys": "numbers.*", "policy": "deep_merge"}]))
+    half = "x" * 600_000
+    assert versions(live.commit([setting({"a": half}), setting({"b": "x"}, 0)])) == [1, 2]
+    assert versions(live.commit([setting({"c": half}, 0)])) == ["not-applicable"]
 
 
 def test_a_request_that_is_repeated_at_once_waits(tmp_path):

@@ -7,13 +7,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 import valkey
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.shared.valkey_log import PATIENCE
 from ansible_collections.rack.recipes.tests.integration.server.server_process import Server, served
 from call_rack_recipes import rack_recipes
 from valkey_server import ValkeyServer
@@ -129,6 +132,35 @@ def test_a_valkey_that_does_not_answer_holds_up_nobody_for_ever(shared: ValkeySe
         assert server.ask("GET", f"/ctx/{KEY}").data["value"] == 3
 
 
+def test_nobody_waits_longer_for_a_valkey_than_for_one_answer(shared: ValkeyServer) -> None:
+    """Who comes while another request waits for Valkey does not begin to wait anew when that one has failed."""
+
+    def asked(server: Server, late: float, method: str, target: str, data: object) -> tuple[int, bool]:
+        time.sleep(late)
+        begun = time.monotonic()
+        status = server.ask(method, target, data).status
+        return status, time.monotonic() - begun < 1.6 * PATIENCE  # one after the other they would take twice as long
+
+    writes = (("PUT", f"/ctx/{KEY}", 2), ("POST", "/locks/x", {"owner": "a", "lease": 5}), ("GET", f"/ctx/{KEY}", ...))
+    with servers(shared, 1) as (server,), ThreadPoolExecutor(9) as pool:
+        server.ask("PUT", f"/ctx/{KEY}", 1)
+        with shared.frozen():
+            many = [pool.submit(asked, server, late, *write) for late in (0.0, 0.2, 1.0) for write in writes]
+            assert {each.result() for each in many} == {(503, True)}
+        assert server.ask("PUT", f"/ctx/{KEY}", 3).status == 200
+
+
+def test_a_request_to_one_server_is_known_to_another_one_and_bounded_there(shared: ValkeyServer) -> None:
+    with servers(shared, 2) as (first, second):
+        assert first.ask("PUT", f"/ctx/{KEY}", {"a": [1]}, Idempotency_Key="request 2").status == 200
+        assert second.ask("PUT", f"/ctx/{KEY}", {"a": [1]}, Idempotency_Key="request 2").data["repeated"]
+        for target, data in ((KEY, {"a": [2]}), (COUNT, {"a": [1]})):
+            assert second.ask("PUT", f"/ctx/{target}", data, Idempotency_Key="request 2").status == 422
+        bomb = [{"op": "copy", "from": "/a", "path": "/a/-"}] * 40
+        refused = second.ask("POST", "/ctx", {"key": KEY, "patch": bomb})
+        assert (refused.status, "what a patch copies" in refused.data["detail"]) == (409, True)
+
+
 def test_a_valkey_that_lost_what_it_acknowledged_is_noticed(shared: ValkeyServer) -> None:
     with servers(shared, 1) as (server,):
         server.ask("PUT", f"/ctx/{KEY}", 1)
@@ -170,13 +202,26 @@ def test_a_valkey_that_may_lose_the_last_seconds_is_said(project: Path) -> None:
     ("words", "env", "said"),
     [
         (["--valkey", "valkey://127.0.0.1:1/0"], {}, "Valkey at valkey://127.0.0.1:1/0 does not answer"),
-        (["--valkey", "http://x"], {}, "http://x is no address of a Valkey server"),
+        (["--valkey", "http://x"], {}, "http://x is no address of a Valkey server: it has to begin with valkey://"),
+        (["--valkey", "x:6379"], {}, "'x:6379' is no address of a Valkey server: it has to begin with valkey://"),
+        (["--valkey", "valkey://x:6379/one"], {}, "the number of a database, such as /0, and not /one"),
+        (["--valkey", "valkey://x/0?socket_timeout=1000"], {}, "there is no option 'socket_timeout'"),
+        (["--valkey", "valkey://x/0?connection_class=y"], {}, "there is no option 'connection_class'"),
+        (["--valkey", "valkeys://127.0.0.1:1/0?ssl_x=y"], {}, "valkeys://127.0.0.1:1/0 is no address of a Valkey"),
+        (["--valkey", "unix://"], {}, "the path of the socket is missing"),
+        (["--valkey", "unix:///nowhere/valkey.sock"], {}, "unix:///nowhere/valkey.sock does not answer"),
+        (
+            [],
+            {"RACK_RECIPES_VALKEY": "valkey://:s3/cr3t@x:6379"},
+            "or of the setting `valkey` is no address of a Valkey",
+        ),
         (["--valkey", "valkey://127.0.0.1:1", "--run", "R"], {}, "leave out --run"),
     ],
 )
 def test_options_that_cannot_be(project: Path, words: list[str], env: dict[str, str], said: str) -> None:
     done = rack_recipes("serve", *words, **env)
     assert (done.code, said in done.stderr) == (2, True), done.stderr
+    assert ("Traceback" in done.stderr, "cr3t" in done.stderr) == (False, False)
 
 
 def test_what_is_no_id_of_a_run_names_no_folder(shared: ValkeyServer, project: Path) -> None:

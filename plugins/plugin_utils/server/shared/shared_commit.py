@@ -115,8 +115,9 @@ class SharedCommit:
                 readers, self._readers = self._readers, []
                 try:
                     await self._exchange(batch, readers)
-                except (SharedLogError, JournalError) as error:
-                    self._refuse(batch, readers, error)
+                except (SharedLogError, JournalError) as error:  # who came meanwhile has waited for it, too
+                    self._refuse([*batch, *self._waiting], [*readers, *self._readers], error)
+                    self._waiting, self._readers = [], []
         finally:
             self._at_work = None
 

@@ -15,7 +15,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import MADE
@@ -32,6 +32,15 @@ CURRENT = f"{PREFIX}:run"  # the key with the id of the run whose context is ser
 FIELD = "record"
 BEFORE_ALL = "0-0"
 PATIENCE = 5.0  # seconds for one answer
+SCHEMES = ("valkey", "valkeys", "unix", "redis", "rediss")
+URL_OPTIONS = ("db", "username", "password", "client_name")  # behind the ? of an address
+OWN_OPTIONS = {  # what an address may not change
+    "socket_timeout": PATIENCE,
+    "socket_connect_timeout": PATIENCE,
+    "retry_on_timeout": False,
+    "decode_responses": False,
+    "protocol": 2,
+}
 MOST_AT_ONCE = 1000  # entries of one answer
 DIGITS = 13  # hexadecimal, of a digest: Lua's numbers hold them exactly
 
@@ -60,24 +69,50 @@ def connect(url: str) -> valkey.Valkey:
         import valkey
     except ImportError as error:
         raise UsageError(f"Valkey needs a package: {error}: `pip install 'rack-recipes[valkey]'` brings it") from error
+    _check_address(url)
     try:
-        client = valkey.Valkey.from_url(url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
+        client = valkey.Valkey.from_url(url)
+        client.connection_pool.connection_kwargs.update(OWN_OPTIONS)
         client.ping()
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise UsageError(f"{place_of(url)} is no address of a Valkey server: {error}") from None
-    except valkey.ValkeyError as error:
+    except (valkey.ValkeyError, OSError) as error:
         raise UsageError(f"Valkey at {place_of(url)} does not answer: {error}") from error
     return client
 
 
+def _check_address(url: str) -> None:
+    """Raise UsageError for an address that is none. What the client says of one could show a part of its password."""
+    try:
+        parts = urlsplit(url)
+        given, _port = parse_qsl(parts.query, keep_blank_values=True), parts.port
+    except ValueError:
+        wrong = "its host or port cannot be read; in a user and a password write %2F for /, %40 for @ and %3A for :"
+        raise UsageError(f"{place_of(url)} is no address of a Valkey server: {wrong}") from None
+    wrong = ""
+    if parts.scheme not in SCHEMES:
+        wrong = f"it has to begin with {', '.join(f'{scheme}://' for scheme in SCHEMES[:3])}"
+    elif parts.scheme != "unix" and not parts.path.strip("/").isdecimal() and parts.path.strip("/"):
+        wrong = f"behind the host there is the number of a database, such as /0, and not {parts.path[:80]}"
+    elif parts.scheme == "unix" and not parts.path:
+        wrong = "the path of the socket is missing: unix:///PATH"
+    for name, _value in given:
+        if name not in URL_OPTIONS and not name.startswith("ssl_"):
+            wrong = wrong or f"there is no option {name[:80]!r}, there are {', '.join(URL_OPTIONS)} and those of ssl_"
+    if wrong:
+        raise UsageError(f"{place_of(url)} is no address of a Valkey server: {wrong}")
+
+
 def place_of(url: str) -> str:
-    """The address without user and password."""
+    """The address without user, password and options."""
     try:
         parts = urlsplit(url)
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
-        return "this"
-    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
+        parts, port = urlsplit(""), ""
+    if "://" in url and parts.netloc + parts.path:
+        return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"[:200]
+    return "the value of --valkey or of the setting `valkey`" if "@" in url or not url else repr(url[:80])
 
 
 def check_durability(client: valkey.Valkey, *, always: bool) -> str:

@@ -137,7 +137,7 @@ def load(found, seconds):
     with contextlib.ExitStack() as stack:
         processes = {}
         for core in found:
-            argv = (sys.executable, "-c", SPIN, str(core), str(seconds + LONGER))
+            argv = (sys.executable, "-I", "-c", SPIN, str(core), str(seconds + LONGER))
             processes[core] = stack.enter_context(subprocess.Popen(argv, stdin=subprocess.DEVNULL))
             stack.callback(processes[core].kill)
         yield processes

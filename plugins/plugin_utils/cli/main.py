@@ -2,13 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The program `rack-recipes`. It sees to the signals before it imports anything."""
+"""The program `rack-recipes`. It sees to the signals and to where Python looks before it imports anything."""
 
 from __future__ import annotations
 
 import sys
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.ctrl_c_handling import end_at_once
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.own_command import leave_working_folder
 
 TYPE_CHECKING = False  # typing's would have to be imported
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     if arguments is None:
         end_at_once()
+        leave_working_folder()
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_line import call_command
 
     call_command(sys.argv[1:] if arguments is None else arguments)

@@ -10,7 +10,6 @@ Nothing here belongs to the whole process, such as the working folder: several t
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import tempfile
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError, StoreError, UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.own_command import CALL, PYTHON
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.own_command import CALL, PYTHON, environment
 
 ERRORS: Mapping[int, type[RackError]] = {error.exit_code: error for error in (JournalError, StoreError, UsageError)}
 
@@ -48,9 +47,9 @@ def call_command(
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="backslashreplace") as stdout:
         child = subprocess.Popen(
-            [*PYTHON, CALL, *words],
+            [*PYTHON, *CALL, *words],
             cwd=project,
-            env={**os.environ, **(env or {})},
+            env={**environment(), **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=subprocess.PIPE,

@@ -46,6 +46,8 @@ ALWAYS = (
     *("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
     *("--cap-drop", "ALL", "--die-with-parent", "--as-pid-1", "--unsetenv", "TMPDIR"),
 )
+# Root needs no capability to write files of root's in /proc, which are settings of the host's kernel.
+FOR_ROOT = ("--remount-ro", "/proc")
 # The first process of a PID namespace gets no signals, so it is a shell. When it ends, all processes inside end.
 FIRST = ("--", "/bin/sh", "-c", '"$@"; exit $?', "sh")
 BOOT = "import marshal,sys;f=open({},'rb');sys.path[:]=marshal.load(f);{}from {} import inside;inside(f,{})"
@@ -68,6 +70,7 @@ def box(wanted: dict[str, Any], work: str, shown: tuple[str, ...] = (), kept: st
     return [
         _program(),
         *ALWAYS,
+        *(() if os.geteuid() else FOR_ROOT),
         *(() if wanted.get("network") else ("--unshare-net",)),
         *_each("--tmpfs", private),
         *_pairs("--ro-bind-try", hidden),

@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.run import own_command
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.choose_forks import forks_in, room_here
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.inventory_sources import unreadable_is_error
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import ROOT, RUN_ID
@@ -86,7 +87,7 @@ def environment(run_id: str, inventories: Sequence[str] = ()) -> dict[str, str]:
 
     Raises UsageError for inventories that are not there.
     """
-    env = dict(os.environ)
+    env = own_command.environment()
     enabled = [name.strip() for name in _configured("callbacks_enabled").split(",") if name.strip()]
     env["ANSIBLE_CALLBACKS_ENABLED"] = ",".join(dict.fromkeys([*enabled, RECORDER]))
     env["ANSIBLE_COLLECTIONS_PATH"] = f"{ROOT}:{_collections_path()}"
@@ -97,7 +98,7 @@ def environment(run_id: str, inventories: Sequence[str] = ()) -> dict[str, str]:
 
 def start(command: PlaybookCommand) -> subprocess.Popen[bytes]:
     """Start Ansible with its output on stderr, where people see it."""
-    line = [sys.executable, "-c", PROGRAM, "playbook", *arguments(command)]
+    line = [*own_command.PYTHON, "-c", PROGRAM, "playbook", *arguments(command)]
     env = environment(command.run_id, command.inventories)
     with ending_blocked():
         return subprocess.Popen(line, env=env, stdin=subprocess.DEVNULL, stdout=2, stderr=subprocess.STDOUT)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.own_command import PYTHON
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import HANDLE_SIGNALS, ending_blocked
 
 # Where the import fails, Ansible is started anew, to print the error to its log. Ansible would end at the first line
@@ -36,7 +36,7 @@ if line:
     os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND), 1)
     os.dup2(1, 2)
     if main is None:
-        os.execv(sys.executable, [sys.executable, "-m", "ansible", "playbook", *arguments])
+        os.execv(sys.executable, [sys.executable, "-P", "-m", "ansible", "playbook", *arguments])
     for number, name in enumerate(("stdout", "stderr"), start=1):
         stream = io.BufferedWriter(Log(number, "w", closefd=False))
         before = getattr(sys, name)
@@ -66,7 +66,7 @@ def warm_start(env: Mapping[str, str]) -> Iterator[WarmStart]:
     """Start an Ansible with the environment `env`. At the end of the block it is killed, unless `go` was called."""
     with ending_blocked():
         child = subprocess.Popen(
-            [sys.executable, "-c", HANDLE_SIGNALS + BOOT],
+            [*PYTHON, "-c", HANDLE_SIGNALS + BOOT],
             env=dict(env),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,

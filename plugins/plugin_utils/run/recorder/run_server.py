@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,9 +15,9 @@ from pathlib import Path
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.own_command import CALL, PYTHON, environment
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import ROOT
 
-COMMAND = "from ansible_collections.rack.recipes.plugins.plugin_utils.cli.main import main; main()"
 SOCKET, LOG = "ctx.sock", "server.log"
 LONGEST_PATH = 107  # bytes of a socket's path; see unix(7)
 NEEDED = ("starlette", "uvicorn")
@@ -35,15 +34,14 @@ def check_packages() -> None:
 def start(run: Run) -> None:
     """Start it, and do not wait: it is needed by steps on the live bus alone, and these wait for it."""
     (run.folder / LOG).touch(FILE_MODE)
-    path = os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH"))))
     options = ["serve", "--run", run.run_id, "--with-run", "--socket", str(_socket(run.folder))]
     with (run.folder / LOG).open("ab") as log:
         subprocess.Popen(
-            [sys.executable, "-c", COMMAND, *options],
+            [*PYTHON, *CALL, *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,
-            env={**os.environ, "PYTHONPATH": path, "RACK_RECIPES_RUNS": str(run.folder.parent.absolute())},
+            env={**environment(ROOT), "RACK_RECIPES_RUNS": str(run.folder.parent.absolute())},
             start_new_session=True,  # an interrupt at the terminal must not end it before the steps
         )
 

@@ -10,7 +10,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.own_command import PYTHON, environment
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import ROOT
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import FLUSH_SOON
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_requests import (
@@ -53,18 +53,17 @@ class StoreWriterClient:
 
     def __init__(self, run: Run) -> None:
         self._timeout = run.settings.store_timeout
-        path = os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH"))))
         patience = self._timeout * SHARE
         arguments = [str(run.path), str(run.settings.flush_interval), str(run.settings.flush_deltas), str(patience)]
         (run.folder / LOG).touch(FILE_MODE)
         with (run.folder / LOG).open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", f"from {PROGRAM} import main; main()", *arguments],
+                [*PYTHON, "-c", f"from {PROGRAM} import main; main()", *arguments],
                 bufsize=0,  # a buffered request to a dead process would be sent again when the pipe is closed
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env={**os.environ, "PYTHONPATH": path},
+                env=environment(ROOT),
                 start_new_session=True,  # an interrupt at the terminal must not end it before the last flush
             )
         self._stdin: Any = self._process.stdin

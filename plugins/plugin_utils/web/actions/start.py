@@ -36,7 +36,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values i
     values,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Param
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.own_command import CALL, PYTHON
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.own_command import CALL, PYTHON, environment
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import MADE, RUN_ID, STARTED_BY, new_run_id
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import OPERATOR
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
@@ -163,10 +163,10 @@ def _launch(
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_APPEND, FILE_MODE)
     hosts = [*(f"--inventory={one}" for one in source.inventory), *([f"--limit={limit}"] if limit else [])]
     words = ["run", str(entry.path), f"--param-file=/dev/fd/{values_of}", *hosts]
-    env = {**os.environ, RUN_ID: run_id, STARTED_BY: who, "RACK_RECIPES_DB": source.db}
+    env = {**environment(), RUN_ID: run_id, STARTED_BY: who, "RACK_RECIPES_DB": source.db}
     try:
         child = subprocess.Popen(
-            [*PYTHON, CALL, *words], cwd=source.project, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            [*PYTHON, *CALL, *words], cwd=source.project, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             pass_fds=[values_of], start_new_session=True,
         )  # fmt: skip
     finally:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import environment
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.own_command import PYTHON
 
 PROGRAM = Path(__file__).with_name("match_hosts.py")
 
@@ -53,7 +54,7 @@ def asking_for_hosts(
     """
     wanted = {"sources": [*inventories], "limit": limit, "patterns": sorted({*patterns})}
     with subprocess.Popen(
-        [sys.executable, str(PROGRAM)],
+        [*PYTHON, str(PROGRAM)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

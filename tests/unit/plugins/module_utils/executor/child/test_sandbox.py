@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -99,6 +100,38 @@ def test_it_sees_no_other_process_and_no_device(work):
     processes, devices = map(int, out.split())
     assert processes <= 5
     assert devices == 0
+
+
+OPEN_ALL = """\
+import os
+folders = ["/proc", "/sys", "/dev"]
+while folders:
+    folder = folders.pop()
+    try:
+        entries = [*os.scandir(folder)]
+    except OSError:
+        continue
+    for entry in entries:
+        if entry.is_symlink() or (folder == "/proc" and entry.name.isdigit()) or entry.path.startswith("/dev/pts"):
+            continue
+        if entry.is_dir():
+            folders.append(entry.path)
+            continue
+        try:
+            os.close(os.open(entry.path, os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:
+            continue
+        print(entry.path)
+"""
+DEVICES = {f"/dev/{name}" for name in ("full", "null", "random", "tty", "urandom", "zero")}
+
+
+@needs_sandbox
+@pytest.mark.parametrize("wanted", [{}, {"network": True}])
+def test_no_setting_of_the_kernel_can_be_changed(work, wanted):
+    """Root needs no capability to write a file of root's in /proc. Each is opened, and nothing is written."""
+    out, _err = says(work, f"{shlex.quote(sys.executable)} - <<'END'\n{OPEN_ALL}END", wanted)
+    assert {"/dev/null"} <= {*out.split()} <= DEVICES
 
 
 @needs_sandbox

@@ -1,0 +1,157 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Code that somebody else has planted where a run passes by is not run: each planted file would say so."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from call_rack_recipes import Done, call, results, write_recipe
+from ssh_hosts import Rack
+
+HOSTS = ("r01", "r05")  # the oldest Python and the newest
+CONFIG = "[defaults]\ncallbacks_enabled = rack.recipes.recorder\nhost_key_checking = false\npipelining = true\n"
+MODULES = (
+    *("json", "secrets", "yaml", "os", "re", "select", "selectors", "signal", "socket", "random", "runpy", "zipimport"),
+    *("gc", "marshal", "tempfile", "subprocess", "pwd", "uuid", "sitecustomize", "usercustomize"),
+    *("ansible/__init__", "ansible_collections/__init__", "encodings/__init__", "rack_recipes/__init__"),
+)
+# Where the user's PYTHONPATH names the working folder, these are taken from there before the command begins.
+BEFORE_THE_COMMAND = ("re", "sitecustomize", "usercustomize", "ansible_collections/__init__", "encodings/__init__")
+PLANTED = "with open({seen!r}, 'a') as file:\n    file.write(__file__ + chr(10))\n"
+PLANT = """\
+#!/bin/sh
+cp -R "$RACK_PARAM_FROM"/. .
+echo '{"status": "ok"}'
+"""
+IMPORTS = """\
+from rack_recipes import Scriptlet
+
+
+class Imports(Scriptlet):
+    \"\"\"Imports what nothing has imported before it.\"\"\"
+
+    options = {"key": {"type": "str", "required": True}}
+    writes = ("t.free_v1", "t.boxed_v1", "t.here_v1")
+
+    def run(self, ctx, params):
+        import random, runpy, secrets, selectors, uuid
+
+        ctx.set(params["key"], len(secrets.token_hex(4)))
+"""
+
+
+def plant(folder: Path, seen: Path, *, without: tuple[str, ...] = ()) -> Path:
+    """Put modules with the names of Python's, Ansible's and ours into a folder."""
+    for name in MODULES:
+        if name not in without:
+            path = folder / f"{name}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(PLANTED.format(seen=str(seen)))
+    return folder
+
+
+@contextmanager
+def project_in(folder: Path) -> Iterator[None]:
+    """A project with two scriptlets, which is the working folder meanwhile."""
+    (folder / "scriptlets/t").mkdir(parents=True)
+    (folder / "ansible.cfg").write_text(CONFIG)
+    (folder / "scriptlets/t/plant.sh").write_text(PLANT)
+    (folder / "scriptlets/t/plant.yml").write_text("description: Plants\noptions: {from: {type: path}}\n")
+    (folder / "scriptlets/t/imports.py").write_text(IMPORTS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield
+
+
+def hosts_in(folder: Path, rack: Rack) -> Path:
+    """An inventory whose hosts log in to a planted folder."""
+    lines = ["all:", "  hosts:"]
+    for name in HOSTS:
+        python = folder / f"python-of-{name}"
+        home = shlex.quote(str(folder / "home"))
+        python.write_text(f'#!/bin/sh\ncd {home} || exit\nexec {shlex.quote(str(rack.members[name].python))} "$@"\n')
+        python.chmod(0o755)
+        lines.append(f"    {name}: {{ansible_python_interpreter: {python}}}")
+    path = folder / "inventory.yml"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def recipe_of(planted: Path) -> str:
+    imports = {"type": "python", "module": "t.imports", "depends_on": ["plant"]}
+    boxed = {"args": {"key": "t.boxed_v1"}, "sandbox": {"write": [str(planted.parent)]}}
+    return write_recipe(
+        [
+            {"name": "plant", "type": "shell", "module": "t.plant", "args": {"from": str(planted)}},
+            {**imports, "name": "free", "args": {"key": "t.free_v1"}},
+            {**imports, "name": "boxed", **boxed},
+            {"name": "module", "type": "ansible", "module": "ansible.builtin.ping"},
+            {**imports, "name": "here", "scope": "run", "args": {"key": "t.here_v1"}},
+        ]
+    )
+
+
+class Passed(NamedTuple):
+    """A run by folders in which others had planted code: how it ended, and which planted file was run."""
+
+    done: Done
+    verdicts: set[str]
+    seen: list[str]
+
+
+@pytest.fixture(scope="module", params=["", ":"], ids=["usual", "empty PYTHONPATH"])
+def passed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, rack: Rack) -> Passed:
+    """A run in a project, on hosts and with a temporary folder in which others have planted code."""
+    folder = tmp_path_factory.mktemp("planted")
+    seen = folder / "seen"
+    seen.touch()
+    env = {"PYTHONPATH": request.param} if request.param else {}
+    for name in ("home", "tmp", "stage"):
+        plant(folder / name, seen)
+    with project_in(folder / "project"):
+        plant(Path.cwd(), seen, without=BEFORE_THE_COMMAND if request.param else ())
+        inventories = ("-i", rack.inventory, "-i", hosts_in(folder, rack), "--limit", ",".join(HOSTS))
+        done = call(
+            "rack-recipes", "run", recipe_of(folder / "stage"), *inventories, "--serve", TMPDIR=folder / "tmp", **env
+        )
+        called = seen.read_text().splitlines()
+        seen.write_text("")
+        verdicts = {row["verdict"] for row in results().steps.values()} if done.code in (0, 1) else set()
+        return Passed(done, verdicts, called)
+
+
+def test_no_process_of_a_run_imports_what_others_have_planted(passed: Passed):
+    """The command, Ansible, the store writer, the server, hosts by ssh, steps in a sandbox, what a step leaves."""
+    assert passed.seen == []
+    assert passed.verdicts == {"passed"}, passed.done
+
+
+WAYS = {
+    "playbook": ("ansible-playbook", "rack.recipes.run", "-i", "localhost,", "-c", "local", "-e", "recipe=recipe.yml"),
+    "plan": ("rack-recipes", "plan", "recipe.yml", "-i", "localhost,"),
+    "program": (sys.executable, "-P", "-c", "from rack_recipes import run_recipe\nrun_recipe('recipe.yml')"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_other_way_to_start_imports_it(way: str, tmp_path: Path):
+    """What a playbook, a program and a command that asks for hosts start, is started as what the command starts."""
+    seen = tmp_path / "seen"
+    seen.touch()
+    with project_in(tmp_path / "project"):
+        imports = {"name": "imports", "module": "t.imports", "args": {"key": "t.free_v1"}}
+        write_recipe([{**imports, "success": {"ctx_has_keys": ["t.free_v1"]}}])
+        plant(Path.cwd(), seen)
+        done = call(*WAYS[way])
+    assert seen.read_text() == ""
+    assert done.code == 0, done

@@ -47,7 +47,7 @@ def call_command(
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="backslashreplace") as stdout:
         child = subprocess.Popen(
-            [*PYTHON, *CALL, *words],
+            [*PYTHON, "-c", CALL, *words],
             cwd=project,
             env={**environment(), **(env or {})},
             stdin=subprocess.DEVNULL,

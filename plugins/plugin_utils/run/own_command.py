@@ -13,7 +13,7 @@ import os
 import sys
 
 PYTHON = (sys.executable, "-P")
-CALL = ("-c", "from ansible_collections.rack.recipes.plugins.plugin_utils.cli.main import main; main()")
+CALL = "from ansible_collections.rack.recipes.plugins.plugin_utils.cli.main import main; main()"
 PATH = "PYTHONPATH"
 
 

@@ -138,7 +138,7 @@ def test_no_process_of_a_run_imports_what_others_have_planted(passed: Passed):
 
 WAYS = {
     "playbook": ("ansible-playbook", "rack.recipes.run", "-i", "localhost,", "-c", "local", "-e", "recipe=recipe.yml"),
-    "plan": ("rack-recipes", "plan", "recipe.yml", "-i", "localhost,"),
+    "dry run": ("rack-recipes", "run", "recipe.yml", "-i", "localhost,", "--dry-run"),
     "program": (sys.executable, "-P", "-c", "from rack_recipes import run_recipe\nrun_recipe('recipe.yml')"),
 }
 

@@ -37,7 +37,7 @@ def start(run: Run) -> None:
     options = ["serve", "--run", run.run_id, "--with-run", "--socket", str(_socket(run.folder))]
     with (run.folder / LOG).open("ab") as log:
         subprocess.Popen(
-            [*PYTHON, *CALL, *options],
+            [*PYTHON, "-c", CALL, *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,

@@ -166,8 +166,8 @@ def _launch(
     env = {**environment(), RUN_ID: run_id, STARTED_BY: who, "RACK_RECIPES_DB": source.db}
     try:
         child = subprocess.Popen(
-            [*PYTHON, *CALL, *words], cwd=source.project, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            pass_fds=[values_of], start_new_session=True,
+            [*PYTHON, "-c", CALL, *words], cwd=source.project, env=env, stdin=subprocess.DEVNULL, stdout=log,
+            stderr=log, pass_fds=[values_of], start_new_session=True,
         )  # fmt: skip
     finally:
         os.close(values_of)

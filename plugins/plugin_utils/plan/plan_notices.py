@@ -24,7 +24,7 @@ CHECKS_NOTHING = (
     "the criterion for {} checks nothing, since that is the same in each run: let it refer to a value, such as "
     "${{numbers.stats_v1.mean}}"
 )
-RUN_BY_SHELL = "a shell runs what is in the value of {}: {}"
+RUN_BY_SHELL = "the shell runs what {} holds, too, such as $(reboot): {}"
 AS_WORD = "let ansible.builtin.command take it as a word of its argv"
 QUOTED = "{}, or write {{{{ lookup('rack.recipes.context', '{}'){} | quote }}}}"
 QUOTE_IT = "{}, or end the template with | quote"

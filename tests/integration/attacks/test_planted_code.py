@@ -155,3 +155,40 @@ def test_no_other_way_to_start_imports_it(way: str, tmp_path: Path):
         done = call(*WAYS[way])
     assert seen.read_text() == ""
     assert done.code == 0, done
+
+
+SAYS = """\
+#!/bin/sh
+printf '%s\\n' '{"status": "ok", "outputs": {"t.name_v1": "a; touch ran; $(touch ran) `touch ran`"}}'
+"""
+
+
+def test_a_command_of_a_host_is_text_in_the_forms_that_validate_names(tmp_path: Path):
+    """The forms that it has a notice for run it."""
+    lookup = "{{ lookup('rack.recipes.context', 't.name_v1') | quote }}"
+    forms = {
+        "word": ("ansible.builtin.command", {"argv": ["printf", "%s", "${t.name_v1}"]}),
+        "quoted": ("ansible.builtin.shell", {"cmd": f"printf %s {lookup}"}),
+        "bare": ("ansible.builtin.shell", {"cmd": "printf %s '' ${t.name_v1}"}),
+    }
+    with project_in(tmp_path / "project"):
+        Path("scriptlets/t/says.sh").write_text(SAYS)
+        Path("scriptlets/t/says.yml").write_text("description: Says\nwrites: [t.name_v1]\n")
+        steps = [{"name": "says", "type": "shell", "module": "t.says"}]
+        for name, (module, args) in forms.items():
+            place = {"chdir": str(tmp_path / name)}
+            Path(place["chdir"]).mkdir()
+            writes = {f"t.{name}_v1": "stdout"}
+            steps.append(
+                {"name": name, "type": "ansible", "module": module, "args": {**args, **place}, "writes": writes}
+            )
+        done = call("rack-recipes", "run", write_recipe(steps))
+        found = results().context
+    assert done.code == 1, done  # nothing is checked
+    assert found["t.word_v1", "localhost"] == found["t.quoted_v1", "localhost"] == found["t.name_v1", "localhost"]
+    assert {name: (tmp_path / name / "ran").exists() for name in forms} == {
+        "word": False,
+        "quoted": False,
+        "bare": True,
+    }
+    assert done.stderr.count("the shell runs what ${t.name_v1} holds, too") == 1

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Finds the full name of an Ansible module and the code that it is made of.
+"""Finds the full name of an Ansible module and the code that it is made of, and the plugins of a project.
 
 It looks into folders itself: the command has no Ansible loader for collections.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,6 +24,9 @@ LEGACY = "ansible.legacy."
 MODULES, ACTIONS, UTILS = "modules", "plugins/action", "module_utils"
 ROUTES, RUNTIME = "config/ansible_builtin_runtime.yml", "meta/runtime.yml"
 LEAVE_OUT = (".pyc", ".pyo")
+# Loaders of what modules are made of, which `code_of` has, and of documentation.
+NOT_OF_PLUGINS = ("library", UTILS, "action_plugins", "doc_fragments")
+INSTALLED = Path(__file__).parents[6]  # the folder that this collection is in, for which the environment names it
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +91,45 @@ def _code(module: str) -> Code:
     if folder is None:
         return Code((f"{name}, which is not here",))
     version = _version(folder)
-    if version:
+    if version and folder.parents[2] not in _own_folders():
         return Code((f"{name} {version}",))
-    return Code((name,), tuple(part for part in (folder / "plugins", folder / RUNTIME) if part.exists()))
+    return Code((name,), tuple(_parts_of_collection(folder)))
+
+
+def _parts_of_collection(folder: Path) -> Iterator[Path]:
+    """Yield what holds the code of a collection, as far as it is there."""
+    return filter(Path.exists, (folder / "plugins", folder / RUNTIME))
+
+
+def plugin_parts() -> Iterator[Path]:
+    """Yield the files and folders of all plugins that Ansible may load whatever modules a recipe has.
+
+    They are in the folders that settings name, in the user's, in the project and beside the playbook; there are also
+    the project's own collections.
+    """
+    for folder in dict.fromkeys(_plugin_folders()):
+        if folder.is_dir() and not folder.resolve().is_relative_to(_core()):
+            yield from (path for path in files_below(folder) if path.suffix == ".py")
+    for folder in _own_folders():
+        for collection in sorted(filter(Path.is_dir, folder.glob("ansible_collections/*/*"))):
+            yield from _parts_of_collection(collection)
+
+
+def _plugin_folders() -> Iterator[Path]:
+    from ansible.plugins import loader  # as slow as above
+
+    for each in vars(loader).values():
+        if isinstance(each, loader.PluginLoader) and each.subdir not in NOT_OF_PLUGINS:
+            yield Path(each.subdir).absolute()
+            yield from (Path(path).absolute() for path in each._get_paths())
+
+
+def _own_folders() -> list[Path]:
+    """Return the folders with collections of the project, and beside the playbook."""
+    beside, configured = _collection_settings()
+    named = (Path(path).expanduser().absolute() for path in configured)
+    inside = [folder for folder in named if folder != INSTALLED and folder.is_relative_to(Path.cwd())]
+    return [*dict.fromkeys([*(Path(path).absolute() for path in beside), Path.cwd() / "collections", *inside])]
 
 
 def _legacy_files(name: str) -> Iterator[Path]:
@@ -203,11 +242,17 @@ def _collection(name: str) -> Path | None:
 
 def _folders() -> Iterator[Path]:
     """Yield the folders in which Ansible looks for collections."""
+    beside, configured = _collection_settings()
+    yield from (Path(path).expanduser().absolute() for path in (*beside, *configured, *sys.path) if path)
+
+
+def _collection_settings() -> tuple[Sequence[str], Sequence[str]]:
+    """Return the folders with collections beside the playbook, and those that settings name."""
     from ansible import constants
     from ansible.utils.collection_loader import AnsibleCollectionConfig
 
     beside = AnsibleCollectionConfig.playbook_paths if AnsibleCollectionConfig.collection_finder else ()
-    yield from (Path(path).expanduser() for path in (*beside, *constants.COLLECTIONS_PATHS, *sys.path) if path)
+    return beside, constants.COLLECTIONS_PATHS
 
 
 def _version(collection: Path) -> str:

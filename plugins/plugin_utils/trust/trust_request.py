@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +22,17 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_fil
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.action_names import CONTROLLER
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policies import hook_of, hooks_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import is_open
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.project_files import project_files, runs_files
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.find_ansible_module import full_name, names_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.find_ansible_module import (
+    BUILTIN,
+    LEGACY,
+    full_name,
+    names_of,
+)
 
+FOLDERS = {"script": "files", "template": "templates"}  # where Ansible looks first for what these modules run
 RUN, DEBUG = "run", "debug"  # actions; DEBUG is also the folder of the command's recipes, beside the runs
 
 
@@ -82,19 +91,54 @@ def request_of_plan(plan: Plan, settings: Settings) -> TrustRequest:
         entries=distinct_entries([*entries, *hooks]),
         modules=tuple(dict.fromkeys(full_name(each.step.module) for each in plan.steps if each.entry is None)),
         merges=merges,
-        suites=suites_of((planned.entry, planned.step.args) for planned in plan.steps),
+        suites=suites_of((planned.entry or planned.step.module, planned.step.args) for planned in plan.steps),
     )
 
 
-def suites_of(users: Iterable[tuple[ScriptletEntry | None, Mapping[str, Any]]]) -> dict[str, Mapping[str, Path]]:
-    """The files that scriptlets with these arguments run, by what names them.
+def suites_of(users: Iterable[tuple[ScriptletEntry | str, Mapping[str, Any]]]) -> dict[str, Mapping[str, Path]]:
+    """The files that scriptlets or Ansible modules with these arguments run, by what names them.
 
     A path that a template or a reference decides is known only when it is sent. Raises UsageError where a file is not
     there, and CatalogError where it is not trusted.
     """
-    running = ((entry.name, args) for entry, args in users if entry is not None and runs_files(entry.options))
-    known = ((name, args) for name, args in running if "{{" not in str(args.get("src")))
-    return {f"{args['src']} (run by {name})": files for name, args in known if (files := project_files(args))}
+    found: dict[str, Mapping[str, Path]] = {}
+    for user, args in users:
+        if isinstance(user, str):
+            name, files = user, _files_of_module(user, args)
+        elif runs_files(user.options) and "{{" not in str(args.get("src")):
+            name, files = user.name, project_files(args)
+        else:
+            continue
+        if files:
+            found[f"{args['src'] if isinstance(user, ScriptletEntry) else next(iter(files))} (run by {name})"] = files
+    return found
+
+
+def file_run_by_module(module: str, args: Mapping[str, Any]) -> tuple[str, str]:
+    """The file of the controller that an Ansible module runs, and the folder in which Ansible looks for it first.
+
+    Both are empty where it runs none. `template` runs the Jinja in its file.
+    """
+    name = module.removeprefix(BUILTIN).removeprefix(LEGACY)
+    try:
+        words = shlex.split(str(args.get("_raw_params") or args.get("cmd") or "")) if name == "script" else ()
+    except ValueError:  # Ansible says so
+        words = ()
+    files = {"script": next(iter(words), ""), "template": str(args.get("src") or "")}
+    return files.get(name, ""), FOLDERS.get(name, "")
+
+
+def _files_of_module(module: str, args: Mapping[str, Any]) -> Mapping[str, Path]:
+    """The file that a module runs, if it is there. Where a template decides it, the worker looks."""
+    name, folder = file_run_by_module(module, args)
+    places = (Path(folder, name), Path(name)) if name and not is_open(name) else ()
+    return {in_project(str(place)): place.absolute() for place in [*filter(Path.is_file, places)][:1]}
+
+
+def in_project(path: str) -> str:
+    """Return a path relative to the project's folder, which is the current one; a path outside of it stays absolute."""
+    whole = os.path.abspath(path)  # noqa: PTH100 - it keeps links, whose names people know
+    return os.path.relpath(whole) if Path(whole).is_relative_to(Path.cwd()) else whole
 
 
 def action_on(recipe: str, settings: Settings) -> str:

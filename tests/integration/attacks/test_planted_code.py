@@ -157,6 +157,26 @@ def test_no_other_way_to_start_imports_it(way: str, tmp_path: Path):
     assert done.code == 0, done
 
 
+@pytest.mark.parametrize("words", [(), ("-v",)])
+def test_ansible_loads_nothing_from_a_folder_that_everybody_may_write_to(words: tuple[str, ...], tmp_path: Path):
+    """Neither what its ansible.cfg names, nor the plugins for shells that Ansible always looks for there."""
+    seen = tmp_path / "seen"
+    seen.touch()
+    with project_in(tmp_path / "project"):
+        for kind in ("shell", "filter", "callback"):
+            plant(Path(f"{kind}_plugins"), seen)
+            Path(f"{kind}_plugins/sh.py").write_text(PLANTED.format(seen=str(seen)))
+        Path("ansible.cfg").write_text(
+            "[defaults]\nfilter_plugins = filter_plugins\ncallback_plugins = callback_plugins\n"
+        )
+        write_recipe([{"name": "module", "type": "ansible", "module": "ansible.builtin.ping"}])
+        Path.cwd().chmod(0o777)
+        done = call("rack-recipes", "run", "recipe.yml", *words)
+        verdicts = {row["verdict"] for row in results().steps.values()}
+    assert seen.read_text() == ""
+    assert verdicts == {"passed"}, done
+
+
 SAYS = """\
 #!/bin/sh
 printf '%s\\n' '{"status": "ok", "outputs": {"t.name_v1": "a; touch ran; $(touch ran) `touch ran`"}}'
@@ -192,3 +212,56 @@ def test_a_command_of_a_host_is_text_in_the_forms_that_validate_names(tmp_path: 
         "bare": True,
     }
     assert done.stderr.count("the shell runs what ${t.name_v1} holds, too") == 1
+
+
+def lock_differs(done: Done) -> str:
+    """Why the lock file does not allow a run, in one line."""
+    assert done.code == 2, done
+    return " ".join((done.stdout + done.stderr).split())
+
+
+@pytest.mark.parametrize("way", ["command", pytest.param("compiled", marks=pytest.mark.repeats)])
+def test_a_locked_run_loads_no_plugin_that_nobody_has_reviewed(way: str, tmp_path: Path):
+    """Ansible loads plugins beside a playbook, and those that the environment names; a script is sent as it is."""
+    seen = tmp_path / "seen"
+    seen.touch()
+    starts = {
+        "command": ("rack-recipes", "run", "recipe.yml", "--locked"),
+        "compiled": ("ansible-playbook", "-i", "localhost,", "-c", "local", "compiled.yml"),
+    }
+    with project_in(tmp_path / "project"):
+        Path("ansible.cfg").write_text(f"{CONFIG}[rack_recipes]\nlocked = true\n")
+        Path("files").mkdir()
+        Path("files/hello.sh").write_text("#!/bin/sh\necho hello\n")
+        sent = {"name": "sent", "type": "ansible", "module": "ansible.builtin.script"}
+        write_recipe(
+            [
+                {**sent, "args": {"cmd": "hello.sh"}},
+                {**sent, "name": "later", "args": {"cmd": "{{ 'other' }}.sh"}},
+            ]
+        )
+        Path("compiled.yml").write_text(call("rack-recipes", "compile", "recipe.yml").stdout)
+        assert call("rack-recipes", "lock", "recipe.yml").code == 0
+        Path("files/other.sh").write_text(f"#!/bin/sh\necho other.sh >> {seen}\n")
+        call(*starts[way])
+        steps = {name: (row["verdict"], row["reason"]) for (name, _host), row in results().steps.items()}
+        not_locked = "files/other.sh is not in the lock file of this run, which began without it"
+        assert steps == {"sent": ("passed", ""), "later": ("error", not_locked)}
+        Path("files/hello.sh").write_text(f"#!/bin/sh\necho hello.sh >> {seen}\n")
+        script = "files/hello.sh (run by ansible.builtin.script) has changed: files/hello.sh"
+        assert script in lock_differs(call(*starts[way]))
+        assert call("rack-recipes", "lock").code == 0
+        assert seen.read_text() == ""
+        Path("filter_plugins").mkdir()
+        Path("filter_plugins/json.py").write_text(PLANTED.format(seen=str(seen)))
+        assert "plugin filter_plugins/json.py is not locked" in lock_differs(call(*starts[way]))
+        Path("filter_plugins").rename(tmp_path / "elsewhere")
+        done = call(*starts[way], ANSIBLE_FILTER_PLUGINS=tmp_path / "elsewhere")
+        assert f"plugin {tmp_path}/elsewhere/json.py is not locked" in lock_differs(done)
+        collection = Path("collections/ansible_collections/my/own/plugins/filter/f.py")
+        collection.parent.mkdir(parents=True)
+        collection.write_text(PLANTED.format(seen=str(seen)))
+        said = lock_differs(call(*starts[way]))
+        assert f"plugin {collection.parents[1]} is not locked" in said
+    if way == "command":  # Ansible itself has loaded what is beside its playbook before anybody can look
+        assert seen.read_text() == ""

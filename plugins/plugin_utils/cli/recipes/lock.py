@@ -42,8 +42,9 @@ def lock(options: argparse.Namespace) -> Answer:
     """Record what recipes are made of, so that `run --locked` runs nothing else.
 
     The file rack-recipes.lock has the SHA-256 of each recipe and of the recipes that it includes, and of each scriptlet
-    and hook with the files that it imports. For Ansible modules it has the versions of their packages; for modules of
-    the project it has their digests. The file belongs into version control. A recipe that no longer exists is dropped.
+    and hook with the files that it imports. For Ansible modules it has the versions of their packages; for modules,
+    plugins and collections of the project it has their digests. The file belongs into version control. A recipe that no
+    longer exists is dropped.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_lock
@@ -71,7 +72,7 @@ def _recipe_paths(given: Iterable[str], locked: LockFile) -> list[str]:
 
     Raises UsageError if there are none.
     """
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.make_lock import in_project
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import in_project
 
     paths = {**dict.fromkeys(map(in_project, given)), **{path: None for path in locked.recipes if Path(path).exists()}}
     if not paths and not locked.recipes:

@@ -27,7 +27,14 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.settings import SECTI
 
 RECORDER = "rack.recipes.recorder"
 FORKS_OPTION = ("-f", "--fork")  # how arguments with it begin
-PROGRAM = f"{HANDLE_SIGNALS}import runpy; runpy.run_module('ansible', run_name='__main__', alter_sys=True)"
+# As in `start_ansible_early`, no plugins come from a working folder that everybody may write to.
+PROGRAM = f"""{HANDLE_SIGNALS}
+import os, runpy
+if os.stat(".").st_mode & 2:
+    from ansible.plugins.loader import shell_loader
+    shell_loader.config = []
+runpy.run_module("ansible", run_name="__main__", alter_sys=True)
+"""
 TICK = 0.1  # seconds between two looks at the journal
 
 

@@ -16,7 +16,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.own_command impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import HANDLE_SIGNALS, ending_blocked
 
 # Where the import fails, Ansible is started anew, to print the error to its log. Ansible would end at the first line
-# that it cannot write; with `Log` a full disk does not end a run.
+# that it cannot write; with `Log` a full disk does not end a run. Whatever its settings say, Ansible loads plugins from
+# `shell_plugins` in the working folder. Here it does not where everybody may write to that folder: it reads no
+# ansible.cfg there either.
 BOOT = """\
 import io, json, os, sys
 class Log(io.FileIO):
@@ -27,6 +29,9 @@ class Log(io.FileIO):
             return len(data)
 try:
     from ansible.cli.playbook import main
+    if os.stat(".").st_mode & 2:
+        from ansible.plugins.loader import shell_loader
+        shell_loader.config = []
 except (Exception, SystemExit):
     main = None
 line = sys.stdin.buffer.readline()

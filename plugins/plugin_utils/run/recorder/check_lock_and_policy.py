@@ -82,7 +82,7 @@ def trust_request_of(compiled: Compiled, settings: Settings, api: AnsibleApi) ->
         entries=distinct_entries([*(entry for _task, _step, entry in steps if entry is not None), *hooks]),
         modules=tuple(dict.fromkeys(modules)),
         merges=merges,
-        suites=suites_of((entry, step.get("args") or {}) for _task, step, entry in steps),
+        suites=suites_of((entry or str(step["module"]), step.get("args") or {}) for _task, step, entry in steps),
     )
 
 

@@ -34,6 +34,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import Launcher
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import ResultPart
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.steps_to_and_from_data import parts_written
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfer_records import FOLDER
@@ -51,9 +52,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.read_answer_rules import answer_rules
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.result_to_context_key import part_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.pinned_code import check_pinned, is_pinned
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.project_files import digest_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import USUAL_TMP
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import PayloadFiles, Program, Request
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import file_run_by_module, in_project
 
 Result = dict[str, Any]
 Emit = Callable[[dict[str, Any]], None]
@@ -81,7 +84,10 @@ def as_module(stage: HostStage, *, secret: bool) -> Program:
         def run(params: Result, ctx: ContextView) -> tuple[str, str]:
             if not _is_known(action, name):
                 return "error", unknown_module(name)
-            result = _to_json(_execute(_handler(action, name, params, secret=secret), stage.task_vars))
+            handler = _handler(action, name, params, secret=secret)
+            if unlocked := _unlocked(handler, name, params):
+                return "error", unlocked
+            result = _to_json(_execute(handler, stage.task_vars))
             verdict = next((word for word in VERDICTS if result.get(word)), "passed")
             said = rules.error_in(result) if verdict == "passed" else ""
             missing = "" if verdict == "skipped" else _set_parts(ctx, parts, result)
@@ -208,6 +214,21 @@ def _handler_name(name: str, loaders: Any) -> str:
     group = last.split("_")[0]  # network modules share an action plugin
     names = [name, *([f"{collection}{dot}{group}"] if group in constants.NETWORK_GROUP_MODULES else [])]
     return next((each for each in names if loaders.action_loader.has_plugin(each)), NORMAL)
+
+
+def _unlocked(handler: ActionBase, name: str, params: Result) -> str:
+    """Why the lock file does not allow the file that a module runs; empty where it does, and without a lock file."""
+    file, folder = file_run_by_module(name, params)
+    if not file or not is_pinned():
+        return ""
+    try:
+        path = str(handler._find_needle(folder, file))
+        check_pinned(in_project(path), Path(path).read_bytes(), required=True)
+    except CatalogError as error:
+        return str(error)
+    except (AnsibleError, OSError):  # the module itself says so
+        return ""
+    return ""
 
 
 def _execute(handler: ActionBase, task_vars: Mapping[str, Any]) -> Result:

@@ -27,6 +27,11 @@ def pin(pins: Pins | None) -> None:
     _HOLDER.pins = pins
 
 
+def is_pinned() -> bool:
+    """Whether only code with certain digests may be sent."""
+    return _HOLDER.pins is not None
+
+
 def check_known(inside: str) -> None:
     """Raise CatalogError for a file that has to be locked and is not, whatever it says."""
     if _HOLDER.pins is not None and inside not in _HOLDER.pins:

@@ -30,7 +30,9 @@ PARTS: Mapping[str, Callable[[Any], Any]] = {
     "recipes": lambda value: LockedRecipe(**value),
     "scriptlets": lambda value: LockedScriptlet(**value),
     "modules": str,
+    "plugins": str,
 }
+WORDS = {"modules": "its version", "plugins": "its SHA-256"}
 SHAPES = {"recipes": {"digest": str, "files": dict}, "scriptlets": {"origin": str, "files": dict}}
 
 
@@ -60,7 +62,7 @@ def read_lock() -> LockFile:
     if problem:
         raise TrustError(f"{problem}; {CURE}")
     return LockFile(
-        **{name: {key: make(value) for key, value in document.data[name].items()} for name, make in PARTS.items()}
+        **{name: {key: make(value) for key, value in _part(document, name).items()} for name, make in PARTS.items()}
     )
 
 
@@ -70,13 +72,19 @@ def _problems(document: Document) -> Iterator[RecipeError]:
     if data.get("version") != VERSION:
         yield RecipeError(place, f"version {VERSION}, which this rack-recipes knows", shown(data.get("version")))
     for name in PARTS:
-        if not isinstance(data.get(name), dict):
-            yield RecipeError(place, f"a mapping {name}", shown(data.get(name)))
+        part = _part(document, name)
+        if not isinstance(part, dict):
+            yield RecipeError(place, f"a mapping {name}", shown(part))
             return
-        for key, value in data[name].items():
+        for key, value in part.items():
             if not _is_shaped(name, value):
-                words = "its version" if name == "modules" else f"a mapping with {' and '.join(SHAPES[name])}"
+                words = WORDS.get(name) or f"a mapping with {' and '.join(SHAPES[name])}"
                 yield RecipeError(document.places[name, key], words, shown(value))
+
+
+def _part(document: Document, name: str) -> Any:
+    """A part of the lock file. One of an earlier rack-recipes has no plugins."""
+    return document.data.get(name, {} if name == "plugins" else None)
 
 
 def _is_shaped(name: str, value: Any) -> bool:

@@ -38,16 +38,20 @@ class LockedScriptlet:
 
 @dataclass(frozen=True, slots=True)
 class LockFile:
-    """Recipes by their paths in the project, scriptlets by name and type, Ansible modules by name with their origin."""
+    """Recipes by their paths in the project, scriptlets by name and type, Ansible modules by name with their origin.
+
+    `plugins` has the SHA-256 of what else Ansible loads from the project, by its path.
+    """
 
     recipes: Mapping[str, LockedRecipe] = field(default_factory=dict)
     scriptlets: Mapping[str, LockedScriptlet] = field(default_factory=dict)
     modules: Mapping[str, str] = field(default_factory=dict)
+    plugins: Digests = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A recipe, scriptlet or module that differs from the lock file; `detail` names the files that differ."""
+    """A recipe, scriptlet, module or plugin that differs from the lock file; `detail` names the files that differ."""
 
     kind: str
     name: str
@@ -63,8 +67,8 @@ HOW = {"changed": "has changed", "new": "is not locked", "gone": "is locked, and
 
 def differences(locked: LockFile, current: LockFile) -> Iterator[Difference]:
     """Yield the differences between the lock file and the current content of the project."""
-    for kind, name in (("recipe", "recipes"), ("scriptlet", "scriptlets"), ("module", "modules")):
-        yield from _differences_of_kind(kind, getattr(locked, name), getattr(current, name))
+    for kind in DETAILS:
+        yield from _differences_of_kind(kind, getattr(locked, f"{kind}s"), getattr(current, f"{kind}s"))
 
 
 def _differences_of_kind(kind: str, locked: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[Difference]:
@@ -111,4 +115,5 @@ DETAILS: Mapping[str, Callable[[Any, Any], str]] = {
     "recipe": _recipe_detail,
     "scriptlet": _scriptlet_detail,
     "module": _module_detail,
+    "plugin": lambda locked, current: "what is in it" if locked != current else "",
 }

@@ -15,14 +15,18 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_ent
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_files import SIDECAR, Candidate
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.zip_payload import files_with_imports, read
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.find_ansible_module import code_of, files_below
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.find_ansible_module import (
+    code_of,
+    files_below,
+    plugin_parts,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import (
     DIGEST,
     LockedRecipe,
     LockedScriptlet,
     LockFile,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import TrustRequest
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import TrustRequest, in_project
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
 
 
@@ -42,18 +46,13 @@ def lock_of(requests: Iterable[TrustRequest]) -> LockFile:
             **{name: _suite(files) for each in known for name, files in each.suites.items()},
         },
         modules={module: origin_of(module) for each in known for module in each.modules},
+        plugins={in_project(str(part)): _digest(part) for part in plugin_parts()},
     )
 
 
 def name_of(entry: ScriptletEntry) -> str:
     """Return the name by which the lock file lists a scriptlet."""
     return f"{entry.name} ({entry.kind})"
-
-
-def in_project(path: str) -> str:
-    """Return a path relative to the project's folder, which is the current one; a path outside of it stays absolute."""
-    whole = os.path.abspath(path)  # noqa: PTH100 - it keeps links, whose names people know
-    return os.path.relpath(whole) if Path(whole).is_relative_to(Path.cwd()) else whole
 
 
 def _scriptlet(entry: ScriptletEntry) -> LockedScriptlet:
@@ -68,7 +67,11 @@ def _merge_hook(merge: Candidate) -> LockedScriptlet:
 
 
 def _suite(files: Mapping[str, Path]) -> LockedScriptlet:
-    return LockedScriptlet(".", {name: hashlib.sha256(read(name, path)).hexdigest() for name, path in files.items()})
+    digests = {
+        name: _digest(path) if name.startswith(os.sep) else hashlib.sha256(read(name, path)).hexdigest()
+        for name, path in files.items()
+    }
+    return LockedScriptlet(".", digests)
 
 
 def _sidecar(entry: ScriptletEntry) -> Iterator[tuple[str, Path]]:

@@ -10,6 +10,8 @@ import errno
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.make_lock import lock_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import TrustRequest, request_of_plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
+from call_rack_recipes import COMMAND
 
 STEP = "from scriptlets.t import helper\nclass Step(Scriptlet):\n    writes = ('t.step_v1',)\n"
 HOOK = "class Hook(Scriptlet):\n    pass\n"
@@ -122,6 +125,7 @@ def test_the_file_has_all_that_a_recipe_is_made_of():
             },
         },
         "modules": {"ansible.builtin.ping": f"ansible-core {ansible.release.__version__}"},
+        "plugins": {},
     }
 
 
@@ -217,6 +221,43 @@ def test_files_that_a_scriptlet_runs_are_sent_only_where_they_are_locked():
     PayloadFiles().add(entry, {"src": "other.sh"})
 
 
+MODULE = "test_meta: {{test_id: M}}\nsteps: [{{name: a, type: ansible, module: ansible.builtin.{}, args: {}}}]\n"
+
+
+@pytest.mark.parametrize(
+    ("module", "args", "name"),
+    [
+        ("script", "{cmd: 'fans.sh --all'}", "fans.sh"),
+        ("script", "{cmd: fans.sh}", "files/fans.sh"),
+        ("script", "{_raw_params: '{here}/tools/fans.sh 1'}", "tools/fans.sh"),
+        ("script", "{cmd: '{here}/../elsewhere.sh'}", "{here}/../elsewhere.sh"),
+        ("template", "{src: motd.j2, dest: /etc/motd}", "motd.j2"),
+        ("template", "{src: motd.j2, dest: /etc/motd}", "templates/motd.j2"),
+    ],
+)
+def test_what_a_module_runs_of_the_controller_is_locked(module: str, args: str, name: str, tmp_path: Path):
+    """Jinja in a template runs on the controller."""
+    file = Path(name.replace("{here}", str(tmp_path)))
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("FIRST")
+    named = os.path.normpath(file)
+    try:
+        Path("m.yml").write_text(MODULE.format(module, args.replace("{here}", str(tmp_path))))
+        write_lock(lock_of([asked("m.yml")]))
+        assert check_run(asked("m.yml"), LOCKED) == {named: {digest(str(file))}}
+        file.write_text("SECOND")
+        run_by = f"{named} (run by ansible.builtin.{module})"
+        assert refusal("m.yml").splitlines()[0].endswith(f"scriptlet {run_by} has changed: {named}")
+    finally:
+        file.unlink()
+
+
+def test_of_what_a_template_decides_nothing_is_known_before(tmp_path: Path):
+    Path("m.yml").write_text(MODULE.format("script", "{cmd: '{{ which }}.sh'}"))
+    write_lock(lock_of([asked("m.yml")]))
+    assert check_run(asked("m.yml"), LOCKED) == {}
+
+
 def test_a_file_that_hides_the_collection_s_is_refused():
     write()
     for name in ("usage.sh", "usage.yml"):
@@ -280,6 +321,14 @@ def test_no_lock_file(tmp_path: Path):
         (
             '{"version": 1, "recipes": {}, "scriptlets": {"a": {"origin": "b", "files": {"c": 1}}}, "modules": {}}',
             "expected a mapping with origin and files, got a mapping with origin, files",
+        ),
+        (
+            '{"version": 1, "recipes": {}, "scriptlets": {}, "modules": {}, "plugins": []}',
+            "expected a mapping plugins, got an empty list",
+        ),
+        (
+            '{"version": 1, "recipes": {}, "scriptlets": {}, "modules": {}, "plugins": {"a": 1}}',
+            "expected its SHA-256, got the number 1",
         ),
         (
             '{"version": 1, "recipes": {}, "scriptlets": {}, "modules": {"a": 1}}',
@@ -355,7 +404,65 @@ def test_a_collection_without_a_version_is_locked_by_its_folder(monkeypatch: pyt
     assert held["modules"]["my.coll.probe"].startswith(f"my.coll, {plugins} sha256:")
     assert check_run(asked(recipe), LOCKED) == {}
     (plugins / "module_utils/helper.py").write_text("SECOND")
-    assert f"module my.coll.probe has changed: {plugins}\n" in refusal(recipe)
+    said = refusal(recipe)
+    assert f"module my.coll.probe has changed: {plugins}; plugin {plugins} has changed: what is in it\n" in said
+
+
+def test_a_collection_of_the_project_is_locked_by_its_folder_whatever_it_says_of_its_version():
+    folder = Path("collections/ansible_collections/my/coll")
+    (folder / "plugins/filter").mkdir(parents=True)
+    (folder / "plugins/filter/f.py").write_text("FIRST")
+    recipe = ask_for("ansible.builtin.ping")
+    write_lock(lock_of([asked(recipe)]))
+    assert check_run(asked(recipe), LOCKED) == {}
+    (folder / "MANIFEST.json").write_text('{"collection_info": {"version": "1.0.0"}}')
+    assert check_run(asked(recipe), LOCKED) == {}
+    (folder / "plugins/filter/f.py").write_text("SECOND")
+    assert f"plugin {folder}/plugins has changed: what is in it\n" in refusal(recipe)
+
+
+@pytest.mark.parametrize(
+    "kind", ["filter", "test", "lookup", "callback", "vars", "inventory", "connection", "become", "shell", "strategy"]
+)
+def test_plugins_of_the_project_are_locked(kind: str):
+    """A step need not name them: a template does, or Ansible loads them by itself."""
+    write()
+    plugin = Path(f"{kind}_plugins/deep/one.py")
+    plugin.parent.mkdir(parents=True)
+    plugin.write_text("FIRST")
+    assert f"plugin {plugin} is not locked\n" in refusal()
+    assert write()["plugins"] == {str(plugin): digest(str(plugin))}
+    assert check_run(asked(), LOCKED)
+    plugin.write_text("SECOND")
+    assert f"plugin {plugin} has changed: what is in it\n" in refusal()
+
+
+@pytest.mark.parametrize("name", ["ANSIBLE_FILTER_PLUGINS", ""])
+def test_a_variable_or_the_home_that_brings_plugins_is_seen_from_outside(name: str, tmp_path: Path):
+    """Ansible reads its settings when it is imported."""
+    home = tmp_path / "home"
+    folder = tmp_path / "elsewhere" if name else home / ".ansible/plugins/lookup"
+    folder.mkdir(parents=True)
+    (folder / "ping.py").write_text("FIRST")
+    env = {**os.environ, "HOME": str(home), **({name: str(folder)} if name else {})}
+    write()
+    program = (sys.executable, "-P", "-c", COMMAND)
+    done = subprocess.run([*program, "lock", "--check"], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"{folder.relative_to(tmp_path)}/ping.py" in done.stderr
+
+
+def test_a_lock_file_of_an_earlier_rack_recipes_has_no_plugins():
+    held = write()
+    del held["plugins"]
+    Path("rack-recipes.lock").write_text(json.dumps(held))
+    assert check_run(asked(), LOCKED)
+    Path("filter_plugins").mkdir()
+    Path("filter_plugins/f.py").write_text("FIRST")
+    assert refusal().splitlines() == [
+        "not as rack-recipes.lock has it: plugin filter_plugins/f.py is not locked",
+        "look at it, and if it is as it should be: rack-recipes lock r.yml",
+    ]
 
 
 @pytest.mark.parametrize(

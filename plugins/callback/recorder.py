@@ -100,6 +100,15 @@ options:
     type: float
     ini: [{section: rack_recipes, key: reconnect_timeout}]
     env: [{name: RACK_RECIPES_RECONNECT_TIMEOUT}]
+  answer_timeout:
+    description:
+      - Seconds within which a host has to answer that can be logged in to. A poll may take that much longer than the
+        host was asked to wait, and a large request or answer a second longer for each 64 KiB. A host that gives no
+        answer, or one of more than 64 MiB, is unreachable. In later stages it is waited for 20 seconds at most.
+    default: 180
+    type: float
+    ini: [{section: rack_recipes, key: answer_timeout}]
+    env: [{name: RACK_RECIPES_ANSWER_TIMEOUT}]
   slots:
     description: How many parallel steps a host runs at once.
     default: 4

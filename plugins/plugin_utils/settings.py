@@ -39,6 +39,7 @@ MEANING: dict[str, str] = {
     "flush_deltas": "changes of the context after which a run is flushed before its interval is over",
     "store_timeout": "seconds to wait for the store at the end of a run",
     "reconnect_timeout": "seconds for which a host and its controller wait for each other",
+    "answer_timeout": "seconds within which a host that can be logged in to has to answer",
     "slots": "how many parallel steps a host runs at once",
     "debug": "whether what steps do is told in detail",
     "log_level": "how much of what steps do is told",
@@ -125,6 +126,7 @@ class Settings:
     flush_deltas: int = 10_000
     store_timeout: float = 60.0
     reconnect_timeout: float = 120.0
+    answer_timeout: float = 180.0
     slots: int = 4
     debug: bool = False
     log_level: str = ""

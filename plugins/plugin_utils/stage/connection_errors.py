@@ -39,6 +39,12 @@ REFUSALS = (
     (r"Failed to create temporary directory", "Ansible's temporary folder cannot be made"),
     (r"([^\n:]*): No space left on device", "no space left on the host: {0}"),
 )
+# A host that can be logged in to may hang all the same: it is overloaded, a disk or a network file system is stuck, or
+# a program that its shell starts waits for something.
+NO_ANSWER_FROM = "no answer from "
+NO_ANSWER = NO_ANSWER_FROM + "{0} {1}; see whether `ssh {0} true` ends, and what its login shell starts and writes"
+ECHOES = "the host sends back what it is sent, and runs nothing: see what its login shell starts"
+TOO_MUCH = "{} sends results without an end: more than {} MiB in one stage; see what its steps write"
 SILENT = "it ended without a word, as where Python is killed for want of memory"
 SILENT_BEFORE = "it ended without a word and before anything was run, as where the SSH server accepts no connections"
 SLOW = r"Timeout \((\d+)s\) waiting for privilege escalation prompt"

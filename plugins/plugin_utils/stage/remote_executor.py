@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import shlex
@@ -22,8 +23,14 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.rack.recipes.plugins.module_utils.runner.main import MARK
 from ansible_collections.rack.recipes.plugins.module_utils.runner.send_registered_secrets import unsealed
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_errors import (
+    ECHOES,
+    NO_ANSWER,
+    NO_ANSWER_FROM,
     OLDEST,
+    SHOWN,
+    TOO_MUCH,
     TOO_OLD,
     has_begun,
     is_lost,
@@ -54,11 +61,14 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.worker_stop import (
     INTERRUPTED,
+    MIB,
+    SLOWEST,
+    AnswerLimit,
     Interrupted,
+    NoAnswer,
     Stopped,
     WorkerStop,
     end_clients,
-    time_limit,
 )
 
 # The code comes on stdin behind the message and is imported from memory, which saves a second round trip. A host that
@@ -82,6 +92,10 @@ WITHOUT_INSTALLED = "-S"  # where no step may import the host's packages; lookin
 POLL_WAIT = 10.0  # seconds that a poll may wait on the host for the stage's end
 END_WAIT = 5.0  # seconds that a host may take to end its steps
 END_LIMIT = 8.0  # seconds for the whole request to end them
+ANSWER_TIMEOUT = Settings().answer_timeout  # seconds
+SECOND_LOOK, SECOND_MOST = 20.0, 16 * MIB  # seconds and bytes, for a host that gave no answer in an earlier stage
+RETRY = 30.0  # seconds that Ansible pauses at most before it tries to connect again
+OF_STEP, OF_STAGE = 64 * MIB, 512 * MIB  # bytes that a host may send for each step of a stage, and besides
 PAUSE = 1.0  # seconds between two tries
 TRIES_MORE = (
     3  # of a host that lets nobody in, each after twice the pause; else as often as the connection's options say
@@ -144,7 +158,8 @@ class RemoteExecutor:
 
     `reconnect_timeout` is how long a lost host is waited for, in seconds. `hide` takes secrets out of a text.
     `was_reached` is whether the host has answered earlier in this run: if so, it counts as lost, too. `was_given_up` is
-    whether an earlier stage has tried it in vain: if so, it is tried once, so that it does not cost that time again.
+    why an earlier stage has tried it in vain: if so, it is tried once, so that it does not cost that time again. For
+    the same reason an answer that was waited for in vain is waited for `SECOND_LOOK` seconds then.
     """
 
     def __init__(
@@ -155,7 +170,7 @@ class RemoteExecutor:
         stop: WorkerStop | None = None,
         hide: Callable[[str], str] = str,
         was_reached: Callable[[], bool] = lambda: False,
-        was_given_up: Callable[[], bool] = lambda: False,
+        was_given_up: Callable[[], str] = str,
     ) -> None:
         self._hide = hide
         self._stop = stop or WorkerStop()
@@ -168,11 +183,13 @@ class RemoteExecutor:
         self._key = os.urandom(32)  # the host encrypts secrets with it: at -vvv, Ansible shows an answer
         self._was_reached = was_reached
         self._was_given_up = was_given_up
+        self._received = 0  # characters
         self._connected = False
         self._has_answered = False
         self._gone = ""  # why the host was given up
         self._transport = str(getattr(action._connection, "transport", ""))
         keep_alive(action._connection, reconnect_timeout)
+        self.answer_timeout = ANSWER_TIMEOUT
         self.facts: dict[str, Any] = {}
         self.returned: Callable[[], None] | None = None  # called where a lost host is back, by another connection
 
@@ -182,11 +199,17 @@ class RemoteExecutor:
         Raises Unreachable with the reason, and RackError where the host can be reached but refuses. Where this worker
         is to stop, the host is made to end its steps, its answer is yielded, and Interrupted is raised.
         """
-        return self._poll(request.message, pack(request.files), request.message["lease"])
+        message = request.message
+        steps = sum(len({**message, **each}["steps"]) for each in message.get("hosts") or [{}])
+        return self._poll(message, pack(request.files), message["lease"], steps)
 
-    def collect(self, stage: str, lease: float) -> Iterator[HostAnswer]:
-        """The records of a stage that an earlier run started; waits for one that still runs. Raises Unreachable."""
-        return self._poll({"id": stage, "offset": 0, "attach": wait_of(lease, POLL_WAIT)}, pack(()), lease)
+    def collect(self, stage: str, lease: float, steps: int) -> Iterator[HostAnswer]:
+        """The records of a stage that an earlier run started; waits for one that still runs. Raises as `stage` does.
+
+        `steps` is how many results are missing.
+        """
+        message = {"id": stage, "offset": 0, "attach": wait_of(lease, POLL_WAIT)}
+        return self._poll(message, pack(()), lease, steps)
 
     def pieces(self, stage: str, wanted: Sequence[tuple[str, int]]) -> HostAnswer:
         """Pieces of the artifacts of a stage, as many as fit into one answer.
@@ -201,13 +224,15 @@ class RemoteExecutor:
         except Stopped as error:
             raise Interrupted(INTERRUPTED) from error
 
-    def _poll(self, message: Mapping[str, Any], payload: bytes, lease: float) -> Iterator[HostAnswer]:
-        offset = 0
+    def _poll(self, message: Mapping[str, Any], payload: bytes, lease: float, steps: int) -> Iterator[HostAnswer]:
+        offset, most = 0, self._received + OF_STAGE + OF_STEP * steps
         try:
             answer = self._ask(message, payload)
             boot_id = answer.boot_id
             yield answer
             while answer.state == "running":
+                if self._received > most:
+                    raise RackError(TOO_MUCH.format(self._host(), most // MIB))
                 offset = answer.offset
                 poll = {"id": message["id"], "offset": offset, "attach": wait_of(lease, POLL_WAIT)}
                 answer = self._ask(poll, payload)
@@ -231,11 +256,10 @@ class RemoteExecutor:
 
     def _request_end(self, message: Mapping[str, Any], payload: bytes) -> HostAnswer:
         try:
-            with time_limit(END_LIMIT):
-                return self._send(message, payload)
-        except (AnsibleError, Stopped) as error:
+            return self._send(message, payload, AnswerLimit(END_LIMIT, rate=math.inf))
+        except (AnsibleError, Unreachable) as error:
             end_clients()
-            why = " ".join(str(error).split()) or f"it did not answer within {END_LIMIT:g} s"
+            why = " ".join(str(error).split())
             raise Interrupted(f"{INTERRUPTED}, and its steps on this host end when their lease is up: {why}") from error
 
     def _ask(self, message: Mapping[str, Any], payload: bytes) -> HostAnswer:
@@ -272,9 +296,50 @@ class RemoteExecutor:
                         self._unless_stopped(self.returned)
                 return answer
 
+    def within_limits(self, work: Callable[[], T]) -> T:
+        """Do other work that waits for the host. Raises Unreachable; at once where the host was given up before."""
+        if self._gone:
+            raise Unreachable(self._gone)
+        return self._wait(self._limit(), work)
+
+    def _wait(self, limit: AnswerLimit, work: Callable[[], T]) -> T:
+        """Do work that waits for the host. Raises Unreachable where this takes longer than the limit."""
+        try:
+            return limit.wait_for(work)
+        except NoAnswer as error:
+            self._gone = NO_ANSWER.format(self._host(), error)
+            raise Unreachable(self._gone) from None
+
+    def look_again(self) -> None:
+        """Run nothing on a host that gave no answer in an earlier stage. Raises Unreachable where it gives none now."""
+        if not self._was_silent():
+            return
+        try:
+            with suppress(AnsibleError):  # the module tells more
+                self._unless_stopped(self._log_in)
+        except Stopped as error:
+            raise Interrupted(INTERRUPTED) from error
+
+    def _was_silent(self) -> bool:
+        """Whether the last stage that tried this host has waited for its answer in vain."""
+        return not self._has_answered and self._was_given_up().startswith(NO_ANSWER_FROM)
+
+    def _limit(self, more: float = 0.0) -> AnswerLimit:
+        """The limit of one answer, which may take `more` seconds, and those for which Ansible tries to connect."""
+        if self._transport == "ssh":
+            option = self._action._connection.get_option
+            more += float(option("reconnection_retries") or 0) * (RETRY + float(option("timeout") or 0))
+        if self._was_silent():
+            return AnswerLimit(min(self.answer_timeout, SECOND_LOOK) + more, SECOND_MOST)
+        return AnswerLimit(self.answer_timeout + more)
+
+    def _host(self) -> str:
+        """The name of the host that is asked."""
+        return str(self._delegate or self._task_vars.get("inventory_hostname", "unknown"))
+
     def _log_in(self) -> None:
         """Run nothing. Without input there is none that ssh could refuse before it has said why it ends."""
-        self._action._low_level_execute_command(":", sudoable=False)
+        self._wait(self._limit(), lambda: self._action._low_level_execute_command(":", sudoable=False))
 
     def _is_connected(self, error: AnsibleError, reason: str) -> bool:
         """Whether the host was reached before it was lost. What ends before a login has run nothing."""
@@ -324,7 +389,8 @@ class RemoteExecutor:
             raise Unreachable(reason)
         return work(*arguments)
 
-    def _send(self, message: Mapping[str, Any], payload: bytes) -> HostAnswer:
+    def _send(self, message: Mapping[str, Any], payload: bytes, limit: AnswerLimit | None = None) -> HostAnswer:
+        """Send a request once. Raises Unreachable without an answer, and AnsibleError as the connection does."""
         tmp = self._tmp()
         extra = {"seal": self._key.hex(), **({"tmp": tmp} if tmp else {})}
         text = json.dumps({**message, **extra}).encode()
@@ -335,12 +401,16 @@ class RemoteExecutor:
         use_stdin(self._action._connection)
         self._is_asked = True
         sent = time.time()
-        done = self._action._low_level_execute_command(command, in_data=data)
+        limit = limit or self._limit(message["attach"] + len(data) / SLOWEST)
+        done = self._wait(limit, lambda: self._action._low_level_execute_command(command, in_data=data))
+        self._received += len(done["stdout"])
         said = f"{done['stderr']}\n{done['stdout'].partition(MARK)[0]}"  # a terminal makes one of both streams
         self._connected = self._connected or BEGUN in said
         if not python:
             self._note_discovery(said)
         answer = read_answer(message["id"], done["rc"], done["stdout"], done["stderr"], python, self._hide)
+        if answer.state == "silent" and text[:SHOWN].decode() in done["stdout"]:
+            answer = replace(answer, reason=ECHOES)
         if answer.state == "cut":
             raise AnsibleConnectionFailure(answer.reason)
         if answer.clock:
@@ -377,8 +447,7 @@ class RemoteExecutor:
         if found:
             self.facts = {FACT: found}
         if (found or NONE_FOUND in said) and not self._python_setting().endswith("_silent"):
-            host = str(self._delegate or self._task_vars.get("inventory_hostname", "unknown"))
-            warn_of_discovery(host, found, python_names(self._host_vars()))
+            warn_of_discovery(self._host(), found, python_names(self._host_vars()))
 
     def _host_vars(self) -> Mapping[str, Any]:
         """The variables of the host that the task runs on, which for a step of the run is the controller."""

@@ -84,10 +84,10 @@ class SocketForward:
 
     def close(self) -> None:
         """End the forwarding, and remove what is left on the host, as far as it can be reached."""
-        with suppress(NoForward, AnsibleError):
+        with suppress(RackError, AnsibleError):
             if self._forwarded:
                 self._ask("cancel", self._forwarded)
-        with suppress(AnsibleError):
+        with suppress(RackError, AnsibleError):
             if self._folder:
                 self._run(f"rm -rf {self._folder}")
 
@@ -113,11 +113,11 @@ class SocketForward:
         return words[words.index(os.fsencode(program)) :]
 
 
-def run_by(action: Any) -> Run:
-    """The function that runs a command on the host of an action, as the user who logs in."""
+def run_by(action: Any, within_limits: Callable[[Callable[[], dict[str, Any]]], dict[str, Any]]) -> Run:
+    """The function that runs a command on the host of an action, as the user who logs in, by `within_limits`."""
 
     def run(command: str) -> dict[str, Any]:
-        done: dict[str, Any] = action._low_level_execute_command(f"/bin/sh -c {shlex.quote(command)}", sudoable=False)
-        return done
+        words = f"/bin/sh -c {shlex.quote(command)}"
+        return within_limits(lambda: action._low_level_execute_command(words, sudoable=False))
 
     return run

@@ -2,10 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a worker of Ansible's is stopped in a stage.
+"""How a worker of Ansible's is stopped in a stage, by a signal or where its host gives no answer.
 
 By itself a worker ends at once when a signal comes, and leaves the steps that it has started running on its host. So it
 only notes the signal, and then has the host end its steps.
+
+Nor does it ever stop waiting by itself: Ansible waits for its ssh client without a limit of time or size.
 """
 
 from __future__ import annotations
@@ -13,11 +15,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 
@@ -25,12 +29,20 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackErr
 STOP_SIGNAL = signal.SIGUSR2
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, STOP_SIGNAL)
 INTERRUPTED = "the run was interrupted"
+TICK = 0.5  # seconds between two looks at an answer that is waited for
+SLOWEST = 64 * 1024  # bytes a second that a connection carries at least
+MIB = 1024 * 1024
+LARGEST = 64 * MIB  # bytes of one answer: more than a host sends at once, and the largest record of a step
 
 T = TypeVar("T")
 
 
 class Stopped(BaseException):
     """Raised out of a wait that is over. It is no Exception, since Ansible catches those and tries again."""
+
+
+class NoAnswer(BaseException):
+    """Raised out of a wait for a host that gives no answer; the text is the end of such a sentence."""
 
 
 class Interrupted(RackError):
@@ -65,16 +77,10 @@ class WorkerStop:
         return work()
 
     def _receive(self, _number: int, frame: FrameType | None) -> None:
-        """Note the signal, and raise Stopped where it has interrupted `wait_for`.
-
-        The stack shows whether it has. A flag that `wait_for` sets and clears would not do: signals come in a row, and
-        a second one may interrupt what handles the first.
-        """
+        """Note the signal, and raise Stopped where it has interrupted `wait_for`."""
         self.is_requested = True
-        while frame is not None:
-            if frame.f_code is WorkerStop.wait_for.__code__:
-                raise Stopped
-            frame = frame.f_back
+        if _is_inside(frame, WorkerStop.wait_for):
+            raise Stopped
 
 
 def enable_stop_signal() -> None:
@@ -95,20 +101,78 @@ def stop_worker(worker: BaseProcess) -> None:
             os.kill(worker.pid, STOP_SIGNAL)
 
 
-@contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raise Stopped in work that takes longer. This replaces the alarm by which Ansible limits a task's time."""
+class AnswerLimit:
+    """Ends a wait for a host that takes more than `seconds`, or in which more than `most` bytes come.
 
-    def expire(_number: int, _frame: Any) -> NoReturn:
-        raise Stopped
+    A host that sends gets the more time, one second for each `rate` bytes. Only the time in which this worker runs
+    counts: one that was suspended finds its host's answer when it goes on.
 
-    before = signal.signal(signal.SIGALRM, expire)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    It looks at each `TICK`, by the alarm with which Ansible limits a task's time. So an answer that comes before costs
+    next to nothing. An earlier alarm keeps its time.
+    """
+
+    def __init__(self, seconds: float, most: int = LARGEST, rate: float = SLOWEST) -> None:
+        self._seconds = seconds
+        self._most = most
+        self._rate = rate
+        self._tick = min(TICK, seconds)
+        self._ticks = 0
+
+    def wait_for(self, work: Callable[[], T]) -> T:
+        """Do work that waits for a host. Raises NoAnswer."""
+        self._had_read = _bytes_read()
+        self._before = signal.signal(signal.SIGALRM, self._look)
+        self._left = signal.setitimer(signal.ITIMER_REAL, self._tick, self._tick)[0]
+        self._began = time.monotonic()
+        try:
+            return self._work(work)
+        finally:
+            left = max(0.001, self._time_left()) if self._left else 0
+            signal.setitimer(signal.ITIMER_REAL, left)
+            signal.signal(signal.SIGALRM, self._before)
+
+    def _work(self, work: Callable[[], T]) -> T:
+        return work()
+
+    def _time_left(self) -> float:
+        """The seconds until the earlier alarm."""
+        return self._left - (time.monotonic() - self._began)
+
+    def _look(self, number: int, frame: FrameType | None) -> None:
+        """End the processes that the work waits for, and then the work. Where the exception is lost, do it again."""
+        self._ticks += 1
+        if self._left and self._time_left() <= 0 and callable(self._before):
+            self._left = 0
+            self._before(number, frame)
+        if _is_inside(frame, AnswerLimit._work) and (reason := self._objection()):
+            end_clients()
+            raise NoAnswer(reason)
+
+    def _objection(self) -> str:
+        came = _bytes_read() - self._had_read
+        if came > self._most:
+            return f"that ends: {self._most // MIB} MiB have come"
+        is_over = self._ticks * self._tick >= self._seconds + came / self._rate
+        return f"within {round(self._seconds, 1):g} s" if is_over else ""
+
+
+def _bytes_read() -> int:
+    """How many bytes this process has read so far, from files and pipes; 0 where the system does not tell."""
     try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        return int(Path("/proc/self/io").read_bytes().split()[1])
+    except (OSError, IndexError):
+        return 0
+
+
+def _is_inside(frame: FrameType | None, function: Callable[..., Any]) -> bool:
+    """Whether a function has led to this frame.
+
+    A flag that the function sets and clears would not do: signals come in a row, and a second one may interrupt what
+    handles the first.
+    """
+    while frame is not None and frame.f_code is not function.__code__:
+        frame = frame.f_back
+    return frame is not None
 
 
 def end_clients() -> None:

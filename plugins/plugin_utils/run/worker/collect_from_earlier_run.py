@@ -25,7 +25,7 @@ def collect(earlier: EarlierRun, remote: RemoteExecutor, task: StageTask) -> Non
     lease = task.run.settings.reconnect_timeout
     steps = {stage.host: [step["name"] for step in stage.steps] for stage in task.stages}
     for number in sorted({number for host, names in steps.items() for number in earlier.unfinished(names, host)}):
-        for answer in remote.collect(task.id_of(earlier.run_id, number), lease):
+        for answer in remote.collect(task.id_of(earlier.run_id, number), lease, sum(map(len, steps.values()))):
             append(earlier.path, task.told(answer.records))
     earlier.catch_up()
     missing: dict[int, list[Record]] = {}

@@ -111,7 +111,7 @@ def _way(
         return place.path, None
     if connection.transport != "ssh":
         raise NoForward(TRANSPORT.format(connection.transport))
-    forward = SocketForward(connection, run_by(action), place.path, for_others=for_others)
+    forward = SocketForward(connection, run_by(action, remote.within_limits), place.path, for_others=for_others)
     try:
         forward.open()
     except BaseException:

@@ -19,7 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import LARGEST, PIECE
+from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import LARGEST, MOST, PIECE, STAGE
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import write_all
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
@@ -30,6 +30,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer imp
 PARTIAL = "partial"
 DIGEST = re.compile(r"[0-9a-f]{64}")
 NO_PIECE = "the host answered without it"
+SMALL = "the host sends it in pieces that are too small"
+TOO_MUCH = "with it the host would have left more files in this stage than it can"
 NO_PIECES = {"unknown": "the host does not know this stage any more: it rebooted, or its folder was removed"}
 
 Wanted = Sequence[tuple[str, int]]  # digests, each with the offset in bytes from which on it is wanted
@@ -52,7 +54,7 @@ def fetch_artifacts(folder: Path, stage: str, records: Iterable[Record], ask: As
     for digest, record in wanted.items():
         try:
             if not _has_arrived(folder, record):
-                downloads[digest] = ArtifactDownload(folder, stage, record)
+                downloads[digest] = _begun(folder, stage, record, [*downloads.values()])
         except (MissingError, OSError) as error:
             ended[digest] = _reason(error)
     try:
@@ -75,6 +77,13 @@ def _has_arrived(folder: Path, record: Record) -> bool:
         return False
 
 
+def _begun(folder: Path, stage: str, record: Record, others: Sequence[ArtifactDownload]) -> ArtifactDownload:
+    """A file that is to be fetched. Raises MissingError where all of them are more than a stage can leave on a host."""
+    if len(others) == MOST or record["size"] + sum(other.size for other in others) > STAGE:
+        raise MissingError(TOO_MUCH)
+    return ArtifactDownload(folder, stage, record)
+
+
 def _fetch(downloads: dict[str, ArtifactDownload], ended: dict[str, str], ask: Ask) -> None:
     waiting = [digest for digest in downloads if not _is_over(downloads[digest], ended)]
     while waiting:
@@ -87,9 +96,17 @@ def _fetch(downloads: dict[str, ArtifactDownload], ended: dict[str, str], ask: A
         if not pieces:
             ended.update(dict.fromkeys(waiting, answer.reason or NO_PIECES.get(answer.state, NO_PIECE)))
             return
+        had = _size_of(downloads.values())
         for piece in pieces:
             _add_piece(downloads[piece["sha256"]], piece, ended)
+        if _size_of(downloads.values()) - had < PIECE:  # as many requests as bytes would take for ever
+            ended.update((digest, SMALL) for digest in waiting if digest not in ended and downloads[digest].is_open)
         waiting = [digest for digest in waiting if digest not in ended and not _is_over(downloads[digest], ended)]
+
+
+def _size_of(downloads: Iterable[ArtifactDownload]) -> int:
+    """How many bytes have arrived."""
+    return sum(download.offset for download in downloads)
 
 
 def _add_piece(download: ArtifactDownload, piece: dict[str, Any], ended: dict[str, str]) -> None:
@@ -127,6 +144,11 @@ class ArtifactDownload:
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
         self._has_earlier_part = self._read_earlier_part()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a part of it has not arrived yet."""
+        return self.offset < self.size
+
     def _read_earlier_part(self) -> bool:
         """Go on behind what an earlier try has left; returns whether it left anything."""
         while piece := os.pread(self._file, PIECE, self.offset):
@@ -153,7 +175,7 @@ class ArtifactDownload:
 
         Raises MissingError where what arrived in this try has another digest.
         """
-        if self.offset < self.size:
+        if self.is_open:
             return False
         if self._sum.hexdigest() != self.digest:
             return self._start_over()

@@ -47,6 +47,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.resource_l
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.stage_summary import (
     Record,
+    for_summary,
     summary,
     task_summary,
 )
@@ -89,8 +90,9 @@ def run_stage(
     if number in run.peers.ran:
         return {"changed": False, "msg": f"{run.peers.ran[number]} has run this stage for the whole group"}
     stop = WorkerStop()
-    before = (partial(asked, run, host, stage.delegate) for asked in (was_reached, was_given_up))
+    before = partial(was_reached, run, host, stage.delegate), partial(was_given_up, run, host, stage.delegate)
     remote = RemoteExecutor(action, task_vars, run.settings.reconnect_timeout, stop, run.hidden, *before)
+    remote.answer_timeout = run.settings.answer_timeout
     try:
         with stop.catch_signals():
             result = _result(StageTask(tuple(stages), group.delegate if group else ""), remote)
@@ -154,7 +156,7 @@ def _records(task: StageTask, remote: RemoteExecutor, artifacts: list[Record]) -
             answer = replace(told, records=tuple(guard.allowed(task.told(told.records))))
             _register_secrets(task, answer)
             _record(task, remote, answer.records if number else _with_clocks(task, answer))
-            records += [record for record in answer.records if record["kind"] == "step"]
+            records += map(for_summary, filter(lambda record: record["kind"] == "step", answer.records))
             artifacts += [record for record in answer.records if record["kind"] == "artifact"]
             of_hosts = {**answer.lost}
             if answer.state in LOST:
@@ -269,6 +271,7 @@ def _answers(task: StageTask, remote: RemoteExecutor) -> Iterator[HostAnswer]:
         return
     with _holding_locks(task, remote):
         if task.first.is_module:
+            remote.look_again()
             yield _run_module_here(task.first, remote)
             return
         if run.reusable.earlier is not None:

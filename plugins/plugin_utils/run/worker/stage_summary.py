@@ -18,6 +18,12 @@ Record = dict[str, Any]
 MOST_LINES = 20  # steps that passed have a line each, up to this number
 IN_A_LINE = 5
 HOSTS_IN_A_LINE = 20
+FIELDS = ("host", "step", "verdict", "seconds", "reason", "instances")
+
+
+def for_summary(record: Record) -> Record:
+    """What a summary needs of a step record. The worker keeps this, since a host may send very many large ones."""
+    return {name: record[name] for name in FIELDS if name in record}
 
 
 def summary(records: Iterable[Record]) -> dict[str, Any]:

@@ -103,20 +103,22 @@ def was_reached(run: Run, host: str, delegate: str) -> bool:
 
     The machine is the host's `delegate`, or the host itself where that is empty.
     """
-    return _last_contact(run, host, delegate) not in ("", UNREACHABLE)
+    last = _last_contact(run, host, delegate)
+    return last is not None and last.verdict != UNREACHABLE
 
 
-def was_given_up(run: Run, host: str, delegate: str) -> bool:
-    """Whether the last stage before that tried that machine did not reach it."""
-    return _last_contact(run, host, delegate) == UNREACHABLE
+def was_given_up(run: Run, host: str, delegate: str) -> str:
+    """Why the last stage before that tried that machine did not reach it; empty where it did."""
+    last = _last_contact(run, host, delegate)
+    return last.reason or UNREACHABLE if last is not None and last.verdict == UNREACHABLE else ""
 
 
-def _last_contact(run: Run, host: str, delegate: str) -> str:
-    """The verdict of the last step for which the machine was tried or has answered; empty where there is none."""
+def _last_contact(run: Run, host: str, delegate: str) -> StepEnd | None:
+    """The end of the last step for which the machine was tried or has answered."""
     found = ((step, run.results.ended.get((step.name, host))) for step in run.steps.values())
     tried = ((step, end) for step, end in found if end and end.through == delegate and end.verdict not in NOT_TRIED)
-    known = [end.verdict for step, end in tried if (step.stage, host) in run.answered or end.verdict == UNREACHABLE]
-    return known[-1] if known else ""
+    known = [end for step, end in tried if (step.stage, host) in run.answered or end.verdict == UNREACHABLE]
+    return known[-1] if known else None
 
 
 def _blocks(end: StepEnd | None) -> bool:

@@ -25,9 +25,10 @@ from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailur
 from ansible.utils.display import Display
 
 from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import find_folder
+from ansible_collections.rack.recipes.plugins.module_utils.runner.main import MARK
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage import remote_executor
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_errors import SILENT_BEFORE
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_errors import ECHOES, SILENT_BEFORE
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.find_python import BEGUN
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import RemoteExecutor, Unreachable
@@ -257,6 +258,96 @@ def test_who_is_asked_again_for_a_reason_is_asked_without_input(asked: Request):
     assert back.commands[1] == ":"
 
 
+class Hangs(Shell):
+    """One whose commands take that many seconds and print that much first."""
+
+    def __init__(self, seconds: float = 60, printed: str = "") -> None:
+        super().__init__()
+        self.wait, self.printed = seconds, printed
+
+    def _low_level_execute_command(
+        self, command: str, in_data: bytes = b"", *, sudoable: bool = True
+    ) -> dict[str, Any]:
+        self.commands.append(command)
+        time.sleep(self.wait)
+        return {"rc": 0, "stdout": self.printed, "stderr": ""}
+
+
+HUNG = r"^no answer from r1 within [\d.]+ s; see whether `ssh r1 true` ends"
+SILENT_LAST = "no answer from r1 within 180 s; see ..."
+R1 = {**HERE, "inventory_hostname": "r1"}
+
+
+def test_a_host_that_does_not_answer_is_unreachable(asked: Request):
+    """It is asked once, and not again for the files of its steps."""
+    shell = Hangs()
+    there = RemoteExecutor(shell, R1, 60)
+    there.answer_timeout = 0.05
+    quick = Request({**asked.message, "attach": 0}, asked.files)
+    with pytest.raises(Unreachable, match=HUNG):
+        list(there.stage(quick))
+    for ask in (lambda: there.pieces(asked.message["id"], []), lambda: there.within_limits(lambda: None)):
+        with pytest.raises(Unreachable, match=HUNG):
+            ask()
+    assert len(shell.commands) == 1
+
+
+def test_a_poll_that_is_not_answered_keeps_what_came_before(asked: Request, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(remote_executor, "POLL_WAIT", 0.05)
+    shell = Shell()
+    there = RemoteExecutor(shell, R1, 60)
+    there.answer_timeout = 1
+    stage = there.stage(slow(asked, 5, 0.05))
+    assert next(stage).state == "running"
+    monkeypatch.setattr(shell, "_low_level_execute_command", Hangs()._low_level_execute_command)
+    with pytest.raises(Unreachable, match=HUNG):
+        list(stage)
+
+
+def test_a_host_that_gave_no_answer_before_is_not_waited_for_as_long(asked: Request, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(remote_executor, "SECOND_LOOK", 0.05)
+    shell = Hangs()
+    there = RemoteExecutor(shell, R1, 60, was_given_up=lambda: SILENT_LAST)
+    with pytest.raises(Unreachable, match=HUNG):
+        there.look_again()
+    assert shell.commands == [":"]
+    RemoteExecutor(shell, R1, 60).look_again()
+    assert shell.commands == [":"]
+    back = RemoteExecutor(Shell(), R1, 60, was_given_up=lambda: SILENT_LAST)
+    monkeypatch.setattr(remote_executor, "SECOND_LOOK", 60)
+    back.look_again()
+    assert verdicts([*back.stage(asked)]) == ["passed"]
+
+
+def test_what_a_host_sends_for_a_stage_has_an_end(asked: Request, monkeypatch: pytest.MonkeyPatch):
+    """However often it says that more follows."""
+    monkeypatch.setattr(remote_executor, "OF_STAGE", 1000)
+    monkeypatch.setattr(remote_executor, "OF_STEP", 1000)
+    name = asked.message["id"]
+    status = '{"state": "running", "offset": 9, "boot_id": "x"}'
+    shell = Hangs(0, f"{MARK}{name}\n{' ' * 300}\n{status}\n")
+    with pytest.raises(RackError, match=r"^r1 sends results without an end: more than 0 MiB in one stage"):
+        list(RemoteExecutor(shell, R1, 60).stage(asked))
+    assert len(shell.commands) == 5
+
+
+def test_a_host_that_sends_back_what_it_is_sent(asked: Request, tmp_path: Path):
+    echo = tmp_path / "echo"
+    echo.write_text("#!/bin/sh\nexec head -c 2000\n")
+    echo.chmod(0o755)
+    [answer] = RemoteExecutor(Shell(), {"ansible_python_interpreter": str(echo)}, 60).stage(asked)
+    assert (answer.state, answer.reason) == ("silent", ECHOES)
+
+
+@pytest.mark.parametrize(("retries", "transport", "seconds"), [(0, "ssh", 5), (3, "ssh", 125), (3, "local", 5)])
+def test_where_ansible_tries_again_to_connect_there_is_time_for_it(retries: int, transport: str, seconds: float):
+    shell = Shell()
+    shell._connection = Connection(transport, reconnection_retries=str(retries), timeout="10")
+    there = RemoteExecutor(shell, R1, 60)
+    there.answer_timeout = 5
+    assert there._limit()._seconds == seconds
+
+
 CLOSED = "Data could not be sent. Make sure this host can be reached over ssh: "
 KEX = f"{CLOSED}kex_exchange_identification: Connection closed by remote host"
 CUT = f"{CLOSED}{BEGUN}\nclient_loop: send disconnect: Broken pipe"
@@ -298,9 +389,9 @@ def test_a_host_that_an_earlier_stage_gave_up_is_tried_once(asked: Request):
     shell = Shell(*[KEX] * 10)
     shell._connection = Retries("ssh")
     with pytest.raises(Unreachable, match="kex_exchange"):
-        list(RemoteExecutor(shell, HERE, 60, was_given_up=lambda: True).stage(asked))
+        list(RemoteExecutor(shell, HERE, 60, was_given_up=lambda: KEX).stage(asked))
     assert len(shell.commands) == 1
-    assert verdicts([*RemoteExecutor(Shell(), HERE, 60, was_given_up=lambda: True).stage(asked)]) == ["passed"]
+    assert verdicts([*RemoteExecutor(Shell(), HERE, 60, was_given_up=lambda: KEX).stage(asked)]) == ["passed"]
 
 
 @pytest.mark.parametrize(
@@ -313,7 +404,7 @@ def test_a_host_that_an_earlier_stage_gave_up_is_asked_for_its_reason(
     shell = Shell(UNTOLD, REFUSED)
     shell._connection = Retries("ssh", **options)
     with pytest.raises(Unreachable) as caught:
-        list(RemoteExecutor(shell, HERE, 60, was_given_up=lambda: True).stage(asked))
+        list(RemoteExecutor(shell, HERE, 60, was_given_up=lambda: KEX).stage(asked))
     assert (str(caught.value), len(shell.commands)) == (reason, commands)
 
 
@@ -409,9 +500,9 @@ def test_the_stage_is_where_the_user_wants_temporary_files(asked: Request, tmp_p
     assert verdicts([*RemoteExecutor(shell, HERE, 60).stage(asked)]) == ["passed"]
     base = tmp_path / "tmp's" / f"rack-recipes-{os.geteuid()}"
     assert (base / asked.message["id"] / "ended").exists()
-    assert verdicts([*RemoteExecutor(shell, HERE, 60).collect(asked.message["id"], 60.0)]) == ["passed"]
+    assert verdicts([*RemoteExecutor(shell, HERE, 60).collect(asked.message["id"], 60.0, 1)]) == ["passed"]
     shell.becomes_unprivileged = True
-    assert [answer.state for answer in RemoteExecutor(shell, HERE, 60).collect(asked.message["id"], 60.0)] == [
+    assert [answer.state for answer in RemoteExecutor(shell, HERE, 60).collect(asked.message["id"], 60.0, 1)] == [
         "unknown"
     ]
 
@@ -547,10 +638,10 @@ def test_a_stage_that_was_started_before_is_collected(asked: Request, monkeypatc
     there = RemoteExecutor(Shell(), HERE, 60)
     stage = there.stage(slow(asked, 0.5, 0.05))
     assert next(stage).state == "running"
-    answers = [*there.collect(asked.message["id"], 60.0)]
+    answers = [*there.collect(asked.message["id"], 60.0, 1)]
     assert answers[-1].state == "ended"
     assert verdicts(answers) == ["passed"]
-    assert [answer.state for answer in there.collect("nothing-there", 60.0)] == ["unknown"]
+    assert [answer.state for answer in there.collect("nothing-there", 60.0, 1)] == ["unknown"]
     assert [answer.state for answer in stage][-1] == "ended"
 
 
@@ -574,7 +665,7 @@ def test_a_worker_that_is_told_to_end_has_the_steps_on_its_host_ended(asked: Req
     with stopping.catch_signals(), pytest.raises(Interrupted, match=r"^the run was interrupted$"):
         answers.extend(RemoteExecutor(Shell(), HERE, 60, stopping).stage(slow(asked, 600, 60)))
     telling.join(60)
-    answers.extend(RemoteExecutor(Shell(), HERE, 60).collect(asked.message["id"], 60.0))
+    answers.extend(RemoteExecutor(Shell(), HERE, 60).collect(asked.message["id"], 60.0, 1))
     [record] = [record for record in answers[-1].records if record["kind"] == "step"]
     assert (answers[-1].state, record["reason"]) == ("ended", "stopped: the run was interrupted")
 

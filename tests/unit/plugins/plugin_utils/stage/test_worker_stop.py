@@ -12,7 +12,9 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from multiprocessing.synchronize import Event
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -21,12 +23,13 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.worker_stop import (
     STOP_SIGNAL,
     STOP_SIGNALS,
+    AnswerLimit,
+    NoAnswer,
     Stopped,
     WorkerStop,
     enable_stop_signal,
     end_clients,
     stop_worker,
-    time_limit,
 )
 
 
@@ -116,13 +119,62 @@ def is_told_again(moment: int) -> bool:
     return next(events) > moment
 
 
-def test_what_takes_too_long_is_cut_off():
+def test_an_answer_that_takes_too_long_is_cut_off():
     before = signal.getsignal(signal.SIGALRM)
-    with pytest.raises(Stopped), time_limit(0.05):
-        time.sleep(60)
-    with time_limit(60):
-        pass
+    with pytest.raises(NoAnswer, match=r"^within 0\.2 s$"):
+        AnswerLimit(0.2).wait_for(lambda: time.sleep(60))
+    assert AnswerLimit(60).wait_for(lambda: 17) == 17
     assert (signal.getitimer(signal.ITIMER_REAL)[0], signal.getsignal(signal.SIGALRM)) == (0, before)
+
+
+def test_an_exception_that_was_lost_comes_again():
+    """Python loses one that comes in a `__del__`."""
+
+    def loses() -> None:
+        with suppress(NoAnswer):
+            time.sleep(60)
+        time.sleep(60)
+
+    with pytest.raises(NoAnswer):
+        AnswerLimit(0.05).wait_for(loses)
+
+
+def test_an_answer_without_an_end_is_cut_off_however_much_time_there_is():
+    with pytest.raises(NoAnswer, match=r"^that ends: 3 MiB have come$"), Path("/dev/zero").open("rb", 0) as zeros:
+        AnswerLimit(0.05, 3 * 1024 * 1024, rate=1).wait_for(lambda: [*iter(lambda: zeros.read(4096), b"")])
+
+
+def test_who_sends_gets_more_time_and_who_drips_does_not():
+    def come(size: int) -> None:
+        with Path("/dev/zero").open("rb", 0) as zeros:
+            for _again in range(40):
+                zeros.read(size)
+                time.sleep(0.01)
+
+    AnswerLimit(0.05, rate=100_000).wait_for(lambda: come(10_000))
+    with pytest.raises(NoAnswer):
+        AnswerLimit(0.05, rate=100_000).wait_for(lambda: come(1))
+
+
+def test_an_earlier_alarm_keeps_its_time():
+    """Ansible limits a task by one."""
+
+    def expire(_number: int, _frame: Any) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, expire)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(TimeoutError):
+            AnswerLimit(60).wait_for(lambda: time.sleep(60))
+        assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+        signal.setitimer(signal.ITIMER_REAL, 60)
+        AnswerLimit(60).wait_for(lambda: time.sleep(0.01))
+        assert 59 < signal.getitimer(signal.ITIMER_REAL)[0] < 60
+        assert signal.getsignal(signal.SIGALRM) is expire
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_nothing_of_a_process_is_ended_that_is_no_worker():

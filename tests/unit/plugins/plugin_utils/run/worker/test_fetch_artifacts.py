@@ -20,6 +20,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.runner import artifac
 from ansible_collections.rack.recipes.plugins.module_utils.runner.artifact_pieces import pieces
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfer_records import missing_artifacts
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker import fetch_artifacts as fetching
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import Wanted, fetch_artifacts
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import artifact
@@ -57,6 +58,7 @@ def digest(data: bytes) -> str:
 def small_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """So small that a file comes in three pieces."""
     monkeypatch.setattr(module, "ANSWER", 10_000)
+    monkeypatch.setattr(fetching, "PIECE", 5_000)
 
 
 @pytest.fixture
@@ -181,6 +183,34 @@ def test_a_record_that_is_none_of_an_artifact_names_no_file(run: Path, fields: d
     found = fetch_artifacts(run, "stage1", [artifact(DATA, **fields)], pytest.fail)
     assert outcome(found) == [(None, "its record is none of an artifact")]
     assert [*run.iterdir()] == []
+
+
+def test_a_host_that_sends_a_file_byte_by_byte_is_not_asked_for_each(run: Path) -> None:
+    """What fits into one answer may be as small as it likes."""
+    small = [bytes([n]) for n in range(3)]
+    asked: list[Wanted] = []
+
+    def drips(wanted: Wanted) -> HostAnswer:
+        asked.append(wanted)
+        known = {digest(data): data for data in (*small, DATA)}
+        found = (piece(known[name][at : at + 1], sha256=name, offset=at) for name, at in wanted)
+        return HostAnswer("ended", 0, tuple(found))
+
+    records = [artifact(data, n=n) for n, data in enumerate((*small, DATA), 1)]
+    found = fetch_artifacts(run, "stage1", records, drips)
+    assert [record["note"] for record in found] == ["", "", "", "the host sends it in pieces that are too small"]
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(("limit", "most"), [("STAGE", len(DATA) + 1), ("MOST", 1)])
+def test_a_host_leaves_no_more_than_a_host_can(
+    run: Path, tmp_path: Path, limit: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its records may say anything, and the controller's disk has an end."""
+    monkeypatch.setattr(fetching, limit, most)
+    host = Host(tmp_path / "host", DATA, DATA[::-1])
+    found = fetch_artifacts(run, "stage1", [artifact(DATA), artifact(DATA[::-1], n=2)], host)
+    assert [record["note"] for record in found] == ["", fetching.TOO_MUCH]
 
 
 def test_one_that_is_missing_does_not_keep_the_others_back(run: Path, tmp_path: Path) -> None:

@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.ctrl_c_handling import end_at_once
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.own_command import leave_working_folder
 
 TYPE_CHECKING = False  # typing's would have to be imported
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     if arguments is None:
         end_at_once()
-        leave_working_folder()
+        if "PYTHONPATH" in os.environ:
+            from ansible_collections.rack.recipes.plugins.plugin_utils.run.own_command import leave_working_folder
+
+            leave_working_folder()
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_line import call_command
 
     call_command(sys.argv[1:] if arguments is None else arguments)

@@ -26,6 +26,7 @@ from typing import IO, TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest import CHUNK
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import VERSIONS
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.result_rows import same_results
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.tar_and_zip_packs import ArchiveFormat
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verify_pack import (
     MAX_PARSED,
@@ -41,6 +42,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_jo
     opened,
     readable,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.sync_folders import sync_folder
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, FOLDER_MODE, make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfer_records import FOLDER as ARTIFACTS
@@ -160,6 +162,8 @@ def bring(packed: PackedRun, runs: Path, store: Engine) -> ImportedRun:
     Raises OtherRunError where something else is in its place, StoreError, and JournalError.
     """
     rows = _stored(store, packed)
+    if rows and not exists(runs / packed.run_id / JOURNAL):
+        _compare(store, packed, rows.journal_offset)
     with _written(runs):
         state = _place(packed.folder, runs / packed.run_id)
     journal = runs / packed.run_id / JOURNAL
@@ -313,8 +317,14 @@ def _state(here: Path, there: Path) -> str:
     if mine.startswith(others):
         return HERE
     if others.startswith(mine):
+        if _has_ended(here):
+            raise OtherRunError(f"run {here.parent.name} has ended here, and the pack has more behind its end")
         return LONGER
     raise OtherRunError(f"there is another run {here.parent.name} here: its journal is not that of the pack")
+
+
+def _has_ended(journal: Path) -> bool:
+    return any(line.record["kind"] == "end" for line in JournalReader(journal).read() if line.record)
 
 
 def _move_into(made: Path, folder: Path) -> None:
@@ -343,6 +353,14 @@ def _stored(store: Engine, packed: PackedRun) -> Any:
     if group and not _is_group(group):
         raise OtherRunError(f"the store has a run of the id {packed.group}, of which the pack says that it is a group")
     return found
+
+
+def _compare(store: Engine, packed: PackedRun, until: int) -> None:
+    """Raise OtherRunError where the store has other results of a run, whose journal is not here, than the pack."""
+    if not same_results(store, packed.folder / JOURNAL, packed.run_id, until):
+        raise OtherRunError(
+            f"the store has run {packed.run_id} with other results than the pack, and no journal of it is here"
+        )
 
 
 def _is_group(row: Any) -> bool:

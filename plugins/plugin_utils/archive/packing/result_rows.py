@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
@@ -85,10 +88,37 @@ class ResultWriter:
         lines, sheet = self._opened[table.name]
         wanted = _columns(table)
         for row in rows:
-            named = dict(zip(table.columns.keys(), row, strict=True))
-            kept = {name: named[name] for name in wanted}
+            kept = _kept(table, row, wanted)
             sheet.writerow([harmless(_cell(value)) for value in kept.values()])
             lines.write(f"{json_text({name: _value(table.name, name, value) for name, value in kept.items()})}\n")
+
+
+def _kept(table: Table, row: Row, wanted: Iterable[str]) -> dict[str, Any]:
+    named = dict(zip(table.columns.keys(), row, strict=True))
+    return {name: named[name] for name in wanted}
+
+
+def same_results(store: Engine, journal: Path, run_id: str, until: int) -> bool:
+    """Whether the store has just those results of a run that its journal makes up to the byte `until`.
+
+    Raises StoreError, JournalError.
+    """
+    of_journal = partial(from_journal, journal, run_id, until=until)
+    return _digests(partial(from_store, store, run_id)) == _digests(of_journal)
+
+
+def _digests(fill: Callable[[Write], object]) -> dict[str, str]:
+    """The SHA-256 of the rows of each table that a journal makes."""
+    found = {name: sha256() for name in ("runs", "context", "steps", "measurements", "conflicts", "artifacts", "hosts")}
+
+    def add(table: Table, rows: Sequence[Row]) -> None:
+        if digest := found.get(table.name):
+            wanted = [name for name in _columns(table) if name != "group_info"]  # the group changes it
+            for row in rows:
+                digest.update(f"{json_text(_kept(table, row, wanted))}\n".encode(errors="surrogatepass"))
+
+    fill(add)
+    return {name: digest.hexdigest() for name, digest in found.items()}
 
 
 def _columns(table: Table) -> list[str]:
@@ -116,10 +146,10 @@ def from_store(store: Engine, run_id: str, write: Write) -> bool:
     return found
 
 
-def from_journal(journal: Path, run_id: str, write: Write) -> None:
-    """Pass the rows that a journal makes to `write`. Raises JournalError."""
+def from_journal(journal: Path, run_id: str, write: Write, until: int = sys.maxsize) -> None:
+    """Pass the rows that a journal makes, up to the byte `until`, to `write`. Raises JournalError."""
     fold, batch, follower = JournalFold(run_id), Batch(), JournalReader(journal)
-    for line in follower.read():
+    for line in follower.read(until):
         if line.record:
             fold.add(line.record, batch)
         if len(batch.context) >= BATCH_SIZE:

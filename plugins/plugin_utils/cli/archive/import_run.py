@@ -33,8 +33,8 @@ def import_(options: argparse.Namespace) -> Answer:
     """Bring the run of a pack here: its folder, as it was where the pack was made, and its results into the store.
 
     The pack is checked as by `verify`. One that was changed is refused with exit code 1, and the files are named. The
-    same pack again changes nothing. A run that is here is replaced only where its journal is the beginning of the one
-    in the pack; another run of the same id is refused. A part joins its group.
+    same pack again changes nothing. A run that is here is replaced only where it has no end yet and its journal is the
+    beginning of the one in the pack; another run of the same id is refused. A part joins its group.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.import_pack import bring, opened_pack

@@ -69,6 +69,7 @@ def upload(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.export_run import export
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.send_pack import send, server_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import StatusLine
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import is_held
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_writer.store_writer import end_abandoned_run
 
     drawing = StatusLine(sys.stderr)
@@ -82,7 +83,8 @@ def upload(options: argparse.Namespace) -> Answer:
         for source in parts or [run]:
             if source.journal is None:
                 raise UsageError(f"run {source.run_id} has no folder here: upload it where it was made")
-            end_abandoned_run(source.journal)  # it may have had no room for its end record, as on a full disk
+            if not is_held(source.journal.parent):
+                end_abandoned_run(source.journal)  # it may have had no room for its end record, as on a full disk
             drawing.draw(f"packing run {source.run_id}")
             try:
                 pack = export(source, Path(folder) / f"{len(told)}.tar.gz").paths[0]

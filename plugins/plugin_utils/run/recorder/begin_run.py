@@ -28,6 +28,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policie
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import exists
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, RunInputs, RunStep
@@ -305,6 +306,8 @@ def _new_run(settings: Settings, play_outline: PlayOutline, given: RunInputs, re
     folder = Path(settings.runs) / run_id
     make_private(folder)
     hold(folder)
+    if exists(folder / JOURNAL):
+        raise UsageError(f"there is a run {run_id} already, to which nothing is added: start this one without an id")
     journal = JournalReader(folder / JOURNAL)
     hosts = tuple(play_outline.hosts)
     run = Run(run_id, folder, settings, hosts, play_outline.steps, Context(run_id), journal, given, reusable)

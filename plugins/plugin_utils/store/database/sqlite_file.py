@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+from errno import EACCES
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
@@ -26,7 +27,10 @@ def prepare(path: Path) -> None:
     try:
         make_private(path.parent)
         refuse_network(path)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE))
+        if not path.exists():  # to close a file ends the locks of SQLite's own connections of this process to it
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE))
+        elif not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES))
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}") from error
 

@@ -89,7 +89,11 @@ class Batch:
 
 
 class JournalFold:
-    """Gets the records of a run in the order of the journal, and collects their rows and the state of the run."""
+    """Gets the records of a run in the order of the journal, and collects their rows and the state of the run.
+
+    A run that has ended is sealed: no record behind its first `end` counts. `--resume` still adds there what the hosts
+    have kept, for the run that goes on from it.
+    """
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
@@ -104,6 +108,7 @@ class JournalFold:
         self._changes = 0
         self._conflicts = 0
         self._checks = 0
+        self.left_out = 0  # records behind the end
         self._kinds: dict[str, Callable[[Record, Batch | None], None]] = {
             "run": self._add_run,
             "delta": self._add_delta,
@@ -123,11 +128,18 @@ class JournalFold:
     @property
     def has_ended(self) -> bool:
         """Whether the run has ended, as far as it was read."""
-        return bool(self._run.get("ended"))
+        return "ended" in self._run
+
+    @property
+    def ended(self) -> str | None:
+        """When the run has ended, as far as it was read."""
+        return self._run.get("ended")
 
     def add(self, record: Record, batch: Batch | None = None) -> None:
         """Add one record of the journal, and its rows to the batch; a kind that is not known here has no rows."""
-        if add := self._kinds.get(record["kind"]):
+        if self.has_ended:
+            self.left_out += 1
+        elif add := self._kinds.get(record["kind"]):
             add(record, batch)
         if batch:
             batch.records += 1

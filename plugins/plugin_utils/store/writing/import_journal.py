@@ -12,7 +12,7 @@ from operator import ge
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import (
@@ -89,6 +89,7 @@ class JournalImport:
         self._fold: JournalFold | None = None
         self._batch = Batch()
         self._stored = 0
+        self._sealed: tuple[str | None, str | None] = None, None  # when the run began and ended that is to be replaced
         self._joined = -1  # the offset at which the group was made anew
         self._are_new = True  # false once a row was in the store already
 
@@ -119,7 +120,11 @@ class JournalImport:
         return tuple(self._reader.damaged)
 
     def _catch_up(self) -> Imported:
-        fold = self._fold = self._fold or patiently(self._resume, self._patience)
+        if self._fold is None:
+            self._fold = patiently(self._resume, self._patience)
+            if self._sealed[1]:
+                self._refuse_other_run()
+        fold = self._fold
         rows = self._flush(fold)  # what an earlier call failed to write
         for line in self._reader.read():
             if line.record:
@@ -145,19 +150,36 @@ class JournalImport:
     def _resume(self) -> JournalFold:
         """Read the part of the journal that is stored already. Start anew if the store lacks some of it."""
         run_id = name(run_of(self._journal)) or ""
-        self._stored, held = stored(self._engine, run_id)
+        self._stored, held, began, ended = stored(self._engine, run_id)
         self._reader, self._batch, fold = JournalReader(self._journal), Batch(), JournalFold(run_id)
         for line in self._reader.read(until=self._stored):
             if line.record:
                 fold.add(line.record)
-        if self._reader.offset == self._stored and self._is_held(fold.tally(), held):
+        is_held = self._reader.offset == self._stored and self._is_held(fold, held)
+        self._sealed = (None, None) if is_held and (fold.ended == ended or self.damaged) else (began, ended)
+        if is_held:
             return fold
         self._reader, self._stored = JournalReader(self._journal), 0
         return JournalFold(run_id)
 
-    def _is_held(self, told: Tally, held: Tally) -> bool:
-        """Whether the store has all rows of the journal. It may have more where the journal was damaged since."""
-        return held == told or (bool(self.damaged) and all(map(ge, held, told)))
+    def _is_held(self, fold: JournalFold, held: Tally) -> bool:
+        """Whether the store has all rows of the journal.
+
+        It may have more where the journal was damaged since, or an earlier version stored what is behind the end.
+        """
+        may_have_more = bool(self.damaged or fold.left_out)
+        return held == fold.tally() or (may_have_more and all(map(ge, held, fold.tally())))
+
+    def _refuse_other_run(self) -> None:
+        """Raise JournalError where the store has another run of this id that has ended."""
+        begun, ended = self._sealed
+        records = (line.record for line in JournalReader(self._journal).read() if line.record)
+        times = [(record["kind"], name(record["time"])) for record in records if record["kind"] in ("run", "end")]
+        if next((time for kind, time in times if kind == "run"), begun) != begun or ("end", ended) not in times:
+            raise JournalError(
+                f"{self._journal}: the store has a run of this id that began at {begun} and ended at {ended}, which "
+                "this journal does not say: a finished run is never written over. Find out which of the two is right"
+            )
 
     def _is_full(self) -> bool:
         waiting = self._reader.offset - self._stored
@@ -202,14 +224,17 @@ def run_of(journal: Path) -> str:
     return next((record["run"] for record in records if record["kind"] == "run"), journal.parent.name)
 
 
-def stored(engine: Engine, run_id: str) -> tuple[int, Tally]:
-    """The byte up to which a run's journal is stored, and how many rows of the run there are."""
+def stored(engine: Engine, run_id: str) -> tuple[int, Tally, str | None, str | None]:
+    """The byte up to which a run's journal is stored, how many rows of the run there are, when it began and ended."""
     known = tables()
     counts = [
         sql.select(sql.func.count()).select_from(table).where(table.c.run_id == run_id).scalar_subquery()
         for table in (known.context, known.steps, known.measurements, known.conflicts, known.artifacts)  # as in Tally
     ]
-    offset = sql.select(known.runs.c.journal_offset).where(known.runs.c.run_id == run_id).scalar_subquery()
+    of_run = [
+        sql.select(known.runs.c[column]).where(known.runs.c.run_id == run_id).scalar_subquery()
+        for column in ("journal_offset", "started", "ended")
+    ]
     with reading(engine) as connection:  # one statement, since others may write meanwhile
-        place, *held = connection.execute(sql.select(offset, *counts)).one()
-        return place or 0, Tally(*held)
+        place, began, ended, *held = connection.execute(sql.select(*of_run, *counts)).one()
+        return place or 0, Tally(*held), began, ended

@@ -36,12 +36,18 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.tar_and_zip_p
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal import compressed_journal
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import encode
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import held
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.parts.write_group_run import read_group
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import end, run, whole_run
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import (
+    end,
+    run,
+    step,
+    whole_run,
+)
 
 FORMS = ["pack", "pack.tar.gz", "pack.zip"]
 Pack = Callable[..., Path]
@@ -126,8 +132,15 @@ def test_a_run_that_was_compressed_meanwhile(pack, evidence, there, stored):
     assert not (there / "R1/journal.jsonl").exists()
 
 
+def unfinished(make: Any) -> Path:
+    """The journal of a run without its end."""
+    journal: Path = make("R2")
+    journal.write_bytes(journal.read_bytes().removesuffix(encode(end())))
+    return journal
+
+
 def test_a_longer_journal_replaces_its_beginning_and_the_rest_stays(pack, make, there, stored, runs):
-    journal = make("R2")
+    journal = unfinished(make)
     whole = journal.read_bytes()
     append(journal, [end(time="2026-11-02T00:00:00.000000Z", status="failed")])
     (journal.parent / "artifacts").mkdir()
@@ -184,12 +197,46 @@ def test_a_journal_that_cannot_be_compared(pack, make, there, stored):
 
 
 def test_what_the_store_has_more_of_stays(pack, make, there, stored):
-    journal = make("R2")
+    journal = unfinished(make)
     first = pack(journal, "first")
+    brought(first, there, stored)
     append(journal, [end(time="2026-11-02T00:00:00.000000Z", status="failed")])
     import_journal(stored, journal)
     assert brought(first, there, stored).rows == 0
     assert recorded_runs.run(stored, "R2")["status"] == "failed"
+
+
+def test_a_run_that_has_ended_here_gets_no_more(pack, make, there, stored):
+    journal = make("R2")
+    brought(pack(journal, "first"), there, stored)
+    append(journal, [step(9), end(time="2026-11-02T00:00:00.000000Z", status="failed")])
+    longer = pack(journal, "longer")
+    before = files(there / "R2")
+    with pytest.raises(OtherRunError, match="run R2 has ended here, and the pack has more behind its end"):
+        brought(longer, there, stored)
+    assert files(there / "R2") == before
+
+
+@pytest.mark.parametrize("had", ["whole", "begun"])
+def test_without_a_journal_here_the_rows_of_the_store_are_compared(had, pack, make, there, stored):
+    """A run whose folder was removed gets it again; one that another controller stored in part is stored to its end."""
+    journal = make("R2")
+    true = pack(journal, "true")
+    if had == "begun":
+        journal.write_bytes(journal.read_bytes().removesuffix(encode(end())))
+    import_journal(stored, journal)
+    journal.unlink()
+    records = whole_run("R2")
+    records[0], records[3] = run("R2", time="2026-11-01T12:00:00.000000Z"), {**records[3], "reason": "forged"}
+    append(journal, records)
+    before = recorded_runs.steps(stored, "R2")
+    with pytest.raises(OtherRunError, match="the store has run R2 with other results than the pack, and no"):
+        brought(pack(journal, "forged"), there, stored)
+    assert recorded_runs.steps(stored, "R2") == before
+    assert not (there / "R2").exists()
+    done = brought(true, there, stored)
+    assert (done.state, done.rows > 0) == (NEW, had == "begun")
+    assert recorded_runs.run(stored, "R2")["status"] == "passed"
 
 
 def part(make: Any, run_id: str, group: str, hosts: list[str]) -> Path:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import encode
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
@@ -38,6 +39,7 @@ from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sa
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.store.all_rows import everything
 
 Written = Callable[..., Path]
+LATER = "2026-11-26T00:00:00.000000Z"
 CASES = Path(__file__).with_name("cases")
 PEAK = """
 import re, sys
@@ -267,13 +269,59 @@ def test_a_run_is_running_until_its_end(store: Engine, journal: Written) -> None
     assert ended["counts"] == {"failed": 3}
 
 
-def test_a_run_that_is_taken_up_again_runs_again(store: Engine, journal: Written) -> None:
-    path = journal([run(), end(status="interrupted")])
+@pytest.mark.parametrize("limits", [BatchLimits(), BatchLimits(records=1)], ids=["whole", "batches"])
+def test_nothing_behind_the_end_of_a_run_counts(store: Engine, journal: Written, limits: BatchLimits) -> None:
+    whole = [run(), delta(1), step(2, verdict="failed"), end(status="interrupted", exit_code=1, counts={"failed": 1})]
+    behind = [run(time=LATER), delta(3), step(4), step(0, final=True), end(time=LATER)]
+    path = journal(whole)
+    import_journal(store, path, limits)
+    held = everything(store)
+    append(path, behind)
+    for _time in range(2):
+        import_journal(store, path, limits)
+        found = everything(store)
+        found["run"]["journal_offset"] = held["run"]["journal_offset"]
+        assert found == held
+    assert not is_behind(store, path)
+    execute(store, "DELETE FROM runs")
+    assert import_journal(store, path, limits).rows
+    assert recorded_runs.run(store, "R1")["status"] == "interrupted"
+
+
+def test_what_an_earlier_version_stored_from_behind_the_end_stays(store: Engine, journal: Written) -> None:
+    path = journal([run(), step(1), end(status="interrupted")])
     import_journal(store, path)
-    append(path, [run(time="2026-11-26T00:00:00.000000Z")])
+    append(path, [step(1, "r2")])
     import_journal(store, path)
-    again = recorded_runs.run(store, "R1")
-    assert (again["status"], again["started"], again["ended"], again["exit_code"]) == ("running", TIME, None, None)
+    other = journal([run("R2", ("r2",)), step(1, "r2")], "R2")
+    import_journal(store, other)
+    execute(store, "UPDATE steps SET run_id = 'R1' WHERE host = 'r2'", "DELETE FROM measurements WHERE run_id = 'R2'")
+    assert count(store, "steps") == 2
+    assert not is_behind(store, path)
+    assert import_journal(store, path).rows == 0
+    assert count(store, "steps") == 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        [run(time=LATER), step(1), step(2), end()],
+        [run(), step(1), step(2), end(time=LATER)],
+        [run(), step(1)],
+        [run(), step(1, verdict="passed")],
+    ],
+    ids=["began", "ended", "cut", "same length"],
+)
+def test_a_finished_run_is_not_written_over(store: Engine, journal: Written, other: list[dict[str, Any]]) -> None:
+    """By a journal of another run that has its id, or by one that was cut."""
+    path = journal([run(), step(1, verdict="failed"), end(status="failed")])
+    import_journal(store, path)
+    held = everything(store)
+    path.unlink()
+    journal(other)
+    with pytest.raises(JournalError, match="a finished run is never written over"):
+        import_journal(store, path)
+    assert everything(store) == held
 
 
 def test_a_run_whose_first_record_is_lost_is_named_after_its_folder(store: Engine, journal: Written) -> None:

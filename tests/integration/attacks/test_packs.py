@@ -1,0 +1,171 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Forged packs, sent to a server of pages over its socket and brought in by the command."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.export_run import export
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import PackSource
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.tests.integration.web.test_pages import inside
+from ansible_collections.rack.recipes.tests.integration.web.web_server import Answer, WebServer, web_server
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import (
+    STARTED,
+    Record,
+    end,
+    run,
+    step,
+)
+from call_rack_recipes import Done, rack_recipes
+
+LATER = "2026-11-25T13:00:00.000000Z"
+Forge = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("server")
+    (folder / "ansible.cfg").write_text("[defaults]\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[WebServer]:
+    with web_server(folder, "--allow-upload") as server:
+        yield server
+
+
+@pytest.fixture
+def forge(tmp_path: Path) -> Forge:
+    """Makes the pack of a run of these records; its checksums are right, as anybody can make them."""
+    numbers = count()
+
+    def forge(records: Sequence[Record]) -> Path:
+        run_id, place = records[0]["run"], tmp_path / f"forged-{next(numbers)}"
+        append(place / run_id / "journal.jsonl", records)
+        export(PackSource(run_id, place / run_id / "journal.jsonl", None), place / "run.tar.gz")
+        return place / "run.tar.gz"
+
+    return forge
+
+
+def records(run_id: str, verdict: str, *more: Record, status: str = "") -> list[Record]:
+    """A run of one step on one host that has ended so; with `more` behind its end."""
+    ended = end(status=status or verdict, exit_code=int(verdict != "passed"), counts={verdict: 1})
+    reason = "as it was" if verdict == "failed" else "forged, at more length"
+    return [run(run_id, ("r1",)), step(1, "r1", verdict=verdict, reason=reason), ended, *more]
+
+
+FORGED = (
+    step(2, "r1", verdict="passed", reason="forged", started=STARTED),
+    step(0, "r1", verdict="passed", reason="forged", final=True),
+    end(time=LATER, status="passed", counts={"passed": 1}),
+)
+
+
+def sent(server: WebServer, pack: Path) -> Answer:
+    return server.ask("/uploads?format=json", "POST", pack.read_bytes(), Content_Type="application/gzip")
+
+
+def imported(folder: Path, pack: Path) -> Done:
+    with inside(folder):
+        return rack_recipes("import", pack, "--json")
+
+
+def told(server: WebServer, run_id: str) -> tuple[str, str, str]:
+    """What the pages say of a run: its status, the verdict of its step, the reason."""
+    status = server.ask(f"/runs/{run_id}?format=json").data["run"]["status"]
+    [result] = server.ask(f"/runs/{run_id}/hosts/r1?format=json").data["results"]["rows"]
+    return status, result["verdict"], result["reason"]
+
+
+def last_action(folder: Path) -> dict[str, Any]:
+    row: dict[str, Any] = json.loads((folder / ".rack-recipes/server/actions.jsonl").read_text().splitlines()[-1])
+    return row
+
+
+def test_a_finished_run_whose_folder_is_gone_is_not_written_over(server, folder, forge):
+    """It was pruned, or another controller stored it: the rows of the pack are compared with those of the store."""
+    true = forge(records("20261125-120000-00000a", "failed"))
+    assert sent(server, true).status == 201
+    shutil.rmtree(folder / ".rack-recipes/runs/20261125-120000-00000a")
+    forged = forge(records("20261125-120000-00000a", "passed"))
+    answer, done = sent(server, forged), imported(folder, forged)
+    assert told(server, "20261125-120000-00000a") == ("failed", "failed", "as it was")
+    assert (answer.status, answer.data["type"]) == (409, "urn:rack-recipes:problem:run-conflict"), answer.text
+    assert "the store has run 20261125-120000-00000a with other results" in answer.data["detail"]
+    assert (done.code, done.answer["reason"]) == (2, answer.data["detail"])
+    assert last_action(folder)["state"] == f"refused: {answer.data['detail']}"
+    assert not (folder / ".rack-recipes/runs/20261125-120000-00000a").exists()
+    assert sent(server, true).status == 201  # the same run may have its folder again
+    assert told(server, "20261125-120000-00000a") == ("failed", "failed", "as it was")
+
+
+def test_nothing_behind_the_end_of_a_run_counts(server, folder, forge):
+    run_id = "20261125-120000-00000b"
+    true = records(run_id, "failed", status="interrupted")
+    assert sent(server, forge(true)).status == 201
+    forged = forge([*true, *FORGED])
+    answer, done = sent(server, forged), imported(folder, forged)
+    assert told(server, run_id) == ("interrupted", "failed", "as it was")
+    assert answer.status == 409, answer.text
+    assert f"run {run_id} has ended here, and the pack has more behind its end" in answer.data["detail"]
+    assert (done.code, done.answer["reason"]) == (2, answer.data["detail"])
+    assert last_action(folder)["state"] == f"refused: {answer.data['detail']}"
+
+
+@pytest.mark.parametrize("more", [FORGED, (run("20261125-120000-00000c", ("r1",)), *FORGED)], ids=["end", "run"])
+def test_a_pack_that_is_new_counts_up_to_its_end(server, folder, forge, more):
+    run_id = f"20261125-120000-0000c{len(more)}"
+    more = [{**one, "run": run_id} if one["kind"] == "run" else one for one in more]
+    assert sent(server, forge(records(run_id, "failed", *more))).status == 201
+    assert told(server, run_id) == ("failed", "failed", "as it was")
+    with inside(folder):  # nor does it later, by another way to the store
+        assert rack_recipes("flush", run_id).code == 0
+        assert rack_recipes("export", run_id, "--to", f"{run_id}.tar.gz").code == 0
+    assert told(server, run_id) == ("failed", "failed", "as it was")
+
+
+def test_records_added_to_the_journal_of_a_finished_run_do_not_count(server, folder, forge):
+    run_id = "20261125-120000-00000d"
+    assert sent(server, forge(records(run_id, "failed"))).status == 201
+    append(folder / f".rack-recipes/runs/{run_id}/journal.jsonl", FORGED)
+    with inside(folder):
+        assert rack_recipes("flush", run_id).code == 0
+    assert told(server, run_id) == ("failed", "failed", "as it was")
+
+
+def test_a_run_that_was_sent_before_its_end_may_be_sent_again_with_it(server, folder, forge):
+    run_id = "20261125-120000-00000e"
+    whole = records(run_id, "failed")
+    assert sent(server, forge(whole[:-1])).status == 201
+    answer = sent(server, forge(whole))
+    assert (answer.status, answer.data["state"]) == (200, "replaced"), answer.text
+    assert told(server, run_id) == ("failed", "failed", "as it was")
+    assert sent(server, forge(whole[:-1])).data["state"] == "here already"
+
+
+def test_another_run_folder_does_not_write_over_a_stored_run(server, folder, forge, tmp_path):
+    """The same store, and a folder of the same id that was made by somebody else."""
+    run_id = "20261125-120000-00000f"
+    assert sent(server, forge(records(run_id, "failed"))).status == 201
+    other = tmp_path / "other"
+    other.mkdir()
+    forged = records(run_id, "passed")
+    forged[0]["time"] = forged[-1]["time"] = LATER
+    append(other / f".rack-recipes/runs/{run_id}/journal.jsonl", forged)
+    with inside(other):
+        done = rack_recipes("flush", run_id, "--db", f"sqlite:///{folder}/.rack-recipes/results.db", "--json")
+    assert told(server, run_id) == ("failed", "failed", "as it was")
+    assert (done.code, "a finished run is never written over" in done.answer["reason"]) == (5, True), done

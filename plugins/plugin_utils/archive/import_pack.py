@@ -36,6 +36,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verify_pack i
     verify,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.allowed_records import refusal
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import (
     compressed,
     exists,
@@ -43,6 +44,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_jo
     readable,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import decode
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.sync_folders import sync_folder
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, FOLDER_MODE, make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfer_records import FOLDER as ARTIFACTS
@@ -96,23 +98,28 @@ class OtherRunError(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class PackLimits:
-    """How much a pack may have, unpacked: bytes together, files.
+    """How much a pack may have, unpacked: bytes together, `why` no more, files.
 
     `parsed` is how many bytes of it may be in memory at once: a list of files, a line of the journal.
     """
 
     size: int = sys.maxsize
+    why: str = ""
     files: int = sys.maxsize
     parsed: int = MAX_PARSED
 
 
 @dataclass(frozen=True, slots=True)
 class PackedRun:
-    """A pack that was checked: `folder` is the run's folder as it is to be, `record` the beginning of its journal."""
+    """A pack that was checked: `folder` is the run's folder as it is to be, `record` the beginning of its journal.
+
+    `size` is how many bytes all files of the pack have.
+    """
 
     run_id: str
     folder: Path
     record: dict[str, Any]
+    size: int
 
     @property
     def group(self) -> str:
@@ -150,10 +157,10 @@ def opened_pack(
         raise UsageError(f"{pack}: there is no such pack")
     with _alone(runs) as folder:
         with closing(_Unpack(folder, limits, on_file)) as unpack:
-            found = verify(pack, None, unpack.begin, unpack.keep, form)
+            found = verify(pack, None, unpack.begin, unpack.keep, form, unpack.skip)
         if found.problems:
             raise ChangedPackError(found.problems)
-        yield _packed_run(found.run_id, folder)
+        yield _packed_run(found.run_id, folder, unpack.size)
 
 
 def bring(packed: PackedRun, runs: Path, store: Engine) -> ImportedRun:
@@ -211,14 +218,19 @@ class _Unpack:
         self.of_file = 0
         return partial(self._take, name)
 
+    def skip(self, size: int) -> None:
+        """So many bytes are unpacked. Raises UsageError for too many."""
+        self.size += size
+        if self.size > self.limits.size:
+            why = f", {self.limits.why}" if self.limits.why else ""
+            raise UsageError(f"the pack is too large: unpacked it has more than {self.limits.size} bytes{why}")
+
     def _take(self, name: str, data: bytes) -> None:
-        self.size += len(data)
+        self.skip(len(data))
         self.of_file += len(data)
         parsed = len(data) if name == JOURNAL else self.of_file if name in PARSED else 0
-        if self.size > self.limits.size or parsed > self.limits.parsed:
-            what = f"unpacked it has more than {self.limits.size} bytes"
-            what = f"{name} has more than {self.limits.parsed} bytes at once" if parsed > self.limits.parsed else what
-            raise UsageError(f"the pack is too large: {what}")
+        if parsed > self.limits.parsed:
+            raise UsageError(f"the pack is too large: {name} has more than {self.limits.parsed} bytes at once")
         if self.file:
             with _written(self.folder):
                 self.file.write(data)
@@ -256,15 +268,16 @@ def _alone(runs: Path) -> Iterator[Path]:
         yield folder
 
 
-def _packed_run(run_id: str, folder: Path) -> PackedRun:
+def _packed_run(run_id: str, folder: Path, size: int) -> PackedRun:
     """The run of a pack that was unpacked. Raises UsageError where it lacks what a run's folder needs."""
     if not (folder / JOURNAL).exists():
         raise UsageError(
             "the pack has no journal, of which a run is made: export it where its folder is; of a run in parts, import "
             "the packs of its parts"
         )
+    _check_records(folder / JOURNAL)
     record = run_record(folder / JOURNAL)
-    packed = PackedRun(run_id, folder, record)
+    packed = PackedRun(run_id, folder, record, size)
     for name in (run_id, *filter(None, [packed.group])):
         if not ID.fullmatch(name):
             raise UsageError(f"expected a run's id of letters, digits, '-', '_' and '.', got {name[:100]!r}")
@@ -273,6 +286,18 @@ def _packed_run(run_id: str, folder: Path) -> PackedRun:
     _write_digests(folder)
     (folder / LOCK).touch(FILE_MODE)
     return packed
+
+
+def _check_records(journal: Path) -> None:
+    """Raise UsageError for a record that no run writes. Lines that cannot be read are told once the run is here."""
+    with journal.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                record = decode(line)
+            except JournalError:
+                continue
+            if why := refusal(record):
+                raise UsageError(f"{JOURNAL}, line {number}: {why}; so it is not the journal of a run")
 
 
 def _write_digests(folder: Path) -> None:

@@ -29,6 +29,7 @@ UNIX = 3
 LEVEL = 6
 NOT_A_FILE = "it is no ordinary file"
 MAX_HEADER = 16 * 2**20  # bytes
+MAX_PADDING = 2**20  # bytes of zeros behind the end of a tar
 REPEATED = "it is there more than once"
 
 
@@ -36,12 +37,13 @@ REPEATED = "it is there more than once"
 class Member:
     """A file of a pack: its path in the pack, and a function that opens it.
 
-    Where `problem` says what is wrong with it, it must not be opened.
+    Where `problem` says what is wrong with it, it must not be opened; `size` is how many bytes are passed over then.
     """
 
     name: str
     open: Callable[[], IO[bytes]]
     problem: str = ""
+    size: int = 0
 
 
 class ArchiveFormat(NamedTuple):
@@ -107,10 +109,13 @@ def read_folder(folder: Path) -> Iterator[Member]:
 def read_tar(path: Path) -> Iterator[Member]:
     """The members of a tar.gz in their order. Each one has to be read before the next one is asked for."""
     with _Unpacked(path, "rb") as packed, tarfile.open(fileobj=packed, mode="r:") as tar:
-        yield from _below_one_folder((info.name, info.isreg(), _tar_opener(tar, info)) for info in tar)
+        yield from _below_one_folder((info.name, info.isreg(), _tar_opener(tar, info), info.size) for info in tar)
+        padding = 0
         while data := packed.read(CHUNK):  # gzip checks its checksum at the end
-            if data.strip(b"\0"):
+            padding += len(data)
+            if data.strip(b"\0") or padding > MAX_PADDING:
                 yield _refused("", "there is something behind its end")
+                return
 
 
 class _Unpacked(gzip.GzipFile):
@@ -131,7 +136,7 @@ def read_zip(path: Path) -> Iterator[Member]:
     """The members of a zip."""
     with zipfile.ZipFile(path) as archive:
         yield from _below_one_folder(
-            (info.filename, _is_regular(info), lambda info=info: archive.open(info))  # type: ignore[misc]
+            (info.filename, _is_regular(info), lambda info=info: archive.open(info), 0)  # type: ignore[misc]
             for info in archive.infolist()
         )
 
@@ -141,24 +146,24 @@ def _is_regular(info: zipfile.ZipInfo) -> bool:
     return not info.is_dir() and kind in (0, stat.S_IFREG)
 
 
-def _below_one_folder(entries: Iterable[tuple[str, bool, Callable[[], IO[bytes]]]]) -> Iterator[Member]:
+def _below_one_folder(entries: Iterable[tuple[str, bool, Callable[[], IO[bytes]], int]]) -> Iterator[Member]:
     """An archive's entries, which have to be in the folder of the first one; their names are without that folder."""
     top, seen = "", set()
-    for path, is_file, opener in entries:
+    for path, is_file, opener, size in entries:
         top = top or path.partition("/")[0]
         folder, _slash, name = path.partition("/")
         problem = name_problem(path) or ("" if is_file else NOT_A_FILE) or (REPEATED if path in seen else "")
         if not problem and (folder != top or not name):
             problem = f"it is not in the folder {top}"
         seen.add(path)
-        yield _refused(path, problem) if problem else Member(name, opener)
+        yield _refused(path, problem, size) if problem else Member(name, opener)
 
 
-def _refused(name: str, problem: str) -> Member:
+def _refused(name: str, problem: str, size: int = 0) -> Member:
     def refuse() -> IO[bytes]:
         raise ValueError(problem)
 
-    return Member(name, refuse, problem)
+    return Member(name, refuse, problem, size)
 
 
 TAR, ZIP = ArchiveFormat(write_tar, read_tar), ArchiveFormat(write_zip, read_zip)

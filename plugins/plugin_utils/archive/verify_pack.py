@@ -86,11 +86,12 @@ class _ReadFiles:
 
 
 class _Reading(NamedTuple):
-    """What comes of reading a pack: the problems go into `found`; names and bytes are told."""
+    """What comes of reading a pack: the problems go into `found`; names and bytes are told, also those passed over."""
 
     found: Verified
     on_file: OnFile
     keep: Keep
+    skip: Callable[[int], object]
 
 
 def keep_nothing(_name: str) -> Callable[[bytes], object]:
@@ -104,14 +105,15 @@ def verify(
     on_file: OnFile = lambda _name: None,
     keep: Keep = keep_nothing,
     form: ArchiveFormat | None = None,
+    skip: Callable[[int], object] = int,
 ) -> Verified:
     """Check a pack, a folder or an archive. `on_file` is called with the name of each file, `keep` gets its bytes.
 
-    `form` is the format of an archive whose name does not tell it. Raises UsageError for what cannot be read as a pack
-    at all.
+    `skip` is called with the number of bytes of each that is refused, and so not read. `form` is the format of an
+    archive whose name does not tell it. Raises UsageError for what cannot be read as a pack at all.
     """
     found = Verified()
-    reading = _Reading(found, on_file, keep)
+    reading = _Reading(found, on_file, keep, skip)
     if pack.is_dir():
         read = _read_pack(read_folder(pack), reading)
         signed = read.texts.get(SUMS), read.texts.get(SIGNED), SUMS
@@ -174,6 +176,7 @@ def _read_members(members: Iterable[Member], read: _ReadFiles, reading: _Reading
     for member in members:
         reading.on_file(member.name)
         if member.problem:
+            reading.skip(member.size)
             reading.found.problems.append(PackProblem(REFUSED, member.name, member.problem))
         else:
             _read_member(member, read, reading)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import ANY, Caller, no_objection
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import counts_and_short_results, recorded_runs
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.actions.action_log import log_path, refusals_logged
 
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_routes import PageRoute
@@ -26,6 +27,14 @@ def check_rights(route: PageRoute, source: PageSource, names: Mapping[str, str],
     A page shows what it is made from in many places, such as findings and pictures. So it is for those who may see all
     of that, and nothing is left out of it for others.
     """
+    if route.action:
+        with refusals_logged(log_path(source.runs), caller, route.action, names):
+            _check(route, source, names, caller)
+    else:
+        _check(route, source, names, caller)
+
+
+def _check(route: PageRoute, source: PageSource, names: Mapping[str, str], caller: Caller) -> None:
     caller.check_role(route.needs, f"{route.method} {route.path}")
     if caller.runs != ANY and route.over_runs:
         raise Problem(

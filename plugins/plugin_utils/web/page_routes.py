@@ -39,6 +39,7 @@ class PageRoute:
     `needs` is the weakest role that may use it. A page that is made `over_runs` is for those who may see all runs, one
     that `shows_keys` for those who may read all keys that it is made from. A form that is wrong is shown `again` on
     that page. A route that takes a file says by `takes`, from the headers of a request, how many bytes it may have.
+    Where `action` is its name in the log of actions, those who may not do it have a line there.
     """
 
     path: str
@@ -50,6 +51,7 @@ class PageRoute:
     method: str = GET
     again: View | None = None
     takes: Callable[[PageSource, Mapping[str, str]], int] | None = None
+    action: str = ""
 
     def names_in(self, parts: Sequence[str]) -> dict[str, str] | None:
         """The names in the parts of an address; None for one that is not of this route."""
@@ -133,6 +135,7 @@ ROUTES: tuple[PageRoute, ...] = (
         OPERATOR,
         method=POST,
         again=gallery.one_recipe,
+        action="start",
     ),
     PageRoute(
         "/uploads",
@@ -141,5 +144,6 @@ ROUTES: tuple[PageRoute, ...] = (
         OPERATOR,
         method=POST,
         takes=upload.allowed_size,
+        action="upload",
     ),
 )

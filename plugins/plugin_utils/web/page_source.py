@@ -35,8 +35,10 @@ LONGEST_ID = 100  # characters: longer names are no folders of runs
 class PageSource:
     """The store at the URL `db`, the folder of `runs`, and the folder of the `project` with its `scriptlets`.
 
-    With `may_run` pages may start the project's recipes, with this `inventory`; `started` are the processes of those.
-    With `may_upload` other controllers may bring runs here, each as a pack of at most `most_upload` bytes.
+    With `may_run` pages may start the project's recipes, with this `inventory`; `started` are the processes of those,
+    and who counts them to start one more holds `starting`.
+    With `may_upload` other controllers may bring runs here, each as a pack of at most `most_upload` bytes; `brought`
+    has when (monotonic), by whom and how many bytes.
     """
 
     db: str
@@ -48,6 +50,8 @@ class PageSource:
     may_upload: bool = False
     most_upload: int = LARGEST_UPLOAD
     started: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    brought: list[tuple[float, str, int]] = field(default_factory=list)
+    starting: Lock = field(default_factory=Lock)
     _engine: Engine | None = None
     _lock: Lock = field(default_factory=Lock)
     _live: dict[str, LiveRun] = field(default_factory=dict)

@@ -16,7 +16,7 @@ import sys
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 from urllib.parse import parse_qsl, unquote, urlencode
@@ -36,6 +36,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.visible_text import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.web import frame
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.actions import upload
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.actions.action_log import log_path, refusals_logged
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.check_page_access import check_rights
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.live_run import LiveRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import Asked, FormError, NoSuchPageError, Page
@@ -195,12 +196,14 @@ class Site:
 
         Files are received beside each other, and done one after the other.
         """
-        check_form(visitor, {}, request.headers)
-        visitor.caller.check_valid()
         check_rights(route, self.source, {}, visitor.caller)
-        most = route.takes(self.source, request.headers) if route.takes else 0
-        with upload.receiving(self.source) as file:
-            await _receive_file(incoming, file, most)
+        with ExitStack() as kept:
+            with refusals_logged(log_path(self.source.runs), visitor.caller, route.action, {}):
+                check_form(visitor, {}, request.headers)
+                visitor.caller.check_valid()
+                most = route.takes(self.source, request.headers) if route.takes else 0
+                file = kept.enter_context(upload.receiving(self.source))
+                await _receive_file(incoming, file, most)
             asked = Asked({}, visitor.caller, as_data=True, body=file)
             page = await asyncio.get_running_loop().run_in_executor(self.one_by_one, route.view, self.source, asked)
         return Reply(page.http_status, JSON, _json(value_of(page.for_programs(), "text")), NO_STORE)

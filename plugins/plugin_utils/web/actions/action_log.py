@@ -10,7 +10,7 @@ import json
 import os
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,13 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackErr
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import Caller
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
+from ansible_collections.rack.recipes.plugins.plugin_utils.visible_text import cut
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import FormError
 
 NAME = "server/actions.jsonl"  # beside the folder of runs
 BEGUN, DONE = "begun", "done"
 MOST_READ = 500  # lines
+LONGEST = 2000  # characters of a reason
 
 
 def log_path(runs: Path) -> Path:
@@ -37,14 +40,33 @@ def logged(path: Path, caller: Caller, action: str, about: Mapping[str, Any]) ->
 
     Raises Problem, before the block, where the line cannot be written.
     """
-    told = {"who": caller.name, "role": caller.role, "action": action, "about": dict(about)}
+    told = _told(caller, action, about)
     _write(path, {**told, "state": BEGUN})
     try:
         yield
     except (RackError, Problem) as error:
-        _write(path, {**told, "state": f"refused: {error.detail if isinstance(error, Problem) else error}"})
+        _write(path, {**told, "state": _refused(error)})
         raise
     _write(path, {**told, "state": DONE})
+
+
+@contextmanager
+def refusals_logged(path: Path, caller: Caller, action: str, about: Mapping[str, Any]) -> Iterator[None]:
+    """Write a line where the block refuses an action before it has begun."""
+    try:
+        yield
+    except (RackError, Problem, FormError) as error:
+        with suppress(Problem):  # nothing is done, with or without a line
+            _write(path, {**_told(caller, action, about), "state": _refused(error)})
+        raise
+
+
+def _told(caller: Caller, action: str, about: Mapping[str, Any]) -> dict[str, Any]:
+    return {"who": caller.name, "role": caller.role, "action": action, "about": dict(about)}
+
+
+def _refused(error: Exception) -> str:
+    return f"refused: {cut(error.detail if isinstance(error, Problem) else str(error), LONGEST)}"
 
 
 def _write(path: Path, told: Mapping[str, Any]) -> None:

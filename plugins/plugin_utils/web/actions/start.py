@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
@@ -40,7 +41,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.own_command impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import MADE, RUN_ID, STARTED_BY, new_run_id
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import OPERATOR
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
-from ansible_collections.rack.recipes.plugins.plugin_utils.web.actions.action_log import log_path, logged
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.actions.action_log import (
+    log_path,
+    logged,
+    refusals_logged,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import (
     Asked,
     Field,
@@ -51,6 +56,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import
     Section,
     at,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.sign_in import FIELD
 
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.gallery.gallery_entry import GalleryEntry
@@ -61,7 +67,15 @@ KIND_OF = {TEXT: "text", TEXTAREA: "area", PASSWORD: "password", CHOICE: "choice
 STEP_OF = {"integer": "1", "float": "any"}
 LOGS = "server/starts"  # beside the folder of runs
 MOST = 4  # runs that pages have started and that go on
+LIMIT = "limit"
 LONGEST_LIMIT = 500  # characters
+PATTERN = re.compile(r"[\w.,:!&*?~^$+()|\[\]\\ -]*")  # names of hosts and groups, regular expressions behind `~`
+PARTS = re.compile(r"[,:!&\s]+")
+NO_PATTERN = (
+    f"expected a pattern of hosts, at most {LONGEST_LIMIT} characters: names and groups, and , : ! & * ? [ ] between "
+    "them; no @FILE, no path, no option, no template"
+)
+ROOM = 2**20  # bytes: less than a run writes at its begin
 SHOWN = 20_000  # bytes of a log, from its end
 ALLOW = "`serve --web --allow-run` starts those in the folder recipes/ of its project: ask who runs the server"
 AGAIN = 2  # seconds until the page of a start loads again
@@ -76,8 +90,8 @@ def start_form(source: PageSource, entry: GalleryEntry, asked: Asked) -> Form | 
     if not source.may_run or entry.source != PROJECT or not asked.caller.has_role(OPERATOR):
         return None
     fields = [_field(param, asked) for param in _params(entry).values()]
-    limit = Field("limit", "Only on these hosts", value=asked.form.get("limit", ""), about="a pattern of Ansible's; "
-                  "empty for all of the recipe", error=asked.errors.get("limit", ""))  # fmt: skip
+    limit = Field(LIMIT, "Only on these hosts", value=asked.form.get(LIMIT, ""), about="a pattern of Ansible's without "
+                  "@FILE; empty for all of the recipe", error=asked.errors.get(LIMIT, ""))  # fmt: skip
     where = ", ".join(source.inventory) or "the inventory of the project"
     return Form("start", "Start it", at("recipes", entry.name, "runs"), "Start this recipe",
                 f"It runs on {where}.", [*fields, limit], asked.errors.get("", ""))  # fmt: skip
@@ -112,28 +126,49 @@ def _field(param: Param, asked: Asked) -> Field:
 
 
 def start(source: PageSource, entry: GalleryEntry, asked: Asked) -> Page:
-    """Start a recipe; the run's record says who did it. Raises FormError, Problem."""
+    """Start a recipe; the run's record says who did it. Raises FormError, RecipeErrors, Problem."""
+    limit = asked.form.get(LIMIT, "").strip()
+    about = {"recipe": str(entry.path), "limit": limit[:LONGEST_LIMIT]}
+    with source.starting:  # so that of several at once no more begin than may
+        with refusals_logged(log_path(source.runs), asked.caller, "start", about):
+            _check(source, entry)
+            declared = _params(entry)
+            given = _given(declared, asked.form)
+        run_id = new_run_id()
+        shown = {name: MASK if declared[name].secret else value for name, value in given.items()}
+        with logged(log_path(source.runs), asked.caller, "start", {**about, "run": run_id, "params": shown}):
+            _launch(source, entry, run_id, given, limit, asked.caller.name)
+    return Page("Start", moved_to=at("starts", run_id), data={"run_id": run_id, "address": at("runs", run_id)})
+
+
+def _check(source: PageSource, entry: GalleryEntry) -> None:
+    """Raise Problem where nothing can be started, or not now."""
     if not source.may_run or entry.source != PROJECT:
         why = f"{entry.name} is not a recipe of this project" if source.may_run else "this server starts no runs"
         raise Problem("not-allowed", why, ALLOW)
     if len(source.running()) >= MOST:
         raise Problem("too-many", f"{MOST} runs that pages have started go on", "wait until one has ended, or stop one")
-    declared = _params(entry)
-    given, limit = _given(declared, asked.form), asked.form.get("limit", "").strip()
-    if len(limit) > LONGEST_LIMIT or not limit.isprintable():
-        raise FormError({"limit": f"expected a pattern of hosts, at most {LONGEST_LIMIT} characters"})
-    run_id = new_run_id()
-    shown = {name: MASK if declared[name].secret else value for name, value in given.items()}
-    about = {"recipe": str(entry.path), "run": run_id, "params": shown, "limit": limit}
-    with logged(log_path(source.runs), asked.caller, "start", about):
-        _launch(source, entry, run_id, given, limit, asked.caller.name)
-    return Page("Start", moved_to=at("starts", run_id), data={"run_id": run_id, "address": at("runs", run_id)})
+    for folder in (source.runs, source.runs.parent / LOGS):
+        _check_room(folder)
+
+
+def _check_room(folder: Path) -> None:
+    """Raise Problem for a folder on a full disk: a run that is started there could not even say so."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    disk = os.statvfs(there)
+    if disk.f_bavail * disk.f_frsize < ROOM or (disk.f_files and not disk.f_favail):
+        raise Problem(
+            "disk-full", f"{folder}: the disk has no room for a run", f"make room on the disk of {there.absolute()}"
+        )
 
 
 def _given(declared: Mapping[str, Param], form: Mapping[str, str]) -> dict[str, Any]:
     """The values of the parameters that a form has, of their types. Raises FormError, by the names of its fields."""
     texts = {name.removeprefix(OF_PARAM): text for name, text in form.items() if name.startswith(OF_PARAM) and text}
     errors = {"": "; ".join(wrong)} if (wrong := [*unknown(declared, texts)]) else {}
+    others = (name for name in form if name not in (LIMIT, FIELD) and not name.startswith(OF_PARAM))
+    errors |= dict.fromkeys(others, "this form has no such field")
+    errors |= {LIMIT: NO_PATTERN} if not _is_pattern(form.get(LIMIT, "").strip()) else {}
     found: dict[str, Any] = {}
     for name, param in declared.items():
         if name not in texts:
@@ -153,14 +188,30 @@ def _given(declared: Mapping[str, Param], form: Mapping[str, str]) -> dict[str, 
     return found
 
 
+def _is_pattern(limit: str) -> bool:
+    """Whether it can only mean hosts: Ansible reads a file for `@FILE`, and takes `-x` for an option."""
+    parts = PARTS.split(limit)
+    return len(limit) <= LONGEST_LIMIT and bool(PATTERN.fullmatch(limit)) and not any(map(_is_option, parts))
+
+
+def _is_option(part: str) -> bool:
+    return part.startswith("-")
+
+
 def _launch(
     source: PageSource, entry: GalleryEntry, run_id: str, given: Mapping[str, Any], limit: str, who: str
 ) -> None:
-    """Start the command. Its words are fixed; values go through memory, so that no process list shows them."""
+    """Start the command. Its words are fixed; values go through memory, so that no process list shows them.
+
+    Raises Problem.
+    """
     path = _log(source.runs, run_id)
-    make_private(path.parent)
+    try:
+        make_private(path.parent)
+        log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_APPEND, FILE_MODE)
+    except OSError as error:
+        raise Problem("cannot-write", f"{path.parent}: {error.strerror}", "see to that folder") from error
     values_of = in_memory(json.dumps(given, ensure_ascii=False).encode())
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_APPEND, FILE_MODE)
     hosts = [*(f"--inventory={one}" for one in source.inventory), *([f"--limit={limit}"] if limit else [])]
     words = ["run", str(entry.path), f"--param-file=/dev/fd/{values_of}", *hosts]
     env = {**environment(), RUN_ID: run_id, STARTED_BY: who, "RACK_RECIPES_DB": source.db}

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.import_pack import (
+    HERE,
     NEW,
     ChangedPackError,
     ImportedRun,
@@ -27,11 +29,16 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.import_pack i
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.tar_and_zip_packs import TAR
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import make_private
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import Caller
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.role_by_policy import user_of_caller
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_store
-from ansible_collections.rack.recipes.plugins.plugin_utils.web.actions.action_log import log_path, logged
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.actions.action_log import (
+    log_path,
+    logged,
+    refusals_logged,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import Asked, Page, at
 
 if TYPE_CHECKING:
@@ -39,7 +46,10 @@ if TYPE_CHECKING:
 
 GZIP = "application/gzip"
 FOLDER = "server"  # beside the folder of runs
-UNPACKED = 20  # times the size that a pack may have unpacked: journals shrink to a tenth and less
+UNPACKED = 20  # times the size of a pack is what one token may have unpacked here in a day
+SHRUNK = 100  # times the bytes that were sent is what they may be unpacked: 40 is what the most even runs come to
+SMALLEST = 2**20  # bytes that any pack may have unpacked
+DAY = 86400.0  # seconds
 MOST_FILES = 200_000
 MOST_PARSED = 32 * 2**20  # bytes of a list of files, or of a line of a journal
 ALLOW = "`rack-recipes serve --web --allow-upload` takes runs: ask who runs the server"
@@ -77,7 +87,7 @@ def receiving(source: PageSource) -> Iterator[IO[bytes]]:
             yield file
     except OSError as error:
         raise Problem(
-            "cannot-write", f"the pack cannot be kept: {error.strerror}", "see to the server's disk"
+            "cannot-write", f"the pack cannot be kept in {folder}: {error.strerror}", "see to the server's disk"
         ) from error
 
 
@@ -86,34 +96,60 @@ def upload(source: PageSource, asked: Asked) -> Page:
 
     Raises Problem, JournalError, StoreError.
     """
+    done = _imported(source, asked, cast("IO[bytes]", asked.body))
+    return Page("Upload", data=_answer(done), http_status=CREATED if done.state == NEW else OK)
+
+
+@contextmanager
+def _problems() -> Iterator[None]:
+    """Turn what is wrong with a pack into a Problem for who sent it."""
     try:
-        done = _imported(source, asked, cast("IO[bytes]", asked.body))
+        yield
     except ChangedPackError as error:
-        problems = [problem._asdict() for problem in error.problems[:MOST_NAMED]]
-        more = {"problems": problems}
+        more = {"problems": [problem._asdict() for problem in error.problems[:MOST_NAMED]]}
         raise Problem("bad-request", str(error), "export the run again, and send that", more) from error
     except OtherRunError as error:
         raise Problem("run-conflict", str(error), "find out which of the two is right, and remove the other") from error
     except UsageError as error:
         raise Problem("bad-request", NAMELESS.sub("", str(error)), EXPORT) from error
-    return Page("Upload", data=_answer(done), http_status=CREATED if done.state == NEW else OK)
 
 
 def _imported(source: PageSource, asked: Asked, body: IO[bytes]) -> ImportedRun:
     """Check the pack, then who sends it, then note it, then bring it."""
     body.flush()
-    limits = PackLimits(UNPACKED * source.most_upload, MOST_FILES, MOST_PARSED)
-    with opened_pack(Path(f"/proc/self/fd/{body.fileno()}"), source.runs, limits=limits, form=TAR) as packed:
-        for name in (packed.run_id, *filter(None, [packed.group])):
-            asked.caller.check_run(name)
-        about = {"run": packed.run_id, "group": packed.group or None, "bytes": os.fstat(body.fileno()).st_size}
-        with logged(log_path(source.runs), asked.caller, "upload", about):
+    path, log, sent = Path(f"/proc/self/fd/{body.fileno()}"), log_path(source.runs), os.fstat(body.fileno()).st_size
+    with ExitStack() as kept:
+        with refusals_logged(log, asked.caller, "upload", {"bytes": sent}), _problems():
+            limits = _limits(source, asked.caller, sent)
+            packed = kept.enter_context(opened_pack(path, source.runs, limits=limits, form=TAR))
+            for name in (packed.run_id, *filter(None, [packed.group])):
+                asked.caller.check_run(name)
+        about = {"run": packed.run_id, "group": packed.group or None, "bytes": sent, "unpacked": packed.size}
+        with logged(log, asked.caller, "upload", about), _problems():
             check_store("change", settings.load(), user_of_caller(asked.caller))
             store = engine(source.db)
             try:
-                return bring(packed, source.runs, store)
+                done = bring(packed, source.runs, store)
             finally:
                 store.dispose()
+        if done.state != HERE:
+            source.brought.append((time.monotonic(), asked.caller.name, packed.size))
+        return done
+
+
+def _limits(source: PageSource, caller: Caller, sent: int) -> PackLimits:
+    """How much a pack of so many bytes may have unpacked: by its own size, and by what came by this token today."""
+    source.brought[:] = [one for one in source.brought if one[0] > time.monotonic() - DAY]
+    had, most = sum(size for _time, who, size in source.brought if who == caller.name), UNPACKED * source.most_upload
+    by_size, left = max(SMALLEST, SHRUNK * sent), max(most - had, 0)
+    why = (
+        f"{SHRUNK} times the {sent} bytes that were sent"
+        if SHRUNK * sent > SMALLEST
+        else "the most for so small a pack"
+    )
+    if left < by_size:
+        why = f"what is left of the {most} that {caller.name} may have here in a day"
+    return PackLimits(min(by_size, left), why, MOST_FILES, MOST_PARSED)
 
 
 def _answer(done: ImportedRun) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def test_the_form_has_a_field_for_each_parameter(served):
 
 def test_a_recipe_is_started_with_fixed_words_and_values_in_memory(served, started):
     served.source.inventory = ("inventory.yml",)
-    answer = served.send(f"{PLACE}/runs?format=json", {**GIVEN, "limit": "-i evil; rm"}, "operator")
+    answer = served.send(f"{PLACE}/runs?format=json", {**GIVEN, "limit": "~web[0-9]:&db:!x-1, h (a|b)"}, "operator")
     run = answer.data["run_id"]
     [call] = started
     words = call["words"][4:]
@@ -85,7 +85,7 @@ def test_a_recipe_is_started_with_fixed_words_and_values_in_memory(served, start
         "run",
         "recipes/burn.yml",
         "--inventory=inventory.yml",
-        "--limit=-i evil; rm",
+        "--limit=~web[0-9]:&db:!x-1, h (a|b)",
     ]
     assert words[2].startswith("--param-file=/dev/fd/")
     assert json.loads(call["values"]) == {"minutes": 5, "pin": "4711", "nodes": ["c", {"d": 1}], "mode": "fast"}
@@ -117,15 +117,18 @@ def test_a_browser_goes_on_to_the_start(served, started):
         ({"param.pin": ""}, "param.pin", "expected text, got nothing"),
         ({"param.minuets": "5"}, "", "got 'minuets' (did you mean 'minutes'?)"),
         ({"limit": "a\nb"}, "limit", "expected a pattern of hosts"),
+        ({"limit": "h1,@/etc/passwd"}, "limit", "no @FILE, no path, no option, no template"),
+        ({"inventory": "@/etc/passwd"}, "inventory", "this form has no such field"),
     ],
 )
 def test_what_is_wrong_is_told_beside_its_field_and_nothing_starts(served, started, form, field, message):
     answer = served.send(f"{PLACE}/runs?format=json", {**GIVEN, **form}, "operator")
     assert (answer.status, started) == (400, [])
     assert message in answer.data["errors"][field]
+    assert served.data("/actions")["actions"]["rows"][0]["state"].startswith("refused: ")
     shown = served.signed_in("operator").send(f"{PLACE}/runs", {**GIVEN, **form})
     assert (shown.status, b"<img" in shown.text, b"4711" in shown.text) == (400, False, False)
-    assert f'id="start-{field}-error"'.encode() in shown.text or field == ""
+    assert f'id="start-{field}-error"'.encode() in shown.text or field in ("", "inventory")
 
 
 def test_without_the_option_nothing_can_be_started(served, started):

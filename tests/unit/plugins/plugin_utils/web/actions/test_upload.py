@@ -149,7 +149,7 @@ def test_a_bomb_is_refused(served, project):
     served.source.most_upload = 2**17
     answer = sent(served, bomb.getvalue())
     assert (answer.status, answer.data["detail"]) == (
-        400, f"the pack is too large: unpacked it has more than {20 * 2**17} bytes"
+        400, f"the pack is too large: unpacked it has more than {2**20} bytes, the most for so small a pack"
     )  # fmt: skip
     assert is_empty()
 
@@ -212,7 +212,10 @@ def test_a_disk_that_cannot_be_written_is_told(served, packed, monkeypatch):
 
     monkeypatch.setattr(upload, "TemporaryFile", full)
     answer = sent(served, packed())
-    assert (answer.status, answer.data["detail"]) == (503, "the pack cannot be kept: No space left on device")
+    assert (answer.status, answer.data["detail"]) == (
+        503,
+        "the pack cannot be kept in .rack-recipes/server: No space left on device",
+    )
 
 
 def test_a_store_that_is_away_is_told_and_the_run_is_safe(served, packed):

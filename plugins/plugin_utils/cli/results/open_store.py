@@ -9,13 +9,14 @@ from __future__ import annotations
 import argparse
 import gc
 import shlex
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import journals
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.hide_url_password import shown
@@ -24,6 +25,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import 
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+NONSENSE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What comes of values that are not of the kind that a run writes."""
 
 
 @contextmanager
@@ -37,6 +41,13 @@ def opened(options: argparse.Namespace, *, writing: bool = False) -> Iterator[En
         store = (engine if writing else reader)(options.db or settings.load().db)
         try:
             yield store
+        except NONSENSE as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            what = f"{type(error).__name__}: {error}, at {Path(place.filename).name}:{place.lineno}"
+            raise StoreError(
+                f"something in the store or in a journal is as no run writes it ({what}): find out who made this run; "
+                "if you did, report this line as a fault"
+            ) from error
         finally:
             store.dispose()
 

@@ -30,6 +30,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_
     columns_from,
     conflict_row,
     delta_row,
+    entries,
     host_rows,
     in_order,
     mapping,
@@ -159,7 +160,7 @@ class JournalFold:
     def _add_run(self, record: Record, batch: Batch | None) -> None:
         """The run begins, or goes on; in that case it is running again and keeps its first start and plan."""
         self._context.fold(record)
-        steps = (step for step in record.get("steps") or () if isinstance(step, dict))
+        steps = entries(record.get("steps"))
         self._planned |= {step["name"]: step for step in steps if isinstance(step.get("name"), str)}
         started, plan = self._run.get("started"), self._run.get("plan")
         self._run = {

@@ -92,6 +92,11 @@ def mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def entries(value: Any) -> list[Mapping[str, Any]]:
+    """The JSON objects in a list; none for anything else."""
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
 def size(value: Any) -> int:
     """How many entries a list or mapping has; 0 for anything else."""
     return len(value) if isinstance(value, Sequence | Mapping) else 0
@@ -256,7 +261,7 @@ def checks_of(record: Record) -> int:
 
 def step_row(run_id: str, record: Record, planned: Mapping[str, Any]) -> Row:
     """The row of `steps`; `planned` is the step as the run record describes it."""
-    attempts = [attempt for attempt in record.get("attempts") or () if isinstance(attempt, dict)]
+    attempts = entries(record.get("attempts"))
     last = attempts[-1] if attempts else {}
     kept = [*attempts[:-1], {field: value for field, value in last.items() if field not in OUTPUTS}]
     columns = {
@@ -274,7 +279,7 @@ def step_row(run_id: str, record: Record, planned: Mapping[str, Any]) -> Row:
 def measurement_rows(run_id: str, record: Record) -> list[Row]:
     """The rows of `measurements` for a step, numbered from 1."""
     host, step = _name(record["host"]), _name(record["step"])
-    found = [entry for entry in record.get("measurements") or () if isinstance(entry, dict)]
+    found = entries(record.get("measurements"))
     return [
         (run_id, host, step, n, *(convert(entry.get(field)) for field, convert in MEASURED))
         for n, entry in enumerate(found, 1)

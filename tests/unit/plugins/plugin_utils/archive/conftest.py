@@ -57,7 +57,7 @@ def make(runs: Path) -> Make:
 def evidence(runs: Path) -> Path:
     """The journal of a run with all that a pack can hold."""
     path, data = runs / "R1" / "journal.jsonl", b"all the packets"
-    conflict = delta(90, "r1", step="late", who="late", key="of.all_v1", after={"ü": 2**70}, based_on=1)
+    conflict = delta(90, "r1", step="late", who="late", key="of.all_v1", after={"ü": 2**62}, based_on=1)
     attached = artifact(data, n=91, step="late")
     append(path, [*whole_run()[:-1], conflict, attached, transfer(attached), end()])
     (path.parent / "artifacts").mkdir()

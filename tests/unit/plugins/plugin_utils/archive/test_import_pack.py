@@ -333,8 +333,10 @@ def test_a_group_whose_id_leads_elsewhere(pack, make, there, stored):
         brought(pack(part(make, "P1", "../../x", ["r1"])), there, stored)
 
 
-def test_a_group_that_is_none_is_left_out(pack, make, there, stored):
-    assert brought(pack(make("R2", group="G")), there, stored).group == ""
+def test_a_record_that_no_run_writes_is_refused_by_its_line(pack, make, there, stored):
+    with pytest.raises(UsageError, match=r"journal\.jsonl, line 2: a run record whose group is 'G', expected a group"):
+        brought(pack(make("R2", group="G")), there, stored)
+    assert [path.name for path in there.iterdir()] == [IMPORTING]
 
 
 def test_versions_of_another_kind_are_left_out(pack, evidence, there, stored):

@@ -118,13 +118,14 @@ def _imported(source: PageSource, asked: Asked, body: IO[bytes]) -> ImportedRun:
     """Check the pack, then who sends it, then note it, then bring it."""
     body.flush()
     path, log, sent = Path(f"/proc/self/fd/{body.fileno()}"), log_path(source.runs), os.fstat(body.fileno()).st_size
+    about: dict[str, Any] = {"bytes": sent}
     with ExitStack() as kept:
-        with refusals_logged(log, asked.caller, "upload", {"bytes": sent}), _problems():
+        with refusals_logged(log, asked.caller, "upload", about), _problems():
             limits = _limits(source, asked.caller, sent)
             packed = kept.enter_context(opened_pack(path, source.runs, limits=limits, form=TAR))
+            about |= {"run": packed.run_id, "group": packed.group or None, "unpacked": packed.size}
             for name in (packed.run_id, *filter(None, [packed.group])):
                 asked.caller.check_run(name)
-        about = {"run": packed.run_id, "group": packed.group or None, "bytes": sent, "unpacked": packed.size}
         with logged(log, asked.caller, "upload", about), _problems():
             check_store("change", settings.load(), user_of_caller(asked.caller))
             store = engine(source.db)

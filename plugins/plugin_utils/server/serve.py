@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     import uvicorn
 
 LOOK = 0.3  # seconds between two looks whether a run goes on
+OLDEST = 2  # the generation of objects that have outlived the most searches for garbage
+LONG_SEARCH = 0.01  # seconds
 
 
 def check_packages() -> None:
@@ -70,9 +73,13 @@ def _server(
     door: StepDoor,
     for_steps: uvicorn.Config,
 ) -> uvicorn.Server:
+    import anyio  # Starlette needs it for answers in pieces
+
     followers: list[asyncio.Task[None]] = []
 
     async def started(server: uvicorn.Server) -> None:
+        async with anyio.create_task_group():  # the first one imports a lot, and would hold up others
+            pass
         loop = asyncio.get_running_loop()
         for_steps.load()
         server.servers.append(await loop.create_server(partial(connection_of, server, for_steps), sock=door.listener))
@@ -105,6 +112,30 @@ def listening(path: Path, *, shared: bool = False) -> Iterator[Listener]:
         unix_socket.remove(path, inode)
 
 
+@contextmanager
+def short_searches_for_garbage() -> Iterator[None]:
+    """Let Python look for garbage among new objects only: with many keys it would stop all else for a second.
+
+    A search that took long has met many objects that are no garbage. They are left out from then on.
+    """
+    began = 0.0
+
+    def note(phase: str, about: dict[str, int]) -> None:
+        nonlocal began
+        if phase == "start":
+            began = time.thread_time()
+        elif about["generation"] == OLDEST and time.thread_time() - began > LONG_SEARCH:
+            gc.freeze()
+
+    gc.freeze()
+    gc.collect()  # nothing is left to search, and Python notes how little that is
+    gc.callbacks.append(note)
+    try:
+        yield
+    finally:
+        gc.callbacks.remove(note)
+
+
 def serve(
     service: Service,
     own: Listener,
@@ -124,4 +155,5 @@ def serve(
     protocol = guarded_protocol(turnstile)
     config = uvicorn_config(make_app(service, admission(identify, turnstile)), http=protocol)
     for_steps = uvicorn_config(door.app(service), http=protocol)
-    _server(config, service, network, turnstile, ready, door, for_steps).run([own.socket])
+    with short_searches_for_garbage():
+        _server(config, service, network, turnstile, ready, door, for_steps).run([own.socket])

@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.group_commit import GroupCommit
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.listeners import Listeners
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.live_context import LiveContext, Written
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.turns import Turns
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.shared.shared_commit import SharedCommit, SharedLog
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_operations import WriteRequest
 
@@ -39,6 +40,7 @@ class Service:
     live: LiveContext
     listeners: Listeners
     commit: Commit
+    turns: Turns = field(default_factory=Turns)
 
     async def write(self, request: WriteRequest) -> Written:
         """Write, and return once it is in the journal. Raises Problem."""

@@ -30,6 +30,12 @@ def value_answer(key: str, host: str, version: int, text: str, more: Mapping[str
     return _response(f'{head[:-1]}, "value": {text}}}', 200, {"etag": f'"{version}"'}, JSON)
 
 
+def with_texts(about: Mapping[str, Any], **texts: str) -> str:
+    """An object as JSON text: these fields, and behind them such whose values are JSON text already."""
+    more = "".join(f',"{name}":{text}' for name, text in texts.items())
+    return f"{json_text(about)[:-1]}{more}}}"
+
+
 def written_answer(key: str, host: str, written: Written) -> Response:
     """What a write has made of a key."""
     more: dict[str, Any] = {"seq": written.seq}

@@ -9,12 +9,15 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator
 from fnmatch import fnmatchcase
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache, partial
+from time import perf_counter
+from typing import TYPE_CHECKING
 
-from ansible_collections.rack.recipes.plugins.module_utils.journal_record import json_text
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.answers import with_texts
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.long_answers import PIECE
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import EVENTS, Call
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 
@@ -23,8 +26,7 @@ if TYPE_CHECKING:
 
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_context import Service
 
-AT_ONCE = 200  # changes in one piece
-PIECE = 262_144  # bytes, after which a piece gets no further event
+NEAR = 2  # changes that a listener may be behind; one that is farther behind catches up in turns
 CACHED = 128  # events, each of at most a value's size
 SILENCE = 15.0  # seconds without a change after which a comment shows that the connection lives
 RETRY = b"retry: 1000\n\n"  # milliseconds after which a browser connects again
@@ -49,25 +51,27 @@ async def _events(call: Call, since: int) -> AsyncIterator[bytes]:
         if not await service.listeners.wait_beyond(cursor, SILENCE):
             piece = b": no change\n\n"
         else:
-            cursor, piece = _next_piece(call, cursor)
+            work = partial(_next_piece, call, cursor)
+            is_near = service.listeners.told - cursor <= NEAR
+            cursor, piece = work(math.inf) if is_near else await service.turns.take(work)
         if not call.caller.is_valid():
             return
         if piece:
             yield piece
 
 
-def _next_piece(call: Call, cursor: int) -> tuple[int, bytes]:
-    """The events after a change, of which a piece has some; and the change up to which it has them."""
+def _next_piece(call: Call, cursor: int, until: float) -> tuple[int, bytes]:
+    """The next event after a change, and more of them until some time; and the change up to which it has them."""
     service, wanted, host = call.service, call.get("key", "*"), call.get("host")
     found: list[bytes] = []
     size = 0
-    for number in range(cursor + 1, min(service.listeners.told, cursor + AT_ONCE) + 1):
+    for number in range(cursor + 1, service.listeners.told + 1):
         cursor = number
         for key, place, event in _event(service, number):
             if fnmatchcase(key, wanted) and host in (None, place or host) and call.caller.reads(key):
                 found.append(event)
                 size += len(event)
-        if size > PIECE:
+        if size >= PIECE or perf_counter() >= until:
             break
     return cursor, b"".join(found)
 
@@ -75,10 +79,8 @@ def _next_piece(call: Call, cursor: int) -> tuple[int, bytes]:
 @lru_cache(maxsize=CACHED)
 def _event(service: Service, number: int) -> tuple[tuple[str, str, bytes], ...]:
     """The key, the host and the text of a change; nothing for a refused write. Many listeners share one."""
-    rows = service.live.index.changes_after(number - 1, 1)
-    return tuple((row["key"], row["host"], _written(row)) for row in rows)
-
-
-def _written(row: dict[str, Any]) -> bytes:
-    shown = {name: part for name, part in row.items() if name != "before"}
-    return f"id: {row['seq']}\nevent: change\ndata: {json_text(shown)}\n\n".encode()
+    change = service.live.index.change(number)
+    if change is None:
+        return ()
+    text = f"id: {number}\nevent: change\ndata: {with_texts(change.about, after=change.after)}\n\n"
+    return ((change.about["key"], change.about["host"], text.encode()),)

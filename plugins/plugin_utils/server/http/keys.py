@@ -6,19 +6,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import json_text
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_changes import context_changes
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import HeldValue
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import nearest
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http import abort_waiting
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.answers import (
-    answer,
     value_answer,
+    with_texts,
     written_answer,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.long_answers import listed, long_answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import (
     COUNT,
     MERGE,
@@ -26,6 +31,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_mod
     PATCH,
     Call,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.journal_history_index import StateOfKey
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes import key_operations
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_operations import (
@@ -39,41 +45,37 @@ if TYPE_CHECKING:
 
 ROWS = 100  # changes in one answer, if the client does not say
 MOST_ROWS = 1000
+PREFIX = re.compile(r"^[^*?\[]*")  # of a pattern: all keys that fit begin with it
 POSTED = ("key", "host", "version", "step", *FOR_CLIENTS)  # the fields of a body of POST /ctx
 BY_MEDIA = {PATCH: key_operations.PATCH, MERGE: key_operations.MERGE}
 
 
 async def list_keys(call: Call) -> Response:
     """All keys with their values, now or after any change."""
-    at = _moment(call, "at")
-    wanted, host = call.get("key", "*"), call.get("host")
-    rows = call.service.live.index.state(at) if "at" in call.params else _held_now(call)
-    found = [
-        row
-        for row in rows
-        if fnmatchcase(row["key"], wanted) and host in (None, row["host"] or host) and call.caller.reads(row["key"])
-    ]
-    return answer({"run_id": call.service.live.context.run_id, "at": at, "context": found})
+    at, live = _moment(call, "at"), call.service.live
+    pattern, host = call.get("key", "*"), call.get("host")
+
+    def wanted(key: str, place: str) -> bool:
+        return fnmatchcase(key, pattern) and host in (None, place or host) and call.caller.reads(key)
+
+    shown = ("key", "host", "version", *(["seq"] if "at" in call.params else []))
+    states = live.index.state(at, wanted, PREFIX.findall(pattern)[0])
+    rows = (_state_text(state, shown) if state else "" for state in states)
+    return await long_answer(call, listed({"run_id": live.context.run_id, "at": at}, "context", rows))
 
 
-def _held_now(call: Call) -> list[dict[str, Any]]:
-    context = call.service.live.context
-    rows = [
-        {"key": key, "host": host, "version": version, "value": value}
-        for host in ("", *context.hosts())
-        for key, (version, value) in context.held(host).items()
-    ]
-    return sorted(rows, key=lambda row: (row["key"], row["host"]))
+def _state_text(state: StateOfKey, shown: Sequence[str]) -> str:
+    return with_texts({name: getattr(state, name) for name in shown}, value=state.text)
 
 
 async def read_key(call: Call) -> Response:
     """One key: now, after an earlier change, or as soon as it is newer than a version."""
     key, host = call.params["key"], call.get("host", "")
     if "at" in call.params:
-        row = call.service.live.index.value_at((host, key), _moment(call, "at"))
-        if row is None:
+        state = call.service.live.index.value_at((host, key), _moment(call, "at"))
+        if state is None:
             raise _not_set(call, key, host)
-        return answer(row, headers={"etag": f'"{row["version"]}"'})
+        return value_answer(key, host, state.version, state.text, {"seq": state.seq})
     entry = await _newer(call, key, host) if "wait" in call.params else call.service.live.context.entry(key, host)
     if entry is None:
         raise _not_set(call, key, host)
@@ -97,10 +99,10 @@ async def _newer(call: Call, key: str, host: str) -> HeldValue | None:
 
 
 def _not_set(call: Call, key: str, host: str) -> Problem:
-    context = call.service.live.context
-    places = [name or "the run" for name in ("", *context.hosts()) if context.entry(key, name)]
-    near = nearest(key, [*filter(call.caller.reads, context.keys())])
-    advice = f"it is a key of {', '.join(places[:5])}" if places else f"did you mean {near!r}?" if near else "set it"
+    index = call.service.live.index
+    places = [name or "the run" for name in islice(index.hosts_of(key), 5)]
+    near = nearest(key, [*filter(call.caller.reads, index.keys_near(key))])
+    advice = f"it is a key of {', '.join(places)}" if places else f"did you mean {near!r}?" if near else "set it"
     return Problem("not-found", f"{key} of {host or 'the run'} is not set", advice)
 
 
@@ -117,18 +119,34 @@ async def history(call: Call) -> Response:
     """The changes of a key, the last ones first asked for."""
     key, host, limit = call.params["key"], call.get("host", ""), min(call.get("limit", ROWS), MOST_ROWS)
     index = call.service.live.index
-    rows = index.history((host, key), call.get("before", index.last + 1), limit + 1)
-    if not rows and call.service.live.context.entry(key, host) is None:
+    before = call.get("before", index.last + 1)
+    number = index.number_of_changes((host, key), before)
+    if not number and call.service.live.context.entry(key, host) is None:
         raise _not_set(call, key, host)
-    return answer({"key": key, "host": host, "more": len(rows) > limit, "changes": rows[-limit:] if limit else []})
+    rows = (
+        with_texts(change.about, before=earlier, after=change.after)
+        for earlier, change in index.history((host, key), before, limit)
+    )
+    return await long_answer(call, listed({"key": key, "host": host, "more": number > limit}, "changes", rows))
 
 
 async def differences(call: Call) -> Response:
     """The fields that differ between two moments of the run."""
     first, second = _moment(call, "from"), _moment(call, "to")
-    index = call.service.live.index
-    changes = context_changes(index.state(first), index.state(second))
-    return answer({"from": first, "to": second, "context": [row for row in changes if call.caller.reads(row["key"])]})
+    rows = (
+        text
+        for sides in call.service.live.index.changed(first, second, call.caller.reads)
+        for text in (_change_texts(*sides) if sides else [""])
+    )
+    return await long_answer(call, listed({"from": first, "to": second}, "context", rows))
+
+
+def _change_texts(before: StateOfKey | None, after: StateOfKey | None) -> Iterator[str]:
+    sides = (
+        [{"key": state.key, "host": state.host, "value": json.loads(state.text)}] if state else []
+        for state in (before, after)
+    )
+    return map(json_text, context_changes(*sides))
 
 
 async def put_key(call: Call) -> Response:

@@ -11,9 +11,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
-from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import HeldValue
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import json_text
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http import abort_waiting
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.answers import answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.long_answers import listed, long_answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import Call
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.live_context import Written
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
@@ -62,15 +63,20 @@ async def wait_for_hosts(call: Call) -> Response:
     key, seconds = call.params["key"], call.get("wait", 0.0)
     hosts = [*dict.fromkeys(filter(None, call.params["hosts"].split(",")))]
 
-    def missing() -> list[str]:
-        return [host for host in hosts if not call.service.live.context.entry(key, host)]
+    live, waited_for = call.service.live, hosts[::-1]
 
-    def last() -> HeldValue | None:
+    def set_by_all() -> int | None:
+        """The number of the last change, once all have set it: who has need not be looked at again."""
         abort_waiting.check(call.service)
-        return None if missing() else call.service.live.context.entry(key, hosts[-1])
+        while waited_for and live.context.entry(key, waited_for[-1]):
+            waited_for.pop()
+        return None if waited_for else live.index.last
 
-    if await call.service.listeners.wait_for(last, seconds) is None:
-        detail = f"{key} was not set within {seconds:g} s by {few(missing(), 5)}"
-        raise Problem("timeout", detail, "look why these hosts are late, or wait longer", {"missing": missing()})
-    entries = call.service.live.context.values(key)
-    return answer({"key": key, "hosts": {host: entries[host] for host in hosts}})
+    at = await call.service.listeners.wait_for(set_by_all, seconds)
+    if at is None:
+        missing = [host for host in hosts if not live.context.entry(key, host)]
+        detail = f"{key} was not set within {seconds:g} s by {few(missing, 5)}"
+        raise Problem("timeout", detail, "look why these hosts are late, or wait longer", {"missing": missing})
+    states = (live.index.value_at((host, key), at) for host in hosts)
+    rows = (f"{json_text(state.host)}:{state.text}" for state in states if state)
+    return await long_answer(call, listed({"key": key}, "hosts", rows, "{}"))

@@ -12,15 +12,15 @@ https://docs.lavasoftware.org/lava/multinodeapi.html
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LONGEST_REASON, few
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import nearest
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http import abort_waiting
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.answers import answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.answers import answer, with_texts
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.long_answers import listed, long_answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import Call
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_context import Service
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 REASON = re.compile(rf"[^\x00-\x1f\x7f]{{1,{LONGEST_REASON}}}")
 ALL, GROUP = "*", "@"  # in a list of hosts: all hosts of the run, and what a group begins with
-
-Message = dict[str, Any]
 
 
 def key_of(name: str) -> str:
@@ -54,7 +52,7 @@ async def send(call: Call) -> Response:
     )
     written = await call.write(checked(request))
     if not others:
-        return _answer(name, written.version, _of(call.service, name, [host], written.version - 1))
+        return await _answer(call, name, written.version, [host])
     return await _all(call, name, others, written.version - 1)
 
 
@@ -64,11 +62,11 @@ async def wait(call: Call) -> Response:
     name, known = call.params["name"], call.get("newer_than", 0)
     if "hosts" in call.params:
         return await _all(call, name, named_hosts(call.service, call.params["hosts"]), known)
-    found = await _waited(call, name, lambda: _of(call.service, name, _senders(call.service, name), known))
+    found = await _waited(call, name, lambda: _senders(call.service, name, known))
     if not found:
         seconds = call.get("wait", 0.0)
         raise Problem("timeout", f"nobody sent {name} within {seconds:g} s", "look why it is late, or wait longer")
-    return _answer(name, max(message["version"] for message in found), found)
+    return await _answer(call, name, max(_version(call.service, name, host) for host in found), found)
 
 
 async def abort(call: Call) -> Response:
@@ -88,42 +86,40 @@ async def _all(call: Call, name: str, hosts: Sequence[str], known: int) -> Respo
     """The messages of these hosts, once each has sent one with a version above `known`. Raises Problem."""
     open_hosts = [*reversed(hosts)]  # versions never go back: a host that has sent need not be looked at again
 
-    def all_of_them() -> list[Message]:
-        while open_hosts and _of(call.service, name, open_hosts[-1:], known):
+    def all_of_them() -> Sequence[str]:
+        while open_hosts and _version(call.service, name, open_hosts[-1]) > known:
             open_hosts.pop()
-        return [] if open_hosts else _of(call.service, name, hosts, known)
+        return [] if open_hosts else hosts
 
-    found = await _waited(call, name, all_of_them)
-    if found:
-        return _answer(name, known + 1, found)
-    there = {message["host"] for message in _of(call.service, name, hosts, known)}
-    missing = [host for host in hosts if host not in there]
+    if await _waited(call, name, all_of_them):
+        return await _answer(call, name, known + 1, hosts)
+    missing = [host for host in hosts if _version(call.service, name, host) <= known]
     detail = f"{name} was not sent within {call.get('wait', 0.0):g} s by {few(missing, 5)}"
     raise Problem("timeout", detail, "look why these hosts are late, or wait longer", {"missing": missing})
 
 
-async def _waited(call: Call, name: str, find: Callable[[], list[Message]]) -> list[Message]:
-    """What `find` finds, as soon as that is not empty. Raises Problem where the waiting is aborted."""
+async def _waited(call: Call, name: str, find: Callable[[], Sequence[str]]) -> Sequence[str]:
+    """The hosts that `find` finds, as soon as there are some. Raises Problem where the waiting is aborted."""
 
-    def found() -> list[Message] | None:
+    def found() -> Sequence[str] | None:
         abort_waiting.check(call.service, name)
         return find() or None
 
     return await call.service.listeners.wait_for(found, call.get("wait", 0.0)) or []
 
 
-def _senders(service: Service, name: str) -> list[str]:
-    return [host for host in ("", *service.live.context.hosts()) if service.live.context.entry(key_of(name), host)]
+def _senders(service: Service, name: str, known: int) -> Sequence[str]:
+    """Who has sent a message with a version above `known`: hosts of the run in its order, then others by name."""
+    hosts = service.live.index.hosts_of(key_of(name))
+    found = [host for host in hosts if _version(service, name, host) > known]
+    place = {host: number for number, host in enumerate(service.live.run.hosts if len(found) > 1 else ())}
+    return sorted(found, key=lambda host: place.get(host, len(place)) if host else -1)
 
 
-def _of(service: Service, name: str, hosts: Sequence[str], known: int) -> list[Message]:
-    """The messages of these hosts whose version is above `known`."""
-    entries = [(host, service.live.context.entry(key_of(name), host)) for host in hosts]
-    return [
-        {"host": host, "version": entry.version, "value": json.loads(entry.text)}
-        for host, entry in entries
-        if entry and entry.version > known
-    ]
+def _version(service: Service, name: str, host: str) -> int:
+    """The version of the message of a host; 0 where it has sent none."""
+    entry = service.live.context.entry(key_of(name), host)
+    return entry.version if entry else 0
 
 
 def named_hosts(service: Service, text: str) -> list[str]:
@@ -149,5 +145,13 @@ def _hosts_of(service: Service, word: str) -> Sequence[str]:
     return run.groups[word[1:]]
 
 
-def _answer(name: str, version: int, messages: Sequence[Message]) -> Response:
-    return answer({"name": name, "round": version, "messages": [*messages]})
+async def _answer(call: Call, name: str, version: int, hosts: Sequence[str]) -> Response:
+    """The messages that these hosts have sent last, as of now."""
+    index = call.service.live.index
+    at = index.last
+    states = (index.value_at((host, key_of(name)), at) for host in hosts)
+    rows = (
+        with_texts({"host": state.host, "version": state.version}, value=state.text) if state else ""
+        for state in states
+    )
+    return await long_answer(call, listed({"name": name, "round": version}, "messages", rows))

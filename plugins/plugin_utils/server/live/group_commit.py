@@ -15,6 +15,7 @@ from contextlib import suppress
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.listeners import Listeners
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.live_context import LiveContext, Outcome, Written
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.turns import SLICE
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_operations import WriteRequest
 
@@ -70,16 +71,27 @@ class GroupCommit:
             await asyncio.sleep(PAUSE)
             if not self._syncing:
                 with suppress(JournalError):  # the next write is refused for it, and says so
-                    self._live.catch_up()
+                    while not self._live.catch_up(SLICE):
+                        self._listeners.tell()
+                        await asyncio.sleep(0)
                 self._listeners.tell()
 
     def _write_soon(self) -> None:
-        """Write all that waits at this moment."""
+        """Write all that waits at this moment, once what others have appended is known."""
+        if not self._is_up_to_date():
+            asyncio.get_running_loop().call_soon(self._write_soon)
+            return
         self._is_planned = False
         batch, again = self._commit()
         answer_all(batch)
         self._listeners.tell()
         self._plan_again(again)
+
+    def _is_up_to_date(self) -> bool:
+        """Read a slice of what others have appended; returns whether there is no more."""
+        with suppress(JournalError):  # the write is refused for it, and says so
+            return self._live.catch_up(SLICE)
+        return True
 
     def _plan_again(self, again: list[Waiting]) -> None:
         self._waiting[:0] = again
@@ -91,6 +103,8 @@ class GroupCommit:
         """Write and sync, as long as something waits. Writes that come during a sync are written together after it."""
         try:
             while self._waiting:
+                while not self._is_up_to_date():  # noqa: ASYNC110 - it works itself, a slice at a time
+                    await asyncio.sleep(0)
                 self._syncing = asyncio.get_running_loop().create_future()
                 batch, again = self._commit()
                 self._broken = self._broken or await self._synced()

@@ -4,46 +4,66 @@
 
 """Where each change of a run's context is in its journal, so that history can be told without keeping it in memory.
 
-A change costs 24 bytes here. What a merge policy made of two writes is not in the journal, so those changes are kept.
+A change costs 16 bytes here. What a merge policy made of two writes is not in the journal, so those changes are kept.
+The context after any change can be read bit by bit while others write: it costs nothing to keep it.
 """
 
 from __future__ import annotations
 
-import json
+import os
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import REFUSED, Delta
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import opened
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record, decode
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record, decode, json_text
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.sorted_places import SortedPlaces, Spot
 
 Place = tuple[str, str]  # host, empty for the run, and key
 Row = dict[str, Any]
 
 COPIED = ("time", "step", "attempt", "who", "based_on")  # fields of a row that are those of the record
+LINE = 4096  # bytes that are read at first: most lines have fewer
+NEAR = 50  # places that are near another one, on either side
 
 
-class ChangesOfKey:
-    """The numbers of the changes of one key, and the version that each made."""
+class StateOfKey(NamedTuple):
+    """What a key held after some change: the number of its own last change by then, its version and its JSON text."""
 
-    __slots__ = ("seqs", "versions")
+    key: str
+    host: str
+    version: int
+    seq: int
+    text: str
 
-    def __init__(self) -> None:
-        self.seqs = array("Q")
-        self.versions = array("Q")
+
+class Change(NamedTuple):
+    """A change of a key: what its row says, and the JSON text of the value that it made."""
+
+    about: Row
+    after: str
+
+
+Sides = tuple[StateOfKey | None, StateOfKey | None]
 
 
 class ChangeIndex:
-    """The changes of a run, by their number from 1."""
+    """The changes of a run, by their number from 1.
 
-    def __init__(self, journal: Path) -> None:
+    `file` is its journal, open for reading, and `context` has what the changes so far have made.
+    """
+
+    def __init__(self, journal: Path, file: int, context: Context) -> None:
         self._journal = journal
+        self._file = file
+        self._context = context
         self._offsets = array("Q")
-        self._places: dict[Place, ChangesOfKey] = {}
+        self._places: dict[Spot, array[int]] = {}  # the numbers of its changes: the first one made version 1
+        self._sorted: SortedPlaces | None = None
         self._kept: dict[int, Delta] = {}
 
     @property
@@ -57,77 +77,118 @@ class ChangeIndex:
         if delta.conflict:
             self._kept[delta.seq] = delta
         if delta.outcome != REFUSED:
-            changes = self._places.setdefault((delta.host, delta.key), ChangesOfKey())
-            changes.seqs.append(delta.seq)
-            changes.versions.append(delta.version)
-
-    def history(self, place: Place, before: int, limit: int) -> list[Row]:
-        """The last `limit` changes of a key with numbers below `before`, in their order."""
-        changes = self._places.get(place)
-        if changes is None:
-            return []
-        end = bisect_left(changes.seqs, before)
-        return [*self._rows(place, changes, range(max(0, end - limit), end))]
-
-    def state(self, at: int) -> list[Row]:
-        """Each key with the `value`, the version and the number of its last change up to `at`, sorted by key."""
-        found = []
-        for place, changes in sorted(self._places.items(), key=lambda item: item[0][::-1]):
-            number = bisect_right(changes.seqs, at) - 1
-            if number >= 0:
-                found.append(self._state_row(place, changes, number))
-        return found
-
-    def value_at(self, place: Place, at: int) -> Row | None:
-        """The same of one key; None where it was not set by then."""
-        changes = self._places.get(place)
-        number = bisect_right(changes.seqs, at) - 1 if changes else -1
-        return self._state_row(place, changes, number) if changes and number >= 0 else None
-
-    def changes_after(self, seq: int, limit: int) -> Iterator[Row]:
-        """At most `limit` changes with higher numbers, in their order; refused writes are left out."""
-        for number in range(seq + 1, min(self.last, seq + limit) + 1):
-            place = self._place(number)
-            changes = self._places.get(place)
+            spot = (delta.key, delta.host)
+            changes = self._places.get(spot)
             if changes is None:
-                continue
-            at = bisect_left(changes.seqs, number)
-            if at < len(changes.seqs) and changes.seqs[at] == number:
-                yield from self._rows(place, changes, range(at, at + 1))
+                changes = self._places[spot] = array("Q")
+                if self._sorted:
+                    self._sorted.add(spot)
+            changes.append(delta.seq)
 
-    def _place(self, seq: int) -> Place:
-        kept = self._kept.get(seq)
+    def sort(self) -> None:
+        """Sort what the journal has so far, which is quicker than to put each key into its place."""
+        self._sorted = SortedPlaces(self._places)
+
+    def hosts_of(self, key: str) -> Iterator[str]:
+        """The hosts that have set a key, sorted; the first one is empty if it is set for the run."""
+        for found, host in self._beginning_with(key):
+            if found != key:
+                return
+            yield host
+
+    def keys_near(self, key: str) -> list[str]:
+        """Keys that stand near a key if all are sorted."""
+        near = self._sorted.around((key, ""), NEAR) if self._sorted else []
+        return [*dict.fromkeys(found for found, _host in near)]
+
+    def number_of_changes(self, place: Place, before: int) -> int:
+        """How many changes of a key have numbers below `before`."""
+        return bisect_left(self._places.get(place[::-1], ()), before)
+
+    def history(self, place: Place, before: int, limit: int) -> Iterator[tuple[str, Change]]:
+        """The last `limit` changes of a key with numbers below `before`, each behind the JSON text that it replaced."""
+        changes = self._places.get(place[::-1], array("Q"))
+        end = self.number_of_changes(place, before)
+        start = max(0, end - limit)
+        text = self._text(place[::-1], changes, start - 1) if start and end > start else "null"
+        for number in range(start, end):
+            change = self._change(place[::-1], changes[number], number + 1)
+            yield text, change
+            text = change.after
+
+    def state(self, at: int, wanted: Callable[[str, str], bool], prefix: str = "") -> Iterator[StateOfKey | None]:
+        """Each key and host that is `wanted`, sorted, as it was after change `at`; None for one that is passed over.
+
+        Only keys that begin with `prefix` are looked at.
+        """
+        for spot in self._beginning_with(prefix):
+            changes = self._places[spot]
+            if wanted(*spot):
+                yield self._state_of(spot, changes, bisect_right(changes, at) - 1)
+            else:
+                yield None
+
+    def value_at(self, place: Place, at: int) -> StateOfKey | None:
+        """The same of one key; None where it was not set by then."""
+        changes = self._places.get(place[::-1], array("Q"))
+        return self._state_of(place[::-1], changes, bisect_right(changes, at) - 1)
+
+    def changed(self, first: int, second: int, wanted: Callable[[str], bool]) -> Iterator[Sides | None]:
+        """Each key that is `wanted` and was set between two changes, as it was after either; None for any other."""
+        for spot in self._beginning_with(""):
+            changes = self._places[spot]
+            one, other = (bisect_right(changes, at) - 1 for at in (first, second))
+            if one != other and wanted(spot[0]):
+                yield self._state_of(spot, changes, one), self._state_of(spot, changes, other)
+            else:
+                yield None
+
+    def change(self, seq: int) -> Change | None:
+        """The change with this number; None for a write that was refused."""
+        record, kept = self._record(seq), self._kept.get(seq)
+        host = kept.host if kept else "" if record["scope"] == "run" else record["host"]
+        key = kept.key if kept else record["key"]
+        changes = self._places.get((key, host), array("Q"))
+        at = bisect_left(changes, seq)
+        is_there = at < len(changes) and changes[at] == seq
+        return self._change((key, host), seq, at + 1, record) if is_there else None
+
+    def _beginning_with(self, text: str) -> Iterator[Spot]:
+        return self._sorted.beginning_with(text) if self._sorted else iter(())
+
+    def _change(self, spot: Spot, seq: int, version: int, read: Record | None = None) -> Change:
+        record, kept = read or self._record(seq), self._kept.get(seq)
+        about: Row = {"seq": seq, "key": spot[0], "host": spot[1], "version": version}
+        about |= {name: record.get(name) for name in COPIED}
         if kept:
-            return kept.host, kept.key
-        record = self._record(seq)
-        return ("" if record["scope"] == "run" else record["host"], record["key"])
+            about |= {"policy": kept.policy, "outcome": kept.outcome}
+        return Change(about, kept.after if kept else json_text(record["after"]))
 
-    def _rows(self, place: Place, changes: ChangesOfKey, numbers: range) -> Iterator[Row]:
-        for number in numbers:
-            seq = changes.seqs[number]
-            record, kept = self._record(seq), self._kept.get(seq)
-            row: Row = {"seq": seq, "key": place[1], "host": place[0], "version": changes.versions[number]}
-            row |= {name: record.get(name) for name in COPIED}
-            row["before"] = self._after(changes.seqs[number - 1]) if number else None
-            row["after"] = self._after(seq)
-            if kept:
-                row |= {"policy": kept.policy, "outcome": kept.outcome}
-            yield row
+    def _state_of(self, spot: Spot, changes: array[int], number: int) -> StateOfKey | None:
+        if number < 0:
+            return None
+        return StateOfKey(*spot, number + 1, changes[number], self._text(spot, changes, number))
 
-    def _state_row(self, place: Place, changes: ChangesOfKey, number: int) -> Row:
-        seq = changes.seqs[number]
-        head = {"key": place[1], "host": place[0], "version": changes.versions[number], "seq": seq}
-        return {**head, "value": self._after(seq)}
-
-    def _after(self, seq: int) -> Any:
-        kept = self._kept.get(seq)
-        return json.loads(kept.after) if kept else self._record(seq)["after"]
+    def _text(self, spot: Spot, changes: array[int], number: int) -> str:
+        """The JSON text that a change of a key has made."""
+        held = self._context.entry(*spot) if number == len(changes) - 1 else None
+        if held:
+            return held.text
+        kept = self._kept.get(changes[number])
+        return kept.after if kept else json_text(self._record(changes[number])["after"])
 
     def _record(self, seq: int) -> Record:
-        with opened(self._journal) as journal:
-            journal.seek(self._offsets[seq - 1])
-            line = journal.readline()
         try:
-            return decode(line)
+            return decode(self._line(self._offsets[seq - 1]))
+        except OSError as error:
+            raise JournalError(f"{self._journal}: {error.strerror}") from error
         except JournalError as error:
             raise JournalError(f"{self._journal}: change {seq} was altered since it was read: {error}") from error
+
+    def _line(self, offset: int) -> bytes:
+        line = b""
+        while part := os.pread(self._file, max(len(line), LINE), offset + len(line)):
+            line += part
+            if b"\n" in part:
+                break
+        return line.partition(b"\n")[0]

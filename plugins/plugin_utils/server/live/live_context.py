@@ -13,12 +13,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from pathlib import Path
-from time import monotonic
+from time import perf_counter, thread_time
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LARGEST_VALUE
@@ -33,8 +34,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policie
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import APPENDING, append, append_lines
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append, append_lines
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader, Line
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record, encode
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.hosts_and_groups import RunOutline, outline_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.journal_history_index import ChangeIndex
@@ -48,8 +49,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_ope
     new_value,
 )
 
+BOTH_WAYS = os.O_RDWR | os.O_APPEND
 MOST_REQUESTS = 100_000  # ids of requests that are remembered
-SOON = 0.1  # seconds
+SOON = 0.01  # seconds of CPU time; to write and to fold what was drafted takes as long again
 
 Place = tuple[str, str]
 RequestId = tuple[str, str, str]  # host, key, and the client's id of its request
@@ -124,7 +126,8 @@ class LiveContext:
 
     def __init__(self, journal: Path, secrets: SecretValues, hooks: MergeHooks | None = None) -> None:
         self.context = Context()
-        self.index = ChangeIndex(journal)
+        self._file = os.open(journal, BOTH_WAYS | os.O_CLOEXEC)
+        self.index = ChangeIndex(journal, self._file, self.context)
         self.is_over = False
         self.run = RunOutline()
         self._secrets = secrets
@@ -134,8 +137,8 @@ class LiveContext:
         self._requests: dict[RequestId, Done] = {}
         self._places: dict[tuple[str, str], Place] = {}  # by the client and its id of a request
         self._stage = 0
-        self._file = os.open(journal, APPENDING | os.O_CLOEXEC)
         self.catch_up()
+        self.index.sort()
 
     def hide(self, texts: Sequence[str]) -> None:
         """Hide these texts in what is written from now on."""
@@ -149,10 +152,15 @@ class LiveContext:
         """Bring what was written to the disk. Raises OSError."""
         os.fdatasync(self._file)
 
-    def catch_up(self) -> None:
-        """Fold what others have appended. Raises JournalError."""
+    def catch_up(self, seconds: float = math.inf) -> bool:
+        """Fold what others have appended, for some seconds; returns whether that was all. Raises JournalError."""
         if os.fstat(self._file).st_size > self._reader.offset:
-            self._read()
+            until = perf_counter() + seconds
+            for line in self._reader.read():
+                self._fold_line(line)
+                if perf_counter() >= until:
+                    return False
+        return True
 
     def commit(self, requests: Sequence[WriteRequest]) -> list[Outcome]:
         """Write what these requests ask for with one write; the outcome of each, in their order. Raises JournalError.
@@ -173,9 +181,9 @@ class LiveContext:
         batch = Batch([None] * len(requests))
         drafts: dict[Place, Draft] = {}
         ids: set[tuple[str, str]] = set()
-        time, until = now(), monotonic() + SOON
+        time, until = now(), thread_time() + SOON
         for number, request in enumerate(requests):
-            if number and monotonic() > until:
+            if number and thread_time() > until:
                 break
             if request.request:
                 if (request.who, request.request) in ids:
@@ -291,7 +299,8 @@ class LiveContext:
             return [_cannot_write(error)] * len(records)
         start = os.lseek(self._file, 0, os.SEEK_CUR) - size  # where this write begins
         if start > self._reader.offset:
-            self._read(start)
+            for line in self._reader.read(start):
+                self._fold_line(line)
         offsets = [*accumulate(map(len, lines[:safe]), initial=start)]
         written = [self._outcome(*each) for each in zip(records, offsets[:-1], strict=False)]
         self._reader.skip(safe, min(offsets[-1], start + size))  # the last newline may not have had room
@@ -301,11 +310,9 @@ class LiveContext:
         deltas = self._fold(record, offset + 1)  # a newline stands before each record
         return _written(deltas[0]) if deltas and deltas[0].outcome != REFUSED else None
 
-    def _read(self, until: int | None = None) -> None:
-        lines = self._reader.read() if until is None else self._reader.read(until)
-        for line in lines:
-            if line.record:
-                self._fold(line.record, line.start)
+    def _fold_line(self, line: Line) -> None:
+        if line.record:
+            self._fold(line.record, line.start)
 
     def _fold(self, record: Record, offset: int) -> tuple[Delta, ...]:
         kind = record["kind"]
@@ -337,7 +344,7 @@ class LiveContext:
         """Append what merge hooks made of conflicting writes."""
         if self._hooks and (records := [*self._hooks.records(self.context)]):
             append(self._file, records)
-            self._read()
+            self.catch_up()
 
 
 def digest_of(request: WriteRequest) -> str:

@@ -55,6 +55,8 @@ async def _call(app: Any, scope: dict[str, Any], body: bytes) -> Answer:
     parts = [body[:10], body[10:]]
 
     async def receive() -> dict[str, Any]:
+        if not parts:  # the client stays
+            await asyncio.get_running_loop().create_future()
         return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
 
     async def send(message: Any) -> None:

@@ -163,7 +163,7 @@ def test_what_other_processes_append_is_told(tmp_path):
 
 def test_a_fault_of_ours_is_answered_too(tmp_path, monkeypatch, capsys):
     service = service_in(tmp_path)
-    monkeypatch.setattr(service.live, "commit", lambda _requests: 1 / 0)
+    monkeypatch.setattr(service.live, "commit", lambda *_all: 1 / 0)
     with pytest.raises(Problem) as raised:
         asyncio.run(service.write(ADD))
     assert raised.value.kind == "internal"

@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Journal
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live import live_context
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.live_context import Written
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.live_context import LiveContext, Written
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_operations import (
     INCREMENT,
@@ -134,7 +134,7 @@ def test_a_write_that_others_came_before_is_tried_again(tmp_path, monkeypatch):
     assert versions(live.commit([ADD, setting(1)])) == [None, 1]
     assert versions(live.commit([ADD])) == [3]
     assert live.context.get("count_v1") == folded(journal).get("count_v1") == 11
-    assert [row["after"] for row in live.index.history(("", "count_v1"), 99, 99)] == [1, 10, 11]
+    assert [change.after for _before, change in live.index.history(("", "count_v1"), 99, 99)] == ["1", "10", "11"]
 
 
 def test_a_versioned_write_that_others_came_before_is_a_conflict_then(tmp_path, monkeypatch):
@@ -277,7 +277,7 @@ def test_a_full_disk_loses_only_what_was_not_acknowledged(tmp_path, monkeypatch)
     monkeypatch.undo()
     assert versions(live.commit([ADD, setting(1)])) == [2, 1]
     assert folded(journal).get("count_v1") == live.context.get("count_v1") == 2
-    assert [row["seq"] for row in live.index.changes_after(0, 99)] == [1, 2, 3]
+    assert [live.index.change(number).about["seq"] for number in range(1, live.index.last + 1)] == [1, 2, 3]
 
 
 def test_a_record_without_its_newline_is_acknowledged(tmp_path, monkeypatch):
@@ -321,7 +321,7 @@ def test_a_journal_that_was_altered_under_it_is_told(tmp_path):
     live.commit([setting("abc")])
     journal.write_bytes(journal.read_bytes().replace(b'"abc"', b'"abd"'))
     with pytest.raises(JournalError, match="change 1 was altered since it was read"):
-        live.index.history(("", KEY), 9, 9)
+        [*live.index.history(("", KEY), 9, 9)]
 
 
 KEYS = st.sampled_from(["a_v1", "b_v1"])
@@ -345,6 +345,22 @@ def test_it_holds_what_every_other_reader_makes_of_the_journal(tmp_path_factory,
     other = folded(journal)
     for host in ("", "h"):
         assert live.context.held(host) == other.held(host)
-    state = {(row["host"], row["key"]): [row["version"], row["value"]] for row in live.index.state(live.index.last)}
-    assert state == {(host, key): held for host in ("", "h") for key, held in other.held(host).items()}
-    assert opened(journal).index.state(99) == live.index.state(99)
+    assert [*opened(journal).index.state(99, any_key)] == [*live.index.state(99, any_key)]
+    _check_each_state(live, journal)
+
+
+def any_key(_key: str, _host: str) -> bool:
+    """Every key is wanted."""
+    return True
+
+
+def _check_each_state(live: LiveContext, journal: Path) -> None:
+    """Whether the state after each change is what the journal comes to by then."""
+    context = Context()
+    for line in JournalReader(journal).read():
+        assert line.record
+        context.fold(line.record)
+        held = {(key, host): each for host in ("", "h") for key, each in context.held(host).items()}
+        found = [state for state in live.index.state(context.seq, any_key) if state]
+        assert {(each.key, each.host): [each.version, json.loads(each.text)] for each in found} == held
+        assert [(each.key, each.host) for each in found] == sorted(held)

@@ -4,10 +4,10 @@
 
 """Measure the context server and the live bus beside others, and write the figures for docs/performance.md.
 
-    python tests/bench/server_speed.py [--seconds 3] [--rounds 5] [--listeners 1000] [--write]
+    python tests/bench/server_speed.py [--seconds 3] [--rounds 5] [--listeners 1000] [--keys 1000000] [--write]
 
-It runs `server_writes.py`, `server_listeners.py` and `live_calls.py`. With `--write` the figures go into
-docs/server.json. The page of the fleet benchmark shows them, which is written after this. etcd and Valkey take part
+It runs `server_writes.py`, `server_listeners.py`, `server_readers.py` (one round) and `live_calls.py`. With `--write`
+the figures go into docs/server.json. The page of the fleet benchmark shows them, which is written after this. etcd and Valkey take part
 where they are installed: apt-get install etcd-server valkey-server.
 """
 
@@ -22,15 +22,16 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.rack.recipes.tests.bench import live_calls, server_listeners, server_writes
+from ansible_collections.rack.recipes.tests.bench import live_calls, server_listeners, server_readers, server_writes
 from ansible_collections.rack.recipes.tests.bench.fleet.page.server_section import FIGURES, section
 
 CONNECTIONS = 32
 CHANGES = 20
 CALLS = 500
+READ = 10.0  # seconds beside each kind of reader
 
 
-def measured(seconds: float, rounds: int, listeners: int) -> dict[str, Any]:
+def measured(seconds: float, rounds: int, listeners: int, keys: int) -> dict[str, Any]:
     """The figures; times are milliseconds."""
     load = os.getloadavg()[0]
     return {
@@ -44,6 +45,8 @@ def measured(seconds: float, rounds: int, listeners: int) -> dict[str, Any]:
         "requests": _rows(server_writes.medians(CONNECTIONS, seconds, rounds).items()),
         "listeners": listeners,
         "reached": _rows(server_listeners.medians(listeners, CHANGES, rounds).items()),
+        "keys": keys,
+        "readers": _rows(server_readers.medians(keys, READ, 1).items()),
         "calls": _rows((", ".join(place), found) for place, found in live_calls.medians(CALLS, rounds).items()),
     }
 
@@ -58,9 +61,10 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="of writes, and of reads, in each round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--listeners", type=int, default=1000)
+    parser.add_argument("--keys", type=int, default=1_000_000, help="of the context that greedy readers read")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args(words)
-    figures = measured(options.seconds, options.rounds, options.listeners)
+    figures = measured(options.seconds, options.rounds, options.listeners, options.keys)
     if options.write:
         FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
     sys.stdout.write(section(figures))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import MARGINAL, PASSED
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.host_differences import (
@@ -20,6 +20,9 @@ from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.hos
     parts,
 )
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+
+if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.host_differences import Key
 
 Row = Mapping[str, Any]
 Change = dict[str, Any]
@@ -107,20 +110,27 @@ def context_changes(first: Sequence[Row], second: Sequence[Row]) -> list[Change]
     return [
         {**place, **change}
         for place, before, after in _pairs(first, second, ("key", "host"))
-        for change in _field_changes(before, after)
+        for change in field_changes(before, after)
+        if change
     ]
 
 
-def _field_changes(before: Row | None, after: Row | None) -> Iterator[Change]:
+def field_changes(before: Row | None, after: Row | None) -> Iterator[Change | None]:
+    """The fields that differ between two values of a key; None for each step on the way, where a caller may pause."""
     if before is None or after is None:
         yield {"field": "", **sides(before, after, "value")}
         return
-    first, second = (dict(flatten(row["value"])) for row in (before, after))
+    found: tuple[dict[Key, Field], dict[Key, Field]] = {}, {}
+    for fields, row in zip(found, (before, after), strict=True):
+        for key, field in flatten(row["value"]):
+            fields[key] = field
+            yield None
+    first, second = found
     for key in dict.fromkeys([*first, *second]):
         path, of = key
         is_other = _is_other_container if of == CONTAINER else _is_other
-        if is_other(first.get(key), second.get(key)):
-            yield {"field": dotted(path), **_field_sides(first.get(key), second.get(key))}
+        differs = is_other(first.get(key), second.get(key))
+        yield {"field": dotted(path), **_field_sides(first.get(key), second.get(key))} if differs else None
 
 
 def _is_other(before: Field | None, after: Field | None) -> bool:
@@ -139,8 +149,11 @@ def _is_other_container(before: Field | None, after: Field | None) -> bool:
 
 def _is_reordered(before: list[Any], after: list[Any]) -> bool:
     """Whether named items have another order: they are compared by name, so their fields do not show it."""
+    if not any(isinstance(item, dict) for item in before):
+        return False
     names = parts(before), parts(after)
-    first, second = ([name for name in side if name in other] for side, other in (names, names[::-1]))
+    both = {*names[0]} & {*names[1]}
+    first, second = ([name for name in side if name in both] for side in names)
     return first != second
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from itertools import islice
+from json.encoder import encode_basestring_ascii as quoted
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import json_text
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_changes import context_changes
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_changes import field_changes
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import HeldValue
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import nearest
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http import abort_waiting
@@ -56,16 +57,21 @@ async def list_keys(call: Call) -> Response:
     pattern, host = call.get("key", "*"), call.get("host")
 
     def wanted(key: str, place: str) -> bool:
-        return fnmatchcase(key, pattern) and host in (None, place or host) and call.caller.reads(key)
+        fits = pattern == "*" or fnmatchcase(key, pattern)
+        return fits and host in (None, place or host) and call.caller.reads(key)
 
-    shown = ("key", "host", "version", *(["seq"] if "at" in call.params else []))
-    states = live.index.state(at, wanted, PREFIX.findall(pattern)[0])
-    rows = (_state_text(state, shown) if state else "" for state in states)
+    text_of = _past_text if "at" in call.params else _held_text
+    rows = (text_of(state) if state else "" for state in live.index.state(at, wanted, PREFIX.findall(pattern)[0]))
     return await long_answer(call, listed({"run_id": live.context.run_id, "at": at}, "context", rows))
 
 
-def _state_text(state: StateOfKey, shown: Sequence[str]) -> str:
-    return with_texts({name: getattr(state, name) for name in shown}, value=state.text)
+def _held_text(state: StateOfKey) -> str:
+    return f'{{"key":{quoted(state.key)},"host":{quoted(state.host)},"version":{state.version},"value":{state.text}}}'
+
+
+def _past_text(state: StateOfKey) -> str:
+    key, host = quoted(state.key), quoted(state.host)
+    return f'{{"key":{key},"host":{host},"version":{state.version},"seq":{state.seq},"value":{state.text}}}'
 
 
 async def read_key(call: Call) -> Response:
@@ -142,11 +148,11 @@ async def differences(call: Call) -> Response:
 
 
 def _change_texts(before: StateOfKey | None, after: StateOfKey | None) -> Iterator[str]:
-    sides = (
-        [{"key": state.key, "host": state.host, "value": json.loads(state.text)}] if state else []
-        for state in (before, after)
-    )
-    return map(json_text, context_changes(*sides))
+    there = after or before
+    place = {"key": there.key, "host": there.host} if there else {}
+    sides = [{"value": json.loads(state.text)} if state else None for state in (before, after)]
+    for change in field_changes(*sides):
+        yield json_text({**place, **change}) if change else ""
 
 
 async def put_key(call: Call) -> Response:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.live import live_context
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.live import group_commit, live_context
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_context import Service, make_service
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_operations import INCREMENT, WriteRequest
@@ -50,6 +50,27 @@ def test_all_that_waits_goes_out_in_one_write(tmp_path, monkeypatch, fsync):
 
     assert asyncio.run(storm()) == [*range(1, 51)]
     assert sizes == [50]
+
+
+@pytest.mark.parametrize("fsync", [False, True])
+def test_writes_that_take_long_go_out_one_after_the_other(tmp_path, monkeypatch, fsync):
+    monkeypatch.setattr(group_commit, "LONGEST_DRAFT", 0.0)
+    service = service_in(tmp_path, fsync=fsync)
+
+    async def storm() -> list[int]:
+        return [one.version for one in await asyncio.gather(*(service.write(ADD) for _each in range(20)))]
+
+    assert asyncio.run(storm()) == [*range(1, 21)], "in the order in which they came"
+
+
+@pytest.mark.parametrize("fsync", [False, True])
+def test_what_others_have_appended_is_read_in_slices_before_a_write(tmp_path, monkeypatch, fsync):
+    monkeypatch.setattr(group_commit, "SLICE", 0.0)
+    service = service_in(tmp_path, fsync=fsync)
+    append(tmp_path / "journal.jsonl", [delta(0, scope="run", key="count_v1", after=10, based_on=0)])
+    append(tmp_path / "journal.jsonl", [delta(0, scope="run", key=f"k{n}_v1", based_on=0) for n in range(20)])
+    written = asyncio.run(service.write(ADD))
+    assert (written.version, written.text, service.live.index.last) == (2, "11", 22)
 
 
 def test_one_refused_write_is_the_problem_of_its_sender_alone(tmp_path):

@@ -7,8 +7,8 @@
     python tests/bench/server_speed.py [--seconds 3] [--rounds 5] [--listeners 1000] [--keys 1000000] [--write]
 
 It runs `server_writes.py`, `server_listeners.py`, `server_readers.py` (one round) and `live_calls.py`. With `--write`
-the figures go into docs/server.json. The page of the fleet benchmark shows them, which is written after this. etcd and Valkey take part
-where they are installed: apt-get install etcd-server valkey-server.
+the figures go into docs/server.json. The page of the fleet benchmark shows them, which is written after this. etcd and
+Valkey take part where they are installed: apt-get install etcd-server valkey-server.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def test_all_that_waits_goes_out_in_one_write(tmp_path, monkeypatch, fsync):
 
 @pytest.mark.parametrize("fsync", [False, True])
 def test_writes_that_take_long_go_out_one_after_the_other(tmp_path, monkeypatch, fsync):
-    monkeypatch.setattr(group_commit, "LONGEST_DRAFT", 0.0)
+    monkeypatch.setattr(live_context, "SOON", 0.0)
     service = service_in(tmp_path, fsync=fsync)
 
     async def storm() -> list[int]:
@@ -184,7 +184,7 @@ def test_what_other_processes_append_is_told(tmp_path):
 
 def test_a_fault_of_ours_is_answered_too(tmp_path, monkeypatch, capsys):
     service = service_in(tmp_path)
-    monkeypatch.setattr(service.live, "commit", lambda *_all: 1 / 0)
+    monkeypatch.setattr(service.live, "commit", lambda _requests: 1 / 0)
     with pytest.raises(Problem) as raised:
         asyncio.run(service.write(ADD))
     assert raised.value.kind == "internal"

@@ -111,6 +111,17 @@ class RecordWriter:
         found = {"findings": self._secrets.hidden_value(attempt["findings"])} if "findings" in attempt else {}
         return {**attempt, **texts, **found}
 
+    def without_traced_parts(self, attempt: Record) -> Record:
+        """An attempt whose trace of variables shows no part of a secret.
+
+        A variable may be such a part, and the trace may have cut a secret that was registered later.
+        """
+        if not (self.logs("variables") and self._secrets):
+            return attempt
+        from ansible_collections.rack.recipes.plugins.module_utils.masking.text_edges import without_parts
+
+        return {**attempt, "stderr": without_parts(attempt["stderr"], self._secrets.known)}
+
     def _hidden_ends(self, text: str) -> str:
         mask = self._secrets.mask
         if mask is None:

@@ -22,21 +22,35 @@ SHORTEST = 3  # characters: a shorter secret is not looked for inside texts
 MARGIN = " \t\r"
 LINE_END = re.compile(r"\n")
 ESCAPED_END = re.compile(r"\n|(?:\\{1,8}r)?\\{1,8}n")
-SPACE = re.compile(r"[ \t\r\n\f\v]+")
-PIECE = re.compile(r"\\+|.", re.DOTALL)
+WHITE = " \t\r\n\f\v"
+QUOTES = re.compile(rf"""[\\'"]+(?:[{WHITE}]+[\\'"]+)*""")
+PIECE = re.compile(f"{QUOTES.pattern}|[{WHITE}]+|.", re.DOTALL)
 MARGIN_OF_ERROR = 16  # characters: a part of a text may begin or end in the white space inside a secret
 UNQUOTED = re.compile(r"[A-Za-z0-9]")
-# White space inside a secret: as it is or as a line break, escaped, or quoted for a URL. A repetition of something that
-# a secret can also begin with has an upper bound. So the time is linear in the length of the text.
-BLANK = r"(?:\s|\+|%20|%0[9A-Da-d]|\\{1,8}(?:[nrtfv]|(?:u00|x)(?:20|0[9A-Da-d])))"
+ENTITY = "&(?:amp;){0,3}"  # how a character begins in XML and HTML that is quoted up to four times
+ENTITY_NAMES = {"&": "amp|", "<": "lt|", ">": "gt|", "'": "apos|", '"': "quot|"}
+# White space inside a secret: as it is or as a line break, escaped, or quoted for a URL or for XML. A repetition of
+# something that a secret can also begin with has an upper bound. So the time is linear in the length of the text.
+CODED_BLANK = rf"%20|%0[9A-Da-d]|{ENTITY}(?:nbsp|#0{{0,5}}(?:9|1[0-3]|32)|#[xX]0{{0,5}}(?:9|[aAdD]|20));"
+BLANK = rf"(?:\s|\+|{CODED_BLANK}|\\{{1,8}}(?:[\snrtfv]|(?:u00|x)(?:20|0[9A-Da-d])|0(?:40|1[1-5])))"
 GAP = f"{BLANK}*"
+# A run of quotes and backslashes inside a secret is one expression: two that can match the same would take long. Quoted
+# for a shell `'` is `'"'"'` or `'\\''`, for YAML and SQL `''`. What is quoted twice has 17 signs for one, thrice 53.
+QUOTE_ENTITY = rf"{ENTITY}(?:quot|apos|#0{{0,5}}(?:34|39|92)|#[xX]0{{0,5}}(?:2[27]|5[Cc]));"
+QUOTE = rf"""[\\'"]|u002[27]|x2[27]|%2[27]|%5[Cc]|{QUOTE_ENTITY}"""
+# How a sign of such a run is written, and one of a run that has white space in it.
+IN_SHELL = (r"""[\\'"]""", r"""[\\'"\snrtfv]""")
+QUOTED = (f"(?:{QUOTE})", rf"(?:{QUOTE}|[\s+nrtfv]|{CODED_BLANK})")
+BACKSLASH = (r"(?:\\|%5[Cc])", rf"(?:\\|%5[Cc]|[\s+nrtfv]|{CODED_BLANK})")
+MOST_SHELL_QUOTES, MOST_QUOTES = 56, 8  # for each one of the secret
+WIDEST_ENTITY = 24  # characters
 # The two characters in which the alphabets of base64 differ. For each: its patterns where a match begins, and its
 # pattern further on. They match the characters of both alphabets, as they are and quoted.
 BASE64 = {"+": ([r"\+", "-", "%2[Bb]"], r"(?:[+-]|%2[Bb])"), "/": (["/", "_", "%2[Ff]"], r"(?:\\{0,8}/|_|%2[Ff])")}
 
 
 class Mask:
-    """Replaces secrets as they are, quoted for JSON or for a URL, in base64 or hexadecimal, also broken over lines.
+    """Replaces secrets as they are, quoted (JSON, URL, shell, XML), in base64 or hexadecimal, also broken over lines.
 
     A secret of fewer than 3 characters could be part of any word. It is replaced only where it is the whole text.
     A mask without secrets is false.
@@ -58,7 +72,7 @@ class Mask:
         if text in self._whole:
             return MASKED
         places = self.places(text)
-        return _replaced(text, places) if places else text
+        return replaced(text, places) if places else text
 
     def places(self, text: str) -> list[tuple[int, int]]:
         """Start and end (exclusive) of every secret in the text, in order."""
@@ -180,7 +194,8 @@ def _in_lines(pattern: re.Pattern[str], text: str, line_end: re.Pattern[str]) ->
         yield place(begin), place(end - 1) + 1
 
 
-def _replaced(text: str, places: Iterable[tuple[int, int]]) -> str:
+def replaced(text: str, places: Iterable[tuple[int, int]]) -> str:
+    """The text with `********` at these places, which are in order and do not overlap."""
     kept, last = [], 0
     for begin, end in places:
         kept.append(text[last:begin])
@@ -194,11 +209,13 @@ def _forms(secret: str) -> Iterator[str]:
 
     Each begins with a literal character, since `re` finds such expressions fast.
     """
-    words = [PIECE.findall(word) for word in SPACE.split(secret) if word]
-    if sum(map(len, SPACE.split(secret))) < SHORTEST:
+    pieces = PIECE.findall(secret.strip(WHITE))
+    if sum(len(piece) for piece in pieces if piece[0] not in WHITE) < SHORTEST:
         return
-    rest = GAP.join(["".join(map(_later, words[0], words[0][1:])), *map(_word, words[1:])])
-    yield from (first + rest for first in _first(words[0][0]))
+    rest = [*map(_later, pieces, pieces[1:])]
+    if rest and _has_quotes(pieces[-1]):
+        rest[-1] = _last_quotes(pieces[-1])
+    yield from (first + "".join(rest) for first in _first(pieces[0]))
     data = secret.encode("utf-8", "surrogatepass")
     for ahead in range(3):
         yield from _base64(data, ahead)
@@ -206,46 +223,84 @@ def _forms(secret: str) -> Iterator[str]:
     yield from (digits, digits.upper())
 
 
-def _word(pieces: list[str]) -> str:
-    return "".join(map(_later, ["", *pieces], pieces))
-
-
 def _first(piece: str) -> list[str]:
-    """The expressions for the first piece of a secret, which is a character or a run of backslashes."""
-    if UNQUOTED.match(piece):
-        return [re.escape(piece)]
-    if piece[0] == "\\":
-        more = rf"(?:\\|%5[Cc]){{{len(piece) - 1},{8 * len(piece)}}}"
-        return [rf"\\{more}", f"%5[Cc]{more}"]
-    return [_percent(piece), re.escape(piece), rf"\\{_escape(piece)}"]
+    """The expressions for the first piece of a secret, which is a character or a run of quotes and backslashes."""
+    first = piece[0]
+    if UNQUOTED.match(first):
+        return [re.escape(first)]
+    rest = _quotes(piece, begun=1) if len(piece) > 1 else ""
+    if first == "\\":
+        rest = rest if _has_quotes(piece) else _run(BACKSLASH, piece, MOST_QUOTES, begun=1)
+        return [rf"\\{rest}", f"%5[Cc]{rest}"]
+    forms = (_percent(first), re.escape(first), rf"\\{_escape(first)}", _entity(first))
+    return [form + rest for form in forms]
 
 
 def _later(before: str, piece: str) -> str:
-    """The expression for a piece of a secret that follows the piece `before`, which is empty at the start of a word.
+    """The expression for a piece of a secret that follows the piece `before`.
 
-    The piece may have escaping backslashes in front of it, unless `before` is itself a run of backslashes.
+    The piece may have escaping backslashes in front of it, unless `before` is itself a run that takes them.
     """
     if UNQUOTED.match(piece):
         return re.escape(piece)
-    if piece[0] == "\\":
-        return rf"(?:\\|%5[Cc]){{{len(piece)},{8 * len(piece)}}}"
-    own = "" if before[:1] == "\\" else r"\\{0,8}"
-    return f"(?:{_percent(piece)}|{own}(?:{re.escape(piece)}|{_escape(piece)}))"
+    if piece[0] in WHITE:
+        return GAP
+    if QUOTES.match(piece):
+        return _quotes(piece) if _has_quotes(piece) else _run(BACKSLASH, piece, MOST_QUOTES)
+    return _one(piece, "" if QUOTES.match(before) else r"\\{0,8}")
+
+
+def _one(character: str, escaped: str) -> str:
+    """The expression for a character that may be quoted; `escaped` is what may stand before it."""
+    return f"(?:{_percent(character)}|{escaped}(?:{re.escape(character)}|{_escape(character)})|{_entity(character)})"
+
+
+def _has_quotes(piece: str) -> bool:
+    """Whether a piece is a run with quotes, and not of backslashes alone."""
+    return "'" in piece or '"' in piece
+
+
+def _quotes(piece: str, begun: int = 0) -> str:
+    """The expression for a run of quotes and backslashes, of which the first `begun` are there already."""
+    shell = _run(IN_SHELL, piece, MOST_SHELL_QUOTES, begun)
+    return f"(?:{shell}|{_run(QUOTED, piece, MOST_QUOTES, begun)})"
+
+
+def _run(units: tuple[str, str], piece: str, most: int, begun: int = 0) -> str:
+    """The expression for a run: one of `units` for each of its signs, up to `most` times."""
+    number = sum(sign not in WHITE for sign in piece)
+    return f"{units[number < len(piece)]}{{{number - begun},{most * number}}}"
+
+
+def _last_quotes(piece: str) -> str:
+    """The expression for a run of quotes at the end of a secret. A quote behind them may be the text's: it is left."""
+    return f"{_quotes(piece, begun=1)}{_one(piece[-1], '')}" if len(piece) > 1 else _one(piece, r"\\{0,8}")
 
 
 def _percent(character: str) -> str:
     return "".join(f"%{_any_case(f'{byte:02x}')}" for byte in character.encode("utf-8", "surrogatepass"))
 
 
+def _entity(character: str) -> str:
+    """The expression for a character that XML or HTML quoted, by its name or its number."""
+    code, name = ord(character), ENTITY_NAMES.get(character, "")
+    return f"{ENTITY}(?:{name}#0{{0,5}}{code}|#[xX]0{{0,5}}{_any_case(f'{code:x}')});"
+
+
 def _escape(character: str) -> str:
-    """The expression for a character that JSON or Python escaped, whole or as bytes, without the first backslash."""
+    """The expression for a character that JSON, Python or a shell escaped, whole or as bytes.
+
+    It is without the first backslash.
+    """
     if character == "\b":
-        return "(?:b|u0008|x08)"
+        return "(?:b|u0008|x08|010)"
     units = character.encode("utf-16-be", "surrogatepass")
     found = [r"\\{1,8}".join(f"u{_any_case(units[at : at + 2].hex())}" for at in range(0, len(units), 2))]
+    data = character.encode("utf-8", "surrogatepass")
     if not character.isascii():
-        data = character.encode("utf-8", "surrogatepass")
         found.append(r"\\{1,8}".join(f"x{_any_case(f'{byte:02x}')}" for byte in data))
+    if not (character.isascii() and character.isprintable()):
+        found.append(r"\\{1,8}".join(f"{byte:03o}" for byte in data))
     if ord(character) < 256:
         found.append(f"x{_any_case(f'{ord(character):02x}')}")
     elif len(units) > 2:
@@ -266,11 +321,11 @@ def _longest(secret: str) -> int:
 
 
 def _width(piece: str) -> int:
-    if UNQUOTED.match(piece):
+    if UNQUOTED.match(piece) or piece[0] in WHITE:
         return 1
-    if piece[0] == "\\":
-        return 3 * 8 * len(piece)
-    return 13 if piece.isascii() else 44
+    if QUOTES.match(piece):
+        return (WIDEST_ENTITY if _has_quotes(piece) else len("%5C")) * MOST_QUOTES * len(piece)
+    return WIDEST_ENTITY if piece.isascii() else 44
 
 
 def in_base64(data: bytes, ahead: int) -> str:

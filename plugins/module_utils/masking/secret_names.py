@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Names that mark their values as secrets, and the secrets among the arguments of a step."""
+"""Names that mark their values as secrets, passwords in URLs, and the secrets among the arguments of a step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ SHORTEST = 4  # characters of a value that is a secret by its name or place: a s
 LONGEST = 16384  # characters of a secret, a private key for example
 MOST = 1000  # secrets that are registered at once
 DEEP = (dict, list, tuple)
-CONTAINERS = frozenset((dict, list))  # of JSON data
+WALKED = frozenset((dict, list, str))  # of JSON data, what may hold a secret inside
+URL = "://"
+# The password is what stands between the first colon and the @; a port with a path behind it is none. Some people write
+# an @ inside of a password as it is: then the host begins behind the last one.
+AFTER_USER = r"://[^\s/@:\[]*:(?!\d{1,5}[/?#])(?P<first>[^\s@]{1,256})(?P<more>(?:@[^\s/?#@]{0,256}){0,8})@"
 COMMON = frozenset(("true", "false", "null", "none"))  # never secrets, whatever the name
 
 
@@ -40,16 +44,18 @@ class SecretNames:
         return self.match(key) or self.match(key.rpartition("_v")[0])
 
     def mask_named(self, value: Any, found: list[str]) -> Any:
-        """JSON data in which each value under the name of a secret is `********`, however deep.
+        """JSON data in which each value under the name of a secret is `********`, and so is each password in a URL.
 
-        The texts of these values are appended to `found`. The same object is returned where nothing is masked. A value
-        without any text or number is no secret.
+        These texts are appended to `found`. The same object is returned where nothing is masked. A value without any
+        text or number is no secret.
         """
         if isinstance(value, dict):
             return self._mask_mapping(value, found)
-        if isinstance(value, list) and not CONTAINERS.isdisjoint(map(type, value)):
+        if isinstance(value, list) and not WALKED.isdisjoint(map(type, value)):
             masked = [self.mask_named(item, found) for item in value]
             return masked if any(map(is_not, masked, value)) else value
+        if isinstance(value, str) and URL in value:
+            return _without_url_passwords(value, found)
         return value
 
     def _mask_mapping(self, value: dict[str, Any], found: list[str]) -> dict[str, Any]:
@@ -58,7 +64,7 @@ class SecretNames:
             if self.match(name) and any(texts_of(item)):
                 found += long_texts_of(item)
                 changed[name] = MASKED
-            elif type(item) in CONTAINERS:
+            elif type(item) in WALKED:
                 masked = self.mask_named(item, found)
                 if masked is not item:
                     changed[name] = masked
@@ -98,6 +104,30 @@ def long_texts_of(value: Any, *, numbers: bool = True) -> list[str]:
     return [text for text in texts if len(text) >= SHORTEST and text.lower() not in COMMON]
 
 
+def url_passwords(text: str) -> list[str]:
+    """The passwords of the URLs in a text that can be looked for in other texts, as they are written and decoded."""
+    found: list[str] = []
+    _without_url_passwords(text, found)
+    return found
+
+
+def _without_url_passwords(text: str, found: list[str]) -> str:
+    """The text with the passwords of its URLs masked; they are appended to `found`."""
+    if "@" not in text:
+        return text
+    import re  # few texts are URLs with a user
+    from urllib.parse import unquote
+
+    def masked(match: re.Match[str]) -> str:
+        first, whole = match["first"], match["first"] + match["more"]
+        passwords = long_texts_of([*dict.fromkeys((whole, unquote(whole), first, unquote(first)))])
+        found.extend(passwords)
+        head = match.group()[: -len(whole) - 1]
+        return f"{head}{MASKED}@" if passwords else match.group()
+
+    return re.sub(AFTER_USER, masked, text)
+
+
 def check_secrets(value: Any) -> list[str]:
     """The texts to hide for a secret value, each once.
 
@@ -117,9 +147,9 @@ def check_secrets(value: Any) -> list[str]:
 
 
 def secrets_in(options: Mapping[str, Any] | None, params: Mapping[str, Any], names: SecretNames) -> list[str]:
-    """The texts and numbers of `no_log` options, and the texts under names that match `names`, however deep.
+    """The texts and numbers of `no_log` options, the texts under names that match `names`, and passwords in URLs.
 
-    `options` is the argument spec of `params`, or None.
+    They are found however deep. `options` is the argument spec of `params`, or None.
     """
     return list(_found(options, params, names, set()))
 
@@ -132,8 +162,7 @@ def _found(
     seen.add((id(value), id(options)))  # a variable may contain itself, and YAML aliases repeat the same value
     if not isinstance(value, dict):
         for item in value:
-            if isinstance(item, DEEP):
-                yield from _found(options, item, names, seen)
+            yield from _inside(options, item, names, seen)
         return
     for name, item in value.items():
         spec = (options.get(name) if options else None) or {}
@@ -141,5 +170,13 @@ def _found(
             yield from long_texts_of(item)
         elif names.match(str(name)):
             yield from long_texts_of(item, numbers=False)
-        elif isinstance(item, DEEP):
-            yield from _found(spec.get("options"), item, names, seen)
+        else:
+            yield from _inside(spec.get("options"), item, names, seen)
+
+
+def _inside(
+    options: Mapping[str, Any] | None, item: Any, names: SecretNames, seen: set[tuple[int, int]]
+) -> Iterable[str]:
+    if isinstance(item, str):
+        return url_passwords(item) if URL in item else ()
+    return _found(options, item, names, seen) if isinstance(item, DEEP) else ()

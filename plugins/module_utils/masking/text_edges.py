@@ -2,19 +2,27 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Masking of texts that were cut. Half a secret at the cut is not found, so the text near the cut is left out."""
+"""Masking of texts that were cut. Half a secret at the cut is not found, so the text near the cut is left out.
+
+A trace of variables also shows what a program has cut itself. Parts of secrets are masked in its lines.
+"""
 
 from __future__ import annotations
 
 import re
 
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import BLANK
+from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import BLANK, replaced
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import MASKED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 
 BLANKS = re.compile(f"{BLANK}+")
+TRACED = re.compile(r"^\[.*", re.MULTILINE)  # a line of `debug_tracing`
+PART = 6  # characters: shorter parts of a secret are parts of other texts, too
 NOTE = re.compile(r"(\n\[\.\.\. \d+ bytes left out \.\.\.\]\n)")  # where a capture was cut
 
 
@@ -63,3 +71,32 @@ def _reach(text: str, solid: int, step: int) -> int:
             return size
         size += max(missing, size // 2)
     return len(text)
+
+
+def without_parts(text: str, secrets: Iterable[str]) -> str:
+    """What a child has printed, without parts of secrets in the lines of a trace; the text is masked already."""
+    written = {form for secret in secrets for form in (secret, repr(secret)[1:-1])}
+    parts = {part for form in written for part in _parts(form) if len({*part}) > 1 and part not in MASKED}
+
+    def masked(line: re.Match[str]) -> str:
+        return replaced(line.group(), [*_places_of(parts, line.group())])
+
+    return TRACED.sub(masked, text) if parts else text
+
+
+def _parts(text: str) -> Iterator[str]:
+    return (text[at : at + PART] for at in range(len(text) - PART + 1))
+
+
+def _places_of(parts: set[str], line: str) -> Iterator[tuple[int, int]]:
+    """Start and end of what consists of these parts, in order."""
+    begin = end = 0
+    for at, part in enumerate(_parts(line)):
+        if part in parts:
+            if at > end:
+                if end:
+                    yield begin, end
+                begin = at
+            end = at + PART
+    if end:
+        yield begin, end

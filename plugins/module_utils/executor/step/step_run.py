@@ -140,7 +140,8 @@ class StepRun:
         verdict, reason = self._judged(attempt)
         more = {**place, "waiting": True} if attempt.is_waiting else place
         self.known = self.known if self.attempts else len(self.state.secrets)
-        record = attempt.record(verdict, reason, moment, self.state.records.mask)
+        records = self.state.records
+        record = records.without_traced_parts(attempt.record(verdict, reason, moment, records.mask))
         self._keep({**record, **more})
         self._log_attempt(attempt, record)
         self.about["verdict"] = verdict

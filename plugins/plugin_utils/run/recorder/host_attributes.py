@@ -27,6 +27,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.bypass_
 GROUPS = "groups"  # the attribute with the names of the host's groups
 LONGEST_TEXT = 200  # characters: a longer one is no name of a place or a part
 LONGEST_LIST = 64
+NO_NAMES = SecretNames()
 LOOKUP = re.compile(r"\b(lookup|query|q)\s*\(")  # could take long or change something, and nobody has asked for it
 
 Attributes = dict[str, dict[str, Any]]
@@ -83,7 +84,11 @@ def _kept(values: Mapping[str, Any], mask: Mask) -> dict[str, Any]:
     """The values that are plain and have no secret in them: a masked value would look the same on many hosts."""
     plain = {name: value for name, value in values.items() if _is_plain(value)}
     native: dict[str, Any] = transform_to_native_types(plain)
-    return {name: value for name, value in native.items() if mask.mask_value(value) == value}
+    return {
+        name: value
+        for name, value in native.items()
+        if mask.mask_value(value) == value and NO_NAMES.mask_named(value, []) is value
+    }
 
 
 def _is_plain(value: Any) -> bool:

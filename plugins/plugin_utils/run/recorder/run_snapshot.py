@@ -47,7 +47,7 @@ def write_snapshot(run: Run, plays: Sequence[Any], hosts: Mapping[str, Any]) -> 
     with suppress(OSError, RackError, ValueError):
         folder.mkdir(mode=FOLDER_MODE)
         used, folders = [*_used(run, plays)], tuple(map(Path, run.settings.scriptlets))
-        mask = Mask(_as_written(_secrets(run, used, folders)))
+        mask = Mask(_secrets(run, used, folders))
         for name, text in _texts(run, plays, hosts):
             _write(folder / name, _masked(run, mask, text))
         _write(folder / SCRIPTLETS, _masked(run, mask, _json(_scriptlets(used, folders))))
@@ -81,12 +81,6 @@ def _secrets(run: Run, used: Sequence[Said], folders: tuple[Path, ...]) -> Itera
         with suppress(RackError):
             options = None if said.get("type") == ANSIBLE else scriptlet_of(said, folders).options
         yield from literal_secrets_of(said, options, names)
-
-
-def _as_written(secrets: Iterable[str]) -> Iterator[str]:
-    """The forms of secrets in a YAML file: as they are, and with each quote doubled, as between quotes."""
-    for text in secrets:
-        yield from (text, text.replace("'", "''"))
 
 
 def _texts(run: Run, plays: Sequence[Any], hosts: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:

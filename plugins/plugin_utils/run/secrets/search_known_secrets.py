@@ -11,7 +11,9 @@ it; to make a mask of all secrets of a run for each stage would take too long.
 
 from __future__ import annotations
 
+import html
 import json
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -48,7 +50,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 @cache
 def _forms(secret: str) -> tuple[str, ...]:
-    """The forms of a secret: as it is, quoted for JSON and for URLs, in base64 and in hexadecimal.
+    """The forms of a secret: as it is, quoted (JSON, URL, shell, XML, YAML), in base64 and in hexadecimal.
 
     Of several lines only the longest is searched for, since a filter may have indented them.
     """
@@ -61,5 +63,9 @@ def _forms(secret: str) -> tuple[str, ...]:
 
 def _quoted(text: str, data: bytes) -> tuple[str, ...]:
     escaped = (json.dumps(text, ensure_ascii=is_ascii)[1:-1] for is_ascii in (True, False))
+    markup = html.escape(text)
+    entities = (markup, markup.replace("&#x27;", "&#39;").replace("&quot;", "&#34;"))  # of Python, and of Jinja
+    shell, doubled = shlex.quote(text)[1:-1], text.replace("'", "''")
     longest = max(text.splitlines(), key=len, default="")
-    return *escaped, quote(data), quote(data, safe=""), quote_plus(data), longest.strip()
+    urls = (quote(data), quote(data, safe=""), quote_plus(data))
+    return *escaped, *urls, *entities, shell, doubled, longest.strip()

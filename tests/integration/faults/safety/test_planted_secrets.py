@@ -45,6 +45,8 @@ ENTRIES = (
     "named variable",
     "param with a name inside",
     "vault of another host",
+    "URL in the inventory",
+    "URL of a param",
     "module's input",
     "module's password",
     "become password",
@@ -54,7 +56,10 @@ ENTRIES = (
     "registered by an envelope on r02",
     "found under a name on r01",
     "found under a name on r02",
+    "long and registered late on r01",
+    "long and registered late on r02",
 )
+FORMATS = ("html", "xlsx", "csv", "md", "md-full", "json", "junit", "ocp")
 
 
 def canary() -> str:
@@ -67,6 +72,9 @@ def planted() -> dict[str, str]:
     found = {name: canary() for name in ENTRIES}
     odd = canary()
     found["odd param"] = f'{odd[:14]} "quo\'te" \\ ünï→ &<%\n{odd[14:]}'
+    found["URL in the inventory"] = f"{canary()}%40{canary()}"
+    for host in HOSTS:
+        found[f"long and registered late on {host}"] = "".join(canary() for _part in range(30))
     return found
 
 
@@ -84,6 +92,7 @@ class Inputs:
 
     def _param_file(self) -> None:
         given = {"file": self.planted["param of a file"], "odd": self.planted["odd param"]}
+        given["url"] = url_with(self.planted["URL of a param"])
         given["conf"] = {"of": [{"password": self.planted["param with a name inside"]}]}
         (self.folder / "params.json").write_text(json.dumps(given))
 
@@ -99,6 +108,8 @@ class Inputs:
             "ansible_become_password": self.planted["become password"],
         }
         (self.folder / "extra.json").write_text(json.dumps(given))
+        url = {"c_url": url_with(self.planted["URL in the inventory"])}
+        (self.folder / "more.yml").write_text(json.dumps({"all": {"hosts": dict.fromkeys(HOSTS, url)}}))
 
     def _token(self, home: Path, host: str) -> Path:
         """What steps find on a host."""
@@ -106,8 +117,13 @@ class Inputs:
         folder.mkdir(exist_ok=True)
         (folder / "python").write_text(self.planted[f"registered by Python on {host}"])
         (folder / "found").write_text(self.planted[f"found under a name on {host}"])
+        (folder / "late").write_text(self.planted[f"long and registered late on {host}"])
         (folder / "shell").write_text(self.planted[f"registered by an envelope on {host}"])
         return folder
+
+
+def url_with(password: str) -> str:
+    return f"postgres://rack:{password}@db.example/rack"
 
 
 def write_project(project: Path, inputs: Inputs, rack: Any) -> None:
@@ -131,6 +147,7 @@ def recipe(inputs: Inputs) -> dict[str, Any]:
     every = [*("${params.line}", "${params.file}", "${params.odd}", "${params.survey}")]
     every.append("${params.conf.of.0.password}")
     vaulted = ["{{ c_inline }}", "url://{{ c_file.deep[0] }}/", "{{ ansible_become_password }}"]
+    vaulted += ["${params.url}", "{{ c_url }}", "{{ c_url.split(':')[2].split('@')[0] | urldecode }}"]
     vaulted += ["{{ c_deep.tokens[0].c_token | first }}", f"url://{{{{ hostvars['{OTHER}'].c_other | trim }}}}/"]
     files = [str(folder / name) for folder in inputs.tokens for name in ("python", "shell")]
     after = [{"step": "register", "hosts": "all"}, {"step": "envelope", "hosts": "all"}]
@@ -142,6 +159,7 @@ def recipe(inputs: Inputs) -> dict[str, Any]:
             "args": {"texts": every + vaulted},
         },
         {"name": "register", "module": "c.register_secret", "args": {"file": "~/tokens/python"}},
+        {"name": "late", "module": "c.read_and_cut", "success": "none", "args": {"file": "~/tokens/late"}},
         {"name": "envelope", "module": "c.envelope", "type": "shell", "args": {"file": "~/tokens/shell"}},
         {
             "name": "cat",
@@ -161,7 +179,7 @@ def recipe(inputs: Inputs) -> dict[str, Any]:
     steps[0]["args"].update(hidden="{{ c_hidden }}", bmc_password="{{ c_named }}")
     steps[0]["args"]["bmc_credentials"] = {"of": [{"code": "{{ c_mapping }}"}]}
     params: dict[str, Any] = {name: {"type": "str", "secret": True} for name in ("line", "file", "odd", "survey")}
-    params["conf"] = {"type": "dict"}
+    params |= {"conf": {"type": "dict"}, "url": {"type": "str"}}
     return {"test_meta": {"test_id": "CANARIES"}, "params": params, "steps": steps}
 
 
@@ -174,7 +192,16 @@ def run(inputs: Inputs) -> Done:
     """All entries at once, and everything told that can be told."""
     line = f"line={inputs.planted['param on the command line']}"
     given = ("--param", line, "--param-file", inputs.folder / "params.json")
-    hosts = ("-i", "inventory.yml", "--limit", ",".join(HOSTS), "-e", f"@{inputs.folder / 'extra.json'}")
+    hosts = (
+        "-i",
+        "inventory.yml",
+        "-i",
+        inputs.folder / "more.yml",
+        "--limit",
+        ",".join(HOSTS),
+        "-e",
+        f"@{inputs.folder / 'extra.json'}",
+    )
     ansible = ("--", "-vvv", "--vault-password-file", inputs.folder / "vault-password")
     return rack_recipes("run", "recipe.yml", *given, *hosts, "--debug", "--report", *ansible)
 
@@ -188,6 +215,7 @@ def told(run_id: str) -> list[Done]:
         ("ctx", "show", run_id),
         ("ctx", "history", "c.texts_v1"),
         ("ctx", "export", run_id),
+        ("report", run_id, *(word for each in FORMATS for word in ("--format", each))),
         ("export", run_id, "--to", "pack.zip"),
     )
     return [rack_recipes(*command) for command in commands]
@@ -230,7 +258,9 @@ def _check_that_steps_had_them(project: Path, planted: dict[str, str], done: Don
     assert verdicts == {place: bad.get(place[0], "passed") for place in verdicts}, done.stderr
     args = ("param on the command line", "param of a file", "odd param", "extra var", "param with a name inside")
     texts = [planted[name] for name in (*args, "inline vault")]
-    texts += [f"url://{planted['vault file']}/", planted["become password"], planted["named variable"]]
+    texts += [f"url://{planted['vault file']}/", planted["become password"], url_with(planted["URL of a param"])]
+    texts += [url_with(planted["URL in the inventory"]), planted["URL in the inventory"].replace("%40", "@")]
+    texts += [planted["named variable"]]
     texts += [f"url://{planted['vault of another host']}/", planted["no_log option"], planted["named argument"]]
     whole = "|".join([*texts, planted["named mapping"]])
     for host in HOSTS:

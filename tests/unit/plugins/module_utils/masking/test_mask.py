@@ -103,6 +103,26 @@ def test_no_text_takes_long(text):
     assert time.process_time() - start < 3
 
 
+QUOTED = {
+    "single quotes": "'" * 50_000,
+    "quotes for a shell": "'\"'\"'" * 20_000,
+    "quotes and blanks": "' \" " * 25_000,
+    "backslashes": "\\" * 50_000,
+    "backslashes and quotes": "\\'" * 25_000,
+    "entities": "&#39;&quot;" * 10_000,
+    "ampersands": "&amp;" * 50_000,
+    "XML": '<a b="c">it\'s</a>\n' * 20_000,
+}
+
+
+@pytest.mark.parametrize("text", QUOTED.values(), ids=QUOTED)
+def test_no_quotes_take_long(text):
+    mask = Mask(["'x'y", "' '' 'x", "&&&x", "<'&'>", "\\' 'x", "&amp;&b"])
+    start = time.process_time()
+    mask.mask(text)
+    assert time.process_time() - start < 3
+
+
 def test_a_key_file_is_a_secret_too():
     key = "\n".join(f"{number:064x}" for number in range(50))
     start = time.process_time()

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import copied
@@ -14,6 +16,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names 
     check_secrets,
     long_texts_of,
     secrets_in,
+    url_passwords,
 )
 
 DEFAULT = SecretNames(("*password", "*token", "*private_key"))
@@ -129,3 +132,40 @@ def test_of_a_key_with_such_a_name_nothing_is_left():
     assert names.mask_key("root.password_v1", None, found) is None
     assert names.mask_key("root.login_v1", {"password": "swordfish"}, found) == {"password": "********"}
     assert found == ["hunter2", "swordfish"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("postgres://rack:s3cret@db/rack", ["s3cret"]),
+        ("DATABASE_URL=redis://:s3cret@cache:6379/0 and more", ["s3cret"]),
+        ("mongodb+srv://u:p%40ss%2Fw@h/x?y=z", ["p%40ss%2Fw", "p@ss/w"]),
+        ("amqp://u:p@ss:w@h/x", ["p@ss:w"]),
+        ("postgres://u:long@pass@h/x", ["long@pass", "long"]),
+        ("postgres://u:wi/th@h/x", ["wi/th"]),
+        ("a://u:first@h/x,b://u:second@h/x", ["first", "second"]),
+        ("http://host:8080/a@b http://[::1]:8080/a@b http://user@host/x:y@z //a:bcde@c", []),
+        ("postgres://u:abc@h postgres://u:@h postgres://u:true@h", []),
+    ],
+)
+def test_passwords_in_urls(text, found):
+    assert url_passwords(text) == found
+    assert secrets_in({}, {"x": {"url": text}, "y": [text]}, DEFAULT) == [*found, *found]
+    told: list[str] = []
+    masked = DEFAULT.mask_key("c.url_v1", {"url": text, "in": [text]}, told)
+    assert told == [*found, *found]
+    assert not any(each in str(masked) for each in found)
+    assert masked["in"] == [masked["url"]] == [DEFAULT.mask_named(text, [])]
+
+
+def test_a_url_is_masked_in_its_password_alone():
+    assert DEFAULT.mask_named("x postgres://u:p%40ss@h/d y", []) == "x postgres://u:********@h/d y"
+    value = {"url": "http://host:8080/a@b", "in": ["x", 1, None]}
+    assert DEFAULT.mask_named(value, []) is value
+
+
+def test_no_text_of_urls_takes_long():
+    start = time.process_time()
+    for text in ("://a:" * 40_000, "://a:" + "b@" * 100_000, "://a:bbbb" + "@" * 100_000 + " "):
+        url_passwords(text)
+    assert time.process_time() - start < 3

@@ -19,6 +19,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.masking.text_edges im
     masked_beginning,
     masked_ending,
     masked_ends,
+    without_parts,
     whole_from,
 )
 
@@ -105,3 +106,20 @@ def test_what_is_left_is_what_is_masked_as_a_whole(seed):
     cut = chance.randrange(len(text))
     assert whole.startswith(masked_beginning(text[:cut], mask))
     assert whole.endswith(masked_ending(text[cut:], mask))
+
+
+@pytest.mark.parametrize(
+    ("line", "masked"),
+    [
+        ("[run step r1] a.py:5 run: head = 'hunter2-of'", "[run step r1] a.py:5 run: head = '********'"),
+        ("[run step r1] x = 'nter2-', y = 'nter2'", "[run step r1] x = '********', y = 'nter2'"),
+        ("[run step r1] x = 'hunter2-of it is-of-r2-long'", "[run step r1] x = '******** it is********'"),
+        ("[run step r1] x = 'hunter2-of-r2-long\\\\no'", "[run step r1] x = '********'"),
+        ("what it has printed itself: hunter2-of", "what it has printed itself: hunter2-of"),
+        ("[run step r1] ------ ********", "[run step r1] ------ ********"),
+    ],
+)
+def test_a_trace_shows_no_part_of_a_secret(line, masked):
+    secrets = ["hunter2-of-r2-long\\no", "------------", "********", "short"]
+    assert without_parts(f"{line}\nmore\n{line}", secrets) == f"{masked}\nmore\n{masked}"
+    assert without_parts(line, ["short"]) == line

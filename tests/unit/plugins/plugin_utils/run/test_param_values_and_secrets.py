@@ -134,7 +134,7 @@ def test_a_text_with_the_name_of_a_secret_is_one():
 
 
 def test_a_parameter_may_hold_what_came_out_of_a_vault():
-    given = {"url": "http://me:of-the-vault@host", "count": 5}
+    given = {"url": "http://host/?key=of-the-vault", "count": 5}
     vaulted = {"r1": ["of-the-vault"], "r2": ["of-another"]}
     assert all_secrets({"url": {}, "count": {}}, given, SecretNames(), vaulted) == ("of-the-vault",)
     assert all_secrets({"url": {}, "count": {}}, given, SecretNames(), {}) == ()

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import shlex
 import textwrap
 import time
 from base64 import b64encode
@@ -15,11 +17,13 @@ from secrets import token_urlsafe
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+import markupsafe
 import pytest
+import yaml
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.search_known_secrets import secrets_shown_in
 
-SECRETS = ["hunter2-of-r2", 'a "b" \\ ü→/+\nsecond line of it', "12345678", "abcd", "ab"]
+SECRETS = ["hunter2-of-r2", 'a "b" \\ ü→/+\nsecond line of it', 'it\'s <a> & "b"', "12345678", "abcd", "ab"]
 FORMS: dict[str, Callable[[str], Any]] = {
     "itself": lambda text: text,
     "in a longer text": lambda text: {"url": [f"http://me:{text}@host"]},
@@ -34,12 +38,16 @@ FORMS: dict[str, Callable[[str], Any]] = {
     "b64encode, two before": lambda text: b64encode(f"me{text}yy".encode()).decode(),
     "hexadecimal": lambda text: text.encode().hex(),
     "indent": lambda text: textwrap.indent(text, "    "),
+    "quote": shlex.quote,
+    "escape": lambda text: str(markupsafe.escape(text)),
+    "xml": html.escape,
+    "to_yaml": lambda text: yaml.safe_dump([text], default_style="'", width=1000),
     "trim": lambda text: text.strip(),
 }
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-@pytest.mark.parametrize("secret", SECRETS[:4])
+@pytest.mark.parametrize("secret", SECRETS[:5])
 def test_what_filters_make_of_a_secret(secret: str, form: Callable[[str], Any]):
     assert secret in secrets_shown_in(SECRETS, ["before", form(secret), 5])
     assert f"{secret}\n" in secrets_shown_in([f"{secret}\n"], form(secret))

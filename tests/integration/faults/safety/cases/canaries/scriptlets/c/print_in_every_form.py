@@ -4,7 +4,10 @@
 
 """Tells all that it was given, in every way and in every form that a scriptlet can."""
 
+import html
 import json
+import re
+import shlex
 import sys
 from base64 import b64encode, urlsafe_b64encode
 from hashlib import sha256
@@ -12,6 +15,13 @@ from urllib.parse import quote, quote_plus
 
 from ansible_collections.rack.recipes.plugins.module_utils.decorators import debug_trace
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+
+
+def escaped(character):
+    """A character as `$'...'` of bash has it."""
+    if character in "\\'\n":
+        return {"\\": "\\\\", "'": "\\'", "\n": "\\n"}[character]
+    return character if character.isascii() else "".join(f"\\{byte:03o}" for byte in character.encode())
 
 
 def forms(text):
@@ -29,6 +39,15 @@ def forms(text):
         json.dumps(text),
         json.dumps(json.dumps({"in": text}, ensure_ascii=False)),
         repr(text),
+        *map(shlex.quote, (text, json.dumps(text), shlex.quote(text))),
+        "'" + text.replace("'", "'\\''") + "'",
+        re.sub(r"([^A-Za-z0-9\n])", r"\\\1", text),
+        "$'" + "".join(map(escaped, text)) + "'",
+        "'" + text.replace("'", "''") + "'",
+        '"' + text.replace('"', '""') + '"',
+        *map(html.escape, (text, html.escape(text), shlex.quote(text))),
+        html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;").replace("\n", "&#10;"),
+        html.escape(text).encode("ascii", "xmlcharrefreplace").decode(),
         data.hex(),
         data.hex().upper(),
         lines,

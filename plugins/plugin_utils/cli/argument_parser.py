@@ -13,9 +13,16 @@ import argparse
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.standard_streams import write_stdout
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError, nearest
 
 WIDTH = 100  # most columns that the help uses
+
+
+class NotWritten(RackError):
+    """The answer of a command could not be written to stdout."""
+
+    exit_code = 5  # as for results that are in no store and no report
 
 
 class Parser(argparse.ArgumentParser):
@@ -35,6 +42,12 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise UsageError with the message and a pointer to the help."""
         raise UsageError(f"{self.prog}: {message}; see {self.prog} --help")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print the help or the version. argparse is silent where this cannot be done."""
+        problem = write_stdout(message)
+        if problem:
+            raise NotWritten(f"the answer could not be written to stdout: {problem}")
 
     def _check_names(self, words: Sequence[str]) -> None:
         """Raise UsageError for an unknown option.

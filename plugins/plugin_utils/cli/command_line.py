@@ -7,17 +7,18 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.argument_parser import NotWritten
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import (
     Answer,
     command_of,
     parse_command_line,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.ctrl_c_handling import raise_keyboard_interrupt
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.standard_streams import write_stdout
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
 
 INTERRUPTED = 130
@@ -28,6 +29,7 @@ def call_command(words: Sequence[str]) -> None:
     """Run one command and end the process with its exit code. What follows `--` is passed on to ansible-playbook."""
     given = list(words)
     own, for_ansible = (given[: given.index("--")], given[given.index("--") + 1 :]) if "--" in given else (given, [])
+    answer: dict[str, Any] | str | None
     try:
         answer, code = _complete(given[1:]) if given[:1] == [COMPLETE] else _call(own, for_ansible)
     except RackError as error:
@@ -36,8 +38,9 @@ def call_command(words: Sequence[str]) -> None:
         code = error.exit_code
     except KeyboardInterrupt:
         answer, code = None, INTERRUPTED
-    _print(answer)
-    raise SystemExit(code)
+    except SystemExit as ended:  # by --help or --version
+        answer, code = None, int(ended.code or 0)
+    raise SystemExit(_print(answer, code))
 
 
 def _call(own: Sequence[str], for_ansible: Sequence[str]) -> Answer:
@@ -57,16 +60,12 @@ def _complete(words: Sequence[str]) -> Answer:
     return "\n".join(candidates(words)), 0
 
 
-def _print(answer: dict[str, Any] | str | None) -> None:
-    """Print the answer as UTF-8; the name of a file may hold bytes that are not valid UTF-8."""
-    if answer is None:
-        return
-    text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
-    try:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(f"{text.removesuffix('\n')}\n".encode(errors="backslashreplace"))
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), 1
-        )  # the reader has closed the pipe; without this Python reports an error at exit
+def _print(answer: dict[str, Any] | str | None, code: int) -> int:
+    """Print the answer; returns the exit code, which also tells that this could not be done."""
+    text = json.dumps(answer, ensure_ascii=False) if isinstance(answer, dict) else answer
+    problem = write_stdout("" if text is None else f"{text.removesuffix('\n')}\n")
+    if not problem:
+        return code
+    ended = f"run {answer['run_id']} {answer['status']}: " if isinstance(answer, dict) and "run_id" in answer else ""
+    sys.stderr.write(f"{ended}the answer could not be written to stdout: {problem}\n")
+    return code or NotWritten.exit_code

@@ -138,7 +138,7 @@ COMMANDS = {name: command for group in GROUPS.values() for name, command in grou
 EXIT_CODES = """\
 exit codes:
   0  passed          1  a step did not pass     2  the recipe or the command is wrong, or nothing matched
-  3  unreachable     5  results not stored (the message says where they are safe), or no report
+  3  unreachable     5  results not stored (the message says where they are safe), no report, or no answer on stdout
 """
 
 

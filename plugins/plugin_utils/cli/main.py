@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The program `rack-recipes`. It sees to the signals and to where Python looks before it imports anything."""
+"""The program `rack-recipes`. First it sees to signals, to the standard streams and to where Python looks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import os
 import sys
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.ctrl_c_handling import end_at_once
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.standard_streams import keep_streams_open
 
 TYPE_CHECKING = False  # typing's would have to be imported
 if TYPE_CHECKING:
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and end the process with its exit code. What follows `--` is passed on to ansible-playbook.
 
-    `arguments` are by default those of the process. Only then are its signals the command's own.
+    `arguments` are by default those of the process. Only then are its signals and streams the command's own.
     """
     if arguments is None:
         end_at_once()
+        keep_streams_open()
         if "PYTHONPATH" in os.environ:
             from ansible_collections.rack.recipes.plugins.plugin_utils.run.own_command import leave_working_folder
 

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.serving.shared_se
     identify_of,
     limits_of,
     network_of,
+    tell_ready,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, examples
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
@@ -190,8 +190,7 @@ def _tell(ready: Mapping[str, object], door: StepDoor, *, as_json: bool) -> None
     """Let the run know, and write the line that says that the server answers."""
     door.tell()
     if as_json:
-        sys.stdout.write(f"{json.dumps(ready)}\n")
-        sys.stdout.flush()
+        tell_ready(ready)
     else:
         places = " and ".join(str(ready[name]) for name in ("socket", "url") if name in ready)
         sys.stderr.write(f"serving run {ready['run_id']} at {places} (process {ready['pid']})\n")

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from functools import partial
@@ -18,6 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.serving.shared_se
     identify_of,
     limits_of,
     network_of,
+    tell_ready,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
@@ -85,8 +85,7 @@ def serve_web(options: argparse.Namespace) -> Answer:
 def _tell(ready: dict[str, object], *, as_json: bool) -> None:
     """The line that says that the pages are there."""
     if as_json:
-        sys.stdout.write(f"{json.dumps(ready)}\n")
-        sys.stdout.flush()
+        tell_ready(ready)
     else:
         place = f"{ready['url']}/sign-in#{ready['token']}" if "token" in ready else ready["url"]
         sys.stderr.write(f"pages at {place} (process {ready['pid']})\n")

@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.archive.ages_and_sizes import number
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.standard_streams import write_stdout
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.client_limits import Limits
 
@@ -117,3 +120,10 @@ def identify_of(options: argparse.Namespace, settings: Settings, start_token: st
 
 def _log(text: str) -> None:
     sys.stderr.write(f"{text}\n")
+
+
+def tell_ready(ready: Mapping[str, object]) -> None:
+    """Write the JSON line that says that the server answers. Raises UsageError where nobody can read it."""
+    problem = write_stdout(f"{json.dumps(ready)}\n")
+    if problem:
+        raise UsageError(f"stdout: {problem}: nobody can learn from it where the server is")

@@ -21,6 +21,7 @@ import yaml
 from ansible_collections.rack.recipes.plugins.plugin_utils.run import own_command
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.choose_forks import forks_in, room_here
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.inventory_sources import unreadable_is_error
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.start_ansible_early import KEEP_WRITING
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import ROOT, RUN_ID
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import HANDLE_SIGNALS, ending_blocked
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import SECTION, config_file, read_config
@@ -28,7 +29,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.settings import SECTI
 RECORDER = "rack.recipes.recorder"
 FORKS_OPTION = ("-f", "--fork")  # how arguments with it begin
 # As in `start_ansible_early`, no plugins come from a working folder that everybody may write to.
-PROGRAM = f"""{HANDLE_SIGNALS}
+PROGRAM = f"""{HANDLE_SIGNALS}{KEEP_WRITING}
+keep_writing()
 import os, runpy
 if os.stat(".").st_mode & 2:
     from ansible.plugins.loader import shell_loader

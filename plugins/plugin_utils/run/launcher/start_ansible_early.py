@@ -15,18 +15,27 @@ from dataclasses import dataclass
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.own_command import PYTHON
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import HANDLE_SIGNALS, ending_blocked
 
-# Where the import fails, Ansible is started anew, to print the error to its log. Ansible would end at the first line
-# that it cannot write; with `Log` a full disk does not end a run. Whatever its settings say, Ansible loads plugins from
-# `shell_plugins` in the working folder. Here it does not where everybody may write to that folder: it reads no
-# ansible.cfg there either.
-BOOT = """\
-import io, json, os, sys
+# Ansible would end at the first line that it cannot write. With this a full disk or a closed terminal ends no run.
+KEEP_WRITING = """\
+import io, sys
 class Log(io.FileIO):
     def write(self, data):
         try:
             return super().write(data)
         except OSError:
             return len(data)
+def keep_writing():
+    for number, name in enumerate(("stdout", "stderr"), start=1):
+        stream = io.BufferedWriter(Log(number, "w", closefd=False))
+        before = getattr(sys, name)
+        setattr(sys, name, io.TextIOWrapper(stream, before.encoding, before.errors, line_buffering=True))
+"""
+# Where the import fails, Ansible is started anew, to print the error to its log. Whatever its settings say, Ansible loads
+# plugins from `shell_plugins` in the working folder. Here it does not where everybody may write to that folder: it reads
+# no ansible.cfg there either.
+BOOT = f"""\
+{KEEP_WRITING}
+import json, os
 try:
     from ansible.cli.playbook import main
     if os.stat(".").st_mode & 2:
@@ -42,10 +51,7 @@ if line:
     os.dup2(1, 2)
     if main is None:
         os.execv(sys.executable, [sys.executable, "-P", "-m", "ansible", "playbook", *arguments])
-    for number, name in enumerate(("stdout", "stderr"), start=1):
-        stream = io.BufferedWriter(Log(number, "w", closefd=False))
-        before = getattr(sys, name)
-        setattr(sys, name, io.TextIOWrapper(stream, before.encoding, before.errors, line_buffering=True))
+    keep_writing()
     main(["ansible-playbook", *arguments])
 """
 

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     Settled = tuple[str, str]
 
 
+def lets_start(step: Step, verdict: str, *, is_check: bool = False) -> bool:
+    """Whether the steps that depend on a step with this verdict may start. In check mode nothing blocks."""
+    return verdict in PASSING or bool(step.get("continue_on_fail")) or is_check
+
+
 class StartConditions:
     """The verdicts so far, the time that is left, and whether anything may start at all."""
 
@@ -30,7 +35,7 @@ class StartConditions:
         self._priority: int = request.get("priority") or 0
         left = request.get("time_left")
         self._until = None if left is None else request.get("arrived", time.monotonic()) + left
-        self._blocks = not request.get("check")
+        self._is_check = bool(request.get("check"))
 
     def blocked(self, step: Step) -> Settled | None:
         """The verdict and the reason of a step that can never start."""
@@ -58,7 +63,7 @@ class StartConditions:
 
     def end(self, step: Step, verdict: str, *, passes_dependents: bool = False) -> bool:
         """A step has its verdict; whether it blocks what depends on it."""
-        if verdict in PASSING or passes_dependents or step.get("continue_on_fail") or not self._blocks:
+        if passes_dependents or lets_start(step, verdict, is_check=self._is_check):
             return False
         if self._fails_fast and verdict in ("failed", "error") and not self._halted:
             self._halted = f"fail_fast: {step['name']} did not pass on {self._host or 'the controller'}"

@@ -17,6 +17,7 @@ from ansible.template import Templar
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import as_reason
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
+from ansible_collections.rack.recipes.plugins.module_utils.executor.start_conditions import lets_start
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.action_names import CONTROLLER
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append, insist
@@ -254,7 +255,7 @@ def _fetch(task: StageTask, remote: RemoteExecutor, artifacts: list[Record]) -> 
 
 
 def _missing_result(stage: HostStage, step: Mapping[str, Any], verdict: str, reason: str) -> Record:
-    blocks = not step.get("continue_on_fail")
+    blocks = not lets_start(step, verdict)
     shown = as_reason(stage.run.hidden(reason))  # an error shows a wrong argument as it is
     record = missing_result(stage.number, step["name"], stage.host, verdict, shown, blocks=blocks)
     return record if verdict != "unreachable" else with_waiver(record, stage.run.inputs.waivers)

@@ -91,7 +91,7 @@ def _preview(options: argparse.Namespace, prepared: PreparedRun) -> Preview:
         history = stored_history_of(options.db or settings.db, plan)
         inventory = answer()
     hosts = {planned.step.name: _hosts_of(plan, planned, inventory) for planned in plan.steps}
-    warnings = [*warnings_of(plan, hosts, inventory, history, prepared)]
+    warnings = [*warnings_of(plan, hosts, inventory, history, prepared, is_check=options.check)]
     left_out = {note.step for note in warnings if note.what in NOT_TRIED}
     slots = HostSlots(
         {name: () if name in left_out else where for name, where in hosts.items()},

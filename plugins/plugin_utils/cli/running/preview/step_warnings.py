@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.rack.recipes.plugins.module_utils.executor.start_conditions import lets_start
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.inventory_hosts import InventoryHosts
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.stored_history import (
     Results,
@@ -40,10 +41,16 @@ class StepWarning:
 
 
 def warnings_of(
-    plan: Plan, hosts: Hosts, found: InventoryHosts, history: StoredHistory, prepared: PreparedRun
+    plan: Plan,
+    hosts: Hosts,
+    found: InventoryHosts,
+    history: StoredHistory,
+    prepared: PreparedRun,
+    *,
+    is_check: bool = False,
 ) -> Iterator[StepWarning]:
-    """Yield the warnings in the order of the steps."""
-    out = _left_out(plan, hosts, found)
+    """Yield the warnings in the order of the steps. `is_check` says that the run would be in check mode."""
+    out = _left_out(plan, hosts, found, is_check=is_check)
     earlier = _earlier(plan, prepared)
     for planned in plan.steps:
         name = planned.step.name
@@ -72,18 +79,22 @@ def _without_place(planned: PlannedStep, hosts: Sequence[str], found: InventoryH
         yield StepWarning(step.name, f"is an error{_on(devices, hosts)}", needs_delegate(connections))
 
 
-def _left_out(plan: Plan, hosts: Hosts, found: InventoryHosts) -> dict[str, StepWarning]:
+def _left_out(plan: Plan, hosts: Hosts, found: InventoryHosts, *, is_check: bool) -> dict[str, StepWarning]:
     """Return the steps that are skipped by the user, or blocked by skipped steps or missing hosts, by name."""
     out: dict[str, StepWarning] = {}
+    blocking: set[str] = set()
     for planned in plan.steps:
         name = planned.step.name
-        cause = next((need.step for need in planned.depends_on if need.step in out), None)
+        cause = next((need.step for need in planned.depends_on if need.step in blocking), None)
         if planned.skip:
             out[name] = StepWarning(name, SKIPPED, planned.skip)
         elif cause is not None and not planned.step.always:
             out[name] = StepWarning(name, BLOCKED, f"it needs {cause}, which is {out[cause].what}")
         elif (why := next(_unmet_dependencies(planned.depends_on, hosts, found), "")) and not planned.step.always:
             out[name] = StepWarning(name, BLOCKED, f"it needs {why}")
+        fields = {"continue_on_fail": planned.step.continue_on_fail}
+        if name in out and not lets_start(fields, out[name].what, is_check=is_check):
+            blocking.add(name)
     return out
 
 

@@ -134,6 +134,32 @@ def test_what_is_skipped_and_what_that_blocks():
     ]
 
 
+LEFT_OUT = [
+    {**OK, "name": "wire"},
+    {**OK, "name": "optional", "depends_on": ["wire"], "continue_on_fail": True},
+    {**OK, "name": "survey", "depends_on": ["optional"]},
+    {**OK, "name": "never", "when": False},
+    {**OK, "name": "after", "depends_on": ["never"]},
+    {**OK, "name": "maybe", "when": False, "continue_on_fail": True},
+    {**OK, "name": "behind", "depends_on": ["maybe"]},
+    {**OK, "name": "at_once", "scope": "run", "depends_on": ["after"]},
+    {**OK, "name": "closing", "always": True, "depends_on": ["after"]},
+]
+
+
+@pytest.mark.parametrize("mode", [(), ("--check",)], ids=["run", "check"])
+def test_it_says_of_each_step_what_the_run_does(lab: Path, mode: tuple[str, ...]):
+    (lab / "left.yml").write_text(json.dumps({**RECIPE, "hosts": "all", "steps": LEFT_OUT}))
+    found = json.loads(call("run", "left.yml", "--skip", "wire", "--dry-run", "--json", *mode).out)["preview"]["notes"]
+    done = call("run", "left.yml", "--skip", "wire", *mode)
+    journal = Path(done.answer["folder"], "journal.jsonl").read_text()
+    records = [json.loads(line) for line in journal.splitlines() if line]
+    ends = {record["step"]: record["verdict"] for record in records if record["kind"] == "step"}
+    blocked = {step for step, verdict in ends.items() if verdict == "blocked"}
+    assert {note["step"] for note in found if note["what"] == "blocked"} == blocked
+    assert blocked == (set() if mode else {"optional"})
+
+
 def test_hosts_that_can_never_be_enough_block(lab: Path):
     def step(name: str, **need: object) -> dict[str, object]:
         return {**OK, "name": name, "depends_on": [{"step": "first", **need}]}

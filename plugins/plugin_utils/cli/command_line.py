@@ -22,6 +22,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.standard_streams 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
 
 INTERRUPTED = 130
+SHOWN = 100  # characters of a word in a message
 COMPLETE = "--complete"  # the hidden command that the completion scripts call
 
 
@@ -52,6 +53,20 @@ def _call(own: Sequence[str], for_ansible: Sequence[str]) -> Answer:
         return call(options)
     except OSError as error:
         raise UsageError(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
+    except UnicodeEncodeError as error:
+        odd = next((word for word in (*own, *for_ansible) if not _is_utf8(word)), None)
+        if odd is None:
+            raise
+        raise UsageError(f"{ascii(odd[:SHOWN])}: this word has bytes that are not UTF-8") from error
+
+
+def _is_utf8(word: str) -> bool:
+    """Whether a word of the command line was UTF-8. Only the path of a file need not be."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _complete(words: Sequence[str]) -> Answer:

@@ -35,6 +35,10 @@ PASSED, MARGINAL, FAILED = "passed", "marginal", "failed"
 PATIENCE = 5.0  # seconds for a regular expression: some take years on a text of thirty characters
 
 
+class UndecidedError(ValueError):
+    """A regular expression has not come to its end in time: nobody knows whether the text matches."""
+
+
 def judge(condition: Condition, value: Any) -> tuple[str, str, Number | None]:
     """The verdict (`passed`, `marginal` or `failed`), what is wrong, and the distance to the nearest hard limit.
 
@@ -240,7 +244,7 @@ def _matches(value: Any, bound: Any) -> Held:
             return re.fullmatch(bound, value) is not None, None
     except TimeoutError as error:
         length = len(value)
-        raise ValueError(f"matches: {bound} {error} on a text of {length} characters: say it simpler") from None
+        raise UndecidedError(f"matches: {bound} {error} on a text of {length} characters: say it simpler") from None
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"matches: {bound} is no regular expression: {error}") from None
 

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import LARGEST, MEDIA_TYPE
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import KEY
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import LONGEST as LONGEST_SECRET
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import MASKED
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.end_status import EXIT_CODES
@@ -27,13 +28,14 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields
 RUN = ""  # the host of a step that runs once for the run
 SHOWN = 60  # characters of a value in a reason
 DEEPEST = 120  # levels: a value of the context has 100 at most
-INTEGERS = range(-(2**63), 2**63)
+LEAST, MOST = -(2**63), 2**63 - 1  # integers
 LONGEST_TIME = 1e10  # seconds; 300 years
 LONGEST_NAME = 1000  # characters; a step may be named after an item of its loop
 LONGEST_REASON = 20_000  # characters; some are made of several
 LONGEST_OUTPUT = 200_000  # characters of an output, which may be longer after its secrets were masked
 MOST_ATTEMPTS = 1000
 MOST_MEASUREMENTS = 100_000
+MOST_SECRETS = 10_000  # of a stage
 DIGEST = re.compile(r"[0-9a-f]{64}")
 PLACE = re.compile(r"artifacts/[0-9a-f]{64}")
 FILE = re.compile(r"[^/\x00-\x1f\x7f]{1,1000}")
@@ -109,7 +111,7 @@ def _shown(value: object) -> str:
     """A value for people. Its size and depth may be anything."""
     if isinstance(value, str):
         return ascii(value) if len(value) <= SHOWN else f"{value[:SHOWN]!a}..."
-    if isinstance(value, int) and value not in INTEGERS:
+    if isinstance(value, int) and not LEAST <= value <= MOST:
         return "a very large number"
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "a list"
@@ -148,7 +150,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _is_integer(value: Any) -> bool:
-    return type(value) is int and value in INTEGERS
+    return type(value) is int and LEAST <= value <= MOST
 
 
 def _is_seconds(value: Any) -> bool:
@@ -183,7 +185,7 @@ def _is_data(value: Any) -> bool:
                 below += each.values()
             elif kind is list:
                 below += each
-            elif (kind is int and each not in INTEGERS) or (kind is float and not -1.8e308 < each < 1.8e308):
+            elif (kind is int and not LEAST <= each <= MOST) or (kind is float and not -1.8e308 < each < 1.8e308):
                 return False
         if not below:
             return True
@@ -230,12 +232,14 @@ def _or_nothing(rule: Rule) -> Rule:
     return Rule(f"{rule.expected}, or null", lambda value: value is None or rule.holds(value))
 
 
+VALUE_FIELDS = ("key", "scope", "value", "shown")  # of a value that is written masked
 MANY = 10**7  # entries: as many as a file may hold
 DATA = Rule(f"JSON of at most {DEEPEST} levels, with integers of 64 bits", _is_data)
 DATA_OBJECT = Rule("an object", lambda value: type(value) is dict and _is_data(value))
 TEXT = Rule("a text", _is_text)
 NAME = _text(LONGEST_NAME)
 REASON = _text(LONGEST_REASON)
+SECRET = _text(LONGEST_SECRET)
 OUTPUT = _text(LONGEST_OUTPUT)
 WORDS = _list(TEXT, MANY)
 COUNT = Rule("an integer of at least 0", _is_count)
@@ -309,6 +313,17 @@ PLANNED_STEP = _object(
     "name",
 )  # fmt: skip
 COUNTS = Rule("counts", lambda value: type(value) is dict and all(map(_is_count, value.values())))
+ARTIFACT_PIECE = _object(
+    "a piece of an artifact",
+    {"kind": _one_of("piece"), "sha256": SHA256, "offset": COUNT, "data": TEXT, "problem": REASON},
+    "kind", "sha256", "offset",
+)  # fmt: skip
+_SECRET = _object("", {"secret": SECRET, "host": NAME}, "secret")
+_VALUE = _object("", {"key": CONTEXT_KEY, "scope": SCOPE, "value": DATA, "shown": DATA, "host": NAME}, *VALUE_FIELDS)
+SECRET_ENTRY = Rule(
+    f"a text of at most {LONGEST_SECRET} characters, or a value of a key",
+    lambda value: _SECRET.holds(value) or _VALUE.holds(value),
+)
 GROUP = _object("a group", {"id": NAME, "part": NAME, "info": DATA_OBJECT}, "id")
 MERGE_RULE = _object("a merge policy", {"keys": TEXT, "policy": TEXT, "digest": TEXT}, "keys", "policy")
 

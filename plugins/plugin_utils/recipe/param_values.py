@@ -6,13 +6,21 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import check_value
-from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS, judge
+from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import (
+    LIMITS,
+    PATIENCE,
+    UndecidedError,
+    judge,
+)
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import OPENINGS, names_in
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeErrors, UsageError
@@ -33,6 +41,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.values_in
 
 OF, TYPE = "of", "type"  # words of `Param.also` beside limits
 MASK = "********"
+TRY_MATCH = "import json, re, sys; re.fullmatch(*json.load(sys.stdin))"
 NO_NAMES = SecretNames()
 NUMBER = re.compile(r"[-+]?[0-9]{1,400}(\.[0-9]{1,400})?([eE][-+]?[0-9]{1,4})?")
 INTEGER = re.compile(r"[-+]?[0-9]{1,400}")
@@ -162,12 +171,33 @@ def within_limits(limits: Mapping[str, Any], value: Any) -> Any:
     """The value. Raises WrongError with the first limit that it does not meet."""
     for word, bound in limits.items():
         try:
+            if word == "matches":
+                _await_match(bound, value)
             verdict = judge({word: bound}, value)[0]
+        except UndecidedError as error:
+            raise WrongError(in_words(word, bound), f"{shown(value)}, of which nobody can tell: {error}") from None
         except ValueError:  # such a limit cannot be applied to such a value; the check of the declaration reports it
             continue
         if verdict != "passed":
             raise WrongError(in_words(word, bound), shown(value))
     return value
+
+
+def _await_match(pattern: Any, value: Any) -> None:
+    """Raise UndecidedError where this thread cannot be interrupted, as in a server, and the match takes too long.
+
+    Python's `re` would also hold up all other threads meanwhile, so another process tries it.
+    """
+    if threading.current_thread() is threading.main_thread() or not isinstance(value, str):
+        return
+    import subprocess  # only a server pays for this import
+
+    command = [sys.executable, "-I", "-S", "-c", TRY_MATCH]
+    try:
+        given = json.dumps([pattern, value])
+        subprocess.run(command, input=given, text=True, timeout=PATIENCE, check=False, capture_output=True)
+    except subprocess.TimeoutExpired:
+        raise UndecidedError(f"matches: {pattern} took more than {PATIENCE:g} s: say it simpler") from None
 
 
 def in_words(word: str, bound: Any) -> str:

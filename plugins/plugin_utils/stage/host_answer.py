@@ -11,12 +11,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.journal_record import decode
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import decode, without_checksum
 from ansible_collections.rack.recipes.plugins.module_utils.runner.main import MARK
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_errors import is_cut, no_answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_clock import Clock, read_clock
 
 STATUS = {"state", "offset", "boot_id"}
+STATES = frozenset(("running", "ended", "killed", "rebooted", "unknown", "refused"))
+UNREADABLE: dict[str, Any] = {}  # stands for a whole record that is not JSON, and is none that anybody accepts
+FORGED = "the host's answer has no valid {field}: expected {expected}"
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+# What the last line may have, in words and as a function. The host may have been taken over.
+FIELDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "state": (f"one of {', '.join(sorted(STATES))}", lambda value: _is_text(value) and value in STATES),
+    "offset": ("a number of bytes", lambda value: type(value) is int and 0 <= value < 2**63),
+    "boot_id": ("a text", _is_text),
+    "reason": ("a text", _is_text),
+    "concealed": ("a text", _is_text),
+    "lost": ("a text for each host", lambda value: isinstance(value, dict) and all(map(_is_text, value.values()))),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +74,10 @@ def read_answer(
     status = next(filter(None, map(_status, reversed(lines))), None)
     if status is None:
         return HostAnswer("cut", 0, reason="the answer was cut off")
-    records = tuple(record for line in lines if line and (record := decode(line)) is not None)
+    for name, (expected, holds) in FIELDS.items():
+        if name in status and not holds(status[name]):
+            return HostAnswer("silent", 0, reason=FORGED.format(field=name, expected=expected))
+    records = tuple(record for line in lines if line and (record := _record(line)) is not None)
     texts = {name: status.get(name, "") for name in ("reason", "boot_id")}
     return HostAnswer(
         status["state"],
@@ -69,10 +90,19 @@ def read_answer(
     )
 
 
+def _record(line: bytes) -> dict[str, Any] | None:
+    """The record on a line; `UNREADABLE` for one that is whole and yet not JSON, None for a line that is none."""
+    try:
+        found = decode(line)
+    except RecursionError:
+        return UNREADABLE
+    return UNREADABLE if found is None and without_checksum(line) is not None else found
+
+
 def _status(line: bytes) -> dict[str, Any] | None:
     """What the answer's last line says, None where this is another line: a shell may write more behind it."""
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) and found.keys() >= STATUS else None

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
+LATEST = 1e11  # seconds since 1970
+
 Clock = tuple[float, float]  # the host's time when it answered, and how long it worked on the answer, in seconds
 
 
 def read_clock(value: Any) -> Clock | None:
-    """The host's clock as an answer has it; None where it has none."""
+    """The host's clock as an answer has it; None where it has none, or one that is no time."""
     if not isinstance(value, list) or len(value) != 2 or not all(isinstance(part, int | float) for part in value):
+        return None
+    if not all(0 <= part <= LATEST for part in value):  # NaN is in no range
         return None
     return float(value[0]), float(value[1])
 

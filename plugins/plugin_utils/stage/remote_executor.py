@@ -153,6 +153,14 @@ class Unreachable(RackError):
     exit_code = 3
 
 
+def _entries(key: bytes, sealed: str) -> tuple[dict[str, Any], ...]:
+    """The secrets that a host has registered; an entry that is none for what is no list of these."""
+    try:
+        return tuple(unsealed(key, sealed))
+    except (ValueError, RecursionError):
+        return ({},)
+
+
 class RemoteExecutor:
     """Sends requests to the executor on the host of a task.
 
@@ -415,7 +423,7 @@ class RemoteExecutor:
             raise AnsibleConnectionFailure(answer.reason)
         if answer.clock:
             answer = replace(answer, ahead=ahead(answer.clock, sent, time.time()))
-        return replace(answer, concealed=tuple(unsealed(self._key, answer.sealed))) if answer.sealed else answer
+        return replace(answer, concealed=_entries(self._key, answer.sealed)) if answer.sealed else answer
 
     def _tmp(self) -> str:
         """The folder that the user has set for temporary files; empty where the usual ones are to be used.

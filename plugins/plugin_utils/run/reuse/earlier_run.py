@@ -105,6 +105,10 @@ class EarlierRun:
         first = min((stage for stage, ends in stages.items() if not any(ends)), default=0)
         return sorted(self._stages(steps) & {*begun, first})
 
+    def steps_of(self, number: int, host: str) -> list[str]:
+        """The steps of a stage on a host."""
+        return [step["name"] for step in self.about["steps"] if step["stage"] == number and host in step["hosts"]]
+
     def missing_artifacts(self, steps: Iterable[str], host: str) -> dict[int, list[Record]]:
         """The artifact records, by stage, whose files are still on the host, of the stages with these steps."""
         found = {stage: [*self._missing_artifacts[stage, host].values()] for stage in sorted(self._stages(steps))}

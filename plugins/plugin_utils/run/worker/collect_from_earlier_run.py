@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.allowed_records import Sender
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.check_host_records import HostRecordCheck
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import RemoteExecutor
 
 if TYPE_CHECKING:
@@ -25,8 +27,9 @@ def collect(earlier: EarlierRun, remote: RemoteExecutor, task: StageTask) -> Non
     lease = task.run.settings.reconnect_timeout
     steps = {stage.host: [step["name"] for step in stage.steps] for stage in task.stages}
     for number in sorted({number for host, names in steps.items() for number in earlier.unfinished(names, host)}):
+        check = HostRecordCheck(Sender(number, {host: earlier.steps_of(number, host) for host in steps}))
         for answer in remote.collect(task.id_of(earlier.run_id, number), lease, sum(map(len, steps.values()))):
-            append(earlier.path, task.told(answer.records))
+            append(earlier.path, task.told(check.allowed(answer.records)))
     earlier.catch_up()
     missing: dict[int, list[Record]] = {}
     for host, names in steps.items():

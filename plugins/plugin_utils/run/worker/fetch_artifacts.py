@@ -11,8 +11,7 @@ stopped. A whole file is `artifacts/<sha256>`.
 from __future__ import annotations
 
 import os
-import re
-from binascii import Error, a2b_base64
+from binascii import a2b_base64
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from hashlib import sha256
@@ -22,13 +21,13 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import LARGEST, MOST, PIECE, STAGE
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import write_all
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.allowed_records import ARTIFACT_PIECE, DIGEST
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfer_records import FOLDER, transfer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
 
 PARTIAL = "partial"
-DIGEST = re.compile(r"[0-9a-f]{64}")
 NO_PIECE = "the host answered without it"
 SMALL = "the host sends it in pieces that are too small"
 TOO_MUCH = "with it the host would have left more files in this stage than it can"
@@ -92,7 +91,7 @@ def _fetch(downloads: dict[str, ArtifactDownload], ended: dict[str, str], ask: A
         except RackError as error:
             ended.update(dict.fromkeys(waiting, str(error)))
             return
-        pieces = [record for record in answer.records if record["kind"] == "piece" and record.get("sha256") in waiting]
+        pieces = [record for record in answer.records if ARTIFACT_PIECE.holds(record) and record["sha256"] in waiting]
         if not pieces:
             ended.update(dict.fromkeys(waiting, answer.reason or NO_PIECES.get(answer.state, NO_PIECE)))
             return
@@ -162,7 +161,7 @@ class ArtifactDownload:
             raise MissingError(f"the host cannot read it: {piece['problem']}")
         try:
             data = a2b_base64(piece["data"])
-        except (KeyError, TypeError, Error):
+        except (KeyError, ValueError):
             raise MissingError(NO_PIECE) from None
         if not data or piece.get("offset") != self.offset or self.offset + len(data) > self.size:
             raise MissingError(f"the host sent {len(data)} bytes from {piece.get('offset')} on of {self.size}")

@@ -17,6 +17,7 @@ from ansible.utils.vars import transform_to_native_types
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.action_names import CONTROLLER, RECIPE_VARIABLE
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.allowed_records import Sender
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import StepEnd
@@ -144,6 +145,10 @@ class StageTask:
         if self.delegate:
             return group_id(run_id, number, self.delegate)
         return stage_id(run_id, number, self.first.host)
+
+    def sender(self) -> Sender:
+        """Who answers: the host, or the delegate of several, with the steps that it may speak of."""
+        return Sender(self.number, {stage.host: [str(step["name"]) for step in stage.steps] for stage in self.stages})
 
     def request(self) -> Request:
         """The request for the stage, by the results and the context of now. Raises RackError."""

@@ -31,6 +31,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.missing_results i
     with_waiver,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_registry import NOT_SHARED
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.check_host_records import HostRecordCheck
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.collect_from_earlier_run import collect
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.guard_keys import KeyGuard
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_secrets import has_secrets
@@ -143,7 +144,7 @@ def _records(task: StageTask, remote: RemoteExecutor, artifacts: list[Record]) -
     Every answer is in the journal before the next one is asked for.
     """
     records: list[Record] = []
-    guard = KeyGuard(task.run.settings)
+    guard, check = KeyGuard(task.run.settings), HostRecordCheck(task.sender())
     for verdict, find in HOLD_BACK:
         held_back = {stage.host: reason for stage in task.stages if (reason := find(stage))}
         if held_back:
@@ -154,7 +155,7 @@ def _records(task: StageTask, remote: RemoteExecutor, artifacts: list[Record]) -
     lost, of_hosts = ("error", "the host's answer has no result of this step"), dict[str, str]()
     try:
         for number, told in enumerate(_answers(task, remote)):
-            answer = replace(told, records=tuple(guard.allowed(task.told(told.records))))
+            answer = _checked(task, told, check, guard)
             _register_secrets(task, answer)
             _record(task, remote, answer.records if number else _with_clocks(task, answer))
             records += map(for_summary, filter(lambda record: record["kind"] == "step", answer.records))
@@ -171,6 +172,21 @@ def _records(task: StageTask, remote: RemoteExecutor, artifacts: list[Record]) -
     verdict, reason = lost
     reasons = {stage.host: of_hosts.get(stage.host, reason) for stage in task.stages}
     return [*records, *_record_missing(task, remote, verdict, reasons, records)]
+
+
+def _checked(task: StageTask, told: HostAnswer, check: HostRecordCheck, guard: KeyGuard) -> HostAnswer:
+    """The answer without what the host must not send; the steps that this is about are errors at once."""
+    if task.first.is_module:  # the executor here has made it
+        return replace(told, records=tuple(guard.allowed(task.told(told.records))))
+    known = {*check.refused}
+    secrets = check.allowed_secrets(told.concealed)
+    records = check.allowed(told.records)
+    stages = {stage.host: (stage, {step["name"]: step for step in stage.steps}) for stage in task.stages}
+    for host, name in check.refused.keys() - known:
+        stage, steps = stages[host]
+        refused = _missing_result(stage, steps[name], "error", check.refused[host, name])
+        records.append({**refused, "final": True})
+    return replace(told, records=tuple(guard.allowed(task.told(records))), concealed=tuple(secrets))
 
 
 def _wrong_password(stage: HostStage) -> str:

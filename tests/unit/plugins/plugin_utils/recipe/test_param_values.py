@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -14,7 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.rack.recipes.plugins.module_utils.language import criteria
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe import param_values
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import parse
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import KINDS, values
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Param
@@ -149,6 +152,19 @@ def test_limits_are_held() -> None:
     assert refusal(text, {**good, "a": "5"}, texts=True) == (
         "parameter 'a': expected any other value than 5, got the number 5"
     )
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_a_pattern_that_takes_for_ever_is_not_taken_for_held(monkeypatch: pytest.MonkeyPatch, in_thread: bool) -> None:
+    """Also in a thread of a server, where no alarm ends it: there the others go on meanwhile."""
+    monkeypatch.setattr(criteria, "PATIENCE", 0.1)
+    monkeypatch.setattr(param_values, "PATIENCE", 0.1)
+    text = "  a: {matches: '(a+)+b'}"
+    with ThreadPoolExecutor(1) as pool:
+        told = pool.submit(refusal, text, {"a": "a" * 60}).result() if in_thread else refusal(text, {"a": "a" * 60})
+    assert told.startswith("parameter 'a': expected a text that matches (a+)+b, got 'aaa")
+    assert "of which nobody can tell: matches: (a+)+b took more than 0.1 s" in told
+    assert values(declared(text), {"a": "ab"}, texts=False) == {"a": "ab"}
 
 
 def test_limits_of_included_recipes_are_held() -> None:

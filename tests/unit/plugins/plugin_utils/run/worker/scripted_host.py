@@ -21,11 +21,15 @@ FOUND = f"{TRIES}/usr/bin/python3.11\n{BEGUN}\n"
 
 
 class Host:
-    """A host that answers each request with the next prepared state and records. It keeps the requests."""
+    """A host that answers each request with the next prepared state and records. It keeps the requests.
+
+    Its records are of the stage that it is asked for.
+    """
 
     def __init__(self, *answers: tuple[str, list[dict[str, Any]]] | Exception | dict[str, Any]) -> None:
         self.answers = [*answers]
         self.asked: list[dict[str, Any]] = []
+        self._stage = 1  # which its records are of
         self.clock: dict[str, list[float]] = {}  # what it says of its clock
         self._task = SimpleNamespace(delegate_to=None, check_mode=False, no_log=False, _uuid=TASK)
         self._templar = SimpleNamespace(template=lambda value: value)
@@ -43,6 +47,8 @@ class Host:
         if isinstance(answer, dict):
             return answer
         state, records = answer
+        self._stage = message.get("stage", self._stage)
+        records = [{**record, "stage": self._stage} if "stage" in record else record for record in records]
         status = {"state": state, "offset": 1, "boot_id": "b", "reason": REASONS.get(state, ""), **self.clock}
         text = f"\n{MARK}{message['id']}\n{b''.join(map(encode, records)).decode()}\n{json.dumps(status)}\n"
         return {"rc": 0, "stdout": text, "stderr": FOUND}

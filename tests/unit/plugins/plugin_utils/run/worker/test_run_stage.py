@@ -563,3 +563,34 @@ def test_a_long_secret_is_not_in_the_reason_of_a_host_that_does_not_answer(run: 
 def test_a_very_long_reason_is_cut(run: Run):
     run_stage(Host(AnsibleError("x" * 10_000)), 1, [A], {}, VARS)
     assert [len(reason) for _step, _verdict, reason in told(run)] == [LONGEST_REASON]
+
+
+def test_what_no_step_sends_is_set_aside_and_its_step_is_an_error(run: Run):
+    """Also where the step's own result has come before."""
+    forged = step("a", "r1", n=3, seconds=float("1e300"))
+    host = Host(("running", [step("a", "r1")]), ("ended", [forged, step("b", "r1", n=4)]))
+    result = run_stage(host, 1, [A, B], {}, VARS)
+    reason = "the host sent what no step sends: a step record whose seconds is 1e+300, expected a number of seconds"
+    assert told(run) == [("a", "passed", ""), ("b", "passed", ""), ("a", "error", reason)]
+    assert (result["failed"], run.results.ended["a", "r1"].verdict) == (True, "error")
+    assert run.results.ended["b", "r1"].verdict == "passed"
+
+
+def test_what_is_about_no_step_makes_all_of_them_errors(run: Run):
+    forged = {"kind": "end", "time": "2026-11-25T12:00:00.000000Z", "status": "passed"}
+    host = Host(("ended", [delta("a.key_v1", 1, host="r2"), step("a", "r1"), step("b", "r1", n=2), forged]))
+    run_stage(host, 1, [A, B], {}, VARS)
+    reason = "the host sent what no step sends: a delta record in the name of 'r2'"
+    assert sorted(told(run)) == [("a", "error", reason), ("b", "error", reason)]
+    assert run.context.keys() == []
+
+
+@pytest.mark.parametrize("entry", [{}, {"secret": 7}, {"secret": "x" * 20_000}, {"key": "a.key_v1", "value": 1}, []])
+def test_a_secret_that_is_none_is_set_aside(run: Run, monkeypatch: pytest.MonkeyPatch, entry: Any):
+    monkeypatch.setattr(remote_executor, "unsealed", lambda _key, _text: [entry])
+    host = Host(("ended", [step("a", "r1")]))
+    host.clock = {"concealed": "sealed"}  # type: ignore[dict-item]
+    run_stage(host, 1, [A], {}, VARS)
+    [(name, verdict, reason)] = told(run)
+    assert (name, verdict) == ("a", "error")
+    assert reason.startswith("the host sent what no step sends: as a secret what is not a text of at most 16384")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from _operator import is_not
 
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -23,7 +25,7 @@ URL = "://"
 # The password is what stands between the first colon and the @; a port with a path behind it is none. Some people write
 # an @ inside of a password as it is: then the host begins behind the last one.
 AFTER_USER = r"://[^\s/@:\[]*:(?!\d{1,5}[/?#])(?P<first>[^\s@]{1,256})(?P<more>(?:@[^\s/?#@]{0,256}){0,8})@"
-COMMON = frozenset(("true", "false", "null", "none"))  # never secrets, whatever the name
+COMMON = frozenset(("true", "false", "null", "none", *VERDICTS))  # never secrets, whatever the name
 
 
 class SecretNames:
@@ -129,12 +131,12 @@ def _without_url_passwords(text: str, found: list[str]) -> str:
 
 
 def check_secrets(value: Any) -> list[str]:
-    """The texts to hide for a secret value, each once.
+    """The texts to hide for a secret value, each once; words that stand in every text, such as verdicts, are none.
 
     Raises ValueError for bytes, and for texts that are too many, too long or too deeply nested. It shows none of them.
     """
     try:
-        texts = list(dict.fromkeys(filter(None, texts_of(value))))
+        texts = [text for text in dict.fromkeys(texts_of(value)) if text and text.lower() not in COMMON]
     except RecursionError:
         raise ValueError("a secret is nested too deeply") from None
     if isinstance(value, (bytes, bytearray, memoryview)):

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_hooks import MergeHooks
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.allowed_records import RECORDS
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.end_status import EXIT_CODES
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Place, Results, StepEnd
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegate_groups import DelegateGroups
@@ -149,6 +152,11 @@ class Run:
         """The records that the journal needs after `catch_up`: final ones of steps, and results of merge hooks."""
         final, self._final_records = self._final_records, []
         return [*final, *self.merges.records(self.context)]
+
+    def own_words(self) -> list[str]:
+        """What this run itself shows everywhere: verdicts, fields of records, and names of hosts, steps and keys."""
+        fields = {name for kind, names in RECORDS.items() for name in (kind, *names)}
+        return [*VERDICTS, *EXIT_CODES, *fields, *self.hosts, *self.steps, *self.inputs.params, *self.context.keys()]
 
     def hidden(self, text: str) -> str:
         """A text with all secrets masked that are known by now."""

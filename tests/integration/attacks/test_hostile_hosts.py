@@ -110,6 +110,41 @@ def test_what_no_step_sends_is_an_error_of_its_step_alone(lying: Path, rack: Rac
         assert lie.get("says", "") in (step["reason"] or ""), name
 
 
+HIDES = """\
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+class Hides(Scriptlet):
+    writes = ()
+    def run(self, ctx, params):
+        if ctx.host == "liar":
+            ctx.secret(["passed", "pass", "honest", "said", "t.", "a", "step", "real-secret-word"])
+"""
+TELLS = """\
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+class Tells(Scriptlet):
+    writes = ("t.said_v1",)
+    def run(self, ctx, params):
+        ctx.set("t.said_v1", "this step passed on honest: a real-secret-word")
+"""
+
+
+def test_no_host_hides_the_words_of_the_run(lying: Path, rack: Rack):
+    """A host may register anything as a secret, which all hosts hide then; but not what the run itself shows."""
+    Path("scriptlets/t/hides.py").write_text(HIDES)
+    Path("scriptlets/t/tells.py").write_text(TELLS)
+    ask = {"name": "ask", "type": "ansible", "module": "ansible.builtin.ping", "success": "none"}
+    steps = [{"name": name, "module": f"t.{name}", "success": "none"} for name in ("hides", "tells")]
+    Path("words.yml").write_text(json.dumps({"test_meta": {"test_id": "T-2"}, "steps": [steps[0], ask, steps[1]]}))
+    hosts = {"honest": rack.variables("r01"), "liar": rack.variables("r02")}
+    Path("inventory.yml").write_text(json.dumps({"all": {"hosts": hosts}}))
+    done = rack_recipes("run", "words.yml", "-i", "inventory.yml")
+    found = results()
+    assert found.verdicts() == {(name, host): "passed" for name in ("hides", "ask", "tells") for host in hosts}, done
+    assert found.context["t.said_v1", "honest"] == "this step passed on honest: a ********"
+    [journal] = Path(".rack-recipes/runs").glob("*/journal.jsonl")
+    assert "5 of the texts that liar has registered as secret are shorter than 4 characters, or" in journal.read_text()
+    assert "********" not in done.stdout
+
+
 @pytest.mark.repeats(one_in=10)
 @pytest.mark.parametrize("first", range(0, SEEDS, TOGETHER))
 def test_whatever_a_host_answers_the_run_goes_on(lying: Path, rack: Rack, first: int):

@@ -18,15 +18,21 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import shared_log
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SHORTEST
 
 Entry = Mapping[str, Any]
 
 NAME = "rack-recipes-concealed"
+BETWEEN = "\0"  # stands in no secret that a mask looks for, and between words that are looked through together
+NOT_HIDDEN = (
+    "{number} of the texts that {host} has registered as secret are shorter than {shortest} characters, or would hide "
+    "words that the run itself shows, such as names of steps and hosts: only the stage that registered them hides them"
+)
 NOT_SHARED = (
     "what this stage has registered as secret is not known to other stages, which may show it: the controller's system "
     "has no anonymous files (memfd_create)"
@@ -66,6 +72,15 @@ class SecretRegistry:
             os.write(self._file, b"".join(b"\n%b\n" % json.dumps(entry).encode() for entry in new))
         return bool(new)
 
+    def hidden_by(self, entries: Iterable[Entry], words: Iterable[str]) -> list[Entry]:
+        """The entries that may count on all hosts, although one host has registered them, which may register anything.
+
+        A text that is too short does not, nor one that would hide one of the `words` that the run itself shows.
+        """
+        kept = [entry for entry in entries if len(entry.get("secret", " " * SHORTEST)) >= SHORTEST]
+        harmful = _hiding([entry["secret"] for entry in kept if "secret" in entry and not self._has(entry)], words)
+        return [entry for entry in kept if entry.get("secret") not in harmful]
+
     def hide(self, host: str, texts: Iterable[str]) -> None:
         """Add secrets of one host."""
         self.add(host, [{"own": text} for text in texts])
@@ -83,11 +98,16 @@ class SecretRegistry:
         own = {*self.secrets_for(host)}
         return [text for text in dict.fromkeys([*self.secrets_for(""), *self._of_absent_hosts]) if text not in own]
 
-    def secrets_for(self, host: str) -> list[str]:
-        """What a host has to hide. The empty name stands for steps that run once for the run: they hide all secrets."""
+    def secrets_for(self, host: str, words: Iterable[str] = ()) -> list[str]:
+        """What a host has to hide. The empty name stands for steps that run once for the run: they hide all secrets.
+
+        What a step has registered does not count where it would hide one of the `words`.
+        """
         self.catch_up()
         own = [self._of_hosts[host]] if host else [*self._of_hosts.values()]
-        return [*dict.fromkeys(text for texts in (self._secrets, *own) for text in texts)]
+        harmful = _hiding([*self._secrets], words)
+        registered = [text for text in self._secrets if text not in harmful]
+        return [*dict.fromkeys(text for texts in (registered, *own) for text in texts)]
 
     def catch_up(self) -> None:
         """Read what other processes have added to the file."""
@@ -132,6 +152,14 @@ class SecretRegistry:
                 held[key] = [held[key][0], value]
                 found = True
         return found
+
+
+def _hiding(texts: Sequence[str], words: Iterable[str]) -> set[str]:
+    """Those of the texts that would hide a part of one of the words, in any of the forms that a mask finds."""
+    shown = BETWEEN.join(words)
+    if not texts or not Mask(texts).places(shown):
+        return set()
+    return {text for text in texts if Mask([text]).places(shown)}
 
 
 def _place(entry: Entry) -> tuple[str, str]:

@@ -34,6 +34,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secrets_i
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.vault_values import VaultValues, own_variables
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.digest_salt import salt_beside
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import scriptlet_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.step_message import ANSIBLE
 
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage_request import HostStage
@@ -52,12 +54,20 @@ def add_secrets(stage: HostStage, message: dict[str, Any]) -> None:
     ]
     registry.hide(stage.host, [*_of_host(stage, names), *literals])
     registry.hide(stage.host, _of_others(stage, hooks))
-    found = {*stage.run.inputs.secrets, *registry.secrets_for(stage.host), *_of_task(stage)}
+    found = {*stage.run.inputs.secrets, *registry.secrets_for(stage.host, _declared(stage)), *_of_task(stage)}
     found.update(_revealed(stage, message["context"]))
     message["secrets"] = sorted(found)
     message["secret_keys"] = list(stage.run.settings.secret_keys)
     if found:
         message["salt"] = salt_beside(Path(stage.run.settings.runs))
+
+
+def _declared(stage: HostStage) -> Iterator[str]:
+    """The keys that the scriptlets of a stage declare to write: everybody can read them in their files."""
+    folders = tuple(map(Path, stage.run.settings.scriptlets))
+    for step in stage.steps:
+        if step.get("type") != ANSIBLE:
+            yield from scriptlet_of(step, folders).writes
 
 
 def has_secrets(stage: HostStage) -> bool:

@@ -18,6 +18,7 @@ from ansible.template import Templar
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import as_reason
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.module_utils.executor.start_conditions import lets_start
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SHORTEST
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.action_names import CONTROLLER
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append, insist
@@ -30,7 +31,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.missing_results i
     missing_result,
     with_waiver,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_registry import NOT_SHARED
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_registry import NOT_HIDDEN, NOT_SHARED
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.check_host_records import HostRecordCheck
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.collect_from_earlier_run import collect
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.guard_keys import KeyGuard
@@ -217,12 +218,22 @@ HOLD_BACK = (("error", _group), ("error", _not_allowed), ("blocked", _without_gr
 
 def _register_secrets(task: StageTask, answer: HostAnswer) -> None:
     """Have the run hide what the hosts have registered as secret, before a record of this answer is written."""
-    registry, hosts = task.run.secret_registry, {stage.host for stage in task.stages}
-    is_new = False
+    if not answer.concealed:
+        return
+    registry, words = task.run.secret_registry, task.run.own_words()
+    told: dict[str, list[Mapping[str, Any]]] = {stage.host: [] for stage in task.stages}
     for entry in answer.concealed:
         host = str(entry.get("host", task.first.host))
-        if host in hosts:  # a delegate speaks for its own hosts only
-            is_new |= registry.add(host, [entry])
+        if host in told:  # a delegate speaks for its own hosts only
+            told[host].append(entry)
+    is_new = False
+    for host, entries in told.items():
+        kept = registry.hidden_by(entries, words)
+        is_new |= registry.add(host, kept)
+        if left := len(entries) - len(kept):
+            text = NOT_HIDDEN.format(number=left, host=host or "a step of the run", shortest=SHORTEST)
+            append(task.run.path, [{"kind": "warning", "time": now(), "text": text}])
+            task.first.action._display.warning(text)
     if is_new and not registry.is_shared:
         task.first.action._display.warning(NOT_SHARED)
 

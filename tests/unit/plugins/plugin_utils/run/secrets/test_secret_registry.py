@@ -140,3 +140,22 @@ def test_without_anonymous_files_it_is_known_in_this_process(monkeypatch: pytest
     assert not run.is_shared
     assert run.add("r1", [{"secret": "zebra-7777"}])
     assert run.hidden("zebra-7777") == "********"
+
+
+def test_what_would_hide_the_words_of_the_run_is_not_hidden_elsewhere():
+    """Also where it hides them in another form, or only a part of them."""
+    run = SecretRegistry()
+    words = ["passed", "r01.example", "numbers.stats_v1", "ZHVtbXk="]
+    texts = ["passed", "asse", "r01.", "stats", "dummy", "abc", "real-secret", "assed-"]
+    kept = run.hidden_by([{"secret": text} for text in texts], words)
+    assert [entry["secret"] for entry in kept] == ["real-secret", "assed-"]
+    assert run.hidden_by([BOX], words) == [BOX]
+
+
+def test_keys_that_scriptlets_declare_are_not_hidden_where_they_are_set():
+    run = SecretRegistry()
+    run.add("r1", [{"secret": "later"}, {"secret": "real-secret"}])
+    run.hide("r2", ["later"])
+    assert run.secrets_for("r1", ["a.later_v1"]) == ["real-secret"]
+    assert run.secrets_for("r2", ["a.later_v1"]) == ["real-secret", "later"]
+    assert run.secrets_for("r1") == ["later", "real-secret"]

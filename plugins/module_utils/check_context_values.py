@@ -19,6 +19,7 @@ DEEPEST = 100
 DEEPEST_SHOWN = 5  # levels of a path to what is too large: each is measured once more
 LARGEST = 2**63
 LARGEST_VALUE = 1024 * 1024  # bytes of JSON text that one key can hold
+MOST_MEASUREMENTS = 10_000  # of a step on a host; a report of 30,000 different ones takes 10 s
 LONGEST_REASON = 4000
 LONGEST_MESSAGE = 100_000  # characters of a child's message; it is masked first, and only then cut for people
 SHOWN = 200  # characters of a value in a message

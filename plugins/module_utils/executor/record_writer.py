@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import time
 
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import MOST_MEASUREMENTS
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.module_utils.logged_events_by_level import logged_events
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ LONGEST = 2000  # characters of a value in a log
 UNTRIED: Record = {"seconds": 0.0, "attempts": [], "measurements": []}
 COMPARED = ("value", "limits", "distance")  # of a measurement
 OUTPUT = ("stdout", "stderr")
+LEFT_OUT = "measurements.left_out"  # the measurement that says how many a record does not have
 TEXTS = ("reason", *OUTPUT)  # of an attempt, which may have ended before a secret was known
 
 
@@ -78,7 +81,7 @@ class RecordWriter:
         """A step has its verdict; without `tried` it was not tried."""
         record = {"kind": "step", **self._head, "step": step["name"], "verdict": verdict, "reason": ""}
         record.update(_of(tried) if tried else {"started": now(), **UNTRIED})
-        record["measurements"] = [self._secrets.without_named(each) for each in record["measurements"]]
+        record["measurements"] = [self._secrets.without_named(each) for each in _fitting(record["measurements"])]
         record["reason"] = self._secrets.reason(reason)
         record["attempts"] = [self._without_named(each) for each in record["attempts"]]
         if self._secrets:
@@ -152,6 +155,24 @@ def _of(tried: TriedStep) -> Record:
     if tried.checks:
         fields["checks"] = tried.checks
     return fields
+
+
+def _fitting(measurements: list[Record]) -> list[Record]:
+    """The measurements that a record has room for, in their order: first what did not pass, then the other checks.
+
+    The last one says how many were left out.
+    """
+    if len(measurements) <= MOST_MEASUREMENTS:
+        return measurements
+    numbers = sorted(range(len(measurements)), key=lambda number: _weight(measurements[number]))
+    kept = sorted(numbers[: MOST_MEASUREMENTS - 1])
+    left_out = {"name": LEFT_OUT, "value": len(measurements) - len(kept), "unit": ""}
+    return [*(measurements[number] for number in kept), left_out]
+
+
+def _weight(measurement: Record) -> int:
+    verdict = measurement.get("verdict")
+    return 2 if verdict is None else int(verdict in PASSING)
 
 
 def _short(value: Any) -> str:

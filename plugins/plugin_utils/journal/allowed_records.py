@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import LARGEST, MEDIA_TYPE
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import KEY
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import KEY, MOST_MEASUREMENTS
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import LONGEST as LONGEST_SECRET
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import MASKED
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
@@ -34,7 +34,6 @@ LONGEST_NAME = 1000  # characters; a step may be named after an item of its loop
 LONGEST_REASON = 20_000  # characters; some are made of several
 LONGEST_OUTPUT = 200_000  # characters of an output, which may be longer after its secrets were masked
 MOST_ATTEMPTS = 1000
-MOST_MEASUREMENTS = 100_000
 MOST_SECRETS = 1000  # of a stage on a host
 DIGEST = re.compile(r"[0-9a-f]{64}")
 PLACE = re.compile(r"artifacts/[0-9a-f]{64}")

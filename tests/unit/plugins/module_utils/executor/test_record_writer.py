@@ -13,6 +13,7 @@ import sys
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.module_utils.executor import record_writer
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process import attempt
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, python
@@ -211,3 +212,20 @@ def test_variables_are_watched_at_the_level_debug_alone(work):
     watched = type("Watched", (Scriptlet,), {"run": run})
     assert of_event(work.run(python(watched), log_level="info"), "stderr") == []
     assert "total = 5" in of_event(work.run(python(watched), log_level="debug"), "stderr")[0]
+
+
+class Measures(Scriptlet):
+    def run(self, ctx, params):
+        for number in range(30):
+            ctx.measure("speed", number)
+        ctx.check("good", 1, max=2)
+        ctx.check("bad", 3, max=2)
+
+
+def test_of_very_many_measurements_the_checks_are_kept_and_the_rest_is_counted(work, monkeypatch):
+    monkeypatch.setattr(record_writer, "MOST_MEASUREMENTS", 5)
+    ran = work.run(python(Measures))
+    [record] = [record for record in ran.records if record["kind"] == "step"]
+    found = [(each["name"], each["value"]) for each in record["measurements"]]
+    assert found == [("speed", 0), ("speed", 1), ("good", 1), ("bad", 3), ("measurements.left_out", 28)]
+    assert (record["verdict"], record["checks"]) == ("failed", 2)

@@ -42,7 +42,13 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.web.live_run import L
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import Asked, FormError, NoSuchPageError, Page
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_routes import GET, POST, ROUTES, PageRoute
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_source import PageSource
-from ansible_collections.rack.recipes.plugins.plugin_utils.web.sign_in import Sessions, Visitor, check_form
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.sign_in import (
+    OWN,
+    TYPED,
+    Sessions,
+    Visitor,
+    check_form,
+)
 
 HTML, JSON, PROBLEM = "text/html; charset=utf-8", "application/json", "application/problem+json"
 EVENTS, FORM = "text/event-stream", "application/x-www-form-urlencoded"
@@ -54,6 +60,7 @@ MOST_FIELDS = 300
 SIGN_IN, SIGN_OUT, FIRST = "/sign-in", "/sign-out", "/runs"
 NO_STORE = (("cache-control", "no-store"),)
 HERE = re.compile(r"/(?![/\\])[!-~]*")  # an address on this server: browsers take // and /\\ for another one
+NOT_OURS = "This form is not one that this server made for this browser, or it is an old one: fill it in once more."
 NOT_VALID = "This token is not valid here. `rack-recipes token list` on the server tells which are."
 SAFE = (
     ("content-security-policy", frame.POLICY),
@@ -166,14 +173,25 @@ class Site:
 
     async def _sign_in(self, scope: Scope, request: Request, incoming: Incoming) -> Reply:
         if request.method == GET:
-            return _sign_in_page("", dict(parse_qsl(request.query)).get("to", ""), 200)
+            return self._sign_in_page(scope, request, "", dict(parse_qsl(request.query)).get("to", ""), 200)
         form = await _form_of(request, incoming)
         to = form.get("to", "")
+        wrong = NOT_OURS
         try:
+            self.sessions.check_sign_in(scope, form, request.headers)
+            wrong = NOT_VALID
             cookie = self.sessions.sign_in(scope, form.get("token", ""))
         except Problem as problem:
-            return _sign_in_page(NOT_VALID, to, problem.status)
+            return self._sign_in_page(scope, request, wrong, to, problem.status)
         return _moved(to if HERE.fullmatch(to) else FIRST, ("set-cookie", cookie))
+
+    def _sign_in_page(self, scope: Scope, request: Request, wrong: str, to: str, status: int) -> Reply:
+        """The form for a token. Where a link of another site leads here, the reader has to press its button."""
+        form_token, cookie = self.sessions.first_form(scope)
+        is_own = request.headers.get("sec-fetch-site") in (OWN, TYPED)
+        told = {"wrong": wrong, "to": to if HERE.fullmatch(to) else "", "form_token": form_token, "is_own": is_own}
+        html = frame.render(Page("Sign in", "sign_in.html.j2", told=told), SIGN_IN)
+        return Reply(status, HTML, html.encode(), (("set-cookie", cookie), *NO_STORE))
 
     async def _visited(self, scope: Scope, request: Request, visitor: Visitor, incoming: Incoming) -> Reply:
         """The answer to one who is known."""
@@ -410,12 +428,6 @@ def _file(names: list[str]) -> Reply:
     if found is None:
         raise NoSuchPageError(f"there is no file /static/{'/'.join(names)[:200]}")
     return Reply(200, found[0], found[1], (("cache-control", "private, max-age=86400"),))
-
-
-def _sign_in_page(wrong: str, to: str, status: int) -> Reply:
-    told = {"wrong": wrong, "to": to if HERE.fullmatch(to) else ""}
-    html = frame.render(Page("Sign in", "sign_in.html.j2", told=told), SIGN_IN)
-    return Reply(status, HTML, html.encode(), NO_STORE)
 
 
 def _json(data: Any) -> bytes:

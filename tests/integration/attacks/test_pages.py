@@ -6,17 +6,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import http.client
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import sync_playwright
 
-from ansible_collections.rack.recipes.tests.integration.web.test_pages import CHROMIUM, LAST, PLACES, Reader, inside
-from ansible_collections.rack.recipes.tests.integration.web.test_signed_in import folder  # noqa: F401 a fixture
-from ansible_collections.rack.recipes.tests.integration.web.web_server import WebServer, web_server
-from call_rack_recipes import rack_recipes
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.sign_in import FIELD, MOST_SESSIONS
+from ansible_collections.rack.recipes.tests.integration.web.test_pages import CHROMIUM, LAST, PLACES, Reader
+from ansible_collections.rack.recipes.tests.integration.web.test_signed_in import folder, tokens  # noqa: F401 fixtures
+from ansible_collections.rack.recipes.tests.integration.web.web_server import TIMEOUT, WebServer, web_server
 
 MOST_STOPS = 400  # of the key Tab on one page
 WORST = 3.0  # the least contrast of what shows the focus (WCAG 2.2, 1.4.11)
@@ -37,16 +43,20 @@ FOCUS = """() => {
     }
     return matchMedia("(prefers-color-scheme: dark)").matches ? [0, 0, 0] : [255, 255, 255];
   };
-  const contrast = (a, b) => { const [x, y] = [light(a), light(b)].sort((p, q) => q - p); return (x + 0.05) / (y + 0.05); };
+  const contrast = (a, b) => {
+    const [x, y] = [light(a), light(b)].sort((p, q) => q - p);
+    return (x + 0.05) / (y + 0.05);
+  };
   const style = getComputedStyle(one);
   const tile = one.querySelector(":scope > .tile");
   const drawn = one instanceof SVGElement && tile ? getComputedStyle(tile) : null;
   const [width, colour] = drawn
     ? [drawn.stroke === "none" ? 0 : parseFloat(drawn.strokeWidth), rgb(drawn.stroke)]
     : [style.outlineStyle === "none" ? 0 : parseFloat(style.outlineWidth), rgb(style.outlineColor)];
-  const what = `${one.tagName.toLowerCase()}${one.id ? "#" + one.id : ""} ${(one.textContent || one.name || "").trim().slice(0, 30)}`;
-  one.dataset.stops = Number(one.dataset.stops || 0) + 1;
-  return { what, width, contrast: width ? contrast(colour, behind(one.parentElement)) : 0, again: one.dataset.stops > 1 };
+  const what = `${one.tagName} ${one.id} ${(one.textContent || one.name || "").trim().slice(0, 30)}`;
+  const again = "reached" in one.dataset;
+  one.dataset.reached = "";
+  return { what, width, contrast: width ? contrast(colour, behind(one.parentElement)) : 0, again };
 }"""
 
 
@@ -59,23 +69,22 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def server(folder: Path) -> Iterator[WebServer]:  # noqa: F811 the fixture
+def server(folder: Path, tokens: dict[str, str]) -> Iterator[WebServer]:  # noqa: F811 the fixtures
     with web_server(folder) as started:
         yield started
 
 
 def unseen(page: Any) -> list[tuple[str, float, float]]:
     """What a keyboard reaches on a page and does not show as focused: with width and contrast of the outline."""
-    found, stops = [], 0
-    for stops in range(MOST_STOPS):
+    reached = []
+    for _stop in range(MOST_STOPS):
         page.keyboard.press("Tab")
         told = page.evaluate(FOCUS)
         if told is None or told["again"]:
             break
-        if told["width"] < 2 or told["contrast"] < WORST:
-            found.append((told["what"], told["width"], told["contrast"]))
-    assert stops > 3, "the keyboard reaches nothing"
-    return found
+        reached.append((told["what"], told["width"], told["contrast"]))
+    assert len(reached) > 3, reached
+    return [one for one in reached if one[1] < 2 or one[2] < WORST]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -90,3 +99,127 @@ def test_a_keyboard_shows_where_it_is(browser, server, scheme):
         found[place] = unseen(page)
     reader.context.close()
     assert {place: wrong[:3] for place, wrong in found.items() if wrong} == {}
+
+
+class Client:
+    """A browser that shows nothing: it keeps the cookie of a server."""
+
+    def __init__(self, server: WebServer) -> None:
+        self.connection = http.client.HTTPConnection(server.url.partition("://")[2], timeout=TIMEOUT)
+        self.cookie = ""
+
+    def ask(self, method: str, place: str, form: dict[str, str] | None = None, **headers: str) -> tuple[int, str]:
+        """One request; returns its status and text."""
+        kind = {"Content-Type": "application/x-www-form-urlencoded"} if form is not None else {}
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.connection.request(
+            method, place, urlencode(form) if form is not None else None, {"Cookie": self.cookie, **kind, **given}
+        )
+        answer = self.connection.getresponse()
+        text = answer.read().decode()
+        self.cookie = (answer.getheader("set-cookie") or self.cookie).partition(";")[0]
+        return answer.status, text
+
+    def sign_in(self, token: str, **headers: str) -> int:
+        """Open the page of the sign-in and send its form; returns the status."""
+        [form_token] = re.findall(rf'name="{FIELD}" value="(\w+)"', self.ask("GET", "/sign-in")[1])
+        return self.ask("POST", "/sign-in", {"token": token, FIELD: form_token}, **headers)[0]
+
+
+@pytest.fixture
+def clients(server: WebServer) -> Iterator[Callable[[], Client]]:
+    """Makes clients of the server."""
+    made: list[Client] = []
+
+    def client() -> Client:
+        made.append(Client(server))
+        return made[-1]
+
+    yield client
+    for one in made:
+        one.connection.close()
+
+
+def test_no_token_signs_out_those_with_another(clients, tokens):  # noqa: F811 the fixture
+    admin, viewer = clients(), clients()
+    assert admin.sign_in(tokens["admin"]) == 303
+    viewer.ask("GET", "/sign-in")
+    first = viewer.cookie
+    [form_token] = re.findall(rf'name="{FIELD}" value="(\w+)"', viewer.ask("GET", "/sign-in")[1])
+    for _number in range(MOST_SESSIONS + 1):
+        viewer.cookie = first
+        assert viewer.ask("POST", "/sign-in", {"token": tokens["viewer"], FIELD: form_token})[0] == 303
+    for one in (admin, viewer):
+        assert one.ask("GET", "/runs?format=json")[0] == 200
+
+
+@contextmanager
+def elsewhere(text: str) -> Iterator[str]:
+    """A page of another site; its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_words: Any) -> None:
+            pass
+
+    other = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=other.serve_forever)
+    thread.start()
+    try:
+        yield f"http://localhost:{other.server_port}/"
+    finally:
+        other.shutdown()
+        thread.join()
+        other.server_close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    context = browser.new_context()
+    context.set_default_timeout(TIMEOUT * 1000)
+    yield context.new_page()
+    context.close()
+
+
+def test_another_site_signs_nobody_in_by_a_form(server, tokens, page):  # noqa: F811 the fixture
+    page.goto(f"{server.url}/sign-in")  # the browser knows the server, and has its cookie
+    form = f"""<form method=post action="{server.url}/sign-in"><input name=token value="{tokens["viewer"]}"></form>
+        <script>document.forms[0].submit()</script>"""
+    with elsewhere(form) as address:
+        page.goto(address)
+        page.wait_for_url(f"{server.url}/sign-in")
+    assert "This form is not one that this server made" in page.inner_text("main [role=alert]")
+    page.goto(f"{server.url}/runs")
+    assert page.url.endswith("/sign-in?to=%2Fruns")
+
+
+@pytest.mark.parametrize("place", ["/sign-in", "/runs"])
+def test_another_site_signs_nobody_in_by_a_link(server, tokens, page, place):  # noqa: F811 the fixture
+    """The second place leads to the first, with what is behind the #."""
+    with elsewhere(f'<a href="{server.url}{place}#{tokens["viewer"]}">Look here</a>') as address:
+        page.goto(address)
+        page.click("a")
+        page.wait_for_selector("#led-here:visible")
+    assert "/sign-in" in page.url
+    assert tokens["viewer"] not in page.url
+    page.goto(f"{server.url}/runs")
+    assert page.url.endswith("/sign-in?to=%2Fruns")
+
+
+def test_two_servers_on_one_host_leave_each_other_alone(server, folder, page):  # noqa: F811 the fixture
+    """Another program there may have any cookies, too."""
+    host = server.url.rpartition(":")[0].partition("://")[2]
+    strange = {"name": "other", "value": '{"a": [1]}', "domain": host, "path": "/"}
+    page.context.add_cookies([strange])
+    with web_server(folder) as other:
+        for one in (server, other):
+            page.goto(f"{one.url}/sign-in#{one.token}")
+            page.wait_for_url(f"{one.url}/runs")
+        for one in (server, other):
+            page.goto(f"{one.url}/hosts")
+            assert page.url == f"{one.url}/hosts"

@@ -121,7 +121,8 @@ def test_a_browser_signs_in_over_tls_and_is_out_when_its_token_is_revoked(networ
     page.click("button")
     page.wait_for_url(f"**/runs/{LAST}?x=1")
     [cookie] = context.cookies()
-    wanted = ("__Host-rack_recipes_session", True, True, "Strict")
+    port = network.url.rpartition(":")[2]
+    wanted = (f"__Host-rack_recipes_session_{port}", True, True, "Strict")
     assert (cookie["name"], cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == wanted
     assert "You are token:guest, viewer." in page.inner_text("footer")
     with inside(folder):

@@ -20,6 +20,7 @@
   if (form && location.hash.length > 1) {
     form.elements.token.value = decodeURIComponent(location.hash.slice(1));
     history.replaceState(null, "", location.pathname);
-    form.submit();
+    if ("own" in form.dataset) form.submit();
+    else document.getElementById("led-here").hidden = false;
   }
 })();

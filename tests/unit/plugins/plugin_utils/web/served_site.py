@@ -96,9 +96,15 @@ class ServedSite:
         body = urlencode(form).encode()
         return self.ask(target, who, method="POST", body=body, **{"content_type": FORM, **headers})
 
+    def sign_in(self, form: Mapping[str, str], **headers: str) -> Answer:
+        """Open the page of the sign-in and send its form."""
+        page = self.ask("/sign-in")
+        cookie = page.headers["set-cookie"].partition(";")[0]
+        return self.send("/sign-in", {FIELD: form_token_of(page), **form}, **{"cookie": cookie, **headers})
+
     def signed_in(self, who: str) -> Browser:
         """A browser that has signed in."""
-        answer = self.send("/sign-in", {"token": self.tokens[who]})
+        answer = self.sign_in({"token": self.tokens[who]})
         assert answer.status == 303
         return Browser(self, answer.headers["set-cookie"].partition(";")[0])
 
@@ -117,12 +123,16 @@ class Browser:
     @property
     def form_token(self) -> str:
         """What a form of this session brings along."""
-        text = self.ask("/hosts").text.decode()
-        return text.partition(f'name="{FIELD}" value="')[2].partition('"')[0]
+        return form_token_of(self.ask("/hosts"))
 
     def send(self, target: str, form: Mapping[str, str], **headers: str) -> Answer:
         """Send a form of a page of this session."""
         return self.served.send(target, {FIELD: self.form_token, **form}, cookie=self.cookie, **headers)
+
+
+def form_token_of(page: Answer) -> str:
+    """What the forms of a page bring along."""
+    return page.text.decode().partition(f'name="{FIELD}" value="')[2].partition('"')[0]
 
 
 async def _called(site: Site, scope: dict[str, Any], body: bytes) -> Answer:

@@ -100,13 +100,37 @@ def test_a_token_in_the_request_counts_before_the_cookie(served):
     assert (visitor.caller.role, visitor.form_token) == ("viewer", "")
 
 
-def test_the_oldest_sessions_end(served):
-    first = cookie_of(served.sessions.sign_in(scope(), served.tokens["viewer"]))
+def test_the_oldest_sessions_of_the_same_token_end(served):
+    first, admin = (cookie_of(served.sessions.sign_in(scope(), served.tokens[who])) for who in ("viewer", "admin"))
     for _number in range(MOST_SESSIONS):
         last = cookie_of(served.sessions.sign_in(scope(), served.tokens["viewer"]))
     assert served.sessions.visitor(scope(cookie=last)).is_signed_in
+    assert served.sessions.visitor(scope(cookie=admin)).is_signed_in
     with pytest.raises(Problem, match="needs a valid token"):
         served.sessions.visitor(scope(cookie=first))
+
+
+def test_what_has_ended_takes_no_place(served):
+    first = cookie_of(served.sessions.sign_in(scope(), served.tokens["viewer"]))
+    for _number in range(MOST_SESSIONS + 1):
+        browser = cookie_of(served.sessions.sign_in(scope(), served.tokens["viewer"]))
+        browser = cookie_of(served.sessions.sign_in(scope(cookie=browser), served.tokens["viewer"]))
+        served.sessions.sign_out(scope(cookie=browser))
+    assert served.sessions.visitor(scope(cookie=first)).is_signed_in
+    assert [*served.sessions._of] == ["token:viewer"]
+    served.sessions.sign_out(scope(cookie=first))
+    assert served.sessions._of == {}
+
+
+def test_servers_on_one_host_have_cookies_of_their_own(served):
+    """Also by a name alone, by an address of IPv6, and where other servers' cookies are anything."""
+    token, names = served.tokens["viewer"], []
+    for host in ("localhost:8321", "localhost:8322", "localhost", "[::1]:8321", "[::1]"):
+        cookie = cookie_of(served.sessions.sign_in(scope(host=host), token))
+        names.append(cookie.partition("=")[0])
+        shown = f'a={{"b": [1, 2]}}; c="; {cookie.partition("=")[0]}=old; {cookie}'
+        assert served.sessions.visitor(scope(host=host, cookie=shown)).is_signed_in
+    assert names == [f"{COOKIE}_8321", f"{COOKIE}_8322", COOKIE, f"{COOKIE}_8321", COOKIE]
 
 
 def test_a_certificate_needs_no_session_but_a_token_in_forms(served):

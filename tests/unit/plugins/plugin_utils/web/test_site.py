@@ -65,7 +65,7 @@ def test_a_browser_is_led_to_the_form_and_back(served):
     assert (moved.status, moved.headers["location"]) == (303, "/sign-in?to=%2Fruns%2Fx%3Fa%3Db%2526c")
     form = served.ask(moved.headers["location"])
     assert b'name="to" value="/runs/x?a=b%26c"' in form.text
-    back = served.send("/sign-in", {"token": served.tokens["viewer"], "to": "/runs/x?a=b%26c"})
+    back = served.sign_in({"token": served.tokens["viewer"], "to": "/runs/x?a=b%26c"})
     assert (back.status, back.headers["location"]) == (303, "/runs/x?a=b%26c")
 
 
@@ -73,14 +73,41 @@ def test_a_browser_is_led_to_the_form_and_back(served):
     "to", ["//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nset-cookie: x=1", "evil", "", "/ä"]
 )
 def test_a_sign_in_leads_nowhere_else(served, to):
-    answer = served.send("/sign-in", {"token": served.tokens["viewer"], "to": to})
+    answer = served.sign_in({"token": served.tokens["viewer"], "to": to})
     assert answer.headers["location"] == "/runs"
 
 
 def test_a_wrong_token_is_told_and_sets_no_cookie(served):
-    answer = served.send("/sign-in", {"token": "rrt_x"})
-    assert (answer.status, "set-cookie" in answer.headers) == (401, False)
+    answer = served.sign_in({"token": "rrt_x"})
+    assert answer.status == 401
     assert b"This token is not valid here" in answer.text
+    cookie = answer.headers["set-cookie"].partition(";")[0]
+    assert served.ask("/runs?format=json", cookie=cookie).status == 401
+
+
+def test_a_sign_in_of_another_site_is_refused(served):
+    """Who is signed in under a name that is not theirs leaves traces, and secrets, under that name."""
+    form = {"token": served.tokens["viewer"]}
+    for answer in (
+        served.send("/sign-in", form),
+        served.sign_in({**form, FIELD: ""}),
+        served.sign_in(form, cookie=""),
+        served.sign_in(form, sec_fetch_site="cross-site"),
+        served.sign_in(form, sec_fetch_site="same-site"),
+        served.sign_in(form, origin="http://evil.example"),
+    ):
+        assert (answer.status, b"This form is not one that this server made" in answer.text) == (403, True)
+        cookie = answer.headers["set-cookie"].partition(";")[0]
+        assert served.ask("/runs?format=json", cookie=cookie).status == 401
+    for headers in ({"sec_fetch_site": "same-origin"}, {"origin": "null"}, {"origin": "http://localhost:1"}):
+        assert served.sign_in(form, **headers).status == 303
+
+
+def test_a_link_of_another_site_signs_nobody_in_by_itself(served):
+    """The token in an address is sent by the page's script: only where the reader has opened that address."""
+    for site, is_own in (("none", True), ("same-origin", True), ("cross-site", False), ("same-site", False)):
+        assert (b"data-own" in served.ask("/sign-in", sec_fetch_site=site).text) == is_own
+    assert b"data-own" not in served.ask("/sign-in").text
 
 
 def test_a_session_is_told_who_it_is_and_ends_when_it_signs_out(served):

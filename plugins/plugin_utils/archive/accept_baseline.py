@@ -26,6 +26,16 @@ def unfit(run: Row) -> str:
     return "" if counts(run) else f"run {run['run_id']} cannot be a baseline: it has not ended, or it was in check mode"
 
 
+def doubt(run: Row) -> str:
+    """What it means to accept a run that did not pass; empty for one that did."""
+    if run["status"] == "passed":
+        return ""
+    return (
+        f"run {run['run_id']} did not pass ({run['status']}): as the baseline it counts as good, so what failed in it, "
+        "or was not run, is never called worse when it is so again"
+    )
+
+
 def accept_baseline(store: Engine, runs: Path, run: Row, user: str, note: str) -> Row:
     """Make a run the baseline; returns the row of `baselines`. `runs` is the folder of runs. Raises StoreError."""
     pinned_runs.pin_stored(store, run["run_id"], pinned=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.read_waivers import read_waivers
+from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.read_waivers import ALL_HOSTS, read_waivers
 from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.waiver_model import Waiver
 
 EMPTY = "waivers:\n"
@@ -34,9 +34,13 @@ def as_line(entry: Mapping[str, Any], indentation: str = INDENTATION) -> str:
 def add_waiver(path: Path, entry: Mapping[str, Any]) -> Waiver:
     """Add an entry at the end of the file, which is made where there is none; returns it as it is read again.
 
+    One for all hosts has none in the file: then it is for a step that runs once for the run, too.
+
     Raises UsageError for a file that is wrong or cannot be written, and for an entry that is wrong or there already.
     """
     real = path.resolve()
+    if entry.get("hosts") == [ALL_HOSTS]:
+        entry = {name: value for name, value in entry.items() if name != "hosts"}
     try:
         with _alone(real.parent):
             return _added(path, real, entry)

@@ -37,6 +37,7 @@ USUAL_NAME = "waivers.yml"  # beside ansible.cfg
 EXPECTED = "a mapping with waivers"
 EXAMPLE = "{step: link_errors, reason: RMA 1234, who: alice, until: 2026-12-31}"
 REQUIRED = ("step", "reason", "who")
+ALL_HOSTS = "all"
 LONGEST = 200  # characters of a text
 MOST_PASSES = 1000
 SYNONYMS = {"ticket": "reason", "why": "reason", "owner": "who", "author": "who", "by": "who", "expires": "until"}
@@ -57,7 +58,10 @@ def waivers_path(settings: Settings) -> Path:
 
 
 def entry_errors(entry: Mapping[str, Any]) -> dict[str, str]:
-    """What is wrong with an entry that is to be added, by the name of its field; until stands for passes, too."""
+    """What is wrong with an entry that is to be added, by the name of its field; until stands for passes, too.
+
+    In a file an entry without hosts is for all of them; whoever adds one has to say so.
+    """
     errors: dict[str, str] = {}
     for path, expected, got, _near in _entry_problems(dict(entry), ()):
         name = str(path[0]) if path else next((one for one in REQUIRED if one not in entry), "until")
@@ -65,6 +69,8 @@ def entry_errors(entry: Mapping[str, Any]) -> dict[str, str]:
     today = datetime.now(UTC).date()
     if "until" in entry and not errors and date.fromisoformat(entry["until"]) < today:
         errors["until"] = f"expected a date from {today} on, since the waiver would be over, got {entry['until']!r}"
+    if "hosts" not in entry:
+        errors["hosts"] = f"expected hosts, such as leaf3 or leaf*, or {ALL_HOSTS} for all of them, got none"
     return errors
 
 

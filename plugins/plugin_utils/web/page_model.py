@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.web.live_run import LiveRun
     from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_source import PageSource
 
+TICK = "nothing was done: tick this first"
+
 Link = Callable[[Mapping[str, Any]], str]
 """The address that a cell leads to, by the cells of its row; "" where it leads nowhere."""
 
@@ -74,8 +76,9 @@ class Asked:
 class Field:
     """A field of a form.
 
-    `kind` is text, area, number, date, password or choice; `value` is what it has at first, `error` what is wrong with
-    it. `choices` are values with their words. `limits` are attributes of HTML, such as min and max.
+    `kind` is text, area, number, date, password, choice or check; `value` is what it has at first, of a check what it
+    has when it is ticked, `error` what is wrong with it. `choices` are values with their words. `limits` are attributes
+    of HTML, such as min and max.
     """
 
     name: str
@@ -165,6 +168,20 @@ class Page:
 
 
 View = Callable[["PageSource", Asked], Page]
+
+CONFIRM, CONFIRMED = "confirm", "yes"
+"""The field of a form that asks once more, and its value when it is ticked."""
+
+
+def confirmation(label: str, about: str, asked: Asked) -> Field:
+    """The box to tick in a form that asks once more; `about` is what it means. It is never ticked at first."""
+    return Field(CONFIRM, label, "check", CONFIRMED, about, asked.errors.get(CONFIRM, ""), required=True)
+
+
+def check_confirmed(asked: Asked, why: str) -> None:
+    """Raise FormError for a form that asks once more, `why`, and whose box is not ticked."""
+    if asked.form.get(CONFIRM) != CONFIRMED:
+        raise FormError({CONFIRM: f"{why}; {CONFIRM}={CONFIRMED} does it all the same" if asked.as_data else TICK})
 
 
 def at(*parts: str, **query: object) -> str:

@@ -20,9 +20,10 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.sign_in import FIELD, MOST_SESSIONS
-from ansible_collections.rack.recipes.tests.integration.web.test_pages import CHROMIUM, LAST, PLACES, Reader
+from ansible_collections.rack.recipes.tests.integration.web.test_pages import CHROMIUM, LAST, PLACES, Reader, inside
 from ansible_collections.rack.recipes.tests.integration.web.test_signed_in import folder, tokens  # noqa: F401 fixtures
 from ansible_collections.rack.recipes.tests.integration.web.web_server import TIMEOUT, WebServer, web_server
+from call_rack_recipes import rack_recipes
 
 MOST_STOPS = 400  # of the key Tab on one page
 WORST = 3.0  # the least contrast of what shows the focus (WCAG 2.2, 1.4.11)
@@ -223,3 +224,24 @@ def test_two_servers_on_one_host_leave_each_other_alone(server, folder, page):  
         for one in (server, other):
             page.goto(f"{one.url}/hosts")
             assert page.url == f"{one.url}/hosts"
+
+
+RESULT = f"/runs/{LAST}/hosts/r3/uplink/waiver?format=json"
+
+
+def test_what_is_left_out_of_a_form_waives_and_accepts_nothing(server, folder):  # noqa: F811 the fixture
+    """A program that forgets a field is told which word it has to send."""
+    waiver = {"reason": "RMA 1234", "until": "2099-12-31"}
+    for form in (waiver, {**waiver, "hosts": ""}):
+        answer = server.send(RESULT, form)
+        assert (answer.status, "all for all of them" in answer.data["errors"]["hosts"]) == (400, True)
+    refused = server.send(f"/runs/{LAST}/baseline?format=json", {"note": "good enough"})
+    assert (refused.status, "did not pass (failed)" in refused.data["errors"]["confirm"]) == (400, True)
+    assert not (folder / "waivers.yml").exists()
+    with inside(folder):
+        assert rack_recipes("baseline", "show").stdout == "no run was accepted as a baseline\n"
+        added = rack_recipes("waivers", "add", "uplink", "--reason", "x", "--until", "2099-12-31")
+        assert (added.code, "hosts: expected hosts" in added.stderr) == (2, True)
+        accepted = rack_recipes("baseline", "accept", LAST)
+        assert (accepted.code, "--force accepts it all the same" in accepted.stderr) == (2, True)
+    assert not (folder / "waivers.yml").exists()

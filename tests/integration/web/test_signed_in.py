@@ -152,6 +152,9 @@ def test_a_recipe_is_started_and_stopped_by_forms(folder, browser):
         page.wait_for_selector("#stop")
         run_id = page.url.rpartition("/")[2]
         page.click("text=Stop this run")
+        assert "nothing was done: tick this first" in page.inner_text("#stop .wrong")
+        page.check("#stop [name=confirm]")
+        page.click("text=Stop this run")
         page.wait_for_selector("html[data-ready]")
         assert INTERRUPTED in page.inner_text(".status")
         about = server.ask(f"/runs/{run_id}?format=json").data["run"]
@@ -182,6 +185,11 @@ def test_a_failure_is_waived_and_a_baseline_accepted_by_keyboard(folder, browser
         page.goto(f"{server.url}/runs/{LAST}")
         page.focus("#baseline [name=note]")
         page.keyboard.type("good enough")
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        assert "nothing was done: tick this first" in page.inner_text("#baseline .wrong")
+        page.focus("#baseline [name=confirm]")
+        page.keyboard.press("Space")
         with page.expect_navigation():
             page.keyboard.press("Enter")
         context.close()

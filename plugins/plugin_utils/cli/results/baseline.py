@@ -26,6 +26,11 @@ def add_accept(command: argparse.ArgumentParser) -> None:
     """Add the options of `baseline accept`."""
     add_run(command)
     command.add_argument("--note", metavar="TEXT", default="", help="why it is good, such as `after the rebuild`")
+    command.add_argument(
+        "--force",
+        action="store_true",
+        help="accept a run that did not pass, too: what failed in it is then never worse",
+    )
     add_db(command)
     examples(
         command, "rack-recipes baseline accept", 'rack-recipes baseline accept 20261125 --note "after the rebuild"'
@@ -36,7 +41,7 @@ def accept(options: argparse.Namespace) -> Answer:
     """Make a run the baseline of its test, with which later runs are compared.
 
     The run is pinned, so that `prune` keeps it. A baseline counts until another run is accepted, or until it is
-    withdrawn.
+    withdrawn. A run that did not pass, or was interrupted, needs --force.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.accept_baseline import accept_baseline
@@ -47,21 +52,23 @@ def accept(options: argparse.Namespace) -> Answer:
     check_store("change", settings.load())
     with opened(options) as store:  # reading only: this makes no store
         run = recorded_runs.run(store, run_id_of(store, options.run, options.db))
-    _refuse_unfit(run)
+    _refuse_unfit(run, force=options.force)
     with opened(options, writing=True) as store:
         row = accept_baseline(store, Path(settings.load().runs), run, getpass.getuser(), options.note)
     return {"status": "ok", **row, "pinned": True}, 0
 
 
-def _refuse_unfit(run: Any) -> None:
-    """Raise UsageError for a run that cannot be compared with; say so where it did not pass."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.accept_baseline import unfit
+def _refuse_unfit(run: Any, *, force: bool) -> None:
+    """Raise UsageError for a run that cannot be compared with, and without `force` for one that did not pass."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.accept_baseline import doubt, unfit
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
     if why := unfit(run):
         raise UsageError(why)
-    if run["status"] != "passed":
-        sys.stderr.write(f"run {run['run_id']} did not pass ({run['status']}): what failed in it is never worse\n")
+    if why := doubt(run):
+        if not force:
+            raise UsageError(f"{why}; --force accepts it all the same")
+        sys.stderr.write(f"{why}\n")
 
 
 def add_withdraw(command: argparse.ArgumentParser) -> None:

@@ -19,7 +19,9 @@ def add_add(command: argparse.ArgumentParser) -> None:
     """Its options."""
     command.add_argument("step", metavar="STEP", help="the step, or an instance of a looped one; * stands for any text")
     command.add_argument("--reason", metavar="TEXT", required=True, help="why it is accepted, such as a ticket")
-    command.add_argument("--hosts", metavar="PATTERN", action="append", help="only these hosts; may be repeated")
+    command.add_argument(
+        "--hosts", metavar="PATTERN", action="append", help="its hosts, all for all of them; may be repeated"
+    )
     command.add_argument("--test", metavar="ID", dest="test_id", help="only in runs of this test")
     command.add_argument("--measurement", metavar="NAME", help="only results that failed by this measurement alone")
     command.add_argument("--until", metavar="DATE", help="the last day on which it is in force (UTC)")
@@ -28,14 +30,14 @@ def add_add(command: argparse.ArgumentParser) -> None:
     examples(
         command,
         'rack-recipes waivers add link_errors --hosts leaf3 --reason "RMA 1234" --until 2026-12-31',
-        "rack-recipes waivers add fans --test 'HALL-*' --measurement fan_noise --reason loud --passes 3",
+        "rack-recipes waivers add fans --hosts all --test 'HALL-*' --measurement fan_noise --reason loud --passes 3",
     )
 
 
 def add(options: argparse.Namespace) -> Answer:
     """Add a waiver to the project's file, which is made where there is none. All else in the file stays as it is.
 
-    It needs --until or --passes, or both: what ends first counts.
+    It needs --hosts, and --until or --passes, or both: what ends first counts.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
@@ -49,6 +51,6 @@ def add(options: argparse.Namespace) -> Answer:
     if wrong := entry_errors(entry):
         raise UsageError("\n".join(f"{name}: {text}" for name, text in wrong.items()))
     found = settings.load()
-    check_waivers("", [(entry["step"], entry.get("hosts", ["*"]))], found, None)
+    check_waivers("", [(entry["step"], entry["hosts"])], found, None)
     path = waivers_path(found)
     return {"status": "ok", "file": str(path), "waiver": add_waiver(path, entry).to_data()}, 0

@@ -10,14 +10,28 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.accept_baseline import accept_baseline, unfit
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.accept_baseline import (
+    accept_baseline,
+    doubt,
+    unfit,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import AUTHOR
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.role_by_policy import user_of_caller
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_store
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.actions.action_log import log_path, logged
-from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import Asked, Field, Form, FormError, Page, at
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import (
+    CONFIRM,
+    Asked,
+    Field,
+    Form,
+    FormError,
+    Page,
+    at,
+    check_confirmed,
+    confirmation,
+)
 
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_source import PageSource
@@ -30,9 +44,11 @@ def baseline_form(run: Mapping[str, Any], asked: Asked) -> Form | None:
     if unfit(run) or not asked.caller.has_role(AUTHOR):
         return None
     note = Field("note", "Why it is good", value=asked.form.get("note", ""), error=asked.errors.get("note", ""))
+    why = doubt(run)
+    fields = [note, confirmation("Accept it although it did not pass", why, asked)] if why else [note]
     about = "Later runs of this test are compared with it, and it is kept when old runs are pruned."
     return Form("baseline", "Make it the baseline", at("runs", run["run_id"], "baseline"), "Accept as baseline",
-                about, [note], asked.errors.get("", ""))  # fmt: skip
+                about, fields, asked.errors.get("", ""))  # fmt: skip
 
 
 def accept(source: PageSource, asked: Asked) -> Page:
@@ -43,7 +59,10 @@ def accept(source: PageSource, asked: Asked) -> Page:
     run = recorded_runs.run(source.store(), recorded_runs.find(source.store(), asked.names["run"]))
     if why := unfit(run):
         raise FormError({"": why})
-    with logged(log_path(source.runs), asked.caller, "accept baseline", {"run": run["run_id"], "note": note}):
+    if why := doubt(run):
+        check_confirmed(asked, why)
+    about = {"run": run["run_id"], "note": note, **({CONFIRM: run["status"]} if why else {})}
+    with logged(log_path(source.runs), asked.caller, "accept baseline", about):
         check_store("change", settings.load(), user_of_caller(asked.caller))
         store = engine(source.db)
         try:

@@ -10,15 +10,29 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells import RUN_SCOPED
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import AUTHOR
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.role_by_policy import user_of_caller
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.counts_and_short_results import result
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_waivers
 from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.add_waiver import add_waiver
-from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.read_waivers import entry_errors, waivers_path
+from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.read_waivers import (
+    ALL_HOSTS,
+    entry_errors,
+    waivers_path,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.waiver_model import USUAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.actions.action_log import log_path, logged
-from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import Asked, Field, Form, FormError, Page, at
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import (
+    Asked,
+    Field,
+    Form,
+    FormError,
+    NoSuchPageError,
+    Page,
+    at,
+)
 
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_source import PageSource
@@ -27,7 +41,9 @@ FIELDS = (
     Field("reason", "Why it is accepted, such as a ticket", required=True),
     Field("until", "Until which day (UTC)", "date"),
     Field("passes", "Or until so many passes in a row", "number", limits={"min": "1"}),
-    Field("hosts", "Hosts", about="names or patterns, separated by commas; empty for all hosts"),
+    Field(
+        "hosts", "Hosts", about=f"names or patterns, separated by commas; {ALL_HOSTS} for all of them", required=True
+    ),
 )
 NOTHING_YET = "so that it holds in the runs from now on; this run stays as it is"
 
@@ -36,7 +52,7 @@ def waiver_form(verdict: str, asked: Asked) -> Form | None:
     """The form that waives a result; None where there is nothing to waive, or for those who may not."""
     if verdict not in USUAL or not asked.caller.has_role(AUTHOR):
         return None
-    first = {"hosts": asked.names["host"] if asked.names["host"] != "(run)" else "", **asked.form}
+    first = {"hosts": asked.names["host"] if asked.names["host"] != RUN_SCOPED else ALL_HOSTS, **asked.form}
     fields = [
         Field(one.name, one.label, one.kind, first.get(one.name, ""), one.about, asked.errors.get(one.name, ""),
               one.required, limits=one.limits)
@@ -48,18 +64,25 @@ def waiver_form(verdict: str, asked: Asked) -> Form | None:
 
 
 def waive(source: PageSource, asked: Asked) -> Page:
-    """Add a waiver for the step of a result; the file says who did it. Raises FormError, UsageError, TrustError."""
+    """Add a waiver for the step of a result; the file says who did it.
+
+    Raises FormError, NoSuchPageError, UsageError, TrustError.
+    """
     run = recorded_runs.run(source.store(), recorded_runs.find(source.store(), asked.names["run"]))
+    host, step = asked.names["host"], asked.names["step"]
+    if result(source.store(), run["run_id"], "" if host == RUN_SCOPED else host, step) is None:
+        raise NoSuchPageError(
+            f"run {run['run_id']} has no step {step[:80]!r} on {host[:80]!r}, so there is nothing to waive"
+        )
     entry = _entry(run, asked)
     if errors := entry_errors(entry):
         raise FormError(errors)
     found = settings.load()
     with logged(log_path(source.runs), asked.caller, "waive", {"run": run["run_id"], **entry}):
-        cases = [(entry["step"], entry.get("hosts", ["*"]))]
+        cases = [(entry["step"], entry["hosts"])]
         check_waivers(str(run["recipe"] or ""), cases, found, None, user_of_caller(asked.caller))
         waiver = add_waiver(waivers_path(found), entry)
-    here = at("runs", run["run_id"], "hosts", asked.names["host"], asked.names["step"])
-    return Page("Waiver", moved_to=here, data={"waiver": waiver.to_data()})
+    return Page("Waiver", moved_to=at("runs", run["run_id"], "hosts", host, step), data={"waiver": waiver.to_data()})
 
 
 def _entry(run: Mapping[str, Any], asked: Asked) -> dict[str, Any]:

@@ -57,5 +57,5 @@
     hosts(told);
     document.documentElement.dataset.live = told.done;
   });
-  events.addEventListener("end", () => { events.close(); location.reload(); });
+  events.addEventListener("end", () => { events.close(); location.replace(place.dataset.page); });
 })();

@@ -26,7 +26,7 @@ class Night:
     """One run. `measured` has the measurements of each (step, host), `verdicts` those that are not `passed`.
 
     `context` has the values of keys by host, `about` further fields of the run record, `recipe` of its recipe, and
-    `fields` those of the records of steps.
+    `fields` those of the records of steps. `end` has fields of the end record.
     """
 
     measured: Mapping[Place, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
@@ -36,6 +36,7 @@ class Night:
     about: Mapping[str, Any] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
     fields: Mapping[Place, Mapping[str, Any]] = field(default_factory=dict)
+    end: Mapping[str, Any] = field(default_factory=dict)
 
 
 def latency(value: float, **fields: Any) -> list[Mapping[str, Any]]:
@@ -85,7 +86,8 @@ def _records(number: int, night: Night) -> Iterator[dict[str, Any]]:
         more = night.fields.get((step, host), {})
         yield {**_step(step, host, counter[host], verdict, time), "measurements": measured, **more}
     bad = {"failed", "error", "unreachable"} & {*night.verdicts.values()}
-    yield {"kind": "end", "time": time, "status": "failed" if bad else "passed", "exit_code": 0, "counts": {}}
+    end = {"kind": "end", "time": time, "status": "failed" if bad else "passed", "exit_code": 0, "counts": {}}
+    yield {**end, **night.end}
 
 
 def _step(step: str, host: str, n: int, verdict: str, time: str) -> dict[str, Any]:

@@ -49,14 +49,18 @@ def test_a_run_that_is_accepted_is_pinned_and_listed(two: Path) -> None:
 
 def test_only_the_newest_baseline_counts(two: Path) -> None:
     call("baseline", "accept", run_id(1))
-    call("baseline", "accept", run_id(2))
+    call("baseline", "accept", run_id(2), "--force")
     rows = json.loads(call("baseline", "show", "--json").out)["baselines"]
     assert [(row["run_id"], row["counts"]) for row in rows] == [(run_id(2), True), (run_id(1), False)]
 
 
-def test_a_run_that_did_not_pass_is_accepted_with_a_word(two: Path) -> None:
+def test_a_run_that_did_not_pass_is_accepted_only_by_force(two: Path) -> None:
+    word = f"run {run_id(2)} did not pass (failed): as the baseline it counts as good, so what failed in it"
     code, _out, err = call("baseline", "accept", run_id(2))
-    assert (code, err) == (0, f"run {run_id(2)} did not pass (failed): what failed in it is never worse\n")
+    assert (code, word in err, "--force accepts it all the same" in err) == (2, True, True)
+    assert call("baseline", "show").out == "no run was accepted as a baseline\n"
+    code, _out, err = call("baseline", "accept", run_id(2), "--force")
+    assert (code, err.startswith(word)) == (0, True)
 
 
 @pytest.mark.parametrize("about", [{"options": {"check": True}}])

@@ -35,14 +35,23 @@ def test_a_waiver_is_added_and_told(project):
     ],
 )
 def test_what_is_wrong_is_told_and_nothing_is_written(project, words, message):
-    code, out, err = call(*WORDS, *words)
+    code, out, err = call(*WORDS, "--hosts", "r1", *words)
     assert (code, message in out + err) == (2, True)
     assert not Path("waivers.yml").exists()
+
+
+def test_all_hosts_are_waived_only_where_somebody_says_so(project):
+    code, _out, err = call(*WORDS, "--until", "2099-12-31")
+    assert (code, "hosts: expected hosts, such as leaf3 or leaf*, or all for all of them, got none" in err) == (2, True)
+    assert not Path("waivers.yml").exists()
+    assert call(*WORDS, "--hosts", "all", "--until", "2099-12-31").code == 0
+    [waiver] = read_waivers("waivers.yml").waivers
+    assert waiver.hosts == ()
 
 
 def test_the_policy_says_who_may(project):
     Path("policy.yml").write_text('rules:\n  - {users: ["*"], may: [run]}\n')
     Path("policy.yml").chmod(0o600)
     Path("ansible.cfg").write_text("[defaults]\n[rack_recipes]\npolicy = policy.yml\n")
-    code, out, err = call(*WORDS, "--until", "2099-12-31")
+    code, out, err = call(*WORDS, "--hosts", "all", "--until", "2099-12-31")
     assert (code, "may not waive" in out + err) == (2, True)

@@ -6,7 +6,12 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from ansible_collections.rack.recipes.plugins.module_utils import file_descriptors
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
@@ -30,6 +35,30 @@ def read_secret(path: Path, what: str) -> str:
     if is_open:
         raise UsageError(f"{what} {path}: others can read it: `chmod o= {path}`")
     return text
+
+
+def make_output_private(output: IO[str]) -> None:
+    """Before a token is printed: where the output goes into a file, leave that to its owner alone.
+
+    A shell makes the file of `>` for all to read. Raises UsageError where the file stays open to others.
+    """
+    try:
+        number = output.fileno()
+    except OSError:  # it is kept in memory
+        return
+    if not _is_open_file(number):
+        return
+    path = Path(f"/proc/self/fd/{number}").readlink()
+    with suppress(OSError):
+        os.fchmod(number, FILE_MODE)
+    if _is_open_file(number):
+        raise UsageError(f"{path}: others can read it, and a token would stand in it: print it to a file of your own")
+    sys.stderr.write(f"{path}: a token stands in it, so only you can read it now (mode 600)\n")
+
+
+def _is_open_file(number: int) -> bool:
+    mode = os.fstat(number).st_mode
+    return stat.S_ISREG(mode) and bool(mode & ~FILE_MODE & 0o777)
 
 
 def make_private(folder: Path) -> None:

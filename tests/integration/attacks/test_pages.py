@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import http.client
 import re
+import stat
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,7 +27,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.web.sign_in import FI
 from ansible_collections.rack.recipes.tests.integration.web.test_pages import CHROMIUM, LAST, PLACES, Reader, inside
 from ansible_collections.rack.recipes.tests.integration.web.test_signed_in import folder, tokens  # noqa: F401 fixtures
 from ansible_collections.rack.recipes.tests.integration.web.web_server import TIMEOUT, WebServer, web_server
-from call_rack_recipes import rack_recipes
+from call_rack_recipes import COMMAND, environment, rack_recipes
 
 MOST_STOPS = 400  # of the key Tab on one page
 WORST = 3.0  # the least contrast of what shows the focus (WCAG 2.2, 1.4.11)
@@ -245,3 +249,50 @@ def test_what_is_left_out_of_a_form_waives_and_accepts_nothing(server, folder): 
         accepted = rack_recipes("baseline", "accept", LAST)
         assert (accepted.code, "--force accepts it all the same" in accepted.stderr) == (2, True)
     assert not (folder / "waivers.yml").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "number"),
+    [
+        (("serve", "--web", "--listen", "127.0.0.1:0", "--json"), 1),
+        (("serve", "--web", "--listen", "127.0.0.1:0"), 2),
+        (("token", "create", "wall", "--role", "viewer"), 1),
+    ],
+    ids=["serve --json", "serve", "token create"],
+)
+def test_a_token_in_a_file_is_for_its_owner_alone(tmp_path, words, number):
+    """As a shell with the usual umask makes the file of `>`."""
+    said = tmp_path / "said"
+    said.touch(0o666)
+    said.chmod(0o644)
+    with said.open("w") as file, (tmp_path / "other").open("w") as other:
+        outputs = (file, other) if number == 1 else (other, file)
+        command = [sys.executable, "-c", COMMAND, *words]
+        process = subprocess.Popen(command, stdout=outputs[0], stderr=outputs[1], env=environment(), cwd=tmp_path)
+    try:
+        wait_until(lambda: "rrt_" in said.read_text() or process.poll() is not None)
+    finally:
+        process.terminate()
+        process.wait(TIMEOUT)
+    assert "rrt_" in said.read_text()
+    assert stat.S_IMODE(said.stat().st_mode) == 0o600
+    assert f"{said}: a token stands in it, so only you can read it now" in "".join(
+        (tmp_path / name).read_text() for name in ("said", "other")
+    )
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    until = time.monotonic() + TIMEOUT
+    while not is_so() and time.monotonic() < until:
+        time.sleep(0.05)
+
+
+def test_a_token_is_not_printed_into_a_file_that_stays_open_to_others(tmp_path):
+    """Nobody can change who may read the files of /proc."""
+    with Path("/proc/self/comm").open("w") as file:
+        command = [sys.executable, "-c", COMMAND, "token", "create", "wall", "--role", "viewer"]
+        done = subprocess.run(
+            command, stdout=file, stderr=subprocess.PIPE, text=True, check=False, env=environment(), cwd=tmp_path
+        )
+    assert (done.returncode, "others can read it, and a token would stand in it" in done.stderr) == (2, True)
+    assert not (tmp_path / ".rack-recipes/server/tokens.json").exists()

@@ -20,6 +20,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.serving.shared_se
     tell_ready,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import make_output_private
 
 OF_CONTEXT = {"socket": "--socket", "run": "--run", "new": "--new", "valkey": "--valkey"}
 """Options that say something of the context server alone."""
@@ -74,6 +75,8 @@ def serve_web(options: argparse.Namespace) -> Answer:
     [where] = network_of(options, serve_pages.DEFAULT)
     with listening_on_network(*where) as listener:
         token = new_token()[0] if serve_pages.is_own_address(listener) else ""
+        if token:
+            make_output_private(sys.stdout if options.json else sys.stderr)
         identify, _shared = identify_of(options, settings, token)
         ready = {"status": "ready", "url": listener.url, **({"token": token} if token else {}), "pid": os.getpid()}
         tell = partial(_tell, ready, as_json=options.json)

@@ -19,6 +19,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.serving.shared_se
     tokens_of,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import make_output_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import ANY, ROLES
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def add_create(command: argparse.ArgumentParser) -> None:
 def create(options: argparse.Namespace) -> Answer:
     """Make a token for the context server, and print it: this is the only time that it can be seen.
 
-    The file of tokens keeps only a digest of it. A running server knows the token at once.
+    The file of tokens keeps only a digest of it. A running server knows the token at once. Where it is printed into a
+    file, only the file's owner can read that from then on.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
@@ -74,6 +76,8 @@ def create(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.token_file import changed_grants
 
     made, text = _made(options)
+    if text:
+        make_output_private(sys.stdout)
     with changed_grants(tokens_of(options, settings.load())) as grants:
         same = [one for one in grants if one.state == VALID and _clashes(one, made)]
         if same:

@@ -16,7 +16,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings imp
     most_important_first,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, load
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, load, without_cut_off
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.earlier_runs import LAST_RUNS
 
@@ -78,7 +78,7 @@ def analyse(engine: Engine, run: RunData, length: int = LAST_RUNS) -> list[Findi
 
 def analyse_history(history: History) -> list[Finding]:
     """All findings about the run of a history, the most important first. Raises StoreError."""
-    run = history.run
+    run = without_cut_off(history.run)
     return most_important_first(found for name in _useful(run, history) for found in _findings(name, run, history))
 
 

@@ -15,9 +15,9 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import ResultId
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.end_status import was_cut_off
 
-BLOCKED, ERROR = "blocked", "error"
-CUT_OFF = "not run: "  # begins the reason of what an interrupted run did not come to
+BLOCKED = "blocked"
 CONTROLLER = "the controller"  # stands for the host of a step that runs once for the run
 # How the reason of a blocked result names what blocked it.
 REASONS = (
@@ -73,9 +73,7 @@ class Failures:
 def failures_of(run: RunData) -> Failures:
     """Sort the results of a run into failed, judged and blocked."""
     rows = [row for row in run.steps if not row.get("instances")]
-    tried = [
-        row for row in rows if row["verdict"] not in NOT_TRIED and (row["verdict"] != ERROR or not _was_cut_off(row))
-    ]
+    tried = [row for row in rows if row["verdict"] not in NOT_TRIED and not was_cut_off(row)]
     counts = Counter(row["host"] for row in tried if row["host"])
     failed = tuple(
         Result(row["host"], row["step"], planned(row), row["verdict"]) for row in tried if row["verdict"] not in PASSING
@@ -84,11 +82,6 @@ def failures_of(run: RunData) -> Failures:
     hosts_failed = _gathered((result.planned, result.host) for result in failed)
     judged = _gathered((row.get("parent") or row["step"], row["host"]) for row in tried)
     return Failures(failed, judged, hosts_failed, counts, blocked)
-
-
-def _was_cut_off(row: Mapping[str, Any]) -> bool:
-    """Whether an error means that the run ended before the step was tried, so that it says nothing of the host."""
-    return str(row.get("reason") or "").startswith(CUT_OFF)
 
 
 def planned(row: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
@@ -170,7 +171,9 @@ def _against_the_baseline(run: RunData, history: History) -> Iterator[Finding]:
     accepted = choose_and_compare_baseline.baseline_of(history.engine, run.run)
     if accepted is None or accepted["run_id"] == run.run["run_id"]:
         return
+    cut_off = {(row["step"], row["host"]) for row in run.steps if row.get("cut_off")}
     found = choose_and_compare_baseline.compare(history.engine, accepted, run.run["run_id"])
+    found = replace(found, steps=[row for row in found.steps if (row["step"], row["host"]) not in cut_off])
     worse = [ResultId(row["host"], row["step"], row.get("name", "")) for row in (*found.steps, *found.criteria)]
     fields = [change["field"] for change in found.about if change["field"] != "status"]
     yield Finding(

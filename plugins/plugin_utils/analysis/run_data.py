@@ -12,6 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.numbers_in_json import number_of, numbers_in
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.end_status import INTERRUPTED, was_cut_off
 from ansible_collections.rack.recipes.plugins.plugin_utils.natural_order import in_order_of, natural_places
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.reading_order import parents_of, step_places
@@ -23,6 +24,7 @@ Row = Mapping[str, Any]
 OwnRow = dict[str, Any]
 """A row that nobody else has, so that it may be changed."""
 
+SKIPPED = "skipped"
 UNKNOWN = 1 << 62
 """The place of a step that the run has no result of."""
 
@@ -124,6 +126,17 @@ def _arranged(run: RunData, measurements: Sequence[OwnRow], context: Sequence[Ow
         parents=parents,
         places=places,
     )
+
+
+def without_cut_off(run: RunData) -> RunData:
+    """The run as an analysis sees it: what its end has cut off was not tried, and is marked as `cut_off`."""
+    if run.run.get("status") != INTERRUPTED and not run.run.get("group_info"):
+        return run
+    return replace(run, steps=_not_tried(run.steps), results=_not_tried(run.results))
+
+
+def _not_tried(rows: Sequence[Row]) -> list[Row]:
+    return [{**row, "verdict": SKIPPED, "cut_off": True} if was_cut_off(row) else row for row in rows]
 
 
 def with_numbers(context: Sequence[OwnRow]) -> Sequence[OwnRow]:

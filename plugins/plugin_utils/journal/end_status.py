@@ -7,13 +7,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, PASSING
 from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
 
 INTERRUPTED = "interrupted"
+CUT_OFF = ("not run: ", "stopped: the run was interrupted", "the run was interrupted")
+"""How the reasons begin of what an interrupted run did not come to, and of what its end has ended."""
 REHEARSED = "rehearsed"
 EXIT_CODES = {"passed": 0, REHEARSED: 0, "failed": 1, "unchecked": 1, "unreachable": 3, INTERRUPTED: 1}
+
+
+def was_cut_off(row: Mapping[str, Any]) -> bool:
+    """Whether a result only says that its run ended before the step did: it tells nothing of what was tested."""
+    return row["verdict"] == "error" and str(row.get("reason") or "").startswith(CUT_OFF)
+
+
+def stop_of(record: Mapping[str, Any]) -> dict[str, str]:
+    """Who has stopped the run, and when, by a record of the journal; empty where it says nothing of that."""
+    return {"by": str(record["stopped_by"]), "time": str(record.get("time", ""))} if "stopped_by" in record else {}
+
+
+def stopped_in_words(run: Mapping[str, Any]) -> str:
+    """Who has stopped a run, and when (UTC), by its row in the store; empty for one that was not stopped."""
+    stopped = run.get("stopped") or {}
+    if not stopped:
+        return ""
+    moment = str(stopped.get("time", ""))[:19].replace("T", " ")
+    return " at ".join(filter(None, (f"by {stopped.get('by', 'somebody')}", f"{moment} UTC" if moment else "")))
 
 
 def status_of(counts: Mapping[str, int], checks: int, *, is_check: bool = False) -> str:

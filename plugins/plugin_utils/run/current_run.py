@@ -19,7 +19,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_hooks i
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.allowed_records import RECORDS
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.end_status import EXIT_CODES
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.end_status import EXIT_CODES, stop_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Place, Results, StepEnd
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegate_groups import DelegateGroups
@@ -94,7 +94,8 @@ class Run:
     `left_out` names the steps that tags leave out. `answered` has each (stage, host) of which an answer came. `judged`
     has the host that a policy was asked about for each stage and host; it is empty without a policy. `stages` has the
     ids of the planned stage tasks. `started` is a reading of the monotonic clock, in seconds. `peers` is what is known
-    of the other parts of the group, and `meeting` where they meet, None for a run that meets nobody.
+    of the other parts of the group, and `meeting` where they meet, None for a run that meets nobody. `stopped` says who
+    has asked for its end, and when.
     """
 
     run_id: str
@@ -118,6 +119,7 @@ class Run:
     secret_registry: SecretRegistry = field(default_factory=SecretRegistry)
     peers: Peers = field(default_factory=Peers)
     meeting: Meeting | None = None
+    stopped: Mapping[str, str] = field(default_factory=dict)
     unwritable: str = ""  # why nothing can be added to the journal
     stored: str | None = None  # why the last flush failed; empty once the store holds all
 
@@ -138,7 +140,11 @@ class Run:
                 show(record)
             elif record["kind"] == "clock":
                 self.answered.add((record["stage"], record["host"]))
+            elif record["kind"] == "warning":
+                self.stopped = stop_of(record) or self.stopped
             else:
+                if record["kind"] == "run":  # it goes on after an earlier end
+                    self.stopped = {}
                 for delta in self.context.fold(record):
                     self.merges.add(record, delta, self.context)
 

@@ -43,7 +43,8 @@ def stop_run(folder: Path, who: str) -> int:
     try:
         if controller_of(folder) != number:
             raise UsageError(f"run {name} has just ended")
-        append(folder / JOURNAL, [{"kind": "warning", "time": now(), "text": f"{who} has stopped this run"}])
+        told = {"kind": "warning", "time": now(), "text": f"{who} has stopped this run", "stopped_by": who}
+        append(folder / JOURNAL, [told])
         signal.pidfd_send_signal(controller, signal.SIGTERM)
     finally:
         os.close(controller)

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import http.client
+import json
 import re
+import signal
 import stat
 import subprocess
 import sys
@@ -23,6 +25,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import sync_playwright
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import this_user
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.sign_in import FIELD, MOST_SESSIONS
 from ansible_collections.rack.recipes.tests.integration.web.test_pages import CHROMIUM, LAST, PLACES, Reader, inside
 from ansible_collections.rack.recipes.tests.integration.web.test_signed_in import folder, tokens  # noqa: F401 fixtures
@@ -296,3 +299,43 @@ def test_a_token_is_not_printed_into_a_file_that_stays_open_to_others(tmp_path):
         )
     assert (done.returncode, "others can read it, and a token would stand in it" in done.stderr) == (2, True)
     assert not (tmp_path / ".rack-recipes/server/tokens.json").exists()
+
+
+@pytest.mark.parametrize("way", ["page", "command", "signal"])
+def test_who_has_stopped_a_run_is_said_by_everything_that_shows_it(server, folder, tokens, way):  # noqa: F811 fixtures
+    """The name comes from the token, or from the system: a field, a header and the environment say nothing."""
+    with inside(folder):
+        before = {*Path(".rack-recipes/runs").iterdir()}
+        command = [sys.executable, "-c", COMMAND, "run", "recipes/waits.yml", "--param", "seconds=900"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment())
+        wait_until(lambda: any("clock" in text for text in journals(before)))
+        [run] = {*Path(".rack-recipes/runs").iterdir()} - before
+        if way == "page":
+            form = {"who": "mallory", "stopped_by": "mallory", "confirm": "yes"}
+            headers = {"Authorization": f"Bearer {tokens['operator']}", "X_Remote_User": "mallory"}
+            assert server.send(f"/runs/{run.name}/stop?format=json&who=mallory", form, **headers).status == 200
+        elif way == "command":
+            assert rack_recipes("stop", run.name, USER="mallory", LOGNAME="mallory").code == 0
+        else:
+            process.send_signal(signal.SIGTERM)
+        answer, _none = process.communicate(timeout=TIMEOUT)
+        who = {"page": "token:operator", "command": this_user().name, "signal": "a signal (SIGTERM)"}[way]
+        stopped = json.loads(rack_recipes("show", run.name, "--json").stdout)["run"]["stopped"]
+        shown, analysed = rack_recipes("show", run.name).stdout, rack_recipes("analyse", run.name, "--json").stdout
+    assert (process.returncode, json.loads(answer)["status"]) == (143, "interrupted")
+    assert stopped["by"] == who
+    told = f"by {who} at {stopped['time'][:19].replace('T', ' ')} UTC"
+    assert f"stopped {told}\n" in shown
+    for place in (f"/runs/{run.name}", f"/runs/{run.name}/report"):
+        assert f"Stopped {told}" in server.ask(place).text
+    end = json.loads([line for line in (folder / run / "journal.jsonl").read_text().splitlines() if line][-1])
+    assert (end["kind"], end["stopped"]) == ("end", stopped)
+    blamed = [one["title"] for one in json.loads(analysed)["findings"] if one["kind"] != "coverage" and one["results"]]
+    assert blamed == []
+
+
+def journals(before: set[Path]) -> Iterator[str]:
+    """The texts of the journals that are new in the project in the working folder."""
+    for path in {*Path(".rack-recipes/runs").iterdir()} - before:
+        if (path / "journal.jsonl").exists():
+            yield (path / "journal.jsonl").read_text()

@@ -17,6 +17,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.end_status import INTERRUPTED
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import this_user
 from ansible_collections.rack.recipes.tests.integration.web.test_pages import AXE, CHROMIUM, LAST, inside, make_project
 from ansible_collections.rack.recipes.tests.integration.web.web_server import TIMEOUT, WebServer, web_server
 from call_rack_recipes import rack_recipes
@@ -157,6 +158,9 @@ def test_a_recipe_is_started_and_stopped_by_forms(folder, browser):
         page.click("text=Stop this run")
         page.wait_for_selector("html[data-ready]")
         assert INTERRUPTED in page.inner_text(".status")
+        assert page.inner_text(".sentence").startswith(f"Stopped by {this_user().name} at 20")
+        report = server.ask(f"/runs/{run_id}/report").text
+        findings = server.ask(f"/runs/{run_id}/findings?format=json").data["findings"]["rows"]
         about = server.ask(f"/runs/{run_id}?format=json").data["run"]
         actions = server.ask("/actions?format=json").data["actions"]["rows"]
         context.close()
@@ -164,6 +168,12 @@ def test_a_recipe_is_started_and_stopped_by_forms(folder, browser):
     assert [(row["action"], row["state"]) for row in actions][:4] == [
         ("stop", "done"), ("stop", "begun"), ("start", "done"), ("start", "begun")
     ]  # fmt: skip
+    assert f"Stopped by {about['user']} at 20" in report
+    assert [row["title"] for row in findings if "wait_long" in row["title"] and row["kind"] != "coverage"] == []
+    with inside(folder):
+        assert f"\nstopped by {about['user']} at 20" in rack_recipes("show", run_id).stdout
+        assert json.loads(rack_recipes("show", run_id, "--json").stdout)["run"]["stopped"] == about["stopped"]
+    assert about["stopped"]["by"] == about["user"]
     journal = (folder / ".rack-recipes/runs" / run_id / "journal.jsonl").read_text()
     assert f"{about['user']} has stopped this run" in journal
 

@@ -51,7 +51,7 @@ def _json_columns(columns: Iterable[StepColumn | DetailColumn]) -> frozenset[str
 
 # Columns whose text is JSON.
 JSON: Mapping[str, frozenset[str]] = {
-    "runs": frozenset({"counts", "versions", "params", "labels", "refs", "options", "waivers", "plan"}),
+    "runs": frozenset({"counts", "versions", "params", "labels", "refs", "options", "waivers", "plan", "stopped"}),
     "steps": _json_columns(STEP_COLUMNS),
     "context": frozenset({"before", "after"}),
     **{table: _json_columns(columns) for table, columns in {**DETAIL_COLUMNS, **ANALYSIS_COLUMNS}.items()},

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,13 +47,14 @@ def accept(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_store
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import this_user
 
     check_store("change", settings.load())
     with opened(options) as store:  # reading only: this makes no store
         run = recorded_runs.run(store, run_id_of(store, options.run, options.db))
     _refuse_unfit(run, force=options.force)
     with opened(options, writing=True) as store:
-        row = accept_baseline(store, Path(settings.load().runs), run, getpass.getuser(), options.note)
+        row = accept_baseline(store, Path(settings.load().runs), run, this_user().name, options.note)
     return {"status": "ok", **row, "pinned": True}, 0
 
 

@@ -92,6 +92,7 @@ def _head(run: Row, steps: Sequence[Row]) -> Iterator[str]:
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.runs import summary_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colours import painter
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import printable
+    from ansible_collections.rack.recipes.plugins.plugin_utils.journal.end_status import stopped_in_words
 
     status = painter(sys.stdout)(run["status"], run["status"])
     flakes = sum(bool(step["flake"]) for step in steps if not step["instances"])
@@ -101,6 +102,8 @@ def _head(run: Row, steps: Sequence[Row]) -> Iterator[str]:
         given = ", ".join(f"{key}={_written(value)}" for key, value in run[name].items())
         if given:
             yield f"{name}: {printable(given)}\n"
+    if stopped := stopped_in_words(run):
+        yield f"stopped {printable(stopped)}\n"
     yield from part_lines(run["group_info"])
 
 

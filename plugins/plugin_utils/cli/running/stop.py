@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
@@ -23,15 +22,16 @@ def add_stop(command: argparse.ArgumentParser) -> None:
 def stop(options: argparse.Namespace) -> Answer:
     """Stop a run that goes on on this machine, as Ctrl-C does in its own terminal.
 
-    Its steps are ended on their hosts, what is left gets a result that says so, and the run's journal says who has
-    asked for it. This command does not wait for the end: `rack-recipes watch RUN` does. Of a run in parts it stops all
+    Its steps are ended on their hosts, what is left gets a result that says so, and the run's journal, its report and
+    `show` say who has asked for it and when. This command does not wait for the end: `rack-recipes watch RUN` does. Of a run in parts it stops all
     parts that go on on this machine.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import find_run
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.stop_run import stop_parts, stop_run
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import this_user
 
-    found, who = find_run(Path(settings.load().runs), options.run), getpass.getuser()
+    found, who = find_run(Path(settings.load().runs), options.run), this_user().name
     if found.is_group:
         parts = stop_parts(found.run_id, [journal.parent for journal in found.journals], who)
         return {"status": "ok", "run_id": found.run_id, "parts": parts}, 0

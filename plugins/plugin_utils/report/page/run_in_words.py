@@ -41,7 +41,8 @@ def sentence(run: Mapping[str, Any], hosts: Sequence[HostPlace]) -> str:
     if not bad and not not_passing:
         blank = f" {counted(run['not_run'], 'result was', 'results were')} not to run." if run["not_run"] else ""
         return f"Nothing failed on {counted(len(tried), 'host')}.{blank}"
-    return f"{_of(len(bad), len(tried))} did not pass: {not_passing:,} of {counted(results, 'result')}."
+    stopped = f"Stopped {run['stopped']}. " if run.get("stopped") else ""
+    return f"{stopped}{_of(len(bad), len(tried))} did not pass: {not_passing:,} of {counted(results, 'result')}."
 
 
 def _of(bad: int, hosts: int) -> str:

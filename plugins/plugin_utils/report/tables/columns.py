@@ -53,6 +53,7 @@ SUMMARY = (
     Column("controller", "Controller"),
     Column("user", "User"),
     Column("versions", "Versions"),
+    Column("stopped", "Stopped"),
 )
 COUNTS = (VERDICT, RESULTS, Column("share", "Share", "number", "%"))
 NOT_PASSED = (VERDICT, HOST, STEP, REASON, SECONDS, TRIES, Column("stderr", "Log", "log"))

@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import run_statistics
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.end_status import stopped_in_words
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Row
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells import as_text, in_words
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.columns import SUMMARY
@@ -35,6 +36,7 @@ def summary(data: RunData) -> Row:
         "labels": in_words(run.get("labels"), ": "),
         "params": in_words(run.get("params"), " = "),
         "options": in_words(run.get("options"), " = "),
+        "stopped": stopped_in_words(run) or None,
         "parts": _parts(run.get("group_info") or {}),
         "refs": ", ".join(map(as_text, run.get("refs") or ())) or None,
     }

@@ -18,6 +18,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import exists
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.end_status import stop_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Results
 
@@ -99,6 +100,7 @@ class Progress:
     open: OpenResults = field(default_factory=OpenResults)
     verdicts: Counter[str] = field(default_factory=Counter)
     started: float = field(default_factory=time.monotonic)
+    stopped_by: str = ""
 
     @classmethod
     def of(cls, path: Path) -> Progress:
@@ -120,6 +122,8 @@ class Progress:
                 self.about, self.open = record, OpenResults.of(record.get("steps", ()))
             elif record["kind"] == "end":
                 self.end = record
+            elif record["kind"] == "warning":
+                self.stopped_by = stop_of(record).get("by", self.stopped_by)
 
     def _add(self, record: dict[str, Any]) -> None:
         place = record["step"], record["host"]
@@ -138,7 +142,8 @@ class Progress:
         if not self.open.planned:
             return "starting"
         seconds = f"{time.monotonic() - self.started:.0f} s"
-        return "  ".join(filter(None, [*self.open.line(), self._failures(), self.open.awaited(), seconds]))
+        ending = f"stopped by {self.stopped_by}" if self.stopped_by else self.open.awaited()
+        return "  ".join(filter(None, [*self.open.line(), self._failures(), ending, seconds]))
 
     def _failures(self) -> str:
         counts = sorted((verdict, number) for verdict, number in self.verdicts.items() if verdict not in PASSING)

@@ -365,13 +365,16 @@ class Recorder:
             self.warn(_not_stored(run, run.stored))
 
     def _end_interrupted(self, run: Run, number: int) -> None:
-        why = f"ended by {signal.Signals(number).name}" if number else "ansible-playbook ended early"
         self._catch_up(run)
+        stopped = run.stopped or ({"by": f"a signal ({signal.Signals(number).name})", "time": now()} if number else {})
+        why = f"ended by {signal.Signals(number).name}" if number else "ansible-playbook ended early"
+        why = f"{run.stopped['by']} has stopped the run" if run.stopped else why
         append(run.path, [self._missing_result(run, step, host, f"not run: {why}") for step, host in run.missing()])
         self._catch_up(run)
         self._leave_group(run)
         code = BY_SIGNAL + number if number else EXIT_CODES[INTERRUPTED]
-        append(run.path, [_end_record(INTERRUPTED, code, counts_of(run))])
+        end = _end_record(INTERRUPTED, code, counts_of(run))
+        append(run.path, [{**end, "stopped": stopped} if stopped else end])
 
     def _complete(self, run: Run) -> None:
         """Give each planned step a verdict on each of its hosts, also where no result of it came; end the run."""

@@ -294,6 +294,7 @@ def _group_row(connection: Connection, group: Group, rows: Sequence[Mapping[str,
         "checks": checks,
         "plan": storable(json_text(plan)),
         "group_info": storable(json_text(group.to_info())),
+        "stopped": next((row["stopped"] for row in rows if row["stopped"]), None),
     }
 
 

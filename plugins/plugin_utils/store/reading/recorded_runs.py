@@ -478,6 +478,7 @@ RUN: Decoders = {
     "options": _object,
     "waivers": _object,
     "group_info": _object,
+    "stopped": _object,
     "checks": _count,
     "pinned": bool,
 }

@@ -6,17 +6,21 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.end_status import CUT_OFF
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.recorded_runs import DETAILS, read
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+    from sqlalchemy.sql import ColumnElement
 
 Place = tuple[str, str]  # host and step
 
@@ -33,7 +37,7 @@ def outcomes(engine: Engine, run_ids: Collection[str], places: Iterable[Place]) 
     for step in sorted(hosts):
         for some in batched(sorted(hosts[step]), AT_ONCE):
             query = sql.select(*(table.c[name] for name in names)).where(table.c.step == step, table.c.host.in_(some))
-            yield from read(engine, query.where(table.c.run_id.in_(run_ids)), {"flake": bool})
+            yield from read(engine, query.where(table.c.run_id.in_(run_ids), was_tried()), {"flake": bool})
 
 
 def results_on(engine: Engine, run_ids: Collection[str], hosts: Collection[str]) -> Iterator[dict[str, Any]]:
@@ -42,7 +46,16 @@ def results_on(engine: Engine, run_ids: Collection[str], hosts: Collection[str])
     columns = (table.c.run_id, table.c.host, table.c.step, table.c.parent, table.c.verdict)
     for run_id in sorted(run_ids):
         for some in batched(sorted(hosts), AT_ONCE):
-            yield from read(engine, sql.select(*columns).where(table.c.run_id == run_id, table.c.host.in_(some)), {})
+            query = sql.select(*columns).where(table.c.run_id == run_id, table.c.host.in_(some), was_tried())
+            yield from read(engine, query, {})
+
+
+def was_tried() -> ColumnElement[bool]:
+    """Whether a row of `steps` says something: not so where the end of an interrupted run has cut the step off."""
+    table = tables().steps
+    reason = sql.func.coalesce(table.c.reason, "")
+    beginnings = [reason.startswith(start) for start in CUT_OFF]
+    return (table.c.verdict != "error") | ~functools.reduce(operator.or_, beginnings)
 
 
 def told(engine: Engine, run_ids: Collection[str], kind: str) -> list[dict[str, Any]]:

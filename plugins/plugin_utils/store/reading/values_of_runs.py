@@ -23,6 +23,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.recorde
     keys_of,
     newest_first,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.result_history import was_tried
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 
 if TYPE_CHECKING:
@@ -62,9 +63,12 @@ def changes_of_keys(engine: Engine, run_id: str, keys: Collection[str]) -> Seque
 
 
 def verdicts(engine: Engine, run_id: str, hosts: Collection[str]) -> Sequence[tuple[str, str, str]]:
-    """Step, host and verdict of each result of a run on some hosts, where "" is the run; on all if these are many."""
+    """Step, host and verdict of each result of a run on some hosts, where "" is the run; on all if these are many.
+
+    What the end of the run has cut off is left out.
+    """
     table = tables().steps
-    query = sql.select(table.c.step, table.c.host, table.c.verdict).where(table.c.run_id == run_id)
+    query = sql.select(table.c.step, table.c.host, table.c.verdict).where(table.c.run_id == run_id, was_tried())
     return bare(engine, query.where(table.c.host.in_(sorted(hosts))) if len(hosts) <= AT_ONCE else query)
 
 

@@ -110,6 +110,7 @@ def _runs(metadata: MetaData) -> Table:
         sql.Column("group_id", name()),  # of a part of a group, and of the row of the group itself
         sql.Column("part", name()),  # what a part is called; NULL in all other rows
         sql.Column("group_info", long_text()),  # see store/parts/chosen_and_missing_results.py
+        sql.Column("stopped", long_text()),  # by whom, and when; NULL where it came to its end
         sql.PrimaryKeyConstraint("run_id"),
         sql.Index(None, "test_id", "started"),
         sql.Index(None, "group_id"),

@@ -156,6 +156,7 @@ END: Fields = {
     "status": ("status", name),
     "exit_code": ("exit_code", integer),
     "counts": ("counts", _json_object),
+    "stopped": ("stopped", _some_object),
 }
 CONVERTERS: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.NAME: name,

@@ -7,6 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sqlalchemy import Engine
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import analyse_history
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.choose_and_compare_baseline import accept
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import (
     NOTABLE,
@@ -109,6 +112,29 @@ def test_one_earlier_run_is_not_called_many(history_of: Historian) -> None:
 def test_results_that_were_not_tried_are_not_counted(history_of: Historian) -> None:
     found = found_in(history_of([night(), night({("ping", "r1"): "blocked", ("dns", "r1"): "skipped"})]))
     assert not found
+
+
+CUT = {"status": "interrupted", "stopped": {"by": "token:alice", "time": "2026-11-02T22:00:01.000000Z"}}
+OF_CUT = {
+    ("ping", "r1"): {"reason": "stopped: the run was interrupted"},
+    ("ping", "r2"): {"reason": "stopped: the run was interrupted"},
+    ("dns", "r1"): {"reason": "not run: token:alice has stopped the run"},
+}
+
+
+def test_what_the_end_of_a_run_has_cut_off_is_in_no_finding(history_of: Historian, new_store: Engine) -> None:
+    """Neither a step that ran, nor its arguments, nor what was changed before: nobody knows how it would have ended."""
+    cut = night(dict.fromkeys(OF_CUT, "error"), fields=OF_CUT, end=CUT, about={"params": {"size": 2}})
+    history = history_of([night(), cut])
+    accept(new_store, recorded_runs.run(new_store, run_id(1)), "alice")
+    assert {one.kind for one in analyse_history(history) if one.results} == {"coverage"}  # they judge nothing
+    assert [row["verdict"] for row in history.run.steps].count("error") == 3, "what a report shows stays as it is"
+
+
+def test_what_an_earlier_end_has_cut_off_counts_as_no_failure(history_of: Historian) -> None:
+    cut = night(dict.fromkeys(OF_CUT, "error"), fields=OF_CUT, end=CUT)
+    found = found_in(history_of([cut, night({("ping", "r1"): "failed"})]))
+    assert [one.title for one in found] == ["This test has not passed as a whole in its only earlier run"]
 
 
 def test_what_changed_on_the_hosts_is_named(history_of: Historian) -> None:

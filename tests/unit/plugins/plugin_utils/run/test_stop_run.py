@@ -17,6 +17,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.end_status import stop_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import held, is_held
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.stop_run import controller_of, stop_run
@@ -55,6 +56,7 @@ def test_the_controller_is_told_and_the_journal_says_by_whom(folder, controller)
     assert controller.stdout.readline() == f"{signal.SIGTERM.value}\n"
     records = [row[2] for row in JournalReader(folder / JOURNAL).read()]
     assert (records[-1]["kind"], records[-1]["text"]) == ("warning", "token:alice has stopped this run")
+    assert stop_of(records[-1]) == {"by": "token:alice", "time": records[-1]["time"]}
 
 
 def test_who_only_looks_whether_it_goes_on_is_not_its_controller(folder, controller):

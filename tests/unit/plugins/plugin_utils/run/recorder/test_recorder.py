@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,12 +20,14 @@ from ansible.playbook.task import Task
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.end_status import CUT_OFF, was_cut_off
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.run import current_run as holder
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import current
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import summarize
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder import find_cached_results
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.recorder import Recorder
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage import worker_stop
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.ansible_plays import (
@@ -309,6 +311,40 @@ def test_a_run_that_ends_early_is_closed(recorder: Recorder, number: int, code: 
         ("c", "r1"): ("error", f"not run: {why}"),
     }
     assert not [line for line in recorder.warnings if "not in the store" in line]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("asked", "by", "why"),
+    [
+        ((), "a signal (SIGTERM)", "ended by SIGTERM"),
+        (("token:alice",), "token:alice", "token:alice has stopped the run"),
+        (("token:alice", "root"), "root", "root has stopped the run"),
+    ],
+)
+def test_the_end_says_who_has_stopped_the_run_and_when(recorder: Recorder, asked: Sequence[str], by: str, why: str):
+    """In the journal, and in the store from there."""
+    recorder.play_starts(play(task(1, {"name": "a"}), hosts="r1"))
+    run, moment = current(), "2026-11-30T10:00:00.000000Z"
+    for who in asked:
+        append(
+            run.path, [{"kind": "warning", "time": moment, "text": f"{who} has stopped this run", "stopped_by": who}]
+        )
+    recorder.interrupted(signal.SIGTERM)
+    last = records(run.path)[-1]
+    assert last["stopped"] == {"by": by, "time": moment if asked else last["stopped"]["time"]}
+    assert last["stopped"]["time"] <= last["time"]
+    assert stored(run.run_id) == {("a", "r1"): ("error", f"not run: {why}")}
+    opened = engine(run.settings.db)
+    assert recorded_runs.run(opened, run.run_id)["stopped"] == last["stopped"]
+    opened.dispose()
+
+
+def test_what_the_end_cuts_off_has_a_reason_that_an_analysis_knows(recorder: Recorder):
+    assert f"stopped: {worker_stop.INTERRUPTED}" in CUT_OFF
+    assert worker_stop.INTERRUPTED in CUT_OFF
+    recorder.play_starts(play(task(1, {"name": "a"}), hosts="r1"))
+    recorder.interrupted(0)
+    assert was_cut_off(records(current().path)[-2])
 
 
 def test_a_run_that_ends_early_without_a_store(recorder: Recorder, monkeypatch: pytest.MonkeyPatch):

@@ -59,9 +59,9 @@ def accept(source: PageSource, asked: Asked) -> Page:
     run = recorded_runs.run(source.store(), recorded_runs.find(source.store(), asked.names["run"]))
     if why := unfit(run):
         raise FormError({"": why})
-    if why := doubt(run):
-        check_confirmed(asked, why)
-    about = {"run": run["run_id"], "note": note, **({CONFIRM: run["status"]} if why else {})}
+    if doubted := doubt(run):
+        check_confirmed(asked, doubted)
+    about = {"run": run["run_id"], "note": note, **({CONFIRM: run["status"]} if doubted else {})}
     with logged(log_path(source.runs), asked.caller, "accept baseline", about):
         check_store("change", settings.load(), user_of_caller(asked.caller))
         store = engine(source.db)

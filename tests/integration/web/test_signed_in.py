@@ -160,7 +160,6 @@ def test_a_recipe_is_started_and_stopped_by_forms(folder, browser):
         assert INTERRUPTED in page.inner_text(".status")
         assert page.inner_text(".sentence").startswith(f"Stopped by {this_user().name} at 20")
         report = server.ask(f"/runs/{run_id}/report").text
-        findings = server.ask(f"/runs/{run_id}/findings?format=json").data["findings"]["rows"]
         about = server.ask(f"/runs/{run_id}?format=json").data["run"]
         actions = server.ask("/actions?format=json").data["actions"]["rows"]
         context.close()
@@ -169,7 +168,6 @@ def test_a_recipe_is_started_and_stopped_by_forms(folder, browser):
         ("stop", "done"), ("stop", "begun"), ("start", "done"), ("start", "begun")
     ]  # fmt: skip
     assert f"Stopped by {about['user']} at 20" in report
-    assert [row["title"] for row in findings if "wait_long" in row["title"] and row["kind"] != "coverage"] == []
     with inside(folder):
         assert f"\nstopped by {about['user']} at 20" in rack_recipes("show", run_id).stdout
         assert json.loads(rack_recipes("show", run_id, "--json").stdout)["run"]["stopped"] == about["stopped"]

@@ -22,9 +22,9 @@ def add_stop(command: argparse.ArgumentParser) -> None:
 def stop(options: argparse.Namespace) -> Answer:
     """Stop a run that goes on on this machine, as Ctrl-C does in its own terminal.
 
-    Its steps are ended on their hosts, what is left gets a result that says so, and the run's journal, its report and
-    `show` say who has asked for it and when. This command does not wait for the end: `rack-recipes watch RUN` does. Of a run in parts it stops all
-    parts that go on on this machine.
+    Its steps are ended on their hosts, and what is left gets a result that says so. The run's journal, its report and
+    `show` say who has asked for it and when. This command does not wait for the end: `rack-recipes watch RUN` does. Of
+    a run in parts it stops all parts that go on on this machine.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import find_run

@@ -57,7 +57,7 @@ def _call(own: Sequence[str], for_ansible: Sequence[str]) -> Answer:
         odd = next((word for word in (*own, *for_ansible) if not _is_utf8(word)), None)
         if odd is None:
             raise
-        raise UsageError(f"{ascii(odd[:SHOWN])}: this word has bytes that are not UTF-8") from error
+        raise UsageError(f"{odd[:SHOWN]!a}: this word has bytes that are not UTF-8") from error
 
 
 def _is_utf8(word: str) -> bool:

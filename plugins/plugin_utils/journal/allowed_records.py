@@ -390,8 +390,15 @@ RECORDS: Mapping[str, Mapping[str, Rule]] = {
         "note": TEXT,
     },
     "clock": {**_HEAD, "offset": NUMBER},
-    "warning": {"kind": TEXT, "time": MOMENT, "text": TEXT},
-    "end": {"kind": TEXT, "time": MOMENT, "status": _one_of(*EXIT_CODES), "exit_code": COUNT, "counts": COUNTS},
+    "warning": {"kind": TEXT, "time": MOMENT, "text": TEXT, "stopped_by": TEXT},
+    "end": {
+        "kind": TEXT,
+        "time": MOMENT,
+        "status": _one_of(*EXIT_CODES),
+        "exit_code": COUNT,
+        "counts": COUNTS,
+        "stopped": DATA_OBJECT,
+    },
 }
 # What hosts send: these kinds, without the fields that only the controller writes, and always with some.
 NOT_OF_HOSTS = frozenset(("final", "through", "exact", "unless_changed"))

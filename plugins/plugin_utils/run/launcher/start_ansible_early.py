@@ -30,9 +30,9 @@ def keep_writing():
         before = getattr(sys, name)
         setattr(sys, name, io.TextIOWrapper(stream, before.encoding, before.errors, line_buffering=True))
 """
-# Where the import fails, Ansible is started anew, to print the error to its log. Whatever its settings say, Ansible loads
-# plugins from `shell_plugins` in the working folder. Here it does not where everybody may write to that folder: it reads
-# no ansible.cfg there either.
+# Where the import fails, Ansible is started anew, to print the error to its log. Whatever its settings say, Ansible
+# loads plugins from `shell_plugins` in the working folder. Here it does not where everybody may write to that folder:
+# it reads no ansible.cfg there either.
 BOOT = f"""\
 {KEEP_WRITING}
 import json, os

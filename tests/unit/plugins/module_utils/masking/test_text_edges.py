@@ -19,8 +19,8 @@ from ansible_collections.rack.recipes.plugins.module_utils.masking.text_edges im
     masked_beginning,
     masked_ending,
     masked_ends,
-    without_parts,
     whole_from,
+    without_parts,
 )
 
 SECRET = 'pass "wörd"/+\\end'

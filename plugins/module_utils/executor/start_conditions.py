@@ -12,13 +12,14 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSI
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     Step = dict[str, Any]
     Settled = tuple[str, str]
 
 
-def lets_start(step: Step, verdict: str, *, is_check: bool = False) -> bool:
+def lets_start(step: Mapping[str, Any], verdict: str, *, is_check: bool = False) -> bool:
     """Whether the steps that depend on a step with this verdict may start. In check mode nothing blocks."""
     return verdict in PASSING or bool(step.get("continue_on_fail")) or is_check
 

@@ -22,9 +22,9 @@ IN_PLACE_OF_CLOSED = (os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)
 class _Lossy(io.FileIO):
     """A stream whose writer goes on although nothing can be written, as after the disk is full."""
 
-    def write(self, data: Buffer) -> int | None:
+    def write(self, data: Buffer) -> int:
         try:
-            return super().write(data)
+            return super().write(data) or memoryview(data).nbytes  # nothing where the reader does not keep up
         except OSError:
             return memoryview(data).nbytes
 

@@ -177,7 +177,7 @@ def _records(task: StageTask, remote: RemoteExecutor, artifacts: list[Record]) -
 
 def _checked(task: StageTask, told: HostAnswer, check: HostRecordCheck, guard: KeyGuard) -> HostAnswer:
     """The answer without what the host must not send; the steps that this is about are errors at once."""
-    if task.first.is_module:  # the executor here has made it
+    if task.first.is_module or not task.first.starts_programs:  # no host has sent it
         return replace(told, records=tuple(guard.allowed(task.told(told.records))))
     known = {*check.refused}
     secrets = check.allowed_secrets(told.concealed)

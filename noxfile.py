@@ -39,8 +39,8 @@ TIMES = ROOT / ".nox" / "times"
 APART = {
     "rack": ("tests/integration/rack", "tests/integration/soak", "tests/integration/docs"),
     "run": ("tests/integration/run",),
-    "faults": ("tests/integration/faults", "tests/unit/plugins/plugin_utils/store"),
-    "commands": ("tests/unit/plugins/plugin_utils/cli", "tests/unit/plugins/plugin_utils/run"),
+    "faults": ("tests/integration/faults", "tests/unit/rack_recipes/store"),
+    "commands": ("tests/unit/rack_recipes/cli", "tests/unit/rack_recipes/run"),
     "targets": ("tests/unit/plugins/module_utils",),
 }
 LEFT_OUT = tuple(f"--ignore={path}" for paths in APART.values() for path in paths)

@@ -24,20 +24,12 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.module_utils.read_proc_and_sys import HostFiles
     from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_class import Failed, Scriptlet, Skipped
     from ansible_collections.rack.recipes.plugins.module_utils.shell import ShellScriptlet, run_program
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.notebook import (
-        RunFrames,
-        load_run,
-        measurements,
-        runs,
-    )
-    from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
-    from ansible_collections.rack.recipes.plugins.plugin_utils.programs.program_context import Context
-    from ansible_collections.rack.recipes.plugins.plugin_utils.programs.recipe_result import RecipeResult
-    from ansible_collections.rack.recipes.plugins.plugin_utils.programs.run_recipe import run_recipe
-    from ansible_collections.rack.recipes.plugins.plugin_utils.programs.run_scriptlet import (
-        ScriptletResult,
-        run_scriptlet,
-    )
+    from rack_recipes.analysis.notebook import RunFrames, load_run, measurements, runs
+    from rack_recipes.errors import RackError
+    from rack_recipes.programs.program_context import Context
+    from rack_recipes.programs.recipe_result import RecipeResult
+    from rack_recipes.programs.run_recipe import run_recipe
+    from rack_recipes.programs.run_scriptlet import ScriptletResult, run_scriptlet
 
 __all__ = (
     "Context",
@@ -63,15 +55,14 @@ __all__ = (
     "track_resources",
 )
 
-_HERE = "ansible_collections.rack.recipes.plugins.plugin_utils."
 _MODULES = {
     **scriptlet_imports.MODULES,
-    "RackError": f"{_HERE}errors",
-    **dict.fromkeys(("RunFrames", "load_run", "measurements", "runs"), f"{_HERE}analysis.notebook"),
-    "Context": f"{_HERE}programs.program_context",
-    "RecipeResult": f"{_HERE}programs.recipe_result",
-    "run_recipe": f"{_HERE}programs.run_recipe",
-    **dict.fromkeys(("ScriptletResult", "run_scriptlet"), f"{_HERE}programs.run_scriptlet"),
+    "RackError": "rack_recipes.errors",
+    **dict.fromkeys(("RunFrames", "load_run", "measurements", "runs"), "rack_recipes.analysis.notebook"),
+    "Context": "rack_recipes.programs.program_context",
+    "RecipeResult": "rack_recipes.programs.recipe_result",
+    "run_recipe": "rack_recipes.programs.run_recipe",
+    **dict.fromkeys(("ScriptletResult", "run_scriptlet"), "rack_recipes.programs.run_scriptlet"),
 }
 
 if not TYPE_CHECKING:  # a checker would take every name for one of this module

@@ -12,9 +12,12 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.action_names import FLUSH
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, current
+from ansible_collections.rack.recipes.plugins.module_utils.library import Library
+
+with Library() as library:
+    from rack_recipes.errors import translated
+    from rack_recipes.plan.compile.action_names import FLUSH
+    from rack_recipes.run.current_run import Run, current
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -22,6 +25,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return the run's id and its journal's path; fail where the results are not in the store."""
+        library.check(AnsibleActionFail)
         result = super().run(tmp, task_vars)
         self.validate_argument_spec({})
         with translated(AnsibleActionFail):
@@ -35,7 +39,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 def _flush_here(run: Run) -> str:
     """Flush in this worker: the recorder does not see a flush that is a step of the recipe."""
     # only such a step pays for the import of the store's packages
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_requests import SHARE
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_writer.store_writer import flush_once
+    from rack_recipes.run.store_requests import SHARE
+    from rack_recipes.run.store_writer.store_writer import flush_once
 
     return flush_once(str(run.path), run.settings.db, run.settings.store_timeout * SHARE)

@@ -14,19 +14,14 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import transform_to_native_types
 
-from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, translated
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats import DEFAULT_FORMATS, FORMATS
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_status_file import writing_status
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import current
+from ansible_collections.rack.recipes.plugins.module_utils.library import Library
 
-ARGUMENTS = {
-    "run": {"type": "str"},
-    "formats": {"type": "list", "elements": "str", "choices": FORMATS, "default": list(DEFAULT_FORMATS)},
-    "dest": {"type": "path"},
-    "db": {"type": "str", "no_log": True},
-    "summary": {"type": "bool", "default": False},
-}
+with Library() as library:
+    from rack_recipes import settings
+    from rack_recipes.errors import UsageError, translated
+    from rack_recipes.report.report_formats import DEFAULT_FORMATS, FORMATS
+    from rack_recipes.report.report_status_file import writing_status
+    from rack_recipes.run.current_run import current
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -36,20 +31,32 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return the run and the report's files; fail where the run is not in the store."""
+        library.check(AnsibleActionFail)
         result = super().run(tmp, task_vars)
         with translated(AnsibleActionFail):
             return {**result, **writing_status(lambda: self._report(task_vars or {}))}
 
     def _report(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:
-        arguments = self.validate_argument_spec(ARGUMENTS)[1]
+        arguments = self.validate_argument_spec(argument_spec())[1]
         return report(transform_to_native_types(arguments), task_vars)
+
+
+def argument_spec() -> dict[str, Any]:
+    """The options of the task."""
+    return {
+        "run": {"type": "str"},
+        "formats": {"type": "list", "elements": "str", "choices": FORMATS, "default": list(DEFAULT_FORMATS)},
+        "dest": {"type": "path"},
+        "db": {"type": "str", "no_log": True},
+        "summary": {"type": "bool", "default": False},
+    }
 
 
 def report(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
     """Write the report; returns the task's result. Raises RackError."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.report.make_report import make
-    from ansible_collections.rack.recipes.plugins.plugin_utils.report.status_and_causes import run_in_short
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import reader
+    from rack_recipes.report.make_report import make
+    from rack_recipes.report.status_and_causes import run_in_short
+    from rack_recipes.store.database_engine import reader
 
     project = settings.load(own_vars(task_vars))
     run_id = arguments["run"] or this_run()

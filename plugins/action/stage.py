@@ -12,10 +12,13 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.run_stage import run_stage
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.bypass_ansible_templating import unpack
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.step_message import check_stage
+from ansible_collections.rack.recipes.plugins.module_utils.library import Library
+
+with Library() as library:
+    from rack_recipes.errors import translated
+    from rack_recipes.run.stage.request.bypass_ansible_templating import unpack
+    from rack_recipes.run.stage.request.step_message import check_stage
+    from rack_recipes.run.worker.run_stage import run_stage
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -23,6 +26,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return what Ansible shows of the stage; the journal has its results by then."""
+        library.check(AnsibleActionFail)
         result = super().run(tmp, task_vars)
         steps = self._task.args.get("steps")
         arguments = {**self._task.args, "steps": unpack(steps) if isinstance(steps, list) else steps}

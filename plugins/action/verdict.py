@@ -12,10 +12,13 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import current
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_outcome import Part, host_result
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.device_session import tell_session
+from ansible_collections.rack.recipes.plugins.module_utils.library import Library
+
+with Library() as library:
+    from rack_recipes.errors import translated
+    from rack_recipes.run.current_run import current
+    from rack_recipes.run.run_outcome import Part, host_result
+    from rack_recipes.run.worker.device_session import tell_session
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -23,6 +26,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return ok, failed or unreachable with the host's reasons; nothing is run on the host."""
+        library.check(AnsibleActionFail)
         result = super().run(tmp, task_vars)
         _checked, given = self.validate_argument_spec({"stages": {"type": "list", "elements": "int", "default": []}})
         tell_session(self)  # Ansible opens one to a network device for every task, also for this one

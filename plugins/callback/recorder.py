@@ -280,17 +280,19 @@ options:
 
 from typing import Any
 
+from ansible.errors import AnsibleError
 from ansible.plugins.callback import CallbackBase
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.import_cached_bytecode import (
-    import_cached_bytecode,
-)
+from ansible_collections.rack.recipes.plugins.module_utils.library import Library
 
-import_cached_bytecode()  # what is imported from here on
+with Library() as library:
+    from rack_recipes.run.recorder.import_cached_bytecode import import_cached_bytecode
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.monitoring.end_notice import tell_end
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.end_run_on_signal import SignalGuard
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.recorder import Recorder
+    import_cached_bytecode()  # what is imported from here on
+
+    from rack_recipes.integrations.monitoring.end_notice import tell_end
+    from rack_recipes.run.recorder.end_run_on_signal import SignalGuard
+    from rack_recipes.run.recorder.recorder import Recorder
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
@@ -303,6 +305,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
+        library.check(AnsibleError)
         self.recorder = Recorder(self._display.warning, self._display.display, SignalGuard(), tell_end)
 
     def v2_playbook_on_start(self, playbook: Any) -> None:

@@ -47,7 +47,12 @@ _value:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.awx.total import total_of
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.rack.recipes.plugins.module_utils.library import Library
+
+with Library() as library:
+    from rack_recipes.integrations.awx.total import total_of
 
 
 class FilterModule:
@@ -55,4 +60,5 @@ class FilterModule:
 
     def filters(self) -> Mapping[str, Callable[[Sequence[Mapping[str, Any]], Sequence[str]], dict[str, Any]]]:
         """Return the filter by its name."""
+        library.check(AnsibleFilterError)
         return {"run_total": total_of}

@@ -43,10 +43,13 @@ from typing import Any
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.import_plan import import_plan
-from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.plan_model import CablingPlan
-from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.read_files_and_urls import read_sources
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
+from ansible_collections.rack.recipes.plugins.module_utils.library import Library
+
+with Library() as library:
+    from rack_recipes.cabling.import_plan import import_plan
+    from rack_recipes.cabling.plan_model import CablingPlan
+    from rack_recipes.cabling.read_files_and_urls import read_sources
+    from rack_recipes.errors import translated
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
@@ -54,6 +57,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, str]]:
         """Return one mapping of the host's ports."""
+        library.check(AnsibleLookupError)
         self.set_options(var_options=variables, direct=kwargs)
         host = self.get_option("host") or (variables or {}).get("inventory_hostname", "")
         with translated(AnsibleLookupError):

@@ -51,8 +51,11 @@ from typing import Any
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import current
+from ansible_collections.rack.recipes.plugins.module_utils.library import Library
+
+with Library() as library:
+    from rack_recipes.errors import RackError
+    from rack_recipes.run.current_run import current
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
@@ -60,6 +63,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[Any]:
         """Return the value of each key."""
+        library.check(AnsibleLookupError)
         self.set_options(var_options=variables, direct=kwargs)
         host = self.get_option("host") or (variables or {}).get("inventory_hostname", "")
         return [self._read(key, host, "default" in kwargs) for key in terms]

@@ -41,10 +41,14 @@ _list:
 
 from typing import Any
 
+from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import begin_pending, current
+from ansible_collections.rack.recipes.plugins.module_utils.library import Library
+
+with Library() as library:
+    from rack_recipes.errors import UsageError
+    from rack_recipes.run.current_run import begin_pending, current
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
@@ -52,6 +56,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
 
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         """Return the names of the hosts, or the pattern where there is no run."""
+        library.check(AnsibleLookupError)
         number, *pattern = terms
         begin_pending()
         try:

@@ -41,11 +41,15 @@ _list:
 
 from typing import Any
 
+from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import current
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_outcome import not_passed
+from ansible_collections.rack.recipes.plugins.module_utils.library import Library
+
+with Library() as library:
+    from rack_recipes.errors import UsageError
+    from rack_recipes.run.current_run import current
+    from rack_recipes.run.run_outcome import not_passed
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
@@ -53,6 +57,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         """Return the names of the hosts, or `terms` where there is no run."""
+        library.check(AnsibleLookupError)
         try:
             return not_passed(current())
         except UsageError:

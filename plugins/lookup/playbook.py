@@ -45,10 +45,13 @@ from typing import Any
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import compile_to_file
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.plan_options import plan_options
+from ansible_collections.rack.recipes.plugins.module_utils.library import Library
+
+with Library() as library:
+    from rack_recipes import settings as project
+    from rack_recipes.errors import translated
+    from rack_recipes.plan.compile.playbook_file import compile_to_file
+    from rack_recipes.run.plan_options import plan_options
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
@@ -56,6 +59,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         """Return the path of each compiled playbook."""
+        library.check(AnsibleLookupError)
         self.set_options(var_options=variables, direct=kwargs)
         with translated(AnsibleLookupError):
             settings, options = project.load(variables), plan_options(variables or {})

@@ -34,7 +34,7 @@ PROJECT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 SIDES = {
     "ours": """
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import playbook_of
+from rack_recipes.plan.compile.playbook_file import playbook_of
 import jsonschema, yaml
 started = time.perf_counter()
 assert playbook_of(file).count("\\n") > steps

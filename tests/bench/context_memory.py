@@ -19,8 +19,8 @@ import tracemalloc
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import json_text
+from rack_recipes.context.run_context import Context
+from rack_recipes.journal.record_fields import json_text
 
 HOSTS = 10
 TIME = "2026-11-25T12:00:00.123456Z"

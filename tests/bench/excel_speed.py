@@ -21,10 +21,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import excel
+from rack_recipes.analysis.run_data import RunData, arranged
+from rack_recipes.report.table_model import Table
+from rack_recipes.report.tables.all_tables import tables
+from rack_recipes.report.writers import excel
 
 STEPS = 100
 TIME = "2026-11-25T12:00:00.000000Z"

@@ -27,10 +27,10 @@ from typing import Any, NamedTuple
 
 sys.path.append(str(Path(__file__).parents[1] / "rack"))
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from database_servers import MariaDB, PostgreSQL
+from rack_recipes.journal.append import append
+from rack_recipes.store.database_engine import engine
+from rack_recipes.store.writing.import_journal import import_journal
 
 STEPS, KEYS = 30, 3  # of a host, and of a step
 TIME = "2026-11-25T12:00:00.123456Z"

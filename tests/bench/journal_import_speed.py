@@ -28,13 +28,13 @@ sys.path.append(str(Path(__file__).parents[1] / "rack"))
 
 from sqlalchemy import Engine
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.fold_journal import Batch, JournalFold
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import JournalImport
 from database_servers import MariaDB, PostgreSQL
+from rack_recipes.journal.append import append
+from rack_recipes.journal.reader import JournalReader
+from rack_recipes.store.database_engine import engine
+from rack_recipes.store.schema.tables import tables
+from rack_recipes.store.writing.fold_journal import Batch, JournalFold
+from rack_recipes.store.writing.import_journal import JournalImport
 
 KEYS = 100  # a host
 TIME = "2026-11-25T12:00:00.123456Z"

@@ -28,9 +28,9 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path += [str(CHECKOUT / "tests" / "rack")]
 
 from ansible_collections.rack.recipes.plugins.module_utils.live_client import Live
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.live import server_address_file
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.live.step_pass import pass_of
 from call_rack_recipes import COMMAND, environment
+from rack_recipes.run.live import server_address_file
+from rack_recipes.run.live.step_pass import pass_of
 from ssh_hosts import Rack
 
 CALLS: dict[str, Callable[[Live], object]] = {

@@ -25,18 +25,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.bulk_insert import write
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_to_rows import (
-    Row,
-    in_order,
-    measurement_rows,
-    step_row,
-)
 from ansible_collections.rack.recipes.tests.bench.journal_import_scaling import ATTEMPT
 from ansible_collections.rack.recipes.tests.bench.many_results import COMMAND, STEPS
 from ansible_collections.rack.recipes.tests.bench.spent import Spent, spent
+from rack_recipes.store.database_engine import engine
+from rack_recipes.store.schema.tables import tables
+from rack_recipes.store.writing.bulk_insert import write
+from rack_recipes.store.writing.record_to_rows import Row, in_order, measurement_rows, step_row
 
 HOSTS, RUNS, ROUNDS = 1000, 20, 3
 SECONDS, MEBIBYTES = 6.0, 800.0  # goals

@@ -21,15 +21,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.tests.bench.journal_import_scaling import ATTEMPT, TIME
 from ansible_collections.rack.recipes.tests.bench.spent import Spent, spent
+from rack_recipes.journal.append import append
 
 STEPS = 100
 RUN = "20261125-120000-aaaaaa"
 GOALS = {"show": 2.0, "report --format html": 6.0}  # seconds for 100,000 results
 COMMANDS = (*GOALS, "report --format csv", "report --format md", "report --format xlsx")
-COMMAND = "from ansible_collections.rack.recipes.plugins.plugin_utils.cli.main import main; main()"
+COMMAND = "from rack_recipes.cli.main import main; main()"
 
 
 def records(hosts: int, each: int = STEPS) -> Iterator[dict[str, Any]]:

@@ -30,12 +30,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.tests.bench import ara_results, many_results
 from ansible_collections.rack.recipes.tests.bench.fleet.contestants import virtual_environments
 from ansible_collections.rack.recipes.tests.bench.fleet.page.pages_section import FIGURES, section
 from ansible_collections.rack.recipes.tests.bench.report_page import CHROMIUM, SEARCH
 from ansible_collections.rack.recipes.tests.bench.server_writes import free_port
+from rack_recipes.journal.append import append
 
 STEPS = many_results.STEPS
 RACK = 40  # hosts

@@ -26,10 +26,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats import WRITERS
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import write_files
 from ansible_collections.rack.recipes.tests.bench import report_page
+from rack_recipes.report.report_formats import WRITERS
+from rack_recipes.report.tables.all_tables import tables
+from rack_recipes.report.writers import write_files
 
 DOCS = Path(__file__).parents[2] / "docs"
 FIGURES, PAGE = DOCS / "report.json", DOCS / "report.md"

@@ -22,10 +22,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_and_write_history import PastValues
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import html
+from rack_recipes.analysis.run_data import RunData, arranged
+from rack_recipes.analysis.value_and_write_history import PastValues
+from rack_recipes.report.tables.all_tables import tables
+from rack_recipes.report.writers import html
 
 STEPS, RACK, RUNS = 100, 40, 20
 BEGAN = datetime(2026, 11, 25, 12, tzinfo=UTC)

@@ -18,10 +18,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.tests.bench import many_results
 from ansible_collections.rack.recipes.tests.bench.many_results import RUN, call, records
 from ansible_collections.rack.recipes.tests.bench.spent import spent
+from rack_recipes.journal.append import append
 
 SMALL = (2, 7)  # hosts and steps
 GOAL = 0.6  # CPU seconds for the small run's report

@@ -31,10 +31,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.open_served_run import first_record
-from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.tests.bench.server_writes import COMMAND, connect, http_request, http_whole
+from rack_recipes.journal.append import append
+from rack_recipes.server.open_served_run import first_record
+from rack_recipes.settings import Settings
 
 RUN = "20261129-000000-000000"
 TIME = "2026-11-29T00:00:00.000000Z"

@@ -32,7 +32,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 VALUE = json.dumps({"mean": 12.5, "count": 1000, "unit": "Gbit/s", "note": "x" * 120})
-COMMAND = "from ansible_collections.rack.recipes.plugins.plugin_utils.cli.main import main; main()"
+COMMAND = "from rack_recipes.cli.main import main; main()"
 BARE = """\
 import asyncio, sys, uvicorn
 listeners = []

@@ -11,12 +11,16 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import venv
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
+
+from rack_recipes.version import VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
 INSIDE = "ansible_collections/rack/recipes"
@@ -97,8 +101,87 @@ def test_the_wheel_holds_the_whole_collection(checkout, wheel):
     names = {name.removeprefix(f"{INSIDE}/") for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     shipped = (path for name in SHIPPED for path in (checkout / name).rglob("*") if path.is_file())
     wanted = {str(path.relative_to(checkout)) for path in shipped}
-    public = {"rack_recipes/__init__.py", "rack_recipes/py.typed"}
-    assert names == wanted | public | {"galaxy.yml", "README.md"}
+    library = (path for path in (checkout / "rack_recipes").rglob("*") if path.is_file())
+    wanted |= {str(path.relative_to(checkout)) for path in library}
+    assert names == wanted | {"galaxy.yml", "README.md"}
+
+
+@pytest.fixture(scope="module")
+def galaxy(tmp_path_factory):
+    """A home folder with ansible-core and the collection from Galaxy, and nothing else of ours."""
+    folder = tmp_path_factory.mktemp("galaxy")
+    venv.create(folder / "env")
+    core = f"ansible-core=={metadata.version('ansible-core')}"
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        folder / "env/bin/python",
+        "install",
+        "--quiet",
+        "--no-compile",
+        core,
+        home=folder,
+    )
+    bin_ = folder / "env/bin"
+    run(bin_ / "ansible-galaxy", "collection", "build", ROOT, "--output-path", folder, home=folder)
+    (archive,) = folder.glob("rack-recipes-*.tar.gz")
+    run(bin_ / "ansible-galaxy", "collection", "install", "--offline", archive, home=folder)
+    (folder / "ansible.cfg").write_text("[defaults]\ncallbacks_enabled = rack.recipes.recorder\n")
+    return folder
+
+
+def test_the_archive_for_galaxy_is_the_collection_alone(galaxy):
+    (archive,) = galaxy.glob("rack-recipes-*.tar.gz")
+    with tarfile.open(archive) as opened:
+        tops = {name.split("/")[0] for name in opened.getnames()}
+    assert tops >= {*SHIPPED, "MANIFEST.json", "README.md", "LICENSE", "docs"}
+    assert tops.isdisjoint({"tests", "rack_recipes", "noxfile.py", "pyproject.toml"})
+
+
+def test_without_the_library_one_message_says_what_to_install(galaxy):
+    """From a playbook, a role and an action; the same message, with the command for the Python that Ansible has."""
+    programs = galaxy / "env/bin"
+    (galaxy / "recipe.yml").write_text((ROOT / "recipes/numbers.yml").read_text())
+    told = (
+        f"the Python package rack-recipes {VERSION} is not installed. Install it for the Python of Ansible: {programs}"
+    )
+    (galaxy / "role.yml").write_text("- {hosts: localhost, gather_facts: false, roles: [rack.recipes.host_health]}\n")
+    for words in (
+        ("ansible-playbook", "rack.recipes.run", "-e", "recipe=recipe.yml"),
+        ("ansible-playbook", "role.yml"),
+        ("ansible", "localhost", "-m", "rack.recipes.flush"),
+    ):
+        done = subprocess.run(
+            [programs / words[0], *words[1:]], cwd=galaxy, capture_output=True, text=True, check=False
+        )
+        said = " ".join((done.stdout + done.stderr).split())
+        assert done.returncode != 0, words
+        assert told in said, (words, said)
+        assert f"-m pip install rack-recipes=={VERSION}" in said
+        assert "Traceback" not in said
+
+
+def test_after_the_one_command_everything_works(galaxy, wheel):
+    """The wheel stands for what the command fetches: playbook, store and report."""
+    programs = galaxy / "env/bin"
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        programs / "python",
+        "install",
+        "--quiet",
+        "--no-compile",
+        wheel,
+        home=galaxy,
+    )
+    shutil.copytree(ROOT / "data", galaxy / "data", dirs_exist_ok=True)
+    words = ("-e", "recipe=recipe.yml", "-e", "rack_recipes_report=true")
+    run(programs / "ansible-playbook", "rack.recipes.run", *words, home=galaxy)
+    assert [*galaxy.glob(".rack-recipes/runs/*/report/*.html")]
 
 
 def test_package_and_collection_have_one_version(wheel):

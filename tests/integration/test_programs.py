@@ -25,7 +25,7 @@ from rack_recipes import Context, RackError, run_recipe, run_scriptlet
 from ssh_hosts import Rack
 
 CASES = Path(__file__).parent / "cases"
-PLUGIN = "ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.plugin"
+PLUGIN = "rack_recipes.programs.pytest_plugin.plugin"
 INVENTORY = """\
 all:
   vars: {ansible_connection: local, ansible_python_interpreter: "{{ ansible_playbook_python }}"}

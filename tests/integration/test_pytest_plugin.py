@@ -22,7 +22,7 @@ import pytest
 
 from call_rack_recipes import Done, call
 
-PLUGIN = "ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.plugin"
+PLUGIN = "rack_recipes.programs.pytest_plugin.plugin"
 CASES = Path(__file__).parent / "cases" / "pytest_plugin"
 RECIPES = ("parameters", "slow", "unchecked", "verdicts")
 INVENTORY = """\

@@ -17,7 +17,7 @@ from typing import Any
 from unittest.mock import patch
 
 CHECKOUT = Path(__file__).parents[2]
-COMMAND = "from ansible_collections.rack.recipes.plugins.plugin_utils.cli.main import main; main()"
+COMMAND = "from rack_recipes.cli.main import main; main()"
 TIMEOUT = 300
 SUCCESS = {"ok": {"ctx_has_keys": ["t.ok_v1"]}}  # a run in which nothing is checked does not pass
 
@@ -79,7 +79,7 @@ def rack_recipes(*arguments: object, **env: object) -> Done:
 
 def called_here(*words: str, **env: object) -> tuple[Any, int]:
     """The answer and the exit code of a command that only looks, or that a test is not about. Starts no process."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import parse_command_line
+    from rack_recipes.cli.command_table import parse_command_line
 
     with patch.dict(os.environ, {name: str(value) for name, value in env.items()}):
         command, options = parse_command_line(words)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.action_names import STAGE, VERDICT
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook import KEEP_GOING
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.stage_task import to_task
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan
+from rack_recipes.plan.compile.action_names import STAGE, VERDICT
+from rack_recipes.plan.compile.playbook import KEEP_GOING
+from rack_recipes.plan.compile.stage_task import to_task
+from rack_recipes.plan.plan_model import Plan
 
 Task = dict[str, Any]
 

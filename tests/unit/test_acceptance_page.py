@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlanOptions
-from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
+from rack_recipes.plan.compile.playbook_file import plan_of
+from rack_recipes.plan.plan_model import Plan, PlanOptions
+from rack_recipes.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/acceptance.md"

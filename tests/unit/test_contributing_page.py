@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 TABLE = CONTRIBUTING.partition("## What to change where")[2].partition("\n## ")[0]
-FOLDERS = ("", "plugins", "plugins/plugin_utils", "plugins/plugin_utils/recipe/schema", "plugins/module_utils", "docs")
+FOLDERS = ("", "plugins", "rack_recipes", "rack_recipes/recipe/schema", "plugins/module_utils", "docs")
 
 
 @pytest.mark.parametrize("named", sorted(set(re.findall(r"`(tests/[\w/]+\.py::\w+)`", TABLE))))

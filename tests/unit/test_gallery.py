@@ -18,15 +18,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve import list_all
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
-from ansible_collections.rack.recipes.plugins.plugin_utils.gallery.gallery_entry import Argument, GalleryEntry
-from ansible_collections.rack.recipes.plugins.plugin_utils.gallery.pages import example, pages, title
-from ansible_collections.rack.recipes.plugins.plugin_utils.gallery.read_documentation import helpers
-from ansible_collections.rack.recipes.plugins.plugin_utils.gallery.read_gallery import short_name, whole_gallery
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.make_plan import make_plan
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import parse
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
+from rack_recipes.errors import RackError
+from rack_recipes.plan.make_plan import make_plan
+from rack_recipes.recipe.catalog.resolve import list_all
+from rack_recipes.recipe.gallery.gallery_entry import Argument, GalleryEntry
+from rack_recipes.recipe.gallery.pages import example, pages, title
+from rack_recipes.recipe.gallery.read_documentation import helpers
+from rack_recipes.recipe.gallery.read_gallery import short_name, whole_gallery
+from rack_recipes.recipe.load import parse
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FOLDER = CHECKOUT / "docs/gallery"

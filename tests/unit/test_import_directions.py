@@ -14,41 +14,41 @@ from pathlib import Path
 
 import pytest
 
-PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
-PACKAGE = "ansible_collections.rack.recipes.plugins"
+ROOT = Path(__file__).resolve().parents[2]
+PLUGINS, LIBRARY = ROOT / "plugins", ROOT / "rack_recipes"
+PACKAGE = "ansible_collections.rack.recipes."
 STATIONS = (
-    ("errors", "natural_order", "private_files", "settings", "version", "visible_text"),
+    ("collection_path", "errors", "natural_order", "private_files", "settings", "version", "visible_text"),
     ("recipe",),
-    ("waivers",),
-    ("catalog",),
-    ("gallery",),
     ("plan",),
-    ("compile",),
-    ("stage",),
     ("journal",),
     ("context",),
-    ("trust",),
     ("store",),
     ("run",),
     ("analysis",),
     ("report",),
     ("archive",),
     ("cabling",),
-    ("virtual_rack",),
-    ("awx",),
-    ("monitoring",),
+    ("lab",),
+    ("integrations",),
     ("server",),
     ("web",),
     ("cli",),
     ("programs",),
-    ("pytest_plugin",),
 )
 ORDER = {name: number for number, names in enumerate(STATIONS) for name in names}
 ON_TARGETS = ("modules", "module_utils")
 # The same for module_utils: a file or folder may import those in the rows before it, and of its own row only itself.
 TARGET_LAYERS = (
     (
-        *("file_descriptors", "read_proc_and_sys", "journal_record", "live_client", "logged_events_by_level"),
+        *(
+            "file_descriptors",
+            "read_proc_and_sys",
+            "journal_record",
+            "live_client",
+            "library",
+            "logged_events_by_level",
+        ),
         *("program_end", "scriptlet_imports", "time_limit", "verdicts", "waiving"),
     ),
     ("check_context_values",),
@@ -67,24 +67,25 @@ LAYER_OF = {name: number for number, names in enumerate(TARGET_LAYERS) for name 
 # its forked workers, the process that writes to the store. All else in run/ is shared by several of them.
 PROCESSES = ("launcher", "recorder", "worker", "store_writer")
 PROCESS_OF_PLUGINS = {"action": "worker", "callback": "recorder", "lookup": "recorder"}  # lookups run in workers, too
+RUNS = ("rack_recipes/run", *(f"plugins/{name}" for name in PROCESS_OF_PLUGINS))
 ALLOWED = {  # the importing file, and what it has of another process
     (
-        "plugin_utils/run/recorder/recorder.py",
-        "plugin_utils.run.worker.ansible_module_step",
+        "rack_recipes/run/recorder/recorder.py",
+        "rack_recipes.run.worker.ansible_module_step",
     ): "imported once before the fork, and not in each worker",
     (
-        "action/flush.py",
-        "plugin_utils.run.store_writer.store_writer",
+        "plugins/action/flush.py",
+        "rack_recipes.run.store_writer.store_writer",
     ): "a flush that is a step of the recipe writes to the store in the worker",
 }
 
 
 def sources(*folders: str) -> list[Path]:
-    return [path for folder in folders for path in sorted((PLUGINS / folder).rglob("*.py"))]
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
 def name_of(path: Path) -> str:
-    return str(path.relative_to(PLUGINS))
+    return str(path.relative_to(ROOT))
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -98,38 +99,45 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def ours(path: Path) -> Iterator[tuple[str, ...]]:
-    """What a file imports from the collection, as the parts of its path below plugins/."""
-    prefix = f"{PACKAGE}."
-    return (tuple(name.removeprefix(prefix).split(".")) for name in imports(path) if name.startswith(prefix))
+    """What a file imports of ours, as the parts of its path."""
+    return (
+        tuple(name.removeprefix(PACKAGE).split("."))
+        for name in imports(path)
+        if name.startswith((PACKAGE, "rack_recipes."))
+    )
+
+
+def stations() -> list[Path]:
+    return [path for path in sources("rack_recipes") if path != LIBRARY / "__init__.py"]
 
 
 def station(path: Path) -> str:
-    return path.relative_to(PLUGINS / "plugin_utils").parts[0].removesuffix(".py")
+    return path.relative_to(LIBRARY).parts[0].removesuffix(".py")
 
 
-@pytest.mark.parametrize("path", sources("plugin_utils"), ids=name_of)
+@pytest.mark.parametrize("path", stations(), ids=name_of)
 def test_stations_know_only_those_before_them(path):
     own = station(path)
-    known = {parts[1] for parts in ours(path) if parts[0] == "plugin_utils"}
+    known = {parts[1] for parts in ours(path) if parts[0] == "rack_recipes"}
     allowed = {name for name, number in ORDER.items() if number <= ORDER[own]}
     assert known <= allowed
 
 
-@pytest.mark.parametrize("path", sources(*ON_TARGETS), ids=name_of)
+@pytest.mark.parametrize("path", sources(*(f"plugins/{name}" for name in ON_TARGETS)), ids=name_of)
 def test_targets_need_the_standard_library_only(path):
     allowed = {*sys.stdlib_module_names, "ansible", "ansible_collections"}
     assert {name.split(".")[0] for name in imports(path)} <= allowed
 
 
-@pytest.mark.parametrize("path", sources(*ON_TARGETS), ids=name_of)
+@pytest.mark.parametrize("path", sources(*(f"plugins/{name}" for name in ON_TARGETS)), ids=name_of)
 def test_targets_know_nothing_of_the_controller(path):
-    assert {parts[0] for parts in ours(path)} <= {"module_utils"}
+    assert {parts[:2] for parts in ours(path)} <= {("plugins", "module_utils")}
     assert all(name.startswith("ansible.module_utils.") for name in imports(path) if name.split(".")[0] == "ansible")
 
 
-@pytest.mark.parametrize("path", sources("plugin_utils"), ids=name_of)
+@pytest.mark.parametrize("path", stations(), ids=name_of)
 def test_stations_know_no_plugins(path):
-    assert {parts[0] for parts in ours(path)} <= {"module_utils", "plugin_utils"}
+    assert {parts[:2] for parts in ours(path) if parts[0] != "rack_recipes"} <= {("plugins", "module_utils")}
 
 
 def module_of(path: Path) -> str:
@@ -139,11 +147,11 @@ def module_of(path: Path) -> str:
 @cache
 def target_imports() -> dict[str, set[str]]:
     """For each module of module_utils those that it imports, anywhere in it, for type hints too."""
-    paths = sources("module_utils")
+    paths = sources("plugins/module_utils")
     names = {module_of(path) for path in paths}
     found = {}
     for path in paths:
-        parts = [each[1:] for each in ours(path) if each[0] == "module_utils"]
+        parts = [each[2:] for each in ours(path) if each[:2] == ("plugins", "module_utils")]
         prefixes = [".".join(each[:length]) for each in parts for length in range(1, len(each) + 1)]
         found[module_of(path)] = {prefix for prefix in prefixes if prefix in names}
     return found
@@ -191,7 +199,7 @@ def test_every_part_of_module_utils_has_a_layer():
     assert {name.split(".")[0] for name in target_imports()} == set(LAYER_OF)
 
 
-@pytest.mark.parametrize("path", sources("module_utils"), ids=name_of)
+@pytest.mark.parametrize("path", sources("plugins/module_utils"), ids=name_of)
 def test_parts_of_module_utils_know_only_the_layers_before_them(path):
     own = module_of(path).partition(".")[0]
     known = {name.split(".")[0] for name in target_imports()[module_of(path)]} - {own}
@@ -199,25 +207,25 @@ def test_parts_of_module_utils_know_only_the_layers_before_them(path):
 
 
 def process_of(parts: tuple[str, ...]) -> str | None:
-    """The process that a file or a module below plugins/ belongs to, None for one that is shared."""
-    if parts[:2] == ("plugin_utils", "run") and parts[2] in PROCESSES:
+    """The process that a file or a module belongs to, None for one that is shared."""
+    if parts[:2] == ("rack_recipes", "run") and parts[2] in PROCESSES:
         return parts[2]
-    return PROCESS_OF_PLUGINS.get(parts[0])
+    return PROCESS_OF_PLUGINS.get(parts[1]) if parts[0] == "plugins" else None
 
 
 def of_other_processes(path: Path) -> set[tuple[str, str]]:
     """The file with each module that it imports from the folder of another process."""
-    own = process_of(path.relative_to(PLUGINS).parts)
-    modules = {parts[:4] for parts in ours(path) if parts[:2] == ("plugin_utils", "run") and len(parts) > 3}
+    own = process_of(path.relative_to(ROOT).parts)
+    modules = {parts[:4] for parts in ours(path) if parts[:2] == ("rack_recipes", "run") and len(parts) > 3}
     return {(name_of(path), ".".join(parts)) for parts in modules if process_of(parts) not in (None, own)}
 
 
-@pytest.mark.parametrize("path", sources("plugin_utils/run", *PROCESS_OF_PLUGINS), ids=name_of)
+@pytest.mark.parametrize("path", sources(*RUNS), ids=name_of)
 def test_a_process_of_a_run_knows_only_itself_and_what_is_shared(path):
     """Shared code knows no process; `ALLOWED` has the exceptions with their reasons."""
     assert of_other_processes(path) <= ALLOWED.keys()
 
 
 def test_every_exception_is_needed():
-    found = [of_other_processes(path) for path in sources("plugin_utils/run", *PROCESS_OF_PLUGINS)]
+    found = [of_other_processes(path) for path in sources(*RUNS)]
     assert set().union(*found) == ALLOWED.keys()

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.action_names import STAGE
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.yaml_text import to_yaml
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import PlanOptions
-from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
+from rack_recipes.plan.compile.action_names import STAGE
+from rack_recipes.plan.compile.playbook_file import plan_of
+from rack_recipes.plan.compile.yaml_text import to_yaml
+from rack_recipes.plan.plan_model import PlanOptions
+from rack_recipes.settings import Settings
 from role_tasks import BLOCK, tasks_of
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

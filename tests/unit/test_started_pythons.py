@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.own_command import PYTHON, environment
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import BOOT
+from rack_recipes.run.own_command import PYTHON, environment
+from rack_recipes.run.stage.remote_executor import BOOT
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("plugins", "rack_recipes", "scriptlets", "roles", "playbooks")
@@ -29,10 +29,11 @@ OTHERS = {
     ("plugins/module_utils/executor/child/program_by_scriptlet_kind.py", "RACK_PYTHON"): "a name for rack.sh",
     ("plugins/module_utils/executor/child/sandbox.py", "sys.prefix"): "folders that a sandbox shows",
     ("plugins/module_utils/executor/child/sandbox.py", '"-c", boot'): "it sets sys.path before it imports a file",
-    ("plugins/plugin_utils/cli/authors/templates/project/inventory.yml.in", "ansible_python"): "a setting of Ansible's",
-    ("plugins/plugin_utils/run/launcher/ansible_playbook.py", "ansible_python"): "a setting of Ansible's",
-    ("plugins/plugin_utils/run/launcher/start_ansible_early.py", 'os.execv(sys.executable, [sys.executable, "-P"'): "",
-    ("plugins/plugin_utils/virtual_rack/bmc/ipmi_bmcs.py", "python=sys.executable"): "a word for ipmi_chassis.sh",
+    ("plugins/module_utils/library.py", "-m pip install"): "what a message tells people to type",
+    ("rack_recipes/cli/authors/templates/project/inventory.yml.in", "ansible_python"): "a setting of Ansible's",
+    ("rack_recipes/run/launcher/ansible_playbook.py", "ansible_python"): "a setting of Ansible's",
+    ("rack_recipes/run/launcher/start_ansible_early.py", 'os.execv(sys.executable, [sys.executable, "-P"'): "",
+    ("rack_recipes/lab/bmc/ipmi_bmcs.py", "python=sys.executable"): "a word for ipmi_chassis.sh",
     ("scriptlets/tools/suite_programs.py", '"-m", module'): "pytest or robot, in the folder of the suite that it runs",
 }
 

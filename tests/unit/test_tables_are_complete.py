@@ -16,21 +16,21 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import dataframes
-from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import Delta
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables import columns
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.all_databases import DATABASES
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema import tables
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.detail_columns import DETAIL_COLUMNS
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.step_columns import STEP_COLUMNS, Kind, Source
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing import record_to_rows as rows
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.store import conftest as store_tests
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.store import conftest as store_tests
+from rack_recipes.analysis import dataframes
+from rack_recipes.context.context_model import Delta
+from rack_recipes.report.tables import columns
+from rack_recipes.store.database.all_databases import DATABASES
+from rack_recipes.store.schema import tables
+from rack_recipes.store.schema.detail_columns import DETAIL_COLUMNS
+from rack_recipes.store.schema.step_columns import STEP_COLUMNS, Kind, Source
+from rack_recipes.store.writing import record_to_rows as rows
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = ROOT / "plugins"
-DATABASE_FILES = PLUGINS / "plugin_utils" / "store" / "database"
+DATABASE_FILES = ROOT / "rack_recipes" / "store" / "database"
 TABLE = PLUGINS / "module_utils" / "verdicts.py"
-SOURCES = sorted(path for path in PLUGINS.rglob("*.py") if path != TABLE)
+SOURCES = sorted(path for part in (PLUGINS, ROOT / "rack_recipes") for path in part.rglob("*.py") if path != TABLE)
 FEW = 3  # names that one expression may name
 
 
@@ -61,23 +61,23 @@ def test_no_other_file_has_a_list_of_verdicts():
 
 def test_no_other_file_has_a_list_of_criteria():
     home = PLUGINS / "module_utils" / "language" / "criteria.py"
-    synonyms = PLUGINS / "plugin_utils" / "recipe" / "schema" / "suggestions.py"  # of keys of every kind
+    synonyms = ROOT / "rack_recipes" / "recipe" / "schema" / "suggestions.py"  # of keys of every kind
     assert not lists_of(LIMITS, home, synonyms), f"derive these from {home}"
 
 
 @pytest.mark.parametrize(
     ("written", "path"),
     [
-        (r'"journal\.jsonl"', "module_utils/journal_record.py"),
-        (r"\b0o[67]00\b", "module_utils/file_descriptors.py"),
-        (r'"rack_recipes_recipe"', "plugin_utils/compile/action_names.py"),
-        (r'= "waived"', "module_utils/waiving.py"),
-        (r'"rack_recipes_params"', "plugin_utils/run/param_values_and_secrets.py"),
+        (r'"journal\.jsonl"', "plugins/module_utils/journal_record.py"),
+        (r"\b0o[67]00\b", "plugins/module_utils/file_descriptors.py"),
+        (r'"rack_recipes_recipe"', "rack_recipes/plan/compile/action_names.py"),
+        (r'= "waived"', "plugins/module_utils/waiving.py"),
+        (r'"rack_recipes_params"', "rack_recipes/run/param_values_and_secrets.py"),
     ],
 )
 def test_names_of_files_and_variables_and_modes_are_written_once(written: str, path: str):
     sources = {source for source in SOURCES if re.search(written, source.read_text())}
-    assert sources == {PLUGINS / path}
+    assert sources == {ROOT / path}
 
 
 def test_the_page_on_verdicts_names_those_of_the_table():
@@ -88,7 +88,7 @@ def test_the_page_on_verdicts_names_those_of_the_table():
 
 
 def test_the_report_s_page_colours_no_verdict_that_the_table_lacks():
-    style = (PLUGINS / "plugin_utils" / "report" / "writers" / "static" / "report.css").read_text()
+    style = (ROOT / "rack_recipes" / "report" / "writers" / "static" / "report.css").read_text()
     assert set(re.findall(r"\.v-([a-z]+)", style)) <= set(VERDICTS)
 
 
@@ -155,6 +155,4 @@ def test_a_database_is_known_to_all_that_differ_by_database(name: str):
     assert described == set(DATABASES), "store/database/all_databases.py, DATABASES"
     assert f"`{name}://" in (ROOT / "docs" / "store.md").read_text(), "docs/store.md"
     servers = {"mysql": "mariadb"}
-    assert servers.get(name, name) in {"sqlite", *store_tests.SERVERS}, (
-        "tests/unit/plugins/plugin_utils/store/conftest.py"
-    )
+    assert servers.get(name, name) in {"sqlite", *store_tests.SERVERS}, "tests/unit/rack_recipes/store/conftest.py"

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import yaml
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
+from ansible_collections.rack.recipes.plugins.module_utils import library
+from rack_recipes.version import VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_code_and_collection_have_one_version():
     assert yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["version"] == VERSION
+    assert library.VERSION == VERSION
+    assert f"=={VERSION}\n" in (ROOT / "meta" / "ee-requirements.txt").read_text(encoding="utf-8")

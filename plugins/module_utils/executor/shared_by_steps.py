@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
     from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import Launcher
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.observe_processes import (
-        ProcessObserver,
-    )
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.observe_processes import ProcessObserver
 
     Record = dict[str, Any]
     Step = dict[str, Any]

@@ -18,10 +18,7 @@ from __future__ import annotations
 import json
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LONGEST_MESSAGE, as_reason
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import (
-    SecretNames,
-    secrets_in,
-)
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames, secrets_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

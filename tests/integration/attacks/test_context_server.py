@@ -23,8 +23,6 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.live import server_address_file
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.live.step_pass import pass_of
 from ansible_collections.rack.recipes.tests.integration.server.network_client import ask, new_token
 from ansible_collections.rack.recipes.tests.integration.server.server_process import (
     TIMEOUT,
@@ -35,6 +33,8 @@ from ansible_collections.rack.recipes.tests.integration.server.server_process im
 )
 from ansible_collections.rack.recipes.tests.integration.web.web_server import WebServer, web_server
 from call_rack_recipes import COMMAND
+from rack_recipes.run.live import server_address_file
+from rack_recipes.run.live.step_pass import pass_of
 
 PARSERS = {"httptools": COMMAND, "h11": f"import sys; sys.modules['httptools'] = None; {COMMAND}"}
 SERVERS = ("context", "pages")

@@ -20,10 +20,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.turns import MOST_OF_ONE
 from ansible_collections.rack.recipes.tests.bench.server_readers import Reader, delta, memory, reading, write_context
 from ansible_collections.rack.recipes.tests.integration.server.server_process import TIMEOUT, Server, served
+from rack_recipes.journal.append import append
+from rack_recipes.server.live.turns import MOST_OF_ONE
 
 KEYS = 20_000
 LONG, VERSIONS, SIZE = "long.history_v1", 300, 20_000  # a key that was set often, to values of so many bytes

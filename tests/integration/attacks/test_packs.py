@@ -22,13 +22,9 @@ from zlib import crc32
 import pytest
 import yaml
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.export_run import export
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import PackSource
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.tests.integration.web.test_pages import inside
 from ansible_collections.rack.recipes.tests.integration.web.web_server import Answer, WebServer, web_server
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import (
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import (
     STARTED,
     Record,
     end,
@@ -36,6 +32,10 @@ from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sa
     step,
 )
 from call_rack_recipes import Done, called_here, rack_recipes
+from rack_recipes.archive.packing.export_run import export
+from rack_recipes.archive.packing.pack_contents import PackSource
+from rack_recipes.errors import RackError
+from rack_recipes.journal.append import append
 
 LATER = "2026-11-25T13:00:00.000000Z"
 FORGERIES = yaml.safe_load(Path(__file__).with_name("cases").joinpath("forged_records.yml").read_text())

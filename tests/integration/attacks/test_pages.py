@@ -25,12 +25,12 @@ from urllib.parse import quote, urlencode
 import pytest
 from playwright.sync_api import sync_playwright
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import this_user
-from ansible_collections.rack.recipes.plugins.plugin_utils.web.sign_in import FIELD, MOST_SESSIONS
 from ansible_collections.rack.recipes.tests.integration.web.test_pages import CHROMIUM, LAST, PLACES, Reader, inside
 from ansible_collections.rack.recipes.tests.integration.web.test_signed_in import folder, tokens  # noqa: F401 fixtures
 from ansible_collections.rack.recipes.tests.integration.web.web_server import TIMEOUT, WebServer, web_server
 from call_rack_recipes import COMMAND, environment, rack_recipes
+from rack_recipes.run.trust.os_user import this_user
+from rack_recipes.web.sign_in import FIELD, MOST_SESSIONS
 
 MOST_STOPS = 400  # of the key Tab on one page
 WORST = 3.0  # the least contrast of what shows the focus (WCAG 2.2, 1.4.11)

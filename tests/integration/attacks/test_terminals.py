@@ -19,9 +19,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_line import call_command
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import COMMANDS, is_group, parser_of
 from call_rack_recipes import COMMAND, SUCCESS, environment
+from rack_recipes.cli.command_line import call_command
+from rack_recipes.cli.command_table import COMMANDS, is_group, parser_of
 
 NOT_WRITTEN = "the answer could not be written to stdout: "
 PASSED, WRONG, NO_ANSWER = 0, 2, 5

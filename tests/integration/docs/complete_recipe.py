@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import read
 from ansible_collections.rack.recipes.tests.integration.docs.stub_scriptlets import GIVEN
+from rack_recipes.recipe.yaml.reader import read
 
 # What would take long, or needs what not every machine has, by what is run instead.
 INSTEAD = (

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve import find
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
+from rack_recipes.errors import CatalogError
+from rack_recipes.recipe.catalog.resolve import find
 
 KEYS: Mapping[str, Any] = {
     "bios.version_v1": "1.0",

@@ -19,18 +19,18 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import parse_command_line
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import playbook_of
 from ansible_collections.rack.recipes.tests.integration.docs.complete_recipe import needs_rack, values_for, whole
 from ansible_collections.rack.recipes.tests.integration.docs.console_blocks import commands, missing
 from ansible_collections.rack.recipes.tests.integration.docs.markdown_examples import Example, examples
 from ansible_collections.rack.recipes.tests.integration.docs.stub_scriptlets import provide
 from call_rack_recipes import CHECKOUT, COMMAND, TIMEOUT, Done, call, environment, rack_recipes
+from rack_recipes.cli.command_table import parse_command_line
+from rack_recipes.plan.compile.playbook_file import playbook_of
 
 DOCUMENTS = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 REFERENCE = "commands.md"  # its commands are those of the help: for projects that are not this one
 BLOCKS = [(document, example) for document in DOCUMENTS for example in examples(document)]
-PLUGIN = "ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.plugin"
+PLUGIN = "rack_recipes.programs.pytest_plugin.plugin"
 PYTEST = ("-p", "no:rack_recipes", "-p", "no:cacheprovider")
 NO_OTHER_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 OWN_COMMAND = re.compile(r"rack-recipes (.*?)(?=\s+(?:[|&]|\d?>)|$)")

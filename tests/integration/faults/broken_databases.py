@@ -19,12 +19,12 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine, reader
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 from call_rack_recipes import COMMAND, Done, environment, rack_recipes, shell, write_recipe
+from rack_recipes.errors import StoreError
+from rack_recipes.journal.reader import JournalReader
+from rack_recipes.store.database_engine import engine, reader
+from rack_recipes.store.reading import recorded_runs
+from rack_recipes.store.schema.tables import tables
 
 RUNS = Path(".rack-recipes/runs")
 LIMIT = 120.0  # seconds for anything that must come to pass

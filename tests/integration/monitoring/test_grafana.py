@@ -16,16 +16,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import analyse_run
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.store_findings import store_findings
-from ansible_collections.rack.recipes.plugins.plugin_utils.monitoring.grafana.database_differences import DATA_SOURCES
-from ansible_collections.rack.recipes.plugins.plugin_utils.monitoring.grafana.panels import DASHBOARDS
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 from ansible_collections.rack.recipes.tests.integration.faults.broken_databases import store_url
 from ansible_collections.rack.recipes.tests.integration.monitoring.grafana_macros import expanded
 from ansible_collections.rack.recipes.tests.integration.web.ten_runs import id_of, store_ten_runs
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
+from rack_recipes.analysis.analyse_run import analyse_run
+from rack_recipes.analysis.store_findings import store_findings
+from rack_recipes.integrations.monitoring.grafana.database_differences import DATA_SOURCES
+from rack_recipes.integrations.monitoring.grafana.panels import DASHBOARDS
+from rack_recipes.store.database_engine import engine
+from rack_recipes.store.schema.tables import tables
 
 START = datetime(2026, 11, 2, tzinfo=UTC)  # the first of the ten runs was before
 END = datetime(2026, 11, 30, tzinfo=UTC)
@@ -115,7 +115,7 @@ def test_a_time_range_without_runs_is_empty(store, project):
 
 
 def panel_of(store: Engine, sql: str) -> str:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.monitoring.grafana.panel_sql import panel_sql
+    from rack_recipes.integrations.monitoring.grafana.panel_sql import panel_sql
 
     return panel_sql(sql, DATA_SOURCES[store.url.get_backend_name()])
 

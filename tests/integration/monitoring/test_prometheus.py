@@ -23,7 +23,7 @@ import yaml
 
 from ansible_collections.rack.recipes.tests.integration.web.ten_runs import store_ten_runs
 from ansible_collections.rack.recipes.tests.integration.web.web_server import TIMEOUT, web_server
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
 from service_supervisor import free_port, program
 
 PAGE = Path(__file__).resolve().parents[3] / "docs/monitoring.md"

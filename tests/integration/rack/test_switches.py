@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.faults import break_rack
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.start_rack import down, up
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import build
 from ansible_collections.rack.recipes.tests.integration.docs.markdown_examples import examples
 from call_rack_recipes import CHECKOUT, Done, rack_recipes, results
 from canned_switches import PASSWORD, USER, canned_switches
 from network_collections import network_collections
+from rack_recipes.lab.faults import break_rack
+from rack_recipes.lab.start_rack import down, up
+from rack_recipes.lab.topology import build
 
 RECIPE = CHECKOUT / "recipes/switches.yml"
 CAPTURED = CHECKOUT / "tests/unit/scriptlets/captured"

@@ -21,23 +21,14 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import (
-    proc_and_sys_files,
-    rack_state,
-    resource_limit_faults,
-)
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.faults import (
-    FAULTS,
-    WRONG_AS,
-    break_rack,
-    heal_rack,
-)
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.link_status_and_drawing import look
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import RackState
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.start_rack import down, up
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.switch_power_from_outside import switch
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import build
+from rack_recipes.errors import RackError
+from rack_recipes.lab import proc_and_sys_files, rack_state, resource_limit_faults
+from rack_recipes.lab.faults import FAULTS, WRONG_AS, break_rack, heal_rack
+from rack_recipes.lab.link_status_and_drawing import look
+from rack_recipes.lab.rack_state import RackState
+from rack_recipes.lab.start_rack import down, up
+from rack_recipes.lab.switch_power_from_outside import switch
+from rack_recipes.lab.topology import build
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
 

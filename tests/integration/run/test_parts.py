@@ -24,13 +24,13 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.group.meeting import NEVER_CAME
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import reader
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import recorded_runs
 from ansible_collections.rack.recipes.tests.integration.server.server_process import Server
 from call_rack_recipes import environment, rack_recipes
 from controller_process import wait_for
+from rack_recipes.errors import StoreError
+from rack_recipes.run.group.meeting import NEVER_CAME
+from rack_recipes.store.database_engine import reader
+from rack_recipes.store.reading import recorded_runs
 
 CASES = Path(__file__).parent / "cases"
 SLICES = 4

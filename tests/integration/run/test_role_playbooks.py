@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.action_names import STAGE
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
 from call_rack_recipes import Done, call, results, shell, write_recipe
+from rack_recipes.plan.compile.action_names import STAGE
+from rack_recipes.plan.compile.playbook_file import plan_of
 from role_tasks import tasks_of
 
 GOOD, BAD, AWAY = "a-good", "b-bad", "c-away"

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.tests.integration.server.server_process import Server, served
 from call_rack_recipes import COMMAND, rack_recipes
+from rack_recipes.journal.reader import JournalReader
 
 CLIENTS, TURNS = 6, 10
 KEY = "kept_v1"

@@ -24,7 +24,7 @@ from ansible_collections.rack.recipes.tests.integration.server.network_client im
     trusting,
 )
 from ansible_collections.rack.recipes.tests.integration.server.server_process import Server, served
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.server.access.wrong_tokens import mangled
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.server.access.wrong_tokens import mangled
 from call_rack_recipes import rack_recipes
 
 WRONG = 10_000 if "RACK_SOAK" in os.environ else 400  # tokens

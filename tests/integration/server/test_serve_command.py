@@ -141,8 +141,8 @@ def test_another_user_is_refused_even_where_the_folder_is_open(project):
 
 def test_a_run_in_progress_is_joined(project):
     """The server and the run write to one journal, and each sees what the other one has written."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import held
+    from rack_recipes.journal.append import append
+    from rack_recipes.run.run_folders import held
 
     journal = project / ".rack-recipes" / "runs" / "20260101-000000-abcdef" / "journal.jsonl"
     run = {"kind": "run", "run": journal.parent.name, "time": "2026-01-01T00:00:00.000000Z", "hosts": ["leaf1"]}

@@ -22,18 +22,14 @@ import numpy as np
 
 import analysis_rivals as rivals
 from analysis_worlds import Array, Random, random_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import analyse_run
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import NOTE, Finding
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.bulk_insert import write
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_to_rows import (
-    in_order,
-    measurement_rows,
-    step_row,
-)
-from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.waiver_model import Waiver
 from ansible_collections.rack.recipes.tests.bench.journal_import_scaling import ATTEMPT
+from rack_recipes.analysis.analyse_run import analyse_run
+from rack_recipes.analysis.findings import NOTE, Finding
+from rack_recipes.recipe.waivers.waiver_model import Waiver
+from rack_recipes.store.database_engine import engine
+from rack_recipes.store.schema.tables import tables
+from rack_recipes.store.writing.bulk_insert import write
+from rack_recipes.store.writing.record_to_rows import in_order, measurement_rows, step_row
 
 HOSTS, RUNS = 200, 50
 SIGMA, NIGHT_SIGMA = 5.0, 1.0  # of hosts, and of what all hosts of a model share in one night

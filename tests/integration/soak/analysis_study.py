@@ -20,13 +20,7 @@ import numpy as np
 
 import analysis_rivals as rivals
 import analysis_worlds as worlds
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import (
-    causes,
-    change_points,
-    outliers,
-    rates_and_prediction_intervals,
-    trends,
-)
+from rack_recipes.analysis.methods import causes, change_points, outliers, rates_and_prediction_intervals, trends
 
 DATA = Path(__file__).with_name("analysis_data")
 CHECKOUT = Path(__file__).parents[3]

@@ -19,10 +19,10 @@ import reliability_sweeps
 import run_mutant
 
 CHECKOUT = reliability_sweeps.CHECKOUT
-METHODS = CHECKOUT / "plugins/plugin_utils/analysis/methods"
-TESTS = CHECKOUT / "tests/unit/plugins/plugin_utils/analysis/methods"
+METHODS = CHECKOUT / "rack_recipes/analysis/methods"
+TESTS = CHECKOUT / "tests/unit/rack_recipes/analysis/methods"
 MUTANTS: list[dict[str, Any]] = yaml.safe_load((TESTS / "mutants.yml").read_text())
-PACKAGE = "ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods"
+PACKAGE = "rack_recipes.analysis.methods"
 SLICE = slice(None, None, 30)  # of all mutants, in a test
 FAILED = 1  # pytest's: tests were run, and some failed
 

@@ -10,12 +10,12 @@ import random
 from pathlib import Path
 
 import reliability_sweeps
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.export_run import export
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import PackSource
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verify_pack import verify
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import whole_run
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import whole_run
+from rack_recipes.archive.packing.export_run import export
+from rack_recipes.archive.packing.pack_contents import PackSource
+from rack_recipes.archive.verify_pack import verify
+from rack_recipes.errors import UsageError
+from rack_recipes.journal.append import append
 
 FORMS = ("pack", "pack.tar.gz", "pack.zip")
 

@@ -20,11 +20,11 @@ import pytest
 
 import reliability_sweeps
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.faults import break_rack, heal_rack
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import FOLDER, RackState
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.start_rack import down, up
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import build
 from call_rack_recipes import CHECKOUT, Results, rack_recipes, results
+from rack_recipes.lab.faults import break_rack, heal_rack
+from rack_recipes.lab.rack_state import FOLDER, RackState
+from rack_recipes.lab.start_rack import down, up
+from rack_recipes.lab.topology import build
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
 

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import reliability_sweeps
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook import to_playbook
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, RecipeErrors
 from call_rack_recipes import CHECKOUT
+from rack_recipes.errors import RackError, RecipeErrors
+from rack_recipes.plan.compile.playbook import to_playbook
+from rack_recipes.plan.compile.playbook_file import plan_of
 
 LONGEST = 2.0  # seconds for one file
 LARGEST = 500 * 1024  # KiB of memory
@@ -64,7 +64,7 @@ def seeds() -> list[str]:
     folders = (
         CHECKOUT / "recipes",
         CHECKOUT / "tests/integration",
-        CHECKOUT / "tests/unit/plugins/plugin_utils/compile",
+        CHECKOUT / "tests/unit/rack_recipes/plan/compile",
     )
     paths = sorted(path for folder in folders for path in folder.rglob("*.y*ml"))
     texts = (path.read_text(encoding="utf-8", errors="replace") for path in paths)

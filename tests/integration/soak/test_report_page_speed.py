@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import reliability_sweeps
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats import WRITERS
 from ansible_collections.rack.recipes.tests.bench import report_formats, report_page
+from rack_recipes.report.report_formats import WRITERS
 
 
 def test_the_page_of_a_run_with_many_results() -> None:

@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 
 import random_recipes
 import reliability_sweeps
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeErrors
 from call_rack_recipes import CHECKOUT, rack_recipes
+from rack_recipes.errors import RecipeErrors
+from rack_recipes.plan.compile.playbook_file import plan_of
 from run_outcome import Outcome, outcome
 
 TOGETHER = {"live_convergence.yml"}  # its steps wait for each other: tests/integration/live

@@ -12,13 +12,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.stored_runs import (
-    Night,
-    run_id,
-    store_nights,
-)
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night, run_id, store_nights
+from rack_recipes.store.database_engine import engine
+from rack_recipes.store.schema.tables import tables
 
 URL = "sqlite:///.rack-recipes/results.db"
 RUNS = 10

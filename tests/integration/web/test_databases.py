@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.store.conftest import drop_tables
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.web.served_site import URL, ServedSite
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.web.stored_pages import (
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.store.conftest import drop_tables
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.served_site import URL, ServedSite
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.stored_pages import (
     LAST,
     addresses,
     night,

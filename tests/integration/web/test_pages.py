@@ -18,11 +18,11 @@ from urllib.parse import urldefrag, urljoin
 import pytest
 from playwright.sync_api import sync_playwright
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import held
-from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_routes import GET, ROUTES
 from ansible_collections.rack.recipes.tests.integration.web.ten_runs import HOSTS, id_of, store_ten_runs
 from ansible_collections.rack.recipes.tests.integration.web.web_server import TIMEOUT, WebServer, web_server
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.two_stored_runs import Writer
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import Writer
+from rack_recipes.run.run_folders import held
+from rack_recipes.web.page_routes import GET, ROUTES
 
 CHROMIUM = "/usr/bin/chromium"
 AXE = resources.files("axe_playwright_python") / "axe.min.js"

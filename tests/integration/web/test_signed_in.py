@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import sync_playwright
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.end_status import INTERRUPTED
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import this_user
 from ansible_collections.rack.recipes.tests.integration.web.test_pages import AXE, CHROMIUM, LAST, inside, make_project
 from ansible_collections.rack.recipes.tests.integration.web.web_server import TIMEOUT, WebServer, web_server
 from call_rack_recipes import rack_recipes
+from rack_recipes.journal.end_status import INTERRUPTED
+from rack_recipes.run.trust.os_user import this_user
 
 RECIPE = """\
 test_meta: {test_id: WAITS, description: "Waits until it is stopped"}

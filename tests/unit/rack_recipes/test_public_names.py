@@ -19,13 +19,13 @@ import pytest
 
 from ansible_collections.rack.recipes import rack_recipes
 from ansible_collections.rack.recipes.plugins.module_utils import scriptlet_imports
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.stored_runs import (
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import (
     Night,
     latency,
     run_id,
     store_nights,
 )
+from rack_recipes.store.database_engine import engine
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE, AUTHORS = DOCS / "notebooks.md", DOCS / "authoring.md"

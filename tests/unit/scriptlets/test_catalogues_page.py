@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve import list_all
+from rack_recipes.recipe.catalog.resolve import list_all
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs/catalogues.md"

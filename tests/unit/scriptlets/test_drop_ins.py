@@ -384,7 +384,7 @@ def test_the_steps_of_the_first_proposal(name, function, key, value, tmp_path):
 
 
 def test_every_drop_in_is_in_the_catalog():
-    from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve import list_all, load_errors
+    from rack_recipes.recipe.catalog.resolve import list_all, load_errors
 
     helpers = ROOT / "tools"  # what several scriptlets import
     files = (path for path in ROOT.rglob("*.*") if path.suffix in {".py", ".sh", ".awk", ".c"})

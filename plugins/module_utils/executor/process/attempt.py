@@ -16,11 +16,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child import child_process_setup
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import Lines, OutputCapture
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.posix_spawn import spawn
-from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import (
-    close_all,
-    in_memory,
-    write_all,
-)
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import close_all, in_memory, write_all
 from ansible_collections.rack.recipes.plugins.module_utils.program_end import BY_SIGNAL
 
 TYPE_CHECKING = False

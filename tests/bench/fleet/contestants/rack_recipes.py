@@ -19,7 +19,7 @@ from ansible_collections.rack.recipes.tests.bench.fleet.contestants.step_workloa
 
 ACCOUNTED = Path(__file__).parents[1] / "measuring" / "measure_callback_cpu.py"
 RECORDER = "rack.recipes.recorder"
-CLI = "ansible_collections.rack.recipes.plugins.plugin_utils.cli.main"
+CLI = "rack_recipes.cli.main"
 
 SCRIPTLET = f"""#!/bin/sh
 set -- "$RACK_HOST" "$RACK_PARAM_NUMBER" "$RACK_PARAM_EVIDENCE"

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from broken_databases import Begun, begun, flush, gated, held, is_stored, open_gate, undisturbed, wait_for
 from call_rack_recipes import environment, rack_recipes, results, shell, write_recipe
+from rack_recipes.errors import RackError
 
 SELDOM = {"RACK_RECIPES_FLUSH_INTERVAL": 3600}
 

@@ -19,13 +19,13 @@ from pathlib import Path
 import pytest
 
 import reliability_sweeps
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import opened
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import journals
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import delta, end, run
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import delta, end, run
 from call_rack_recipes import COMMAND, environment, rack_recipes
+from rack_recipes.journal.append import append
+from rack_recipes.journal.compressed_journal import opened
+from rack_recipes.run.run_folders import journals
+from rack_recipes.store.database_engine import engine
+from rack_recipes.store.writing.import_journal import import_journal
 
 HOME = Path(".rack-recipes")
 RUNS = HOME / "runs"

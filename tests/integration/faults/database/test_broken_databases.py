@@ -27,8 +27,6 @@ import pymysql
 import pytest
 
 import reliability_sweeps
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from broken_databases import (
     RUNS,
     Begun,
@@ -45,6 +43,8 @@ from broken_databases import (
 )
 from database_servers import ADDRESS, MariaDB, PostgreSQL
 from faulty_network_proxy import Proxy
+from rack_recipes.store.database_engine import engine
+from rack_recipes.store.writing.import_journal import import_journal
 
 KINDS = ("sqlite", "mariadb", "postgresql")
 SERVERS = KINDS[1:]

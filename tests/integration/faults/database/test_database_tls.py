@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from database_servers import Database, MariaDB, PostgreSQL
+from rack_recipes.errors import StoreError
+from rack_recipes.store.database_engine import engine
 
 OPENSSL = shutil.which("openssl")
 CIPHER = {

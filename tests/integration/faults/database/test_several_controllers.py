@@ -15,9 +15,9 @@ import pytest
 from sqlalchemy import text
 
 import reliability_sweeps
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from broken_databases import begun, gated, held, open_gate, rows_of, store_url, undisturbed, wait_for
 from call_rack_recipes import answer
+from rack_recipes.store.database_engine import engine
 
 KINDS = ("sqlite", "mariadb", "postgresql") if reliability_sweeps.is_whole() else ("sqlite", "postgresql")
 RECIPES = (50, 50, 120, 80)  # how many keys each controller's recipe sets: two of them have the same

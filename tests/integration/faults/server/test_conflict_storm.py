@@ -22,9 +22,9 @@ import pytest
 import reliability_sweeps
 from ansible_collections.rack.recipes.plugins.module_utils import live_client
 from ansible_collections.rack.recipes.plugins.module_utils.live_client import Live, Refused
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.live import server_address_file
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.live.step_pass import pass_of
 from ansible_collections.rack.recipes.tests.integration.server.server_process import Server, served
+from rack_recipes.run.live import server_address_file
+from rack_recipes.run.live.step_pass import pass_of
 
 WRITERS = 50
 MOST_TRIES = WRITERS // 2  # of one change by `update`

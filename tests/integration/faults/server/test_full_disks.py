@@ -12,12 +12,7 @@ import pytest
 
 import faulty_disks
 import reliability_sweeps
-from ansible_collections.rack.recipes.tests.integration.faults.server.write_storm import (
-    Storm,
-    faults,
-    refusals,
-    writes,
-)
+from ansible_collections.rack.recipes.tests.integration.faults.server.write_storm import Storm, faults, refusals, writes
 from ansible_collections.rack.recipes.tests.integration.server.server_process import served
 from faulty_disks import Disk
 

@@ -22,9 +22,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.tests.integration.server.server_process import Answer, Server, UnixConnection
 from linearizable import ADD, READ, WRITE, Operation, problems
+from rack_recipes.journal.reader import JournalReader
 
 VALUES = ("storm.a_v1", "storm.b_v1")
 COUNT = "storm.count_v1"

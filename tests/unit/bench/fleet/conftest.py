@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import (
-    Job,
-)
+from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import Job
 from ansible_collections.rack.recipes.tests.bench.fleet.contestants import step_workload
 from ansible_collections.rack.recipes.tests.bench.fleet.contestants.contestant_list import NAMED
 from ansible_collections.rack.recipes.tests.bench.fleet.page import performance_page

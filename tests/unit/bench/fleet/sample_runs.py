@@ -8,11 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import (
-    Run,
-    Size,
-    Target,
-)
+from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import Run, Size, Target
 
 SIZE = Size(2, 3)
 TARGETS = (

@@ -15,10 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import (
-    BenchError,
-    Job,
-)
+from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import BenchError, Job
 from ansible_collections.rack.recipes.tests.bench.fleet.contestants import (
     ansible_variants,
     plain_ssh,

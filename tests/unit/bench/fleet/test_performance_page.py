@@ -10,9 +10,7 @@ import dataclasses
 
 import pytest
 
-from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import (
-    Size,
-)
+from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import Size
 from ansible_collections.rack.recipes.tests.bench.fleet.page import medians_and_ratios, performance_page
 from ansible_collections.rack.recipes.tests.unit.bench.fleet.sample_runs import BLANK, made_runs
 

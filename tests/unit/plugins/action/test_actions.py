@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import compile_to_file
 from ansible_collections.rack.recipes.tests.unit.plugins.run_playbooks import HEAD, Ended, ansible, attempt, play
+from rack_recipes.plan.compile.playbook_file import compile_to_file
 
 CFG = "[defaults]\ncallbacks_enabled = rack.recipes.recorder\ninject_facts_as_vars = false\n"
 NO_RUN = "no run is being recorded: set `callbacks_enabled = rack.recipes.recorder` in the section [defaults]"

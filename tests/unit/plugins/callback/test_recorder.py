@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The callback passes Ansible's events on; `plugin_utils/run/recorder/test_recorder.py` tests what is done then."""
+"""The callback passes Ansible's events on; `rack_recipes/run/recorder/test_recorder.py` tests what is done then."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.callback.recorder import CallbackModule
-from ansible_collections.rack.recipes.plugins.plugin_utils.settings import MEANING
 from ansible_collections.rack.recipes.tests.unit.plugins.run_playbooks import HEAD, ansible, keep, play
+from rack_recipes.settings import MEANING
 
 
 def test_a_playbook_without_stages_is_none_of_its_business(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

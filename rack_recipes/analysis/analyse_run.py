@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Analyse a run: every method of the table below looks at the run and its history, and adds its findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+from rack_recipes.analysis.findings import Finding, from_row, most_important_first
+from rack_recipes.analysis.history import History
+from rack_recipes.analysis.run_data import RunData, load, without_cut_off
+from rack_recipes.store.reading import recorded_runs
+from rack_recipes.store.reading.earlier_runs import LAST_RUNS
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from rack_recipes.settings import Settings
+
+ANALYSERS: Sequence[str] = (
+    "causes",
+    "cabling_and_link_faults",
+    "faults_of_moved_parts",
+    "missing_results_and_values",
+    "derived",
+    "outliers",
+    "flakes",
+    "findings_from_scriptlets",
+    "change_points_and_drift",
+    "regressions",
+    "values_unlike_earlier_runs",
+    "waivers",
+    "coverage_gaps",
+)
+"""The modules of this folder whose function `findings(run, history)` yields findings; imported when needed.
+
+`run` is the `RunData` of the run, `history` the `History` of its earlier runs, which reads nothing before it is asked.
+"""
+
+
+SUMMARY = "summary"
+
+
+MOST_ANALYSED = 5000
+"""A run with more results is not analysed because somebody looks at it, or waits for it: that would take long."""
+
+
+class Needs(NamedTuple):
+    """What a method needs before it can find anything: results of so many hosts, and so many runs with this one."""
+
+    hosts: int = 0
+    runs: int = 0
+
+
+NEEDS: Mapping[str, Needs] = {
+    "outliers": Needs(hosts=4),
+    "change_points_and_drift": Needs(runs=10),
+    "values_unlike_earlier_runs": Needs(runs=4),
+}
+"""Methods that are left out where they can find nothing, since numpy takes longer to import than a small report."""
+
+
+def analyse(engine: Engine, run: RunData, length: int = LAST_RUNS) -> list[Finding]:
+    """All findings about a run, the most important first, from it and its last `length` earlier runs.
+
+    Raises StoreError where the history cannot be read.
+    """
+    return analyse_history(History(engine, run, length))
+
+
+def analyse_history(history: History) -> list[Finding]:
+    """All findings about the run of a history, the most important first. Raises StoreError."""
+    run = without_cut_off(history.run)
+    return most_important_first(found for name in _useful(run, history) for found in _findings(name, run, history))
+
+
+def analyse_run(engine: Engine, run_id: str, length: int = LAST_RUNS) -> list[Finding]:
+    """All findings about the run with this id. Raises UsageError for an unknown run, and StoreError."""
+    return analyse(engine, load(engine, run_id, recorded_runs.judged), length)
+
+
+def found_or_analysed(engine: Engine, run_id: str, results: int) -> Sequence[Finding]:
+    """What the last analysis of a run has found; a small run that nobody has analysed is analysed now, not stored.
+
+    `results` is how many the run has. Raises UsageError for an unknown run, and StoreError.
+    """
+    found = [from_row(row) for row in recorded_runs.findings(engine, run_id)]
+    return found if found or results > MOST_ANALYSED else analyse_run(engine, run_id)
+
+
+def _useful(run: RunData, history: History) -> Iterator[str]:
+    hosts = len({row["host"] for row in run.steps})
+    for name in ANALYSERS:
+        needs = NEEDS.get(name, Needs())
+        if hosts >= needs.hosts and (not needs.runs or len(history.runs) + 1 >= needs.runs):
+            yield name
+
+
+def with_summary(engine: Engine, run: RunData, findings: list[Finding], summary_by: Settings | None) -> list[Finding]:
+    """The findings about a run with its summary: a new one where there are settings for it, else the stored one.
+
+    Raises StoreError where the stored one cannot be read.
+    """
+    if summary_by is None:
+        return [*findings, *_stored_summary(engine, run)]
+    # only who asks for a summary pays for this import
+    from rack_recipes.analysis.summary.write_summary import summary
+
+    return [*findings, *summary(run, findings, summary_by)]
+
+
+def _stored_summary(engine: Engine, run: RunData) -> Iterator[Finding]:
+    """The summary that was made after the run had ended: its results are what they were then."""
+    ended = run.run.get("ended")
+    for row in recorded_runs.findings(engine, run.run["run_id"]) if ended else ():
+        if row["kind"] == SUMMARY and row["time"] >= ended:
+            yield from_row(row)
+
+
+def _findings(name: str, run: RunData, history: History) -> Iterable[Finding]:
+    found: Iterable[Finding] = import_module(f"{__package__}.{name}").findings(run, history)
+    return found

@@ -1,0 +1,328 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Causes: what results that failed together have in common, ranked by how many results that did not pass they explain.
+
+Blocked results come under what blocked them. A step that failed on every host is a cause of its own. Then come
+attributes that hosts share, over all steps and for single steps, and then hosts on which much failed. What is left is
+said, too.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from rack_recipes.analysis import cabling_and_link_faults
+from rack_recipes.analysis.cause_words import advice_for, hosts_with, most_telling, phrase
+from rack_recipes.analysis.failed_and_blocked_results import Failures, Result, failures_of
+from rack_recipes.analysis.findings import NOTE, PROBLEM, Finding, ResultId
+from rack_recipes.analysis.history import History
+from rack_recipes.analysis.host_traits import Traits, traits_of, values_of
+from rack_recipes.analysis.methods.causes import ALPHA, Cause, Shared, find_causes, host_sets, perfect_matches
+from rack_recipes.analysis.methods.distribution_quantiles import hypergeometric_tail
+from rack_recipes.analysis.run_data import RunData
+from rack_recipes.natural_order import natural
+
+KIND = "cause"
+LEAST = 2  # results or hosts that have something in common
+MOST_STEPS = 3  # that are told one by one where they failed on every host, or by their names
+MOST_ALIKE = 3  # other names of the same hosts in a title
+UNREACHABLE = "unreachable"
+
+SHARED_METHOD = (
+    "hypergeometric test of each attribute, the strongest first, times the number of attributes; "
+    f"at most {ALPHA:.0%} of runs without a common cause get a false one"
+)
+EXACT_METHOD = "the attribute that all hosts with failures share and no others have; chance is not ruled out"
+EVERY_HOST_METHOD = "counted: the step passed on no host; no false alarms, but the cause may also be one for each host"
+ONE_HOST_METHOD = (
+    f"hypergeometric test over all results, times the number of hosts; at most {ALPHA:.0%} of runs get a false one"
+)
+ONLY_HOST_METHOD = "counted: no other host has failures; chance is not ruled out"
+REST_METHOD = "what none of the causes explains"
+
+
+def findings(run: RunData, history: History) -> Iterator[Finding]:
+    """The causes of what failed in a run. A run with fewer than two failures has none."""
+    failures = failures_of(run)
+    if len(failures.failed) < LEAST:
+        return
+    everywhere, left = _on_every_host(failures)
+    traits = traits_of(run, unsure={result.planned for result in failures.failed})
+    shared, left = _shared(failures, traits, left)
+    of_hosts, left = _of_hosts(failures, left)
+    of_links = [frozenset(finding.results) for finding in cabling_and_link_faults.findings(run, history)]
+    shared = [one for one in shared if not any(one.ids <= results for results in of_links)]
+    left = [result for result in left if not any(result.id in results for results in of_links)]
+    yield from everywhere
+    yield from (_shared_finding(failures, traits, one) for one in shared)
+    yield from of_hosts
+    if len(left) >= LEAST or (left and len(left) < len(failures.failed)):
+        yield _rest(failures, left)
+
+
+def _finding(
+    failures: Failures, results: Sequence[Result], title: str, advice: str, method: str,
+    figures: Mapping[str, object], about: Mapping[str, object],
+) -> Finding:  # fmt: skip
+    """A cause with all that it explains; what these results have blocked stands behind them."""
+    blocked = failures.blocked_by(results)
+    if blocked:
+        title = f"{title}; {_count(len(blocked), 'more result')} {_is(len(blocked))} blocked by that"
+    told = {"failures": len(results), "of_failures": len(failures.failed), **figures, "blocked": len(blocked)}
+    ids = (*(result.id for result in results), *blocked)
+    return Finding(KIND, PROBLEM, title, ids, advice, told, about, method, explains=len(ids))
+
+
+# A step that failed everywhere.
+
+
+def _on_every_host(failures: Failures) -> tuple[list[Finding], list[Result]]:
+    """The steps that failed on every host where they were judged, and the results that are left."""
+    failed: dict[str, list[Result]] = defaultdict(list)
+    for result in failures.failed:
+        failed[result.planned].append(result)
+    whole = {
+        step: results
+        for step, results in failed.items()
+        if len(failures.judged[step]) >= LEAST and failures.hosts_failed[step] == failures.judged[step]
+    }
+    left = [result for result in failures.failed if result.planned not in whole]
+    if len(whole) > MOST_STEPS:
+        return [_every_step(failures, whole)], left
+    return [_every_host(failures, step, results) for step, results in whole.items()], left
+
+
+def _every_host(failures: Failures, step: str, results: Sequence[Result]) -> Finding:
+    hosts = len(failures.judged[step])
+    title = f"{step} failed on every host ({hosts} of {hosts})"
+    advice = f"Look at {step} itself first: its arguments, its limits, and what all of these hosts use."
+    return _finding(failures, results, title, advice, EVERY_HOST_METHOD, {"hosts": hosts}, {"step": step})
+
+
+def _every_step(failures: Failures, whole: dict[str, list[Result]]) -> Finding:
+    results = [result for each in whole.values() for result in each]
+    named = ", ".join([*whole][:MOST_STEPS])
+    title = f"{len(whole)} steps failed on every host: {named} and {len(whole) - MOST_STEPS} more"
+    advice = (
+        f"Look at the first of them, {next(iter(whole))}, and at what all hosts share: network, power, credentials."
+    )
+    return _finding(failures, results, title, advice, EVERY_HOST_METHOD, {"steps": len(whole)}, {})
+
+
+# What hosts share.
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """A group of hosts with all that only they share, the results that it explains, and the chance of that."""
+
+    names: tuple[Shared, ...]
+    group: frozenset[str]
+    results: tuple[Result, ...]
+    p: float
+    method: str
+    compared: int
+
+    @property
+    def ids(self) -> frozenset[ResultId]:
+        """The names of the results; a single link that explains all of them says more than their hosts do."""
+        return frozenset(result.id for result in self.results)
+
+
+def _shared(failures: Failures, traits: Traits, left: list[Result]) -> tuple[list[_Shared], list[Result]]:
+    """The causes over all steps, then those of single steps, and the results that none of them explains.
+
+    Half of the permitted false alarms goes to each of the two looks.
+    """
+    found = _over_all_steps(failures, traits, left, ALPHA / 2)
+    left = _without(left, found)
+    found += _of_single_steps(failures, traits, left, ALPHA / 2)
+    left = _without(left, found)
+    if not found:
+        found = _exact(failures, traits, left)
+        left = _without(left, found)
+    return _gathered(found), left
+
+
+def _over_all_steps(failures: Failures, traits: Traits, left: list[Result], alpha: float) -> list[_Shared]:
+    groups = host_sets(failures.hosts, traits)
+    causes = find_causes(_hosts(left), failures.hosts, traits, alpha, groups)
+    return _disjoint(failures, causes, left, SHARED_METHOD, len(groups))
+
+
+def _of_single_steps(failures: Failures, traits: Traits, left: list[Result], alpha: float) -> list[_Shared]:
+    by_step: dict[str, list[Result]] = defaultdict(list)
+    for result in left:
+        by_step[result.planned].append(result)
+    several = {step: results for step, results in by_step.items() if len(_hosts(results)) >= LEAST}
+    groups = {judged: host_sets(judged, traits) for judged in {failures.judged[step] for step in several}}
+    found: list[_Shared] = []
+    for step, results in several.items():
+        judged = failures.judged[step]
+        causes = find_causes(_hosts(results), judged, traits, alpha / len(several), groups[judged])
+        found += _disjoint(failures, causes, results, SHARED_METHOD, len(groups[judged]))
+    return found
+
+
+def _exact(failures: Failures, traits: Traits, left: list[Result]) -> list[_Shared]:
+    causes = perfect_matches(_hosts(left), failures.hosts, traits)
+    return _disjoint(failures, causes, left, EXACT_METHOD, len(host_sets(failures.hosts, traits)))
+
+
+def _disjoint(
+    failures: Failures, causes: Iterable[Cause], left: Sequence[Result], method: str, compared: int
+) -> list[_Shared]:
+    """What each cause explains of the results that are left: those of steps that fail more often in its group."""
+    found: list[_Shared] = []
+    for cause in causes:
+        group = frozenset(map(str, cause.group))
+        open_results = _without(left, found)
+        steps = {step for step in {result.planned for result in open_results} if _fails_more(failures, step, group)}
+        own = tuple(result for result in open_results if result.host in group and result.planned in steps)
+        if len(own) >= LEAST:
+            found.append(_Shared(tuple(most_telling(cause.names)), group, own, cause.p, method, compared))
+    return found
+
+
+def _fails_more(failures: Failures, step: str, group: frozenset[str]) -> bool:
+    judged, failed = failures.judged[step], failures.hosts_failed[step]
+    inside, outside = judged & group, judged - group
+    return len(failed & inside) * max(len(outside), 1) > len(failed & outside) * len(inside)
+
+
+def _gathered(found: Sequence[_Shared]) -> list[_Shared]:
+    """Causes by the same name are one; the one that explains most comes first."""
+    by_name: dict[Shared, list[_Shared]] = defaultdict(list)
+    for one in found:
+        by_name[one.names[0]].append(one)
+    joined = [
+        _Shared(
+            same[0].names,
+            frozenset().union(*(one.group for one in same)),
+            tuple(result for one in same for result in one.results),
+            min(one.p for one in same),
+            same[0].method,
+            same[0].compared,
+        )
+        for same in by_name.values()
+    ]
+    return sorted(joined, key=lambda one: (-len(one.results), one.p, one.names))
+
+
+def _shared_finding(failures: Failures, traits: Traits, one: _Shared) -> Finding:
+    steps = {result.planned for result in one.results}
+    judged = frozenset().union(*(failures.judged[step] for step in steps))
+    failed = frozenset().union(*(failures.hosts_failed[step] for step in steps))
+    inside, outside = judged & one.group, judged - one.group
+    figures = {
+        "hosts": len(failed & inside), "of_hosts": len(inside),
+        "others": len(failed & outside), "of_others": len(outside),
+        "p": one.p, "compared": one.compared,
+    }  # fmt: skip
+    name, *alike = one.names
+    where = (
+        f"{hosts_with(name)} ({len(failed & inside)} of {_count(len(inside), 'host')}; "
+        f"{len(failed & outside)} of {_count(len(outside), 'other')})"
+    )
+    title = f"{_share(one.results, failures)}{_in_steps(steps)} are on {where}{_alike(name, alike)}"
+    if one.p > ALPHA:
+        title += f"; on so few hosts this happens by chance, too (p = {one.p:.2g})"
+    others = values_of(traits, name.attribute, judged - one.group - failed)
+    about = {"attribute": name.attribute, "value": name.value, "same_hosts": [phrase(other) for other in alike]}
+    return _finding(failures, one.results, title, advice_for(name, others), one.method, figures, about)
+
+
+def _alike(first: Shared, names: Sequence[Shared]) -> str:
+    """Other names of the same hosts, which cannot be told apart from the first one; not a group of the same name."""
+    others = [phrase(name) for name in names if name.value != first.value]
+    if not others:
+        return ""
+    more = f" and {len(others) - MOST_ALIKE} more" if len(others) > MOST_ALIKE else ""
+    return f", which also share {', '.join(others[:MOST_ALIKE])}{more}"
+
+
+def _in_steps(steps: Collection[str]) -> str:
+    return f" of {next(iter(steps))}" if len(steps) == 1 else ""
+
+
+# Single hosts, and the rest.
+
+
+def _of_hosts(failures: Failures, left: list[Result]) -> tuple[list[Finding], list[Result]]:
+    """The hosts on which more failed than chance allows, or that are the only ones with failures."""
+    by_host: dict[str, list[Result]] = defaultdict(list)
+    for result in left:
+        by_host[result.host].append(result)
+    by_host.pop("", None)
+    is_only = len(by_host) == 1 and len(left) == len(failures.failed)
+    found: list[Finding] = []
+    if len(failures.hosts) < LEAST:
+        return found, left
+    for host, own in sorted(by_host.items(), key=lambda one: (-len(one[1]), natural(one[0]))):
+        p = _chance(failures, host, left, own)
+        if len(own) >= LEAST and (p <= ALPHA or is_only):
+            found.append(_host_finding(failures, host, own, left, p))
+    explained = {one.about["host"] for one in found}
+    return found, [result for result in left if result.host not in explained]
+
+
+def _chance(failures: Failures, host: str, left: Sequence[Result], own: Sequence[Result]) -> float:
+    p = hypergeometric_tail(len(own), sum(failures.counts.values()), len(left), failures.counts[host])
+    return min(p * len(failures.hosts), 1.0)
+
+
+def _host_finding(failures: Failures, host: str, own: list[Result], left: Sequence[Result], p: float) -> Finding:
+    others = sum(failures.counts.values()) - failures.counts[host]
+    elsewhere = sum(bool(result.host) and result.host != host for result in left)
+    is_away = all(result.verdict == UNREACHABLE for result in own)
+    away = f"{host} cannot be reached: check its power, its management link and its address."
+    advice = away if is_away else f"Look at {host} itself: the same steps did better on the other hosts."
+    where = f"{len(own)} of its {_count(failures.counts[host], 'result')}; {elsewhere} of {others} on other hosts"
+    title = f"{_share(own, failures)} are on {host} ({where})"
+    figures = {"of_results": failures.counts[host], "others": elsewhere, "of_others": others, "p": p}
+    method = ONE_HOST_METHOD if p <= ALPHA else ONLY_HOST_METHOD
+    return _finding(failures, own, title, advice, method, figures, {"host": host})
+
+
+def _rest(failures: Failures, left: Sequence[Result]) -> Finding:
+    is_all = len(left) == len(failures.failed)
+    title = (
+        f"{_count(len(left), 'failure')} {_has(len(left))} no common cause"
+        if is_all
+        else f"{_count(len(left), 'failure')} {_is(len(left))} explained by none of these causes and links"
+    )
+    figures = {"failures": len(left), "of_failures": len(failures.failed)}
+    return Finding(KIND, NOTE, title, tuple(result.id for result in left), figures=figures, method=REST_METHOD)
+
+
+# Small words.
+
+
+def _hosts(results: Iterable[Result]) -> frozenset[str]:
+    return frozenset(result.host for result in results if result.host)
+
+
+def _without(left: Sequence[Result], found: Iterable[_Shared]) -> list[Result]:
+    explained = {result for one in found for result in one.results}
+    return [result for result in left if result not in explained]
+
+
+def _share(results: Sequence[Result], failures: Failures) -> str:
+    total = len(failures.failed)
+    return f"All {total} failures" if len(results) == total else f"{len(results)} of {total} failures"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _has(number: int) -> str:
+    return "has" if number == 1 else "have"

@@ -1,0 +1,88 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The earlier runs of the same test, which a run is compared with. Nothing of them is read before it is needed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from rack_recipes.analysis.run_data import RunData
+from rack_recipes.store.reading import recorded_runs
+from rack_recipes.store.reading.earlier_runs import LAST_RUNS, earlier_runs
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from rack_recipes.analysis.class_medians_over_runs import OverRuns
+    from rack_recipes.analysis.limits_and_better_direction import KnownLimits
+    from rack_recipes.analysis.load_values_over_runs import SeriesValues
+    from rack_recipes.analysis.methods.change_points import ChangePoint
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class History:
+    """The last `length` earlier runs of the test of `run` that count. One object serves all methods of an analysis.
+
+    `engine` is there for a method that needs other rows of these runs than what is read here.
+    """
+
+    engine: Engine
+    run: RunData
+    length: int = LAST_RUNS
+
+    @cached_property
+    def runs(self) -> Sequence[Row]:
+        """The rows of `runs` of the earlier runs, the oldest first; the run itself is not among them."""
+        return earlier_runs(self.run.run, self.run.runs, self.length)
+
+    @cached_property
+    def series(self) -> Sequence[SeriesValues]:
+        """The numbers of this run and of the earlier ones, by series: two million are read in about three seconds."""
+        from rack_recipes.analysis.load_values_over_runs import load
+
+        return load(self.engine, [one["run_id"] for one in self.runs], self.run)
+
+    @cached_property
+    def limits(self) -> KnownLimits:
+        """The limits that the measurements of the run were judged by."""
+        from rack_recipes.analysis.limits_and_better_direction import KnownLimits
+
+        return KnownLimits(self.run.measurements)
+
+    @cached_property
+    def over_runs(self) -> Sequence[OverRuns]:
+        """The median of each class of hosts in each run, without what only ever rises or falls in the context."""
+        from rack_recipes.analysis import class_medians_over_runs as over
+
+        runs = [*self.runs, self.run.run]
+        found = over.over_runs(self.series, runs, self.run.attributes, over.LEAST_RUNS)
+        return [one for one in found if not over.is_counter(one)]
+
+    @cached_property
+    def level_changes(self) -> Mapping[str, Sequence[ChangePoint]]:
+        """The changes of level in `over_runs`, by the key of each that has some; none for fewer than 10 runs."""
+        from rack_recipes.analysis.class_medians_over_runs import level_changes
+
+        return level_changes(self.over_runs)
+
+    @cached_property
+    def known_outliers(self) -> Mapping[tuple[str, str, str], Sequence[int]]:
+        """By step, name and host of a value: the places among `runs` in which it was found to differ from its twins.
+
+        Step and name are "" for a host that was found to differ as a whole.
+        """
+        places = {one["run_id"]: place for place, one in enumerate(self.runs)}
+        found: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+        for row in recorded_runs.findings_of_runs(self.engine, places, "outlier"):
+            whole = row["about"].get("host")
+            for host, step, name in [(whole, "", "")] if whole else row["results"]:
+                found[step, name, host].append(places[row["run_id"]])
+        return found

@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Arrays of numbers that the methods accept: finite, and small enough that their squares are finite too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from rack_recipes.analysis.methods import lazy_numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+type Floats = NDArray[np.float64]
+type Marks = NDArray[np.bool_]
+type Places = NDArray[np.int64]
+
+GREATEST = 1e150
+"""Numbers beyond this are refused: their squares and cubes are no longer numbers."""
+
+
+def usable(values: ArrayLike) -> Marks:
+    """Mark the values that the methods accept; the rest is NaN, infinite or greater than `GREATEST`."""
+    numbers = np.asarray(values, dtype=np.float64)
+    return np.isfinite(numbers) & (np.abs(numbers) <= GREATEST)
+
+
+def medians(values: Floats, axis: int) -> Floats:
+    """The medians along an axis, without NaN, with which numpy takes seven times as long."""
+    if np.isfinite(values).all():
+        return np.median(values, axis=axis)
+    return np.nanmedian(values, axis=axis)
+
+
+def floats(values: ArrayLike | Iterable[float]) -> Floats:
+    """Return values as an array. Raises ValueError for one that is not `usable`: drop such values, and say so."""
+    numbers = np.asarray(values, dtype=np.float64)
+    if not usable(numbers).all():
+        raise ValueError(f"only finite numbers up to {GREATEST:g} can be analysed")
+    return numbers

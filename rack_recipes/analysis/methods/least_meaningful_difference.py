@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How large a difference must be before it means something: resolution, scale and floor of measured values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rack_recipes.analysis.methods import lazy_numpy as np
+from rack_recipes.analysis.methods.arrays import Floats, floats
+from rack_recipes.analysis.methods.moments import NORMAL, mad
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+MOST_DECIMALS = 9
+FLOOR_SHARE = 0.01  # of the median
+
+
+def resolution(values: ArrayLike) -> float:
+    """Return the step in which values were written down: 1, .1, .01 and so on; 0 if they have more than 9 decimals."""
+    numbers = floats(values)
+    if not _has_decimals(numbers, MOST_DECIMALS):
+        return 0.0
+    return 10.0 ** -next(decimals for decimals in range(MOST_DECIMALS + 1) if _has_decimals(numbers, decimals))
+
+
+def _has_decimals(numbers: Floats, decimals: int) -> bool:
+    """Whether so many decimals, or fewer, are all that the numbers have."""
+    return bool((np.round(numbers, decimals) == numbers).all())
+
+
+def floor(values: ArrayLike, tolerance: float | None = None, step: float | None = None) -> float:
+    """Return the least difference that is ever reported, in the unit of the values.
+
+    The tolerance if somebody gave one, else the resolution or 1 % of the median, whichever is greater.
+    """
+    if tolerance is not None:
+        return tolerance
+    numbers = floats(values)
+    smallest = resolution(numbers) if step is None else step
+    return max(smallest, FLOOR_SHARE * abs(float(np.median(numbers))))
+
+
+def scale(values: ArrayLike, step: float | None = None, *, counts: bool = False) -> float:
+    """Return the spread of values as a standard deviation: 1.4826 MAD, and at least the resolution.
+
+    For counts at least the square root of the median: that is how much counts vary by themselves.
+    """
+    numbers = floats(values)
+    smallest = resolution(numbers) if step is None else step
+    root = float(np.sqrt(max(np.median(numbers), 0.0))) if counts else 0.0
+    return max(NORMAL * mad(numbers), smallest, root)

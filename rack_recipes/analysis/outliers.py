@@ -1,0 +1,244 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Hosts that differ from their twins in this run, and twins that are two groups."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from rack_recipes.analysis.capped_findings import MOST_RESULTS, SHOWN, capped
+from rack_recipes.analysis.findings import NOTABLE, NOTE, PROBLEM, Finding, ResultId
+from rack_recipes.analysis.history import History
+from rack_recipes.analysis.host_classes import Twins
+from rack_recipes.analysis.limits_and_better_direction import SeriesLimits
+from rack_recipes.analysis.load_values_over_runs import Series, SeriesValues
+from rack_recipes.analysis.methods import lazy_numpy as np
+from rack_recipes.analysis.methods import outliers as method
+from rack_recipes.analysis.methods.arrays import Floats
+from rack_recipes.analysis.methods.split_into_two_groups import TwoGroups
+from rack_recipes.analysis.run_data import RunData
+from rack_recipes.analysis.wording import amount, plural, series_name
+
+MANY_SERIES = 3  # a host that differs in so many measurements is one finding, not many
+COUNTED = frozenset({"", "count", "counts", "errors", "frames", "packets", "drops", "events", "times", "retries"})
+"""Units of numbers of events, which vary by themselves as the square root of their number."""
+
+METHODS = {
+    method.VOTE: "a vote of twins; nothing is assumed of the values, so no rate of false alarms is known",
+    method.HISTORY: "1.5 times further from the median than any twin in the earlier runs: a false alarm in less than "
+    "one of (runs + 1) groups, in 0 to 1.5 % as tried with 20 runs",
+    method.SMALL: "distance from the median in MADs, beyond what 1 % of normal groups of this size have; notable only",
+    method.GESD: "GESD, Benjamini and Hochberg over all groups of the run: 5 % of the groups named are false on "
+    "average for normal values, up to 42 % of groups with long tails where no history can tell",
+}
+GROUPS_METHOD = (
+    "the widest gap between the values, with an attribute that parts them as well by chance in at most 5 % of cases"
+)
+CHECK = "Compare {} with a twin: parts, firmware, settings, cabling; then run the step again."
+CHECK_GROUPS = "Decide whether both kinds are to be alike; if not, give them classes of their own in the inventory."
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The twins of one series: their class in words, hosts, and what is known of the series."""
+
+    series: Series
+    label: str
+    hosts: Sequence[str]
+    twins: method.Twins
+    limits: SeriesLimits
+
+
+@dataclass(frozen=True, slots=True)
+class _Deviant:
+    """A host that differs in one series, and how."""
+
+    host: str
+    group: _Group
+    outcome: method.Outcome
+    outlier: method.Outlier
+    grade: str
+
+
+def findings(run: RunData, history: History) -> Iterator[Finding]:
+    """Yield findings of the kinds `outlier` and `groups`."""
+    groups = [*_groups(run, history)]
+    judged = [*zip(groups, method.judge(group.twins for group in groups), strict=True)]
+    bad = {(row["step"], row["host"]) for row in run.steps if row["verdict"] not in PASSING}
+    deviants = [one for group, outcome in judged for one in _deviants(group, outcome, bad)]
+    yield from capped([*_of_hosts(deviants)])
+    yield from capped([_two_groups(group, outcome.groups) for group, outcome in judged if outcome.groups])
+
+
+def _groups(run: RunData, history: History) -> Iterator[_Group]:
+    """All groups of twins; those of fewer than four hosts have nothing to be compared with."""
+    twins = Twins(run.attributes)
+    for one in history.series:
+        present = np.isfinite(one.last)
+        for label, places in twins.by_class(one.hosts).items():
+            kept = [place for place in places if present[place]]
+            if len(kept) >= method.LEAST_GROUP:
+                yield _group(one, label, kept, twins, history)
+
+
+def _group(one: SeriesValues, label: str, places: Sequence[int], twins: Twins, history: History) -> _Group:
+    limits = history.limits.of(one.series)
+    hosts, values = [one.hosts[place] for place in places], one.last[places]
+    earlier = _without_known(one, places, history)
+    known = method.Twins(
+        values,
+        earlier if earlier.size else None,
+        twins.columns(hosts),
+        tolerance=limits.tolerance,
+        counts=_are_counts(one.series, values),
+    )
+    return _Group(one.series, label, hosts, known, limits)
+
+
+def _without_known(one: SeriesValues, places: Sequence[int], history: History) -> Floats:
+    """The earlier values, a row for each run, without those that were found to differ: they would hide the next."""
+    earlier = one.earlier[places].T.copy()
+    for place, number in enumerate(places if history.known_outliers else ()):
+        for known_as in ((one.series.step, one.series.name, one.hosts[number]), ("", "", one.hosts[number])):
+            earlier[[*history.known_outliers.get(known_as, ())], place] = np.nan
+    return earlier
+
+
+def _are_counts(series: Series, values: Floats) -> bool:
+    return series.unit.lower() in COUNTED and bool((values >= 0).all() and (values == np.round(values)).all())
+
+
+def _deviants(group: _Group, outcome: method.Outcome, bad: set[tuple[str, str]]) -> Iterator[_Deviant]:
+    for outlier in outcome.outliers:
+        host = group.hosts[outlier.place]
+        is_bad = (group.series.step, host) in bad or bool(group.limits.is_worse(outcome.center, outlier.value))
+        sure = outcome.is_alarm and outlier.beyond_history is not False
+        yield _Deviant(host, group, outcome, outlier, (PROBLEM if is_bad else NOTABLE) if sure else NOTE)
+
+
+def _of_hosts(deviants: Sequence[_Deviant]) -> Iterator[Finding]:
+    """A finding for each host that differs in many series, and one for each series with the other hosts."""
+    by_host: dict[str, list[_Deviant]] = defaultdict(list)
+    for one in deviants:
+        by_host[one.host].append(one)
+    many = {host: own for host, own in by_host.items() if len(own) >= MANY_SERIES}
+    yield from (_in_many_series(host, own) for host, own in many.items())
+    by_group: dict[int, list[_Deviant]] = defaultdict(list)
+    for one in deviants:
+        if one.host not in many:
+            by_group[id(one.group)].append(one)
+    yield from map(_in_one_series, by_group.values())
+
+
+def _in_many_series(host: str, own: Sequence[_Deviant]) -> Finding:
+    own = sorted(own, key=_how_far)
+    names = few([series_name(one.group.series) for one in own], SHOWN, "; ")
+    return Finding(
+        "outlier",
+        _gravest(own),
+        f"{host} differs from its twins in {plural(len(own), 'measurement')}: {names}",
+        tuple(map(_result, own[:MOST_RESULTS])),
+        CHECK.format(host),
+        {"measurements": [_figures(one) for one in own[:MOST_RESULTS]], "number": len(own)},
+        {"host": host},
+        _method(own),
+    )
+
+
+def _in_one_series(own: Sequence[_Deviant]) -> Finding:
+    own = sorted(own, key=_how_far)
+    group, outcome = own[0].group, own[0].outcome
+    hosts = [f"{one.host} ({amount(one.outlier.value, group.series.unit)})" for one in own]
+    most = "most have" if outcome.method == method.VOTE else "the median is"
+    center = f"{most} {amount(outcome.center, group.series.unit)}"
+    kind = f" of {group.label}" if group.label else ""
+    return Finding(
+        "outlier",
+        _gravest(own),
+        f"{series_name(group.series)}: {few(hosts, SHOWN)} of {len(group.hosts)} twins{kind} "
+        f"{'differs' if len(own) == 1 else 'differ'}; {center}",
+        tuple(map(_result, own[:MOST_RESULTS])),
+        CHECK.format(few([one.host for one in own], SHOWN)),
+        {"hosts": [_figures(one) for one in own[:MOST_RESULTS]], "twins": len(group.hosts), "center": outcome.center},
+        _about(group),
+        _method(own),
+    )
+
+
+def _how_far(one: _Deviant) -> tuple[int, float]:
+    """Sort by grade, then the furthest first; after a vote there is no distance in units of the spread."""
+    score = one.outlier.score if one.outlier.score is not None else 0.0
+    return (PROBLEM, NOTABLE, NOTE).index(one.grade), -score
+
+
+def _gravest(own: Sequence[_Deviant]) -> str:
+    return own[0].grade
+
+
+def _method(own: Sequence[_Deviant]) -> str:
+    return "; ".join(dict.fromkeys(METHODS[one.outcome.method] for one in own))
+
+
+def _result(one: _Deviant) -> ResultId:
+    return ResultId(one.host, one.group.series.step, one.group.series.name)
+
+
+def _figures(one: _Deviant) -> dict[str, Any]:
+    outlier, series = one.outlier, one.group.series
+    figures = {
+        "host": one.host,
+        "step": series.step,
+        "name": series.name,
+        "unit": series.unit,
+        "value": outlier.value,
+        "center": one.outcome.center,
+        "distance": outlier.distance,
+        "score": outlier.score if outlier.score is None or np.isfinite(outlier.score) else None,
+        "p": outlier.p,
+        "spread explained": outlier.spread_explained,
+        "beyond the history": outlier.beyond_history,
+        "twins": len(one.group.hosts),
+        "earlier runs": one.outcome.earlier_runs,
+    }
+    return {name: value for name, value in figures.items() if value not in (None, "")}
+
+
+def _about(group: _Group) -> dict[str, Any]:
+    series = group.series
+    about = {"step": series.step, "name": series.name, "unit": series.unit, "class": group.label}
+    return {name: value for name, value in about.items() if value}
+
+
+def _two_groups(group: _Group, found: TwoGroups) -> Finding:
+    minority = min(found.lower, found.upper, key=len)
+    unit = group.series.unit
+    by = found.separators[0] if found.separators else None
+    return Finding(
+        "groups",
+        NOTABLE if by else NOTE,
+        f"{series_name(group.series)}: {plural(len(group.hosts), 'twin')} are two groups"
+        f"{f' by {by.attribute}' if by else ''}: {len(found.lower)} up to {amount(found.below, unit)}, "
+        f"{len(found.upper)} from {amount(found.above, unit)}",
+        tuple(ResultId(group.hosts[place], group.series.step, group.series.name) for place in minority[:MOST_RESULTS]),
+        CHECK_GROUPS if by else "",
+        {
+            "lower": len(found.lower),
+            "upper": len(found.upper),
+            "below": found.below,
+            "above": found.above,
+            "minority": [group.hosts[place] for place in minority[:MOST_RESULTS]],
+            "separators": [
+                {"attribute": one.attribute, "lower": [*one.lower], "upper": [*one.upper], "p": one.p}
+                for one in found.separators
+            ],
+        },
+        {**_about(group), **({"attribute": by.attribute} if by else {})},
+        GROUPS_METHOD,
+    )

@@ -1,0 +1,188 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Statistics of one run: counts, reasons, times of steps, spread of measurements."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from heapq import nlargest
+from math import fsum
+from operator import itemgetter
+from statistics import median
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, RAN
+from rack_recipes.analysis.run_data import Row, RunData, is_looped
+from rack_recipes.analysis.verdict_order import rank
+
+SLOWEST = 50
+"""How many results are among the slowest."""
+
+ONCE = (None, 0, 1)
+"""The numbers of tries of a result without a retry."""
+
+STEP = itemgetter("step")
+
+NO_FAULT = PASSING | NOT_TRIED
+"""The verdicts of results that passed, and of those that were not tried."""
+
+
+def counts(run: RunData) -> list[Row]:
+    """`verdict`, `results`, `share` in percent; the gravest verdict first."""
+    counted = Counter(row["verdict"] for row in run.results)
+    total = max(counted.total(), 1)
+    found = counted.most_common()
+    return gravest_first(
+        {"verdict": verdict, "results": number, "share": round(100 * number / total, 2)} for verdict, number in found
+    )
+
+
+def not_passed(run: RunData) -> list[Row]:
+    """The results that were tried and did not pass, the gravest first, then by host and step."""
+    return gravest_first(row for row in run.results if row["verdict"] not in NO_FAULT)
+
+
+def reasons(run: RunData) -> list[Row]:
+    """The rows of `not_passed`, grouped by verdict, step and reason."""
+    return _gathered(run, not_passed(run))
+
+
+def waived(run: RunData) -> list[Row]:
+    """The results that waivers cover, with the verdict (`was`) and the reason (`failure`) that they had before."""
+    found = ((row, row["waived"]) for row in run.results if row.get("waived"))
+    return [{**row, "was": before.get("verdict") or "", "failure": before.get("reason") or ""} for row, before in found]
+
+
+def not_run(run: RunData) -> list[Row]:
+    """Skipped and blocked results, grouped by verdict, step and reason."""
+    return _gathered(run, [row for row in run.results if row["verdict"] in NOT_TRIED])
+
+
+def _gathered(run: RunData, found: Sequence[Row]) -> list[Row]:
+    """Group by `verdict`, planned `step` and `reason`: number of `results` and of `hosts`, and the `first_host`."""
+    groups = grouped(found, lambda row: (row["verdict"], run.planned(row["step"]), row.get("reason") or ""))
+    gathered = [
+        {"verdict": verdict, "step": step, "reason": reason, **_on_hosts(rows)}
+        for (verdict, step, reason), rows in groups.items()
+    ]
+    ordered = sorted(gathered, key=lambda row: (-row["results"], run.place(row["step"]), row["reason"]))
+    return gravest_first(sorted(ordered, key=lambda row: str(row["verdict"])))
+
+
+def _on_hosts(rows: Sequence[Row]) -> dict[str, Any]:
+    return {"results": len(rows), "hosts": len({row["host"] for row in rows}), "first_host": rows[0]["host"]}
+
+
+def grouped[Key: Hashable](rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, list[Row]]:
+    """The rows by a key, groups and rows in the order in which they come."""
+    found: dict[Key, list[Row]] = {}
+    for row in rows:
+        found.setdefault(key(row), []).append(row)
+    return found
+
+
+def matrix(run: RunData) -> tuple[list[str], list[Row]]:
+    """The planned steps, and for each host its verdicts by step, with the `host`; steps of other hosts are missing."""
+    planned = [row for row in run.steps if row.get("parent") is None]
+    steps = sorted({row["step"] for row in planned}, key=run.place)
+    of_host = grouped(planned, lambda row: str(row["host"]))
+    return steps, [{"host": host, "verdicts": _verdicts(rows)} for host, rows in of_host.items()]
+
+
+def _verdicts(rows: Iterable[Row]) -> dict[str, str]:
+    return {row["step"]: row["verdict"] for row in rows}
+
+
+def by_step(run: RunData, timed: Sequence[Row]) -> list[Row]:
+    """A row for each step: numbers of results by verdict and of retries, seconds, and the slowest host.
+
+    `timed` are the results that ran. A looped step has the number of its `instances` on all hosts; the results are
+    counted for the instances only.
+    """
+    ran, groups = (grouped(rows, STEP) for rows in (timed, run.steps))
+    ordered = sorted(groups, key=run.place)
+    return [{"step": step, **_of_step(groups[step]), **_seconds(ran.get(step, ()))} for step in ordered]
+
+
+def _of_step(rows: Sequence[Row]) -> dict[str, Any]:
+    counted = [row for row in rows if not row.get("instances")]
+    stages = [row["stage"] for row in rows if row.get("stage") is not None]
+    instances = sum(row.get("instances") or 0 for row in rows)
+    return {
+        "stage": min(stages, default=None),
+        "instances": instances or None,
+        **(_numbers(counted) if counted else {}),
+    }
+
+
+def _numbers(rows: Sequence[Row]) -> dict[str, int]:
+    """How many results there are, in all, by verdict, and after a retry."""
+    verdicts = Counter(row["verdict"] for row in rows)
+    return {
+        "results": len(rows),
+        "passing": sum(verdicts[verdict] for verdict in PASSING),
+        **{verdict: verdicts[verdict] for verdict in ("failed", "error", "unreachable")},
+        "not_run": sum(verdicts[verdict] for verdict in NOT_TRIED),
+        "retried": sum(_was_retried(row) for row in rows if row.get("flake") or row.get("tries") not in ONCE),
+    }
+
+
+def _seconds(rows: Collection[Row]) -> dict[str, Any]:
+    if not rows:
+        return {}
+    slowest_row = max(rows, key=lambda row: float(row["seconds"]))
+    seconds = [row["seconds"] for row in rows]
+    middle = {"median": median(seconds), "total": fsum(seconds)}
+    return {**middle, "max": slowest_row["seconds"], "slowest_host": slowest_row["host"]}
+
+
+def slowest(timed: Sequence[Row], limit: int = SLOWEST) -> list[Row]:
+    """The results that took longest of those that ran."""
+    return nlargest(limit, (row for row in timed if not is_looped(row)), key=itemgetter("seconds"))
+
+
+def by_measurement(run: RunData, measurements: Iterable[Row]) -> list[Row]:
+    """A row for each step, name and unit: number of hosts and values, least, median and greatest value, their hosts."""
+    groups = grouped(measurements, lambda row: (row["step"], row["name"], row.get("unit") or ""))
+    ordered = sorted(groups, key=lambda of: (run.place(of[0]), *of[1:]))
+    return [{"step": of[0], "name": of[1], "unit": of[2], **_spread(groups[of])} for of in ordered]
+
+
+def _spread(rows: Sequence[Row]) -> dict[str, Any]:
+    found = {"hosts": len({row["host"] for row in rows}), "values": len(rows)}
+    numbers = [row for row in rows if row["number"] == row["number"]]  # not NaN
+    if not numbers:
+        return found
+    least, greatest = (which(numbers, key=lambda row: float(row["number"])) for which in (min, max))
+    ends = {"min": least["number"], "min_host": least["host"], "max": greatest["number"]}
+    return {**found, **ends, "max_host": greatest["host"], "median": median(row["number"] for row in numbers)}
+
+
+def timed_results(run: RunData) -> list[Row]:
+    """The results that ran in this run. A looped step has no tries: there an instance must have been tried."""
+    tried = {(row["host"], row["parent"]) for row in run.steps if row.get("parent") and _was_tried(row)}
+    return [
+        row
+        for row in run.steps
+        if row["verdict"] in RAN
+        and row.get("seconds") is not None
+        and row.get("source_run") is None
+        and ((row.get("tries") or 0) > 0 or (row["host"], row["step"]) in tried)
+    ]
+
+
+def _was_tried(row: Row) -> bool:
+    return (row.get("tries") or 0) > 0
+
+
+def _was_retried(row: Row) -> bool:
+    """Whether a result needed a retry. The tries of a repeated step are mostly its rounds, so they do not count."""
+    return bool(row.get("flake")) or ((row.get("tries") or 0) > 1 and not row.get("rounds"))
+
+
+def gravest_first(rows: Iterable[Row]) -> list[Row]:
+    """By how grave the `verdict` is; rows that are equally grave keep their order."""
+    return sorted(rows, key=lambda row: rank(row["verdict"]))

@@ -1,0 +1,133 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A measurement, or a number inside of the context, over the last runs of a test: for `trend` and for pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from rack_recipes.analysis.class_medians_over_runs import FIRST_DAY, OverRuns, level_changes, over_runs, trend_of
+from rack_recipes.analysis.history import History
+from rack_recipes.analysis.load_values_over_runs import SeriesValues
+from rack_recipes.analysis.methods.trends import crossing
+from rack_recipes.analysis.run_data import RunData, with_numbers
+from rack_recipes.errors import UsageError, nearest
+from rack_recipes.store.reading import recorded_runs, values_of_runs
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from rack_recipes.analysis.methods.change_points import ChangePoint
+
+Told = dict[str, Any]
+
+
+def stored_trends(
+    store: Engine, key: str, host: str = "", step: str = "", last: int = 20, run_id: str = ""
+) -> tuple[str, list[Told]]:
+    """The id of the last run, and for each series of the `key` its values, limits, changes of level and trend.
+
+    Only what `host` and `step` have, where these are named. `last` is how many runs, with `run_id` or the newest that
+    has the key among them. Raises UsageError where there are no such numbers.
+    """
+    history = _history_of(store, key, step, last, run_id)
+    return history.run.run["run_id"], [_told(one, history) for one in _over_runs(history, key, host, step)]
+
+
+def _history_of(store: Engine, key: str, step: str, last: int, run_id: str) -> History:
+    """The history up to the run that was asked for, or to the newest that has the key."""
+    found = run_id or values_of_runs.newest_with(store, key)
+    if found is None:
+        raise UsageError(f"no run in the store has a measurement or a key {key!r}")
+    return History(store, _run_data(store, found, key, step or None), last - 1)
+
+
+def _run_data(store: Engine, run_id: str, key: str | None = None, step: str | None = None) -> RunData:
+    """What a trend needs of a run: not its results, and only the numbers of this key and step."""
+    return RunData(
+        run=recorded_runs.run(store, run_id),
+        measurements=recorded_runs.measurements(store, run_id, name=key, step=step),
+        context=with_numbers(recorded_runs.context(store, run_id, path=key)),
+        runs=recorded_runs.runs(store),
+        attributes=recorded_runs.attributes(store, run_id),
+    )
+
+
+def _over_runs(history: History, key: str, host: str, step: str) -> Sequence[OverRuns]:
+    """The series that were asked for. Raises UsageError where the run has none."""
+    wanted = [one for one in history.series if is_wanted(one, key, step)]
+    of_hosts = [one for one in map(_of_host, wanted, [host] * len(wanted)) if len(one.hosts)]
+    found = [*over_runs(of_hosts, [*history.runs, history.run.run], history.run.attributes, 1)]
+    if not found:
+        run_id = history.run.run["run_id"]
+        raise UsageError(f"run {run_id} has no such numbers for {key!r}{_hint(history.engine, run_id, key)}")
+    return found
+
+
+def _hint(store: Engine, run_id: str, key: str) -> str:
+    """The name of a number that was perhaps meant."""
+    names = sorted({one.series.name for one in History(store, _run_data(store, run_id), 0).series})
+    near = "" if key in names else nearest(key, names)
+    return f" (did you mean {near!r}?)" if near else ""
+
+
+def is_wanted(one: SeriesValues, key: str, step: str) -> bool:
+    """Whether a series is that of a measurement or key, or inside of this key, and of the step where one is named."""
+    name = one.series.name
+    return (name == key or name.startswith((f"{key}.", f"{key}["))) and step in ("", one.series.step)
+
+
+def _of_host(one: SeriesValues, host: str) -> SeriesValues:
+    """The series of one host; of all hosts where none is named."""
+    if not host:
+        return one
+    places = [place for place, name in enumerate(one.hosts) if name == host]
+    return SeriesValues(one.series, [one.hosts[place] for place in places], one.values[places])
+
+
+def _told(one: OverRuns, history: History) -> Told:
+    """What is told of one series, as plain values."""
+    runs = [*history.runs, history.run.run]
+    changes = level_changes([one]).get(one.key, ())
+    limits = history.limits.of(one.series)
+    ends = [end for end in (limits.low, limits.high) if end is not None]
+    values = zip(one.places, one.values.tolist(), strict=True)
+    return {
+        "step": one.series.step,
+        "name": one.series.name,
+        "number": one.series.number,
+        "unit": one.series.unit,
+        "hosts": [*one.hosts],
+        "whose": one.whose,
+        "limits": ends,
+        "values": [
+            {"run_id": runs[place]["run_id"], "started": runs[place]["started"], "value": value}
+            for place, value in values
+        ],
+        "changes": [_change(change, one, runs) for change in changes],
+        "trend": _trend(one, changes, ends),
+    }
+
+
+def _change(change: ChangePoint, one: OverRuns, runs: Sequence[Mapping[str, Any]]) -> Told:
+    since = runs[one.places[change.place]]["run_id"]
+    return {"since": since, "before": change.before, "after": change.after, "p": change.p}
+
+
+def _trend(one: OverRuns, changes: Sequence[ChangePoint], ends: Sequence[float]) -> Told | None:
+    """The trend since the last change of level, in units a day; None where nothing can be told."""
+    found = trend_of(one, changes)
+    if found is None:
+        return None
+    told = {"slope": found.slope, "low": found.low, "high": found.high, "p": found.p, "why_not": found.why_not}
+    reached = [(when, end) for end in ends if (when := crossing(found, end))]
+    if not reached:
+        return told
+    when, end = min(reached, key=lambda each: each[0].time)
+    days = {"time": when.time, "earliest": when.earliest, "latest": when.latest}
+    dates = {name: day and f"{FIRST_DAY + timedelta(days=day):%Y-%m-%d}" for name, day in days.items()}
+    return {**told, "reaches": end, **dates}

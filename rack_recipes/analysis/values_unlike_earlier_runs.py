@@ -1,0 +1,138 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Measurements whose value in this run is not as in the earlier runs of the same level."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
+from rack_recipes.analysis.capped_findings import MOST_RESULTS, SHOWN, capped
+from rack_recipes.analysis.class_medians_over_runs import OverRuns
+from rack_recipes.analysis.findings import GRADES, NOTABLE, NOTE, PROBLEM, Finding, ResultId
+from rack_recipes.analysis.history import History
+from rack_recipes.analysis.methods import lazy_numpy as np
+from rack_recipes.analysis.methods import multiple_tests
+from rack_recipes.analysis.methods.arrays import Floats
+from rack_recipes.analysis.methods.distribution_quantiles import student_two_sided
+from rack_recipes.analysis.methods.rates_and_prediction_intervals import LEAST_HISTORY, prediction_interval
+from rack_recipes.analysis.run_data import RunData
+from rack_recipes.analysis.wording import amount, plural, series_name
+
+TOGETHER = 3  # so many of one grade are one finding
+VALUE_METHOD = (
+    "one value against earlier runs since the last change of level: mean and t(n-1), Benjamini and Hochberg: 5 % of "
+    "the measurements named are false on average for normal values"
+)
+SAME_METHOD = "all earlier runs had one value, and this one has another; no rate of false alarms is known"
+
+
+class _Unusual(NamedTuple):
+    """A series that is not as in earlier runs: those values, the chance of this one, and how grave that is."""
+
+    one: OverRuns
+    earlier: Floats
+    p: float
+    grade: str
+
+    @property
+    def value(self) -> float:
+        return float(self.one.values[-1])
+
+    @property
+    def middle(self) -> float:
+        return float(np.median(self.earlier))
+
+
+def findings(_run: RunData, history: History) -> Iterator[Finding]:
+    """Yield findings of the kind `regression`; none where there are fewer than three earlier runs."""
+    yield from capped([*map(_finding, _together([*_unusual(history)]))])
+
+
+def _unusual(history: History) -> Iterator[_Unusual]:
+    """The series that are not as usual, by one rate of false ones for all."""
+    compared = [(one, one.values[_start(history, one) : -1]) for one in history.over_runs]
+    enough = [(one, earlier) for one, earlier in compared if len(earlier) >= LEAST_HISTORY]
+    p = [_chance(one, earlier) for one, earlier in enough]
+    for (one, earlier), chance, kept in zip(enough, p, multiple_tests.kept(p), strict=True):
+        found = _Unusual(one, earlier, chance, "")
+        if kept and abs(found.value - found.middle) > one.floor:
+            yield found._replace(grade=_grade(one, history.limits.of(one.series).is_worse(found.middle, found.value)))
+
+
+def _start(history: History, one: OverRuns) -> int:
+    """The first run at the present level."""
+    return max((change.place for change in history.level_changes.get(one.key, ())), default=0)
+
+
+def _chance(one: OverRuns, earlier: Floats) -> float:
+    """The chance of a value so far from the earlier ones; 0 where these are all alike and it is another."""
+    apart = earlier - np.median(earlier)
+    distance = abs(float(one.values[-1] - np.median(earlier) - apart.mean()))
+    spread, n = float(np.std(apart, ddof=1)), len(earlier)
+    if spread == 0:
+        return 0.0 if distance > one.floor else 1.0
+    return student_two_sided(distance / (spread * float(np.sqrt(1 + 1 / n))), n - 1)
+
+
+def _grade(one: OverRuns, worse: bool | None) -> str:
+    if worse is None:
+        return NOTE if one.series.key else NOTABLE
+    return PROBLEM if worse else NOTE
+
+
+def _together(unusual: Sequence[_Unusual]) -> Iterator[Sequence[_Unusual]]:
+    """Many of one grade are told together, the least likely first."""
+    for grade in GRADES:
+        own = sorted((one for one in unusual if one.grade == grade), key=lambda one: one.p)
+        yield from [own] if len(own) >= TOGETHER else [[one] for one in own]
+
+
+def _finding(own: Sequence[_Unusual]) -> Finding:
+    series = own[0].one.series
+    is_one = len(own) == 1
+    return Finding(
+        "regression",
+        own[0].grade,
+        _title(own[0]) if is_one else _title_of_many(own),
+        _results(own),
+        figures={"series": [_figures(one) for one in own[:MOST_RESULTS]], "number": len(own)},
+        about={"step": series.step, "name": series.name, "unit": series.unit} if is_one else {},
+        method="; ".join(dict.fromkeys(VALUE_METHOD if np.ptp(one.earlier) else SAME_METHOD for one in own)),
+    )
+
+
+def _results(own: Sequence[_Unusual]) -> tuple[ResultId, ...]:
+    hosts = MOST_RESULTS if len(own) == 1 else 1  # of each series
+    found = [ResultId(host, one.one.series.step, one.one.series.name) for one in own for host in one.one.hosts[:hosts]]
+    return (*found[:MOST_RESULTS],)
+
+
+def _title(found: _Unusual) -> str:
+    one, unit = found.one, found.one.series.unit
+    low, high = (amount(float(end), unit) for end in (found.earlier.min(), found.earlier.max()))
+    had = f"{plural(len(found.earlier), 'earlier run')} had {low if low == high else f'{low} to {high}'}"
+    return f"{series_name(one.series)} ({one.whose}) is {amount(found.value, unit)}; {had}"
+
+
+def _title_of_many(own: Sequence[_Unusual]) -> str:
+    names = [*dict.fromkeys(series_name(one.one.series) for one in own)]
+    return f"{plural(len(own), 'series', 'series')} of values are not as usual: {few(names, SHOWN, '; ')}"
+
+
+def _figures(found: _Unusual) -> dict[str, Any]:
+    series = found.one.series
+    interval = prediction_interval(found.earlier) if np.ptp(found.earlier) else None
+    return {
+        "step": series.step,
+        "name": series.name,
+        "unit": series.unit,
+        "whose": found.one.whose,
+        "value": found.value,
+        "median": found.middle,
+        "earlier runs": len(found.earlier),
+        **({"expected": [*interval], "p": found.p} if interval else {}),
+    }

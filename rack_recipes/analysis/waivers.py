@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What should be known of the waivers of a run: what they covered, which are about to end, over, or of no use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from rack_recipes.analysis.findings import NOTABLE, NOTE, Finding, ResultId
+from rack_recipes.analysis.history import History
+from rack_recipes.analysis.run_data import RunData
+from rack_recipes.analysis.waiver_uses import WaiverUse, uses
+from rack_recipes.analysis.wording import plural
+from rack_recipes.recipe.waivers.waiver_model import ENDS_SOON, LIFTED, Waiver, day_of
+from rack_recipes.store.reading.waiver_history import is_for
+
+UNUSED_RUNS = 5  # runs in which a waiver has covered nothing before that is told
+METHOD = "a comparison of the waivers in the run's record with the results; no statistics"
+
+Row = Mapping[str, Any]
+
+
+def findings(run: RunData, history: History) -> Iterator[Finding]:
+    """Yield findings of the kind `waiver`. Raises StoreError where the history cannot be read."""
+    recorded = run.run.get("waivers") or {}
+    today = day_of(run.run["started"])
+    in_force = [Waiver.from_data(told) for told in recorded.get("in_force") or ()]
+    for use in uses(history.engine, in_force, today) if in_force else ():
+        yield from _of_use(run, use, today)
+    for told in recorded.get("over") or ():
+        yield _over(run, Waiver.from_data(told))
+
+
+def _of_use(run: RunData, use: WaiverUse, today: date) -> Iterator[Finding]:
+    covered = [row for row in run.steps if use.waiver.id in (row.get("waived") or {}).get("by", ())]
+    if covered:
+        yield _covered(use, covered, today)
+    elif use.state == LIFTED:
+        yield _finding(
+            use, NOTABLE, f"{_named(use)} is lifted: what it covered has passed {use.waiver.passes} times in a row.",
+            advice=f"Remove it from the file of waivers, line {use.waiver.line}.",
+        )  # fmt: skip
+    elif not use.used and len(use.runs) >= UNUSED_RUNS:
+        yield _finding(
+            use, NOTE, f"{_named(use)} has covered nothing in {len(use.runs)} runs.",
+            advice=f"Remove it from the file of waivers, line {use.waiver.line}, if the fault is gone.",
+        )  # fmt: skip
+
+
+def _covered(use: WaiverUse, covered: Sequence[Row], today: date) -> Finding:
+    waiver = use.waiver
+    number = plural(len(covered), "failure is", "failures are")
+    title = f"{number} waived by {waiver.who} until {waiver.term}: {waiver.step}, {waiver.reason}."
+    if use.state != ENDS_SOON or waiver.until is None:
+        return _finding(use, NOTE, title, covered)
+    left = plural((waiver.until - today).days, "day")
+    advice = f"Repair it, or give the waiver in line {waiver.line} a new date: after {waiver.until} it fails."
+    return _finding(use, NOTABLE, f"{title} It ends in {left}.", covered, advice)
+
+
+def _over(run: RunData, waiver: Waiver) -> Finding:
+    failed = [row for row in run.steps if row["verdict"] in waiver.verdicts and _is_for(waiver, row)]
+    said = f"The waiver of {waiver.step} by {waiver.who} was over after {waiver.until}"
+    place = f"line {waiver.line} of the file of waivers"
+    if failed:
+        title = f"{said}, and {plural(len(failed), 'result')} failed."
+        return _finding(WaiverUse(waiver, ""), NOTABLE, title, failed, f"Repair it, or give {place} a new date.")
+    return _finding(WaiverUse(waiver, ""), NOTE, f"{said}; nothing failed.", advice=f"Remove {place}.")
+
+
+def _is_for(waiver: Waiver, row: Row) -> bool:
+    """Whether it was for a result, as far as its file says: which hosts a pattern means is known in the run only."""
+    return is_for(waiver, dict(row)) and not row.get("instances")
+
+
+def _named(use: WaiverUse) -> str:
+    return f"The waiver of {use.waiver.step} by {use.waiver.who}"
+
+
+def _finding(use: WaiverUse, grade: str, title: str, rows: Iterable[Row] = (), advice: str = "") -> Finding:
+    waiver = use.waiver
+    figures: dict[str, Any] = {"used": len(use.used), "runs": len(use.runs)}
+    if waiver.until:
+        figures["until"] = str(waiver.until)
+    if waiver.passes:
+        figures |= {"passes": use.passes, "passes_needed": waiver.passes}
+    about = {"step": waiver.step, "waiver": waiver.id, **({"name": waiver.measurement} if waiver.measurement else {})}
+    results = tuple(ResultId(row["host"], row["step"]) for row in rows)
+    return Finding("waiver", grade, title, results, advice, figures, about, METHOD)

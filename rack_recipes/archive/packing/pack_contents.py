@@ -1,0 +1,213 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Gather the files of a pack in a folder. Only files that are named here are packed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
+from rack_recipes.archive.hash_chain import HashChain
+from rack_recipes.archive.manifest import CHUNK, MANIFEST, SUMS, PackFacts, manifest_text, names_in, sums_text
+from rack_recipes.archive.packing.result_rows import ResultWriter, from_journal, from_store, status_of, table_rows
+from rack_recipes.errors import JournalError
+from rack_recipes.journal.compressed_journal import UNREADABLE, opened, reason
+from rack_recipes.private_files import FOLDER_MODE
+from rack_recipes.run.artifact_transfer_records import FOLDER as ARTIFACTS
+from rack_recipes.run.run_folders import BEGUN, HOSTS, PLAYBOOK, RECIPES, SCRIPTLETS, run_record
+from rack_recipes.store.writing.import_journal import is_behind
+from rack_recipes.version import VERSION
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+RESULTS, VERSIONS = "results", "versions.json"
+NOT_KEPT = "it was not kept when the run began: it could not be read, it had changed since it was compiled, or an \
+older version of rack.recipes began the run"
+NOT_HERE = "the run's folder is not here"
+IN_PARTS = "the packs of the parts have it"
+NOT_ARRIVED = "it did not arrive from its host"
+DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class PackSource:
+    """Where a run is.
+
+    `journal` is the path of its journal without `.gz`, None where the run has no folder here. `store` is None where
+    the store cannot be read. `absent` is why there is no folder here, where there is none.
+    """
+
+    run_id: str
+    journal: Path | None
+    store: Engine | None
+    absent: str = NOT_HERE
+
+
+@dataclass(slots=True)
+class _Pack:
+    """A pack that is being made. `missing` has the reason for each file or part that it lacks."""
+
+    folder: Path
+    source: PackSource
+    missing: dict[str, str] = field(default_factory=dict)
+
+    def path(self, name: str) -> Path:
+        """The path of a file of the pack; the folder above it is made."""
+        path = self.folder / name
+        path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        return path
+
+
+def gather(source: PackSource, folder: Path) -> dict[str, Any]:
+    """Write all files of a pack into a new folder. Returns the fields of its manifest about the whole pack.
+
+    Raises RackError or OSError.
+    """
+    folder.mkdir(mode=FOLDER_MODE)
+    pack = _Pack(folder, source)
+    results = _add_results(pack)
+    run = status_of(folder / RESULTS)
+    record = run_record(source.journal) if source.journal else {}
+    _add_run_snapshot(pack, record)
+    _add_versions(pack, run, record)
+    _add_artifacts(pack)
+    about = {
+        "run_id": source.run_id,
+        **{name: run.get(name) for name in ("status", "started", "ended")},
+        "exported_with": {"rack.recipes": VERSION},
+        "journal": _add_journal(pack),
+        "results": results,
+        "missing": dict(sorted(pack.missing.items())),
+    }
+    _seal(folder, about)
+    return about
+
+
+def _seal(folder: Path, about: Mapping[str, Any]) -> None:
+    files = facts_of(folder)
+    manifest = manifest_text(about, files)
+    (folder / MANIFEST).write_bytes(manifest)
+    digests = {name: facts.sha256 for name, facts in files.items()}
+    (folder / SUMS).write_bytes(sums_text({**digests, MANIFEST: sha256(manifest).hexdigest()}))
+
+
+def facts_of(folder: Path) -> dict[str, PackFacts]:
+    """Size and SHA-256 of each file below a folder, by its path relative to it."""
+    return {name: _facts(folder / name) for name in names_in(folder)}
+
+
+def _facts(path: Path) -> PackFacts:
+    digest, size = sha256(), 0
+    with path.open("rb") as file:
+        while data := file.read(CHUNK):
+            digest.update(data)
+            size += len(data)
+    return PackFacts(size, digest.hexdigest())
+
+
+def _add_results(pack: _Pack) -> str:
+    """Add the rows of the run: those of the store where it has all of them, otherwise those that the journal makes.
+
+    Returns which of the two it was, `store` or `journal`.
+    """
+    source = pack.source
+    with ResultWriter(pack.folder / RESULTS) as writer:
+        if source.store and (source.journal is None or not is_behind(source.store, source.journal)):
+            from_store(source.store, source.run_id, writer.write)
+            return "store"
+        if source.journal:
+            from_journal(source.journal, source.run_id, writer.write)
+    return "journal"
+
+
+def _add_journal(pack: _Pack) -> dict[str, Any] | None:
+    """Add the journal byte for byte, uncompressed. Returns the manifest's entry about it."""
+    journal = pack.source.journal
+    if journal is None:
+        pack.missing[JOURNAL] = pack.source.absent
+        return None
+    chain = HashChain()
+    try:
+        with opened(journal) as lines, pack.path(JOURNAL).open("xb") as copy:
+            for line in lines:
+                copy.write(line)
+                chain.add(line)
+    except UNREADABLE as error:
+        raise JournalError(f"{journal}: {reason(error)}") from error
+    return chain.to_data()
+
+
+def _add_run_snapshot(pack: _Pack, record: Mapping[str, Any]) -> None:
+    """Add recipe, playbook and hosts as they were when the run began."""
+    kept = pack.source.journal.parent / BEGUN if pack.source.journal else None
+    wanted = {RECIPES: [*_below(kept, RECIPES)], PLAYBOOK: [PLAYBOOK], HOSTS: [HOSTS]}
+    for what, names in wanted.items():
+        found = [name for name in names if kept and (kept / name).is_file()]
+        for name in found:
+            _copy(kept / name, pack.path(name))  # type: ignore[operator]  # nothing is there without `kept`
+        if not found:
+            pack.missing[what] = NOT_KEPT if kept else pack.source.absent
+    if HOSTS in pack.missing and record:
+        del pack.missing[HOSTS]
+        pack.path(HOSTS).write_bytes(_json({host: {} for host in record.get("hosts", ())}))
+
+
+def _below(folder: Path | None, name: str) -> Iterator[str]:
+    if folder and (folder / name).is_dir():
+        yield from (f"{name}/{inside}" for inside in names_in(folder / name))
+
+
+def _add_versions(pack: _Pack, run: Mapping[str, Any], record: Mapping[str, Any]) -> None:
+    """Add the versions of the programs on the controller, and the digests of the recipe and of the scriptlets."""
+    kept = pack.source.journal.parent / BEGUN / SCRIPTLETS if pack.source.journal else None
+    try:
+        scriptlets = json.loads(kept.read_bytes()) if kept else {}
+    except (OSError, ValueError):
+        scriptlets = {}
+    if not scriptlets:
+        pack.missing["scriptlets"] = NOT_KEPT if kept else pack.source.absent
+    versions = record.get("versions") or run.get("versions") or {}
+    recipe = {"path": run.get("recipe"), "digest": run.get("digest"), "test_id": run.get("test_id")}
+    pack.path(VERSIONS).write_bytes(_json({"programs": versions, "recipe": recipe, "scriptlets": scriptlets}))
+
+
+def _add_artifacts(pack: _Pack) -> None:
+    """Add the files that steps attached, each under its SHA-256. One whose bytes have another SHA-256 is left out."""
+    folder = pack.source.journal.parent / ARTIFACTS if pack.source.journal else None
+    rows = [*table_rows(pack.folder / RESULTS, ARTIFACTS)]
+    arrived = {str(row["sha256"]) for row in rows if row["path"]}
+    absent = {str(row["sha256"]): row["note"] or NOT_ARRIVED for row in rows if row["sha256"] not in arrived}
+    pack.missing |= {f"{ARTIFACTS}/{digest}": str(note) for digest, note in absent.items()}
+    for digest in sorted(arrived):
+        name = f"{ARTIFACTS}/{digest}"
+        if not folder or not DIGEST.fullmatch(digest) or not (folder / digest).is_file():
+            pack.missing[name] = "it is not in the run's folder" if folder else pack.source.absent
+            continue
+        path = pack.path(name)
+        if _copy(folder / digest, path) != digest:
+            path.unlink()
+            pack.missing[name] = "its bytes are not those that its name says"
+
+
+def _copy(source: Path, target: Path) -> str:
+    """Copy a file that is no link. Returns its SHA-256 in hexadecimal. Raises OSError."""
+    digest = sha256()
+    with open(os.open(source, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file, target.open("xb") as copy:  # noqa: PTH123
+        while data := file.read(CHUNK):
+            copy.write(data)
+            digest.update(data)
+    return digest.hexdigest()
+
+
+def _json(value: Any) -> bytes:
+    return f"{json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)}\n".encode(errors="backslashreplace")

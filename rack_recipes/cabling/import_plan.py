@@ -1,0 +1,152 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Read cabling plans in any of the formats; which one it is is seen from the content."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rack_recipes.cabling.build_plan import Draft, Problem, build, refused
+from rack_recipes.cabling.formats import containerlab, netbox_and_sonic, netbox_json, own_plan, topology_dot
+from rack_recipes.cabling.formats.csv_with_positions import headings
+from rack_recipes.cabling.formats.yaml_with_places import YamlFile, read_yaml
+from rack_recipes.cabling.plan_model import CablingPlan
+from rack_recipes.cabling.read_files_and_urls import Source
+from rack_recipes.errors import UsageError
+from rack_recipes.recipe.yaml.values_in_messages import closest, listed, quoted, shown
+
+JSON, YAML, CSV, DOT = "JSON", "YAML", "CSV", "dot"
+HEADS = ("topology", "cables", "results")  # at the top of a file
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format: what it is of, how its content is recognised, and how it is read.
+
+    Both functions get the content as the syntax has it: data of JSON, a YamlFile, or the text. `devices` says that it
+    only lists devices, as a companion of a plan.
+    """
+
+    about: str
+    syntax: str
+    recognises: Callable[[Any], bool]
+    read: Callable[[Any, str], Draft]
+    devices: bool = False
+
+
+def _has(*columns: str) -> Callable[[Any], bool]:
+    """Whether the first row has one of these headings."""
+    return lambda text: bool({*columns} & {*headings(text)})
+
+
+FORMATS: Mapping[str, Format] = {
+    "cabling": Format(
+        "our own cabling.yml", YAML, lambda file: own_plan.is_own(file.data),
+        lambda file, _name: own_plan.read_own(file),
+    ),
+    "netbox": Format(
+        "cables as NetBox's REST API has them", JSON, netbox_json.is_cable_list, netbox_json.read_cables
+    ),
+    "netbox-devices": Format(
+        "devices as NetBox's REST API has them, for their positions", JSON, netbox_json.is_device_list,
+        netbox_json.read_devices, devices=True,
+    ),
+    "netbox-inventory": Format(
+        "`ansible-inventory --list` with NetBox's inventory plugin and `interfaces: true`", JSON,
+        netbox_json.is_inventory, netbox_json.read_inventory,
+    ),
+    "netbox-csv": Format(
+        "NetBox's form for importing cables, CSV", CSV, _has("side_a_device", "side_b_device"),
+        netbox_and_sonic.read_import_form,
+    ),
+    "netbox-table": Format(
+        "an export of NetBox's table of cables, CSV", CSV, _has("device a", "termination a"),
+        netbox_and_sonic.read_table,
+    ),
+    "containerlab": Format(
+        "a topology of containerlab", YAML, lambda file: containerlab.is_containerlab(file.data),
+        lambda file, _name: containerlab.read_containerlab(file),
+    ),
+    "sonic": Format(
+        "a link file of sonic-mgmt, CSV", CSV, _has("startdevice", "enddevice"), netbox_and_sonic.read_sonic_links
+    ),
+    "sonic-devices": Format(
+        "a device file of sonic-mgmt, CSV, for its names", CSV,
+        lambda text: {*netbox_and_sonic.SONIC_DEVICES} <= {*headings(text)},
+        netbox_and_sonic.read_sonic_devices, devices=True,
+    ),
+    "ptm": Format("PTM's topology.dot", DOT, topology_dot.is_dot, topology_dot.read_dot),
+}  # fmt: skip
+"""Each format by its name; the first that recognises a content reads it."""
+
+
+def import_plan(sources: Sequence[Source], name: str = "") -> CablingPlan:
+    """The plan in these sources together, in the format of this name. Raises UsageError with all that is wrong."""
+    whole, formats = Draft(), []
+    for source in sources:
+        found, content = _format_of(source, name)
+        formats.append(found)
+        whole.add(found.read(content, source.name))
+    if all(found.devices for found in formats):
+        names = ", ".join(source.name for source in sources)
+        raise UsageError(f"{names}: expected cables, got {formats[0].about}: name the file with the cables, too")
+    return build(whole)
+
+
+def _format_of(source: Source, name: str) -> tuple[Format, Any]:
+    """The format of a source, and its content as the format's functions take it. Raises UsageError."""
+    if name and name not in FORMATS:
+        near = closest(name, tuple(FORMATS))
+        raise refused([Problem("--format", f"one of {listed(FORMATS, len(FORMATS))}", quoted(name), near)])
+    if name:
+        return FORMATS[name], _content_of_kind(source, FORMATS[name])
+    is_json = source.text.lstrip()[:1] in ("{", "[")
+    syntaxes = (DOT, CSV, JSON) if is_json else (DOT, CSV, YAML)
+    for syntax in syntaxes:
+        content = _content(source, syntax)
+        for found in FORMATS.values():
+            if found.syntax == syntax and found.recognises(content):
+                return found, content
+    raise refused([_unknown(source, content)])
+
+
+def _content_of_kind(source: Source, wanted: Format) -> Any:
+    """The content of a source whose format was asked for. What columns a CSV file lacks is said by its reader."""
+    content = _content(source, wanted.syntax)
+    if wanted.syntax != CSV and not wanted.recognises(content):
+        data = content.data if isinstance(content, YamlFile) else content
+        raise refused([Problem(f"{source.name}:1:1", wanted.about, shown(data))])
+    return content
+
+
+def _content(source: Source, syntax: str) -> Any:
+    if syntax == YAML:
+        return read_yaml(source.text, source.name)
+    return _json(source) if syntax == JSON else source.text
+
+
+def _json(source: Source) -> Any:
+    try:
+        return json.loads(source.text)
+    except RecursionError:
+        raise UsageError(f"{source.name}: expected JSON, got lists inside of each other without end") from None
+    except json.JSONDecodeError as error:
+        where = f"{source.name}:{error.lineno}:{error.colno}"
+        raise refused([Problem(where, "JSON", error.msg[:1].lower() + error.msg[1:])]) from None
+
+
+def _unknown(source: Source, content: Any) -> Problem:
+    """The problem of a content that no format recognises."""
+    data = content.data if isinstance(content, YamlFile) else content
+    words = [*data] if isinstance(data, dict) else []
+    expected = "a cabling plan: " + "; ".join(found.about for found in FORMATS.values() if not found.devices)
+    if isinstance(data, dict) and data.get("results") == []:
+        return Problem(f"{source.name}: results", "cables", "none: is this token allowed to see them?")
+    near = next(filter(None, (closest(str(word), HEADS) for word in words)), "")
+    text = source.text.strip()
+    return Problem(f"{source.name}:1:1", expected, shown(data) if text else "an empty file", near)

@@ -1,0 +1,202 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The commands `new scriptlet`, `new recipe` and `new project`."""
+
+from __future__ import annotations
+
+import argparse
+import keyword
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rack_recipes.cli.command_table import Answer
+from rack_recipes.cli.shared_options import examples
+from rack_recipes.errors import UsageError
+
+TEMPLATES = Path(__file__).with_name("templates")
+NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
+TEST = "tests/test_@flat@.py"
+
+Files = Mapping[str, str]  # the path of a new file -> its template; both have placeholders such as @name@
+
+SCRIPTLETS: Mapping[str, Files] = {
+    "python": {"@folder@/@path@.py": "scriptlet.py.in", TEST: "test_python.py.in"},
+    "shell": {
+        "@folder@/@path@.sh": "scriptlet.sh.in",
+        "@folder@/@path@.yml": "scriptlet.sh.yml.in",
+        TEST: "test_program.py.in",
+    },
+    "awk": {
+        "@folder@/@path@.awk": "scriptlet.awk.in",
+        "@folder@/@path@.yml": "scriptlet.awk.yml.in",
+        TEST: "test_program.py.in",
+    },
+    "c": {
+        "@folder@/@path@.c": "scriptlet.c.in",
+        "@folder@/@path@.yml": "scriptlet.c.yml.in",
+        TEST: "test_program.py.in",
+    },
+}
+STEP_TYPES = {"python": "python", "shell": "shell", "awk": "shell", "c": "native"}
+LIMITS = {"awk": "max_load"}  # the option that the generated test sets to a lower limit
+RECIPE: Files = {"recipes/@path@.yml": "recipe.yml.in", TEST: "test_recipe.py.in"}
+PROJECT: Files = {
+    "ansible.cfg": "project/ansible.cfg.in",
+    ".gitignore": "project/gitignore.in",
+    "inventory.yml": "project/inventory.yml.in",
+    "run.yml": "project/run.yml.in",
+    "pytest.ini": "project/pytest.ini.in",
+    **RECIPE,
+}
+
+
+def add_scriptlet(command: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    command.add_argument("name", metavar="NAME", help="what recipes write as `module`, such as link.errors")
+    command.add_argument(
+        "--type",
+        choices=SCRIPTLETS,
+        default="python",
+        help="python (the default), shell, awk, or c: compiled on each host",
+    )
+    examples(
+        command,
+        "rack-recipes new scriptlet link.errors",
+        "rack-recipes new scriptlet disk.spin --type c",
+        "rack-recipes debug link.errors",
+    )
+
+
+def add_recipe(command: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    command.add_argument("name", metavar="NAME", help="name of the recipe's file in recipes/, such as burn_in")
+    examples(command, "rack-recipes new recipe burn_in", "rack-recipes run recipes/burn_in.yml")
+
+
+def add_project(command: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    command.add_argument(
+        "folder", metavar="FOLDER", help="the project's folder, new or existing; `.` is the current one"
+    )
+    examples(command, "rack-recipes new project lab && cd lab && rack-recipes run recipes/first.yml")
+
+
+def scriptlet(options: argparse.Namespace) -> Answer:
+    """Begin a scriptlet: a file that runs as it stands, and its test. No existing file is overwritten.
+
+    The scriptlet goes into the first folder of the setting rack_recipes_scriptlets, the test into tests/.
+    """
+    from rack_recipes import settings
+
+    folder = next(iter(settings.load().scriptlets))
+    placeholders = _placeholders(options.name, "link.errors")
+    _check_not_published(options.name)
+    if options.type == "python":
+        _check_importable(placeholders)
+        _check_shadowing(folder, placeholders["path"])
+    words = {
+        **placeholders,
+        "folder": folder,
+        "parent": str(Path(folder).parent),
+        "module": f"{Path(folder).name}.{options.name}",
+        "type": STEP_TYPES[options.type],
+        "limit": LIMITS.get(options.type, "max_percent"),
+    }
+    return _write_files(
+        Path(), SCRIPTLETS[options.type], words, [f"rack-recipes debug {options.name}", _test_command(words)]
+    )
+
+
+def recipe(options: argparse.Namespace) -> Answer:
+    """Begin a recipe that runs as it stands, and its test. No existing file is overwritten."""
+    words = _placeholders(options.name, "burn_in")
+    return _write_files(Path(), RECIPE, words, [f"rack-recipes run recipes/{words['path']}.yml", _test_command(words)])
+
+
+def project(options: argparse.Namespace) -> Answer:
+    """Begin a project: settings of Ansible, an inventory, a playbook for AWX, a first recipe with its test.
+
+    No existing file is overwritten.
+    """
+    folder = Path(options.folder)
+    return _write_files(
+        folder, PROJECT, _placeholders("first", ""), [f"cd {folder}", "rack-recipes run recipes/first.yml"]
+    )
+
+
+def _placeholders(name: str, example: str) -> dict[str, str]:
+    """Return the values of the templates' placeholders. Raises UsageError for a wrong name."""
+    if not NAME.fullmatch(name):
+        raise UsageError(f"expected a name of lower-case letters, digits, _ and dots, such as {example}, got {name!r}")
+    parts = name.split(".")
+    return {
+        "name": name,
+        "path": "/".join(parts),
+        "flat": "_".join(parts),
+        "class": "".join(part.title() for word in parts for part in word.split("_")),
+        "step": parts[-1],
+        "id": "-".join(parts).replace("_", "-").upper() + "-001",
+        "key": f"{name}_v1",
+        "awk": "#!/usr/bin/awk -f",
+    }
+
+
+def _check_not_published(name: str) -> None:
+    """Raise UsageError for the name of a published module, which is not looked for in the project."""
+    from rack_recipes.recipe.catalog.scriptlet_files import PUBLISHED, is_published
+
+    if is_published(name):
+        where = f"what begins with {PUBLISHED} is looked up in the collection, not in the project"
+        raise UsageError(
+            f"expected a name without {PUBLISHED}, such as {name.removeprefix(PUBLISHED)}, got {name!r}: {where}"
+        )
+
+
+def _check_shadowing(folder: str, path: str) -> None:
+    """Raise UsageError if a folder of the same name is beside the file: Python imports one of the two only."""
+    from rack_recipes.recipe.catalog.files_shadowing_folders import hidden_folder, hiding_file
+
+    made = Path(folder, f"{path}.py")
+    if file := hiding_file(folder, f"{path}.py"):
+        raise UsageError(f"{made}: {file} would hide it from Python: rename one of them")
+    if hides := hidden_folder(made):
+        raise UsageError(f"{made}: it would hide the folder {hides} from Python: rename one of them")
+
+
+def _check_importable(words: Mapping[str, str]) -> None:
+    """Raise UsageError for a name that Python cannot import; the generated test imports the class."""
+    for word in (*words["name"].split("."), words["class"]):
+        if keyword.iskeyword(word):
+            name = words["name"]
+            raise UsageError(
+                f"expected a name that Python can import, got {name!r}: {word!r} is a word of Python's own"
+            )
+
+
+def _test_command(words: Mapping[str, str]) -> str:
+    return f"pytest {_fill(TEST, words)}"
+
+
+def _write_files(folder: Path, files: Files, words: Mapping[str, str], hints: Sequence[str]) -> Answer:
+    """Write the files, or raise UsageError if any of them exists."""
+    wanted = {folder / _fill(path, words): TEMPLATES / template for path, template in files.items()}
+    existing = [str(path) for path in wanted if path.exists() or path.is_symlink()]
+    if existing:
+        raise UsageError(f"{', '.join(existing)}: there already, so nothing was written")
+    for path, template in wanted.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(_fill(template.read_text(encoding="utf-8"), words))
+        sys.stderr.write(f"made {path}\n")
+    sys.stderr.writelines(["try it:\n", *(f"  {hint}\n" for hint in hints)])
+    return {"status": "ok", "files": [*map(str, wanted)]}, 0
+
+
+def _fill(text: str, words: Mapping[str, str]) -> str:
+    for word, value in words.items():
+        text = text.replace(f"@{word}@", value)
+    return text

@@ -1,0 +1,178 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The command diff."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rack_recipes.cli.command_table import Answer
+from rack_recipes.cli.shared_options import add_db, examples
+from rack_recipes.cli.terminal.text_table import printable
+
+NOTABLE = 10.0  # percent
+SHORTEST = 0.1  # seconds: smaller changes of a duration are mostly chance
+NONE = "no change"
+
+Row = Mapping[str, Any]
+
+
+def add_diff(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    command.add_argument("first", metavar="RUN", help="id of the earlier run, or its beginning")
+    command.add_argument("second", metavar="RUN", help="id of the later run, or its beginning")
+    add_comparison(command, "in the first run", "in the second one")
+    add_db(command)
+    examples(
+        command,
+        "rack-recipes diff 20261124-09 20261125-14",
+        "rack-recipes diff 20261124-09 20261125-14 --percent 1",
+        "rack-recipes diff 20261124-09 20261125-14 --exit-code",
+    )
+
+
+def add_comparison(command: argparse.ArgumentParser, first: str, second: str) -> None:
+    """Add the options that say what of a comparison is shown, and how it ends; `first` and `second` are the runs."""
+    command.add_argument(
+        "--percent",
+        metavar="P",
+        type=float,
+        default=NOTABLE,
+        help="show durations and measurements that changed by at least so much, durations also by at least 0.1 s "
+        "(default: 10; JSON has all)",
+    )
+    command.add_argument(
+        "--exit-code",
+        action="store_true",
+        help="for CI: end with 1 if something got worse, and name it on stderr; otherwise with 0. Something got worse "
+        f"if a step passed on a host {first} and does not pass there {second} (it passes if it is "
+        "passed, marginal or cached), or if a criterion held and does not hold any more. What only one run has does "
+        "not count",
+    )
+
+
+def diff(options: argparse.Namespace) -> Answer:
+    """Show what changed between two runs: verdicts, durations, measurements, the context.
+
+    It also shows what is different about the runs themselves: recipe, parameters, versions.
+    """
+    from rack_recipes.cli.results.open_store import opened, run_id_of
+
+    with opened(options) as store:
+        first, second = (run_id_of(store, start, options.db) for start in (options.first, options.second))
+        return compared(store, first, second, options)
+
+
+def compared(store: Any, first: str, second: str, options: argparse.Namespace) -> Answer:
+    """The answer to a comparison of two runs; `options` are those of `add_comparison`, and `json`."""
+    from rack_recipes.analysis.stored_changes import stored_changes
+
+    found = stored_changes(store, first, second)
+    worse = _worse(store, first, second) if options.exit_code else []
+    sys.stderr.writelines(f"worse: {what}\n" for what in worse)
+    code = 1 if worse else 0
+    if options.json:
+        return {"runs": [first, second], **found}, code
+    return "".join(_lines([first, second], found, options.percent)), code
+
+
+def _worse(store: Any, first: str, second: str) -> list[str]:
+    """The steps and the criteria that got worse, in words."""
+    from rack_recipes.analysis import run_changes
+    from rack_recipes.store.reading import recorded_runs
+
+    steps = run_changes.worse_steps(recorded_runs.steps(store, first), recorded_runs.steps(store, second))
+    criteria = run_changes.worse_criteria(
+        recorded_runs.measurements(store, first), recorded_runs.measurements(store, second)
+    )
+    return [
+        printable(f"{name}{row['step']} on {row['host'] or 'the run'}: {row['before']} -> {row['after']}")
+        for name, row in (*(("", row) for row in steps), *((f"{row['name']} of ", row) for row in criteria))
+    ]
+
+
+def _lines(ids: Sequence[str], found: Mapping[str, Sequence[Row]], percent: float) -> Iterator[str]:
+    from rack_recipes.cli.results.ctx import change_lines
+
+    yield f"{ids[0]} -> {ids[1]}\n"
+    yield from _run_lines(found["run"])
+    yield from _verdict_lines(found["verdicts"])
+    yield from _duration_lines(found["durations"], percent)
+    yield from _measurement_lines(found["measurements"], percent)
+    yield from _titled("context", change_lines(found["context"]))
+
+
+def _run_lines(rows: Sequence[Row]) -> Iterator[str]:
+    shown = ((row["field"], _written(row["before"]), "->", _written(row["after"])) for row in rows)
+    yield from _table("the runs", ("field", "first", "", "second"), [*shown])
+
+
+def _verdict_lines(rows: Sequence[Row]) -> Iterator[str]:
+    shown = (
+        (row.get("before", "-"), "->", row.get("after", "-"), row["step"], row["host"] or "run", row["reason"])
+        for row in rows
+    )
+    yield from _table("verdicts", ("first", "", "second", "step", "host", "reason"), [*shown])
+
+
+def _duration_lines(rows: Sequence[Row], percent: float) -> Iterator[str]:
+    are_hidden = any(row["before"] != row["after"] for row in rows)
+    none = f"no change of {percent:g} % and {SHORTEST:g} s or more" if are_hidden else NONE
+    shown = (
+        (f"{row['before']:.3f} s", "->", f"{row['after']:.3f} s", _grown(row), row["step"], row["host"] or "run")
+        for row in rows
+        if _is_notable(row, percent) and _is_long(row)
+    )
+    yield from _table("durations", ("first", "", "second", "change", "step", "host"), [*shown], none)
+
+
+def _measurement_lines(rows: Sequence[Row], percent: float) -> Iterator[str]:
+    none = f"no change of {percent:g} % or more" if rows else NONE
+    shown = (
+        (row["name"], *_sides(row), row["unit"], _grown(row), row["step"], row["host"] or "run")
+        for row in rows
+        if _is_notable(row, percent)
+    )
+    titles = ("name", "first", "", "second", "unit", "change", "step", "host")
+    yield from _table("measurements", titles, [*shown], none)
+
+
+def _sides(row: Row) -> tuple[str, str, str]:
+    before, after = (_written(row[side]) if side in row else "-" for side in ("before", "after"))
+    return before, "->", after
+
+
+def _is_notable(row: Row, percent: float) -> bool:
+    """Whether a change is large enough; one without a percentage, such as a text or a new measurement, always is."""
+    return bool(abs(row.get("percent", percent)) >= percent)
+
+
+def _is_long(row: Row) -> bool:
+    return bool(abs(row["after"] - row["before"]) >= SHORTEST)
+
+
+def _grown(row: Row) -> str:
+    return f"{row['percent']:+g} %" if "percent" in row else ""
+
+
+def _table(title: str, titles: Sequence[str], rows: Sequence[Sequence[object]], none: str = NONE) -> Iterator[str]:
+    from rack_recipes.cli.terminal.colours import painter
+    from rack_recipes.cli.terminal.text_table import to_text
+
+    yield from _titled(title, [to_text(titles, rows, painter(sys.stdout))] if rows else [], none)
+
+
+def _titled(title: str, parts: Iterator[str] | Sequence[str], none: str = NONE) -> Iterator[str]:
+    """The parts under their title, or a line that says that there are none."""
+    text = "".join(parts)
+    yield f"\n{title}:\n{text}" if text else f"\n{title}: {none}\n"
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

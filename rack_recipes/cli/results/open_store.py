@@ -1,0 +1,89 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Open the store and find runs in it, for the commands about results."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import shlex
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rack_recipes import settings
+from rack_recipes.errors import StoreError, UsageError
+from rack_recipes.run.run_folders import journals
+from rack_recipes.store.database import lazy_sqlalchemy as sql
+from rack_recipes.store.database.hide_url_password import shown
+from rack_recipes.store.database_engine import engine, reader
+from rack_recipes.store.reading import recorded_runs
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+NONSENSE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What comes of values that are not of the kind that a run writes."""
+
+
+@contextmanager
+def opened(options: argparse.Namespace, *, writing: bool = False) -> Iterator[Engine]:
+    """The store that --db or the settings name. It is made and migrated only for writing.
+
+    Python does not search for garbage meanwhile: it would take an eighth of a report's time with 100,000 results, and
+    of the time to import SQLAlchemy. What is read is needed to the end.
+    """
+    with _without_garbage_search():
+        store = (engine if writing else reader)(options.db or settings.load().db)
+        try:
+            yield store
+        except NONSENSE as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            what = f"{type(error).__name__}: {error}, at {Path(place.filename).name}:{place.lineno}"
+            raise StoreError(
+                f"something in the store or in a journal is as no run writes it ({what}): find out who made this run; "
+                "if you did, report this line as a fault"
+            ) from error
+        finally:
+            store.dispose()
+
+
+@contextmanager
+def _without_garbage_search() -> Iterator[None]:
+    """Afterwards what is left is not searched either, up to the next call: mostly the process ends before that."""
+    searched = gc.isenabled()
+    gc.disable()
+    gc.unfreeze()
+    try:
+        yield
+    finally:
+        if searched:
+            gc.freeze()
+            gc.enable()
+
+
+def run_id_of(store: Engine, start: str, db: str | None = None) -> str:
+    """The id of the run that begins with `start`; for an empty text that of the newest run.
+
+    `db` is the URL that was given with --db. Raises UsageError where there is no such run, or several.
+    """
+    try:
+        found = recorded_runs.find(store, start) if start else recorded_runs.newest(store)
+    except UsageError as error:
+        raise UsageError(f"{error}{_where_else(start, db)}") from error
+    if found is None:
+        raise UsageError(f"there are no runs in the store{_where_else('', db)}")
+    return found
+
+
+def _where_else(start: str, db: str | None) -> str:
+    """A hint how to store a run whose journal is here; empty if there is none."""
+    found = [path for path in journals(Path(settings.load().runs)) if path.parent.name.startswith(start)]
+    if len(found) != 1:
+        return ""
+    to = f" --db {shlex.quote(shown(sql.make_url(db)))}" if db else ""
+    return f", but in a journal: `rack-recipes flush {found[0].parent.name}{to}` brings it there"

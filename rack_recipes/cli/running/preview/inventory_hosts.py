@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Asks Ansible's inventory for the hosts of a run; no host is contacted."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rack_recipes.run.launcher.ansible_playbook import environment
+from rack_recipes.run.own_command import PYTHON
+
+PROGRAM = Path(__file__).with_name("match_hosts.py")
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryHosts:
+    """The host names of each pattern, or why there are none. `devices` has the connections of network devices.
+
+    `problem` says why they are not known here, `refusal` why the run would have none either.
+    """
+
+    hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    devices: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
+    refusal: str = ""
+
+    def of(self, pattern: str) -> tuple[str, ...]:
+        """Return the hosts of a pattern, none for a pattern that was not asked for."""
+        return self.hosts.get(pattern, ())
+
+
+def inventory_hosts(inventories: Sequence[str], limit: str | None, patterns: Iterable[str]) -> InventoryHosts:
+    """Return the hosts of patterns in inventories under --limit; without an inventory it is this machine."""
+    with asking_for_hosts(inventories, limit, patterns) as answer:
+        return answer()
+
+
+@contextmanager
+def asking_for_hosts(
+    inventories: Sequence[str], limit: str | None, patterns: Iterable[str]
+) -> Iterator[Callable[[], InventoryHosts]]:
+    """Ask for the hosts as `inventory_hosts` does; the function that is yielded waits for the answer.
+
+    A process of its own finds them, because Ansible changes how Python imports collections. It imports Ansible before
+    it reads what is asked.
+    """
+    wanted = {"sources": [*inventories], "limit": limit, "patterns": sorted({*patterns})}
+    with subprocess.Popen(
+        [*PYTHON, str(PROGRAM)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment("", inventories),
+        text=True,
+    ) as process:
+        try:
+            yield lambda: _answer(*process.communicate(json.dumps(wanted)))
+        finally:
+            if process.returncode is None:
+                _kill(process.pid)
+                process.wait()
+
+
+def _kill(pid: int) -> None:
+    """Kill a process, and the scripts of an inventory that it waits for."""
+    import psutil
+
+    process = psutil.Process(pid)
+    for each in (*process.children(recursive=True), process):
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
+
+
+def _answer(said: str, warnings: str) -> InventoryHosts:
+    sys.stderr.write(warnings)
+    answer = json.loads(said)
+    hosts = {pattern: tuple(names) for pattern, names in answer.pop("hosts", {}).items()}
+    return InventoryHosts(hosts, **answer)

@@ -1,0 +1,88 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A program that finds the hosts of Ansible's inventory that match patterns, and the network devices among them.
+
+It reads JSON on stdin and writes JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ansible import constants
+from ansible.errors import AnsibleError
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import connection_loader, init_plugin_loader
+from ansible.vars.manager import VariableManager
+
+from rack_recipes.run.delegates import starts_programs
+
+VAULT = b"$ANSIBLE_VAULT"
+UNREADABLE = "the inventory cannot be read: {}"
+ENCRYPTED = "{} is encrypted; only the run itself asks for the vault password"
+
+
+def answer(wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return the hosts of each pattern and the connection of each network device, or why there are none.
+
+    A `problem` says why only the run can know them, a `refusal` why the run cannot know them either.
+    """
+    try:
+        init_plugin_loader()
+        sources = wanted["sources"] or configured() or ["localhost,"]
+        encrypted = next(filter(is_encrypted, filter(os.path.isfile, sources)), None)
+        if encrypted:
+            return {"problem": UNREADABLE.format(ENCRYPTED.format(encrypted))}
+        inventory = InventoryManager(DataLoader(), sources)
+        inventory.subset(wanted["limit"])
+        found = {pattern: [host.name for host in inventory.get_hosts(pattern)] for pattern in wanted["patterns"]}
+    except AnsibleError as error:
+        return {"refusal": UNREADABLE.format(error)}
+    answered: dict[str, Any] = {"hosts": found}
+    with suppress(AnsibleError):  # variables may be in a vault, whose password only the run asks for
+        answered["devices"] = dict(devices(inventory))
+    return answered
+
+
+def devices(inventory: InventoryManager) -> Iterator[tuple[str, str]]:
+    """Yield the hosts whose connection starts no programs on them, with the name of the connection.
+
+    A connection whose name is a template is not known before the run.
+    """
+    variables = VariableManager(loader=inventory._loader, inventory=inventory)
+    for host in inventory.get_hosts():
+        given = variables.get_vars(host=host, include_hostvars=False)
+        name = str(given.get("ansible_connection") or "")
+        if name and is_for_devices(name):
+            yield host.name, name
+
+
+@cache
+def is_for_devices(name: str) -> bool:
+    """Whether a connection starts no programs on its host."""
+    return not starts_programs(connection_loader.get(name, class_only=True))
+
+
+def is_encrypted(path: str) -> bool:
+    """Whether a source is encrypted, so that only the run can read it."""
+    return Path(path).read_bytes().startswith(VAULT)
+
+
+def configured() -> list[str]:
+    """Return Ansible's own setting of the inventory, an empty list if nobody has set it."""
+    value, origin = constants.config.get_config_value_and_origin("DEFAULT_HOST_LIST")
+    return [] if origin == "default" else list(value)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(answer(json.load(sys.stdin))))

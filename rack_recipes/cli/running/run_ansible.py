@@ -1,0 +1,190 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs a compiled recipe with Ansible as a child process, and shows the progress meanwhile."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
+from rack_recipes.cli.running.debug_output import Trace
+from rack_recipes.cli.running.read_run_options import PreparedRun, prepare
+from rack_recipes.cli.running.run_answer import NOT_REPORTED, answer_of, print_summary, report_of
+from rack_recipes.plan.compile.playbook_file import write_playbook
+from rack_recipes.private_files import FILE_MODE, make_private
+from rack_recipes.run.launcher.ansible_playbook import PlaybookCommand, arguments, follow, forks_of, is_here_only, start
+from rack_recipes.run.launcher.forward_signals import SignalForwarder
+from rack_recipes.run.launcher.progress import Progress, StatusLine
+from rack_recipes.run.launcher.run_summary import summarize
+from rack_recipes.run.launcher.secrets_fifo import served_by_fifo
+from rack_recipes.run.launcher.start_ansible_early import WarmStart
+from rack_recipes.run.param_values_and_secrets import GIVEN
+from rack_recipes.run.run_signals import leave_dead_terminal
+
+LOG = "ansible.log"
+AT_ONCE = 0.2  # seconds between two flushes into the store with --flush-now
+
+
+def run_ansible(
+    options: argparse.Namespace,
+    run_id: str,
+    warm: WarmStart | None,
+    forwarder: SignalForwarder,
+    *,
+    show_summary: bool = True,
+) -> tuple[dict[str, Any], int]:
+    """Compile the recipe, run it, and return the command's answer and exit code. Raises RackError.
+
+    `warm` is a process of Ansible that was started earlier; without one it is started now. `forwarder` has the signals
+    until Ansible has ended, and raises NothingRun. With `show_summary` people are told on stderr how the run ended.
+    """
+    prepared = prepare(options)
+    playbook = write_playbook(prepared.plan, prepared.settings)
+    folder = Path(prepared.settings.runs) / run_id
+    make_private(folder)
+    forwarder.only_note()
+    command = _playbook_command(options, prepared, playbook, run_id)
+    if not options.json:
+        _tell_forks(command)
+    code = _run(options, prepared, command, folder, warm, forwarder)
+    forwarder.release()
+    leave_dead_terminal()
+    summary = summarize(folder / JOURNAL)
+    answer, exit_code = answer_of(summary, code, folder / LOG, forwarder.number)
+    answer["folder"] = str(folder.absolute())
+    answer.update(_requested_extras(options, prepared, folder))
+    if "report_error" in answer and not options.check:
+        exit_code = exit_code or NOT_REPORTED
+    if show_summary and not options.json:
+        print_summary(summary, answer)
+    return answer, exit_code
+
+
+def _tell_forks(command: PlaybookCommand) -> None:
+    """Say how many hosts are tested at once, where that was chosen and there may be several hosts."""
+    forks = forks_of(command)
+    if forks.reason and not is_here_only(command):
+        sys.stderr.write(f"at most {forks.number} hosts at once ({forks.reason}); -f N sets another number\n")
+
+
+def _run(
+    options: argparse.Namespace,
+    prepared: PreparedRun,
+    asked: PlaybookCommand,
+    folder: Path,
+    warm: WarmStart | None,
+    forwarder: SignalForwarder,
+) -> int:
+    """Run Ansible and show the progress; return Ansible's exit code."""
+    log = folder / LOG
+    log.touch(FILE_MODE)
+    with (
+        _live_output(options, folder / JOURNAL) as tick,
+        _private_variables(folder, _variables(options, prepared)) as private,
+    ):
+        whole = replace(asked, extra_vars=[*asked.extra_vars, *private])
+        child = warm.go(arguments(whole), str(log.absolute())) if warm else start(whole)
+        return follow(forwarder.forward_to(child), tick)
+
+
+def _requested_extras(options: argparse.Namespace, prepared: PreparedRun, folder: Path) -> dict[str, Any]:
+    """Return the parts of the answer that depend on options: report, seed, the resumed run."""
+    found: dict[str, Any] = {}
+    if options.report:
+        found.update(report_of(folder, folder / LOG, check=options.check))
+    if prepared.plan.options.seed is not None:
+        found["seed"] = prepared.plan.options.seed
+    if prepared.earlier:
+        found["resumes"] = prepared.earlier.run_id
+    return found
+
+
+def _variables(options: argparse.Namespace, prepared: PreparedRun) -> dict[str, Any]:
+    """Return the variables that the run is given; empty ones are left out."""
+    wanted = {
+        GIVEN: dict(prepared.params),
+        "rack_recipes_resume": prepared.earlier.run_id if prepared.earlier else "",
+        "rack_recipes_resume_from": prepared.resume_from,
+        "rack_recipes_context": options.context,
+        "rack_recipes_debug": options.debug,
+        "rack_recipes_log_level": options.log_level,
+        "rack_recipes_slots": options.parallel,
+        "rack_recipes_flush_interval": AT_ONCE if options.flush_now else None,
+        "rack_recipes_report": options.report,
+        "rack_recipes_locked": options.locked,
+        "rack_recipes_serve": options.serve,
+        "rack_recipes_db": options.db,
+        "rack_recipes_group": options.group,
+        "rack_recipes_notify_url": options.notify,
+        "rack_recipes_parts": options.parts,
+        "rack_recipes_server": options.server,
+    }
+    return {name: value for name, value in wanted.items() if value}
+
+
+@contextmanager
+def _private_variables(folder: Path, variables: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Yield the argument that passes variables to Ansible by a named pipe, so that no other user can see them."""
+    if not variables:
+        yield []
+        return
+    path = folder / "extra_vars.json"
+    with served_by_fifo(path, json.dumps(variables).encode()):
+        yield [f"@{path}"]
+
+
+def _playbook_command(
+    options: argparse.Namespace, prepared: PreparedRun, playbook: Path, run_id: str
+) -> PlaybookCommand:
+    return PlaybookCommand(
+        playbook=playbook,
+        run_id=run_id,
+        inventories=options.inventory,
+        limit=prepared.limit,
+        forks=options.forks,
+        extra_vars=options.extra_vars,
+        verbose=options.verbose,
+        more=[*(["--check"] if options.check else []), *options.ansible],
+    )
+
+
+@contextmanager
+def _live_output(options: argparse.Namespace, journal: Path) -> Iterator[Callable[[], None]]:
+    """Yield a function that shows what is new: the progress on a terminal, and what steps do if that is asked for.
+
+    With --verbose Ansible's own output shows all of it.
+    """
+    progress, drawing = (
+        Progress.of(journal),
+        StatusLine(sys.stderr) if not options.json and not options.verbose else None,
+    )
+    trace = Trace.of(journal, sys.stderr) if (options.debug or options.log_level) and not options.verbose else None
+
+    def show() -> None:
+        if trace is not None and trace.has_more():
+            if drawing is not None:
+                drawing.clear()
+            trace.show()
+        if drawing is not None and drawing.shown:
+            progress.catch_up()
+            drawing.draw(progress.line())
+
+    def tick() -> None:
+        try:
+            show()
+        except OSError:  # the terminal is gone; the run goes on
+            leave_dead_terminal()
+
+    yield tick
+    tick()
+    if drawing is not None:
+        drawing.clear()

@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Watches a run in parts, whose journals may be on several machines: what the store has of them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rack_recipes.cli.results.finish import answer_of, may_come
+from rack_recipes.cli.results.open_store import opened
+from rack_recipes.cli.results.part_lines import part_lines
+from rack_recipes.errors import StoreError, UsageError
+from rack_recipes.run.launcher.progress import StatusLine
+from rack_recipes.store.parts.write_group_run import read_group
+from rack_recipes.store.reading import recorded_runs
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from rack_recipes.store.parts.chosen_and_missing_results import Group
+
+PAUSE = 1.0  # seconds between two looks at the store
+
+
+def watch_parts(options: argparse.Namespace) -> tuple[dict[str, Any] | str, int] | None:
+    """Show how far the parts are until all have ended, then the result of the whole; None where there is no group."""
+    try:
+        with opened(options) as store:
+            run = _watched(store, recorded_runs.find(store, options.run))
+    except (UsageError, StoreError):  # the command says that it knows no such run
+        return None
+    answer, code = answer_of(run), run["exit_code"]
+    if options.json:
+        return answer, code
+    counts = ", ".join(f"{number} {verdict}" for verdict, number in run["counts"].items())
+    sys.stderr.write(f"run {run['run_id']} {answer['status']}: {counts}\n")
+    return "".join(part_lines(run["group_info"])), code
+
+
+def _watched(store: Engine, group_id: str) -> dict[str, Any]:
+    """The run of the group once all parts have ended. Raises UsageError where there is no group."""
+    group, drawing = read_group(store, group_id), StatusLine(sys.stderr)
+    try:
+        while may_come(group):
+            if drawing.shown:
+                drawing.draw(_line(group, recorded_runs.verdicts(store, [part.run_id for part in group.parts])))
+            time.sleep(PAUSE)
+            group = read_group(store, group_id)
+    finally:
+        drawing.clear()
+    return _joined(store, group_id)
+
+
+def _joined(store: Engine, run_id: str) -> dict[str, Any]:
+    """The run of the group. Who stored the end of the last part may still be busy with it."""
+    while (run := recorded_runs.run(store, run_id))["exit_code"] is None:
+        time.sleep(PAUSE)
+    return run
+
+
+def _line(group: Group, counts: Mapping[str, int]) -> str:
+    over = sum(part.is_over for part in group.parts)
+    verdicts = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
+    return f"{over} of {max(len(group.parts), group.expected)} parts are over  {verdicts}"

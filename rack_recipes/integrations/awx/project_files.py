@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""All files that a project needs for AWX, as texts by their paths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
+from rack_recipes.errors import UsageError
+from rack_recipes.integrations.awx import execution_environment as image
+from rack_recipes.integrations.awx.configuration_playbook import configuring_play
+from rack_recipes.integrations.awx.job_names import Job, check_names
+from rack_recipes.plan.compile.yaml_text import to_yaml
+from rack_recipes.settings import CONFIG, config_file, load, read_config
+
+CONFIGURE = "configure.yml"
+CALLBACK = "rack.recipes.recorder"
+WANTED = f"""\
+[defaults]
+callbacks_enabled = {CALLBACK}
+inject_facts_as_vars = false"""
+
+
+def project_files(jobs: Sequence[Job], folder: Path) -> dict[Path, str]:
+    """The files below `folder`, for these recipes. Raises UsageError for names that AWX would not keep apart."""
+    check_names(jobs)
+    collections = image.collections_of(jobs)
+    texts = {
+        image.DEFINITION: _document(image.definition(collections)),
+        image.PYTHON: _lines(image.PACKAGES),
+        image.SYSTEM: _lines(image.SYSTEM_PACKAGES),
+        **({image.GALAXY: _document({"collections": _named(collections)})} if collections else {}),
+        CONFIGURE: _document([configuring_play(jobs, SecretNames(load().secret_keys))]),
+    }
+    return {**{folder / name: text for name, text in texts.items()}, **dict(_playbooks(jobs))}
+
+
+def _playbooks(jobs: Sequence[Job]) -> Iterator[tuple[Path, str]]:
+    for job in jobs:
+        yield Path(job.playbook), _document([_run(job)])
+        yield Path(job.ending_playbook), _document([_total(job)])
+
+
+def _run(job: Job) -> Mapping[str, Any]:
+    """The playbook of one import. AWX lists a file as a playbook if a line begins with `import_playbook:`."""
+    path = job.recipe.path.replace("\\", "\\\\").replace("'", "\\'")
+    return {"name": f"Run {job.name}", "import_playbook": f"{{{{ lookup('rack.recipes.playbook', '{path}') }}}}"}
+
+
+def _total(job: Job) -> Mapping[str, Any]:
+    """The playbook of the workflow's last node; it connects to no host.
+
+    A play without hosts would pass. So its hosts are all, not those of the recipe, and localhost in an empty inventory.
+    """
+    role = {"name": "rack.recipes.report", "tasks_from": "total"}
+    task = {
+        "name": "Add up what the jobs of this workflow have told",
+        "ansible.builtin.include_role": role,
+        "vars": {"report_hosts": job.recipe.hosts},
+    }
+    return {"name": f"Total of {job.name}", "hosts": "all:localhost", "gather_facts": False, "tasks": [task]}
+
+
+def _document(data: Any) -> str:
+    return f"---\n{to_yaml(data)}"
+
+
+def _lines(lines: Sequence[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _named(collections: Sequence[str]) -> list[dict[str, str]]:
+    return [{"name": name} for name in collections]
+
+
+def check_project() -> None:
+    """Raise UsageError where the project lacks what every job reads: an ansible.cfg that turns the recorder on."""
+    path = config_file()
+    if path != Path(CONFIG):
+        raise UsageError(f"{CONFIG}: there is none in this folder, and AWX's jobs read no other; write:\n{WANTED}")
+    enabled = read_config().get("defaults", "callbacks_enabled", fallback="")
+    if CALLBACK not in [name.strip() for name in enabled.split(",")]:
+        got = f"got {enabled!r}" if enabled else "it is missing"
+        raise UsageError(
+            f"{CONFIG}: [defaults] callbacks_enabled: expected {CALLBACK} in it, {got}: "
+            "without it no job records anything"
+        )

@@ -1,0 +1,175 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which fields a record of a run's journal must have, and how a record is written and read.
+
+A line has the same form as in the journals on the hosts (`module_utils/journal_record.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from json import JSONDecoder
+from math import isinf
+from operator import itemgetter
+from typing import Any, NoReturn
+from zlib import crc32
+
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import (
+    REST,
+    json_text,
+    with_checksum,
+    without_checksum,
+)
+from rack_recipes.errors import JournalError
+
+__all__ = ["FIELDS", "Record", "TornError", "decode", "encode", "json_text"]
+
+Record = dict[str, Any]
+
+# The fields that a record of each kind must have. A record may have more fields, and there may be more kinds.
+FIELDS: Mapping[str, Mapping[str, type]] = {
+    "run": {"run": str, "time": str},
+    "delta": {
+        "stage": int,
+        "n": int,
+        "host": str,
+        "step": str,
+        "attempt": int,
+        "scope": str,
+        "key": str,
+        "after": object,
+        "based_on": int,
+        "who": str,
+        "time": str,
+    },
+    "step": {"stage": int, "n": int, "host": str, "step": str, "verdict": str},
+    "artifact": {
+        "stage": int,
+        "n": int,
+        "host": str,
+        "step": str,
+        "attempt": int,
+        "name": str,
+        "sha256": str,
+        "size": int,
+        "time": str,
+    },
+    "transfer": {"stage": int, "host": str, "sha256": str, "note": str, "time": str},
+    "merge": {
+        "stage": int,
+        "host": str,
+        "step": str,
+        "attempt": int,
+        "scope": str,
+        "key": str,
+        "after": object,
+        "theirs": object,
+        "based_on": int,
+        "who": str,
+        "time": str,
+    },
+    "clock": {"stage": int, "host": str, "offset": float, "time": str},
+    "end": {"time": str, "status": str},
+}
+
+_NUMBERED_AT_MOST = 2**24  # a reader remembers one bit for each number
+_HEAD = re.compile(rb'\{"_":"([0-9a-f]{8})([0-9a-f]{8})",')
+_EMPTY = b'{"_":"0000000000000000",'
+
+
+class TornError(JournalError):
+    """Only the beginning of a record is there, because its writer was killed."""
+
+
+def encode(record: Record) -> bytes:
+    """The record as bytes, with a newline before and after it. Raises JournalError for what is not a record."""
+    if not _well_formed(record):
+        raise JournalError(f"not a record for a journal: {_fault(record)}")
+    try:
+        return with_checksum(json_text(record))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise JournalError(f"a {record['kind']} record that is not JSON: {error}") from error
+
+
+def decode(line: bytes) -> Record:
+    """The record on one line, with or without newlines at its ends.
+
+    Raises JournalError with what is wrong with the line, and TornError for the beginning of a record.
+    """
+    line = line.strip(b"\n")
+    content = without_checksum(line)
+    if content is None:
+        raise _damage(line)
+    try:
+        text = content.decode()
+        record, end = _decoder.raw_decode(text)
+    except (ValueError, RecursionError) as error:
+        raise JournalError(f"not JSON: {error}") from error
+    if end != len(text) or not _well_formed(record):
+        raise JournalError(_fault(record))
+    return record  # type: ignore[no-any-return]  # an object: its text starts with a brace
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if isinf(value):
+        raise ValueError(f"{text} does not fit a number")
+    return value
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not JSON")
+
+
+_decoder = JSONDecoder(parse_float=_finite, parse_constant=_refuse)
+
+
+def _damage(line: bytes) -> JournalError:
+    head = _HEAD.match(line + _EMPTY[len(line) :])
+    if head is None:
+        return JournalError("not a record of a journal")
+    if len(line) < REST or _is_short(line[REST:], *(int(number, 16) for number in head.groups())):
+        return TornError("torn: shorter than its length says")
+    return JournalError("altered: length or checksum differ")
+
+
+def _is_short(rest: bytes, length: int, checksum: int) -> bool:
+    """Whether the end is missing. A line that is complete JSON in spite of a wrong length was altered instead."""
+    return len(rest) < length and crc32(rest) != checksum and not _is_whole(rest)
+
+
+def _is_whole(rest: bytes) -> bool:
+    try:
+        json.loads(b"{" + rest)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+# For each kind its fields' values and their types, so that the check of a sound record runs in C.
+_SHAPES: Mapping[str, tuple[Callable[[Record], tuple[Any, ...]], tuple[type, ...]]] = {
+    kind: (itemgetter(*fields), tuple(fields.values())) for kind, fields in FIELDS.items()
+}
+_FOREIGN = (itemgetter("kind", "kind"), (str, str))
+
+
+def _well_formed(record: Record) -> bool:
+    try:
+        values, types = _SHAPES.get(record["kind"], _FOREIGN)
+        return all(map(isinstance, values(record), types)) and 0 <= record.get("n", 0) <= _NUMBERED_AT_MOST
+    except (KeyError, TypeError):
+        return False
+
+
+def _fault(record: Record) -> str:
+    kind = record.get("kind")
+    if not isinstance(kind, str):
+        return "a record without a kind"
+    for field, expected in FIELDS.get(kind, {}).items():
+        if not isinstance(record.get(field, ...), expected) or field not in record:
+            return f"a {kind} record without {field!r} as {expected.__name__}"
+    return f"a {kind} record with n={record.get('n')!r}"

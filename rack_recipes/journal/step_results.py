@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which step record of a journal counts, and how each step ended on each host: the only reader of step records.
+
+Of the records about one step on one host the last one counts, with two exceptions. Where a host sent no result, the
+recorder writes a record in its place (`n` is 0); the host's own record wins over such an assumed one, whichever comes
+first. Where the recorder overrules the host, for example after a refused write, its record is marked `final` and wins
+over all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from rack_recipes.journal.record_fields import Record
+
+Place = tuple[str, str]  # step, host
+
+ASSUMED, FROM_HOST, FINAL = range(3)  # how much a step record weighs
+
+
+def weight_of(record: Record) -> int:
+    """How much a step record weighs: `ASSUMED`, `FROM_HOST` or `FINAL`."""
+    if record.get("final") is True:
+        return FINAL
+    return FROM_HOST if record["n"] else ASSUMED
+
+
+def counts(record: Record, earlier: int | None) -> bool:
+    """Whether a step record counts, given the weight of the one that has counted so far; None where there is none."""
+    return earlier is None or weight_of(record) >= earlier
+
+
+class StepEnd(NamedTuple):
+    """How a step ended on a host.
+
+    `sure` is false for a record that the recorder wrote because the host sent no result. `is_final` is true where the
+    recorder overruled the host. `blocks` says whether the steps that depend on this one are blocked, `checks` how many
+    criteria were judged. A looped step has `instances`; each instance has a record of its own, which names the step as
+    its `parent`. `through` is the host that ran it on behalf of its own one.
+    """
+
+    verdict: str
+    reason: str = ""
+    sure: bool = True
+    blocks: bool = False
+    checks: int = 0
+    instances: int = 0
+    parent: str = ""
+    is_final: bool = False
+    through: str = ""
+
+    @property
+    def weight(self) -> int:
+        """How much the record of this end weighs."""
+        if self.is_final:
+            return FINAL
+        return FROM_HOST if self.sure else ASSUMED
+
+
+class Results:
+    """How each (step, host) ended, in the order of their first records."""
+
+    __slots__ = ("ended",)
+
+    def __init__(self) -> None:
+        self.ended: dict[Place, StepEnd] = {}
+
+    def add(self, record: Record) -> None:
+        """Add a step record, if it counts."""
+        place = (record["step"], record["host"])
+        before = self.ended.get(place)
+        if not counts(record, before.weight if before else None):
+            return
+        weight = weight_of(record)
+        self.ended[place] = StepEnd(
+            record["verdict"],
+            record.get("reason", ""),
+            weight > ASSUMED,
+            record.get("blocks", False),
+            record.get("checks", 0),
+            record.get("instances", 0),
+            record.get("parent", ""),
+            weight == FINAL,
+            record.get("through", ""),
+        )
+
+    def counted(self) -> Iterator[tuple[Place, StepEnd]]:
+        """The ends that are counted and shown: those of the instances of a looped step, not that of the step itself."""
+        return ((place, end) for place, end in self.ended.items() if not end.instances)

@@ -1,0 +1,205 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The files of each node: routing, neighbour discovery, time, SSH, and the script that starts its services."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+
+from rack_recipes.lab import proc_and_sys_files
+from rack_recipes.lab.rack_first_process import BOOT_ID
+from rack_recipes.lab.topology import FABRIC_MTU, LEAF, MANAGER, SERVER, SPINE, Node, Port, Topology
+
+Files = dict[str, str]
+
+FRR = "/usr/lib/frr"
+DISK = "/srv/disk"
+"""Where the disk of a server's own is mounted."""
+
+DISK_SIZE = "64M"
+DISK_STORE = "/run/disk"
+"""The file system in memory that holds a server's disk, as a file, and nothing else."""
+
+DISK_IMAGE = f"{DISK_STORE}/image"
+PAGES, PAGE = "/srv/www", "ready\n"
+"""What the web server of a server serves, and the text of its only page, index.html."""
+
+START_WEB_SERVER = f"busybox httpd -f -p 80 -h {PAGES} >/dev/null 2>&1 & echo $! >/run/httpd.pid"
+START_CLOCK = "chronyd -x -f /etc/rack/chrony.conf"
+KERNEL_LOG = "/var/log/kern.log"
+"""The kernel log of a node: the kernel itself has one buffer for all nodes."""
+
+HOME = "/run/home"
+"""Root's home in a session of a node. In that of the machine lie shell start files, which may be slow."""
+
+SSHD = f"""\
+Port 22
+HostKey /etc/ssh/rack_host_key
+PermitRootLogin prohibit-password
+AuthorizedKeysFile /etc/rack/authorized_keys
+StrictModes no
+UsePAM no
+UseDNS no
+MaxStartups 200
+PrintMotd no
+PidFile /run/sshd.pid
+Subsystem sftp internal-sftp
+SetEnv HOME={HOME}
+"""
+COMMAND_LINE_PORT = 2222
+"""The SSH port of a router that leads to the command line of FRR, as to that of a switch, and not to a shell."""
+
+ROUTER_SSHD = f"""\
+Port {COMMAND_LINE_PORT}
+Match LocalPort {COMMAND_LINE_PORT}
+  ForceCommand /usr/bin/vtysh
+"""
+LLDPD = """\
+configure lldp tx-interval 1
+configure lldp tx-hold 3
+configure lldp portidsubtype ifname
+configure system interface pattern swp*,eth*,!eth0
+"""
+CHRONY = f"""\
+server {MANAGER} iburst minpoll 0 maxpoll 2
+cmdport 0
+driftfile /run/chrony/drift
+"""
+BEGIN = """\
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+ip link set lo up
+sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
+ip address add {management}/24 dev eth0
+ip link set eth0 up
+"""
+SERVICES = f"""\
+mkdir -p /run/sshd /run/lldpd
+mkdir -m 700 {HOME}
+mkdir -m 750 /run/chrony
+chown _chrony:_chrony /run/chrony
+/usr/sbin/sshd -f /etc/rack/sshd_config
+lldpd -u /run/lldpd.socket -H 0
+{START_CLOCK}
+"""
+ROUTER = """\
+sysctl -qw net.ipv4.ip_forward=1 net.ipv4.fib_multipath_hash_policy=1
+ip address add {loopback}/32 dev lo
+mkdir -p /run/frr
+chown -R frr:frr /run/frr /etc/frr
+{frr}/mgmtd -d -A 127.0.0.1
+{frr}/zebra -d -A 127.0.0.1 -s 4000000
+{frr}/bgpd -d -A 127.0.0.1
+vtysh -b
+"""
+
+
+def files_of(node: Node, topology: Topology, public_key: str, host_key: str) -> Files:
+    """The files of a node by their paths, without the leading slash."""
+    return {
+        "etc/hostname": f"{node.name}\n",
+        "etc/machine-id": f"{uuid.uuid4().hex}\n",
+        "etc/hosts": _hosts(topology),
+        BOOT_ID: f"{uuid.uuid4()}\n",
+        "etc/rack/authorized_keys": public_key,
+        "etc/rack/sshd_config": SSHD + (ROUTER_SSHD if node.asn else ""),
+        "etc/rack/chrony.conf": CHRONY,
+        "etc/ssh/rack_host_key": host_key,
+        "etc/lldpd.d/rack.conf": LLDPD,
+        "etc/rack/start": start_script(node, topology),
+        KERNEL_LOG.lstrip("/"): f"[    0.000000] {node.name}: booted\n",
+        **ROLE_FILES[node.role](node, topology),
+    }
+
+
+def _hosts(topology: Topology) -> str:
+    lines = [f"{node.management} {node.name}" for node in topology.nodes.values()]
+    return "\n".join(["127.0.0.1 localhost", "::1 localhost", *lines, ""])
+
+
+def start_script(node: Node, topology: Topology) -> str:
+    """What a node does once its cables are in, as a shell script."""
+    ports = topology.ports_of(node.name)
+    links = "".join(f"ip link set {port.name} mtu {FABRIC_MTU} up\n" for port in ports)
+    own = ROLE_STARTS[node.role](node, topology)
+    return BEGIN.format(management=node.management) + links + own + SERVICES
+
+
+def _start_spine(node: Node, topology: Topology) -> str:
+    return ROUTER.format(loopback=node.loopback, frr=FRR)
+
+
+def _start_leaf(node: Node, topology: Topology) -> str:
+    servers = [port.name for port in topology.ports_of(node.name) if topology.ports[port].upper == port]
+    members = "".join(f"ip link set {name} master br0\n" for name in servers)
+    bridge = f"ip link add br0 mtu {FABRIC_MTU} type bridge\n{members}ip address add {node.address}/24 dev br0\n"
+    return f"{bridge}ip link set br0 up\n" + ROUTER.format(loopback=node.loopback, frr=FRR)
+
+
+def _start_server(node: Node, topology: Topology) -> str:
+    gateway = topology.leaf_of(node.name).address
+    return f"""\
+ip address add {node.address}/24 dev eth1
+ip route add 10.0.0.0/8 via {gateway}
+mkdir -p {DISK} {DISK_STORE}
+mount -t tmpfs disk {DISK_STORE}
+truncate -s {DISK_SIZE} {DISK_IMAGE}
+mkfs.ext4 -q -O ^has_journal -E nodiscard {DISK_IMAGE}
+mount -o loop,errors=continue {DISK_IMAGE} {DISK}
+{START_WEB_SERVER}
+"""
+
+
+def frr_config(node: Node, topology: Topology) -> str:
+    """BGP without numbered links: a session on each port to a router, the own networks, all paths of equal length."""
+    peers = [port for port in topology.ports_of(node.name) if _peer(port, topology).asn]
+    sessions = "".join(
+        f" neighbor {port.name} interface remote-as {_peer(port, topology).asn}\n"
+        f" neighbor {port.name} interface peer-group fab\n"
+        for port in peers
+    )
+    networks = "".join(f"  network {each}\n" for each in (f"{node.loopback}/32", node.prefix) if each)
+    return f"""\
+frr defaults datacenter
+hostname {node.name}
+service integrated-vtysh-config
+router bgp {node.asn}
+ bgp router-id {node.loopback}
+ timers bgp 1 3
+ bgp bestpath as-path multipath-relax
+ no bgp ebgp-requires-policy
+ no bgp default ipv4-unicast
+ neighbor fab peer-group
+ neighbor fab advertisement-interval 0
+ neighbor fab timers connect 1
+{sessions} address-family ipv4 unicast
+{networks}  neighbor fab activate
+  maximum-paths 16
+"""
+
+
+def _peer(port: Port, topology: Topology) -> Node:
+    return topology.nodes[topology.ports[port].other(port).node]
+
+
+def _router_files(node: Node, topology: Topology) -> Files:
+    return {"etc/frr/frr.conf": frr_config(node, topology), "etc/frr/vtysh.conf": "service integrated-vtysh-config\n"}
+
+
+def _server_files(node: Node, topology: Topology) -> Files:
+    parts = {f"{proc_and_sys_files.PLACE[1:]}/{path}": text for path, text in proc_and_sys_files.files().items()}
+    return {f"{PAGES[1:]}/index.html": PAGE, **parts}
+
+
+ROLE_FILES: Mapping[str, Callable[[Node, Topology], Files]] = {
+    SPINE: _router_files,
+    LEAF: _router_files,
+    SERVER: _server_files,
+}
+ROLE_STARTS: Mapping[str, Callable[[Node, Topology], str]] = {
+    SPINE: _start_spine,
+    LEAF: _start_leaf,
+    SERVER: _start_server,
+}

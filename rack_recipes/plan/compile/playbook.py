@@ -1,0 +1,162 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Compiles a plan to a playbook, with its three kinds of plays: run, close and verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from itertools import groupby
+from typing import Any
+
+from rack_recipes.plan.compile.action_names import DELEGATES_LOOKUP, FLUSH, RECIPE_VARIABLE, VERDICT
+from rack_recipes.plan.compile.stage_task import ON_CONTROLLER, to_task
+from rack_recipes.plan.compile.yaml_text import TEMPLATE, to_yaml, verbatim
+from rack_recipes.plan.compiled_data import compiled_recipe
+from rack_recipes.plan.plan_model import Plan, Stage
+from rack_recipes.recipe.recipe_model import Recipe
+
+Play = dict[str, Any]
+
+_HEAD = """\
+# Compiled by rack-recipes: change the recipe, not this file.
+# {}
+---
+"""
+# Ansible must not stop at a failure: the plan decides what a failed step blocks.
+KEEP_GOING = {"ignore_errors": True, "ignore_unreachable": True}
+
+ALL_HOSTS, BATCHES, DELEGATES = "all hosts", "batches", "delegates"  # kinds of plays that run stages
+
+
+def to_playbook(plan: Plan) -> str:
+    """The playbook's text. The same recipe and scriptlets give the same bytes."""
+    return _HEAD.format(_comment(plan.recipe.path)) + "\n".join(to_yaml([play]) for play in to_plays(plan))
+
+
+def to_plays(plan: Plan) -> tuple[Play, ...]:
+    """The playbook as data: the plays that run the stages, the play that closes the run, and the verdict."""
+    variables = {"vars": {RECIPE_VARIABLE: _recipe_variable(plan)}}
+    return (*_runs(plan, variables), _close(plan, variables), _verdict(plan.recipe))
+
+
+def _comment(path: str) -> str:
+    return path if path.isprintable() else ascii(path)
+
+
+def _runs(plan: Plan, variables: Play) -> Iterator[Play]:
+    """The plays that run the stages.
+
+    Stages that wait for other hosts cannot run in batches: they get separate plays. A stage that delegates run for many
+    hosts at once has a play of its own, too.
+    """
+    recipe = plan.recipe
+    batched = bool(recipe.serial or recipe.canary)
+    running = (stage for stage in plan.stages if not stage.always)
+    for kind, stretch in groupby(running, key=lambda stage: _kind_of_play(stage, batched=batched)):
+        stages = [*stretch]
+        if kind == BATCHES:
+            yield from _batches(recipe, stages, variables)
+        elif kind == DELEGATES:
+            yield from (_delegated(recipe, stage, variables) for stage in stages)
+        else:
+            yield _run(recipe, stages, variables, which="all hosts" if batched else "")
+
+
+def _kind_of_play(stage: Stage, *, batched: bool) -> str:
+    if batched:
+        return BATCHES if stage.scope == "host" and not stage.wide else ALL_HOSTS
+    return DELEGATES if stage.is_grouped else ALL_HOSTS
+
+
+def _delegated(recipe: Recipe, stage: Stage, variables: Play) -> Play:
+    """The play of a stage that delegates run. Its hosts are one for each delegate; the task runs the stage for all."""
+    hosts = f"{{{{ query('{DELEGATES_LOOKUP}', {stage.number}, {_quoted(recipe.hosts)}) }}}}"
+    return {**_run(recipe, [stage], variables, which="a host for each delegate"), "hosts": hosts}
+
+
+def _batches(recipe: Recipe, stages: Sequence[Stage], variables: Play) -> Iterator[Play]:
+    """The plays for stages in batches: the canary first, then the others, in the sizes that the recipe gives."""
+    canary = recipe.canary
+    if canary is None:
+        yield _run(recipe, stages, {**_serial(recipe.serial), **variables}, which="in batches")
+    elif canary.hosts:
+        for mark, which in (("&", "canary"), ("!", "other hosts")):
+            play = _run(recipe, stages, {**_serial(recipe.serial), **variables}, which)
+            yield {**play, "hosts": _combined(recipe.hosts, mark + canary.hosts)}
+    else:
+        batches = (canary.count or 1, *(recipe.serial or ("100%",)))
+        yield _run(recipe, stages, {**_serial(batches), **variables}, which="canary first")
+
+
+def _serial(batches: Sequence[int | str]) -> Play:
+    return {"serial": batches[0] if len(batches) == 1 else batches} if batches else {}
+
+
+def _combined(hosts: str, pattern: str) -> str | list[str]:
+    """The hosts pattern with another one added; a list where a `:` between them could be misread."""
+    if "{{" in hosts or "::" in hosts:
+        return [hosts, pattern]
+    return f"{hosts}{',' if ',' in hosts else ':'}{pattern}"
+
+
+def _run(recipe: Recipe, stages: Sequence[Stage], keywords: Play, which: str) -> Play:
+    first, last = stages[0].number, stages[-1].number
+    numbers = f"stage {first}" if first == last else f"stages {first} to {last}"
+    play = _play("Run", recipe, f"{numbers}, {which}" if which else "")
+    return {**play, **KEEP_GOING, **keywords, "tasks": [to_task(recipe, stage) for stage in stages]}
+
+
+def _close(plan: Plan, variables: Play) -> Play:
+    closing = [to_task(plan.recipe, stage) for stage in plan.stages if stage.always]
+    flush = {"name": "Bring the results into the store", FLUSH: {}, **ON_CONTROLLER, "tags": ["always"]}
+    report = {
+        "name": "Write the report",
+        "ansible.builtin.include_role": {"name": "rack.recipes.report", "apply": {"tags": ["always"]}},
+        "run_once": True,
+        "when": "rack_recipes_report | default(false) | bool",
+        "tags": ["always"],
+    }
+    needed = variables if closing else {}
+    return {**_play("Close", plan.recipe), **KEEP_GOING, **needed, "tasks": [*closing, flush, report]}
+
+
+def _verdict(recipe: Recipe) -> Play:
+    """The play that fails the hosts that did not pass, and no others: each task starts a process for each host."""
+    fail = {"name": "Fail the host for its reasons", VERDICT: {}, "tags": ["always"]}
+    hosts = f"{{{{ query('rack.recipes.not_passed', {_quoted(recipe.hosts)}) }}}}"
+    return {**_play("Verdict", recipe, "hosts that did not pass"), "hosts": hosts, "tasks": [fail]}
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _play(what: str, recipe: Recipe, which: str = "") -> Play:
+    """A play with a name. Braces in it are broken up: linters reject a name that is marked `!unsafe`."""
+    name = ", ".join(filter(None, (f"{what} {recipe.test_meta.test_id}", which)))
+    return {"name": TEMPLATE.sub("{ ", name), "hosts": recipe.hosts, "gather_facts": False}
+
+
+def _recipe_variable(plan: Plan) -> dict[str, Any]:
+    """What the run has to know of the recipe beside its steps. Only the arguments of hooks may hold templates."""
+    data = compiled_recipe(plan)
+    hooks = {"hooks": data.pop("hooks")} if "hooks" in data else {}
+    return {**verbatim({**_meta(plan.recipe), **data}), **hooks}
+
+
+def _meta(recipe: Recipe) -> dict[str, Any]:
+    meta = recipe.test_meta
+    pairs = (
+        ("path", recipe.path),
+        ("digest", recipe.digest),
+        ("test_id", meta.test_id),
+        ("tester", meta.tester),
+        ("description", meta.description),
+        ("labels", meta.labels),
+        ("references", meta.references),
+        ("derived", {name: asdict(derived) for name, derived in recipe.derived.items()}),
+    )
+    return {name: value for name, value in pairs if value}

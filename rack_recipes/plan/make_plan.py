@@ -1,0 +1,104 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Makes the plan of a recipe: finds the scriptlets, checks their arguments, draws edges, orders steps, cuts stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from rack_recipes.errors import RecipeError, RecipeErrors, UsageError
+from rack_recipes.plan.check_plan import PlanProblem, Scriptlets, located, problems, problems_of_keys
+from rack_recipes.plan.cut_stages import cut_into_stages
+from rack_recipes.plan.dependency_graph import Edges, arrange, with_needed
+from rack_recipes.plan.key_usage import KeyUsage, key_usage_of, templates_of
+from rack_recipes.plan.plan_model import Plan, PlannedStep, PlanOptions
+from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
+from rack_recipes.recipe.recipe_model import Recipe, Step
+from rack_recipes.recipe.yaml.reader import MAX_ERRORS
+from rack_recipes.recipe.yaml.values_in_messages import closest, listed, quoted
+
+SKIPPED = "left out by --skip"
+EVERY_HOST = ("all", "*")
+NO_OPTIONS = PlanOptions()
+
+
+def make_plan(recipe: Recipe, folders: Sequence[Path], options: PlanOptions = NO_OPTIONS) -> Plan:
+    """The plan of `recipe`, with drop-in scriptlets from `folders`. Nothing is run.
+
+    Raises RecipeErrors, and UsageError where an option names an unknown step.
+    """
+    scriptlets = Scriptlets(folders)
+    _refuse(recipe, problems(recipe, scriptlets))
+    steps = [_with_options(step, recipe, options) for step in recipe.steps]
+    data = {step.name: key_usage_of(step, scriptlets.of_steps[step.name]) for step in steps}
+    _refuse(recipe, problems_of_keys(steps, data))
+    for option in ("only", "skip"):
+        _check_names(recipe, option, getattr(options, option))
+    shared = {lock.name for lock in recipe.locks.values() if lock.of != "host"}
+    planned = tuple(
+        _planned(step, edges, scriptlets.of_steps[step.name], data[step.name], shared, options)
+        for step, edges in _arranged(steps, data, options)
+    )
+    stages = cut_into_stages(planned, stepwise=options.stepwise, batched=bool(recipe.serial or recipe.canary))
+    return Plan(recipe, stages, tuple(scriptlets.of_hooks), options)
+
+
+def _refuse(recipe: Recipe, found: Iterator[PlanProblem]) -> None:
+    first = list(islice(found, MAX_ERRORS))
+    if first:
+        raise RecipeErrors(located(recipe, first))
+
+
+def _check_names(recipe: Recipe, option: str, names: Iterable[str]) -> None:
+    known = tuple(step.name for step in recipe.steps)
+    for name in names:
+        if name not in known:
+            near = closest(name, known)
+            hint = f"did you mean {near!r}?" if near else listed(known)
+            raise UsageError(f"{option}: expected the name of a step of {recipe.path}, got {quoted(name)} ({hint})")
+
+
+def _arranged(steps: Sequence[Step], data: Mapping[str, KeyUsage], options: PlanOptions) -> list[tuple[Step, Edges]]:
+    try:
+        if options.only:
+            wanted = with_needed(options.only, arrange(steps, data))
+            steps = [step for step in steps if step.name in wanted]
+        return arrange(steps, data, options.seed)
+    except RecipeError as error:
+        raise RecipeErrors([error]) from None
+
+
+def _planned(
+    step: Step, edges: Edges, entry: ScriptletEntry | None, keys: KeyUsage, shared: set[str], options: PlanOptions
+) -> PlannedStep:
+    return PlannedStep(
+        step=step,
+        entry=entry,
+        reads=tuple(sorted(keys.reads)),
+        writes=tuple(sorted(keys.writes)),
+        depends_on=edges.needs,
+        after=edges.after,
+        reads_elsewhere=tuple(sorted(keys.elsewhere)),
+        templates=templates_of(step),
+        shared_locks=tuple(sorted(shared.intersection(step.locks))),
+        skip=SKIPPED if step.name in options.skip else "",
+    )
+
+
+def _with_options(step: Step, recipe: Recipe, options: PlanOptions) -> Step:
+    """A step as the options change it. A `hosts` that leaves out no host is dropped.
+
+    `parallel` changes no loop: only its author knows whether its instances may run at the same time.
+    """
+    changes: dict[str, Any] = {}
+    if step.hosts in (*EVERY_HOST, recipe.hosts):
+        changes["hosts"] = None
+    if options.parallel and step.loop is None and not step.matrix and step.type != "ansible":
+        changes["parallel"] = True
+    return replace(step, **changes) if changes else step

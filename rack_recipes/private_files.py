@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files and folders that only their owner may read: all that a run leaves behind."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from ansible_collections.rack.recipes.plugins.module_utils import file_descriptors
+from rack_recipes.errors import UsageError
+
+OTHERS = 0o007  # the rights of those who are neither owner nor group
+FILE_MODE, FOLDER_MODE = file_descriptors.FILE_MODE, file_descriptors.FOLDER_MODE
+
+
+def read_secret(path: Path, what: str) -> str:
+    """The line in a file that only its owner and group can read. `what` names the file's setting or option.
+
+    Raises UsageError for a file that others can read, and for one that cannot be read.
+    """
+    try:
+        is_open = path.stat().st_mode & OTHERS
+        text = path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise UsageError(f"{what} {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{what} {path}: expected one line of ASCII characters") from error
+    if is_open:
+        raise UsageError(f"{what} {path}: others can read it: `chmod o= {path}`")
+    return text
+
+
+def make_output_private(output: IO[str]) -> None:
+    """Before a token is printed: where the output goes into a file, leave that to its owner alone.
+
+    A shell makes the file of `>` for all to read. Raises UsageError where the file stays open to others.
+    """
+    try:
+        number = output.fileno()
+    except OSError:  # it is kept in memory
+        return
+    if not _is_open_file(number):
+        return
+    path = Path(f"/proc/self/fd/{number}").readlink()
+    with suppress(OSError):
+        os.fchmod(number, FILE_MODE)
+    if _is_open_file(number):
+        raise UsageError(f"{path}: others can read it, and a token would stand in it: print it to a file of your own")
+    sys.stderr.write(f"{path}: a token stands in it, so only you can read it now (mode 600)\n")
+
+
+def _is_open_file(number: int) -> bool:
+    mode = os.fstat(number).st_mode
+    return stat.S_ISREG(mode) and bool(mode & ~FILE_MODE & 0o777)
+
+
+def make_private(folder: Path) -> None:
+    """Make the folder and those above it that are missing, each for its owner alone. Raises OSError."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(FOLDER_MODE, exist_ok=True)

@@ -1,0 +1,174 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The result of a run, for programs and tests."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
+from rack_recipes.context import run_context
+from rack_recipes.context.run_context import RUN
+from rack_recipes.errors import MOST_NAMED
+from rack_recipes.journal.reader import JournalReader
+from rack_recipes.journal.step_results import counts, weight_of
+from rack_recipes.programs.program_context import Context, of_journal
+
+Place = tuple[str, str]
+Record = dict[str, Any]
+
+
+class Verdict(str):
+    """A verdict as text, whose representation in pytest's output includes the reason."""
+
+    __slots__ = ("reason",)
+    reason: str
+
+    def __new__(cls, verdict: str, reason: str = "") -> Self:
+        """The verdict as text, equal to any text that is the same."""
+        made = super().__new__(cls, verdict)
+        made.reason = reason
+        return made
+
+    def __repr__(self) -> str:
+        return f"{super().__repr__()} ({self.reason})" if self.reason else super().__repr__()
+
+
+class ResultTable(dict[Place, Any]):
+    """Values by (name, host); the host of the run is "". Where a name has one host only, the name alone is enough."""
+
+    if TYPE_CHECKING:
+
+        def __getitem__(self, key: Place | str, /) -> Any:
+            """The value of a place, or of the only one with a name."""
+
+    def __missing__(self, key: object) -> Any:
+        if not isinstance(key, str):
+            raise KeyError(f"{key!r}: there is {self._names() or 'nothing'}")
+        hosts = [host for name, host in self if name == key]
+        if len(hosts) == 1:
+            return self[key, hosts[0]]
+        if hosts:
+            raise KeyError(f"{key!r} is there for {few(hosts, MOST_NAMED)}: name one, as in [{key!r}, {hosts[0]!r}]")
+        near = difflib.get_close_matches(key, {name for name, _host in self}, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there is {self._names() or 'nothing'}"
+        raise KeyError(f"{key!r}: {hint}")
+
+    def _names(self) -> str:
+        return ", ".join(sorted({name for name, _host in self}))
+
+
+@dataclass(frozen=True)
+class RecipeResult:
+    """How a recipe ended.
+
+    `exit_code` and `status` are those of `rack-recipes run`. `reason` says why nothing was run or stored. `verdicts`,
+    `reasons`, `measurements` (for each name its value, unit, limits and so on) and `steps` (the records of the journal)
+    are tables by (step, host); instances of a loop have their own names. `context` is a table by (key, host).
+
+    `folder` is the path of the run's folder. `report` is the path of the report's page, or "". `ctx` is the context
+    with its history; `get`, `to_dict` and `get_history` are its own.
+    """
+
+    exit_code: int
+    status: str
+    run_id: str = ""
+    reason: str = ""
+    steps: ResultTable = field(default_factory=ResultTable)
+    context: ResultTable = field(default_factory=ResultTable)
+    folder: str = ""
+    report: str = ""
+
+    @cached_property
+    def ctx(self) -> Context:
+        """The context of the run, with its history. It is read from the run's folder. Raises JournalError."""
+        return of_journal(Path(self.folder, JOURNAL)) if self.folder else Context()
+
+    def get(self, key: str, default: Any = None, host: str | None = None) -> Any:
+        """A value of the context; see `Context.get`."""
+        return self.ctx.get(key, default, host)
+
+    def to_dict(self, host: str | None = None) -> dict[str, Any]:
+        """The values of the context; see `Context.to_dict`."""
+        return self.ctx.to_dict(host)
+
+    def get_history(self, key: str | None = None, host: str | None = None) -> list[dict[str, Any]]:
+        """The changes of the context; see `Context.get_history`."""
+        return self.ctx.get_history(key, host)
+
+    @property
+    def verdicts(self) -> ResultTable:
+        """The verdict of each step on each host."""
+        return ResultTable((place, _verdict(record)) for place, record in self.steps.items())
+
+    @property
+    def reasons(self) -> ResultTable:
+        """The reason of each verdict, "" where it passed."""
+        return ResultTable((place, record.get("reason", "")) for place, record in self.steps.items())
+
+    @property
+    def measurements(self) -> ResultTable:
+        """The measurements of each step, by their names."""
+        return ResultTable(
+            (place, {measured["name"]: measured for measured in record.get("measurements") or ()})
+            for place, record in self.steps.items()
+        )
+
+    def __repr__(self) -> str:
+        head = f"<run {self.run_id or 'not begun'} {self.status}, exit code {self.exit_code}"
+        lines = [
+            f"  {step} on {host or 'the run'}: {record['verdict']} {record.get('reason', '')}".rstrip()
+            for (step, host), record in self.steps.items()
+        ]
+        return "\n".join([head, *([f"  {self.reason}"] if self.reason else []), *lines]) + ">"
+
+    def unexplained(self) -> str:
+        """Why the run did not pass, if no step says so: it checked nothing, or its results were not stored."""
+        explained = any(record["verdict"] not in HARMLESS for record in self.steps.values())
+        if not self.exit_code or (explained and not self.reason):
+            return ""
+        return (
+            f"run {self.run_id} is {self.status} (exit code {self.exit_code}){': ' if self.reason else ''}{self.reason}"
+        )
+
+
+def read_result(exit_code: int, answer: Mapping[str, Any], project: Path) -> RecipeResult:
+    """The result of a run that ended with this exit code and JSON answer, which names the run's folder if one began.
+
+    The paths of the report's files are relative to `project`, in which the command was called.
+    """
+    status, reason = answer.get("status", "error"), answer.get("reason", "") or answer.get("report_error", "")
+    if "folder" not in answer:
+        return RecipeResult(exit_code, status, reason=reason)
+    context, steps = run_context.Context(), ResultTable()
+    for line in JournalReader(Path(answer["folder"], JOURNAL)).read():
+        if line.record is None:
+            continue
+        context.fold(line.record)
+        if line.record["kind"] == "step":
+            _add(steps, context.refusals.final_record(line.record))
+    held = {host: context.held(host) for host in (RUN, *context.hosts())}
+    keys = ResultTable(((key, host), value) for host, own in held.items() for key, (_version, value) in own.items())
+    page = next((str(project / path) for path in answer.get("report", ()) if path.endswith(".html")), "")
+    return RecipeResult(exit_code, status, context.run_id, reason, steps, keys, answer["folder"], page)
+
+
+def _verdict(record: Record) -> Verdict:
+    return Verdict(record["verdict"], record.get("reason", ""))
+
+
+def _add(steps: ResultTable, record: Record) -> None:
+    """Keep a step record, if it counts."""
+    place = (record["step"], record["host"])
+    before = steps.get(place)
+    if counts(record, weight_of(before) if before else None):
+        steps[place] = record

@@ -1,0 +1,212 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Makes the gallery of a project: scriptlets, recipes and roles, its own and those of the collection."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from rack_recipes.collection_path import COLLECTION
+from rack_recipes.errors import CatalogError, RackError
+from rack_recipes.recipe.catalog.resolve import list_all
+from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
+from rack_recipes.recipe.catalog.scriptlet_files import MODULES, PUBLISHED, is_published
+from rack_recipes.recipe.gallery.gallery_entry import Argument, GalleryEntry
+from rack_recipes.recipe.gallery.read_documentation import (
+    arguments_of,
+    class_text,
+    completed,
+    constant,
+    helpers,
+    paragraphs,
+    plain,
+)
+from rack_recipes.recipe.load import load
+from rack_recipes.recipe.recipe_model import Param, Recipe
+
+LANGUAGES = {".py": "Python", ".sh": "POSIX shell", ".awk": "awk", ".c": "C"}
+SPECS = "meta/argument_specs.yml"
+
+Source = Literal["project", "collection"]
+
+
+def whole_gallery(folders: Sequence[Path], project: Path) -> tuple[list[GalleryEntry], list[str]]:
+    """Return all entries, and a line for each file of the project that is left out.
+
+    `folders` are the project's folders of drop-ins. Recipes and roles are those below `project`, then the collection's.
+    """
+    listed = list_all(folders)
+    classes = Counter(entry.name for entry in listed)
+    scriptlets = [scriptlet(entry, is_alone=classes[entry.name] == 1) for entry in listed]
+    found, left_out = [*scriptlets, *modules({entry.name for entry in scriptlets})], []
+    seen: set[Path] = set()
+    for path, root, source in _files(project):
+        if path.resolve() not in seen:
+            seen.add(path.resolve())
+            try:
+                found.append(_read(path, root, source, scriptlets))
+            except RackError as error:
+                left_out.append(str(error))
+    return found, left_out
+
+
+def _files(project: Path) -> Iterator[tuple[Path, Path, Source]]:
+    """Yield each file of a recipe or role, with the folder that it belongs to."""
+    roots: tuple[tuple[Path, Source], ...] = ((project, "project"), (COLLECTION, "collection"))
+    for root, source in roots:
+        for path in (*sorted(root.glob("recipes/*.yml")), *sorted(root.glob(f"roles/*/{SPECS}"))):
+            yield path, root, source
+
+
+def _read(path: Path, root: Path, source: Source, scriptlets: Sequence[GalleryEntry]) -> GalleryEntry:
+    return role(path, root, source) if path.match(SPECS) else recipe(path, root, source, scriptlets)
+
+
+def scriptlet(entry: ScriptletEntry, *, is_alone: bool) -> GalleryEntry:
+    """Return what the gallery tells of a scriptlet. `is_alone` is whether its file has no other one."""
+    text = class_text(entry.path, entry.function) if entry.kind == "python" else entry.description
+    sentence, details = paragraphs(text or entry.description)
+    published = is_published(entry.name)
+    documented = yaml.safe_load(constant(entry.path, "DOCUMENTATION")) if published else {}
+    if documented:
+        details = "\n\n".join(map(plain, documented["description"]))
+    return GalleryEntry(
+        kind="scriptlet",
+        name=entry.name,
+        family="rack.recipes" if published else entry.name.rpartition(".")[0] or "project",
+        sentence=sentence,
+        path=entry.path,
+        source=entry.source,
+        language=LANGUAGES.get(entry.path.suffix, "a program"),
+        function="" if is_alone else entry.function,
+        details=details,
+        scope=entry.scope,
+        arguments=_arguments(entry, documented.get("options")),
+        keys={key: entry.holds.get(key, "") for key in entry.writes},
+        needs=entry.needs,
+        verdicts=entry.verdicts,
+        example=entry.example,
+        deprecated=entry.deprecated,
+    )
+
+
+def _arguments(entry: ScriptletEntry, documented: Mapping[str, Any] | None) -> tuple[Argument, ...] | None:
+    if entry.options is None:
+        return None
+    found = arguments_of(entry.options, documented)
+    root = entry.path.parents[entry.inside.count("/") - 1]
+    return completed(found, helpers(entry.path, root)) if entry.path.suffix == ".py" else found
+
+
+def modules(known: set[str]) -> Iterator[GalleryEntry]:
+    """Yield the modules of the collection that are no scriptlets: tasks of playbooks."""
+    for path in sorted(Path(MODULES.path).glob("*.py")):
+        if (name := PUBLISHED + path.stem) not in known and constant(path, "DOCUMENTATION"):
+            documented = yaml.safe_load(constant(path, "DOCUMENTATION"))
+            yield GalleryEntry(
+                kind="module",
+                name=name,
+                family="rack.recipes",
+                sentence=plain(documented["short_description"]),
+                details="\n\n".join(map(plain, documented["description"])),
+                path=path,
+                source="collection",
+                language="Ansible",
+                arguments=arguments_of(documented.get("options", {})),
+                example=constant(path, "EXAMPLES").strip(),
+            )
+
+
+def recipe(path: Path, root: Path, source: Source, scriptlets: Sequence[GalleryEntry]) -> GalleryEntry:
+    """Return what the gallery tells of a recipe. Raises RecipeErrors."""
+    loaded, name = load(str(path)), path.relative_to(root).as_posix()
+    used = _scriptlets_of(loaded, scriptlets)
+    return GalleryEntry(
+        kind="recipe",
+        name=name,
+        family="recipes",
+        sentence=" ".join(loaded.test_meta.description.split()).rstrip("."),
+        details=_head_comment(path.read_text(encoding="utf-8")),
+        path=path,
+        source=source,
+        arguments=tuple(_parameter(param) for param in loaded.params.values()),
+        keys={key: text for entry in used for key, text in entry.keys.items()},
+        needs=tuple(sorted({need for entry in used for need in entry.needs or ()})),
+        example=_command(name, loaded.params.values()),
+        steps=tuple((step.name, step.module, step.hosts or loaded.hosts) for step in loaded.steps),
+    )
+
+
+def _scriptlets_of(loaded: Recipe, scriptlets: Sequence[GalleryEntry]) -> list[GalleryEntry]:
+    """Return the entries of the scriptlets that a recipe's steps use, in the order of the steps."""
+    known = {(entry.name, entry.function): entry for entry in scriptlets}
+    named = [(short_name(step.module), step.function) for step in loaded.steps]
+    found = (known.get((name, function)) or known.get((name, "")) for name, function in named)
+    return list({(entry.name, entry.function): entry for entry in found if entry}.values())
+
+
+def short_name(module: str) -> str:
+    """Return the catalog's name of what a recipe names as `module`, with or without the folder `scriptlets`."""
+    return module.removeprefix("scriptlets.")
+
+
+def _head_comment(text: str) -> str:
+    """Return the comment at the top of a YAML file as paragraphs."""
+    lines: list[str] = []
+    for line in text.removeprefix("---\n").splitlines():
+        if not line.startswith("#"):
+            break
+        lines.append(line.removeprefix("#").removeprefix(" "))
+    return "\n\n".join(" ".join(part.split()) for part in "\n".join(lines).split("\n\n") if part.strip())
+
+
+def _parameter(param: Param) -> Argument:
+    return Argument(
+        name=param.name,
+        type=param.type,
+        default=param.default,
+        required=param.required,
+        choices=tuple(param.limits.get("one_of", ())),
+        description=" ".join(param.description.split()),
+        secret=param.secret,
+    )
+
+
+def _command(name: str, params: Any) -> str:
+    words = [f"--param {param.name}={param.name.upper()}" for param in params if param.required and not param.secret]
+    secret = ["--param-file secrets.yml"] if any(param.required and param.secret for param in params) else []
+    return " ".join(["rack-recipes run", name, "-i inventory.yml", *words, *secret])
+
+
+def role(path: Path, root: Path, source: Source) -> GalleryEntry:
+    """Return what the gallery tells of a role, by its argument_specs.yml. Raises CatalogError."""
+    folder = path.parents[1]
+    try:
+        main = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]["main"]
+        said = main.get("description", [])
+        return GalleryEntry(
+            kind="role",
+            name=f"{PUBLISHED if root.samefile(COLLECTION) else ''}{folder.name}",
+            family="roles",
+            sentence=plain(main.get("short_description", "")).rstrip("."),
+            details="\n\n".join(map(plain, [said] if isinstance(said, str) else said)),
+            path=folder,
+            source=source,
+            arguments=arguments_of(main.get("options") or {}),
+            example=_first_block(folder / "README.md"),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise CatalogError(f"{path}: expected argument_specs with an entry point main, got {error!r}") from error
+
+
+def _first_block(path: Path) -> str:
+    """Return the first YAML block of a Markdown file; empty where there is none."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return text.partition("```yaml\n")[2].partition("```")[0].strip()

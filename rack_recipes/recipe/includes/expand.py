@@ -1,0 +1,278 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Expand includes: the steps of a recipe and of all that it includes, as if they were in one file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path as FilePath
+from typing import Any
+
+from rack_recipes.errors import Place, RecipeError, RecipeErrors
+from rack_recipes.recipe import build_model
+from rack_recipes.recipe.build_model import Whole
+from rack_recipes.recipe.includes.find_file import (
+    IncludedFile,
+    NoFileError,
+    content_of,
+    find_included,
+    project_of,
+    real_path,
+)
+from rack_recipes.recipe.includes.include_dependencies import (
+    Entries,
+    Steps,
+    dependency_errors,
+    duplicate_names,
+    place_of_name,
+    resolve_dependencies,
+)
+from rack_recipes.recipe.includes.include_params import OuterParams, existing_path, include_values
+from rack_recipes.recipe.recipe_model import Condition, Lock, Path, Step
+from rack_recipes.recipe.rules.unchecked_mapping import REFERENCE_FIELDS, Node
+from rack_recipes.recipe.steps_to_and_from_data import fields_from_data
+from rack_recipes.recipe.substitution import Budget, Substitution, SubstitutionError
+from rack_recipes.recipe.validate import check_included
+from rack_recipes.recipe.yaml.node_positions import NodePositions
+from rack_recipes.recipe.yaml.reader import MAX_ERRORS, Document, read
+from rack_recipes.recipe.yaml.values_in_messages import quoted, shown
+
+MAX_DEPTH = 10  # recipes that include each other
+MAX_STEPS = 10_000  # steps that includes make: a few files could ask for more than memory holds
+MAX_NAME_LENGTH = 100  # characters of a step's name, as in the schema
+INHERITED = ("when", "hosts", "tags", "depends_on")  # fields of an include that its steps get
+
+type When = bool | str | tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeUse:
+    """One use of a recipe file, as the recipe that is run or by one include.
+
+    `substitution` has the values of its parameters. The names of its steps begin with `prefix`; it is empty where no
+    include on the way has a name. `chain` has the files that led to it: the recipe that is run first, its own last.
+    """
+
+    document: Document
+    substitution: Substitution
+    prefix: str
+    chain: tuple[IncludedFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IncludedPositions(Mapping[Path, Place]):
+    """The places in a recipe with includes.
+
+    `own` has those of its file. Values of an included step are at `("included", NAME, ...)`; `steps` has for each such
+    step the places of its file and its index there.
+    """
+
+    own: NodePositions
+    steps: Mapping[str, tuple[NodePositions, int]]
+
+    def __getitem__(self, path: Path) -> Place:
+        match path:
+            case ("included", str() as name, *rest) if name in self.steps:
+                places, index = self.steps[name]
+                return places["steps", index, *rest]
+        return self.own[path]
+
+    def __iter__(self) -> Iterator[Path]:
+        yield from self.own
+        for name, (places, index) in self.steps.items():
+            yield from places.paths(places.spot(("steps", index)), ("included", name))
+
+    def __len__(self) -> int:
+        return sum(1 for _path in self)
+
+
+def expand(document: Document) -> Whole:
+    """The steps of a checked recipe and of all that it includes. Raises RecipeErrors with errors of any file."""
+    expansion = Expansion(document)
+    steps = expansion.steps(expansion.top)
+    if expansion.errors:
+        raise RecipeErrors(list(expansion.errors.values())[:MAX_ERRORS])
+    locks = {name: lock for name, (lock, _place) in expansion.locks.items()}
+    places = IncludedPositions(document.places, expansion.places)
+    return Whole(steps, locks, places, expansion.contents, expansion.outer.also)
+
+
+class Expansion:
+    """Reads each included file once, and makes its steps as often as it is included."""
+
+    def __init__(self, document: Document) -> None:
+        name = document.places.file
+        self.project = project_of(name)
+        self.budget = Budget()
+        self.top = RecipeUse(document, Substitution({}, self.budget), "", (IncludedFile(name, real_path(name)),))
+        self.outer = OuterParams(build_model.params(document))
+        self.files: dict[tuple[str, str], IncludedFile] = {}
+        self.documents: dict[FilePath, Document | None] = {}
+        self.contents: dict[str, bytes] = {}
+        self.errors: dict[tuple[Place, str], RecipeError] = {}
+        self.places: dict[str, tuple[NodePositions, int]] = {}
+        self.locks: dict[str, tuple[Lock, Place]] = {}
+        self.made = 0
+        self._add_locks(document)
+
+    def steps(self, use: RecipeUse) -> Steps:
+        """The steps of a file in their order, with the names that they have in the whole recipe."""
+        entries: Entries = []
+        for index, idx, data in build_model.numbered(use.document):
+            node = Node(use.document, ("steps", index), dict(data))
+            made = self._included_steps(use, node, idx) if node.is_include else self._own_step(use, node, idx)
+            entries.append((node, made))
+        groups = {use.prefix + node.name: steps for node, steps in entries if node.is_include and node.name}
+        if any(node.is_include for node, _steps in entries) and not self.errors:
+            self._report(duplicate_names(entries, use.prefix))
+            self._report(islice(dependency_errors(entries, use.prefix), MAX_ERRORS))
+        return resolve_dependencies(build_model.in_order(step for _part, steps in entries for step in steps), groups)
+
+    def _own_step(self, use: RecipeUse, node: Node, idx: int) -> Steps:
+        """The step of an entry that is no include."""
+        if len(use.chain) == 1:
+            return (build_model.step_of(node.data, idx, node.place()),)
+        self._count_step(node)
+        step = build_model.step_of(self._substituted(use, node), idx, node.place())
+        name = use.prefix + step.name
+        needs = tuple(replace(need, step=use.prefix + need.step) for need in step.depends_on)
+        hosts = None if step.scope == "run" else step.hosts or use.document.data.get("hosts")
+        self.places[name] = (use.document.places, int(node.path[-1]))
+        return (replace(step, name=name, depends_on=needs, hosts=hosts),)
+
+    def _included_steps(self, use: RecipeUse, node: Node, idx: int) -> Steps:
+        """The steps of an include; none where something is wrong with it."""
+        self._count_step(node)
+        inner = self._open(use, node)
+        if inner is None:
+            return ()
+        steps = self.steps(inner)
+        longest = max((step.name for step in steps), key=len, default="")
+        if len(longest) > MAX_NAME_LENGTH:
+            expected = f"a name with which those of its steps have at most {MAX_NAME_LENGTH} characters"
+            self._report([node.error(place_of_name(node), expected, f"{len(longest)} in {quoted(longest)}")])
+        data = self._substituted(use, node)
+        outer = fields_from_data(Step, {key: data[key] for key in INHERITED if key in data})
+        needs = (replace(need, step=use.prefix + need.step) for need in outer.get("depends_on", ()))
+        return tuple(inherit(steps, {**outer, "idx": idx, "depends_on": tuple(needs)}))
+
+    def _open(self, use: RecipeUse, node: Node) -> RecipeUse | None:
+        """The recipe that an include names, with the values of its parameters. None where something is wrong."""
+        try:
+            file = self._find_file(node.data["include"], use.chain)
+            document = self._read(file, node.data["include"])
+        except NoFileError as error:
+            self._report([node.error(("include",), error.expected, error.got, error.near)])
+            return None
+        if document is None:
+            return None
+        prefix = f"{use.prefix}{node.name}." if node.name else use.prefix
+        of_params = prefix if node.name else f"{use.prefix}{FilePath(file.name).stem}."
+        values = include_values(node, document, use.substitution, self.outer, of_params)
+        self._report(values.errors)
+        chain = (*use.chain, file)
+        substitution = Substitution(values.found, self.budget)
+        return None if values.errors else RecipeUse(document, substitution, prefix, chain)
+
+    def _find_file(self, path: str, chain: tuple[IncludedFile, ...]) -> IncludedFile:
+        """The file at the path of an include. Raises NoFileError, also for a file that includes itself."""
+        key = (path, chain[-1].name)
+        if key not in self.files:
+            self.files[key] = find_included(path, chain[-1].name, self.project)
+        file, reals = self.files[key], [other.real for other in chain]
+        if file.real in reals:
+            names = [other.name for other in chain[reals.index(file.real) :]]
+            raise NoFileError(" -> ".join([*names, file.name]), expected="a recipe that does not include itself")
+        if len(chain) > MAX_DEPTH:
+            raise NoFileError("one more", expected=f"at most {MAX_DEPTH} recipes inside each other")
+        return file
+
+    def _read(self, file: IncludedFile, path: str) -> Document | None:
+        """The checked data of a file. None where it is wrong; raises NoFileError where it cannot be read."""
+        if file.real not in self.documents:
+            content = content_of(file, path)
+            self.documents[file.real] = None
+            try:
+                document = read(content, file.name)
+                check_included(document)
+            except RecipeErrors as errors:
+                self._report(errors.errors)
+                return None
+            self.contents[file.name] = content
+            self.documents[file.real] = document
+            self._add_locks(document)
+        return self.documents[file.real]
+
+    def _add_locks(self, document: Document) -> None:
+        """Add the locks of a file. A lock that two files declare has to be the same in both."""
+        for name, lock in build_model.locks(document.data).items():
+            place = document.places["locks", name]
+            known, first = self.locks.setdefault(name, (lock, place))
+            if known != lock:
+                expected = f"the lock {quoted(name)} as it is in {first}"
+                self._report([RecipeError(place, expected, "another capacity, of or settle_sec")])
+
+    def _substituted(self, use: RecipeUse, node: Node) -> dict[str, Any]:
+        """The data of a step or an include, its references to parameters replaced by their values."""
+        data = dict(node.data)
+        for key in data.keys() & {*REFERENCE_FIELDS}:
+            try:
+                data[key] = use.substitution.fill(data[key], (key,))
+            except SubstitutionError as error:
+                self._report([node.error(existing_path(node, error.path), error.expected, error.got)])
+        self._report(list_errors(node, data))
+        return data
+
+    def _count_step(self, node: Node) -> None:
+        """Count a step that an include makes. Raises RecipeErrors where there are too many."""
+        self.made += 1
+        if self.made > MAX_STEPS:
+            self._report([node.error((), f"at most {MAX_STEPS} steps by includes", "more")])
+            raise RecipeErrors(list(self.errors.values())[-MAX_ERRORS:])
+
+    def _report(self, errors: Iterable[RecipeError]) -> None:
+        for error in errors:
+            self.errors[error.place, error.expected] = error
+
+
+def list_errors(node: Node, data: dict[str, Any]) -> Iterable[RecipeError]:
+    """What is wrong with values of parameters that a step loops over."""
+    lists: dict[tuple[str, ...], Any] = {("loop",): data["loop"]} if "loop" in data else {}
+    lists |= {("matrix", name): values for name, values in data.get("matrix", {}).items()}
+    for path, value in lists.items():
+        if not isinstance(value, list) and not (isinstance(value, str) and value.startswith(("${", "{{"))):
+            yield node.error(path, "a list, or a reference to one", shown(value))
+
+
+def inherit(steps: Steps, include: Mapping[str, Any]) -> Iterator[Step]:
+    """The steps of an include with what it says for all of them: idx, hosts, tags, condition and dependencies.
+
+    Its hosts replace those of a step. Its dependencies go to the steps that have none of their own.
+    """
+    for step in steps:
+        yield replace(
+            step,
+            idx=include["idx"],
+            depends_on=step.depends_on or include["depends_on"],
+            hosts=None if step.scope == "run" else include.get("hosts", step.hosts),
+            tags=tuple(dict.fromkeys((*include.get("tags", ()), *step.tags))),
+            when=both(include.get("when", True), step.when),
+        )
+
+
+def both(outer: When, inner: When) -> When:
+    """The condition that holds where two conditions hold."""
+    if outer is True or inner is False:
+        return inner
+    if inner is True or outer is False:
+        return outer
+    return (*as_conditions(outer), *as_conditions(inner))
+
+
+def as_conditions(when: When) -> tuple[Condition, ...]:
+    """Conditions as they are; a Jinja expression as one of them."""
+    return when if isinstance(when, tuple) else ({"value": when, "eq": True},)

@@ -1,0 +1,72 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Loads recipes: `load` a file, `parse` its bytes.
+
+Whatever the bytes are, the result is a Recipe, or RecipeErrors is raised.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rack_recipes.recipe import build_model
+from rack_recipes.recipe.build_model import Whole
+from rack_recipes.recipe.recipe_model import Recipe
+from rack_recipes.recipe.validate import check_top
+from rack_recipes.recipe.yaml.decode import read_bytes
+from rack_recipes.recipe.yaml.reader import Document, read
+
+
+def load(path: str) -> Recipe:
+    """The recipe in a file. Raises RecipeErrors with all of its mistakes and their places."""
+    return parse(read_bytes(path), path)
+
+
+def parse(text: bytes, name: str) -> Recipe:
+    """The recipe in a file's bytes. Errors and paths of includes use the file's `name`. Raises RecipeErrors."""
+    document = read(text, name)
+    check_top(document)
+    data, found = document.data, whole(document)
+    return Recipe(
+        path=name,
+        digest=digest(text, [*found.contents.values()]),
+        test_meta=build_model.test_meta(data["test_meta"]),
+        steps=found.steps,
+        hosts=data.get("hosts", "all"),
+        params={
+            name: replace(param, also=found.also.get(name, {})) for name, param in build_model.params(document).items()
+        },
+        pre_step=build_model.hooks(document, "pre_step"),
+        post_step=build_model.hooks(document, "post_step"),
+        locks=found.locks,
+        canary=build_model.canary(data),
+        serial=build_model.serial(data),
+        time_box=float(data["time_box"]) if "time_box" in data else None,
+        fail_fast=data.get("fail_fast", False),
+        merge=dict(data.get("context", {}).get("merge", {})),
+        derived=build_model.derived(data),
+        places=found.places,
+        files={file: hashlib.sha256(content).hexdigest() for file, content in {name: text, **found.contents}.items()},
+    )
+
+
+def whole(document: Document) -> Whole:
+    """The contents of a file and of all that it includes."""
+    if any("include" in step for step in document.data["steps"]):
+        # a recipe without includes does not pay for this import
+        from rack_recipes.recipe.includes.expand import expand
+
+        return expand(document)
+    return Whole(build_model.steps(document), build_model.locks(document.data), document.places)
+
+
+def digest(text: bytes, contents: Sequence[bytes]) -> str:
+    """The digest of a recipe, made of its bytes and of the files that it includes."""
+    made = hashlib.sha256(text)
+    for content in contents:
+        made.update(hashlib.sha256(content).digest())
+    return f"sha256:{made.hexdigest()}"

@@ -1,0 +1,200 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Rules for references in texts: a `${...}` must lead to something, and be written as a reference is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS as CRITERIA
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import WORDS, parse
+from rack_recipes.errors import RecipeError
+from rack_recipes.recipe.recipe_model import Path
+from rack_recipes.recipe.rules.unchecked_mapping import CONDITION_FIELDS, REFERENCE_FIELDS, Node, text
+from rack_recipes.recipe.substitution import REFERENCE
+from rack_recipes.recipe.yaml.reader import Document
+from rack_recipes.recipe.yaml.values_in_messages import closest, listed, quoted
+
+if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.module_utils.language.references import Parts
+
+type Problem = tuple[str, str]  # what was expected, and the reference that was probably meant
+
+STARTS = re.compile(r"\$\{([^${}]*)")
+# Text in braces that is meant as a reference: variables of a shell have no dots.
+MEANT = re.compile(
+    r"(?:params|item|matrix|step)\.|[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*_v[0-9]+[@.\[]|[a-z0-9_]+(?:\.[a-z0-9_]+)+@"
+)
+INDEX = re.compile(r"\[([0-9]+)\]")
+DOTS = "a reference with dots only, such as ${links.up_v1.0}"
+FUNCTIONS = ("majority", "median")
+WHOLE = "a reference, such as ${numbers.stats_v1.mean} (a key has a version at its end)"
+ANY: frozenset[str] = frozenset()
+NUMBERS, LISTS = frozenset(("int", "float")), frozenset(("list",))
+TYPES_TAKEN = {"any": ANY, "number": NUMBERS, "list": LISTS}
+# The types of a parameter that the words of a condition take; of a mapping its own words do.
+TYPES = {
+    "value": ANY,
+    **dict.fromkeys(("of", "percent", "by"), NUMBERS),
+    **{word: TYPES_TAKEN[criterion.takes] for word, criterion in CRITERIA.items() if criterion.takes in TYPES_TAKEN},
+}
+STEP_WORDS = ("name", "attempt")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownNames:
+    """What references may begin with at one place: words, and for some of them the names that may follow."""
+
+    words: Collection[str]
+    names: dict[str, tuple[str, ...]]
+    types: dict[str, str]  # of the parameters
+
+
+def step_references(steps: list[Node]) -> Iterator[RecipeError]:
+    """What is wrong with the references of steps and of includes."""
+    types = types_of(steps[0].document) if steps else {}
+    for step in steps:
+        for key in (*REFERENCE_FIELDS, "params"):
+            if key in step.data:
+                for path, found in reference_texts(step.data[key], (key,)):
+                    yield from reference_errors(step, path, found, scope_of(step, key, types))
+
+
+def types_of(document: Document) -> dict[str, str]:
+    """The types of a file's parameters by name; empty where one is unknown."""
+    params = document.data.get("params")
+    known = params if isinstance(params, dict) else {}
+    return {name: text(param.get("type", "str")) if isinstance(param, dict) else "" for name, param in known.items()}
+
+
+def scope_of(step: Node, key: str, types: dict[str, str]) -> KnownNames:
+    """What references may begin with in a field of a step. The lists of a loop are read before its items exist."""
+    words = {"params", "step"}
+    names = {"step": STEP_WORDS, "params": tuple(types)}
+    if step.is_include:
+        return KnownNames(words, names, types)
+    if key not in ("loop", "matrix"):
+        words |= {"item", "index"} if "loop" in step.data else {"matrix", "index"} if "matrix" in step.data else set()
+    matrix = step.data.get("matrix")
+    return KnownNames(words, {**names, "matrix": tuple(matrix) if isinstance(matrix, dict) else ()}, types)
+
+
+def reference_errors(node: Node, path: Path, found: str, scope: KnownNames) -> Iterator[RecipeError]:
+    """What is wrong with the references in the text `found`."""
+    for start in STARTS.finditer(found):
+        reference = REFERENCE.match(found, start.start())
+        whole = reference[0] if reference else start[0] + found[start.end() : start.end() + 1]
+        parts = parse(reference) if reference else None
+        problem = problem_of(parts, whole[2:-1] if reference else start[1], scope)
+        if not problem and whole == found:
+            problem = misplaced(path, parts, scope)
+        if problem:
+            yield node.error(path, problem[0], quoted(whole), problem[1])
+
+
+def reference_texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """Every text in a value that may hold a reference, with its path."""
+    if isinstance(value, str):
+        if "${" in value:
+            yield path, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from reference_texts(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from reference_texts(item, (*path, index))
+
+
+def problem_of(parts: Parts | None, inner: str, scope: KnownNames) -> Problem | None:
+    """What is wrong with the text in braces; None where nothing is, or where it is not meant as a reference."""
+    if parts is None:
+        return malformed(inner) if MEANT.match(inner) else None
+    word, path, host = parts
+    return word_problem(word, path, scope) if word in WORDS else key_problem(".".join([word, *path]), host)
+
+
+def malformed(inner: str) -> Problem:
+    """What is wrong with a text that was meant as a reference, but cannot be read as one."""
+    if INDEX.search(inner):
+        return DOTS, f"${{{INDEX.sub(r'.\1', inner)}}}"
+    word, at, host = inner.partition("@")
+    if word.partition(".")[0] in WORDS:
+        if at:
+            return f"a reference without @ ('@{host}' is for context keys: ${{fan.rpm_v1@leaf1}})", f"${{{word}}}"
+        return "a reference such as ${params.vlan}, without empty parts and spaces", ""
+    if at and not host:
+        return "a host, majority or median after @", f"${{{word}}}"
+    if at and "_v" not in word:
+        return "a context key with its version before @, such as ${fan.rpm_v1@median}", ""
+    return "a reference such as ${numbers.stats_v1.mean}, without empty parts and spaces", ""
+
+
+def key_problem(key: str, host: str) -> Problem | None:
+    """What is wrong with a reference to a context key: indexes in brackets, or an unknown word after @."""
+    if INDEX.search(key):
+        return DOTS, f"${{{INDEX.sub(r'.\1', key)}{'@' if host else ''}{host}}}"
+    word, dot, path = host.partition(".")
+    if word in FUNCTIONS and dot:
+        return f"the path before @{word}", f"${{{key}.{path}@{word}}}"
+    if word.casefold() in FUNCTIONS and word not in FUNCTIONS:
+        return "a host, majority or median after @", f"${{{key}@{word.casefold()}}}"
+    return ("a host, majority or median after @", "") if host in ("all", "*") else None
+
+
+def word_problem(word: str, path: list[str], scope: KnownNames) -> Problem | None:
+    """What is wrong with a reference that begins with a word such as `params` or `item`."""
+    if word not in scope.words:
+        return MEANINGS[word] if "matrix" in scope.names else f"a reference to {' or '.join(sorted(scope.words))}", ""
+    if word == "index" and path:
+        return "${index}, a number", "${index}"
+    if not path:
+        return None
+    if INDEX.search(".".join(path)):
+        return DOTS, f"${{{INDEX.sub(r'.\1', '.'.join([word, *path]))}}}"
+    return unknown_name(word, path, scope) if word in scope.names and path[0] not in scope.names[word] else None
+
+
+def unknown_name(word: str, path: list[str], scope: KnownNames) -> Problem:
+    """A name that does not exist."""
+    names = scope.names[word]
+    near = closest(path[0], names)
+    known = f" ({listed(names) or 'there are none'})" if not near else ""
+    return f"{NAMES[word]}{known}", f"${{{'.'.join([word, near, *path[1:]])}}}" if near else ""
+
+
+def misplaced(path: Path, parts: Parts | None, scope: KnownNames) -> Problem | None:
+    """What is wrong with a text in a place where only a reference to a list or a number may be."""
+    kinds = types_at(path)
+    if kinds is None:
+        return None
+    if parts is None:
+        return WHOLE, ""
+    word, rest, _host = parts
+    kind = scope.types.get(rest[0], "") if word == "params" and len(rest) == 1 else ""
+    if kinds and kind and kind not in kinds:
+        return f"a parameter of type {' or '.join(sorted(kinds))}", ""
+    return None
+
+
+def types_at(path: Path) -> frozenset[str] | None:
+    """The types that a parameter may have in a place, empty for any; None where any text may be."""
+    if path == ("loop",) or (path[0] == "matrix" and len(path) == 2):
+        return LISTS
+    return TYPES.get(str(path[-1])) if path[0] in CONDITION_FIELDS else None
+
+
+MEANINGS = {
+    "item": "'loop' in this step, for whose items ${item} stands",
+    "index": "'loop' or 'matrix' in this step, for whose instances ${index} counts",
+    "matrix": "'matrix' in this step, for whose values ${matrix.NAME} stands",
+}
+NAMES = {
+    "params": "the name of a parameter in 'params' of this file",
+    "matrix": "a name of this step's matrix",
+    "step": "a word of the step",
+}

@@ -1,0 +1,110 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Read the bytes of a recipe file and decode them to text."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from rack_recipes.errors import Place, RecipeError, RecipeErrors
+from rack_recipes.recipe.yaml.values_in_messages import closest
+
+MAX_SIZE = 8 * 1024 * 1024  # bytes of a recipe file: some 20,000 steps
+BOM = b"\xef\xbb\xbf"  # editors on Windows put it before UTF-8
+UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+BREAK = re.compile(r"\r\n|\r|\n")
+CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+CONTROLS = {"\0": "NUL", "\x1b": "escape", "\x0c": "form feed", "\x08": "backspace", "\x7f": "delete"}
+REASONS = {
+    FileNotFoundError: "no such file",
+    IsADirectoryError: "a folder",
+    PermissionError: "one that you may not read",
+}
+
+
+@dataclass(frozen=True)
+class RecipeSource:
+    """A recipe as text without invisible characters. `name` is that of the file, as the user gave it."""
+
+    name: str
+    text: str
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines as YAML and editors count them."""
+        return BREAK.split(self.text)
+
+
+def read_bytes(path: str) -> bytes:
+    """The content of a file. Raises RecipeErrors where it cannot be read or is too large."""
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(MAX_SIZE + 1)
+    except (OSError, ValueError) as error:
+        raise refused(Place(path), "a file that can be read", reason(error), nearest_file(path)) from None
+    if len(content) > MAX_SIZE:
+        raise refused(Place(path), f"a file of at most {MAX_SIZE // 1024**2} MiB", "a larger file")
+    return content
+
+
+def decode(content: bytes, name: str) -> RecipeSource:
+    """The text of a recipe. Raises RecipeErrors where it is not UTF-8 or has invisible characters."""
+    if content.startswith(UTF16_BOMS):
+        raise refused(Place(name), "a file in UTF-8", "one in UTF-16: save it as UTF-8")
+    content = content.removeprefix(BOM)
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        place = place_of_end(content[: error.start].decode(), name)
+        got = foreign_byte(content[error.start]) if error.end < len(content) else "a character that is cut off"
+        raise refused(place, "a file in UTF-8", got) from None
+    if found := CONTROL.search(text):
+        place = place_of_end(text[: found.start()], name)
+        raise refused(place, "text without invisible control characters", code_point(found[0]))
+    return RecipeSource(name, text)
+
+
+def refused(place: Place, expected: str, got: str = "", near: str = "") -> RecipeErrors:
+    """The errors of a file with one error that ends its reading."""
+    return RecipeErrors([RecipeError(place, expected, got, near)])
+
+
+def reason(error: Exception) -> str:
+    """Why a file could not be opened, in words."""
+    known = (words for kind, words in REASONS.items() if isinstance(error, kind))
+    return next(known, (getattr(error, "strerror", None) or str(error)).lower())
+
+
+def nearest_file(path: str) -> str:
+    """The file in the same folder that was probably meant instead of a missing one; empty where there is none."""
+    meant = Path(path)
+    try:
+        beside = tuple(entry.name for entry in meant.parent.iterdir() if entry.suffix in {".yml", ".yaml"})
+    except (OSError, ValueError):
+        return ""
+    found = "" if meant.name in beside else closest(meant.name, beside)
+    return str(meant.with_name(found)) if found else ""
+
+
+def foreign_byte(byte: int) -> str:
+    """A byte that is not UTF-8 in words, with its character in Windows-1252, the most usual other encoding."""
+    letter = bytes([byte]).decode("cp1252", "replace")
+    return f"the byte 0x{byte:02x} ({letter!r} in Windows-1252: save the file as UTF-8)"
+
+
+def code_point(letter: str) -> str:
+    """An invisible character in words: its number and its name."""
+    name = CONTROLS.get(letter) or unicodedata.name(letter, "").lower()
+    return f"U+{ord(letter):04X}" + (f" ({name})" if name else "")
+
+
+def place_of_end(text: str, name: str) -> Place:
+    """The place of the character after `text`."""
+    lines = BREAK.split(text)
+    return Place(name, len(lines), len(lines[-1]) + 1)

@@ -1,0 +1,149 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Axes of charts: from values to pixels, round ticks, and the lines and texts of an axis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil, floor, log10
+
+from markupsafe import Markup
+
+from rack_recipes.report.charts.number_words import seconds
+from rack_recipes.report.charts.svg_elements import element, label
+
+TICKS = 5
+CLOCK = (15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 43200, 86400)
+"""Distances between two ticks of a time axis that are round on a clock, in seconds."""
+
+LEAST_SPAN = 1e-12
+"""Values whose span is a smaller share of their size are shown as if they were alike."""
+
+LEAST = 1e-290
+"""A smaller number is shown as 0."""
+
+ROOM = 0.05
+"""The share of the span that an axis goes on beyond its outermost values."""
+
+AXIS_LETTERS = 60
+SHORT = 3
+"""Large numbers that differ in so many digits are written with an exponent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """The part of a picture in which data are drawn, in pixels."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """An axis from `low` to `high`, drawn from the pixel `start` to the pixel `end`."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        """The pixel of a value."""
+        return self.start + (self.end - self.start) * ((value - self.low) / (self.high - self.low))
+
+
+def scale_of(values: Iterable[float], start: float, end: float, *, room: float = ROOM) -> Scale:
+    """A scale on which all these values have room; each of them can be drawn (chart_model.py)."""
+    known = list(values) or [0.0]
+    low, high = min(known), max(known)
+    span, size = high - low, max(abs(low), abs(high))
+    if span <= max(size * LEAST_SPAN, LEAST):
+        span, room = (size if size > LEAST else 1.0), max(room, ROOM)
+    return Scale(low - span * room, high + span * room, start, end)
+
+
+def ticks(scale: Scale, about: int = TICKS) -> list[float]:
+    """Round values on a scale."""
+    step = round_step((scale.high - scale.low) / about)
+    first, last = ceil(scale.low / step - 1e-9), floor(scale.high / step + 1e-9)
+    return [number * step for number in range(first, last + 1)]
+
+
+def round_step(rough: float) -> float:
+    """The first of 1, 2, 5, 10 times a power of ten that is at least `rough`."""
+    power = 10.0 ** floor(log10(rough))
+    return next((power * unit for unit in (1, 2, 5) if power * unit >= rough), power * 10)
+
+
+def tick_texts(values: Sequence[float]) -> list[str]:
+    """The texts of ticks, all with as many digits as tell them apart."""
+    size = max(map(abs, values), default=0)
+    step = min((abs(after - before) for before, after in pairwise(values)), default=0) or size or 1
+    digits = max(0, floor(log10(size) + 1e-9) - floor(log10(step) + 1e-9)) if size else 0
+    if size and (not 1e-4 <= size < 1e15 or (size >= 1e7 and digits <= SHORT)):
+        return [f"{value:.{digits}e}" if value else "0" for value in values]
+    decimals = max(0, -floor(log10(step) + 1e-9))
+    return [f"{value + 0.0:,.{decimals}f}" for value in values]
+
+
+def time_ticks(most: float) -> list[float]:
+    """Round times in seconds from 0 up to `most`."""
+    rough = most / TICKS
+    clock = [step for step in CLOCK if step >= rough >= CLOCK[0] / 2]
+    step = clock[0] if clock else round_step(rough)
+    return [number * step for number in range(int(most / step) + 1)]
+
+
+def axis_below(area: Area, scale: Scale, name: str) -> Markup:
+    """An axis of values from left to right, with a line for each tick."""
+    values = ticks(scale)
+    return element("g", _upright(area, scale, values), *_texts_below(area, scale, values, tick_texts(values)),
+                   _name_below(area, name))  # fmt: skip
+
+
+def time_axis_below(area: Area, scale: Scale, name: str) -> Markup:
+    """An axis of seconds from left to right, in the words of a clock."""
+    values = time_ticks(scale.high)
+    return element("g", _upright(area, scale, values), *_texts_below(area, scale, values, list(map(seconds, values))),
+                   _name_below(area, name))  # fmt: skip
+
+
+def axis_left(area: Area, scale: Scale, name: str, *, whole: bool = False) -> Markup:
+    """An axis of values from bottom to top, with a line for each tick; `whole` leaves out ticks that are no counts."""
+    values = [value for value in ticks(scale) if not whole or value == int(value)]
+    lines = "".join(f"M{area.left:.1f} {scale(value):.1f}H{area.right:.1f}" for value in values)
+    texts = (
+        element("text", text, x=f"{area.left - 8:.1f}", y=f"{scale(value):.1f}", class_="tick left")
+        for value, text in zip(values, tick_texts(values), strict=True)
+    )
+    title = element("text", label(name, AXIS_LETTERS), x=1, y=10, class_="axis-name")
+    return element("g", element("path", d=lines, class_="axis"), *texts, title)
+
+
+def left_width(scale: Scale) -> float:
+    """The pixels that the texts of an axis from bottom to top need."""
+    return max(map(len, tick_texts(ticks(scale))), default=0) * 7.3 + 14
+
+
+def _upright(area: Area, scale: Scale, values: Sequence[float]) -> Markup:
+    lines = "".join(f"M{scale(value):.1f} {area.top:.1f}V{area.bottom:.1f}" for value in values)
+    return element("path", d=lines, class_="axis")
+
+
+def _texts_below(area: Area, scale: Scale, values: Sequence[float], texts: Sequence[str]) -> Iterable[Markup]:
+    widest = max(map(len, texts), default=0) * 7.3 + 12
+    distance = abs(scale(values[1]) - scale(values[0])) if len(values) > 1 else widest
+    every = max(1, ceil(widest / max(distance, 1)))
+    for value, text in list(zip(values, texts, strict=True))[::every]:
+        yield element("text", text, x=f"{scale(value):.1f}", y=f"{area.bottom + 14:.1f}", class_="tick")
+
+
+def _name_below(area: Area, name: str) -> Markup:
+    place = {"x": f"{area.right:.1f}", "y": f"{area.bottom + 32:.1f}"}
+    return element("text", label(name, AXIS_LETTERS), **place, class_="axis-name end")

@@ -1,0 +1,238 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The kinds of charts, each drawn from a run in the store and its history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from math import isfinite
+
+from rack_recipes.analysis.history import History
+from rack_recipes.analysis.host_classes import by_class, text
+from rack_recipes.analysis.load_values_over_runs import Series, SeriesValues
+from rack_recipes.analysis.value_and_write_history import RunValue, run_values
+from rack_recipes.errors import UsageError, nearest
+from rack_recipes.natural_order import natural
+from rack_recipes.report.charts.box_plot import box_plot
+from rack_recipes.report.charts.chart_model import Chart, Limit, Quantity, limits_of
+from rack_recipes.report.charts.correlation import MOST_MEASUREMENTS, correlation
+from rack_recipes.report.charts.heat_map import gathered, number_map, verdict_map
+from rack_recipes.report.charts.histogram import histogram
+from rack_recipes.report.charts.run_timeline import run_timeline
+from rack_recipes.report.charts.trend import Change, TrendPoint, trend
+from rack_recipes.report.table_model import Column, Table, named
+from rack_recipes.report.tables.all_tables import tables
+from rack_recipes.report.tables.cells import RUN_SCOPED
+from rack_recipes.store.reading import recorded_runs
+
+NAMED = 8
+"""How many names an error lists."""
+
+RACK, POSITION = "rack", "position"
+NO_CLASS = "all hosts"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a chart is to show: a step, names of values, a pattern of hosts, the attribute that groups hosts.
+
+    Each is empty where everything is wanted.
+    """
+
+    step: str = ""
+    keys: tuple[str, ...] = ()
+    host: str = ""
+    by: str = ""
+
+
+def draw(kind: str, history: History, wanted: Wanted) -> Chart:
+    """Draw a chart of a kind of `KINDS`. Raises UsageError where the run has not what is wanted, and StoreError."""
+    return KINDS[kind](history, wanted)
+
+
+# --- Values -----------------------------------------------------------------------------------------------------------
+
+
+def _histogram(history: History, wanted: Wanted) -> Chart:
+    one = _chosen(history, wanted)
+    values = [value for _host, value in _last(one, wanted)]
+    return histogram(_quantity(one.series), values, _limits(history, one.series))
+
+
+def _box_plot(history: History, wanted: Wanted) -> Chart:
+    one = _chosen(history, wanted)
+    groups: dict[str, list[tuple[str, float]]] = {}
+    for host, value in _last(one, wanted):
+        groups.setdefault(_group_of(history, host, wanted.by), []).append((host or RUN_SCOPED, value))
+    ordered = {name: groups[name] for name in sorted(groups, key=natural)}
+    return box_plot(_quantity(one.series), ordered, _limits(history, one.series))
+
+
+def _trend(history: History, wanted: Wanted) -> Chart:
+    one = _chosen(history, wanted)
+    runs = [*history.runs, history.run.run]
+    lines = {
+        name: [_point(value) for value in run_values(one.values[[*places]], runs)]
+        for name, places in _lines(history, one, wanted).items()
+    }
+    return trend(_quantity(one.series), lines, _limits(history, one.series), _changes(history, one.series))
+
+
+def _lines(history: History, one: SeriesValues, wanted: Wanted) -> Mapping[str, Sequence[int]]:
+    """The places of the hosts of each line: of each wanted host, else of each class or group."""
+    places = [place for place, host in enumerate(one.hosts) if _is_wanted(host, wanted)]
+    if wanted.host:
+        return {one.hosts[place] or RUN_SCOPED: [place] for place in places}
+    if wanted.by:
+        found: dict[str, list[int]] = {}
+        for place in places:
+            found.setdefault(_group_of(history, one.hosts[place], wanted.by), []).append(place)
+        return found
+    classes = by_class(one.hosts, history.run.attributes)
+    return {name or NO_CLASS: own for name, own in classes.items()} or {RUN_SCOPED: places}
+
+
+def _point(value: RunValue) -> TrendPoint:
+    return TrendPoint(value.run_id, value.started, value.median, value.low, value.high)
+
+
+def _changes(history: History, series: Series) -> list[Change]:
+    """The changes of level that the analysis has found and stored."""
+    rows = recorded_runs.findings(history.engine, history.run.run["run_id"])
+    found = (row for row in rows if row["kind"] == "change_point")
+    measured = (one for row in found for one in row["figures"].get("measurements", ()))
+    own = (one for one in measured if (one["step"], one["name"]) == (series.step, series.name))
+    return [
+        Change(change["since"], f"{one['whose']}: from {change['before']:.6g} to {change['after']:.6g}")
+        for one in own
+        for change in one["changes"]
+    ]
+
+
+def _correlation(history: History, wanted: Wanted) -> Chart:
+    if len(wanted.keys) == 1:
+        raise UsageError("a correlation needs no key, or two and more: --key NAME --key NAME")
+    known = history.series if not wanted.keys else [_chosen(history, wanted, key) for key in wanted.keys]
+    of_step = [one for one in known if wanted.step in ("", one.series.step)]
+    measured = [(_quantity(one.series), dict(_last(one, wanted))) for one in of_step]
+    varied = [pair for pair in measured if len(set(pair[1].values())) > 1]
+    if len(varied) < 2:
+        raise UsageError("a correlation needs two values that differ from host to host")
+    return correlation(varied[:MOST_MEASUREMENTS])
+
+
+# --- Verdicts and times -----------------------------------------------------------------------------------------------
+
+
+def _heat_map(history: History, wanted: Wanted) -> Chart:
+    if wanted.keys:
+        return _by_place(history, wanted)
+    matrix = named(tables(history.run))["matrix"]
+    kept = tuple(row for row in matrix.rows if _is_wanted(row[0], wanted))
+    shown = Table(matrix.name, matrix.title, matrix.columns, kept, matrix.about)
+    if wanted.by:
+        shown = gathered(shown, lambda host: _group_of(history, host, wanted.by), wanted.by.capitalize())
+    return verdict_map(shown)
+
+
+def _by_place(history: History, wanted: Wanted) -> Chart:
+    """The values by rack and position, as the inventory says."""
+    one, cells = _chosen(history, wanted), {}
+    for host, value in _last(one, wanted):
+        attributes = history.run.attributes.get(host, {})
+        if RACK in attributes and POSITION in attributes:
+            cells[text(attributes[RACK]), text(attributes[POSITION])] = value
+    if not cells:
+        raise UsageError(f"no host with this value has the attributes {RACK} and {POSITION} in the inventory")
+    racks, positions = (sorted({place[end] for place in cells}, key=natural) for end in (0, 1))
+    columns = (Column(RACK, "Rack"), *(Column(name, name, "number", one.series.unit) for name in positions))
+    rows = tuple((rack, *(cells.get((rack, position)) for position in positions)) for rack in racks)
+    quantity = _quantity(one.series)
+    return number_map(quantity, Table("heat_map", quantity.label, columns, rows, "The values by rack and position."))
+
+
+def _timeline(history: History, wanted: Wanted) -> Chart:
+    steps = [row for row in history.run.steps if wanted.step in ("", row["step"], row.get("parent"))]
+    hosts = {row["host"] for row in steps if _is_wanted(row["host"], wanted)}
+    if not hosts:
+        raise UsageError(_no_host(wanted, (row["host"] for row in history.run.steps)))
+    return run_timeline([row for row in steps if row["host"] in hosts], history.run.run)
+
+
+KINDS: Mapping[str, Callable[[History, Wanted], Chart]] = {
+    "histogram": _histogram,
+    "box-plot": _box_plot,
+    "trend": _trend,
+    "heat-map": _heat_map,
+    "correlation": _correlation,
+    "timeline": _timeline,
+}
+"""Every kind of chart, with what draws it from the store."""
+
+
+# --- What is wanted ---------------------------------------------------------------------------------------------------
+
+
+def _chosen(history: History, wanted: Wanted, key: str = "") -> SeriesValues:
+    """The one series with the wanted name. Raises UsageError where there is none, or several."""
+    name = key or (wanted.keys[0] if len(wanted.keys) == 1 else "")
+    if not name:
+        raise UsageError(f"which value? --key NAME; the run has {_list(one.series for one in history.series)}")
+    found = [one for one in history.series if one.series.name == name and wanted.step in ("", one.series.step)]
+    if not found:
+        near = nearest(name, [one.series.name for one in history.series])
+        hint = f" (did you mean {near!r}?)" if near else f"; it has {_list(one.series for one in history.series)}"
+        raise UsageError(f"the run has no numbers of the name {name!r}{hint}")
+    if len({one.series.step for one in found}) > 1:
+        raise UsageError(f"several steps have {name!r}: --step {' or --step '.join(one.series.step for one in found)}")
+    return found[0]
+
+
+def _list(series: Iterable[Series]) -> str:
+    names = list(dict.fromkeys(one.name for one in series))
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}" if names else "no numbers"
+
+
+def _last(one: SeriesValues, wanted: Wanted) -> list[tuple[str, float]]:
+    """The wanted hosts with their values in this run. Raises UsageError where there is no value."""
+    pairs = zip(one.hosts, map(float, one.last), strict=True)
+    found = [(host, value) for host, value in pairs if isfinite(value) and _is_wanted(host, wanted)]
+    if not found:
+        raise UsageError(_no_host(wanted, one.hosts))
+    return found
+
+
+def _is_wanted(host: str, wanted: Wanted) -> bool:
+    return not wanted.host or fnmatchcase(host, wanted.host)
+
+
+def _no_host(wanted: Wanted, hosts: Iterable[str]) -> str:
+    near = nearest(wanted.host, [*hosts]) if wanted.host else ""
+    return f"no host that matches {wanted.host or '*'!r} has a value{f' (did you mean {near!r}?)' if near else ''}"
+
+
+def _group_of(history: History, host: str, by: str) -> str:
+    """The group of a host: the value of an attribute, else its class in words."""
+    attributes = history.run.attributes.get(host, {})
+    if by:
+        return f"{by} {text(attributes[by])}" if by in attributes else f"no {by}"
+    return next((name for name in by_class([host], {host: attributes}) if name), NO_CLASS)
+
+
+def _quantity(series: Series) -> Quantity:
+    return Quantity(series.name, series.unit)
+
+
+def _limits(history: History, series: Series) -> list[Limit]:
+    """The limits of the measurement in this run; those that differ from host to host stand side by side."""
+    own = (
+        row["limits"]
+        for row in history.run.measurements
+        if (row["step"], row["name"]) == (series.step, series.name) and row["limits"]
+    )
+    return list(dict.fromkeys(limit for limits in own for limit in limits_of(limits)))

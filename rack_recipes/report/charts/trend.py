@@ -1,0 +1,187 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The trend of a measurement over runs, with its limits and the runs at which its level changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from math import ceil
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from rack_recipes.report.charts.axes import Area, Scale, axis_left, left_width, scale_of
+from rack_recipes.report.charts.chart_model import Chart, Limit, Quantity, is_drawable
+from rack_recipes.report.charts.limit_lines import level_limits, names_width
+from rack_recipes.report.charts.number_words import number
+from rack_recipes.report.charts.palette import SERIES
+from rack_recipes.report.charts.svg_elements import LETTER, element, label, picture
+from rack_recipes.report.table_model import Column, Table
+
+WIDTH, HEIGHT = 640, 320
+TOP, BOTTOM, KEY_LINE = 40, 44, 18
+MOST_LINES = len(SERIES)
+DOTS_UP_TO = 120
+"""Runs up to which every value has a dot."""
+
+ABOUT = "The median of a run's values, with the least and the greatest. A change is the first run at the new level."
+
+
+class TrendPoint(NamedTuple):
+    """The values of one run: their median, and the least and the greatest where there are several."""
+
+    run_id: str
+    time: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+class Change(NamedTuple):
+    """The first run at a new level, and the change in words."""
+
+    run_id: str
+    text: str
+
+
+def trend(
+    quantity: Quantity,
+    series: Mapping[str, Sequence[TrendPoint]],
+    limits: Sequence[Limit] = (),
+    changes: Sequence[Change] = (),
+) -> Chart:
+    """A line for each series over the runs, which stand at equal distances in the order of their times.
+
+    Only the first `MOST_LINES` series are drawn, so that all can be told apart; all are in the figures. Values that are
+    not finite are gaps.
+    """
+    known = {name: [point for point in points if is_drawable(point.value)] for name, points in series.items()}
+    runs = sorted({(point.time, point.run_id) for points in known.values() for point in points})
+    return Chart(_drawn(quantity, known, runs, limits, changes), _figures(quantity, known, changes))
+
+
+def _drawn(
+    quantity: Quantity,
+    series: Mapping[str, Sequence[TrendPoint]],
+    runs: Sequence[tuple[str, str]],
+    limits: Sequence[Limit],
+    changes: Sequence[Change],
+) -> Markup:
+    shown = dict(list(series.items())[:MOST_LINES])
+    key_height = KEY_LINE * len(shown) if len(shown) > 1 else 0
+    area, up = _area(_extent(shown, limits), limits, key_height)
+    across = Scale(-0.5, max(len(runs), 1) - 0.5, area.left, area.right)
+    places = {run_id: place for place, (_time, run_id) in enumerate(runs)}
+    title = f"Trend of {quantity.label} over {len(runs):,} runs, {len(shown)} of {len(series)} lines"
+    lines = [
+        part for number, points in enumerate(shown.values(), 1) for part in _line(number, points, places, across, up)
+    ]
+    return picture(
+        "trend", WIDTH, HEIGHT + key_height, title,
+        axis_left(area, up, quantity.label), _runs_below(area, across, runs),
+        *level_limits(area, up, limits), *_changes(area, across, changes, places), *lines,
+        *(_key(shown, area) if key_height else ()),
+    )  # fmt: skip
+
+
+def _extent(series: Mapping[str, Sequence[TrendPoint]], limits: Sequence[Limit]) -> list[float]:
+    ends = [end for points in series.values() for point in points for end in (point.value, point.low, point.high)]
+    return [*filter(is_drawable, ends)] + [limit.value for limit in limits]
+
+
+def _area(extent: Sequence[float], limits: Sequence[Limit], key_height: float) -> tuple[Area, Scale]:
+    bottom = HEIGHT - BOTTOM
+    up = scale_of(extent, bottom, TOP)
+    return Area(left_width(up), TOP, WIDTH - max(names_width(limits), 16), bottom), up
+
+
+def _line(
+    number_of: int, points: Sequence[TrendPoint], places: Mapping[str, int], across: Scale, up: Scale
+) -> Iterator[Markup]:
+    ordered = sorted(points, key=lambda point: places[point.run_id])
+    band = [
+        (across(places[point.run_id]), up(point.low), up(point.high))
+        for point in ordered
+        if is_drawable(point.low) and is_drawable(point.high)
+    ]
+    if len(band) > 1:
+        over = "L".join(f"{x:.1f} {high:.1f}" for x, _low, high in band)
+        back = "L".join(f"{x:.1f} {low:.1f}" for x, low, _high in reversed(band))
+        yield element("path", d=f"M{over}L{back}z", class_=f"band f-{number_of}")
+    for part, parts in enumerate(_unbroken(ordered, places)):
+        path = "L".join(f"{across(places[point.run_id]):.1f} {up(point.value):.1f}" for point in parts)
+        yield element("path", d=f"M{path}", class_=f"line s-{number_of}", data_part=part)
+    if len(places) <= DOTS_UP_TO:
+        yield from (_dot(point, number_of, across(places[point.run_id]), up(point.value)) for point in ordered)
+
+
+def _unbroken(points: Sequence[TrendPoint], places: Mapping[str, int]) -> list[list[TrendPoint]]:
+    """The points in stretches of runs that follow one another: a run without a value breaks the line."""
+    parts = [[point] for point in points[:1]]
+    for before, after in pairwise(points):
+        if places[after.run_id] - places[before.run_id] > 1:
+            parts.append([])
+        parts[-1].append(after)
+    return parts
+
+
+def _dot(point: TrendPoint, number_of: int, x: float, y: float) -> Markup:
+    ends = ""
+    if is_drawable(point.low) and is_drawable(point.high):
+        ends = f" ({number(point.low)} to {number(point.high)})"
+    said = element("title", f"{point.run_id}: {number(point.value)}{ends}")
+    return element("circle", said, cx=f"{x:.1f}", cy=f"{y:.1f}", r=3, class_=f"dot f-{number_of}")
+
+
+def _runs_below(area: Area, across: Scale, runs: Sequence[tuple[str, str]]) -> Markup:
+    texts = [label(time[5:10] if time[4:5] == "-" else time, 10) for time, _run in runs]
+    room = max((area.right - area.left) / max(len(runs), 1), 0.1)
+    every = ceil((max(map(len, texts), default=1) * LETTER + 10) / room)
+    shown = (
+        element("text", element("title", f"{run_id}, {time}"), text, x=f"{across(place):.1f}",
+                y=f"{area.bottom + 14:.1f}", class_="tick")
+        for place, ((time, run_id), text) in enumerate(zip(runs, texts, strict=True))
+        if place % every == 0
+    )  # fmt: skip
+    name = {"x": f"{area.right:.1f}", "y": f"{area.bottom + 32:.1f}", "class_": "axis-name end"}
+    return element("g", *shown, element("text", "Runs (UTC)", **name))
+
+
+def _changes(area: Area, across: Scale, changes: Sequence[Change], places: Mapping[str, int]) -> Iterator[Markup]:
+    for change in changes:
+        if change.run_id in places:
+            at = across(places[change.run_id] - 0.5)
+            said = element("title", f"{change.run_id}: {change.text}")
+            line = element("path", d=f"M{at:.1f} {area.top}V{area.bottom}", class_="change")
+            mark = element("text", "▾", x=f"{at:.1f}", y=f"{area.top - 6:.1f}", class_="change-mark")
+            yield element("g", said, line, mark)
+
+
+def _key(series: Mapping[str, Sequence[TrendPoint]], area: Area) -> Iterator[Markup]:
+    for number_of, name in enumerate(series, 1):
+        y = HEIGHT + KEY_LINE * (number_of - 0.5)
+        line = element("path", d=f"M{area.left:.1f} {y:.1f}h26", class_=f"line s-{number_of}")
+        dot = element("circle", cx=f"{area.left + 13:.1f}", cy=f"{y:.1f}", r=3, class_=f"dot f-{number_of}")
+        text = element("text", label(name, 60), x=f"{area.left + 34:.1f}", y=f"{y:.1f}")
+        yield element("g", element("title", name), line, dot, text)
+
+
+def _figures(quantity: Quantity, series: Mapping[str, Sequence[TrendPoint]], changes: Sequence[Change]) -> Table:
+    numbers = (("value", "Median"), ("low", "Least"), ("high", "Greatest"))
+    columns = (
+        Column("run_id", "Run"),
+        Column("time", "Started", "time", "UTC"),
+        Column("series", "Line"),
+        *(Column(name, title, "number", quantity.unit) for name, title in numbers),
+        Column("change", "Change"),
+    )
+    told = dict(changes)
+    rows = tuple(
+        (point.run_id, point.time, name, point.value, point.low, point.high, told.get(point.run_id))
+        for name, points in series.items()
+        for point in points
+    )
+    return Table("trend", f"Trend of {quantity.name}", columns, rows, ABOUT)

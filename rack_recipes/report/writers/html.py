@@ -1,0 +1,133 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A report as one HTML file that needs no network, no font and no library."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, VERDICTS
+from rack_recipes.report import verdict_styles
+from rack_recipes.report.format_values import visible
+from rack_recipes.report.page import finding_cards, host_places, measurement_charts, run_in_words, static_table
+from rack_recipes.report.page.data_block import Block, block
+from rack_recipes.report.page.host_places import HostPlace
+from rack_recipes.report.page.page_pictures import pictures
+from rack_recipes.report.page.templates import Templates
+from rack_recipes.report.table_model import Column, Table, named
+
+NOT_IN_BLOCKS = frozenset({"summary", "counts", "matrix"})
+"""Tables that the page shows in other ways than as rows."""
+
+NO_HOSTS = Table("hosts", "Hosts", (Column("host", "Host"), Column("verdict", "Verdict", "verdict")), ())
+
+
+def write(tables: Sequence[Table], folder: Path, templates: str = "") -> list[Path]:
+    """Write `report.html` into the folder. `templates` is the project's folder of own parts, where it has one."""
+    path = folder / "report.html"
+    path.write_text(render(tables, templates), encoding="utf-8", newline="\n")
+    return [path]
+
+
+def render(tables: Sequence[Table], templates: str = "") -> str:
+    """The text of the page; the same tables give the same text. Raises UsageError for a template that is wrong."""
+    own = Templates(templates)
+    by_name = named(tables)
+    hosts = host_places.places(by_name.get("hosts", NO_HOSTS))
+    by_name["verdicts"] = host_places.with_racks(by_name["verdicts"], hosts)
+    style, script = verdict_styles.css() + own.style(), own.script()
+    blocks = [block(table) for name, table in by_name.items() if name not in NOT_IN_BLOCKS and table.rows]
+    return own.render(
+        policy=_policy(style, script),
+        style=Markup(style),
+        script=Markup(script),
+        logo=own.logo(),
+        blocks=blocks,
+        head=_head(by_name, hosts, blocks),
+        tables=by_name,
+        **_told(by_name, hosts),
+        **words(),
+    )
+
+
+def _told(by_name: Mapping[str, Table], hosts: Sequence[HostPlace]) -> dict[str, Any]:
+    """What the parts of the page say of the run."""
+    run = by_name["summary"].record()
+    return {
+        "run": run,
+        "sentence": run_in_words.sentence(run, hosts),
+        "facts": run_in_words.facts(by_name["summary"]),
+        "last_pass": run_in_words.last_pass(by_name["past_runs"]),
+        "findings": finding_cards.findings(by_name, _addresses(by_name["verdicts"])),
+        "not_passed": static_table.view(by_name["not_passed"]),
+        "pictures": pictures(by_name, hosts),
+        "measured": _measured(by_name, hosts),
+        "key_trends": measurement_charts.key_trends(by_name.get("trend", measurement_charts.NO_TREND)),
+        "hosts": hosts,
+    }
+
+
+def _measured(by_name: Mapping[str, Table], hosts: Sequence[HostPlace]) -> list[measurement_charts.Measured]:
+    racks = {one.host: one.rack for one in hosts if one.rack}
+    return measurement_charts.measured(by_name["values"], racks, by_name.get("trend", measurement_charts.NO_TREND))
+
+
+def words() -> dict[str, Any]:
+    """What the macros of the page work with."""
+    return {
+        "looks": VERDICTS,
+        "look": verdict_styles.style_of,
+        "passing": PASSING,
+        "left_out": NOT_TRIED,
+        "counted": run_in_words.counted,
+        "view": static_table.view,
+    }
+
+
+def _addresses(verdicts: Table) -> finding_cards.AddressOf:
+    """What gives the address of each result in the table of results, by host and step."""
+    pairs = zip(verdicts.values("host"), verdicts.values("step"), strict=True)
+    numbers = {pair: number for number, pair in enumerate(pairs, 1)}
+
+    def address_of(host: str, step: str) -> str:
+        return f"#r{numbers[host, step]}" if (host, step) in numbers else ""
+
+    return address_of
+
+
+def _head(by_name: Mapping[str, Table], hosts: Sequence[HostPlace], blocks: Sequence[Block]) -> dict[str, Any]:
+    """The data that the page's script needs at once; that of the tables is in their blocks."""
+    matrix = by_name["matrix"]
+    return {
+        **verdict_styles.for_script(),
+        "tables": [_about(own) for own in blocks],
+        "steps": [visible(column.name) for column in matrix.columns[1:]],
+        "hosts": [visible(one.host) for one in hosts],
+        "rows": [visible(row[0]) for row in host_places.by_place(matrix, hosts).rows],
+        "racks": [visible(group.name) for group in host_places.groups(hosts)],
+        "hasRacks": any(one.rack for one in hosts),
+    }
+
+
+def _about(own: Block) -> dict[str, Any]:
+    table = own.table
+    about = {"name": table.name, "title": visible(table.title), "about": visible(table.about)}
+    return {**about, "total": own.total, "rows": own.rows}
+
+
+def _policy(style: str, script: str) -> str:
+    allowed = {"script-src": _hash(script), "style-src": _hash(style), "img-src": "data:"}
+    rules = ["default-src 'none'", *(f"{name} {source}" for name, source in allowed.items())]
+    return "; ".join([*rules, "base-uri 'none'", "form-action 'none'"])
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,136 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A report as one Markdown file that is short enough for a comment on GitHub or GitLab."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
+from rack_recipes.report.format_values import cut, shown, visible
+from rack_recipes.report.table_model import Column, Kind, Row, Table, named
+from rack_recipes.report.verdict_styles import style_of
+
+MOST_IN_CELL = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What a file holds: its tables in order, each with the characters that it may fill, and of some the most rows.
+
+    `facts` are the columns of the summary that it tells; empty for all.
+    """
+
+    rooms: Mapping[str, int]
+    most_rows: Mapping[str, int]
+    facts: frozenset[str] = frozenset()
+
+
+SHORT = Extent(
+    {"counts": 1_000, "causes": 5_000, "not_passed": 9_000},
+    {"causes": 10, "not_passed": 20},
+    frozenset(
+        {"run_id", "recipe", "started", "seconds", "hosts", "steps", "results", "not_passing", "not_run", "parts"}
+    ),
+)
+"""For a pull request: verdict, causes, and the first results that did not pass."""
+
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?")
+_SPECIAL = re.compile(r"[\\`*_{}\[\]()#+\-.!|~>$:]")
+
+
+def write(tables: Sequence[Table], folder: Path) -> list[Path]:
+    """Write `report.md` into the folder."""
+    return write_as(folder / "report.md", tables, SHORT)
+
+
+def write_as(path: Path, tables: Sequence[Table], extent: Extent) -> list[Path]:
+    """Write one Markdown file."""
+    path.write_text(render(tables, extent), encoding="utf-8", newline="\n")
+    return [path]
+
+
+def render(tables: Sequence[Table], extent: Extent = SHORT) -> str:
+    """The text of the file. A note says how many rows do not fit."""
+    by_name = named(tables)
+    sections = (_section(by_name[name], extent) for name in extent.rooms)
+    return "".join(f"{line}\n" for line in chain(_head(by_name["summary"], extent), *sections))
+
+
+def plain(text: str, *, at_end: bool = True) -> str:
+    """Text on one line that Markdown shows as it is, without markup, links or mentions; cut at its end or its start."""
+    one_line = cut(visible(text), MOST_IN_CELL, at_end=at_end).replace("\n", "⏎").replace("\t", " ")
+    escaped = _SPECIAL.sub(r"\\\g<0>", escape(one_line, quote=False))
+    return escaped.replace("@", "&#64;<!-- -->")
+
+
+def _head(summary: Table, extent: Extent) -> Iterator[str]:
+    run = summary.record()
+    yield f"# {_verdict(run['status'])}: {plain(run['test_id'] or run['recipe'] or run['run_id'])}"
+    yield ""
+    if run["description"]:
+        yield from (plain(run["description"]), "")
+    yield from ("| | |", "| --- | --- |")
+    for column, value in zip(summary.columns, summary.rows[0], strict=True):
+        is_told = column.name in extent.facts if extent.facts else column.name not in ("status", "description")
+        if value is not None and is_told:
+            yield f"| {column.label} | {_cell(value, column.kind)} |"
+
+
+def _section(table: Table, extent: Extent) -> Iterator[str]:
+    if not table.rows:
+        return
+    fitting = list(_fitting(table, extent))
+    yield from ("", f"## {table.title}", "", _line([_label(column) for column in table.columns]))
+    yield _line([_rule(column) for column in table.columns])
+    yield from fitting
+    left_out = len(table.rows) - len(fitting)
+    if left_out:
+        yield from ("", f"{left_out:,} of {len(table.rows):,} rows are left out.")
+
+
+def _fitting(table: Table, extent: Extent) -> Iterator[str]:
+    room = extent.rooms[table.name]
+    for row in table.rows[: extent.most_rows.get(table.name)]:
+        line = _line(_cells(row, table.columns))
+        room -= len(line) + 1
+        if room < 0:
+            return
+        yield line
+
+
+def _cells(row: Row, columns: Sequence[Column]) -> list[str]:
+    return [_cell(value, column.kind) for value, column in zip(row, columns, strict=True)]
+
+
+def _cell(value: Any, kind: Kind) -> str:
+    if kind == "verdict" and value:
+        return _verdict(value)
+    text = shown(value, kind)
+    is_harmless = isinstance(value, int | float) or (kind == "time" and _TIME.fullmatch(text))
+    return text if is_harmless else plain(text, at_end=kind != "log")
+
+
+def _verdict(verdict: str) -> str:
+    return f"{VERDICTS[style_of(verdict)].symbol} {plain(verdict)}"
+
+
+def _label(column: Column) -> str:
+    """The title, which may come from a host, with the unit."""
+    return f"{plain(column.title)} ({column.unit})" if column.unit else plain(column.title)
+
+
+def _rule(column: Column) -> str:
+    return "---:" if column.kind in ("number", "seconds") else "---"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

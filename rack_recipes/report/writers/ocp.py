@@ -1,0 +1,169 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A report as Open Compute diagnostics output 2.0: a file for each host, the device under test of its run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from math import isfinite
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from rack_recipes.private_files import FOLDER_MODE
+from rack_recipes.report.format_values import visible
+from rack_recipes.report.host_results import Cells, HostResult, by_host
+from rack_recipes.report.junit_and_ocp_status import ERROR, FAIL, OUTCOMES, PASS, SKIP, outcome_of
+from rack_recipes.report.table_model import Table, named
+from rack_recipes.version import VERSION
+
+SCHEMA_VERSION = {"major": 2, "minor": 0}
+RESULTS = {FAIL: "FAIL", PASS: "PASS", ERROR: "NOT_APPLICABLE", SKIP: "NOT_APPLICABLE"}
+"""The result of a host's run by its gravest outcome; its status is that of the outcome."""
+
+SEVERITIES = {FAIL: "ERROR", ERROR: "ERROR", PASS: "INFO", SKIP: "INFO"}
+VALIDATORS = {"min": "GREATER_THAN_OR_EQUAL", "max": "LESS_THAN_OR_EQUAL"}
+_BOUND = r"(?:warn )?(?:min|max) [-+0-9.eE]+"
+_BOUNDS = re.compile(rf"{_BOUND}(?:, {_BOUND})*")
+LONGEST_NAME = 120
+EARLIEST = "1970-01-01T00:00:00Z"
+
+Artifact = Mapping[str, Any]
+
+
+def write(tables: Sequence[Table], folder: Path) -> list[Path]:
+    """Write `ocp/<host>.jsonl` for each host into the folder."""
+    by_name = named(tables)
+    target = folder / "ocp"
+    target.mkdir(mode=FOLDER_MODE)
+    run = by_name["summary"].record()
+    return [_write(target / file_name(host), run, host, results) for host, results in by_host(by_name)]
+
+
+def file_name(host: str) -> str:
+    """A file name for any host: what is neither letter nor digit is escaped; long ones end with a digest."""
+    name = quote(visible(host), safe="")
+    digest = sha256(name.encode()).hexdigest()[:12]
+    return f"{name}.jsonl" if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}-{digest}.jsonl"
+
+
+def _write(path: Path, run: Cells, host: str, results: Sequence[HostResult]) -> Path:
+    with path.open("w", encoding="ascii", newline="\n") as file:
+        for number, (artifact, time) in enumerate(_artifacts(run, host, results)):
+            said = _harmless({**artifact, "sequenceNumber": number, "timestamp": time})
+            file.write(f"{json.dumps(said, allow_nan=False)}\n")
+    return path
+
+
+def _artifacts(run: Cells, host: str, results: Sequence[HostResult]) -> Iterator[tuple[Artifact, str]]:
+    """Every artifact of a host's run with its time, in order."""
+    began = _time(run["started"])
+    yield {"schemaVersion": SCHEMA_VERSION}, began
+    yield {"testRunArtifact": {"testRunStart": _start(run, host)}}, began
+    for number, result in enumerate(results):
+        yield from _step(str(number), result, began)
+    outcomes = {outcome_of(result.row["verdict"]) for result in results}
+    worst = next((outcome for outcome in OUTCOMES if outcome in outcomes), SKIP)
+    end = {"status": OUTCOMES[worst].ocp_status, "result": RESULTS[worst]}
+    yield {"testRunArtifact": {"testRunEnd": end}}, _time(run["ended"] or run["started"])
+
+
+def _start(run: Cells, host: str) -> Artifact:
+    name = run["test_id"] or run["recipe"] or "rack.recipes"
+    about = {
+        "name": name,
+        "version": run["digest"] or VERSION,
+        "commandLine": f"rack-recipes run {run['recipe'] or ''}",
+    }
+    told = {"runId": run["run_id"], "recipe": run["recipe"], "parameters": run["params"]}
+    given = {key: value for key, value in told.items() if value is not None}
+    return {**about, "parameters": given, "dutInfo": {"dutInfoId": host, "name": host}}
+
+
+def _step(number: str, result: HostResult, run_began: str) -> Iterator[tuple[Artifact, str]]:
+    row = result.row
+    began = _time(row["started"]) if row["started"] else run_began
+    ended = _later(began, row["seconds"])
+    outcome = outcome_of(row["verdict"])
+    parts: list[tuple[str, Artifact, str]] = [("testStepStart", {"name": row["step"]}, began)]
+    parts += [("measurement", _measurement(value), ended) for value in result.values]
+    parts += [(kind, artifact, ended) for kind, artifact in _judgement(result, outcome)]
+    parts += [("testStepEnd", {"status": OUTCOMES[outcome].ocp_status}, ended)]
+    for kind, artifact, time in parts:
+        yield {"testStepArtifact": {"testStepId": number, kind: artifact}}, time
+
+
+def _judgement(result: HostResult, outcome: str) -> Iterator[tuple[str, Artifact]]:
+    """The log, the reason of what did not run or could not be judged, and the diagnosis."""
+    row, reason = result.row, result.row["reason"] or ""
+    if result.log:
+        yield "log", {"severity": SEVERITIES[outcome], "message": result.log}
+    if outcome == ERROR:
+        yield "error", {"symptom": f"{row['step']}-{row['verdict']}", "message": reason}
+    if outcome == SKIP and reason:
+        yield "log", {"severity": SEVERITIES[outcome], "message": f"{row['verdict']}: {reason}"}
+    kind = OUTCOMES[outcome].ocp_type
+    if kind:
+        yield "diagnosis", {"verdict": f"{row['step']}-{row['verdict']}", "type": kind, "message": reason}
+
+
+def _measurement(value: Cells) -> Artifact:
+    measured = {"name": str(value["name"]), "value": _value(value["value"])}
+    given = {"unit": value["unit"], "validators": _validators(value["limits"] or "")}
+    told = {"limits": value["limits"], "verdict": value["verdict"]}
+    metadata = {key: text for key, text in told.items() if text}
+    return {**measured, **{key: part for key, part in given.items() if part},
+            **({"metadata": metadata} if metadata else {})}  # fmt: skip
+
+
+def _value(value: Any) -> Any:
+    """A value that the format allows: a number, a text, or true and false."""
+    if value is None:
+        return ""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
+def _validators(limits: str) -> list[Artifact]:
+    """The bounds of limits that are nothing but bounds; a warning does not fail a value, so it is none."""
+    if not _BOUNDS.fullmatch(limits):
+        return []
+    words = (part.split(" ") for part in limits.split(", ") if not part.startswith("warn"))
+    return [{"type": VALIDATORS[word], "value": json.loads(bound)} for word, bound in words]
+
+
+def _time(text: str | None) -> str:
+    """A time as the format wants it; what is no time counts as the earliest."""
+    return _moment(text).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _later(began: str, seconds: float | None) -> str:
+    try:
+        return (
+            (_moment(began) + timedelta(seconds=seconds or 0)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        )
+    except (OverflowError, ValueError):
+        return began
+
+
+def _moment(text: str | None) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text or EARLIEST)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (OverflowError, ValueError):
+        return datetime.fromisoformat(EARLIEST)
+
+
+def _harmless(value: Any) -> Any:
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, float):
+        return value if isfinite(value) else str(value)
+    if isinstance(value, dict):
+        return {key: _harmless(part) for key, part in value.items()}
+    return [_harmless(part) for part in value] if isinstance(value, list) else value

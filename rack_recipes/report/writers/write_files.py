@@ -1,0 +1,65 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Write the files of a report: each one whole or not at all, and readable for its owner only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from filecmp import cmp
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rack_recipes.errors import UsageError, nearest
+from rack_recipes.private_files import FILE_MODE, FOLDER_MODE
+from rack_recipes.report.report_formats import DEFAULT_FORMATS, FORMATS, WRITERS
+from rack_recipes.report.table_model import Table
+
+type Writer = Callable[[Sequence[Table], Path], list[Path]]
+
+PAGES = frozenset({"html", "pdf"})
+"""The formats that are made of the page's templates; their writers take the option `templates`."""
+
+
+def write(
+    tables: Sequence[Table], folder: Path, formats: Sequence[str] = DEFAULT_FORMATS, templates: str = ""
+) -> dict[Path, bool]:
+    """Write the report in each format; returns the paths in order, each with whether its file changed.
+
+    Every file is made in a temporary folder beside its place and then renamed. So a full disk or a stop leaves the old
+    file whole. Files get mode 0600, folders made here 0700. Raises UsageError for an unknown format and
+    where a file cannot be written. `templates` is the project's folder of own parts of the page, where it has one.
+    """
+    writers = [_writer(name, templates) for name in dict.fromkeys(formats)]
+    try:
+        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".report-", dir=folder) as temporary:
+            made = Path(temporary)
+            paths = [path for writer in writers for path in writer(tables, made)]
+            return {folder / path.relative_to(made): _place(path, folder / path.relative_to(made)) for path in paths}
+    except OSError as error:
+        raise UsageError(f"the report cannot be written to {folder}: {error.strerror or error}") from error
+
+
+def _writer(name: str, templates: str) -> Writer:
+    if name not in WRITERS:
+        near = nearest(name, FORMATS)
+        hint = f", did you mean {near!r}?" if near else ""
+        raise UsageError(f"expected a report format out of {', '.join(FORMATS)}, got {name!r}{hint}")
+    writer = import_module(f"{__package__}.{WRITERS[name]}").write
+    found: Writer = partial(writer, templates=templates) if name in PAGES and templates else writer
+    return found
+
+
+def _place(made: Path, path: Path) -> bool:
+    """Move a finished file to its place; an equal one that is there already stays."""
+    if path.is_file() and not path.is_symlink() and cmp(made, path, shallow=False):
+        path.chmod(FILE_MODE)
+        return False
+    path.parent.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    made.chmod(FILE_MODE)
+    made.replace(path)
+    return True

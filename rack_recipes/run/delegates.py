@@ -1,0 +1,62 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Steps that another host runs on behalf of their own one (`delegate_to`): which one it is, and what records say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
+from rack_recipes.journal.record_fields import Record
+from rack_recipes.plan.compile.action_names import CONTROLLER
+
+THROUGH = "through"  # the field of a step record: the host that ran the step on behalf of its own one
+
+
+def delegate_of(delegate_to: Any, host: str) -> str:
+    """The delegate of a task whose `delegate_to` is filled in; empty where `host` runs the step itself.
+
+    `host` is empty for a step of the run, which the controller runs itself.
+    """
+    name = str(delegate_to or "")
+    return "" if name == (host or CONTROLLER) else name
+
+
+def told_through(records: Sequence[Record], delegate: str) -> Sequence[Record]:
+    """The records of a stage that ran through `delegate`, which steps that were tried name, bad ones in their reason.
+
+    Without a delegate they stay as they are.
+    """
+    return [_told(record, delegate) for record in records] if delegate else records
+
+
+def _told(record: Record, delegate: str) -> Record:
+    if record["kind"] != "step" or record["verdict"] in NOT_TRIED:
+        return record
+    if record["verdict"] in PASSING:
+        return {**record, THROUGH: delegate}
+    return {**record, THROUGH: delegate, "reason": f"{record.get('reason', '')} (through {delegate})".lstrip()}
+
+
+def group_problem(name: str) -> str:
+    """Why a name of a group cannot be that of a delegate: Ansible would try to reach a host of that name."""
+    return f"delegate_to: {name!r} is a group and no host: name one host, such as {{{{ groups[{name!r}] | first }}}}"
+
+
+def starts_programs(connection: Any) -> bool:
+    """Whether a connection, or a class of connections, starts programs on its host.
+
+    For a network device Ansible silently starts them on the controller.
+    """
+    return not any(getattr(connection, flag, False) for flag in ("force_persistence", "_remote_is_local"))
+
+
+def needs_delegate(connection: str) -> str:
+    """Why a scriptlet cannot run on a network device with a connection of that name."""
+    return (
+        f"the connection {connection} starts no programs on a device, so this step would run on the controller: "
+        "name a host that runs it (delegate_to: HOST), or use a module of Ansible's (type: ansible)"
+    )

@@ -1,0 +1,340 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Begins a run: checks the compiled plays, makes the run's folder, and writes the first records of its journal."""
+
+from __future__ import annotations
+
+import platform
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ansible.release
+from ansible import context
+from ansible.utils.vars import transform_to_native_types
+
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
+from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
+from rack_recipes.context import initial_context_file
+from rack_recipes.context.merge_hooks import MergeHooks, load_hooks
+from rack_recipes.context.merge_policies import to_record
+from rack_recipes.context.run_context import Context
+from rack_recipes.errors import UsageError
+from rack_recipes.journal.append import append
+from rack_recipes.journal.compressed_journal import exists
+from rack_recipes.journal.reader import JournalReader
+from rack_recipes.plan.compile.action_names import DELEGATES_LOOKUP, RECIPE_VARIABLE
+from rack_recipes.private_files import make_private
+from rack_recipes.run.current_run import Run, RunInputs, RunStep
+from rack_recipes.run.delegates import group_problem
+from rack_recipes.run.param_values_and_secrets import all_secrets, masked, param_values, password_in
+from rack_recipes.run.plan_options import RequestedPlan
+from rack_recipes.run.recorder.ansible_api import AnsibleApi, Resolve
+from rack_recipes.run.recorder.find_waivers import find_waivers
+from rack_recipes.run.recorder.host_attributes import host_attributes
+from rack_recipes.run.recorder.play_outline import PlayOutline, outline, stage_tasks
+from rack_recipes.run.recorder.refuse_serial_plays import check_turns
+from rack_recipes.run.recorder.unmatched_patterns import unmatched_patterns
+from rack_recipes.run.reuse.reusable_results import ReusableResults
+from rack_recipes.run.run_folders import hold
+from rack_recipes.run.run_ids import chosen_run_id, started_by
+from rack_recipes.run.secrets.secret_registry import SecretRegistry
+from rack_recipes.run.stage.module_answers.read_answer_rules import answer_rules
+from rack_recipes.run.stage.payload.pinned_code import Pins, pin
+from rack_recipes.run.trust.check_trust import is_guarded
+from rack_recipes.settings import Settings
+from rack_recipes.version import VERSION
+
+if TYPE_CHECKING:
+    from rack_recipes.run.group.meeting import Meeting
+    from rack_recipes.run.recorder.run_group_membership import Membership
+    from rack_recipes.run.reuse.earlier_run import EarlierRun
+
+Join = Callable[[Run], "Meeting"]
+"""Takes a place in the group for a run."""
+META = ("path", "digest", "test_id", "tester", "description")
+# Also in the run's record, where they are set.
+OPTIONS_OF_RECIPE = ("labels", "references", "time_box", "fail_fast", "derived")
+ANSIBLE_OPTIONS = {"check": "check", "limit": "subset", "tags": "tags", "skip_tags": "skip_tags"}  # our word, Ansible's
+
+
+class EmptyPartError(UsageError):
+    """No host matches in this part of a group. Its journal says so, and `run` is what has it stored."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(f"no host matches in this part of the group {run.inputs.group['id']}, which is noted there")
+        self.run = run
+
+
+def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi) -> Run:
+    """Start the run of plays with stage tasks.
+
+    Raises UsageError where no host or no step is left, a parameter is wrong, the run to continue cannot be used, hosts
+    take turns that stages need together, or the recipe cannot be run in parts, as this run's group asks. Raises
+    EmptyPartError for a part without hosts, and TrustError where the policy or the lock file does not allow the run. In
+    all cases no run is begun.
+    """
+    play_outline = outline(plays, ansible_api.resolve)
+    group, join = _group(plays, play_outline, settings, ansible_api)
+    if group and not play_outline.hosts:
+        raise EmptyPartError(_empty_part(plays, play_outline, settings, group, join))
+    _check(play_outline, plays)
+    _check_delegates(plays, ansible_api)
+    check_turns(plays, play_outline, ansible_api)
+    if settings.module_errors:
+        answer_rules(settings.module_errors)  # what is wrong with the file is known before anything is run
+    recipe = transform_to_native_types(dict(plays[0].vars.get(RECIPE_VARIABLE) or {}))
+    rules = merge_rules(recipe, settings)
+    pin(_pins(plays, play_outline, recipe, rules, settings, ansible_api) if is_guarded(settings) else None)
+    wanted = RequestedPlan.of(ansible_api.extra_vars)
+    declared = recipe.get("params") or {}
+    names = SecretNames(settings.secret_keys)
+    values = param_values(declared, ansible_api.extra_vars, ansible_api.fill, names)
+    vaulted, problem = ansible_api.vaulted(play_outline.hosts)
+    secrets = all_secrets(declared, values, names, vaulted)
+    earlier = _earlier(settings, wanted, recipe, play_outline)
+    hooks = load_hooks(rules, [*map(Path, settings.scriptlets)])
+    imported = initial_context_file.read(wanted.context) if wanted.context else initial_context_file.ExportedContext()
+    mask = Mask([*secrets, *_own_secrets(settings), *_vault_values(vaulted, play_outline.hosts)])
+    attributes = host_attributes(play_outline.hosts, settings, ansible_api, mask)
+    waivers, uncounted = find_waivers(settings, recipe, play_outline, ansible_api.resolve, attributes)
+    chosen = _ansible_options()
+    unmatched = unmatched_patterns(plays, str(chosen.get("limit", "")), ansible_api.resolve_whole)
+    given = RunInputs(
+        recipe=recipe,
+        params=values,
+        secrets=secrets,
+        mask=mask,
+        warnings=(*filter(None, (problem, uncounted)), *unmatched),
+        waivers=waivers,
+        options={**recipe.get("options", {}), **chosen, **_own_options(wanted)},
+        patterns=play_outline.patterns,
+        canary=_canary(recipe.get("canary") or {}, tuple(play_outline.hosts), ansible_api.resolve),
+        unknown_hosts=tuple(host for host in imported.hosts if host not in play_outline.hosts),
+        attributes=attributes,
+        group=group,
+    )
+    run = _new_run(settings, play_outline, given, ReusableResults(earlier))
+    if join:
+        run.meeting = join(run)
+        if not run.meeting.has_canary:
+            run.inputs = replace(given, canary=())
+    run.merges = MergeHooks(hooks)
+    run.secret_registry.hide_of_absent(_vault_values(vaulted, vaulted.keys() - play_outline.hosts))
+    for host in play_outline.hosts:
+        run.secret_registry.hide(host, vaulted.get(host, ()))
+    merge = to_record(rules, {policy: hook.digest for policy, hook in hooks.items()})
+    append(run.path, [{**_first_record(run), **({"merge": merge} if merge else {})}, *_imported(run, imported)])
+    if wanted.context:
+        run.catch_up()  # the first stage starts with it
+    return run
+
+
+def _group(
+    plays: Sequence[Any], play_outline: PlayOutline, settings: Settings, ansible_api: AnsibleApi
+) -> tuple[dict[str, Any], Join | None]:
+    """What the journal says of the group that this run is a part of, empty for none, and how to meet the other parts.
+
+    A recipe that does not need them meets nobody. Raises UsageError.
+    """
+    # only a part of a group pays for these imports
+    if not settings.group and "awx_workflow_job_id" not in ansible_api.extra_vars:
+        return {}, None
+    from rack_recipes.run.recorder import run_group_membership
+    from rack_recipes.store.run_plan import packed
+
+    member = run_group_membership.membership(settings, ansible_api.extra_vars)
+    if member is None:
+        return {}, None
+    whole = outline(plays, ansible_api.resolve_whole)
+    recipe = plays[0].vars.get(RECIPE_VARIABLE) or {}
+    join = None
+    if settings.server:
+        join = _join(plays, play_outline, settings, member)
+    else:
+        run_group_membership.check_alone(plays, whole, recipe, member.group)
+    info: dict[str, Any] = {"parts": member.parts} if member.parts else {}
+    if whole.hosts.keys() != play_outline.hosts.keys():
+        info["whole"] = packed({"steps": [_step(step) for step in whole.steps.values()]})
+    return {"id": member.group, "part": member.part, "info": info}, join
+
+
+def _join(plays: Sequence[Any], play_outline: PlayOutline, settings: Settings, member: Membership) -> Join | None:
+    """How to meet the other parts; None where they are needed for nothing."""
+    # only a part that has a server pays for this import
+    from rack_recipes.run.recorder import join_group, run_group_membership
+
+    recipe = plays[0].vars.get(RECIPE_VARIABLE) or {}
+    places = run_group_membership.meeting_places(plays, recipe)
+    if places is None:
+        return None
+    chosen = {name: value for name, value in _ansible_options().items() if name != "limit"}
+    about = (str(recipe.get("digest")), chosen)
+    return lambda run: join_group.join(
+        settings, member, member.part or run.run_id, play_outline, places, run.inputs.canary, about
+    )
+
+
+def _empty_part(
+    plays: Sequence[Any], play_outline: PlayOutline, settings: Settings, group: Mapping[str, Any], join: Join | None
+) -> Run:
+    """The run of a part without hosts, which has ended: nobody shall wait for it. Raises UsageError."""
+    recipe = transform_to_native_types(dict(plays[0].vars.get(RECIPE_VARIABLE) or {}))
+    given = RunInputs(recipe=recipe, options=_ansible_options(), group=group)
+    run = _new_run(settings, play_outline, given, ReusableResults(None))
+    end = {"kind": "end", "time": now(), "status": "failed", "exit_code": UsageError.exit_code, "counts": {}}
+    if join:
+        join(run).abandon()
+    append(run.path, [_first_record(run), end])
+    return run
+
+
+def _own_secrets(settings: Settings) -> list[str]:
+    """The secrets among the settings, which no host gets."""
+    return [*password_in(settings.db), *filter(None, [settings.summary_key, settings.server_token])]
+
+
+def _pins(
+    plays: Sequence[Any],
+    play_outline: PlayOutline,
+    recipe: Mapping[str, Any],
+    rules: Sequence[tuple[str, str]],
+    settings: Settings,
+    ansible_api: AnsibleApi,
+) -> Pins | None:
+    """The digests of the files that a run with a policy or a lock file may send. Raises TrustError."""
+    # a run without either does not pay for this import
+    from rack_recipes.run.recorder.check_lock_and_policy import Compiled, check_plays
+
+    return check_plays(Compiled(plays, play_outline, recipe, rules), settings, ansible_api)
+
+
+def _vault_values(vaulted: Mapping[str, Sequence[str]], hosts: Iterable[str]) -> Iterator[str]:
+    """The values that these hosts have in vaults."""
+    return (text for host in hosts for text in vaulted.get(host, ()))
+
+
+def _earlier(
+    settings: Settings, wanted: RequestedPlan, recipe: Mapping[str, Any], play_outline: PlayOutline
+) -> EarlierRun | None:
+    """The run to continue, if there is one. Raises UsageError."""
+    if not wanted.resume and not wanted.resume_from:
+        return None
+    # only a run that continues another one pays for this import
+    from rack_recipes.run.reuse.earlier_run import find_earlier
+
+    return find_earlier(Path(settings.runs), wanted.resume, wanted.resume_from, recipe, play_outline.needs)
+
+
+def merge_rules(recipe: Mapping[str, Any], settings: Settings) -> tuple[tuple[str, str], ...]:
+    """The merge policies with their patterns of keys. Those of the recipe come before those of the settings."""
+    rules = (recipe.get("context") or {}).get("merge") or {}
+    return (*rules.items(), *settings.merge)
+
+
+def _imported(run: Run, imported: initial_context_file.ExportedContext) -> list[dict[str, Any]]:
+    """The records of the imported context, with secrets masked. The secret registry gives steps the real values."""
+    names, found = SecretNames(run.settings.secret_keys), []
+    for record in initial_context_file.deltas(imported, run.hosts, now()):
+        value = record["after"]
+        texts: list[str] = []
+        shown = run.inputs.mask.mask_value(names.mask_key(record["key"], value, texts))
+        if shown != value:
+            entry = {"key": record["key"], "scope": record["scope"], "value": value, "shown": shown}
+            run.secret_registry.add(record["host"], [entry, *({"secret": text} for text in texts)])
+        found.append({**record, "after": shown})
+    return found
+
+
+def _own_options(wanted: RequestedPlan) -> dict[str, str]:
+    return {"context": wanted.context} if wanted.context else {}
+
+
+def _check(play_outline: PlayOutline, plays: Sequence[Any]) -> None:
+    if not play_outline.hosts:
+        written = (play.hosts if isinstance(play.hosts, list) else [play.hosts] for play in plays)
+        patterns = dict.fromkeys(str(pattern) for patterns in written for pattern in patterns)
+        listed = ", ".join(repr(pattern) for pattern in patterns if DELEGATES_LOOKUP not in pattern)
+        raise UsageError(f"no host matches {listed} here, see the inventory and --limit")
+    if len(play_outline.left_out) == len(play_outline.steps):
+        raise UsageError(f"no host of this run matches the hosts of any step: {', '.join(play_outline.left_out)}")
+
+
+def _check_delegates(plays: Sequence[Any], ansible_api: AnsibleApi) -> None:
+    """Raise UsageError where steps are delegated to a group; what a template comes out as is checked by each stage."""
+    for task in (task for play in plays for task in stage_tasks(play)):
+        if task.delegate_to and ansible_api.is_only_group(str(task.delegate_to)):
+            names = ", ".join(str(step["name"]) for step in task.args["steps"])
+            raise UsageError(f"{names}: {group_problem(str(task.delegate_to))}")
+
+
+def _canary(canary: Mapping[str, Any], hosts: tuple[str, ...], resolve: Resolve) -> tuple[str, ...]:
+    """The hosts that run first, in the order of the run."""
+    if "hosts" not in canary:
+        return hosts[: canary.get("count", 1)] if canary else ()
+    named = frozenset(resolve(canary["hosts"]))
+    return tuple(host for host in hosts if host in named)
+
+
+def _ansible_options() -> dict[str, Any]:
+    """The options of ansible-playbook that choose what is run, as far as the user has set them."""
+    found = ((word, context.CLIARGS.get(option)) for word, option in ANSIBLE_OPTIONS.items())
+    given = {word: list(value) if isinstance(value, tuple) else value for word, value in found if value}
+    return {word: value for word, value in given.items() if value != ["all"]}
+
+
+def _new_run(settings: Settings, play_outline: PlayOutline, given: RunInputs, reusable: ReusableResults) -> Run:
+    run_id = chosen_run_id()
+    folder = Path(settings.runs) / run_id
+    make_private(folder)
+    hold(folder)
+    if exists(folder / JOURNAL):
+        raise UsageError(f"there is a run {run_id} already, to which nothing is added: start this one without an id")
+    journal = JournalReader(folder / JOURNAL)
+    hosts = tuple(play_outline.hosts)
+    run = Run(run_id, folder, settings, hosts, play_outline.steps, Context(run_id), journal, given, reusable)
+    run.stages, run.judged = frozenset(play_outline.tasks), play_outline.judged
+    run.secret_registry = SecretRegistry(shared=True)  # before any worker is forked
+    return run
+
+
+def _first_record(run: Run) -> dict[str, Any]:
+    recipe, earlier = run.inputs.recipe, run.reusable.earlier
+    optional = {
+        "params": masked(recipe.get("params") or {}, run.inputs.params, run.inputs.mask),
+        **{name: recipe.get(name) for name in OPTIONS_OF_RECIPE},
+        "canary": list(run.inputs.canary),
+        "attributes": run.inputs.attributes,
+        "options": dict(run.inputs.options),
+        "resumes": earlier.run_id if earlier else "",
+        "waivers": run.inputs.waivers.to_record(),
+        "group": {**run.inputs.group, "part": run.inputs.group["part"] or run.run_id} if run.inputs.group else {},
+    }
+    return {
+        "kind": "run",
+        "run": run.run_id,
+        "time": now(),
+        "recipe": {name: recipe[name] for name in META if name in recipe},
+        "hosts": list(run.hosts),
+        "steps": [_step(step) for step in run.steps.values()],
+        **{name: value for name, value in optional.items() if value},
+        "controller": socket.gethostname(),
+        "user": started_by(),
+        "versions": {
+            "rack.recipes": VERSION,
+            "ansible-core": ansible.release.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def _step(step: RunStep) -> dict[str, Any]:
+    names = ("name", "stage", "idx", "scope")
+    more = {name: value for name in ("cache_key", "optional") if (value := getattr(step, name))}
+    return {**{name: getattr(step, name) for name in names}, "hosts": list(step.hosts), **more}

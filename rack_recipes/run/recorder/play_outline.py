@@ -1,0 +1,199 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The outline of the compiled plays as Ansible has loaded them: their stage tasks, the steps and their hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
+from rack_recipes.errors import UsageError
+from rack_recipes.plan.compile.action_names import FLUSH, RECIPE_VARIABLE, STAGE
+from rack_recipes.recipe.recipe_model import CacheKey
+from rack_recipes.recipe.steps_to_and_from_data import check_step, dependencies, from_data
+from rack_recipes.run.current_run import RUN_HOST, RunStep
+from rack_recipes.run.recorder.ansible_api import Resolve
+from rack_recipes.run.stage.request.step_message import check_stage
+
+OWN = "a playbook's own"
+
+Step = Mapping[str, Any]
+Hosts = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class PlayOutline:
+    """The outline of all plays.
+
+    `hosts` are in order. `patterns` has the hosts of each pattern that a step names. `needs` has the names of the steps
+    that each step depends on. `stages` has the names of the steps by the number of their stage, `tasks` the ids of the
+    stage tasks. `judged` has the host that a policy was asked about for each stage and host, where there is a policy.
+    """
+
+    hosts: dict[str, None] = field(default_factory=dict)
+    steps: dict[str, RunStep] = field(default_factory=dict)
+    patterns: dict[str, frozenset[str]] = field(default_factory=dict)
+    needs: dict[str, set[str]] = field(default_factory=dict)
+    stages: dict[int, list[str]] = field(default_factory=dict)
+    tasks: set[str] = field(default_factory=set)
+    judged: dict[tuple[int, str], str] = field(default_factory=dict)
+
+    @property
+    def left_out(self) -> list[str]:
+        """The steps that are for none of the hosts of this run."""
+        return [step.name for step in self.steps.values() if not step.hosts]
+
+
+def stage_tasks(play: Any) -> list[Any]:
+    """The stage tasks of an Ansible play, in order, without what is included only while it runs."""
+    return [task for task in _all_tasks(play) if task.resolved_action == STAGE]
+
+
+def checkpoints(plays: Iterable[Any]) -> frozenset[str]:
+    """The ids of the flush tasks that come before the last stage."""
+    tasks = [task for play in plays for task in _all_tasks(play)]
+    last = max((place for place, task in enumerate(tasks) if task.resolved_action == STAGE), default=0)
+    return frozenset(task._uuid for task in tasks[:last] if task.resolved_action == FLUSH)
+
+
+def _all_tasks(play: Any) -> Iterator[Any]:
+    """All tasks in the order in which Ansible runs them: the roles that a play lists come before its own tasks."""
+    listed = (role for role in play.roles if not role.from_include)
+    blocks = (*play.pre_tasks, *(block for role in listed for block in _role_blocks(role)), *play.tasks)
+    for block in (*blocks, *play.post_tasks):
+        yield from _tasks(block)
+
+
+def _role_blocks(role: Any) -> Iterator[Any]:
+    for needed in role.get_direct_dependencies():
+        yield from _role_blocks(needed)
+    yield from role.get_task_blocks()
+
+
+def _tasks(item: Any) -> Iterator[Any]:
+    """The tasks of a block, without those for its failure (`rescue`)."""
+    if not hasattr(item, "block"):
+        yield item
+        return
+    for inner in (*item.block, *item.always):
+        yield from _tasks(inner)
+
+
+def outline(plays: Sequence[Any], resolve: Resolve) -> PlayOutline:
+    """The outline of these plays. A stage may be in several: in that of the canary, and in that of the other hosts.
+
+    Raises UsageError for a task that is no stage, for a field that no step has, for a number that two stages have, and
+    for plays of two recipes.
+    """
+    found = PlayOutline()
+    _check_recipe(plays)
+    for play in plays:
+        here = tuple(resolve(play.hosts))
+        found.hosts.update(dict.fromkeys(here))
+        for task in stage_tasks(play):
+            check_stage(task.args)
+            _add_stage(found, task)
+            for step in task.args["steps"]:
+                check_step(step)
+                _add(found, int(task.args["number"]), step, _hosts_of(found, step, here, resolve))
+    return found
+
+
+def _check_recipe(plays: Sequence[Any]) -> None:
+    """Playbooks may be imported into one another, but a run is of one recipe. Raises UsageError."""
+    described = [play.vars.get(RECIPE_VARIABLE) or {} for play in plays]
+    recipes = {recipe.get("digest"): str(recipe.get("path") or OWN) for recipe in described}
+    if len(recipes) > 1:
+        raise UsageError(f"a playbook runs one recipe, and this has stages of {' and of '.join(recipes.values())}")
+
+
+def _add_stage(found: PlayOutline, task: Any) -> None:
+    """Add a stage. Raises UsageError where another one has its number: their results could not be told apart."""
+    number, names = int(task.args["number"]), [str(step["name"]) for step in task.args["steps"]]
+    same = found.stages.setdefault(number, names)
+    if same != names:
+        raise UsageError(f"two stages have the number {number}, those of {same[0]} and {names[0]}: give each its own")
+    found.tasks.add(task._uuid)
+
+
+def _add(found: PlayOutline, stage: int, step: Step, hosts: Hosts) -> None:
+    name = str(step["name"])
+    if name in found.steps:
+        before = found.steps[name]
+        found.steps[name] = replace(before, hosts=tuple(dict.fromkeys((*before.hosts, *hosts))))
+        return
+    found.steps[name] = _run_step(name, stage, step, hosts)
+    found.needs[name] = {need.step for need in dependencies(step)}
+
+
+def _run_step(name: str, stage: int, step: Step, hosts: Hosts) -> RunStep:
+    cache = from_data(CacheKey, step.get("cache_key") or "")
+    return RunStep(
+        name,
+        stage,
+        int(step.get("idx", 0)),
+        str(step.get("scope", "host")),
+        hosts,
+        elsewhere=frozenset(keys_of_others(step)),
+        optional=bool(step.get("continue_on_fail")),
+        cache_key=cache.key,
+        expires_sec=cache.expires_sec,
+    )
+
+
+def _hosts_of(found: PlayOutline, step: Step, hosts: Hosts, resolve: Resolve) -> Hosts:
+    """The hosts of its play that a step runs on. Adds all patterns that the step names to `found`."""
+    for need in dependencies(step):
+        _match(found, need.hosts, resolve)
+    if step.get("scope") == "run":
+        return (RUN_HOST,) if hosts else ()
+    named = _match(found, str(step.get("hosts") or ""), resolve)
+    return hosts if named is None else tuple(host for host in hosts if host in named)
+
+
+def _match(found: PlayOutline, pattern: str, resolve: Resolve) -> frozenset[str] | None:
+    """The hosts that match a pattern; None for a pattern that leaves out no host."""
+    if pattern in ("", "all"):
+        return None
+    if pattern not in found.patterns:
+        found.patterns[pattern] = frozenset(resolve(pattern))
+    return found.patterns[pattern]
+
+
+def select_by_tags(play: Any) -> Iterator[str]:
+    """The steps that --tags or --skip-tags leave out, by Ansible's rules for a task with a step's name and tags.
+
+    The stage's task keeps only the tags of its other steps. Otherwise one skipped step would skip the whole stage.
+    """
+    for task in stage_tasks(play):
+        if not _is_whole(task, play):
+            yield from _left_out(task, play)
+
+
+def _is_whole(task: Any, play: Any) -> bool:
+    """Whether all steps of a stage run, since neither the user nor a step uses tags."""
+    is_asked = set(play.only_tags) != {"all"} or bool(play.skip_tags)
+    is_tagged = any(step.get("tags") for step in task.args["steps"])
+    return not is_asked and not is_tagged and bool(task.evaluate_tags(play.only_tags, play.skip_tags, {}))
+
+
+def _left_out(task: Any, play: Any) -> Iterator[str]:
+    """The steps of one stage that are left out."""
+    # a run without tags does not pay for this import
+    from rack_recipes.plan.compile.stage_task import RESERVED
+
+    probe = task.copy()
+    selected: list[str] = []
+    for step in task.args["steps"]:
+        own = [] if step["name"] in RESERVED else [step["name"]]
+        probe.tags = tags = [str(tag) for tag in (*own, *(step.get("tags") or ()))]
+        if probe.evaluate_tags(play.only_tags, play.skip_tags, {}):
+            selected += tags
+        else:
+            yield str(step["name"])
+    if selected:
+        task.tags = list(dict.fromkeys(selected))

@@ -1,0 +1,434 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the recorder does at each of Ansible's events; the callback plugin only passes the events on."""
+
+from __future__ import annotations
+
+import gc
+import signal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
+from rack_recipes import settings as project
+from rack_recipes.errors import JournalError, RackError, StoreError, UsageError
+from rack_recipes.journal.append import append
+from rack_recipes.journal.end_status import EXIT_CODES, INTERRUPTED, status_of
+from rack_recipes.plan.compile.action_names import FLUSH, REPORT, STAGE
+from rack_recipes.run.current_run import RUN_HOST, Run, RunStep, refuse, set_current, set_pending
+from rack_recipes.run.debug_lines import lines_of
+from rack_recipes.run.missing_results import UNPLANNED, UNRECORDED, failed_task, missing_result
+from rack_recipes.run.recorder import run_server
+from rack_recipes.run.recorder.ansible_api import AnsibleApi, ansible_api_of, fill_caches, make_params_data
+from rack_recipes.run.recorder.begin_run import EmptyPartError, begin_run
+from rack_recipes.run.recorder.end_run_on_signal import SignalGuard
+from rack_recipes.run.recorder.find_cached_results import cached_offers
+from rack_recipes.run.recorder.find_delegates import delegate_finder
+from rack_recipes.run.recorder.play_outline import checkpoints, select_by_tags, stage_tasks
+from rack_recipes.run.recorder.run_snapshot import write_snapshot
+from rack_recipes.run.recorder.start_warnings import start_warnings
+from rack_recipes.run.recorder.store_writer_client import StoreWriterClient
+from rack_recipes.run.run_outcome import LEFT_OUT, NOT_IN_STORE, REFUSED, checks_of, counts_of
+from rack_recipes.run.run_signals import BY_SIGNAL
+from rack_recipes.run.stage.module_answers.missing_controller_packages import missing_on_controller
+from rack_recipes.run.stage.request.bypass_ansible_templating import pack, unpack
+from rack_recipes.run.stage.request.request import prepare
+from rack_recipes.run.stage.request.step_message import ANSIBLE
+
+if TYPE_CHECKING:
+    from rack_recipes.run.group.meeting import Meeting
+
+
+class TellEnd(Protocol):
+    """Tells others of the end of a run; returns a warning, or "" where nothing went wrong."""
+
+    def __call__(self, run: Run, *, was_interrupted: bool) -> str:
+        """Tell them."""
+
+
+NO_RESULT = "it gave no result"
+UNFILLED = "parameter {!r}: its value has a template that is not filled in, since values of parameters are data"
+NO_STAGE = "no run has begun: no play of this playbook has had a stage yet"
+
+
+class Recorder:
+    """Records the playbooks of one `ansible-playbook`, each as a run of its own.
+
+    `warn` and `show` show a line to the user. `guard` has the run closed where the playbook does not come to its end.
+    `tell_end` tells others of the end of a run, if anybody does. `failures` holds what went wrong at an event.
+    """
+
+    def __init__(
+        self,
+        warn: Callable[[str], None],
+        show: Callable[[str], None],
+        guard: SignalGuard | None = None,
+        tell_end: TellEnd | None = None,
+    ) -> None:
+        self._warn = warn
+        self._tell_end = tell_end
+        self.show = show
+        self.guard = guard
+        self.run: Run | None
+        self.store_writer: StoreWriterClient | None
+        self.failures: list[str] = []
+        self.refused = 0  # the exit code of an error for which no run begins
+        self._variables: Any = None
+        self._reset()
+
+    def _reset(self) -> None:
+        """Forget the run, as before the first one."""
+        self.run = None
+        self.store_writer = None
+        self._plays: Sequence[Any] = ()
+        self._unfilled: tuple[str, ...] = ()  # parameters whose values look like templates
+        self._checkpoints: frozenset[str] = frozenset()
+        self._counts: dict[str, int] = {}
+        self._messages: dict[tuple[int, str], str] = {}  # of failed tasks, by stage and host
+        self._failed_tasks: dict[str, str] = {}  # the last one of each host that is no stage, in words
+        self._hosts: dict[str, Any] = {}
+        set_current(None)
+        set_pending(None)
+
+    def warn(self, text: str) -> None:
+        """Show a warning. Where nobody can read it any more, what is left to do is still done."""
+        with suppress(OSError):
+            self._warn(text)
+
+    def playbook_starts(self, playbook: Any) -> None:
+        """Note all plays before the first of them starts: a run has several."""
+        self._plays = playbook.get_plays()
+        self._unfilled = make_params_data(self._plays)
+        refuse(UsageError(NO_STAGE))
+        set_pending(lambda: self.guarded(self._begin_early))
+
+    def _begin_early(self) -> None:
+        """Begin the run before its first play starts, whose hosts are found by the run itself."""
+        first = next((play for play in self._plays if stage_tasks(play)), None)
+        if first is not None:
+            self.play_starts(first)
+
+    def play_starts(self, play: Any) -> None:
+        """Begin the run at its first play with stages; patterns and tags are resolved here, once for all plays.
+
+        A play in batches starts once for each batch, with a copy of the play that has the same tasks.
+        """
+        if self.run is not None or self.refused or not stage_tasks(play):
+            return
+        set_pending(None)
+        self._variables = play.get_variable_manager()
+        settings = project.load(self._variables.extra_vars)
+        plays = [each for each in self._plays if stage_tasks(each)] or [play]
+        self._checkpoints = checkpoints(self._plays or [play])
+        if self.guard:
+            self.guard.watch(self.interrupted)
+        api = ansible_api_of(play)
+        if settings.serve:
+            run_server.check_packages()
+        self.run = run = _begun(plays, settings, api)
+        self._hosts = {name: self._variables._inventory.get_host(name) for name in run.hosts}
+        write_snapshot(run, plays, self._hosts)
+        run.left_out.update(name for each in plays for name in select_by_tags(each))
+        run.delegates.find = delegate_finder(plays, api)
+        set_current(run)
+        for text in (*start_warnings(run, self._hosts.values()), *map(UNFILLED.format, self._unfilled)):
+            self._record_warning(run, text)
+        self._find_cached(run)
+        self._set_facts(run, run.hosts)
+        if settings.serve:
+            run_server.start(run)
+        self.store_writer = StoreWriterClient(run)
+        if run.inputs.group:
+            self.store_writer.flush_soon()  # the group knows of this part, even if its controller is killed
+        fill_caches()
+        gc.freeze()  # a search for garbage in what Ansible has loaded would copy that memory in each worker
+
+    def _record_warning(self, run: Run, text: str) -> None:
+        """Show a warning and write it to the journal: few look at what Ansible prints."""
+        self.warn(f"rack.recipes.recorder: {text}")
+        append(run.path, [{"kind": "warning", "time": now(), "text": text}])
+
+    def _find_cached(self, run: Run) -> None:
+        """Look up cached results. A store that is away does not hold up the run: every step is run then."""
+        try:
+            cached = cached_offers(run.settings.db, run.steps.values())
+        except StoreError as error:
+            self._record_warning(run, f"nothing cached is used: {error}")
+        else:
+            run.reusable.cached = cached
+
+    def task_starts(self, task: Any) -> None:
+        """Before Ansible forks the workers: make the payload that all of them send, or bring the store up to date."""
+        if self.store_writer is None or self.run is None:
+            if task.resolved_action == STAGE and not self.refused:
+                raise UsageError(UNPLANNED)
+            return
+        if task.resolved_action == STAGE and task._uuid in self.run.stages:
+            if self.run.meeting:
+                self._meet(self.run, self.run.meeting, task)
+            steps = unpack(task.args["steps"])  # an earlier batch has packed them
+            self._prepare(self.run, steps)
+            task.args = {**task.args, "steps": pack(steps)}
+        elif task.resolved_action == FLUSH:
+            if task._uuid not in self._checkpoints:
+                self._stages_are_over()
+                self._complete(self.run)
+            self.run.stored = self.store_writer.flush()
+        elif task.resolved_action == REPORT:
+            self._catch_up(self.run)
+            if not self.run.missing():
+                self._end(self.run)
+            self.run.stored = self.store_writer.flush()
+
+    def _meet(self, run: Run, meeting: Meeting, task: Any) -> None:
+        """Meet the other parts of the group before a stage that needs them."""
+
+        def is_ending() -> bool:
+            return bool(self.guard and self.guard.is_ending)
+
+        self._catch_up(run)
+        meeting.begin_behind_canary(run, task._uuid, is_ending)
+        meeting.begin_stage(run, int(task.args["number"]), is_ending)
+        self._catch_up(run)
+        self._set_facts(run, run.context.changed_hosts())
+
+    def _tell_group(self, tell: Callable[..., str], run: Run, *about: Any) -> None:
+        """Tell the other parts something. Where that is not possible, they find out that this part is gone."""
+        if problem := tell(run, *about):
+            self._record_warning(run, f"the other parts of the group were not told: {problem}")
+
+    def _prepare(self, run: Run, steps: Sequence[Any]) -> None:
+        if run.reusable.earlier is not None:
+            run.reusable.earlier.catch_up()  # with what workers have collected
+        scriptlets = [step for step in steps if step.get("type") != ANSIBLE]
+        if not scriptlets:  # imported here once, and not in each worker
+            import rack_recipes.run.worker.ansible_module_step  # noqa: F401
+        with suppress(RackError):  # the stage of each host reports it
+            prepare(scriptlets, tuple(map(Path, run.settings.scriptlets)), run.inputs.recipe)
+
+    def task_failed(self, result: Any) -> None:
+        """The same; where Ansible could not even begin the task, its result itself does not say that it failed."""
+        self.task_ended(result, has_failed=True)
+
+    def task_ended(self, result: Any, *, has_failed: bool = False) -> None:
+        """Follow the journal after each host's stage: the first host's next task has its variables early."""
+        if self.run is None:
+            return
+        if result.task.resolved_action != STAGE:
+            if (has_failed and not result.task.ignore_errors) or result.result.get("unreachable"):
+                self._failed_tasks[result.host.name] = failed_task(result)
+            return
+        host = RUN_HOST if result.task.run_once else result.host.name
+        number = int(result.task.args["number"])
+        message = str(result.result.get("msg", ""))
+        message = missing_on_controller(message) or message
+        is_planned = result.task._uuid in self.run.stages
+        group = self.run.delegates.of(number, host)
+        hosts = group.hosts if group else [host]
+        if is_planned and (has_failed or result.result.get("failed") or result.result.get("unreachable")):
+            self._messages.update(dict.fromkeys(((number, name) for name in hosts), message))
+        if result.result.get(UNRECORDED) and not self.run.unwritable:
+            self.run.unwritable = message
+            self._fail(message)
+        self._catch_up(self.run)
+        if (number, host) in self._messages and not self.run.unwritable:
+            for name in hosts:
+                self._record_unbegun(self.run, number, name)
+        self._set_facts(self.run, self.run.context.changed_hosts())
+        if self.run.meeting:
+            self._tell_group(self.run.meeting.stage_ended, self.run, number)
+
+    def _record_unbegun(self, run: Run, number: int, host: str) -> None:
+        """Give the steps of a stage that failed before it began their verdict now: other hosts may wait for it.
+
+        It fails so where a variable of its `delegate_to` is not defined.
+        """
+        ended, steps = run.results.ended, run.steps.values()
+        open_steps = [step for step in steps if step.stage == number and (step.name, host) not in ended]
+        missing = [self._missing_result(run, step, host) for step in open_steps if host in step.hosts]
+        if missing:
+            append(run.path, missing)
+            self._catch_up(run)
+
+    def task_skipped(self, result: Any) -> None:
+        """Record the steps that a condition of a stage task leaves out on a host."""
+        if self.run is None or result.task._uuid not in self.run.stages or "false_condition" not in result.result:
+            return
+        number, hosts = int(result.task.args["number"]), (result.host.name, RUN_HOST)
+        reason = self.run.hidden(f"left out by its task: when: {result.result['false_condition']}")
+        missing = [(step, host) for step, host in self.run.missing() if step.stage == number and host in hosts]
+        append(
+            self.run.path,
+            [missing_result(step.stage, step.name, host, "skipped", reason, blocks=False) for step, host in missing],
+        )
+        self._catch_up(self.run)
+        if self.run.meeting:
+            self._tell_group(self.run.meeting.stage_ended, self.run, number)
+
+    def _catch_up(self, run: Run) -> None:
+        """Fold what the journal gained, and append the records that follow from it, until none follow."""
+
+        def show(record: Mapping[str, Any]) -> None:
+            for line in lines_of(record, run.run_id):
+                self.show(line)
+
+        run.catch_up(show)
+        while more := run.to_append():
+            append(run.path, more)
+            run.catch_up(show)
+
+    def exit_code(self) -> int | None:
+        """End the run of a playbook; returns the exit code to end with, None to leave Ansible's own."""
+        self._stages_are_over()
+        code: int | None = self.guarded(self._finish)
+        if self.guard:
+            self.guard.release()
+        code = StoreError.exit_code if code is None and self.failures else code
+        self._reset()
+        return code
+
+    def _stages_are_over(self) -> None:
+        if self.guard:
+            self.guard.only_storing()
+
+    def _finish(self) -> int | None:
+        if self.run is None or self.store_writer is None:
+            return self.refused or None
+        self._attempt(self._complete, self.run)  # also after an error, what is in the journal is stored
+        self.run.stored = "; ".join(filter(None, [self.store_writer.finish(), *self.failures]))
+        self._tell(self.run, was_interrupted=False)
+        if self.run.stored:
+            self.warn(_not_stored(self.run, self.run.stored))
+            return StoreError.exit_code
+        return None
+
+    def _tell(self, run: Run, *, was_interrupted: bool) -> None:
+        """Tell others of the end of a run. Where that fails, there is only a warning, also in the journal."""
+        warning = self._tell_end(run, was_interrupted=was_interrupted) if self._tell_end else ""
+        if warning:
+            with suppress(RackError, OSError):
+                self._record_warning(run, warning)
+
+    def interrupted(self, number: int) -> None:
+        """Close the run of a playbook that ends early, by the signal with that number or, with 0, by a fault."""
+        self.guarded(self._close_interrupted, number)
+
+    def _close_interrupted(self, number: int) -> None:
+        if self.run is None:
+            return
+        run = self.run
+        self._attempt(self._end_interrupted, run, number)
+        problem = self.store_writer.finish() if self.store_writer else "there was no time to open it"
+        run.stored = "; ".join(filter(None, [problem, *self.failures]))
+        self._tell(run, was_interrupted=True)
+        if run.stored:
+            self.warn(_not_stored(run, run.stored))
+
+    def _end_interrupted(self, run: Run, number: int) -> None:
+        self._catch_up(run)
+        stopped = run.stopped or ({"by": f"a signal ({signal.Signals(number).name})", "time": now()} if number else {})
+        why = f"ended by {signal.Signals(number).name}" if number else "ansible-playbook ended early"
+        why = f"{run.stopped['by']} has stopped the run" if run.stopped else why
+        append(run.path, [self._missing_result(run, step, host, f"not run: {why}") for step, host in run.missing()])
+        self._catch_up(run)
+        self._leave_group(run)
+        code = BY_SIGNAL + number if number else EXIT_CODES[INTERRUPTED]
+        end = _end_record(INTERRUPTED, code, counts_of(run))
+        append(run.path, [{**end, "stopped": stopped} if stopped else end])
+
+    def _complete(self, run: Run) -> None:
+        """Give each planned step a verdict on each of its hosts, also where no result of it came; end the run."""
+        self._catch_up(run)
+        append(run.path, [self._missing_result(run, step, host) for step, host in run.missing()])
+        self._catch_up(run)
+        self._leave_group(run)
+        self._end(run)
+
+    def _leave_group(self, run: Run) -> None:
+        if run.meeting:
+            self._tell_group(run.meeting.leave, run)
+
+    def _missing_result(self, run: Run, step: RunStep, host: str, why: str = NO_RESULT) -> dict[str, Any]:
+        if step.name in run.left_out:
+            return missing_result(step.stage, step.name, host, "skipped", LEFT_OUT, blocks=False)
+        failed = self._failed_tasks.get(host, "") if why == NO_RESULT else ""
+        reason = run.hidden(self._messages.get((step.stage, host)) or f"{why}{failed}")
+        return missing_result(step.stage, step.name, host, "error", reason, blocks=not step.optional)
+
+    def _end(self, run: Run) -> None:
+        """Append the end record; again where the verdicts have changed since. The report, written later, shows it."""
+        counts = counts_of(run)
+        if counts != self._counts:
+            status = status_of(counts, checks_of(run), is_check=run.inputs.is_check)
+            append(run.path, [_end_record(status, EXIT_CODES[status], counts)])
+            self._counts = counts
+
+    def _set_facts(self, run: Run, hosts: Iterable[str]) -> None:
+        """Set each host's context as `ansible_facts.rack_recipes`, whole: a fact cache may hold an older run's."""
+        for name in hosts:
+            if name in self._hosts:
+                keys = {key: value for key, (_version, value) in run.context.held(name).items()}
+                facts = {"rack_recipes": {"run_id": run.run_id, "context": keys}}
+                self._variables.set_host_facts(name, facts)
+
+    def guarded(self, call: Callable[..., Any], *args: Any) -> Any:
+        """Call a method; returns what it returns, None after an error, which is noted and shown.
+
+        Ansible would only warn of an exception in a callback, and end with exit code 0.
+        """
+        with self.guard.uninterrupted() if self.guard else nullcontext():
+            return self._attempt(call, *args)
+
+    def _attempt(self, call: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return call(*args)
+        except RackError as error:
+            if self.run is None and error.exit_code == UsageError.exit_code:
+                self._refuse(error)
+            else:
+                self._fail(str(error))
+        except Exception as error:  # whatever it is, the run must not look recorded
+            self._fail(f"{type(error).__name__}: {error}")
+        return None
+
+    def _refuse(self, error: RackError) -> None:
+        self.refused = error.exit_code
+        refuse(error)
+        self.warn(f"{REFUSED}{'; '.join(str(error).splitlines())}")
+
+    def _fail(self, text: str) -> None:
+        if text not in self.failures:
+            self.failures.append(text)
+        if self.run is not None:
+            self.run.stored = text
+        self.warn(f"rack.recipes.recorder: {text}")
+
+
+def _begun(plays: Sequence[Any], settings: project.Settings, api: AnsibleApi) -> Run:
+    """The run that has begun. Raises RackError as `begin_run` does, and UsageError where nothing can be written."""
+    try:
+        return begin_run(plays, settings, api)
+    except EmptyPartError as error:
+        if problem := StoreWriterClient(error.run).finish():
+            raise UsageError(f"{error}; but {_not_stored(error.run, problem)}") from None
+        raise
+    except OSError as error:
+        raise UsageError(f"no run can be recorded: {error.filename or settings.runs}: {error.strerror}") from error
+    except JournalError as error:
+        raise UsageError(f"no run can be recorded: {error}") from error
+
+
+def _end_record(status: str, code: int, counts: Mapping[str, int]) -> dict[str, Any]:
+    return {"kind": "end", "time": now(), "status": status, "exit_code": code, "counts": counts}
+
+
+def _not_stored(run: Run, problem: str) -> str:
+    where = run.path.absolute()
+    if run.unwritable:
+        more = f"what is not in {where} is kept by the hosts for a day: rack-recipes run --resume {run.run_id}"
+        return f"{NOT_IN_STORE} ({problem}); {more}"
+    return f"{NOT_IN_STORE} ({problem}); they are safe in {where}: rack-recipes flush {run.run_id}"

@@ -1,0 +1,182 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The folders of runs on the controller."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
+from rack_recipes.errors import JournalError, UsageError, nearest
+from rack_recipes.journal.compressed_journal import compressed
+from rack_recipes.journal.reader import JournalReader
+from rack_recipes.journal.record_fields import Record
+from rack_recipes.private_files import FILE_MODE
+
+LOCK = "lock"
+BEGUN = "begun"  # the folder with copies of what a run began with
+RECIPES, PLAYBOOK, HOSTS, SCRIPTLETS = "recipe", "playbook.yml", "hosts.json", "scriptlets.json"
+
+
+class FoundRun(NamedTuple):
+    """A run, or the parts of a group that are on this machine: the id of either, and the journals, the oldest first."""
+
+    run_id: str
+    journals: list[Path]
+    is_group: bool = False
+
+
+def journals(runs: Path) -> list[Path]:
+    """The journals of all runs, the oldest first; a compressed one is named by its path before that."""
+    names = (JOURNAL, compressed(Path(JOURNAL)).name)
+    found = sorted({path.with_name(JOURNAL) for name in names for path in runs.glob(f"*/{name}")})
+    return [path for _second, same in groupby(found, _second) for path in _by_start([*same])]
+
+
+def _second(journal: Path) -> str:
+    """The second of a run's start, as its id says."""
+    return journal.parent.name.rpartition("-")[0] or journal.parent.name
+
+
+def _by_start(journals: list[Path]) -> list[Path]:
+    """Runs of the same second in the order of their records, which are read for these alone: there may be thousands."""
+    return sorted(journals, key=_started) if len(journals) > 1 else journals
+
+
+def _started(journal: Path) -> str:
+    try:
+        return str(run_record(journal).get("time", ""))
+    except JournalError:  # an error is raised where this run is used
+        return ""
+
+
+def journal_of(runs: Path, start: str = "") -> Path:
+    """The journal of the run whose id begins with `start`, of the newest without one.
+
+    Raises UsageError for none and for several, and for a group, whose parts have journals of their own.
+    """
+    found = [path for path in journals(runs) if path.parent.name.startswith(start)]
+    exact = [path for path in found if path.parent.name == start]
+    if not found:
+        raise UsageError(_no_run(runs, start) if start else f"there are no runs in {runs}")
+    if start and not exact and len(found) > 1:
+        raise UsageError(_several(start, [path.parent.name for path in found]))
+    return exact[0] if exact else found[-1]
+
+
+def find_run(runs: Path, start: str = "") -> FoundRun:
+    """The run or group here whose id begins with `start`, the newest run without one. Raises UsageError for none.
+
+    A run whose id begins so comes before a group, unless `start` is the whole id of the group.
+    """
+    found = find_here(runs, start)
+    if found is None:
+        raise UsageError(_no_run(runs, start) if start else f"there are no runs in {runs}")
+    return found
+
+
+def find_here(runs: Path, start: str = "") -> FoundRun | None:
+    """The same; None where neither a run nor a group begins so. Raises UsageError for several."""
+    names = [path.parent.name for path in journals(runs)]
+    known = parts_by_group(runs) if start and start not in names else {}
+    is_run = any(name.startswith(start) for name in names)
+    groups = [start] if start in known else [] if is_run else [name for name in known if name.startswith(start)]
+    if len(groups) > 1:
+        raise UsageError(_several(start, groups))
+    if groups:
+        return FoundRun(groups[0], known[groups[0]], is_group=True)
+    if not is_run:
+        return None
+    journal = journal_of(runs, start)
+    return FoundRun(journal.parent.name, [journal])
+
+
+def parts_by_group(runs: Path) -> dict[str, list[Path]]:
+    """The journals here of the parts of each group, the oldest first. One that is damaged is left out."""
+    found: dict[str, list[Path]] = {}
+    for path in journals(runs):
+        if group := group_of(path):
+            found.setdefault(group, []).append(path)
+    return found
+
+
+def group_of(journal: Path) -> str:
+    """The id of the group that a run is a part of; empty where it is none, or its journal is damaged."""
+    try:
+        return group_in(run_record(journal))
+    except JournalError:
+        return ""
+
+
+def group_in(record: Record) -> str:
+    """The id of the group that the run of this record is a part of; empty where it is none."""
+    group = record.get("group")
+    return str(group.get("id") or "") if isinstance(group, Mapping) else ""
+
+
+def _no_run(runs: Path, start: str) -> str:
+    """That there is no such run here, and what to give instead."""
+    known = parts_by_group(runs)
+    if start in known:
+        names = ", ".join(path.parent.name for path in known[start])
+        return f"{start} is a run in several parts, each with a journal of its own: give the id of a part: {names}"
+    near = nearest(start, [*known])
+    return f"there is no run {start!r} in {runs}" + (f" (did you mean {near!r}?)" if near else "")
+
+
+def _several(start: str, names: Sequence[str]) -> str:
+    return f"{len(names)} runs begin with {start!r}: {', '.join(names[:5])}"
+
+
+def run_record(journal: Path) -> Record:
+    """The journal's run record, empty where there is none."""
+    records: Iterator[Record | None] = map(itemgetter(2), JournalReader(journal).read())
+    return next((record for record in records if record and record["kind"] == "run"), {})
+
+
+def hold(folder: Path) -> None:
+    """Lock the run for this process until it ends, however it ends. Raises UsageError where another one has it."""
+    lock = _locked(folder)
+    os.register_at_fork(after_in_child=lock.close)  # a worker may outlive this process, and must not keep the lock
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Lock the run for this process during the block. Raises UsageError where another one has it."""
+    with _locked(folder):
+        yield
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process has locked the run: it still goes on, or a run that resumes it does."""
+    try:
+        lock = (folder / LOCK).open("rb")
+    except FileNotFoundError:
+        return False
+    with lock:
+        return not _can_lock(lock)
+
+
+def _locked(folder: Path) -> BinaryIO:
+    lock = open(os.open(folder / LOCK, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, FILE_MODE), "ab")  # noqa: PTH123, SIM115
+    if not _can_lock(lock):
+        lock.close()
+        raise UsageError(f"run {folder.name} still goes on: its controller is alive")
+    return lock
+
+
+def _can_lock(lock: BinaryIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

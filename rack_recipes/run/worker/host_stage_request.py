@@ -1,0 +1,236 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A stage on one host, and the request that is sent to the host for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible.constants import LOCALHOST
+from ansible.plugins.action import ActionBase
+from ansible.utils.vars import transform_to_native_types
+
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
+from rack_recipes.journal.allowed_records import Sender
+from rack_recipes.journal.append import append
+from rack_recipes.journal.record_fields import Record
+from rack_recipes.journal.step_results import StepEnd
+from rack_recipes.plan.compile.action_names import CONTROLLER, RECIPE_VARIABLE
+from rack_recipes.run.current_run import RUN_HOST, Run
+from rack_recipes.run.delegates import delegate_of, starts_programs, told_through
+from rack_recipes.run.stage.request.bypass_ansible_templating import mark, unmark
+from rack_recipes.run.stage.request.join_delegate_requests import group_id, group_request
+from rack_recipes.run.stage.request.request import Program, Request, StageInputs, make_request, stage_id
+from rack_recipes.run.stage.request.step_message import ANSIBLE
+from rack_recipes.run.worker.host_secrets import add_secrets
+from rack_recipes.run.worker.startable_steps import blocking_verdicts, halt_reason, time_left
+
+Steps = Sequence[Mapping[str, Any]]
+Locks = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class HostStage:
+    """A stage on one host: its steps there, and the locks that these steps share with other hosts.
+
+    `template` fills in the templates of a value with the variables of this host, which are `task_vars`.
+    """
+
+    run: Run
+    number: int
+    host: str
+    steps: Steps
+    locks: Locks
+    action: ActionBase
+    task_vars: Mapping[str, Any]
+    template: Callable[[Any], Any]
+
+    @property
+    def is_module(self) -> bool:
+        """Whether its one step is a module of Ansible's; such a step is always a stage of its own."""
+        return bool(self.steps[0].get("type") == ANSIBLE)
+
+    @property
+    def is_check(self) -> bool:
+        """Whether Ansible runs in check mode."""
+        return bool(self.action._task.check_mode)
+
+    @property
+    def becomes(self) -> bool:
+        """Whether its steps run as another user than the one who logs in."""
+        return bool(getattr(self.action._connection, "become", None))
+
+    @property
+    def starts_programs(self) -> bool:
+        """Whether the connection starts programs on its host; those of network devices do it on the controller."""
+        return starts_programs(self.action._connection)
+
+    @property
+    def tests_from_outside(self) -> bool:
+        """Whether a module of Ansible's runs on another machine than the host, such as one that asks a device's API."""
+        if self.host in (RUN_HOST, *LOCALHOST):
+            return False
+        return bool(self.delegate) or self.action._connection.transport == "local" or not self.starts_programs
+
+    @property
+    def delegate(self) -> str:
+        """The host that runs its steps on behalf of its own one; empty where that one does."""
+        return delegate_of(self.action._task.delegate_to, self.host)
+
+    def of_lock(self, name: str) -> Any:
+        """The value of which there is one lock each: the host that really runs the steps, or a variable of the host.
+
+        None where the host has no such variable, or where the stage runs once for the run.
+        """
+        if name == "delegate":
+            return self.delegate or self.host or CONTROLLER
+        value = None if self.host == RUN_HOST else self.task_vars.get(name)
+        return transform_to_native_types(self.template(value))
+
+
+@dataclass(frozen=True, slots=True)
+class StageTask:
+    """What one task of Ansible's runs: a stage on one host or, through `delegate`, on all hosts of a group."""
+
+    stages: tuple[HostStage, ...]
+    delegate: str = ""
+
+    @property
+    def first(self) -> HostStage:
+        """The stage of the host that the task is for."""
+        return self.stages[0]
+
+    @property
+    def run(self) -> Run:
+        """The run."""
+        return self.first.run
+
+    @property
+    def number(self) -> int:
+        """The number of the stage."""
+        return self.first.number
+
+    @property
+    def id(self) -> str:
+        """The name of its folder on the host that runs it."""
+        return self.id_of(self.run.run_id, self.number)
+
+    def id_of(self, run_id: str, number: int) -> str:
+        """The name of the folder of another stage, or of another run, for the same hosts."""
+        if self.delegate:
+            return group_id(run_id, number, self.delegate)
+        return stage_id(run_id, number, self.first.host)
+
+    def sender(self) -> Sender:
+        """Who answers: the host, or the delegate of several, with the steps that it may speak of."""
+        return Sender(self.number, {stage.host: [str(step["name"]) for step in stage.steps] for stage in self.stages})
+
+    def request(self) -> Request:
+        """The request for the stage, by the results and the context of now. Raises RackError."""
+        requests = [request_of(stage, None) for stage in self.stages]
+        return group_request(self.id, requests, self._collected()) if self.delegate else requests[0]
+
+    def told(self, records: Sequence[Record]) -> list[Record]:
+        """The records of these hosts, which say through which host each step ran."""
+        delegates = {stage.host: stage.delegate for stage in self.stages}
+        if not any(delegates.values()):
+            return [*records]
+        return [each for record in records for each in told_through([record], delegates.get(record["host"], ""))]
+
+    def _collected(self) -> list[str]:
+        """The earlier stages of the delegate that it may forget: the journal has the results of all of their hosts."""
+        run, earlier = self.run, self.run.delegates.before(self.number, self.delegate)
+        ended = {number: _are_sure(run, number, hosts) for number, hosts in earlier.items()}
+        return [self.id_of(run.run_id, number) for number, is_sure in ended.items() if is_sure]
+
+
+def _are_sure(run: Run, number: int, hosts: Collection[str]) -> bool:
+    steps = [step for step in run.steps.values() if step.stage == number and step.name not in run.left_out]
+    return all(
+        _is_sure(run.results.ended.get((step.name, host))) for step in steps for host in step.hosts if host in hosts
+    )
+
+
+def request_of(stage: HostStage, program: Program | None) -> Request:
+    """The request for the stage, by the results and the context of now.
+
+    `program` runs a module of Ansible's, None for other stages. Raises RackError where an argument is wrong.
+    """
+    run, host, settings = stage.run, stage.host, stage.run.settings
+    inputs = StageInputs(
+        run_id=run.run_id,
+        host=host,
+        folders=tuple(Path(folder) for folder in settings.scriptlets),
+        slots=settings.slots,
+        lease=settings.reconnect_timeout,
+        settled=blocking_verdicts(run, stage.steps, host),
+        own=run.context.held(host),
+        run=run.context.held(),
+        hosts=_others(stage),
+        collected=_collected(run, stage.number, host),
+        recipe=_recipe(stage, with_hooks=not stage.is_check),
+        params=run.inputs.params,
+        time_left=time_left(run),
+        halted=halt_reason(run, host),
+        check=stage.is_check and not stage.is_module,  # Ansible's modules have a check mode of their own
+        debug=settings.debug,
+        log_level=settings.log_level,
+        offers=run.reusable.offers(stage.steps, host, stage.delegate),
+        waivers=run.inputs.waivers.of(host),
+    )
+    request = make_request(stage.number, stage.steps, inputs, program)
+    for step in request.message["steps"]:
+        if "invalid" in step:
+            step["invalid"] = run.hidden(step["invalid"])  # the reason shows a wrong argument as it is
+    if any("reads_results" in step or "reads_history" in step for step in request.message["steps"]):
+        _add_analysis(stage, request.message)
+    add_secrets(stage, request.message)
+    return request
+
+
+def _add_analysis(stage: HostStage, message: dict[str, Any]) -> None:
+    # only scriptlets that analyse their run pay for this import
+    from rack_recipes.run.worker.analysis_data import analysis_data
+
+    message["analysis"], problem = analysis_data(stage.run, message["steps"])
+    if problem:
+        text = stage.run.hidden(problem)
+        append(stage.run.path, [{"kind": "warning", "time": now(), "text": text}])
+        stage.action._display.warning(text)
+
+
+def _collected(run: Run, number: int, host: str) -> tuple[str, ...]:
+    """The stages before this one that the host may forget: the journal has all of their results."""
+    ended = run.results.ended
+    mine = (step for step in run.steps.values() if host in step.hosts and step.name not in run.left_out)
+    open_stages = {step.stage for step in mine if step.stage < number and not _is_sure(ended.get((step.name, host)))}
+    return tuple(stage_id(run.run_id, stage, host) for stage in range(1, number) if stage not in open_stages)
+
+
+def _is_sure(end: StepEnd | None) -> bool:
+    return end is not None and end.sure
+
+
+def _others(stage: HostStage) -> dict[str, Any]:
+    """The context of other hosts that the steps read: all of it for a step of the run, else the keys named with @."""
+    context, planned = stage.run.context, stage.run.steps
+    if stage.host == RUN_HOST:
+        return {name: context.held(name) for name in context.hosts() if name}
+    keys = frozenset().union(*(planned[step["name"]].elsewhere for step in stage.steps))
+    return {name: context.held(name, keys) for name in context.hosts() if name} if keys else {}
+
+
+def _recipe(stage: HostStage, *, with_hooks: bool) -> Mapping[str, Any]:
+    """The fields of the recipe; templates in the arguments of hooks are filled in, as in those of steps."""
+    recipe = stage.run.inputs.recipe
+    if not recipe.get("hooks"):
+        return recipe
+    if not with_hooks:
+        return {**recipe, "hooks": {}}
+    hooks = stage.template(mark(stage.task_vars[RECIPE_VARIABLE]["hooks"]))
+    return {**recipe, "hooks": unmark(transform_to_native_types(hooks))}

@@ -1,0 +1,99 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Finds out who sends a request: by a token, by the user at the other end of a Unix socket, or by a certificate."""
+
+from __future__ import annotations
+
+import hmac
+import os
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any
+
+from rack_recipes.server.access.caller import ADMIN, Caller, Objection, unknown_caller
+from rack_recipes.server.access.grant_model import Grant
+from rack_recipes.server.access.token_file import LiveGrants
+from rack_recipes.server.network.peer import Peer, user_name
+from rack_recipes.server.problems import Problem
+
+BEARER = "bearer "
+TOKEN, CERTIFICATE = "token", "certificate"
+MOST_KNOWN = 10_000  # callers that are kept; all are forgotten when there are more
+
+UserCaller = Callable[[int], Caller | None]
+"""The caller that a user of this machine is; None for one who has no rights here."""
+ObjectionOf = Callable[[str, str], Objection]
+"""What a policy says to the name and the role of a token or certificate."""
+
+
+@lru_cache(maxsize=16)
+def owner_only(uid: int) -> Caller | None:
+    """Root and the user who started the server, and nobody else."""
+    return Caller(user_name(uid), ADMIN) if uid in (0, os.getuid()) else None
+
+
+class Identify:
+    """Tells who sends a request, by its ASGI scope, whose `client` is a Peer.
+
+    `start_token` is a token that the server makes when it starts, and that stands for the user who started it; there is
+    none where it is empty.
+    """
+
+    def __init__(
+        self,
+        grants: LiveGrants,
+        of_user: UserCaller = owner_only,
+        objection_of: ObjectionOf | None = None,
+        start_token: str = "",
+    ) -> None:
+        self._grants = grants
+        self._of_user = of_user
+        self._objection_of = objection_of
+        self._start_token = start_token.encode()
+        self._known: dict[tuple[str, Grant], Caller] = {}
+
+    def __call__(self, scope: Any) -> Caller:
+        """The caller. Raises Problem; it never has a part of a token in it."""
+        peer: Peer = scope["client"]
+        given = [value for name, value in scope["headers"] if name == b"authorization"]
+        if given:
+            return self._of_token(given)
+        if peer.uid is not None:
+            return self._user(peer.uid)
+        grant = self._grants.of_certificate(peer.names) if peer.names else None
+        if grant is None:
+            raise unknown_caller()
+        return self._caller(CERTIFICATE, grant)
+
+    def _user(self, uid: int) -> Caller:
+        caller = self._of_user(uid)
+        if caller is None:
+            owner = user_name(os.getuid())
+            raise Problem("not-allowed", f"user {user_name(uid)} may not use this socket", f"ask as {owner}")
+        return caller
+
+    def _of_token(self, given: list[bytes]) -> Caller:
+        text = given[0].decode("latin-1")
+        is_bearer = len(given) == 1 and text[: len(BEARER)].lower() == BEARER
+        shown = text[len(BEARER) :].strip() if is_bearer else ""
+        if self._start_token and hmac.compare_digest(shown.encode(), self._start_token):
+            return self._user(os.getuid())
+        grant = self._grants.of_token(shown)
+        if grant is None:
+            raise unknown_caller()
+        return self._caller(TOKEN, grant)
+
+    def _caller(self, kind: str, grant: Grant) -> Caller:
+        found = self._known.get((kind, grant))
+        if found is None:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            found = self._known[kind, grant] = self._made(kind, grant)
+        return found
+
+    def _made(self, kind: str, grant: Grant) -> Caller:
+        name = f"{kind}:{grant.name}"
+        more = {"objection": self._objection_of(name, grant.role)} if self._objection_of else {}
+        return Caller(name, grant.role, grant.keys, grant.runs, is_valid=partial(self._grants.is_valid, grant), **more)

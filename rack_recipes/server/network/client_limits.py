@@ -1,0 +1,131 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What one client may use, so that others get their turn. Users of the Unix socket have no limit of their own."""
+
+from __future__ import annotations
+
+import math
+import resource
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rack_recipes.server.network.peer import Peer
+from rack_recipes.server.problems import Problem
+
+LARGEST_HEAD = 32768  # bytes of the first line and the headers of a request
+OWN_FILES = 256  # descriptors for everything but connections
+ADVICE = "use fewer connections, and keep them open"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`connections` and `requests` (a second) are those of one network address, `all_connections` those of everybody.
+
+    `patience` is how many seconds a client may take to send its headers, and to send or read nothing.
+    """
+
+    connections: int = 256
+    all_connections: int = 4096
+    requests: float = 1000.0
+    patience: float = 10.0
+
+
+def with_room(limits: Limits) -> Limits:
+    """Raise the number of files that this process may open; returns limits that fit it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = limits.all_connections + OWN_FILES
+    if soft == resource.RLIM_INFINITY or soft >= most:
+        return limits
+    allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, allowed), hard))
+    return replace(limits, all_connections=max(1, max(soft, allowed) - OWN_FILES))
+
+
+class Turnstile:
+    """Counts the connections and the requests of each network address. `clock` tells the time in seconds."""
+
+    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
+        self.limits = limits
+        self._clock = clock
+        self._open: Counter[str] = Counter()
+        self._all = 0
+        self._left: dict[str, tuple[float, float]] = {}  # requests that a client may send, and when it was so
+
+    def enter(self, peer: Peer) -> Problem | None:
+        """Count a connection; a problem if it is one too many. Each that was counted must leave."""
+        self._all += 1
+        self._open[peer.client] += 1
+        if self._all > self.limits.all_connections:
+            return _too_many(f"the server has {self.limits.all_connections} connections already", 1, ADVICE)
+        if peer.client and self._open[peer.client] > self.limits.connections:
+            return _too_many(f"{peer.client} has {self.limits.connections} connections already", 1, ADVICE)
+        return None
+
+    def leave(self, peer: Peer) -> None:
+        """A connection was closed."""
+        self._all -= 1
+        self._open[peer.client] -= 1
+        if not self._open[peer.client]:
+            del self._open[peer.client]
+
+    def count(self, peer: Peer) -> None:
+        """Count a request. Raises Problem if this client asks too often.
+
+        A client that has rested may send the requests of one second together.
+        """
+        client = peer.client
+        if not client:
+            return
+        now, most = self._clock(), self.limits.requests
+        left, then = self._left.get(client, (most, now))
+        left = min(most, left + (now - then) * most)
+        if left < 1:
+            wait = math.ceil((1 - left) / most)
+            raise _too_many(f"{client} may send {most:g} requests a second", wait, "wait, then go on")
+        self._left[client] = left - 1, now
+
+    def forget(self) -> None:
+        """Forget clients that have sent nothing for a second."""
+        now = self._clock()
+        self._left = {client: (left, then) for client, (left, then) in self._left.items() if then > now - 1.0}
+
+
+def head_too_large(address: int, others: int) -> Problem:
+    """The problem of a request whose first line and headers are too large; the larger part of them is to blame.
+
+    `address` is how many bytes the address has, `others` how many the headers have.
+    """
+    if address > others:
+        return address_too_long(LARGEST_HEAD)
+    return Problem(
+        "head-too-large",
+        f"the first line and the headers of a request may have {LARGEST_HEAD} bytes",
+        "send fewer or shorter headers",
+        headers={"connection": "close"},
+    )
+
+
+def address_too_long(most: int) -> Problem:
+    """The problem of a request whose address has more bytes than this."""
+    return Problem(
+        "address-too-long",
+        f"the address of a request may have {most} bytes",
+        "ask for less at a time",
+        headers={"connection": "close"},
+    )
+
+
+def check_head(scope: Mapping[str, Any]) -> None:
+    """Raise Problem if the address and the headers of a request are too large."""
+    address = len(scope["raw_path"]) + len(scope["query_string"])
+    others = sum(len(name) + len(value) for name, value in scope["headers"])
+    if address + others > LARGEST_HEAD:
+        raise head_too_large(address, others)
+
+
+def _too_many(detail: str, seconds: int, advice: str) -> Problem:
+    return Problem("too-many", detail, advice, headers={"retry-after": str(seconds)})

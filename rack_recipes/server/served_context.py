@@ -1,0 +1,62 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the handlers of requests work with: the context that is served, who listens, and the commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from rack_recipes.server.live.group_commit import GroupCommit
+from rack_recipes.server.live.listeners import Listeners
+from rack_recipes.server.live.live_context import LiveContext, Written
+from rack_recipes.server.live.turns import Turns
+from rack_recipes.server.shared.shared_commit import SharedCommit, SharedLog
+from rack_recipes.server.writes.key_operations import WriteRequest
+
+
+class Commit(Protocol):
+    """How writes get into the journal."""
+
+    async def write(self, request: WriteRequest) -> Written:
+        """Write, and return once it is kept. Raises Problem."""
+
+    async def refresh(self) -> None:
+        """Know all that was acknowledged before this call, by whichever server. Raises Problem."""
+
+    async def settle(self) -> None:
+        """Wait until all that could be read by now is kept as safely as writes are. Raises Problem."""
+
+    async def follow(self) -> None:
+        """Fold what others append, for as long as the server runs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Service:
+    """One served context."""
+
+    live: LiveContext
+    listeners: Listeners
+    commit: Commit
+    turns: Turns = field(default_factory=Turns)
+
+    async def write(self, request: WriteRequest) -> Written:
+        """Write, and return once it is in the journal. Raises Problem."""
+        return await self.commit.write(request)
+
+    async def refresh(self) -> None:
+        """Know all that was acknowledged before this call. Raises Problem."""
+        await self.commit.refresh()
+
+    async def settle(self) -> None:
+        """Wait until all that could be read by now is kept as safely as writes are. Raises Problem."""
+        await self.commit.settle()
+
+
+def make_service(live: LiveContext, *, fsync: bool = False, log: SharedLog | None = None) -> Service:
+    """The service of a context; with `log` its journal is a copy of one that several servers share."""
+    listeners = Listeners(live)
+    commit = SharedCommit(live, listeners, log) if log else GroupCommit(live, listeners, fsync=fsync)
+    return Service(live, listeners, commit)

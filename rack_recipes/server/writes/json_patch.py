@@ -1,0 +1,198 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""JSON Patch (RFC 6902): a list of operations that all apply, or none of them.
+
+Few bytes could make a large value: each `copy` may double it. So what copies make together has a limit, and a copy is
+weighed before it is made. All else that an operation sets or compares came with the request.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LARGEST_VALUE, copied
+from rack_recipes.errors import nearest
+from rack_recipes.server.writes.json_pointer import END, PointerError, find, index_of, parse, written
+
+MOST_OPERATIONS = 1000
+
+
+class PatchError(ValueError):
+    """A patch that is not one; the text names the operation, counted from 0."""
+
+
+class PatchDoesNotApplyError(ValueError):
+    """A patch that does not fit the value: a path that is not there, a failed `test`, or too much to copy."""
+
+
+class Room:
+    """How much the copies of one patch may still make."""
+
+    def __init__(self) -> None:
+        self.left = LARGEST_VALUE
+
+    def copied(self, value: Any) -> Any:
+        """A copy of a value. Raises PointerError where there is no room for it."""
+        self.left -= weight(value, self.left)
+        if self.left < 0:
+            raise PointerError(f"what a patch copies may have {LARGEST_VALUE} bytes of JSON altogether")
+        return copied(value)
+
+
+def weight(value: Any, enough: int) -> int:
+    """The bytes that the JSON of a value has at least; counted up to `enough`."""
+    found, parts = -1, [value]
+    while parts and found <= enough:
+        part = parts.pop()
+        found += 2  # a sign, and what separates it from the next part
+        if isinstance(part, str):
+            found += len(part)
+        elif isinstance(part, dict):
+            found += sum(map(len, part))
+            parts.extend(part.values())
+        elif isinstance(part, list):
+            parts.extend(part)
+    return found
+
+
+def check(patch: Any) -> None:
+    """Raise PatchError if it is no JSON Patch."""
+    if not isinstance(patch, list) or len(patch) > MOST_OPERATIONS:
+        raise PatchError(f"expected a list of at most {MOST_OPERATIONS} operations, got {_short(patch)}")
+    for number, operation in enumerate(patch):
+        _check_operation(f"operation {number}", operation)
+
+
+def known_fields(operation: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an operation that count; all others are passed over (section 4)."""
+    return {name: operation[name] for name in ("path", *OPERATIONS[operation["op"]][1])}
+
+
+def _check_operation(where: str, operation: Any) -> None:
+    name = operation.get("op") if isinstance(operation, dict) else None
+    if not isinstance(name, str) or name not in OPERATIONS:
+        near = nearest(name, [*OPERATIONS]) if isinstance(name, str) else ""
+        hint = f" (did you mean {near!r}?)" if near else ""
+        raise PatchError(f"{where}: expected an object with 'op', one of {', '.join(OPERATIONS)}{hint}")
+    for field in ("path", *OPERATIONS[name][1]):
+        if field not in operation:
+            raise PatchError(f"{where} ({name}): {field!r} is missing")
+    for field in ("path", "from"):
+        if field in operation:
+            _check_pointer(f"{where} ({name}): {field}", operation[field])
+
+
+def _check_pointer(where: str, pointer: Any) -> None:
+    if not isinstance(pointer, str):
+        raise PatchError(f"{where}: expected a JSON pointer, got {_short(pointer)}")
+    try:
+        parse(pointer)
+    except PointerError as error:
+        raise PatchError(f"{where}: {error}") from None
+
+
+def apply(patch: Sequence[Mapping[str, Any]], value: Any) -> Any:
+    """The value after a checked patch; the given one is not changed. Raises PatchDoesNotApplyError."""
+    made, room = copied(value), Room()
+    for number, operation in enumerate(patch):
+        try:
+            made = OPERATIONS[operation["op"]][0](made, operation, room)
+        except PointerError as error:
+            raise PatchDoesNotApplyError(f"operation {number} ({operation['op']}): {error}") from None
+        except RecursionError:  # copies and moves into each other's depths
+            raise PatchDoesNotApplyError(f"operation {number} ({operation['op']}): is nested too deeply") from None
+    return made
+
+
+def _add(value: Any, operation: Mapping[str, Any], _room: Room) -> Any:
+    return _added(value, parse(operation["path"]), copied(operation["value"]))
+
+
+def _added(value: Any, parts: Sequence[str], item: Any) -> Any:
+    if not parts:
+        return item
+    inside, last = find(value, parts[:-1]), parts[-1]
+    if isinstance(inside, dict):
+        inside[last] = item
+    elif isinstance(inside, list):
+        at_end = last in (END, str(len(inside)))
+        inside.insert(len(inside) if at_end else index_of(inside, parts), item)
+    else:
+        raise PointerError(f"{written(parts[:-1]) or 'the value'} has no parts")
+    return value
+
+
+def _remove(value: Any, operation: Mapping[str, Any], _room: Room) -> Any:
+    return _removed(value, parse(operation["path"]))
+
+
+def _removed(value: Any, parts: Sequence[str]) -> Any:
+    find(value, parts)
+    if not parts:
+        return None
+    inside = find(value, parts[:-1])
+    del inside[int(parts[-1]) if isinstance(inside, list) else parts[-1]]
+    return value
+
+
+def _replace(value: Any, operation: Mapping[str, Any], _room: Room) -> Any:
+    parts = parse(operation["path"])
+    find(value, parts)
+    if not parts:
+        return copied(operation["value"])
+    inside = find(value, parts[:-1])
+    inside[int(parts[-1]) if isinstance(inside, list) else parts[-1]] = copied(operation["value"])
+    return value
+
+
+def _move(value: Any, operation: Mapping[str, Any], _room: Room) -> Any:
+    source, target = parse(operation["from"]), parse(operation["path"])
+    item = find(value, source)
+    if source == target:
+        return value
+    if target[: len(source)] == source:
+        raise PointerError(f"{operation['from']} cannot be moved into itself")
+    return _added(_removed(value, source), target, item)
+
+
+def _copy(value: Any, operation: Mapping[str, Any], room: Room) -> Any:
+    return _added(value, parse(operation["path"]), room.copied(find(value, parse(operation["from"]))))
+
+
+def _test(value: Any, operation: Mapping[str, Any], _room: Room) -> Any:
+    found = find(value, parse(operation["path"]))
+    if not _same(found, operation["value"]):
+        where = operation["path"] or "the value"
+        raise PointerError(f"{where} is {_short(found)}, expected {_short(operation['value'])}")
+    return value
+
+
+def _same(first: Any, second: Any) -> bool:
+    """Whether both are the same JSON (section 4.6): 1 and 1.0 are one number, and no number is true."""
+    if isinstance(first, bool) or isinstance(second, bool):
+        return first is second
+    if isinstance(first, dict) and isinstance(second, dict):
+        return first.keys() == second.keys() and all(_same(item, second[name]) for name, item in first.items())
+    if isinstance(first, list) and isinstance(second, list):
+        return len(first) == len(second) and all(map(_same, first, second))
+    return bool(first == second)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:77]}..."  # characters
+
+
+Operation = Callable[[Any, Mapping[str, Any], Room], Any]
+OPERATIONS: Mapping[str, tuple[Operation, tuple[str, ...]]] = {  # with the fields that each needs beside `path`
+    "add": (_add, ("value",)),
+    "remove": (_remove, ()),
+    "replace": (_replace, ("value",)),
+    "move": (_move, ("from",)),
+    "copy": (_copy, ("from",)),
+    "test": (_test, ("value",)),
+}

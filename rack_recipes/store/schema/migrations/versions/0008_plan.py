@@ -1,0 +1,23 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run was to do: the hosts of each step, and derived numbers. Existing rows have none: a journal may tell it."""
+
+from __future__ import annotations
+
+from rack_recipes.store.database import lazy_sqlalchemy as sql
+from rack_recipes.store.schema.column_types import long_text
+
+revision = "0008"
+down_revision = "0007"
+
+TABLE, COLUMN = "runs", "plan"
+
+
+def upgrade() -> None:
+    """Add the column if it is missing; no row is rewritten."""
+    from alembic import op
+
+    if COLUMN not in {held["name"] for held in sql.inspect(op.get_bind()).get_columns(TABLE)}:
+        op.add_column(TABLE, sql.Column(COLUMN, long_text()))

@@ -1,0 +1,214 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from math import nan
+
+import numpy as np
+import pytest
+
+from rack_recipes.analysis.methods import outliers
+from rack_recipes.analysis.methods.outliers import Twins, judge
+
+
+def normal(n: int, seed: int = 1) -> np.ndarray:
+    return 100 + np.random.default_rng(seed).normal(size=n)
+
+
+def planted(n: int, size: float, seed: int = 1) -> np.ndarray:
+    values = normal(n, seed)
+    values[2] += size
+    return values
+
+
+def one(values, **fields) -> outliers.Outcome:
+    return judge([Twins(np.asarray(values, dtype=float), **fields)])[0]
+
+
+def named(outcome: outliers.Outcome) -> list[int]:
+    return [each.place for each in outcome.outliers]
+
+
+@pytest.mark.parametrize("values", [[1.0], [1, 99], [1, 1, 99]])
+def test_up_to_three_hosts_are_only_listed(values):
+    found = one(values)
+    assert (found.method, found.outliers, found.is_alarm) == (outliers.LIST, (), False)
+
+
+@pytest.mark.parametrize("n", range(4, 16))
+def test_a_small_group_without_history_is_notable(n: int):
+    found = one(planted(n, 200))
+    assert (found.method, named(found), found.is_alarm) == (outliers.SMALL, [2], False)
+    assert found.outliers[0].p is None
+    assert one(normal(n, seed=2)).outliers == ()
+
+
+@pytest.mark.parametrize("n", [4, 9])
+def test_one_in_a_hundred_small_groups_of_normal_values_has_an_outlier(n: int):
+    random = np.random.default_rng(n)
+    twins = [Twins(random.normal(100, 3, size=n)) for _turn in range(1500)]
+    share = np.mean([bool(each.outliers) for each in judge(twins)])
+    assert 0.005 <= share <= 0.016
+
+
+def history(n: int, runs: int = 20, seed: int = 9) -> np.ndarray:
+    return 100 + np.random.default_rng(seed).normal(size=(runs, n))
+
+
+def test_a_small_group_is_compared_with_its_history():
+    found = one(planted(8, 12), history=history(8))
+    assert (found.method, named(found), found.is_alarm, found.earlier_runs) == (outliers.HISTORY, [2], True, 20)
+    assert found.outliers[0].beyond_history is True
+    assert one(normal(8), history=history(8)).is_alarm is False
+
+
+@pytest.mark.parametrize(("size", "flagged"), [(14.9, []), (15.1, [3])])
+def test_further_than_any_twin_ever_was_means_half_as_far_again(size: float, flagged: list[int]):
+    earlier = np.zeros((10, 7))
+    earlier[4, 1] = -10
+    found = one([-3, -2, -1, size, 1, 2, 0], history=earlier, tolerance=0)
+    assert named(found) == flagged
+
+
+def test_nine_earlier_runs_are_no_history():
+    assert one(normal(8), history=history(8, runs=9)).method == outliers.SMALL
+    assert one(normal(8), history=history(8, runs=10)).method == outliers.HISTORY
+
+
+def test_the_hosts_of_earlier_runs_may_be_others():
+    earlier = history(12)
+    earlier[3, :] = nan
+    earlier[5, 2:9] = nan
+    found = one(planted(8, 12), history=earlier)
+    assert (named(found), found.earlier_runs) == ([2], 19)
+
+
+def test_false_alarms_against_a_history_are_as_rare_as_is_said():
+    random = np.random.default_rng(8)
+    twins = [Twins(random.normal(size=8), random.normal(size=(20, 8)), tolerance=0) for _turn in range(600)]
+    assert np.mean([each.is_alarm for each in judge(twins)]) <= 0.006
+
+
+def test_a_large_group_is_judged_by_gesd():
+    found = one(planted(40, 9))
+    assert (found.method, named(found), found.is_alarm) == (outliers.GESD, [2], True)
+    (outlier,) = found.outliers
+    assert outlier.p < 0.001
+    assert outlier.distance == pytest.approx(outlier.value - found.center)
+    assert outlier.score == pytest.approx(abs(outlier.distance) / found.scale)
+    assert 0.5 < outlier.spread_explained < 1
+
+
+def test_spread_explained_is_what_goes_away_without_the_host():
+    values = planted(40, 9)
+    (outlier,) = one(values).outliers
+    rest = np.delete(values, 2)
+    explained = 1 - ((rest - rest.mean()) ** 2).sum() / ((values - values.mean()) ** 2).sum()
+    assert outlier.spread_explained == pytest.approx(explained, rel=1e-9)
+
+
+def test_16_hosts_are_many():
+    assert one(normal(16)).method == outliers.GESD
+    assert one(normal(15)).method == outliers.SMALL
+
+
+def test_with_a_history_an_alarm_is_also_further_out_than_any_twin_ever_was():
+    usual, unusual = history(40), 10 * (history(40) - 100) + 100
+    assert one(planted(40, 9), history=usual).is_alarm is True
+    found = one(planted(40, 9), history=unusual)
+    assert (named(found), found.is_alarm, found.outliers[0].beyond_history) == ([2], False, False)
+
+
+def test_the_rate_of_false_alarms_is_shared_by_all_groups():
+    twins = [Twins(planted(40, 8 if seed < 10 else 0, seed)) for seed in range(200)]
+    found = judge(twins)
+    assert sum(named(each)[:1] == [2] for each in found[:10]) >= 9
+    assert sum(bool(each.outliers) for each in found[10:]) <= 3
+    assert sum(bool(one(each.values).outliers) for each in twins[10:]) > 4
+
+
+def test_several_outliers_do_not_hide_each_other():
+    values = normal(40)
+    values[[3, 7, 9]] += [9, 10, -12]
+    assert named(one(values)) == [9, 7, 3]
+
+
+def test_a_difference_below_the_floor_is_nothing():
+    values = 1000 + 0.01 * (normal(40) - 100)
+    values[2] += 5
+    assert named(one(values)) == []
+    assert named(one(values, tolerance=2)) == [2]
+    assert named(one(values, tolerance=6)) == []
+
+
+def test_one_of_forty_that_are_alike_is_outvoted():
+    values = np.full(40, 25.0)
+    values[7] = 40
+    found = one(values)
+    assert (found.method, named(found), found.is_alarm, found.center) == (outliers.VOTE, [7], False, 25)
+    assert (found.outliers[0].score, found.outliers[0].p) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("n", "deviants", "count"), [(40, 4, 4), (40, 5, 0), (39, 4, 0), (8, 1, 1), (8, 2, 0), (4, 1, 1)]
+)
+def test_a_tenth_may_be_outvoted_and_at_least_one(n: int, deviants: int, count: int):
+    values = np.full(n, 25.0)
+    values[:deviants] = 40 + 3 * np.arange(deviants)
+    assert len(one(values).outliers) == count
+
+
+def test_a_vote_keeps_to_the_tolerance():
+    values = np.array([25.0] * 19 + [27.0])
+    assert named(one(values)) == [19]
+    assert named(one(values, tolerance=2.5)) == []
+    assert named(one(values, resolution=5)) == []
+
+
+def test_values_that_are_all_alike_have_no_outlier():
+    assert one([5.0] * 40).outliers == ()
+    assert one([0.0] * 6).outliers == ()
+
+
+def test_counts_vary_by_their_square_root():
+    random = np.random.default_rng(3)
+    rare = [Twins(random.poisson(0.1, 40).astype(float), counts=True) for _turn in range(300)]
+    assert np.mean([bool(each.outliers) for each in judge(rare)]) <= 0.05
+    more = [Twins(random.poisson(3, 40).astype(float), counts=True) for _turn in range(300)]
+    assert np.mean([bool(each.outliers) for each in judge(more)]) <= 0.02
+    values = random.poisson(3, 40).astype(float)
+    values[2] = 25
+    assert named(one(values, counts=True)) == [2]
+
+
+@pytest.mark.parametrize(("errors", "flagged"), [(17, []), (19, [0])])
+def test_a_count_must_be_4_and_a_half_deviations_away(errors: float, flagged: list[int]):
+    values = np.array([errors + 16.0, *([16.0] * 39)])
+    assert named(one(values, counts=True)) == flagged
+
+
+def test_two_groups_are_no_outliers():
+    values = normal(40)
+    values[30:] += 12
+    found = one(values, attributes={"nic_model": ["old"] * 30 + ["new"] * 10})
+    assert (found.outliers, found.is_alarm) == ((), False)
+    assert found.groups.separators[0].attribute == "nic_model"
+    assert found.groups.upper == tuple(range(30, 40))
+
+
+def test_two_groups_of_values_without_spread():
+    found = one([5.0] * 25 + [6.0] * 15, attributes={"nic": ["a"] * 25 + ["b"] * 15})
+    assert found.groups.separators[0].attribute == "nic"
+    assert one([5.0] * 25 + [6.0] * 15).groups is None
+
+
+def test_a_group_without_values_is_refused():
+    with pytest.raises(ValueError, match="a group needs values"):
+        one([])
+
+
+def test_what_is_no_number_is_refused():
+    with pytest.raises(ValueError, match="only finite numbers"):
+        one([1, 2, nan, 4])

@@ -1,0 +1,199 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Answers that are wrong on purpose: what of them is struck, and what is filled in."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.summary.model_server import sentences
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.summary.sample_run import (
+    CAUSE,
+    FINDINGS,
+    OUTLIER,
+    a_run,
+)
+from rack_recipes.analysis.summary.check_model_answer import Checked, NoAnswer, check
+from rack_recipes.analysis.summary.facts import facts_of
+
+FACTS = facts_of(a_run(), FINDINGS)
+OWN_NUMBER = "has a number of its own"
+SIGNS = "has signs that no plain sentence has"
+BESIDE = "changes what stands in a slot"
+UNIT = "has a unit of its own"
+ADDRESS = "has an address"
+
+
+def checked(*written: Any) -> Checked:
+    return check(sentences(*written), FACTS)
+
+
+def test_slots_are_filled_in_and_results_come_from_the_facts() -> None:
+    found = checked(("{r0.not_passed} of {r0.results} failed because of {r1.value}: {r2.value}.", "r0", "r1", "r2"))
+    (one,) = found.sentences
+    assert one.text == "3 of 6 failed because of leaf1: 9214.7 MB/s."
+    assert one.values == {"r0.not_passed": 3, "r0.results": 6, "r1.value": "leaf1", "r2.value": 9214.7}
+    assert {*CAUSE.results, *OUTLIER.results} < {*one.results}
+    assert not found.struck
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The results on {r1.value} failed, so look at its uplink before all else.",
+        "Most of what failed (see {r1.host_names}) has one leaf in common; the rest doesn't.".replace("one ", "a "),
+        "Compare {r2.host}'s value with \u201cits twins\u201d \u2013 they had {r2.median}!",
+        "'{r1.value}' explains {r1.explains} results.",
+        "Is link_errors to blame? Perhaps.",
+    ],
+)
+def test_a_plain_sentence_stays(text: str) -> None:
+    assert len(checked((text, "r0", "r1", "r2")).sentences) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("12 results failed", OWN_NUMBER),
+        ("\uff11\uff12 results failed", OWN_NUMBER),  # full-width digits
+        ("\u0663 results failed", OWN_NUMBER),  # Arabic digits
+        ("\u2167 results failed", OWN_NUMBER),  # the character of a roman numeral
+        ("\u00bd of them failed", OWN_NUMBER),
+        ("x\u00b2 failed", OWN_NUMBER),
+        ("\u4e09 results failed", OWN_NUMBER),
+        ("\u2462 results failed", OWN_NUMBER),
+        ("VIII results failed", OWN_NUMBER),
+        ("viii results failed", OWN_NUMBER),
+        ("I think that it failed", OWN_NUMBER),
+        ("Twelve results failed", OWN_NUMBER),
+        ("twenty-three results failed", OWN_NUMBER),
+        ("fourteenth and sixtieth", OWN_NUMBER),
+        ("a dozen of them failed", OWN_NUMBER),
+        ("it was tenfold", OWN_NUMBER),
+        ("The second host failed", OWN_NUMBER),
+        ("half of {r0.results} failed", OWN_NUMBER),
+        ("minus {r2.value}", OWN_NUMBER),
+        ("{r0.results} thousand results", OWN_NUMBER),
+        ("{r0.results}0 results", BESIDE),
+        ("1{r0.results} results", BESIDE),
+        ("-{r0.results} results", BESIDE),
+        ("0.{r0.results} results", BESIDE),
+        ("{r0.results}.{r0.failed} results", BESIDE),
+        ("{r0.results}{r0.failed} results", BESIDE),
+        ("{r0.results} {r0.failed} results", BESIDE),
+        ("{r0.results}'\"{r0.failed} results", BESIDE),
+        ("{r0.results}k results", BESIDE),
+        ("{r0.results}e-{r0.failed} results", BESIDE),
+        ("{r0.results} GB/s", UNIT),
+        ("{r0.results} percent failed", UNIT),
+        ("{r0.results} seconds", UNIT),
+        ("{r0.results} % failed", SIGNS),
+        ("see http://evil.example/x", SIGNS),
+        ("see http:evil", ADDRESS),
+        ("see evil.example", ADDRESS),
+        ("see wWw evil", ADDRESS),
+        ("see javascript:alert", ADDRESS),
+        ("<b>it failed</b>", SIGNS),
+        ("[it](x) failed", SIGNS),
+        ("`it` failed", SIGNS),
+        ("@all failed", SIGNS),
+        ("=HYPERLINK(x)", SIGNS),
+        ("it failed\u202e", SIGNS),
+        ("it failed\U000e0041", SIGNS),
+        ("it failed\x00", SIGNS),
+        ("{{r0.results}} failed", BESIDE),
+        ("{r0} failed", OWN_NUMBER),
+        ("{r0.results.real} failed", OWN_NUMBER),
+        ("{r0.results!r} failed", OWN_NUMBER),
+        ("{x} failed", SIGNS),
+        ("The first host failed", OWN_NUMBER),
+        ("{r0.nothing} failed", "has a slot that no cited fact has"),
+        ("{r9.results} failed", "has a slot that no cited fact has"),
+        ("{r1.explains} failed", "has a slot that no cited fact has"),  # a fact that is not cited
+        ("x" * 301, "is too long"),
+        ("", "is no text"),
+        (" \n", "is no text"),
+    ],
+)
+def test_what_is_struck(text: str, reason: str) -> None:
+    found = checked((text, "r0", "r2"))
+    assert (found.sentences, dict(found.struck)) == ((), {reason: 1})
+
+
+@pytest.mark.parametrize(
+    ("ids", "reason"),
+    [
+        ([], "cites nothing"),
+        (None, "cites nothing"),
+        ("r0", "cites nothing"),
+        (["r7"], "cites what is not there"),
+        (["r0", "R1"], "cites what is not there"),
+        ([0], "cites what is not there"),
+        ([["r0"]], "cites what is not there"),
+        (["r0"] * 21, "cites what is not there"),
+    ],
+)
+def test_forged_ids(ids: Any, reason: str) -> None:
+    content = json.dumps({"sentences": [{"text": "It failed.", "ids": ids}, {"text": "It did.", "ids": ["r0"]}]})
+    found = check(content, FACTS)
+    assert dict(found.struck) == {reason: 1}
+    assert [one.text for one in found.sentences] == ["It did."]
+
+
+@pytest.mark.parametrize("written", [3, None, [], "text", {}, {"text": 3, "ids": ["r0"]}, {"ids": ["r0"]}])
+def test_what_is_no_sentence(written: Any) -> None:
+    assert dict(check(json.dumps({"sentences": [written]}), FACTS).struck) == {"is no text": 1}
+
+
+def test_a_finding_without_results_cannot_be_the_only_one_that_is_cited() -> None:
+    nothing = facts_of(a_run({"host": "", "step": "a", "verdict": "passed", "instances": 1}), [])
+    assert dict(check(sentences(("It failed.", "r0")), nothing).struck) == {"cites no result": 1}
+
+
+def test_there_are_six_sentences_at_most() -> None:
+    found = checked(*(["It failed.", "r0"] for _n in range(8)))
+    assert (len(found.sentences), dict(found.struck)) == (6, {"is one too many": 2})
+
+
+@pytest.mark.parametrize("fence", ["```json\n%s\n```", "```\n%s```", "\n %s \n"])
+def test_an_answer_may_stand_in_a_fence(fence: str) -> None:
+    assert check(fence % sentences(("It failed.", "r0")), FACTS).sentences
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("The rack is good.", "its answer is not the JSON that was asked for"),
+        ('Sure! {"sentences": [{"text": "x", "ids": ["r0"]}]}', "its answer is not the JSON"),
+        ("", "its answer is not the JSON"),
+        ('{"sentences": [', "its answer is not the JSON"),
+        ("[" * 100_000, "its answer is not the JSON"),
+        ("[]", "its answer has no sentences"),
+        ("{}", "its answer has no sentences"),
+        ('{"sentences": []}', "its answer has no sentences"),
+        ('{"sentences": {"text": "x"}}', "its answer has no sentences"),
+        ("1" * 10_000, "its answer is not the JSON"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_what_is_no_answer(content: str, said: str) -> None:
+    with pytest.raises(NoAnswer, match=said):
+        check(content, FACTS)
+
+
+def test_what_no_check_can_see_is_still_told_with_the_right_numbers() -> None:
+    """Swapped roles and negations pass: so a sentence is a suggestion, and the raw figures stand beside it."""
+    found = checked(
+        ("The limit is {r2.value}, and {r2.host} has {r2.median}.", "r2"),
+        ("No result failed on {r1.host_names}.", "r1"),
+    )
+    assert [one.text for one in found.sentences] == [
+        "The limit is 9214.7 MB/s, and r02-u01 has 12000 MB/s.",
+        "No result failed on r01-u07, r01-u08.",
+    ]
+    assert found.sentences[0].values == {"r2.value": 9214.7, "r2.host": "r02-u01", "r2.median": 12000}

@@ -1,0 +1,120 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import end, run, step
+from rack_recipes.analysis import coverage_gaps as module
+from rack_recipes.analysis.coverage_gaps import ENOUGH_RUNS, findings
+from rack_recipes.analysis.coverage_of_runs import Coverage, StepCoverage, Unlimited, covered
+from rack_recipes.analysis.findings import NOTE, Finding, ResultId
+from rack_recipes.analysis.history import History
+from rack_recipes.analysis.run_data import load
+from rack_recipes.journal.append import append
+from rack_recipes.store.database_engine import engine
+from rack_recipes.store.reading.coverage_counts import Counted
+from rack_recipes.store.writing.import_journal import import_journal
+
+Told = Callable[..., dict[str, Finding]]
+JUDGED = {"name": "temp", "value": 1, "unit": "C", "limits": {"max": 2}, "distance": 1, "verdict": "passed"}
+MEASURED = {"name": "speed", "value": 3, "unit": "rpm"}
+
+
+def counted(planned: str, host: str, verdict: str, results: int = 1, checks: int = 1) -> Counted:
+    return planned, host, verdict, results, checks
+
+
+def test_what_counts_say_of_a_step():
+    rows = [
+        counted("fan", "r1", "passed", 3),
+        counted("fan", "r1", "failed"),
+        counted("fan", "r2", "waived", 2),
+        counted("fan", "r3", "blocked", 5, checks=0),
+        counted("fan", "r4", "unreachable", checks=0),
+        counted("fan", "r5", "cached", checks=0),
+        counted("ok", "r1", "marginal", 2, checks=0),
+    ]
+    fan, ok = covered(rows, []).steps
+    assert fan == StepCoverage("fan", 6, 3, 3, ["r1", "r2"], ["r3", "r4", "r5"])
+    assert ok == StepCoverage("ok", 2, 0, 0, ["r1"], [])
+    found = Coverage([fan, ok], [])
+    assert (found.never_run, found.never_failed, found.unchecked) == ([fan], [ok], [ok])
+
+
+def test_a_measurement_is_without_a_limit_where_none_of_its_values_was_ever_judged():
+    rows = [
+        {"step": "fan[1]", "name": "speed", "unit": "rpm", "number": 2, "judged": 0},
+        {"step": "fan[2]", "name": "speed", "unit": "rpm", "number": 1, "judged": 0},
+        {"step": "fan", "name": "temp", "unit": "C", "number": 2, "judged": 0},
+        {"step": "fan[3]", "name": "temp", "unit": "C", "number": 2, "judged": 1},
+        {"step": "fan", "name": "state", "unit": None, "number": 2, "judged": 0},
+    ]
+    assert covered([], rows).unlimited == [Unlimited("fan", "speed", "rpm", 3), Unlimited("fan", "state", "", 2)]
+
+
+def result(*place: Any, **fields: Any) -> dict[str, Any]:
+    return step(*place, **{"measurements": [], **fields})
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Told:
+    """Stores runs, each with its steps; returns the findings about the last one, by the beginning of their titles."""
+
+    def told(*runs: list[dict[str, Any]]) -> dict[str, Finding]:
+        store = engine(f"sqlite:///{tmp_path}/results.db")
+        for day, steps in enumerate(runs, 1):
+            path = tmp_path / f"R{day}" / "journal.jsonl"
+            append(path, [run(f"R{day}", time=f"2026-11-{day:02}T00:00:00.000000Z"), *steps, end(counts={"passed": 2})])
+            import_journal(store, path)
+        data = load(store, f"R{len(runs)}")
+        found = [*findings(data, History(store, data))]
+        store.dispose()
+        assert {(one.kind, one.grade) for one in found} <= {("coverage", NOTE)}
+        return {one.title.partition(":")[0]: one for one in found}
+
+    return told
+
+
+def test_what_was_never_run_where_it_was_planned(told: Told):
+    first = [result(1, checks=1), result(1, "r2", verdict="blocked", checks=0)]
+    assert told(first) == {}  # one run says nothing of "never"
+    found = told(first, [result(1, checks=1), result(1, "r2", verdict="skipped")])
+    one = found["In 2 runs never run where it was planned"]
+    assert one.title.endswith(": compute on r2")
+    assert one.results == (ResultId("r2", "compute"),)
+    assert told(first, first, [result(1, checks=1), result(1, "r2", checks=1)]) == {}
+
+
+def test_what_nobody_judges(told: Told):
+    found = told([result(1, checks=0), result(2, step="fan", checks=1, measurements=[JUDGED, MEASURED])])
+    assert found["1 step judges nothing"].results == (ResultId("r1", "compute"),)
+    assert found["1 measurement has no limit"].title == "1 measurement has no limit: speed of fan"
+    assert found["1 measurement has no limit"].results == (ResultId("r1", "fan", "speed"),)
+    assert len(found) == 2
+
+
+def test_what_has_never_failed_is_told_after_enough_runs(told: Told):
+    runs = [
+        [result(1, checks=1), result(2, step="fan", checks=1, verdict="failed" if n == 3 else "passed")]
+        for n in range(ENOUGH_RUNS)
+    ]
+    assert told(*runs[:-1]) == {}
+    found = told(*runs)
+    assert [one.title for one in found.values()] == ["1 step with criteria has never failed in 10 runs: compute"]
+
+
+def test_what_an_older_recipe_had_is_of_no_interest(told: Told):
+    assert told([result(1, checks=0, step="gone")], [result(1, checks=1)]) == {}
+
+
+def test_of_very_large_runs_fewer_are_looked_at(told: Told, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "MOST_COUNTED", 5)
+    runs = [[result(1, checks=1), result(1, "r2", verdict="blocked", checks=0)]] * 4
+    assert [*told(*runs)] == ["In 2 runs never run where it was planned"]

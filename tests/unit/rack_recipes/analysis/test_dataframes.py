@@ -1,0 +1,90 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from rack_recipes.analysis.dataframes import frames
+from rack_recipes.analysis.run_data import RunData
+from rack_recipes.errors import UsageError
+
+
+def step(host="r1", name="one", **fields):
+    return {"host": host, "step": name, "stage": 1, "idx": 1, "verdict": "passed", **fields}
+
+
+def test_rows_come_by_host_and_then_in_the_order_of_the_recipe():
+    steps = [
+        step("r10", "b", idx=2),
+        step("r2", "c", stage=2, idx=1),
+        step("r2", "b", idx=2),
+        step("r2", "a", idx=1),
+        step("", "d", stage=3),
+    ]
+    frame = frames(RunData(run={}, steps=steps)).steps
+    found = list(frame[["host", "step"]].itertuples(index=False, name=None))
+    assert found == [("", "d"), ("r2", "a"), ("r2", "b"), ("r2", "c"), ("r10", "b")]
+
+
+def test_instances_come_after_their_step_in_natural_order():
+    steps = [
+        step(name="portal", idx=2),
+        step(name="port[eth10]", idx=2, parent="port"),
+        step(name="port[Eth2]", idx=2, parent="port"),
+        step(name="port[eth2]", idx=2, parent="port"),
+        step(name="portA", idx=2),
+        step(name="port", idx=2),
+        step("r2", "lost[a]", idx=3, parent="lost"),
+    ]
+    frame = frames(RunData(run={}, steps=steps)).steps
+    assert frame["step"].tolist() == [
+        "port", "port[Eth2]", "port[eth2]", "port[eth10]", "portA", "portal", "lost[a]",
+    ]  # fmt: skip
+    assert frame["planned"].tolist() == ["port"] * 4 + ["portA", "portal", "lost"]
+
+
+@pytest.mark.parametrize("name", ["flake", "rounds", "hooks", "attempts"])
+def test_a_column_that_is_missing_says_nothing(name):
+    assert frames(RunData(run={}, steps=[step()])).steps[name].tolist() == [None]
+
+
+def test_whole_numbers_stay_whole_beside_missing_ones():
+    frame = frames(RunData(run={}, steps=[step(tries=1), step("r2", tries=None)])).steps
+    assert str(frame["tries"].dtype) == "Int64"
+    assert frame["tries"].isna().tolist() == [False, True]
+
+
+def test_unknown_columns_are_left_out():
+    assert "colour" not in frames(RunData(run={}, steps=[step(colour="blue")])).steps
+
+
+def test_hosts_and_steps_that_have_no_result_are_known_too():
+    context = [{"key": "a_v1", "host": "r9", "step": "other", "version": 1, "value": None}]
+    parts = frames(RunData(run={}, steps=[step()], context=context))
+    assert list(parts.steps["host"].cat.categories) == ["r1", "r9"]
+    assert parts.context["step"].tolist() == ["other"]
+
+
+@pytest.mark.parametrize(
+    ("value", "number"), [(3, 3.0), (2.5, 2.5), (True, None), ("3", None), (None, None), ([1], None), (10**400, None)]
+)
+def test_the_number_of_a_measurement(value, number):
+    row = {"host": "r1", "step": "one", "n": 1, "name": "m", "value": value, "unit": ""}
+    frame = frames(RunData(run={}, measurements=[row])).measurements
+    assert frame["value"].tolist() == [value]
+    assert frame["number"].astype(object).where(frame["number"].notna(), None).tolist() == [number]
+
+
+def test_a_run_without_rows():
+    parts = frames(RunData(run={"run_id": "r"}))
+    assert [len(frame) for frame in (parts.steps, parts.measurements, parts.context, parts.conflicts)] == [0] * 4
+
+
+def test_where_pandas_is_missing_it_is_said_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(UsageError, match=r"the data cannot be read: .*pandas.*: `pip install rack-recipes` brings it"):
+        frames(RunData(run={}, steps=[step()]))

@@ -1,0 +1,116 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Results that differ with the same inputs: how often, when they go into quarantine, and when they leave it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.conftest import Historian
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night, run_id
+from rack_recipes.analysis import flakes
+from rack_recipes.analysis.detect_flake import Outcome, flake_of
+from rack_recipes.analysis.findings import NOTE, Finding, ResultId
+from rack_recipes.analysis.store_findings import store_findings
+
+CASES = json.loads(Path(__file__).with_name("flakes.json").read_text())
+# What a letter of a case stands for: passed, failed, passed after a retry, not run, blocked, failed with other inputs.
+ENDS = {
+    "p": ("passed", {"inputs": "one"}),
+    "f": ("failed", {"inputs": "one"}),
+    "r": ("passed", {"inputs": "one", "flake": True}),
+    "b": ("blocked", {}),
+    "w": ("waived", {"inputs": "one"}),
+    "F": ("failed", {"inputs": "two"}),
+}
+PLACE = ("link", "r1")
+
+
+def night(letter: str) -> Night:
+    other = {("other", "r1"): "passed"}
+    if letter == "-":
+        return Night(verdicts=other)
+    verdict, fields = ENDS[letter]
+    return Night(verdicts={**other, PLACE: verdict}, fields={PLACE: fields})
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["about"] for case in CASES])
+def test_flakes_of_a_run(case: dict[str, Any], history_of: Historian):
+    history = history_of([night(letter) for letter in case["nights"]])
+    found = [*flakes.findings(history.run, history)]
+    assert [finding.title for finding in found] == ([case["title"]] if case["title"] else [])
+    for finding in found:
+        assert finding.grade == case["grade"]
+        assert finding.advice == case.get("advice", finding.advice)
+        assert finding.about["quarantine"] is case["quarantine"]
+        assert finding.explains == case.get("explains", 0)
+        assert finding.results == (ResultId("r1", "link"),)
+
+
+def test_a_finding_has_both_intervals(history_of: Historian):
+    history = history_of([night(letter) for letter in "pprppppppf"])
+    [finding] = flakes.findings(history.run, history)
+    figures = dict(finding.figures)
+    assert figures.pop("wilson") == pytest.approx([0.0567, 0.5098], abs=1e-4)
+    assert figures.pop("clopper_pearson") == pytest.approx([0.0252, 0.5561], abs=1e-4)
+    counted = {"failed": 2, "runs": 10, "episodes": 2, "rate": 0.2}
+    assert figures == {**counted, "passes_in_a_row": 0, "passes_needed": 14}
+
+
+def test_a_waived_failure_counts_as_one(history_of: Historian):
+    failed, waived = (history_of([night(letter) for letter in f"pprppppp{end}{end}"]) for end in "fw")
+    assert [one.figures for one in flakes.findings(waived.run, waived)] == [
+        one.figures for one in flakes.findings(failed.run, failed)
+    ]
+
+
+def test_what_was_a_flake_is_followed_until_it_has_passed_often_enough(history_of: Historian):
+    """A flake that passes now is known from the findings of earlier runs."""
+    nights = [night(letter) for letter in "rrrr" + 9 * "p"]
+    history = history_of(nights)
+    assert not [*flakes.findings(history.run, history)]
+    about = {"host": "r1", "step": "link"}
+    store_findings(history.engine, run_id(4), [Finding("flake", "notable", "it is", about=about)])
+    [finding] = flakes.findings(history.run, history)
+    assert finding.grade == NOTE
+    assert finding.title == "link on r1 is no flake any more: it passed at the first try in the last 9 runs"
+    assert finding.advice == "End its quarantine."
+
+
+def test_many_flakes_are_counted(history_of: Historian):
+    places = [("link", f"r{number}") for number in range(flakes.MOST + 2)]
+    retried = {place: {"inputs": "one", "flake": True} for place in places}
+    last = Night(verdicts=dict.fromkeys(places, "passed"), fields=retried)
+    history = history_of([last])
+    found = [*flakes.findings(history.run, history)]
+    assert len(found) == flakes.MOST + 1
+    assert found[-1].title == "2 more results are flakes"
+
+
+OUTCOMES = st.lists(st.builds(Outcome, st.booleans(), st.booleans(), st.sampled_from(["", "one", "two"])), max_size=40)
+
+
+@given(OUTCOMES)
+def test_a_flake_has_both_ends_with_the_same_inputs_or_a_retry(outcomes: list[Outcome]):
+    flake = flake_of(outcomes)
+    mixed = any(
+        one.inputs and one.inputs == other.inputs and one.passed != other.passed
+        for one in outcomes
+        for other in outcomes
+    )
+    is_retried = any(outcome.is_retried for outcome in outcomes)
+    if flake is None:
+        assert not is_retried
+    else:
+        assert mixed or is_retried
+        assert flake.episodes >= (1 if is_retried else 2)
+        assert 0 <= flake.failed <= flake.runs
+        assert 0 in (flake.failures_in_a_row, flake.passes_in_a_row)

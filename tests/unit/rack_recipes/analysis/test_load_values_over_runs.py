@@ -1,0 +1,79 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.conftest import Historian
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night, latency
+from rack_recipes.analysis.load_values_over_runs import Series
+
+NAN = float("nan")
+
+
+def shown(history: Any) -> dict[Series, dict[str, list[float]]]:
+    """The values of each series by host."""
+    return {one.series: dict(zip(one.hosts, one.values.tolist(), strict=True)) for one in history.series}
+
+
+def test_a_series_has_a_row_for_each_host_and_a_column_for_each_run(history_of: Historian) -> None:
+    nights = [Night({("ping", "r10"): latency(value), ("ping", "r2"): latency(value + 1)}) for value in (1, 2, 3)]
+    found = history_of(nights).series
+    assert [one.series for one in found] == [Series("ping", "latency", "us")]
+    assert found[0].hosts == ["r2", "r10"]
+    assert found[0].values.tolist() == [[2, 3, 4], [1, 2, 3]]
+    assert found[0].last.tolist() == [4, 3]
+    assert found[0].earlier.tolist() == [[2, 3], [1, 2]]
+
+
+def test_what_the_last_run_does_not_have_is_left_out(history_of: Historian) -> None:
+    first = Night({("ping", "r1"): latency(1), ("ping", "gone"): latency(2), ("old", "r1"): latency(3)})
+    second = Night({("ping", "r1"): latency(4), ("ping", "new"): latency(5)})
+    found = shown(history_of([first, second]))
+    assert np.array_equal(found[Series("ping", "latency", "us")]["new"], [NAN, 5], equal_nan=True)
+    assert found[Series("ping", "latency", "us")]["r1"] == [1, 4]
+    assert len(found) == 1
+
+
+def test_measurements_with_the_same_name_are_numbered(history_of: Historian) -> None:
+    twice = Night({("ping", host): [*latency(1), *latency(2)] for host in ("r1", "r2")})
+    thrice = Night({("ping", "r1"): [*latency(5), *latency(6), *latency(7)], ("ping", "r2"): latency(8)})
+    found = shown(history_of([thrice, twice]))
+    assert found[Series("ping", "latency", "us", 1)] == {"r1": [5, 1], "r2": [8, 1]}
+    assert found[Series("ping", "latency", "us", 2)]["r1"] == [6, 2]
+    assert np.isnan(found[Series("ping", "latency", "us", 2)]["r2"][0])
+
+
+def test_a_unit_makes_another_series(history_of: Historian) -> None:
+    last = Night({("ping", "r1"): latency(1)})
+    other = Night({("ping", "r1"): latency(1, unit="ms")})
+    assert np.isnan(history_of([other, last]).series[0].earlier).all()
+
+
+def test_values_that_are_no_numbers_are_missing(history_of: Historian) -> None:
+    nights = [Night({("ping", "r1"): latency(value)}) for value in ("slow", 1e200, 3.0)]  # type: ignore[arg-type]
+    assert np.array_equal(history_of(nights).series[0].values, [[NAN, NAN, 3]], equal_nan=True)
+
+
+def test_a_series_without_a_number_in_the_last_run_is_left_out(history_of: Historian) -> None:
+    assert not history_of([Night({("ping", "r1"): latency(1)}), Night({("ping", "r1"): latency("slow")})]).series  # type: ignore[arg-type]
+
+
+def test_numbers_inside_of_the_context_are_series_too(history_of: Historian) -> None:
+    key = "numbers.stats_v1"
+    nights = [Night(context={("r1", key): {"mean": value, "file": "a", "ok": True}}) for value in (1.5, 2.5)]
+    found = shown(history_of(nights))
+    assert found == {Series("", f"{key}.mean", key=key): {"r1": [1.5, 2.5]}}
+
+
+def test_a_run_without_numbers_has_no_series(history_of: Historian) -> None:
+    assert history_of([Night(verdicts={("ping", "r1"): "failed"})]).series == []
+
+
+def test_a_name_may_have_the_character_that_stands_between_names_in_the_query(history_of: Historian) -> None:
+    measured = latency(1, name="a\x1fb")
+    assert [one.series.unit for one in history_of([Night({("ping", "r1"): measured})]).series] == ["b\x1fus"]

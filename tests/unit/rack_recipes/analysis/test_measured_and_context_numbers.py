@@ -1,0 +1,24 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from rack_recipes.analysis.measured_and_context_numbers import Metric, Value, values
+from rack_recipes.analysis.run_data import RunData, arranged
+
+
+def test_measurements_and_numbers_in_the_context_are_values() -> None:
+    run = arranged(
+        RunData(
+            run={},
+            measurements=[
+                {"host": "r1", "step": "ping", "n": 1, "name": "t", "value": 2, "unit": "ms"},
+                {"host": "r1", "step": "ping", "n": 2, "name": "state", "value": "up", "unit": None},
+            ],
+            context=[{"key": "numbers.stats_v1", "host": "r1", "step": "n", "value": {"mean": 1.5, "file": "a"}}],
+        )
+    )
+    assert [*values(run)] == [
+        Value(Metric("ping", "t", "ms"), "r1", 2.0), Value(Metric("", "numbers.stats_v1.mean", ""), "r1", 1.5),
+    ]  # fmt: skip

@@ -1,0 +1,172 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Engine
+
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.conftest import Historian
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night, latency, run_id
+from rack_recipes.analysis.analyse_run import analyse_history
+from rack_recipes.analysis.choose_and_compare_baseline import accept
+from rack_recipes.analysis.findings import NOTABLE, NOTE, PROBLEM, Finding, ResultId
+from rack_recipes.analysis.history import History
+from rack_recipes.analysis.regressions import findings
+from rack_recipes.store.reading import recorded_runs
+
+PLACES = [(step, host) for step in ("ping", "dns") for host in ("r1", "r2")]
+
+
+def night(bad: Mapping[tuple[str, str], str] | None = None, **fields: Any) -> Night:
+    return Night(dict.fromkeys(PLACES, ()), bad or {}, **fields)
+
+
+def found_in(history: History) -> list[Finding]:
+    return [*findings(history.run, history)]
+
+
+def card_of(found: Iterable[Finding]) -> Finding:
+    return next(one for one in found if one.about.get("card"))
+
+
+def test_nothing_is_said_of_a_run_that_passed(history_of: Historian) -> None:
+    assert not found_in(history_of([night({("ping", "r1"): "failed"}), night()]))
+
+
+def test_nothing_is_said_of_a_first_run(history_of: Historian) -> None:
+    assert not found_in(history_of([night({("ping", "r1"): "failed"})]))
+
+
+def test_the_card_names_the_last_run_that_passed_and_what_changed_since(history_of: Historian) -> None:
+    bad = {("ping", "r1"): "failed"}
+    changed = {"recipe": {"digest": "sha256:02"}, "about": {"params": {"size": 2}}}
+    card = card_of(found_in(history_of([night(), night(bad), night(bad, **changed)])))
+    assert card.title == (
+        f"This test last passed 2 days earlier, in run {run_id(1)}, 2 runs before this one; since then changed: "
+        "digest, params"
+    )
+    assert card.figures["changed"][0] == {"field": "digest", "before": "sha256:01", "after": "sha256:02"}
+    assert card.advice == f"rack-recipes diff {run_id(1)} {run_id(3)}"
+
+
+def test_the_card_says_where_nothing_is_known_to_have_changed(history_of: Historian) -> None:
+    card = card_of(found_in(history_of([night(), night({("ping", "r1"): "failed"})])))
+    assert card.title.endswith("1 run before this one; since then changed: nothing that is recorded")
+
+
+def test_the_card_says_that_no_run_ever_passed(history_of: Historian) -> None:
+    bad = night({("ping", "r1"): "failed"})
+    card = card_of(found_in(history_of([bad, bad, bad])))
+    assert card.title == "This test has not passed as a whole in any of 2 earlier runs"
+
+
+def test_each_result_has_its_own_last_pass(history_of: Historian) -> None:
+    first, second = {("ping", "r1"): "failed"}, {("dns", "r1"): "error", ("dns", "r2"): "failed"}
+    found = found_in(history_of([night(), night(first), night({**first, **second})]))
+    own = [(one.grade, one.title, one.results) for one in found if not one.about.get("card")]
+    assert own == [
+        (
+            PROBLEM,
+            f"2 results of dns on r1, r2 passed 24 hours earlier, in run {run_id(2)} and do not pass now",
+            (ResultId("r1", "dns"), ResultId("r2", "dns")),
+        ),
+        (
+            PROBLEM,
+            f"1 result of ping on r1 passed 2 days earlier, in run {run_id(1)} and does not pass now",
+            (ResultId("r1", "ping"),),
+        ),
+    ]
+
+
+def test_what_never_passed_is_told_apart(history_of: Historian) -> None:
+    bad = {("ping", "r1"): "failed"}
+    new = Night({**dict.fromkeys(PLACES, ()), ("new", "r1"): ()}, {**bad, ("new", "r1"): "failed"})
+    found = found_in(history_of([night(bad), night(bad), new]))
+    own = [(one.grade, one.title) for one in found if not one.about.get("card")]
+    assert own == [(NOTABLE, "1 result of ping on r1 did not pass in any of the last 2 runs either")]
+
+
+def test_one_earlier_run_is_not_called_many(history_of: Historian) -> None:
+    bad = {("ping", "r1"): "failed"}
+    titles = [one.title for one in found_in(history_of([night(bad), night(bad)]))]
+    assert titles == [
+        "This test has not passed as a whole in its only earlier run",
+        "1 result of ping on r1 did not pass in the last run either",
+    ]
+
+
+def test_results_that_were_not_tried_are_not_counted(history_of: Historian) -> None:
+    found = found_in(history_of([night(), night({("ping", "r1"): "blocked", ("dns", "r1"): "skipped"})]))
+    assert not found
+
+
+CUT = {"status": "interrupted", "stopped": {"by": "token:alice", "time": "2026-11-02T22:00:01.000000Z"}}
+OF_CUT = {
+    ("ping", "r1"): {"reason": "stopped: the run was interrupted"},
+    ("ping", "r2"): {"reason": "stopped: the run was interrupted"},
+    ("dns", "r1"): {"reason": "not run: token:alice has stopped the run"},
+}
+
+
+def test_what_the_end_of_a_run_has_cut_off_is_in_no_finding(history_of: Historian, new_store: Engine) -> None:
+    """Neither a step that ran, nor its arguments, nor what was changed before: nobody knows how it would have ended."""
+    cut = night(dict.fromkeys(OF_CUT, "error"), fields=OF_CUT, end=CUT, about={"params": {"size": 2}})
+    history = history_of([night(), cut])
+    accept(new_store, recorded_runs.run(new_store, run_id(1)), "alice")
+    assert {one.kind for one in analyse_history(history) if one.results} == {"coverage"}  # they judge nothing
+    assert [row["verdict"] for row in history.run.steps].count("error") == 3, "what a report shows stays as it is"
+
+
+def test_what_an_earlier_end_has_cut_off_counts_as_no_failure(history_of: Historian) -> None:
+    cut = night(dict.fromkeys(OF_CUT, "error"), fields=OF_CUT, end=CUT)
+    found = found_in(history_of([cut, night({("ping", "r1"): "failed"})]))
+    assert [one.title for one in found] == ["This test has not passed as a whole in its only earlier run"]
+
+
+def test_what_changed_on_the_hosts_is_named(history_of: Historian) -> None:
+    before, after = ({host: {"nic_fw": fw} for host in ("r1", "r2")} for fw in ("1.2", "1.3"))
+    nights = [night(attributes=before), night({("ping", "r1"): "failed"}, attributes=after)]
+    found = found_in(history_of(nights))
+    assert found[1].advice == "Look first at what changed in between: nic_fw of r1."
+    assert found[1].figures["attributes"] == [{"host": "r1", "attribute": "nic_fw", "before": "1.2", "after": "1.3"}]
+
+
+def of_baseline(history: History) -> Finding:
+    accept(history.engine, recorded_runs.run(history.engine, run_id(1)), "al")
+    return next(one for one in found_in(history) if one.kind == "baseline")
+
+
+def test_what_is_worse_than_in_the_baseline_is_a_problem(history_of: Historian) -> None:
+    limit = {"limits": {"max": 5}}
+    first = Night({("ping", "r1"): latency(1, verdict="passed", **limit), ("dns", "r1"): ()})
+    second = Night(
+        {("ping", "r1"): latency(9, verdict="failed", **limit), ("dns", "r1"): ()},
+        {("ping", "r1"): "failed"},
+        recipe={"digest": "sha256:02"},
+    )
+    found = of_baseline(history_of([first, second]))
+    assert found.grade == PROBLEM
+    assert found.title == (
+        f"1 result and 1 criterion that passed in the baseline, run {run_id(1)}, do not pass now: ping on r1"
+    )
+    assert found.results == (ResultId("r1", "ping"), ResultId("r1", "ping", "latency"))
+    assert found.advice == "Look first at what changed since the baseline: digest."
+    assert found.figures["by"] == "al"
+
+
+def test_a_run_that_is_as_good_as_the_baseline_is_a_note(history_of: Historian) -> None:
+    found = of_baseline(history_of([night(), night()]))
+    assert (found.grade, found.title) == (
+        NOTE,
+        f"All that passed in the baseline, run {run_id(1)}, passes or was not tried",
+    )
+
+
+def test_a_baseline_is_not_compared_with_itself(history_of: Historian) -> None:
+    history = history_of([night()])
+    accept(history.engine, history.run.run, "al")
+    assert not found_in(history)

@@ -1,0 +1,107 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from math import isnan
+
+import pytest
+
+from rack_recipes.analysis.run_data import UNKNOWN, RunData, arranged
+from rack_recipes.natural_order import natural
+
+
+def step(host="r1", name="one", **fields):
+    return {"host": host, "step": name, "stage": 1, "idx": 1, "verdict": "passed", **fields}
+
+
+def places(rows):
+    return [(row["host"], row["step"]) for row in rows]
+
+
+@pytest.mark.parametrize(
+    "ordered",
+    [
+        ["r1", "r2", "r10"],
+        ["rack1-u2", "rack1-u10", "rack2-u1"],
+        ["", "a", "b"],
+        ["r01", "r1"],
+        ["1" * 30, "2" * 30],
+    ],
+)
+def test_natural_order(ordered):
+    shuffled = ordered[1:] + ordered[:1]
+    assert sorted(shuffled, key=natural) == ordered
+
+
+def test_rows_come_by_host_and_then_in_the_order_of_the_recipe():
+    steps = [
+        step("r10", "b", idx=2),
+        step("r2", "c", stage=2, idx=1),
+        step("r2", "b", idx=2),
+        step("r2", "a", idx=1),
+        step("", "d", stage=3),
+    ]
+    run = arranged(RunData(run={}, steps=steps))
+    assert places(run.steps) == [("", "d"), ("r2", "a"), ("r2", "b"), ("r2", "c"), ("r10", "b")]
+    assert [run.place(name) for name in ("a", "b", "c", "d", "other")] == [0, 1, 2, 3, UNKNOWN]
+
+
+def test_instances_come_after_their_step_in_natural_order():
+    steps = [
+        step(name="portal", idx=2),
+        step(name="port[eth10]", idx=2, parent="port"),
+        step(name="port[Eth2]", idx=2, parent="port"),
+        step(name="port[eth2]", idx=2, parent="port"),
+        step(name="portA", idx=2),
+        step(name="port", idx=2, instances=3),
+        step("r2", "lost[a]", idx=3, parent="lost"),
+    ]
+    run = arranged(RunData(run={}, steps=steps))
+    names = ["port", "port[Eth2]", "port[eth2]", "port[eth10]", "portA", "portal", "lost[a]"]
+    assert [row["step"] for row in run.steps] == names
+    assert [*map(run.planned, names)] == ["port"] * 4 + ["portA", "portal", "lost"]
+    assert [row["step"] for row in run.results] == names[1:]
+
+
+def test_details_come_in_the_order_of_hosts_and_steps():
+    steps = [step("r10", "b"), step("r2", "a", idx=2), step("r2", "b[0]", parent="b")]
+    measured = [{"host": "r2", "step": name, "n": n, "value": n} for name in ("a", "b[0]") for n in (2, 1)]
+    keys = [{"key": key, "host": host, "step": "a"} for key in ("b_v1", "a_v1") for host in ("r10", "r2")]
+    run = arranged(RunData(run={}, steps=steps, measurements=measured, context=keys, artifacts=measured))
+    assert [(row.get("planned", row["step"]), row["n"]) for row in run.measurements] == [
+        ("b", 1),
+        ("b", 2),
+        ("a", 1),
+        ("a", 2),
+    ]
+    assert [(row["key"], row["host"]) for row in run.context] == [
+        ("a_v1", "r2"), ("a_v1", "r10"), ("b_v1", "r2"), ("b_v1", "r10"),
+    ]  # fmt: skip
+    assert [row["n"] for row in run.artifacts] == [1, 2, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("value", "number"), [(3, 3.0), (2.5, 2.5), (True, None), ("3", None), (None, None), ([1], None), (10**400, None)]
+)
+def test_the_number_of_a_measurement(value, number):
+    row = {"host": "r1", "step": "one", "n": 1, "name": "m", "value": value, "unit": ""}
+    (found,) = arranged(RunData(run={}, measurements=[row])).measurements
+    assert found["value"] == value
+    assert found["number"] == number or (number is None and isnan(found["number"]))
+
+
+def test_given_rows_stay_as_they_are():
+    measured = {"host": "r1", "step": "b[0]", "n": 1, "value": 2}
+    key = {"key": "a_v1", "host": "r1", "step": "b[0]", "value": {"mean": 2}}
+    before = [{**measured}, {**key}]
+    run = arranged(RunData(run={}, steps=[step("r1", "b[0]", parent="b")], measurements=[measured], context=[key]))
+    assert [measured, key] == before
+    assert run.measurements == [{**measured, "number": 2.0, "planned": "b"}]
+    assert run.context == [{**key, "numbers": [(".mean", 2.0)]}]
+
+
+def test_a_run_without_rows():
+    run = arranged(RunData(run={"run_id": "r"}))
+    assert [*run.steps, *run.results, *run.measurements, *run.context, *run.conflicts, *run.artifacts] == []

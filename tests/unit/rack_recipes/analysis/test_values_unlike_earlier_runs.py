@@ -1,0 +1,84 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.conftest import Historian
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night, latency
+from rack_recipes.analysis.findings import NOTABLE, NOTE, PROBLEM, Finding
+from rack_recipes.analysis.values_unlike_earlier_runs import findings
+
+USUAL = (100.0, 101.0, 99.5, 100.5)
+
+
+def nights(values: Sequence[float], steps: int = 1, **fields: Any) -> list[Night]:
+    return [
+        Night({(f"ping{step}", "r1"): latency(value + step, **fields) for step in range(steps)}) for value in values
+    ]
+
+
+def found_in(history_of: Historian, runs: Sequence[Night]) -> list[Finding]:
+    history = history_of(runs)
+    return [*findings(history.run, history)]
+
+
+def test_a_value_that_is_not_as_usual_is_told_with_the_usual_ones(history_of: Historian) -> None:
+    (found,) = found_in(history_of, nights([*USUAL, 150.0]))
+    assert found.title == "latency of ping0 (r1) is 150 us; 4 earlier runs had 99.5 us to 101 us"
+    assert (found.kind, found.grade) == ("regression", NOTABLE)
+    low, high = found.figures["series"][0]["expected"]
+    assert low < min(USUAL) < max(USUAL) < high < 150
+    assert "t(n-1)" in found.method
+
+
+def test_a_value_as_usual_is_no_finding(history_of: Historian) -> None:
+    assert not found_in(history_of, nights([*USUAL, 102.0]))
+
+
+def test_two_earlier_runs_are_too_few(history_of: Historian) -> None:
+    assert not found_in(history_of, nights([100.0, 101.0, 900.0]))
+
+
+@pytest.mark.parametrize(
+    ("limits", "grade"), [({"max": 200}, PROBLEM), ({"min": 50}, NOTE), ({"eq": 100}, PROBLEM), ({"ne": 0}, NOTABLE)]
+)
+def test_limits_tell_what_is_worse(history_of: Historian, limits: dict[str, Any], grade: str) -> None:
+    runs = nights([*USUAL, 150.0], limits=limits, verdict="passed")
+    assert [one.grade for one in found_in(history_of, runs)] == [grade]
+
+
+def test_a_value_that_was_always_the_same_and_is_another_is_told(history_of: Historian) -> None:
+    (found,) = found_in(history_of, nights([48, 48, 48, 40]))
+    assert found.title == "latency of ping0 (r1) is 40 us; 3 earlier runs had 48 us"
+    assert found.method == "all earlier runs had one value, and this one has another; no rate of false alarms is known"
+    assert "p" not in found.figures["series"][0]
+
+
+def test_a_difference_below_the_floor_is_none(history_of: Historian) -> None:
+    assert not found_in(history_of, nights([1000.0, 1000.0, 1000.0, 1001.0]))
+
+
+def test_many_are_one_finding(history_of: Historian) -> None:
+    (found,) = found_in(history_of, nights([*USUAL, 150.0], steps=5))
+    assert found.title == (
+        "5 series of values are not as usual: latency of ping0; latency of ping1; latency of ping2; latency of ping3 "
+        "and 1 more"
+    )
+    assert len(found.results) == 5
+
+
+def test_only_runs_at_the_present_level_are_compared(history_of: Historian) -> None:
+    runs = nights([100.0, 101.0, 99.5, 100.5, 100.2, 99.9, 100.1, 200.0, 201.0, 199.5, 200.5, 150.0])
+    (found,) = found_in(history_of, runs)
+    assert found.title == "latency of ping0 (r1) is 150 us; 4 earlier runs had 199.5 us to 201 us"
+
+
+def test_numbers_of_the_context_are_notes(history_of: Historian) -> None:
+    runs = [Night(context={("r1", "disk.speed_v1"): value}) for value in (*USUAL, 150.0)]
+    assert [one.grade for one in found_in(history_of, runs)] == [NOTE]

@@ -1,0 +1,58 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from rack_recipes.analysis.load_values_over_runs import Series
+from rack_recipes.analysis.wording import age, amount, plural, series_name, the_last
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [(1 / 3, "us", "0.3333 us"), (100000000.0, "", "100000000"), (1e300, "", "1e+300"), (-2.5, "C", "-2.5 C")],
+)
+def test_amounts(value: float, unit: str, text: str) -> None:
+    assert amount(value, unit) == text
+
+
+def test_numbers_of_things() -> None:
+    assert [plural(1, "host"), plural(2000, "host"), plural(2, "match", "matches")] == [
+        "1 host",
+        "2,000 hosts",
+        "2 matches",
+    ]
+
+
+def test_the_newest_of_many() -> None:
+    assert [the_last(1, "run"), the_last(2, "run")] == ["the last run", "the last 2 runs"]
+
+
+@pytest.mark.parametrize(
+    ("series", "name"),
+    [
+        (Series("ping", "loss", "%"), "loss of ping"),
+        (Series("ping", "loss", "%", 2), "loss (number 2) of ping"),
+        (Series("", "numbers.stats_v1.mean", key="numbers.stats_v1"), "numbers.stats_v1.mean"),
+    ],
+)
+def test_names_of_series(series: Series, name: str) -> None:
+    assert series_name(series) == name
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "text"),
+    [
+        ("2026-11-01T00:00:00Z", "2026-11-03T12:00:00Z", "2 days"),
+        ("2026-11-01T00:00:00Z", "2026-11-02T23:00:00Z", "47 hours"),
+        ("2026-11-01T00:00:00Z", "2026-11-01T00:01:30Z", "1 minute"),
+        ("2026-11-01T00:00:00Z", "2026-11-01T00:00:59Z", "less than a minute"),
+        ("2026-11-01T00:00:01Z", "2026-11-01T00:00:00Z", ""),
+        (None, "2026-11-01T00:01:30Z", ""),
+        ("yesterday", "2026-11-01T00:01:30Z", ""),
+    ],
+)
+def test_ages(earlier: str | None, later: str, text: str) -> None:
+    assert age(earlier, later) == text

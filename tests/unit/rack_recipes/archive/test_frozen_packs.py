@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Packs of earlier versions, `packs/version_*`, are read and verified by this one.
+
+A pack of an earlier version is never changed here: a new format gets new files beside these.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+from operator import attrgetter
+from pathlib import Path
+
+import pytest
+
+from rack_recipes.archive.manifest import FORMAT
+from rack_recipes.archive.tar_and_zip_packs import format_of
+from rack_recipes.archive.verify_pack import SignatureCheck, verify
+
+PACKS = Path(__file__).parent / "packs"
+ARCHIVES = [path for path in sorted(PACKS.iterdir()) if format_of(path.name)]
+LAB = SignatureCheck(PACKS / "allowed_signers", "lab@example.com")
+signed = pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="ssh-keygen is not installed")
+
+
+def test_each_version_has_its_packs() -> None:
+    versions = range(1, int(FORMAT.rpartition(" ")[2]) + 1)
+    assert [path.name for path in ARCHIVES] == [f"version_{n}.{form}" for n in versions for form in ("tar.gz", "zip")]
+
+
+@signed
+@pytest.mark.parametrize("archive", ARCHIVES, ids=attrgetter("name"))
+def test_a_frozen_archive(archive: Path) -> None:
+    found = verify(archive, LAB)
+    assert (found.problems, found.notes, found.signer) == ([], [], "lab@example.com")
+    assert (found.run_id, found.files) == ("R1", 20)
+
+
+@signed
+def test_a_frozen_folder(tmp_path: Path) -> None:
+    with tarfile.open(PACKS / "version_1.tar.gz") as tar:
+        tar.extractall(tmp_path, filter="data")
+    folder = tmp_path / "rack-recipes-R1"
+    shutil.copy(PACKS / "version_1.SHA256SUMS.sig", folder / "SHA256SUMS.sig")
+    found = verify(folder, LAB)
+    assert (found.problems, found.notes, found.run_id, found.files) == ([], [], "R1", 21)
+
+
+@pytest.mark.parametrize("archive", ARCHIVES, ids=attrgetter("name"))
+def test_one_changed_byte_of_a_frozen_archive(archive: Path, tmp_path: Path) -> None:
+    data = bytearray(archive.read_bytes())
+    data[-1] ^= 1
+    (tmp_path / archive.name).write_bytes(data)
+    shutil.copy(PACKS / f"{archive.name}.sha256", tmp_path)
+    found = verify(tmp_path / archive.name)
+    assert ("changed", archive.name) in {(problem.kind, problem.file) for problem in found.problems}

@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rack_recipes.archive import ssh_signatures
+from rack_recipes.errors import UsageError
+
+pytestmark = pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="ssh-keygen is not installed")
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    path = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
+    return path
+
+
+@pytest.fixture
+def allowed(key: Path) -> Path:
+    path = key.with_name("allowed")
+    path.write_text(f'lab@example.com namespaces="rack-recipes" {key.with_suffix(".pub").read_text()}')
+    return path
+
+
+def test_a_signature(key: Path, allowed: Path):
+    signature = ssh_signatures.sign(b"data", key)
+    assert signature == ssh_signatures.sign(b"data", key)
+    assert ssh_signatures.signature_problem(b"data", signature) == ""
+    assert ssh_signatures.signature_problem(b"data", signature, allowed, "lab@example.com") == ""
+
+
+def test_wrong_ones(key: Path, allowed: Path):
+    signature = ssh_signatures.sign(b"data", key)
+    assert "incorrect signature" in ssh_signatures.signature_problem(b"date", signature)
+    assert "incorrect signature" in ssh_signatures.signature_problem(b"date", signature, allowed, "lab@example.com")
+    assert ssh_signatures.signature_problem(b"data", signature, allowed, "else@example.com") != ""
+    assert ssh_signatures.signature_problem(b"data", b"no signature") != ""
+    key.unlink()
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], input=b"y\n", check=True)
+    assert (
+        ssh_signatures.signature_problem(b"data", ssh_signatures.sign(b"data", key), allowed, "lab@example.com") != ""
+    )
+
+
+def test_a_signature_for_something_else(key: Path, allowed: Path, monkeypatch: pytest.MonkeyPatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(ssh_signatures, "NAMESPACE", "git")
+        signature = ssh_signatures.sign(b"data", key)
+    assert ssh_signatures.signature_problem(b"data", signature) != ""
+    assert ssh_signatures.signature_problem(b"data", signature, allowed, "lab@example.com") != ""
+
+
+def test_a_key_that_is_none(tmp_path: Path):
+    with pytest.raises(UsageError, match=r"^--sign .*/absent: .*absent"):
+        ssh_signatures.sign(b"data", tmp_path / "absent")
+
+
+def test_without_the_program(key: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(UsageError, match="ssh-keygen: No such file or directory: it signs packs and checks signatures"):
+        ssh_signatures.sign(b"data", key)

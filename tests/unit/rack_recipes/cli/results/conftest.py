@@ -1,0 +1,28 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import make_runs
+
+
+@pytest.fixture(scope="session")
+def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        make_runs()
+    return folder / ".rack-recipes"
+
+
+@pytest.fixture
+def runs(_made: Path, project: Path) -> Path:
+    """A project with two runs; it is the working folder."""
+    shutil.copytree(_made, project / ".rack-recipes")
+    return project

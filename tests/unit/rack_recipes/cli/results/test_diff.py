@@ -1,0 +1,280 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import FIRST, SECOND, Writer
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import (
+    measured as measured_now,
+)
+from rack_recipes.analysis.run_changes import (
+    context_changes,
+    duration_changes,
+    measurement_changes,
+    verdict_changes,
+    worse_criteria,
+    worse_steps,
+)
+
+SHOWN = f"""\
+{FIRST} -> {SECOND}
+
+the runs:
+field   first               second
+digest  sha256:1        ->  sha256:2
+params  {{"minutes": 5}}  ->  {{"minutes": 9}}
+
+verdicts:
+first       second    step         host   reason
+passed  ->  cached    wire         leaf2
+passed  ->  marginal  burn         leaf1  heat 91.5 C
+-       ->  failed    ports        leaf1  ports[eth1] failed
+-       ->  skipped   ports        leaf2  when: value "${{wire.state_v1.up}}" eq true
+-       ->  passed    ports[eth0]  leaf1
+-       ->  failed    ports[eth1]  leaf1  no carrier
+
+durations:
+first        second   change  step  host
+1.000 s  ->  3.000 s  +200 %  burn  leaf1
+
+measurements:
+name  first      second  unit  change     step  host
+heat  40     ->  91.5    C     +128.75 %  burn  leaf1
+heat  91     ->  -       C                burn  leaf2
+dead  -      ->  3                        burn  leaf2
+
+context:
+key            host   field  first                      second
+lab.mode_v1    run           "slow"                     -
+wire.state_v1  leaf1  up     true                       false
+wire.state_v1  leaf2         {{"mtu": 1500, "up": true}}  -
+"""
+
+
+def test_diff(runs: Path):
+    assert call("diff", FIRST, SECOND) == (0, SHOWN, "")
+
+
+def test_diff_as_json_has_everything(runs: Path):
+    found = call("diff", FIRST, SECOND, "--json").answer
+    assert found["runs"] == [FIRST, SECOND]
+    assert [len(found[name]) for name in ("run", "verdicts", "durations", "measurements", "context")] == [2, 6, 2, 3, 3]
+    assert found["durations"][0] == {"step": "burn", "host": "leaf1", "before": 1.0, "after": 3.0, "percent": 200.0}
+
+
+def test_small_changes_are_left_out_of_the_text(runs: Path):
+    out = call("diff", FIRST, SECOND, "--percent", "201").out
+    assert "\ndurations: no change of 201 % and 0.1 s or more\n" in out
+    assert "heat" not in out.partition("measurements")[2].splitlines()[1]
+
+
+def test_short_changes_are_left_out_of_the_text_which_says_so(runs: Path):
+    for run_id, seconds in (("20261126-000000-cccccc", 0.01), ("20261126-000000-dddddd", 0.09)):
+        run = Writer(run_id)
+        run.begin("sha256:3", ("wire",))
+        run.step("wire", "leaf1", seconds=seconds, measurements=[measured_now("heat", 40 + seconds, "C")])
+        run.end("passed", 0, passed=1)
+    out = call("diff", "20261126-000000-c", "20261126-000000-d").out
+    assert "\ndurations: no change of 10 % and 0.1 s or more\n" in out
+    assert "\nmeasurements: no change of 10 % or more\n" in out
+
+
+def test_the_same(runs: Path):
+    done = call("diff", FIRST, FIRST)
+    titles = ("the runs", "verdicts", "durations", "measurements", "context")
+    assert done.out == f"{FIRST} -> {FIRST}\n" + "".join(f"\n{title}: no change\n" for title in titles)
+
+
+def test_exit_code_tells_whether_something_got_worse(runs: Path):
+    assert call("diff", FIRST, SECOND).code == 0
+    assert call("diff", FIRST, FIRST, "--exit-code").code == 0
+    worse, better = "20261126-000000-cccccc", "20261126-000000-dddddd"
+    for run_id, verdict in ((worse, "failed"), (better, "passed")):
+        run = Writer(run_id)
+        run.begin("sha256:3", ("wire",))
+        run.step("wire", "leaf1", verdict)
+        run.end(verdict, 0, **{verdict: 1})
+    assert call("diff", better, worse).code == 0
+    assert call("diff", better, worse, "--exit-code")[::2] == (1, "worse: wire on leaf1: passed -> failed\n")
+    assert call("diff", better, worse, "--exit-code", "--json").code == 1
+    assert call("diff", worse, better, "--exit-code").code == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_worse"),
+    [
+        ("passed", "failed", True),
+        ("marginal", "error", True),
+        ("cached", "unreachable", True),
+        ("passed", "blocked", True),
+        ("passed", "skipped", True),
+        ("passed", "marginal", False),
+        ("failed", "error", False),
+        ("skipped", "failed", False),
+        ("failed", "passed", False),
+    ],
+)
+def test_a_verdict_that_got_worse(before: str, after: str, is_worse: bool):
+    found = worse_steps([step(before)], [step(after)])
+    assert found == ([{"step": "a", "host": "r1", "before": before, "after": after}] if is_worse else [])
+    assert not worse_steps([step(before)], [step(after, host="r2")])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_worse"),
+    [
+        ("passed", "failed", True),
+        ("marginal", "failed", True),
+        ("passed", "marginal", False),
+        ("failed", "failed", False),
+        (None, "failed", False),
+        ("passed", None, False),
+    ],
+)
+def test_a_criterion_that_got_worse(before: str | None, after: str | None, is_worse: bool):
+    found = worse_criteria([{**measured(1), "verdict": before}], [{**measured(1), "verdict": after}])
+    assert bool(found) is is_worse
+    assert not worse_criteria([], [{**measured(1), "verdict": after}])
+
+
+def step(verdict: str = "passed", host: str = "r1", **fields: Any) -> dict[str, Any]:
+    row = {"step": "a", "host": host, "verdict": verdict, "reason": "why"}
+    return {**row, "seconds": 1.0, "tries": 1, "source_run": None, **fields}
+
+
+def measured(value: Any, name: str = "m") -> dict[str, Any]:
+    return {"step": "a", "host": "r1", "name": name, "value": value, "unit": "s"}
+
+
+def held(value: Any, key: str = "k_v1") -> dict[str, Any]:
+    return {"key": key, "host": "", "value": value}
+
+
+def test_verdicts():
+    assert verdict_changes([step()], [step()]) == []
+    assert verdict_changes([step()], [step("failed")]) == [
+        {"step": "a", "host": "r1", "before": "passed", "after": "failed", "reason": "why"}
+    ]
+    assert verdict_changes([step()], []) == [{"step": "a", "host": "r1", "before": "passed", "reason": "why"}]
+
+
+def test_durations_are_those_of_what_ran_in_both():
+    first = [step(seconds=1.0), step(seconds=4.0, host="r2"), step(host="r3", tries=0), step(host="r4")]
+    first += [step(host="r5")]
+    second = [step(seconds=0.5), step(seconds=5.0, host="r2"), step(host="r3"), step(host="r5", source_run="R0")]
+    found = duration_changes(first, second)
+    assert [(one["host"], one["before"], one["after"], one["percent"]) for one in found] == [
+        ("r2", 4.0, 5.0, 25.0),
+        ("r1", 1.0, 0.5, -50.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "change"),
+    [
+        (2, 3, {"before": 2, "after": 3, "percent": 50.0}),
+        (-2, -1, {"before": -2, "after": -1, "percent": 50.0}),
+        (0, 1, {"before": 0, "after": 1}),
+        ("up", "down", {"before": "up", "after": "down"}),
+        (True, False, {"before": True, "after": False}),
+        (1, 1.0, {"before": 1, "after": 1.0, "percent": 0.0}),
+        (1, None, {"before": 1, "after": None}),
+    ],
+)
+def test_measurements(before: Any, after: Any, change: dict[str, Any]):
+    [found] = measurement_changes([measured(before)], [measured(after)])
+    assert found == {"step": "a", "host": "r1", "name": "m", "unit": "s", **change}
+    assert measurement_changes([measured(before)], [measured(before)]) == []
+
+
+def test_what_is_measured_in_another_unit_is_another_measurement():
+    found = measurement_changes([measured(5)], [{**measured(5), "unit": "ms"}])
+    assert [(one["unit"], one.get("before"), one.get("after")) for one in found] == [("s", 5, None), ("ms", None, 5)]
+
+
+def test_a_thing_measured_several_times_is_compared_in_its_order():
+    found = measurement_changes([measured(1), measured(2)], [measured(1), measured(3), measured(4)])
+    assert [(one.get("before"), one.get("after")) for one in found] == [(2, 3), (None, 4)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fields"),
+    [
+        ({"a": 1, "b": 2}, {"a": 1, "b": 3}, [("b", 2, 3)]),
+        ({"a": {"b": [1, 2]}}, {"a": {"b": [1]}}, [("a.b.1", 2, "-")]),
+        ({"l": [{"name": "x", "v": 1}]}, {"l": [{"name": "x", "v": 2}]}, [("l.x.v", 1, 2)]),
+        (1, 2, [("", 1, 2)]),
+        ({}, [], [("", {}, [])]),
+        ("a", "a", []),
+        ({"a.b": 1, "a": {"b": 2}, "z": 1}, {"a.b": 5, "a": {"b": 2}, "z": 2}, [("a.b", 1, 5), ("z", 1, 2)]),
+        (
+            {"l": [{"name": "x", "v": 1}, {"name": "x", "v": 2}], "z": 1},
+            {"l": [{"name": "x", "v": 5}, {"name": "x", "v": 6}], "z": 2},
+            [("l.x.v", 1, 5), ("l.1.v", 2, 6), ("z", 1, 2)],
+        ),
+        ({"a": {}, "z": 1}, {"z": 2}, [("a", {}, "-"), ("z", 1, 2)]),
+        ({"a": {}, "z": 1}, {"a": [], "z": 2}, [("a", {}, []), ("z", 1, 2)]),
+        ({"a": [], "z": 1}, {"a": [1], "z": 1}, [("a.0", "-", 1)]),
+        ({"a": {}}, {"a": {"b": 1}}, [("a.b", "-", 1)]),
+        ({"a": {"b": 1}}, {"a": 1}, [("a.b", 1, "-"), ("a", "-", 1)]),
+        ({"a": None}, {}, [("a", None, "-")]),
+        ([1], [2], [(".0", 1, 2)]),
+        (
+            {"l": [{"name": "x"}, {"name": "y"}], "z": 1},
+            {"l": [{"name": "y"}, {"name": "x"}], "z": 2},
+            [("l", [{"name": "x"}, {"name": "y"}], [{"name": "y"}, {"name": "x"}]), ("z", 1, 2)],
+        ),
+        ({"l": [{"name": "x"}, {"name": "y"}]}, {"l": [{"name": "y"}]}, []),  # but that x is no longer present
+    ],
+)
+def test_fields_of_keys(before: Any, after: Any, fields: list[tuple[str, Any, Any]]):
+    found = context_changes([held(before)], [held(after)])
+    shown = [(one["field"], one.get("before", "-"), one.get("after", "-")) for one in found]
+    assert [one for one in shown if "present" not in one] == fields
+
+
+# Few names, and such as are used for more than one thing.
+NAMES = st.sampled_from(["a", "b", "a.b", "name", "0", "", "present"])
+SCALARS = st.sampled_from([None, True, 0, 1, 1.0, "", "a", "b", "0", "present"])
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(VALUES, VALUES)
+@settings(max_examples=500)
+def test_no_change_hides_another(first: Any, second: Any):
+    found = context_changes([held({"v": first, "z": 1})], [held({"v": second, "z": 2})])
+    is_same = json.dumps(first, sort_keys=True) == json.dumps(second, sort_keys=True)
+    assert (len(found) == 1) == is_same
+    assert ("z", 1, 2) in [(one["field"], one.get("before"), one.get("after")) for one in found]
+
+
+@given(VALUES, st.randoms(use_true_random=False))
+@settings(max_examples=500)
+def test_every_changed_leaf_is_told(value: Any, random: Random):
+    changed = copy.deepcopy({"v": value})
+    holder: Any = changed
+    place: Any = "v"
+    while isinstance(holder[place], (dict, list)) and holder[place]:
+        holder = holder[place]
+        place = random.choice([*holder] if isinstance(holder, dict) else range(len(holder)))
+    holder[place] = "another"
+    assert context_changes([held({"v": value})], [held(changed)])
+    both = context_changes([held({"v": value, "z": 1})], [held({**changed, "z": 2})])
+    assert {"key": "k_v1", "host": "", "field": "z", "before": 1, "after": 2} in both
+    assert len(both) > 1

@@ -1,0 +1,122 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import (
+    Night,
+    latency,
+    run_id,
+    store_nights,
+)
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import URL
+from rack_recipes.store.database_engine import engine
+
+
+def store(nights: Sequence[Night]) -> None:
+    """Bring runs into the store of the project that is the working folder."""
+    opened = engine(URL)
+    store_nights(opened, Path(".rack-recipes/runs"), nights)
+    opened.dispose()
+
+
+def steps(values: Sequence[float]) -> list[Night]:
+    noise = random.Random(5)
+    limits = {"limits": {"max": 200}, "verdict": "passed"}
+    return [
+        Night({("ping", host): latency(round(value + noise.gauss(0, 1), 2), **limits) for host in ("r1", "r2")})
+        for value in values
+    ]
+
+
+@pytest.fixture
+def history(project: Path) -> Path:
+    """A project in which the latency rises from about 100 us to 130 us, in the last four of twelve runs."""
+    store(steps([100.0] * 8 + [130.0] * 4))
+    return project
+
+
+def test_a_trend_has_the_values_the_changes_and_no_more_than_is_known(history: Path) -> None:
+    code, out, err = call("trend", "latency", "--host", "r1")
+    lines = out.splitlines()
+    assert (code, err) == (0, "")
+    assert lines[0] == "latency of ping, r1, limit 200"
+    assert lines[2].split()[0] == run_id(1)
+    changed = [line for line in lines if "level" in line]
+    assert len(changed) == 1
+    assert changed[0].startswith(run_id(9))
+    assert "level 1" in changed[0]
+    assert lines[-1] == "no trend: fewer than 10 runs"
+    assert len(lines) == 15
+
+
+def test_each_of_few_hosts_has_a_table(history: Path) -> None:
+    heads = [line for line in call("trend", "latency").out.splitlines() if line.startswith("latency")]
+    assert heads == ["latency of ping, r1, limit 200", "latency of ping, r2, limit 200"]
+
+
+def test_a_trend_as_json(history: Path) -> None:
+    told = json.loads(call("trend", "latency", "--host", "r2", "--json").out)
+    (series,) = told["series"]
+    assert (told["key"], told["run_id"]) == ("latency", run_id(12))
+    assert (series["step"], series["unit"], series["hosts"], series["limits"]) == ("ping", "us", ["r2"], [200])
+    assert len(series["values"]) == 12
+    assert series["changes"][0]["since"] == run_id(9)
+    assert series["trend"]["why_not"] == "fewer than 10 runs"
+
+
+def test_a_slope_tells_when_it_reaches_the_limit(project: Path) -> None:
+    store(steps([150.0 + 2 * night for night in range(20)]))
+    last = call("trend", "latency", "--host", "r1").out.splitlines()[-1]
+    assert re.fullmatch(
+        r"\+(1\.9\d|2\.?\d*) us a day \(\+1\.\d+ to \+2\.\d+, 95 %\); "
+        r"reaches 200 on 2026-11-2\d \(2026-11-2\d to 2026-11-2\d, 90 %\)",
+        last,
+    )
+
+
+def test_only_the_last_runs_up_to_a_run(history: Path) -> None:
+    told = json.loads(call("trend", "latency", "--host", "r1", "--last", "3", "--run", run_id(7), "--json").out)
+    assert [one["run_id"] for one in told["series"][0]["values"]] == [run_id(5), run_id(6), run_id(7)]
+
+
+def test_the_trend_of_a_key_of_the_context(project: Path) -> None:
+    store([Night(context={("r1", "disk.speed_v1"): {"read": speed, "write": 1}}) for speed in (5, 6.5)])
+    assert call("trend", "disk.speed_v1.read").out.splitlines()[2:] == [
+        f"{run_id(1)}  2026-11-01T22:00:00.000000Z  5",
+        f"{run_id(2)}  2026-11-02T22:00:00.000000Z  6.5",
+        "no trend: fewer than 10 runs",
+    ]
+    whole = call("trend", "disk.speed_v1").out
+    assert "disk.speed_v1.read, r1\n" in whole
+    assert "disk.speed_v1.write, r1\n" in whole
+
+
+def test_one_run_has_no_trend(project: Path) -> None:
+    store(steps([100.0]))
+    assert call("trend", "latency", "--host", "r1").out.splitlines()[-1] == "no trend: fewer than two times"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("latencies",), "no run in the store has a measurement or a key 'latencies'"),
+        (("latency", "--step", "dns"), f"run {run_id(12)} has no such numbers for 'latency'"),
+        (("latency", "--host", "r9"), f"run {run_id(12)} has no such numbers for 'latency'"),
+        (("latenc", "--run", run_id(2)), f"run {run_id(2)} has no such numbers for 'latenc' (did you mean 'latency'?)"),
+    ],
+)
+def test_what_nothing_is_known_of(history: Path, words: tuple[str, ...], says: str) -> None:
+    code, out, err = call("trend", *words)
+    assert (code, out) == (2, "")
+    assert err.rstrip().endswith(says)

@@ -1,0 +1,165 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The hardware of a virtual server as files, and what a BMC tells of it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from rack_recipes.errors import UsageError
+from rack_recipes.lab import inventory_and_cabling, proc_and_sys_files, start_rack
+from rack_recipes.lab.bmc import event_log, hardware, power, redfish_firmware_sensors_log, redfish_service
+from rack_recipes.lab.topology import build
+
+
+@pytest.fixture
+def bmc(tmp_path: Path) -> redfish_firmware_sensors_log.Bmc:
+    """A BMC of a healthy server."""
+    folder = tmp_path / "server1"
+    hardware.make_hardware(folder)
+    return redfish_firmware_sensors_log.Bmc("server1", folder, "sys", "cha")
+
+
+def resource(bmc: redfish_firmware_sensors_log.Bmc, path: str) -> dict[str, Any]:
+    return redfish_firmware_sensors_log.resources(bmc)[f"/redfish/v1/{path}"]()
+
+
+@pytest.mark.parametrize(
+    ("reading", "health"), [(24, "OK"), (37, "OK"), (38, "Warning"), (41, "Warning"), (42, "Critical")]
+)
+def test_a_reading_at_a_limit_is_beyond_it(reading: int, health: str) -> None:
+    assert hardware.TEMPERATURES[0].health(reading) == health
+
+
+@pytest.mark.parametrize(("reading", "health"), [(5400, "OK"), (1200, "Warning"), (600, "Critical"), (0, "Critical")])
+def test_a_fan_must_be_fast_enough(reading: int, health: str) -> None:
+    assert hardware.FANS[0].health(reading) == health
+
+
+def test_every_value_is_told(bmc: redfish_firmware_sensors_log.Bmc) -> None:
+    thermal = resource(bmc, "Chassis/cha/Thermal")
+    assert [(each["Name"], each["ReadingCelsius"]) for each in thermal["Temperatures"]] == [
+        ("Inlet Temp", 24), ("CPU1 Temp", 47),
+    ]  # fmt: skip
+    assert {each["Reading"] for each in thermal["Fans"]} == {5400}
+    listed = resource(bmc, "UpdateService/FirmwareInventory")["Members"]
+    versions = {
+        path["@odata.id"]: redfish_firmware_sensors_log.resources(bmc)[path["@odata.id"]]()["Version"]
+        for path in listed
+    }
+    assert [*versions.values()] == ["2.4.1", "1.20.3", "22.41.10"]
+
+
+def test_what_is_broken_is_told(bmc: redfish_firmware_sensors_log.Bmc) -> None:
+    (bmc.folder / "inlet_temperature").write_text("51\n")
+    (bmc.folder / "psu2_ok").write_text("0\n")
+    (bmc.folder / "firmware_bios").write_text("2.3.9\n")
+    inlet = resource(bmc, "Chassis/cha/Thermal")["Temperatures"][0]
+    assert (inlet["ReadingCelsius"], inlet["UpperThresholdCritical"], inlet["Status"]["Health"]) == (51, 42, "Critical")
+    supplies = resource(bmc, "Chassis/cha/Power")["PowerSupplies"]
+    assert [(each["LineInputVoltage"], each["Status"]["Health"]) for each in supplies] == [(230, "OK"), (0, "Critical")]
+    added = redfish_firmware_sensors_log.additions(bmc)["/redfish/v1/Systems/sys"]
+    assert (added["BiosVersion"], added["Status"]["HealthRollup"]) == ("2.3.9", "Critical")
+
+
+def test_a_file_that_is_just_being_written_counts_as_healthy(bmc: redfish_firmware_sensors_log.Bmc) -> None:
+    (bmc.folder / "inlet_temperature").write_text("")
+    assert hardware.read(bmc.folder, "inlet_temperature") == "24"
+
+
+def test_what_becomes_worse_and_better_is_an_event(bmc: redfish_firmware_sensors_log.Bmc) -> None:
+    seen = hardware.conditions(bmc.folder)
+    for reading in (24, 51, 52, 24):
+        (bmc.folder / "inlet_temperature").write_text(f"{reading}\n")
+        seen = event_log.look(bmc.folder, seen)
+    entries = resource(bmc, "Systems/sys/LogServices/SEL/Entries")
+    assert [each["Message"] for each in entries["Members"]] == [
+        "Inlet Temp reads 51 Cel (Critical)", "Inlet Temp reads 24 Cel (OK)",
+    ]  # fmt: skip
+
+
+def test_the_watch_ends_with_its_folder(bmc: redfish_firmware_sensors_log.Bmc, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_log.time, "sleep", lambda _seconds: bmc.folder.rename(bmc.folder.with_name("gone")))
+    event_log.watch(bmc.folder)
+
+
+class TestDriver:
+    """The emulator's driver, with a base and errors that stand for the emulator's own."""
+
+    @pytest.fixture
+    def ordered(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+        """What the power is told; the node is on."""
+        found: list[tuple[str, str]] = []
+        actions = {name: lambda _file, node, own=name: found.append((own, node)) for name in power.ACTIONS}
+        monkeypatch.setattr(power, "ACTIONS", actions)
+        monkeypatch.setattr(power, "state", lambda _file, _node: "on")
+        return found
+
+    def driver(self, bmc: redfish_firmware_sensors_log.Bmc) -> Any:
+        base = type("Base", (), {"_get": lambda _self, _identity: {}})
+        errors = {"NotSupportedError": NotImplementedError, "Conflict": LookupError}
+        return redfish_service.driver_class(base, SimpleNamespace(**errors), Path("spec.json"), bmc)()
+
+    @pytest.mark.parametrize(("kind", "action"), redfish_service.RESETS.items())
+    def test_every_reset_switches_the_power(self, bmc, ordered, kind, action):
+        driver = self.driver(bmc)
+        driver.set_power_state("sys", kind)
+        until = time.monotonic() + 60
+        while not ordered:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        assert ordered == [(action, "server1")]
+        assert driver.get_power_state("sys") == "On"
+        assert f"{kind} was ordered by Redfish" in (bmc.folder / "events.jsonl").read_text()
+
+    def test_what_cannot_be_ordered(self, bmc, ordered, monkeypatch):
+        with pytest.raises(NotImplementedError, match="reset type Nmi is not supported"):
+            self.driver(bmc).set_power_state("sys", "Nmi")
+        monkeypatch.setattr(power, "state", lambda _file, _node: "off")
+        with pytest.raises(LookupError, match="the system is off"):
+            self.driver(bmc).set_power_state("sys", "ForceRestart")
+        assert not ordered
+
+
+class TestWhatIsMissing:
+    def test_packages_are_named(self, monkeypatch):
+        monkeypatch.setattr(redfish_service.importlib.util, "find_spec", lambda _name: None)
+        assert redfish_service.missing() == "pip install sushy-tools bcrypt"
+        monkeypatch.setattr(redfish_service.importlib.util, "find_spec", lambda _name: object())
+        monkeypatch.setattr(redfish_service.shutil, "which", lambda _name: None)
+        assert redfish_service.missing() == "apt-get install openssl"
+
+    @pytest.mark.parametrize(("wanted", "has"), [(None, False), (False, False)])
+    def test_a_rack_starts_without_bmcs(self, monkeypatch, wanted, has):
+        monkeypatch.setattr(redfish_service, "missing", lambda: "pip install x")
+        assert start_rack.can_have_bmcs(wanted) is has
+
+    def test_bmcs_that_are_wanted_need_their_packages(self, monkeypatch):
+        monkeypatch.setattr(redfish_service, "missing", lambda: "pip install x")
+        with pytest.raises(UsageError, match="BMCs need what is not installed: pip install x"):
+            start_rack.can_have_bmcs(True)
+
+
+def test_the_inventory_tells_how_a_bmc_is_reached(tmp_path: Path) -> None:
+    topology = build(1, 1, 2)
+    for each in topology.of_role("server"):
+        hardware.make_hardware(tmp_path / "bmc" / each.name)
+    (tmp_path / "bmc" / "password").write_text("word\n")
+    (tmp_path / "bmc" / "bmc.crt").write_text("-----BEGIN")
+    held = inventory_and_cabling.inventory(topology, tmp_path, 7)
+    inventory_and_cabling.add_bmcs(held, topology, tmp_path / "bmc")
+    servers = held["all"]["children"]["servers"]
+    assert servers["hosts"]["server2"]["bmc_address"] == "192.168.255.130"
+    assert servers["hosts"]["server2"]["pdu"] == "pdu1"
+    assert servers["vars"] == {
+        "bmc_port": 443, "bmc_user": "admin", "bmc_password": "word", "bmc_ca": "-----BEGIN", "bmc_through": "spine1",
+        "firmware_golden": {"BIOS": "2.4.1", "BMC": "1.20.3", "NIC1": "22.41.10"},
+        "ipmi_port": 623, "parts_golden": proc_and_sys_files.golden(),
+    }  # fmt: skip

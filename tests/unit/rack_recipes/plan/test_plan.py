@@ -1,0 +1,190 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Recipe -> Plan: cases/good/*.yml, each with its plan in all formats; cases/errors/*.yml, each with its text."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from operator import attrgetter
+from pathlib import Path
+
+import pytest
+
+from rack_recipes.errors import Place, RecipeErrors
+from rack_recipes.plan.make_plan import make_plan
+from rack_recipes.plan.output_formats import FORMATS
+from rack_recipes.plan.plan_model import Plan
+from rack_recipes.recipe.catalog.scriptlet_files import SHIPPED
+from rack_recipes.recipe.load import load, parse
+from rack_recipes.recipe.recipe_model import Recipe, Step, TestMeta
+
+CASES = Path(__file__).parent / "cases"
+RECIPES = Path(__file__).resolve().parents[4] / "recipes"
+GOOD = sorted((CASES / "good").glob("*.yml"))
+ERRORS = sorted((CASES / "errors").glob("*.yml"))
+FOLDERS = (Path("scriptlets"),)
+ENDINGS = {"tree": ".txt", "json": ".json", "dot": ".dot", "mermaid": ".mmd"}
+# A graph with subgraphs, quoted names and edges: the part of the language that is used here.
+NAME = r'"(?:[^"\\\n]|\\.)*"'
+LABEL = rf"(?: \[label={NAME}\])?"
+DOT = re.compile(
+    rf"digraph {NAME} {{\n  rankdir=LR;\n  node \[shape=box\];\n"
+    rf"(?:  subgraph cluster_\d+ {{\n    label={NAME};\n(?:    {NAME}{LABEL};\n)+  }}\n)+"
+    rf"(?:  {NAME} -> {NAME}(?:{LABEL}| \[style=dashed\]);\n)*}}\n"
+)
+TEXT = r"[\w .,:#;-]+"
+MERMAID = re.compile(
+    rf'flowchart LR\n(?:  subgraph stage\d+\["{TEXT}"\]\n(?:    s\d+\["[\w.-]+(?:<br>{TEXT})?"\]\n)+  end\n)+'
+    rf'(?:  s\d+ (?:-\.->|-->(?:\|"{TEXT}"\|)?) s\d+\n)*'
+)
+
+
+@pytest.fixture(autouse=True)
+def _in_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(CASES)
+
+
+def plan_of(text: str) -> Plan:
+    return make_plan(parse(text.encode(), "recipe.yml"), FOLDERS)
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(RecipeErrors) as caught:
+        plan_of(text)
+    assert caught.value.exit_code == 2
+    return str(caught.value).replace(SHIPPED.path, "SHIPPED")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("case", GOOD, ids=attrgetter("stem"))
+def test_plans(case: Path, form: str, golden: Callable[[Path, str], None]):
+    plan = make_plan(load(str(case.relative_to(CASES))), FOLDERS)
+    golden(case.with_suffix(ENDINGS[form]), FORMATS[form](plan))
+
+
+@pytest.mark.parametrize("case", ERRORS, ids=attrgetter("stem"))
+def test_errors(case: Path, golden: Callable[[Path, str], None]):
+    golden(case.with_suffix(".txt"), refusal(case.read_text()) + "\n")
+
+
+def test_long_values_are_cut():
+    long = [["x" * 1000]]
+    step = {"name": "a", "type": "shell", "module": "disk.usage", "loop": long}
+    recipe = {"test_meta": {"test_id": "T"}, "params": {"names": {"type": "list", "default": long}}, "steps": [step]}
+    drawn = FORMATS["tree"](plan_of(json.dumps(recipe)))
+    assert 'names = [["' + "x" * 197 + "...\n" in drawn
+    assert max(map(len, drawn.splitlines())) < 300
+
+
+def test_each_golden_file_has_its_case():
+    golden = {path.stem for ending in ENDINGS.values() for path in (CASES / "good").glob(f"*{ending}")}
+    assert golden == {path.stem for path in GOOD}
+    assert {path.stem for path in (CASES / "errors").glob("*.txt")} == {path.stem for path in ERRORS}
+
+
+@pytest.mark.parametrize("case", GOOD, ids=attrgetter("stem"))
+def test_graphs_are_sound(case: Path):
+    plan = make_plan(load(str(case)), FOLDERS)
+    dot, mermaid = FORMATS["dot"](plan), FORMATS["mermaid"](plan)
+    assert DOT.fullmatch(dot)
+    assert MERMAID.fullmatch(mermaid)
+    edges = sum(len(step.depends_on) + len(step.after) for step in plan.steps)
+    assert dot.count(" -> ") == mermaid.count("->") == edges
+    assert dot.count("style=dashed") == mermaid.count("-.->") == sum(len(step.after) for step in plan.steps)
+    program = shutil.which("dot")
+    if program:
+        drawn = subprocess.run([program, "-Tplain"], input=dot, capture_output=True, text=True, check=True, timeout=30)
+        assert drawn.stdout.count("\nedge ") == edges
+        assert drawn.stdout.count("\nnode ") == len(plan.steps)
+
+
+@pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.yml")), ids=attrgetter("stem"))
+def test_shipped_recipes_have_plans(recipe: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(RECIPES.parent)
+    plan = make_plan(load(str(recipe)), FOLDERS)
+    assert json.loads(FORMATS["json"](plan))["test_id"] == plan.recipe.test_meta.test_id
+
+
+def test_a_plan_is_the_same_every_time():
+    text = (CASES / "good/data_flow.yml").read_text()
+    assert FORMATS["json"](plan_of(text)) == FORMATS["json"](plan_of(text))
+
+
+def test_only_the_first_hundred_errors_are_told():
+    steps = "".join(f"  - {{name: s{number}, module: t.nothing}}\n" for number in range(250))
+    lines = refusal(f"test_meta: {{test_id: MANY}}\nsteps:\n{steps}").splitlines()
+    assert len(lines) == 100
+    assert lines[0].startswith("recipe.yml:3:")
+    assert lines[99].startswith("recipe.yml:102:")
+
+
+def test_no_text_of_a_recipe_breaks_the_tree():
+    odd = json.dumps("a\n└── b\x1bm\u2028c")
+    condition = f"{{value: '${{a_v1}}', matches: {odd}}}"
+    step = f"{{name: a, type: shell, module: t.step, loop: [{odd}], cache_key: {odd}, when: [{condition}]}}"
+    lines = FORMATS["tree"](plan_of(f"test_meta: {{test_id: T}}\nsteps: [{step}]")).split("\n")
+    assert len(lines) == 8
+    assert all(line.isprintable() for line in lines)
+    assert "        ├── loop: a └── b m c" in lines
+
+
+def test_hooks_are_planned_with_their_scriptlets():
+    plan = make_plan(load("good/hooks.yml"), FOLDERS)
+    assert [(hook.when, hook.entry.name) for hook in plan.hooks] == [
+        ("pre_step", "t.step"),
+        ("post_step", "t.plain"),
+        ("post_step", "t.step"),
+    ]
+    assert [hook.hook for hook in plan.hooks] == [*plan.recipe.pre_step, *plan.recipe.post_step]
+
+
+def test_an_error_in_an_included_recipe_has_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    shutil.copytree(CASES / "scriptlets", tmp_path / "scriptlets")
+    monkeypatch.chdir(tmp_path)
+    step = "{name: a, type: shell, module: t.limits, args: {sped: 10, device: x}}"
+    Path("inner.yml").write_text(f"test_meta: {{test_id: I}}\nsteps:\n  - {step}\n")
+    twice = "".join(f"  - {{include: inner.yml, name: {name}}}\n" for name in ("one", "two"))
+    Path("r.yml").write_text(f"test_meta: {{test_id: T}}\nsteps:\n{twice}  - {step}\n")
+    with pytest.raises(RecipeErrors) as caught:
+        make_plan(load("r.yml"), FOLDERS)
+    expected = "expected an argument of t.limits, got 'sped' (did you mean 'speed'?)"
+    assert [*map(str, caught.value.errors)] == [f"inner.yml:3:53: {expected}", f"r.yml:5:53: {expected}"]
+
+
+def test_a_recipe_without_places_has_the_step_s_for_its_errors():
+    step = Step(1, "a", "shell", "t.limits", Place("made.yml", 3, 5), args={"sped": 1})
+    with pytest.raises(RecipeErrors) as caught:
+        make_plan(Recipe("made.yml", "sha256:0", TestMeta("T"), (step,)), FOLDERS)
+    assert [error.place for error in caught.value.errors] == [step.place] * 2
+
+
+@pytest.mark.parametrize("src", ["/etc/hostname", "{{ source }}", "${a.path_v1}", "", 7, "./data/numbers.csv"])
+def test_what_is_no_file_of_the_project_need_not_be_there(src: object):
+    args = json.dumps({"src": src})
+    plan_of(f"test_meta: {{test_id: T}}\nsteps: [{{name: a, type: shell, module: t.step, args: {args}}}]")
+
+
+@pytest.mark.parametrize("src", ["x" * 5000, "a\0b", "x" * 300 + "/y"])
+def test_a_name_that_no_file_can_have(src: str):
+    recipe = parse(b"test_meta: {test_id: T}\nsteps: [{name: a, type: shell, module: t.step}]", "recipe.yml")
+    step = replace(recipe.steps[0], args={"src": src})
+    with pytest.raises(RecipeErrors, match="expected a file of the project") as caught:
+        make_plan(replace(recipe, steps=(step,)), FOLDERS)
+    assert len(str(caught.value)) < 250
+
+
+def test_the_project_s_scriptlets_come_from_the_folders_that_are_given(tmp_path: Path):
+    (tmp_path / "own/x").mkdir(parents=True)
+    shutil.copy(CASES / "scriptlets/t/step.sh", tmp_path / "own/x/mine.sh")
+    shutil.copy(CASES / "scriptlets/t/step.yml", tmp_path / "own/x/mine.yml")
+    recipe = parse(b"test_meta: {test_id: T}\nsteps: [{name: a, type: shell, module: x.mine}]", "r.yml")
+    assert make_plan(recipe, (tmp_path / "own",)).steps[0].entry.path == tmp_path / "own/x/mine.sh"
+    with pytest.raises(RecipeErrors, match=r"no scriptlet 'x\.mine'"):
+        make_plan(recipe, FOLDERS)

@@ -1,0 +1,110 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Notices about recipes that can be run: a command for a shell in which a value stands that came from elsewhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rack_recipes.plan.compile.playbook_file import plan_of
+from rack_recipes.plan.plan_notices import plan_notices
+from rack_recipes.settings import Settings
+
+SHELL, COMMAND = "ansible.builtin.shell", "ansible.builtin.command"
+LOOKUP = "lookup('rack.recipes.context', 't.x_v1')"
+AS_WORD = "let ansible.builtin.command take it as a word of its argv"
+OR_QUOTED = f"{AS_WORD}, or write {{{{{{{{ {LOOKUP}{{}} | quote }}}}}}}}"
+PARAMS = {"name": {"default": "a"}, "number": {"type": "int", "default": 1}, "one": {"default": "a", "one_of": ["a"]}}
+
+
+def told(module: str, args: dict[str, Any], **fields: Any) -> list[str]:
+    """The notices about a recipe with a step of Ansible's."""
+    step = {"name": "a", "type": "ansible", "module": module, "args": args, "reads": ["t.x_v1"], "success": "none"}
+    recipe = {"test_meta": {"test_id": "T"}, "params": PARAMS, "steps": [{**step, **fields}]}
+    Path("r.yml").write_text(json.dumps(recipe, indent=0))
+    return [notice.text for notice in plan_notices(plan_of("r.yml", Settings()))]
+
+
+@pytest.fixture(autouse=True)
+def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("module", "args", "value", "cure"),
+    [
+        (SHELL, {"cmd": "echo ${t.x_v1}"}, "${t.x_v1}", OR_QUOTED.format("")),
+        (SHELL, {"_raw_params": "echo '${t.x_v1.names.0}'"}, "${t.x_v1.names.0}", OR_QUOTED.format(".names[0]")),
+        ("ansible.legacy.shell", {"cmd": "echo ${t.x_v1@leaf1}"}, "${t.x_v1@leaf1}", AS_WORD),
+        ("ansible.builtin.raw", {"_raw_params": "echo ${params.name}"}, "${params.name}", AS_WORD),
+        ("ansible.builtin.script", {"cmd": "a.sh ${t.x_v1}"}, "${t.x_v1}", OR_QUOTED.format("")),
+        ("ansible.builtin.cron", {"name": "a", "job": "echo ${t.x_v1}"}, "${t.x_v1}", OR_QUOTED.format("")),
+        (COMMAND, {"cmd": "/bin/bash -ec 'echo ${params.name}'"}, "${params.name}", AS_WORD),
+        (COMMAND, {"argv": ["env", "sh", "-c", "echo ${params.name}"]}, "${params.name}", AS_WORD),
+        (
+            SHELL,
+            {"cmd": f"echo {{{{ {LOOKUP} }}}}"},
+            f"{{{{ {LOOKUP} }}}}",
+            f"{AS_WORD}, or end the template with | quote",
+        ),
+        (
+            SHELL,
+            {"cmd": f"{{% for x in {LOOKUP} %}}echo {{{{ x }}}};{{% endfor %}}"},
+            "{{ x }}",
+            f"{AS_WORD}, or end the template with | quote",
+        ),
+    ],
+)
+def test_a_shell_runs_what_is_in_a_value(module: str, args: dict[str, Any], value: str, cure: str):
+    assert told(module, args) == [f"the shell runs what {value} holds, too, such as $(reboot): {cure}"]
+
+
+@pytest.mark.parametrize(
+    ("module", "args"),
+    [
+        (SHELL, {"cmd": "echo ${HOME} ${step.name} ${params.number} ${params.one} {{ inventory_hostname }}"}),
+        (SHELL, {"cmd": f"echo {{{{ {LOOKUP}.a | quote }}}}"}),
+        (SHELL, {"cmd": "cat", "stdin": "${t.x_v1}", "chdir": "${t.x_v1}"}),
+        (COMMAND, {"argv": ["echo", "${t.x_v1}"]}),
+        (COMMAND, {"argv": ["sh", "-c", 'echo "$1"', "sh", "${t.x_v1}"]}),
+        (COMMAND, {"cmd": "echo ${t.x_v1}"}),
+        ("ansible.builtin.debug", {"msg": "${t.x_v1}"}),
+    ],
+)
+def test_what_no_shell_runs(module: str, args: dict[str, Any]):
+    assert told(module, args) == []
+
+
+@pytest.mark.parametrize(
+    ("loop", "is_told"),
+    [(["a", "b"], False), (["a", "${t.x_v1}"], True), ([{"name": "{{ x }}"}], True), ("${t.x_v1}", True)],
+)
+def test_items_are_the_recipe_s_own_or_they_are_not(loop: Any, is_told: bool):
+    assert bool(told(SHELL, {"cmd": "echo ${index} ${item}"}, loop=loop)) == is_told
+    assert bool(told(SHELL, {"cmd": "echo ${matrix.a}"}, matrix={"a": loop})) == is_told
+
+
+def test_a_scriptlet_that_is_given_the_words_of_a_shell():
+    assert told("generic.command", {"argv": ["sh", "-c", "echo ${params.name}"]}, type="python")
+    assert not told("generic.command", {"argv": ["sh", "-c", "echo $1", "sh", "${params.name}"]}, type="python")
+
+
+def test_its_place_is_that_of_the_command():
+    told(SHELL, {"cmd": "echo ${t.x_v1}"}, delegate_to="localhost")
+    [notice] = plan_notices(plan_of("r.yml", Settings()))
+    line = Path("r.yml").read_text().splitlines()[notice.place.line - 1]
+    assert line[notice.place.column - 1 :].startswith('"echo ${t.x_v1}"')
+
+
+def test_also_in_a_recipe_that_is_included():
+    told(SHELL, {"cmd": "echo ${t.x_v1}"})
+    Path("r.yml").rename("part.yml")
+    Path("r.yml").write_text("test_meta: {test_id: T}\nsteps: [{name: inner, include: part.yml}]\n")
+    [notice] = plan_notices(plan_of("r.yml", Settings()))
+    assert (notice.place.file, notice.place.line > 1) == ("part.yml", True)

@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rack_recipes.programs.pytest_plugin.find_recipe_files import looks_like_recipe, project_of
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("test_meta: {test_id: A}\nsteps: []\n", True),
+        ("---\nsteps:\n- name: a\ntest_meta:\n  test_id: A\n", True),
+        ("\"test_meta\" : {}\n'steps': []", True),
+        ("test_meta: {}\n", False),
+        ("all:\n  test_meta:\n  steps:\n", False),
+        ("- hosts: all\n  tasks: []\n", False),
+        ("# test_meta: steps:\n", False),
+        ("", False),
+        ("\x00\xff", False),
+    ],
+)
+def test_what_looks_like_a_recipe(tmp_path, text, expected):
+    (tmp_path / "x.yml").write_text(text, encoding="latin-1")
+    assert looks_like_recipe(tmp_path / "x.yml") is expected
+
+
+def test_what_cannot_be_read_is_none(tmp_path):
+    assert not looks_like_recipe(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("there", "file", "expected"),
+    [
+        ([], "a/b/x.yml", "."),
+        (["a/scriptlets/"], "a/b/x.yml", "a"),
+        (["a/ansible.cfg"], "a/b/x.yml", "a"),
+        (["ansible.cfg", "a/b/ansible.cfg"], "a/b/x.yml", "a/b"),
+        (["other/ansible.cfg"], "a/b/x.yml", "."),
+        (["../ansible.cfg"], "a/b/x.yml", "."),
+        ([], "../elsewhere/x.yml", "../elsewhere"),
+        (["../ansible.cfg"], "../elsewhere/x.yml", ".."),
+    ],
+)
+def test_the_project_is_the_nearest_marked_folder(tmp_path, there, file, expected):
+    root = tmp_path / "root"
+    for place in (*there, file):
+        path = root / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir() if place.endswith("/") else path.write_text("")
+    assert project_of((root / file).resolve(), root) == (root / expected).resolve()
+
+
+def test_the_folder_orchestrator_of_the_first_proposal_is_inside_its_project(tmp_path):
+    (tmp_path / "lab/orchestrator/scriptlets").mkdir(parents=True)
+    recipe = tmp_path / "lab/orchestrator/recipes/x.yml"
+    assert project_of(recipe, tmp_path) == tmp_path / "lab"
+    (tmp_path / "lab/orchestrator/ansible.cfg").touch()
+    assert project_of(recipe, tmp_path) == tmp_path / "lab/orchestrator"
+
+
+def test_a_file_belongs_to_somebody():
+    assert project_of(Path("/nowhere/x.yml"), Path("/somewhere")) == Path("/nowhere")

@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from rack_recipes.errors import CatalogError
+from rack_recipes.recipe.catalog.python_classes import read_python
+
+WHOLE = '''
+raise SystemExit("this file is never run")
+
+from somewhere.scriptlet import Scriptlet
+
+class LinkErrors(Scriptlet):
+    """Error counters of one link.
+
+    More about them.
+    """
+
+    options: dict = {"name": {"type": "str", "required": True, "choices": ["a" "b", "c"]}, "limit": {"default": -1.5}}
+    reads = ()
+    writes = ["link.errors_v1"]
+    scope = "run"
+'''
+
+
+def names(code: str) -> list[str]:
+    return [known.name for known in read_python(code.encode(), "x.py")]
+
+
+def test_a_class_is_read_without_running_it():
+    (known,) = read_python(WHOLE.encode(), "x.py")
+    assert known.name == "LinkErrors"
+    assert known.description == "Error counters of one link."
+    assert known.declared == {
+        "options": {"name": {"type": "str", "required": True, "choices": ["ab", "c"]}, "limit": {"default": -1.5}},
+        "reads": [],
+        "writes": ["link.errors_v1"],
+        "scope": "run",
+    }
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (
+            "from rack_recipes import (\n    Faild,\n)",
+            "x.py:2:5: rack_recipes has no name 'Faild' (did you mean 'Failed'?)",
+        ),
+        ("from rack_recipes import qqq", "x.py:1:26: rack_recipes has no name 'qqq'; there are ContextView, Failed, "),
+        ("from rack_recipes import load_run", "x.py:1:26: rack_recipes.load_run is for programs on the controller"),
+    ],
+)
+def test_a_short_name_that_is_not_there(code: str, expected: str):
+    with pytest.raises(CatalogError) as error:
+        read_python(code.encode(), "x.py")
+    assert str(error.value).startswith(expected)
+
+
+def test_what_is_not_declared_is_left_out():
+    (known,) = read_python(b"class A(BaseScriptlet): pass", "x.py")
+    assert known.declared == {}
+    assert known.description == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("class A(Scriptlet): pass", ["A"]),
+        ("class A(BaseScriptlet): pass", ["A"]),
+        ("class A(ShellScriptlet): pass", ["A"]),
+        ("class A(base.BaseScriptlet): pass", ["A"]),
+        ("import rack_recipes\nclass A(rack_recipes.Scriptlet): pass", ["A"]),
+        ("from rack_recipes import *\nclass A(Scriptlet): pass", ["A"]),
+        ("from x import Scriptlet as S\nclass A(S): pass", ["A"]),
+        ("class A(Scriptlet): pass\nclass B(A): pass", ["A", "B"]),
+        ("class B(A): pass\nclass A(Scriptlet): pass", ["B", "A"]),
+        ("class A(B): pass\nclass B(A): pass", []),
+        ("class A(Generic[T], Scriptlet): pass", ["A"]),
+        ("@register_scriptlet\nclass A: pass", ["A"]),
+        ("@core.register_scriptlet\nclass A: pass", ["A"]),
+        ("@register_scriptlet()\nclass A: pass", ["A"]),
+        ("from x import register_scriptlet as mark\n@mark\nclass A: pass", ["A"]),
+        ("class BaseScriptlet: pass", []),
+        ("class BaseScriptlet: pass\nclass ShellScriptlet(BaseScriptlet): pass", []),
+        ("class A(Other): pass\n@other\nclass B: pass\nx = 1", []),
+        ("", []),
+    ],
+)
+def test_which_classes_are_scriptlets(code, expected):
+    assert names(code) == expected
+
+
+def test_declarations_are_inherited_inside_a_file():
+    code = b'class A(Scriptlet):\n  writes = ("a_v1",)\n  reads = ("r_v1",)\nclass B(A):\n  writes = ("b_v1",)'
+    assert read_python(code, "x.py")[1].declared == {"reads": ["r_v1"], "writes": ["b_v1"]}
+
+
+def test_a_notice_of_deprecation_is_not_inherited():
+    code = b'class A(Scriptlet):\n  deprecated = "use B"\n  writes = ("a_v1",)\nclass B(A):\n  pass'
+    found = read_python(code, "x.py")
+    assert [known.declared for known in found] == [{"deprecated": "use B", "writes": ["a_v1"]}, {"writes": ["a_v1"]}]
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("def f(:\n", "x.py:1:7: not valid Python: invalid syntax"),
+        ("class A(Scriptlet):\n  options = build()", "x.py:2:13: options must be a literal"),
+        ("class A(Scriptlet):\n  options = {**BASE}", "x.py:2:13: options must be a literal, since it is read"),
+        ("class A(Scriptlet):\n  options = {1: {}}", "x.py:2:13: expected text as keys of options"),
+        ("class A(Scriptlet):\n  writes = (KEY,)", "x.py:2:13: writes must be a literal"),
+        ('class A(Scriptlet):\n  writes = ("a_v1")', "x.py:2:13: expected a list, each item a context key"),
+        ('class A(Scriptlet):\n  writes = {"A": "x"}', "x.py:2:13: expected a context key"),
+        ('class A(Scriptlet):\n  writes = {"a_v1": ""}', "x.py:2:21: expected what this key holds, with units"),
+        ('class A(Scriptlet):\n  verdicts = {"faild": "x"}', "(did you mean 'failed'?)"),
+        ('class A(Scriptlet):\n  verdicts = ("failed",)', "x.py:2:14: expected a mapping such as {failed:"),
+        ('class A(Scriptlet):\n  verdicts = {"failed": 1}', "x.py:2:25: expected when a step gets this verdict"),
+        ('class A(Scriptlet):\n  needs = "root"', "x.py:2:11: expected a list, each item a tool"),
+        ("class A(Scriptlet):\n  example = 1", "x.py:2:13: expected text: steps of a recipe"),
+        ('class A(Scriptlet):\n  options = {"a": {"unit": 1}}', "expected text such as MiB"),
+        ('class A(Scriptlet):\n  options = {"a": {"source": 1}}', "expected text: where the default is from"),
+        ('class A(Scriptlet):\n  writes = ("a_v1", "Numbers")', "x.py:2:21: expected a context key"),
+        ('class A(Scriptlet):\n  writes = ("a_v1", b"x_v1")', "x.py:2:21: expected JSON data in writes, got b'x_v1'"),
+        ('class A(Scriptlet):\n  scope = "rnu"', "expected one of host, run, got 'rnu' (did you mean 'run'?)"),
+        (
+            'class A(Scriptlet):\n  options = {\n    "src": {"type": "path",\n            "requird": True}}',
+            "x.py:4:13: expected one of type, elements, required, no_log, choices, aliases, options, default",
+        ),
+        ('class A(Scriptlet):\n  options = {"n": {"type": "integer"}}', "x.py:2:28: expected one of str, path, bool"),
+        ("class A(Scriptlet):\n  deprecated = True", "x.py:2:16: expected one line that names what to use instead"),
+        ("class A(Scriptlet):\n  deprecated = NOTICE", "x.py:2:16: deprecated must be a literal"),
+        ("class A(Scriptlet):\n  options = " + "[" * 300 + "]" * 300, "x.py"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(code, expected):
+    with pytest.raises(CatalogError) as caught:
+        read_python(code.encode(), "x.py")
+    assert expected in str(caught.value)
+
+
+def test_nothing_is_declared_by_none():
+    code = b"class A(Scriptlet):\n  options = None\n  reads = None"
+    assert read_python(code, "x.py")[0].declared == {"options": None, "reads": None}
+
+
+def test_an_odd_escape_is_no_error():
+    assert names('class A(Scriptlet):\n    pattern = "\\d"') == ["A"]

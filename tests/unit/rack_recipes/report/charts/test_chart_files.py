@@ -1,0 +1,35 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from rack_recipes.report.charts import chart_files
+from rack_recipes.report.charts.chart_model import Quantity
+from rack_recipes.report.charts.histogram import histogram
+
+CHART = histogram(Quantity("rx", "frames"), [1, 2, 3, 4, 9])
+
+
+def test_a_file_has_its_own_style_light_and_dark():
+    text = chart_files.svg(CHART)
+    root = ET.fromstring(text)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    style = root.find("{*}style").text
+    assert "@media (prefers-color-scheme:dark)" in style
+    assert "var(" not in style
+    assert not re.findall(r"(?:href|src|url|@import)", text)
+
+
+def test_a_png_shows_something():
+    pytest.importorskip("resvg_py")
+    png = chart_files.png(CHART)
+    assert png.startswith(b"\x89PNG")
+    width, height = (int.from_bytes(png[place : place + 4]) for place in (16, 20))
+    assert (width, height) == (1280, 600)
+    assert len(png) > 3000

@@ -1,0 +1,61 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from rack_recipes.report.charts.chart_model import Limit, Quantity, limits_of
+from rack_recipes.report.charts.histogram import bins_of, histogram
+
+ERRORS = Quantity("rx_errors", "frames")
+
+
+@pytest.mark.parametrize(
+    ("values", "first", "width", "counts"),
+    [
+        ([], 0.0, 1.0, ()),
+        ([3, 3, 3], 2.5, 1.0, (3,)),
+        ([0, 0, 1, 12], -0.5, 1.0, (2, 1, *[0] * 10, 1)),
+        ([0.5] * 3, 0.5, 0.02, (3,)),
+        ([0, 100, 200, 300, 1000], 0.0, 200.0, (2, 2, 0, 0, 0, 1)),
+        ([1.0, 1.25, 1.5, 2.0], 1.0, 0.2, (1, 1, 1, 0, 0, 1)),
+    ],
+)
+def test_ranges_are_round_and_count_every_value(values, first, width, counts):
+    bins = bins_of(values)
+    assert (bins.first, bins.width, bins.counts) == (pytest.approx(first), pytest.approx(width), counts)
+
+
+def test_every_value_is_in_its_range():
+    values = sorted(math.sin(n) * 7 for n in range(500))
+    bins = bins_of(values)
+    for place, count in enumerate(bins.counts):
+        low, high = bins.ends(place)
+        assert count == sum(low <= value < high for value in values)
+
+
+def test_title_axes_and_limits(drawn, texts):
+    chart = histogram(ERRORS, [0, 1, 2, 2, 9, math.nan, math.inf], limits_of({"max": 5, "warn": {"max": 3}}))
+    title = "Histogram of rx_errors (frames): 5 values from 0 to 9, median 2; 2 more are no finite numbers"
+    assert drawn(chart.svg).find("title").text == title
+    assert {"rx_errors (frames)", "Values", "max 5", "warn max 3"} <= set(texts(chart.svg))
+    assert chart.figures.rows == ((-0.5, 0.5, 1), (0.5, 1.5, 1), (1.5, 2.5, 2), (8.5, 9.5, 1))
+    assert chart.figures.columns[0].label == "From (frames)"
+
+
+@pytest.mark.parametrize(
+    ("criterion", "expected"),
+    [
+        ({"min": 3, "max": 9}, [("min", 3), ("max", 9)]),
+        ({"within": {"of": 10, "by": 2}}, [("within", 8), ("within", 12)]),
+        ({"within": {"of": 200, "percent": 5}}, [("within", 190), ("within", 210)]),
+        ({"warn": {"max": 8}, "max": 9}, [("warn max", 8), ("max", 9)]),
+        ({"one_of": ["a"], "eq": True, "max": 10**400, "min": "x", "within": {"of": "x", "by": 1}}, []),
+    ],
+)
+def test_limits_of_a_criterion_that_can_be_drawn(criterion, expected):
+    assert limits_of(criterion) == [Limit(*limit) for limit in expected]

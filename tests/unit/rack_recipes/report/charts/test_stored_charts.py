@@ -1,0 +1,108 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rack_recipes.analysis.history import History
+from rack_recipes.analysis.load_values_over_runs import Series, SeriesValues
+from rack_recipes.analysis.run_data import RunData
+from rack_recipes.errors import UsageError
+from rack_recipes.report.charts import stored_charts
+from rack_recipes.report.charts.stored_charts import Wanted, draw
+from rack_recipes.store.reading import recorded_runs
+
+HOSTS = [f"r{rack}-u{unit}" for rack in (1, 2) for unit in (1, 2, 3)]
+ATTRIBUTES = {host: {"rack": host[:2], "position": host[3:], "model": f"M{host[1]}"} for host in HOSTS}
+RUNS = [{"run_id": f"R{n}", "started": f"2026-11-{n:02}T00:00:00Z"} for n in range(1, 5)]
+
+
+def series(name, values, step="burn", unit="C"):
+    return SeriesValues(Series(step, name, unit), HOSTS, np.array(values, dtype=float))
+
+
+@pytest.fixture
+def history(monkeypatch):
+    measured = [{"step": "burn", "name": "heat", "limits": {"max": 90}} for _host in HOSTS]
+    run = RunData({**RUNS[-1]}, measurements=measured, attributes=ATTRIBUTES)
+    made = History(None, run)
+    heat = [[40 + place + n for n in range(4)] for place in range(6)]
+    heat[5][1] = float("nan")
+    fan = [[9 - place] * 4 for place in range(6)]
+    own = [
+        series("heat", heat),
+        series("fan", fan, unit="rpm"),
+        series("fan", fan, step="idle"),
+        series("n", [[1] * 4] * 6),
+    ]
+    made.__dict__.update(runs=RUNS[:-1], series=own)
+    changed = {
+        "step": "burn",
+        "name": "heat",
+        "whose": "model M1",
+        "changes": [{"since": "R3", "before": 1, "after": 2.5}],
+    }
+    rows = [{"kind": "change_point", "figures": {"measurements": [changed]}}, {"kind": "drift", "figures": {}}]
+    monkeypatch.setattr(recorded_runs, "findings", lambda _engine, _run: rows)
+    return made
+
+
+def heat(**fields):
+    return Wanted(**{"keys": ("heat",), **fields})
+
+
+def test_limits_stand_in_the_histogram(history, texts):
+    assert "max 90" in texts(draw("histogram", history, heat()).svg)
+
+
+def test_boxes_by_class_and_by_attribute(history):
+    assert draw("box-plot", history, heat()).figures.values("group") == ["model M1", "model M2"]
+    assert draw("box-plot", history, heat(by="rack")).figures.values("group") == ["rack r1", "rack r2"]
+    assert draw("box-plot", history, heat(by="row")).figures.values("group") == ["no row"]
+
+
+def test_the_trend_of_classes_with_changes(history):
+    figures = draw("trend", history, heat()).figures
+    assert figures.rows[:2] == (
+        ("R1", "2026-11-01T00:00:00Z", "model M1", 41.0, 40.0, 42.0, None),
+        ("R2", "2026-11-02T00:00:00Z", "model M1", 42.0, 41.0, 43.0, None),
+    )
+    assert {row[0] for row in figures.rows if row[-1]} == {"R3"}
+    assert figures.rows[2][-1] == "model M1: from 1 to 2.5"
+
+
+def test_the_trend_of_hosts_and_groups(history):
+    by_host = draw("trend", history, heat(host="r2-*")).figures
+    assert len(by_host.rows) == 3 * 4 - 1
+    assert set(by_host.values("low")) == {None}
+    assert set(draw("trend", history, heat(by="rack")).figures.values("series")) == {"rack r1", "rack r2"}
+
+
+def test_a_map_by_rack_and_position(history):
+    figures = draw("heat-map", history, heat()).figures
+    assert figures.rows == (("r1", 43.0, 44.0, 45.0), ("r2", 46.0, 47.0, 48.0))
+    assert [column.name for column in figures.columns] == ["rack", "u1", "u2", "u3"]
+
+
+def test_what_moves_together(history):
+    wanted = Wanted(step="burn", keys=("heat", "fan"))
+    assert draw("correlation", history, wanted).figures.rows[0][2] == pytest.approx(-1)
+    assert len(draw("correlation", history, Wanted()).figures.rows) == 3  # what never differs is left out
+
+
+def test_a_name_that_several_steps_have(history):
+    with pytest.raises(UsageError, match="several steps have 'fan': --step burn or --step idle"):
+        draw("histogram", history, Wanted(keys=("fan",)))
+
+
+def test_names_are_cut_in_errors(history):
+    history.__dict__["series"] = [series(f"m{n}", [[1] * 4] * 6) for n in range(20)]
+    with pytest.raises(UsageError, match=r"the run has m0, .*, m7 and 12 more"):
+        draw("histogram", history, Wanted())
+
+
+def test_every_kind_is_drawn_by_a_function_of_its_own():
+    assert len(set(stored_charts.KINDS.values())) == len(stored_charts.KINDS)

@@ -1,0 +1,52 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import math
+
+from rack_recipes.report.charts.chart_model import Limit, Quantity
+from rack_recipes.report.charts.trend import Change, TrendPoint, trend
+
+SPEED = Quantity("speed", "Gb/s")
+
+
+def points(*values):
+    return [TrendPoint(f"R{n}", f"2026-11-{n:02}T01:00:00Z", value) for n, value in enumerate(values, 1)]
+
+
+def lines(root):
+    return [part for part in root.iter("path") if part.get("class", "").startswith("line")]
+
+
+def test_a_line_with_limits_and_a_change(drawn, texts):
+    chart = trend(SPEED, {"leaf": points(94, 94, 90)}, [Limit("min", 89)], [Change("R3", "94 to 90")])
+    root = drawn(chart.svg)
+    assert root.find("title").text == "Trend of speed (Gb/s) over 3 runs, 1 of 1 lines"
+    assert {"11-01", "11-03", "min 89", "speed (Gb/s)", "Runs (UTC)"} <= set(texts(chart.svg))
+    assert "R3: 94 to 90" in [title.text for title in root.iter("title")]
+    assert chart.figures.rows[2] == ("R3", "2026-11-03T01:00:00Z", "leaf", 90, None, None, "94 to 90")
+
+
+def test_a_run_without_a_value_breaks_the_line(drawn):
+    series = {"a": [one for one in points(1, 2, 3, 4, 5) if one.run_id != "R3"], "b": points(1, 2, 3, 4, 5)}
+    assert len(lines(drawn(trend(SPEED, series).svg))) == 2 + 1 + 2  # two parts, one line, and the key
+    assert len(lines(drawn(trend(SPEED, {"a": points(1, math.nan, 3)}).svg))) == 1  # nobody else has this run
+
+
+def test_runs_are_in_the_order_of_their_times():
+    late, early = TrendPoint("A", "2026-11-02", 1), TrendPoint("B", "2026-11-01", 2)
+    one, other = trend(SPEED, {"x": [late, early]}), trend(SPEED, {"x": [early, late]})
+    assert one.svg == other.svg
+
+
+def test_the_least_and_the_greatest_are_a_band(drawn):
+    band = [TrendPoint(f"R{n}", f"{n}", 5.0, 4.0, 6.0) for n in range(3)]
+    assert any(part.get("class") == "band f-1" for part in drawn(trend(SPEED, {"x": band}).svg).iter("path"))
+
+
+def test_no_more_lines_than_can_be_told_apart(drawn):
+    chart = trend(SPEED, {f"h{n}": points(n, n) for n in range(9)})
+    assert "6 of 9 lines" in drawn(chart.svg).find("title").text
+    assert len(chart.figures.rows) == 18

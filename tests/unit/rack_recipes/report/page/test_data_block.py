@@ -1,0 +1,99 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import gzip
+import json
+from base64 import b64decode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rack_recipes.report.format_values import visible
+from rack_recipes.report.page import data_block
+from rack_recipes.report.page.data_block import block
+from rack_recipes.report.table_model import Column, Table
+
+
+def table(column, *values):
+    return Table("t", "T", (column,), tuple((value,) for value in values))
+
+
+def read(made):
+    return json.loads(gzip.decompress(b64decode(made.text)))
+
+
+def cells(column):
+    """The cells of a column as the page's script makes them."""
+    if "times" in column:
+        last, found = 0, []
+        for change in column["times"]:
+            last += change or 0
+            found.append(None if change is None else last)
+        return found
+    return column["numbers"] if "numbers" in column else [column["words"][code] for code in column["codes"]]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "kind", "expected"),
+    [
+        (Column("a", "A"), ["x", None, "y", "x"], "codes", ["x", "", "y", "x"]),
+        (Column("a", "A", "number"), [1, None, 0.1 + 0.2, 2.0], "numbers", [1, None, 0.3, 2]),
+        (Column("a", "A", "seconds"), [0.80774, None], "numbers", [0.808, None]),
+        (Column("a", "A", "number"), [2**53 + 1, 1], "codes", ["9007199254740993", "1"]),
+        (Column("a", "A", "number"), [float("nan"), float("inf")], "codes", ["nan", "inf"]),
+        (Column("a", "A", "number"), [1, True, "1"], "codes", ["1", "True", "1"]),
+        (Column("a", "A", "time"), ["1970-01-01T00:00:01.500000Z", None, "1970-01-01T00:00:01Z"], "times",
+         [1500, None, 1000]),
+        (Column("a", "A", "time"), ["=1+1", None], "codes", ["=1+1", ""]),
+        (Column("a", "A", "time"), ["2026-11-25", None], "codes", ["2026-11-25", ""]),
+        (Column("a", "A", "verdict"), ["passed", "a\u202eb"], "codes", ["passed", "a⟨U+202E⟩b"]),
+    ],
+)  # fmt: skip
+def test_a_column_is_numbers_or_times_or_codes_into_words(column, values, kind, expected):
+    [made] = read(block(table(column, *values)))["columns"]
+    assert kind in made
+    assert cells(made) == expected
+
+
+@given(st.lists(st.one_of(st.none(), st.text(max_size=50))))
+def test_every_text_can_be_read_as_it_is_shown(texts):
+    [made] = read(block(table(Column("a", "A"), *texts)))["columns"]
+    assert cells(made) == ["" if text is None else visible(text) for text in texts]
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(), st.floats())))
+def test_every_number_can_be_read(values):
+    made = read(block(table(Column("a", "A", "number"), *values)))
+    assert len(cells(made["columns"][0])) == len(values) == made["rows"]
+
+
+def test_the_same_table_gives_the_same_block():
+    one = table(Column("a", "A"), "x", "y")
+    assert block(one) == block(one)
+
+
+def test_rows_are_left_out_once_their_different_texts_are_too_long(monkeypatch):
+    monkeypatch.setattr(data_block, "MOST_CHARACTERS", 100)
+    made = block(table(Column("a", "A"), *("x" * 60,) * 5, "y" * 60, "z"))
+    assert (made.rows, made.total) == (5, 7)
+    assert len(cells(read(made)["columns"][0])) == 5
+
+
+def test_a_long_text_is_cut_and_says_so():
+    [made] = read(block(table(Column("a", "A", "log"), "x" * 5000)))["columns"]
+    assert made["words"][1].startswith("[cut: 5,000 characters in all]")
+
+
+def test_100000_results_take_less_than_2_mb():
+    columns = (Column("host", "Host"), Column("step", "Step"), Column("verdict", "V", "verdict"))
+    columns += (Column("seconds", "Time", "seconds"), Column("started", "Started", "time"))
+    rows = tuple(
+        (f"r{n // 100}", f"s{n % 100}", "failed" if n % 14 == 0 else "passed", (n * 7919 % 10007) / 1000,
+         f"2026-11-25T12:{n % 60:02}:{n % 59:02}.{n % 1000:03}000Z")
+        for n in range(100_000)
+    )  # fmt: skip
+    assert len(block(Table("t", "T", columns, rows)).text) < 2_000_000

@@ -1,0 +1,90 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from rack_recipes.analysis.findings import GRADES, Finding, ResultId
+from rack_recipes.report.page import finding_cards
+from rack_recipes.report.table_model import named
+from rack_recipes.report.tables.finding_tables import finding_results, finding_tables
+
+NUMBERS = {("r1", "link"): 7, ("(run)", "compare"): 1}
+
+
+def address_of(host: str, step: str) -> str:
+    return f"#r{NUMBERS[host, step]}" if (host, step) in NUMBERS else ""
+
+
+def cards(*findings):
+    return finding_cards.findings(named((*finding_tables(findings), finding_results(findings, {}))), address_of)
+
+
+def test_a_report_without_findings_has_no_cards():
+    assert finding_cards.findings({}, address_of) == cards() == finding_cards.Findings()
+
+
+def test_a_card_has_what_the_finding_says_and_links_to_its_results():
+    rests = (ResultId("r1", "link", "rx"), ResultId("", "compare"), ResultId("r9", "link"))
+    [card] = cards(Finding("cause", "problem", "All on leaf3", rests, "Look at leaf3.", explains=3)).first
+    assert (card.n, card.grade, card.kind, card.title) == (1, "problem", "Causes", "All on leaf3")
+    assert (card.advice, card.explains, card.suggestion, card.total) == ("Look at leaf3.", 3, "", 3)
+    assert card.links == (("r1: link (rx)", "#r7"), ("(run): compare", "#r1"), ("r9: link", ""))
+
+
+@pytest.mark.parametrize("grade", [*GRADES, "unheard"])
+def test_every_grade_has_a_colour_and_a_symbol(grade):
+    found = cards(Finding("cause", grade, "x"))
+    [card] = found.first or found.by_kind[0][1]
+    assert card.look
+    assert card.symbol
+
+
+def test_a_suggestion_is_marked():
+    [card] = cards(Finding("summary", "note", "x", suggestion=True, origin="model m")).summary
+    assert (card.suggestion, card.origin) == ("suggestion", "model m")
+
+
+def test_what_has_changed_stands_apart():
+    found = cards(
+        Finding("regression", "problem", "r"), Finding("cause", "problem", "c"), Finding("baseline", "note", "b")
+    )
+    assert [card.title for card in found.first] == ["c"]
+    assert [card.title for card in found.changes] == ["r", "b"]
+
+
+def test_of_200_findings_five_are_first_and_the_others_are_behind_by_kind():
+    found = cards(*(Finding("outlier" if n % 2 else "cause", "problem", str(n)) for n in range(200)))
+    assert [card.title for card in found.first] == ["0", "1", "2", "3", "4"]
+    assert [(kind.title, len(own)) for kind, own in found.by_kind] == [("Causes", 97), ("Outliers", 98)]
+    assert (found.behind, found.total, found.left_out) == (195, 200, 0)
+
+
+def test_notes_are_behind_what_somebody_has_to_look_at():
+    found = cards(
+        *(Finding("cause", "problem", str(n)) for n in range(2)),
+        Finding("drift", "notable", "d"),
+        *(Finding("outlier", "note", f"o{n}") for n in range(9)),
+        Finding("derived", "note", "n"),
+    )
+    assert [card.title for card in found.first] == ["0", "1", "d"]
+    assert (found.notes, found.behind, found.kinds_of_notes) == (10, 0, "Outliers 9, Derived numbers 1")
+
+
+def test_the_summary_is_no_note():
+    found = cards(Finding("outlier", "note", "o"), *(Finding("summary", "note", str(n)) for n in range(3)))
+    assert [card.title for card in found.summary] == ["0", "1", "2"]
+    assert (found.first, found.notes) == ((), 1)
+
+
+def test_more_findings_than_fit_are_counted():
+    found = cards(*(Finding("cause", "note", str(n)) for n in range(finding_cards.MOST + 7)))
+    assert (found.total, found.left_out) == (finding_cards.MOST + 7, 7)
+
+
+def test_of_many_results_the_first_are_links():
+    rests = tuple(ResultId(f"r{n}", "link") for n in range(30))
+    [card] = cards(Finding("cause", "problem", "x", rests)).first
+    assert (len(card.links), card.total) == (finding_cards.MOST_LINKS, 30)

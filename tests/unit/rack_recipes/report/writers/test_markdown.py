@@ -1,0 +1,79 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+from rack_recipes.report.writers import markdown, markdown_full
+
+GOLDEN = Path(__file__).parents[1] / "cases"
+COMMENT = 65_536
+
+
+def full(tables):
+    return markdown.render(tables, markdown_full.FULL)
+
+
+def test_a_run(report, golden):
+    golden(GOLDEN / "run" / "report.md", markdown.render(report))
+    golden(GOLDEN / "run" / "report-full.md", full(report))
+
+
+def test_a_run_with_all_that_a_recipe_can_ask_for(outcomes, golden):
+    golden(GOLDEN / "outcomes" / "report.md", markdown.render(tuple(outcomes.values())))
+    golden(GOLDEN / "outcomes" / "report-full.md", full(tuple(outcomes.values())))
+
+
+def test_a_pull_request_gets_the_causes_and_the_first_twenty(report):
+    text = markdown.render(many(report, 500))
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == [
+        table.title for table in report if table.name in markdown.SHORT.rooms and table.rows
+    ]
+    assert len(re.findall(r"^\| [^|]+ \| rack1", text, re.MULTILINE)) <= 20
+    assert "4,480 of 4,500 rows are left out." in text
+    assert len(text) < 20_000
+
+
+def many(report, number):
+    """The same tables with each row so many times."""
+    return [table if table.layout == "record" else replace(table, rows=table.rows * number) for table in report]
+
+
+def test_a_large_run_fits_into_a_comment_and_counts_what_is_left_out(report):
+    text = full(many(report, 500))
+    assert len(text) <= COMMENT
+    lines = [line for line in text.splitlines() if line.startswith("| ✗ failed | rack1")]
+    assert len(lines) < 1500
+    left_out = re.search(r"## Not passed\n.*?\n\n([0-9,]+) of ([0-9,]+) rows are left out\.", text, re.DOTALL)
+    assert left_out
+    assert left_out[2] == "4,500"
+
+
+def test_hostile_text_in_a_large_run_fits_into_a_comment(said, hostile):
+    assert len(full(many(said(hostile), 300))) <= COMMENT
+
+
+def test_hostile_text_stays_in_its_cell(said, hostile):
+    unescaped = re.compile(r"(?<!\\)\|")
+    for line in full(said(hostile)).splitlines():
+        pipes = len(unescaped.findall(line))
+        assert pipes == 0 or line.startswith("| ")
+        assert not re.search(r"(?<!\\)[`\[<]", line.replace("<!-- -->", ""))
+        assert "@" not in line
+
+
+def test_hostile_text_renders_as_itself(said, hostile):
+    command = ["cmark-gfm", "--unsafe", "-e", "table", "-e", "autolink", "-e", "strikethrough"]
+    html = subprocess.run(command, input=full(said(hostile)).encode(), capture_output=True, check=True).stdout.decode()
+    assert set(re.findall(r"<(\w+)", html)) <= {"h1", "h2", "p", "table", "thead", "tbody", "tr", "th", "td"}
+
+
+def test_the_end_of_a_log_is_kept():
+    cell = markdown.plain("x" * 500 + "\nthe reason", at_end=False)
+    assert cell.endswith("x⏎the reason")
+    assert cell.startswith("\\[cut\\: 511 characters in all\\]")

@@ -1,0 +1,181 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import cProfile
+import fcntl
+import io
+import os
+import pty
+import struct
+import termios
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import delta, end, first, planned, step
+from rack_recipes.journal.append import append
+from rack_recipes.run.current_run import RunStep
+from rack_recipes.run.launcher.progress import Progress, StatusLine
+
+HOSTS = ("r1", "r2", "r3", "r4", "r5")
+STEPS = (planned("a", *HOSTS), planned("odd", "r1", "r3"), planned("total", "", stage=2), planned("z", *HOSTS, stage=3))
+
+
+def line(path: Path, *records: dict[str, Any], steps: tuple[RunStep, ...] = STEPS) -> str:
+    append(path, [first(*steps, hosts=HOSTS), *records])
+    progress = Progress.of(path)
+    progress.catch_up()
+    return progress.line()
+
+
+def done(name: str, *hosts: str, verdict: str = "passed") -> list[dict[str, Any]]:
+    """The step's results, each with a number of its own."""
+    first_number = 10 * [each.name for each in STEPS].index(name) + 1
+    return [step(name, host, verdict, number) for number, host in enumerate(hosts, start=first_number)]
+
+
+ODD = done("odd", "r1", "r3")
+
+
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        ([], "stage 1 of 3  0 of 13 steps  0 of 5 hosts done  waiting for r1, r2, r3 and 2 more  0 s"),
+        (done("a", "r2", "r4"), "stage 1 of 3  2 of 13 steps  0 of 5 hosts done  waiting for r1, r3, r5  0 s"),
+        (
+            [*done("a", "r1", verdict="failed"), *done("a", "r2", verdict="error"), *ODD],
+            "stage 1 of 3  4 of 13 steps  0 of 5 hosts done  1 error, 1 failed  waiting for r3, r4, r5  0 s",
+        ),
+        ([*done("a", *HOSTS), *ODD], "stage 2 of 3  7 of 13 steps  0 of 5 hosts done  0 s"),
+        (
+            [*done("a", *HOSTS), *ODD, *done("total", ""), *done("z", "r1", "r2", "r3")],
+            "stage 3 of 3  11 of 13 steps  3 of 5 hosts done  waiting for r4, r5  0 s",
+        ),
+        (
+            [*done("a", *HOSTS), *ODD, *done("total", ""), *done("z", *HOSTS)],
+            "stage 3 of 3  13 of 13 steps  5 of 5 hosts done  storing the results  0 s",
+        ),
+    ],
+)
+def test_how_far_a_run_is(tmp_path: Path, records: list[dict[str, Any]], expected: str):
+    assert line(tmp_path / "journal.jsonl", *records) == expected
+
+
+def test_of_many_hosts_only_their_number_is_told(tmp_path: Path):
+    hosts = [f"r{number:04}" for number in range(1000)]
+    path = tmp_path / "journal.jsonl"
+    steps = tuple(planned(name, *hosts) for name in ("a", "b"))
+    told = line(
+        path, *(step(name, host, "passed", n) for host in hosts[:979] for n, name in enumerate("ab")), steps=steps
+    )
+    assert told == "stage 1 of 1  1958 of 2000 steps  979 of 1000 hosts done  waiting for 21 hosts  0 s"
+    progress = Progress.of(path)
+    append(path, [step("a", hosts[979]), step("b", hosts[979], "failed", 2)])
+    progress.catch_up()
+    ended = "1960 of 2000 steps  980 of 1000 hosts done  1 failed"
+    assert progress.line() == f"stage 1 of 1  {ended}  waiting for r0980, r0981, r0982 and 17 more  0 s"
+
+
+def test_a_line_costs_the_same_with_many_results(tmp_path: Path):
+    """It is drawn ten times a second."""
+    few, many = (Progress.of(tmp_path / f"{count}.jsonl") for count in (100, 1000))
+    for progress, count in ((few, 100), (many, 1000)):
+        hosts = [f"r{number}" for number in range(count)]
+        append(progress.journal.path, [first(*(planned(f"s{number}", *hosts) for number in range(20)), hosts=hosts)])
+        progress.catch_up()
+    assert _calls(many.line) == _calls(few.line)
+
+
+def _calls(function: Callable[[], object]) -> int:
+    """How many calls of functions one call of this one makes."""
+    profile = cProfile.Profile()
+    profile.runcall(function)
+    return sum(entry.callcount for entry in profile.getstats())
+
+
+def test_a_guess_of_the_recorder_is_no_failure_where_there_is_a_result(tmp_path: Path):
+    guess = step("a", "r1", "unreachable", 0)
+    told = line(tmp_path / "journal.jsonl", *done("a", "r1"), guess)
+    assert "unreachable" not in told
+
+
+def test_a_refused_write_is_told_before_the_recorder_has_said_so(tmp_path: Path):
+    """The record of r2 says `passed`: it knows nothing of the write of r1."""
+    head = {**first(*STEPS, hosts=HOSTS), "merge": [{"keys": "a.key_v1", "policy": "fail"}]}
+    path = tmp_path / "journal.jsonl"
+    append(path, [head, *(delta("a.key_v1", host, host, scope="run") for host in ("r1", "r2")), *done("a", "r1", "r2")])
+    progress = Progress.of(path)
+    progress.catch_up()
+    assert "  2 of 13 steps  0 of 5 hosts done  1 error  " in progress.line()
+    append(path, [step("a", "r2", "error", 0, final=True)])
+    progress.catch_up()
+    assert "  1 error  " in progress.line()
+
+
+def test_of_a_looped_step_the_instances_are_told(tmp_path: Path):
+    loop = [step(f"a[{n}]", "r1", "failed", n, parent="a") for n in (1, 2)]
+    told = line(tmp_path / "journal.jsonl", *loop, step("a", "r1", "failed", 3, instances=2))
+    assert "1 of 13 steps" in told
+    assert "  2 failed  " in told
+
+
+def test_before_the_journal_is_there(tmp_path: Path):
+    progress = Progress.of(tmp_path / "journal.jsonl")
+    progress.catch_up()
+    assert progress.line() == "starting"
+    assert not progress.end
+
+
+def test_it_follows_what_is_written_meanwhile(tmp_path: Path):
+    path = tmp_path / "journal.jsonl"
+    progress = Progress.of(path)
+    append(path, [first(planned("a", "r1"), hosts=("r1",))])
+    progress.catch_up()
+    assert progress.line().startswith("stage 1 of 1  0 of 1 steps")
+    append(path, [step("a", "r1")])
+    with path.open("ab") as journal:
+        journal.write(b"noise\n")
+    append(path, [end(passed=1)])
+    progress.catch_up()
+    assert progress.line().startswith("stage 1 of 1  1 of 1 steps  1 of 1 hosts done")
+    assert progress.end["status"] == "passed"
+
+
+def test_nothing_is_drawn_where_there_is_no_terminal():
+    stream = io.StringIO()
+    drawing = StatusLine(stream)
+    drawing.draw("text")
+    drawing.clear()
+    assert (drawing.shown, stream.getvalue()) == (False, "")
+
+
+def test_a_terminal_that_is_gone_is_no_fault():
+    ours, theirs = pty.openpty()
+    stream = os.fdopen(theirs, "w")
+    drawing = StatusLine(stream)
+    os.close(ours)
+    drawing.draw("text")
+    drawing.clear()
+    assert not drawing.shown
+    with suppress(OSError):  # what could not be written still waits
+        stream.close()
+
+
+def test_a_line_fits_the_terminal_and_is_drawn_anew():
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 20, 0, 0))
+    with os.fdopen(theirs, "w") as stream:
+        drawing = StatusLine(stream)
+        drawing.draw("x" * 50)
+        assert os.read(ours, 1000) == b"\r\x1b[K" + b"x" * 19
+        drawing.draw("short")
+        assert os.read(ours, 1000) == b"\r\x1b[Kshort"
+        drawing.clear()
+        assert os.read(ours, 1000) == b"\r\x1b[K"
+    os.close(ours)

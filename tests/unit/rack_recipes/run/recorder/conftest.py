@@ -1,0 +1,23 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the recorder does to its process is undone."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from rack_recipes.run.run_signals import ENDING, FLUSH_SOON
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """The handlers as before."""
+    before = {number: signal.getsignal(number) for number in (*ENDING, FLUSH_SOON)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

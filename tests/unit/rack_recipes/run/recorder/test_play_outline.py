@@ -1,0 +1,156 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What compiled plays plan, from Ansible's own plays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.ansible_plays import an_inventory, means, play, task
+from rack_recipes.errors import UsageError
+from rack_recipes.run.current_run import RunStep
+from rack_recipes.run.recorder.play_outline import FLUSH, checkpoints, outline, select_by_tags, stage_tasks
+
+ALL = ("r1", "r2", "r3")
+
+
+def test_the_stage_tasks_of_a_play_in_all_its_blocks():
+    stages = [task(1, {"name": "a"}), task(2, {"name": "b"})]
+    assert stage_tasks(play(stages[0], task(0, action="ansible.builtin.debug"), stages[1])) == stages
+    assert stage_tasks(play()) == []
+
+
+def planned(*plays: Any) -> Any:
+    return outline(plays, means().resolve)
+
+
+def test_steps_with_all_that_a_run_has_to_know_of_them():
+    step = {"name": "b", "idx": 3, "hosts": "odd", "continue_on_fail": True, "args": {"x": "${fan.rpm_v1@r2}"}}
+    cached = [{"name": "c", "cache_key": "k"}, {"name": "d", "cache_key": {"key": "k", "expires_sec": 5}}]
+    found = planned(play(task(1, {"name": "a"}, step, *cached), task(2, {"name": "total", "scope": "run"})))
+    assert tuple(found.hosts) == ALL
+    assert found.steps == {
+        "a": RunStep("a", 1, 0, "host", ALL),
+        "b": RunStep("b", 1, 3, "host", ("r1", "r3"), frozenset({"fan.rpm_v1"}), optional=True),
+        "c": RunStep("c", 1, 0, "host", ALL, cache_key="k"),
+        "d": RunStep("d", 1, 0, "host", ALL, cache_key="k", expires_sec=5),
+        "total": RunStep("total", 2, 0, "run", ("",)),
+    }
+    assert found.left_out == []
+
+
+def test_a_stage_of_the_canary_and_of_the_other_hosts_is_one():
+    stages = [task(1, {"name": "a"}, {"name": "b", "hosts": "r1"}) for _play in range(2)]
+    found = planned(play(stages[0], hosts="r3"), play(stages[1], hosts="all:!r3"))
+    assert tuple(found.hosts) == ("r3", "r1", "r2")
+    assert {name: step.hosts for name, step in found.steps.items()} == {"a": ("r3", "r1", "r2"), "b": ("r1",)}
+
+
+def test_plays_after_one_another_make_one_plan():
+    closing = play(task(3, {"name": "close", "always": True}))
+    found = planned(play(task(1, {"name": "a"})), play(task(2, {"name": "b"}), hosts="all"), closing)
+    assert [(step.name, step.stage) for step in found.steps.values()] == [("a", 1), ("b", 2), ("close", 3)]
+
+
+def test_steps_for_none_of_the_hosts_are_left_out():
+    found = planned(play(task(1, {"name": "a", "hosts": "r9"}, {"name": "b"})), play(task(2, {"name": "c"}), hosts="x"))
+    assert found.left_out == ["a", "c"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"number": 1, "steps": []},
+        {"number": "1", "steps": [{"name": "a", "module": "x"}]},
+        {"number": 1, "steps": "{{ steps }}"},
+        {"number": 1, "steps": ["a"]},
+        {"number": 1, "steps": [{"name": "a"}]},
+        {"number": 1, "steps": [{"name": "a", "module": "x"}], "locks": ["pdu"]},
+    ],
+)
+def test_a_task_that_is_no_stage(arguments: dict[str, Any]):
+    stage = task(1)
+    stage.args = arguments
+    with pytest.raises(UsageError, match="a stage needs its number and its steps, as a compiled recipe has them"):
+        planned(play(stage))
+
+
+def test_a_field_that_no_step_has():
+    stage = task(1)
+    stage.args = {"number": 1, "steps": [{"name": "a", "module": "x", "retry": {"max": 3, "delay": 1}}]}
+    with pytest.raises(UsageError) as caught:
+        planned(play(stage))
+    assert str(caught.value) == "step 'a', retry: expected a known field, got 'delay' (did you mean 'delay_sec'?)"
+
+
+def test_what_a_step_needs_and_where():
+    needs = [
+        "a",
+        {"step": "b", "hosts": "odd"},
+        {"step": "c", "hosts": "all", "quorum": 2},
+        {"step": "d", "hosts": "x"},
+    ]
+    found = planned(play(task(1, {"name": "z", "depends_on": needs})))
+    assert found.needs == {"z": {"a", "b", "c", "d"}}
+    assert found.patterns == {"odd": frozenset({"r1", "r3"}), "x": frozenset()}
+
+
+def test_all_batches_are_one_run():
+    """Ansible restricts its inventory to the batch that starts, and to --limit."""
+    variables = an_inventory()
+    resolve = means(variables).resolve
+    variables._inventory.restrict_to_hosts([variables._inventory.get_host("r1")])
+    assert resolve("all") == [*ALL]
+    variables._inventory.subset("odd")
+    assert resolve("all") == ["r1", "r3"]
+
+
+def test_hosts_may_be_a_template():
+    from ansible.template import trust_as_template
+
+    assert means(an_inventory(target="odd")).resolve(trust_as_template("{{ target }}")) == ["r1", "r3"]
+
+
+STEPS = ({"name": "a"}, {"name": "b", "tags": ["slow", "x"]}, {"name": "c", "tags": ["never", "rare"]})
+
+
+@pytest.mark.parametrize(
+    ("only", "skip", "left_out", "tags"),
+    [
+        (("all",), (), {"c"}, ["a", "b", "slow", "x"]),
+        (("slow",), (), {"a", "c"}, ["b", "slow", "x"]),
+        (("c",), (), {"a", "b"}, ["c", "never", "rare"]),
+        (("rare", "a"), (), {"b"}, ["a", "c", "never", "rare"]),
+        (("all",), ("slow",), {"b", "c"}, ["a"]),
+        (("nothing",), (), {"a", "b", "c"}, ["given"]),
+    ],
+)
+def test_tags_select_steps(only: tuple[str, ...], skip: tuple[str, ...], left_out: set[str], tags: list[str]):
+    stage = task(1, *STEPS)
+    stage.tags = ["given"]
+    whole = play(stage, only=only, skip=skip)
+    for _batch in range(2):  # a play in batches starts once for each
+        assert set(select_by_tags(whole)) == left_out
+        assert stage.tags == tags
+
+
+@pytest.mark.parametrize(("given", "left"), [("given", ["given"]), ("never", ["a"])])
+def test_where_nobody_speaks_of_tags_all_steps_run(given: str, left: list[str]):
+    """Also of a stage to which somebody gave the tag `never`."""
+    stage = task(1, {"name": "a"}, {"name": "never"})
+    stage.tags = [given]
+    assert not set(select_by_tags(play(stage, only=("all",), skip=())))
+    assert stage.tags == left
+
+
+def test_a_flush_before_a_stage_is_a_checkpoint():
+    first, second, last = (task(0, action=FLUSH) for _place in range(3))
+    plays = [play(first, task(1, {"name": "a"}), second), play(task(2, {"name": "b"}), last)]
+    assert checkpoints(plays) == {first._uuid, second._uuid}
+    assert checkpoints([plays[0].copy()]) == {first._uuid}
+    assert checkpoints([play(last)]) == frozenset()

@@ -1,0 +1,26 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rack_recipes.errors import UsageError
+from rack_recipes.run.recorder import run_server
+
+
+def test_without_its_packages_no_run_begins(monkeypatch):
+    run_server.check_packages()
+    monkeypatch.setattr(run_server, "NEEDED", ("json", "starlette_of_nobody"))
+    with pytest.raises(UsageError, match="--serve needs the Python packages starlette_of_nobody: `pip install"):
+        run_server.check_packages()
+
+
+def test_the_socket_lies_in_the_run_unless_the_path_is_too_long(tmp_path):
+    assert run_server._socket(Path("runs/R1")) == Path("runs/R1/ctx.sock")
+    path = run_server._socket(tmp_path / ("x" * 100))
+    assert len(str(path)) < 60
+    path.parent.rmdir()

@@ -1,0 +1,74 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from rack_recipes.server.network.client_limits import LARGEST_HEAD, Limits, Turnstile, check_head
+from rack_recipes.server.network.peer import Peer
+from rack_recipes.server.problems import Problem
+
+ONE, TWO, OWNER = Peer("192.0.2.1", 1), Peer("192.0.2.2", 1), Peer("0", 1, 0)
+
+
+class Clock:
+    """A clock that is set."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def sent(turnstile: Turnstile, peer: Peer, number: int) -> int:
+    """How many of some requests were let through."""
+    passed = 0
+    for _each in range(number):
+        try:
+            turnstile.count(peer)
+        except Problem:
+            continue
+        passed += 1
+    return passed
+
+
+def test_a_client_sends_so_many_requests_a_second_and_others_are_not_touched():
+    clock = Clock()
+    turnstile = Turnstile(Limits(requests=10), clock)
+    assert sent(turnstile, ONE, 50) == 10
+    assert sent(turnstile, TWO, 5) == 5
+    with pytest.raises(Problem) as raised:
+        turnstile.count(ONE)
+    assert (raised.value.kind, raised.value.headers) == ("too-many", {"retry-after": "1"})
+    assert raised.value.detail == "192.0.2.1 may send 10 requests a second"
+    clock.now += 0.5
+    assert sent(turnstile, ONE, 50) == 5
+    clock.now += 60
+    turnstile.forget()
+    assert sent(turnstile, ONE, 50) == 10, "what was not used is not saved up"
+    assert sent(turnstile, OWNER, 5000) == 5000
+
+
+def test_a_client_has_so_many_connections_and_all_have_so_many():
+    turnstile = Turnstile(Limits(connections=2, all_connections=4), Clock())
+    assert [turnstile.enter(peer) for peer in (ONE, ONE, TWO)] == [None] * 3
+    third = turnstile.enter(ONE)
+    assert third
+    assert (third.kind, third.detail) == ("too-many", "192.0.2.1 has 2 connections already")
+    fifth = turnstile.enter(TWO)
+    assert fifth
+    assert fifth.detail == "the server has 4 connections already"
+    for peer in (ONE, ONE, TWO):
+        turnstile.leave(peer)
+    assert turnstile.enter(ONE) is None
+
+
+def test_the_first_line_and_the_headers_have_a_limit_together():
+    scope = {"raw_path": b"/", "query_string": b"a" * 9, "headers": [(b"a", b"b" * (LARGEST_HEAD - 11))]}
+    check_head(scope)
+    for more, status in (({"headers": [(b"a", b"b" * LARGEST_HEAD)]}, 431), ({"raw_path": b"/" * LARGEST_HEAD}, 414)):
+        with pytest.raises(Problem) as raised:
+            check_head({**scope, "headers": [], **more})
+        assert raised.value.status == status

@@ -1,0 +1,30 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy import text
+
+from rack_recipes.store.database_engine import engine, reader
+
+CLOSE = "import sqlite3, sys; store = sqlite3.connect(sys.argv[1]); store.execute('SELECT * FROM runs'); store.close()"
+
+
+def test_a_store_that_is_opened_again_stays_locked(tmp_path: Path) -> None:
+    """Else the last of another process takes the log away that this one reads and writes."""
+    url = f"sqlite:///{tmp_path}/results.db"
+    engine(url).dispose()
+    store = reader(url)
+    with closing(store.connect()) as connection:
+        connection.execute(text("SELECT * FROM runs"))
+        engine(url).dispose()
+        subprocess.run([sys.executable, "-c", CLOSE, f"{tmp_path}/results.db"], check=True)
+        assert (tmp_path / "results.db-wal").exists()
+        assert (tmp_path / "results.db-shm").exists()
+    store.dispose()

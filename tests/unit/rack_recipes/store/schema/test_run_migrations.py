@@ -1,0 +1,209 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, MetaData, Table, event, inspect, text
+
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import delta, whole_run
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.store.all_rows import everything
+from rack_recipes.errors import StoreError
+from rack_recipes.journal.append import append
+from rack_recipes.store.database_engine import WRITERS, engine, reader
+from rack_recipes.store.database_engine import opened as unprepared
+from rack_recipes.store.schema.run_migrations import HEAD, MIGRATIONS, upgrade, version
+from rack_recipes.store.schema.schema_differences import differences
+from rack_recipes.store.schema.tables import tables
+from rack_recipes.store.writing.import_journal import import_journal
+
+if TYPE_CHECKING:
+    from database_servers import MariaDB
+
+NEXT = """
+from alembic import op
+from sqlalchemy import Column, Text
+
+revision = "9999"
+down_revision = "{head}"
+
+def upgrade():
+    with op.batch_alter_table("runs") as runs:
+        runs.add_column(Column("note", Text))
+    op.execute("UPDATE runs SET note = 'migrated'")
+"""
+
+CASES = Path(__file__).with_name("cases")
+JOURNALS = Path(__file__).parents[1] / "writing" / "cases"
+
+
+def test_the_newest_migration_is_named_in_the_code() -> None:
+    assert ScriptDirectory(str(MIGRATIONS)).get_current_head() == HEAD
+
+
+def test_migrations_lead_to_the_schema(new_store: Engine) -> None:
+    assert differences(new_store) == []
+    by_trigger = {"fk_context_run_id"} if new_store.dialect.name == "postgresql" else set()
+    found = inspect(new_store)
+    for table in tables().metadata.sorted_tables:
+        foreign = {key["name"] for key in found.get_foreign_keys(table.name)}
+        assert foreign == {constraint.name for constraint in table.foreign_key_constraints} - by_trigger
+
+
+def test_mysql_compares_keys_byte_by_byte_and_can_roll_back(emptied: MariaDB, opened: Callable[..., Engine]) -> None:
+    columns = "information_schema.columns WHERE table_schema = 'rack' AND data_type = 'varchar'"
+    with opened(emptied.url).connect() as connection:
+        engines = connection.scalars(text("SELECT engine FROM information_schema.tables WHERE table_schema = 'rack'"))
+        assert set(engines) == {"InnoDB"}
+        names = text(f"SELECT collation_name FROM {columns} AND table_name <> 'alembic_version'")
+        assert set(connection.scalars(names)) == {"utf8mb4_nopad_bin"}
+
+
+def test_many_may_upgrade_at_once(url: str, capfd: pytest.CaptureFixture[str]) -> None:
+    forks = multiprocessing.get_context("fork")  # each has imported SQLAlchemy and Alembic already
+    started = [forks.Process(target=lambda: engine(url).dispose()) for _number in range(4)]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join()
+    assert ([process.exitcode for process in started], capfd.readouterr().err) == ([0] * 4, "")
+
+
+@pytest.fixture
+def later(tmp_path: Path) -> Path:
+    """The migrations with one more, as a later version brings it."""
+    folder = tmp_path / "100% later"
+    shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "versions" / "9999_next.py").write_text(NEXT.format(head=HEAD))
+    return folder
+
+
+def test_an_older_schema_is_migrated_with_its_data(
+    new_store: Engine, journal: Callable[..., Path], later: Path
+) -> None:
+    import_journal(new_store, journal(whole_run()))
+    held = everything(new_store)
+    upgrade(new_store, later, "9999")
+    with new_store.connect() as connection:
+        assert version(connection) == "9999"
+        assert connection.execute(text("SELECT note FROM runs")).scalar() == "migrated"
+    assert everything(new_store) == held
+
+
+def test_a_newer_schema_is_refused_with_what_to_do(url: str, new_store: Engine, later: Path) -> None:
+    upgrade(new_store, later, "9999")
+    with pytest.raises(
+        StoreError, match=r"made by a newer rack\.recipes.*install that version, or set rack_recipes_db"
+    ):
+        engine(url)
+    with pytest.raises(StoreError, match=r"its schema is 9999, made by a newer rack\.recipes"):
+        reader(url)
+    with new_store.connect() as connection:
+        assert version(connection) == "9999"
+
+
+class KilledError(Exception):
+    """A process that ended in the middle of a migration."""
+
+
+@pytest.mark.repeats(one_in=3)
+@pytest.mark.parametrize("done", [0, 1, 3, 6, 8, 9, 14, 22, 30, 33, 36, 38, 40])
+def test_a_migration_that_was_killed_is_finished(url: str, opened: Callable[..., Engine], done: int) -> None:
+    """MySQL commits each statement by itself: some of what the migrations make is there, their version is not."""
+    killed, changes = unprepared(url, WRITERS), 0
+
+    def kill(connection: Any, cursor: Any, statement: str, *call: Any) -> None:
+        nonlocal changes
+        if statement.lstrip().startswith(("CREATE", "ALTER", "DROP", "INSERT", "UPDATE")):
+            if changes == done:
+                raise KilledError
+            changes += 1
+
+    event.listen(killed, "before_cursor_execute", kill)
+    with pytest.raises(KilledError):
+        upgrade(killed)
+    killed.dispose()
+    store = opened(url)
+    with store.connect() as connection:
+        assert version(connection) == HEAD
+    assert differences(store) == []
+
+
+@pytest.fixture(params=["0001", "0002"])
+def revision(request: pytest.FixtureRequest) -> str:
+    """An older schema."""
+    return str(request.param)
+
+
+@pytest.fixture
+def older(url: str, revision: str) -> Engine:
+    """A store with an older schema and one run, its rows as they were written by the first."""
+    store = unprepared(url, WRITERS)
+    upgrade(store, MIGRATIONS, revision)
+    with store.begin() as connection:
+        for name, rows in json.loads((CASES / "first.json").read_text()).items():
+            connection.execute(Table(name, MetaData(), autoload_with=connection).insert(), rows)
+    store.dispose()
+    return store
+
+
+def test_older_schemas_are_migrated_with_their_data(
+    url: str, older: Engine, opened: Callable[..., Engine], journal: Callable[..., Path]
+) -> None:
+    """Nothing is lost, and what the run's journal gains or what the store loses comes as if it had always been new."""
+    store = opened(url)
+    assert differences(store) == []
+    expected = json.loads((JOURNALS / "run.json").read_text())
+    assert everything(store) == expected
+    path = journal(json.loads(line) for line in (JOURNALS / "run.jsonl").read_text().splitlines())
+    assert import_journal(store, path).rows == 0
+    with store.begin() as connection:
+        connection.execute(text("DELETE FROM runs"))
+        left = connection.scalar(text("SELECT count(*) FROM context"))
+    assert left == 0
+    import_journal(store, path)
+    assert everything(store) == expected
+    append(path, [delta(50, "r9", scope="run", key="late.news_v1")])
+    import_journal(store, path)
+    assert everything(store)["history"][-1]["origin"] == "r9"
+
+
+def test_a_reader_of_an_older_schema_is_told_what_to_do(url: str, older: Engine, revision: str) -> None:
+    with pytest.raises(
+        StoreError, match=f"its schema is {revision}, older than {HEAD}: `rack-recipes db upgrade` brings"
+    ) as caught:
+        reader(url)
+    assert "(with the same --db, where one was given)" in str(caught.value)
+    with older.connect() as connection:
+        assert version(connection) == revision
+    older.dispose()
+
+
+def test_a_failed_migration_leaves_sqlite_as_it_was(tmp_path: Path, later: Path, opened: Callable[..., Engine]) -> None:
+    store = opened(f"sqlite:///{tmp_path}/results.db")
+    script = later / "versions" / "9999_next.py"
+    script.write_text(script.read_text() + '    raise RuntimeError("killed")\n')
+    with pytest.raises(RuntimeError):
+        upgrade(store, later, "9999")
+    with store.connect() as connection:
+        assert version(connection) == HEAD
+        assert "note" not in {column["name"] for column in inspect(connection).get_columns("runs")}
+
+
+def test_the_migrations_may_be_imported_by_whoever_checks_files() -> None:
+    import importlib
+
+    name = "rack_recipes.store.schema.migrations"
+    assert importlib.import_module(f"{name}.env").run
+    titles = ("first", "criteria_instances_rounds", "artifacts_and_conflicts", "drop_key_index", "delegate_host")
+    for revision, title in ((f"{number:04}", title) for number, title in enumerate(titles, 1)):
+        assert importlib.import_module(f"{name}.versions.{revision}_{title}").revision == revision

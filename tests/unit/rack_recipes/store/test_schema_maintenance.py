@@ -1,0 +1,50 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from rack_recipes.errors import StoreError
+from rack_recipes.store import schema_maintenance
+from rack_recipes.store.database_engine import WRITERS, opened
+from rack_recipes.store.schema.run_migrations import HEAD, MIGRATIONS, upgrade
+
+
+def test_a_store_is_made_and_then_left_alone(url: str) -> None:
+    assert schema_maintenance.upgrade(url) == (None, HEAD)
+    assert schema_maintenance.upgrade(url) == (HEAD, HEAD)
+    assert schema_maintenance.current(url) == (HEAD, HEAD)
+    assert schema_maintenance.check(url) == []
+
+
+def test_an_older_store_is_only_looked_at_until_it_is_upgraded(url: str) -> None:
+    store = opened(url, WRITERS)
+    upgrade(store, MIGRATIONS, "0001")
+    store.dispose()
+    assert f"the schema is 0001, expected {HEAD}" in schema_maintenance.check(url)
+    assert schema_maintenance.current(url) == ("0001", HEAD)
+    assert schema_maintenance.upgrade(url) == ("0001", HEAD)
+    assert schema_maintenance.check(url) == []
+
+
+@pytest.mark.parametrize("ask", [schema_maintenance.current, schema_maintenance.check])
+def test_asking_makes_no_store(tmp_path: Path, ask: Callable[[str], Any]) -> None:
+    with pytest.raises(StoreError, match="there is no store yet"):
+        ask(f"sqlite:///{tmp_path}/results.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_newer_store_is_not_touched(url: str, new_store: Engine) -> None:
+    with new_store.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreError, match=r"its schema is 9999, made by a newer rack\.recipes.*install that version"):
+        schema_maintenance.upgrade(url)
+    assert schema_maintenance.current(url) == ("9999", HEAD)
+    assert schema_maintenance.check(url) == [f"the schema is 9999, expected {HEAD}"]

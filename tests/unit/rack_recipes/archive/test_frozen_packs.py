@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from call_rack_recipes import answer
 from rack_recipes.archive.manifest import FORMAT
 from rack_recipes.archive.tar_and_zip_packs import format_of
 from rack_recipes.archive.verify_pack import SignatureCheck, verify
@@ -37,6 +38,13 @@ def test_a_frozen_archive(archive: Path) -> None:
     found = verify(archive, LAB)
     assert (found.problems, found.notes, found.signer) == ([], [], "lab@example.com")
     assert (found.run_id, found.files) == ("R1", 20)
+
+
+@pytest.mark.parametrize("archive", ARCHIVES, ids=attrgetter("name"))
+def test_a_frozen_archive_can_be_brought_in(archive: Path, project: Path) -> None:
+    """Its journal has an integer of 71 bits, which no step can write any more."""
+    assert answer("import", str(archive))["run_id"] == "R1"
+    assert answer("show", "R1")["run"]["run_id"] == "R1"
 
 
 @signed

@@ -54,7 +54,11 @@ class Finder(MetaPathFinder):
             spec.loader = Changed(fullname, spec.origin, self._line, self._becomes)
         return spec
 
+    def pytest_load_initial_conftests(self) -> None:
+        """Be asked before pytest, which looks for modules of packages with plugins by itself."""
+        sys.meta_path.insert(0, self)
+
 
 if __name__ == "__main__":
-    sys.meta_path.insert(0, Finder(*sys.argv[1:4]))
-    sys.exit(pytest.main(["--exitfirst", "--quiet", "-p", "no:cacheprovider", *sys.argv[4:]]))
+    options = ("--exitfirst", "--quiet", "-p", "no:cacheprovider")
+    sys.exit(pytest.main([*options, *sys.argv[4:]], plugins=[Finder(*sys.argv[1:4])]))

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from errno import EACCES
+from errno import EACCES, EISDIR
 from pathlib import Path
 
 from rack_recipes.errors import StoreError
@@ -29,6 +29,8 @@ def prepare(path: Path) -> None:
         refuse_network(path)
         if not path.exists():  # to close a file ends the locks of SQLite's own connections of this process to it
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE))
+        elif path.is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
         elif not os.access(path, os.R_OK | os.W_OK):
             raise PermissionError(EACCES, os.strerror(EACCES))
     except OSError as error:

@@ -89,11 +89,14 @@ class Batch:
         yield known.hosts, list(self.hosts.values())
 
 
+COMES_LATE = "transfer"
+
+
 class JournalFold:
     """Gets the records of a run in the order of the journal, and collects their rows and the state of the run.
 
-    A run that has ended is sealed: no record behind its first `end` counts. `--resume` still adds there what the hosts
-    have kept, for the run that goes on from it.
+    A run that has ended is sealed: no record behind its first `end` counts. Only a file whose digest is in the run may
+    come late. `--resume` still adds there what the hosts have kept, for the run that goes on from it.
     """
 
     def __init__(self, run_id: str) -> None:
@@ -138,7 +141,7 @@ class JournalFold:
 
     def add(self, record: Record, batch: Batch | None = None) -> None:
         """Add one record of the journal, and its rows to the batch; a kind that is not known here has no rows."""
-        if self.has_ended:
+        if self.has_ended and record["kind"] != COMES_LATE:
             self.left_out += 1
         elif add := self._kinds.get(record["kind"]):
             add(record, batch)

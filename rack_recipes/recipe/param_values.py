@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import check_value
@@ -179,8 +180,13 @@ def _await_match(pattern: Any, value: Any) -> None:
 
     Python's `re` would also hold up all other threads meanwhile, so another process tries it.
     """
-    if threading.current_thread() is threading.main_thread() or not isinstance(value, str):
-        return
+    is_here = threading.current_thread() is threading.main_thread()
+    if not is_here and isinstance(pattern, str) and isinstance(value, str):
+        _try_match(pattern, value)
+
+
+@lru_cache(maxsize=1024)
+def _try_match(pattern: str, value: str) -> None:
     import subprocess  # only a server pays for this import
 
     command = [sys.executable, "-I", "-S", "-c", TRY_MATCH]

@@ -38,7 +38,7 @@ def told_here(url: str) -> dict[str, Any]:
         )
         assert served.ask(f"/runs/{LAST}/report", "admin").status == 200
         found["table"] = served.ask(f"/runs/{LAST}/tables/verdicts", "admin").data
-        accepted = served.send(f"/runs/{LAST}/baseline?format=json", {"note": "good"}, "author").data
+        accepted = served.send(f"/runs/{LAST}/baseline?format=json", {"note": "good", "confirm": "yes"}, "author").data
     del found["/runs/{run}"]["run"]["journal"]  # its folder
     return {**found, "baseline": {name: accepted[name] for name in ("run_id", "test_id", "user", "note")}}
 

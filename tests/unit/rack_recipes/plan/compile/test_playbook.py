@@ -32,7 +32,7 @@ from rack_recipes.recipe.recipe_model import CacheKey, Dependency, Limits, Repea
 from rack_recipes.recipe.steps_to_and_from_data import parts_written
 
 CASES = Path(__file__).parent / "cases"
-PLANS = Path(__file__).parents[1] / "plan" / "cases"
+PLANS = Path(__file__).parents[1] / "cases"
 CHECKOUT = Path(__file__).resolve().parents[5]
 RECIPES = sorted([*(CASES / "recipes").glob("*.yml"), *(PLANS / "good").glob("*.yml")])
 GOLDEN = CASES / "playbooks"

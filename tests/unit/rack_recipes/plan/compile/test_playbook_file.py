@@ -16,7 +16,7 @@ from rack_recipes.plan.compile.playbook_file import compile_to_file, plan_of
 from rack_recipes.plan.plan_model import PlanOptions
 from rack_recipes.settings import Settings
 
-SCRIPTLETS = Path(__file__).parents[1] / "plan" / "cases" / "scriptlets"
+SCRIPTLETS = Path(__file__).parents[1] / "cases" / "scriptlets"
 RECIPE = "test_meta: {test_id: T}\nsteps: [{name: a, type: shell, module: t.step}]\n"
 
 

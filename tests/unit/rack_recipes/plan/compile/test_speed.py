@@ -17,7 +17,7 @@ import pytest
 from rack_recipes.plan.compile.playbook_file import compile_to_file
 from rack_recipes.settings import Settings
 
-CASES = Path(__file__).parents[1] / "plan" / "cases"
+CASES = Path(__file__).parents[1] / "cases"
 MOST = 0.45  # seconds of CPU for a thousand steps: half of it is measured on an idle machine
 LINEAR = 1.35  # an allowance for caches, and for neighbours on the machine
 

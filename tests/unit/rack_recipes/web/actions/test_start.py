@@ -55,7 +55,10 @@ def started(monkeypatch) -> list[dict[str, object]]:
         def poll(self):
             return None
 
-    monkeypatch.setattr(start.subprocess, "Popen", Child)
+    real = start.subprocess.Popen  # which tries a pattern, in a thread
+    monkeypatch.setattr(
+        start.subprocess, "Popen", lambda words, **more: (Child if "pass_fds" in more else real)(words, **more)
+    )
     return calls
 
 

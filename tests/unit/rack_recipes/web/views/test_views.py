@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -148,6 +149,8 @@ def test_a_large_context_is_shown_in_part_and_is_all_data(served, monkeypatch):
     place = f"/runs/{LAST}/context"
     store_runs(night(), night(5))
     assert "The context as the run left it." in served.ask(place, "viewer").text.decode()
+    empty_store()
+    shutil.rmtree(".rack-recipes/runs")  # a finished run gains nothing
     store_runs(night(), night(6))
     page = served.ask(place, "viewer").text.decode()
     assert "The first 5 of 6 values. The page as data has all of them." in page

@@ -41,18 +41,17 @@ assert run_recipe("a.yml").verdicts["a"] == run_recipe("a.yml", only="a").verdic
 """
 
 
-def run(*command: str | Path, home: Path) -> str:
-    """The output of a command that must end well, in a home folder of its own; the cache of pip is shared."""
+def call(*command: str | Path, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command in a home folder of its own; the cache of pip is shared."""
     cache = os.environ.get("PIP_CACHE_DIR") or f"{Path.home()}/.cache/pip"
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PYTHON", "XDG_"))}
-    ended = subprocess.run(
-        command,
-        capture_output=True,
-        check=False,
-        cwd=home,
-        env={**kept, "HOME": str(home), "PIP_CACHE_DIR": cache},
-        text=True,
-    )
+    env = {**kept, "HOME": str(home), "PIP_CACHE_DIR": cache}
+    return subprocess.run(command, capture_output=True, check=False, cwd=home, env=env, text=True)
+
+
+def run(*command: str | Path, home: Path) -> str:
+    """The output of a command that must end well."""
+    ended = call(*command, home=home)
     assert ended.returncode == 0, f"{command}: exit code {ended.returncode}\n{ended.stdout}{ended.stderr}"
     return ended.stdout
 
@@ -147,15 +146,15 @@ def test_without_the_library_one_message_says_what_to_install(galaxy):
     told = (
         f"the Python package rack-recipes {VERSION} is not installed. Install it for the Python of Ansible: {programs}"
     )
-    (galaxy / "role.yml").write_text("- {hosts: localhost, gather_facts: false, roles: [rack.recipes.host_health]}\n")
+    (galaxy / "role.yml").write_text(
+        "- {hosts: localhost, gather_facts: false, roles: [rack.recipes.server_burn_in]}\n"
+    )
     for words in (
         ("ansible-playbook", "rack.recipes.run", "-e", "recipe=recipe.yml"),
         ("ansible-playbook", "role.yml"),
         ("ansible", "localhost", "-m", "rack.recipes.flush"),
     ):
-        done = subprocess.run(
-            [programs / words[0], *words[1:]], cwd=galaxy, capture_output=True, text=True, check=False
-        )
+        done = call(programs / words[0], *words[1:], home=galaxy)
         said = " ".join((done.stdout + done.stderr).split())
         assert done.returncode != 0, words
         assert told in said, (words, said)
@@ -179,7 +178,7 @@ def test_after_the_one_command_everything_works(galaxy, wheel):
         home=galaxy,
     )
     shutil.copytree(ROOT / "data", galaxy / "data", dirs_exist_ok=True)
-    words = ("-e", "recipe=recipe.yml", "-e", "rack_recipes_report=true")
+    words = ("-i", "localhost,", "-c", "local", "-e", "recipe=recipe.yml", "-e", "rack_recipes_report=true")
     run(programs / "ansible-playbook", "rack.recipes.run", *words, home=galaxy)
     assert [*galaxy.glob(".rack-recipes/runs/*/report/*.html")]
 

@@ -69,6 +69,14 @@ def is_behind(engine: Engine, journal: str | os.PathLike[str], limits: BatchLimi
     return JournalImport(engine, journal, limits).is_behind()
 
 
+class Sealed(NamedTuple):
+    """A run that the store has and that would be replaced: when it began and ended, and how many rows it has."""
+
+    began: str | None = None
+    ended: str | None = None
+    held: Tally | None = None
+
+
 class JournalImport:
     """Follows one journal for as long as its run lasts; what was read is remembered from one call to the next."""
 
@@ -81,7 +89,7 @@ class JournalImport:
         self._fold: JournalFold | None = None
         self._batch = Batch()
         self._stored = 0
-        self._sealed: tuple[str | None, str | None] = None, None  # when the run began and ended that is to be replaced
+        self._sealed = Sealed()
         self._joined = -1  # the offset at which the group was made anew
         self._are_new = True  # false once a row was in the store already
 
@@ -114,8 +122,8 @@ class JournalImport:
     def _catch_up(self) -> Imported:
         if self._fold is None:
             self._fold = patiently(self._resume, self._patience)
-            if self._sealed[1]:
-                self._refuse_other_run()
+            if self._sealed.ended:
+                self._refuse_other_run(self._sealed)
         fold = self._fold
         rows = self._flush(fold)  # what an earlier call failed to write
         for line in self._reader.read():
@@ -148,7 +156,8 @@ class JournalImport:
             if line.record:
                 fold.add(line.record)
         is_held = self._reader.offset == self._stored and self._is_held(fold, held)
-        self._sealed = (None, None) if is_held and (fold.ended == ended or self.damaged) else (began, ended)
+        is_same = is_held and (fold.ended == ended or self.damaged)
+        self._sealed = Sealed() if is_same else Sealed(began, ended, held)
         if is_held:
             return fold
         self._reader, self._stored = JournalReader(self._journal), 0
@@ -162,15 +171,22 @@ class JournalImport:
         may_have_more = bool(self.damaged or fold.left_out)
         return held == fold.tally() or (may_have_more and all(map(ge, held, fold.tally())))
 
-    def _refuse_other_run(self) -> None:
-        """Raise JournalError where the store has another run of this id that has ended."""
-        begun, ended = self._sealed
-        records = (line.record for line in JournalReader(self._journal).read() if line.record)
-        times = [(record["kind"], name(record["time"])) for record in records if record["kind"] in ("run", "end")]
-        if next((time for kind, time in times if kind == "run"), begun) != begun or ("end", ended) not in times:
+    def _refuse_other_run(self, sealed: Sealed) -> None:
+        """Raise JournalError where the store has another run of this id that has ended.
+
+        Servers that share a context write an end of their own each, behind the same changes; nothing is judged there.
+        """
+        whole, times = JournalFold(self._journal.parent.name), []
+        for record in (line.record for line in JournalReader(self._journal).read() if line.record):
+            whole.add(record)
+            times += [(record["kind"], name(record["time"]))] if record["kind"] in ("run", "end") else []
+        begun = next((time for kind, time in times if kind == "run"), sealed.began)
+        is_context = whole.tally() == sealed.held and not whole.tally().steps
+        if begun != sealed.began or not (is_context or ("end", sealed.ended) in times):
             raise JournalError(
-                f"{self._journal}: the store has a run of this id that began at {begun} and ended at {ended}, which "
-                "this journal does not say: a finished run is never written over. Find out which of the two is right"
+                f"{self._journal}: the store has a run of this id that began at {sealed.began} and ended at "
+                f"{sealed.ended}, which this journal does not say: a finished run is never written over. Find out "
+                "which of the two is right"
             )
 
     def _is_full(self) -> bool:

@@ -26,7 +26,10 @@ MODULES = (
     *("ansible/__init__", "ansible_collections/__init__", "encodings/__init__", "rack_recipes/__init__"),
 )
 # Where the user's PYTHONPATH names the working folder, these are taken from there before the command begins.
-BEFORE_THE_COMMAND = ("re", "sitecustomize", "usercustomize", "ansible_collections/__init__", "encodings/__init__")
+BEFORE_THE_COMMAND = (
+    *("re", "sitecustomize", "usercustomize", "encodings/__init__"),
+    *("ansible_collections/__init__", "rack_recipes/__init__"),
+)
 PLANTED = "with open({seen!r}, 'a') as file:\n    file.write(__file__ + chr(10))\n"
 PLANT = """\
 #!/bin/sh

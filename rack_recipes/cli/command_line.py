@@ -77,6 +77,7 @@ def _print(answer: dict[str, Any] | str | None, code: int) -> int:
     problem = write_stdout("" if text is None else f"{text.removesuffix('\n')}\n")
     if not problem:
         return code
-    ended = f"run {answer['run_id']} {answer['status']}: " if isinstance(answer, dict) and "run_id" in answer else ""
+    is_run = isinstance(answer, dict) and {"run_id", "status"} <= answer.keys()
+    ended = f"run {answer['run_id']} {answer['status']}: " if is_run else ""
     sys.stderr.write(f"{ended}the answer could not be written to stdout: {problem}\n")
     return code or NotWritten.exit_code

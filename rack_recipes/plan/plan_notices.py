@@ -26,8 +26,8 @@ CHECKS_NOTHING = (
 )
 RUN_BY_SHELL = "the shell runs what {} holds, too, such as $(reboot): {}"
 AS_WORD = "let ansible.builtin.command take it as a word of its argv"
-QUOTED = "{}, or write {{{{ lookup('rack.recipes.context', '{}'){} | quote }}}}"
-QUOTE_IT = "{}, or end the template with | quote"
+QUOTED = "{}, or write {{{{ lookup('rack.recipes.context', '{}'){} | quote }}}} without quotes around it"
+QUOTE_IT = "{}, or end the template with | quote, without quotes around it"
 
 # The arguments that a shell gets as a text; of other modules only where they themselves call a shell with `-c`.
 TEXTS = ("_raw_params", "cmd", "free_form")

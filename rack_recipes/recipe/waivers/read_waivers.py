@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -134,6 +135,24 @@ def _texts(value: Any, path: ValuePath) -> Iterator[Problem]:
             yield from _text(item, (*path, number))
 
 
+def _patterns(value: Any, path: ValuePath) -> Iterator[Problem]:
+    """Ansible would fail on a broken pattern in the middle of each run."""
+    yield from _texts(value, path)
+    for item in [value] if isinstance(value, str) else value if isinstance(value, list) else ():
+        if isinstance(item, str) and not _is_pattern(item.strip()):
+            yield path, "a pattern of hosts: names, groups, or a regular expression behind ~", shown(item), ""
+
+
+def _is_pattern(text: str) -> bool:
+    if not text.startswith("~"):
+        return not text.startswith("@") and "{{" not in text and text.count("[") == text.count("]")
+    try:
+        re.compile(text[1:])
+    except re.error:
+        return False
+    return True
+
+
 def _attributes(value: Any, path: ValuePath) -> Iterator[Problem]:
     if not isinstance(value, dict) or not value:
         yield path, "a mapping of attributes of hosts, such as {nic_model: CX-6}", shown(value), ""
@@ -165,7 +184,7 @@ CHECKS: Mapping[str, Check] = {
     "test_id": _text,
     "recipe": _text,
     "step": _text,
-    "hosts": _texts,
+    "hosts": _patterns,
     "attributes": _attributes,
     "measurement": _text,
     "verdicts": _verdicts,

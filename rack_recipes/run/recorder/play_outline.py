@@ -151,7 +151,7 @@ def _hosts_of(found: PlayOutline, step: Step, hosts: Hosts, resolve: Resolve) ->
         _match(found, need.hosts, resolve)
     if step.get("scope") == "run":
         return (RUN_HOST,) if hosts else ()
-    named = _match(found, str(step.get("hosts") or ""), resolve)
+    named = _match(found, step.get("hosts") or "", resolve)  # a text of our own would be no template to Ansible
     return hosts if named is None else tuple(host for host in hosts if host in named)
 
 

@@ -30,16 +30,16 @@ class PatchDoesNotApplyError(ValueError):
 
 
 class Room:
-    """How much the copies of one patch may still make."""
+    """How much the copies of one patch may still make beside the value itself."""
 
-    def __init__(self) -> None:
-        self.left = LARGEST_VALUE
+    def __init__(self, value: Any) -> None:
+        self.left = LARGEST_VALUE - weight(value, LARGEST_VALUE)
 
     def copied(self, value: Any) -> Any:
         """A copy of a value. Raises PointerError where there is no room for it."""
         self.left -= weight(value, self.left)
         if self.left < 0:
-            raise PointerError(f"what a patch copies may have {LARGEST_VALUE} bytes of JSON altogether")
+            raise PointerError(f"the value and what a patch copies may have {LARGEST_VALUE} bytes of JSON altogether")
         return copied(value)
 
 
@@ -97,7 +97,8 @@ def _check_pointer(where: str, pointer: Any) -> None:
 
 def apply(patch: Sequence[Mapping[str, Any]], value: Any) -> Any:
     """The value after a checked patch; the given one is not changed. Raises PatchDoesNotApplyError."""
-    made, room = copied(value), Room()
+    copies = any(operation["op"] == "copy" for operation in patch)
+    made, room = copied(value), Room(value if copies else None)
     for number, operation in enumerate(patch):
         try:
             made = OPERATIONS[operation["op"]][0](made, operation, room)

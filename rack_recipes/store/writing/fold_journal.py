@@ -139,6 +139,11 @@ class JournalFold:
         """When the run has ended, as far as it was read."""
         return self._run.get("ended")
 
+    @property
+    def status(self) -> str:
+        """How the run has ended, or that it goes on, as far as it was read."""
+        return str(self._run["status"])
+
     def add(self, record: Record, batch: Batch | None = None) -> None:
         """Add one record of the journal, and its rows to the batch; a kind that is not known here has no rows."""
         if self.has_ended and record["kind"] != COMES_LATE:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from rack_recipes.errors import JournalError, StoreError
+from rack_recipes.journal.end_status import EXIT_CODES
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.database.database_errors import met_known_row, patiently, translated
@@ -176,16 +177,17 @@ class JournalImport:
 
         Servers that share a context write an end of their own each, behind the same changes; nothing is judged there.
         """
-        whole, times = JournalFold(self._journal.parent.name), []
+        whole, batch, times = JournalFold(name(run_of(self._journal)) or ""), Batch(), []
         for record in (line.record for line in JournalReader(self._journal).read() if line.record):
-            whole.add(record)
+            whole.add(record, batch)
             times += [(record["kind"], name(record["time"]))] if record["kind"] in ("run", "end") else []
         begun = next((time for kind, time in times if kind == "run"), sealed.began)
         is_context = whole.tally() == sealed.held and not whole.tally().steps
-        if begun != sealed.began or not (is_context or ("end", sealed.ended) in times):
+        is_same = ("end", sealed.ended) in times and not _says_otherwise(self._engine, whole, batch)
+        if begun != sealed.began or not (is_context or is_same):
             raise JournalError(
                 f"{self._journal}: the store has a run of this id that began at {sealed.began} and ended at "
-                f"{sealed.ended}, which this journal does not say: a finished run is never written over. Find out "
+                f"{sealed.ended}, which is not what this journal says: a finished run is never written over. Find out "
                 "which of the two is right"
             )
 
@@ -224,6 +226,20 @@ class JournalImport:
             for table, rows in batch[1:]:
                 may_exist = table.name in MAY_EXIST or (table is tables().steps and self._batch.again)
                 write(connection, table, rows, are_new=self._are_new and not may_exist)
+
+
+def _says_otherwise(engine: Engine, whole: JournalFold, batch: Batch) -> bool:
+    """Whether a journal has another status of its run, or another verdict of a step, than the store has."""
+    runs, steps = tables().runs, tables().steps
+    named = (dict(zip(steps.columns.keys(), row, strict=True)) for row in batch.steps.values())
+    told = {(row["step"], row["host"]): row["verdict"] for row in named}
+    with reading(engine) as connection:
+        wanted = sql.select(steps.c.step, steps.c.host, steps.c.verdict).where(steps.c.run_id == whole.run_id)
+        held = {(step, host): verdict for step, host, verdict in connection.execute(wanted)}
+        status = connection.scalar(sql.select(runs.c.status).where(runs.c.run_id == whole.run_id))
+    return (status in EXIT_CODES and status != whole.status) or any(
+        told.get(place, verdict) != verdict for place, verdict in held.items()
+    )
 
 
 def run_of(journal: Path) -> str:

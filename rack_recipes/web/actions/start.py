@@ -109,7 +109,8 @@ def start(source: PageSource, entry: GalleryEntry, asked: Asked) -> Page:
             declared = _params(entry)
             given = _given(declared, asked.form)
         run_id = new_run_id()
-        shown = {name: MASK if declared[name].secret else value for name, value in given.items()}
+        public = {name: MASK if declared[name].secret else value for name, value in given.items()}
+        shown = SecretNames(settings.load().secret_keys).mask_named(public, [])
         with logged(log_path(source.runs), asked.caller, "start", {**about, "run": run_id, "params": shown}):
             _launch(source, entry, run_id, given, limit, asked.caller.name)
     return Page("Start", moved_to=at("starts", run_id), data={"run_id": run_id, "address": at("runs", run_id)})
@@ -165,7 +166,13 @@ def _given(declared: Mapping[str, Param], form: Mapping[str, str]) -> dict[str, 
 def _is_pattern(limit: str) -> bool:
     """Whether it can only mean hosts: Ansible reads a file for `@FILE`, and takes `-x` for an option."""
     parts = PARTS.split(limit)
-    return len(limit) <= LONGEST_LIMIT and bool(PATTERN.fullmatch(limit)) and not any(map(_is_option, parts))
+    names_hosts = not limit or any(parts)  # Ansible takes `,` for all of them
+    return (
+        names_hosts
+        and len(limit) <= LONGEST_LIMIT
+        and bool(PATTERN.fullmatch(limit))
+        and not any(map(_is_option, parts))
+    )
 
 
 def _is_option(part: str) -> bool:

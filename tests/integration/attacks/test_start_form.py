@@ -57,6 +57,8 @@ def actions(folder: Path) -> list[dict[str, Any]]:
 
 
 LIMITS = [
+    ",",
+    " : , ",
     "@{folder}/secret", "h1,@{folder}/secret", "h1:@{folder}/secret", "h1 , @{folder}/secret", "h1 @{folder}/secret",
     "!@{folder}/secret", "&@secret", "-i", "--inventory=x", "h1,-h2", "/etc/passwd", "../secret", "h1/h2", "~/.ssh/id",
     "h1\nh2", "h1\x00", "h1\x1b[2J", "h1\u202eh2", "{{ lookup('file', '/etc/passwd') }}", "{% raw %}", "{# x #}",

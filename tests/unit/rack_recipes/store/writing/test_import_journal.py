@@ -304,8 +304,9 @@ def test_what_an_earlier_version_stored_from_behind_the_end_stays(store: Engine,
         [run(), step(1), step(2), end(time=LATER)],
         [run(), step(1)],
         [run(), step(1, verdict="passed")],
+        [run(), end()],
     ],
-    ids=["began", "ended", "cut", "same length"],
+    ids=["began", "ended", "cut", "same length", "shorter"],
 )
 def test_a_finished_run_is_not_written_over(store: Engine, journal: Written, other: list[dict[str, Any]]) -> None:
     """By a journal of another run that has its id, or by one that was cut."""

@@ -77,7 +77,8 @@ def _print(answer: dict[str, Any] | str | None, code: int) -> int:
     problem = write_stdout("" if text is None else f"{text.removesuffix('\n')}\n")
     if not problem:
         return code
-    is_run = isinstance(answer, dict) and {"run_id", "status"} <= answer.keys()
-    ended = f"run {answer['run_id']} {answer['status']}: " if is_run else ""
+    ended = ""
+    if isinstance(answer, dict) and {"run_id", "status"} <= answer.keys():
+        ended = f"run {answer['run_id']} {answer['status']}: "
     sys.stderr.write(f"{ended}the answer could not be written to stdout: {problem}\n")
     return code or NotWritten.exit_code

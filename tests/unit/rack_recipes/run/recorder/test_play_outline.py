@@ -116,6 +116,13 @@ def test_hosts_may_be_a_template():
     assert means(an_inventory(target="odd")).resolve(trust_as_template("{{ target }}")) == ["r1", "r3"]
 
 
+def test_the_hosts_of_a_step_may_be_one_too():
+    from ansible.template import trust_as_template
+
+    made = play(task(1, {"name": "a", "hosts": trust_as_template("{{ wanted }}")}))
+    assert outline([made], means(an_inventory(wanted="odd")).resolve).steps["a"].hosts == ("r1", "r3")
+
+
 STEPS = ({"name": "a"}, {"name": "b", "tags": ["slow", "x"]}, {"name": "c", "tags": ["never", "rare"]})
 
 

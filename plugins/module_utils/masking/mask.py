@@ -39,7 +39,6 @@ GAP = f"{BLANK}*"
 QUOTE_ENTITY = rf"{ENTITY}(?:quot|apos|#0{{0,5}}(?:34|39|92)|#[xX]0{{0,5}}(?:2[27]|5[Cc]));"
 QUOTE = rf"""[\\'"]|u002[27]|x2[27]|%2[27]|%5[Cc]|{QUOTE_ENTITY}"""
 # How a sign of such a run is written, and one of a run that has white space in it.
-IN_SHELL = (r"""[\\'"]""", r"""[\\'"\snrtfv]""")
 QUOTED = (f"(?:{QUOTE})", rf"(?:{QUOTE}|[\s+nrtfv]|{CODED_BLANK})")
 BACKSLASH = (r"(?:\\|%5[Cc])", rf"(?:\\|%5[Cc]|[\s+nrtfv]|{CODED_BLANK})")
 MOST_SHELL_QUOTES, MOST_QUOTES = 56, 8  # for each one of the secret
@@ -262,8 +261,7 @@ def _has_quotes(piece: str) -> bool:
 
 def _quotes(piece: str, begun: int = 0) -> str:
     """The expression for a run of quotes and backslashes, of which the first `begun` are there already."""
-    shell = _run(IN_SHELL, piece, MOST_SHELL_QUOTES, begun)
-    return f"(?:{shell}|{_run(QUOTED, piece, MOST_QUOTES, begun)})"
+    return _run(QUOTED, piece, MOST_SHELL_QUOTES, begun)
 
 
 def _run(units: tuple[str, str], piece: str, most: int, begun: int = 0) -> str:

@@ -19,7 +19,7 @@ from rack_recipes.settings import Settings
 SHELL, COMMAND = "ansible.builtin.shell", "ansible.builtin.command"
 LOOKUP = "lookup('rack.recipes.context', 't.x_v1')"
 AS_WORD = "let ansible.builtin.command take it as a word of its argv"
-OR_QUOTED = f"{AS_WORD}, or write {{{{{{{{ {LOOKUP}{{}} | quote }}}}}}}}"
+OR_QUOTED = f"{AS_WORD}, or write {{{{{{{{ {LOOKUP}{{}} | quote }}}}}}}} without quotes around it"
 PARAMS = {"name": {"default": "a"}, "number": {"type": "int", "default": 1}, "one": {"default": "a", "one_of": ["a"]}}
 
 
@@ -51,13 +51,13 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             SHELL,
             {"cmd": f"echo {{{{ {LOOKUP} }}}}"},
             f"{{{{ {LOOKUP} }}}}",
-            f"{AS_WORD}, or end the template with | quote",
+            f"{AS_WORD}, or end the template with | quote, without quotes around it",
         ),
         (
             SHELL,
             {"cmd": f"{{% for x in {LOOKUP} %}}echo {{{{ x }}}};{{% endfor %}}"},
             "{{ x }}",
-            f"{AS_WORD}, or end the template with | quote",
+            f"{AS_WORD}, or end the template with | quote, without quotes around it",
         ),
     ],
 )

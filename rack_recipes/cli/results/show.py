@@ -65,12 +65,12 @@ def show(options: argparse.Namespace) -> Answer:
             context = recorded_runs.context(store, run_id)
             more = {"context": context, "conflicts": conflicts, "artifacts": artifacts, "judgements": judgements}
             return {"run": run, "findings": findings, "steps": steps, "measurements": measured, **more}, 0
-    places = {name: place for place, name in enumerate(dict.fromkeys(step["step"] for step in steps))}
-    for rows in (measured, artifacts):
-        rows.sort(key=lambda row: places.get(row["step"], -1))
-    shown = steps if options.all else [step for step in steps if not step["parent"] or not _is_plain(step)]
-    below = [*_criteria(measured), *_conflicts(conflicts), *_artifacts(artifacts), *_judgements(judgements)]
-    return "".join([*_head(run, steps), *_findings(findings), *_steps(shown, steps), *below]), 0
+        places = {name: place for place, name in enumerate(dict.fromkeys(step["step"] for step in steps))}
+        for rows in (measured, artifacts):
+            rows.sort(key=lambda row: places.get(row["step"], -1))
+        shown = steps if options.all else [step for step in steps if not step["parent"] or not _is_plain(step)]
+        below = [*_criteria(measured), *_conflicts(conflicts), *_artifacts(artifacts), *_judgements(judgements)]
+        return "".join([*_head(run, steps), *_findings(findings), *_steps(shown, steps), *below]), 0
 
 
 def _findings(rows: Sequence[Row]) -> Iterator[str]:

@@ -19,9 +19,9 @@ from ansible_collections.rack.recipes.plugins.module_utils.runner.main import MA
 SOME = 8 * 1024 * 1024  # bytes
 
 
-def records(request: dict[str, object]) -> Iterator[bytes]:
+def records() -> Iterator[bytes]:
     """What a step says that sets a key again and again."""
-    record = {"kind": "delta", "stage": 1, "host": request.get("host", ""), "step": "one", "attempt": 1, "who": "one"}
+    record = {"kind": "delta", "stage": 1, "host": sys.argv[1], "step": "one", "attempt": 1, "who": "one"}
     record |= {"scope": "host", "key": "h.flood_v1", "after": "x" * 100_000, "based_on": 0}
     record["time"] = "2026-01-01T00:00:00.000000Z"
     while True:
@@ -35,7 +35,7 @@ def main() -> None:
     sys.stdin.buffer.read(more)
     out, sent = sys.stdout.buffer, 0
     out.write(f"\n{MARK}{request['id']}\n".encode())
-    for record in records(request):
+    for record in records():
         out.write(record)
         sent += len(record)
         if sys.argv[1] == "journal" and sent > SOME:

@@ -18,6 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from rack_recipes.collection_path import ROOT
+
 BUILTIN = "ansible.builtin."
 LEGACY = "ansible.legacy."
 # kinds of files, which are also the names of their folders in ansible-core
@@ -26,7 +28,7 @@ ROUTES, RUNTIME = "config/ansible_builtin_runtime.yml", "meta/runtime.yml"
 LEAVE_OUT = (".pyc", ".pyo")
 # Loaders of what modules are made of, which `code_of` has, and of documentation.
 NOT_OF_PLUGINS = ("library", UTILS, "action_plugins", "doc_fragments")
-INSTALLED = Path(__file__).parents[6]  # the folder that this collection is in, for which the environment names it
+INSTALLED = Path(ROOT)  # the environment names it for this collection
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,9 @@ def _plugin_folders() -> Iterator[Path]:
     for each in vars(loader).values():
         if isinstance(each, loader.PluginLoader) and each.subdir not in NOT_OF_PLUGINS:
             yield Path(each.subdir).absolute()
-            yield from (Path(path).absolute() for path in each._get_paths())
+            known, found = each._paths, each._get_paths()
+            each._paths = known  # Ansible loads the plugins for variables where it knows no paths yet, and never again
+            yield from (Path(path).absolute() for path in found)
 
 
 def _own_folders() -> list[Path]:

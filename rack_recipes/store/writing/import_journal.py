@@ -12,6 +12,7 @@ from operator import ge
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
 from rack_recipes.errors import JournalError, StoreError
 from rack_recipes.journal.end_status import EXIT_CODES
 from rack_recipes.journal.reader import JournalReader
@@ -229,7 +230,10 @@ class JournalImport:
 
 
 def _says_otherwise(engine: Engine, whole: JournalFold, batch: Batch) -> bool:
-    """Whether a journal has another status of its run, or another verdict of a step, than the store has."""
+    """Whether a journal has another status of its run, or another verdict of a step, than the store has.
+
+    A damaged store, which has what is no status or no verdict, gets them back.
+    """
     runs, steps = tables().runs, tables().steps
     named = (dict(zip(steps.columns.keys(), row, strict=True)) for row in batch.steps.values())
     told = {(row["step"], row["host"]): row["verdict"] for row in named}
@@ -238,7 +242,7 @@ def _says_otherwise(engine: Engine, whole: JournalFold, batch: Batch) -> bool:
         held = {(step, host): verdict for step, host, verdict in connection.execute(wanted)}
         status = connection.scalar(sql.select(runs.c.status).where(runs.c.run_id == whole.run_id))
     return (status in EXIT_CODES and status != whole.status) or any(
-        told.get(place, verdict) != verdict for place, verdict in held.items()
+        verdict in VERDICTS and told.get(place, verdict) != verdict for place, verdict in held.items()
     )
 
 

@@ -125,7 +125,7 @@ class JournalImport:
         if self._fold is None:
             self._fold = patiently(self._resume, self._patience)
             if self._sealed.ended:
-                self._refuse_other_run(self._sealed)
+                self._refuse_other_run(self._fold.run_id, self._sealed)
         fold = self._fold
         rows = self._flush(fold)  # what an earlier call failed to write
         for line in self._reader.read():
@@ -173,12 +173,12 @@ class JournalImport:
         may_have_more = bool(self.damaged or fold.left_out)
         return held == fold.tally() or (may_have_more and all(map(ge, held, fold.tally())))
 
-    def _refuse_other_run(self, sealed: Sealed) -> None:
+    def _refuse_other_run(self, run_id: str, sealed: Sealed) -> None:
         """Raise JournalError where the store has another run of this id that has ended.
 
         Servers that share a context write an end of their own each, behind the same changes; nothing is judged there.
         """
-        whole, batch, times = JournalFold(name(run_of(self._journal)) or ""), Batch(), []
+        whole, batch, times = JournalFold(run_id), Batch(), []
         for record in (line.record for line in JournalReader(self._journal).read() if line.record):
             whole.add(record, batch)
             times += [(record["kind"], name(record["time"]))] if record["kind"] in ("run", "end") else []

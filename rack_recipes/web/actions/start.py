@@ -63,7 +63,7 @@ def start_form(source: PageSource, entry: GalleryEntry, asked: Asked) -> Form | 
     """
     if not source.may_run or entry.source != PROJECT or not asked.caller.has_role(OPERATOR):
         return None
-    fields = [_field(param, asked) for param in _params(entry).values()]
+    fields = [_field(param, asked) for param in _params(entry, _secret_names()).values()]
     limit = Field(LIMIT, "Only on these hosts", value=asked.form.get(LIMIT, ""), about="a pattern of Ansible's without "
                   "@FILE; empty for all of the recipe", error=asked.errors.get(LIMIT, ""))  # fmt: skip
     where = ", ".join(source.inventory) or "the inventory of the project"
@@ -71,9 +71,12 @@ def start_form(source: PageSource, entry: GalleryEntry, asked: Asked) -> Form | 
                 f"It runs on {where}.", [*fields, limit], asked.errors.get("", ""))  # fmt: skip
 
 
-def _params(entry: GalleryEntry) -> dict[str, Param]:
+def _secret_names() -> SecretNames:
+    return SecretNames(settings.load().secret_keys)
+
+
+def _params(entry: GalleryEntry, names: SecretNames) -> dict[str, Param]:
     """The parameters of a recipe; those with the name of a secret are secret, too."""
-    names = SecretNames(settings.load().secret_keys)
     found = load(str(entry.path)).params
     return {name: replace(param, secret=param.secret or names.match(name)) for name, param in found.items()}
 
@@ -106,11 +109,12 @@ def start(source: PageSource, entry: GalleryEntry, asked: Asked) -> Page:
     with source.starting:  # so that of several at once no more begin than may
         with refusals_logged(log_path(source.runs), asked.caller, "start", about):
             _check(source, entry)
-            declared = _params(entry)
+            names = _secret_names()
+            declared = _params(entry, names)
             given = _given(declared, asked.form)
         run_id = new_run_id()
         public = {name: MASK if declared[name].secret else value for name, value in given.items()}
-        shown = SecretNames(settings.load().secret_keys).mask_named(public, [])
+        shown = names.mask_named(public, [])
         with logged(log_path(source.runs), asked.caller, "start", {**about, "run": run_id, "params": shown}):
             _launch(source, entry, run_id, given, limit, asked.caller.name)
     return Page("Start", moved_to=at("starts", run_id), data={"run_id": run_id, "address": at("runs", run_id)})

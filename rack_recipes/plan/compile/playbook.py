@@ -73,7 +73,7 @@ def _kind_of_play(stage: Stage, *, batched: bool) -> str:
 
 def _delegated(recipe: Recipe, stage: Stage, variables: Play) -> Play:
     """The play of a stage that delegates run. Its hosts are one for each delegate; the task runs the stage for all."""
-    hosts = f"{{{{ query('{DELEGATES_LOOKUP}', {stage.number}, {_quoted(recipe.hosts)}) }}}}"
+    hosts = f"{{{{ query('{DELEGATES_LOOKUP}', {stage.number}, {_pattern_without_run(recipe.hosts)}) }}}}"
     return {**_run(recipe, [stage], variables, which="a host for each delegate"), "hosts": hosts}
 
 
@@ -126,12 +126,16 @@ def _close(plan: Plan, variables: Play) -> Play:
 def _verdict(recipe: Recipe) -> Play:
     """The play that fails the hosts that did not pass, and no others: each task starts a process for each host."""
     fail = {"name": "Fail the host for its reasons", VERDICT: {}, "tags": ["always"]}
-    hosts = f"{{{{ query('rack.recipes.not_passed', {_quoted(recipe.hosts)}) }}}}"
+    hosts = f"{{{{ query('rack.recipes.not_passed', {_pattern_without_run(recipe.hosts)}) }}}}"
     return {**_play("Verdict", recipe, "hosts that did not pass"), "hosts": hosts, "tasks": [fail]}
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+def _pattern_without_run(hosts: str) -> str:
+    """The pattern that a lookup answers where there is no run, as in a syntax check.
+
+    A template or a quote cannot be written inside of another template: Ansible doubles each backslash there.
+    """
+    return "'all'" if any(sign in hosts for sign in "{'\\") else f"'{hosts}'"
 
 
 def _play(what: str, recipe: Recipe, which: str = "") -> Play:

@@ -95,6 +95,28 @@ def reference_errors(node: Node, path: Path, found: str, scope: KnownNames) -> I
             problem = misplaced(path, parts, scope)
         if problem:
             yield node.error(path, problem[0], quoted(whole), problem[1])
+    for changed in _changed_by_template(found):
+        expected = "a reference outside of what a template changes or compares (it is filled in before references are)"
+        yield node.error(path, expected, quoted(changed))
+
+
+def _changed_by_template(found: str) -> Iterator[str]:
+    """Texts with a reference that a template would change or compare: it is filled in before references are."""
+    if "${" not in found or not ("{{" in found or "{%" in found):
+        return
+    import jinja2  # few recipes need it
+
+    nodes = jinja2.nodes
+    try:
+        tree = jinja2.Environment(autoescape=True).parse(found)
+    except jinja2.TemplateError:
+        return  # Ansible says what is wrong with it
+    changing = (nodes.Filter, nodes.Test, nodes.Getattr, nodes.Getitem)
+    changed = [next(node.iter_child_nodes(), None) for kind in changing for node in tree.find_all(kind)]
+    compared = [constant for node in tree.find_all(nodes.Compare) for constant in node.find_all(nodes.Const)]
+    for used in (*changed, *compared):
+        if isinstance(used, nodes.Const) and isinstance(used.value, str) and "${" in used.value:
+            yield used.value
 
 
 def reference_texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -271,13 +272,14 @@ def test_a_path_of_several_lines_stays_a_comment():
     assert yaml.load(text, Loader)[0]["vars"]["rack_recipes_recipe"]["path"] == "a\n- evil: b.yml"
 
 
-@pytest.mark.parametrize("pattern", ["all", "leafs:!spares", "it's", "a\\b'", "{{ target }}"])
+@pytest.mark.parametrize("pattern", ["all", "leafs:!spares", "it's", "a\\b'", "{{ groups['leafs'] }}"])
 def test_the_hosts_pattern_survives_its_template(pattern: str):
     text = f"test_meta: {{test_id: T}}\nhosts: {json.dumps(pattern)}\nsteps: [{{name: a, type: shell, module: t.step}}]"
     asked: list[str] = []
-    template = jinja2.Template(to_plays(small(text))[2]["hosts"])
+    verdict = to_plays(small(text))[2]["hosts"]
+    template = jinja2.Template(verdict.replace("\\", 2 * "\\"))  # as Ansible does before it
     template.render(query=lambda _lookup, hosts: asked.append(hosts))
-    assert asked == [pattern]
+    assert asked == [pattern if re.fullmatch("[a-z:!]+", pattern) else "all"]
 
 
 @pytest.fixture(scope="module")

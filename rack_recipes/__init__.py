@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.module_utils.read_proc_and_sys import HostFiles
     from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_class import Failed, Scriptlet, Skipped
     from ansible_collections.rack.recipes.plugins.module_utils.shell import ShellScriptlet, run_program
-    from rack_recipes.analysis.notebook import RunFrames, load_run, measurements, runs
+    from rack_recipes.analysis.data_frames import RunFrames, load_run, measurements, runs
     from rack_recipes.errors import RackError
     from rack_recipes.programs.program_context import Context
     from rack_recipes.programs.recipe_result import RecipeResult
@@ -58,7 +58,7 @@ __all__ = (
 _MODULES = {
     **scriptlet_imports.MODULES,
     "RackError": "rack_recipes.errors",
-    **dict.fromkeys(("RunFrames", "load_run", "measurements", "runs"), "rack_recipes.analysis.notebook"),
+    **dict.fromkeys(("RunFrames", "load_run", "measurements", "runs"), "rack_recipes.analysis.data_frames"),
     "Context": "rack_recipes.programs.program_context",
     "RecipeResult": "rack_recipes.programs.recipe_result",
     "run_recipe": "rack_recipes.programs.run_recipe",

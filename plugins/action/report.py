@@ -19,8 +19,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.library import Librar
 with Library() as library:
     from rack_recipes import settings
     from rack_recipes.errors import UsageError, translated
-    from rack_recipes.report.report_formats import DEFAULT_FORMATS, FORMATS
-    from rack_recipes.report.report_status_file import writing_status
+    from rack_recipes.report.report_formats_and_status import DEFAULT_FORMATS, FORMATS, writing_status
     from rack_recipes.run.current_run import current
 
 
@@ -55,7 +54,7 @@ def argument_spec() -> dict[str, Any]:
 def report(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
     """Write the report; returns the task's result. Raises RackError."""
     from rack_recipes.report.make_report import make
-    from rack_recipes.report.status_and_causes import run_in_short
+    from rack_recipes.report.run_digest import run_in_short
     from rack_recipes.store.database_engine import reader
 
     project = settings.load(own_vars(task_vars))

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Analyse a run: every method of the table below looks at the run and its history, and adds its findings."""
+"""Analyse a run: every method of the table below looks at the run and its history and adds its findings, which can
+be written into the store.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +12,67 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from rack_recipes.analysis.findings import Finding, from_row, most_important_first
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
+from rack_recipes.analysis.findings import Finding, finding_from_row, most_important_first
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.run_data import RunData, load, without_cut_off
+from rack_recipes.analysis.run_data import RunData, load_run_data, mark_cut_off
+from rack_recipes.store.database import lazy_sqlalchemy as sql
+from rack_recipes.store.database.database_errors import patiently, translated
+from rack_recipes.store.database_engine import WRITERS, opened
 from rack_recipes.store.reading import recorded_runs
 from rack_recipes.store.reading.earlier_runs import LAST_RUNS
+from rack_recipes.store.schema.tables import tables
+from rack_recipes.store.writing.bulk_insert import write
+from rack_recipes.store.writing.record_to_rows import analysis_row
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from rack_recipes.settings import Settings
+PATIENCE = 30.0  # seconds for which a write is tried again after a passing fault
+SHORT_PATIENCE = 2.0  # the same where somebody waits for more than the findings
+
+
+def store_findings_at(url: str, run_id: str, findings: Sequence[Finding]) -> None:
+    """Replace the findings about a run in the store at a URL, which has the newest schema. Raises StoreError."""
+    engine = opened(url, WRITERS)
+    try:
+        store_findings(engine, run_id, findings, SHORT_PATIENCE)
+    finally:
+        engine.dispose()
+
+
+def store_findings(engine: Engine, run_id: str, findings: Sequence[Finding], patience: float = PATIENCE) -> None:
+    """Replace the rows of a run in the table `analysis`, in one transaction. Raises StoreError."""
+    time = now()
+    rows = [analysis_row(run_id, n, _record(finding, time)) for n, finding in enumerate(findings, 1)]
+    with translated(engine.url):
+        patiently(lambda: _replace(engine, run_id, rows), patience)
+
+
+def _record(finding: Finding, time: str) -> dict[str, object]:
+    return {
+        "kind": finding.kind,
+        "grade": finding.grade,
+        "title": finding.title,
+        "advice": finding.advice,
+        "results": [list(result) for result in finding.results],
+        "figures": dict(finding.figures),
+        "about": dict(finding.about),
+        "method": finding.method,
+        "explains": finding.explains,
+        "origin": finding.origin,
+        "suggestion": finding.suggestion,
+        "time": time,
+    }
+
+
+def _replace(engine: Engine, run_id: str, rows: list[tuple[object, ...]]) -> None:
+    table = tables().analysis
+    with engine.begin() as connection:
+        connection.execute(sql.delete(table).where(table.c.run_id == run_id))
+        write(connection, table, rows)
+
 
 ANALYSERS: Sequence[str] = (
     "causes",
@@ -36,16 +89,16 @@ ANALYSERS: Sequence[str] = (
     "waivers",
     "coverage_gaps",
 )
+
+
 """The modules of this folder whose function `findings(run, history)` yields findings; imported when needed.
 
 `run` is the `RunData` of the run, `history` the `History` of its earlier runs, which reads nothing before it is asked.
 """
-
-
 SUMMARY = "summary"
-
-
 MOST_ANALYSED = 5000
+
+
 """A run with more results is not analysed because somebody looks at it, or waits for it: that would take long."""
 
 
@@ -61,6 +114,8 @@ NEEDS: Mapping[str, Needs] = {
     "change_points_and_drift": Needs(runs=10),
     "values_unlike_earlier_runs": Needs(runs=4),
 }
+
+
 """Methods that are left out where they can find nothing, since numpy takes longer to import than a small report."""
 
 
@@ -74,13 +129,13 @@ def analyse(engine: Engine, run: RunData, length: int = LAST_RUNS) -> list[Findi
 
 def analyse_history(history: History) -> list[Finding]:
     """All findings about the run of a history, the most important first. Raises StoreError."""
-    run = without_cut_off(history.run)
+    run = mark_cut_off(history.run)
     return most_important_first(found for name in _useful(run, history) for found in _findings(name, run, history))
 
 
 def analyse_run(engine: Engine, run_id: str, length: int = LAST_RUNS) -> list[Finding]:
     """All findings about the run with this id. Raises UsageError for an unknown run, and StoreError."""
-    return analyse(engine, load(engine, run_id, recorded_runs.judged), length)
+    return analyse(engine, load_run_data(engine, run_id, recorded_runs.judged), length)
 
 
 def found_or_analysed(engine: Engine, run_id: str, results: int) -> Sequence[Finding]:
@@ -88,7 +143,7 @@ def found_or_analysed(engine: Engine, run_id: str, results: int) -> Sequence[Fin
 
     `results` is how many the run has. Raises UsageError for an unknown run, and StoreError.
     """
-    found = [from_row(row) for row in recorded_runs.findings(engine, run_id)]
+    found = [finding_from_row(row) for row in recorded_runs.findings(engine, run_id)]
     return found if found or results > MOST_ANALYSED else analyse_run(engine, run_id)
 
 
@@ -118,7 +173,7 @@ def _stored_summary(engine: Engine, run: RunData) -> Iterator[Finding]:
     ended = run.run.get("ended")
     for row in recorded_runs.findings(engine, run.run["run_id"]) if ended else ():
         if row["kind"] == SUMMARY and row["time"] >= ended:
-            yield from_row(row)
+            yield finding_from_row(row)
 
 
 def _findings(name: str, run: RunData, history: History) -> Iterable[Finding]:

@@ -2,36 +2,194 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Causes: what results that failed together have in common, ranked by how many results that did not pass they explain.
-
-Blocked results come under what blocked them. A step that failed on every host is a cause of its own. Then come
-attributes that hosts share, over all steps and for single steps, and then hosts on which much failed. What is left is
-said, too.
+"""Causes: what results that failed together have in common, in the words of a technician, ranked by how many results
+that did not pass they explain.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from rack_recipes.analysis import cabling_and_link_faults
-from rack_recipes.analysis.cause_words import advice_for, hosts_with, most_telling, phrase
+from rack_recipes.analysis.cabling_and_link_faults import KEYS, link_reports
 from rack_recipes.analysis.failed_and_blocked_results import Failures, Result, failures_of
 from rack_recipes.analysis.findings import NOTE, PROBLEM, Finding, ResultId
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.host_traits import Traits, traits_of, values_of
 from rack_recipes.analysis.methods.causes import ALPHA, Cause, Shared, find_causes, host_sets, perfect_matches
-from rack_recipes.analysis.methods.distribution_quantiles import hypergeometric_tail
+from rack_recipes.analysis.methods.statistics_without_numpy import hypergeometric_tail
 from rack_recipes.analysis.run_data import RunData
 from rack_recipes.natural_order import natural
+
+MOST_OTHERS = 3  # values of hosts that passed, to compare with
+
+
+class Words(NamedTuple):
+    """`{it}` stands for the attribute with its value, `{others}` for the values of the hosts that passed."""
+
+    hosts: str
+    word: str
+    advice: str
+
+
+COMPARE = "Compare one of these hosts with one of another {word}."
+VERSIONS = "Compare the versions: these hosts have {value}, the others have {others}."
+# Of attributes that the same hosts share, the first one here gives the name.
+WORDS: Mapping[str, Words] = {
+    "uplinks": Words("hosts with {it}", "uplink", "Check the cable and the port {value} at both ends."),
+    "leaf": Words("hosts of {it}", "leaf", "Check {it}: its ports to these hosts, its uplinks, and its log."),
+    "uplink to": Words("hosts with an {it}", "uplink to", "Check {value}: its ports, its own uplinks and its log."),
+    "pdu": Words("hosts on {it}", "PDU", "Check {it}: its outlets, its load and its breaker."),
+    "power_feed": Words("hosts on {it}", "power feed", "Check {it}: its voltage, its load and its breaker."),
+    "through": Words("hosts behind {value}", "delegate", "Check {value} first: all of them are reached through it."),
+    "batch": Words(
+        "hosts of {it}", "batch", "Swap one part of {it} with one of another batch, and run the test again."
+    ),
+    "firmware": Words("hosts with {it}", "firmware", VERSIONS),
+    "nic_model": Words("hosts with {it}", "NIC model", COMPARE + " Look at driver and firmware of the NIC."),
+    "model": Words("hosts of {it}", "model", COMPARE + " Look at firmware and settings."),
+    "vendor": Words("hosts of {it}", "vendor", COMPARE),
+    "class": Words("hosts of {it}", "class", COMPARE),
+    "role": Words("hosts with {it}", "role", COMPARE),
+    "rack": Words("hosts in {it}", "rack", "Look at what {it} shares: power, cooling, its switch."),
+    "spine": Words("hosts of {it}", "spine", "Check {it}: its ports, its routes and its log."),
+    "row": Words("hosts in {it}", "row", "Look at what {it} shares: power, cooling, its network."),
+    "site": Words("hosts at {it}", "site", "Look at what {it} shares: services such as DNS, NTP and routes."),
+    "position": Words("hosts at {it}", "position", "Look at what is the same at {it} in each rack: cables, air flow."),
+    "u": Words("hosts at {it}", "U", "Look at what is the same at {it} in each rack: cables, air flow."),
+    "group": Words("hosts of {it}", "group", "Compare the variables of {it} with those of other groups."),
+}
+VERSION = re.compile(r"firmware|version|bios|driver|kernel|revision|microcode|release")
+_PLACES = {attribute: place for place, attribute in enumerate(WORDS)}
+
+
+def most_telling(names: Sequence[Shared]) -> list[Shared]:
+    """What the same hosts share, in the order of the table; what a step has learned comes last."""
+    return sorted(names, key=lambda name: (_PLACES.get(name.attribute, len(WORDS)), name))
+
+
+def hosts_with(name: Shared) -> str:
+    """The hosts in words: `hosts of leaf2`."""
+    words = _words(name.attribute)
+    return words.hosts.format(it=phrase(name), value=name.value)
+
+
+def phrase(name: Shared) -> str:
+    """The attribute with its value: `leaf2` or `power feed B`."""
+    word = _words(name.attribute).word
+    return name.value if name.value.lower().startswith(word.lower()) else f"{word} {name.value}"
+
+
+def advice_for(name: Shared, others: Sequence[str]) -> str:
+    """What to do next; `others` are the values of the hosts that passed, the most common one first."""
+    words = _words(name.attribute)
+    return words.advice.format(
+        it=phrase(name), value=name.value, word=words.word, others=" or ".join(others[:MOST_OTHERS]) or "no known one"
+    )
+
+
+def _words(attribute: str) -> Words:
+    if attribute in WORDS:
+        return WORDS[attribute]
+    is_version = VERSION.search(attribute.rpartition(".")[2].lower())
+    return Words("hosts with {it}", attribute, VERSIONS if is_version else COMPARE)
+
+
+GROUPS, GROUP = "groups", "group"  # the attribute of the run, and what it is called here
+THROUGH = "through"
+DEVICE = "uplink to"  # the device in an attribute such as `uplinks: [leaf3:12]`
+PORT = re.compile(r"(?P<device>[^:\s]+):\S+")
+LONGEST = 64  # characters of a learned text
+LEAST_HOSTS = 2  # a value of one host says nothing that its name does not say
+# Learned numbers are attributes only under such names: others are counts and measurements.
+NUMBERS = re.compile(r"version|revision|firmware|microcode|generation|stepping|slot|port|vlan|mtu|speed|width|lanes")
+Traits = Mapping[str, Mapping[str, frozenset[str]]]
+Hosts = dict[str, dict[str, set[str]]]  # the same, while they are gathered
+
+
+def traits_of(run: RunData, unsure: Iterable[str] = ()) -> Traits:
+    """By attribute and value, the hosts. What the steps in `unsure` have learned may be a symptom and is left out."""
+    left_out = frozenset(unsure)
+    found: Hosts = defaultdict(lambda: defaultdict(set))
+    for attribute, value, host in (*_said(run), *_through(run), *_neighbours(run, left_out)):
+        found[attribute][value].add(host)
+    found.update(_learned(run, left_out))
+    return {
+        attribute: {value: frozenset(hosts) for value, hosts in sorted(values.items()) if len(hosts) >= LEAST_HOSTS}
+        for attribute, values in sorted(found.items())
+    }
+
+
+def values_of(traits: Traits, attribute: str, hosts: frozenset[str]) -> list[str]:
+    """The values that these hosts have, the most common one first."""
+    counted = ((len(hosts & own), value) for value, own in traits.get(attribute, {}).items())
+    return [value for count, value in sorted(counted, key=lambda one: (-one[0], one[1])) if count]
+
+
+Pair = tuple[str, str, str]  # attribute, value, host
+
+
+def _said(run: RunData) -> Iterator[Pair]:
+    """What the inventory says. Each element of a list is a value."""
+    for host, attributes in run.attributes.items():
+        for name, given in attributes.items():
+            for value in given if isinstance(given, list) else [given]:
+                yield GROUP if name == GROUPS else name, str(value), host
+                port = PORT.fullmatch(str(value)) if isinstance(given, list) else None
+                if port:
+                    yield DEVICE, port["device"], host
+
+
+def _through(run: RunData) -> Iterator[Pair]:
+    for row in run.steps:
+        if row["host"] and row.get("through") and row["through"] != row["host"]:
+            yield THROUGH, row["through"], row["host"]
+
+
+def _neighbours(run: RunData, unsure: frozenset[str]) -> Iterator[Pair]:
+    """The devices that a host's ports see."""
+    for end, report in link_reports(run).items():
+        if report.peer and report.sources["peer"].step not in unsure:
+            yield DEVICE, report.peer.device, end.device
+
+
+def _learned(run: RunData, unsure: frozenset[str]) -> Hosts:
+    """Short texts and some numbers in the context, where they have few different values."""
+    found: Hosts = defaultdict(lambda: defaultdict(set))
+    of_links = {key for key in {row["key"] for row in run.context} if KEYS.fullmatch(key)}
+    for row in run.context:
+        if row["host"] and row.get("step") not in unsure and row["key"] not in of_links:
+            _add_leaves(found, row["key"], row["value"], row["host"])
+    return {attribute: _short(values) for attribute, values in found.items() if _are_few(values)}
+
+
+def _short(values: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    return {value: hosts for value, hosts in values.items() if 0 < len(value) <= LONGEST and value.isprintable()}
+
+
+def _add_leaves(found: Hosts, path: str, value: Any, host: str) -> None:
+    """The only loop over all that a run has learned, which may be a million leaves."""
+    kind = type(value)
+    if kind is dict:
+        for name, item in value.items():
+            _add_leaves(found, f"{path}.{name}", item, host)
+    elif kind is str or (kind is int and NUMBERS.search(path.rpartition(".")[2].lower())):
+        found[path][str(value)].add(host)
+
+
+def _are_few(values: Mapping[str, set[str]]) -> bool:
+    """At most half as many values as there are hosts with them, or two."""
+    return len(values) <= max(2, sum(map(len, values.values())) // 2)
+
 
 KIND = "cause"
 LEAST = 2  # results or hosts that have something in common
 MOST_STEPS = 3  # that are told one by one where they failed on every host, or by their names
 MOST_ALIKE = 3  # other names of the same hosts in a title
 UNREACHABLE = "unreachable"
-
 SHARED_METHOD = (
     "hypergeometric test of each attribute, the strongest first, times the number of attributes; "
     f"at most {ALPHA:.0%} of runs without a common cause get a false one"
@@ -78,8 +236,6 @@ def _finding(
 
 
 # A step that failed everywhere.
-
-
 def _on_every_host(failures: Failures) -> tuple[list[Finding], list[Result]]:
     """The steps that failed on every host where they were judged, and the results that are left."""
     failed: dict[str, list[Result]] = defaultdict(list)
@@ -114,8 +270,6 @@ def _every_step(failures: Failures, whole: dict[str, list[Result]]) -> Finding:
 
 
 # What hosts share.
-
-
 @dataclass(frozen=True, slots=True)
 class _Shared:
     """A group of hosts with all that only they share, the results that it explains, and the chance of that."""
@@ -250,8 +404,6 @@ def _in_steps(steps: Collection[str]) -> str:
 
 
 # Single hosts, and the rest.
-
-
 def _of_hosts(failures: Failures, left: list[Result]) -> tuple[list[Finding], list[Result]]:
     """The hosts on which more failed than chance allows, or that are the only ones with failures."""
     by_host: dict[str, list[Result]] = defaultdict(list)
@@ -300,8 +452,6 @@ def _rest(failures: Failures, left: Sequence[Result]) -> Finding:
 
 
 # Small words.
-
-
 def _hosts(results: Iterable[Result]) -> frozenset[str]:
     return frozenset(result.host for result in results if result.host)
 

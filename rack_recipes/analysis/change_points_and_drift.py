@@ -14,20 +14,28 @@ from math import erfc, sqrt
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
-from rack_recipes.analysis.capped_findings import MOST_RESULTS, SHOWN, capped
-from rack_recipes.analysis.class_medians_over_runs import FIRST_DAY, OverRuns, trend_of
-from rack_recipes.analysis.findings import GRADES, NOTABLE, NOTE, PROBLEM, Finding, ResultId
+from rack_recipes.analysis.findings import (
+    GRADES,
+    MOST_RESULTS,
+    NOTABLE,
+    NOTE,
+    PROBLEM,
+    SHOWN,
+    Finding,
+    ResultId,
+    cap_findings,
+    format_amount,
+    format_count,
+    series_name,
+)
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.limits_and_better_direction import KnownLimits, SeriesLimits
-from rack_recipes.analysis.load_values_over_runs import Series
+from rack_recipes.analysis.methods import intervals_and_multiple_tests
 from rack_recipes.analysis.methods import lazy_numpy as np
-from rack_recipes.analysis.methods import multiple_tests
 from rack_recipes.analysis.methods.arrays import Floats
-from rack_recipes.analysis.methods.change_points import LEAST_RUNS, ChangePoint
-from rack_recipes.analysis.methods.trends import Crossing, Trend, crossing
-from rack_recipes.analysis.run_changes import run_changes
+from rack_recipes.analysis.methods.change_points_and_trends import LEAST_RUNS, ChangePoint, Crossing, Trend, crossing
+from rack_recipes.analysis.run_changes import run_field_changes
 from rack_recipes.analysis.run_data import RunData
-from rack_recipes.analysis.wording import amount, plural, series_name
+from rack_recipes.analysis.values_over_runs import FIRST_DAY, KnownLimits, OverRuns, Series, SeriesLimits, trend_of
 
 FEW_DAYS = 10  # fewer than these are told with a decimal
 RECENT = 5  # runs: a change for the worse that is older is known by now
@@ -72,8 +80,8 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
     series = [one for one in history.over_runs if len(one.values) >= LEAST_RUNS]
     limits, changes = history.limits, history.level_changes
     changed = [_Changed(one, limits.of(one.series), changes[one.key]) for one in series if changes.get(one.key)]
-    yield from capped([*_changes(changed, runs)])
-    yield from capped([*_drifts(series, changes, limits)])
+    yield from cap_findings([*_changes(changed, runs)])
+    yield from cap_findings([*_drifts(series, changes, limits)])
 
 
 def _changes(changed: Sequence[_Changed], runs: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
@@ -88,7 +96,7 @@ def _changes(changed: Sequence[_Changed], runs: Sequence[Mapping[str, Any]]) -> 
 def _change(own: Sequence[_Changed], place: int, runs: Sequence[Mapping[str, Any]]) -> Finding:
     own = sorted(own, key=lambda one: -abs(one.last.shift) / max(one.one.floor, 1e-300))
     before, since = (runs[max(place - 1, 0)], runs[place])
-    fields = [change["field"] for change in run_changes(before, since) if change["field"] != "status"]
+    fields = [change["field"] for change in run_field_changes(before, since) if change["field"] != "status"]
     is_recent = len(runs) - place <= RECENT
     grades = [_grade(one, is_recent=is_recent) for one in own]
     also = f" ({', '.join(fields)} changed then)" if fields else ""
@@ -114,15 +122,15 @@ def _change(own: Sequence[_Changed], place: int, runs: Sequence[Mapping[str, Any
 def _title(own: Sequence[_Changed]) -> str:
     names = [*dict.fromkeys(series_name(one.one.series) for one in own)]
     if len(names) > 1:
-        return f"{plural(len(names), 'measurement')} changed: {few(names, SHOWN, '; ')}"
-    more = f", others alike ({plural(len(own), 'series', 'series')})" if len(own) > 1 else ""
+        return f"{format_count(len(names), 'measurement')} changed: {few(names, SHOWN, '; ')}"
+    more = f", others alike ({format_count(len(own), 'series', 'series')})" if len(own) > 1 else ""
     return f"{_one_title(own[0])}{more}"
 
 
 def _one_title(one: _Changed) -> str:
     unit, change = one.one.series.unit, one.last
     percent = f" ({100 * change.shift / abs(change.before):+.3g} %)" if change.before else ""
-    levels = f"from {amount(change.before, unit)} to {amount(change.after, unit)}{percent}"
+    levels = f"from {format_amount(change.before, unit)} to {format_amount(change.after, unit)}{percent}"
     return f"{series_name(one.one.series)} ({one.one.whose}) went {levels}"
 
 
@@ -167,7 +175,7 @@ def _drifts(
 ) -> Iterator[Finding]:
     trends = [(one, trend_of(one, changes.get(one.key, ()))) for one in series]
     p = np.array([_kendall_p(one, trend) for one, trend in trends])
-    for (one, trend), kept in zip(trends, multiple_tests.kept(p), strict=True):
+    for (one, trend), kept in zip(trends, intervals_and_multiple_tests.mark_kept_tests(p), strict=True):
         if trend and kept and not trend.why_not:
             yield _drift(one, trend, limits.of(one.series))
 
@@ -188,13 +196,13 @@ def _drift(one: OverRuns, trend: Trend, limits: SeriesLimits) -> Finding:
     reached = [(time, end) for end in ends if (time := crossing(trend, end))]
     unit = one.series.unit
     head = f"{series_name(one.series)} ({one.whose}) {'rises' if trend.slope > 0 else 'falls'} by "
-    head += f"{amount(abs(trend.slope), unit)} a day over {plural(_runs(one, trend), 'run')}"
+    head += f"{format_amount(abs(trend.slope), unit)} a day over {format_count(_runs(one, trend), 'run')}"
     found = min(reached, key=lambda each: each[0].time, default=None)
     worse = limits.is_worse(trend.level - trend.slope, trend.level)
     return Finding(
         "drift",
         PROBLEM if found else NOTABLE if worse else NOTE,
-        f"{head}: {_when(found[0], trend)} it reaches its limit of {amount(found[1], unit)}" if found else head,
+        f"{head}: {_when(found[0], trend)} it reaches its limit of {format_amount(found[1], unit)}" if found else head,
         (*(_result(host, one.series) for host in one.hosts[:MOST_RESULTS]),),
         BEFORE_THEN.format(series_name(one.series), _date(found[0].earliest)) if found else "",
         {

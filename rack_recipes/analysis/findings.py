@@ -2,19 +2,69 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an analysis has found: one sentence, the results that it rests on, the figures behind it, what to do next."""
+"""What an analysis has found: a sentence, the results that it rests on, what to do next; the gravest of many, and
+amounts and ages in words.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from rack_recipes.analysis.values_over_runs import Series
+DIGITS = 4
+HOUR, DAY = 3600.0, 86400.0
+
+
+def format_amount(value: float, unit: str = "") -> str:
+    """A value with its unit, such as `0.3333 us`; whole numbers keep all their digits."""
+    figure = f"{value:.0f}" if value == round(value) and abs(value) < 10**15 else f"{value:.{DIGITS}g}"
+    return f"{figure} {unit}".rstrip()
+
+
+def format_count(number: int, one: str, many: str = "") -> str:
+    """A number and what it counts, such as `1 host` and `2 hosts`."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def the_last(number: int, one: str) -> str:
+    """The newest of many, such as `the last run` and `the last 2 runs`."""
+    return f"the last {one if number == 1 else format_count(number, one)}"
+
+
+def series_name(series: Series) -> str:
+    """What a series is called: its name, and the step that measures it."""
+    number = f" (number {series.number})" if series.number > 1 else ""
+    return f"{series.name}{number} of {series.step}" if series.step else f"{series.name}{number}"
+
+
+def format_age(earlier: str | None, later: str | None) -> str:
+    """How long one ISO time is before another, in the greatest whole unit, such as `3 days`.
+
+    Empty where one is unknown, and where it is not before the other: clocks differ.
+    """
+    try:
+        seconds = (datetime.fromisoformat(later or "") - datetime.fromisoformat(earlier or "")).total_seconds()
+    except ValueError:
+        return ""
+    if seconds < 60:
+        return "less than a minute" if seconds >= 0 else ""
+    if seconds >= 2 * DAY:
+        return format_count(int(seconds / DAY), "day")
+    return format_count(int(seconds / HOUR), "hour") if seconds >= HOUR else format_count(int(seconds / 60), "minute")
+
 
 PROBLEM, NOTABLE, NOTE = "problem", "notable", "note"
 GRADES = (PROBLEM, NOTABLE, NOTE)
-"""How much a finding matters: something is wrong; somebody should look; good to know. The gravest first."""
 
+
+"""How much a finding matters: something is wrong; somebody should look; good to know. The gravest first."""
 RULES = "rules"
+
+
 """The origin of what our own methods find; other origins are `scriptlet NAME` and `model NAME`."""
 
 
@@ -87,7 +137,7 @@ def most_important_first(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda one: (_GRADE_PLACES[one.grade], -one.explains, _KIND_PLACES[one.kind]))
 
 
-def from_row(row: Mapping[str, Any]) -> Finding:
+def finding_from_row(row: Mapping[str, Any]) -> Finding:
     """The finding that a row of the table `analysis` holds, as store/reading/recorded_runs.py returns it."""
     results = tuple(ResultId(*result) for result in row["results"])
     texts = {name: row[name] or "" for name in ("title", "advice", "method", "origin")}
@@ -95,3 +145,18 @@ def from_row(row: Mapping[str, Any]) -> Finding:
         row["kind"], row["grade"], results=results, figures=row["figures"], about=row["about"],
         explains=row["explains"] or 0, suggestion=row["suggestion"], **texts,
     )  # fmt: skip
+
+
+MOST_OF_ONE_KIND = 20  # findings of a kind
+MOST_RESULTS = 20  # results of a finding
+SHOWN = 4  # names in a sentence
+
+
+def cap_findings(found: Sequence[Finding]) -> Iterator[Finding]:
+    """Yield the gravest of findings of one kind, and a note about the rest."""
+    ordered = sorted(found, key=lambda one: GRADES.index(one.grade))
+    yield from ordered[:MOST_OF_ONE_KIND]
+    if more := ordered[MOST_OF_ONE_KIND:]:
+        results = tuple(one.results[0] for one in more if one.results)[:MOST_RESULTS]
+        title = f"{format_count(len(more), 'further finding')} of this kind, not listed"
+        yield Finding(more[0].kind, NOTE, title, results, figures={"findings": len(more)}, method=more[0].method)

@@ -2,31 +2,178 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Flakes: results that differ from try to try, or from run to run, with the same inputs.
-
-Retries are not independent of each other, so runs are counted, and each run once: it counts as failed if its first try
-failed. Looked at are the results that failed or were retried in this run, and those that earlier analyses call flakes.
+"""Flakes: results that differ from try to try, or from run to run, with the same inputs; how often they fail, and
+whether they belong in quarantine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
-from rack_recipes.analysis.detect_flake import Flake, Outcome, flake_of
-from rack_recipes.analysis.findings import NOTABLE, Finding, ResultId
+from rack_recipes.analysis.findings import NOTABLE, NOTE, PROBLEM, Finding, ResultId
 from rack_recipes.analysis.history import History
+from rack_recipes.analysis.methods.intervals_and_multiple_tests import (
+    CONFIDENCE,
+    clopper_pearson,
+    passes_to_lift,
+    wilson,
+)
+from rack_recipes.analysis.methods.intervals_and_multiple_tests import is_broken as is_more_than_chance
 from rack_recipes.analysis.run_data import RunData
 from rack_recipes.natural_order import natural
 from rack_recipes.store.reading import result_history
 from rack_recipes.store.reading.earlier_runs import earlier_runs
 
+LEAST_EPISODES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one result ended in one run. `is_retried`: it passed, but only after a try that had failed."""
+
+    passed: bool
+    is_retried: bool = False
+    inputs: str = ""
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the first try passed."""
+        return self.passed and not self.is_retried
+
+
+@dataclass(frozen=True, slots=True)
+class Flake:
+    """A result that is a flake: in how many `runs` its first try failed, and how it ended lately.
+
+    `episodes` are stretches of failed runs, and runs that passed after a retry: a fault that is repaired is one.
+    `failures_in_a_row` and `passes_in_a_row` are those of the last runs; one of them is 0.
+    """
+
+    failed: int
+    runs: int
+    episodes: int
+    failures_in_a_row: int
+    passes_in_a_row: int
+
+
+def flake_of(outcomes: Sequence[Outcome]) -> Flake | None:
+    """What the outcomes of one result say, the oldest first; None where they are no flake.
+
+    A flake passed after a retry, or it failed, passed and failed again with the same inputs. Only runs with such inputs
+    count. One stretch of failures is no flake: the inputs do not say what became of the hardware meanwhile.
+    """
+    ends: dict[str, set[bool]] = defaultdict(set)
+    for outcome in outcomes:
+        if outcome.inputs:
+            ends[outcome.inputs].add(outcome.passed)
+    mixed = {inputs for inputs, both in ends.items() if len(both) > 1}
+    mixed |= {outcome.inputs for outcome in outcomes if outcome.is_retried}
+    counted = [outcome for outcome in outcomes if outcome.inputs in mixed]
+    episodes = _episodes(counted)
+    if episodes < LEAST_EPISODES and not any(outcome.is_retried for outcome in counted):
+        return None
+    failures = _last_in_a_row(not outcome.passed for outcome in reversed(counted))
+    passes = _last_in_a_row(outcome.is_clean for outcome in reversed(counted))
+    return Flake(sum(not outcome.is_clean for outcome in counted), len(counted), episodes, failures, passes)
+
+
+def _episodes(outcomes: Sequence[Outcome]) -> int:
+    """How often it began to fail, or failed only at first."""
+    before = [True, *(outcome.passed for outcome in outcomes)]
+    begins = sum(earlier and not outcome.passed for earlier, outcome in zip(before, outcomes, strict=False))
+    return begins + sum(outcome.is_retried for outcome in outcomes)
+
+
+def _last_in_a_row(newest_first: Iterable[bool]) -> int:
+    count = 0
+    for hit in newest_first:
+        if not hit:
+            break
+        count += 1
+    return count
+
+
+ACCEPTED = 0.01
+
+
+"""Quarantine where even the low end of the rate (Clopper-Pearson) is above this: one run in a hundred."""
+LEAST = 3  # times that it began to fail, for a quarantine: two may be two faults
+MOST_RATE = 0.5  # for the passes that end a quarantine: one that nearly always fails is broken
+METHOD = (
+    "runs with the same inputs (by their digest), each counted once; shown: Wilson interval; quarantine and its end "
+    f"decided by Clopper-Pearson at {CONFIDENCE:.0%}"
+)
+
+
+def passes_needed(flake: Flake) -> int:
+    """The passes in a row that end a quarantine."""
+    return passes_to_lift(min(flake.failed / flake.runs, MOST_RATE))
+
+
+def is_broken(flake: Flake) -> bool:
+    """Whether it failed so often in a row that its earlier rate, at most, hardly explains that."""
+    before = flake.runs - flake.failures_in_a_row
+    if not flake.failures_in_a_row or not before:
+        return False
+    highest = clopper_pearson(flake.failed - flake.failures_in_a_row, before).high
+    return is_more_than_chance(flake.failures_in_a_row, highest)
+
+
+def is_for_quarantine(flake: Flake) -> bool:
+    """Whether it is sure that this is more than one bad day."""
+    return flake.episodes >= LEAST and clopper_pearson(flake.failed, flake.runs).low > ACCEPTED
+
+
+def flake_finding(place: tuple[str, str], flake: Flake, *, has_failed: bool) -> Finding:
+    """What is said of a flake, by its host and step; `has_failed` tells whether it failed in this run."""
+    host, step = place
+    grade, title, advice = _said(f"{step} on {host or 'the controller'}", flake)
+    shown, sure = wilson(flake.failed, flake.runs), clopper_pearson(flake.failed, flake.runs)
+    figures = {
+        "failed": flake.failed, "runs": flake.runs, "episodes": flake.episodes, "rate": flake.failed / flake.runs,
+        "wilson": [*shown], "clopper_pearson": [*sure],
+        "passes_in_a_row": flake.passes_in_a_row, "passes_needed": passes_needed(flake),
+    }  # fmt: skip
+    about = {"host": host, "step": step, "quarantine": is_for_quarantine(flake) and not is_broken(flake)}
+    return Finding("flake", grade, title, (ResultId(*place),), advice, figures, about, METHOD, explains=int(has_failed))
+
+
+def _said(name: str, flake: Flake) -> tuple[str, str, str]:
+    """The grade, the title and the advice."""
+    again, row = "with the same inputs", flake.passes_in_a_row
+    low, high = wilson(flake.failed, flake.runs)
+    rate = f"{flake.failed} of {flake.runs} runs failed at the first try {again} ({low:.0%} to {high:.0%} of runs)"
+    if is_broken(flake):
+        failures = flake.failures_in_a_row
+        title = f"{name} is no flake any more: it failed in the last {failures} runs {again}"
+        return PROBLEM, title, "Treat it as broken, its rate does not explain that: what changed since it last passed?"
+    if row >= passes_needed(flake):
+        title = f"{name} is no flake any more: it passed at the first try in the last {row} runs"
+        return NOTE, title, "End its quarantine."
+    if is_for_quarantine(flake):
+        wait = f"until it has passed at the first try in {passes_needed(flake)} runs in a row; so far {row}"
+        return (
+            NOTABLE,
+            f"{name} is a flake: {rate}",
+            f"Rule out what it tests, then put it under quarantine (it still runs) {wait}.",
+        )
+    if flake.runs == 1:
+        return NOTABLE, f"{name} passed only after a retry", "Watch it: there is no earlier run with the same inputs."
+    return (
+        NOTABLE,
+        f"{name} may be a flake: {rate}",
+        "Watch it: so far this can also be a fault that comes and goes, or several.",
+    )
+
+
 KIND = "flake"
 LENGTH = 100  # earlier runs: 29 passes in a row end a quarantine at a rate of 10 %
-MOST = 50  # findings; the rest is counted
+MOST_FLAKES = 50  # findings; the rest is counted
 MOST_PLACES = 2000  # results of one run that are looked up in earlier ones
-
 FAILED = frozenset(("failed", "error"))
 BAD = FAILED | {WAIVED}  # a waived failure is one all the same: otherwise no quarantine would count what fails in it
 PASSED = frozenset(("passed", "marginal"))
@@ -44,12 +191,12 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
 
 
 def _told_of(run: RunData, flakes: list[tuple[result_history.Place, Flake]]) -> Iterator[Finding]:
-    from rack_recipes.analysis.quarantine_decision import METHOD, finding
+    pass
 
     flakes.sort(key=lambda one: (-one[1].failed / one[1].runs, natural(one[0][0]), one[0][1]))
     failed = {(row["host"], row["step"]) for row in run.steps if row["verdict"] in FAILED}
-    yield from (finding(place, flake, has_failed=place in failed) for place, flake in flakes[:MOST])
-    rest = [ResultId(*place) for place, _flake in flakes[MOST:]]
+    yield from (flake_finding(place, flake, has_failed=place in failed) for place, flake in flakes[:MOST_FLAKES])
+    rest = [ResultId(*place) for place, _flake in flakes[MOST_FLAKES:]]
     if rest:
         yield Finding(KIND, NOTABLE, f"{len(rest)} more results are flakes", tuple(rest), method=METHOD)
 

@@ -19,10 +19,8 @@ from rack_recipes.store.reading.earlier_runs import LAST_RUNS, earlier_runs
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from rack_recipes.analysis.class_medians_over_runs import OverRuns
-    from rack_recipes.analysis.limits_and_better_direction import KnownLimits
-    from rack_recipes.analysis.load_values_over_runs import SeriesValues
-    from rack_recipes.analysis.methods.change_points import ChangePoint
+    from rack_recipes.analysis.methods.change_points_and_trends import ChangePoint
+    from rack_recipes.analysis.values_over_runs import KnownLimits, OverRuns, SeriesValues
 
 Row = Mapping[str, Any]
 
@@ -46,21 +44,21 @@ class History:
     @cached_property
     def series(self) -> Sequence[SeriesValues]:
         """The numbers of this run and of the earlier ones, by series: two million are read in about three seconds."""
-        from rack_recipes.analysis.load_values_over_runs import load
+        from rack_recipes.analysis.values_over_runs import load
 
         return load(self.engine, [one["run_id"] for one in self.runs], self.run)
 
     @cached_property
     def limits(self) -> KnownLimits:
         """The limits that the measurements of the run were judged by."""
-        from rack_recipes.analysis.limits_and_better_direction import KnownLimits
+        from rack_recipes.analysis.values_over_runs import KnownLimits
 
         return KnownLimits(self.run.measurements)
 
     @cached_property
     def over_runs(self) -> Sequence[OverRuns]:
         """The median of each class of hosts in each run, without what only ever rises or falls in the context."""
-        from rack_recipes.analysis import class_medians_over_runs as over
+        from rack_recipes.analysis import values_over_runs as over
 
         runs = [*self.runs, self.run.run]
         found = over.over_runs(self.series, runs, self.run.attributes, over.LEAST_RUNS)
@@ -69,7 +67,7 @@ class History:
     @cached_property
     def level_changes(self) -> Mapping[str, Sequence[ChangePoint]]:
         """The changes of level in `over_runs`, by the key of each that has some; none for fewer than 10 runs."""
-        from rack_recipes.analysis.class_medians_over_runs import level_changes
+        from rack_recipes.analysis.values_over_runs import level_changes
 
         return level_changes(self.over_runs)
 

@@ -2,26 +2,68 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run does not show: planned results that nobody has, and values that are empty or lost. None of them is a 0."""
+"""What a run does not show, held against its plan: planned results that nobody has, and values that are empty or
+lost.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from math import isfinite
+from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, RAN
-from rack_recipes.analysis.capped_findings import MOST_RESULTS, SHOWN, capped
-from rack_recipes.analysis.findings import NOTABLE, NOTE, PROBLEM, Finding, ResultId
+from rack_recipes.analysis.findings import (
+    MOST_RESULTS,
+    NOTABLE,
+    NOTE,
+    PROBLEM,
+    SHOWN,
+    Finding,
+    ResultId,
+    cap_findings,
+    format_count,
+)
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.retries_and_reuse import single
 from rack_recipes.analysis.run_data import Row, RunData
-from rack_recipes.analysis.run_plan import is_lost, plan_of
-from rack_recipes.analysis.wording import plural
+from rack_recipes.analysis.run_statistics import without_statistics_of_rounds
+from rack_recipes.errors import RackError
 from rack_recipes.natural_order import natural
+from rack_recipes.run.run_folders import run_record
+from rack_recipes.store.run_plan import packed, unpacked
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """The hosts of each planned step, and the definitions of derived numbers by their names."""
+
+    hosts: Mapping[str, Sequence[str]]
+    derived: Mapping[str, Mapping[str, Any]]
+
+
+def plan_of(run: RunData) -> RunPlan | None:
+    """The plan of a run; None where neither the store nor a journal tells it."""
+    found = run.plan or _in_journal(run.run.get("journal"))
+    return RunPlan(found["steps"], found["derived"]) if found else None
+
+
+def is_lost(run: RunData) -> bool:
+    """Whether the run had a plan that nobody knows any more: its journal is gone, and the store was not told."""
+    return bool(run.run.get("journal")) and plan_of(run) is None
+
+
+def _in_journal(journal: str | None) -> Mapping[str, Any] | None:
+    with suppress(RackError, OSError):
+        record = run_record(Path(journal)) if journal else None
+        return unpacked(packed(record)) if record else None
+    return None
+
 
 KIND = "evidence"
 COUNTED = "counted against the plan of the run; nothing is estimated, so there are no false alarms"
@@ -32,7 +74,6 @@ EMPTY: tuple[Any, ...] = (None, "", [], {})
 RAN_AND_PASSED = PASSING & RAN
 RUN_AGAIN = "Run the step again on these hosts (`rack-recipes run --resume`), or find out why it was never judged."
 READ_LOG = "Read the log of the step on these hosts: it passed, but did not tell this value."
-
 PLAN_LOST = (
     "The plan of this run is not known any more: its journal is gone, and an earlier version has stored the run "
     "without it. So nobody can tell which planned results are missing, and derived numbers are not shown"
@@ -52,8 +93,8 @@ def findings(run: RunData, _history: History) -> Iterator[Finding]:
     """Yield findings of the kind `evidence`."""
     if is_lost(run):
         yield _lost_plan()
-    yield from capped([*_without_result(run)])
-    yield from capped([*_without_value(run)])
+    yield from cap_findings([*_without_result(run)])
+    yield from cap_findings([*_without_value(run)])
 
 
 def _without_result(run: RunData) -> Iterator[Finding]:
@@ -65,7 +106,7 @@ def _without_result(run: RunData) -> Iterator[Finding]:
 
 def _no_result(run: RunData, step: str, hosts: Sequence[str], planned: int) -> Finding:
     results = tuple(ResultId(host, step) for host in hosts[:MOST_RESULTS])
-    count, where = f"{len(hosts):,} of {plural(planned, 'planned result')} of {step}", few(_named(hosts), SHOWN)
+    count, where = f"{len(hosts):,} of {format_count(planned, 'planned result')} of {step}", few(_named(hosts), SHOWN)
     figures = {"missing": len(hosts), "planned": planned}
     if not run.run.get("ended"):
         title = f"The run has not ended: nobody has {count} yet ({where})"
@@ -108,7 +149,7 @@ def _without_value(run: RunData) -> Iterator[Finding]:
 def _lost(place: _Place, hosts: Sequence[str], faults: Mapping[str, str], of: int) -> Finding:
     states = [f"{host or RUN} ({faults.get(host, MISSING)})" for host in hosts]
     name = place.name if place.key else f"{place.name} of {place.step}"
-    where = f"{plural(len(hosts), 'host')}: {few(states, SHOWN)}"
+    where = f"{format_count(len(hosts), 'host')}: {few(states, SHOWN)}"
     title = f"{name} is lost on {where}; {of - len(hosts):,} of {of:,} hosts have it"
     results = tuple(ResultId(host, place.step, "" if place.key else place.name) for host in hosts[:MOST_RESULTS])
     about = {"step": place.step, "name": place.name}
@@ -162,7 +203,7 @@ def _complete(told: Mapping[_Place, Mapping[str, str]]) -> Mapping[tuple[str, st
 def _measured(run: RunData) -> Mapping[_Place, Sequence[Row]]:
     """The measurements by their place, in order; there are many values of each."""
     found: dict[tuple[str, str], list[Row]] = {}
-    for row in single(run):
+    for row in without_statistics_of_rounds(run):
         found.setdefault((row["step"], row["name"]), []).append(row)
     return {_Place(*place): rows for place, rows in found.items()}
 

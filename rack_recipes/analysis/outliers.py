@@ -13,18 +13,26 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
-from rack_recipes.analysis.capped_findings import MOST_RESULTS, SHOWN, capped
-from rack_recipes.analysis.findings import NOTABLE, NOTE, PROBLEM, Finding, ResultId
+from rack_recipes.analysis.findings import (
+    MOST_RESULTS,
+    NOTABLE,
+    NOTE,
+    PROBLEM,
+    SHOWN,
+    Finding,
+    ResultId,
+    cap_findings,
+    format_amount,
+    format_count,
+    series_name,
+)
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.host_classes import Twins
-from rack_recipes.analysis.limits_and_better_direction import SeriesLimits
-from rack_recipes.analysis.load_values_over_runs import Series, SeriesValues
 from rack_recipes.analysis.methods import lazy_numpy as np
 from rack_recipes.analysis.methods import outliers as method
 from rack_recipes.analysis.methods.arrays import Floats
-from rack_recipes.analysis.methods.split_into_two_groups import TwoGroups
-from rack_recipes.analysis.run_data import RunData
-from rack_recipes.analysis.wording import amount, plural, series_name
+from rack_recipes.analysis.methods.outliers import TwoGroups
+from rack_recipes.analysis.run_data import RunData, Twins
+from rack_recipes.analysis.values_over_runs import Series, SeriesLimits, SeriesValues
 
 MANY_SERIES = 3  # a host that differs in so many measurements is one finding, not many
 COUNTED = frozenset({"", "count", "counts", "errors", "frames", "packets", "drops", "events", "times", "retries"})
@@ -73,8 +81,8 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
     judged = [*zip(groups, method.judge(group.twins for group in groups), strict=True)]
     bad = {(row["step"], row["host"]) for row in run.steps if row["verdict"] not in PASSING}
     deviants = [one for group, outcome in judged for one in _deviants(group, outcome, bad)]
-    yield from capped([*_of_hosts(deviants)])
-    yield from capped([_two_groups(group, outcome.groups) for group, outcome in judged if outcome.groups])
+    yield from cap_findings([*_of_hosts(deviants)])
+    yield from cap_findings([_two_groups(group, outcome.groups) for group, outcome in judged if outcome.groups])
 
 
 def _groups(run: RunData, history: History) -> Iterator[_Group]:
@@ -143,7 +151,7 @@ def _in_many_series(host: str, own: Sequence[_Deviant]) -> Finding:
     return Finding(
         "outlier",
         _gravest(own),
-        f"{host} differs from its twins in {plural(len(own), 'measurement')}: {names}",
+        f"{host} differs from its twins in {format_count(len(own), 'measurement')}: {names}",
         tuple(map(_result, own[:MOST_RESULTS])),
         CHECK.format(host),
         {"measurements": [_figures(one) for one in own[:MOST_RESULTS]], "number": len(own)},
@@ -155,9 +163,9 @@ def _in_many_series(host: str, own: Sequence[_Deviant]) -> Finding:
 def _in_one_series(own: Sequence[_Deviant]) -> Finding:
     own = sorted(own, key=_how_far)
     group, outcome = own[0].group, own[0].outcome
-    hosts = [f"{one.host} ({amount(one.outlier.value, group.series.unit)})" for one in own]
+    hosts = [f"{one.host} ({format_amount(one.outlier.value, group.series.unit)})" for one in own]
     most = "most have" if outcome.method == method.VOTE else "the median is"
-    center = f"{most} {amount(outcome.center, group.series.unit)}"
+    center = f"{most} {format_amount(outcome.center, group.series.unit)}"
     kind = f" of {group.label}" if group.label else ""
     return Finding(
         "outlier",
@@ -223,9 +231,9 @@ def _two_groups(group: _Group, found: TwoGroups) -> Finding:
     return Finding(
         "groups",
         NOTABLE if by else NOTE,
-        f"{series_name(group.series)}: {plural(len(group.hosts), 'twin')} are two groups"
-        f"{f' by {by.attribute}' if by else ''}: {len(found.lower)} up to {amount(found.below, unit)}, "
-        f"{len(found.upper)} from {amount(found.above, unit)}",
+        f"{series_name(group.series)}: {format_count(len(group.hosts), 'twin')} are two groups"
+        f"{f' by {by.attribute}' if by else ''}: {len(found.lower)} up to {format_amount(found.below, unit)}, "
+        f"{len(found.upper)} from {format_amount(found.above, unit)}",
         tuple(ResultId(group.hosts[place], group.series.step, group.series.name) for place in minority[:MOST_RESULTS]),
         CHECK_GROUPS if by else "",
         {

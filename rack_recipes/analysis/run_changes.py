@@ -32,7 +32,7 @@ ABOUT = ("recipe", "digest", "test_id", "status", "hosts", "controller", "user",
 MEASUREMENT = ("step", "host", "name", "unit", "number")  # what makes two measurements one: 5 ms are not 5 us
 
 
-def run_changes(first: Row, second: Row) -> list[Change]:
+def run_field_changes(first: Row, second: Row) -> list[Change]:
     """The fields of the two runs themselves that differ."""
     return [
         {"field": name, **_sides(first.get(name), second.get(name))}

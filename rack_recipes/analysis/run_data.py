@@ -2,16 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""All data of one run that an analysis or a report looks at, in the order in which people read it."""
+"""All data of one run that an analysis or a report looks at, in the order in which people read it, with the numbers
+inside of JSON values and the classes of hosts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from math import nan
 from typing import TYPE_CHECKING, Any
 
-from rack_recipes.analysis.numbers_in_json import number_of, numbers_in
 from rack_recipes.journal.end_status import INTERRUPTED, was_cut_off
 from rack_recipes.natural_order import in_order_of, natural_places
 from rack_recipes.store.reading import recorded_runs
@@ -19,13 +23,101 @@ from rack_recipes.store.reading.reading_order import parents_of, step_places
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+LONGEST_LIST = 32  # the numbers of a longer list are samples, not series of their own
+NUMBERS = frozenset((int, float))  # true and false are none
+Numbers = list[tuple[str, float]]
+
+
+def number_of(value: Any) -> float:
+    """A value as a float, or NaN where it is no number, or too large for a float."""
+    try:
+        return float(value) if type(value) in NUMBERS else nan
+    except OverflowError:  # a whole number of more than 308 digits
+        return nan
+
+
+def numbers_in(value: Any, path: str = "") -> Numbers:
+    """The numbers inside of a JSON value, each with its path, such as `.mean` or `.disks[0].hours`; "" is the value."""
+    found: Numbers = []
+    _gather(value, path, found)
+    return found
+
+
+def _gather(value: Any, path: str, found: Numbers) -> None:
+    if type(value) in NUMBERS:
+        found.append((path, number_of(value)))
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            _gather(inner, f"{path}.{name}", found)
+    elif isinstance(value, list) and len(value) <= LONGEST_LIST:
+        for index, inner in enumerate(value):
+            _gather(inner, f"{path}[{index}]", found)
+
+
+Attributes = Mapping[str, Mapping[str, Any]]
+CLASS = "class"
+INSTEAD = ("model", "role")  # together they say what a class would
+
+
+def host_class(attributes: Mapping[str, Any]) -> str:
+    """The class of a host in words, such as `class gpu` or `model X1, role leaf`; empty where nothing is known."""
+    names = (CLASS,) if attributes.get(CLASS) else INSTEAD
+    return ", ".join(f"{name} {text(attributes[name])}" for name in names if attributes.get(name))
+
+
+def by_class(hosts: Iterable[str], attributes: Attributes) -> dict[str, list[int]]:
+    """The places of the hosts of each class, without the run itself. Hosts of which nothing is known are one class."""
+    found = defaultdict(list)
+    for place, host in enumerate(hosts):
+        if host:
+            found[host_class(attributes.get(host, {}))].append(place)
+    return found
+
+
+class Twins:
+    """The classes of lists of hosts, each worked out once: most series of a run are of the same hosts."""
+
+    def __init__(self, attributes: Attributes) -> None:
+        self._attributes = attributes
+        self._classes: dict[tuple[str, ...], dict[str, list[int]]] = {}
+        self._columns: dict[tuple[str, ...], dict[str, list[str]]] = {}
+
+    def by_class(self, hosts: Sequence[str]) -> Mapping[str, Sequence[int]]:
+        """The places of the hosts of each class."""
+        key = (*hosts,)
+        if key not in self._classes:
+            self._classes[key] = by_class(hosts, self._attributes)
+        return self._classes[key]
+
+    def columns(self, hosts: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """The values of each attribute that tells these hosts apart, in their order."""
+        key = (*hosts,)
+        if key not in self._columns:
+            self._columns[key] = columns(hosts, self._attributes)
+        return self._columns[key]
+
+
+def columns(hosts: Sequence[str], attributes: Attributes) -> dict[str, list[str]]:
+    """The values of each attribute in the order of these hosts, as texts; those that all hosts share are left out."""
+    names = dict.fromkeys(name for host in hosts for name in attributes.get(host, {}))
+    found = {name: [text(attributes.get(host, {}).get(name, "")) for host in hosts] for name in names}
+    return {name: values for name, values in found.items() if len(set(values)) > 1}
+
+
+def text(value: Any) -> str:
+    """An attribute as people read it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
 
 Row = Mapping[str, Any]
 OwnRow = dict[str, Any]
-"""A row that nobody else has, so that it may be changed."""
 
+
+"""A row that nobody else has, so that it may be changed."""
 SKIPPED = "skipped"
 UNKNOWN = 1 << 62
+
+
 """The place of a step that the run has no result of."""
 
 
@@ -73,7 +165,7 @@ def all_steps(engine: Engine, run_id: str) -> Sequence[Row]:
     return recorded_runs.steps(engine, run_id, in_order=False)
 
 
-def load(engine: Engine, run_id: str, steps: Callable[[Engine, str], Sequence[Row]] = all_steps) -> RunData:
+def load_run_data(engine: Engine, run_id: str, steps: Callable[[Engine, str], Sequence[Row]] = all_steps) -> RunData:
     """Read all rows of a run, arranged. Raises UsageError for an unknown run, and StoreError.
 
     `steps` reads the rows of steps: `judged` and `reported` of `recorded_runs` leave out what no analysis and no report
@@ -93,12 +185,12 @@ def load(engine: Engine, run_id: str, steps: Callable[[Engine, str], Sequence[Ro
     return _arranged(found, measurements, recorded_runs.context(engine, run_id, brief=True))
 
 
-def arranged(run: RunData) -> RunData:
+def arrange_run(run: RunData) -> RunData:
     """The same run with hosts in natural order, and steps in the order of the recipe. The given rows do not change."""
     return _arranged(run, [{**row} for row in run.measurements], [{**row} for row in run.context])
 
 
-def placed(run: RunData) -> RunData:
+def place_steps(run: RunData) -> RunData:
     """The same run with the places of its steps in the order of the recipe; its rows stay as they come."""
     parents = parents_of(run.steps)
     return replace(run, parents=parents, places=step_places(run.steps, {row["step"] for row in run.steps}, parents))
@@ -128,7 +220,7 @@ def _arranged(run: RunData, measurements: Sequence[OwnRow], context: Sequence[Ow
     )
 
 
-def without_cut_off(run: RunData) -> RunData:
+def mark_cut_off(run: RunData) -> RunData:
     """The run as an analysis sees it: what its end has cut off was not tried, and is marked as `cut_off`."""
     if run.run.get("status") != INTERRUPTED and not run.run.get("group_info"):
         return run

@@ -2,31 +2,48 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Statistics of one run: counts, reasons, times of steps, spread of measurements."""
+"""Statistics of one run: counts by verdict, the gravest first, reasons, times of steps, spread of measurements,
+retries, reused results.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from heapq import nlargest
-from math import fsum
+from itertools import chain
+from math import fsum, isnan
 from operator import itemgetter
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, RAN
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, RAN, VERDICTS
 from rack_recipes.analysis.run_data import Row, RunData, is_looped
-from rack_recipes.analysis.verdict_order import rank
+
+SEVERITY = tuple(VERDICTS)
+
+
+"""Every verdict, the gravest first."""
+_RANKS = {verdict: number for number, verdict in enumerate(SEVERITY)}
+
+
+def rank(verdict: str) -> int:
+    """Place in `SEVERITY`; a verdict that is not in it comes first, so that nobody overlooks it."""
+    return _RANKS.get(verdict, -1)
+
 
 SLOWEST = 50
+
+
 """How many results are among the slowest."""
-
 ONCE = (None, 0, 1)
+
+
 """The numbers of tries of a result without a retry."""
-
 STEP = itemgetter("step")
-
 NO_FAULT = PASSING | NOT_TRIED
+
+
 """The verdicts of results that passed, and of those that were not tried."""
 
 
@@ -50,7 +67,7 @@ def reasons(run: RunData) -> list[Row]:
     return _gathered(run, not_passed(run))
 
 
-def waived(run: RunData) -> list[Row]:
+def waived_results(run: RunData) -> list[Row]:
     """The results that waivers cover, with the verdict (`was`) and the reason (`failure`) that they had before."""
     found = ((row, row["waived"]) for row in run.results if row.get("waived"))
     return [{**row, "was": before.get("verdict") or "", "failure": before.get("reason") or ""} for row, before in found]
@@ -63,7 +80,7 @@ def not_run(run: RunData) -> list[Row]:
 
 def _gathered(run: RunData, found: Sequence[Row]) -> list[Row]:
     """Group by `verdict`, planned `step` and `reason`: number of `results` and of `hosts`, and the `first_host`."""
-    groups = grouped(found, lambda row: (row["verdict"], run.planned(row["step"]), row.get("reason") or ""))
+    groups = group_rows(found, lambda row: (row["verdict"], run.planned(row["step"]), row.get("reason") or ""))
     gathered = [
         {"verdict": verdict, "step": step, "reason": reason, **_on_hosts(rows)}
         for (verdict, step, reason), rows in groups.items()
@@ -76,7 +93,7 @@ def _on_hosts(rows: Sequence[Row]) -> dict[str, Any]:
     return {"results": len(rows), "hosts": len({row["host"] for row in rows}), "first_host": rows[0]["host"]}
 
 
-def grouped[Key: Hashable](rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, list[Row]]:
+def group_rows[Key: Hashable](rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, list[Row]]:
     """The rows by a key, groups and rows in the order in which they come."""
     found: dict[Key, list[Row]] = {}
     for row in rows:
@@ -88,7 +105,7 @@ def matrix(run: RunData) -> tuple[list[str], list[Row]]:
     """The planned steps, and for each host its verdicts by step, with the `host`; steps of other hosts are missing."""
     planned = [row for row in run.steps if row.get("parent") is None]
     steps = sorted({row["step"] for row in planned}, key=run.place)
-    of_host = grouped(planned, lambda row: str(row["host"]))
+    of_host = group_rows(planned, lambda row: str(row["host"]))
     return steps, [{"host": host, "verdicts": _verdicts(rows)} for host, rows in of_host.items()]
 
 
@@ -102,7 +119,7 @@ def by_step(run: RunData, timed: Sequence[Row]) -> list[Row]:
     `timed` are the results that ran. A looped step has the number of its `instances` on all hosts; the results are
     counted for the instances only.
     """
-    ran, groups = (grouped(rows, STEP) for rows in (timed, run.steps))
+    ran, groups = (group_rows(rows, STEP) for rows in (timed, run.steps))
     ordered = sorted(groups, key=run.place)
     return [{"step": step, **_of_step(groups[step]), **_seconds(ran.get(step, ()))} for step in ordered]
 
@@ -146,7 +163,7 @@ def slowest(timed: Sequence[Row], limit: int = SLOWEST) -> list[Row]:
 
 def by_measurement(run: RunData, measurements: Iterable[Row]) -> list[Row]:
     """A row for each step, name and unit: number of hosts and values, least, median and greatest value, their hosts."""
-    groups = grouped(measurements, lambda row: (row["step"], row["name"], row.get("unit") or ""))
+    groups = group_rows(measurements, lambda row: (row["step"], row["name"], row.get("unit") or ""))
     ordered = sorted(groups, key=lambda of: (run.place(of[0]), *of[1:]))
     return [{"step": of[0], "name": of[1], "unit": of[2], **_spread(groups[of])} for of in ordered]
 
@@ -186,3 +203,143 @@ def _was_retried(row: Row) -> bool:
 def gravest_first(rows: Iterable[Row]) -> list[Row]:
     """By how grave the `verdict` is; rows that are equally grave keep their order."""
     return sorted(rows, key=lambda row: rank(row["verdict"]))
+
+
+STATISTICS = ("count", "min", "mean", "max", "stdev", "p95")
+
+
+"""The statistics that a repeated step measures over its rounds, for example `NAME.mean` for `NAME`."""
+HOOK = ("hook", "when", "verdict", "reason")
+
+
+"""What is told of a hook."""
+Place = tuple[str, str]  # host, step
+
+
+def passed_after_retry(run: RunData) -> list[Row]:
+    """Results that passed after a failed try; `first` says what went wrong first."""
+    found = (row for row in run.results if row.get("flake"))
+    return [{**row, "first": _first_failure(row.get("attempts") or ())} for row in found]
+
+
+def _first_failure(attempts: Sequence[Mapping[str, Any]]) -> str | None:
+    failed = (one for one in attempts if one.get("verdict") not in PASSING and not one.get("waiting"))
+    return next((f"{one.get('verdict')}: {one.get('reason') or 'no reason given'}" for one in failed), None)
+
+
+def reused_results(run: RunData) -> list[Row]:
+    """Results of earlier runs that were used again, by planned step, verdict and `source_run`."""
+    found = (row for row in run.results if row.get("source_run") is not None)
+    groups = group_rows(found, lambda row: (run.planned(row["step"]), row["verdict"], row["source_run"]))
+    ordered = sorted(groups, key=lambda of: (run.place(of[0]), *of[1:]))
+    return [{"step": of[0], "verdict": of[1], "source_run": of[2], **_hosts_and_results(groups[of])} for of in ordered]
+
+
+def failed_hooks(run: RunData) -> list[Row]:
+    """Hooks that did not pass, by planned step, `hook`, `when`, verdict and reason; the gravest first."""
+    told = (
+        {"host": row["host"], "step": run.planned(row["step"]), **{name: str(hook.get(name) or "") for name in HOOK}}
+        for row in run.steps
+        for hook in row.get("hooks") or ()
+        if isinstance(hook, dict)
+    )
+    groups = group_rows(told, lambda row: tuple(row[name] for name in ("step", *HOOK)))
+    found = [{**rows[0], **_hosts_and_results(rows)} for rows in groups.values()]
+    return gravest_first(sorted(found, key=lambda row: (row["step"], row["hook"])))
+
+
+def _hosts_and_results(rows: Sequence[Row]) -> dict[str, Any]:
+    return {"results": len(rows), "first_host": rows[0]["host"]}
+
+
+def repeated_results(run: RunData) -> list[Row]:
+    """Repeated steps: how many `rounds`, how many of them `passed`, and the statistics of each measurement."""
+    places = _repeated(run)
+    measured = _statistics(row for row in run.measurements if _is_of(row, places))
+    repeated = (row for row in run.steps if row.get("rounds"))
+    return [
+        {**row, "rounds": row["rounds"].get("count"), "passed": row["rounds"].get("passed"), **statistics}
+        for row in repeated
+        for statistics in measured.get((row["host"], row["step"])) or [{}]
+    ]
+
+
+def without_statistics_of_rounds(run: RunData) -> list[Row]:
+    """The measurements that are no statistic over the rounds of their step."""
+    repeated = _repeated(run)
+    return [row for row in run.measurements if not _is_of(row, repeated)] if repeated else [*run.measurements]
+
+
+def _is_of(measurement: Row, repeated: set[Place]) -> bool:
+    """Whether a measurement is a statistic over the rounds of its step."""
+    is_statistic = str(measurement["name"]).rpartition(".")[2] in STATISTICS
+    return is_statistic and (measurement["host"], measurement["step"]) in repeated
+
+
+def _repeated(run: RunData) -> set[Place]:
+    return {(row["host"], row["step"]) for row in run.steps if row.get("rounds")}
+
+
+def _statistics(measurements: Iterable[Row]) -> dict[Place, list[dict[str, Any]]]:
+    """For each host and step the measurements, each with its name, its unit and its `STATISTICS`."""
+    found: dict[Place, dict[str, dict[str, Any]]] = {}
+    for row in measurements:
+        base, _dot, statistic = str(row["name"]).rpartition(".")
+        told = found.setdefault((row["host"], row["step"]), {}).setdefault(base, {"name": base, "unit": None})
+        told |= {statistic: row["number"], "unit": told["unit"] or row.get("unit")}  # a count may have no unit
+    return {place: [*names.values()] for place, names in found.items()}
+
+
+class Metric(NamedTuple):
+    """What a number is: a measurement of a `step`, or a number in the context, whose step is "".
+
+    The name of a number in the context is its full path, as a reference in a recipe has it: `numbers.stats_v1.mean`.
+    """
+
+    step: str
+    name: str
+    unit: str
+
+
+class Value(NamedTuple):
+    """One number on a host; NaN for a value that is no number. The host of the run is ""."""
+
+    metric: Metric
+    host: str
+    number: float
+
+
+def values(run: RunData) -> Iterator[Value]:
+    """All numbers of a run in reading order; statistics over the rounds of a step are left out."""
+    return chain(_measured(run), _in_context(run))
+
+
+def by_metric(run: RunData) -> dict[Metric, list[float]]:
+    """The numbers of each metric, in the order of `values`: these are too many for an object each."""
+    measured: dict[tuple[str, str, str], list[float]] = {}
+    for row in without_statistics_of_rounds(run):
+        if not isnan(row["number"]):
+            measured.setdefault((row["step"], row["name"], row.get("unit") or ""), []).append(row["number"])
+    found = {Metric(*place): numbers for place, numbers in measured.items()}
+    paths: dict[str, dict[str, list[float]]] = {}
+    for row in run.context:
+        of_key = paths.setdefault(row["key"], {})
+        for path, number in row["numbers"]:
+            numbers = of_key.get(path)
+            if numbers is None:
+                numbers = of_key[path] = found.setdefault(Metric("", f"{row['key']}{path}", ""), [])
+            numbers.append(number)
+    return found
+
+
+def _measured(run: RunData) -> Iterator[Value]:
+    for row in without_statistics_of_rounds(run):
+        if not isnan(row["number"]):
+            yield Value(Metric(row["step"], row["name"], row.get("unit") or ""), row["host"], row["number"])
+
+
+def _in_context(run: RunData) -> Iterator[Value]:
+    for row in run.context:
+        key, host = row["key"], row["host"]
+        for path, number in row["numbers"]:
+            yield Value(Metric("", f"{key}{path}", ""), host, number)

@@ -10,18 +10,17 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from rack_recipes.analysis.class_medians_over_runs import FIRST_DAY, OverRuns, level_changes, over_runs, trend_of
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.load_values_over_runs import SeriesValues
-from rack_recipes.analysis.methods.trends import crossing
+from rack_recipes.analysis.methods.change_points_and_trends import crossing
 from rack_recipes.analysis.run_data import RunData, with_numbers
+from rack_recipes.analysis.values_over_runs import FIRST_DAY, OverRuns, SeriesValues, level_changes, over_runs, trend_of
 from rack_recipes.errors import UsageError, nearest
 from rack_recipes.store.reading import recorded_runs, values_of_runs
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from rack_recipes.analysis.methods.change_points import ChangePoint
+    from rack_recipes.analysis.methods.change_points_and_trends import ChangePoint
 
 Told = dict[str, Any]
 

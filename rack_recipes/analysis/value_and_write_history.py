@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.host_classes import Twins
 from rack_recipes.analysis.methods import lazy_numpy as np
+from rack_recipes.analysis.run_data import Twins
 from rack_recipes.store.reading import recorded_runs
 
 if TYPE_CHECKING:
-    from rack_recipes.analysis.load_values_over_runs import Series, SeriesValues
     from rack_recipes.analysis.methods.arrays import Floats
+    from rack_recipes.analysis.values_over_runs import Series, SeriesValues
 
 LEAST_RUNS = 3
 """With fewer runs, this one among them, there is no line yet, and numpy is not imported for two points."""

@@ -10,17 +10,28 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
-from rack_recipes.analysis.capped_findings import MOST_RESULTS, SHOWN, capped
-from rack_recipes.analysis.class_medians_over_runs import OverRuns
-from rack_recipes.analysis.findings import GRADES, NOTABLE, NOTE, PROBLEM, Finding, ResultId
+from rack_recipes.analysis.findings import (
+    GRADES,
+    MOST_RESULTS,
+    NOTABLE,
+    NOTE,
+    PROBLEM,
+    SHOWN,
+    Finding,
+    ResultId,
+    cap_findings,
+    format_amount,
+    format_count,
+    series_name,
+)
 from rack_recipes.analysis.history import History
+from rack_recipes.analysis.methods import intervals_and_multiple_tests
 from rack_recipes.analysis.methods import lazy_numpy as np
-from rack_recipes.analysis.methods import multiple_tests
 from rack_recipes.analysis.methods.arrays import Floats
-from rack_recipes.analysis.methods.distribution_quantiles import student_two_sided
-from rack_recipes.analysis.methods.rates_and_prediction_intervals import LEAST_HISTORY, prediction_interval
+from rack_recipes.analysis.methods.intervals_and_multiple_tests import LEAST_HISTORY, prediction_interval
+from rack_recipes.analysis.methods.statistics_without_numpy import student_two_sided
 from rack_recipes.analysis.run_data import RunData
-from rack_recipes.analysis.wording import amount, plural, series_name
+from rack_recipes.analysis.values_over_runs import OverRuns
 
 TOGETHER = 3  # so many of one grade are one finding
 VALUE_METHOD = (
@@ -49,7 +60,7 @@ class _Unusual(NamedTuple):
 
 def findings(_run: RunData, history: History) -> Iterator[Finding]:
     """Yield findings of the kind `regression`; none where there are fewer than three earlier runs."""
-    yield from capped([*map(_finding, _together([*_unusual(history)]))])
+    yield from cap_findings([*map(_finding, _together([*_unusual(history)]))])
 
 
 def _unusual(history: History) -> Iterator[_Unusual]:
@@ -57,7 +68,7 @@ def _unusual(history: History) -> Iterator[_Unusual]:
     compared = [(one, one.values[_start(history, one) : -1]) for one in history.over_runs]
     enough = [(one, earlier) for one, earlier in compared if len(earlier) >= LEAST_HISTORY]
     p = [_chance(one, earlier) for one, earlier in enough]
-    for (one, earlier), chance, kept in zip(enough, p, multiple_tests.kept(p), strict=True):
+    for (one, earlier), chance, kept in zip(enough, p, intervals_and_multiple_tests.mark_kept_tests(p), strict=True):
         found = _Unusual(one, earlier, chance, "")
         if kept and abs(found.value - found.middle) > one.floor:
             yield found._replace(grade=_grade(one, history.limits.of(one.series).is_worse(found.middle, found.value)))
@@ -113,14 +124,14 @@ def _results(own: Sequence[_Unusual]) -> tuple[ResultId, ...]:
 
 def _title(found: _Unusual) -> str:
     one, unit = found.one, found.one.series.unit
-    low, high = (amount(float(end), unit) for end in (found.earlier.min(), found.earlier.max()))
-    had = f"{plural(len(found.earlier), 'earlier run')} had {low if low == high else f'{low} to {high}'}"
-    return f"{series_name(one.series)} ({one.whose}) is {amount(found.value, unit)}; {had}"
+    low, high = (format_amount(float(end), unit) for end in (found.earlier.min(), found.earlier.max()))
+    had = f"{format_count(len(found.earlier), 'earlier run')} had {low if low == high else f'{low} to {high}'}"
+    return f"{series_name(one.series)} ({one.whose}) is {format_amount(found.value, unit)}; {had}"
 
 
 def _title_of_many(own: Sequence[_Unusual]) -> str:
     names = [*dict.fromkeys(series_name(one.one.series) for one in own)]
-    return f"{plural(len(own), 'series', 'series')} of values are not as usual: {few(names, SHOWN, '; ')}"
+    return f"{format_count(len(own), 'series', 'series')} of values are not as usual: {few(names, SHOWN, '; ')}"
 
 
 def _figures(found: _Unusual) -> dict[str, Any]:

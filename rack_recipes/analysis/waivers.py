@@ -2,26 +2,80 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What should be known of the waivers of a run: what they covered, which are about to end, over, or of no use."""
+"""What should be known of the waivers of a run: how often each was used, what they covered, which are about to end,
+over, or of no use.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rack_recipes.analysis.findings import NOTABLE, NOTE, Finding, ResultId
+from rack_recipes.analysis.findings import NOTABLE, NOTE, Finding, ResultId, format_count
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import RunData
-from rack_recipes.analysis.waiver_uses import WaiverUse, uses
-from rack_recipes.analysis.wording import plural
-from rack_recipes.recipe.waivers.waiver_model import ENDS_SOON, LIFTED, Waiver, day_of
-from rack_recipes.store.reading.waiver_history import is_for
+from rack_recipes.recipe.waivers.pass_streaks import Place, Streak, streaks
+from rack_recipes.recipe.waivers.waiver_model import ENDS_SOON, LIFTED, OVER, Waiver, day_of
+from rack_recipes.store.reading.waiver_history import is_for, results_of_step, runs_of, runs_with_waivers
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class WaiverUse:
+    """One waiver and what the store knows of it.
+
+    `runs` are the ids of the runs in which it was in force, the oldest first; `used` the results that it has waived,
+    each with `run_id`, `step` and `host`. `streaks` has the passes in a row of the steps and hosts that it has waived.
+    """
+
+    waiver: Waiver
+    state: str
+    runs: Sequence[str] = ()
+    used: Sequence[Row] = ()
+    streaks: Mapping[Place, Streak] = field(default_factory=dict)
+
+    @property
+    def passes(self) -> int:
+        """The fewest passes in a row of what it has waived; of what is lifted those that were needed."""
+        counted = (self.waiver.passes if one.is_lifted else one.passes for one in self.streaks.values())
+        return min(counted, default=0)
+
+
+def read_waiver_uses(engine: Engine, waivers: Iterable[Waiver], today: date) -> list[WaiverUse]:
+    """What the store knows of these waivers. Raises StoreError."""
+    runs = runs_of(runs_with_waivers(engine))
+    return [_use(engine, waiver, runs.get(waiver.id, ()), today) for waiver in waivers]
+
+
+def _use(engine: Engine, waiver: Waiver, runs: Collection[str], today: date) -> WaiverUse:
+    if not runs:
+        return WaiverUse(waiver, waiver.state(today))
+    rows = [row for row in results_of_step(engine, runs, waiver.step) if is_for(waiver, row)]
+    used = [row for row in rows if waiver.id in (row["waived"] or {}).get("by", ())]
+    found = _streaks_of_used(rows, used, waiver.passes) if waiver.passes else {}
+    return WaiverUse(waiver, _state(waiver, found, today), [*runs], used, found)
+
+
+def _streaks_of_used(rows: Sequence[Row], used: Sequence[Row], needed: int) -> dict[Place, Streak]:
+    """The streaks where it has waived something: elsewhere it does not matter whether it still holds."""
+    places = {(row["step"], row["host"]) for row in used}
+    results = ((row["step"], row["host"], row["verdict"]) for row in rows if (row["step"], row["host"]) in places)
+    return streaks(results, needed)
+
+
+def _state(waiver: Waiver, found: Mapping[Place, Streak], today: date) -> str:
+    state = waiver.state(today)
+    is_lifted = bool(found) and all(streak.is_lifted for streak in found.values())
+    return LIFTED if is_lifted and state != OVER else state
+
 
 UNUSED_RUNS = 5  # runs in which a waiver has covered nothing before that is told
 METHOD = "a comparison of the waivers in the run's record with the results; no statistics"
-
-Row = Mapping[str, Any]
 
 
 def findings(run: RunData, history: History) -> Iterator[Finding]:
@@ -29,7 +83,7 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
     recorded = run.run.get("waivers") or {}
     today = day_of(run.run["started"])
     in_force = [Waiver.from_data(told) for told in recorded.get("in_force") or ()]
-    for use in uses(history.engine, in_force, today) if in_force else ():
+    for use in read_waiver_uses(history.engine, in_force, today) if in_force else ():
         yield from _of_use(run, use, today)
     for told in recorded.get("over") or ():
         yield _over(run, Waiver.from_data(told))
@@ -53,11 +107,11 @@ def _of_use(run: RunData, use: WaiverUse, today: date) -> Iterator[Finding]:
 
 def _covered(use: WaiverUse, covered: Sequence[Row], today: date) -> Finding:
     waiver = use.waiver
-    number = plural(len(covered), "failure is", "failures are")
+    number = format_count(len(covered), "failure is", "failures are")
     title = f"{number} waived by {waiver.who} until {waiver.term}: {waiver.step}, {waiver.reason}."
     if use.state != ENDS_SOON or waiver.until is None:
         return _finding(use, NOTE, title, covered)
-    left = plural((waiver.until - today).days, "day")
+    left = format_count((waiver.until - today).days, "day")
     advice = f"Repair it, or give the waiver in line {waiver.line} a new date: after {waiver.until} it fails."
     return _finding(use, NOTABLE, f"{title} It ends in {left}.", covered, advice)
 
@@ -67,7 +121,7 @@ def _over(run: RunData, waiver: Waiver) -> Finding:
     said = f"The waiver of {waiver.step} by {waiver.who} was over after {waiver.until}"
     place = f"line {waiver.line} of the file of waivers"
     if failed:
-        title = f"{said}, and {plural(len(failed), 'result')} failed."
+        title = f"{said}, and {format_count(len(failed), 'result')} failed."
         return _finding(WaiverUse(waiver, ""), NOTABLE, title, failed, f"Repair it, or give {place} a new date.")
     return _finding(WaiverUse(waiver, ""), NOTE, f"{said}; nothing failed.", advice=f"Remove {place}.")
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rack_recipes.analysis import choose_and_compare_baseline
+from rack_recipes.analysis import regressions_and_baselines
 from rack_recipes.archive import pinned_runs
 from rack_recipes.run.run_folders import parts_by_group
 from rack_recipes.store.reading.earlier_runs import counts
@@ -39,7 +39,7 @@ def doubt(run: Row) -> str:
 def accept_baseline(store: Engine, runs: Path, run: Row, user: str, note: str) -> Row:
     """Make a run the baseline; returns the row of `baselines`. `runs` is the folder of runs. Raises StoreError."""
     pinned_runs.pin_stored(store, run["run_id"], pinned=True)
-    row = choose_and_compare_baseline.accept(store, run, user, note)
+    row = regressions_and_baselines.accept(store, run, user, note)
     parts = [journal.parent for journal in parts_by_group(runs).get(run["run_id"], ())] if run["group_id"] else []
     for folder in (runs / run["run_id"], *parts):
         if folder.is_dir():

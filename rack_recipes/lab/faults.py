@@ -2,23 +2,24 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The faults that can be put into a virtual rack, each with what heals it. A fault is a row of the table.
-
-A fault is a script for the shell of a node, and another one that undoes it. Words in braces stand for what
-`details_of` says of the place. A fault that needs a control group gets it from `resource_limit_faults.py`.
+"""The faults that can be put into a virtual rack, each with what heals it: a row of the table; with power from
+outside and control groups.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rack_recipes.errors import UsageError, nearest
-from rack_recipes.lab import proc_and_sys_files, resource_limit_faults
-from rack_recipes.lab.bmc import hardware
+from rack_recipes.errors import RackError, UsageError, nearest
+from rack_recipes.lab import node_files, rack_pdus
+from rack_recipes.lab.bmc import hardware_and_event_log, power
 from rack_recipes.lab.node_files import (
     DISK,
     DISK_IMAGE,
@@ -30,10 +31,104 @@ from rack_recipes.lab.node_files import (
     START_CLOCK,
     START_WEB_SERVER,
 )
-from rack_recipes.lab.pdu import outlet_switch, rack_pdus
 from rack_recipes.lab.rack_state import SPEC, Broken, RackState, with_broken, without_ended
-from rack_recipes.lab.switch_power_from_outside import switch
 from rack_recipes.lab.topology import FABRIC_MTU, LEAF, SERVER, SPINE, Port, Topology
+
+MACHINE = Path("/sys/fs/cgroup")
+MEMORY_MIB = 128
+REQUESTS = 16  # a second
+_MOVE = """
+move_all() {{
+  for each in /proc/[0-9]*; do
+    echo "${{each#/proc/}}" >"$1/cgroup.procs" 2>/dev/null || :
+  done
+}}
+"""
+# In a node, where no groups are mounted. `enter` wants a controller as version 1 calls it, and as version 2 does. What
+# version 2 has must not be mounted by itself: that would take it away. /run/groups-before keeps where the node was.
+ENTER = (
+    _MOVE
+    + """
+group={group}
+enter() {{
+  mkdir -p /run/groups
+  version=2 line='^0:'
+  mount -t cgroup2 groups /run/groups
+  if ! grep -qw "$2" /run/groups/cgroup.controllers; then
+    umount /run/groups
+    version=1 line=":\\([^:]*,\\)\\?$1\\(,[^:]*\\)\\?:"
+    mount -t cgroup -o "$1" groups /run/groups
+  else
+    echo "+$2" >/run/groups/cgroup.subtree_control
+  fi
+  grep "$line" /proc/1/cgroup | cut -d : -f 3- >/run/groups-before
+  mkdir -p "/run/groups/$group"
+}}
+limit() {{ echo "$2" >"/run/groups/$group/$1"; }}
+"""
+)
+SLOW_DISK = f"""
+enter blkio io
+disk=$(stat -c %Hr:%Lr "$(findmnt -n -o SOURCE {{disk}})")
+case $version in
+  1)
+    limit blkio.throttle.read_iops_device "$disk {REQUESTS}"
+    limit blkio.throttle.write_iops_device "$disk {REQUESTS}"
+    ;;
+  2) limit io.max "$disk riops={REQUESTS} wiops={REQUESTS}" ;;
+esac
+move_all "/run/groups/$group"
+"""
+LITTLE_MEMORY = f"""
+enter memory memory
+case $version in
+  1) limit memory.limit_in_bytes {MEMORY_MIB}M && limit memory.swappiness 0 ;;
+  2) limit memory.max {MEMORY_MIB}M && limit memory.swap.max 0 ;;
+esac
+move_all "/run/groups/$group"
+"""
+LEAVE = (
+    _MOVE
+    + """
+move_all "/run/groups$(cat /run/groups-before)"
+rmdir "/run/groups/{group}"
+umount /run/groups
+"""
+)
+
+
+def name_of(folder: Path, node: str) -> str:
+    """The name of a node's group, another one for each rack."""
+    return f"{_prefix(folder)}{node}"
+
+
+def remove_groups(folder: Path, machine: Path = MACHINE) -> None:
+    """Remove what is left of the groups of the rack in a folder; those that still have processes stay."""
+    for pattern in (f"{_prefix(folder)}*", f"*/{_prefix(folder)}*"):
+        for group in machine.glob(pattern):
+            with contextlib.suppress(OSError):
+                group.rmdir()
+
+
+def _prefix(folder: Path) -> str:
+    return f"rack-recipes-{hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:12]}-"
+
+
+def switch_power(state: RackState, node: str, action: str) -> str:
+    """Do one of `power.ACTIONS` with a node; returns whether it is `on` or `off` then.
+
+    What was broken in a node is healed when it goes off. Raises RackError where the node does not start.
+    """
+    answer = json.loads(state.run("", shlex.join(power_command(state.folder, node, action))) or "{}")
+    if "power" not in answer:
+        raise RackError(f"the power of {node} is not switched: {answer.get('error') or 'no reason is known'}")
+    return str(answer["power"])
+
+
+def power_command(folder: Path, node: str, action: str) -> Sequence[str]:
+    """The command that switches the power of a node, to be run inside of the rack."""
+    return sys.executable, "-I", "-m", power.__name__, str(folder / SPEC), node, action
+
 
 ALL = (SPINE, LEAF, SERVER)
 ROUTERS = (SPINE, LEAF)
@@ -70,22 +165,22 @@ def _of_session(about: str, make: str, heal: str, roles: Sequence[str] = ROUTERS
 
 
 def _of_hardware(about: str, file: str, value: str) -> Fault:
-    healthy = hardware.healthy_values()[file]
+    healthy = hardware_and_event_log.healthy_values()[file]
     write = f"echo {{}} >{{{{bmc}}}}/{file}"
     return Fault(about, (SERVER,), write.format(value), write.format(healthy), runs_outside=True, needs_bmcs=True)
 
 
 def _of_part(about: str, file: str, text: str) -> Fault:
-    bad, healthy = (f"echo '{line}' >{_PARTS}/{file}" for line in (text, proc_and_sys_files.files()[file].strip()))
+    bad, healthy = (f"echo '{line}' >{_PARTS}/{file}" for line in (text, node_files.files()[file].strip()))
     return Fault(about, (SERVER,), bad, healthy, runs_outside=True)
 
 
 def _of_group(about: str, limit: str) -> Fault:
-    return Fault(about, (SERVER,), resource_limit_faults.ENTER + limit, resource_limit_faults.LEAVE)
+    return Fault(about, (SERVER,), ENTER + limit, LEAVE)
 
 
 def _outlet(action: str) -> str:
-    return f"{shlex.quote(sys.executable)} -I -m {outlet_switch.__name__} {SPEC} {{pdu}} {{outlet}} {action}"
+    return f"{shlex.quote(sys.executable)} -I -m {rack_pdus.__name__} {SPEC} {{pdu}} {{outlet}} {action}"
 
 
 def _bgp(line: str, family: str = "") -> str:
@@ -104,11 +199,12 @@ nft add table netdev rackfault
 nft add chain netdev rackfault in '{{ type filter hook ingress device "{port}" priority 0; }}'
 nft add rule netdev rackfault in numgen random mod 1000 '<' 50 counter drop
 """
-_PARTS = f"files/{{node}}{proc_and_sys_files.PLACE}"
-_DRIVE = f"sys/block/{proc_and_sys_files.DISKS[-1]}"
+_PARTS = f"files/{{node}}{node_files.PLACE}"
+_DRIVE = f"sys/block/{node_files.DISKS[-1]}"
 _LONGEST_HOG = 3600
-"""For how many seconds of a core's time the hog works: a rack that is forgotten is not for ever a load."""
 
+
+"""For how many seconds of a core's time the hog works: a rack that is forgotten is not for ever a load."""
 _HOG = f"nohup sh -c 'ulimit -t {_LONGEST_HOG}; while :; do :; done' >/dev/null 2>&1 & echo $! >/run/rack-hog"
 # What holds the disk takes no new page, so what was never written cannot be, either.
 _FAIL = f"""
@@ -143,7 +239,6 @@ _ERRORS = (
     "echo '[ 1234.567890] EDAC MC0: 1 UE memory read error on CPU_SrcID#0_Ha#0_Chan#1_DIMM#0 "
     "(channel:1 slot:0 page:0x12345 offset:0x0 grain:32)' >>{kernel_log}"
 )
-
 FAULTS: Mapping[str, Fault] = {
     "swapped-cables": _of_port("two cables of a node in each other's ports", _SWAP, _SWAP, ROUTERS),
     "link-down": _of_port("a port that is down", "ip link set {port} down", "ip link set {port} up"),
@@ -205,7 +300,7 @@ FAULTS: Mapping[str, Fault] = {
     "read-only-disk": Fault(
         "a disk that can only be read", (SERVER,), "mount -o remount,ro {disk}", "mount -o remount,rw {disk}"
     ),
-    "slow-disk": _of_group("a disk that takes 16 requests a second", resource_limit_faults.SLOW_DISK),
+    "slow-disk": _of_group("a disk that takes 16 requests a second", SLOW_DISK),
     "failing-disk": Fault(
         "a disk that cannot be read beyond its first quarter, nor written anew",
         (SERVER,),
@@ -218,8 +313,8 @@ FAULTS: Mapping[str, Fault] = {
         "free memory in single pages only, as /proc/buddyinfo tells", ALL, _FRAGMENTS, "umount /proc/buddyinfo"
     ),
     "memory-limit": _of_group(
-        f"a server whose processes get {resource_limit_faults.MEMORY_MIB} MiB of memory",
-        resource_limit_faults.LITTLE_MEMORY,
+        f"a server whose processes get {MEMORY_MIB} MiB of memory",
+        LITTLE_MEMORY,
     ),
     "service-stopped": Fault(
         "a server whose web server has ended", (SERVER,), "kill $(cat /run/httpd.pid)", START_WEB_SERVER
@@ -253,12 +348,10 @@ FAULTS: Mapping[str, Fault] = {
     "kernel-errors": Fault(
         "errors of the memory in the kernel log", (SERVER,), _ERRORS, "sed -i '/EDAC MC0/d' {kernel_log}"
     ),
-    "hot-processor": _of_part("a processor that is too hot, as its own sensor says", proc_and_sys_files.HEAT, "98000"),
-    "slow-core": _of_part("a core that is held at 800 MHz", proc_and_sys_files.FREQUENCY, "800000"),
-    "lost-memory": _of_part(
-        "cores without memory of their own", proc_and_sys_files.MEMORY, "Node 1 MemTotal:       0 kB"
-    ),
-    "lost-lanes": _of_part("a card that has half of its lanes", proc_and_sys_files.LANES, "8"),
+    "hot-processor": _of_part("a processor that is too hot, as its own sensor says", node_files.HEAT, "98000"),
+    "slow-core": _of_part("a core that is held at 800 MHz", node_files.FREQUENCY, "800000"),
+    "lost-memory": _of_part("cores without memory of their own", node_files.MEMORY, "Node 1 MemTotal:       0 kB"),
+    "lost-lanes": _of_part("a card that has half of its lanes", node_files.LANES, "8"),
     "missing-drive": Fault(
         "one of two drives is gone",
         (SERVER,),
@@ -298,7 +391,7 @@ def break_rack(state: RackState, name: str, where: str = "") -> tuple[RackState,
         raise UsageError(f"{name}: every place that can have it has a fault already: rack-recipes rack heal")
     where = where or places[0]
     if fault.reboots:
-        switch(state, where, "cycle")
+        switch_power(state, where, "cycle")
     _run(state, fault, fault.make, where, topology)
     broken = Broken(name, where, "" if fault.runs_outside else state.boot_of(where.partition(":")[0]))
     return with_broken(state, [*state.broken, broken]), broken
@@ -390,7 +483,7 @@ _OF_NODE: Mapping[str, Detail] = {
     "node": lambda _topology, node, _port: node,
     "pdu": lambda topology, node, _port: rack_pdus.variables_of(node, topology).get("pdu"),
     "outlet": lambda topology, node, _port: rack_pdus.variables_of(node, topology).get("pdu_outlet"),
-    "bmc": lambda _topology, node, _port: f"{hardware.FOLDER}/{node}",
+    "bmc": lambda _topology, node, _port: f"{hardware_and_event_log.FOLDER}/{node}",
     "asn": lambda topology, node, _port: topology.nodes[node].asn,
     "prefix": lambda topology, node, _port: topology.nodes[node].prefix,
     "other_address": lambda topology, node, _port: next(iter(_twins(node, topology)), ""),
@@ -407,7 +500,7 @@ _OF_PORT: Mapping[str, Detail] = {
 def details_of(where: str, topology: Topology, folder: Path) -> dict[str, object]:
     """What the words in braces of a fault's scripts stand for, at a place of the rack with this folder."""
     node, _colon, port = where.partition(":")
-    group = resource_limit_faults.name_of(folder, node)
+    group = name_of(folder, node)
     known = {"mtu": FABRIC_MTU, "disk": DISK, "kernel_log": KERNEL_LOG, "group": group}
     details = {**_OF_NODE, **(_OF_PORT if port else {})}
     return {**known, **{name: detail(topology, node, port) for name, detail in details.items()}}

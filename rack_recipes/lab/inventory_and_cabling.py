@@ -12,10 +12,9 @@ from typing import Any
 
 import yaml
 
-from rack_recipes.lab import proc_and_sys_files
-from rack_recipes.lab.bmc import hardware, ipmi_bmcs, redfish_service
+from rack_recipes.lab import node_files, rack_pdus
+from rack_recipes.lab.bmc import hardware_and_event_log, ipmi_bmcs, redfish_bmcs
 from rack_recipes.lab.node_files import COMMAND_LINE_PORT
-from rack_recipes.lab.pdu import rack_pdus
 from rack_recipes.lab.rack_state import RackState
 from rack_recipes.lab.topology import LEAF, PLURALS, SERVER, SPINE, Node, Topology
 from rack_recipes.private_files import FILE_MODE
@@ -39,7 +38,7 @@ def write_inventory(topology: Topology, state: RackState) -> None:
     folder = state.folder
     held = inventory(topology, folder, state.pid)
     if state.has_bmcs or state.has_ipmi:
-        add_bmcs(held, topology, folder / hardware.FOLDER)
+        add_bmcs(held, topology, folder / hardware_and_event_log.FOLDER)
     if state.has_pdus:
         add_pdus(held, topology)
     with open(os.open(folder / INVENTORY, os.O_WRONLY | os.O_CREAT, FILE_MODE), "w", encoding="utf-8") as file:  # noqa: PTH123
@@ -54,7 +53,7 @@ def inventory(topology: Topology, folder: Path, pid: int) -> dict[str, Any]:
         PLURALS[role]: {"hosts": {node.name: _variables(node, topology) for node in topology.of_role(role)}}
         for role in PLURALS
     }
-    groups[PLURALS[SERVER]]["vars"] = {"parts_golden": proc_and_sys_files.golden()}
+    groups[PLURALS[SERVER]]["vars"] = {"parts_golden": node_files.golden()}
     reached = {
         "ansible_user": "root",
         "ansible_ssh_private_key_file": str(folder / "ssh_key"),
@@ -93,15 +92,15 @@ def add_bmcs(held: dict[str, Any], topology: Topology, folder: Path) -> None:
     for node in topology.of_role(SERVER):
         pdu = rack_pdus.variables_of(node.name, topology)["pdu"]
         servers["hosts"][node.name].update({"bmc_address": node.bmc, "pdu": pdu})
-    certificate = folder / redfish_service.CERTIFICATE
+    certificate = folder / redfish_bmcs.CERTIFICATE
     servers["vars"] |= {
-        "bmc_port": redfish_service.PORT,
+        "bmc_port": redfish_bmcs.PORT,
         "ipmi_port": ipmi_bmcs.PORT,
-        "bmc_user": hardware.USER,
-        "bmc_password": (folder / hardware.PASSWORD).read_text(encoding="ascii").strip(),
+        "bmc_user": hardware_and_event_log.USER,
+        "bmc_password": (folder / hardware_and_event_log.PASSWORD).read_text(encoding="ascii").strip(),
         **({"bmc_ca": certificate.read_text(encoding="ascii")} if certificate.exists() else {}),
         "bmc_through": topology.of_role(SPINE)[0].name,
-        "firmware_golden": dict(hardware.FIRMWARE.values()),
+        "firmware_golden": dict(hardware_and_event_log.FIRMWARE.values()),
     }
 
 

@@ -2,39 +2,141 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files of each node: routing, neighbour discovery, time, SSH, and the script that starts its services."""
+"""The files of each node of a virtual rack: its services and the script that starts them, and its parts as files of
+/proc and /sys.
+"""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from typing import Any
 
-from rack_recipes.lab import proc_and_sys_files
 from rack_recipes.lab.rack_first_process import BOOT_ID
 from rack_recipes.lab.topology import FABRIC_MTU, LEAF, MANAGER, SERVER, SPINE, Node, Port, Topology
 
-Files = dict[str, str]
+PLACE = "/srv/parts"
+CARD, DISKS = "0000:17:00.0", ("nvme0n1", "nvme1n1")
+_CARD = {
+    "class": "0x020000",
+    "vendor": "0x15b3",
+    "device": "0x1021",
+    "current_link_width": "16",
+    "current_link_speed": "32.0 GT/s PCIe",
+}
+_DMI = {"sys_vendor": "rack.recipes", "product_name": "Virtual server", "bios_version": "2.4.1"}
+_CPU = {"model": "Virtual CPU", "microcode": "0x2b000590"}
+_THREADS = 2
+_DISK_SECTORS, _MODEL, _FIRMWARE = 1875385008, "Virtual NVMe 960 GB", "1.2.0"
+_SECTOR = 512  # in sysfs, whatever the disk's own sectors are
+HEAT = "sys/class/hwmon/hwmon0/temp1_input"
+LANES = f"sys/bus/pci/devices/{CARD}/current_link_width"
+FREQUENCY = "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq"
+MEMORY = "sys/devices/system/node/node1/meminfo"
 
+
+def files() -> dict[str, str]:
+    """The text of each file of a healthy server, by its path below `PLACE`."""
+    threads = range(_THREADS)
+    told = {
+        "proc/cpuinfo": "\n".join(_cpuinfo(number) for number in threads),
+        "sys/devices/system/cpu/online": f"0-{_THREADS - 1}",
+        **_below("sys/class/dmi/id", _DMI),
+        **_below(f"sys/bus/pci/devices/{CARD}", _CARD),
+        **_below("sys/class/hwmon/hwmon0", _SENSORS),
+    }
+    for number in threads:
+        told |= _below(f"sys/devices/system/cpu/cpu{number}/cpufreq", _FREQUENCIES)
+        told |= _below(f"sys/devices/system/node/node{number}", _memory_node(number))
+    for name in DISKS:
+        told |= _below(f"sys/block/{name}", _disk(name))
+    return {path: f"{text}\n" for path, text in told.items()}
+
+
+def golden() -> dict[str, Any]:
+    """The same parts as `host.golden` takes them: what is compared, as `host.hardware` finds it on a healthy server."""
+    card = {"link_width": _CARD["current_link_width"], "link_speed": _CARD["current_link_speed"]}
+    disk = {"size_bytes": _DISK_SECTORS * _SECTOR, "rotational": False, "model": _MODEL, "firmware": _FIRMWARE}
+    return {
+        "dmi": dict(_DMI),
+        "cpu": {**_CPU, "threads": _THREADS},
+        "pci": {CARD: {**{name: _CARD[name] for name in ("class", "vendor", "device")}, **card}},
+        "disks": {name: {"name": name, **disk} for name in DISKS},
+    }
+
+
+def _below(folder: str, held: Mapping[str, str]) -> dict[str, str]:
+    return {f"{folder}/{name}": text for name, text in held.items()}
+
+
+# As coretemp has it, in thousandths of a degree.
+_SENSORS = {
+    "name": "coretemp",
+    "temp1_label": "Package id 0",
+    "temp1_input": "47000",
+    "temp1_max": "85000",
+    "temp1_crit": "95000",
+}
+# In kHz.
+_FREQUENCIES = {
+    "scaling_cur_freq": "3000000",
+    "scaling_max_freq": "3500000",
+    "base_frequency": "2800000",
+    "scaling_governor": "performance",
+    "scaling_driver": "intel_pstate",
+}
+
+
+def _cpuinfo(number: int) -> str:
+    return f"processor\t: {number}\nmodel name\t: {_CPU['model']}\nmicrocode\t: {_CPU['microcode']}\n"
+
+
+def _memory_node(number: int) -> dict[str, str]:
+    """A node of the memory with one thread and 64 GiB."""
+    distances = ("10 21", "21 10")
+    return {
+        "cpulist": str(number),
+        "meminfo": f"Node {number} MemTotal:       67108864 kB",
+        "distance": distances[number],
+    }
+
+
+def _disk(name: str) -> dict[str, str]:
+    return {
+        "size": str(_DISK_SECTORS),
+        "queue/rotational": "0",
+        "device/model": _MODEL,
+        "device/firmware_rev": _FIRMWARE,
+        "device/serial": f"RR{DISKS.index(name) + 1:06}",
+    }
+
+
+Files = dict[str, str]
 FRR = "/usr/lib/frr"
 DISK = "/srv/disk"
-"""Where the disk of a server's own is mounted."""
 
+
+"""Where the disk of a server's own is mounted."""
 DISK_SIZE = "64M"
 DISK_STORE = "/run/disk"
-"""The file system in memory that holds a server's disk, as a file, and nothing else."""
 
+
+"""The file system in memory that holds a server's disk, as a file, and nothing else."""
 DISK_IMAGE = f"{DISK_STORE}/image"
 PAGES, PAGE = "/srv/www", "ready\n"
-"""What the web server of a server serves, and the text of its only page, index.html."""
 
+
+"""What the web server of a server serves, and the text of its only page, index.html."""
 START_WEB_SERVER = f"busybox httpd -f -p 80 -h {PAGES} >/dev/null 2>&1 & echo $! >/run/httpd.pid"
 START_CLOCK = "chronyd -x -f /etc/rack/chrony.conf"
 KERNEL_LOG = "/var/log/kern.log"
+
+
 """The kernel log of a node: the kernel itself has one buffer for all nodes."""
-
 HOME = "/run/home"
-"""Root's home in a session of a node. In that of the machine lie shell start files, which may be slow."""
 
+
+"""Root's home in a session of a node. In that of the machine lie shell start files, which may be slow."""
 SSHD = f"""\
 Port 22
 HostKey /etc/ssh/rack_host_key
@@ -50,8 +152,9 @@ Subsystem sftp internal-sftp
 SetEnv HOME={HOME}
 """
 COMMAND_LINE_PORT = 2222
-"""The SSH port of a router that leads to the command line of FRR, as to that of a switch, and not to a shell."""
 
+
+"""The SSH port of a router that leads to the command line of FRR, as to that of a switch, and not to a shell."""
 ROUTER_SSHD = f"""\
 Port {COMMAND_LINE_PORT}
 Match LocalPort {COMMAND_LINE_PORT}
@@ -189,7 +292,7 @@ def _router_files(node: Node, topology: Topology) -> Files:
 
 
 def _server_files(node: Node, topology: Topology) -> Files:
-    parts = {f"{proc_and_sys_files.PLACE[1:]}/{path}": text for path, text in proc_and_sys_files.files().items()}
+    parts = {f"{PLACE[1:]}/{path}": text for path, text in files().items()}
     return {f"{PAGES[1:]}/index.html": PAGE, **parts}
 
 

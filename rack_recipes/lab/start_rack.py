@@ -20,13 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from rack_recipes.errors import RackError, UsageError
-from rack_recipes.lab import rack_first_process
-from rack_recipes.lab.bmc import hardware, ipmi_bmcs, redfish_service
+from rack_recipes.lab import rack_first_process, rack_pdus
+from rack_recipes.lab.bmc import hardware_and_event_log, ipmi_bmcs, redfish_bmcs
+from rack_recipes.lab.faults import remove_groups
 from rack_recipes.lab.inventory_and_cabling import write_inventory
 from rack_recipes.lab.node_files import FRR, files_of
-from rack_recipes.lab.pdu import rack_pdus
 from rack_recipes.lab.rack_state import FOLDER, SPEC, RackState, load, save, start_of
-from rack_recipes.lab.resource_limit_faults import remove_groups
 from rack_recipes.lab.topology import MANAGER, SERVER, Topology
 from rack_recipes.private_files import FILE_MODE, make_private
 
@@ -81,7 +80,7 @@ def up(topology: Topology, folder: Path = FOLDER, *, with_bmcs: bool | None = No
 
 def can_have_bmcs(wanted: bool | None) -> bool:
     """Whether servers get BMCs. Raises UsageError where they are wanted and something for them is missing."""
-    needed = redfish_service.missing()
+    needed = redfish_bmcs.missing()
     if wanted and needed:
         raise UsageError(f"BMCs need what is not installed: {needed}")
     return wanted is not False and not needed
@@ -120,8 +119,8 @@ def write_files(topology: Topology, folder: Path) -> None:
 def write_hardware(topology: Topology, folder: Path) -> None:
     """Write what the BMCs watch, the password of their user, which IPMI can take (16 bytes), and the PDUs' files."""
     for server in topology.of_role(SERVER):
-        hardware.make_hardware(folder / hardware.FOLDER / server.name)
-    password = folder / hardware.FOLDER / hardware.PASSWORD
+        hardware_and_event_log.make_hardware(folder / hardware_and_event_log.FOLDER / server.name)
+    password = folder / hardware_and_event_log.FOLDER / hardware_and_event_log.PASSWORD
     _write(password, secrets.token_hex(8) + "\n")
     password.chmod(FILE_MODE)
     ipmi_bmcs.write_files(topology, folder, password.read_text(encoding="ascii").strip())
@@ -149,7 +148,7 @@ def write_spec(topology: Topology, state: RackState) -> None:
 
 def services(topology: Topology, state: RackState) -> dict[str, Sequence[str]]:
     """The commands of what answers beside the nodes, by their names. Each prints a line."""
-    redfish = (sys.executable, "-I", "-m", redfish_service.__name__, str(state.folder / SPEC))
+    redfish = (sys.executable, "-I", "-m", redfish_bmcs.__name__, str(state.folder / SPEC))
     others = {
         **(ipmi_bmcs.services(topology) if state.has_ipmi else {}),
         **(rack_pdus.services(topology) if state.has_pdus else {}),

@@ -2,32 +2,84 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Make the report of a run in the store: read it, analyse it, turn it into tables, and write these in each format."""
+"""Make the report of a run in the store: read it, analyse it, turn it into tables, and write each file whole or not
+at all.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from filecmp import cmp
+from functools import partial
+from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from rack_recipes.analysis.analyse_run import analyse_history, with_summary
-from rack_recipes.analysis.findings import from_row
+from rack_recipes.analysis.analyse_run import analyse_history, store_findings_at, with_summary
+from rack_recipes.analysis.findings import finding_from_row
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.run_data import load
-from rack_recipes.analysis.store_findings import store_findings_at
+from rack_recipes.analysis.run_data import load_run_data
 from rack_recipes.analysis.value_and_write_history import past_values
-from rack_recipes.errors import StoreError
-from rack_recipes.report.report_formats import DEFAULT_FORMATS
+from rack_recipes.errors import StoreError, UsageError, nearest
+from rack_recipes.private_files import FILE_MODE, FOLDER_MODE
+from rack_recipes.report.report_formats_and_status import DEFAULT_FORMATS, FORMATS, WRITERS
+from rack_recipes.report.table_model import Table
 from rack_recipes.report.tables.all_tables import tables
-from rack_recipes.report.tables.own_columns import with_own_columns
-from rack_recipes.report.writers.write_files import write
+from rack_recipes.report.tables.host_table import with_own_columns
 from rack_recipes.store.reading import recorded_runs
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from rack_recipes.settings import Settings
+type Writer = Callable[[Sequence[Table], Path], list[Path]]
+PAGES = frozenset({"html", "pdf"})
+
+
+"""The formats that are made of the page's templates; their writers take the option `templates`."""
+
+
+def write_report_files(
+    tables: Sequence[Table], folder: Path, formats: Sequence[str] = DEFAULT_FORMATS, templates: str = ""
+) -> dict[Path, bool]:
+    """Write the report in each format; returns the paths in order, each with whether its file changed.
+
+    Every file is made in a temporary folder beside its place and then renamed. So a full disk or a stop leaves the old
+    file whole. Files get mode 0600, folders made here 0700. Raises UsageError for an unknown format and
+    where a file cannot be written. `templates` is the project's folder of own parts of the page, where it has one.
+    """
+    writers = [_writer(name, templates) for name in dict.fromkeys(formats)]
+    try:
+        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".report-", dir=folder) as temporary:
+            made = Path(temporary)
+            paths = [path for writer in writers for path in writer(tables, made)]
+            return {folder / path.relative_to(made): _place(path, folder / path.relative_to(made)) for path in paths}
+    except OSError as error:
+        raise UsageError(f"the report cannot be written to {folder}: {error.strerror or error}") from error
+
+
+def _writer(name: str, templates: str) -> Writer:
+    if name not in WRITERS:
+        near = nearest(name, FORMATS)
+        hint = f", did you mean {near!r}?" if near else ""
+        raise UsageError(f"expected a report format out of {', '.join(FORMATS)}, got {name!r}{hint}")
+    writer = import_module(f"{__package__}.{WRITERS[name]}").write
+    found: Writer = partial(writer, templates=templates) if name in PAGES and templates else writer
+    return found
+
+
+def _place(made: Path, path: Path) -> bool:
+    """Move a finished file to its place; an equal one that is there already stays."""
+    if path.is_file() and not path.is_symlink() and cmp(made, path, shallow=False):
+        path.chmod(FILE_MODE)
+        return False
+    path.parent.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    made.chmod(FILE_MODE)
+    made.replace(path)
+    return True
 
 
 def make(
@@ -47,11 +99,11 @@ def make(
     run or format, for a file that cannot be written and for a missing package. Raises RackError where a cell would be
     lost, and StoreError where the store cannot be read.
     """
-    run = load(engine, run_id, recorded_runs.reported)
+    run = load_run_data(engine, run_id, recorded_runs.reported)
     history = History(engine, run)
     findings = with_summary(engine, run, analyse_history(history), summary_by)
-    if url and findings != [*map(from_row, recorded_runs.findings(engine, run_id))]:
+    if url and findings != [*map(finding_from_row, recorded_runs.findings(engine, run_id))]:
         with suppress(StoreError):
             store_findings_at(url, run_id, findings)
     shown = with_own_columns(tables(run, findings, past_values(history)), templates)
-    return write(shown, folder, formats, templates)
+    return write_report_files(shown, folder, formats, templates)

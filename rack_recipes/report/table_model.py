@@ -2,12 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The tables that every writer of a report gets; their cells are plain Python values."""
+"""The tables that every writer of a report gets, and how rows of a run become their cells: plain Python values, None
+for an empty cell.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from math import isnan
 from operator import itemgetter
 from typing import Any, Literal
 
@@ -60,3 +65,102 @@ class Table:
 def named(tables: Sequence[Table]) -> dict[str, Table]:
     """The tables of a report by name."""
     return {table.name: table for table in tables}
+
+
+RUN_SCOPED = "(run)"
+
+
+"""Shown as the host of a step or a key that belongs to the run as a whole."""
+STDERR_LINES, STDERR_CHARACTERS = 20, 2000
+
+
+def rows(found: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> tuple[Row, ...]:
+    """The rows with the columns of these names; a missing cell is empty."""
+    values = _values(found, [column.name for column in columns])
+    return tuple(zip(*map(_cells, values, columns), strict=True))
+
+
+def _cells(values: Sequence[Any], column: Column) -> Sequence[Any]:
+    if column.name.endswith("host"):
+        return [RUN_SCOPED if host == "" else host for host in values] if "" in values else values
+    convert = CONVERTERS.get(column.kind)
+    return _converted(values, convert, PLAIN[column.kind]) if convert else values
+
+
+def _converted(values: Sequence[Any], convert: Callable[[Any], Any], plain: frozenset[type]) -> Sequence[Any]:
+    types = set(map(type, values))
+    if types <= plain:
+        return values
+    if types <= FLOATS:
+        different = {value: convert(value) for value in set(values)}
+        return [*map(different.__getitem__, values)]
+    return [*map(convert, values)]
+
+
+def _values(found: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Sequence[Any]]:
+    """The values by column. Of each row those that the first one has are taken at once: that takes half as long."""
+    common = [name for name in names if found and name in found[0]]
+    values: dict[str, Sequence[Any]] = {}
+    if len(common) > 1:
+        with suppress(KeyError):
+            values = dict(zip(common, zip(*map(itemgetter(*common), found), strict=True), strict=True))
+    return [values[name] if name in values else [row.get(name) for row in found] for name in names]
+
+
+def _number(value: Any) -> Any:
+    """A whole number as int, NaN as an empty cell, and what is no number as text: a measurement may be anything."""
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) < 2**53 else None if isnan(value) else value
+    return value if isinstance(value, str) or is_number(value) else to_json(value)
+
+
+def _seconds(value: float | None) -> float | None:
+    return None if value is None or isnan(value) else float(value)
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False, check_circular=False)
+
+
+def to_json(value: Any) -> str:
+    """A value as JSON for people to read."""
+    return _JSON.encode(value)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a whole number or a float; true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def as_text(value: Any) -> str:
+    """A text as it is, any other value as JSON."""
+    return value if isinstance(value, str) else to_json(value)
+
+
+def in_words(mapping: Mapping[str, Any] | None, between: str) -> str | None:
+    """Names and values on one line, such as `vlan = 12, team = "a"`; None where there is nothing to say."""
+    return ", ".join(f"{name}{between}{as_text(value)}" for name, value in (mapping or {}).items()) or None
+
+
+CONVERTERS: Mapping[Kind, Callable[[Any], Any]] = {"number": _number, "seconds": _seconds, "json": to_json}
+
+
+"""What makes a cell of a value, by the kind of its column; other values are cells as they are."""
+PLAIN: Mapping[Kind, frozenset[type]] = {
+    "number": frozenset((int, type(None))),
+    "seconds": frozenset((type(None),)),
+    "json": frozenset(),
+}
+
+
+"""The types of values that are cells as they are, by the kind of their column: most columns have no others."""
+FLOATS = frozenset((float, type(None)))
+
+
+def tail(text: str) -> str:
+    """The last lines of a log, with a note of how many characters were left out before them."""
+    stripped = text.rstrip()
+    end = "\n".join(stripped.split("\n")[-STDERR_LINES:])[-STDERR_CHARACTERS:]
+    left_out = len(stripped) - len(end)
+    return f"[{left_out:,} characters before this are left out]\n{end}" if left_out else end

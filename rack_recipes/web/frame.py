@@ -13,8 +13,8 @@ from typing import Any
 
 from jinja2.sandbox import SandboxedEnvironment
 
-from rack_recipes.report import verdict_styles
-from rack_recipes.report.charts import chart_style
+from rack_recipes.report import format_values
+from rack_recipes.report.charts import chart_elements
 from rack_recipes.report.page.templates import STATIC as OF_REPORT
 from rack_recipes.report.page.templates import environment
 from rack_recipes.report.writers.html import words
@@ -58,7 +58,7 @@ def files() -> dict[str, tuple[str, bytes]]:
     scripts = [*(OF_REPORT / "scripts" / f"{name}.js" for name in SHARED_SCRIPTS), STATIC / "run.js"]
     of_run = "".join(['"use strict";\n(() => {\n', *map(_read, scripts), "})();\n"])
     style = (
-        verdict_styles.css() + chart_style.page_css() + _read(OF_REPORT / "report.css") + _read(STATIC / "pages.css")
+        format_values.css() + chart_elements.page_css() + _read(OF_REPORT / "report.css") + _read(STATIC / "pages.css")
     )
     return {
         "pages.css": ("text/css; charset=utf-8", style.encode()),
@@ -81,7 +81,7 @@ def _read(path: Path) -> str:
 def told_to_script(data: dict[str, Any]) -> dict[str, Any]:
     """What the shared parts of the script need on any page, and `data`."""
     return {
-        **verdict_styles.for_script(),
+        **format_values.for_script(),
         **data,
     }
 

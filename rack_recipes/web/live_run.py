@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.journal_record import
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, ORDER, PASSING
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.natural_order import natural
-from rack_recipes.report.tables.cells import RUN_SCOPED, tail
+from rack_recipes.report.table_model import RUN_SCOPED, tail
 from rack_recipes.run.launcher.progress import Progress
 
 MOST_FAILURES, MOST_HOSTS = 30, 60

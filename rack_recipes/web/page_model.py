@@ -12,11 +12,10 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from rack_recipes.errors import RackError
-from rack_recipes.report.charts.chart_model import Chart
-from rack_recipes.report.page import static_table
-from rack_recipes.report.page.static_table import TableView
-from rack_recipes.report.table_model import Column, Table
-from rack_recipes.report.tables.cells import RUN_SCOPED, rows
+from rack_recipes.report.charts.chart_elements import Chart
+from rack_recipes.report.page import page_tables
+from rack_recipes.report.page.page_tables import TableView
+from rack_recipes.report.table_model import RUN_SCOPED, Column, Table, rows
 from rack_recipes.report.writers.json import as_data
 
 if TYPE_CHECKING:
@@ -201,7 +200,7 @@ def table(
 
 def linked(made: Table, found: Sequence[Mapping[str, Any]], links: Mapping[str, Link]) -> LinkedTable:
     """A table with links; `found` has the record of each row."""
-    view = static_table.view(made)
+    view = page_tables.view(made)
     addresses = [
         [links[column.name](record) if column.name in links else "" for column in made.columns]
         for record, _row in zip(found, view.rows, strict=False)

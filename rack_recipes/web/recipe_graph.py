@@ -14,8 +14,7 @@ from markupsafe import Markup
 from rack_recipes.errors import RackError
 from rack_recipes.plan.compile.playbook_file import plan_of
 from rack_recipes.plan.plan_model import Plan, PlannedStep
-from rack_recipes.report.charts.chart_model import Chart
-from rack_recipes.report.charts.svg_elements import LETTER, element, label, picture
+from rack_recipes.report.charts.chart_elements import LETTER, Chart, element, label, picture
 from rack_recipes.report.table_model import Column, Table
 
 DOWN, GAP, HIGH, LETTERS = 36, 46, 24, 24

@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from rack_recipes.analysis.run_data import RunData, arranged
+from rack_recipes.analysis.run_data import RunData, arrange_run
 from rack_recipes.report.table_model import Table
 from rack_recipes.report.tables.all_tables import tables
 from rack_recipes.report.writers import excel
@@ -43,7 +43,7 @@ def report(hosts: int) -> tuple[Table, ...]:
             steps.append({**place, **how, **times, "stage": 1, "idx": step, "tries": 1, "max_rss_kib": 9000 + step})
             values.append({**place, "n": 1, "name": "rx_errors", "value": (host + step) % 9, "unit": "frames"})
     run = {"run_id": "20261125-120000-aaaaaa", "test_id": "T-1", "started": TIME, "ended": TIME, "status": "failed"}
-    return tables(arranged(RunData(run, steps=steps, measurements=values)))
+    return tables(arrange_run(RunData(run, steps=steps, measurements=values)))
 
 
 def bare(tables_of: Sequence[tuple[str, Sequence[Sequence[Any]]]], folder: Path) -> None:

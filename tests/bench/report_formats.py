@@ -27,9 +27,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.tests.bench import report_page
-from rack_recipes.report.report_formats import WRITERS
+from rack_recipes.report import make_report
+from rack_recipes.report.report_formats_and_status import WRITERS
 from rack_recipes.report.tables.all_tables import tables
-from rack_recipes.report.writers import write_files
 
 DOCS = Path(__file__).parents[2] / "docs"
 FIGURES, PAGE = DOCS / "report.json", DOCS / "report.md"
@@ -59,9 +59,9 @@ def measured(hosts: int, rounds: int) -> dict[str, Any]:
 
 
 def _format(name: str, made: Sequence[Any], rounds: int) -> dict[str, float]:
-    import_module(f"{write_files.__package__}.{WRITERS[name]}")  # an import is no part of what is measured
+    import_module(f"{make_report.__package__}.{WRITERS[name]}")  # an import is no part of what is measured
     with tempfile.TemporaryDirectory() as folder:
-        seconds = _median(rounds, lambda: write_files.write(made, Path(folder), (name,)))
+        seconds = _median(rounds, lambda: make_report.write_report_files(made, Path(folder), (name,)))
         size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
     return {"seconds": seconds, "MB": round(size / 1e6, 2)}
 

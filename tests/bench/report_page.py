@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from rack_recipes.analysis.run_data import RunData, arranged
+from rack_recipes.analysis.run_data import RunData, arrange_run
 from rack_recipes.analysis.value_and_write_history import PastValues
 from rack_recipes.report.tables.all_tables import tables
 from rack_recipes.report.writers import html
@@ -63,7 +63,7 @@ def run(hosts: int) -> RunData:
          "unit": "MB/s", "limits": {"min": 9000}, "distance": 200.0, "verdict": "passed"}
         for row in steps if row["idx"] % 10 == 0
     ]  # fmt: skip
-    return arranged(RunData(run=about, steps=steps, measurements=values, attributes=attributes))
+    return arrange_run(RunData(run=about, steps=steps, measurements=values, attributes=attributes))
 
 
 def past(hosts: int) -> PastValues:

@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.store import conftest as store_tests
-from rack_recipes.analysis import dataframes
+from rack_recipes.analysis import data_frames
 from rack_recipes.context.context_model import Delta
 from rack_recipes.report.tables import columns
 from rack_recipes.store.database.all_databases import DATABASES
@@ -94,7 +94,7 @@ def test_the_report_s_page_colours_no_verdict_that_the_table_lacks():
 
 def test_every_kind_of_column_is_known_to_all_that_handle_columns():
     assert set(tables.TYPES) == set(Kind), "store/schema/tables.py"
-    assert set(dataframes.KINDS) == set(Kind), "analysis/dataframes.py"
+    assert set(data_frames.KINDS) == set(Kind), "analysis/dataframes.py"
     used = {column.kind for column in STEP_COLUMNS if column.source is not Source.PLAN}
     used |= {column.kind for table in DETAIL_COLUMNS.values() for column in table}
     assert used <= set(rows.CONVERTERS), "store/writing/record_to_rows.py"
@@ -135,10 +135,10 @@ def test_every_column_of_a_detail_gets_its_value_from_somewhere(table: str):
 
 
 SHOWN = {  # tables of the report, and the columns that the data has which they show
-    **dict.fromkeys(("NOT_PASSED", "FLAKES", "SLOWEST", "VERDICTS"), dataframes.STEPS),
-    "VALUES": dataframes.DETAILS["measurements"],
-    "CONFLICTS": dataframes.DETAILS["conflicts"],
-    "ARTIFACTS": dataframes.DETAILS["artifacts"],
+    **dict.fromkeys(("NOT_PASSED", "FLAKES", "SLOWEST", "VERDICTS"), data_frames.STEPS),
+    "VALUES": data_frames.DETAILS["measurements"],
+    "CONFLICTS": data_frames.DETAILS["conflicts"],
+    "ARTIFACTS": data_frames.DETAILS["artifacts"],
 }
 
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from rack_recipes.analysis.methods.distribution_quantiles import hypergeometric_tail
+from rack_recipes.analysis.methods.statistics_without_numpy import hypergeometric_tail
 
 ALPHA = 0.05
 LEAST_MATCH = 2  # hosts that failed

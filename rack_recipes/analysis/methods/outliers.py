@@ -2,33 +2,192 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Hosts of one class against each other in one run: which of them differ from their twins, and how sure that is.
-
-Methods, and their false alarms:
-
-- 1 to 3 hosts: none, the values are listed.
-- All alike but a few: a vote. No distribution is assumed, so no rate is known, and it is never an alarm.
-- 4 to 15 hosts with 10 or more earlier runs: 1.5 times further out than any twin ever was. Less than one in (runs + 1)
-  groups; tried with 20 runs: 0 to .2 % of normal groups, .6 to 1.1 % of lognormal ones, 1.5 % of t3.
-- 4 to 15 hosts without: a MAD z that 1 % of normal groups of this size have. Notable, never an alarm.
-- 16 hosts and more: GESD (Rosner 1983), with Benjamini and Hochberg over all groups: on average 5 % of the groups named
-  are false, for normal values.
-
-GESD among t3 noise has false alarms in 42 % of groups of 40. So where there is a history, an alarm needs both: GESD,
-and further out than any twin ever was (notes/analysis.md, 1). Leave findings that are known out of the history.
+"""Hosts of one class against each other in one run: outliers by group size, history, vote or GESD (Rosner 1983), and
+twins that are two groups.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import comb, sqrt
+from typing import NamedTuple
 
+from rack_recipes.analysis.methods import intervals_and_multiple_tests, moments_and_spread
 from rack_recipes.analysis.methods import lazy_numpy as np
-from rack_recipes.analysis.methods import least_meaningful_difference, multiple_tests
-from rack_recipes.analysis.methods.arrays import Floats, floats, medians
-from rack_recipes.analysis.methods.gesd import Suspect, gesd
-from rack_recipes.analysis.methods.moments import mad
-from rack_recipes.analysis.methods.split_into_two_groups import TwoGroups, two_groups
+from rack_recipes.analysis.methods.arrays import Floats, Places, floats, medians
+from rack_recipes.analysis.methods.moments_and_spread import mad
+from rack_recipes.analysis.methods.statistics_without_numpy import student_two_sided
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """The value that is right, how many of `hosts` have it, and the places of those that differ.
+
+    `winner` is None where no value has more than half: then nobody is blamed. `was_expected` says that it was given.
+    """
+
+    winner: str | None
+    votes: int
+    hosts: int
+    deviants: tuple[int, ...]
+    was_expected: bool
+
+
+def vote(values: Sequence[str], expected: str | None = None) -> Vote:
+    """Let hosts vote on a category, such as a version. A tie has no winner; an expected value beats the vote.
+
+    No distribution is assumed, so there is no rate of false alarms: say "1 of 40", and no probability.
+    """
+    counted = Counter(values)
+    winner = expected
+    if expected is None:
+        winner = next((value for value, votes in counted.items() if votes > len(values) / 2), None)
+    differ = tuple(place for place, value in enumerate(values) if value != winner) if winner is not None else ()
+    return Vote(winner, counted[winner] if winner is not None else 0, len(values), differ, expected is not None)
+
+
+LEAST_SCORE = 2.3
+
+
+"""Deviations below this have a chance above .05 in any group of 16 or more, and are not computed."""
+
+
+class Suspect(NamedTuple):
+    """The place of a value, and the chance of so extreme a one among those that are left."""
+
+    place: int
+    p: float
+
+
+def gesd(values: Floats, most: int, least_deviation: float = 0.0) -> list[Suspect]:
+    """Remove up to `most` values, each time the most extreme of those left, and return them in that order.
+
+    Outliers are all up to the last whose p is small. `least_deviation` is the least standard deviation that the values
+    can have, in their unit. False alarms at .01: 1 % of groups of 16 and more normal values (notes/analysis.md, 1).
+    """
+    order = np.argsort(values, kind="stable")
+    ordered = values[order] - np.median(values)
+    removed, low, high = _path(ordered, most)
+    deviations = _deviations(ordered, removed, low, high)
+    return [
+        Suspect(int(order[place]), _p(abs(float(ordered[place]) - mean), max(spread, least_deviation), count))
+        for place, (mean, spread, count) in zip(removed, deviations, strict=True)
+    ]
+
+
+def _path(ordered: Floats, most: int) -> tuple[list[int], int, int]:
+    """The places that are removed one after the other, and the first and last that are left."""
+    low, high = 0, len(ordered) - 1
+    sums = np.concatenate(([0.0], np.cumsum(ordered))).tolist()
+    numbers = ordered.tolist()
+    removed = []
+    for _turn in range(most):
+        mean = (sums[high + 1] - sums[low]) / (high - low + 1)
+        if mean - numbers[low] > numbers[high] - mean:
+            removed.append(low)
+            low += 1
+        else:
+            removed.append(high)
+            high -= 1
+    return removed, low, high
+
+
+def _deviations(ordered: Floats, removed: list[int], low: int, high: int) -> list[tuple[float, float, int]]:
+    """Mean, standard deviation and number of the values before each removal; values are added again, by Welford."""
+    left = ordered[low : high + 1]
+    count, mean = len(left), float(left.mean())
+    squares = float(((left - mean) ** 2).sum())
+    found = []
+    for place in reversed(removed):
+        count += 1
+        apart = float(ordered[place]) - mean
+        mean += apart / count
+        squares += apart * (float(ordered[place]) - mean)
+        found.append((mean, sqrt(squares / (count - 1)), count))
+    return found[::-1]
+
+
+def _p(distance: float, deviation: float, count: int) -> float:
+    """The chance that the most extreme of `count` normal values is so far out, in the tail of Student's t."""
+    score = distance / deviation if deviation else 0.0
+    if score < LEAST_SCORE:
+        return 1.0
+    room = (count - 1) ** 2 / count - score**2
+    if room <= 0:
+        return 0.0
+    t = score * sqrt((count - 2) / room)
+    return min(count * student_two_sided(t, count - 2), 1.0)
+
+
+WIDE = 14
+
+
+"""A gap of more than so many median gaps is wide. Two groups 10 sigma apart have one in 94 to 100 % of groups of 16 and
+more; so have 11 % of lognormal groups, but hardly ever with an attribute that fits (notes/analysis.md, 1)."""
+LEAST_HOSTS = 16
+ALPHA = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Separator:
+    """An attribute whose values are others on both sides, and the chance that one of this kind fits so well."""
+
+    attribute: str
+    lower: tuple[str, ...]
+    upper: tuple[str, ...]
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class TwoGroups:
+    """The places of the lower and of the upper values, the ends of the gap between them, and what tells them apart."""
+
+    lower: tuple[int, ...]
+    upper: tuple[int, ...]
+    below: float
+    above: float
+    separators: tuple[Separator, ...]
+
+
+def two_groups(
+    values: Floats, attributes: Mapping[str, Sequence[str]], most_deviants: int, *, must_part: bool
+) -> TwoGroups | None:
+    """Return the two groups of values, None if they are one, or if no attribute tells them apart.
+
+    A side needs more than `most_deviants` hosts. The gap must be wide, unless `must_part`: more than that are outliers.
+    """
+    order = np.argsort(values, kind="stable")
+    gaps = np.diff(values[order])
+    allowed = gaps[most_deviants : len(gaps) - most_deviants]
+    if not len(allowed) or not allowed.max():
+        return None
+    size = most_deviants + 1 + int(allowed.argmax())
+    wide = len(values) >= LEAST_HOSTS and allowed.max() > WIDE * np.median(gaps)
+    lower, upper = order[:size], order[size:]
+    found = separators(lower, upper, attributes) if wide or must_part else ()
+    if not found:
+        return None
+    ends = float(values[lower[-1]]), float(values[upper[0]])
+    return TwoGroups(tuple(sorted(lower.tolist())), tuple(sorted(upper.tolist())), *ends, found)
+
+
+def separators(lower: Places, upper: Places, attributes: Mapping[str, Sequence[str]]) -> tuple[Separator, ...]:
+    """Return the attributes that have other values on both sides, unless as good a fit is common.
+
+    The chance: the ways in which an attribute with so many values parts hosts, among all ways to choose so many hosts,
+    times the number of attributes. So a serial number, which parts any hosts, never fits.
+    """
+    found = []
+    for name, values in attributes.items():
+        below, above = {values[place] for place in lower}, {values[place] for place in upper}
+        ways = 2 ** len(below | above) - 2
+        p = min(ways * len(attributes) / comb(len(lower) + len(upper), len(lower)), 1.0)
+        if not below & above and p <= ALPHA:
+            found.append(Separator(name, tuple(sorted(below)), tuple(sorted(above)), p))
+    return tuple(sorted(found, key=lambda one: (one.p, one.attribute)))
+
 
 LIST, VOTE, HISTORY, SMALL, GESD = "list", "vote", "history", "small group", "gesd"
 LEAST_GROUP = 4
@@ -37,6 +196,8 @@ LEAST_HISTORY = 10
 BEYOND_HISTORY = 1.5
 COUNTS_SCORE = 4.5
 SMALL_SCORES = (15.9, 18.5, 10.1, 10.7, 8.0, 8.2, 6.9, 7.1, 6.3, 6.4, 5.9, 6.0)
+
+
 """The MAD z that the furthest of 4 to 15 normal values exceeds in 1 % of groups; 2,000,000 groups of each size."""
 
 
@@ -93,7 +254,7 @@ class Outcome:
     earlier_runs: int = 0
 
 
-def judge(groups: Iterable[Twins], rate: float = multiple_tests.RATE) -> list[Outcome]:
+def judge(groups: Iterable[Twins], rate: float = intervals_and_multiple_tests.RATE) -> list[Outcome]:
     """Return for each group what differs in it. Give all groups of a run at once: they share the rate of false alarms.
 
     Raises ValueError for values that are not numbers, and for a group without values.
@@ -101,7 +262,7 @@ def judge(groups: Iterable[Twins], rate: float = multiple_tests.RATE) -> list[Ou
     twins = [_prepared(one) for one in groups]
     suspects = [_suspects(one) for one in twins]
     chances = [min((each.p for each in found), default=1.0) for found in suspects if found is not None]
-    bound = multiple_tests.threshold(chances, rate)
+    bound = intervals_and_multiple_tests.greatest_kept_p(chances, rate)
     return [_outcome(one, found, bound) for one, found in zip(twins, suspects, strict=True)]
 
 
@@ -109,7 +270,7 @@ def _prepared(twins: Twins) -> Twins:
     values = floats(twins.values)
     if not len(values):
         raise ValueError("a group needs values")
-    step = least_meaningful_difference.resolution(values) if twins.resolution is None else twins.resolution
+    step = moments_and_spread.resolution(values) if twins.resolution is None else twins.resolution
     return replace(twins, values=values, resolution=step)
 
 
@@ -118,13 +279,13 @@ def _suspects(twins: Twins) -> list[Suspect] | None:
     if len(twins.values) < LEAST_GESD or not mad(twins.values):
         return None
     step = twins.resolution or 0.0
-    least = least_meaningful_difference.scale(twins.values, step, counts=True) if twins.counts else step
+    least = moments_and_spread.scale(twins.values, step, counts=True) if twins.counts else step
     return gesd(twins.values, len(twins.values) // 3, least)
 
 
 def _outcome(twins: Twins, suspects: list[Suspect] | None, bound: float) -> Outcome:
     hosts = len(twins.values)
-    scale = least_meaningful_difference.scale(twins.values, twins.resolution, counts=twins.counts)
+    scale = moments_and_spread.scale(twins.values, twins.resolution, counts=twins.counts)
     blank = Outcome(LIST, float(np.median(twins.values)), scale, earlier_runs=_runs(twins))
     if hosts < LEAST_GROUP:
         return blank
@@ -170,7 +331,7 @@ def _small(twins: Twins, blank: Outcome) -> Outcome:
 
 def _outliers(twins: Twins, blank: Outcome, places: Iterable[int]) -> list[Outlier]:
     """Describe the hosts at some places that are further out than the floor, the furthest first."""
-    floor = least_meaningful_difference.floor(twins.values, twins.tolerance, twins.resolution)
+    floor = moments_and_spread.floor(twins.values, twins.tolerance, twins.resolution)
     furthest = _furthest(twins)
     spread = _spread_explained(twins.values)
     found = []

@@ -184,10 +184,12 @@ def _confirm(plan: PrunePlan, options: argparse.Namespace) -> None:
     going = [choice.run for choice in plan.removed if not choice.kept]
     if options.dry_run or options.yes or options.json or not going or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
-    from rack_recipes.analysis.wording import plural
+    from rack_recipes.analysis.findings import format_count
 
     also = " and their rows in the store" if plan.rows else ""
-    sys.stderr.write(f"remove {plural(len(going), 'run')}{also}, {size_text(sum(run.size for run in going))}? [y/N] ")
+    sys.stderr.write(
+        f"remove {format_count(len(going), 'run')}{also}, {size_text(sum(run.size for run in going))}? [y/N] "
+    )
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in YES:
         raise UsageError("nothing was removed")

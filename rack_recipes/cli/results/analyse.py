@@ -48,9 +48,8 @@ def analyse(options: argparse.Namespace) -> Answer:
     """
     from rack_recipes import settings
     from rack_recipes.analysis.analyse_run import analyse as findings_of
-    from rack_recipes.analysis.analyse_run import with_summary
-    from rack_recipes.analysis.run_data import load
-    from rack_recipes.analysis.store_findings import store_findings_at
+    from rack_recipes.analysis.analyse_run import store_findings_at, with_summary
+    from rack_recipes.analysis.run_data import load_run_data
     from rack_recipes.cli.results.finding_lines import finding_lines
     from rack_recipes.cli.results.open_store import opened, run_id_of
     from rack_recipes.errors import StoreError
@@ -58,7 +57,7 @@ def analyse(options: argparse.Namespace) -> Answer:
 
     with opened(options) as store:
         run_id = run_id_of(store, options.run, options.db)
-        run, project = load(store, run_id, recorded_runs.judged), settings.load()
+        run, project = load_run_data(store, run_id, recorded_runs.judged), settings.load()
         found = with_summary(store, run, findings_of(store, run, options.last), project if options.summary else None)
     is_stored = True
     try:

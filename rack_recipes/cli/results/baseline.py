@@ -84,7 +84,7 @@ def withdraw(options: argparse.Namespace) -> Answer:
     The runs that were baselines stay pinned; `rack-recipes pin RUN --off` lets `prune` remove them.
     """
     from rack_recipes import settings
-    from rack_recipes.analysis import choose_and_compare_baseline
+    from rack_recipes.analysis import regressions_and_baselines
     from rack_recipes.cli.results.open_store import opened, run_id_of
     from rack_recipes.errors import UsageError
     from rack_recipes.run.trust.check_trust import check_store
@@ -92,11 +92,11 @@ def withdraw(options: argparse.Namespace) -> Answer:
 
     check_store("change", settings.load())
     with opened(options) as store:
-        test = choose_and_compare_baseline.name_of_test(
+        test = regressions_and_baselines.name_of_test(
             recorded_runs.run(store, run_id_of(store, options.run, options.db))
         )
     with opened(options, writing=True) as store:
-        number = choose_and_compare_baseline.withdraw(store, test)
+        number = regressions_and_baselines.withdraw(store, test)
     if not number:
         raise UsageError(NONE.format(test))
     return {"status": "ok", "test_id": test, "withdrawn": number}, 0
@@ -162,7 +162,7 @@ def compare(options: argparse.Namespace) -> Answer:
 
 def _baseline_id(store: Engine, run_id: str) -> str:
     """The run that is the baseline of a run. Raises UsageError where there is none."""
-    from rack_recipes.analysis.choose_and_compare_baseline import baseline_of, name_of_test
+    from rack_recipes.analysis.regressions_and_baselines import baseline_of, name_of_test
     from rack_recipes.errors import UsageError
     from rack_recipes.store.reading import recorded_runs
 

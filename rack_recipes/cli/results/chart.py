@@ -51,19 +51,19 @@ def chart(options: argparse.Namespace) -> Answer:
     With --json the figures of the chart are printed.
     """
     from rack_recipes.analysis.history import History
-    from rack_recipes.analysis.run_data import load
+    from rack_recipes.analysis.run_data import load_run_data
     from rack_recipes.cli.results.open_store import opened, run_id_of
-    from rack_recipes.report.charts import chart_files, stored_charts
+    from rack_recipes.report.charts import stored_charts
 
     wanted = stored_charts.Wanted(options.step, tuple(options.key), options.host, options.by)
     with opened(options) as store:
         run_id = run_id_of(store, options.run, options.db)
-        drawn = stored_charts.draw(options.kind, History(store, load(store, run_id)), wanted)
+        drawn = stored_charts.draw(options.kind, History(store, load_run_data(store, run_id)), wanted)
     if options.to:
-        chart_files.write(drawn, Path(options.to))
+        stored_charts.write(drawn, Path(options.to))
     if options.json:
         return {"run_id": run_id, "kind": options.kind, "file": options.to, "figures": _figures(drawn)}, 0
-    return (options.to or chart_files.svg(drawn).rstrip("\n")), 0
+    return (options.to or stored_charts.svg(drawn).rstrip("\n")), 0
 
 
 def _figures(drawn: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from rack_recipes.cli.shared_options import add_db, examples
 from rack_recipes.errors import UsageError
 
 if TYPE_CHECKING:
-    from rack_recipes.analysis.coverage_of_runs import Coverage
+    from rack_recipes.analysis.coverage import Coverage
 
 LAST = 20  # runs
 NAMED = 5  # hosts in a line
@@ -45,7 +45,7 @@ def coverage(options: argparse.Namespace) -> Answer:
     For each step: on how many hosts it ran, on which it was planned and never ran, how often it failed, how many
     criteria were judged. Then the measurements that have no limit, and the hosts of the inventory that no run had.
     """
-    from rack_recipes.analysis.coverage_of_runs import coverage_of
+    from rack_recipes.analysis.coverage import coverage_of
     from rack_recipes.cli.results.open_store import opened
     from rack_recipes.store.reading import recorded_runs
 
@@ -107,7 +107,7 @@ def _data(runs: Sequence[Row], found: Coverage, absent: Sequence[str], problem: 
 
 
 def _lines(runs: Sequence[Row], found: Coverage, absent: Sequence[str], problem: str) -> Iterator[str]:
-    from rack_recipes.analysis.wording import the_last
+    from rack_recipes.analysis.findings import the_last
     from rack_recipes.cli.terminal.text_table import printable, to_text
 
     yield printable(f"{runs[0]['test_id'] or 'runs without a test'}: {the_last(len(runs), 'run')}") + "\n"

@@ -71,7 +71,7 @@ def diff(options: argparse.Namespace) -> Answer:
 
 def compared(store: Any, first: str, second: str, options: argparse.Namespace) -> Answer:
     """The answer to a comparison of two runs; `options` are those of `add_comparison`, and `json`."""
-    from rack_recipes.analysis.stored_changes import stored_changes
+    from rack_recipes.analysis.regressions_and_baselines import stored_changes
 
     found = stored_changes(store, first, second)
     worse = _worse(store, first, second) if options.exit_code else []

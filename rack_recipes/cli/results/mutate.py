@@ -16,7 +16,7 @@ from rack_recipes.cli.command_table import Answer
 from rack_recipes.cli.shared_options import add_db, add_run, examples
 
 if TYPE_CHECKING:
-    from rack_recipes.analysis.mutation.mutate_run import Mutant, StepCriteria, StepMutants
+    from rack_recipes.analysis.mutate_outputs import Mutant, StepCriteria, StepMutants
 
 LONGEST = 40  # characters of a value
 
@@ -38,15 +38,15 @@ def mutate(options: argparse.Namespace) -> Answer:
     host on which a step passed, the criteria those of the recipe as it was when the run began.
     """
     from rack_recipes import settings
-    from rack_recipes.analysis.mutation.mutate_run import mutate as changed
-    from rack_recipes.analysis.run_data import load
+    from rack_recipes.analysis.mutate_outputs import mutate as changed
+    from rack_recipes.analysis.run_data import load_run_data
     from rack_recipes.cli.results.open_store import opened, run_id_of
     from rack_recipes.errors import UsageError
     from rack_recipes.store.reading import recorded_runs
 
     with opened(options) as store:
         run_id = run_id_of(store, options.run, options.db)
-        run = load(store, run_id)
+        run = load_run_data(store, run_id)
         parts = [part["run_id"] for part in recorded_runs.parts(store, run_id)]
         criteria = _criteria(Path(settings.load().runs), str(run.run["recipe"] or ""), [run_id, *parts])
         found = changed(run, recorded_runs.history(store, run_id), criteria)
@@ -64,7 +64,7 @@ def _criteria(runs: Path, recipe: str, run_ids: Sequence[str]) -> list[StepCrite
 
     `runs` is the folder of runs. Raises UsageError where nothing is kept.
     """
-    from rack_recipes.analysis.mutation.mutate_run import StepCriteria
+    from rack_recipes.analysis.mutate_outputs import StepCriteria
     from rack_recipes.errors import UsageError
     from rack_recipes.recipe.load import load
     from rack_recipes.recipe.steps_to_and_from_data import to_data

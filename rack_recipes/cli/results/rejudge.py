@@ -16,7 +16,7 @@ from rack_recipes.cli.command_table import Answer
 from rack_recipes.cli.shared_options import add_db, examples
 
 if TYPE_CHECKING:
-    from rack_recipes.analysis.rejudging.rejudge import Judged
+    from rack_recipes.analysis.rejudge import Judged
 
 TITLES = ("was", "", "now", "name", "value", "step", "host", "why")
 
@@ -46,10 +46,9 @@ def rejudge(options: argparse.Namespace) -> Answer:
     `matches`, `warn`), and `step` and `unit` where they matter; * stands for any text, and the first that fits counts.
     """
     from rack_recipes import settings
-    from rack_recipes.analysis.rejudging.read_limits import read_limits
-    from rack_recipes.analysis.rejudging.rejudge import counts
-    from rack_recipes.analysis.rejudging.rejudge import rejudge as judge
-    from rack_recipes.analysis.run_data import load
+    from rack_recipes.analysis.rejudge import count_verdicts, read_limits
+    from rack_recipes.analysis.rejudge import rejudge as judge
+    from rack_recipes.analysis.run_data import load_run_data
     from rack_recipes.cli.results.open_store import opened, run_id_of
     from rack_recipes.run.trust.check_trust import check_store
     from rack_recipes.store.writing.add_judgement import add_judgement
@@ -58,11 +57,11 @@ def rejudge(options: argparse.Namespace) -> Answer:
     check_store("change", settings.load())
     with opened(options, writing=True) as store:
         run_id = run_id_of(store, options.run, options.db)
-        judged = judge(load(store, run_id).measurements, limits.limits)
+        judged = judge(load_run_data(store, run_id).measurements, limits.limits)
         changed = [one for one in judged if one.has_changed]
         told: dict[str, Any] = {
             "limits": limits.data,
-            "counts": counts(judged),
+            "counts": count_verdicts(judged),
             "changes": [one.to_data() for one in changed],
         }
         number = add_judgement(store, run_id, {**_by_whom(), "source": limits.path, "digest": limits.digest, **told})

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rack_recipes.cli.command_table import Answer
 from rack_recipes.cli.shared_options import add_db, add_run, examples
-from rack_recipes.report.report_formats import DEFAULT_FORMATS, FORMATS
+from rack_recipes.report.report_formats_and_status import DEFAULT_FORMATS, FORMATS
 
 
 def add_report(command: argparse.ArgumentParser) -> None:

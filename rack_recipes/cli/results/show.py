@@ -75,15 +75,14 @@ def show(options: argparse.Namespace) -> Answer:
 
 def _findings(rows: Sequence[Row]) -> Iterator[str]:
     """The findings of the newest analysis in short, without notes."""
-    from rack_recipes.analysis.findings import NOTE, from_row
-    from rack_recipes.analysis.wording import plural
+    from rack_recipes.analysis.findings import NOTE, finding_from_row, format_count
     from rack_recipes.cli.results.finding_lines import finding_lines
 
-    found = [from_row(row) for row in rows if row["grade"] != NOTE]
+    found = [finding_from_row(row) for row in rows if row["grade"] != NOTE]
     yield from finding_lines(found[:MOST_FINDINGS], in_full=False)
     if rows:
         more = len(rows) - len(found[:MOST_FINDINGS])
-        what = f"{plural(more, 'more finding')}: " if more else "all of each: "
+        what = f"{format_count(more, 'more finding')}: " if more else "all of each: "
         yield f"{what}rack-recipes analyse {rows[0]['run_id']}\n"
 
 

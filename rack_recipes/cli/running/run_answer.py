@@ -19,7 +19,7 @@ from rack_recipes.cli.terminal.colours import painter
 from rack_recipes.cli.terminal.text_table import printable
 from rack_recipes.errors import RackError, StoreError, UsageError
 from rack_recipes.journal.end_status import REHEARSED
-from rack_recipes.report.report_status_file import ReportStatus, read
+from rack_recipes.report.report_formats_and_status import ReportStatus, read_report_status
 from rack_recipes.run.launcher.run_summary import Summary
 from rack_recipes.run.run_outcome import IN_CHECK, NOT_IN_STORE, NOTHING, REFUSED
 from rack_recipes.run.run_signals import BY_SIGNAL
@@ -75,7 +75,7 @@ def report_of(folder: Path, log: Path, *, check: bool = False) -> dict[str, Any]
 
     `folder` is the run's folder. `check` says that Ansible ran in check mode.
     """
-    status = read(folder) or (NO_REPORT_IN_CHECK_MODE if check else REPORT_NOT_REACHED)
+    status = read_report_status(folder) or (NO_REPORT_IN_CHECK_MODE if check else REPORT_NOT_REACHED)
     if not status.error:
         return {"report": sorted(status.files)}
     where = str(log) if log.stat().st_size else "Ansible's output"

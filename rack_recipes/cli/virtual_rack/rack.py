@@ -60,13 +60,13 @@ def up(options: argparse.Namespace) -> Answer:
 
 def _bmcs(state: RackState, *, wanted: bool) -> Sequence[str]:
     """What the BMCs answer by, and what to install where they could answer by more."""
-    from rack_recipes.lab.bmc import ipmi_bmcs, redfish_service
+    from rack_recipes.lab.bmc import ipmi_bmcs, redfish_bmcs
     from rack_recipes.lab.topology import SERVER
 
     if not wanted:
         return []
     parts = {
-        "Redfish": (state.has_bmcs, redfish_service.missing()),
+        "Redfish": (state.has_bmcs, redfish_bmcs.missing()),
         "IPMI": (state.has_ipmi, ipmi_bmcs.missing()),
     }
     there = " and ".join(name for name, (is_there, _command) in parts.items() if is_there)
@@ -77,7 +77,7 @@ def _bmcs(state: RackState, *, wanted: bool) -> Sequence[str]:
 
 def _pdus(state: RackState) -> str:
     """A line about the PDUs; what to install where there could be some."""
-    from rack_recipes.lab.pdu import rack_pdus
+    from rack_recipes.lab import rack_pdus
 
     if not state.has_pdus:
         return f"no PDUs: {rack_pdus.missing()}"
@@ -93,8 +93,7 @@ def add_status(command: argparse.ArgumentParser) -> None:
 def status(options: argparse.Namespace) -> Answer:
     """Show the virtual rack: its cables, which of them are up, and what is broken on purpose."""
     from rack_recipes.errors import UsageError
-    from rack_recipes.lab.link_status_and_drawing import as_data, as_svg, as_text, look
-    from rack_recipes.lab.rack_state import running
+    from rack_recipes.lab.rack_state import as_data, as_svg, as_text, look, running
 
     state = running()
     seen = look(state)

@@ -37,12 +37,12 @@ def suggest(options: argparse.Namespace) -> Answer:
     """
     from rack_recipes.analysis import flakes
     from rack_recipes.analysis.history import History
-    from rack_recipes.analysis.run_data import load
+    from rack_recipes.analysis.run_data import load_run_data
     from rack_recipes.cli.results.open_store import opened, run_id_of
     from rack_recipes.recipe.waivers.add_waiver import as_line
 
     with opened(options) as store:
-        run = load(store, run_id_of(store, options.run, options.db))
+        run = load_run_data(store, run_id_of(store, options.run, options.db))
         found = [one for one in flakes.findings(run, History(store, run)) if one.about.get("quarantine")]
     entries = _entries(run, found)
     if options.json:

@@ -15,7 +15,7 @@ from rack_recipes.cli.command_table import Answer
 from rack_recipes.cli.shared_options import add_db, examples
 
 if TYPE_CHECKING:
-    from rack_recipes.analysis.waiver_uses import WaiverUse
+    from rack_recipes.analysis.waivers import WaiverUse
     from rack_recipes.recipe.waivers.waiver_model import WaiverFile
 
 NONE = (
@@ -76,7 +76,7 @@ def _file() -> WaiverFile:
 def _uses(file: WaiverFile, options: argparse.Namespace) -> Sequence[WaiverUse]:
     """What is known of each waiver; without a store only what the file says."""
     from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
-    from rack_recipes.analysis.waiver_uses import WaiverUse, uses
+    from rack_recipes.analysis.waivers import WaiverUse, read_waiver_uses
     from rack_recipes.cli.results.open_store import opened
     from rack_recipes.errors import StoreError
     from rack_recipes.recipe.waivers.waiver_model import day_of
@@ -86,7 +86,7 @@ def _uses(file: WaiverFile, options: argparse.Namespace) -> Sequence[WaiverUse]:
     today = day_of(now())
     try:
         with opened(options) as store:
-            return uses(store, file.waivers, today)
+            return read_waiver_uses(store, file.waivers, today)
     except StoreError as error:
         sys.stderr.write(f"what waivers were used for is not known: {error}\n")
         return [WaiverUse(waiver, waiver.state(today)) for waiver in file.waivers]

@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_T
 from rack_recipes.analysis.findings import GRADES
 from rack_recipes.integrations.monitoring.prometheus_text import Metric, Sample
 from rack_recipes.journal.end_status import EXIT_CODES
-from rack_recipes.report.tables.run_summary import duration
+from rack_recipes.report.tables.summary_and_finding_tables import duration
 from rack_recipes.store.reading import counts_and_short_results
 from rack_recipes.version import VERSION
 

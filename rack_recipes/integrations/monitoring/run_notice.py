@@ -16,7 +16,7 @@ from rack_recipes.analysis.analyse_run import found_or_analysed
 from rack_recipes.analysis.findings import NOTE, Finding
 from rack_recipes.journal.end_status import INTERRUPTED, status_of
 from rack_recipes.journal.reader import JournalReader
-from rack_recipes.report import report_status_file
+from rack_recipes.report import report_formats_and_status
 from rack_recipes.run.current_run import RUN_HOST, Run
 from rack_recipes.run.run_outcome import checks_of, counts_of
 from rack_recipes.store.database_engine import reader
@@ -88,7 +88,7 @@ def _finding(one: Finding) -> Mapping[str, str]:
 
 def _report(run: Run) -> list[str]:
     """The files of the report on the controller, where this run has written one."""
-    status = report_status_file.read(run.folder)
+    status = report_formats_and_status.read_report_status(run.folder)
     return sorted(status.files) if status else []
 
 

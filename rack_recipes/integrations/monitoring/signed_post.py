@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request
 
-from rack_recipes.analysis.summary.endpoint import EndpointError, answer_to, web_address
+from rack_recipes.analysis.summary.language_model_client import EndpointError, answer_to, web_address
 from rack_recipes.errors import UsageError
 from rack_recipes.private_files import read_secret
 from rack_recipes.settings import Settings

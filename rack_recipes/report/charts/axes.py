@@ -2,35 +2,41 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Axes of charts: from values to pixels, round ticks, and the lines and texts of an axis."""
+"""Axes of charts: from values to pixels, round ticks, the lines and texts of an axis, and the lines of limits."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, floor, log10
 
 from markupsafe import Markup
 
-from rack_recipes.report.charts.number_words import seconds
-from rack_recipes.report.charts.svg_elements import element, label
+from rack_recipes.report.charts.chart_elements import LETTER, Limit, element, label
+from rack_recipes.report.format_values import number, seconds
 
 TICKS = 5
 CLOCK = (15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 43200, 86400)
+
+
 """Distances between two ticks of a time axis that are round on a clock, in seconds."""
-
 LEAST_SPAN = 1e-12
+
+
 """Values whose span is a smaller share of their size are shown as if they were alike."""
-
 LEAST = 1e-290
+
+
 """A smaller number is shown as 0."""
-
 ROOM = 0.05
-"""The share of the span that an axis goes on beyond its outermost values."""
 
+
+"""The share of the span that an axis goes on beyond its outermost values."""
 AXIS_LETTERS = 60
 SHORT = 3
+
+
 """Large numbers that differ in so many digits are written with an exponent."""
 
 
@@ -147,3 +153,50 @@ def _texts_below(area: Area, scale: Scale, values: Sequence[float], texts: Seque
 def _name_below(area: Area, name: str) -> Markup:
     place = {"x": f"{area.right:.1f}", "y": f"{area.bottom + 32:.1f}"}
     return element("text", label(name, AXIS_LETTERS), **place, class_="axis-name end")
+
+
+LETTERS = 22
+LINE = 13
+
+
+"""The height of a line of text in pixels."""
+
+
+def limit_text(limit: Limit) -> str:
+    """A limit in words: max 9.5."""
+    return f"{limit.word} {number(limit.value)}"
+
+
+def limit_css(limit: Limit) -> str:
+    """A limit of a warning is shown like what is marginal, any other like what failed."""
+    return "limit warn" if limit.word.startswith("warn") else "limit"
+
+
+def upright_limits(area: Area, scale: Scale, limits: Sequence[Limit]) -> Iterator[Markup]:
+    """Upright lines, each with its name above the area; names that would overlap stand one above the other."""
+    taken = [0.0] * 4
+    for limit in sorted(limits, key=lambda one: one.value):
+        at, text = scale(limit.value), label(limit_text(limit), LETTERS)
+        half = len(text) * LETTER / 2 + 4
+        row = next((row for row, end in enumerate(taken) if end <= at - half), len(taken) - 1)
+        taken[row] = at + half
+        line = element("path", d=f"M{at:.1f} {area.top - 3:.1f}V{area.bottom:.1f}", class_=limit_css(limit))
+        name = element("text", text, x=f"{at:.1f}", y=f"{area.top - 10 - row * LINE:.1f}", class_="limit-name middle")
+        yield element("g", element("title", limit_text(limit)), line, name)
+
+
+def level_limits(area: Area, scale: Scale, limits: Sequence[Limit]) -> Iterator[Markup]:
+    """Level lines, each with its name at the right; names that would overlap move down."""
+    last = area.top - LINE
+    for limit in sorted(limits, key=lambda one: -one.value):
+        at = scale(limit.value)
+        last = max(at, last + LINE)
+        line = element("path", d=f"M{area.left:.1f} {at:.1f}H{area.right:.1f}", class_=limit_css(limit))
+        text = label(limit_text(limit), LETTERS)
+        name = element("text", text, x=f"{area.right + 6:.1f}", y=f"{last:.1f}", class_="limit-name")
+        yield element("g", element("title", limit_text(limit)), line, name)
+
+
+def names_width(limits: Sequence[Limit]) -> float:
+    """The pixels at the right that the names of level limits need."""
+    return max((len(label(limit_text(limit), LETTERS)) for limit in limits), default=0) * LETTER + 12

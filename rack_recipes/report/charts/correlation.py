@@ -14,10 +14,18 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from rack_recipes.report.charts.axes import Area, axis_below, axis_left, left_width, scale_of
-from rack_recipes.report.charts.chart_model import Chart, Quantity, is_drawable
-from rack_recipes.report.charts.number_words import number
-from rack_recipes.report.charts.palette import OPPOSITES
-from rack_recipes.report.charts.svg_elements import LETTER, element, label, label_width, picture
+from rack_recipes.report.charts.chart_elements import (
+    LETTER,
+    OPPOSITES,
+    Chart,
+    Quantity,
+    element,
+    is_drawable,
+    label,
+    label_width,
+    picture,
+)
+from rack_recipes.report.format_values import number
 from rack_recipes.report.table_model import Column, Table
 
 CELL, MOST_MEASUREMENTS = 46, 24

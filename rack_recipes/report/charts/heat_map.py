@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Heat maps: verdicts by host and step, or numbers by place."""
+"""Heat maps: verdicts by host and step, or numbers by place; and the share of each verdict as one bar."""
 
 from __future__ import annotations
 
@@ -14,26 +14,52 @@ from math import ceil
 from markupsafe import Markup
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import ORDER, VERDICTS
-from rack_recipes.report.charts.chart_model import Chart, Quantity, is_drawable
-from rack_recipes.report.charts.number_words import number
-from rack_recipes.report.charts.palette import LEVELS
-from rack_recipes.report.charts.svg_elements import WIDTH, element, label, label_width, picture
+from rack_recipes.report.charts.chart_elements import (
+    LEVELS,
+    WIDTH,
+    Chart,
+    Quantity,
+    element,
+    is_drawable,
+    label,
+    label_width,
+    picture,
+)
+from rack_recipes.report.format_values import number, style_of
 from rack_recipes.report.table_model import Column, Row, Table
-from rack_recipes.report.verdict_styles import style_of
+
+
+def proportions(counts: Table) -> Markup:
+    """One bar, divided by the shares of the verdicts."""
+    parts, left = [], 0.0
+    for verdict, results, share in counts.rows:
+        width = share / 100 * WIDTH
+        said = element("title", f"{verdict}: {results:,} ({share:.3g} %)")
+        place = {"x": f"{left:.2f}", "y": 0, "width": f"{width:.2f}", "height": 14}
+        parts.append(element("rect", said, **place, class_=f"v-{style_of(verdict)}"))
+        left += width
+    summary = ", ".join(f"{row[1]:,} {row[0]}" for row in counts.rows)
+    title = f"Results by verdict: {summary}"
+    return picture("proportions", WIDTH, 14, title, *parts, preserveAspectRatio="none")
+
 
 LEAST_ACROSS, MOST_ACROSS = 5.0, 56.0
 DOWN = ((40, 24), (100, 14), (400, 5), (10**9, 2))
+
+
 """Pairs: up to so many rows of a heat map, each row is so many pixels high."""
-
 SLANT = 0.72
+
+
 """The width and height of a slanted label as a share of its length."""
-
 GRID_FROM = 6
+
+
 """Cells of a heat map with at least so many pixels are separated by lines."""
-
 SYMBOLS_FROM = 14
-"""Cells of a heat map with at least so many pixels show the symbol of their verdict."""
 
+
+"""Cells of a heat map with at least so many pixels show the symbol of their verdict."""
 KEY_HEIGHT = 34
 _PLACES = {verdict: place for place, verdict in enumerate(ORDER)}
 
@@ -192,8 +218,6 @@ def _key(rows: Sequence[Row]) -> Iterator[Markup]:
 
 
 # --- Numbers ----------------------------------------------------------------------------------------------------------
-
-
 def number_map(quantity: Quantity, table: Table) -> Chart:
     """Numbers by place, as temperatures by rack and position: the first column names the rows, all others have numbers.
 

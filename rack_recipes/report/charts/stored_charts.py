@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The kinds of charts, each drawn from a run in the store and its history."""
+"""The kinds of charts, each drawn from a run in the store and its history, and written as an SVG or PNG file that
+stands alone.
+"""
 
 from __future__ import annotations
 
@@ -10,28 +12,77 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from math import isfinite
+from pathlib import Path
 
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.host_classes import by_class, text
-from rack_recipes.analysis.load_values_over_runs import Series, SeriesValues
+from rack_recipes.analysis.run_data import by_class, text
 from rack_recipes.analysis.value_and_write_history import RunValue, run_values
+from rack_recipes.analysis.values_over_runs import Series, SeriesValues
 from rack_recipes.errors import UsageError, nearest
 from rack_recipes.natural_order import natural
-from rack_recipes.report.charts.box_plot import box_plot
-from rack_recipes.report.charts.chart_model import Chart, Limit, Quantity, limits_of
+from rack_recipes.report.charts.chart_elements import FONT, Chart, Limit, Quantity, limits_of, plain_css, standalone_css
 from rack_recipes.report.charts.correlation import MOST_MEASUREMENTS, correlation
 from rack_recipes.report.charts.heat_map import gathered, number_map, verdict_map
-from rack_recipes.report.charts.histogram import histogram
-from rack_recipes.report.charts.run_timeline import run_timeline
+from rack_recipes.report.charts.histogram_and_box_plot import box_plot, histogram
+from rack_recipes.report.charts.timeline import run_timeline
 from rack_recipes.report.charts.trend import Change, TrendPoint, trend
-from rack_recipes.report.table_model import Column, Table, named
+from rack_recipes.report.table_model import RUN_SCOPED, Column, Table, named
 from rack_recipes.report.tables.all_tables import tables
-from rack_recipes.report.tables.cells import RUN_SCOPED
 from rack_recipes.store.reading import recorded_runs
 
-NAMED = 8
-"""How many names an error lists."""
+NAMESPACE = "http://www.w3.org/2000/svg"
+PNG_ZOOM = 2
 
+
+"""Pixels of a PNG for each pixel of the SVG, so that it is sharp on paper too."""
+
+
+def svg(chart: Chart) -> str:
+    """The chart as an SVG file; its colours follow the reader's wish for light or dark."""
+    return _with_style(chart, standalone_css())
+
+
+def png(chart: Chart) -> bytes:
+    """The chart as a light PNG. Raises UsageError where the package that draws it is missing."""
+    try:
+        from resvg_py import svg_to_bytes
+    except ImportError as error:
+        raise UsageError(f"a PNG cannot be drawn: {error}: `pip install rack-recipes[png]` brings it") from error
+    # Shapes alone would be drawn without any font, so a missing one is not an error there.
+    return bytes(svg_to_bytes(svg_string=_with_style(chart, plain_css()), zoom=PNG_ZOOM))
+
+
+def _with_style(chart: Chart, css: str) -> str:
+    head, _end, rest = chart.svg.partition(">")
+    style = f"<style>.chart{{font:12px {FONT}}}{css}</style>"
+    paper = '<rect class="paper" width="100%" height="100%"></rect>'
+    return f'{head} xmlns="{NAMESPACE}">{style}{paper}{rest}\n'
+
+
+WRITERS: dict[str, Callable[[Chart], str | bytes]] = {".svg": svg, ".png": png}
+
+
+"""For each ending of a file's name what its content is."""
+
+
+def write(chart: Chart, path: Path) -> None:
+    """Write a chart to a file, as the ending of its name says.
+
+    Raises UsageError for another ending, for a missing package, and for a file that cannot be written.
+    """
+    if path.suffix.lower() not in WRITERS:
+        raise UsageError(f"expected a file that ends with {' or '.join(WRITERS)}, got {str(path)!r}")
+    content = WRITERS[path.suffix.lower()](chart)
+    try:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    except OSError as error:
+        raise UsageError(f"the chart cannot be written to {path}: {error.strerror or error}") from error
+
+
+NAMED = 8
+
+
+"""How many names an error lists."""
 RACK, POSITION = "rack", "position"
 NO_CLASS = "all hosts"
 
@@ -55,8 +106,6 @@ def draw(kind: str, history: History, wanted: Wanted) -> Chart:
 
 
 # --- Values -----------------------------------------------------------------------------------------------------------
-
-
 def _histogram(history: History, wanted: Wanted) -> Chart:
     one = _chosen(history, wanted)
     values = [value for _host, value in _last(one, wanted)]
@@ -126,8 +175,6 @@ def _correlation(history: History, wanted: Wanted) -> Chart:
 
 
 # --- Verdicts and times -----------------------------------------------------------------------------------------------
-
-
 def _heat_map(history: History, wanted: Wanted) -> Chart:
     if wanted.keys:
         return _by_place(history, wanted)
@@ -171,12 +218,12 @@ KINDS: Mapping[str, Callable[[History, Wanted], Chart]] = {
     "correlation": _correlation,
     "timeline": _timeline,
 }
+
+
 """Every kind of chart, with what draws it from the store."""
 
 
 # --- What is wanted ---------------------------------------------------------------------------------------------------
-
-
 def _chosen(history: History, wanted: Wanted, key: str = "") -> SeriesValues:
     """The one series with the wanted name. Raises UsageError where there is none, or several."""
     name = key or (wanted.keys[0] if len(wanted.keys) == 1 else "")

@@ -2,28 +2,32 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The timeline of a run: when which stage, step or host was busy, and how that ended."""
+"""When the stages, steps and hosts of a run were busy, from the store or from the tables of a report, and how long
+steps took.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from datetime import datetime
+from operator import add
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from rack_recipes.report.charts.axes import Area, Scale, time_axis_below
-from rack_recipes.report.charts.chart_model import Chart
-from rack_recipes.report.charts.number_words import seconds
-from rack_recipes.report.charts.svg_elements import element, label, label_width, picture
-from rack_recipes.report.table_model import Column, Table
-from rack_recipes.report.verdict_styles import style_of
+from rack_recipes.analysis.run_statistics import rank
+from rack_recipes.report.charts.axes import Area, Scale, time_axis_below, time_ticks
+from rack_recipes.report.charts.chart_elements import WIDTH, Chart, element, label, label_width, picture
+from rack_recipes.report.format_values import seconds, style_of
+from rack_recipes.report.table_model import RUN_SCOPED, Column, Row, Table
 
-WIDTH, TOP, BOTTOM, RIGHT, ROW = 1120, 8, 44, 24, 20
+TIMELINE_WIDTH, TOP, BOTTOM, RIGHT, ROW = 1120, 8, 44, 24, 20
 MOST_LANES = 200
 LEAST_TIME = 0.001
-"""The shortest time axis in seconds."""
 
+
+"""The shortest time axis in seconds."""
 ABOUT = (
     "Start and end in seconds since the first start. A lane that stands for several results has their worst verdict."
 )
@@ -55,11 +59,13 @@ def timeline(lanes: Sequence[Lane], title: str = "Timeline") -> Chart:
 def _drawn(lanes: Sequence[Lane], total: int, title: str) -> Markup:
     height = TOP + BOTTOM + ROW * max(len(lanes), 1)
     most = max((span.end for lane in lanes for span in lane.spans), default=0.0)
-    area = Area(label_width(_name(lane) for lane in lanes) + 4, TOP, WIDTH - RIGHT, height - BOTTOM)
+    area = Area(label_width(_name(lane) for lane in lanes) + 4, TOP, TIMELINE_WIDTH - RIGHT, height - BOTTOM)
     across = Scale(0.0, max(most, LEAST_TIME), area.left, area.right)
     said = f"{title}: {len(lanes):,} of {total:,} rows in {seconds(most)}"
     rows = (_lane(lane, TOP + ROW * place, area, across) for place, lane in enumerate(lanes))
-    return picture("timeline", WIDTH, height, said, time_axis_below(area, across, "Time since the start"), *rows)
+    return picture(
+        "timeline", TIMELINE_WIDTH, height, said, time_axis_below(area, across, "Time since the start"), *rows
+    )
 
 
 def _name(lane: Lane) -> str:
@@ -96,3 +102,161 @@ def _figures(lanes: Sequence[Lane], title: str) -> Table:
         for span in lane.spans
     )
     return Table("timeline", title, columns, rows, ABOUT)
+
+
+class TimedResult(NamedTuple):
+    """A result that ran: its start in seconds since 1970, and how many seconds it took."""
+
+    step: str
+    host: str
+    stage: int
+    start: float
+    seconds: float
+    verdict: str
+
+
+def moment(text: Any) -> float | None:
+    """An ISO time in seconds since 1970; None for what is no time."""
+    try:
+        return datetime.fromisoformat(text).timestamp() if text else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def step_lanes(results: Iterable[TimedResult], most_steps: int | None = None) -> list[Lane]:
+    """A row for each stage, from its first start to its last end on any host, and under it one for each of its steps.
+
+    Times are in seconds since the first start. Stages and steps stand in the order of their starts. A run of more than
+    `most_steps` steps has stages alone.
+    """
+    grouped: dict[tuple[int, str], list[TimedResult]] = {}
+    for one in results:
+        grouped.setdefault((one.stage, one.step), []).append(one)
+    stages: dict[int, dict[str, _Extent]] = {}
+    for (stage, step), own in grouped.items():
+        stages.setdefault(stage, {})[step] = _extent(own)
+    zero = min((one.start for steps in stages.values() for one in steps.values()), default=0.0)
+    with_steps = most_steps is None or len({step for _stage, step in grouped}) <= most_steps
+    return [lane for stage in sorted(stages) for lane in _lanes(stage, stages[stage], zero, with_steps=with_steps)]
+
+
+class _Extent(NamedTuple):
+    """From the first start to the last end of some results, with their gravest verdict and their hosts."""
+
+    start: float
+    end: float
+    verdict: str
+    hosts: frozenset[str]
+
+    def span(self, zero: float) -> Span:
+        """The same beside other spans, with the hosts in words."""
+        where = next(iter(self.hosts)) or RUN_SCOPED if len(self.hosts) == 1 else f"{len(self.hosts):,} hosts"
+        return Span(self.start - zero, self.end - zero, self.verdict, where)
+
+
+def _extent(results: Sequence[TimedResult]) -> _Extent:
+    _steps, hosts, _stages, starts, seconds, verdicts = zip(*results, strict=True)
+    return _Extent(
+        min(starts), max(map(add, starts, seconds)), min(dict.fromkeys(verdicts), key=rank), frozenset(hosts)
+    )
+
+
+def _lanes(stage: int, steps: Mapping[str, _Extent], zero: float, *, with_steps: bool) -> Iterator[Lane]:
+    own = [*steps.values()]
+    whole = _Extent(
+        min(one.start for one in own),
+        max(one.end for one in own),
+        min((one.verdict for one in own), key=rank),
+        frozenset().union(*(one.hosts for one in own)),
+    )
+    yield Lane(f"stage {stage}", (whole.span(zero),))
+    for step in sorted(steps, key=lambda name: steps[name].start) if with_steps else ():
+        yield Lane(step, (steps[step].span(zero),), inner=True)
+
+
+StoredRow = Mapping[str, Any]
+
+
+def run_timeline(steps: Sequence[StoredRow], run: StoredRow) -> Chart:
+    """A row for each stage, and below it one for each of its steps, from its first start to its last end.
+
+    `steps` are rows of the table `steps`. What never ran or has no time is left out, and so are results of an earlier
+    run, and instances, which are in their step.
+    """
+    return timeline(step_lanes(_timed_steps(steps)), f"Timeline of run {run['run_id']}")
+
+
+def _timed_steps(steps: Sequence[StoredRow]) -> Iterator[TimedResult]:
+    for row in steps:
+        start, seconds = moment(row.get("started")), row.get("seconds")
+        if start is not None and seconds is not None and not row.get("parent") and not row.get("source_run"):
+            yield TimedResult(row["step"], row["host"], row["stage"] or 0, start, seconds, row["verdict"] or "")
+
+
+MOST_STEPS = 60
+
+
+"""A run with more steps is shown by its stages."""
+
+
+def lanes(verdicts: Table, steps: Table) -> list[Lane]:
+    """The rows of the timeline; results that an earlier run had are left out, and so are times that are none."""
+    stages = dict(zip(steps.values("step"), steps.values("stage"), strict=True))
+    return step_lanes(_timed_verdicts(verdicts, stages), MOST_STEPS)
+
+
+def _timed_verdicts(verdicts: Table, stages: Mapping[str, int | None]) -> Iterable[TimedResult]:
+    columns = map(verdicts.values, ("step", "host", "started", "seconds", "source_run", "verdict", "tries"))
+    moments = {text: moment(text) for text in set(verdicts.values("started"))}
+    for step, host, started, seconds, source, verdict, tries in zip(*columns, strict=True):
+        start = moments[started]
+        if source is None and start is not None and tries != 0:
+            yield TimedResult(step, host, stages.get(step) or 0, start, seconds or 0.0, verdict or "")
+
+
+MOST_BARS = 40
+BAR = 24
+
+
+"""The shortest time axis in seconds."""
+
+
+def step_time_bars(steps: Table) -> Markup:
+    """Median and longest time of the steps; if there are too many, of those that took longest."""
+    place = steps.place
+    timed = [row for row in steps.rows if row[place("max")] is not None]
+    longest = {row[0] for row in sorted(timed, key=lambda row: -row[place("max")])[:MOST_BARS]}
+    rows = [row for row in timed if row[0] in longest]
+    left = label_width(row[0] for row in rows)
+    most = max([row[place("max")] for row in rows], default=0) or LEAST_TIME
+    ticks = time_ticks(most)
+    scale = _scale(left, WIDTH - 190, most)
+    lines = [_bar(row, y, left, scale, place) for y, row in enumerate(rows)]
+    title = f"Median and longest time of {len(rows)} steps"
+    return picture("bars", WIDTH, len(rows) * BAR + 30, title, _axis(ticks, scale, len(rows)), *lines)
+
+
+def _scale(left: float, right: float, most: float) -> Callable[[float], float]:
+    return lambda seconds: left + (right - left) * seconds / most
+
+
+def _bar(row: Row, number: int, left: float, scale: Callable[[float], float], place: Callable[[str], int]) -> Markup:
+    median, longest, host = row[place("median")], row[place("max")], row[place("slowest_host")]
+    middle = number * BAR + 24 + BAR / 2
+    end, far = scale(median), scale(longest)
+    said = f"{row[0]}: median {seconds(median)}, longest {seconds(longest)} on {host or 'the run'}"
+    return element(
+        "g", element("title", said),
+        element("text", label(row[0]), x=f"{left - 8:.1f}", y=f"{middle:.1f}", class_="name"),
+        element("path", d=f"M{end:.1f} {middle:.1f}H{far:.1f}M{far:.1f} {middle - 4:.1f}v8", class_="reach"),
+        element("rect", x=f"{left:.1f}", y=f"{middle - 6:.1f}", width=f"{max(end - left, 1):.1f}", height=12, rx=2,
+                class_="bar"),
+        element("text", f"{seconds(median)} · {seconds(longest)}", x=f"{far + 10:.1f}", y=f"{middle:.1f}",
+                class_="value"),
+    )  # fmt: skip
+
+
+def _axis(ticks: Sequence[float], scale: Callable[[float], float], rows: int) -> Markup:
+    lines = element("path", d="".join(f"M{scale(at):.1f} 22v{rows * BAR + 4}" for at in ticks), class_="axis")
+    texts = (element("text", seconds(at), x=f"{scale(at):.1f}", y=12, class_="tick") for at in ticks)
+    return element("g", lines, *texts)

@@ -13,12 +13,19 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from rack_recipes.report.charts.axes import Area, Scale, axis_left, left_width, scale_of
-from rack_recipes.report.charts.chart_model import Chart, Limit, Quantity, is_drawable
-from rack_recipes.report.charts.limit_lines import level_limits, names_width
-from rack_recipes.report.charts.number_words import number
-from rack_recipes.report.charts.palette import SERIES
-from rack_recipes.report.charts.svg_elements import LETTER, element, label, picture
+from rack_recipes.report.charts.axes import Area, Scale, axis_left, left_width, level_limits, names_width, scale_of
+from rack_recipes.report.charts.chart_elements import (
+    LETTER,
+    SERIES,
+    Chart,
+    Limit,
+    Quantity,
+    element,
+    is_drawable,
+    label,
+    picture,
+)
+from rack_recipes.report.format_values import number
 from rack_recipes.report.table_model import Column, Table
 
 WIDTH, HEIGHT = 640, 320

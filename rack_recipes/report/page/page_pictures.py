@@ -2,26 +2,156 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""All pictures of the page."""
+"""All pictures of the page: maps, timeline, racks, and how what was measured spreads over hosts, racks and earlier
+runs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from markupsafe import Markup
 
-from rack_recipes.report.charts.heat_map import gathered, heat_map
-from rack_recipes.report.charts.proportions import proportions
-from rack_recipes.report.charts.step_times import bars
-from rack_recipes.report.charts.timeline import timeline
-from rack_recipes.report.page import host_places
-from rack_recipes.report.page.host_places import HostGroup, HostPlace
-from rack_recipes.report.page.rack_picture import rack_picture
-from rack_recipes.report.page.timeline_from_tables import lanes
-from rack_recipes.report.table_model import Table
+from rack_recipes.report.charts.chart_elements import Chart, Limit, Quantity, is_drawable
+from rack_recipes.report.charts.heat_map import gathered, heat_map, proportions
+from rack_recipes.report.charts.histogram_and_box_plot import box_plot, histogram
+from rack_recipes.report.charts.timeline import lanes, step_time_bars, timeline
+from rack_recipes.report.charts.trend import Change, TrendPoint, trend
+from rack_recipes.report.page import hosts_by_rack
+from rack_recipes.report.page.hosts_by_rack import HostGroup, HostPlace, rack_picture
+from rack_recipes.report.table_model import Row, Table
+from rack_recipes.report.tables.columns import TREND
+
+Cells = Mapping[str, Any]
+Place = tuple[str, str, str]  # step, name and unit
+MOST = 20
+
+
+"""So many measurements have pictures, those nearest to a limit first."""
+FEWEST = 3
+
+
+"""A measurement with fewer values has no pictures: its values say all."""
+MOST_KEYS = 10
+
+
+"""So many numbers of the context have a picture, those whose level has changed first."""
+NO_RACK = "all hosts"
+NO_TREND = Table("trend", "Over runs", TREND, ())
+_LIMIT = re.compile(r"(?:^|, )((?:warn )?[a-z]+) (-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?=,|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One measurement of a step with its pictures; `verdict` is the worst one of its values, or empty."""
+
+    step: str
+    name: str
+    unit: str
+    verdict: str
+    values: int
+    limits: str
+    charts: tuple[Chart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTrend:
+    """A number of the context over the runs; `change` is its last change of level in words, or empty."""
+
+    name: str
+    change: str
+    chart: Chart
+
+
+def measured(values: Table, racks: Mapping[str, str], over_runs: Table = NO_TREND) -> list[Measured]:
+    """The measurements with pictures, in the order of the table: its first values are nearest to their limits.
+
+    `racks` has the rack of each host whose rack is known, `over_runs` is the table of earlier runs.
+    """
+    found: dict[Place, list[Row]] = {}
+    columns = map(values.values, ("step", "name", "unit", "value"))
+    for row, step, name, unit, value in zip(values.rows, *columns, strict=True):
+        if is_drawable(value):
+            found.setdefault((step or "", name, unit or ""), []).append(row)
+    points = _points(over_runs)
+    enough = [(place, rows) for place, rows in found.items() if len(rows) >= FEWEST or place in points]
+    return [
+        _measured(place, [*_records(replace(values, rows=tuple(rows)))], racks, points.get(place, ()))
+        for place, rows in enough[:MOST]
+    ]
+
+
+def key_trends(over_runs: Table) -> list[KeyTrend]:
+    """The numbers of the context with a picture, those whose level has changed last first."""
+    keys = {place: rows for place, rows in _points(over_runs).items() if rows[0]["key"]}
+    last = {place: max((row["started"] for row in rows if row["change"]), default="") for place, rows in keys.items()}
+    shown = sorted(keys, key=last.__getitem__, reverse=True)[:MOST_KEYS]
+    return [_key_trend(place[1], keys[place]) for place in shown]
+
+
+def _key_trend(name: str, rows: Sequence[Cells]) -> KeyTrend:
+    changes = [row["change"] for row in rows if row["change"]]
+    return KeyTrend(name, changes[-1] if changes else "", _over_runs(Quantity(name), rows, ()))
+
+
+def _records(table: Table) -> Iterable[Cells]:
+    names = [column.name for column in table.columns]
+    return (dict(zip(names, row, strict=True)) for row in table.rows)
+
+
+def _place(cells: Cells) -> Place:
+    return cells["step"] or "", cells["name"], cells["unit"] or ""
+
+
+def _points(over_runs: Table) -> dict[Place, list[Cells]]:
+    """The points of each number, in the order of the table."""
+    found: dict[Place, list[Cells]] = {}
+    for cells in _records(over_runs):
+        found.setdefault(_place(cells), []).append(cells)
+    return found
+
+
+def _measured(place: Place, rows: Sequence[Cells], racks: Mapping[str, str], points: Sequence[Cells]) -> Measured:
+    step, name, unit = place
+    quantity, limits = Quantity(name, unit), rows[0]["limits"] or ""
+    values = [(row["host"], float(row["value"])) for row in rows]
+    charts = pictures_of(quantity, values, limits, racks) if len(rows) >= FEWEST else ()
+    history = (_over_runs(quantity, points, [*limits_in(limits)]),) if points else ()
+    return Measured(step, name, unit, rows[0]["verdict"] or "", len(rows), limits, (*history, *charts))
+
+
+def _over_runs(quantity: Quantity, points: Sequence[Cells], limits: Sequence[Limit]) -> Chart:
+    """The lines of a number over the runs, with its limits and its changes of level."""
+    lines: dict[str, list[TrendPoint]] = {}
+    for row in points:
+        point = TrendPoint(row["run_id"], row["started"] or "", row["median"], row["low"], row["high"])
+        lines.setdefault(row["line"], []).append(point)
+    changes = dict.fromkeys(Change(row["run_id"], row["change"]) for row in points if row["change"])
+    return trend(quantity, lines, limits, [*changes])
+
+
+def pictures_of(
+    quantity: Quantity, values: Sequence[tuple[str, float]], limits: str, racks: Mapping[str, str]
+) -> tuple[Chart, ...]:
+    """The pictures of one measurement: a histogram, and a box for each rack; `values` are hosts with their values."""
+    groups: dict[str, list[tuple[str, float]]] = {}
+    for host, value in values:
+        groups.setdefault(racks.get(host, NO_RACK), []).append((host, value))
+    lines = [*limits_in(limits)]
+    return histogram(quantity, [value for _host, value in values], lines), box_plot(quantity, groups, lines)
+
+
+def limits_in(words: str) -> Iterable[Limit]:
+    """The limits that are numbers, from limits in words such as `min 3, max 9, warn max 8`."""
+    return (Limit(word, float(number)) for word, number in _LIMIT.findall(words))
+
 
 GATHER_FROM = 400
+
+
 """With more hosts a row of the heat map would be less than a pixel of a screen: there a row is a rack."""
 
 
@@ -47,8 +177,8 @@ class Pictures:
 
 def pictures(by_name: Mapping[str, Table], hosts: Sequence[HostPlace]) -> Pictures:
     """The pictures of the tables of a report."""
-    groups = host_places.groups(hosts)
-    matrix = host_places.by_place(by_name["matrix"], hosts)
+    groups = hosts_by_rack.groups(hosts)
+    matrix = hosts_by_rack.by_place(by_name["matrix"], hosts)
     maps = [Map("rows", *heat_map(matrix))] if matrix.rows else []
     if len(hosts) > GATHER_FROM:
         maps.insert(0, Map("racks", *heat_map(_by_group(matrix, groups))))
@@ -58,7 +188,7 @@ def pictures(by_name: Mapping[str, Table], hosts: Sequence[HostPlace]) -> Pictur
         rack_picture(groups) if groups else None,
         tuple(maps),
         _timeline(by_name),
-        bars(steps),
+        step_time_bars(steps),
     )
 
 

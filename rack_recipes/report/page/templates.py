@@ -2,25 +2,88 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The templates of the page, and the parts of it that a project replaces by its own."""
+"""The templates of the page, the parts of it that a project replaces by its own, and the cache of our compiled ones."""
 
 from __future__ import annotations
 
+import os
+import stat
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
+from tempfile import mkstemp
 from typing import Any
 
-from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined, TemplateError
+from jinja2 import BytecodeCache, ChoiceLoader, FileSystemLoader, StrictUndefined, TemplateError
+from jinja2 import __version__ as jinja_version
+from jinja2.bccache import Bucket
 from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup
 
 from rack_recipes.errors import UsageError
-from rack_recipes.report.charts import chart_style
-from rack_recipes.report.charts.number_words import seconds
-from rack_recipes.report.format_values import visible
-from rack_recipes.report.page.rack_picture import address
-from rack_recipes.report.page.template_cache import user_cache
+from rack_recipes.private_files import make_private
+from rack_recipes.report.charts import chart_elements
+from rack_recipes.report.format_values import seconds, visible
+from rack_recipes.report.page.hosts_by_rack import address
+from rack_recipes.version import VERSION
+
+FOLDER = "rack-recipes/templates"
+WRITABLE = stat.S_IWGRP | stat.S_IWOTH
+FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a named pipe must not hold up the report
+
+
+class TemplateCache(BytecodeCache):
+    """Compiled templates in a folder; Jinja compares each with the source of its template and its own version."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is made when something is written into it."""
+        self.folder = folder
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Fill the bucket, where there is a file that can be trusted."""
+        with suppress(OSError):
+            if _is_own(os.lstat(self.folder), stat.S_ISDIR):
+                with os.fdopen(os.open(self._path(bucket), FLAGS), "rb") as file:
+                    if _is_own(os.fstat(file.fileno()), stat.S_ISREG):
+                        bucket.load_bytecode(file)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Write the file as a whole, or not at all."""
+        with suppress(OSError):
+            make_private(self.folder)
+            if _is_own(os.lstat(self.folder), stat.S_ISDIR):
+                self._write(bucket)
+
+    def _write(self, bucket: Bucket) -> None:
+        number, name = mkstemp(dir=self.folder)
+        try:
+            with os.fdopen(number, "wb") as file:
+                bucket.write_bytecode(file)
+            Path(name).replace(self._path(bucket))
+        except BaseException:
+            Path(name).unlink()
+            raise
+
+    def _path(self, bucket: Bucket) -> Path:
+        """A name for each template and each version of all that has a say in how it is compiled."""
+        return self.folder / sha256(f"{bucket.key} {VERSION} {jinja_version}".encode()).hexdigest()
+
+
+def user_cache() -> TemplateCache | None:
+    """The cache in the user's cache folder (XDG Base Directory Specification 0.8); None where there is no such."""
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    with suppress(RuntimeError):  # no home
+        base = named if named.is_absolute() else Path.home() / ".cache"
+        return TemplateCache(base / FOLDER) if base.is_absolute() else None
+    return None
+
+
+def _is_own(found: os.stat_result, is_kind: Callable[[int], bool]) -> bool:
+    """Whether something is of a kind, belongs to this user, and nobody else may write to it."""
+    return is_kind(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & WRITABLE
+
 
 STATIC = Path(__file__).parents[1] / "writers" / "static"
 PAGE = "report.html.j2"
@@ -28,11 +91,14 @@ SCRIPTS = (
     "elements", "columns", "inflate", "data", "windowed_table", "detail", "results", "host", "tables", "pictures",
     "paper", "routes", "start",
 )  # fmt: skip
-"""The files of the page's script, in the order in which they are joined."""
 
+
+"""The files of the page's script, in the order in which they are joined."""
 OWN_STYLE = "style.css"
 LOGOS = {"logo.svg": "image/svg+xml", "logo.png": "image/png"}
 MOST_LOGO = 200_000
+
+
 """A logo with more bytes is refused, since it is in every report."""
 
 
@@ -72,7 +138,9 @@ class Templates:
 
     def style(self) -> str:
         """The style sheet, with the project's own at its end."""
-        return chart_style.page_css() + _read(STATIC / "report.css") + (self._own_text(OWN_STYLE) if self._own else "")
+        return (
+            chart_elements.page_css() + _read(STATIC / "report.css") + (self._own_text(OWN_STYLE) if self._own else "")
+        )
 
     def script(self) -> str:
         """The script. A project has none of its own: the page's policy would refuse it."""

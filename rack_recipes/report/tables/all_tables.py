@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rack_recipes.analysis import retries_and_reuse, run_statistics, values_and_limit_margins
+from rack_recipes.analysis import measured_and_derived_values, run_statistics
 from rack_recipes.analysis.findings import Finding
+from rack_recipes.analysis.measured_and_derived_values import statistics
 from rack_recipes.analysis.run_data import Row, RunData
 from rack_recipes.analysis.value_and_write_history import PastValues
-from rack_recipes.analysis.value_statistics import statistics
-from rack_recipes.report.table_model import Column, Table
+from rack_recipes.report.table_model import RUN_SCOPED, Column, Table, rows, tail
 from rack_recipes.report.tables import columns as of
-from rack_recipes.report.tables.cells import RUN_SCOPED, rows, tail
-from rack_recipes.report.tables.finding_tables import finding_results, finding_tables
 from rack_recipes.report.tables.host_table import host_table
-from rack_recipes.report.tables.run_summary import PAST_RUNS, past_runs, summary
+from rack_recipes.report.tables.summary_and_finding_tables import (
+    PAST_RUNS,
+    finding_results,
+    finding_tables,
+    past_runs,
+    summary,
+)
 
 NOTHING_PAST = PastValues()
 
@@ -29,14 +33,16 @@ def tables(run: RunData, findings: Sequence[Finding] = (), past: PastValues = NO
     `run` is arranged (analysis/run_data.py), `findings` are those about it, `past` is what led to its values.
     """
     verdicts = {(row["host"], row["step"]): row["verdict"] for row in run.steps}
-    values = values_and_limit_margins.values(run)
+    values = measured_and_derived_values.measured_values(run)
     return (
         Table("summary", "Summary", of.SUMMARY, (summary(run),), layout="record"),
         _table("counts", "Counts", of.COUNTS, run_statistics.counts(run), of.ABOUT_COUNTS),
         *finding_tables(findings),
         *_of_results(run),
         host_table(run),
-        _table("criteria", "Criteria", of.CRITERIA, values_and_limit_margins.criteria(run, values), of.ABOUT_CRITERIA),
+        _table(
+            "criteria", "Criteria", of.CRITERIA, measured_and_derived_values.criteria(run, values), of.ABOUT_CRITERIA
+        ),
         *_of_steps(run),
         *_of_measurements(run, values),
         _trend(past),
@@ -57,8 +63,8 @@ def _of_results(run: RunData) -> tuple[Table, ...]:
         _table("not_passed", "Not passed", of.NOT_PASSED, not_passed, of.ABOUT_NOT_PASSED),
         _table("reasons", "Reasons", of.REASONS, run_statistics.reasons(run), of.ABOUT_REASONS),
         _table("not_run", "Skipped and blocked", of.REASONS, run_statistics.not_run(run), of.ABOUT_NOT_RUN),
-        _table("waived", "Waived", of.WAIVED, run_statistics.waived(run), of.ABOUT_WAIVED),
-        _table("flakes", "Flakes", of.FLAKES, retries_and_reuse.flakes(run), of.ABOUT_FLAKES),
+        _table("waived", "Waived", of.WAIVED, run_statistics.waived_results(run), of.ABOUT_WAIVED),
+        _table("flakes", "Flakes", of.FLAKES, run_statistics.passed_after_retry(run), of.ABOUT_FLAKES),
     )
 
 
@@ -67,15 +73,15 @@ def _of_steps(run: RunData) -> tuple[Table, ...]:
     return (
         _matrix(run),
         _table("steps", "Steps", of.STEPS, run_statistics.by_step(run, timed), of.ABOUT_STEPS),
-        _table("rounds", "Rounds", of.ROUNDS, retries_and_reuse.rounds(run), of.ABOUT_ROUNDS),
-        _table("reused", "Reused results", of.REUSED, retries_and_reuse.reused(run), of.ABOUT_REUSED),
-        _table("hooks", "Hooks", of.HOOKS, retries_and_reuse.hooks(run), of.ABOUT_HOOKS),
+        _table("rounds", "Rounds", of.ROUNDS, run_statistics.repeated_results(run), of.ABOUT_ROUNDS),
+        _table("reused", "Reused results", of.REUSED, run_statistics.reused_results(run), of.ABOUT_REUSED),
+        _table("hooks", "Hooks", of.HOOKS, run_statistics.failed_hooks(run), of.ABOUT_HOOKS),
         _table("slowest", "Slowest", of.SLOWEST, run_statistics.slowest(timed), "The results that took longest."),
     )
 
 
 def _of_measurements(run: RunData, values: Sequence[Row]) -> tuple[Table, ...]:
-    spread = run_statistics.by_measurement(run, retries_and_reuse.single(run))
+    spread = run_statistics.by_measurement(run, run_statistics.without_statistics_of_rounds(run))
     return (
         _table("measurements", "Measurements", of.MEASUREMENTS, spread, of.ABOUT_SPREAD),
         _table("statistics", "Statistics", of.STATISTICS, statistics(run), of.ABOUT_STATISTICS),

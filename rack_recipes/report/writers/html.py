@@ -15,12 +15,12 @@ from typing import Any
 from markupsafe import Markup
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, VERDICTS
-from rack_recipes.report import verdict_styles
+from rack_recipes.report import format_values
 from rack_recipes.report.format_values import visible
-from rack_recipes.report.page import finding_cards, host_places, measurement_charts, run_in_words, static_table
-from rack_recipes.report.page.data_block import Block, block
-from rack_recipes.report.page.host_places import HostPlace
+from rack_recipes.report.page import hosts_by_rack, page_pictures, page_tables, run_and_finding_texts
+from rack_recipes.report.page.hosts_by_rack import HostPlace
 from rack_recipes.report.page.page_pictures import pictures
+from rack_recipes.report.page.page_tables import Block, block
 from rack_recipes.report.page.templates import Templates
 from rack_recipes.report.table_model import Column, Table, named
 
@@ -41,9 +41,9 @@ def render(tables: Sequence[Table], templates: str = "") -> str:
     """The text of the page; the same tables give the same text. Raises UsageError for a template that is wrong."""
     own = Templates(templates)
     by_name = named(tables)
-    hosts = host_places.places(by_name.get("hosts", NO_HOSTS))
-    by_name["verdicts"] = host_places.with_racks(by_name["verdicts"], hosts)
-    style, script = verdict_styles.css() + own.style(), own.script()
+    hosts = hosts_by_rack.places(by_name.get("hosts", NO_HOSTS))
+    by_name["verdicts"] = hosts_by_rack.with_racks(by_name["verdicts"], hosts)
+    style, script = format_values.css() + own.style(), own.script()
     blocks = [block(table) for name, table in by_name.items() if name not in NOT_IN_BLOCKS and table.rows]
     return own.render(
         policy=_policy(style, script),
@@ -63,36 +63,36 @@ def _told(by_name: Mapping[str, Table], hosts: Sequence[HostPlace]) -> dict[str,
     run = by_name["summary"].record()
     return {
         "run": run,
-        "sentence": run_in_words.sentence(run, hosts),
-        "facts": run_in_words.facts(by_name["summary"]),
-        "last_pass": run_in_words.last_pass(by_name["past_runs"]),
-        "findings": finding_cards.findings(by_name, _addresses(by_name["verdicts"])),
-        "not_passed": static_table.view(by_name["not_passed"]),
+        "sentence": run_and_finding_texts.sentence(run, hosts),
+        "facts": run_and_finding_texts.facts(by_name["summary"]),
+        "last_pass": run_and_finding_texts.last_pass(by_name["past_runs"]),
+        "findings": run_and_finding_texts.findings(by_name, _addresses(by_name["verdicts"])),
+        "not_passed": page_tables.view(by_name["not_passed"]),
         "pictures": pictures(by_name, hosts),
         "measured": _measured(by_name, hosts),
-        "key_trends": measurement_charts.key_trends(by_name.get("trend", measurement_charts.NO_TREND)),
+        "key_trends": page_pictures.key_trends(by_name.get("trend", page_pictures.NO_TREND)),
         "hosts": hosts,
     }
 
 
-def _measured(by_name: Mapping[str, Table], hosts: Sequence[HostPlace]) -> list[measurement_charts.Measured]:
+def _measured(by_name: Mapping[str, Table], hosts: Sequence[HostPlace]) -> list[page_pictures.Measured]:
     racks = {one.host: one.rack for one in hosts if one.rack}
-    return measurement_charts.measured(by_name["values"], racks, by_name.get("trend", measurement_charts.NO_TREND))
+    return page_pictures.measured(by_name["values"], racks, by_name.get("trend", page_pictures.NO_TREND))
 
 
 def words() -> dict[str, Any]:
     """What the macros of the page work with."""
     return {
         "looks": VERDICTS,
-        "look": verdict_styles.style_of,
+        "look": format_values.style_of,
         "passing": PASSING,
         "left_out": NOT_TRIED,
-        "counted": run_in_words.counted,
-        "view": static_table.view,
+        "counted": run_and_finding_texts.counted,
+        "view": page_tables.view,
     }
 
 
-def _addresses(verdicts: Table) -> finding_cards.AddressOf:
+def _addresses(verdicts: Table) -> run_and_finding_texts.AddressOf:
     """What gives the address of each result in the table of results, by host and step."""
     pairs = zip(verdicts.values("host"), verdicts.values("step"), strict=True)
     numbers = {pair: number for number, pair in enumerate(pairs, 1)}
@@ -107,12 +107,12 @@ def _head(by_name: Mapping[str, Table], hosts: Sequence[HostPlace], blocks: Sequ
     """The data that the page's script needs at once; that of the tables is in their blocks."""
     matrix = by_name["matrix"]
     return {
-        **verdict_styles.for_script(),
+        **format_values.for_script(),
         "tables": [_about(own) for own in blocks],
         "steps": [visible(column.name) for column in matrix.columns[1:]],
         "hosts": [visible(one.host) for one in hosts],
-        "rows": [visible(row[0]) for row in host_places.by_place(matrix, hosts).rows],
-        "racks": [visible(group.name) for group in host_places.groups(hosts)],
+        "rows": [visible(row[0]) for row in hosts_by_rack.by_place(matrix, hosts).rows],
+        "racks": [visible(group.name) for group in hosts_by_rack.groups(hosts)],
         "hasRacks": any(one.rack for one in hosts),
     }
 

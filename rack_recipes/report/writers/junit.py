@@ -17,9 +17,18 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from rack_recipes.report.format_values import cut, shown, visible
-from rack_recipes.report.host_results import Cells, HostResult, by_host
-from rack_recipes.report.junit_and_ocp_status import ERROR, FAIL, OUTCOMES, PASS, SKIP, outcome_of
 from rack_recipes.report.table_model import Table, named
+from rack_recipes.report.writers.junit_and_ocp_results import (
+    ERROR,
+    FAIL,
+    OUTCOMES,
+    PASS,
+    SKIP,
+    Cells,
+    HostResult,
+    by_host,
+    outcome_of,
+)
 
 NAME = "rack.recipes"
 MOST_IN_TEXT = 10_000

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A report as one Markdown file that is short enough for a comment on GitHub or GitLab."""
+"""A report as one Markdown file that is short enough for a comment on GitHub or GitLab, or with all tables."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
-from rack_recipes.report.format_values import cut, shown, visible
+from rack_recipes.report.format_values import cut, shown, style_of, visible
 from rack_recipes.report.table_model import Column, Kind, Row, Table, named
-from rack_recipes.report.verdict_styles import style_of
 
 MOST_IN_CELL = 200
 
@@ -41,8 +40,9 @@ SHORT = Extent(
         {"run_id", "recipe", "started", "seconds", "hosts", "steps", "results", "not_passing", "not_run", "parts"}
     ),
 )
-"""For a pull request: verdict, causes, and the first results that did not pass."""
 
+
+"""For a pull request: verdict, causes, and the first results that did not pass."""
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?")
 _SPECIAL = re.compile(r"[\\`*_{}\[\]()#+\-.!|~>$:]")
 
@@ -134,3 +134,35 @@ def _rule(column: Column) -> str:
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+ROOM = {
+    "counts": 2_000,
+    "causes": 3_000,
+    "findings": 4_000,
+    "reasons": 6_000,
+    "not_passed": 8_000,
+    "not_run": 3_000,
+    "hosts": 2_000,
+    "waived": 3_000,
+    "flakes": 3_000,
+    "criteria": 4_000,
+    "rounds": 3_000,
+    "reused": 2_000,
+    "hooks": 1_500,
+    "slowest": 4_000,
+    "steps": 5_000,
+    "measurements": 3_500,
+    "context": 3_000,
+    "conflicts": 2_000,
+    "artifacts": 2_000,
+}
+
+
+"""The tables in the order of the file, and how many characters each may fill; a comment holds 65,536."""
+FULL = Extent(ROOM, {"slowest": 10})
+
+
+def write_full(tables: Sequence[Table], folder: Path) -> list[Path]:
+    """Write `report-full.md` into the folder."""
+    return write_as(folder / "report-full.md", tables, FULL)

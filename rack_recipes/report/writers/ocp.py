@@ -18,9 +18,18 @@ from urllib.parse import quote
 
 from rack_recipes.private_files import FOLDER_MODE
 from rack_recipes.report.format_values import visible
-from rack_recipes.report.host_results import Cells, HostResult, by_host
-from rack_recipes.report.junit_and_ocp_status import ERROR, FAIL, OUTCOMES, PASS, SKIP, outcome_of
 from rack_recipes.report.table_model import Table, named
+from rack_recipes.report.writers.junit_and_ocp_results import (
+    ERROR,
+    FAIL,
+    OUTCOMES,
+    PASS,
+    SKIP,
+    Cells,
+    HostResult,
+    by_host,
+    outcome_of,
+)
 from rack_recipes.version import VERSION
 
 SCHEMA_VERSION = {"major": 2, "minor": 0}

@@ -11,15 +11,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
-from rack_recipes.analysis.verdict_order import rank
-from rack_recipes.analysis.wording import the_last
+from rack_recipes.analysis.findings import the_last
+from rack_recipes.analysis.run_statistics import rank
 from rack_recipes.errors import UsageError
 from rack_recipes.natural_order import natural
-from rack_recipes.report.charts.chart_model import Limit, Quantity
+from rack_recipes.report.charts.chart_elements import Limit, Quantity
 from rack_recipes.report.charts.trend import Change, TrendPoint, trend
-from rack_recipes.report.table_model import Column
+from rack_recipes.report.table_model import Column, as_text
 from rack_recipes.report.tables import columns as of
-from rack_recipes.report.tables.cells import as_text
 from rack_recipes.store.reading import counts_and_short_results, recorded_runs
 from rack_recipes.web.page_model import Asked, Page, Section, at, table, to_run
 
@@ -237,7 +236,7 @@ def _trend_words(told: Row) -> str:
 
 def differences(source: PageSource, asked: Asked) -> Page:
     """What changed between two runs: verdicts first."""
-    from rack_recipes.analysis.stored_changes import stored_changes
+    from rack_recipes.analysis.regressions_and_baselines import stored_changes
 
     store = source.store()
     first, second = (recorded_runs.find(store, asked.names[name]) for name in ("first", "second"))

@@ -12,22 +12,25 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, NOT_TRIED, PASSING
 from rack_recipes.analysis import run_statistics
-from rack_recipes.analysis.findings import Finding, from_row
-from rack_recipes.analysis.run_data import RunData, arranged
-from rack_recipes.analysis.verdict_order import rank
+from rack_recipes.analysis.findings import Finding, finding_from_row
+from rack_recipes.analysis.run_data import RunData, arrange_run
+from rack_recipes.analysis.run_statistics import rank
 from rack_recipes.errors import StoreError, UsageError
 from rack_recipes.natural_order import natural
-from rack_recipes.report.charts.proportions import proportions
+from rack_recipes.report.charts.heat_map import proportions
 from rack_recipes.report.format_values import visible
-from rack_recipes.report.page import finding_cards, host_places, run_in_words
-from rack_recipes.report.page.data_block import block_data
-from rack_recipes.report.page.host_places import HostPlace
-from rack_recipes.report.page.rack_picture import rack_picture
-from rack_recipes.report.table_model import Column, Table
+from rack_recipes.report.page import hosts_by_rack, run_and_finding_texts
+from rack_recipes.report.page.hosts_by_rack import HostPlace, rack_picture
+from rack_recipes.report.page.page_tables import block_data
+from rack_recipes.report.table_model import Column, Table, as_text, rows
 from rack_recipes.report.tables import columns as of
-from rack_recipes.report.tables.cells import as_text, rows
-from rack_recipes.report.tables.finding_tables import finding_results, finding_tables
-from rack_recipes.report.tables.run_summary import PAST_RUNS, past_runs, summary
+from rack_recipes.report.tables.summary_and_finding_tables import (
+    PAST_RUNS,
+    finding_results,
+    finding_tables,
+    past_runs,
+    summary,
+)
 from rack_recipes.store.reading import counts_and_short_results, recorded_runs
 from rack_recipes.web.actions.baseline import baseline_form
 from rack_recipes.web.actions.stop import stop_form
@@ -80,7 +83,9 @@ def _stored(source: PageSource, run_id: str, asked: Asked) -> Page:
     counted = counts_and_short_results.verdicts_by_host(store, run_id)
     attributes = recorded_runs.attributes(store, run_id)
     past = [*filter(asked.sees, recorded_runs.runs(store))]
-    data = arranged(RunData(run, steps=bad, runs=past, attributes=attributes, plan=recorded_runs.plan(store, run_id)))
+    data = arrange_run(
+        RunData(run, steps=bad, runs=past, attributes=attributes, plan=recorded_runs.plan(store, run_id))
+    )
     hosts = _hosts(counted, attributes)
     tables = _tables(data, counted, findings_of(source, run_id, sum(row["results"] for row in counted)))
     told = _told(data, tables, hosts)
@@ -105,7 +110,7 @@ def findings_of(source: PageSource, run_id: str, results: int) -> Sequence[Findi
     """What the last analysis has found. A small run that nobody has analysed is analysed now; this is not stored."""
     from rack_recipes.analysis.analyse_run import MOST_ANALYSED, analyse_run
 
-    found = [from_row(row) for row in recorded_runs.findings(source.store(), run_id)]
+    found = [finding_from_row(row) for row in recorded_runs.findings(source.store(), run_id)]
     if found or results > MOST_ANALYSED:
         return found
     name = ("findings", run_id, results)
@@ -124,8 +129,8 @@ def _hosts(counted: Sequence[Row], attributes: Mapping[str, Mapping[str, Any]]) 
         (host, min(own, key=rank, default=None), *(_said(attributes.get(host, {}).get(name)) for name in names))
         for host, own in verdicts.items()
     ]
-    columns = (of.HOST, of.VERDICT, Column(host_places.RACK, "rack"), Column(host_places.POSITION, "position"))
-    return host_places.places(Table("hosts", "Hosts", columns, tuple(records)))
+    columns = (of.HOST, of.VERDICT, Column(hosts_by_rack.RACK, "rack"), Column(hosts_by_rack.POSITION, "position"))
+    return hosts_by_rack.places(Table("hosts", "Hosts", columns, tuple(records)))
 
 
 def _said(value: Any) -> str | None:
@@ -165,17 +170,17 @@ def _told(data: RunData, tables: Mapping[str, Table], hosts: Sequence[HostPlace]
         "not_passing": sum(number for verdict, number in counts.items() if verdict not in PASSING | NOT_TRIED),
         "not_run": sum(counts.get(verdict, 0) for verdict in NOT_TRIED),
     }
-    groups = host_places.groups(hosts)
+    groups = hosts_by_rack.groups(hosts)
 
     def address_of(host: str, step: str) -> str:
         return at("runs", run_id, "hosts", host, step) if step else at("runs", run_id, "hosts", host)
 
     return {
         "run": run,
-        "sentence": run_in_words.sentence(run, hosts),
-        "facts": run_in_words.facts(tables["summary"]),
-        "last_pass": run_in_words.last_pass(tables["past_runs"]),
-        "findings": finding_cards.findings(tables, address_of),
+        "sentence": run_and_finding_texts.sentence(run, hosts),
+        "facts": run_and_finding_texts.facts(tables["summary"]),
+        "last_pass": run_and_finding_texts.last_pass(tables["past_runs"]),
+        "findings": run_and_finding_texts.findings(tables, address_of),
         "tables": tables,
         "pictures": {
             "proportions": proportions(tables["counts"]),
@@ -197,7 +202,7 @@ def _head(run_id: str, run: Row, tables: Mapping[str, Table], hosts: Sequence[Ho
             "tablesAt": at("runs", run_id, "tables"),
             "hostsAt": at("runs", run_id, "hosts"),
             "hosts": [visible(one.host) for one in hosts],
-            "racks": [visible(group.name) for group in host_places.groups(hosts)],
+            "racks": [visible(group.name) for group in hosts_by_rack.groups(hosts)],
         }
     )
 
@@ -225,11 +230,11 @@ def one_table(source: PageSource, asked: Asked) -> Page:
 def _results(source: PageSource, run_id: str) -> Table:
     store = source.store()
     found = counts_and_short_results.short_results(store, run_id)
-    data = arranged(RunData(run={"run_id": run_id}, steps=found))
+    data = arrange_run(RunData(run={"run_id": run_id}, steps=found))
     table = Table("verdicts", "Results", RESULTS, rows(data.steps, RESULTS) if found else (), of.ABOUT_VERDICTS)
     attributes = recorded_runs.attributes(store, run_id)
     places = [HostPlace(host, "", as_text(own["rack"])) for host, own in attributes.items() if own.get("rack")]
-    return host_places.with_racks(table, sorted(places, key=lambda one: natural(one.host)))
+    return hosts_by_rack.with_racks(table, sorted(places, key=lambda one: natural(one.host)))
 
 
 def _finding_results(source: PageSource, run_id: str) -> Table:
@@ -244,13 +249,13 @@ def report(source: PageSource, asked: Asked) -> Page:
     """The whole report of a run, as `rack-recipes report` writes it; what it has found is not stored."""
     from rack_recipes.analysis.analyse_run import analyse_history
     from rack_recipes.analysis.history import History
-    from rack_recipes.analysis.run_data import load
+    from rack_recipes.analysis.run_data import load_run_data
     from rack_recipes.analysis.value_and_write_history import past_values
     from rack_recipes.report.tables.all_tables import tables
     from rack_recipes.report.writers import html
 
     store = source.store()
-    history = History(store, load(store, _found(source, asked.names["run"])))
+    history = History(store, load_run_data(store, _found(source, asked.names["run"])))
     text = html.render(tables(history.run, analyse_history(history), past_values(history)))
     # The page has a policy of its own, which names the digests of its script and its style.
     headers = (("content-security-policy", "frame-ancestors 'none'"),)

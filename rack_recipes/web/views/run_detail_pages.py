@@ -16,19 +16,17 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, NOT_TRIED, PASSING
 from rack_recipes.analysis import run_statistics
 from rack_recipes.analysis.findings import FINDING_KINDS
-from rack_recipes.analysis.numbers_in_json import number_of
-from rack_recipes.analysis.run_data import RunData, arranged, placed
-from rack_recipes.analysis.verdict_order import rank
+from rack_recipes.analysis.run_data import RunData, arrange_run, number_of, place_steps
+from rack_recipes.analysis.run_statistics import rank
 from rack_recipes.errors import UsageError
 from rack_recipes.natural_order import natural
-from rack_recipes.report.charts.chart_model import Chart, Quantity
+from rack_recipes.report.charts.chart_elements import Chart, Quantity
 from rack_recipes.report.charts.heat_map import number_map, verdict_map
-from rack_recipes.report.charts.run_timeline import run_timeline
-from rack_recipes.report.page.rack_picture import address
-from rack_recipes.report.page.static_table import MOST_ROWS
-from rack_recipes.report.table_model import Column, Table
+from rack_recipes.report.charts.timeline import run_timeline
+from rack_recipes.report.page.hosts_by_rack import address
+from rack_recipes.report.page.page_tables import MOST_ROWS
+from rack_recipes.report.table_model import RUN_SCOPED, Column, Table, as_text, in_words
 from rack_recipes.report.tables import columns as of
-from rack_recipes.report.tables.cells import RUN_SCOPED, as_text, in_words
 from rack_recipes.store.reading import counts_and_short_results, recorded_runs
 from rack_recipes.store.reading.reading_order import by_names
 from rack_recipes.web.actions.waive import waiver_form
@@ -143,7 +141,7 @@ def steps(source: PageSource, asked: Asked) -> Page:
 
 def _timed_steps(source: PageSource, run: Row) -> tuple[list[Row], Chart | None]:
     found = counts_and_short_results.short_results(source.store(), run["run_id"], columns=TIMED)
-    data = placed(RunData(run=run, steps=found))
+    data = place_steps(RunData(run=run, steps=found))
     timed = [row for row in data.steps if row["started"] and row["tries"]]
     rows: list[Row] = [*run_statistics.by_step(data, run_statistics.timed_results(data))]
     return rows, run_timeline(timed, run) if timed else None
@@ -214,7 +212,7 @@ def rack(source: PageSource, asked: Asked) -> Page:
 
 def _verdicts_by_place(source: PageSource, run: Row, attributes: Mapping[str, Row]) -> Chart:
     found = counts_and_short_results.short_results(source.store(), run["run_id"], columns=ON_MAP)
-    names, matrix = run_statistics.matrix(arranged(RunData(run=run, steps=found)))
+    names, matrix = run_statistics.matrix(arrange_run(RunData(run=run, steps=found)))
     if not matrix:
         raise UsageError(f"run {run['run_id']} has no results")
     order = {row["host"]: _place(attributes.get(row["host"], {})) for row in matrix}
@@ -291,7 +289,7 @@ def one_host(source: PageSource, asked: Asked) -> Page:
     own = recorded_runs.attributes(store, run["run_id"]).get(host)
     if not found and own is None:
         raise UsageError(f"run {run['run_id']} has no host {host!r}")
-    data = arranged(RunData(run=run, steps=found))
+    data = arrange_run(RunData(run=run, steps=found))
     rows = [{**row, "run_id": run["run_id"]} for row in sorted(data.steps, key=lambda row: row["verdict"] in PASSING)]
     listed = table("results", "Results", RESULTS, rows, {"step": to_result, "verdict": to_result})
     measured = recorded_runs.measurements(store, run["run_id"], host=_host_of(host))

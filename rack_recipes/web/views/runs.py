@@ -10,9 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rack_recipes.errors import StoreError
-from rack_recipes.report.table_model import Column
-from rack_recipes.report.tables.cells import in_words
-from rack_recipes.report.tables.run_summary import duration
+from rack_recipes.report.table_model import Column, in_words
+from rack_recipes.report.tables.summary_and_finding_tables import duration
 from rack_recipes.store.reading import counts_and_short_results, recorded_runs
 from rack_recipes.web.page_model import Asked, NoSuchPageError, Page, at, table, to_run
 

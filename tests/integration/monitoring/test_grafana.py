@@ -20,8 +20,7 @@ from ansible_collections.rack.recipes.tests.integration.faults.broken_databases 
 from ansible_collections.rack.recipes.tests.integration.monitoring.grafana_macros import expanded
 from ansible_collections.rack.recipes.tests.integration.web.ten_runs import id_of, store_ten_runs
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
-from rack_recipes.analysis.analyse_run import analyse_run
-from rack_recipes.analysis.store_findings import store_findings
+from rack_recipes.analysis.analyse_run import analyse_run, store_findings
 from rack_recipes.integrations.monitoring.grafana.database_differences import DATA_SOURCES
 from rack_recipes.integrations.monitoring.grafana.panels import DASHBOARDS
 from rack_recipes.store.database_engine import engine

@@ -17,10 +17,9 @@ import pytest
 import yaml
 
 from call_rack_recipes import CHECKOUT, Done, rack_recipes, results
-from rack_recipes.lab.faults import break_rack, heal_rack
+from rack_recipes.lab.faults import break_rack, heal_rack, switch_power
 from rack_recipes.lab.rack_state import RackState
 from rack_recipes.lab.start_rack import down, up
-from rack_recipes.lab.switch_power_from_outside import switch
 from rack_recipes.lab.topology import build
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
@@ -109,11 +108,11 @@ def test_a_bmc_tells_that_its_server_is_off_and_one_that_is_away_is_said(recipe:
     inventory = yaml.safe_load((rack.folder / "inventory.yml").read_text())
     inventory["all"]["children"]["servers"]["hosts"]["server1"]["bmc_port"] = 444
     Path("inventory.yml").write_text(yaml.safe_dump(inventory))
-    switch(rack, "server2", "off")
+    switch_power(rack, "server2", "off")
     try:
         done = rack_recipes("run", recipe, "-i", "inventory.yml", "--", "--tags", "inventory")
     finally:
-        switch(rack, "server2", "on")
+        switch_power(rack, "server2", "on")
     assert done.code == 1, done.stdout + done.stderr
     found = results(done.answer["run_id"])
     ends = {server: found.steps["inventory", server] for server in ("server1", "server2")}

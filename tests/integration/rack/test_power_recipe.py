@@ -21,9 +21,9 @@ import pytest
 
 from call_rack_recipes import CHECKOUT, Done, rack_recipes, results
 from rack_recipes.errors import UsageError
-from rack_recipes.lab.bmc import ipmi_bmcs, redfish_service
+from rack_recipes.lab import rack_pdus
+from rack_recipes.lab.bmc import ipmi_bmcs, redfish_bmcs
 from rack_recipes.lab.faults import break_rack, heal_rack
-from rack_recipes.lab.pdu import rack_pdus
 from rack_recipes.lab.rack_state import RackState
 from rack_recipes.lab.start_rack import down, up
 from rack_recipes.lab.topology import build
@@ -151,7 +151,7 @@ def test_an_outlet_that_is_switched_by_snmp_takes_its_server_and_gives_it_back(r
 
 
 def test_a_rack_starts_without_what_it_does_not_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redfish_service, "missing", lambda: "pip install sushy-tools")
+    monkeypatch.setattr(redfish_bmcs, "missing", lambda: "pip install sushy-tools")
     monkeypatch.setattr(ipmi_bmcs, "missing", lambda: "apt-get install openipmi")
     monkeypatch.setattr(rack_pdus, "missing", lambda: "pip install snmpsim pysmi")
     state = up(build(1, 1, 1), tmp_path / "rack")

@@ -22,12 +22,10 @@ import pytest
 import yaml
 
 from rack_recipes.errors import RackError
-from rack_recipes.lab import proc_and_sys_files, rack_state, resource_limit_faults
-from rack_recipes.lab.faults import FAULTS, WRONG_AS, break_rack, heal_rack
-from rack_recipes.lab.link_status_and_drawing import look
-from rack_recipes.lab.rack_state import RackState
+from rack_recipes.lab import faults, node_files, rack_state
+from rack_recipes.lab.faults import FAULTS, WRONG_AS, break_rack, heal_rack, switch_power
+from rack_recipes.lab.rack_state import RackState, look
 from rack_recipes.lab.start_rack import down, up
-from rack_recipes.lab.switch_power_from_outside import switch
 from rack_recipes.lab.topology import build
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
@@ -142,10 +140,10 @@ SEEN: dict[str, tuple[str, Callable[[RackState], bool]]] = {
     "service-stopped": ("server6", says("server6", f"{GET} || echo none", "none")),
     "wrong-page": ("server7", says("server7", GET, "down for maintenance")),
     "wrong-time": ("server3", says("server3", "chronyc -c tracking 2>&1 || :", ",0.49999")),
-    "hot-processor": ("server1", says("server1", f"cat /srv/parts/{proc_and_sys_files.HEAT}", "98000")),
-    "slow-core": ("server2", says("server2", f"cat /srv/parts/{proc_and_sys_files.FREQUENCY}", "800000\n")),
-    "lost-memory": ("server3", says("server3", f"cat /srv/parts/{proc_and_sys_files.MEMORY}", " 0 kB")),
-    "lost-lanes": ("server4", says("server4", f"cat /srv/parts/{proc_and_sys_files.LANES}", "8")),
+    "hot-processor": ("server1", says("server1", f"cat /srv/parts/{node_files.HEAT}", "98000")),
+    "slow-core": ("server2", says("server2", f"cat /srv/parts/{node_files.FREQUENCY}", "800000\n")),
+    "lost-memory": ("server3", says("server3", f"cat /srv/parts/{node_files.MEMORY}", " 0 kB")),
+    "lost-lanes": ("server4", says("server4", f"cat /srv/parts/{node_files.LANES}", "8")),
     "missing-drive": ("server5", says("server5", "[ -e /srv/parts/sys/block/nvme1n1 ] || echo none", "none")),
     "host-away": ("server8", says("", "ping -c 1 -W 1 192.168.255.68 || echo away", "away")),
     "host-hung": ("server1", says("", "timeout 2 ssh-keyscan 192.168.255.61 2>&1; echo silent", "silent\n")),
@@ -196,17 +194,17 @@ def test_a_node_that_restarts_has_another_boot_id_and_its_cables(rack: RackState
 def test_power_really_ends_a_node_and_starts_it(rack: RackState) -> None:
     boot = "cat /proc/sys/kernel/random/boot_id"
     before = rack.run("server2", boot)
-    assert switch(rack, "server2", "state") == "on"
-    assert switch(rack, "server2", "off") == switch(rack, "server2", "state") == "off"
+    assert switch_power(rack, "server2", "state") == "on"
+    assert switch_power(rack, "server2", "off") == switch_power(rack, "server2", "state") == "off"
     with pytest.raises(RackError, match="server2 is off"):
         rack.run("server2", boot)
     assert link(rack, "leaf1:swp4")["operstate"] != "UP"
     assert "server2" in look(rack).silent
-    assert switch(rack, "server2", "off") == "off"
-    assert switch(rack, "server2", "on") == switch(rack, "server2", "on") == "on"
+    assert switch_power(rack, "server2", "off") == "off"
+    assert switch_power(rack, "server2", "on") == switch_power(rack, "server2", "on") == "on"
     after = rack.run("server2", boot)
     assert after != before
-    assert switch(rack, "server2", "cycle") == "on"
+    assert switch_power(rack, "server2", "cycle") == "on"
     assert rack.run("server2", boot) not in (before, after)
     assert link(rack, "leaf1:swp4")["operstate"] == "UP"
 
@@ -214,8 +212,8 @@ def test_power_really_ends_a_node_and_starts_it(rack: RackState) -> None:
 def test_a_node_that_ended_by_itself_is_off_and_comes_back(rack: RackState) -> None:
     rack.run("server2", "kill -KILL -1; kill -KILL 1", check=False)
     rack.run("", f"kill -KILL {rack.pid_of('server2')}", check=False)
-    wait_until(lambda: switch(rack, "server2", "state") == "off")
-    assert switch(rack, "server2", "on") == "on"
+    wait_until(lambda: switch_power(rack, "server2", "state") == "off")
+    assert switch_power(rack, "server2", "on") == "on"
     wait_until(lambda: says("server1", "ping -c 1 -W 1 10.1.1.12", " 0% packet loss")(rack))
 
 
@@ -224,7 +222,7 @@ def test_a_fault_at_a_port_ends_with_the_power_of_its_node(rack: RackState) -> N
     slow = break_rack(rack, "slow-link", "server1:eth1")[0]
     both = break_rack(slow, "packet-loss", "server2:eth1")[0]
     for node in ("server1", "server2"):
-        assert switch(both, node, "cycle") == "on"
+        assert switch_power(both, node, "cycle") == "on"
     assert heal_rack(both)[1] == []
     assert "tbf" not in rack.run("server1", "tc qdisc show dev eth1")
     assert rack.run("server2", "nft list tables") == ""
@@ -232,7 +230,7 @@ def test_a_fault_at_a_port_ends_with_the_power_of_its_node(rack: RackState) -> N
 
 def test_the_power_of_what_is_not_there(rack: RackState) -> None:
     with pytest.raises(RackError, match="the rack has no node 'server9'"):
-        switch(rack, "server9", "on")
+        switch_power(rack, "server9", "on")
 
 
 def by_ansible(rack: RackState, *words: str) -> str:
@@ -261,7 +259,7 @@ def test_each_node_has_its_own_names_keys_and_processes(rack: RackState) -> None
 
 def test_nothing_is_left_of_a_rack_that_was_killed(tmp_path: Path) -> None:
     state = up(build(1, 2, 2), tmp_path / "rack")
-    group = resource_limit_faults.name_of(state.folder, "server1")
+    group = faults.name_of(state.folder, "server1")
     break_rack(state, "slow-disk", "server1")
     assert groups(group)
     links = subprocess.run(("ip", "-o", "link"), capture_output=True, text=True, check=True).stdout
@@ -277,7 +275,7 @@ def test_nothing_is_left_of_a_rack_that_was_killed(tmp_path: Path) -> None:
 
 def groups(name: str) -> list[Path]:
     """The control groups of this machine that have a name."""
-    return [path for pattern in (name, f"*/{name}") for path in resource_limit_faults.MACHINE.glob(pattern)]
+    return [path for pattern in (name, f"*/{name}") for path in faults.MACHINE.glob(pattern)]
 
 
 def of_rack(folder: Path) -> list[str]:

@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import sync_playwright
 
-from rack_recipes.analysis.findings import Finding, ResultId, from_row
-from rack_recipes.analysis.run_data import RunData, arranged
+from rack_recipes.analysis.findings import Finding, ResultId, finding_from_row
+from rack_recipes.analysis.run_data import RunData, arrange_run
 from rack_recipes.analysis.value_and_write_history import PastValues
 from rack_recipes.report.table_model import Table
 from rack_recipes.report.tables.all_tables import tables
@@ -104,9 +104,9 @@ def rows() -> RunData:
 
 @pytest.fixture(scope="module")
 def run(rows: RunData) -> tuple[Table, ...]:
-    findings = map(from_row, json.loads((CASES / "findings.json").read_text(encoding="utf-8")))
+    findings = map(finding_from_row, json.loads((CASES / "findings.json").read_text(encoding="utf-8")))
     past = PastValues(**json.loads((CASES / "past.json").read_text(encoding="utf-8")))
-    return tables(arranged(rows), [*findings], past)
+    return tables(arrange_run(rows), [*findings], past)
 
 
 @cache
@@ -124,7 +124,7 @@ def many(count: int = 200) -> tuple[Table, ...]:
         Finding("cause", "problem", f"Cause {n}", rests, "Look at the fan.", explains=200 - n) for n in range(count)
     ]
     data = RunData(run={"run_id": "R1", "status": "failed"}, steps=steps, attributes=attributes)
-    return tables(arranged(data), findings)
+    return tables(arrange_run(data), findings)
 
 
 @cache
@@ -338,7 +338,7 @@ def test_a_key_is_shown_with_its_writes_and_its_earlier_runs(show, run):
 
 def test_notes_are_one_line_on_the_first_screen(show, rows):
     notes = [Finding("outlier", "note", f"n{n}", advice="Look.") for n in range(30)]
-    page = show(tables(arranged(rows), [Finding("cause", "problem", "All on leaf3"), *notes]))
+    page = show(tables(arrange_run(rows), [Finding("cause", "problem", "All on leaf3"), *notes]))
     assert page.eval_on_selector_all("#wrong .finding .title", "all => all.map(one => one.textContent.trim())") == [
         "✗ problem All on leaf3"
     ]
@@ -478,7 +478,7 @@ def test_the_page_says_what_is_wrong_without_script(browser, run, page_of):
 def test_a_run_that_passed_has_nothing_to_act_on(show, rows):
     passed = {"status": "passed", "counts": {"passed": 5}}
     steps = [step for step in rows.steps if step["verdict"] == "passed"]
-    page = show(tables(arranged(replace(rows, run={**rows.run, **passed}, steps=steps))))
+    page = show(tables(arrange_run(replace(rows, run={**rows.run, **passed}, steps=steps))))
     assert page.inner_text(".sentence") == "Nothing failed on 7 hosts."
     assert page.inner_text("#wrong .nothing") == "Nothing to act on was found."
     assert count(page) == "23 rows"

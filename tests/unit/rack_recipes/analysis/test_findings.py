@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import run
 from rack_recipes.analysis import analyse_run, change_points_and_drift, values_unlike_earlier_runs
+from rack_recipes.analysis.analyse_run import store_findings
 from rack_recipes.analysis.findings import (
     FINDING_KINDS,
     GRADES,
@@ -19,11 +20,10 @@ from rack_recipes.analysis.findings import (
     PROBLEM,
     Finding,
     ResultId,
-    from_row,
+    finding_from_row,
     most_important_first,
 )
 from rack_recipes.analysis.methods import outliers
-from rack_recipes.analysis.store_findings import store_findings
 from rack_recipes.journal.append import append
 from rack_recipes.store.database_engine import engine
 from rack_recipes.store.reading import recorded_runs
@@ -46,13 +46,13 @@ def store(tmp_path: Path) -> Iterator[Engine]:
 
 def test_findings_are_stored_and_read_back(store: Engine) -> None:
     store_findings(store, "R1", [CAUSE, OUTLIER])
-    assert [*map(from_row, recorded_runs.findings(store, "R1"))] == [CAUSE, OUTLIER]
+    assert [*map(finding_from_row, recorded_runs.findings(store, "R1"))] == [CAUSE, OUTLIER]
 
 
 def test_a_later_analysis_replaces_the_findings_of_an_earlier_one(store: Engine) -> None:
     store_findings(store, "R1", [CAUSE, OUTLIER])
     store_findings(store, "R1", [OUTLIER])
-    assert [*map(from_row, recorded_runs.findings(store, "R1"))] == [OUTLIER]
+    assert [*map(finding_from_row, recorded_runs.findings(store, "R1"))] == [OUTLIER]
 
 
 def test_the_gravest_come_first_then_those_that_explain_most() -> None:

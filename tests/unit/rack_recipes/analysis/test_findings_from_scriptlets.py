@@ -12,9 +12,8 @@ from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.module_utils import run_analysis
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import attempt, end, run, step
-from rack_recipes.analysis.analyse_run import analyse_run
-from rack_recipes.analysis.findings import GRADES, Finding, ResultId, from_row
-from rack_recipes.analysis.store_findings import store_findings
+from rack_recipes.analysis.analyse_run import analyse_run, store_findings
+from rack_recipes.analysis.findings import GRADES, Finding, ResultId, finding_from_row
 from rack_recipes.journal.append import append
 from rack_recipes.store.database_engine import engine
 from rack_recipes.store.reading import recorded_runs
@@ -72,4 +71,4 @@ def test_the_findings_of_the_last_attempt_go_through_the_store(store: Engine, tm
         ),
     ]
     store_findings(store, "R1", found)
-    assert [*map(from_row, recorded_runs.findings(store, "R1"))] == found
+    assert [*map(finding_from_row, recorded_runs.findings(store, "R1"))] == found

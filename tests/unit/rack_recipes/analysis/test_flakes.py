@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.conftest import Historian
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night, run_id
 from rack_recipes.analysis import flakes
-from rack_recipes.analysis.detect_flake import Outcome, flake_of
+from rack_recipes.analysis.analyse_run import store_findings
 from rack_recipes.analysis.findings import NOTE, Finding, ResultId
-from rack_recipes.analysis.store_findings import store_findings
+from rack_recipes.analysis.flakes import Outcome, flake_of
 
 CASES = json.loads(Path(__file__).with_name("flakes.json").read_text())
 # What a letter of a case stands for: passed, failed, passed after a retry, not run, blocked, failed with other inputs.
@@ -86,12 +86,12 @@ def test_what_was_a_flake_is_followed_until_it_has_passed_often_enough(history_o
 
 
 def test_many_flakes_are_counted(history_of: Historian):
-    places = [("link", f"r{number}") for number in range(flakes.MOST + 2)]
+    places = [("link", f"r{number}") for number in range(flakes.MOST_FLAKES + 2)]
     retried = {place: {"inputs": "one", "flake": True} for place in places}
     last = Night(verdicts=dict.fromkeys(places, "passed"), fields=retried)
     history = history_of([last])
     found = [*flakes.findings(history.run, history)]
-    assert len(found) == flakes.MOST + 1
+    assert len(found) == flakes.MOST_FLAKES + 1
     assert found[-1].title == "2 more results are flakes"
 
 

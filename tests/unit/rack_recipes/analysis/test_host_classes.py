@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rack_recipes.analysis.host_classes import Twins, by_class, columns, host_class
+from rack_recipes.analysis.run_data import Twins, by_class, columns, host_class
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.planted_runs import context_row, names
-from rack_recipes.analysis.host_traits import traits_of, values_of
+from rack_recipes.analysis.causes import traits_of, values_of
 from rack_recipes.analysis.run_data import RunData
 
 HOSTS = names("r1", 6)

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from rack_recipes.analysis.limits_and_better_direction import NO_LIMITS, KnownLimits, SeriesLimits
-from rack_recipes.analysis.load_values_over_runs import Series
+from rack_recipes.analysis.values_over_runs import NO_LIMITS, KnownLimits, Series, SeriesLimits
 
 T = Series("read", "t", "C")
 

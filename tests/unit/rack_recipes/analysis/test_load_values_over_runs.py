@@ -10,7 +10,7 @@ import numpy as np
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.conftest import Historian
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night, latency
-from rack_recipes.analysis.load_values_over_runs import Series
+from rack_recipes.analysis.values_over_runs import Series
 
 NAN = float("nan")
 

@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from rack_recipes.analysis.measured_and_context_numbers import Metric, Value, values
-from rack_recipes.analysis.run_data import RunData, arranged
+from rack_recipes.analysis.run_data import RunData, arrange_run
+from rack_recipes.analysis.run_statistics import Metric, Value, values
 
 
 def test_measurements_and_numbers_in_the_context_are_values() -> None:
-    run = arranged(
+    run = arrange_run(
         RunData(
             run={},
             measurements=[

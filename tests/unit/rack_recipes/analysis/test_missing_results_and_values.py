@@ -12,7 +12,7 @@ import pytest
 
 from rack_recipes.analysis import missing_results_and_values
 from rack_recipes.analysis.findings import NOTABLE, PROBLEM, Finding, ResultId
-from rack_recipes.analysis.run_data import RunData, arranged
+from rack_recipes.analysis.run_data import RunData, arrange_run
 from rack_recipes.journal.append import append
 
 NAN = float("nan")
@@ -21,7 +21,7 @@ HOSTS = ("r1", "r2", "r10")
 
 def found(**rows: Any) -> list[Finding]:
     run = rows.pop("run", {"run_id": "R1", "ended": "2026-11-25T12:00:00Z"})
-    return [*missing_results_and_values.findings(arranged(RunData(run=run, **rows)), Mock())]
+    return [*missing_results_and_values.findings(arrange_run(RunData(run=run, **rows)), Mock())]
 
 
 def results(verdict: str = "passed", hosts: tuple[str, ...] = HOSTS) -> list[dict[str, Any]]:

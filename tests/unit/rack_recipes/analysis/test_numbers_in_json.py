@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rack_recipes.analysis.numbers_in_json import numbers_in
+from rack_recipes.analysis.run_data import numbers_in
 
 
 @pytest.mark.parametrize(

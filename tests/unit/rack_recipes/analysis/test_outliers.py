@@ -9,10 +9,9 @@ from collections.abc import Mapping
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.conftest import Historian
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night, latency, run_id
-from rack_recipes.analysis.capped_findings import MOST
-from rack_recipes.analysis.findings import NOTABLE, NOTE, PROBLEM, ResultId
+from rack_recipes.analysis.analyse_run import store_findings
+from rack_recipes.analysis.findings import MOST_OF_ONE_KIND, NOTABLE, NOTE, PROBLEM, ResultId
 from rack_recipes.analysis.outliers import findings
-from rack_recipes.analysis.store_findings import store_findings
 
 LIMITS = {"limits": {"max": 500}, "verdict": "passed"}
 
@@ -130,5 +129,5 @@ def test_the_list_is_capped_and_says_so(history_of: Historian) -> None:
     }
     history = history_of([Night(values)])
     found = [*findings(history.run, history)]
-    assert len(found) == MOST + 1
+    assert len(found) == MOST_OF_ONE_KIND + 1
     assert found[-1].title == "5 further findings of this kind, not listed"

@@ -12,10 +12,9 @@ from sqlalchemy import Engine
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.conftest import Historian
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night, latency, run_id
 from rack_recipes.analysis.analyse_run import analyse_history
-from rack_recipes.analysis.choose_and_compare_baseline import accept
 from rack_recipes.analysis.findings import NOTABLE, NOTE, PROBLEM, Finding, ResultId
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.regressions import findings
+from rack_recipes.analysis.regressions_and_baselines import accept, findings
 from rack_recipes.store.reading import recorded_runs
 
 PLACES = [(step, host) for step in ("ping", "dns") for host in ("r1", "r2")]

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from rack_recipes.analysis import retries_and_reuse, run_statistics
-from rack_recipes.analysis.run_data import RunData, arranged
+from rack_recipes.analysis import run_statistics
+from rack_recipes.analysis.run_data import RunData, arrange_run
 
 LOOPED = [
     {"host": "r1", "step": "port", "verdict": "failed", "instances": 2, "flake": True, "source_run": "R0"},
@@ -18,7 +18,7 @@ LOOPED = [
 
 
 def steps(*rows):
-    return arranged(RunData(run={}, steps=rows))
+    return arrange_run(RunData(run={}, steps=rows))
 
 
 def records(rows, *names):
@@ -33,7 +33,7 @@ def test_instances_count_for_their_step():
     run = steps(*LOOPED)
     assert [row["step"] for row in run.results] == ["port[a]", "port[b]", "port"]
     assert records(run_statistics.counts(run), "verdict", "results") == [("failed", 1), ("skipped", 1), ("passed", 1)]
-    assert retries_and_reuse.flakes(run) == retries_and_reuse.reused(run) == []
+    assert run_statistics.passed_after_retry(run) == run_statistics.reused_results(run) == []
 
 
 def test_a_step_with_rounds_is_not_retried_for_them():
@@ -62,7 +62,9 @@ def test_a_step_with_rounds_is_not_retried_for_them():
 )
 def test_a_flake_has_its_first_failure(attempts, first):
     (row,) = records(
-        retries_and_reuse.flakes(steps(step(flake=True, attempts=attempts), step("r2", flake=False))), "host", "first"
+        run_statistics.passed_after_retry(steps(step(flake=True, attempts=attempts), step("r2", flake=False))),
+        "host",
+        "first",
     )
     assert row == ("r1", first)
 
@@ -74,7 +76,7 @@ def test_reused_results_are_gathered_by_run():
         step("r3", verdict="passed", source_run="R0"),
         step("r4"),
     )
-    found = records(retries_and_reuse.reused(run), "step", "verdict", "source_run", "results", "first_host")
+    found = records(run_statistics.reused_results(run), "step", "verdict", "source_run", "results", "first_host")
     assert found == [("one", "cached", "R1", 2, "r1"), ("one", "passed", "R0", 1, "r3")]
 
 
@@ -82,7 +84,9 @@ def test_hooks_are_gathered_the_gravest_first():
     late = {"hook": "site.late", "when": "post_step", "verdict": "error", "reason": "no route"}
     check = {"hook": "site.check", "when": "pre_step", "verdict": "failed", "reason": ""}
     run = steps(step("r1", hooks=[late]), step("r2", hooks=[late, check, "odd"]), step("r3", hooks=[]), step("r4"))
-    found = records(retries_and_reuse.hooks(run), "hook", "when", "step", "verdict", "reason", "results", "first_host")
+    found = records(
+        run_statistics.failed_hooks(run), "hook", "when", "step", "verdict", "reason", "results", "first_host"
+    )
     assert found == [
         ("site.check", "pre_step", "one", "failed", "", 1, "r2"),
         ("site.late", "post_step", "one", "error", "no route", 2, "r1"),
@@ -102,7 +106,7 @@ def test_rounds_with_their_statistics():
         step("r2", "soak", rounds={"count": 2, "passed": 2}),
         step("r1", "other"),
     ]
-    run = arranged(
+    run = arrange_run(
         RunData(
             run={},
             steps=rows,
@@ -119,24 +123,30 @@ def test_rounds_with_their_statistics():
             ),
         )
     )
-    found = retries_and_reuse.rounds(run)
+    found = run_statistics.repeated_results(run)
     names = ("host", "verdict", "rounds", "passed", "name", "unit", "min", "mean", "max", "stdev", "p95")
     assert records(found, *names) == [
         ("r1", "failed", 100, 99, "a.b", "ms", 1.0, 2.5, 4.0, 0.5, 3.75),
         ("r1", "failed", 100, 99, "c", "ms", None, 7.0, None, None, None),
         ("r2", "passed", 2, 2, None, None, None, None, None, None, None),
     ]
-    assert sorted(row["name"] for row in retries_and_reuse.single(run)) == ["a.b", "d.mean"]
+    assert sorted(row["name"] for row in run_statistics.without_statistics_of_rounds(run)) == ["a.b", "d.mean"]
 
 
 @pytest.mark.parametrize(
-    "figure", [retries_and_reuse.flakes, retries_and_reuse.reused, retries_and_reuse.hooks, run_statistics.not_run]
+    "figure",
+    [
+        run_statistics.passed_after_retry,
+        run_statistics.reused_results,
+        run_statistics.failed_hooks,
+        run_statistics.not_run,
+    ],
 )
 def test_no_results(figure):
     assert figure(steps()) == []
 
 
 def test_no_rounds():
-    run = arranged(RunData(run={}, steps=[step()], measurements=measured(("r1", "one", "x.mean", 1))))
-    assert retries_and_reuse.rounds(run) == []
-    assert retries_and_reuse.single(run) == run.measurements
+    run = arrange_run(RunData(run={}, steps=[step()], measurements=measured(("r1", "one", "x.mean", 1))))
+    assert run_statistics.repeated_results(run) == []
+    assert run_statistics.without_statistics_of_rounds(run) == run.measurements

@@ -8,7 +8,7 @@ from math import isnan
 
 import pytest
 
-from rack_recipes.analysis.run_data import UNKNOWN, RunData, arranged
+from rack_recipes.analysis.run_data import UNKNOWN, RunData, arrange_run
 from rack_recipes.natural_order import natural
 
 
@@ -43,7 +43,7 @@ def test_rows_come_by_host_and_then_in_the_order_of_the_recipe():
         step("r2", "a", idx=1),
         step("", "d", stage=3),
     ]
-    run = arranged(RunData(run={}, steps=steps))
+    run = arrange_run(RunData(run={}, steps=steps))
     assert places(run.steps) == [("", "d"), ("r2", "a"), ("r2", "b"), ("r2", "c"), ("r10", "b")]
     assert [run.place(name) for name in ("a", "b", "c", "d", "other")] == [0, 1, 2, 3, UNKNOWN]
 
@@ -58,7 +58,7 @@ def test_instances_come_after_their_step_in_natural_order():
         step(name="port", idx=2, instances=3),
         step("r2", "lost[a]", idx=3, parent="lost"),
     ]
-    run = arranged(RunData(run={}, steps=steps))
+    run = arrange_run(RunData(run={}, steps=steps))
     names = ["port", "port[Eth2]", "port[eth2]", "port[eth10]", "portA", "portal", "lost[a]"]
     assert [row["step"] for row in run.steps] == names
     assert [*map(run.planned, names)] == ["port"] * 4 + ["portA", "portal", "lost"]
@@ -69,7 +69,7 @@ def test_details_come_in_the_order_of_hosts_and_steps():
     steps = [step("r10", "b"), step("r2", "a", idx=2), step("r2", "b[0]", parent="b")]
     measured = [{"host": "r2", "step": name, "n": n, "value": n} for name in ("a", "b[0]") for n in (2, 1)]
     keys = [{"key": key, "host": host, "step": "a"} for key in ("b_v1", "a_v1") for host in ("r10", "r2")]
-    run = arranged(RunData(run={}, steps=steps, measurements=measured, context=keys, artifacts=measured))
+    run = arrange_run(RunData(run={}, steps=steps, measurements=measured, context=keys, artifacts=measured))
     assert [(row.get("planned", row["step"]), row["n"]) for row in run.measurements] == [
         ("b", 1),
         ("b", 2),
@@ -87,7 +87,7 @@ def test_details_come_in_the_order_of_hosts_and_steps():
 )
 def test_the_number_of_a_measurement(value, number):
     row = {"host": "r1", "step": "one", "n": 1, "name": "m", "value": value, "unit": ""}
-    (found,) = arranged(RunData(run={}, measurements=[row])).measurements
+    (found,) = arrange_run(RunData(run={}, measurements=[row])).measurements
     assert found["value"] == value
     assert found["number"] == number or (number is None and isnan(found["number"]))
 
@@ -96,12 +96,12 @@ def test_given_rows_stay_as_they_are():
     measured = {"host": "r1", "step": "b[0]", "n": 1, "value": 2}
     key = {"key": "a_v1", "host": "r1", "step": "b[0]", "value": {"mean": 2}}
     before = [{**measured}, {**key}]
-    run = arranged(RunData(run={}, steps=[step("r1", "b[0]", parent="b")], measurements=[measured], context=[key]))
+    run = arrange_run(RunData(run={}, steps=[step("r1", "b[0]", parent="b")], measurements=[measured], context=[key]))
     assert [measured, key] == before
     assert run.measurements == [{**measured, "number": 2.0, "planned": "b"}]
     assert run.context == [{**key, "numbers": [(".mean", 2.0)]}]
 
 
 def test_a_run_without_rows():
-    run = arranged(RunData(run={"run_id": "r"}))
+    run = arrange_run(RunData(run={"run_id": "r"}))
     assert [*run.steps, *run.results, *run.measurements, *run.context, *run.conflicts, *run.artifacts] == []

@@ -9,8 +9,8 @@ from statistics import median
 import pytest
 
 from rack_recipes.analysis import run_statistics
-from rack_recipes.analysis.run_data import RunData, arranged
-from rack_recipes.analysis.verdict_order import SEVERITY, rank
+from rack_recipes.analysis.run_data import RunData, arrange_run
+from rack_recipes.analysis.run_statistics import SEVERITY, rank
 
 
 def steps(*cells):
@@ -22,7 +22,7 @@ def steps(*cells):
 def a_run(*rows):
     """A run with rows that were tried once and passed, where they do not say anything else."""
     passed = {"host": "r1", "step": "a", "verdict": "passed", "tries": 1}
-    return arranged(RunData(run={}, steps=[{**passed, **row} for row in rows]))
+    return arrange_run(RunData(run={}, steps=[{**passed, **row} for row in rows]))
 
 
 def measured(*cells):
@@ -31,7 +31,7 @@ def measured(*cells):
         {"host": host, "step": "one", "n": n, "name": name, "value": value, "unit": unit}
         for n, (host, name, value, unit) in enumerate(cells)
     ]
-    run = arranged(RunData(run={}, measurements=rows))
+    run = arrange_run(RunData(run={}, measurements=rows))
     return run_statistics.by_measurement(run, run.measurements)
 
 

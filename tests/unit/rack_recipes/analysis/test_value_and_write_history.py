@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_ru
 )
 from rack_recipes.analysis import value_and_write_history as module
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.run_data import load
+from rack_recipes.analysis.run_data import load_run_data
 from rack_recipes.analysis.value_and_write_history import past_values, run_values
 from rack_recipes.journal.append import append
 from rack_recipes.store.writing.import_journal import import_journal
@@ -39,7 +39,7 @@ def nights(number, shift_from=99, attributes=None):
 
 
 def of(store, last):
-    return past_values(History(store, load(store, last)))
+    return past_values(History(store, load_run_data(store, last)))
 
 
 def test_each_class_of_hosts_has_a_line_of_medians(new_store, tmp_path):
@@ -108,7 +108,7 @@ def writes(new_store, tmp_path):
         {"kind": "end", "time": TIME, "status": "passed", "exit_code": 0, "counts": {}},
     ])  # fmt: skip
     import_journal(new_store, journal)
-    return load(new_store, "W")
+    return load_run_data(new_store, "W")
 
 
 def test_only_keys_that_were_written_again_have_writes(new_store, writes):

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from rack_recipes.analysis import value_statistics
-from rack_recipes.analysis.run_data import RunData, arranged
-from rack_recipes.analysis.value_statistics import statistics
+from rack_recipes.analysis import measured_and_derived_values
+from rack_recipes.analysis.measured_and_derived_values import statistics
+from rack_recipes.analysis.run_data import RunData, arrange_run
 
 
 def run_of(values: dict[str, Any], context: dict[str, Any] | None = None) -> RunData:
@@ -25,7 +25,7 @@ def run_of(values: dict[str, Any], context: dict[str, Any] | None = None) -> Run
         {"key": "numbers.stats_v1", "host": host, "step": "n", "value": value}
         for host, value in (context or {}).items()
     ]
-    return arranged(RunData(run={}, measurements=rows, context=keys))
+    return arrange_run(RunData(run={}, measurements=rows, context=keys))
 
 
 def test_the_statistics_of_a_measurement_are_exact() -> None:
@@ -43,7 +43,7 @@ def test_the_statistics_of_a_measurement_are_exact() -> None:
 def test_many_numbers_have_the_same_statistics_as_few(monkeypatch: pytest.MonkeyPatch) -> None:
     run = run_of({f"r{n}": n * n for n in range(25)}, {"r1": {"mean": 1.5, "bad": 1e200}, "r2": {"mean": 2.5}})
     few = statistics(run)
-    monkeypatch.setattr(value_statistics, "FEW", 0)
+    monkeypatch.setattr(measured_and_derived_values, "FEW", 0)
     assert [*map(approx, map(numbers_of, few))] == [*map(numbers_of, statistics(run))]
 
 

@@ -8,15 +8,15 @@ from math import inf, isnan, nan
 
 import pytest
 
-from rack_recipes.analysis.run_data import RunData, arranged
-from rack_recipes.analysis.values_and_limit_margins import criteria, in_words, margin, values
+from rack_recipes.analysis.measured_and_derived_values import criteria, limits_in_words, margin, measured_values
+from rack_recipes.analysis.run_data import RunData, arrange_run
 
 
 def measured(*cells, steps=()):
     """A run with (host, step, name, value, limits, distance, verdict), all in ms."""
     names = ("host", "step", "name", "value", "limits", "distance", "verdict")
     rows = [dict(zip(names, cell, strict=False)) | {"n": n, "unit": "ms"} for n, cell in enumerate(cells)]
-    return arranged(RunData(run={}, measurements=rows, steps=steps))
+    return arrange_run(RunData(run={}, measurements=rows, steps=steps))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_margin_that_means_nothing_is_none(limits, distance, value):
     ],
 )
 def test_limits_in_words(limits, words):
-    assert in_words(limits) == words
+    assert limits_in_words(limits) == words
 
 
 LIMITS = {"max": 10}
@@ -96,7 +96,7 @@ def test_values_come_by_verdict_and_the_nearest_first():
         ("r2", "a", "wrong", "y", {"eq": "x"}, None, "failed"),
         ("", "a", "seen", 4),
     )
-    found = values(run)
+    found = measured_values(run)
     assert [row["name"] for row in found] == [
         "far over", "over", "wrong", "warned", "near", "far", "text", "seen", "seen",
     ]  # fmt: skip
@@ -117,7 +117,7 @@ def test_a_criterion_gathers_hosts_and_instances():
         ("r1", "port[a]", "seen", 3),
         steps=steps,
     )
-    (row,) = criteria(run, values(run))
+    (row,) = criteria(run, measured_values(run))
     assert row == row | {
         "step": "port",
         "name": "speed",
@@ -136,10 +136,10 @@ def test_a_criterion_gathers_hosts_and_instances():
 
 
 def test_nothing_was_measured():
-    assert criteria(measured(), []) == values(measured()) == []
+    assert criteria(measured(), []) == measured_values(measured()) == []
 
 
 def test_nothing_had_limits():
     run = measured(("r1", "a", "seen", [1, {"x": 2}]))
-    assert criteria(run, values(run)) == []
-    assert [row["value"] for row in values(run)] == [[1, {"x": 2}]]
+    assert criteria(run, measured_values(run)) == []
+    assert [row["value"] for row in measured_values(run)] == [[1, {"x": 2}]]

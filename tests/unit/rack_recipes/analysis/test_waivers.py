@@ -13,9 +13,8 @@ import pytest
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import end, run, step
 from rack_recipes.analysis.findings import NOTABLE, NOTE, Finding, ResultId
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.run_data import load
-from rack_recipes.analysis.waiver_uses import uses
-from rack_recipes.analysis.waivers import UNUSED_RUNS, findings
+from rack_recipes.analysis.run_data import load_run_data
+from rack_recipes.analysis.waivers import UNUSED_RUNS, findings, read_waiver_uses
 from rack_recipes.journal.append import append
 from rack_recipes.recipe.waivers.pass_streaks import Streak
 from rack_recipes.recipe.waivers.waiver_model import Waiver, day_of
@@ -40,9 +39,9 @@ def told(tmp_path: Path) -> Callable[..., list[Finding]]:
             path = tmp_path / f"R{day}" / "journal.jsonl"
             append(path, [begun, *results, end()])
             import_journal(store, path)
-        data = load(store, f"R{len(days)}")
+        data = load_run_data(store, f"R{len(days)}")
         found = [*findings(data, History(store, data))]
-        told.uses = uses(store, in_force, day_of(data.run["started"]))  # type: ignore[attr-defined]
+        told.uses = read_waiver_uses(store, in_force, day_of(data.run["started"]))  # type: ignore[attr-defined]
         store.dispose()
         return found
 

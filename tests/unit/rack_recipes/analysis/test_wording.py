@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from rack_recipes.analysis.load_values_over_runs import Series
-from rack_recipes.analysis.wording import age, amount, plural, series_name, the_last
+from rack_recipes.analysis.findings import format_age, format_amount, format_count, series_name, the_last
+from rack_recipes.analysis.values_over_runs import Series
 
 
 @pytest.mark.parametrize(
@@ -15,11 +15,11 @@ from rack_recipes.analysis.wording import age, amount, plural, series_name, the_
     [(1 / 3, "us", "0.3333 us"), (100000000.0, "", "100000000"), (1e300, "", "1e+300"), (-2.5, "C", "-2.5 C")],
 )
 def test_amounts(value: float, unit: str, text: str) -> None:
-    assert amount(value, unit) == text
+    assert format_amount(value, unit) == text
 
 
 def test_numbers_of_things() -> None:
-    assert [plural(1, "host"), plural(2000, "host"), plural(2, "match", "matches")] == [
+    assert [format_count(1, "host"), format_count(2000, "host"), format_count(2, "match", "matches")] == [
         "1 host",
         "2,000 hosts",
         "2 matches",
@@ -55,4 +55,4 @@ def test_names_of_series(series: Series, name: str) -> None:
     ],
 )
 def test_ages(earlier: str | None, later: str, text: str) -> None:
-    assert age(earlier, later) == text
+    assert format_age(earlier, later) == text

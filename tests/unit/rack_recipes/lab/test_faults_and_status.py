@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from rack_recipes.errors import RackError, UsageError
-from rack_recipes.lab import faults, link_status_and_drawing, rack_state, start_rack
+from rack_recipes.lab import faults, rack_state, start_rack
 from rack_recipes.lab.faults import FAULTS, break_rack, heal_rack
 from rack_recipes.lab.inventory_and_cabling import cabling_plan, inventory
 from rack_recipes.lab.node_files import files_of
@@ -171,8 +171,8 @@ def test_what_is_not_broken_cannot_be_healed(tmp_path: Path) -> None:
 
 def test_the_drawing_names_what_is_down(tmp_path: Path) -> None:
     state = rack(tmp_path, {"spine": 1, "leaf": 2, "server": 2}, Broken("link-down", "leaf2:swp1"))
-    seen = link_status_and_drawing.RackStatus(frozenset({"server1"}), frozenset({Port("leaf2", "swp1")}))
-    assert link_status_and_drawing.as_text(state, seen).splitlines() == [
+    seen = rack_state.RackStatus(frozenset({"server1"}), frozenset({Port("leaf2", "swp1")}))
+    assert rack_state.as_text(state, seen).splitlines() == [
         "1 spine, 2 leaves, 2 servers",
         "",
         "          spine1     servers",
@@ -182,9 +182,9 @@ def test_the_drawing_names_what_is_down(tmp_path: Path) -> None:
         "broken: link-down at leaf2:swp1",
         "does not answer: server1",
     ]
-    data = link_status_and_drawing.as_data(state, seen)
+    data = rack_state.as_data(state, seen)
     assert [each["up"] for each in data["cables"]] == [True, False, False, True]  # type: ignore[attr-defined]
-    picture = link_status_and_drawing.as_svg(state, seen)
+    picture = rack_state.as_svg(state, seen)
     assert picture.count("stroke-dasharray") == 2
     assert "spine1:swp2 - leaf2:swp1" in picture
 
@@ -196,7 +196,7 @@ def test_ports_are_looked_at_in_every_node(tmp_path: Path, monkeypatch: pytest.M
         return json.dumps([{"ifname": name, "operstate": "UP"} for name in ("swp1", "swp2", "swp3")])
 
     monkeypatch.setattr(RackState, "run", run)
-    seen = link_status_and_drawing.look(RackState(tmp_path, 1, 1, {"spine": 1, "leaf": 2, "server": 2}))
+    seen = rack_state.look(RackState(tmp_path, 1, 1, {"spine": 1, "leaf": 2, "server": 2}))
     assert seen.silent == {"leaf1"}
     assert seen.down == {Port("server1", "eth1"), Port("server2", "eth1")}
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rack_recipes.lab.resource_limit_faults import name_of, remove_groups
+from rack_recipes.lab.faults import name_of, remove_groups
 
 
 def test_all_groups_of_a_rack_are_removed_and_no_other(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from rack_recipes.analysis.findings import Finding, ResultId, from_row
-from rack_recipes.analysis.run_data import RunData, arranged
+from rack_recipes.analysis.findings import Finding, ResultId, finding_from_row
+from rack_recipes.analysis.run_data import RunData, arrange_run
 from rack_recipes.analysis.value_and_write_history import PastValues
 from rack_recipes.report.table_model import Table, named
 from rack_recipes.report.tables.all_tables import tables
@@ -37,7 +37,7 @@ def rows() -> RunData:
 
 @pytest.fixture(scope="session")
 def findings() -> list[Finding]:
-    return [*map(from_row, json.loads((CASES / "findings.json").read_text(encoding="utf-8")))]
+    return [*map(finding_from_row, json.loads((CASES / "findings.json").read_text(encoding="utf-8")))]
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +47,7 @@ def past() -> PastValues:
 
 @pytest.fixture(scope="session")
 def report(rows: RunData, findings: list[Finding], past: PastValues) -> tuple[Table, ...]:
-    return tables(arranged(rows), findings, past)
+    return tables(arrange_run(rows), findings, past)
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +58,7 @@ def by_name(report: tuple[Table, ...]) -> dict[str, Table]:
 @pytest.fixture(scope="session")
 def outcomes() -> dict[str, Table]:
     """The tables of a run with instances, rounds, flakes, hooks, criteria and earlier results."""
-    return named(tables(arranged(RunData(**json.loads((CASES / "outcomes.json").read_text(encoding="utf-8"))))))
+    return named(tables(arrange_run(RunData(**json.loads((CASES / "outcomes.json").read_text(encoding="utf-8"))))))
 
 
 @pytest.fixture
@@ -131,4 +131,4 @@ def saying(text: str) -> tuple[Table, ...]:
     of_key = {"step": None, "name": f"{text}.mean", "unit": None, "key": text, "run_id": f"{text}2", "started": text}
     write = {"key": text, "host": name, "value": {text: text}, "step": name, "who": text, "origin": text, "time": text}
     past = PastValues([point, {**point, **of_key}], writes=[{**write, "version": 1}, {**write, "version": 2}])
-    return tables(arranged(rows), [Finding(kind, "problem", **about) for kind in ("cause", "summary")], past)
+    return tables(arrange_run(rows), [Finding(kind, "problem", **about) for kind in ("cause", "summary")], past)

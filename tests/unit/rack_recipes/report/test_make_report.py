@@ -20,13 +20,13 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.summary.m
     saying,
     sentences,
 )
-from rack_recipes.analysis.findings import PROBLEM, Finding, ResultId, from_row
-from rack_recipes.analysis.run_data import load
+from rack_recipes.analysis.findings import PROBLEM, Finding, ResultId, finding_from_row
+from rack_recipes.analysis.run_data import load_run_data
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.append import append
 from rack_recipes.report import make_report
 from rack_recipes.report.make_report import make
-from rack_recipes.report.report_formats import DEFAULT_FORMATS, FORMATS, WRITERS
+from rack_recipes.report.report_formats_and_status import DEFAULT_FORMATS, FORMATS, WRITERS
 from rack_recipes.settings import Settings
 from rack_recipes.store.database_engine import engine, reader
 from rack_recipes.store.reading import recorded_runs
@@ -89,7 +89,7 @@ def test_every_format_from_the_store(store, tmp_path, rows_of_page):
 
 
 def test_what_is_read_is_what_the_journal_says(store):
-    rows = load(store, "R1")
+    rows = load_run_data(store, "R1")
     assert [(step["host"], step["verdict"]) for step in rows.steps] == [
         ("", "passed"),
         ("r1", "passed"),
@@ -132,14 +132,14 @@ def one_finding(monkeypatch):
 def test_findings_are_in_the_report_and_in_the_store(url, store, tmp_path):
     make(store, "R1", tmp_path / "report", ["csv"], url)
     assert "r2 alone failed" in (tmp_path / "report" / "csv" / "causes.csv").read_text()
-    assert [*map(from_row, recorded_runs.findings(store, "R1"))] == FOUND
+    assert [*map(finding_from_row, recorded_runs.findings(store, "R1"))] == FOUND
 
 
 @pytest.mark.usefixtures("one_finding")
 def test_a_summary_is_there_where_it_is_asked_for(url, store, tmp_path):
     make(store, "R1", tmp_path / "report", ["csv"], url, Settings())
     assert "did not pass, on" in (tmp_path / "report" / "csv" / "findings.csv").read_text()
-    kept = [*map(from_row, recorded_runs.findings(store, "R1"))]
+    kept = [*map(finding_from_row, recorded_runs.findings(store, "R1"))]
     assert {one.kind for one in kept} == {"cause", "summary"}
     assert not any(one.suggestion for one in kept)
 
@@ -161,7 +161,7 @@ def test_a_summary_from_before_the_run_ended_is_not_kept(url, store, tmp_path):
     writer.commit()
     writer.close()
     make(store, "R1", tmp_path / "report", ["csv"], url)
-    assert [*map(from_row, recorded_runs.findings(store, "R1"))] == FOUND
+    assert [*map(finding_from_row, recorded_runs.findings(store, "R1"))] == FOUND
 
 
 @pytest.mark.usefixtures("one_finding")
@@ -240,7 +240,7 @@ def test_every_writer_has_a_format_and_every_format_a_line_on_the_page():
     writers = {
         path.stem for path in folder.glob("*.py") if re.search(r"^def write\(tables", path.read_text(), re.MULTILINE)
     }
-    assert writers - {"write_files"} == set(WRITERS.values()), "rack_recipes/report/report_formats.py"
+    assert writers - {"write_files"} == set(WRITERS.values()), "rack_recipes/report/report_formats_and_status.py"
     page = (ROLE.parents[1] / "docs" / "report.md").read_text()
     assert re.findall(r"^\| `([a-z-]+)` \| `[^`]+` \|", page, re.MULTILINE) == list(FORMATS), "docs/report.md"
 

@@ -9,8 +9,8 @@ from itertools import pairwise
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, VERDICTS
-from rack_recipes.analysis.verdict_order import SEVERITY
-from rack_recipes.report.verdict_styles import css, style_of
+from rack_recipes.analysis.run_statistics import SEVERITY
+from rack_recipes.report.format_values import css, style_of
 
 LIGHT_PAGE, DARK_PAGE = "#ffffff", "#121417"
 LIGHT_GROUND, DARK_GROUND = "#e3efe8", "#1e2a24"

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rack_recipes.analysis.methods.autocorrelated_noise import generator, memory, noise_like
+from rack_recipes.analysis.methods.change_points_and_trends import generator, memory, noise_like
 
 
 def test_random_numbers_depend_on_the_key_alone():

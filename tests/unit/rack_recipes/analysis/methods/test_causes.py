@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rack_recipes.analysis.methods.causes import Shared, find_causes, host_sets, perfect_matches
-from rack_recipes.analysis.methods.distribution_quantiles import hypergeometric_tail
+from rack_recipes.analysis.methods.statistics_without_numpy import hypergeometric_tail
 
 HOSTS = [f"r{number:03}" for number in range(200)]
 

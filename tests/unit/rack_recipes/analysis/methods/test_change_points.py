@@ -10,7 +10,7 @@ import ruptures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rack_recipes.analysis.methods.change_points import (
+from rack_recipes.analysis.methods.change_points_and_trends import (
     best_split,
     find_change_points,
     find_in_many,

@@ -10,7 +10,7 @@ from math import comb, inf
 import pytest
 from scipy import stats
 
-from rack_recipes.analysis.methods.distribution_quantiles import (
+from rack_recipes.analysis.methods.statistics_without_numpy import (
     beta_quantile,
     hypergeometric_tail,
     incomplete_beta,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rack_recipes.analysis.methods.gesd import gesd
+from rack_recipes.analysis.methods.outliers import gesd
 
 # Rosner's data (1983, Technometrics 25: 165-172), as the NIST/SEMATECH e-Handbook of Statistical Methods prints them,
 # https://www.itl.nist.gov/div898/handbook/eda/section3/eda35h3.htm: three outliers at .05.

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from rack_recipes.analysis.methods.least_meaningful_difference import floor, resolution, scale
+from rack_recipes.analysis.methods.moments_and_spread import floor, resolution, scale
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from rack_recipes.analysis.methods.majority_vote import vote
+from rack_recipes.analysis.methods.outliers import vote
 
 
 @pytest.mark.parametrize(

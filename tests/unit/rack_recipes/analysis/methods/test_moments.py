@@ -14,8 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rack_recipes.analysis.methods.moments import GroupMoments, group_moments, interpolated, mad, moments, percentile
-from rack_recipes.analysis.methods.moments_without_numpy import values_for_percentile
+from rack_recipes.analysis.methods.moments_and_spread import (
+    GroupMoments,
+    group_moments,
+    interpolated,
+    mad,
+    moments,
+    percentile,
+)
+from rack_recipes.analysis.methods.statistics_without_numpy import values_for_percentile
 
 LEVELS = [(1e6, 1.0), (1e9, 1.0), (1e12, 1.0), (1e8, 0.001)]
 numbers = st.floats(-1e6, 1e6).map(lambda number: round(number, 6))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from rack_recipes.analysis.methods.multiple_tests import adjusted, kept, threshold
+from rack_recipes.analysis.methods.intervals_and_multiple_tests import adjust_p_values, greatest_kept_p, mark_kept_tests
 
 # The 15 tests of Benjamini and Hochberg's own example (1995, section 3.1): four are kept at .05.
 THROMBOLYSIS = [
@@ -20,26 +20,26 @@ THROMBOLYSIS = [
 
 
 def test_the_example_of_the_authors():
-    assert kept(THROMBOLYSIS, 0.05).tolist() == [True] * 4 + [False] * 11
-    assert threshold(THROMBOLYSIS, 0.05) == 0.0095
+    assert mark_kept_tests(THROMBOLYSIS, 0.05).tolist() == [True] * 4 + [False] * 11
+    assert greatest_kept_p(THROMBOLYSIS, 0.05) == 0.0095
 
 
 def test_nothing_is_kept_of_nothing():
-    assert kept([]).tolist() == []
-    assert threshold([], 0.05) == 0
-    assert threshold([0.3, 0.9], 0.05) == 0
+    assert mark_kept_tests([]).tolist() == []
+    assert greatest_kept_p([], 0.05) == 0
+    assert greatest_kept_p([0.3, 0.9], 0.05) == 0
 
 
 def test_the_order_of_tests_does_not_matter():
     order = np.random.default_rng(1).permutation(15)
-    np.testing.assert_array_equal(adjusted(np.array(THROMBOLYSIS)[order]), adjusted(THROMBOLYSIS)[order])
+    np.testing.assert_array_equal(adjust_p_values(np.array(THROMBOLYSIS)[order]), adjust_p_values(THROMBOLYSIS)[order])
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
 def test_scipy_adjusts_alike(p):
-    np.testing.assert_allclose(adjusted(p), stats.false_discovery_control(p), rtol=1e-12)
+    np.testing.assert_allclose(adjust_p_values(p), stats.false_discovery_control(p), rtol=1e-12)
 
 
 @pytest.mark.parametrize(("p", "is_kept"), [(0.05, True), (0.0500001, False)])
 def test_one_test_alone_is_judged_as_always(p: float, is_kept: bool):
-    assert bool(kept([p])[0]) is is_kept
+    assert bool(mark_kept_tests([p])[0]) is is_kept

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from rack_recipes.analysis.methods.rates_and_prediction_intervals import (
+from rack_recipes.analysis.methods.intervals_and_multiple_tests import (
     Interval,
     clopper_pearson,
-    compare,
+    compare_with_earlier,
     is_broken,
     passes_to_lift,
     prediction_interval,
@@ -85,19 +85,19 @@ HISTORY = [10.0, 10.2, 9.9, 10.1, 10.0]
     ],
 )
 def test_what_a_value_outside_means(value: float, better: str, target: float | None, meaning: str):
-    found = compare(value, HISTORY, better, target)
+    found = compare_with_earlier(value, HISTORY, better, target)
     assert found.meaning == meaning
     assert (found.value, found.median) == (value, 10.0)
     assert found.difference == pytest.approx(value - 10)
 
 
 def test_with_two_earlier_values_there_is_only_a_difference():
-    found = compare(99, [10, 12], "lower")
+    found = compare_with_earlier(99, [10, 12], "lower")
     assert (found.difference, found.expected, found.meaning) == (88, None, "")
 
 
 def test_an_interval_holds_its_ends():
     bounds = prediction_interval([3, 3, 3])
     assert bounds == Interval(3, 3)
-    assert compare(3, [3, 3, 3], "lower").meaning == ""
-    assert compare(3.001, [3, 3, 3], "lower").meaning == "worse"
+    assert compare_with_earlier(3, [3, 3, 3], "lower").meaning == ""
+    assert compare_with_earlier(3.001, [3, 3, 3], "lower").meaning == "worse"

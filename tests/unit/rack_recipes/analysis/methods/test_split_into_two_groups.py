@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rack_recipes.analysis.methods.split_into_two_groups import two_groups
+from rack_recipes.analysis.methods.outliers import two_groups
 
 N = 40
 NIC = ["old"] * 30 + ["new"] * 10

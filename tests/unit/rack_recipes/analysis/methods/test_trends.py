@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rack_recipes.analysis.methods.trends import NOT_ENOUGH, REMEMBERS, TOO_SMALL, ZERO_INSIDE, crossing, find_trend
+from rack_recipes.analysis.methods.change_points_and_trends import (
+    NOT_ENOUGH,
+    REMEMBERS,
+    TOO_SMALL,
+    ZERO_INSIDE,
+    crossing,
+    find_trend,
+)
 
 
 def line(n: int, slope: float, seed: int = 1, spread: float = 1.0) -> np.ndarray:

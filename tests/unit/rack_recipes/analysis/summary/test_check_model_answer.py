@@ -18,8 +18,8 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.summary.s
     OUTLIER,
     a_run,
 )
-from rack_recipes.analysis.summary.check_model_answer import Checked, NoAnswer, check
 from rack_recipes.analysis.summary.facts import facts_of
+from rack_recipes.analysis.summary.model_summary import Checked, NoAnswer, check
 
 FACTS = facts_of(a_run(), FINDINGS)
 OWN_NUMBER = "has a number of its own"

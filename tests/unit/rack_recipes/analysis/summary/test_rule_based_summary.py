@@ -16,7 +16,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.summary.s
     result,
 )
 from rack_recipes.analysis.findings import RULES, Finding, ResultId
-from rack_recipes.analysis.summary.rule_based_summary import by_rules
+from rack_recipes.analysis.summary.write_summary import by_rules
 
 
 def titles(found: list[Finding]) -> list[str]:

@@ -27,10 +27,9 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.summary.m
 )
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.summary.sample_run import CAUSE, FINDINGS, a_run
 from rack_recipes.analysis.findings import Finding, ResultId
-from rack_recipes.analysis.summary.check_model_answer import NoAnswer, check
 from rack_recipes.analysis.summary.facts import facts_of
-from rack_recipes.analysis.summary.rule_based_summary import by_rules
-from rack_recipes.analysis.summary.write_summary import summary
+from rack_recipes.analysis.summary.model_summary import NoAnswer, check
+from rack_recipes.analysis.summary.write_summary import by_rules, summary
 from rack_recipes.settings import Settings
 
 KEY = "sk-zebra-7777"

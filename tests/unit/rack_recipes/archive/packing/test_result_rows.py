@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import run
+from rack_recipes.analysis.analyse_run import store_findings
 from rack_recipes.analysis.findings import Finding, ResultId
-from rack_recipes.analysis.store_findings import store_findings
 from rack_recipes.archive.packing import result_rows
 from rack_recipes.archive.packing.result_rows import ResultWriter, from_journal, from_store, status_of, table_rows
 from rack_recipes.journal.append import append

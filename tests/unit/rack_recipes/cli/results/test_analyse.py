@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night, run_id
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.test_trend import store
-from rack_recipes.analysis import store_findings
+from rack_recipes.analysis import analyse_run
 from rack_recipes.analysis.findings import Finding
 from rack_recipes.cli.results.finding_lines import finding_lines
 from rack_recipes.cli.terminal import colours
@@ -76,7 +76,7 @@ def test_findings_that_cannot_be_stored_are_printed_all_the_same(two: Path, monk
     def refuse(*_given: object) -> None:
         raise StoreError("the file or its folder is read-only")
 
-    monkeypatch.setattr(store_findings, "store_findings_at", refuse)
+    monkeypatch.setattr(analyse_run, "store_findings_at", refuse)
     code, out, err = call("analyse")
     assert (code, err) == (0, "the findings are not stored: the file or its folder is read-only\n")
     assert WORSE in out

@@ -13,16 +13,15 @@ from pathlib import Path
 import pytest
 
 from rack_recipes.cli.virtual_rack import rack
-from rack_recipes.lab import start_rack
-from rack_recipes.lab.bmc import ipmi_bmcs, redfish_service
-from rack_recipes.lab.pdu import rack_pdus
+from rack_recipes.lab import rack_pdus, start_rack
+from rack_recipes.lab.bmc import ipmi_bmcs, redfish_bmcs
 from rack_recipes.lab.rack_state import RackState
 
 WHOLE = RackState(
     Path("/rack"), 1, 1, {"spine": 2, "leaf": 4, "server": 8}, has_bmcs=True, has_ipmi=True, has_pdus=True
 )
 FILES = ["inventory  /rack/inventory.yml", "cabling    /rack/cabling.yml"]
-TO_INSTALL = {redfish_service: "pip install x", ipmi_bmcs: "apt-get install y", rack_pdus: "pip install z"}
+TO_INSTALL = {redfish_bmcs: "pip install x", ipmi_bmcs: "apt-get install y", rack_pdus: "pip install z"}
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night, run_id, store_nights
+from rack_recipes.analysis.analyse_run import store_findings
 from rack_recipes.analysis.findings import NOTABLE, PROBLEM, Finding
-from rack_recipes.analysis.store_findings import store_findings
 from rack_recipes.integrations.monitoring import metrics_by_test
 from rack_recipes.store.database_engine import engine
 from rack_recipes.store.schema.tables import tables

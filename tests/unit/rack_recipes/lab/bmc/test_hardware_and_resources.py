@@ -14,50 +14,47 @@ from typing import Any
 import pytest
 
 from rack_recipes.errors import UsageError
-from rack_recipes.lab import inventory_and_cabling, proc_and_sys_files, start_rack
-from rack_recipes.lab.bmc import event_log, hardware, power, redfish_firmware_sensors_log, redfish_service
+from rack_recipes.lab import inventory_and_cabling, node_files, start_rack
+from rack_recipes.lab.bmc import hardware_and_event_log, power, redfish_bmcs
 from rack_recipes.lab.topology import build
 
 
 @pytest.fixture
-def bmc(tmp_path: Path) -> redfish_firmware_sensors_log.Bmc:
+def bmc(tmp_path: Path) -> redfish_bmcs.Bmc:
     """A BMC of a healthy server."""
     folder = tmp_path / "server1"
-    hardware.make_hardware(folder)
-    return redfish_firmware_sensors_log.Bmc("server1", folder, "sys", "cha")
+    hardware_and_event_log.make_hardware(folder)
+    return redfish_bmcs.Bmc("server1", folder, "sys", "cha")
 
 
-def resource(bmc: redfish_firmware_sensors_log.Bmc, path: str) -> dict[str, Any]:
-    return redfish_firmware_sensors_log.resources(bmc)[f"/redfish/v1/{path}"]()
+def resource(bmc: redfish_bmcs.Bmc, path: str) -> dict[str, Any]:
+    return redfish_bmcs.resources(bmc)[f"/redfish/v1/{path}"]()
 
 
 @pytest.mark.parametrize(
     ("reading", "health"), [(24, "OK"), (37, "OK"), (38, "Warning"), (41, "Warning"), (42, "Critical")]
 )
 def test_a_reading_at_a_limit_is_beyond_it(reading: int, health: str) -> None:
-    assert hardware.TEMPERATURES[0].health(reading) == health
+    assert hardware_and_event_log.TEMPERATURES[0].health(reading) == health
 
 
 @pytest.mark.parametrize(("reading", "health"), [(5400, "OK"), (1200, "Warning"), (600, "Critical"), (0, "Critical")])
 def test_a_fan_must_be_fast_enough(reading: int, health: str) -> None:
-    assert hardware.FANS[0].health(reading) == health
+    assert hardware_and_event_log.FANS[0].health(reading) == health
 
 
-def test_every_value_is_told(bmc: redfish_firmware_sensors_log.Bmc) -> None:
+def test_every_value_is_told(bmc: redfish_bmcs.Bmc) -> None:
     thermal = resource(bmc, "Chassis/cha/Thermal")
     assert [(each["Name"], each["ReadingCelsius"]) for each in thermal["Temperatures"]] == [
         ("Inlet Temp", 24), ("CPU1 Temp", 47),
     ]  # fmt: skip
     assert {each["Reading"] for each in thermal["Fans"]} == {5400}
     listed = resource(bmc, "UpdateService/FirmwareInventory")["Members"]
-    versions = {
-        path["@odata.id"]: redfish_firmware_sensors_log.resources(bmc)[path["@odata.id"]]()["Version"]
-        for path in listed
-    }
+    versions = {path["@odata.id"]: redfish_bmcs.resources(bmc)[path["@odata.id"]]()["Version"] for path in listed}
     assert [*versions.values()] == ["2.4.1", "1.20.3", "22.41.10"]
 
 
-def test_what_is_broken_is_told(bmc: redfish_firmware_sensors_log.Bmc) -> None:
+def test_what_is_broken_is_told(bmc: redfish_bmcs.Bmc) -> None:
     (bmc.folder / "inlet_temperature").write_text("51\n")
     (bmc.folder / "psu2_ok").write_text("0\n")
     (bmc.folder / "firmware_bios").write_text("2.3.9\n")
@@ -65,29 +62,31 @@ def test_what_is_broken_is_told(bmc: redfish_firmware_sensors_log.Bmc) -> None:
     assert (inlet["ReadingCelsius"], inlet["UpperThresholdCritical"], inlet["Status"]["Health"]) == (51, 42, "Critical")
     supplies = resource(bmc, "Chassis/cha/Power")["PowerSupplies"]
     assert [(each["LineInputVoltage"], each["Status"]["Health"]) for each in supplies] == [(230, "OK"), (0, "Critical")]
-    added = redfish_firmware_sensors_log.additions(bmc)["/redfish/v1/Systems/sys"]
+    added = redfish_bmcs.additions(bmc)["/redfish/v1/Systems/sys"]
     assert (added["BiosVersion"], added["Status"]["HealthRollup"]) == ("2.3.9", "Critical")
 
 
-def test_a_file_that_is_just_being_written_counts_as_healthy(bmc: redfish_firmware_sensors_log.Bmc) -> None:
+def test_a_file_that_is_just_being_written_counts_as_healthy(bmc: redfish_bmcs.Bmc) -> None:
     (bmc.folder / "inlet_temperature").write_text("")
-    assert hardware.read(bmc.folder, "inlet_temperature") == "24"
+    assert hardware_and_event_log.read(bmc.folder, "inlet_temperature") == "24"
 
 
-def test_what_becomes_worse_and_better_is_an_event(bmc: redfish_firmware_sensors_log.Bmc) -> None:
-    seen = hardware.conditions(bmc.folder)
+def test_what_becomes_worse_and_better_is_an_event(bmc: redfish_bmcs.Bmc) -> None:
+    seen = hardware_and_event_log.conditions(bmc.folder)
     for reading in (24, 51, 52, 24):
         (bmc.folder / "inlet_temperature").write_text(f"{reading}\n")
-        seen = event_log.look(bmc.folder, seen)
+        seen = hardware_and_event_log.look(bmc.folder, seen)
     entries = resource(bmc, "Systems/sys/LogServices/SEL/Entries")
     assert [each["Message"] for each in entries["Members"]] == [
         "Inlet Temp reads 51 Cel (Critical)", "Inlet Temp reads 24 Cel (OK)",
     ]  # fmt: skip
 
 
-def test_the_watch_ends_with_its_folder(bmc: redfish_firmware_sensors_log.Bmc, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_log.time, "sleep", lambda _seconds: bmc.folder.rename(bmc.folder.with_name("gone")))
-    event_log.watch(bmc.folder)
+def test_the_watch_ends_with_its_folder(bmc: redfish_bmcs.Bmc, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        hardware_and_event_log.time, "sleep", lambda _seconds: bmc.folder.rename(bmc.folder.with_name("gone"))
+    )
+    hardware_and_event_log.watch(bmc.folder)
 
 
 class TestDriver:
@@ -102,12 +101,12 @@ class TestDriver:
         monkeypatch.setattr(power, "state", lambda _file, _node: "on")
         return found
 
-    def driver(self, bmc: redfish_firmware_sensors_log.Bmc) -> Any:
+    def driver(self, bmc: redfish_bmcs.Bmc) -> Any:
         base = type("Base", (), {"_get": lambda _self, _identity: {}})
         errors = {"NotSupportedError": NotImplementedError, "Conflict": LookupError}
-        return redfish_service.driver_class(base, SimpleNamespace(**errors), Path("spec.json"), bmc)()
+        return redfish_bmcs.driver_class(base, SimpleNamespace(**errors), Path("spec.json"), bmc)()
 
-    @pytest.mark.parametrize(("kind", "action"), redfish_service.RESETS.items())
+    @pytest.mark.parametrize(("kind", "action"), redfish_bmcs.RESETS.items())
     def test_every_reset_switches_the_power(self, bmc, ordered, kind, action):
         driver = self.driver(bmc)
         driver.set_power_state("sys", kind)
@@ -130,19 +129,19 @@ class TestDriver:
 
 class TestWhatIsMissing:
     def test_packages_are_named(self, monkeypatch):
-        monkeypatch.setattr(redfish_service.importlib.util, "find_spec", lambda _name: None)
-        assert redfish_service.missing() == "pip install sushy-tools bcrypt"
-        monkeypatch.setattr(redfish_service.importlib.util, "find_spec", lambda _name: object())
-        monkeypatch.setattr(redfish_service.shutil, "which", lambda _name: None)
-        assert redfish_service.missing() == "apt-get install openssl"
+        monkeypatch.setattr(redfish_bmcs.importlib.util, "find_spec", lambda _name: None)
+        assert redfish_bmcs.missing() == "pip install sushy-tools bcrypt"
+        monkeypatch.setattr(redfish_bmcs.importlib.util, "find_spec", lambda _name: object())
+        monkeypatch.setattr(redfish_bmcs.shutil, "which", lambda _name: None)
+        assert redfish_bmcs.missing() == "apt-get install openssl"
 
     @pytest.mark.parametrize(("wanted", "has"), [(None, False), (False, False)])
     def test_a_rack_starts_without_bmcs(self, monkeypatch, wanted, has):
-        monkeypatch.setattr(redfish_service, "missing", lambda: "pip install x")
+        monkeypatch.setattr(redfish_bmcs, "missing", lambda: "pip install x")
         assert start_rack.can_have_bmcs(wanted) is has
 
     def test_bmcs_that_are_wanted_need_their_packages(self, monkeypatch):
-        monkeypatch.setattr(redfish_service, "missing", lambda: "pip install x")
+        monkeypatch.setattr(redfish_bmcs, "missing", lambda: "pip install x")
         with pytest.raises(UsageError, match="BMCs need what is not installed: pip install x"):
             start_rack.can_have_bmcs(True)
 
@@ -150,7 +149,7 @@ class TestWhatIsMissing:
 def test_the_inventory_tells_how_a_bmc_is_reached(tmp_path: Path) -> None:
     topology = build(1, 1, 2)
     for each in topology.of_role("server"):
-        hardware.make_hardware(tmp_path / "bmc" / each.name)
+        hardware_and_event_log.make_hardware(tmp_path / "bmc" / each.name)
     (tmp_path / "bmc" / "password").write_text("word\n")
     (tmp_path / "bmc" / "bmc.crt").write_text("-----BEGIN")
     held = inventory_and_cabling.inventory(topology, tmp_path, 7)
@@ -161,5 +160,5 @@ def test_the_inventory_tells_how_a_bmc_is_reached(tmp_path: Path) -> None:
     assert servers["vars"] == {
         "bmc_port": 443, "bmc_user": "admin", "bmc_password": "word", "bmc_ca": "-----BEGIN", "bmc_through": "spine1",
         "firmware_golden": {"BIOS": "2.4.1", "BMC": "1.20.3", "NIC1": "22.41.10"},
-        "ipmi_port": 623, "parts_golden": proc_and_sys_files.golden(),
+        "ipmi_port": 623, "parts_golden": node_files.golden(),
     }  # fmt: skip

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from rack_recipes.lab.bmc import ipmi_bmcs, ipmi_sensors
+from rack_recipes.lab.bmc import ipmi_bmcs
 from rack_recipes.lab.topology import build
 
 PROGRAM = """\
@@ -28,7 +28,7 @@ def lines(text: str, start: str) -> list[str]:
 
 
 class TestSensors:
-    COMMANDS = tuple(ipmi_sensors.commands("bmc/server1"))
+    COMMANDS = tuple(ipmi_bmcs.commands("bmc/server1"))
 
     def test_each_sensor_reads_a_file_of_the_hardware(self):
         files = [

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from rack_recipes.errors import RackError
-from rack_recipes.lab import switch_power_from_outside
+from rack_recipes.lab import faults
 from rack_recipes.lab.bmc import power
 from rack_recipes.lab.rack_first_process import StartError
 from rack_recipes.lab.rack_state import RackState
@@ -65,14 +65,14 @@ def test_a_node_that_does_not_start(spec: Path, monkeypatch: pytest.MonkeyPatch,
 
 def test_it_is_a_program_that_tells_one_line(spec: Path) -> None:
     done = subprocess.run(
-        switch_power_from_outside.command(spec.parent, "ended", "state"),
+        faults.power_command(spec.parent, "ended", "state"),
         capture_output=True,
         text=True,
         check=True,
         cwd="/",
     )
     assert json.loads(done.stdout) == {"power": "off"}
-    assert switch_power_from_outside.command(spec.parent, "on", "state")[0] == sys.executable
+    assert faults.power_command(spec.parent, "on", "state")[0] == sys.executable
 
 
 @pytest.mark.parametrize(
@@ -84,4 +84,4 @@ def test_what_goes_wrong_inside_is_said_outside(
 ) -> None:
     monkeypatch.setattr(RackState, "run", lambda *_words: answer)
     with pytest.raises(RackError, match=f"the power of server1 is not switched: {says}"):
-        switch_power_from_outside.switch(RackState(tmp_path, 1, 1, {}), "server1", "on")
+        faults.switch_power(RackState(tmp_path, 1, 1, {}), "server1", "on")

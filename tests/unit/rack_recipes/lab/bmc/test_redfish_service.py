@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from rack_recipes.lab.bmc import hardware
+from rack_recipes.lab.bmc import hardware_and_event_log
 from rack_recipes.lab.rack_first_process import PIDS
 
 pytest.importorskip("sushy_tools")
@@ -23,7 +23,7 @@ import base64, json, sys, threading, uuid
 from pathlib import Path
 from sushy_tools.emulator import main as emulator
 from rack_recipes.lab.bmc import redfish_service
-from rack_recipes.lab.bmc.redfish_firmware_sensors_log import Bmc
+from rack_recipes.lab.bmc.redfish_bmcs import Bmc
 
 folder = Path(sys.argv[1])
 bmc = Bmc("server1", folder / "bmc/server1", str(uuid.uuid4()), str(uuid.uuid4()))
@@ -50,7 +50,7 @@ def test_a_new_bmc_answers_many_clients_at_once_and_keeps_no_files(tmp_path: Pat
     """It kept its state in an SQLite file, which was locked where several clients were its first."""
     import bcrypt
 
-    hardware.make_hardware(tmp_path / "bmc/server1")
+    hardware_and_event_log.make_hardware(tmp_path / "bmc/server1")
     (tmp_path / PIDS).mkdir()
     (tmp_path / PIDS / "server1").touch()
     (tmp_path / "spec.json").write_text(json.dumps({"folder": str(tmp_path)}))

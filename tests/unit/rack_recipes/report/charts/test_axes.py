@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rack_recipes.report.charts.axes import scale_of, tick_texts, ticks
-from rack_recipes.report.charts.number_words import number
+from rack_recipes.report.format_values import number
 
 FINITE = st.floats(-1e300, 1e300)
 

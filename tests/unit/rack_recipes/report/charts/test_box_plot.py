@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import math
 
-from rack_recipes.report.charts import box_plot as module
-from rack_recipes.report.charts.chart_model import Limit, Quantity
+from rack_recipes.report.charts import histogram_and_box_plot as module
+from rack_recipes.report.charts.chart_elements import Limit, Quantity
 
 SPEED = Quantity("speed", "Gb/s")
 TWINS = [(f"r{n}", float(n)) for n in range(1, 10)]

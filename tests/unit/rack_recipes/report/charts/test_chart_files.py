@@ -9,15 +9,15 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from rack_recipes.report.charts import chart_files
-from rack_recipes.report.charts.chart_model import Quantity
-from rack_recipes.report.charts.histogram import histogram
+from rack_recipes.report.charts import stored_charts
+from rack_recipes.report.charts.chart_elements import Quantity
+from rack_recipes.report.charts.histogram_and_box_plot import histogram
 
 CHART = histogram(Quantity("rx", "frames"), [1, 2, 3, 4, 9])
 
 
 def test_a_file_has_its_own_style_light_and_dark():
-    text = chart_files.svg(CHART)
+    text = stored_charts.svg(CHART)
     root = ET.fromstring(text)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     style = root.find("{*}style").text
@@ -28,7 +28,7 @@ def test_a_file_has_its_own_style_light_and_dark():
 
 def test_a_png_shows_something():
     pytest.importorskip("resvg_py")
-    png = chart_files.png(CHART)
+    png = stored_charts.png(CHART)
     assert png.startswith(b"\x89PNG")
     width, height = (int.from_bytes(png[place : place + 4]) for place in (16, 20))
     assert (width, height) == (1280, 600)

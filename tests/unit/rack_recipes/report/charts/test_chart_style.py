@@ -11,9 +11,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
-from rack_recipes.report import verdict_styles
-from rack_recipes.report.charts import chart_style
-from rack_recipes.report.charts.palette import LEVELS, OPPOSITES, PAPER, SERIES
+from rack_recipes.report import format_values
+from rack_recipes.report.charts import chart_elements
+from rack_recipes.report.charts.chart_elements import LEVELS, OPPOSITES, PAPER, SERIES
 
 LINEAR = {
     "normal": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
@@ -83,24 +83,24 @@ def test_the_number_in_a_cell_can_be_read(scheme):
 
 
 def test_every_name_in_the_rules_has_a_colour():
-    named = set(re.findall(r"var\(--([a-z0-9-]+)\)", chart_style.rules()))
-    assert named <= set(chart_style.colours())
-    assert "var(" not in chart_style.standalone_css()
+    named = set(re.findall(r"var\(--([a-z0-9-]+)\)", chart_elements.rules()))
+    assert named <= set(chart_elements.colours())
+    assert "var(" not in chart_elements.standalone_css()
 
 
 def test_the_page_knows_every_colour_in_both_schemes():
-    light, dark = (chart_style.page_css() + verdict_styles.css()).split("@media")[:2]
+    light, dark = (chart_elements.page_css() + format_values.css()).split("@media")[:2]
     for name in ("s-1", "s-6", "l-0", "o-6"):
         assert f"--{name}:" in light
         assert f"--{name}:" in dark
     for name in VERDICTS:
-        assert f".chart .v-{name}{{" in chart_style.page_css()
+        assert f".chart .v-{name}{{" in chart_elements.page_css()
 
 
 def test_every_class_of_a_chart_has_a_rule(by_name):
     from rack_recipes.report.charts.heat_map import verdict_map
 
-    known = set(re.findall(r"\.([a-z][a-z0-9-]*)", chart_style.rules()))
+    known = set(re.findall(r"\.([a-z][a-z0-9-]*)", chart_elements.rules()))
     parts = ET.fromstring(verdict_map(by_name["matrix"]).svg).iter()
     used = {name for part in parts for name in part.get("class", "").split()}
     assert used - known <= {"chart", "map", "cells"}

@@ -9,11 +9,10 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rack_recipes.report.charts.box_plot import box_plot
-from rack_recipes.report.charts.chart_model import Chart, Limit, Quantity
+from rack_recipes.report.charts.chart_elements import Chart, Limit, Quantity
 from rack_recipes.report.charts.correlation import correlation
 from rack_recipes.report.charts.heat_map import number_map, verdict_map
-from rack_recipes.report.charts.histogram import histogram
+from rack_recipes.report.charts.histogram_and_box_plot import box_plot, histogram
 from rack_recipes.report.charts.timeline import Lane, Span, timeline
 from rack_recipes.report.charts.trend import Change, TrendPoint, trend
 from rack_recipes.report.format_values import visible

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rack_recipes.report.charts.chart_model import Quantity
+from rack_recipes.report.charts.chart_elements import Quantity
 from rack_recipes.report.charts.correlation import correlation, level_of, spearman
 
 IQ = (106, 100, 86, 101, 99, 103, 97, 113, 112, 110)

@@ -9,12 +9,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from rack_recipes.report.charts import heat_map as module
-from rack_recipes.report.charts import step_times
-from rack_recipes.report.charts.chart_model import Quantity
-from rack_recipes.report.charts.number_words import seconds
-from rack_recipes.report.charts.proportions import proportions
-from rack_recipes.report.charts.step_times import bars
-from rack_recipes.report.charts.svg_elements import label
+from rack_recipes.report.charts import timeline
+from rack_recipes.report.charts.chart_elements import Quantity, label
+from rack_recipes.report.charts.heat_map import proportions
+from rack_recipes.report.charts.timeline import step_time_bars
+from rack_recipes.report.format_values import seconds
 from rack_recipes.report.table_model import Column, Table
 
 
@@ -56,7 +55,7 @@ def test_a_large_map_stays_small():
 
 def test_charts_are_well_formed(by_name, said, hostile):
     for tables in (by_name, {table.name: table for table in said(hostile)}):
-        pictures = [*module.heat_map(tables["matrix"]), bars(tables["steps"]), proportions(tables["counts"])]
+        pictures = [*module.heat_map(tables["matrix"]), step_time_bars(tables["steps"]), proportions(tables["counts"])]
         for picture in pictures:
             root = ET.fromstring(picture)
             assert root.find("title") is not None
@@ -64,7 +63,7 @@ def test_charts_are_well_formed(by_name, said, hostile):
 
 
 def test_bars_show_median_and_longest(by_name):
-    texts = [text.text for text in ET.fromstring(bars(by_name["steps"])).iter("text")]
+    texts = [text.text for text in ET.fromstring(step_time_bars(by_name["steps"])).iter("text")]
     assert "5 min 10 s · 6 min 29 s" in texts
 
 
@@ -75,9 +74,9 @@ def test_of_many_steps_the_longest_are_drawn(by_name):
     for number in range(100):
         row[0], row[steps.place("max")] = f"step{number}", float(number % 50)
         rows.append(tuple(row))
-    names = ET.fromstring(bars(Table("steps", "Steps", steps.columns, tuple(rows)))).iter("text")
+    names = ET.fromstring(step_time_bars(Table("steps", "Steps", steps.columns, tuple(rows)))).iter("text")
     drawn = [name.text for name in names if name.get("class") == "name"]
-    assert len(drawn) == step_times.MOST_BARS
+    assert len(drawn) == timeline.MOST_BARS
     assert "step0" not in drawn
     assert drawn == sorted(drawn, key=lambda name: int(name[4:]))
 

@@ -8,8 +8,8 @@ import math
 
 import pytest
 
-from rack_recipes.report.charts.chart_model import Limit, Quantity, limits_of
-from rack_recipes.report.charts.histogram import bins_of, histogram
+from rack_recipes.report.charts.chart_elements import Limit, Quantity, limits_of
+from rack_recipes.report.charts.histogram_and_box_plot import bins_of, histogram
 
 ERRORS = Quantity("rx_errors", "frames")
 

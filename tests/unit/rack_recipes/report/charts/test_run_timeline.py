@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from rack_recipes.report.charts.run_timeline import run_timeline
+from rack_recipes.report.charts.timeline import run_timeline
 
 
 def row(step, host, stage, start, seconds, verdict="passed", **fields):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.load_values_over_runs import Series, SeriesValues
 from rack_recipes.analysis.run_data import RunData
+from rack_recipes.analysis.values_over_runs import Series, SeriesValues
 from rack_recipes.errors import UsageError
 from rack_recipes.report.charts import stored_charts
 from rack_recipes.report.charts.stored_charts import Wanted, draw

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from rack_recipes.report.charts.timeline_rows import TimedResult, moment, step_lanes
+from rack_recipes.report.charts.timeline import TimedResult, moment, step_lanes
 
 RESULTS = [
     TimedResult("b", "r1", 1, 130.0, 5.0, "passed"),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 
-from rack_recipes.report.charts.chart_model import Limit, Quantity
+from rack_recipes.report.charts.chart_elements import Limit, Quantity
 from rack_recipes.report.charts.trend import Change, TrendPoint, trend
 
 SPEED = Quantity("speed", "Gb/s")

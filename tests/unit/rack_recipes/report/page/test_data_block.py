@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rack_recipes.report.format_values import visible
-from rack_recipes.report.page import data_block
-from rack_recipes.report.page.data_block import block
+from rack_recipes.report.page import page_tables
+from rack_recipes.report.page.page_tables import block
 from rack_recipes.report.table_model import Column, Table
 
 
@@ -77,7 +77,7 @@ def test_the_same_table_gives_the_same_block():
 
 
 def test_rows_are_left_out_once_their_different_texts_are_too_long(monkeypatch):
-    monkeypatch.setattr(data_block, "MOST_CHARACTERS", 100)
+    monkeypatch.setattr(page_tables, "MOST_IN_BLOCK", 100)
     made = block(table(Column("a", "A"), *("x" * 60,) * 5, "y" * 60, "z"))
     assert (made.rows, made.total) == (5, 7)
     assert len(cells(read(made)["columns"][0])) == 5

@@ -7,9 +7,9 @@ from __future__ import annotations
 import pytest
 
 from rack_recipes.analysis.findings import GRADES, Finding, ResultId
-from rack_recipes.report.page import finding_cards
+from rack_recipes.report.page import run_and_finding_texts
 from rack_recipes.report.table_model import named
-from rack_recipes.report.tables.finding_tables import finding_results, finding_tables
+from rack_recipes.report.tables.summary_and_finding_tables import finding_results, finding_tables
 
 NUMBERS = {("r1", "link"): 7, ("(run)", "compare"): 1}
 
@@ -19,11 +19,11 @@ def address_of(host: str, step: str) -> str:
 
 
 def cards(*findings):
-    return finding_cards.findings(named((*finding_tables(findings), finding_results(findings, {}))), address_of)
+    return run_and_finding_texts.findings(named((*finding_tables(findings), finding_results(findings, {}))), address_of)
 
 
 def test_a_report_without_findings_has_no_cards():
-    assert finding_cards.findings({}, address_of) == cards() == finding_cards.Findings()
+    assert run_and_finding_texts.findings({}, address_of) == cards() == run_and_finding_texts.Findings()
 
 
 def test_a_card_has_what_the_finding_says_and_links_to_its_results():
@@ -80,11 +80,11 @@ def test_the_summary_is_no_note():
 
 
 def test_more_findings_than_fit_are_counted():
-    found = cards(*(Finding("cause", "note", str(n)) for n in range(finding_cards.MOST + 7)))
-    assert (found.total, found.left_out) == (finding_cards.MOST + 7, 7)
+    found = cards(*(Finding("cause", "note", str(n)) for n in range(run_and_finding_texts.MOST + 7)))
+    assert (found.total, found.left_out) == (run_and_finding_texts.MOST + 7, 7)
 
 
 def test_of_many_results_the_first_are_links():
     rests = tuple(ResultId(f"r{n}", "link") for n in range(30))
     [card] = cards(Finding("cause", "problem", "x", rests)).first
-    assert (len(card.links), card.total) == (finding_cards.MOST_LINKS, 30)
+    assert (len(card.links), card.total) == (run_and_finding_texts.MOST_LINKS, 30)

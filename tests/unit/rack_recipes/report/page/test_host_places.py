@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from rack_recipes.report.page import host_places
+from rack_recipes.report.page import hosts_by_rack
 from rack_recipes.report.table_model import Column, Table
 
 COLUMNS = (Column("host", "Host"), Column("verdict", "Verdict", "verdict"))
@@ -13,7 +13,7 @@ VERDICTS = Table("verdicts", "Results", COLUMNS, (("(run)", "passed"), ("a", "fa
 
 
 def hosts(*rows, columns=PLACED):
-    return host_places.places(Table("hosts", "Hosts", columns, rows))
+    return hosts_by_rack.places(Table("hosts", "Hosts", columns, rows))
 
 
 def matrix(*rows):
@@ -39,7 +39,7 @@ def test_a_report_without_attributes_has_hosts_by_name():
 
 
 def test_groups_are_racks():
-    found = host_places.groups(
+    found = hosts_by_rack.groups(
         hosts(("a", "passed", "r1", "1"), ("b", "failed", "r2", "1"), ("c", "passed", None, None))
     )
     assert [(group.name, [one.host for one in group.hosts]) for group in found] == [
@@ -48,21 +48,21 @@ def test_groups_are_racks():
 
 
 def test_without_racks_a_group_is_so_many_hosts():
-    found = host_places.groups(hosts(*((f"h{n}", "passed") for n in range(81)), columns=COLUMNS))
+    found = hosts_by_rack.groups(hosts(*((f"h{n}", "passed") for n in range(81)), columns=COLUMNS))
     assert [(group.name, len(group.hosts)) for group in found] == [("h0 … h39", 40), ("h40 … h79", 40), ("h80", 1)]
 
 
 def test_the_rows_of_the_matrix_are_in_this_order_and_the_run_comes_first():
     found = hosts(("a", "passed", "r1", "1"), ("b", "failed", "r1", "2"))
-    ordered = host_places.by_place(matrix(("a", 1, 1), ("b", 1, 1), ("(run)", 1, 1)), found)
+    ordered = hosts_by_rack.by_place(matrix(("a", 1, 1), ("b", 1, 1), ("(run)", 1, 1)), found)
     assert [row[0] for row in ordered.rows] == ["(run)", "b", "a"]
 
 
 def test_results_have_the_rack_of_their_host():
-    found = host_places.with_racks(VERDICTS, hosts(("a", "failed", "r1", "1")))
+    found = hosts_by_rack.with_racks(VERDICTS, hosts(("a", "failed", "r1", "1")))
     assert [column.name for column in found.columns] == ["host", "rack", "verdict"]
     assert found.rows == (("(run)", None, "passed"), ("a", "r1", "failed"))
 
 
 def test_results_stay_as_they_are_where_no_rack_is_known():
-    assert host_places.with_racks(VERDICTS, hosts(("a", "failed"), columns=COLUMNS)) is VERDICTS
+    assert hosts_by_rack.with_racks(VERDICTS, hosts(("a", "failed"), columns=COLUMNS)) is VERDICTS

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from rack_recipes.report.page import measurement_charts
+from rack_recipes.report.page import page_pictures
 from rack_recipes.report.table_model import Table
 from rack_recipes.report.tables.columns import TREND, VALUES
 
@@ -21,7 +21,7 @@ def values(*rows):
 
 def test_a_measurement_has_a_histogram_and_a_box_for_each_rack():
     rows = [(f"r{n}", "copy", "rate", 9.0 + n / 10, "passed") for n in range(12)]
-    [one] = measurement_charts.measured(values(*rows), {f"r{n}": f"rack{n % 2}" for n in range(12)})
+    [one] = page_pictures.measured(values(*rows), {f"r{n}": f"rack{n % 2}" for n in range(12)})
     assert (one.step, one.name, one.unit, one.verdict, one.values) == ("copy", "rate", "MB/s", "passed", 12)
     histogram, boxes = one.charts
     assert "min 9" in histogram.svg
@@ -31,15 +31,15 @@ def test_a_measurement_has_a_histogram_and_a_box_for_each_rack():
 def test_the_measurement_with_the_worst_value_comes_first_and_few_values_have_no_picture():
     rows = [("r1", "b", "x", 1, "failed"), *((f"r{n}", "a", "y", n, "passed") for n in range(5)),
             *((f"r{n}", "b", "x", n, "passed") for n in range(5)), ("r1", "c", "z", 1, "passed")]  # fmt: skip
-    found = measurement_charts.measured(values(*rows), {})
+    found = page_pictures.measured(values(*rows), {})
     assert [(one.step, one.verdict, one.values) for one in found] == [("b", "failed", 6), ("a", "passed", 5)]
 
 
 def test_values_that_are_no_numbers_and_too_many_measurements_are_left_out():
     rows = [(f"r{n}", f"s{step}", "x", n, "passed") for step in range(30) for n in range(3)]
     texts = [(f"r{n}", "text", "x", "up", "passed") for n in range(9)]
-    found = measurement_charts.measured(values(*texts, *rows), {})
-    assert [one.step for one in found] == [f"s{step}" for step in range(measurement_charts.MOST)]
+    found = page_pictures.measured(values(*texts, *rows), {})
+    assert [one.step for one in found] == [f"s{step}" for step in range(page_pictures.MOST)]
 
 
 def over_runs(step, name, key=None, runs=4, change_at=None, line="all hosts"):
@@ -57,7 +57,7 @@ def trend(*lines):
 
 def test_a_measurement_with_earlier_runs_has_a_line_with_limits_and_changes():
     past = trend(over_runs("copy", "rate", change_at=2), over_runs("copy", "other"))
-    [one] = measurement_charts.measured(values(("r1", "copy", "rate", 9.4, "passed")), {}, past)
+    [one] = page_pictures.measured(values(("r1", "copy", "rate", 9.4, "passed")), {}, past)
     [line] = one.charts  # one value has neither a histogram nor a box
     assert line.figures.values("value") == [9.0, 10.0, 11.0, 12.0]
     assert line.figures.values("change") == [None, None, "from 9 to 12", None]
@@ -68,21 +68,21 @@ def test_a_measurement_with_earlier_runs_has_a_line_with_limits_and_changes():
 def test_the_line_stands_before_the_other_pictures():
     rows = [(f"r{n}", "copy", "rate", 9.0 + n / 10, "passed") for n in range(5)]
     past = trend(over_runs("copy", "rate", line="model A"), over_runs("copy", "rate", line="model B"))
-    [one] = measurement_charts.measured(values(*rows), {}, past)
+    [one] = page_pictures.measured(values(*rows), {}, past)
     assert one.charts[0].figures.name == "trend"
     assert set(one.charts[0].figures.values("series")) == {"model A", "model B"}
     assert len(one.charts) == 3
 
 
 def test_numbers_of_the_context_have_a_line_those_that_changed_last_first():
-    quiet = [over_runs(None, f"a.k{n}_v1.mean", key=f"a.k{n}_v1") for n in range(measurement_charts.MOST_KEYS)]
+    quiet = [over_runs(None, f"a.k{n}_v1.mean", key=f"a.k{n}_v1") for n in range(page_pictures.MOST_KEYS)]
     early = over_runs(None, "early", key="b.early_v1", change_at=1)
     late = over_runs(None, "late", key="b.late_v1", change_at=3)
-    found = measurement_charts.key_trends(trend(over_runs("copy", "rate"), *quiet, early, late))
+    found = page_pictures.key_trends(trend(over_runs("copy", "rate"), *quiet, early, late))
     assert [one.name for one in found][:3] == ["late", "early", "a.k0_v1.mean"]
-    assert len(found) == measurement_charts.MOST_KEYS
+    assert len(found) == page_pictures.MOST_KEYS
     assert found[0].change == "from 9 to 12"
-    assert measurement_charts.key_trends(measurement_charts.NO_TREND) == []
+    assert page_pictures.key_trends(page_pictures.NO_TREND) == []
 
 
 @pytest.mark.parametrize(
@@ -97,4 +97,4 @@ def test_numbers_of_the_context_have_a_line_those_that_changed_last_first():
     ],
 )
 def test_limits_in_words(words, expected):
-    assert [*measurement_charts.limits_in(words)] == expected
+    assert [*page_pictures.limits_in(words)] == expected

@@ -10,10 +10,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from rack_recipes.report.page.host_places import HostGroup, HostPlace, places
+from rack_recipes.report.charts.timeline import MOST_STEPS, lanes
+from rack_recipes.report.page.hosts_by_rack import MOST_HOSTS, MOST_LINKS, HostGroup, HostPlace, places, rack_picture
 from rack_recipes.report.page.page_pictures import GATHER_FROM, pictures
-from rack_recipes.report.page.rack_picture import MOST_HOSTS, MOST_LINKS, rack_picture
-from rack_recipes.report.page.timeline_from_tables import MOST_STEPS, lanes
 
 
 def rack(hosts, verdict="failed", name="r1"):

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from rack_recipes.report.page.host_places import HostPlace
-from rack_recipes.report.page.run_in_words import LastPass, counted, last_pass, sentence
+from rack_recipes.report.page.hosts_by_rack import HostPlace
+from rack_recipes.report.page.run_and_finding_texts import LastPass, counted, last_pass, sentence
 from rack_recipes.report.table_model import Table
 from rack_recipes.report.tables.columns import RUNS
 

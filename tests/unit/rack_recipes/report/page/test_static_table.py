@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from rack_recipes.report.page.static_table import MOST_ROWS, Cell, cell, view
+from rack_recipes.report.page.page_tables import MOST_ROWS, Cell, cell, view
 from rack_recipes.report.table_model import Column
 
 

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 from jinja2 import DictLoader, Environment
 
-from rack_recipes.report.page import template_cache
-from rack_recipes.report.page.template_cache import TemplateCache, user_cache
-from rack_recipes.report.page.templates import Templates
+from rack_recipes.report.page import templates
+from rack_recipes.report.page.templates import TemplateCache, Templates, user_cache
 
 
 class Counting(Environment):
@@ -69,7 +68,7 @@ def test_a_folder_that_others_may_write_to_is_not_used(compiles: Callable[..., i
 def test_what_another_user_owns_is_not_used(compiles: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
     compiles()
     own = os.geteuid()
-    monkeypatch.setattr(template_cache.os, "geteuid", lambda: own + 1)
+    monkeypatch.setattr(templates.os, "geteuid", lambda: own + 1)
     assert (compiles(), compiles()) == (1, 1)
 
 

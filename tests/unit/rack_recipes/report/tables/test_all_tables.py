@@ -8,12 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from rack_recipes.analysis.run_data import RunData, arranged
+from rack_recipes.analysis.run_data import RunData, arrange_run
 from rack_recipes.analysis.value_and_write_history import PastValues
-from rack_recipes.report.table_model import Table
+from rack_recipes.report.table_model import Table, tail
 from rack_recipes.report.tables.all_tables import tables
-from rack_recipes.report.tables.cells import tail
-from rack_recipes.report.tables.run_summary import PAST_RUNS, duration
+from rack_recipes.report.tables.summary_and_finding_tables import PAST_RUNS, duration
 
 NAMES = [
     "summary", "counts", "causes", "findings", "not_passed", "reasons", "not_run", "waived", "flakes", "hosts",
@@ -32,7 +31,7 @@ def test_every_table_is_there_in_reading_order(report):
 
 def test_the_host_that_a_result_came_through_has_a_column_where_there_is_one(by_name):
     own = {"host": "bmc1", "step": "power", "stage": 1, "idx": 1, "verdict": "passed"}
-    report = tables(arranged(RunData(run={"run_id": "r"}, steps=[own, {**own, "host": "bmc2", "through": "j1"}])))
+    report = tables(arrange_run(RunData(run={"run_id": "r"}, steps=[own, {**own, "host": "bmc2", "through": "j1"}])))
     [verdicts] = (table for table in report if table.name == "verdicts")
     assert verdicts.values("through") == [None, "j1"]
     assert "through" not in {column.name for column in by_name["verdicts"].columns}
@@ -72,7 +71,7 @@ def test_cells_are_plain_python(report):
 
 
 def test_a_run_without_results_has_all_tables():
-    report = tables(arranged(RunData(run={"run_id": "r"})))
+    report = tables(arrange_run(RunData(run={"run_id": "r"})))
     assert [table.name for table in report] == NAMES
     assert not any(table.rows for table in report if table.name != "summary")
 
@@ -98,7 +97,7 @@ def test_the_steps_add_up_to_the_summary(by_name, outcomes):
 
 
 def test_a_run_that_has_not_ended_is_running(rows):
-    summary = tables(arranged(replace(rows, run={**rows.run, "ended": None, "status": ""})))[0].record()
+    summary = tables(arrange_run(replace(rows, run={**rows.run, "ended": None, "status": ""})))[0].record()
     assert (summary["status"], summary["seconds"]) == ("running", None)
 
 
@@ -146,19 +145,19 @@ def test_past_runs_are_earlier_ones_of_the_same_test(rows):
 
     runs = [past(number) for number in range(PAST_RUNS + 5)]
     others = [rows.run, past(900, test_id="other"), past(901, started="2027-01-01T00:00:00.000000Z")]
-    found = tables(arranged(replace(rows, runs=[*others, *runs])))[-1]
+    found = tables(arrange_run(replace(rows, runs=[*others, *runs])))[-1]
     assert found.values("run_id") == [f"p{number:03d}" for number in range(PAST_RUNS + 4, 4, -1)]
 
 
 def test_columns_that_an_older_store_lacks_are_empty(rows):
     old = [{name: step[name] for name in ("host", "step", "verdict")} for step in rows.steps]
-    verdicts = next(table for table in tables(arranged(replace(rows, steps=old))) if table.name == "verdicts")
+    verdicts = next(table for table in tables(arrange_run(replace(rows, steps=old))) if table.name == "verdicts")
     assert len(verdicts.rows) == len(old)
     assert set(verdicts.values("seconds")) == {None}
 
 
 def cover(**about: object) -> dict[str, object]:
-    record = tables(arranged(RunData(run={"run_id": "r", **about})))[0].record()
+    record = tables(arrange_run(RunData(run={"run_id": "r", **about})))[0].record()
     return {name: record[name] for name in ("labels", "params", "options", "refs", "resumes")}
 
 

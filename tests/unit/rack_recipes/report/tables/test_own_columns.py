@@ -8,7 +8,7 @@ import pytest
 
 from rack_recipes.errors import UsageError
 from rack_recipes.report.table_model import named
-from rack_recipes.report.tables.own_columns import EXPECTED, with_own_columns
+from rack_recipes.report.tables.host_table import EXPECTED, with_own_columns
 
 
 def test_a_table_gets_the_attributes_of_its_hosts(report, tmp_path):

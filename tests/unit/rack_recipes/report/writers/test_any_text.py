@@ -22,10 +22,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rack_recipes.report import make_report
 from rack_recipes.report.format_values import visible
-from rack_recipes.report.report_formats import WRITERS
+from rack_recipes.report.report_formats_and_status import WRITERS
 from rack_recipes.report.table_model import Table
-from rack_recipes.report.writers import write_files
 
 PLANES = [st.characters(min_codepoint=plane << 16, max_codepoint=(plane << 16) + 0xFFFF) for plane in range(17)]
 SHAPES = st.sampled_from(
@@ -106,7 +106,7 @@ def test_every_format_for_programs_is_tried():
 @pytest.mark.parametrize("name", READERS)
 def test_any_text_reads_back(report, tmp_path_factory, name):
     reader, examples = READERS[name]
-    writer = import_module(f"{write_files.__package__}.{WRITERS[name]}").write
+    writer = import_module(f"{make_report.__package__}.{WRITERS[name]}").write
 
     @settings(max_examples=examples, deadline=None, derandomize=True, database=None)
     @given(text=TEXTS)

@@ -12,7 +12,7 @@ from hashlib import sha256
 from html.parser import HTMLParser
 
 from rack_recipes.analysis.findings import Finding
-from rack_recipes.analysis.run_data import RunData, arranged
+from rack_recipes.analysis.run_data import RunData, arrange_run
 from rack_recipes.report.format_values import visible
 from rack_recipes.report.tables.all_tables import tables
 from rack_recipes.report.writers import html
@@ -73,7 +73,7 @@ def test_the_page_needs_nothing_else(report):
 
 def test_the_order_of_the_rows_changes_nothing(rows, findings, past, report):
     parts = {name: list(reversed(getattr(rows, name))) for name in ("steps", "measurements", "context", "runs")}
-    assert html.render(tables(arranged(replace(rows, **parts)), findings, past)) == html.render(report)
+    assert html.render(tables(arrange_run(replace(rows, **parts)), findings, past)) == html.render(report)
 
 
 def test_hostile_text_adds_no_markup_and_hides_nothing(said, hostile):
@@ -95,7 +95,7 @@ def test_text_is_there_as_it_was_written(said):
 
 
 def test_a_run_without_results(rows):
-    page = html.render(tables(arranged(RunData(run=rows.run))))
+    page = html.render(tables(arrange_run(RunData(run=rows.run))))
     assert "No result is known yet." in page
     assert "Without rows: " in page
     assert "Nothing to act on was found." not in page
@@ -130,7 +130,7 @@ def test_what_has_changed_stands_beside_what_is_wrong(report, rows):
         return html.render(tables).partition('id="since"')[2].partition("</section>")[0]
 
     changed = Finding("regression", "problem", "link_errors passed in the run before")
-    assert "link_errors passed in the run before" in since(tables(arranged(rows), [changed]))
+    assert "link_errors passed in the run before" in since(tables(arrange_run(rows), [changed]))
     assert '<b class="c">20261124T120000-004a</b>, 2026-11-24 12:00 UTC, the run before' in since(report)
 
 

@@ -9,14 +9,14 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from rack_recipes.report.writers import markdown, markdown_full
+from rack_recipes.report.writers import markdown
 
 GOLDEN = Path(__file__).parents[1] / "cases"
 COMMENT = 65_536
 
 
 def full(tables):
-    return markdown.render(tables, markdown_full.FULL)
+    return markdown.render(tables, markdown.FULL)
 
 
 def test_a_run(report, golden):

@@ -1,0 +1,240 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The rows of a run and of the store as pandas data frames with frozen columns, for notebooks; the package
+rack_recipes exports them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import KEY
+from rack_recipes import errors, settings
+from rack_recipes.analysis.analyse_run import analyse
+from rack_recipes.analysis.measured_and_derived_values import statistics
+from rack_recipes.analysis.run_data import Row, RunData, arrange_run, load_run_data, number_of, numbers_in
+from rack_recipes.errors import UsageError
+from rack_recipes.natural_order import natural
+from rack_recipes.store.reading import measurements_by_name, recorded_runs
+from rack_recipes.store.schema.detail_columns import DETAIL_COLUMNS
+from rack_recipes.store.schema.step_columns import STEP_COLUMNS, Kind
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from sqlalchemy import Engine
+TEXT = ANY = "object"
+WHOLE, REAL = "Int64", "float64"
+KINDS = {
+    Kind.NAME: TEXT,
+    Kind.TEXT: TEXT,
+    Kind.INTEGER: WHOLE,
+    Kind.COUNT: WHOLE,
+    Kind.SIZE: WHOLE,
+    Kind.REAL: REAL,
+    Kind.FLAG: ANY,
+    Kind.TRUTH: ANY,
+    Kind.OBJECT: ANY,
+    Kind.LIST: ANY,
+    Kind.JSON: ANY,
+    Kind.SOME_OBJECT: ANY,
+    Kind.SOME_TEXT: TEXT,
+    Kind.ATTEMPTS: ANY,
+}
+STEPS = {column.name: KINDS[column.kind] for column in STEP_COLUMNS if column.is_in_frames}
+DETAILS = {
+    table: {column.field or column.name: KINDS[column.kind] for column in columns if column.is_in_frames}
+    for table, columns in DETAIL_COLUMNS.items()
+}
+CONTEXT = {"key": TEXT, "host": TEXT, "version": WHOLE, "value": ANY, "step": TEXT, "who": TEXT, "time": TEXT}
+RUNS = {"run_id": TEXT, "test_id": TEXT, "started": TEXT, "ended": TEXT, "status": TEXT, "counts": ANY}
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """The rows of a run as data frames with fixed columns and types. `host` and `step` are ordered categories.
+
+    The run itself is the host "". The instances of a looped step come after it. Their `planned` is the looped step;
+    that of any other step is the step itself. The `value` of a measurement is exact and of any type. Its `number` is
+    the value as a float, or NaN.
+    """
+
+    run: Row
+    steps: DataFrame
+    measurements: DataFrame
+    context: DataFrame
+    conflicts: DataFrame
+    runs: DataFrame
+    artifacts: DataFrame
+
+
+def make_run_frames(run: RunData) -> Frames:
+    """The data frames of a run. Unknown columns are left out and missing ones are empty, so older stores work too.
+
+    Raises UsageError where pandas is missing.
+    """
+    rows = arrange_run(run)
+    hosts = sorted({row["host"] for part in _parts(rows) for row in part}, key=natural)
+    steps = sorted(rows.places, key=rows.place)
+    return Frames(
+        run=rows.run,
+        steps=_planned(_ordered(data_frame(rows.steps, STEPS), hosts, steps), rows.parents),
+        measurements=_planned(_ordered(_measurement_frame(rows.measurements), hosts, steps), rows.parents),
+        context=_ordered(data_frame(rows.context, CONTEXT), hosts, steps),
+        conflicts=_ordered(data_frame(rows.conflicts, DETAILS["conflicts"]), hosts, steps),
+        runs=data_frame(rows.runs, RUNS),
+        artifacts=_ordered(data_frame(rows.artifacts, DETAILS["artifacts"]), hosts, steps),
+    )
+
+
+def _parts(rows: RunData) -> tuple[Sequence[Row], ...]:
+    return rows.steps, rows.measurements, rows.context, rows.conflicts, rows.artifacts
+
+
+def _planned(frame: DataFrame, parents: Mapping[str, str]) -> DataFrame:
+    planned = [parents.get(step, step) for step in frame["step"]]
+    return frame.assign(planned=planned).astype({"planned": frame["step"].dtype})
+
+
+def data_frame(rows: Sequence[Row], types: Mapping[str, str]) -> DataFrame:
+    """The rows with these columns, each of its type. Raises UsageError where pandas is missing."""
+    with errors.installed("the data cannot be read", UsageError):
+        import pandas as pd
+
+    # Text stays Python text, since the string type of Arrow refuses lone surrogates.
+    frame = pd.DataFrame(list(rows), columns=list(types), dtype=object)
+    frame = frame.where(frame.notna(), None)  # a missing column is NaN, which counts as true
+    return frame.astype({name: kind for name, kind in types.items() if kind != TEXT})
+
+
+def _measurement_frame(rows: Sequence[Row]) -> DataFrame:
+    return data_frame(rows, {**DETAILS["measurements"], "number": REAL})
+
+
+def _ordered(frame: DataFrame, hosts: list[str], steps: list[str]) -> DataFrame:
+    import pandas as pd
+
+    order = {"host": pd.CategoricalDtype(hosts, ordered=True), "step": pd.CategoricalDtype(steps, ordered=True)}
+    return frame.astype(order)
+
+
+FINDINGS = {
+    **dict.fromkeys(("grade", "kind", "title", "advice", "method", "origin"), TEXT),
+    "explains": WHOLE,
+    **dict.fromkeys(("results", "figures", "about", "suggestion"), ANY),
+}
+STATISTICS = {
+    **dict.fromkeys(("step", "name", "unit"), TEXT),
+    "count": WHOLE,
+    **dict.fromkeys(("mean", "variance", "median", "mad", "p5", "p25", "p75", "p95"), REAL),
+    **dict.fromkeys(("skewness", "least", "greatest"), REAL),
+    "definition": TEXT,
+}
+HOSTS = {"host": TEXT, "attributes": ANY}
+ALL_RUNS = {**RUNS, "labels": ANY, "recipe": TEXT, "digest": TEXT}
+MEASURED = {
+    **dict.fromkeys(("run_id", "started", "host", "step", "name", "unit"), TEXT), "value": ANY, "number": REAL,
+    "verdict": TEXT,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class RunFrames:
+    """One run: `run` is what is known of it as a whole, the rest are data frames with frozen columns.
+
+    `results` has a row for each step and host (the run itself is the host ""), `statistics` one for each number over
+    the hosts, `findings` what the analysis has found, and `hosts` what the inventory says of each host.
+    """
+
+    run: Row
+    results: DataFrame
+    measurements: DataFrame
+    statistics: DataFrame
+    context: DataFrame
+    findings: DataFrame
+    hosts: DataFrame
+    artifacts: DataFrame
+    conflicts: DataFrame
+
+
+def load_run(run_id: str | None = None, db: str | None = None) -> RunFrames:
+    """A run as data frames: the one whose id begins with `run_id`, or else the newest.
+
+    `db` is the URL of the store, or else the one in the settings of this folder. The run is analysed anew; nothing is
+    written. Raises UsageError for a run that is not there, and StoreError.
+    """
+    with _store(db) as store:
+        found = recorded_runs.find(store, run_id) if run_id else recorded_runs.newest(store)
+        if found is None:
+            raise UsageError("there are no runs in the store")
+        run = load_run_data(store, found)
+        findings = [asdict(finding) for finding in analyse(store, run)]
+    return _run_frames(run, findings)
+
+
+def _run_frames(run: RunData, findings: Sequence[Row]) -> RunFrames:
+    parts = make_run_frames(run)
+    return RunFrames(
+        run=run.run,
+        results=parts.steps,
+        measurements=parts.measurements,
+        statistics=data_frame(statistics(run), STATISTICS),
+        context=parts.context,
+        findings=data_frame(findings, FINDINGS),
+        hosts=data_frame([{"host": host, "attributes": own} for host, own in run.attributes.items()], HOSTS),
+        artifacts=parts.artifacts,
+        conflicts=parts.conflicts,
+    )
+
+
+def runs(test_id: str | None = None, db: str | None = None) -> DataFrame:
+    """All runs in the store, or those of one test, the newest first. Raises StoreError."""
+    with _store(db) as store:
+        return data_frame(_runs(store, test_id), ALL_RUNS)
+
+
+def measurements(key: str, test_id: str | None = None, last: int = 20, db: str | None = None) -> DataFrame:
+    """One measurement in the last runs (all, or those of one test), the oldest run first: a row for each host.
+
+    `key` is the name of a measurement, or a path into the context as in a recipe: `numbers.stats_v1.mean`. The `value`
+    is exact and of any type; `number` is the value as a float, or NaN. Raises StoreError.
+    """
+    with _store(db) as store:
+        chosen = [*reversed(_runs(store, test_id)[:last])]
+        tell = _in_context if KEY.match(key) else _measured
+        return data_frame([*tell(store, chosen, key)], MEASURED)
+
+
+def _runs(store: Engine, test_id: str | None) -> list[dict[str, Any]]:
+    return [run for run in recorded_runs.runs(store) if test_id in (None, run["test_id"])]
+
+
+def _measured(store: Engine, chosen: Iterable[Row], name: str) -> Iterator[Row]:
+    for run in chosen:
+        for row in measurements_by_name.of_name(store, run["run_id"], name):
+            yield {**row, "started": run["started"], "number": number_of(row["value"])}
+
+
+def _in_context(store: Engine, chosen: Iterable[Row], path: str) -> Iterator[Row]:
+    for run in chosen:
+        for row in recorded_runs.context(store, run["run_id"]):
+            if path.startswith(row["key"]):
+                found: Mapping[str, float] = dict(numbers_in(row["value"], row["key"]))
+                if path in found:
+                    told = {"name": path, "unit": "", "value": found[path], "number": found[path]}
+                    yield {**row, **told, "started": run["started"], "verdict": None}
+
+
+@contextmanager
+def _store(db: str | None) -> Iterator[Engine]:
+    from rack_recipes.store.database_engine import reader
+
+    store = reader(db or settings.load().db)
+    try:
+        yield store
+    finally:
+        store.dispose()

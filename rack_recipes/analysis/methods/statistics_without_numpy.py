@@ -1,0 +1,160 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Moments of a few numbers, and tails and quantiles of distributions, by the standard library alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil, exp, floor, fsum, inf, isclose, lgamma, log, log1p, nan, sqrt
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rack_recipes.analysis.methods.arrays import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class FewMoments:
+    """What moments.py says of a group; NaN is what too few values do not have."""
+
+    count: int
+    mean: float = nan
+    variance: float = nan
+    median: float = nan
+    mad: float = nan
+    skewness: float = nan
+    least: float = nan
+    greatest: float = nan
+
+
+def moments(numbers: Sequence[float]) -> FewMoments:
+    """The moments of numbers, the median subtracted first. They are finite, and not greater than 1e150."""
+    ordered, n = sorted(numbers), len(numbers)
+    if not n:
+        return FewMoments(0)
+    middle = middle_of(ordered)
+    apart = [number - middle for number in ordered]
+    shift = fsum(apart) / n
+    rest = [one - shift for one in apart]
+    variance = fsum(one * one for one in rest) / (n - 1) if n > 1 else nan
+    mad = middle_of(sorted(map(abs, apart)))
+    return FewMoments(n, middle + shift, variance, middle, mad, _skewness(rest, variance), ordered[0], ordered[-1])
+
+
+def _skewness(rest: Sequence[float], variance: float) -> float:
+    """G1, the sample skewness, of distances from the mean."""
+    n = len(rest)
+    if n < 3 or not variance:
+        return nan
+    deviation = sqrt(variance)
+    return fsum((one / deviation) ** 3 for one in rest) * n / ((n - 1) * (n - 2))
+
+
+def middle_of(ordered: Sequence[float]) -> float:
+    """The median of sorted numbers, of which there is at least one."""
+    low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
+    return low if low == high else low / 2 + high / 2
+
+
+def percentile_of_sorted(ordered: Sequence[float], percent: float) -> float | None:
+    """A percentile of type 7 of sorted numbers; None if there are too few for it, such as fewer than 20 for p95."""
+    return None if len(ordered) < values_for_percentile(percent) else quantile_of_sorted(ordered, percent / 100)
+
+
+def quantile_of_sorted(ordered: Sequence[float] | Floats, share: float) -> float:
+    """The quantile of type 7 of at least one sorted number: a share from 0 to 1 of them is below it."""
+    place = (len(ordered) - 1) * share
+    low, part = floor(place), place - floor(place)
+    below, above = float(ordered[low]), float(ordered[ceil(place)])
+    return below + (above - below) * part if part < 0.5 else above - (above - below) * (1 - part)
+
+
+def values_for_percentile(percent: float) -> int:
+    """How many values a percentile needs, so that one of them is expected beyond it: 20 for p95, 100 for p99."""
+    return 1 if percent == 50 else ceil(round(100 / min(percent, 100 - percent), 9))
+
+
+FRACTIONS = 10_000  # terms of a continued fraction, which converges in about sqrt(max(a, b))
+TINY = 1e-300
+PRECISION = 1e-16
+
+
+def incomplete_beta(a: float, b: float, x: float) -> float:
+    """The regularised incomplete beta function, for `a` and `b` above 0 and `x` from 0 to 1."""
+    if x <= 0 or x >= 1:
+        return float(x >= 1)
+    front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x))
+    if x < (a + 1) / (a + b + 2):
+        return front * _beta_fraction(a, b, x) / a
+    return 1 - front * _beta_fraction(b, a, 1 - x) / b
+
+
+def _beta_fraction(a: float, b: float, x: float) -> float:
+    """Lentz's method for the continued fraction of the incomplete beta function (Numerical Recipes, 6.4)."""
+    c, d = 1.0, 1 / _not_zero(1 - (a + b) * x / (a + 1))
+    found = d
+    for m in range(1, FRACTIONS):
+        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        for term in (even, odd):
+            d = 1 / _not_zero(1 + term * d)
+            c = _not_zero(1 + term / c)
+            found *= c * d
+        if isclose(c * d, 1, rel_tol=PRECISION):
+            break
+    return found
+
+
+def _not_zero(number: float) -> float:
+    return number if abs(number) > TINY else TINY
+
+
+def student_two_sided(t: float, freedom: float) -> float:
+    """The chance that Student's t with `freedom` degrees lies further from 0 than `t`."""
+    return incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t))
+
+
+def student_quantile(probability: float, freedom: float) -> float:
+    """The value below which Student's t lies with a probability of 0.5 or more, and less than 1."""
+    tail = 2 * (1 - probability)
+    share = inverse(lambda x: incomplete_beta(freedom / 2, 0.5, x), tail)
+    return sqrt(freedom * (1 - share) / share) if share else inf
+
+
+def beta_quantile(probability: float, a: float, b: float) -> float:
+    """The value below which a beta variable lies with a probability."""
+    return inverse(lambda x: incomplete_beta(a, b, x), probability)
+
+
+def inverse(function: Callable[[float], float], wanted: float) -> float:
+    """Where a function that rises from 0 to 1 between 0 and 1 has a value, by bisection to the last digit."""
+    low, high = 0.0, 1.0
+    while low < (middle := (low + high) / 2) < high:
+        if function(middle) < wanted:
+            low = middle
+        else:
+            high = middle
+    return middle
+
+
+def hypergeometric_tail(least: int, everything: int, marked: int, drawn: int) -> float:
+    """The chance that `drawn` of `everything` hold `least` or more of the `marked` ones."""
+    fewest, most = max(drawn + marked - everything, 0), min(marked, drawn)
+    if least <= fewest or least > most:
+        return float(least <= fewest)
+    term = exp(
+        log_choose(marked, least) + log_choose(everything - marked, drawn - least) - log_choose(everything, drawn)
+    )
+    total = term
+    for count in range(least, most):
+        term *= (marked - count) * (drawn - count)
+        term /= (count + 1) * (everything - marked - drawn + count + 1)
+        total += term
+    return min(total, 1.0)
+
+
+def log_choose(n: int, k: int) -> float:
+    """The logarithm of the number of ways to choose `k` of `n`."""
+    return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)

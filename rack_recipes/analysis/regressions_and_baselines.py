@@ -1,0 +1,298 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What passed before and does not now: between two runs in the store, since the last pass, and against the accepted
+baseline of the test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from rack_recipes.analysis import run_changes
+from rack_recipes.analysis.findings import (
+    MOST_RESULTS,
+    NOTABLE,
+    NOTE,
+    PROBLEM,
+    SHOWN,
+    Finding,
+    ResultId,
+    cap_findings,
+    format_age,
+    format_count,
+    the_last,
+)
+from rack_recipes.analysis.history import History
+from rack_recipes.analysis.run_changes import Change, run_field_changes, worse_criteria, worse_steps
+from rack_recipes.analysis.run_data import RunData
+from rack_recipes.analysis.run_statistics import NO_FAULT
+from rack_recipes.store.database.database_errors import patiently, translated
+from rack_recipes.store.reading import recorded_runs, values_of_runs
+from rack_recipes.store.reading.earlier_runs import earlier_runs
+from rack_recipes.store.schema.tables import tables
+from rack_recipes.store.writing.bulk_insert import write
+from rack_recipes.store.writing.record_to_rows import in_order, name, storable
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+Row = Mapping[str, Any]
+PATIENCE = 30.0  # seconds for which a write is tried again after a passing fault
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What is worse in a run than in its baseline, what is good again, and what differs about the runs themselves."""
+
+    baseline: Row
+    steps: Sequence[Change]
+    criteria: Sequence[Change]
+    better: Sequence[Change]
+    about: Sequence[Change]
+
+
+def name_of_test(run: Row) -> str:
+    """The name under which a test has its baseline: its id, or its recipe where it has none."""
+    return str(run.get("test_id") or run.get("recipe") or "")
+
+
+def baseline_of(engine: Engine, run: Row) -> Row | None:
+    """The baseline that counts for a run: the newest of its test that nobody has withdrawn. Raises StoreError."""
+    accepted = recorded_runs.baselines(engine, name_of_test(run))
+    return next((one for one in accepted if not one["withdrawn"]), None)
+
+
+def compare_with_baseline(engine: Engine, baseline: Row, run_id: str) -> Comparison:
+    """Compare a run with its baseline. What only one of them has does not count. Raises UsageError and StoreError."""
+    ids = baseline["run_id"], run_id
+    first, second = (recorded_runs.steps(engine, one, attempts=False) for one in ids)
+    measured = [recorded_runs.measurements(engine, one) for one in ids]
+    return Comparison(
+        baseline,
+        steps=worse_steps(first, second),
+        criteria=worse_criteria(*measured),
+        better=worse_steps(first=second, second=first),
+        about=run_field_changes(recorded_runs.run(engine, ids[0]), recorded_runs.run(engine, ids[1])),
+    )
+
+
+def accept(engine: Engine, run: Row, user: str, note: str = "") -> Row:
+    """Make a run the baseline of its test; returns the row of `baselines`. Raises StoreError."""
+    table = tables().baselines
+    values = {"run_id": run["run_id"], "test_id": name(name_of_test(run)), "accepted": now(), "user": name(user)}
+    row = {**values, "note": storable(note) or None, "withdrawn": None}
+
+    def insert() -> None:
+        with engine.begin() as connection:
+            write(connection, table, [in_order(table, row)])
+
+    with translated(engine.url):
+        patiently(insert, PATIENCE)
+    return row
+
+
+def withdraw(engine: Engine, test: str) -> int:
+    """Withdraw all baselines of a test, so that none counts; returns how many counted until now. Raises StoreError."""
+    table = tables().baselines
+    change = table.update().where(table.c.test_id == test, table.c.withdrawn.is_(None)).values(withdrawn=now())
+
+    def update() -> int:
+        with engine.begin() as connection:
+            return connection.execute(change).rowcount
+
+    with translated(engine.url):
+        return patiently(update, PATIENCE)
+
+
+def stored_changes(store: Engine, first: str, second: str) -> dict[str, list[dict[str, Any]]]:
+    """The changes by what they are of: `run`, `verdicts`, `durations`, `measurements`, `context`. Raises UsageError."""
+    steps = [recorded_runs.steps(store, run_id) for run_id in (first, second)]
+    return {
+        "run": run_changes.run_field_changes(recorded_runs.run(store, first), recorded_runs.run(store, second)),
+        "verdicts": run_changes.verdict_changes(*steps),
+        "durations": run_changes.duration_changes(*steps),
+        "measurements": run_changes.measurement_changes(
+            recorded_runs.measurements(store, first), recorded_runs.measurements(store, second)
+        ),
+        "context": run_changes.context_changes(
+            recorded_runs.context(store, first), recorded_runs.context(store, second)
+        ),
+    }
+
+
+PASSED = "passed"
+FACT = "compared as they are stored; no statistics, so no rate of false alarms"
+Place = tuple[str, str]  # step and host
+
+
+def findings(run: RunData, history: History) -> Iterator[Finding]:
+    """Yield findings of the kinds `regression` and `baseline`."""
+    failing = [(row["step"], row["host"]) for row in run.steps if _is_failing(row)]
+    if failing:
+        yield from _since_the_last_pass(run, failing)
+        yield from cap_findings([*_own_last_passes(run, history, failing)])
+    yield from _against_the_baseline(run, history)
+
+
+def _is_failing(row: Row) -> bool:
+    """Whether a result was tried and did not pass; the instances of a looped step count, and not the step."""
+    return not row.get("instances") and row["verdict"] not in NO_FAULT
+
+
+def _since_the_last_pass(run: RunData, failing: Sequence[Place]) -> Iterator[Finding]:
+    """When this test last passed as a whole, and what is different about the runs."""
+    earlier = earlier_runs(run.run, run.runs, len(run.runs))
+    passed = next((one for one in reversed(earlier) if one["status"] == PASSED), None)
+    if passed is None:
+        if earlier:
+            yield _never_passed(earlier, failing)
+        return
+    changed = _changes_between(passed, run.run)
+    since = len(earlier) - [one["run_id"] for one in earlier].index(passed["run_id"])
+    fields = ", ".join(change["field"] for change in changed) or "nothing that is recorded"
+    yield Finding(
+        "regression",
+        NOTE,
+        f"This test last passed {_ago(passed, run.run)}in run {passed['run_id']}, {format_count(since, 'run')} before this "
+        f"one; since then changed: {fields}",
+        _results(failing),
+        f"rack-recipes diff {passed['run_id']} {run.run['run_id']}",
+        {"last pass": passed["run_id"], "when": passed["started"], "runs since": since, "changed": changed},
+        {"card": "since the last pass"},
+        FACT,
+    )
+
+
+def _never_passed(earlier: Sequence[Row], failing: Sequence[Place]) -> Finding:
+    of = "its only earlier run" if len(earlier) == 1 else f"any of {len(earlier):,} earlier runs"
+    title = f"This test has not passed as a whole in {of}"
+    figures = {"earlier runs": len(earlier), "first": earlier[0]["run_id"]}
+    return Finding("regression", NOTE, title, _results(failing), "", figures, {"card": "since the last pass"}, FACT)
+
+
+def _changes_between(earlier: Row, later: Row) -> list[dict[str, Any]]:
+    return [dict(change) for change in run_field_changes(earlier, later) if change["field"] != "status"]
+
+
+def _own_last_passes(run: RunData, history: History, failing: Sequence[Place]) -> Iterator[Finding]:
+    """For the results that do not pass: the run in which each of them last did."""
+    left, seen = set(failing), set[Place]()
+    for earlier in reversed(history.runs):
+        hosts = {host for _step, host in left}
+        verdicts = values_of_runs.verdicts(history.engine, earlier["run_id"], hosts)
+        found = {(step, host): verdict for step, host, verdict in verdicts}
+        passed = [place for place in failing if place in left and found.get(place) in PASSING]
+        seen |= left & found.keys()
+        left -= {*passed}
+        if passed:
+            yield _passed_before(run, history, earlier, passed)
+        if not left:
+            return
+    if never := [place for place in failing if place in left & seen]:
+        yield _none_passed(history, never)
+
+
+def _passed_before(run: RunData, history: History, earlier: Row, places: Sequence[Place]) -> Finding:
+    hosts, steps = _hosts(places), [*dict.fromkeys(step for step, _host in places)]
+    moved = _attribute_changes(history, earlier["run_id"], run, hosts)
+    changed = _changes_between(earlier, run.run)
+    words = [f"{one['attribute']} of {one['host']}" for one in moved] + [change["field"] for change in changed]
+    return Finding(
+        "regression",
+        PROBLEM,
+        f"{format_count(len(places), 'result')} of {few(steps, SHOWN)} on {few(hosts, SHOWN)} passed {_ago(earlier, run.run)}"
+        f"in run {earlier['run_id']} and {'does' if len(places) == 1 else 'do'} not pass now",
+        _results(places),
+        f"Look first at what changed in between: {few(words, SHOWN)}." if words else "",
+        {
+            "last pass": earlier["run_id"],
+            "when": earlier["started"],
+            "results": len(places),
+            "changed": changed,
+            "attributes": moved[:MOST_RESULTS],
+        },
+        {"step": steps[0]} if len(steps) == 1 else {},
+        FACT,
+    )
+
+
+def _none_passed(history: History, places: Sequence[Place]) -> Finding:
+    hosts, steps = _hosts(places), [*dict.fromkeys(step for step, _host in places)]
+    title = f"{format_count(len(places), 'result')} of {few(steps, SHOWN)} on {few(hosts, SHOWN)} did not pass in "
+    title += f"{'any of ' if len(history.runs) > 1 else ''}{the_last(len(history.runs), 'run')} either"
+    figures = {"results": len(places), "earlier runs": len(history.runs)}
+    return Finding("regression", NOTABLE, title, _results(places), "", figures, {}, FACT)
+
+
+def _attribute_changes(history: History, run_id: str, run: RunData, hosts: Iterable[str]) -> list[dict[str, Any]]:
+    """What the inventory says of these hosts now and did not say in an earlier run."""
+    before = recorded_runs.attributes(history.engine, run_id)
+    found = []
+    for host in hosts:
+        first, second = before.get(host, {}), run.attributes.get(host, {})
+        names = dict.fromkeys([*first, *second]) if first and second else {}
+        found += [
+            {"host": host, "attribute": name, "before": first.get(name), "after": second.get(name)}
+            for name in names
+            if first.get(name) != second.get(name)
+        ]
+    return found
+
+
+def _ago(earlier: Row, later: Row) -> str:
+    before = format_age(earlier["started"], later["started"])
+    return f"{before} earlier, " if before else ""
+
+
+def _hosts(places: Iterable[Place]) -> list[str]:
+    return [*dict.fromkeys(host or "the run" for _step, host in places)]
+
+
+def _results(places: Sequence[Place]) -> tuple[ResultId, ...]:
+    return tuple(ResultId(host, step) for step, host in places[:MOST_RESULTS])
+
+
+def _against_the_baseline(run: RunData, history: History) -> Iterator[Finding]:
+    accepted = baseline_of(history.engine, run.run)
+    if accepted is None or accepted["run_id"] == run.run["run_id"]:
+        return
+    cut_off = {(row["step"], row["host"]) for row in run.steps if row.get("cut_off")}
+    found = compare_with_baseline(history.engine, accepted, run.run["run_id"])
+    found = replace(found, steps=[row for row in found.steps if (row["step"], row["host"]) not in cut_off])
+    worse = [ResultId(row["host"], row["step"], row.get("name", "")) for row in (*found.steps, *found.criteria)]
+    fields = [change["field"] for change in found.about if change["field"] != "status"]
+    yield Finding(
+        "baseline",
+        PROBLEM if worse else NOTE,
+        _worse_than(accepted, found, worse)
+        if worse
+        else f"All that passed in the baseline, run {accepted['run_id']}, passes or was not tried",
+        tuple(worse[:MOST_RESULTS]),
+        f"Look first at what changed since the baseline: {few(fields, SHOWN)}." if worse and fields else "",
+        {
+            "baseline": accepted["run_id"],
+            "accepted": accepted["accepted"],
+            "by": accepted["user"],
+            "worse results": len(found.steps),
+            "worse criteria": len(found.criteria),
+            "better results": len(found.better),
+            "changed": [dict(change) for change in found.about if change["field"] != "status"],
+        },
+        {},
+        FACT,
+    )
+
+
+def _worse_than(accepted: Row, found: Comparison, worse: Sequence[ResultId]) -> str:
+    counted = ((found.steps, "result", "results"), (found.criteria, "criterion", "criteria"))
+    numbers = " and ".join(format_count(len(rows), one, many) for rows, one, many in counted if rows)
+    steps = few([*dict.fromkeys(one.step for one in worse)], SHOWN)
+    hosts = few(_hosts((one.step, one.host) for one in worse), SHOWN)
+    do = "does" if len(worse) == 1 else "do"
+    return f"{numbers} that passed in the baseline, run {accepted['run_id']}, {do} not pass now: {steps} on {hosts}"

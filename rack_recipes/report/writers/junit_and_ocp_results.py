@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What JUnit XML and Open Compute output share: the results of a report by host, and the four outcomes that other
+programs know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import FAILED
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
+from rack_recipes.report.table_model import Table
+
+PASS, FAIL, ERROR, SKIP = "PASS", "FAIL", "ERROR", "SKIP"
+
+
+class Outcome(NamedTuple):
+    """One outcome: its element in JUnit XML, and its status and type of diagnosis in Open Compute's output."""
+
+    junit: str | None
+    ocp_status: str
+    ocp_type: str | None
+
+
+# The gravest first: the first one that a host has is that of its run.
+OUTCOMES = {
+    FAIL: Outcome("failure", "COMPLETE", "FAIL"),
+    ERROR: Outcome("error", "ERROR", "UNKNOWN"),
+    PASS: Outcome(None, "COMPLETE", "PASS"),
+    SKIP: Outcome("skipped", "SKIP", None),
+}
+
+
+def outcome_of(verdict: str | None) -> str:
+    """The outcome of a verdict; a word that is no verdict is an error, so that nobody overlooks it.
+
+    A waived failure is skipped: programs that read these files know no other word that is neither pass nor failure.
+    """
+    if verdict == WAIVED:
+        return SKIP
+    if verdict in PASSING:
+        return PASS
+    if verdict in NOT_TRIED:
+        return SKIP
+    return FAIL if verdict == FAILED else ERROR
+
+
+Cells = Mapping[str, Any]
+
+
+class HostResult(NamedTuple):
+    """One result: its row of the table `verdicts`, its measurements, and the end of its log if it did not pass."""
+
+    row: Cells
+    values: Sequence[Cells]
+    log: str
+
+
+def by_host(tables: Mapping[str, Table]) -> Iterator[tuple[str, list[HostResult]]]:
+    """Each host with its results in order; a looped step has its instances instead of itself."""
+    values = _values(tables["values"])
+    logs = {(row["host"], row["step"]): row["stderr"] or "" for row in records(tables["not_passed"])}
+    counted = (row for row in records(tables["verdicts"]) if not row["instances"])
+    for host, rows in groupby(counted, key=lambda row: str(row["host"])):
+        places = ((row, (row["host"], row["step"])) for row in rows)
+        yield host, [HostResult(row, values.get(place, ()), logs.get(place, "")) for row, place in places]
+
+
+def records(table: Table) -> Iterator[Cells]:
+    """The rows of a table, by the names of their columns."""
+    names = [column.name for column in table.columns]
+    return (dict(zip(names, row, strict=True)) for row in table.rows)
+
+
+def _values(table: Table) -> dict[tuple[Any, Any], list[Cells]]:
+    found: dict[tuple[Any, Any], list[Cells]] = {}
+    for row in records(table):
+        found.setdefault((row["host"], row["step"]), []).append(row)
+    return found

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.language.references import shown, walk
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import shown as shown_value, walk
 from rack_recipes.recipe.recipe_model import ResultPart
 
 RESULT = "the result"
@@ -35,4 +35,4 @@ def _parsed(value: Any, part: ResultPart, name: str) -> Any:
     try:
         return json.loads(value)
     except (ValueError, RecursionError):
-        raise ValueError(f"{name} is no JSON: it is {shown(value)}") from None
+        raise ValueError(f"{name} is no JSON: it is {shown_value(value)}") from None

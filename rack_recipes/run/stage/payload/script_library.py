@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from pathlib import Path, PurePosixPath
 
-from rack_recipes.collection_path import COLLECTION
+from rack_recipes.collection_path import COLLECTION as ROOT
 
 FOLDER = "plugins/module_utils/script_library"
 INSIDE = f"ansible_collections/rack/recipes/{FOLDER}"  # the path of the library in the payload
@@ -33,5 +33,5 @@ def library_files(name: str, content: bytes) -> dict[str, Path]:
     sign, files = USES.get(PurePosixPath(name).suffix, (None, ()))
     if not (sign and sign.search(content)):
         return {}
-    live = {f"{INSIDE}/rack_live": COLLECTION / LIVE} if LIVE_CALL.search(content) else {}
-    return {**{f"{INSIDE}/{file}": COLLECTION / FOLDER / file for file in files}, **live}
+    live = {f"{INSIDE}/rack_live": ROOT / LIVE} if LIVE_CALL.search(content) else {}
+    return {**{f"{INSIDE}/{file}": ROOT / FOLDER / file for file in files}, **live}

@@ -106,7 +106,7 @@ class RecipeErrors(RackError):
 
 
 @contextmanager
-def translated(foreign: type[Exception]) -> Iterator[None]:
+def translate_errors(foreign: type[Exception]) -> Iterator[None]:
     """Raise our errors as `foreign`, an error that the caller's framework knows, with the same text."""
     try:
         yield
@@ -115,7 +115,7 @@ def translated(foreign: type[Exception]) -> Iterator[None]:
 
 
 @contextmanager
-def installed(lack: str, kind: type[RackError]) -> Iterator[None]:
+def require_installed(lack: str, kind: type[RackError]) -> Iterator[None]:
     """Raise `kind` for an import that fails, with the text `lack` and what to install."""
     try:
         yield

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files and folders that only their owner may read: all that a run leaves behind."""
+"""Files and folders that only their owner may read, which is all that a run leaves behind; and how the names of
+files come to the disk (man 2 fsync).
+"""
 
 from __future__ import annotations
 
@@ -66,3 +68,23 @@ def make_private(folder: Path) -> None:
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     for path in reversed(missing):
         path.mkdir(FOLDER_MODE, exist_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make sure that created, renamed and removed files of the folder are so on the disk. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_file_and_folders(path: Path, above: int) -> None:
+    """Make sure that a file is on the disk, and so many folders above it, the nearest first. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    for folder in [*path.absolute().parents][:above]:
+        sync_folder(folder)

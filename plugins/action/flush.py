@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.rack.recipes.plugins.module_utils.library import Library
 
 with Library() as library:
-    from rack_recipes.errors import translated
+    from rack_recipes.errors import translate_errors
     from rack_recipes.plan.compile.action_names import FLUSH
     from rack_recipes.run.current_run import Run, current
 
@@ -28,7 +28,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         library.check(AnsibleActionFail)
         result = super().run(tmp, task_vars)
         self.validate_argument_spec({})
-        with translated(AnsibleActionFail):
+        with translate_errors(AnsibleActionFail):
             run = current()
         problem = run.stored if self._task.resolved_action == FLUSH else _flush_here(run)
         if problem != "":
@@ -39,7 +39,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 def _flush_here(run: Run) -> str:
     """Flush in this worker: the recorder does not see a flush that is a step of the recipe."""
     # only such a step pays for the import of the store's packages
-    from rack_recipes.run.store_requests import SHARE
-    from rack_recipes.run.store_writer.store_writer import flush_once
+    from rack_recipes.run.processes import SHARE
+    from rack_recipes.run.store_writer import flush_once
 
     return flush_once(str(run.path), run.settings.db, run.settings.store_timeout * SHARE)

@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.library import Librar
 
 with Library() as library:
     from rack_recipes import settings
-    from rack_recipes.errors import UsageError, translated
+    from rack_recipes.errors import UsageError, translate_errors
     from rack_recipes.report.report_formats_and_status import DEFAULT_FORMATS, FORMATS, writing_status
     from rack_recipes.run.current_run import current
 
@@ -32,7 +32,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Return the run and the report's files; fail where the run is not in the store."""
         library.check(AnsibleActionFail)
         result = super().run(tmp, task_vars)
-        with translated(AnsibleActionFail):
+        with translate_errors(AnsibleActionFail):
             return {**result, **writing_status(lambda: self._report(task_vars or {}))}
 
     def _report(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.rack.recipes.plugins.module_utils.library import Library
 
 with Library() as library:
-    from rack_recipes.errors import translated
-    from rack_recipes.run.stage.request.bypass_ansible_templating import unpack
-    from rack_recipes.run.stage.request.step_message import check_stage
+    from rack_recipes.errors import translate_errors
+    from rack_recipes.run.stage.bypass_ansible_templating import unpack_steps
+    from rack_recipes.run.stage.host_request import check_stage
     from rack_recipes.run.worker.run_stage import run_stage
 
 
@@ -29,10 +29,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         library.check(AnsibleActionFail)
         result = super().run(tmp, task_vars)
         steps = self._task.args.get("steps")
-        arguments = {**self._task.args, "steps": unpack(steps) if isinstance(steps, list) else steps}
+        arguments = {**self._task.args, "steps": unpack_steps(steps) if isinstance(steps, list) else steps}
         # A worker sends the arguments back with its result; to pickle a hundred steps takes 20 ms.
         self._task.args = {"number": arguments.get("number")}
-        with translated(AnsibleActionFail):
+        with translate_errors(AnsibleActionFail):
             check_stage(arguments)  # validate_argument_spec would copy every step, which is as slow as to pickle it
             number, locks = arguments["number"], arguments.get("locks") or {}
             return {**result, **run_stage(self, number, arguments["steps"], locks, task_vars or {})}

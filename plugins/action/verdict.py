@@ -15,10 +15,9 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.rack.recipes.plugins.module_utils.library import Library
 
 with Library() as library:
-    from rack_recipes.errors import translated
-    from rack_recipes.run.current_run import current
-    from rack_recipes.run.run_outcome import Part, host_result
-    from rack_recipes.run.worker.device_session import tell_session
+    from rack_recipes.errors import translate_errors
+    from rack_recipes.run.current_run import Part, current, host_result
+    from rack_recipes.run.worker.persistent_connection import tell_session
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -30,7 +29,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result = super().run(tmp, task_vars)
         _checked, given = self.validate_argument_spec({"stages": {"type": "list", "elements": "int", "default": []}})
         tell_session(self)  # Ansible opens one to a network device for every task, also for this one
-        with translated(AnsibleActionFail):
+        with translate_errors(AnsibleActionFail):
             run = current()
         known = task_vars or {}
         first = known["ansible_play_hosts_all"][0] if given["stages"] else ""

@@ -49,7 +49,7 @@ with Library() as library:
     from rack_recipes.cabling.import_plan import import_plan
     from rack_recipes.cabling.plan_model import CablingPlan
     from rack_recipes.cabling.read_files_and_urls import read_sources
-    from rack_recipes.errors import translated
+    from rack_recipes.errors import translate_errors
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
@@ -60,7 +60,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         library.check(AnsibleLookupError)
         self.set_options(var_options=variables, direct=kwargs)
         host = self.get_option("host") or (variables or {}).get("inventory_hostname", "")
-        with translated(AnsibleLookupError):
+        with translate_errors(AnsibleLookupError):
             return [{**plan_of(tuple(map(str, terms))).of_host(str(host))}]
 
 

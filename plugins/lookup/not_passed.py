@@ -48,8 +48,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.library import Librar
 
 with Library() as library:
     from rack_recipes.errors import UsageError
-    from rack_recipes.run.current_run import current
-    from rack_recipes.run.run_outcome import not_passed
+    from rack_recipes.run.current_run import current, not_passed
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]

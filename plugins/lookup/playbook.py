@@ -49,9 +49,9 @@ from ansible_collections.rack.recipes.plugins.module_utils.library import Librar
 
 with Library() as library:
     from rack_recipes import settings as project
-    from rack_recipes.errors import translated
+    from rack_recipes.errors import translate_errors
     from rack_recipes.plan.compile.playbook_file import compile_to_file
-    from rack_recipes.run.plan_options import plan_options
+    from rack_recipes.run.extra_vars import plan_options
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
@@ -61,6 +61,6 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         """Return the path of each compiled playbook."""
         library.check(AnsibleLookupError)
         self.set_options(var_options=variables, direct=kwargs)
-        with translated(AnsibleLookupError):
+        with translate_errors(AnsibleLookupError):
             settings, options = project.load(variables), plan_options(variables or {})
             return [str(compile_to_file(str(recipe), settings, options)) for recipe in terms]

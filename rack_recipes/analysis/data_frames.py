@@ -102,7 +102,7 @@ def _planned(frame: DataFrame, parents: Mapping[str, str]) -> DataFrame:
 
 def data_frame(rows: Sequence[Row], types: Mapping[str, str]) -> DataFrame:
     """The rows with these columns, each of its type. Raises UsageError where pandas is missing."""
-    with errors.installed("the data cannot be read", UsageError):
+    with errors.require_installed("the data cannot be read", UsageError):
         import pandas as pd
 
     # Text stays Python text, since the string type of Arrow refuses lone surrogates.

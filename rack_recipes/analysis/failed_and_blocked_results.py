@@ -15,7 +15,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
 from rack_recipes.analysis.findings import ResultId
 from rack_recipes.analysis.run_data import RunData
-from rack_recipes.journal.end_status import was_cut_off
+from rack_recipes.journal.step_results_and_end_status import was_cut_off
 
 BLOCKED = "blocked"
 CONTROLLER = "the controller"  # stands for the host of a step that runs once for the run

@@ -16,7 +16,7 @@ from itertools import chain
 from math import nan
 from typing import TYPE_CHECKING, Any
 
-from rack_recipes.journal.end_status import INTERRUPTED, was_cut_off
+from rack_recipes.journal.step_results_and_end_status import INTERRUPTED, was_cut_off
 from rack_recipes.natural_order import in_order_of, natural_places
 from rack_recipes.store.reading import recorded_runs
 from rack_recipes.store.reading.reading_order import parents_of, step_places

@@ -31,13 +31,22 @@ from rack_recipes.archive.tar_and_zip_packs import ArchiveFormat
 from rack_recipes.archive.verify_pack import MAX_PARSED, PARSED, OnFile, PackProblem, verify
 from rack_recipes.errors import JournalError, RackError, UsageError
 from rack_recipes.journal.allowed_records import refusal
-from rack_recipes.journal.compressed_journal import compressed, exists, opened, readable
+from rack_recipes.journal.compressed_journal import compressed_path, journal_exists, open_journal, raise_if_unreadable
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.record_fields import decode
-from rack_recipes.journal.sync_folders import sync_folder
-from rack_recipes.private_files import FILE_MODE, FOLDER_MODE, make_private
-from rack_recipes.run.artifact_transfer_records import FOLDER as ARTIFACTS
-from rack_recipes.run.run_folders import BEGUN, HOSTS, LOCK, PLAYBOOK, RECIPES, SCRIPTLETS, group_in, held, run_record
+from rack_recipes.private_files import FILE_MODE, FOLDER_MODE, make_private, sync_folder
+from rack_recipes.run.missing_results_and_artifacts import FOLDER as ARTIFACTS
+from rack_recipes.run.run_folders import (
+    BEGUN,
+    HOSTS,
+    LOCK,
+    PLAYBOOK,
+    RECIPES,
+    SCRIPTLETS,
+    group_in,
+    hold_run,
+    run_record,
+)
 from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.database.database_errors import translated
 from rack_recipes.store.database.read_only_connection import reading
@@ -151,7 +160,7 @@ def bring(packed: PackedRun, runs: Path, store: Engine) -> ImportedRun:
     Raises OtherRunError where something else is in its place, StoreError, and JournalError.
     """
     rows = _stored(store, packed)
-    if rows and not exists(runs / packed.run_id / JOURNAL):
+    if rows and not journal_exists(runs / packed.run_id / JOURNAL):
         _compare(store, packed, rows.journal_offset)
     with _written(runs):
         state = _place(packed.folder, runs / packed.run_id)
@@ -305,7 +314,7 @@ def _place(made: Path, folder: Path) -> str:
     state = _state(folder / JOURNAL, made / JOURNAL)
     if state == LONGER:
         try:
-            with held(folder):
+            with hold_run(folder):
                 _move_into(made, folder)
         except UsageError as error:
             raise OtherRunError(str(error)) from error
@@ -314,9 +323,9 @@ def _place(made: Path, folder: Path) -> str:
 
 def _state(here: Path, there: Path) -> str:
     """How a journal that is here differs from that of a pack. Raises OtherRunError where none begins the other."""
-    if not exists(here):
+    if not journal_exists(here):
         return LONGER
-    with readable(here), opened(here) as old, there.open("rb") as new:
+    with raise_if_unreadable(here), open_journal(here) as old, there.open("rb") as new:
         while True:
             mine, others = old.read(CHUNK), new.read(CHUNK)
             if mine != others or not mine:
@@ -342,7 +351,7 @@ def _move_into(made: Path, folder: Path) -> None:
             make_private(target.parent)
             path.rename(target)
     (made / JOURNAL).rename(folder / JOURNAL)
-    compressed(folder / JOURNAL).unlink(missing_ok=True)
+    compressed_path(folder / JOURNAL).unlink(missing_ok=True)
     sync_folder(folder)
 
 

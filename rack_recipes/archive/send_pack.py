@@ -20,7 +20,7 @@ from typing import Any, cast
 
 from rack_recipes.archive.manifest import CHUNK
 from rack_recipes.errors import StoreError, TrustError, UsageError
-from rack_recipes.run.group.server_link import place_of
+from rack_recipes.run.context_server_client import place_of
 from rack_recipes.visible_text import cut, visible
 
 PATH, GZIP = "/uploads", "application/gzip"

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The values that the context holds, and their changes."""
+"""The values that the context holds, their changes, and which version of a key a writer knew when it wrote."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 KEPT, REFUSED, MERGED = "kept", "refused", "merged"  # the outcomes of a conflict
 
@@ -55,3 +55,79 @@ class Delta(NamedTuple):
     other: str | None = None
     both: tuple[str, ...] = ()
     base: str | None = None
+
+
+MAX_VALUES = 256  # earlier values of one key that are kept during a stage
+Place = tuple[str, str]  # host, or an empty text for the run, and key
+Record = dict[str, Any]
+
+
+class KnownVersion(NamedTuple):
+    """The newest version of a key that a host knows in a stage, where its count differs from the context's.
+
+    What the host counts as version `local` is `version` in the context. `text` is the value that the host has under
+    it, as JSON; None where the context has the same value.
+    """
+
+    stage: int
+    local: int
+    version: int
+    text: str | None
+
+
+class WriterVersions:
+    """The hosts whose count of versions differs from the context's: by key and host, what they know."""
+
+    __slots__ = ("differing",)
+
+    def __init__(self) -> None:
+        self.differing: dict[Place, dict[str, KnownVersion]] = {}
+
+    def known_by(self, place: Place, record: Record) -> KnownVersion | None:
+        """The version that the writer of a record knew; None where it counts as the context does."""
+        if record.get("exact") is True:
+            return None
+        known = self.differing.get(place, {}).get(record["host"])
+        still_holds = known and (known.stage, known.local) == (record["stage"], record["based_on"])
+        return known if still_holds else None
+
+    def note_write(self, place: Place, record: Record, version: int, text: str | None) -> None:
+        """Remember what the writer of a record knows from now on.
+
+        Its next version is `version` in the context, and has the value `text` (None for the context's own value).
+        """
+        if record.get("exact") is True:
+            return
+        local = record["based_on"] + 1
+        if local != version or text is not None:
+            self.differing.setdefault(place, {})[record["host"]] = KnownVersion(record["stage"], local, version, text)
+        elif place in self.differing:
+            self.differing[place].pop(record["host"], None)
+
+
+class EarlierValues:
+    """The values that keys had earlier in the stage that is running: the first one, and the last few.
+
+    No host begins a stage before all hosts have ended the one before, so no writer can know an older value.
+    """
+
+    __slots__ = ("_stage", "_values")
+
+    def __init__(self) -> None:
+        self._stage = 0
+        self._values: dict[Place, list[HeldValue]] = {}
+
+    def add(self, stage: int, place: Place, entry: HeldValue) -> None:
+        """Keep a value that is about to be replaced."""
+        if stage != self._stage:
+            self._stage = stage
+            self._values.clear()
+        values = self._values.setdefault(place, [])
+        values.append(entry)
+        if len(values) > 2 * MAX_VALUES:
+            del values[1 : -MAX_VALUES + 1]
+
+    def text(self, stage: int, place: Place, version: int) -> str | None:
+        """The value of an earlier version as JSON; None where there was none, or where it is no longer kept."""
+        values = self._values.get(place, []) if stage == self._stage else []
+        return next((entry.text for entry in values if entry.version == version), None)

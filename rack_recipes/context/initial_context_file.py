@@ -41,7 +41,7 @@ def to_data(run_id: str, at: int | None, entries: Iterable[Mapping[str, Any]]) -
     return {"run_id": run_id, "at": at, "run": run, "hosts": hosts}
 
 
-def read(path: str) -> ExportedContext:
+def read_initial_context(path: str) -> ExportedContext:
     """Read and check a file. Raises UsageError with the file's path and what is wrong in it."""
     try:
         data = json.loads(Path(path).read_bytes(), object_pairs_hook=_unique_keys)
@@ -94,7 +94,7 @@ def _mapping(path: str, where: str, data: Any, expected: str) -> Mapping[str, An
     return data
 
 
-def deltas(exported: ExportedContext, hosts: Iterable[str], time: str) -> Iterator[Record]:
+def initial_deltas(exported: ExportedContext, hosts: Iterable[str], time: str) -> Iterator[Record]:
     """The changes with which a run of these hosts starts, as records of its journal."""
     for host in (RUN, *hosts):
         keys = exported.hosts.get(host, {}) if host else exported.run

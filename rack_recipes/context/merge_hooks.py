@@ -20,10 +20,9 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import as_reason, check_value
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.module_utils.time_limit import time_limit
-from rack_recipes.context.context_model import MERGED, Delta
+from rack_recipes.context.context_model import MERGED, Delta, Place
 from rack_recipes.context.merge_policies import hook_of, hooks_in
 from rack_recipes.context.run_context import Context
-from rack_recipes.context.writer_versions import Place
 from rack_recipes.errors import CatalogError
 from rack_recipes.journal.record_fields import Record
 from rack_recipes.recipe.catalog.find_merge_hook import find_merge_hook

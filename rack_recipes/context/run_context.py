@@ -4,8 +4,7 @@
 
 """The context of one run in memory: the newest value of each key, folded from the journal.
 
-The same journal gives the same context wherever it is folded. The merge policies that decide on conflicts are in its
-`run` record, and the values that merge hooks made are in its `merge` records.
+A step with a refused write ends as an error, whatever the record of its host says.
 """
 
 from __future__ import annotations
@@ -15,12 +14,58 @@ from collections.abc import Collection, Iterable
 from sys import intern
 from typing import Any, NamedTuple
 
-from rack_recipes.context.context_model import KEPT, MERGED, REFUSED, Delta, HeldValue
-from rack_recipes.context.merge_policies import DEEP_MERGE, FAIL, MergePolicies, from_record
-from rack_recipes.context.steps_with_refused_writes import RefusedWrites
-from rack_recipes.context.three_way_merge import ABSENT, deep_merge
-from rack_recipes.context.writer_versions import EarlierValues, KnownVersion, Place, WriterVersions
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from rack_recipes.context.context_model import (
+    KEPT,
+    MERGED,
+    REFUSED,
+    Delta,
+    EarlierValues,
+    HeldValue,
+    KnownVersion,
+    Place,
+    WriterVersions,
+)
+from rack_recipes.context.merge_policies import ABSENT, DEEP_MERGE, FAIL, MergePolicies, deep_merge, from_record
 from rack_recipes.journal.record_fields import Record, json_text
+
+Step = tuple[str, str]  # host, step
+
+
+class RefusedWrites:
+    """The reasons of steps with refused writes. `optional` names the steps whose failure blocks no other step."""
+
+    __slots__ = ("_reasons", "optional")
+
+    def __init__(self) -> None:
+        self._reasons: dict[Step, str] = {}
+        self.optional: frozenset[str] = frozenset()
+
+    def add(self, host: str, step: str, reason: str) -> None:
+        """Note that a write of a step was refused. The reason of the first one is kept."""
+        self._reasons.setdefault((host, step), reason)
+
+    def final_record(self, record: Record) -> Record:
+        """The record that counts for a step: the host's own, or a final one that makes it an error for this reason."""
+        if not self._reasons or record.get("final") is True:
+            return record
+        reason = self._reasons.get((record["host"], record["step"]))
+        if reason is None:
+            return record
+        parent = record.get("parent")
+        if isinstance(parent, str):
+            self.add(record["host"], parent, f"{record['step']} error: {reason}")
+        final = {**record, "n": 0, "final": True, "verdict": "error", "reason": reason + _own_outcome(record)}
+        if record["step"] not in self.optional and not parent:
+            final["blocks"] = True
+        return final
+
+
+def _own_outcome(record: Record) -> str:
+    """The verdict and reason of the host's own record, empty where it passed."""
+    outcome = "" if record["verdict"] in PASSING else f"{record['verdict']}: {record.get('reason', '')}".rstrip(": ")
+    return f"; it ended as {outcome}" if outcome else ""
+
 
 RUN = ""  # stands for a host where keys of the run are held
 

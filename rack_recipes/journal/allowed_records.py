@@ -22,8 +22,8 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import LONGEST as LONGEST_SECRET
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import MASKED
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
-from rack_recipes.journal.end_status import EXIT_CODES
 from rack_recipes.journal.record_fields import FIELDS
+from rack_recipes.journal.step_results_and_end_status import EXIT_CODES
 
 RUN = ""  # the host of a step that runs once for the run
 SHOWN = 60  # characters of a value in a reason

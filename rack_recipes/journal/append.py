@@ -18,7 +18,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from rack_recipes.errors import JournalError
-from rack_recipes.journal.compressed_journal import compressed
+from rack_recipes.journal.compressed_journal import compressed_path
 from rack_recipes.journal.record_fields import Record, encode
 from rack_recipes.private_files import FILE_MODE, make_private
 
@@ -61,7 +61,7 @@ def append(target: Target, records: Iterable[Record], *, sync: bool = False) -> 
     return sum(map(len, lines))
 
 
-def insist(target: Target, records: Iterable[Record], patience: float, wait: Wait = time.sleep) -> None:
+def append_patiently(target: Target, records: Iterable[Record], patience: float, wait: Wait = time.sleep) -> None:
     """Append the records; where they cannot be written, as on a full disk, try again for `patience` seconds.
 
     Each record is written once, however many attempts it takes. `wait` is called with the seconds between two attempts;
@@ -100,7 +100,7 @@ def _opened(target: Target) -> Iterator[int]:
 
 def _made(path: Path) -> int:
     """Make a new journal. Raises JournalError beside a compressed one: the new file would hide its records."""
-    if compressed(path).exists():
+    if compressed_path(path).exists():
         raise JournalError(f"{path}: its run is over and the journal compressed, nothing can be added to it")
     make_private(path.parent)
     return os.open(path, APPENDING | os.O_CREAT, FILE_MODE)

@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from rack_recipes.errors import JournalError
-from rack_recipes.journal.sync_folders import sync_folder
-from rack_recipes.private_files import FILE_MODE
+from rack_recipes.private_files import FILE_MODE, sync_folder
 
 SUFFIX = ".gz"
 CHUNK = 2**20  # bytes
@@ -30,73 +29,75 @@ LEVEL = 6
 UNREADABLE = (OSError, EOFError, zlib.error)  # what reading a journal may raise, plain or compressed
 
 
-def compressed(path: Path) -> Path:
+def compressed_path(path: Path) -> Path:
     """The path of the compressed file for the journal at `path`."""
     return path.with_name(path.name + SUFFIX)
 
 
-def exists(path: Path) -> bool:
+def journal_exists(path: Path) -> bool:
     """Whether there is a journal, plain or compressed."""
-    return path.exists() or compressed(path).exists()
+    return path.exists() or compressed_path(path).exists()
 
 
 def is_compressed(path: Path) -> bool:
     """Whether only the compressed file exists."""
-    return not path.exists() and compressed(path).exists()
+    return not path.exists() and compressed_path(path).exists()
 
 
-def opened(path: Path) -> BinaryIO:
+def open_journal(path: Path) -> BinaryIO:
     """Open the journal for reading its plain bytes. Raises one of `UNREADABLE` where it cannot be read."""
     try:
         return path.open("rb")
     except FileNotFoundError:
-        if not compressed(path).exists():
+        if not compressed_path(path).exists():
             raise
     import gzip  # only those who read a compressed journal pay for this import
 
-    return cast("BinaryIO", BufferedReader(gzip.open(compressed(path), "rb"), CHUNK))
+    return cast("BinaryIO", BufferedReader(gzip.open(compressed_path(path), "rb"), CHUNK))
 
 
-def reason(error: BaseException) -> str:
+def unreadable_reason(error: BaseException) -> str:
     """Why a journal cannot be read, in words; `error` is one of `UNREADABLE`."""
     return getattr(error, "strerror", None) or f"damaged: {error}"
 
 
-def compress(path: Path) -> int:
+def compress_journal(path: Path) -> int:
     """Replace a journal that nobody writes to by a compressed file; returns how many bytes that saves.
 
     The plain file is removed only after the compressed one is on the disk and was read back. Raises JournalError where
     that fails or somebody wrote to the journal meanwhile; the plain file is untouched then.
     """
-    with readable(path), path.open("rb") as plain:
+    with raise_if_unreadable(path), path.open("rb") as plain:
         status = os.fstat(plain.fileno())
-        digest = _write(compressed(path), lambda target: _compress(plain, target), (status.st_atime, status.st_mtime))
+        digest = _write(
+            compressed_path(path), lambda target: _compress(plain, target), (status.st_atime, status.st_mtime)
+        )
         size = plain.tell()
         _verify(path, digest)
         _refuse_growth(path, plain, size)
         path.unlink()
         _refuse_growth(path, plain, size)
         sync_folder(path.parent)
-        return size - compressed(path).stat().st_size
+        return size - compressed_path(path).stat().st_size
 
 
-def restore(path: Path) -> None:
+def restore_journal(path: Path) -> None:
     """Unpack the journal, if only the compressed file exists, so that it can be written to. Raises JournalError."""
     if not is_compressed(path):
         return
-    with readable(path):
-        with opened(path) as source:
+    with raise_if_unreadable(path):
+        with open_journal(path) as source:
             _write(path, lambda target: shutil.copyfileobj(source, target, CHUNK), None)
-        compressed(path).unlink()
+        compressed_path(path).unlink()
 
 
 @contextmanager
-def readable(path: Path) -> Iterator[None]:
+def raise_if_unreadable(path: Path) -> Iterator[None]:
     """Turn what goes wrong with a journal during the block into a JournalError that names it."""
     try:
         yield
     except UNREADABLE as error:
-        raise JournalError(f"{path}: {reason(error)}") from error
+        raise JournalError(f"{path}: {unreadable_reason(error)}") from error
 
 
 def _write[T](path: Path, fill: Callable[[IO[bytes]], T], times: tuple[float, float] | None) -> T:
@@ -134,13 +135,13 @@ def _verify(path: Path, digest: str) -> None:
 
     found = sha256()
     try:
-        with gzip.open(compressed(path), "rb") as packed:
+        with gzip.open(compressed_path(path), "rb") as packed:
             while data := packed.read(CHUNK):
                 found.update(data)
     except UNREADABLE as error:
         found.update(str(error).encode())
     if found.hexdigest() != digest:
-        compressed(path).unlink()
+        compressed_path(path).unlink()
         raise JournalError(f"{path}: compressed it does not read back as it was, and stays as it is")
 
 
@@ -151,5 +152,5 @@ def _refuse_growth(path: Path, plain: IO[bytes], size: int) -> None:
     if not path.exists():
         plain.seek(0)
         _write(path, lambda target: shutil.copyfileobj(plain, target, CHUNK), None)
-    compressed(path).unlink()
+    compressed_path(path).unlink()
     raise JournalError(f"{path}: it was written to while it was compressed, and stays as it is")

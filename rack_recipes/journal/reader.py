@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import without_checksum
 from rack_recipes.errors import JournalError
-from rack_recipes.journal.compressed_journal import UNREADABLE, opened, reason
+from rack_recipes.journal.compressed_journal import UNREADABLE, open_journal, unreadable_reason
 from rack_recipes.journal.record_fields import Record, TornError, decode
 
 NAMED = 5  # damaged lines
@@ -24,7 +24,7 @@ NUMBERED = frozenset(
 )  # the kinds of records that have numbers; a repeated one is left out
 
 
-def damage(journal: Path, lines: Sequence[int]) -> str:
+def describe_damage(journal: Path, lines: Sequence[int]) -> str:
     """A sentence that names the damaged lines of a journal; empty if there are none."""
     named = few([*map(str, lines)], NAMED)
     return f"{journal} has damaged lines, which cannot be read: {named}" if named else ""
@@ -64,7 +64,7 @@ class JournalReader:
         stage, host and the same n above 0).
         """
         try:
-            with opened(self.path) as journal:
+            with open_journal(self.path) as journal:
                 journal.seek(self.offset)
                 for line in journal:
                     is_ended = line.endswith(b"\n")
@@ -76,7 +76,7 @@ class JournalReader:
                     if line != b"\n" and (found := self._found(start, end, line)):
                         yield found
         except UNREADABLE as error:
-            raise JournalError(f"{self.path}: {reason(error)}") from error
+            raise JournalError(f"{self.path}: {unreadable_reason(error)}") from error
 
     def skip(self, records: int, end: int) -> None:
         """Pass over records that the caller has appended itself, right behind what was read; the last ends at `end`."""

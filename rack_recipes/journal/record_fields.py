@@ -2,9 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which fields a record of a run's journal must have, and how a record is written and read.
-
-A line has the same form as in the journals on the hosts (`module_utils/journal_record.py`).
+"""Which fields a record of a run's journal must have, how a record is written and read, and the lines that --debug
+shows of a log record.
 """
 
 from __future__ import annotations
@@ -27,9 +26,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.journal_record import
 from rack_recipes.errors import JournalError
 
 __all__ = ["FIELDS", "Record", "TornError", "decode", "encode", "json_text"]
-
 Record = dict[str, Any]
-
 # The fields that a record of each kind must have. A record may have more fields, and there may be more kinds.
 FIELDS: Mapping[str, Mapping[str, type]] = {
     "run": {"run": str, "time": str},
@@ -75,7 +72,6 @@ FIELDS: Mapping[str, Mapping[str, type]] = {
     "clock": {"stage": int, "host": str, "offset": float, "time": str},
     "end": {"time": str, "status": str},
 }
-
 _NUMBERED_AT_MOST = 2**24  # a reader remembers one bit for each number
 _HEAD = re.compile(rb'\{"_":"([0-9a-f]{8})([0-9a-f]{8})",')
 _EMPTY = b'{"_":"0000000000000000",'
@@ -173,3 +169,9 @@ def _fault(record: Record) -> str:
         if not isinstance(record.get(field, ...), expected) or field not in record:
             return f"a {kind} record without {field!r} as {expected.__name__}"
     return f"a {kind} record with n={record.get('n')!r}"
+
+
+def log_record_lines(record: Mapping[str, Any], run: str) -> list[str]:
+    """A log record as lines, each with its time, run, step, host and event."""
+    head = f"{str(record['time'])[11:23]} {run} {record['step']}@{record['host'] or 'run'} {record['event']}"
+    return [f"{head}: {line}" for line in str(record["text"]).splitlines() or [""]]

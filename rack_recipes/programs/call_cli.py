@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from rack_recipes.errors import JournalError, RackError, StoreError, UsageError
-from rack_recipes.run.own_command import CALL, PYTHON, environment
+from rack_recipes.run.processes import CALL, PYTHON, python_environment
 
 ERRORS: Mapping[int, type[RackError]] = {error.exit_code: error for error in (JournalError, StoreError, UsageError)}
 
@@ -49,7 +49,7 @@ def call_command(
         child = subprocess.Popen(
             [*PYTHON, "-c", CALL, *words],
             cwd=project,
-            env={**environment(), **(env or {})},
+            env={**python_environment(), **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=subprocess.PIPE,

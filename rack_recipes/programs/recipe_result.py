@@ -20,7 +20,7 @@ from rack_recipes.context import run_context
 from rack_recipes.context.run_context import RUN
 from rack_recipes.errors import MOST_NAMED
 from rack_recipes.journal.reader import JournalReader
-from rack_recipes.journal.step_results import counts, weight_of
+from rack_recipes.journal.step_results_and_end_status import is_counted, weight_of
 from rack_recipes.programs.program_context import Context, of_journal
 
 Place = tuple[str, str]
@@ -170,5 +170,5 @@ def _add(steps: ResultTable, record: Record) -> None:
     """Keep a step record, if it counts."""
     place = (record["step"], record["host"])
     before = steps.get(place)
-    if counts(record, weight_of(before) if before else None):
+    if is_counted(record, weight_of(before) if before else None):
         steps[place] = record

@@ -2,39 +2,105 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The run of this process. The recorder and lookups use it; workers inherit it as it is when they are forked."""
+"""The run of this process: its inputs, its results, those that it may reuse or has heard from other parts of its
+group, and how it ended. The recorder and lookups use it; workers inherit it as it is when they are forked.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, VERDICTS
+from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
 from rack_recipes.context.merge_hooks import MergeHooks
 from rack_recipes.context.run_context import Context
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.allowed_records import RECORDS
-from rack_recipes.journal.end_status import EXIT_CODES, stop_of
 from rack_recipes.journal.reader import JournalReader
-from rack_recipes.journal.step_results import Place, Results, StepEnd
+from rack_recipes.journal.record_fields import Record
+from rack_recipes.journal.step_results_and_end_status import EXIT_CODES, Place, Results, StepEnd, status_of, stop_of
 from rack_recipes.recipe.waivers.in_force import RunWaivers
-from rack_recipes.run.delegate_groups import DelegateGroups
-from rack_recipes.run.group.results_of_other_parts import Peers
-from rack_recipes.run.reuse.reusable_results import ReusableResults
-from rack_recipes.run.secrets.secret_registry import SecretRegistry
+from rack_recipes.run.delegates import DelegateGroups
+from rack_recipes.run.run_secrets import SecretRegistry
 from rack_recipes.settings import Settings
 
 if TYPE_CHECKING:
-    from rack_recipes.run.group.meeting import Meeting
+    from rack_recipes.run.earlier_run import EarlierRun, Offer
+    from rack_recipes.run.group_meeting import Meeting
+
+
+@dataclass(slots=True)
+class Peers:
+    """The hosts and results of other parts.
+
+    `hosts` has the hosts of each step that this part does not have, `patterns` those of each pattern that a step names,
+    `places` in which part each host is, in words. `ended` is how their steps ended, `records` the same as records.
+    `held_back` says by the number of a stage why it does not begin, `ran` which part has run it for all. `canary` has
+    the hosts of other parts that run first, and `halted` why nothing may start behind them any more.
+    """
+
+    hosts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    patterns: dict[str, frozenset[str]] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
+    ended: dict[Place, StepEnd] = field(default_factory=dict)
+    records: dict[Place, Record] = field(default_factory=dict)
+    held_back: dict[int, str] = field(default_factory=dict)
+    ran: dict[int, str] = field(default_factory=dict)
+    canary: tuple[str, ...] = ()
+    halted: str = ""
+
+    def of_step(self, step: str, own: Iterable[str]) -> tuple[str, ...]:
+        """The hosts of a step in the whole group; `own` are those of this part."""
+        return (*own, *self.hosts.get(step, ()))
+
+    def why(self, host: str, end: StepEnd | None) -> str:
+        """How a step ended that did not pass on a host, for people: the verdict, and where, if that is elsewhere."""
+        place = self.places.get(host)
+        if place is None:
+            return end.verdict if end else "error"
+        return f"{end.verdict if end else 'no result'} on {host} {place}"
+
+
+@dataclass(slots=True)
+class ReusableResults:
+    """The earlier run that is resumed, if any, and the cached results of each (step, host), the newest first."""
+
+    earlier: EarlierRun | None = None
+    cached: Mapping[Place, Sequence[Offer]] = field(default_factory=dict)
+
+    def offers(self, steps: Iterable[Mapping[str, Any]], host: str, delegate: str = "") -> dict[str, list[Offer]]:
+        """The results by step that may be reused on a host; the executor takes the first one with the same inputs.
+
+        Only a result that came through the same `delegate` counts: what a step sees of a device may differ by it.
+        A closing step (`always`) has none: what it closes may have run again.
+        """
+        if self.earlier is None and not self.cached:
+            return {}
+        names = [step["name"] for step in steps if not step.get("always")]
+        found = {name: [*self._resumed(name, host), *self.cached.get((name, host), ())] for name in names}
+        same = {step: [each for each in offers if _through(each) == delegate] for step, offers in found.items()}
+        return {step: offers for step, offers in same.items() if offers}
+
+    def _resumed(self, step: str, host: str) -> Iterable[Offer]:
+        offer = self.earlier.offer(step, host) if self.earlier else None
+        return [offer] if offer else []
+
+
+def _through(offer: Offer) -> str:
+    """The host that ran the step of an offer, whose record is the last one, on behalf of its own one."""
+    return next((str(each.get("through", "")) for each in reversed(offer["records"]) if each["kind"] == "step"), "")
+
 
 RUN_HOST = ""  # the host of a step that runs once for the run
-
-Record = dict[str, Any]
+RunRecord = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +180,7 @@ class Run:
     answered: set[tuple[int, str]] = field(default_factory=set)
     judged: Mapping[tuple[int, str], str] = field(default_factory=dict)
     merges: MergeHooks = field(default_factory=MergeHooks)
-    _final_records: list[Record] = field(default_factory=list, init=False)
+    _final_records: list[RunRecord] = field(default_factory=list, init=False)
     started: float = field(default_factory=time.monotonic)
     secret_registry: SecretRegistry = field(default_factory=SecretRegistry)
     peers: Peers = field(default_factory=Peers)
@@ -128,7 +194,7 @@ class Run:
         """The journal's file."""
         return self.folder / JOURNAL
 
-    def catch_up(self, show: Callable[[Record], object] = lambda _record: None) -> None:
+    def catch_up(self, show: Callable[[RunRecord], object] = lambda _record: None) -> None:
         """Read the new records of the journal into this run. `show` gets those that are only for people (`log`)."""
         for line in self.journal.read():
             record = line.record
@@ -148,13 +214,13 @@ class Run:
                 for delta in self.context.fold(record):
                     self.merges.add(record, delta, self.context)
 
-    def _add_step(self, record: Record) -> None:
+    def _add_step(self, record: RunRecord) -> None:
         final = self.context.refusals.final_record(record)
         if final is not record:
             self._final_records.append(final)
         self.results.add(final)
 
-    def to_append(self) -> list[Record]:
+    def to_append(self) -> list[RunRecord]:
         """The records that the journal needs after `catch_up`: final ones of steps, and results of merge hooks."""
         final, self._final_records = self._final_records, []
         return [*final, *self.merges.records(self.context)]
@@ -222,3 +288,101 @@ def begin_pending() -> None:
     begin, _HOLDER.begin = _HOLDER.begin, None
     if begin is not None:
         begin()
+
+
+NOT_IN_STORE = "the results are not in the store"
+REFUSED = "rack.recipes.recorder: nothing is run: "  # what the recorder says before the reason
+REASONS = 5  # shown in a recap; the store has them all
+IN_CHECK = "check mode: nothing was run, and nothing is wrong as far as can be told before"
+NOTHING = {"unchecked": "nothing was checked in this run", "failed": "no step of this run passed"}
+LEFT_OUT = "left out by its tags"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What of a run is judged: the whole of it, or `stages` only where there are any.
+
+    What runs once for the run counts for the host `first`, and so does that nothing was checked. By default that is
+    the first host of the run.
+    """
+
+    run: Run
+    stages: Collection[int] = ()
+    first: str = ""
+
+    def results(self) -> Iterator[tuple[Place, StepEnd]]:
+        """The results that count. That of a step which no plan knows always does."""
+        for (name, host), end in self.run.results.counted():
+            step = self.run.steps.get(end.parent or name)
+            if not self.stages or step is None or step.stage in self.stages:
+                yield (name, host), end
+
+    def is_left_out(self) -> bool:
+        """Whether tags leave out all steps of the stages."""
+        names = {step.name for step in self.run.steps.values() if step.stage in self.stages}
+        return bool(names) and names <= self.run.left_out
+
+    def bears(self, host: str) -> bool:
+        """Whether for this host counts what belongs to no host."""
+        return host in ([self.first] if self.first else self.run.hosts[:1])
+
+    def bad(self) -> dict[str, dict[str, StepEnd]]:
+        """The steps that did not pass, by host.
+
+        What runs once for the run and was blocked by a host that is named here is no failure of another host.
+        """
+        found: dict[str, dict[str, StepEnd]] = {}
+        wrong = [(place, end) for place, end in self.results() if end.verdict not in HARMLESS]
+        is_named = any(host != RUN_HOST for (_step, host), _end in wrong)
+        for (step, host), end in wrong:
+            if host != RUN_HOST:
+                found.setdefault(host, {})[step] = end
+            elif end.verdict != "blocked" or not is_named:
+                found.setdefault(self.first or self.run.hosts[0], {})[step] = end
+        return found
+
+    def nothing(self) -> str:
+        """Why it did not pass although no step went wrong, empty where it did."""
+        counts = Counter(end.verdict for _place, end in self.results())
+        checks = sum(end.checks for _place, end in self.results())
+        return NOTHING.get(status_of(counts, checks, is_check=self.run.inputs.is_check), "")
+
+
+def counts_of(run: Run) -> dict[str, int]:
+    """How many (step, host) pairs have each verdict; instances of a looped step count instead of it."""
+    return dict(sorted(Counter(end.verdict for _place, end in run.results.counted()).items()))
+
+
+def checks_of(run: Run) -> int:
+    """How many criteria were judged."""
+    return sum(end.checks for _place, end in run.results.counted())
+
+
+def not_passed(run: Run) -> list[str]:
+    """The hosts that did not pass, in the order of the run."""
+    whole = Part(run)
+    bad = whole.bad() or {host: {} for host in run.hosts[:1] if whole.nothing()}
+    return [host for host in run.hosts if host in bad]
+
+
+def host_result(part: Part, host: str) -> dict[str, Any]:
+    """The verdict task's result for a host, with its reasons."""
+    if part.is_left_out():
+        return {"changed": False, "skipped": True, "msg": LEFT_OUT}
+    found = part.bad()
+    bad = found.get(host, {})
+    if not found and part.bears(host) and part.nothing():
+        return {"changed": False, "failed": True, "msg": part.nothing()}
+    if not bad:
+        return {"changed": False, "msg": IN_CHECK if part.run.inputs.is_check else _all_passed(part, host)}
+    reasons = [f"{step} {end.verdict}: {end.reason}" for step, end in bad.items()]
+    verdicts = {end.verdict for end in bad.values()}
+    kind = "unreachable" if "unreachable" in verdicts and verdicts <= {"unreachable", "blocked"} else "failed"
+    lines = [f"{end.verdict:<11} {step}  {end.reason}" for step, end in bad.items()]
+    return {"changed": False, kind: True, "msg": "; ".join(reasons[:REASONS]), "steps": lines}
+
+
+def _all_passed(part: Part, host: str) -> str:
+    """What is said of a host that passed: also which of its failures somebody has accepted."""
+    waived = [step for (step, place), end in part.results() if place == host and end.verdict == WAIVED]
+    return f"every step passed or is waived: {few(waived, REASONS)}" if waived else "every step passed"

@@ -17,7 +17,7 @@ from typing import BinaryIO, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from rack_recipes.errors import JournalError, UsageError, nearest
-from rack_recipes.journal.compressed_journal import compressed
+from rack_recipes.journal.compressed_journal import compressed_path
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.record_fields import Record
 from rack_recipes.private_files import FILE_MODE
@@ -37,7 +37,7 @@ class FoundRun(NamedTuple):
 
 def journals(runs: Path) -> list[Path]:
     """The journals of all runs, the oldest first; a compressed one is named by its path before that."""
-    names = (JOURNAL, compressed(Path(JOURNAL)).name)
+    names = (JOURNAL, compressed_path(Path(JOURNAL)).name)
     found = sorted({path.with_name(JOURNAL) for name in names for path in runs.glob(f"*/{name}")})
     return [path for _second, same in groupby(found, _second) for path in _by_start([*same])]
 
@@ -143,20 +143,20 @@ def run_record(journal: Path) -> Record:
     return next((record for record in records if record and record["kind"] == "run"), {})
 
 
-def hold(folder: Path) -> None:
+def hold_run_until_exit(folder: Path) -> None:
     """Lock the run for this process until it ends, however it ends. Raises UsageError where another one has it."""
     lock = _locked(folder)
     os.register_at_fork(after_in_child=lock.close)  # a worker may outlive this process, and must not keep the lock
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def hold_run(folder: Path) -> Iterator[None]:
     """Lock the run for this process during the block. Raises UsageError where another one has it."""
     with _locked(folder):
         yield
 
 
-def is_held(folder: Path) -> bool:
+def is_run_held(folder: Path) -> bool:
     """Whether a process has locked the run: it still goes on, or a run that resumes it does."""
     try:
         lock = (folder / LOCK).open("rb")

@@ -20,10 +20,9 @@ from rack_recipes.errors import UsageError
 from rack_recipes.journal import compressed_journal
 from rack_recipes.journal.append import append
 from rack_recipes.journal.record_fields import Record
-from rack_recipes.journal.sync_folders import sync_file_and_folders
-from rack_recipes.private_files import make_private
-from rack_recipes.run.run_folders import hold, is_held, journal_of, journals, run_record
-from rack_recipes.run.run_ids import new_run_id
+from rack_recipes.private_files import make_private, sync_file_and_folders
+from rack_recipes.run.processes import new_run_id
+from rack_recipes.run.run_folders import hold_run_until_exit, is_run_held, journal_of, journals, run_record
 from rack_recipes.settings import Settings
 from rack_recipes.version import VERSION
 
@@ -54,7 +53,7 @@ def open_run(settings: Settings, start: str = "", *, new: bool = False) -> Serve
         raise UsageError(f"run {journal.parent.name} is a copy of what servers share in Valkey: serve it by --valkey")
     hooks = load_hooks(settings.merge, [Path(folder) for folder in settings.scriptlets])
     journal = journal or _new_journal(runs)
-    if not compressed_journal.exists(journal) or journal.exists():
+    if not compressed_journal.journal_exists(journal) or journal.exists():
         return _own(journal, settings, hooks)
     raise UsageError(f"run {journal.parent.name} is over and its journal compressed: serve --new begins another one")
 
@@ -88,7 +87,7 @@ def _new_journal(runs: Path) -> Path:
 
 def _joined(journal: Path) -> ServedRun:
     """A run of a recipe. Its recorder writes to the same journal, and calls the merge hooks."""
-    if not is_held(journal.parent):
+    if not is_run_held(journal.parent):
         raise UsageError(f"run {journal.parent.name} is over: name one that goes on, or leave out --run")
     return ServedRun(journal.parent.name, journal, None)
 
@@ -97,7 +96,7 @@ def _own(journal: Path, settings: Settings, hooks: dict[str, MergeHook]) -> Serv
     """A run of the server. Each start writes a run record again, as a run does that is resumed."""
     run_id = journal.parent.name
     try:
-        hold(journal.parent)
+        hold_run_until_exit(journal.parent)
     except UsageError:
         raise UsageError(f"run {run_id} is served already: use that server, or begin another run with --new") from None
     append(journal, [first_record(run_id, settings, hooks)])

@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_T
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.natural_order import natural
 from rack_recipes.report.table_model import RUN_SCOPED, tail
-from rack_recipes.run.launcher.progress import Progress
+from rack_recipes.run.launcher.progress_and_summary import Progress
 
 MOST_FAILURES, MOST_HOSTS = 30, 60
 """So many failures and hosts are told, those that matter most first."""

@@ -15,7 +15,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from rack_recipes.errors import StoreError, UsageError
-from rack_recipes.run.run_folders import is_held, journals
+from rack_recipes.run.run_folders import is_run_held, journals
 from rack_recipes.store.database_engine import reader
 from rack_recipes.store.reading import recorded_runs
 from rack_recipes.web.live_run import LiveRun
@@ -73,7 +73,7 @@ class PageSource:
         """A run whose journal is here and whose process is alive; None for any other."""
         folder = self.runs / run_id
         is_name = 0 < len(run_id) <= LONGEST_ID and folder.name == run_id
-        if not is_name or not folder.is_dir() or not is_held(folder):
+        if not is_name or not folder.is_dir() or not is_run_held(folder):
             self._live.pop(run_id, None)
             return None
         with self._lock:

@@ -29,8 +29,8 @@ sys.path += [str(CHECKOUT / "tests" / "rack")]
 
 from ansible_collections.rack.recipes.plugins.module_utils.live_client import Live
 from call_rack_recipes import COMMAND, environment
-from rack_recipes.run.live import server_address_file
-from rack_recipes.run.live.step_pass import pass_of
+from rack_recipes.run import server_address_and_pass
+from rack_recipes.run.server_address_and_pass import pass_of
 from ssh_hosts import Rack
 
 CALLS: dict[str, Callable[[Live], object]] = {
@@ -43,14 +43,14 @@ WAIT = 60.0  # seconds
 
 
 @contextlib.contextmanager
-def served(folder: Path) -> Iterator[server_address_file.StepSocket]:
+def served(folder: Path) -> Iterator[server_address_and_pass.StepSocket]:
     """A server with a context of its own in a folder."""
     line = [sys.executable, "-c", COMMAND, "serve", "--json", "--socket", str(folder / "ctx.sock")]
     with subprocess.Popen(line, cwd=folder, env=environment(), stdout=subprocess.PIPE) as server:
         assert server.stdout
         run = json.loads(server.stdout.readline())["run_id"]
         try:
-            place = server_address_file.find(folder / ".rack-recipes" / "runs" / run)
+            place = server_address_and_pass.read_server_address(folder / ".rack-recipes" / "runs" / run)
             assert place
             yield place
         finally:

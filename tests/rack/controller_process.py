@@ -22,7 +22,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import decode
 from call_rack_recipes import COMMAND, Done, environment, rack_recipes
 from rack_recipes.journal.reader import JournalReader
-from rack_recipes.journal.step_results import Results
+from rack_recipes.journal.step_results_and_end_status import Results
 
 WAYS = ("rack-recipes", "ansible-playbook")
 HEARING = ("env", "--default-signal=HUP")  # what ignores a signal, such as tests under nohup, lets its children do so

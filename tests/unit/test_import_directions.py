@@ -75,7 +75,7 @@ ALLOWED = {  # the importing file, and what it has of another process
     ): "imported once before the fork, and not in each worker",
     (
         "plugins/action/flush.py",
-        "rack_recipes.run.store_writer.store_writer",
+        "rack_recipes.run.store_writer",
     ): "a flush that is a step of the recipe writes to the store in the worker",
 }
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from rack_recipes.run.own_command import PYTHON, environment
+from rack_recipes.run.processes import PYTHON, python_environment
 from rack_recipes.run.stage.remote_executor import BOOT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +32,7 @@ OTHERS = {
     ("plugins/module_utils/library.py", "-m pip install"): "what a message tells people to type",
     ("rack_recipes/cli/authors/templates/project/inventory.yml.in", "ansible_python"): "a setting of Ansible's",
     ("rack_recipes/run/launcher/ansible_playbook.py", "ansible_python"): "a setting of Ansible's",
-    ("rack_recipes/run/launcher/start_ansible_early.py", 'os.execv(sys.executable, [sys.executable, "-P"'): "",
+    ("rack_recipes/run/launcher/ansible_playbook.py", 'os.execv(sys.executable, [sys.executable, "-P"'): "",
     ("rack_recipes/lab/bmc/ipmi_bmcs.py", "python=sys.executable"): "a word for ipmi_chassis.sh",
     ("scriptlets/tools/suite_programs.py", '"-m", module'): "pytest or robot, in the folder of the suite that it runs",
 }
@@ -61,9 +61,9 @@ def test_an_empty_part_of_pythonpath_is_left_out(
     monkeypatch.delenv("PYTHONPATH", raising=False)
     if given is not None:
         monkeypatch.setenv("PYTHONPATH", given)
-    assert environment().get("PYTHONPATH") == expected
-    assert environment("/first")["PYTHONPATH"] == ":".join(filter(None, ("/first", expected)))
-    assert {**environment(), "PYTHONPATH": ""} == {**os.environ, "PYTHONPATH": ""}
+    assert python_environment().get("PYTHONPATH") == expected
+    assert python_environment("/first")["PYTHONPATH"] == ":".join(filter(None, ("/first", expected)))
+    assert {**python_environment(), "PYTHONPATH": ""} == {**os.environ, "PYTHONPATH": ""}
 
 
 STARTS = {
@@ -81,7 +81,7 @@ def test_the_folder_in_which_it_is_started_is_not_searched(
     for name in ("gc", "json", "os"):
         (tmp_path / f"{name}.py").write_text("1 / 0")
     monkeypatch.setenv("PYTHONPATH", path)
-    env = environment() if start == "own" else {**os.environ}
+    env = python_environment() if start == "own" else {**os.environ}
     words = (*STARTS[start][:-1], f"{STARTS[start][-1]}import json;print(json.dumps(sys.path))")
     done = subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
     searched = json.loads(done.stdout)

@@ -72,7 +72,7 @@ def test_no_other_file_has_a_list_of_criteria():
         (r"\b0o[67]00\b", "plugins/module_utils/file_descriptors.py"),
         (r'"rack_recipes_recipe"', "rack_recipes/plan/compile/action_names.py"),
         (r'= "waived"', "plugins/module_utils/waiving.py"),
-        (r'"rack_recipes_params"', "rack_recipes/run/param_values_and_secrets.py"),
+        (r'"rack_recipes_params"', "rack_recipes/run/extra_vars.py"),
     ],
 )
 def test_names_of_files_and_variables_and_modes_are_written_once(written: str, path: str):

@@ -20,9 +20,9 @@ from rack_recipes.archive.hash_chain import HashChain
 from rack_recipes.archive.manifest import CHUNK, MANIFEST, SUMS, PackFacts, manifest_text, names_in, sums_text
 from rack_recipes.archive.packing.result_rows import ResultWriter, from_journal, from_store, status_of, table_rows
 from rack_recipes.errors import JournalError
-from rack_recipes.journal.compressed_journal import UNREADABLE, opened, reason
+from rack_recipes.journal.compressed_journal import UNREADABLE, open_journal, unreadable_reason
 from rack_recipes.private_files import FOLDER_MODE
-from rack_recipes.run.artifact_transfer_records import FOLDER as ARTIFACTS
+from rack_recipes.run.missing_results_and_artifacts import FOLDER as ARTIFACTS
 from rack_recipes.run.run_folders import BEGUN, HOSTS, PLAYBOOK, RECIPES, SCRIPTLETS, run_record
 from rack_recipes.store.writing.import_journal import is_behind
 from rack_recipes.version import VERSION
@@ -138,12 +138,12 @@ def _add_journal(pack: _Pack) -> dict[str, Any] | None:
         return None
     chain = HashChain()
     try:
-        with opened(journal) as lines, pack.path(JOURNAL).open("xb") as copy:
+        with open_journal(journal) as lines, pack.path(JOURNAL).open("xb") as copy:
             for line in lines:
                 copy.write(line)
                 chain.add(line)
     except UNREADABLE as error:
-        raise JournalError(f"{journal}: {reason(error)}") from error
+        raise JournalError(f"{journal}: {unreadable_reason(error)}") from error
     return chain.to_data()
 
 

@@ -22,7 +22,7 @@ from rack_recipes.archive.pruning.run_index import HIDDEN, IndexedRun
 from rack_recipes.errors import RackError, StoreError, UsageError
 from rack_recipes.journal import compressed_journal
 from rack_recipes.private_files import make_private
-from rack_recipes.run.run_folders import held
+from rack_recipes.run.run_folders import hold_run
 from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.database.database_errors import patiently, translated
 from rack_recipes.store.database.hide_url_password import shown
@@ -41,7 +41,7 @@ def remove_folder(folder: Path) -> None:
     """Remove a run's folder. It is moved away first, so that a kill leaves no half of it. Raises RackError."""
     trash = folder.parent / TRASH
     try:
-        with held(folder):
+        with hold_run(folder):
             _refuse_pinned(folder)
             make_private(trash)
             target = trash / f"{folder.name}-{secrets.token_hex(4)}"
@@ -73,9 +73,9 @@ def _remove(folder: Path) -> None:
 def compress(folder: Path, journal: Path) -> int:
     """Compress a run's journal. Returns the bytes saved. Where it raises RackError, the journal is unchanged."""
     try:
-        with held(folder):
+        with hold_run(folder):
             _refuse_pinned(folder)
-            return compressed_journal.compress(journal)
+            return compressed_journal.compress_journal(journal)
     except OSError as error:
         raise RackError(f"{error.filename or folder}: {error.strerror}") from error
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from rack_recipes.archive.pinned_runs import is_pinned
-from rack_recipes.journal.compressed_journal import exists
+from rack_recipes.journal.compressed_journal import journal_exists
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.run.run_folders import group_in, run_record
 from rack_recipes.store.database import lazy_sqlalchemy as sql
@@ -57,7 +57,7 @@ class IndexedRun:
     def journal(self) -> Path | None:
         """The path of its journal without `.gz`; None where it has none here."""
         path = self.folder / JOURNAL if self.folder else None
-        return path if path and exists(path) else None
+        return path if path and journal_exists(path) else None
 
 
 def all_runs(runs: Path, store: Engine) -> list[IndexedRun]:
@@ -82,7 +82,7 @@ def _folders(runs: Path) -> Iterator[Path]:
 def _from_folder(folder: Path, rows: Mapping[str, Mapping[str, Any]]) -> IndexedRun | None:
     """The run of a folder; None where the folder was removed meanwhile."""
     try:
-        record = run_record(folder / JOURNAL) if exists(folder / JOURNAL) else {}
+        record = run_record(folder / JOURNAL) if journal_exists(folder / JOURNAL) else {}
         row = rows.get(run_id := str(record.get("run", folder.name)), {})
         started = record.get("time") or row.get("started") or _utc_text_of(folder.stat().st_mtime)
         has_begun = bool(record or row) or _has_records(folder / JOURNAL)
@@ -104,7 +104,7 @@ def _from_folder(folder: Path, rows: Mapping[str, Mapping[str, Any]]) -> Indexed
 
 
 def _has_records(journal: Path) -> bool:
-    return exists(journal) and any(line.record for line in JournalReader(journal).read())
+    return journal_exists(journal) and any(line.record for line in JournalReader(journal).read())
 
 
 def _from_row(row: Mapping[str, Any]) -> IndexedRun:

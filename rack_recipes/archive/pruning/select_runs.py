@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from rack_recipes.archive.pruning.run_index import IndexedRun, utc_text
 from rack_recipes.errors import JournalError
 from rack_recipes.journal.compressed_journal import is_compressed
-from rack_recipes.run.run_folders import is_held
+from rack_recipes.run.run_folders import is_run_held
 from rack_recipes.store.writing.import_journal import JournalImport
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def why_kept(run: IndexedRun, store: Engine, now: datetime, *, even_damaged: boo
         return "pinned"
     if run.folder is None:
         return _why_without_folder(run)
-    if is_held(run.folder):
+    if is_run_held(run.folder):
         return "it still goes on, or another run goes on from it"
     if run.journal is None:
         return _why_without_journal(run, now)

@@ -39,8 +39,8 @@ def import_(options: argparse.Namespace) -> Answer:
     from rack_recipes import settings
     from rack_recipes.archive.import_pack import bring, opened_pack
     from rack_recipes.cli.results.open_store import opened
-    from rack_recipes.journal.reader import damage
-    from rack_recipes.run.launcher.progress import StatusLine
+    from rack_recipes.journal.reader import describe_damage
+    from rack_recipes.run.launcher.progress_and_summary import StatusLine
 
     drawing, runs = StatusLine(sys.stderr), Path(settings.load().runs)
     try:
@@ -50,7 +50,9 @@ def import_(options: argparse.Namespace) -> Answer:
                 done = bring(packed, runs, store)
     finally:
         drawing.clear()
-    if reason := damage(runs / done.run_id, done.damaged):  # it was so where the pack was made: all else is here
+    if reason := describe_damage(
+        runs / done.run_id, done.damaged
+    ):  # it was so where the pack was made: all else is here
         sys.stderr.write(f"{reason}\n")
     return (_to_data(done, runs) if options.json else _line(done)), 0
 

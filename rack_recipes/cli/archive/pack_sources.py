@@ -49,10 +49,10 @@ def pack_sources(options: argparse.Namespace) -> Iterator[list[PackSource]]:
 
 def _refuse_running(journals: Sequence[Path]) -> None:
     from rack_recipes.errors import UsageError
-    from rack_recipes.run.run_folders import is_held
+    from rack_recipes.run.run_folders import is_run_held
 
     for journal in journals:
-        if is_held(journal.parent):
+        if is_run_held(journal.parent):
             raise UsageError(f"run {journal.parent.name} still goes on: it can be exported when it has ended")
 
 

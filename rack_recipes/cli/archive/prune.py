@@ -74,7 +74,7 @@ def prune(options: argparse.Namespace) -> Answer:
     from rack_recipes import settings
     from rack_recipes.archive.pruning.select_runs import PruneRules
     from rack_recipes.cli.results.open_store import opened
-    from rack_recipes.run.launcher.progress import StatusLine
+    from rack_recipes.run.launcher.progress_and_summary import StatusLine
     from rack_recipes.run.trust.check_trust import check_store
 
     rules = PruneRules(options.older_than, options.keep, options.max_size)

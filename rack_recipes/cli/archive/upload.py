@@ -68,9 +68,9 @@ def upload(options: argparse.Namespace) -> Answer:
     from rack_recipes import settings
     from rack_recipes.archive.packing.export_run import export
     from rack_recipes.archive.send_pack import send, server_of
-    from rack_recipes.run.launcher.progress import StatusLine
-    from rack_recipes.run.run_folders import is_held
-    from rack_recipes.run.store_writer.store_writer import end_abandoned_run
+    from rack_recipes.run.launcher.progress_and_summary import StatusLine
+    from rack_recipes.run.run_folders import is_run_held
+    from rack_recipes.run.store_writer import end_abandoned_run
 
     drawing = StatusLine(sys.stderr)
 
@@ -83,7 +83,7 @@ def upload(options: argparse.Namespace) -> Answer:
         for source in parts or [run]:
             if source.journal is None:
                 raise UsageError(f"run {source.run_id} has no folder here: upload it where it was made")
-            if not is_held(source.journal.parent):
+            if not is_run_held(source.journal.parent):
                 end_abandoned_run(source.journal)  # it may have had no room for its end record, as on a full disk
             drawing.draw(f"packing run {source.run_id}")
             try:

@@ -43,7 +43,7 @@ def verify(options: argparse.Namespace) -> Answer:
     cannot be read.
     """
     from rack_recipes.archive.verify_pack import verify as check
-    from rack_recipes.run.launcher.progress import StatusLine
+    from rack_recipes.run.launcher.progress_and_summary import StatusLine
 
     drawing = StatusLine(sys.stderr)
     try:

@@ -23,7 +23,7 @@ from rack_recipes.cli.command_table import parser_of
 from rack_recipes.cli.running.run import start_run
 from rack_recipes.context.run_context import Context
 from rack_recipes.journal.reader import JournalReader
-from rack_recipes.journal.step_results import Results
+from rack_recipes.journal.step_results_and_end_status import Results
 from rack_recipes.private_files import make_private
 
 STEP, MODULE, KEY = "cabling", "scriptlets.cabling.neighbours", "lldp.neighbours_v1"

@@ -23,9 +23,9 @@ from rack_recipes.cli.debugging.python_debugger import with_debugger
 from rack_recipes.cli.debugging.run_one_scriptlet import Record, ScriptletRun
 from rack_recipes.cli.terminal.text_table import printable
 from rack_recipes.errors import UsageError
+from rack_recipes.journal.record_fields import log_record_lines
 from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
-from rack_recipes.run.debug_lines import lines_of
-from rack_recipes.run.stage.request.request import Request, StageInputs, make_request
+from rack_recipes.run.stage.host_request import Request, StageInputs, make_request
 
 RUN, HOST = "debug", "localhost"
 LEASE = 3600.0  # seconds; the executor is in this process, so no lease can run out
@@ -43,7 +43,7 @@ def run_locally(debug_run: ScriptletRun, *, pdb: bool) -> list[Record]:
     def collect(record: Record) -> None:
         records.append(record)
         if record["kind"] == "log":
-            sys.stderr.writelines(f"{printable(line)}\n" for line in lines_of(record, RUN))
+            sys.stderr.writelines(f"{printable(line)}\n" for line in log_record_lines(record, RUN))
             sys.stderr.flush()
 
     with TemporaryDirectory(prefix="rack-recipes-") as work, _importable(debug_run.entry):

@@ -18,7 +18,7 @@ from rack_recipes.cli.shared_options import examples
 from rack_recipes.errors import UsageError
 
 if TYPE_CHECKING:
-    from rack_recipes.run.trust.lock.lock_model import Difference, LockFile
+    from rack_recipes.run.trust.lock_file import Difference, LockFile
     from rack_recipes.settings import Settings
 
 
@@ -48,8 +48,7 @@ def lock(options: argparse.Namespace) -> Answer:
     """
     from rack_recipes import settings as project
     from rack_recipes.run.trust.check_trust import check_lock
-    from rack_recipes.run.trust.lock.lock_file import has_lock, read_lock, write_lock
-    from rack_recipes.run.trust.lock.lock_model import LockFile, differences
+    from rack_recipes.run.trust.lock_file import LockFile, differences, has_lock, read_lock, write_lock
 
     settings = project.load()
     locked = read_lock() if has_lock() or options.check else LockFile()
@@ -78,7 +77,7 @@ def _recipe_paths(given: Iterable[str], locked: LockFile) -> list[str]:
 
 def _current_lock(paths: Iterable[str], settings: Settings) -> LockFile:
     from rack_recipes.plan.compile.playbook_file import plan_of
-    from rack_recipes.run.trust.lock.make_lock import lock_of
+    from rack_recipes.run.trust.lock_file import lock_of
     from rack_recipes.run.trust.trust_request import request_of_plan
 
     return lock_of(request_of_plan(plan_of(path, settings), settings) for path in paths)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from rack_recipes.cli.command_table import Answer
 from rack_recipes.cli.shared_options import examples
-from rack_recipes.run.trust.policy.policy_model import READ, WRITE
+from rack_recipes.run.trust.policy import READ, WRITE
 
 if TYPE_CHECKING:
     from rack_recipes.run.trust.os_user import User
-    from rack_recipes.run.trust.policy.policy_model import Globs, Policy, Rule
+    from rack_recipes.run.trust.policy import Globs, Policy, Rule
 
 COLUMNS = ("line", "rule", "recipes", "scriptlets", "hosts", "keys", "become", "store")
 ANY, UNSET = "any", ""
@@ -35,13 +35,13 @@ def policy(options: argparse.Namespace) -> Answer:
     """
     from rack_recipes import settings
     from rack_recipes.run.trust.os_user import this_user, user_named
-    from rack_recipes.run.trust.policy.evaluate import applies
-    from rack_recipes.run.trust.policy.parse_policy import read_policy
+    from rack_recipes.run.trust.policy import rule_applies
+    from rack_recipes.run.trust.read_policy_file import read_policy
 
     user = user_named(options.user) if options.user else this_user()
     path = settings.load().policy
     active = read_policy(path) if path else None
-    rules = [rule for rule in active.rules if applies(rule, user)] if active else []
+    rules = [rule for rule in active.rules if rule_applies(rule, user)] if active else []
     return (_data(user, active, rules) if options.json else _text(user, active, rules)), 0
 
 

@@ -32,16 +32,16 @@ def flush(options: argparse.Namespace) -> Answer:
     from rack_recipes import settings
     from rack_recipes.archive.pinned_runs import is_pinned, pin_stored
     from rack_recipes.cli.results.open_store import opened
-    from rack_recipes.journal.reader import damage
-    from rack_recipes.run.run_folders import find_run, is_held
-    from rack_recipes.run.store_writer.store_writer import end_abandoned_run
+    from rack_recipes.journal.reader import describe_damage
+    from rack_recipes.run.run_folders import find_run, is_run_held
+    from rack_recipes.run.store_writer import end_abandoned_run
     from rack_recipes.store.writing.import_journal import Imported, import_journal
 
     found = find_run(Path(settings.load().runs), options.run)
     done: dict[Path, Imported] = {}
     with opened(options, writing=True) as store:
         for journal in found.journals:
-            if not is_held(journal.parent):  # it may have had no room for its end record, as on a full disk
+            if not is_run_held(journal.parent):  # it may have had no room for its end record, as on a full disk
                 end_abandoned_run(journal)
             done[journal] = import_journal(store, journal)
             if is_pinned(journal.parent):
@@ -53,7 +53,7 @@ def flush(options: argparse.Namespace) -> Answer:
         "rows": sum(each.rows for each in done.values()),
         "damaged": [line for each in done.values() for line in each.damaged],
     }
-    reasons = filter(None, (damage(journal, each.damaged) for journal, each in done.items()))
+    reasons = filter(None, (describe_damage(journal, each.damaged) for journal, each in done.items()))
     reason = "; ".join(reasons)
     if not reason:
         return {"status": "ok", **answer}, 0

@@ -91,7 +91,7 @@ def _head(run: Row, steps: Sequence[Row]) -> Iterator[str]:
     from rack_recipes.cli.results.runs import summary_of
     from rack_recipes.cli.terminal.colours import painter
     from rack_recipes.cli.terminal.text_table import printable
-    from rack_recipes.journal.end_status import stopped_in_words
+    from rack_recipes.journal.step_results_and_end_status import stopped_in_words
 
     status = painter(sys.stdout)(run["status"], run["status"])
     flakes = sum(bool(step["flake"]) for step in steps if not step["instances"])

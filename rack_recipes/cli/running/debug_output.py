@@ -12,7 +12,7 @@ from typing import TextIO
 
 from rack_recipes.cli.terminal.text_table import printable
 from rack_recipes.journal.reader import JournalReader
-from rack_recipes.run.debug_lines import lines_of
+from rack_recipes.journal.record_fields import log_record_lines
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Trace:
         if self.journal.path.exists():
             for line in self.journal.read():
                 if line.record is not None and line.record["kind"] == "log":
-                    self.waiting += map(printable, lines_of(line.record, self.run))
+                    self.waiting += map(printable, log_record_lines(line.record, self.run))
         return bool(self.waiting)
 
     def show(self) -> None:

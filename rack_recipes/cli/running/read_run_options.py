@@ -27,8 +27,8 @@ from rack_recipes.recipe.missing_param_parts import missing_param_parts
 from rack_recipes.recipe.param_values import unknown, values
 from rack_recipes.recipe.recipe_model import Param
 from rack_recipes.recipe.steps_to_and_from_data import param_to_data
+from rack_recipes.run.extra_vars import GIVEN, secrets_of
 from rack_recipes.run.launcher.ansible_playbook import extra_vars
-from rack_recipes.run.param_values_and_secrets import GIVEN, secrets_of
 from rack_recipes.run.trust.check_trust import is_guarded
 from rack_recipes.settings import Settings
 
@@ -71,9 +71,9 @@ def prepare(options: argparse.Namespace) -> PreparedRun:
     _check_param_parts(plan, known, names)
     params = {name: known[name] for name in given}
     if options.context:  # problems in the file are reported before anything runs
-        from rack_recipes.context.initial_context_file import read
+        from rack_recipes.context.initial_context_file import read_initial_context
 
-        read(options.context)
+        read_initial_context(options.context)
     limit = options.limit or (earlier.options.get("limit") if earlier else None)
     return PreparedRun(settings, plan, params, earlier, resume_from, limit)
 

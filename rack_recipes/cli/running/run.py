@@ -216,12 +216,11 @@ def start_run(options: argparse.Namespace, *, show_summary: bool = True) -> tupl
 def _start(
     options: argparse.Namespace, forwarder: SignalForwarder, *, show_summary: bool
 ) -> tuple[dict[str, Any], int]:
-    from rack_recipes.run.launcher.ansible_playbook import environment
-    from rack_recipes.run.launcher.start_ansible_early import warm_start
-    from rack_recipes.run.run_ids import chosen_run_id
+    from rack_recipes.run.launcher.ansible_playbook import ansible_environment, warm_start
+    from rack_recipes.run.processes import chosen_run_id
 
     run_id = chosen_run_id()
-    with nullcontext() if options.verbose else warm_start(environment(run_id, options.inventory)) as warm:
+    with nullcontext() if options.verbose else warm_start(ansible_environment(run_id, options.inventory)) as warm:
         from rack_recipes.cli.running.run_ansible import run_ansible
 
         return run_ansible(options, run_id, warm, forwarder, show_summary=show_summary)

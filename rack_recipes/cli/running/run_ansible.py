@@ -21,14 +21,20 @@ from rack_recipes.cli.running.read_run_options import PreparedRun, prepare
 from rack_recipes.cli.running.run_answer import NOT_REPORTED, answer_of, print_summary, report_of
 from rack_recipes.plan.compile.playbook_file import write_playbook
 from rack_recipes.private_files import FILE_MODE, make_private
-from rack_recipes.run.launcher.ansible_playbook import PlaybookCommand, arguments, follow, forks_of, is_here_only, start
+from rack_recipes.run.extra_vars import GIVEN
+from rack_recipes.run.launcher.ansible_playbook import (
+    PlaybookCommand,
+    WarmStart,
+    arguments,
+    follow,
+    forks_of,
+    is_here_only,
+    served_by_fifo,
+    start,
+)
 from rack_recipes.run.launcher.forward_signals import SignalForwarder
-from rack_recipes.run.launcher.progress import Progress, StatusLine
-from rack_recipes.run.launcher.run_summary import summarize
-from rack_recipes.run.launcher.secrets_fifo import served_by_fifo
-from rack_recipes.run.launcher.start_ansible_early import WarmStart
-from rack_recipes.run.param_values_and_secrets import GIVEN
-from rack_recipes.run.run_signals import leave_dead_terminal
+from rack_recipes.run.launcher.progress_and_summary import Progress, StatusLine, summarize
+from rack_recipes.run.processes import leave_dead_terminal
 
 LOG = "ansible.log"
 AT_ONCE = 0.2  # seconds between two flushes into the store with --flush-now

@@ -18,12 +18,11 @@ from ansible_collections.rack.recipes.plugins.module_utils.journal_record import
 from rack_recipes.cli.terminal.colours import painter
 from rack_recipes.cli.terminal.text_table import printable
 from rack_recipes.errors import RackError, StoreError, UsageError
-from rack_recipes.journal.end_status import REHEARSED
+from rack_recipes.journal.step_results_and_end_status import REHEARSED
 from rack_recipes.report.report_formats_and_status import ReportStatus, read_report_status
-from rack_recipes.run.launcher.run_summary import Summary
-from rack_recipes.run.run_outcome import IN_CHECK, NOT_IN_STORE, NOTHING, REFUSED
-from rack_recipes.run.run_signals import BY_SIGNAL
-from rack_recipes.run.store_requests import LOG as STORE_WRITER_LOG
+from rack_recipes.run.current_run import IN_CHECK, NOT_IN_STORE, NOTHING, REFUSED
+from rack_recipes.run.launcher.progress_and_summary import Summary
+from rack_recipes.run.processes import BY_SIGNAL, STORE_WRITER_LOG
 
 NOT_STORED = StoreError.exit_code
 NOT_REPORTED = StoreError.exit_code  # the results are not in the report that was asked for

@@ -36,9 +36,8 @@ def watch(options: argparse.Namespace) -> Answer:
     from rack_recipes import settings
     from rack_recipes.cli.running.live_cpu_and_memory import ProcessUsage
     from rack_recipes.cli.running.run_answer import print_summary
-    from rack_recipes.run.launcher.progress import Progress, StatusLine
-    from rack_recipes.run.launcher.run_summary import summarize
-    from rack_recipes.run.run_folders import is_held, journal_of
+    from rack_recipes.run.launcher.progress_and_summary import Progress, StatusLine, summarize
+    from rack_recipes.run.run_folders import is_run_held, journal_of
 
     try:
         path = journal_of(Path(settings.load().runs), options.run)
@@ -53,7 +52,7 @@ def watch(options: argparse.Namespace) -> Answer:
     seen = time.monotonic()
     try:
         while not progress.end:
-            if is_held(path.parent):
+            if is_run_held(path.parent):
                 seen = time.monotonic()
             elif time.monotonic() - seen > GONE:
                 break

@@ -16,7 +16,7 @@ from rack_recipes.cli.results.finish import answer_of, may_come
 from rack_recipes.cli.results.open_store import opened
 from rack_recipes.cli.results.part_lines import part_lines
 from rack_recipes.errors import StoreError, UsageError
-from rack_recipes.run.launcher.progress import StatusLine
+from rack_recipes.run.launcher.progress_and_summary import StatusLine
 from rack_recipes.store.parts.write_group_run import read_group
 from rack_recipes.store.reading import recorded_runs
 

@@ -110,8 +110,8 @@ def identify_of(options: argparse.Namespace, settings: Settings, start_token: st
     grants = LiveGrants(path, _log)
     if not settings.policy:
         return Identify(grants, start_token=start_token), False
-    from rack_recipes.run.trust.policy.key_access import guarded_actions
-    from rack_recipes.run.trust.policy.parse_policy import read_policy
+    from rack_recipes.run.trust.context_key_access import guarded_actions
+    from rack_recipes.run.trust.read_policy_file import read_policy
     from rack_recipes.server.access.role_by_policy import identify_by
 
     policy = read_policy(settings.policy)

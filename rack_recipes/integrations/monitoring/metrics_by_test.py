@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, VERDICTS
 from rack_recipes.analysis.findings import GRADES
 from rack_recipes.integrations.monitoring.prometheus_text import Metric, Sample
-from rack_recipes.journal.end_status import EXIT_CODES
+from rack_recipes.journal.step_results_and_end_status import EXIT_CODES
 from rack_recipes.report.tables.summary_and_finding_tables import duration
 from rack_recipes.store.reading import counts_and_short_results
 from rack_recipes.version import VERSION

@@ -14,11 +14,10 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_view import n
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
 from rack_recipes.analysis.analyse_run import found_or_analysed
 from rack_recipes.analysis.findings import NOTE, Finding
-from rack_recipes.journal.end_status import INTERRUPTED, status_of
 from rack_recipes.journal.reader import JournalReader
+from rack_recipes.journal.step_results_and_end_status import INTERRUPTED, status_of
 from rack_recipes.report import report_formats_and_status
-from rack_recipes.run.current_run import RUN_HOST, Run
-from rack_recipes.run.run_outcome import checks_of, counts_of
+from rack_recipes.run.current_run import RUN_HOST, Run, checks_of, counts_of
 from rack_recipes.store.database_engine import reader
 
 EVENT, SCHEMA = "run_ended", 1

@@ -14,7 +14,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_T
 from rack_recipes.analysis import run_statistics
 from rack_recipes.analysis.findings import FINDING_KINDS, Finding, ResultId
 from rack_recipes.analysis.run_data import RunData
-from rack_recipes.journal.end_status import stopped_in_words
+from rack_recipes.journal.step_results_and_end_status import stopped_in_words
 from rack_recipes.report.table_model import RUN_SCOPED, Column, Row, Table, as_text, in_words
 from rack_recipes.report.tables import columns as of
 from rack_recipes.report.tables.columns import SUMMARY

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, VERDICTS
-from rack_recipes.errors import RackError, UsageError, installed
+from rack_recipes.errors import RackError, UsageError, require_installed
 from rack_recipes.report.format_values import visible
 from rack_recipes.report.table_model import Column, Kind, Row, Table, named
 
@@ -103,7 +103,7 @@ def _colours(verdict: str) -> dict[str, str]:
 
 def write(tables: Sequence[Table], folder: Path) -> list[Path]:
     """Write `report.xlsx` into the folder; raises RackError where a cell would be lost, or XlsxWriter is missing."""
-    with installed("a report cannot be made", UsageError):
+    with require_installed("a report cannot be made", UsageError):
         from xlsxwriter import Workbook
         from xlsxwriter.exceptions import XlsxWriterException
 

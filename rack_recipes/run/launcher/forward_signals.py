@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from rack_recipes.run.run_signals import ENDING, FLUSH_SOON, SECOND_AFTER
+from rack_recipes.run.processes import ENDING, FLUSH_SOON, SECOND_AFTER
 
 
 class NothingRun(BaseException):

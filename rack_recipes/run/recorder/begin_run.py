@@ -27,34 +27,30 @@ from rack_recipes.context.merge_policies import to_record
 from rack_recipes.context.run_context import Context
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.append import append
-from rack_recipes.journal.compressed_journal import exists
+from rack_recipes.journal.compressed_journal import journal_exists
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.plan.compile.action_names import DELEGATES_LOOKUP, RECIPE_VARIABLE
 from rack_recipes.private_files import make_private
-from rack_recipes.run.current_run import Run, RunInputs, RunStep
+from rack_recipes.run.current_run import ReusableResults, Run, RunInputs, RunStep
 from rack_recipes.run.delegates import group_problem
-from rack_recipes.run.param_values_and_secrets import all_secrets, masked, param_values, password_in
-from rack_recipes.run.plan_options import RequestedPlan
+from rack_recipes.run.extra_vars import RequestedPlan, all_secrets, masked, param_values, password_in
+from rack_recipes.run.processes import chosen_run_id, started_by
 from rack_recipes.run.recorder.ansible_api import AnsibleApi, Resolve
-from rack_recipes.run.recorder.find_waivers import find_waivers
-from rack_recipes.run.recorder.host_attributes import host_attributes
+from rack_recipes.run.recorder.cached_results_and_waivers import find_waivers
+from rack_recipes.run.recorder.hosts_of_run import check_turns, host_attributes, unmatched_patterns
 from rack_recipes.run.recorder.play_outline import PlayOutline, outline, stage_tasks
-from rack_recipes.run.recorder.refuse_serial_plays import check_turns
-from rack_recipes.run.recorder.unmatched_patterns import unmatched_patterns
-from rack_recipes.run.reuse.reusable_results import ReusableResults
-from rack_recipes.run.run_folders import hold
-from rack_recipes.run.run_ids import chosen_run_id, started_by
-from rack_recipes.run.secrets.secret_registry import SecretRegistry
-from rack_recipes.run.stage.module_answers.read_answer_rules import answer_rules
-from rack_recipes.run.stage.payload.pinned_code import Pins, pin
+from rack_recipes.run.run_folders import hold_run_until_exit
+from rack_recipes.run.run_secrets import SecretRegistry
+from rack_recipes.run.stage.module_answers import answer_rules
+from rack_recipes.run.stage.project_files import Pins, pin
 from rack_recipes.run.trust.check_trust import is_guarded
 from rack_recipes.settings import Settings
 from rack_recipes.version import VERSION
 
 if TYPE_CHECKING:
-    from rack_recipes.run.group.meeting import Meeting
-    from rack_recipes.run.recorder.run_group_membership import Membership
-    from rack_recipes.run.reuse.earlier_run import EarlierRun
+    from rack_recipes.run.earlier_run import EarlierRun
+    from rack_recipes.run.group_meeting import Meeting
+    from rack_recipes.run.recorder.group_membership import Membership
 
 Join = Callable[[Run], "Meeting"]
 """Takes a place in the group for a run."""
@@ -100,7 +96,11 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
     secrets = all_secrets(declared, values, names, vaulted)
     earlier = _earlier(settings, wanted, recipe, play_outline)
     hooks = load_hooks(rules, [*map(Path, settings.scriptlets)])
-    imported = initial_context_file.read(wanted.context) if wanted.context else initial_context_file.ExportedContext()
+    imported = (
+        initial_context_file.read_initial_context(wanted.context)
+        if wanted.context
+        else initial_context_file.ExportedContext()
+    )
     mask = Mask([*secrets, *_own_secrets(settings), *_vault_values(vaulted, play_outline.hosts)])
     attributes = host_attributes(play_outline.hosts, settings, ansible_api, mask)
     waivers, uncounted = find_waivers(settings, recipe, play_outline, ansible_api.resolve, attributes)
@@ -146,10 +146,10 @@ def _group(
     # only a part of a group pays for these imports
     if not settings.group and "awx_workflow_job_id" not in ansible_api.extra_vars:
         return {}, None
-    from rack_recipes.run.recorder import run_group_membership
+    from rack_recipes.run.recorder import group_membership
     from rack_recipes.store.run_plan import packed
 
-    member = run_group_membership.membership(settings, ansible_api.extra_vars)
+    member = group_membership.find_membership(settings, ansible_api.extra_vars)
     if member is None:
         return {}, None
     whole = outline(plays, ansible_api.resolve_whole)
@@ -158,7 +158,7 @@ def _group(
     if settings.server:
         join = _join(plays, play_outline, settings, member)
     else:
-        run_group_membership.check_alone(plays, whole, recipe, member.group)
+        group_membership.check_alone(plays, whole, recipe, member.group)
     info: dict[str, Any] = {"parts": member.parts} if member.parts else {}
     if whole.hosts.keys() != play_outline.hosts.keys():
         info["whole"] = packed({"steps": [_step(step) for step in whole.steps.values()]})
@@ -168,15 +168,15 @@ def _group(
 def _join(plays: Sequence[Any], play_outline: PlayOutline, settings: Settings, member: Membership) -> Join | None:
     """How to meet the other parts; None where they are needed for nothing."""
     # only a part that has a server pays for this import
-    from rack_recipes.run.recorder import join_group, run_group_membership
+    from rack_recipes.run.recorder import group_membership
 
     recipe = plays[0].vars.get(RECIPE_VARIABLE) or {}
-    places = run_group_membership.meeting_places(plays, recipe)
+    places = group_membership.meeting_places(plays, recipe)
     if places is None:
         return None
     chosen = {name: value for name, value in _ansible_options().items() if name != "limit"}
     about = (str(recipe.get("digest")), chosen)
-    return lambda run: join_group.join(
+    return lambda run: group_membership.join_group(
         settings, member, member.part or run.run_id, play_outline, places, run.inputs.canary, about
     )
 
@@ -227,7 +227,7 @@ def _earlier(
     if not wanted.resume and not wanted.resume_from:
         return None
     # only a run that continues another one pays for this import
-    from rack_recipes.run.reuse.earlier_run import find_earlier
+    from rack_recipes.run.earlier_run import find_earlier
 
     return find_earlier(Path(settings.runs), wanted.resume, wanted.resume_from, recipe, play_outline.needs)
 
@@ -241,7 +241,7 @@ def merge_rules(recipe: Mapping[str, Any], settings: Settings) -> tuple[tuple[st
 def _imported(run: Run, imported: initial_context_file.ExportedContext) -> list[dict[str, Any]]:
     """The records of the imported context, with secrets masked. The secret registry gives steps the real values."""
     names, found = SecretNames(run.settings.secret_keys), []
-    for record in initial_context_file.deltas(imported, run.hosts, now()):
+    for record in initial_context_file.initial_deltas(imported, run.hosts, now()):
         value = record["after"]
         texts: list[str] = []
         shown = run.inputs.mask.mask_value(names.mask_key(record["key"], value, texts))
@@ -293,8 +293,8 @@ def _new_run(settings: Settings, play_outline: PlayOutline, given: RunInputs, re
     run_id = chosen_run_id()
     folder = Path(settings.runs) / run_id
     make_private(folder)
-    hold(folder)
-    if exists(folder / JOURNAL):
+    hold_run_until_exit(folder)
+    if journal_exists(folder / JOURNAL):
         raise UsageError(f"there is a run {run_id} already, to which nothing is added: start this one without an id")
     journal = JournalReader(folder / JOURNAL)
     hosts = tuple(play_outline.hosts)

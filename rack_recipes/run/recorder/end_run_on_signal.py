@@ -22,7 +22,7 @@ from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import NoReturn
 
-from rack_recipes.run.run_signals import BY_SIGNAL, ENDING, SECOND_AFTER, ignore_what_is_blocked, leave_dead_terminal
+from rack_recipes.run.processes import BY_SIGNAL, ENDING, SECOND_AFTER, ignore_what_is_blocked, leave_dead_terminal
 from rack_recipes.run.stage.remote_executor import END_LIMIT
 from rack_recipes.run.stage.worker_stop import enable_stop_signal, stop_worker
 

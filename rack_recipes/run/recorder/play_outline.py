@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The outline of the compiled plays as Ansible has loaded them: their stage tasks, the steps and their hosts."""
+"""The outline of the compiled plays as Ansible has loaded them: their stage tasks, the steps, their hosts and the
+delegates of these.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +12,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ansible.errors import AnsibleError
+
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
 from rack_recipes.errors import UsageError
 from rack_recipes.plan.compile.action_names import FLUSH, RECIPE_VARIABLE, STAGE
 from rack_recipes.recipe.recipe_model import CacheKey
 from rack_recipes.recipe.steps_to_and_from_data import check_step, dependencies, from_data
 from rack_recipes.run.current_run import RUN_HOST, RunStep
-from rack_recipes.run.recorder.ansible_api import Resolve
-from rack_recipes.run.stage.request.step_message import check_stage
+from rack_recipes.run.delegates import FindDelegates, Variables
+from rack_recipes.run.recorder.ansible_api import AnsibleApi, Resolve
+from rack_recipes.run.stage.bypass_ansible_templating import TEMPLATE_MARKS
+from rack_recipes.run.stage.host_request import check_stage
 
 OWN = "a playbook's own"
-
 Step = Mapping[str, Any]
 Hosts = tuple[str, ...]
 
@@ -197,3 +202,27 @@ def _left_out(task: Any, play: Any) -> Iterator[str]:
             yield str(step["name"])
     if selected:
         task.tags = list(dict.fromkeys(selected))
+
+
+def delegate_finder(plays: Iterable[Any], api: AnsibleApi) -> FindDelegates:
+    """The function that finds delegates in these plays. It takes a millisecond for a host."""
+    tasks = {int(task.args["number"]): (task, play) for play in plays for task in stage_tasks(play) if task.delegate_to}
+
+    def find(number: int, hosts: Sequence[str]) -> Iterator[tuple[str, str, Variables]]:
+        task, play = tasks[number]
+        for host in hosts:
+            variables = api.vars_of(host, play, hosts)
+            yield host, _filled(api, task.delegate_to, variables), variables
+
+    return find
+
+
+def _filled(api: AnsibleApi, delegate_to: str, variables: Variables) -> str:
+    """The name of the delegate; empty where it cannot be found, which the host's own task reports."""
+    if not any(opening in delegate_to for opening in TEMPLATE_MARKS):
+        return delegate_to
+    try:
+        found = api.fill(delegate_to, variables)
+    except AnsibleError:
+        return ""
+    return str(found) if isinstance(found, str) else ""

@@ -17,30 +17,39 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_view import n
 from rack_recipes import settings as project
 from rack_recipes.errors import JournalError, RackError, StoreError, UsageError
 from rack_recipes.journal.append import append
-from rack_recipes.journal.end_status import EXIT_CODES, INTERRUPTED, status_of
+from rack_recipes.journal.record_fields import log_record_lines
+from rack_recipes.journal.step_results_and_end_status import EXIT_CODES, INTERRUPTED, status_of
 from rack_recipes.plan.compile.action_names import FLUSH, REPORT, STAGE
-from rack_recipes.run.current_run import RUN_HOST, Run, RunStep, refuse, set_current, set_pending
-from rack_recipes.run.debug_lines import lines_of
-from rack_recipes.run.missing_results import UNPLANNED, UNRECORDED, failed_task, missing_result
-from rack_recipes.run.recorder import run_server
+from rack_recipes.run.current_run import (
+    LEFT_OUT,
+    NOT_IN_STORE,
+    REFUSED,
+    RUN_HOST,
+    Run,
+    RunStep,
+    checks_of,
+    counts_of,
+    refuse,
+    set_current,
+    set_pending,
+)
+from rack_recipes.run.missing_results_and_artifacts import UNPLANNED, UNRECORDED, failed_task, missing_result
+from rack_recipes.run.processes import BY_SIGNAL
+from rack_recipes.run.recorder import start_server_and_store_writer
 from rack_recipes.run.recorder.ansible_api import AnsibleApi, ansible_api_of, fill_caches, make_params_data
 from rack_recipes.run.recorder.begin_run import EmptyPartError, begin_run
+from rack_recipes.run.recorder.cached_results_and_waivers import cached_offers
+from rack_recipes.run.recorder.copy_inputs_to_run_folder import write_snapshot
 from rack_recipes.run.recorder.end_run_on_signal import SignalGuard
-from rack_recipes.run.recorder.find_cached_results import cached_offers
-from rack_recipes.run.recorder.find_delegates import delegate_finder
-from rack_recipes.run.recorder.play_outline import checkpoints, select_by_tags, stage_tasks
-from rack_recipes.run.recorder.run_snapshot import write_snapshot
-from rack_recipes.run.recorder.start_warnings import start_warnings
-from rack_recipes.run.recorder.store_writer_client import StoreWriterClient
-from rack_recipes.run.run_outcome import LEFT_OUT, NOT_IN_STORE, REFUSED, checks_of, counts_of
-from rack_recipes.run.run_signals import BY_SIGNAL
-from rack_recipes.run.stage.module_answers.missing_controller_packages import missing_on_controller
-from rack_recipes.run.stage.request.bypass_ansible_templating import pack, unpack
-from rack_recipes.run.stage.request.request import prepare
-from rack_recipes.run.stage.request.step_message import ANSIBLE
+from rack_recipes.run.recorder.hosts_of_run import start_warnings
+from rack_recipes.run.recorder.play_outline import checkpoints, delegate_finder, select_by_tags, stage_tasks
+from rack_recipes.run.recorder.start_server_and_store_writer import StoreWriterClient
+from rack_recipes.run.stage.bypass_ansible_templating import pack_steps, unpack_steps
+from rack_recipes.run.stage.host_request import ANSIBLE, prepare
+from rack_recipes.run.stage.module_answers import missing_on_controller
 
 if TYPE_CHECKING:
-    from rack_recipes.run.group.meeting import Meeting
+    from rack_recipes.run.group_meeting import Meeting
 
 
 class TellEnd(Protocol):
@@ -128,7 +137,7 @@ class Recorder:
             self.guard.watch(self.interrupted)
         api = ansible_api_of(play)
         if settings.serve:
-            run_server.check_packages()
+            start_server_and_store_writer.check_packages()
         self.run = run = _begun(plays, settings, api)
         self._hosts = {name: self._variables._inventory.get_host(name) for name in run.hosts}
         write_snapshot(run, plays, self._hosts)
@@ -140,7 +149,7 @@ class Recorder:
         self._find_cached(run)
         self._set_facts(run, run.hosts)
         if settings.serve:
-            run_server.start(run)
+            start_server_and_store_writer.start_server(run)
         self.store_writer = StoreWriterClient(run)
         if run.inputs.group:
             self.store_writer.flush_soon()  # the group knows of this part, even if its controller is killed
@@ -170,9 +179,9 @@ class Recorder:
         if task.resolved_action == STAGE and task._uuid in self.run.stages:
             if self.run.meeting:
                 self._meet(self.run, self.run.meeting, task)
-            steps = unpack(task.args["steps"])  # an earlier batch has packed them
+            steps = unpack_steps(task.args["steps"])  # an earlier batch has packed them
             self._prepare(self.run, steps)
-            task.args = {**task.args, "steps": pack(steps)}
+            task.args = {**task.args, "steps": pack_steps(steps)}
         elif task.resolved_action == FLUSH:
             if task._uuid not in self._checkpoints:
                 self._stages_are_over()
@@ -273,7 +282,7 @@ class Recorder:
         """Fold what the journal gained, and append the records that follow from it, until none follow."""
 
         def show(record: Mapping[str, Any]) -> None:
-            for line in lines_of(record, run.run_id):
+            for line in log_record_lines(record, run.run_id):
                 self.show(line)
 
         run.catch_up(show)

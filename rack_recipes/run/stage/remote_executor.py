@@ -23,21 +23,6 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.rack.recipes.plugins.module_utils.runner.main import MARK
 from ansible_collections.rack.recipes.plugins.module_utils.runner.send_registered_secrets import unsealed
 from rack_recipes.errors import RackError
-from rack_recipes.run.stage.connection_errors import (
-    ECHOES,
-    NO_ANSWER,
-    NO_ANSWER_FROM,
-    OLDEST,
-    SHOWN,
-    TOO_MUCH,
-    TOO_OLD,
-    has_begun,
-    is_lost,
-    is_never_connected,
-    lacks_reason,
-    loss_reason,
-    refusal,
-)
 from rack_recipes.run.stage.find_python import (
     BEGUN,
     FACT,
@@ -50,10 +35,25 @@ from rack_recipes.run.stage.find_python import (
     search_command,
     warn_of_discovery,
 )
-from rack_recipes.run.stage.host_answer import HostAnswer, read_answer
-from rack_recipes.run.stage.host_clock import ahead
-from rack_recipes.run.stage.payload.zip_payload import executor_code, pack
-from rack_recipes.run.stage.request.request import Request, imports_installed, wait_of
+from rack_recipes.run.stage.host_answer import (
+    ECHOES,
+    NO_ANSWER,
+    NO_ANSWER_FROM,
+    OLDEST,
+    SHOWN,
+    TOO_MUCH,
+    TOO_OLD,
+    HostAnswer,
+    ahead,
+    has_begun,
+    is_lost,
+    is_never_connected,
+    lacks_reason,
+    loss_reason,
+    read_answer,
+    refusal,
+)
+from rack_recipes.run.stage.host_request import Request, imports_installed, wait_of
 from rack_recipes.run.stage.worker_stop import (
     INTERRUPTED,
     MIB,
@@ -65,6 +65,7 @@ from rack_recipes.run.stage.worker_stop import (
     WorkerStop,
     end_clients,
 )
+from rack_recipes.run.stage.zip_payload import executor_code, pack_payload
 from rack_recipes.settings import Settings
 
 # The code comes on stdin behind the message and is imported from memory, which saves a second round trip. A host that
@@ -205,7 +206,7 @@ class RemoteExecutor:
         """
         message = request.message
         steps = sum(len({**message, **each}["steps"]) for each in message.get("hosts") or [{}])
-        return self._poll(message, pack(request.files), message["lease"], steps)
+        return self._poll(message, pack_payload(request.files), message["lease"], steps)
 
     def collect(self, stage: str, lease: float, steps: int) -> Iterator[HostAnswer]:
         """The records of a stage that an earlier run started; waits for one that still runs. Raises as `stage` does.
@@ -213,7 +214,7 @@ class RemoteExecutor:
         `steps` is how many results are missing.
         """
         message = {"id": stage, "offset": 0, "attach": wait_of(lease, POLL_WAIT)}
-        return self._poll(message, pack(()), lease, steps)
+        return self._poll(message, pack_payload(()), lease, steps)
 
     def pieces(self, stage: str, wanted: Sequence[tuple[str, int]]) -> HostAnswer:
         """Pieces of the artifacts of a stage, as many as fit into one answer.
@@ -224,7 +225,9 @@ class RemoteExecutor:
         if self._gone:
             raise Unreachable(self._gone)
         try:
-            return self._ask({"id": stage, "offset": 0, "attach": 0, "artifacts": [*map(list, wanted)]}, pack(()))
+            return self._ask(
+                {"id": stage, "offset": 0, "attach": 0, "artifacts": [*map(list, wanted)]}, pack_payload(())
+            )
         except Stopped as error:
             raise Interrupted(INTERRUPTED) from error
 

@@ -11,14 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rack_recipes.errors import TrustError
-from rack_recipes.run.stage.payload.pinned_code import Pins
+from rack_recipes.run.stage.project_files import Pins
 from rack_recipes.settings import Settings
 
 if TYPE_CHECKING:
-    from rack_recipes.run.trust.lock.lock_model import LockFile
+    from rack_recipes.run.trust.context_key_access import KeyAccess
+    from rack_recipes.run.trust.lock_file import LockFile
     from rack_recipes.run.trust.os_user import User
-    from rack_recipes.run.trust.policy.evaluate import PolicyCase, Resolve
-    from rack_recipes.run.trust.policy.key_access import KeyAccess
+    from rack_recipes.run.trust.policy import PolicyCase, Resolve
     from rack_recipes.run.trust.trust_request import TrustRequest
 
 MAX_REASONS = 5  # how many reasons a message names
@@ -46,15 +46,15 @@ def key_access(settings: Settings) -> KeyAccess | None:
     """What the policy says to this user of keys of the context; None without a policy. Raises TrustError."""
     if not settings.policy:
         return None
+    from rack_recipes.run.trust.context_key_access import read_access
     from rack_recipes.run.trust.os_user import this_user
-    from rack_recipes.run.trust.policy.key_access import read_access
 
     return read_access(settings.policy, this_user())
 
 
 def _allow_keys(request: TrustRequest, settings: Settings) -> None:
     """Raise TrustError if a scriptlet declares to read or write a key that this user may not."""
-    from rack_recipes.run.trust.policy.policy_model import READ, WRITE
+    from rack_recipes.run.trust.policy import READ, WRITE
 
     access = key_access(settings)
     if access is None:
@@ -71,7 +71,7 @@ def _allow_keys(request: TrustRequest, settings: Settings) -> None:
 def check_debug(scriptlet: str, settings: Settings) -> None:
     """Raise TrustError if this user may not run a scriptlet by itself on this machine."""
     if settings.policy:
-        from rack_recipes.run.trust.policy.evaluate import PolicyCase
+        from rack_recipes.run.trust.policy import PolicyCase
 
         _allow(
             [PolicyCase("debug", scriptlet=scriptlet, host=THIS_MACHINE)],
@@ -83,7 +83,7 @@ def check_debug(scriptlet: str, settings: Settings) -> None:
 def check_store(action: str, settings: Settings, user: User | None = None) -> None:
     """Raise TrustError if a user may not `change` or `delete` what the store holds; None is who runs this process."""
     if settings.policy:
-        from rack_recipes.run.trust.policy.evaluate import PolicyCase
+        from rack_recipes.run.trust.policy import PolicyCase
 
         _allow([PolicyCase(action, store=True)], settings, None, user)
 
@@ -91,7 +91,7 @@ def check_store(action: str, settings: Settings, user: User | None = None) -> No
 def check_lock(recipes: Iterable[str], settings: Settings) -> None:
     """Raise TrustError if this user may not `change` the lock of these recipes."""
     if settings.policy:
-        from rack_recipes.run.trust.policy.evaluate import PolicyCase
+        from rack_recipes.run.trust.policy import PolicyCase
 
         _allow([PolicyCase("change", recipe=recipe) for recipe in recipes], settings, None)
 
@@ -108,7 +108,7 @@ def check_waivers(
     Without `resolve` the hosts are not known, and rules about hosts are not looked at. None is who runs this process.
     """
     if settings.policy:
-        from rack_recipes.run.trust.policy.evaluate import PolicyCase
+        from rack_recipes.run.trust.policy import PolicyCase
 
         cases = [PolicyCase("waive", recipe, step, host=host) for step, hosts in waived for host in hosts]
         _allow(cases, settings, resolve, user)
@@ -119,15 +119,13 @@ def _check_locked(request: TrustRequest) -> Pins:
 
     Raises TrustError, which names all that has changed or is not locked.
     """
-    from rack_recipes.run.trust.lock.lock_file import read_lock
-    from rack_recipes.run.trust.lock.lock_model import NAME, differences
-    from rack_recipes.run.trust.lock.make_lock import lock_of
+    from rack_recipes.run.trust.lock_file import LOCK_FILE_NAME, differences, lock_of, read_lock
 
     locked = read_lock()
     found = [str(one) for one in differences(locked, lock_of([request])) if one.how != "gone"]
     if found:
         cure = f"look at it, and if it is as it should be: rack-recipes lock {request.recipe}"
-        raise TrustError("\n".join([f"not as {NAME} has it: {'; '.join(found)}", cure]))
+        raise TrustError("\n".join([f"not as {LOCK_FILE_NAME} has it: {'; '.join(found)}", cure]))
     return _pins(locked)
 
 
@@ -144,7 +142,7 @@ def _pins(lock: LockFile) -> Pins:
 
 
 def _cases(request: TrustRequest) -> Iterator[PolicyCase]:
-    from rack_recipes.run.trust.policy.evaluate import PolicyCase
+    from rack_recipes.run.trust.policy import PolicyCase
 
     recipe = "" if request.action == "debug" else request.recipe  # the command has made that recipe itself
     for use in request.uses:
@@ -154,8 +152,8 @@ def _cases(request: TrustRequest) -> Iterator[PolicyCase]:
 
 def _allow(cases: Sequence[PolicyCase], settings: Settings, resolve: Resolve | None, user: User | None = None) -> None:
     from rack_recipes.run.trust.os_user import this_user
-    from rack_recipes.run.trust.policy.evaluate import refusal_reasons
-    from rack_recipes.run.trust.policy.parse_policy import read_policy
+    from rack_recipes.run.trust.policy import refusal_reasons
+    from rack_recipes.run.trust.read_policy_file import read_policy
 
     reasons = refusal_reasons(read_policy(settings.policy), user or this_user(), cases, resolve)
     _refuse(reasons)

@@ -13,7 +13,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.run_analysis import H
 from rack_recipes.errors import StoreError
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.record_fields import Record
-from rack_recipes.journal.step_results import Place, counts, weight_of
+from rack_recipes.journal.step_results_and_end_status import Place, is_counted, weight_of
 from rack_recipes.run.current_run import Run
 from rack_recipes.store.database_engine import reader
 from rack_recipes.store.reading.earlier_runs import earlier_runs
@@ -52,7 +52,7 @@ def results_of(run: Run) -> list[dict[str, Any]]:
             continue
         record = run.context.refusals.final_record(line.record)
         place = (record["step"], record["host"])
-        if counts(record, weights.get(place)):
+        if is_counted(record, weights.get(place)):
             weights[place], records[place] = weight_of(record), record
     records = {**run.peers.records, **records}
     order = {step.name: step.idx for step in run.steps.values()}

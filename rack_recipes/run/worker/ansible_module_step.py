@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run a step that is a module or an action of Ansible's, by the executor in Ansible's worker."""
+"""Run a step that is a module or an action of Ansible's, by the executor in Ansible's worker; and refuse scriptlets
+on a network device, which starts no programs.
+"""
 
 from __future__ import annotations
 
@@ -31,24 +33,26 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run im
 from rack_recipes.errors import CatalogError
 from rack_recipes.recipe.recipe_model import ResultPart
 from rack_recipes.recipe.steps_to_and_from_data import parts_written
-from rack_recipes.run.artifact_transfer_records import FOLDER
 from rack_recipes.run.current_run import Run
-from rack_recipes.run.stage.connection_errors import refusal
-from rack_recipes.run.stage.host_answer import HostAnswer
-from rack_recipes.run.stage.module_answers.device_errors import AnswerRules, readable
-from rack_recipes.run.stage.module_answers.missing_controller_packages import missing_on_controller, unknown_module
-from rack_recipes.run.stage.module_answers.read_answer_rules import answer_rules
-from rack_recipes.run.stage.module_answers.result_to_context_key import part_of
-from rack_recipes.run.stage.payload.pinned_code import check_pinned, is_pinned
-from rack_recipes.run.stage.payload.project_files import digest_of
+from rack_recipes.run.delegates import needs_delegate
+from rack_recipes.run.missing_results_and_artifacts import FOLDER
+from rack_recipes.run.stage.host_answer import HostAnswer, refusal
+from rack_recipes.run.stage.host_request import PayloadFiles, Program, Request
+from rack_recipes.run.stage.module_answers import (
+    AnswerRules,
+    answer_rules,
+    missing_on_controller,
+    part_of,
+    readable,
+    unknown_module,
+)
+from rack_recipes.run.stage.project_files import check_pinned, digest_of, is_pinned
 from rack_recipes.run.stage.remote_executor import USUAL_TMP
-from rack_recipes.run.stage.request.request import PayloadFiles, Program, Request
 from rack_recipes.run.trust.trust_request import file_run_by_module, in_project
-from rack_recipes.run.worker.host_stage_request import HostStage
+from rack_recipes.run.worker.host_stage_request import HostStage, request_of
 
 Result = dict[str, Any]
 Emit = Callable[[dict[str, Any]], None]
-
 NORMAL = "ansible.legacy.normal"
 FILE_PROBLEMS = ("temporary directory", "No space left", "failed to transfer file", "failed to open file")
 PROBE = 'f={folder}/probe-$$; mkdir -p "$f" && head -c 65536 /dev/zero >"$f/x"; s=$?; rm -rf "$f"; exit $s'
@@ -298,3 +302,12 @@ def _unpack(request: Request, work: str) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
     sys.path.insert(0, work)
+
+
+def refuse_network_device(stage: HostStage, halted: Callable[[], str]) -> HostAnswer:
+    """The answer to a stage of scriptlets for a network device. `halted` returns why the steps must stop, or empty."""
+    reason = needs_delegate(str(stage.action._connection.ansible_name))
+    message = request_of(stage, None).message
+    steps = [{**step, "invalid": step.get("invalid", reason)} for step in message["steps"]]
+    request = Request({**message, "steps": steps, "locks": {}, "check": False}, ())
+    return run_here(request, stage.run, halted, check=stage.is_check)

@@ -24,7 +24,7 @@ from rack_recipes.errors import RackError
 from rack_recipes.journal.allowed_records import ARTIFACT_PIECE, DIGEST
 from rack_recipes.journal.record_fields import Record
 from rack_recipes.private_files import FILE_MODE, make_private
-from rack_recipes.run.artifact_transfer_records import FOLDER, transfer
+from rack_recipes.run.missing_results_and_artifacts import FOLDER, transfer_record
 from rack_recipes.run.stage.host_answer import HostAnswer
 
 PARTIAL = "partial"
@@ -63,7 +63,7 @@ def fetch_artifacts(folder: Path, stage: str, records: Iterable[Record], ask: As
             download.close()
     with suppress(OSError):  # the folder is not empty while other files arrive
         (folder / PARTIAL).rmdir()
-    return [transfer(record, ended.get(digest, "")) for digest, record in wanted.items()]
+    return [transfer_record(record, ended.get(digest, "")) for digest, record in wanted.items()]
 
 
 def _has_arrived(folder: Path, record: Record) -> bool:

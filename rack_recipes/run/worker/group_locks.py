@@ -19,8 +19,7 @@ from hashlib import sha256
 
 from ansible_collections.rack.recipes.plugins.module_utils.live_client import LiveError, Lost
 from rack_recipes.errors import RackError
-from rack_recipes.run.group.group_keys import GroupKeys
-from rack_recipes.run.group.heartbeat import Heartbeat
+from rack_recipes.run.context_server_client import GroupKeys, Heartbeat
 from rack_recipes.run.worker.resource_locks import Resource
 
 PAUSE = 0.5  # seconds between two tries

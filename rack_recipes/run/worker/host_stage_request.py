@@ -2,33 +2,109 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A stage on one host, and the request that is sent to the host for it."""
+"""A stage on one host, and the request that is sent to the host for it, with the secrets that the host has to hide."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import json
+import os
+import secrets
+import stat
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.constants import LOCALHOST
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import transform_to_native_types
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import (
+    SecretNames,
+    long_texts_of,
+    secrets_in,
+)
+from rack_recipes.errors import UsageError
 from rack_recipes.journal.allowed_records import Sender
 from rack_recipes.journal.append import append
 from rack_recipes.journal.record_fields import Record
-from rack_recipes.journal.step_results import StepEnd
+from rack_recipes.journal.step_results_and_end_status import StepEnd
 from rack_recipes.plan.compile.action_names import CONTROLLER, RECIPE_VARIABLE
+from rack_recipes.private_files import FILE_MODE, make_private
 from rack_recipes.run.current_run import RUN_HOST, Run
 from rack_recipes.run.delegates import delegate_of, starts_programs, told_through
-from rack_recipes.run.stage.request.bypass_ansible_templating import mark, unmark
-from rack_recipes.run.stage.request.join_delegate_requests import group_id, group_request
-from rack_recipes.run.stage.request.request import Program, Request, StageInputs, make_request, stage_id
-from rack_recipes.run.stage.request.step_message import ANSIBLE
-from rack_recipes.run.worker.host_secrets import add_secrets
+from rack_recipes.run.run_secrets import (
+    LOOPS,
+    VaultValues,
+    literal,
+    literal_secrets_of,
+    own_variables,
+    secrets_shown_in,
+)
+from rack_recipes.run.stage.bypass_ansible_templating import mark, unmark
+from rack_recipes.run.stage.host_request import (
+    ANSIBLE,
+    Program,
+    Request,
+    StageInputs,
+    group_id,
+    group_request,
+    make_request,
+    scriptlet_of,
+    stage_id,
+)
 from rack_recipes.run.worker.startable_steps import blocking_verdicts, halt_reason, time_left
+
+SIZE = 32  # bytes
+WHAT = "salt of the digests of secrets"
+NAME = "salt"
+
+
+def salt_beside(runs: Path) -> str:
+    """The salt beside the folder of runs, in hexadecimal; it is made where it is missing.
+
+    Raises UsageError where the file cannot be used.
+    """
+    path = runs.parent / NAME
+    try:
+        try:
+            salt = _read(path)
+        except FileNotFoundError:
+            _make(path)
+            salt = _read(path)
+    except OSError as error:
+        raise UsageError(f"{path} ({WHAT}): {error.strerror}") from error
+    if len(salt) != SIZE:
+        raise UsageError(f"{path} ({WHAT}): expected {SIZE} bytes, found {len(salt)}: remove it")
+    return salt.hex()
+
+
+def _read(path: Path) -> bytes:
+    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if os.fstat(file).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise UsageError(f"{path} ({WHAT}): others can read it: chmod 600, or remove it")
+        return os.read(file, SIZE + 1)
+    finally:
+        os.close(file)
+
+
+def _make(path: Path) -> None:
+    """Make the file complete and once only: several workers may begin at the same time."""
+    make_private(path.parent)
+    partial = path.with_name(f".{NAME}.{os.getpid()}.{secrets.token_hex(4)}")
+    file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
+    try:
+        os.write(file, secrets.token_bytes(SIZE))
+        os.fsync(file)
+        with suppress(FileExistsError):
+            path.hardlink_to(partial)
+    finally:
+        os.close(file)
+        partial.unlink()
+
 
 Steps = Sequence[Mapping[str, Any]]
 Locks = Mapping[str, Mapping[str, Any]]
@@ -234,3 +310,88 @@ def _recipe(stage: HostStage, *, with_hooks: bool) -> Mapping[str, Any]:
         return {**recipe, "hooks": {}}
     hooks = stage.template(mark(stage.task_vars[RECIPE_VARIABLE]["hooks"]))
     return {**recipe, "hooks": unmark(transform_to_native_types(hooks))}
+
+
+if TYPE_CHECKING:
+    pass
+PASSWORDS = ("password", "become_pass")  # as Ansible's own options name them
+
+
+def add_secrets(stage: HostStage, message: dict[str, Any]) -> None:
+    """Add the secrets and the salt of digests to the message for a host; put in the real values of masked keys."""
+    registry, names = stage.run.secret_registry, SecretNames(stage.run.settings.secret_keys)
+    hooks = [hook for found in (message.get("hooks") or {}).values() for hook in found]
+    literals = [
+        secret
+        for each in (*message["steps"], *hooks)
+        for secret in literal_secrets_of(each, each.get("options"), names)
+    ]
+    registry.hide(stage.host, [*_of_host(stage, names), *literals])
+    registry.hide(stage.host, _of_others(stage, hooks))
+    found = {*stage.run.inputs.secrets, *registry.secrets_for(stage.host, _declared(stage)), *_of_task(stage)}
+    found.update(_revealed(stage, message["context"]))
+    message["secrets"] = sorted(found)
+    message["secret_keys"] = list(stage.run.settings.secret_keys)
+    if found:
+        message["salt"] = salt_beside(Path(stage.run.settings.runs))
+
+
+def _declared(stage: HostStage) -> Iterator[str]:
+    """The keys that the scriptlets of a stage declare to write: everybody can read them in their files."""
+    folders = tuple(map(Path, stage.run.settings.scriptlets))
+    for step in stage.steps:
+        if step.get("type") != ANSIBLE:
+            yield from scriptlet_of(step, folders).writes
+
+
+def has_secrets(stage: HostStage) -> bool:
+    """Whether a module that runs as this stage must log nothing."""
+    names = SecretNames(stage.run.settings.secret_keys)
+    values = {"steps": [{word: step.get(word) for word in ("args", *LOOPS)} for step in stage.steps]}
+    known = stage.run.inputs.secrets or stage.run.secret_registry.secrets_for(stage.host) or _of_others(stage)
+    return bool([*secrets_in(None, values, names)] or known or [*_of_host(stage, names)] or stage.action._task.no_log)
+
+
+def _of_host(stage: HostStage, names: SecretNames) -> Iterator[str]:
+    """The secrets among the host's variables and passwords, and vault values in its arguments, also of other hosts."""
+    variables = own_variables(stage.task_vars)
+    yield from VaultValues(stage.action._loader).values_in([variables, stage.steps])
+    variables.pop(RECIPE_VARIABLE, None)  # its declarations of parameters have such names, but no values
+    yield from literal(secrets_in(None, variables, names))
+    yield from literal(_passwords(stage.action))
+
+
+def _of_others(stage: HostStage, hooks: Sequence[Mapping[str, Any]] = ()) -> list[str]:
+    """The secrets of other hosts that a template has brought into this host's arguments."""
+    return secrets_shown_in(stage.run.secret_registry.others_of(stage.host), [*stage.steps, *hooks])
+
+
+def _passwords(action: Any) -> Iterator[str]:
+    """The passwords with which Ansible logs in and becomes another user, wherever it has them from."""
+    connection = action._connection
+    plugins: tuple[Any, ...] = (connection, getattr(connection, "become", None))
+    for plugin, name in zip(plugins, PASSWORDS, strict=True):
+        try:
+            yield from long_texts_of(plugin.get_option(name))
+        except (AttributeError, KeyError):  # it has no such option
+            continue
+    context = action._play_context
+    yield from long_texts_of([getattr(context, name, None) for name in PASSWORDS])
+
+
+def _of_task(stage: HostStage) -> list[str]:
+    """The arguments of the stage, if its task has no_log."""
+    if not stage.action._task.no_log:
+        return []
+    return [*literal(text for step in stage.steps for text in long_texts_of(step.get("args") or {}))]
+
+
+def _revealed(stage: HostStage, context: Mapping[str, Any]) -> Iterator[str]:
+    """Put the real values of masked keys into `context`; returns secrets of other hosts that come with their keys."""
+    registry = stage.run.secret_registry
+    registry.reveal(stage.host, context["own"])
+    registry.reveal("", context["run"])
+    for host, held in context["hosts"].items():
+        if registry.reveal(host, held):
+            text = json.dumps(held)
+            yield from (secret for secret in registry.secrets_for(host) if json.dumps(secret)[1:-1] in text)

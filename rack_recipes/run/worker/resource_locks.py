@@ -72,7 +72,7 @@ def _resource(lock: Lock, host: str, variable: Callable[[str], Any]) -> Resource
 
 
 @contextmanager
-def holding_locks(wanted: Iterable[Resource], folder: Path, wait: Callable[[float], None]) -> Iterator[None]:
+def hold_locks(wanted: Iterable[Resource], folder: Path, wait: Callable[[float], None]) -> Iterator[None]:
     """Hold a slot of each resource; `wait` sleeps for seconds, and raises where the stage must not wait any more."""
     with ExitStack() as held:
         for resource in wanted:

@@ -2,14 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run a stage on one host, in Ansible's worker: ask the host, write its answers to the journal, sum up for Ansible."""
+"""Run a stage on one host, in Ansible's worker: ask the host, write its answers to the journal, and sum up for
+Ansible.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
+from itertools import batched
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -19,28 +23,92 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.module_utils.executor.start_conditions import lets_start
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SHORTEST
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
 from rack_recipes.errors import JournalError, RackError
-from rack_recipes.journal.append import append, insist
+from rack_recipes.journal.append import append, append_patiently
 from rack_recipes.plan.compile.action_names import CONTROLLER
-from rack_recipes.run.artifact_transfer_records import missing_artifacts
 from rack_recipes.run.current_run import RUN_HOST, Run, current
 from rack_recipes.run.delegates import group_problem
-from rack_recipes.run.missing_results import UNPLANNED, UNRECORDED, missing_result, with_waiver
-from rack_recipes.run.secrets.secret_registry import NOT_HIDDEN, NOT_SHARED
-from rack_recipes.run.stage.host_answer import HostAnswer
-from rack_recipes.run.stage.host_clock import clock_record
+from rack_recipes.run.missing_results_and_artifacts import (
+    UNPLANNED,
+    UNRECORDED,
+    missing_artifacts,
+    missing_result,
+    with_waiver,
+)
+from rack_recipes.run.run_secrets import NOT_HIDDEN, NOT_SHARED
+from rack_recipes.run.stage.bypass_ansible_templating import fill_in
+from rack_recipes.run.stage.host_answer import HostAnswer, clock_record
+from rack_recipes.run.stage.host_request import uses_live
 from rack_recipes.run.stage.remote_executor import RemoteExecutor, Unreachable
-from rack_recipes.run.stage.request.bypass_ansible_templating import fill_in
-from rack_recipes.run.stage.request.request import uses_live
 from rack_recipes.run.stage.worker_stop import WorkerStop
-from rack_recipes.run.worker.check_host_records import HostRecordCheck
-from rack_recipes.run.worker.collect_from_earlier_run import collect
-from rack_recipes.run.worker.guard_keys import KeyGuard
-from rack_recipes.run.worker.host_secrets import has_secrets
-from rack_recipes.run.worker.host_stage_request import HostStage, Locks, StageTask, Steps, request_of
-from rack_recipes.run.worker.resource_locks import Resource, holding_locks, resources
-from rack_recipes.run.worker.stage_summary import Record, for_summary, summary, task_summary
+from rack_recipes.run.worker.host_records import HostRecordCheck, KeyGuard, collect_results
+from rack_recipes.run.worker.host_stage_request import HostStage, Locks, StageTask, Steps, has_secrets, request_of
+from rack_recipes.run.worker.resource_locks import Resource, hold_locks, resources
 from rack_recipes.run.worker.startable_steps import startable, was_given_up, was_reached, wrong_password_reason
+
+Record = dict[str, Any]
+MOST_LINES = 20  # steps that passed have a line each, up to this number
+IN_A_LINE = 5
+HOSTS_IN_A_LINE = 20
+FIELDS = ("host", "step", "verdict", "seconds", "reason", "instances")
+
+
+def for_summary(record: Record) -> Record:
+    """What a summary needs of a step record. The worker keeps this, since a host may send very many large ones."""
+    return {name: record[name] for name in FIELDS if name in record}
+
+
+def summary(records: Iterable[Record]) -> dict[str, Any]:
+    """The task's result for these step records: each step with verdict, duration and reason; in `msg` what failed.
+
+    A looped step is shown by its instances.
+    """
+    steps = [record for record in records if not record.get("instances")]
+    lines = list(_lines(steps))
+    result: dict[str, Any] = {"changed": False, "steps": lines, "_ansible_verbose_always": True}
+    bad = [step for step in steps if step["verdict"] not in HARMLESS]
+    if not bad:
+        seconds = sum(step["seconds"] for step in steps)
+        return {**result, "msg": f"{_count(steps)} in {seconds:.3f} s"}
+    first = next((step for step in bad if step["verdict"] != "blocked"), bad[0])
+    reason = f"{first['step']} {first['verdict']}: {first['reason'] or 'no reason given'} ({_count(steps)})"
+    kind = "unreachable" if first["verdict"] == "unreachable" else "failed"
+    return {**result, "msg": reason, kind: True}
+
+
+def task_summary(records: Iterable[Record], hosts: Sequence[str]) -> dict[str, Any]:
+    """The result of a task that ran a stage for these hosts: that of the first one, and a line for each other."""
+    own: dict[str, list[Record]] = {host: [] for host in hosts}
+    for record in records:
+        own[record["host"]].append(record)
+    first, *others = ((host, summary(own[host])) for host in hosts)
+    result = first[1]
+    if others:
+        good = [host for host, other in others if not other.get("failed") and not other.get("unreachable")]
+        bad = [f"{host}: {other['msg']}" for host, other in others if host not in {*good}]
+        result["others"] = [*bad, *(f"passed  {', '.join(some)}" for some in batched(good, HOSTS_IN_A_LINE))]
+    return result
+
+
+def _count(steps: Iterable[Record]) -> str:
+    counts = Counter(step["verdict"] for step in steps)
+    return ", ".join(f"{number} {verdict}" for verdict, number in counts.most_common())
+
+
+def _lines(steps: Sequence[Record]) -> Iterator[str]:
+    """A line for each step. Where many passed they share lines: Ansible takes half a millisecond for a line."""
+    passed = [step for step in steps if step["verdict"] == "passed"]
+    together = passed if len(passed) > MOST_LINES else []
+    yield from (_line(step) for step in steps if not together or step["verdict"] != "passed")
+    for some in batched(together, IN_A_LINE):
+        yield f"passed  {', '.join(f'{step["step"]} {step["seconds"]:.3f} s' for step in some)}"
+
+
+def _line(step: Record) -> str:
+    reason = f"  {step['reason']}" if step["reason"] else ""
+    return f"{step['verdict']:<11} {step['seconds']:8.3f} s  {step['step']}{reason}"
+
 
 LOST = {  # by the state of the host's last answer, why steps have no result
     "killed": "the executor was killed on the host before this step ended{reason}",
@@ -223,7 +291,7 @@ def _with_clocks(task: StageTask, answer: HostAnswer) -> Sequence[Record]:
 
 def _record(task: StageTask, remote: RemoteExecutor, records: Sequence[Record]) -> None:
     """Append the records; where that fails, as on a full disk, try again for as long as for a lost host."""
-    insist(task.run.path, records, task.run.settings.reconnect_timeout, remote.wait)
+    append_patiently(task.run.path, records, task.run.settings.reconnect_timeout, remote.wait)
 
 
 def _record_missing(
@@ -268,9 +336,9 @@ def _answers(task: StageTask, remote: RemoteExecutor) -> Iterator[HostAnswer]:
     run = task.run
     if not (task.first.is_module or task.first.starts_programs):
         # only network devices pay for this import
-        from rack_recipes.run.worker.refuse_network_device import refuse_stage
+        from rack_recipes.run.worker.ansible_module_step import refuse_network_device
 
-        yield from (refuse_stage(stage, remote.halted) for stage in task.stages)
+        yield from (refuse_network_device(stage, remote.halted) for stage in task.stages)
         return
     with _holding_locks(task, remote):
         if task.first.is_module:
@@ -278,7 +346,7 @@ def _answers(task: StageTask, remote: RemoteExecutor) -> Iterator[HostAnswer]:
             yield _run_module_here(task.first, remote)
             return
         if run.reusable.earlier is not None:
-            collect(run.reusable.earlier, remote, task)
+            collect_results(run.reusable.earlier, remote, task)
         request = task.request()
         if not uses_live(request.message):
             yield from remote.stage(request)
@@ -294,7 +362,7 @@ def _holding_locks(task: StageTask, remote: RemoteExecutor) -> AbstractContextMa
     """Hold what the steps share with other hosts; with those of other parts, where these meet."""
     run, wanted = task.run, _resources(task.first)
     if not (wanted and run.meeting):
-        return holding_locks(wanted, run.folder / "locks", remote.wait)
+        return hold_locks(wanted, run.folder / "locks", remote.wait)
     # only a part that meets others pays for this import
     from rack_recipes.run.worker.group_locks import LockHolder
 
@@ -312,7 +380,7 @@ def _resources(stage: HostStage) -> list[Resource]:
 def _run_module_here(stage: HostStage, remote: RemoteExecutor) -> HostAnswer:
     # only steps that are modules of Ansible's pay for these imports
     from rack_recipes.run.worker.ansible_module_step import as_module, run_here
-    from rack_recipes.run.worker.device_session import end_lost_session
+    from rack_recipes.run.worker.persistent_connection import end_lost_session
 
     program = as_module(stage, secret=has_secrets(stage))
     try:

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED
-from rack_recipes.journal.step_results import StepEnd
+from rack_recipes.journal.step_results_and_end_status import StepEnd
 from rack_recipes.recipe.recipe_model import Dependency
 from rack_recipes.recipe.steps_to_and_from_data import from_data, label_of
 from rack_recipes.run.current_run import Run, RunStep
-from rack_recipes.run.stage.connection_errors import WRONG_PASSWORD
+from rack_recipes.run.stage.host_answer import WRONG_PASSWORD
 
 UNREACHABLE = "unreachable"
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 
+from rack_recipes.run.trust.context_key_access import KeyAccess
 from rack_recipes.run.trust.os_user import User, this_user, user_of
-from rack_recipes.run.trust.policy.key_access import KeyAccess
-from rack_recipes.run.trust.policy.policy_model import READ, WRITE, Policy
+from rack_recipes.run.trust.policy import READ, WRITE, Policy
 from rack_recipes.server.access.caller import ADMIN, AUTHOR, VIEWER, Caller, Objection
 from rack_recipes.server.access.identify import CERTIFICATE, TOKEN, Identify
 from rack_recipes.server.access.token_file import LiveGrants

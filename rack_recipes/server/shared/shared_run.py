@@ -16,8 +16,8 @@ from rack_recipes.context.merge_policies import hook_of
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.record_fields import encode
 from rack_recipes.private_files import FILE_MODE, make_private
-from rack_recipes.run.run_folders import hold
-from rack_recipes.run.run_ids import new_run_id
+from rack_recipes.run.processes import new_run_id
+from rack_recipes.run.run_folders import hold_run_until_exit
 from rack_recipes.server.open_served_run import SHARED, ServedRun, first_record
 from rack_recipes.server.shared.shared_commit import SharedLogError
 from rack_recipes.server.shared.valkey_log import ValkeyLog, current_run
@@ -35,7 +35,7 @@ def open_shared_run(settings: Settings, client: valkey.Valkey, *, new: bool = Fa
     journal = Path(settings.runs) / run_id / JOURNAL
     make_private(journal.parent)
     try:
-        hold(journal.parent)
+        hold_run_until_exit(journal.parent)
     except UsageError:
         raise UsageError(
             f"run {run_id} is served from this folder already: another server needs a folder of runs of its own "

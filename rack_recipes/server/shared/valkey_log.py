@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from rack_recipes.errors import UsageError
-from rack_recipes.run.run_ids import MADE
+from rack_recipes.run.processes import MADE
 from rack_recipes.server.shared.shared_commit import LostRecordsError, SharedLogError
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rack_recipes.run.live import server_address_file
-from rack_recipes.run.live.step_pass import HEADER, host_of
-from rack_recipes.run.run_folders import is_held
+from rack_recipes.run import server_address_and_pass
+from rack_recipes.run.run_folders import is_run_held
+from rack_recipes.run.server_address_and_pass import HEADER, host_of
 from rack_recipes.server import unix_socket
 from rack_recipes.server.access.caller import AUTHOR, Caller
 from rack_recipes.server.problems import Problem
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 class StepDoor:
     """The socket for steps, which listens, and where it is. With `with_run` the server ends when the run does."""
 
-    place: server_address_file.StepSocket
+    place: server_address_and_pass.StepSocket
     listener: socket.socket
     run_folder: Path
     with_run: bool = False
 
     def is_open(self) -> bool:
         """Whether the server goes on."""
-        return not self.with_run or is_held(self.run_folder)
+        return not self.with_run or is_run_held(self.run_folder)
 
     def app(self, service: Service) -> ASGIApp:
         """The application for what comes through the door."""
@@ -47,19 +47,19 @@ class StepDoor:
 
     def tell(self) -> None:
         """Let the run know that steps may come."""
-        server_address_file.tell(self.run_folder, self.place)
+        server_address_and_pass.write_server_address(self.run_folder, self.place)
 
 
 @contextmanager
 def step_door(run_folder: Path, *, with_run: bool = False) -> Iterator[StepDoor]:
     """A door during the block; nothing is left of it. Raises UsageError."""
-    place = server_address_file.make(run_folder)
+    place = server_address_and_pass.make_step_socket(run_folder)
     listener = unix_socket.listen(Path(place.path))
     try:
         yield StepDoor(place, listener, run_folder, with_run)
     finally:
         listener.close()
-        server_address_file.forget(run_folder, place)
+        server_address_and_pass.remove_server_address(run_folder, place)
 
 
 def _identify_by(key: bytes) -> Callable[[Scope], Caller]:

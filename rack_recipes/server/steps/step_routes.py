@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rack_recipes.run.live.step_pass import CONTROLLER
+from rack_recipes.run.server_address_and_pass import CONTROLLER
 from rack_recipes.server.http.answers import answer
 from rack_recipes.server.http.route_model import JSON, Call, RouteEntry
 from rack_recipes.server.http.route_table import ROUTES

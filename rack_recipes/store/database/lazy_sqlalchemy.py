@@ -83,4 +83,4 @@ __all__ = (
 
 def installed() -> AbstractContextManager[None]:
     """Turn a failing import into a StoreError that says what to install."""
-    return errors.installed("results cannot be stored or read", StoreError)
+    return errors.require_installed("results cannot be stored or read", StoreError)

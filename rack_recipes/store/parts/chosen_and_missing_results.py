@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
-from rack_recipes.journal.end_status import INTERRUPTED
+from rack_recipes.journal.step_results_and_end_status import INTERRUPTED
 from rack_recipes.store.run_plan import unpacked
 
 RUNNING, EMPTY, DIED = "running", "empty", "died"  # what a part can be, beside how it ended

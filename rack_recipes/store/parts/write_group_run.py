@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from rack_recipes.errors import UsageError
-from rack_recipes.journal.end_status import EXIT_CODES, status_of
 from rack_recipes.journal.record_fields import json_text
+from rack_recipes.journal.step_results_and_end_status import EXIT_CODES, status_of
 from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.database.database_errors import patiently, translated
 from rack_recipes.store.database.read_only_connection import reading

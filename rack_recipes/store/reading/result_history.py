@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
-from rack_recipes.journal.end_status import CUT_OFF
+from rack_recipes.journal.step_results_and_end_status import CUT_OFF
 from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.reading.recorded_runs import DETAILS, read
 from rack_recipes.store.schema.tables import tables

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rack_recipes.context.context_model import REFUSED
 from rack_recipes.context.run_context import Context
 from rack_recipes.journal.record_fields import Record, json_text
-from rack_recipes.journal.step_results import counts, weight_of
+from rack_recipes.journal.step_results_and_end_status import is_counted, weight_of
 from rack_recipes.store.run_plan import packed
 from rack_recipes.store.schema.tables import tables
 from rack_recipes.store.writing.record_to_rows import (
@@ -228,7 +228,7 @@ class JournalFold:
         host, step = place = intern(name(record["host"]) or ""), intern(name(record["step"]) or "")
         recorded = self._recorded.setdefault(host, {})
         before = recorded.get(step)
-        if not counts(record, before.weight if before else None):
+        if not is_counted(record, before.weight if before else None):
             return
         rows = measurement_rows(self.run_id, record)
         self._count(recorded, step, Counted(len(rows), checks_of(record), weight_of(record)))

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
 from rack_recipes.errors import JournalError, StoreError
-from rack_recipes.journal.end_status import EXIT_CODES
 from rack_recipes.journal.reader import JournalReader
+from rack_recipes.journal.step_results_and_end_status import EXIT_CODES
 from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.database.database_errors import met_known_row, patiently, translated
 from rack_recipes.store.database.read_only_connection import reading

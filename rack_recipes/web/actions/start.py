@@ -24,8 +24,7 @@ from rack_recipes.private_files import FILE_MODE, make_private
 from rack_recipes.recipe.load import load
 from rack_recipes.recipe.param_values import KINDS, MASK, WrongError, unknown, value_of, values
 from rack_recipes.recipe.recipe_model import Param
-from rack_recipes.run.own_command import CALL, PYTHON, environment
-from rack_recipes.run.run_ids import MADE, RUN_ID, STARTED_BY, new_run_id
+from rack_recipes.run.processes import CALL, MADE, PYTHON, RUN_ID, STARTED_BY, new_run_id, python_environment
 from rack_recipes.server.access.caller import OPERATOR
 from rack_recipes.server.problems import Problem
 from rack_recipes.web.actions.action_log import log_path, logged, refusals_logged
@@ -199,7 +198,7 @@ def _launch(
     values_of = in_memory(json.dumps(given, ensure_ascii=False).encode())
     hosts = [*(f"--inventory={one}" for one in source.inventory), *([f"--limit={limit}"] if limit else [])]
     words = ["run", str(entry.path), f"--param-file=/dev/fd/{values_of}", *hosts]
-    env = {**environment(), RUN_ID: run_id, STARTED_BY: who, "RACK_RECIPES_DB": source.db}
+    env = {**python_environment(), RUN_ID: run_id, STARTED_BY: who, "RACK_RECIPES_DB": source.db}
     try:
         child = subprocess.Popen(
             [*PYTHON, "-c", CALL, *words], cwd=source.project, env=env, stdin=subprocess.DEVNULL, stdout=log,

@@ -33,8 +33,8 @@ from ansible_collections.rack.recipes.tests.integration.server.server_process im
 )
 from ansible_collections.rack.recipes.tests.integration.web.web_server import WebServer, web_server
 from call_rack_recipes import COMMAND
-from rack_recipes.run.live import server_address_file
-from rack_recipes.run.live.step_pass import pass_of
+from rack_recipes.run import server_address_and_pass
+from rack_recipes.run.server_address_and_pass import pass_of
 
 PARSERS = {"httptools": COMMAND, "h11": f"import sys; sys.modules['httptools'] = None; {COMMAND}"}
 SERVERS = ("context", "pages")
@@ -226,7 +226,7 @@ def _patched(attacked: Attacked, door: str, patch: Any) -> Answer:
         return attacked.server.ask("POST", "/ctx", {"key": KEY, "patch": patch})
     if door == "unix":
         return attacked.server.ask("PATCH", f"/ctx/{KEY}", patch, **media)
-    place = server_address_file.find(attacked.server.journal.parent)
+    place = server_address_and_pass.read_server_address(attacked.server.journal.parent)
     assert place
     connection = UnixConnection(place.path)
     try:

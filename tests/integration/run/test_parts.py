@@ -28,7 +28,7 @@ from ansible_collections.rack.recipes.tests.integration.server.server_process im
 from call_rack_recipes import environment, rack_recipes
 from controller_process import wait_for
 from rack_recipes.errors import StoreError
-from rack_recipes.run.group.meeting import NEVER_CAME
+from rack_recipes.run.group_meeting import NEVER_CAME
 from rack_recipes.store.database_engine import reader
 from rack_recipes.store.reading import recorded_runs
 

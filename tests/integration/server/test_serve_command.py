@@ -142,7 +142,7 @@ def test_another_user_is_refused_even_where_the_folder_is_open(project):
 def test_a_run_in_progress_is_joined(project):
     """The server and the run write to one journal, and each sees what the other one has written."""
     from rack_recipes.journal.append import append
-    from rack_recipes.run.run_folders import held
+    from rack_recipes.run.run_folders import hold_run
 
     journal = project / ".rack-recipes" / "runs" / "20260101-000000-abcdef" / "journal.jsonl"
     run = {"kind": "run", "run": journal.parent.name, "time": "2026-01-01T00:00:00.000000Z", "hosts": ["leaf1"]}
@@ -161,7 +161,7 @@ def test_a_run_in_progress_is_joined(project):
         "who": "measure",
         "time": "2026-01-01T00:00:01.000000Z",
     }
-    with held(journal.parent), served("--run", "20260101") as server:
+    with hold_run(journal.parent), served("--run", "20260101") as server:
         answers: list[object] = []
         target = "/ctx/numbers.stats_v1?host=leaf1&wait=60"
         waiting = threading.Thread(target=lambda: answers.append(server.ask("GET", target).data["value"]))

@@ -21,7 +21,7 @@ from playwright.sync_api import sync_playwright
 from ansible_collections.rack.recipes.tests.integration.web.ten_runs import HOSTS, id_of, store_ten_runs
 from ansible_collections.rack.recipes.tests.integration.web.web_server import TIMEOUT, WebServer, web_server
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import Writer
-from rack_recipes.run.run_folders import held
+from rack_recipes.run.run_folders import hold_run
 from rack_recipes.web.page_routes import GET, ROUTES
 
 CHROMIUM = "/usr/bin/chromium"
@@ -365,7 +365,7 @@ def test_a_run_is_live_until_it_ends(tmp_path, reader):
         run = Writer("20261125-140000-bbbbbb")
         folder = run.path.parent
         folder.mkdir(parents=True)
-        with held(folder):
+        with hold_run(folder):
             run.begin("sha256:2", ("wire", "burn"))
             run.step("wire", "leaf1")
             one = reader(server)

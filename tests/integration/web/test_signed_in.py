@@ -19,7 +19,7 @@ from playwright.sync_api import sync_playwright
 from ansible_collections.rack.recipes.tests.integration.web.test_pages import AXE, CHROMIUM, LAST, inside, make_project
 from ansible_collections.rack.recipes.tests.integration.web.web_server import TIMEOUT, WebServer, web_server
 from call_rack_recipes import rack_recipes
-from rack_recipes.journal.end_status import INTERRUPTED
+from rack_recipes.journal.step_results_and_end_status import INTERRUPTED
 from rack_recipes.run.trust.os_user import this_user
 
 RECIPE = """\

@@ -14,8 +14,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rack_recipes.run.launcher.ansible_playbook import environment
-from rack_recipes.run.own_command import PYTHON
+from rack_recipes.run.launcher.ansible_playbook import ansible_environment
+from rack_recipes.run.processes import PYTHON
 
 PROGRAM = Path(__file__).with_name("match_hosts.py")
 
@@ -58,7 +58,7 @@ def asking_for_hosts(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=environment("", inventories),
+        env=ansible_environment("", inventories),
         text=True,
     ) as process:
         try:

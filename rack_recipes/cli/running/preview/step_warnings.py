@@ -18,9 +18,9 @@ from rack_recipes.plan.plan_model import Plan, PlannedStep
 from rack_recipes.recipe.param_values import is_open
 from rack_recipes.recipe.recipe_model import Dependency
 from rack_recipes.run.delegates import needs_delegate
-from rack_recipes.run.reuse.earlier_run import EarlierRun, with_dependents
+from rack_recipes.run.earlier_run import EarlierRun, with_dependents
 from rack_recipes.run.run_folders import journal_of
-from rack_recipes.run.stage.request.step_message import ANSIBLE
+from rack_recipes.run.stage.host_request import ANSIBLE
 
 EVERY_HOST = ("", "all")
 SKIPPED, BLOCKED = "skipped", "blocked"

@@ -22,7 +22,7 @@ import reliability_sweeps
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import delta, end, run
 from call_rack_recipes import COMMAND, environment, rack_recipes
 from rack_recipes.journal.append import append
-from rack_recipes.journal.compressed_journal import opened
+from rack_recipes.journal.compressed_journal import open_journal
 from rack_recipes.run.run_folders import journals
 from rack_recipes.store.database_engine import engine
 from rack_recipes.store.writing.import_journal import import_journal
@@ -63,7 +63,7 @@ def contents() -> Mapping[str, str]:
     """The digest of each run's journal, in whatever form it is there."""
     found = {}
     for path in journals(RUNS):
-        with opened(path) as journal:
+        with open_journal(path) as journal:
             found[path.parent.name] = sha256(journal.read()).hexdigest()
     return found
 

@@ -23,8 +23,8 @@ import reliability_sweeps
 from ansible_collections.rack.recipes.plugins.module_utils import live_client
 from ansible_collections.rack.recipes.plugins.module_utils.live_client import Live, Refused
 from ansible_collections.rack.recipes.tests.integration.server.server_process import Server, served
-from rack_recipes.run.live import server_address_file
-from rack_recipes.run.live.step_pass import pass_of
+from rack_recipes.run import server_address_and_pass
+from rack_recipes.run.server_address_and_pass import pass_of
 
 WRITERS = 50
 MOST_TRIES = WRITERS // 2  # of one change by `update`
@@ -62,7 +62,7 @@ class Writers:
     """Fifty steps of one run, which all begin at once. `tries` are those of each change, writer by writer."""
 
     def __init__(self, server: Server, change: Callable[[Live], int], changes: int) -> None:
-        place = server_address_file.find(Path(server.journal).parent)
+        place = server_address_and_pass.read_server_address(Path(server.journal).parent)
         assert place
         self._given = {"socket": place.path, "pass": pass_of(place.key_bytes, ""), "step": "storm", "scope": "run"}
         self._change, self._changes = change, changes

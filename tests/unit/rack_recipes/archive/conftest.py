@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_rec
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import artifact
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.store import conftest as stores
 from rack_recipes.journal.append import append
-from rack_recipes.run.artifact_transfer_records import transfer
+from rack_recipes.run.missing_results_and_artifacts import transfer_record
 from rack_recipes.store.writing.import_journal import import_journal
 
 Make = Callable[..., Path]
@@ -54,7 +54,7 @@ def evidence(runs: Path) -> Path:
     path, data = runs / "R1" / "journal.jsonl", b"all the packets"
     conflict = delta(90, "r1", step="late", who="late", key="of.all_v1", after={"ü": 2**62}, based_on=1)
     attached = artifact(data, n=91, step="late")
-    append(path, [*whole_run()[:-1], conflict, attached, transfer(attached), end()])
+    append(path, [*whole_run()[:-1], conflict, attached, transfer_record(attached), end()])
     (path.parent / "artifacts").mkdir()
     (path.parent / "artifacts" / attached["sha256"]).write_bytes(data)
     begun = path.parent / "begun"

@@ -38,7 +38,7 @@ from rack_recipes.errors import JournalError, RackError, UsageError
 from rack_recipes.journal import compressed_journal
 from rack_recipes.journal.append import append
 from rack_recipes.journal.record_fields import encode
-from rack_recipes.run.run_folders import held
+from rack_recipes.run.run_folders import hold_run
 from rack_recipes.store.database_engine import engine
 from rack_recipes.store.parts.write_group_run import read_group
 from rack_recipes.store.reading import recorded_runs
@@ -122,7 +122,7 @@ def test_the_same_pack_again_changes_nothing(pack, evidence, there, stored):
 def test_a_run_that_was_compressed_meanwhile(pack, evidence, there, stored):
     made = pack(evidence)
     brought(made, there, stored)
-    compressed_journal.compress(there / "R1/journal.jsonl")
+    compressed_journal.compress_journal(there / "R1/journal.jsonl")
     assert brought(made, there, stored).state == HERE
     assert not (there / "R1/journal.jsonl").exists()
 
@@ -143,7 +143,7 @@ def test_a_longer_journal_replaces_its_beginning_and_the_rest_stays(pack, make, 
     journal.write_bytes(whole)
     first = pack(journal, "first")
     brought(first, there, stored)
-    compressed_journal.compress(there / "R2/journal.jsonl")
+    compressed_journal.compress_journal(there / "R2/journal.jsonl")
     (there / "R2/pinned").touch()
     done = brought(longer, there, stored)
     assert done.state == LONGER
@@ -164,7 +164,7 @@ def test_a_folder_in_which_no_run_began_is_filled(pack, make, there, stored):
 def test_a_run_that_goes_on_here_is_not_replaced(pack, make, there, stored):
     made = pack(make("R2"))
     (there / "R2").mkdir(parents=True)
-    with held(there / "R2"), pytest.raises(OtherRunError, match="run R2 still goes on"):
+    with hold_run(there / "R2"), pytest.raises(OtherRunError, match="run R2 still goes on"):
         brought(made, there, stored)
 
 

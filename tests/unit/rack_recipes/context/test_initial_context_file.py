@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rack_recipes.context.initial_context_file import ExportedContext, deltas, read, to_data
+from rack_recipes.context.initial_context_file import ExportedContext, initial_deltas, read_initial_context, to_data
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.record_fields import encode
 
@@ -35,13 +35,13 @@ def test_what_is_exported_can_be_read() -> None:
     ]
     data = to_data("R1", 7, entries)
     assert (data["run_id"], data["at"]) == ("R1", 7)
-    found = read(written(data))
+    found = read_initial_context(written(data))
     assert found == ExportedContext({"a_v1": {"x": [1, None]}}, {"r1": {"b_v1": "ü", "a_v1": 2}})
 
 
 def test_either_part_is_enough() -> None:
-    assert read(written({"run": {"a_v1": 1}})) == ExportedContext({"a_v1": 1}, {})
-    assert read(written({"hosts": {"r1": {}}})) == ExportedContext({}, {"r1": {}})
+    assert read_initial_context(written({"run": {"a_v1": 1}})) == ExportedContext({"a_v1": 1}, {})
+    assert read_initial_context(written({"hosts": {"r1": {}}})) == ExportedContext({}, {"r1": {}})
 
 
 @pytest.mark.parametrize(
@@ -66,18 +66,18 @@ def test_either_part_is_enough() -> None:
 )
 def test_what_is_wrong_in_a_file(data: Any, error: str) -> None:
     with pytest.raises(UsageError) as caught:
-        read(written(data))
+        read_initial_context(written(data))
     assert error in str(caught.value)
 
 
 def test_a_file_that_is_not_there() -> None:
     with pytest.raises(UsageError, match=r"^gone\.json: cannot be read: No such file or directory$"):
-        read("gone.json")
+        read_initial_context("gone.json")
 
 
 def test_a_run_starts_with_the_keys_of_its_hosts() -> None:
     given = ExportedContext({"a_v1": 1}, {"r2": {"b_v1": 2, "c_v1": 3}, "r9": {"d_v1": 4}})
-    records = [*deltas(given, ("r1", "r2"), TIME)]
+    records = [*initial_deltas(given, ("r1", "r2"), TIME)]
     assert [(each["n"], each["host"], each["scope"], each["key"], each["after"]) for each in records] == [
         (1, "", "run", "a_v1", 1),
         (1, "r2", "host", "b_v1", 2),
@@ -90,5 +90,5 @@ def test_a_run_starts_with_the_keys_of_its_hosts() -> None:
 
 def test_a_long_key_is_cut() -> None:
     with pytest.raises(UsageError) as caught:
-        read(written({"run": {"A" * 1000: 1}}))
+        read_initial_context(written({"run": {"A" * 1000: 1}}))
     assert str(caught.value).endswith(f"got '{'A' * 199}...")

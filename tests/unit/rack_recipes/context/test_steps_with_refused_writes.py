@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import step
-from rack_recipes.context.steps_with_refused_writes import RefusedWrites
+from rack_recipes.context.run_context import RefusedWrites
 
 
 @pytest.fixture

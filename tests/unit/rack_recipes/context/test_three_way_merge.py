@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rack_recipes.context.three_way_merge import ABSENT, deep_merge
+from rack_recipes.context.merge_policies import ABSENT, deep_merge
 
 SCALARS = st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from([0.5, 1.0]) | st.sampled_from(["a", "b", ""])
 VALUES = st.recursive(

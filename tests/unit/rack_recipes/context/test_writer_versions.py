@@ -7,8 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import delta
-from rack_recipes.context.context_model import HeldValue
-from rack_recipes.context.writer_versions import MAX_VALUES, EarlierValues, KnownVersion, WriterVersions
+from rack_recipes.context.context_model import MAX_VALUES, EarlierValues, HeldValue, KnownVersion, WriterVersions
 
 PLACE = ("", "power.limits_v1")
 

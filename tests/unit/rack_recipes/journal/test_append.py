@@ -18,7 +18,7 @@ import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import delta, run, step
 from rack_recipes.errors import JournalError
-from rack_recipes.journal.append import ShortWriteError, append, insist
+from rack_recipes.journal.append import ShortWriteError, append, append_patiently
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.record_fields import encode
 
@@ -143,28 +143,28 @@ def test_what_cannot_be_written_is_tried_again_and_is_there_once(tmp_path: Path)
         resource.setrlimit(resource.RLIMIT_FSIZE, (next(sizes), hard))
 
     with room(len(encode(delta(1))) * 2 + 20):
-        insist(journal, records, 60, wait)
+        append_patiently(journal, records, 60, wait)
     assert numbers(journal) == [1, 2, 3, 4, 5]
 
 
 def test_a_folder_that_is_written_later_is_waited_for(tmp_path: Path) -> None:
     (tmp_path / "run").touch()
-    insist(tmp_path / "run/journal.jsonl", [delta(1)], 60, lambda _seconds: (tmp_path / "run").unlink())
+    append_patiently(tmp_path / "run/journal.jsonl", [delta(1)], 60, lambda _seconds: (tmp_path / "run").unlink())
     assert numbers(tmp_path / "run/journal.jsonl") == [1]
 
 
 def test_nothing_is_waited_for_longer_than_it_is_worth() -> None:
     with pytest.raises(ShortWriteError, match="No space left"):
-        insist("/dev/full", [run()], 0)
+        append_patiently("/dev/full", [run()], 0)
     waits: list[float] = []
     with pytest.raises(ShortWriteError, match="No space left"):
-        insist("/dev/full", [run()], 0.05, lambda seconds: time.sleep(seconds / 20) or waits.append(seconds))
+        append_patiently("/dev/full", [run()], 0.05, lambda seconds: time.sleep(seconds / 20) or waits.append(seconds))
     assert waits
 
 
 def test_a_record_that_is_none_is_not_tried_again(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="a record without a kind"):
-        insist(tmp_path / "journal.jsonl", [{"no": "kind"}], 60)
+        append_patiently(tmp_path / "journal.jsonl", [{"no": "kind"}], 60)
 
 
 WRITER = """

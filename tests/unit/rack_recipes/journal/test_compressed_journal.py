@@ -31,23 +31,23 @@ def names(folder: Path) -> list[str]:
 def test_compressed_it_is_read_as_before(journal: Path) -> None:
     before, data = list(JournalReader(journal).read()), journal.read_bytes()
     os.utime(journal, (5, 7))
-    saved = compressed_journal.compress(journal)
+    saved = compressed_journal.compress_journal(journal)
     assert names(journal.parent) == ["journal.jsonl.gz"]
-    packed = compressed_journal.compressed(journal)
+    packed = compressed_journal.compressed_path(journal)
     assert saved == len(data) - packed.stat().st_size > 0
     assert (packed.stat().st_mtime, packed.stat().st_mode & 0o777) == (7, 0o600)
-    assert (compressed_journal.exists(journal), compressed_journal.is_compressed(journal)) == (True, True)
+    assert (compressed_journal.journal_exists(journal), compressed_journal.is_compressed(journal)) == (True, True)
     assert list(JournalReader(journal).read()) == before
     for place in random.Random(2).sample(range(len(before)), 5):
         assert list(JournalReader(journal, before[place].end).read()) == before[place + 1 :]
-    with compressed_journal.opened(journal) as file:
+    with compressed_journal.open_journal(journal) as file:
         assert file.read() == data
 
 
 def test_a_follower_goes_on_in_the_compressed_form(journal: Path) -> None:
     lines, follower = list(JournalReader(journal).read()), JournalReader(journal)
     assert next(follower.read()) == lines[0]
-    compressed_journal.compress(journal)
+    compressed_journal.compress_journal(journal)
     assert list(follower.read()) == lines[1:]
 
 
@@ -55,12 +55,15 @@ def test_the_same_journal_gives_the_same_bytes(journal: Path, tmp_path: Path) ->
     other = tmp_path / "elsewhere/journal.jsonl"
     append(other, whole_run())
     for path in (journal, other):
-        compressed_journal.compress(path)
-    assert compressed_journal.compressed(journal).read_bytes() == compressed_journal.compressed(other).read_bytes()
+        compressed_journal.compress_journal(path)
+    assert (
+        compressed_journal.compressed_path(journal).read_bytes()
+        == compressed_journal.compressed_path(other).read_bytes()
+    )
 
 
 def test_nothing_is_added_to_a_compressed_journal(journal: Path) -> None:
-    compressed_journal.compress(journal)
+    compressed_journal.compress_journal(journal)
     with pytest.raises(JournalError, match="its run is over and the journal compressed, nothing can be added to it"):
         append(journal, [delta(9)])
     assert names(journal.parent) == ["journal.jsonl.gz"]
@@ -68,24 +71,24 @@ def test_nothing_is_added_to_a_compressed_journal(journal: Path) -> None:
 
 def test_restored_it_can_be_added_to(journal: Path) -> None:
     data = journal.read_bytes()
-    compressed_journal.compress(journal)
-    compressed_journal.restore(journal)
+    compressed_journal.compress_journal(journal)
+    compressed_journal.restore_journal(journal)
     assert names(journal.parent) == ["journal.jsonl"]
     assert journal.read_bytes() == data
     assert journal.stat().st_mode & 0o777 == 0o600
-    compressed_journal.restore(journal)  # nothing to do
+    compressed_journal.restore_journal(journal)  # nothing to do
     append(journal, [delta(9)])
 
 
 def test_where_both_are_there_the_plain_one_counts(journal: Path) -> None:
     """As a kill leaves them; compressing it again makes good."""
     data = journal.read_bytes()
-    compressed_journal.compressed(journal).write_bytes(b"half of it")
+    compressed_journal.compressed_path(journal).write_bytes(b"half of it")
     assert not compressed_journal.is_compressed(journal)
     assert len(list(JournalReader(journal).read())) == len(whole_run())
     append(journal, [delta(9)])
-    compressed_journal.compress(journal)
-    with compressed_journal.opened(journal) as file:
+    compressed_journal.compress_journal(journal)
+    with compressed_journal.open_journal(journal) as file:
         assert file.read().startswith(data)
     assert len(list(JournalReader(journal).read())) == len(whole_run()) + 1
 
@@ -93,7 +96,7 @@ def test_where_both_are_there_the_plain_one_counts(journal: Path) -> None:
 def test_a_stump_of_a_killed_compression_does_not_matter(journal: Path) -> None:
     stump = journal.with_name(".journal.jsonl.gz.partial")
     stump.write_bytes(b"x" * 10_000)
-    compressed_journal.compress(journal)
+    compressed_journal.compress_journal(journal)
     assert names(journal.parent) == ["journal.jsonl.gz"]
     assert len(list(JournalReader(journal).read())) == len(whole_run())
 
@@ -116,7 +119,7 @@ def test_who_writes_meanwhile_is_not_lost(late: str, journal: Path, monkeypatch:
     monkeypatch.setattr(compressed_journal, "_verify", verify_and_write)
     monkeypatch.setattr(Path, "unlink", unlink_late)
     with pytest.raises(JournalError, match="it was written to while it was compressed, and stays as it is"):
-        compressed_journal.compress(journal)
+        compressed_journal.compress_journal(journal)
     assert names(journal.parent) == ["journal.jsonl"]
     assert len(list(JournalReader(journal).read())) == len(whole_run()) + 1
 
@@ -132,7 +135,7 @@ def test_what_does_not_read_back_is_not_kept(journal: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(compressed_journal, "_compress", write_badly)
     with pytest.raises(JournalError, match="compressed it does not read back as it was, and stays as it is"):
-        compressed_journal.compress(journal)
+        compressed_journal.compress_journal(journal)
     assert names(journal.parent) == ["journal.jsonl"]
 
 
@@ -145,20 +148,20 @@ def test_what_does_not_read_back_is_not_kept(journal: Path, monkeypatch: pytest.
     ],
 )
 def test_a_damaged_one_is_an_error_of_ours(damage, text: str, journal: Path) -> None:
-    compressed_journal.compress(journal)
-    packed = compressed_journal.compressed(journal)
+    compressed_journal.compress_journal(journal)
+    packed = compressed_journal.compressed_path(journal)
     packed.write_bytes(damage(packed.read_bytes()))
     with pytest.raises(JournalError, match=f"{journal}: {text}"):
         list(JournalReader(journal).read())
     with pytest.raises(JournalError, match=f"{journal}: {text}"):
-        compressed_journal.restore(journal)
+        compressed_journal.restore_journal(journal)
     assert names(journal.parent) == ["journal.jsonl.gz"]
 
 
 def test_a_journal_that_is_not_there(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    assert not compressed_journal.exists(path)
+    assert not compressed_journal.journal_exists(path)
     with pytest.raises(FileNotFoundError):
-        compressed_journal.opened(path)
+        compressed_journal.open_journal(path)
     with pytest.raises(JournalError, match="No such file"):
-        compressed_journal.compress(path)
+        compressed_journal.compress_journal(path)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from rack_recipes.journal.end_status import EXIT_CODES, status_of
+from rack_recipes.journal.step_results_and_end_status import EXIT_CODES, status_of
 
 VERDICTS = ("passed", "marginal", "failed", "error", "skipped", "blocked", "cached", "unreachable", "waived")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rack_recipes.journal.step_results import Results, StepEnd
+from rack_recipes.journal.step_results_and_end_status import Results, StepEnd
 
 Record = dict[str, Any]
 

@@ -42,7 +42,7 @@ from rack_recipes.recipe.steps_to_and_from_data import (
     param_to_data,
     to_data,
 )
-from rack_recipes.run.stage.request.step_message import NOT_SENT, RENAMED
+from rack_recipes.run.stage.host_request import NOT_SENT, RENAMED
 
 ROOT = Path(__file__).resolve().parents[4]
 SCHEMA = json.loads((ROOT / "rack_recipes/recipe/schema/recipe.schema.json").read_bytes())

@@ -19,7 +19,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs i
 )
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.append import append
-from rack_recipes.journal.step_results import StepEnd
+from rack_recipes.journal.step_results_and_end_status import StepEnd
 from rack_recipes.run import current_run as module
 from rack_recipes.run.current_run import Run, current, refuse, set_current
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rack_recipes.run.delegate_groups import DelegateGroups
+from rack_recipes.run.delegates import DelegateGroups
 
 DELEGATES = {"a": "j1", "b": "j2", "c": "j1", "d": "", "j2": "j2"}
 

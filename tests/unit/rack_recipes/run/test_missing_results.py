@@ -12,7 +12,7 @@ from rack_recipes.journal.append import append
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.recipe.waivers.in_force import InForce, RunWaivers
 from rack_recipes.recipe.waivers.waiver_model import Waiver
-from rack_recipes.run.missing_results import missing_result, with_waiver
+from rack_recipes.run.missing_results_and_artifacts import missing_result, with_waiver
 
 
 def test_the_record_of_a_step_without_a_result_is_one_of_a_journal(tmp_path: Path):

@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import M
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.ansible_plays import an_inventory, means
 from rack_recipes.errors import UsageError
-from rack_recipes.run.param_values_and_secrets import all_secrets, masked, param_values, password_in, secrets_of
+from rack_recipes.run.extra_vars import all_secrets, masked, param_values, password_in, secrets_of
 
 DECLARED: dict[str, dict[str, Any]] = {
     "vlan": {"type": "int", "default": 12, "min": 1, "max": 4094},

@@ -10,7 +10,7 @@ import pytest
 
 from rack_recipes.errors import UsageError
 from rack_recipes.plan.plan_model import PlanOptions
-from rack_recipes.run.plan_options import RequestedPlan, plan_options
+from rack_recipes.run.extra_vars import RequestedPlan, plan_options
 
 
 @pytest.mark.parametrize(

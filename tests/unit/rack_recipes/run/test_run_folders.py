@@ -14,8 +14,17 @@ import pytest
 
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.append import append
-from rack_recipes.journal.compressed_journal import compress
-from rack_recipes.run.run_folders import find_run, group_in, held, hold, is_held, journal_of, journals, run_record
+from rack_recipes.journal.compressed_journal import compress_journal
+from rack_recipes.run.run_folders import (
+    find_run,
+    group_in,
+    hold_run,
+    hold_run_until_exit,
+    is_run_held,
+    journal_of,
+    journals,
+    run_record,
+)
 
 NAMES = ("20260101-a", "20260101-ab", "20260102-c")
 
@@ -109,7 +118,7 @@ def test_no_runs_at_all(tmp_path: Path):
 def test_a_compressed_journal_is_found_by_its_plain_name(tmp_path: Path):
     for name in ("R1", "R2"):
         append(tmp_path / name / "journal.jsonl", [{"kind": "run", "run": name, "time": ""}])
-    compress(tmp_path / "R1/journal.jsonl")
+    compress_journal(tmp_path / "R1/journal.jsonl")
     (tmp_path / "R2/journal.jsonl.gz").touch()  # a kill leaves both
     assert journals(tmp_path) == [tmp_path / "R1/journal.jsonl", tmp_path / "R2/journal.jsonl"]
     assert [run_record(path)["run"] for path in journals(tmp_path)] == ["R1", "R2"]
@@ -122,7 +131,7 @@ def test_runs_of_one_second_are_in_the_order_of_their_start(tmp_path: Path):
     for name, time in ((late, "33.9"), (early, "33.1"), (second, "32.0")):
         record = {"kind": "run", "run": name, "time": f"2026-11-27T07:45:{time}00000Z"}
         append(tmp_path / name / "journal.jsonl", [record])
-    compress(tmp_path / early / "journal.jsonl")
+    compress_journal(tmp_path / early / "journal.jsonl")
     damaged = tmp_path / "20261127-074533-555555/journal.jsonl.gz"
     damaged.parent.mkdir()
     damaged.write_bytes(b"damaged")
@@ -132,14 +141,14 @@ def test_runs_of_one_second_are_in_the_order_of_their_start(tmp_path: Path):
 
 
 def test_held_for_a_while(tmp_path: Path):
-    assert not is_held(tmp_path)
+    assert not is_run_held(tmp_path)
     assert [*tmp_path.iterdir()] == []  # asking leaves nothing behind
-    with held(tmp_path):
-        assert is_held(tmp_path)
-        with pytest.raises(UsageError, match="still goes on"), held(tmp_path):
+    with hold_run(tmp_path):
+        assert is_run_held(tmp_path)
+        with pytest.raises(UsageError, match="still goes on"), hold_run(tmp_path):
             pass
-    assert not is_held(tmp_path)
-    with held(tmp_path):
+    assert not is_run_held(tmp_path)
+    with hold_run(tmp_path):
         pass
 
 
@@ -165,12 +174,12 @@ def test_a_run_is_one_process_s_until_that_ends(tmp_path: Path, monkeypatch: pyt
         assert holder.stdout
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(UsageError, match="run R1 still goes on: its controller is alive"):
-            hold(Path("R1"))
+            hold_run_until_exit(Path("R1"))
         holder.kill()  # its child lives on, as a worker may
         holder.wait()
-        hold(Path("R1"))
+        hold_run_until_exit(Path("R1"))
         with pytest.raises(UsageError):
-            hold(Path("R1"))
+            hold_run_until_exit(Path("R1"))
         os.killpg(holder.pid, signal.SIGKILL)
 
 

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from rack_recipes.run.run_ids import RUN_ID, chosen_run_id, new_run_id
+from rack_recipes.run.processes import RUN_ID, chosen_run_id, new_run_id
 
 
 def test_a_new_id_sorts_by_time_and_meets_no_other():

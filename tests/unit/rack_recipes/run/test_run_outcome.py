@@ -11,8 +11,17 @@ import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import a_run, planned, step
 from rack_recipes.journal.append import append
-from rack_recipes.run.current_run import Run, RunInputs
-from rack_recipes.run.run_outcome import IN_CHECK, LEFT_OUT, Part, checks_of, counts_of, host_result, not_passed
+from rack_recipes.run.current_run import (
+    IN_CHECK,
+    LEFT_OUT,
+    Part,
+    Run,
+    RunInputs,
+    checks_of,
+    counts_of,
+    host_result,
+    not_passed,
+)
 
 
 def test_the_hosts_of_a_run_in_check_mode(tmp_path: Path):

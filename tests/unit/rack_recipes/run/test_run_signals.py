@@ -13,10 +13,10 @@ import time
 
 import pytest
 
-from rack_recipes.run.run_signals import (
+from rack_recipes.run.processes import (
     ENDING,
     HANDLE_SIGNALS,
-    ending_blocked,
+    block_ending_signals,
     ignore_what_is_blocked,
     leave_dead_terminal,
 )
@@ -32,7 +32,7 @@ os.write(1, b"and on\\n")
 
 
 def waiting() -> subprocess.Popen[str]:
-    with ending_blocked():
+    with block_ending_signals():
         child = subprocess.Popen([sys.executable, "-c", WAITS], stdout=subprocess.PIPE, text=True)
     assert child.stdout
     assert child.stdout.readline() == "ready\n"

@@ -17,9 +17,9 @@ import pytest
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.append import append
-from rack_recipes.journal.end_status import stop_of
 from rack_recipes.journal.reader import JournalReader
-from rack_recipes.run.run_folders import held, is_held
+from rack_recipes.journal.step_results_and_end_status import stop_of
+from rack_recipes.run.run_folders import hold_run, is_run_held
 from rack_recipes.run.stop_run import controller_of, stop_run
 
 HOLDS = """
@@ -61,7 +61,7 @@ def test_the_controller_is_told_and_the_journal_says_by_whom(folder, controller)
 
 def test_who_only_looks_whether_it_goes_on_is_not_its_controller(folder, controller):
     with (folder / "lock").open("rb"):
-        assert is_held(folder)
+        assert is_run_held(folder)
         assert controller_of(folder) == controller.pid
 
 
@@ -77,7 +77,7 @@ def test_the_context_of_a_server_is_not_stopped(tmp_path):
     folder.mkdir()
     append(folder / JOURNAL, [{"kind": "run", "run": "R2", "time": "2026-11-29T10:00:00.000000Z", "served": True}])
     with (
-        held(folder),
+        hold_run(folder),
         pytest.raises(UsageError, match="R2 is the context of a server: end `rack-recipes serve` itself"),
     ):
         stop_run(folder, "alice")

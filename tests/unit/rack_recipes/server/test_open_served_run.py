@@ -69,7 +69,7 @@ def recipe_run(settings: Settings) -> Path:
 
 def test_a_run_of_a_recipe_is_joined_while_it_goes_on(settings):
     journal = recipe_run(settings)
-    with run_folders.held(journal.parent):
+    with run_folders.hold_run(journal.parent):
         run = open_run(settings, "20260101")
     assert (run.journal, run.hooks) == (journal, None)
     assert kinds(journal) == ["run"]

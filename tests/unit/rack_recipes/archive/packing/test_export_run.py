@@ -26,9 +26,9 @@ from rack_recipes.archive.packing.pack_contents import NOT_HERE, NOT_KEPT, PackS
 from rack_recipes.archive.verify_pack import verify
 from rack_recipes.errors import JournalError, RackError, UsageError
 from rack_recipes.journal.append import append
-from rack_recipes.journal.compressed_journal import compress, compressed
+from rack_recipes.journal.compressed_journal import compress_journal, compressed_path
 from rack_recipes.journal.record_fields import encode
-from rack_recipes.run.artifact_transfer_records import transfer
+from rack_recipes.run.missing_results_and_artifacts import transfer_record
 from rack_recipes.store.schema.tables import tables
 from rack_recipes.store.writing.import_journal import import_journal
 
@@ -144,12 +144,12 @@ def test_a_run_that_only_the_store_has(store: Engine, evidence: Path, tmp_path: 
 def test_a_compressed_journal_is_packed_as_it_was(evidence: Path, tmp_path: Path):
     data = evidence.read_bytes()
     export(PackSource("R1", evidence, None), tmp_path / "a.zip")
-    compress(evidence)
+    compress_journal(evidence)
     export(PackSource("R1", evidence, None), tmp_path / "b.zip")
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
     export(PackSource("R1", evidence, None), tmp_path / "pack")
     assert (tmp_path / "pack/journal.jsonl").read_bytes() == data
-    compressed(evidence).write_bytes(b"damaged")
+    compressed_path(evidence).write_bytes(b"damaged")
     with pytest.raises(JournalError, match="damaged: Not a gzipped file"):
         export(PackSource("R1", evidence, None), tmp_path / "other")
 
@@ -171,7 +171,10 @@ def test_what_is_missing_is_told(evidence: Path, tmp_path: Path):
     assert manifest(tmp_path / "other")["missing"][ARTIFACT] == "it is not in the run's folder"
     evidence.write_bytes(evidence.read_bytes().removesuffix(encode(end())))  # nothing counts behind it
     for note, reason in (("the disk is full", "the disk is full"), ("", "it did not arrive from its host")):
-        append(evidence, [artifact_of(b"more", n=92), {**transfer(artifact_of(b"more")), "path": None, "note": note}])
+        append(
+            evidence,
+            [artifact_of(b"more", n=92), {**transfer_record(artifact_of(b"more")), "path": None, "note": note}],
+        )
         export(PackSource("R1", evidence, None), tmp_path / f"without{note}")
         missing = manifest(tmp_path / f"without{note}")["missing"]
         assert missing[f"artifacts/{sha256(b'more').hexdigest()}"] == reason

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from rack_recipes.archive.pinned_runs import pin, pin_stored
 from rack_recipes.archive.pruning.remove_runs import TRASH
 from rack_recipes.archive.pruning.run_index import IndexedRun, all_runs, utc_text
-from rack_recipes.journal.compressed_journal import compress
+from rack_recipes.journal.compressed_journal import compress_journal
 
 
 def test_all_runs_wherever_they_are(store: Engine, runs: Path, make):
@@ -41,7 +41,7 @@ def test_all_runs_wherever_they_are(store: Engine, runs: Path, make):
 
 
 def test_a_compressed_journal_is_one(store: Engine, runs: Path, make):
-    compress(make("R1", 1))
+    compress_journal(make("R1", 1))
     [run] = all_runs(runs, store)
     assert (run.run_id, run.started, run.journal) == ("R1", "2026-11-01T12:00:00.000000Z", runs / "R1/journal.jsonl")
 

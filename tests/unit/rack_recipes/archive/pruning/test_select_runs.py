@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_rec
 from rack_recipes.archive.pruning.run_index import IndexedRun, all_runs
 from rack_recipes.archive.pruning.select_runs import Choice, PruneRules, select, to_compress, why_kept
 from rack_recipes.journal.append import append
-from rack_recipes.journal.compressed_journal import compress
+from rack_recipes.journal.compressed_journal import compress_journal
 from rack_recipes.store.writing.import_journal import import_journal
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -159,7 +159,7 @@ def found(store: Engine, runs: Path) -> IndexedRun:
 def test_a_run_that_is_stored_may_go(store: Engine, runs: Path, make):
     journal = make("R1", stored=store)
     assert why_kept(found(store, runs), store, NOW) == ""
-    compress(journal)
+    compress_journal(journal)
     assert why_kept(found(store, runs), store, NOW) == ""
 
 
@@ -181,7 +181,7 @@ def test_a_run_with_more_than_the_store_has_is_kept(packed: bool, store: Engine,
     journal = make("R1", stored=store)
     append(journal, [delta(99, key="late_v1")])
     if packed:
-        compress(journal)
+        compress_journal(journal)
     text = "its results are not all in the store: rack-recipes flush R1"
     assert why_kept(found(store, runs), store, NOW) == text
 
@@ -208,7 +208,7 @@ def test_a_run_of_which_the_store_lost_rows_is_kept(store: Engine, runs: Path, m
 
 def test_a_journal_that_cannot_be_read_is_kept(store: Engine, runs: Path, make):
     journal = make("R1", stored=store)
-    compress(journal)
+    compress_journal(journal)
     packed = journal.with_name("journal.jsonl.gz")
     run = found(store, runs)
     packed.write_bytes(packed.read_bytes()[:-10])
@@ -222,7 +222,7 @@ def test_a_run_with_altered_lines_is_kept_until_it_is_asked_for(packed: bool, st
     lines[7] = lines[7].replace(b'"host"', b'"hosT"', 1)
     journal.write_bytes(b"".join(lines))
     if packed:
-        compress(journal)
+        compress_journal(journal)
     run = found(store, runs)
     text = "its journal has damaged lines (1): rack-recipes flush R1 names them, prune --damaged lets it go"
     assert why_kept(run, store, NOW) == text
@@ -259,7 +259,7 @@ def test_a_run_that_is_elsewhere(store: Engine):
 
 def test_plain_journals_are_compressed(store: Engine, runs: Path, make):
     make("R1")
-    compress(make("R2"))
+    compress_journal(make("R2"))
     make("R3")
     (runs / "R4").mkdir()
     found = to_compress(all_runs(runs, store), lambda run: "pinned" if run.run_id == "R3" else "")

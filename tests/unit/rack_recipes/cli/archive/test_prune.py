@@ -229,7 +229,7 @@ def test_a_store_that_is_away(runs: Path):
 
 
 def test_a_compressed_journal_can_be_resumed_from(runs: Path):
-    from rack_recipes.run.reuse.earlier_run import find_earlier
+    from rack_recipes.run.earlier_run import find_earlier
 
     call("prune", "--compress")
     earlier = find_earlier(runs, FIRST, "", {"test_id": "BURN"}, {})

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import FIRST
-from rack_recipes.run.run_folders import held
+from rack_recipes.run.run_folders import hold_run
 from rack_recipes.store.database_engine import engine
 from rack_recipes.store.reading import recorded_runs
 
@@ -78,6 +78,6 @@ def test_what_a_killed_writer_left_is_no_damage(runs: Path):
 
 def test_a_run_that_goes_on_is_running(journal: Path):
     size = journal.stat().st_size
-    with held(journal.parent):
+    with hold_run(journal.parent):
         assert call("flush", FIRST, "--db", URL).code == 0
     assert (status(), journal.stat().st_size) == ("running", size)

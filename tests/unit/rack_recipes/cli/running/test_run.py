@@ -23,8 +23,8 @@ import pytest
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import Done, call, make_project
 from rack_recipes.cli import main as module
 from rack_recipes.journal.reader import JournalReader
-from rack_recipes.run.launcher.start_ansible_early import WarmStart
-from rack_recipes.run.run_outcome import IN_CHECK
+from rack_recipes.run.current_run import IN_CHECK
+from rack_recipes.run.launcher.ansible_playbook import WarmStart
 
 CFG = "[defaults]\nhost_key_checking = false\n"
 PROGRAM = f"from {module.__name__} import main; main()"

@@ -16,7 +16,7 @@ import pytest
 from rack_recipes.cli.running.run_answer import EndedError, answer_of, print_summary, report_of
 from rack_recipes.errors import UsageError
 from rack_recipes.report.report_formats_and_status import NAME
-from rack_recipes.run.launcher.run_summary import Summary
+from rack_recipes.run.launcher.progress_and_summary import Summary
 
 INTERRUPTED = Summary("R1", "interrupted", 143, {"error": 2})
 PASSED = Summary("R1", "passed", 0, {"passed": 2})

@@ -19,8 +19,8 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs i
 )
 from rack_recipes.cli.running import watch as watching
 from rack_recipes.journal.append import append
-from rack_recipes.run.artifact_transfer_records import transfer
-from rack_recipes.run.run_folders import held
+from rack_recipes.run.missing_results_and_artifacts import transfer_record
+from rack_recipes.run.run_folders import hold_run
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +67,7 @@ def test_a_run_whose_process_is_gone_was_interrupted(monkeypatch: pytest.MonkeyP
 def test_a_run_whose_process_is_there_is_waited_for(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(watching, "GONE", 0.1)
     path = watched(step("a", "r1"))
-    with held(path.parent):
+    with hold_run(path.parent):
         threading.Timer(1.0, append, (path, [end(passed=1)])).start()
         assert call("watch").answer["status"] == "ok"
 
@@ -82,7 +82,7 @@ def test_many_problems_are_not_all_told():
 
 def test_an_artifact_that_did_not_arrive_is_told():
     one = artifact(b"one")
-    watched(one, step("a", "r1", n=2), transfer(one, "the host cannot read it: gone"), end(passed=1))
+    watched(one, step("a", "r1", n=2), transfer_record(one, "the host cannot read it: gone"), end(passed=1))
     done = call("watch")
     warning = "artifact a.log of step a on r1 is missing: the host cannot read it: gone"
     assert (done.code, done.answer["warnings"]) == (0, [warning])

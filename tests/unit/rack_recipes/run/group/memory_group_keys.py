@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from rack_recipes.run.group.group_keys import MEMBER, NEWS
+from rack_recipes.run.context_server_client import MEMBER, NEWS
 
 ABOUT = {"name": "job 2", "controller": "c2", "lease": 40.0, "parts": 3, "signature": "s", "patterns": {}, "canary": []}
 

@@ -19,16 +19,16 @@ from rack_recipes.run.launcher.ansible_playbook import (
     ROOT,
     Forks,
     PlaybookCommand,
+    Room,
+    ansible_environment,
     arguments,
-    environment,
     extra_vars,
     follow,
     forks_of,
     start,
+    warm_start,
 )
-from rack_recipes.run.launcher.choose_forks import Room
 from rack_recipes.run.launcher.forward_signals import SignalForwarder
-from rack_recipes.run.launcher.start_ansible_early import warm_start
 
 HERE = [
     *("--inventory", "localhost,", "--connection", "local"),
@@ -117,32 +117,32 @@ def test_the_recorder_joins_the_callbacks(
     configure(configured)
     if variable is not None:
         monkeypatch.setenv("ANSIBLE_CALLBACKS_ENABLED", variable)
-    assert environment("R1")["ANSIBLE_CALLBACKS_ENABLED"] == expected
+    assert ansible_environment("R1")["ANSIBLE_CALLBACKS_ENABLED"] == expected
 
 
 def test_this_collection_comes_before_other_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert (Path(ROOT) / "ansible_collections/rack/recipes/galaxy.yml").is_file()
-    assert environment("R1")["ANSIBLE_COLLECTIONS_PATH"] == f"{ROOT}:{OTHERS}"
+    assert ansible_environment("R1")["ANSIBLE_COLLECTIONS_PATH"] == f"{ROOT}:{OTHERS}"
     configure("collections_path = ./mine:/abs:~/home")
     mine = f"{tmp_path}/mine:/abs:{tmp_path}/home/home"
-    assert environment("R1")["ANSIBLE_COLLECTIONS_PATH"] == f"{ROOT}:{mine}"
+    assert ansible_environment("R1")["ANSIBLE_COLLECTIONS_PATH"] == f"{ROOT}:{mine}"
     (tmp_path / "elsewhere").mkdir()
     configure("collections_path = its", "elsewhere/named.cfg")
     monkeypatch.setenv("ANSIBLE_CONFIG", "elsewhere/named.cfg")
-    assert environment("R1")["ANSIBLE_COLLECTIONS_PATH"] == f"{ROOT}:{tmp_path}/elsewhere/its"
+    assert ansible_environment("R1")["ANSIBLE_COLLECTIONS_PATH"] == f"{ROOT}:{tmp_path}/elsewhere/its"
     monkeypatch.setenv("ANSIBLE_COLLECTIONS_PATH", "relative:/abs")
-    assert environment("R1")["ANSIBLE_COLLECTIONS_PATH"] == f"{ROOT}:relative:/abs"
+    assert ansible_environment("R1")["ANSIBLE_COLLECTIONS_PATH"] == f"{ROOT}:relative:/abs"
 
 
 def test_an_inventory_that_cannot_be_read_is_an_error(monkeypatch: pytest.MonkeyPatch):
     name = "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED"
-    assert environment("R1", ["h1,"])[name] == "1"
+    assert ansible_environment("R1", ["h1,"])[name] == "1"
     monkeypatch.setenv(name, "false")
-    assert environment("R1", ["h1,"])[name] == "false"
+    assert ansible_environment("R1", ["h1,"])[name] == "false"
 
 
 def test_the_run_s_id():
-    assert environment("R1")["RACK_RECIPES_RUN_ID"] == "R1"
+    assert ansible_environment("R1")["RACK_RECIPES_RUN_ID"] == "R1"
     assert "RACK_RECIPES_RUN_ID" not in os.environ
 
 
@@ -181,7 +181,7 @@ def playbook(*tasks: str) -> Path:
 def ran(asked: PlaybookCommand, tick: Callable[[], None] = lambda: None) -> int:
     """The exit code of an Ansible that was started ahead, with its output in `log`."""
     Path("log").touch()
-    with warm_start(environment(asked.run_id)) as ahead:
+    with warm_start(ansible_environment(asked.run_id)) as ahead:
         return follow(ahead.go(arguments(asked), "log"), tick)
 
 
@@ -196,7 +196,7 @@ def test_ansible_runs_and_its_output_is_kept():
 
 def test_a_log_without_room_ends_no_run():
     asked = PlaybookCommand(playbook("ansible.builtin.debug: {msg: hello}"), "R1")
-    with warm_start(environment("R1")) as ahead:
+    with warm_start(ansible_environment("R1")) as ahead:
         assert follow(ahead.go(arguments(asked), "/dev/full"), lambda: None) == 0
 
 
@@ -206,7 +206,7 @@ def test_ansible_whose_output_is_shown(capfd: pytest.CaptureFixture[str]):
 
 
 def test_an_ansible_that_is_not_needed_ends():
-    with warm_start(environment("R1")) as ahead:
+    with warm_start(ansible_environment("R1")) as ahead:
         assert ahead.child.poll() is None
     assert ahead.child.returncode is not None
 
@@ -215,7 +215,7 @@ def test_an_ansible_that_cannot_start_says_why(tmp_path: Path):
     (tmp_path / "broken" / "ansible").mkdir(parents=True)
     (tmp_path / "broken" / "ansible" / "__init__.py").write_text("raise SystemExit('this one is broken')")
     Path("log").touch()
-    with warm_start({**environment("R1"), "PYTHONPATH": str(tmp_path / "broken")}) as ahead:
+    with warm_start({**ansible_environment("R1"), "PYTHONPATH": str(tmp_path / "broken")}) as ahead:
         assert follow(ahead.go(["p.yml"], "log"), lambda: None) == 1
     assert "this one is broken" in Path("log").read_text()
 
@@ -225,7 +225,7 @@ def test_a_signal_while_ansible_is_imported_ends_it(tmp_path: Path):
     slow.mkdir(parents=True)
     (slow / "__init__.py").write_text("import pathlib, time\npathlib.Path('imports').touch()\ntime.sleep(60)\n")
     Path("log").touch()
-    with warm_start({**environment("R1"), "PYTHONPATH": str(slow.parent)}) as ahead:
+    with warm_start({**ansible_environment("R1"), "PYTHONPATH": str(slow.parent)}) as ahead:
         while not Path("imports").exists():
             time.sleep(0.01)
         ahead.child.send_signal(signal.SIGINT)
@@ -241,5 +241,5 @@ def test_a_signal_that_is_passed_on_ends_ansible():
             os.kill(os.getpid(), signal.SIGTERM)
 
     Path("log").touch()
-    with warm_start(environment("R1")) as ahead, SignalForwarder() as forwarder:
+    with warm_start(ansible_environment("R1")) as ahead, SignalForwarder() as forwarder:
         assert follow(forwarder.forward_to(ahead.go(arguments(asked), "log")), tick) != 0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rack_recipes.run.launcher.choose_forks import LEAST, MOST, Room, forks_in, room_here
+from rack_recipes.run.launcher.ansible_playbook import LEAST, MOST, Room, forks_in, room_here
 
 GIB = 1024**3
 MEMINFO = "MemTotal:       24684352 kB\nMemFree:        18489216 kB\nMemAvailable:    4194304 kB\n"

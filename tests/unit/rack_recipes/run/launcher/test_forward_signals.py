@@ -16,7 +16,7 @@ import pytest
 
 from rack_recipes.run.launcher import forward_signals
 from rack_recipes.run.launcher.forward_signals import NothingRun, SignalForwarder, forward_flush
-from rack_recipes.run.run_signals import ENDING
+from rack_recipes.run.processes import ENDING
 
 # Counts the signals that it gets, and ends only by the one that nobody can ignore.
 COUNTS = """

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rack_recipes.errors import UsageError
-from rack_recipes.run.launcher.inventory_sources import IS_AN_ERROR, unreadable_is_error
+from rack_recipes.run.launcher.ansible_playbook import IS_AN_ERROR, unreadable_is_error
 
 YES = {IS_AN_ERROR: "1"}
 

@@ -13,8 +13,8 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs i
 from rack_recipes.errors import JournalError
 from rack_recipes.journal.append import append
 from rack_recipes.journal.record_fields import encode
-from rack_recipes.run.artifact_transfer_records import transfer
-from rack_recipes.run.launcher.run_summary import Summary, summarize
+from rack_recipes.run.launcher.progress_and_summary import Summary, summarize
+from rack_recipes.run.missing_results_and_artifacts import transfer_record
 
 NOISE = b'\n{"_":"0000000000000000","kind":"end"}\nno record at all\n\n\xff\xfe\n'
 
@@ -78,7 +78,7 @@ def test_a_run_that_failed(tmp_path: Path):
 
 def test_an_artifact_that_did_not_arrive_is_a_warning(tmp_path: Path):
     one, two, late = artifact(b"one"), artifact(b"two", n=2, name="b.log"), artifact(b"two", "r2", name="b.log")
-    moved = [transfer(one), transfer(two, "reset"), transfer(late, "reset"), transfer(late)]
+    moved = [transfer_record(one), transfer_record(two, "reset"), transfer_record(late, "reset"), transfer_record(late)]
     found = summarize(journal(tmp_path, first(), one, two, late, step("a", "r1", n=3), *moved, end(passed=1)))
     assert (found.status, found.exit_code) == ("passed", 0)
     assert found.to_data()["warnings"] == ["artifact b.log of step a on r1 is missing: reset"]

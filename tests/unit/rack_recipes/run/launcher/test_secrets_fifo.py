@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rack_recipes.run.launcher.secrets_fifo import served_by_fifo
+from rack_recipes.run.launcher.ansible_playbook import served_by_fifo
 
 
 @pytest.mark.parametrize("size", [0, 7, 1_000_000])

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rack_recipes.run.run_signals import ENDING, FLUSH_SOON
+from rack_recipes.run.processes import ENDING, FLUSH_SOON
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from ansible.template import Templar, trust_as_template
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.ansible_plays import play, task
 from rack_recipes.errors import TrustError
-from rack_recipes.run.recorder.become_user import UNLIKE_A_NAME, BecomeUsers, become_users
+from rack_recipes.run.recorder.check_lock_and_policy import UNLIKE_A_NAME, BecomeUsers, become_users
 
 METHOD = """\
 DOCUMENTATION = '''

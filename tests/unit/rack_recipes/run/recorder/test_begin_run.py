@@ -32,7 +32,7 @@ from rack_recipes.journal.append import append
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.run.current_run import Run, RunStep
 from rack_recipes.run.recorder.begin_run import begin_run
-from rack_recipes.run.run_folders import hold
+from rack_recipes.run.run_folders import hold_run_until_exit
 from rack_recipes.settings import Settings
 from rack_recipes.version import VERSION
 
@@ -219,7 +219,7 @@ def test_what_has_the_name_of_a_secret_inside_of_the_given_context_is_masked():
 def test_a_run_belongs_to_this_process():
     run = begun(play(task(1, {"name": "a"})))
     with pytest.raises(UsageError, match="still goes on"):
-        hold(run.folder)
+        hold_run_until_exit(run.folder)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from rack_recipes.errors import TrustError
 from rack_recipes.run.recorder.begin_run import begin_run
 from rack_recipes.run.recorder.check_lock_and_policy import Compiled, trust_request_of
 from rack_recipes.run.recorder.play_outline import outline
-from rack_recipes.run.stage.payload import pinned_code
+from rack_recipes.run.stage import project_files
 from rack_recipes.run.trust.trust_request import TrustRequest, Use
 from rack_recipes.settings import Settings
 
@@ -44,7 +44,7 @@ HOOKED = {**ABOUT, "hooks": {"pre_step": [{"module": "link.errors"}]}}
 def _project(project: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(context, "CLIARGS", ImmutableDict())
     yield
-    pinned_code.pin(None)
+    project_files.pin(None)
 
 
 def becoming(made: Any, user: str | None = None) -> Any:
@@ -235,7 +235,7 @@ def test_a_locked_run_needs_its_lock_file():
     made = play(task(1, DISK))
     assert refusal(made, Settings(locked=True)).startswith("there is no rack-recipes.lock in ")
     assert begin_run([made], Settings(), means())
-    assert pinned_code._HOLDER.pins is None
+    assert project_files._HOLDER.pins is None
 
 
 def test_a_run_without_either_pays_nothing(monkeypatch: pytest.MonkeyPatch):

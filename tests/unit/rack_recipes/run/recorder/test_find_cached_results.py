@@ -15,8 +15,8 @@ import pytest
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import delta, end, first, planned, step
 from rack_recipes.errors import StoreError
 from rack_recipes.journal.append import append
-from rack_recipes.run.recorder import find_cached_results as module
-from rack_recipes.run.recorder.find_cached_results import cached_offers
+from rack_recipes.run.recorder import cached_results_and_waivers as module
+from rack_recipes.run.recorder.cached_results_and_waivers import cached_offers
 from rack_recipes.store.database_engine import engine
 from rack_recipes.store.writing.import_journal import import_journal
 

@@ -17,8 +17,8 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs i
 from rack_recipes.errors import TrustError, UsageError
 from rack_recipes.journal.append import append
 from rack_recipes.recipe.waivers.read_waivers import read_waivers
-from rack_recipes.run.recorder import find_waivers as module
-from rack_recipes.run.recorder.find_waivers import find_waivers
+from rack_recipes.run.recorder import cached_results_and_waivers as module
+from rack_recipes.run.recorder.cached_results_and_waivers import find_waivers
 from rack_recipes.run.recorder.play_outline import PlayOutline
 from rack_recipes.settings import Settings
 from rack_recipes.store.database_engine import engine

@@ -26,7 +26,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.ansible_plays 
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.run.recorder.ansible_api import AnsibleApi, ansible_api_of
 from rack_recipes.run.recorder.begin_run import begin_run
-from rack_recipes.run.recorder.host_attributes import LONGEST_LIST, LONGEST_TEXT, host_attributes
+from rack_recipes.run.recorder.hosts_of_run import LONGEST_LIST, LONGEST_TEXT, host_attributes
 from rack_recipes.settings import Settings
 
 CASES = json.loads(Path(__file__).with_name("host_attributes.json").read_text())

@@ -28,12 +28,12 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.ansible_plays 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import delta, first, log, planned, step
 from rack_recipes.errors import JournalError, UsageError
 from rack_recipes.journal.append import append
-from rack_recipes.journal.end_status import CUT_OFF, was_cut_off
 from rack_recipes.journal.reader import JournalReader
+from rack_recipes.journal.step_results_and_end_status import CUT_OFF, was_cut_off
 from rack_recipes.run import current_run as holder
 from rack_recipes.run.current_run import current
-from rack_recipes.run.launcher.run_summary import summarize
-from rack_recipes.run.recorder import find_cached_results
+from rack_recipes.run.launcher.progress_and_summary import summarize
+from rack_recipes.run.recorder import cached_results_and_waivers
 from rack_recipes.run.recorder.recorder import Recorder
 from rack_recipes.run.stage import worker_stop
 from rack_recipes.store.database_engine import engine
@@ -635,7 +635,7 @@ def test_results_are_offered_from_the_store(recorder: Recorder):
 
 
 def test_without_a_store_to_read_nothing_cached_is_used(recorder: Recorder, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(find_cached_results, "PATIENCE", 0.1)
+    monkeypatch.setattr(cached_results_and_waivers, "PATIENCE", 0.1)
     monkeypatch.setenv("RACK_RECIPES_DB", "sqlite:////proc/no/such/folder.db")
     recorder.play_starts(play(task(1, {"name": "a", "cache_key": "numbers"})))
     assert recorder.warnings[0].startswith("rack.recipes.recorder: nothing cached is used: ")  # type: ignore[attr-defined]

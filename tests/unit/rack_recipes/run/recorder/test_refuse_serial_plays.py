@@ -13,8 +13,8 @@ from ansible.template import trust_as_template
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.ansible_plays import means, play, task
 from rack_recipes.errors import UsageError
+from rack_recipes.run.recorder.hosts_of_run import check_turns
 from rack_recipes.run.recorder.play_outline import outline
-from rack_recipes.run.recorder.refuse_serial_plays import check_turns
 
 APART: dict[str, dict[str, Any]] = {
     "serial": {"serial": [1]},

@@ -22,9 +22,9 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.ansible_plays 
 )
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.reader import JournalReader
-from rack_recipes.run.group.stages_where_parts_meet import GroupStage
+from rack_recipes.run.group_meeting import GroupStage
 from rack_recipes.run.recorder.begin_run import EmptyPartError, begin_run
-from rack_recipes.run.recorder.run_group_membership import Membership, meeting_stages, membership
+from rack_recipes.run.recorder.group_membership import Membership, find_membership, meeting_stages
 from rack_recipes.settings import Settings
 
 SLICE = {
@@ -54,13 +54,13 @@ def _project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_the_group_of_a_run(settings: Settings, extra_vars: dict[str, Any], expected: Membership | None):
-    assert membership(settings, extra_vars) == expected
+    assert find_membership(settings, extra_vars) == expected
 
 
 @pytest.mark.parametrize("group", ["../up", "a b", "-x", "x" * 101, ".hidden"])
 def test_an_id_that_cannot_be_that_of_a_run(group: str):
     with pytest.raises(UsageError, match="expected at most 100 letters, digits"):
-        membership(Settings(group=group), {})
+        find_membership(Settings(group=group), {})
 
 
 def begun(*plays: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, cast
 from ansible.inventory.host import Host
 
 from rack_recipes.run.current_run import Run
-from rack_recipes.run.recorder.start_warnings import aliases_of_one_host, start_warnings
+from rack_recipes.run.recorder.hosts_of_run import aliases_of_one_host, start_warnings
 
 
 def host(name: str, **variables: Any) -> Host:

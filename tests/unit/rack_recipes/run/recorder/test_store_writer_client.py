@@ -19,10 +19,10 @@ import pytest
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import a_run, delta, end, planned, step
 from rack_recipes.journal.append import append
 from rack_recipes.journal.reader import JournalReader
-from rack_recipes.run import store_requests
+from rack_recipes.run import processes
 from rack_recipes.run.current_run import Run
-from rack_recipes.run.recorder.store_writer_client import StoreWriterClient
-from rack_recipes.run.store_writer.flush_policy import LOOK
+from rack_recipes.run.recorder.start_server_and_store_writer import StoreWriterClient
+from rack_recipes.run.store_writer import LOOK
 from rack_recipes.store.database_engine import engine
 from rack_recipes.store.reading import recorded_runs
 
@@ -269,7 +269,7 @@ def test_what_is_new_is_waited_for_anew(make_run: Callable[..., Run]):
 def test_a_wait_that_is_over_tells_what_went_wrong_before(
     make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(store_requests, "SHARE", 0.005)
+    monkeypatch.setattr(processes, "SHARE", 0.005)
     storing = StoreWriterClient(make_run(db="mysql://rack:x@127.0.0.1:1/rack", store_timeout=60.0))
     problem = storing.flush()
     assert "Can't connect" in problem

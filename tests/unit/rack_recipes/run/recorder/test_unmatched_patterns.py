@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from rack_recipes.run.recorder.unmatched_patterns import unmatched_patterns
+from rack_recipes.run.recorder.hosts_of_run import unmatched_patterns
 
 HOSTS = ["leaf1", "leaf2", "spine1"]
 NOBODY = "no host or group of the inventory is"

@@ -7,7 +7,8 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
-from rack_recipes.run.stage.connection_errors import (
+from rack_recipes.run.stage.find_python import BEGUN, NONE_FOUND, TRIES
+from rack_recipes.run.stage.host_answer import (
     SILENT,
     SILENT_BEFORE,
     has_begun,
@@ -18,7 +19,6 @@ from rack_recipes.run.stage.connection_errors import (
     no_answer,
     refusal,
 )
-from rack_recipes.run.stage.find_python import BEGUN, NONE_FOUND, TRIES
 
 PYTHON = "/opt/python/bin/python3"
 NO_ROOM = f"{PYTHON}: error while loading shared libraries: libm.so.6: failed to map segment from shared object"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rack_recipes.journal.record_fields import encode
-from rack_recipes.run.stage.host_clock import ahead, clock_record, read_clock
+from rack_recipes.run.stage.host_answer import ahead, clock_record, read_clock
 
 
 @pytest.mark.parametrize(

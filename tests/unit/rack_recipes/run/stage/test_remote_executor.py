@@ -27,13 +27,11 @@ from ansible.utils.display import Display
 from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import find_folder
 from ansible_collections.rack.recipes.plugins.module_utils.runner.main import MARK
 from rack_recipes.errors import RackError
-from rack_recipes.run.stage import remote_executor
-from rack_recipes.run.stage.connection_errors import ECHOES, SILENT_BEFORE
+from rack_recipes.run.stage import host_request, remote_executor
 from rack_recipes.run.stage.find_python import BEGUN
-from rack_recipes.run.stage.host_answer import HostAnswer
+from rack_recipes.run.stage.host_answer import ECHOES, SILENT_BEFORE, HostAnswer
+from rack_recipes.run.stage.host_request import Request, StageInputs, make_request, stage_id
 from rack_recipes.run.stage.remote_executor import RemoteExecutor, Unreachable
-from rack_recipes.run.stage.request import request
-from rack_recipes.run.stage.request.request import Request, StageInputs, make_request, stage_id
 from rack_recipes.run.stage.worker_stop import Interrupted, WorkerStop
 
 SCRIPT = '#!/bin/sh\nsleep ${RACK_PARAM_SECONDS:-0}\necho \'{"status": "ok"}\'\n'
@@ -108,7 +106,7 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "scriptlets/wait.yml").write_text(SIDECAR)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(remote_executor, "PAUSE", 0.01)
-    request._found.cache_clear()
+    host_request._found.cache_clear()
 
 
 @pytest.fixture

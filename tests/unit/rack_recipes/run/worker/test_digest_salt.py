@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rack_recipes.errors import UsageError
-from rack_recipes.run.worker.digest_salt import salt_beside
+from rack_recipes.run.worker.host_stage_request import salt_beside
 
 
 def test_it_is_made_once_for_its_owner_alone(tmp_path: Path):

@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.runner import artifac
 from ansible_collections.rack.recipes.plugins.module_utils.runner.artifact_pieces import pieces
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import artifact
 from rack_recipes.errors import RackError
-from rack_recipes.run.artifact_transfer_records import missing_artifacts
+from rack_recipes.run.missing_results_and_artifacts import missing_artifacts
 from rack_recipes.run.stage.host_answer import HostAnswer
 from rack_recipes.run.worker import fetch_artifacts as fetching
 from rack_recipes.run.worker.fetch_artifacts import Wanted, fetch_artifacts

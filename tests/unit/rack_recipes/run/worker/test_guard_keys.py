@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rack_recipes.run.worker.guard_keys import KeyGuard
+from rack_recipes.run.worker.host_records import KeyGuard
 from rack_recipes.settings import Settings
 
 

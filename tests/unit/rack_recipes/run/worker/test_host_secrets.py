@@ -20,11 +20,10 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.worker.scripte
 from rack_recipes.journal.append import append
 from rack_recipes.run import current_run as holder
 from rack_recipes.run.current_run import Run, RunInputs, set_current
-from rack_recipes.run.secrets.secret_registry import NOT_SHARED, SecretRegistry
+from rack_recipes.run.run_secrets import NOT_SHARED, SecretRegistry
+from rack_recipes.run.stage import host_request
 from rack_recipes.run.stage.host_answer import read_answer
-from rack_recipes.run.stage.request import request
-from rack_recipes.run.worker.host_secrets import add_secrets, has_secrets
-from rack_recipes.run.worker.host_stage_request import HostStage
+from rack_recipes.run.worker.host_stage_request import HostStage, add_secrets, has_secrets
 from rack_recipes.run.worker.run_stage import run_stage
 
 VARS = {"inventory_hostname": "r1", "ansible_python_interpreter": "python3"}
@@ -40,7 +39,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     (tmp_path / "scriptlets/s.yml").write_text(f"description: Nothing\noptions: {options}\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(holder, "_HOLDER", holder._Holder())
-    request._found.cache_clear()
+    host_request._found.cache_clear()
     made = a_run(tmp_path / "state" / "runs", planned("a"), planned("b", stage=2))
     made.secret_registry = SecretRegistry(shared=True)
     set_current(made)

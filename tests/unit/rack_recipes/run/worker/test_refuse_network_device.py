@@ -21,7 +21,7 @@ from rack_recipes.journal.reader import JournalReader
 from rack_recipes.run import current_run as holder
 from rack_recipes.run.current_run import Run, set_current
 from rack_recipes.run.delegates import needs_delegate
-from rack_recipes.run.stage.request import request
+from rack_recipes.run.stage import host_request
 from rack_recipes.run.worker.run_stage import run_stage
 
 VARS = {"inventory_hostname": "r1", "groups": {}, "hostvars": {"r1": {}, "sw2": {}}, "ansible_delegated_vars": {}}
@@ -47,7 +47,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     (tmp_path / "scriptlets/s.yml").write_text("description: Leaves a file\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(holder, "_HOLDER", holder._Holder())
-    request._found.cache_clear()
+    host_request._found.cache_clear()
     made = a_run(tmp_path / "runs", planned("a"), planned("b"), planned("before"))
     set_current(made)
     yield made

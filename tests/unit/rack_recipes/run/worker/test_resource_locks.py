@@ -19,7 +19,7 @@ import pytest
 
 from rack_recipes.errors import UsageError
 from rack_recipes.run.worker import resource_locks as module
-from rack_recipes.run.worker.resource_locks import Resource, holding_locks, resources
+from rack_recipes.run.worker.resource_locks import Resource, hold_locks, resources
 
 PDU = Resource("pdu", '"p1"')
 
@@ -35,7 +35,7 @@ def wait(_seconds: float) -> None:
 def takes(folder: Path, *wanted: Resource) -> bool:
     """Whether all are free at once."""
     try:
-        with holding_locks(wanted, folder, wait):
+        with hold_locks(wanted, folder, wait):
             return True
     except Waited:
         return False
@@ -83,7 +83,7 @@ def test_a_host_without_the_variable(host: str, who: str):
 
 
 def test_one_of_each_value_at_once(tmp_path: Path):
-    with holding_locks([PDU], tmp_path, wait):
+    with hold_locks([PDU], tmp_path, wait):
         assert not takes(tmp_path, PDU)
         assert takes(tmp_path, Resource("pdu", '"p2"'), Resource("other", '"p1"'))
     assert takes(tmp_path, PDU)
@@ -91,27 +91,27 @@ def test_one_of_each_value_at_once(tmp_path: Path):
 
 def test_as_many_as_there_are_slots(tmp_path: Path):
     two = Resource("pdu", "1", capacity=2)
-    with holding_locks([two], tmp_path, wait):
-        with holding_locks([two], tmp_path, wait):
+    with hold_locks([two], tmp_path, wait):
+        with hold_locks([two], tmp_path, wait):
             assert not takes(tmp_path, two)
         assert takes(tmp_path, two)
 
 
 def test_where_one_is_taken_the_others_are_given_back(tmp_path: Path):
     first, second = Resource("a", ""), Resource("b", "")
-    with holding_locks([second], tmp_path, wait):
+    with hold_locks([second], tmp_path, wait):
         assert not takes(tmp_path, first, second)
         assert takes(tmp_path, first)
 
 
 def test_a_slot_settles_before_it_is_taken_again(tmp_path: Path):
     resource = Resource("pdu", "1", settle_sec=0.3)
-    with holding_locks([resource], tmp_path, wait):
+    with hold_locks([resource], tmp_path, wait):
         pass
     released = time.monotonic()
     assert not takes(tmp_path, resource)
     assert takes(tmp_path, Resource("pdu", "1"))
-    with holding_locks([resource], tmp_path, time.sleep):
+    with hold_locks([resource], tmp_path, time.sleep):
         assert time.monotonic() - released > 0.25
 
 
@@ -126,7 +126,7 @@ def test_others_wait_until_it_is_free(tmp_path: Path, monkeypatch: pytest.Monkey
                 holder.kill()
                 holder.wait()
 
-        with holding_locks([PDU], tmp_path, let_go):
+        with hold_locks([PDU], tmp_path, let_go):
             assert len(pauses) == 3
 
 
@@ -137,13 +137,13 @@ def test_a_killed_holder_frees_its_slot_which_settles_from_then_on(tmp_path: Pat
         holder.wait()
         assert not takes(tmp_path, resource)
         found = time.monotonic()
-        with holding_locks([resource], tmp_path, time.sleep):
+        with hold_locks([resource], tmp_path, time.sleep):
             assert time.monotonic() - found > 0.25
 
 
 def test_what_is_started_meanwhile_does_not_hold_on(tmp_path: Path):
     """As ssh's own connection does, which stays."""
-    with holding_locks([PDU], tmp_path, wait):
+    with hold_locks([PDU], tmp_path, wait):
         sleeper = subprocess.Popen(["sleep", "30"])
     assert takes(tmp_path, PDU)
     sleeper.kill()

@@ -37,10 +37,9 @@ from rack_recipes.plan.compile.action_names import RECIPE_VARIABLE
 from rack_recipes.run import current_run as holder
 from rack_recipes.run.current_run import Run, RunInputs, set_current
 from rack_recipes.run.delegates import group_problem
-from rack_recipes.run.missing_results import UNPLANNED, UNRECORDED
-from rack_recipes.run.reuse.earlier_run import EarlierRun
-from rack_recipes.run.stage import remote_executor
-from rack_recipes.run.stage.request import request
+from rack_recipes.run.earlier_run import EarlierRun
+from rack_recipes.run.missing_results_and_artifacts import UNPLANNED, UNRECORDED
+from rack_recipes.run.stage import host_request, remote_executor
 from rack_recipes.run.worker.resource_locks import resources
 from rack_recipes.run.worker.run_stage import run_stage
 
@@ -57,7 +56,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(holder, "_HOLDER", holder._Holder())
     monkeypatch.setattr(remote_executor, "PAUSE", 0.01)
-    request._found.cache_clear()
+    host_request._found.cache_clear()
     made = a_run(
         tmp_path / "runs", planned("a"), planned("b", "r1"), planned("total", "", stage=2), reconnect_timeout=0.1
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import step
-from rack_recipes.run.worker.stage_summary import summary, task_summary
+from rack_recipes.run.worker.run_stage import summary, task_summary
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,9 @@ import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import a_run, planned, step
 from rack_recipes.journal.append import append
-from rack_recipes.journal.step_results import StepEnd
+from rack_recipes.journal.step_results_and_end_status import StepEnd
 from rack_recipes.run.current_run import Run, RunInputs
-from rack_recipes.run.stage.connection_errors import WRONG_PASSWORD
-from rack_recipes.run.stage.host_clock import clock_record
+from rack_recipes.run.stage.host_answer import WRONG_PASSWORD, clock_record
 from rack_recipes.run.worker.startable_steps import (
     blocking_verdicts,
     halt_reason,

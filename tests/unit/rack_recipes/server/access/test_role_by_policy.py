@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rack_recipes.errors import Place
-from rack_recipes.run.trust.policy.policy_model import Policy, Rule
+from rack_recipes.run.trust.policy import Policy, Rule
 from rack_recipes.server.access.caller import ADMIN, AUTHOR, VIEWER
 from rack_recipes.server.access.grant_model import Grant
 from rack_recipes.server.access.role_by_policy import identify_by

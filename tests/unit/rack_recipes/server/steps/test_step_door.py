@@ -11,9 +11,9 @@ import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.server.http.asgi_calls import Answer, call
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.server.live.live_contexts import begun, opened
-from rack_recipes.run.live import server_address_file
-from rack_recipes.run.live.step_pass import CONTROLLER, pass_of
-from rack_recipes.run.run_folders import held
+from rack_recipes.run import server_address_and_pass
+from rack_recipes.run.run_folders import hold_run
+from rack_recipes.run.server_address_and_pass import CONTROLLER, pass_of
 from rack_recipes.server.access.caller import Caller
 from rack_recipes.server.http.app import make_app
 from rack_recipes.server.served_context import make_service
@@ -77,7 +77,7 @@ def test_the_controller_tells_which_texts_are_secret(ask):
 
 def test_a_door_of_a_run_is_open_as_long_as_the_run(tmp_path):
     with step_door(tmp_path, with_run=True) as door:
-        with held(tmp_path):
+        with hold_run(tmp_path):
             assert door.is_open()
         assert not door.is_open()
 
@@ -85,7 +85,7 @@ def test_a_door_of_a_run_is_open_as_long_as_the_run(tmp_path):
 def test_nothing_is_left_of_a_door(tmp_path):
     with step_door(tmp_path) as door:
         door.tell()
-        assert server_address_file.find(tmp_path) == door.place
+        assert server_address_and_pass.read_server_address(tmp_path) == door.place
     assert not Path(door.place.path).parent.exists()
-    assert server_address_file.find(tmp_path) is None
+    assert server_address_and_pass.read_server_address(tmp_path) is None
     assert door.is_open()

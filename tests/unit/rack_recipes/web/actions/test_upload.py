@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.stored_pages i
 from rack_recipes.archive.packing.export_run import export
 from rack_recipes.archive.packing.pack_contents import PackSource
 from rack_recipes.journal.append import append
-from rack_recipes.run.run_folders import held
+from rack_recipes.run.run_folders import hold_run
 from rack_recipes.web.actions import action_log, upload
 
 GZIP = "application/gzip"
@@ -194,7 +194,7 @@ def test_another_run_of_this_id_is_refused(served, packed):
 def test_a_run_that_goes_on_here_is_not_replaced(served, packed):
     body = packed()
     (RUNS / "R1").mkdir(parents=True)
-    with held(RUNS / "R1"):
+    with hold_run(RUNS / "R1"):
         answer = sent(served, body)
     assert (answer.status, "still goes on" in answer.data["detail"]) == (409, True)
 

@@ -14,9 +14,10 @@ from rack_recipes.errors import CatalogError, RecipeErrors
 from rack_recipes.plan.make_plan import make_plan
 from rack_recipes.recipe.catalog.resolve import find
 from rack_recipes.recipe.load import parse
-from rack_recipes.run.stage.payload import pinned_code, zip_payload
-from rack_recipes.run.stage.payload.project_files import project_files
-from rack_recipes.run.stage.payload.zip_payload import pack
+from rack_recipes.run.stage import project_files as pinned_code
+from rack_recipes.run.stage import zip_payload
+from rack_recipes.run.stage.project_files import project_files
+from rack_recipes.run.stage.zip_payload import pack_payload
 
 STEP = "from scriptlets.t import helper\nclass Step(Scriptlet):\n    writes = ('t.step_v1',)\n"
 RECIPE = "test_meta: {test_id: T}\nsteps: [{name: a, module: t.step, args: {src: data/numbers.csv}}]\n"
@@ -33,7 +34,7 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def forget() -> None:
     """What a process reads once, another one reads anew."""
-    for cached in (pack, zip_payload._imported, zip_payload._ends):
+    for cached in (pack_payload, zip_payload._imported, zip_payload._ends):
         cached.cache_clear()
 
 
@@ -46,7 +47,7 @@ def move_out(path: str) -> None:
 
 def packed() -> bytes:
     entry = find("t.step", "", "python", [Path("scriptlets")])
-    return pack(((entry.inside, entry.path), *project_files({"src": "data/numbers.csv"}).items()))
+    return pack_payload(((entry.inside, entry.path), *project_files({"src": "data/numbers.csv"}).items()))
 
 
 def refusal() -> str:

@@ -23,14 +23,12 @@ from call_rack_recipes import COMMAND
 from rack_recipes.errors import CatalogError, TrustError
 from rack_recipes.plan.compile.playbook_file import plan_of
 from rack_recipes.recipe.catalog.resolve import find
-from rack_recipes.run.stage.payload import zip_payload
-from rack_recipes.run.stage.payload.pinned_code import pin
-from rack_recipes.run.stage.request.request import PayloadFiles
+from rack_recipes.run.stage import zip_payload
+from rack_recipes.run.stage.host_request import PayloadFiles
+from rack_recipes.run.stage.project_files import pin
 from rack_recipes.run.trust import find_ansible_module
 from rack_recipes.run.trust.check_trust import check_run
-from rack_recipes.run.trust.lock.lock_file import read_lock, write_lock
-from rack_recipes.run.trust.lock.lock_model import differences
-from rack_recipes.run.trust.lock.make_lock import lock_of
+from rack_recipes.run.trust.lock_file import differences, lock_of, read_lock, write_lock
 from rack_recipes.run.trust.trust_request import TrustRequest, request_of_plan
 from rack_recipes.settings import Settings
 from rack_recipes.version import VERSION

@@ -1,0 +1,137 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which step record of a journal counts, how each step ended on each host, and how a run ends by the verdicts that
+it counted: its status, and the exit code of the command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
+from rack_recipes.journal.record_fields import Record
+
+Place = tuple[str, str]  # step, host
+ASSUMED, FROM_HOST, FINAL = range(3)  # how much a step record weighs
+
+
+def weight_of(record: Record) -> int:
+    """How much a step record weighs: `ASSUMED`, `FROM_HOST` or `FINAL`."""
+    if record.get("final") is True:
+        return FINAL
+    return FROM_HOST if record["n"] else ASSUMED
+
+
+def is_counted(record: Record, earlier: int | None) -> bool:
+    """Whether a step record counts, given the weight of the one that has counted so far; None where there is none."""
+    return earlier is None or weight_of(record) >= earlier
+
+
+class StepEnd(NamedTuple):
+    """How a step ended on a host.
+
+    `sure` is false for a record that the recorder wrote because the host sent no result. `is_final` is true where the
+    recorder overruled the host. `blocks` says whether the steps that depend on this one are blocked, `checks` how many
+    criteria were judged. A looped step has `instances`; each instance has a record of its own, which names the step as
+    its `parent`. `through` is the host that ran it on behalf of its own one.
+    """
+
+    verdict: str
+    reason: str = ""
+    sure: bool = True
+    blocks: bool = False
+    checks: int = 0
+    instances: int = 0
+    parent: str = ""
+    is_final: bool = False
+    through: str = ""
+
+    @property
+    def weight(self) -> int:
+        """How much the record of this end weighs."""
+        if self.is_final:
+            return FINAL
+        return FROM_HOST if self.sure else ASSUMED
+
+
+class Results:
+    """How each (step, host) ended, in the order of their first records."""
+
+    __slots__ = ("ended",)
+
+    def __init__(self) -> None:
+        self.ended: dict[Place, StepEnd] = {}
+
+    def add(self, record: Record) -> None:
+        """Add a step record, if it counts."""
+        place = (record["step"], record["host"])
+        before = self.ended.get(place)
+        if not is_counted(record, before.weight if before else None):
+            return
+        weight = weight_of(record)
+        self.ended[place] = StepEnd(
+            record["verdict"],
+            record.get("reason", ""),
+            weight > ASSUMED,
+            record.get("blocks", False),
+            record.get("checks", 0),
+            record.get("instances", 0),
+            record.get("parent", ""),
+            weight == FINAL,
+            record.get("through", ""),
+        )
+
+    def counted(self) -> Iterator[tuple[Place, StepEnd]]:
+        """The ends that are counted and shown: those of the instances of a looped step, not that of the step itself."""
+        return ((place, end) for place, end in self.ended.items() if not end.instances)
+
+
+INTERRUPTED = "interrupted"
+CUT_OFF = ("not run: ", "stopped: the run was interrupted", "the run was interrupted")
+
+
+"""How the reasons begin of what an interrupted run did not come to, and of what its end has ended."""
+REHEARSED = "rehearsed"
+EXIT_CODES = {"passed": 0, REHEARSED: 0, "failed": 1, "unchecked": 1, "unreachable": 3, INTERRUPTED: 1}
+
+
+def was_cut_off(row: Mapping[str, Any]) -> bool:
+    """Whether a result only says that its run ended before the step did: it tells nothing of what was tested."""
+    return row["verdict"] == "error" and str(row.get("reason") or "").startswith(CUT_OFF)
+
+
+def stop_of(record: Mapping[str, Any]) -> dict[str, str]:
+    """Who has stopped the run, and when, by a record of the journal; empty where it says nothing of that."""
+    return {"by": str(record["stopped_by"]), "time": str(record.get("time", ""))} if "stopped_by" in record else {}
+
+
+def stopped_in_words(run: Mapping[str, Any]) -> str:
+    """Who has stopped a run, and when (UTC), by its row in the store; empty for one that was not stopped."""
+    stopped = run.get("stopped") or {}
+    if not stopped:
+        return ""
+    moment = str(stopped.get("time", ""))[:19].replace("T", " ")
+    return " at ".join(filter(None, (f"by {stopped.get('by', 'somebody')}", f"{moment} UTC" if moment else "")))
+
+
+def status_of(counts: Mapping[str, int], checks: int, *, is_check: bool = False) -> str:
+    """`passed`, `failed`, `unreachable`, or `unchecked` where all passed and nothing was checked.
+
+    Where nothing passed there is no pass either. In check mode nothing can: a run with nothing wrong is `rehearsed`.
+    """
+    bad = {verdict for verdict, number in counts.items() if number and verdict not in PASSING}
+    if bad & {"failed", "error"}:
+        return "failed"
+    if "unreachable" in bad:
+        return "unreachable"
+    if bad - HARMLESS:
+        return "failed"
+    if is_check:
+        return REHEARSED if counts else "failed"
+    if not any(counts.get(verdict) for verdict in PASSING):
+        return "failed"
+    return "passed" if checks or counts.get(WAIVED) else "unchecked"  # what is waived was judged, and had failed

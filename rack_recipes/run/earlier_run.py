@@ -1,0 +1,175 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An earlier run of the same recipe whose results are reused, read from its journal."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from rack_recipes.context.run_context import Context
+from rack_recipes.errors import UsageError, nearest
+from rack_recipes.journal.compressed_journal import open_journal, restore_journal
+from rack_recipes.journal.reader import JournalReader, Line
+from rack_recipes.journal.record_fields import Record, decode
+from rack_recipes.journal.step_results_and_end_status import Place, Results, StepEnd
+from rack_recipes.run.run_folders import hold_run_until_exit, journal_of, journals, run_record
+
+Offer = dict[str, Any]
+Needs = Mapping[str, Collection[str]]  # the steps that each step depends on
+
+OFFERED_KINDS = frozenset({"delta", "step"})  # the kinds of records that a reused result consists of
+
+
+class EarlierRun:
+    """The results of a run.
+
+    Memory holds their places in the journal and the newest context, not the records: each worker gets a copy.
+    `anew` names the steps that run again in any case.
+    """
+
+    def __init__(self, path: Path, anew: Collection[str] = ()) -> None:
+        self.path = path
+        self.about: Record = {}
+        self._anew = anew
+        self._journal = JournalReader(path)
+        self._results = Results()
+        self._context = Context()
+        self._lines: dict[Place, list[tuple[int, int]]] = defaultdict(list)
+        self._instances: dict[Place, dict[str, None]] = defaultdict(dict)
+        self._missing_artifacts: dict[tuple[int, str], dict[str, Record]] = defaultdict(
+            dict
+        )  # by (stage, host), then digest
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return str(self.about["run"])
+
+    def catch_up(self) -> None:
+        """Read what was appended to the journal: the run is over, but results are still collected from its hosts."""
+        for line in self._journal.read():
+            if line.record is not None:
+                self._index(line, line.record)
+
+    def _index(self, line: Line, record: Record) -> None:
+        self._context.fold(record)
+        if record["kind"] in OFFERED_KINDS:
+            self._lines[record["step"], record["host"]].append((line.start, line.end))
+        if record["kind"] == "step":
+            self._results.add(self._context.refusals.final_record(record))
+            if record.get("parent"):
+                self._instances[record["parent"], record["host"]][record["step"]] = None
+        elif record["kind"] == "run":
+            self.about = record
+        elif record["kind"] == "artifact":
+            self._missing_artifacts[record["stage"], record["host"]][record["sha256"]] = record
+        elif record["kind"] == "transfer" and record.get("path"):
+            self._missing_artifacts[record["stage"], record["host"]].pop(record["sha256"], None)
+
+    def offer(self, step: str, host: str) -> Offer | None:
+        """The step's result on the host with all records of it and of its instances; None where it did not pass."""
+        end = self._results.ended.get((step, host))
+        if end is None or not end.sure or end.verdict not in PASSING or step in self._anew:
+            return None
+        records = self._records([step, *self._instances[step, host]] if end.instances else [step], host)
+        if any("waived" in record for record in records):  # the step runs again, for today's waivers
+            return None
+        last = next(record for record in reversed(records) if (record["kind"], record["step"]) == ("step", step))
+        if "inputs" not in last:  # an old version did not record them, so that they cannot be compared
+            return None
+        said = {"verdict": last["verdict"], "inputs": last["inputs"]}
+        return {**said, "run": last.get("from", self.run_id), "kind": "resume", "records": records}
+
+    def _records(self, steps: Iterable[str], host: str) -> list[Record]:
+        spans = sorted(span for step in steps for span in self._lines[step, host])
+        with open_journal(self.path) as journal:
+            return [decode(_read(journal, *span)) for span in spans]
+
+    def unfinished(self, steps: Iterable[str], host: str) -> list[int]:
+        """The numbers of the stages with these steps of which the host may still have results.
+
+        These are the stages that have some results but not all, and the first that has none: a host begins no stage
+        before the one before it has ended.
+        """
+        stages: dict[int, list[StepEnd | None]] = defaultdict(list)
+        for step in self.about["steps"]:
+            if host in step["hosts"]:
+                stages[step["stage"]].append(self._results.ended.get((step["name"], host)))
+        begun = {stage for stage, ends in stages.items() if any(ends) and not all(map(_is_final, ends))}
+        first = min((stage for stage, ends in stages.items() if not any(ends)), default=0)
+        return sorted(self._stages(steps) & {*begun, first})
+
+    def steps_of(self, number: int, host: str) -> list[str]:
+        """The steps of a stage on a host."""
+        return [step["name"] for step in self.about["steps"] if step["stage"] == number and host in step["hosts"]]
+
+    def missing_artifacts(self, steps: Iterable[str], host: str) -> dict[int, list[Record]]:
+        """The artifact records, by stage, whose files are still on the host, of the stages with these steps."""
+        found = {stage: [*self._missing_artifacts[stage, host].values()] for stage in sorted(self._stages(steps))}
+        return {stage: records for stage, records in found.items() if records}
+
+    def _stages(self, steps: Iterable[str]) -> set[int]:
+        wanted = set(steps)
+        return {step["stage"] for step in self.about["steps"] if step["name"] in wanted}
+
+
+def _is_final(end: StepEnd | None) -> bool:
+    return end is not None and (end.sure or end.verdict == "skipped")
+
+
+def _read(journal: Any, start: int, end: int) -> bytes:
+    journal.seek(start)
+    return bytes(journal.read(end - start))
+
+
+def find_earlier(runs: Path, resume: str, resume_from: str, recipe: Mapping[str, Any], needs: Needs) -> EarlierRun:
+    """The run with the id `resume`, or without one the newest of the recipe; this process locks it until it ends.
+
+    Raises UsageError where there is no such run or step, the run is of another recipe, or another process has it.
+    """
+    anew = with_dependents(resume_from, needs) if resume_from else ()
+    earlier = EarlierRun(journal_of(runs, resume) if resume else _newest(runs, recipe), anew)
+    earlier.catch_up()
+    if not earlier.about:
+        raise UsageError(f"run {earlier.path.parent.name} had not begun: there is nothing to go on from")
+    if not _is_same(recipe, earlier.about.get("recipe", {})):
+        raise UsageError(f"run {earlier.run_id} was one of {_named(earlier.about['recipe'])}, not of {_named(recipe)}")
+    hold_run_until_exit(earlier.path.parent)
+    restore_journal(earlier.path)  # what its hosts still have is added to it
+    return earlier
+
+
+def _newest(runs: Path, recipe: Mapping[str, Any]) -> Path:
+    for path in reversed(journals(runs)):
+        if _is_same(recipe, run_record(path).get("recipe", {})):
+            return path
+    raise UsageError(f"there is no earlier run of {_named(recipe)} in {runs}")
+
+
+def _is_same(recipe: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return any(recipe.get(name) and recipe.get(name) == other.get(name) for name in ("path", "test_id"))
+
+
+def _named(recipe: Mapping[str, Any]) -> str:
+    return f"{recipe.get('path', 'an unknown recipe')} ({recipe.get('test_id', 'no test_id')})"
+
+
+def with_dependents(step: str, needs: Needs) -> set[str]:
+    """The step and all that need it, directly or not. Raises UsageError where there is no such step."""
+    if step not in needs:
+        near = nearest(step, [*needs])
+        hint = f"did you mean {near!r}?" if near else f"there are {', '.join(needs)}"
+        raise UsageError(f"there is no step {step!r} to resume from: {hint}")
+    found, waiting = {step}, [step]
+    while waiting:
+        need = waiting.pop()
+        more = {name for name, needed in needs.items() if need in needed} - found
+        found |= more
+        waiting += more
+    return found

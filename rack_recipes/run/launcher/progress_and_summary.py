@@ -1,0 +1,256 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The progress of a run, the line on a terminal that shows it, and the summary of its end, read from its journal."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
+from rack_recipes.context.run_context import Context
+from rack_recipes.journal.compressed_journal import journal_exists
+from rack_recipes.journal.reader import JournalReader, describe_damage
+from rack_recipes.journal.record_fields import Record
+from rack_recipes.journal.step_results_and_end_status import Results, StepEnd, stop_of
+from rack_recipes.run.missing_results_and_artifacts import missing_artifacts
+
+MOST_NAMED = 3  # of the hosts that the run waits for
+MOST_AWAITED = 20  # where it waits for more, their names tell nothing
+
+
+@dataclass
+class OpenResults:
+    """The planned results that there are not yet, by stage and host, counted as they come.
+
+    A line of progress is drawn ten times a second. It must not look at each of 100,000 results then.
+    """
+
+    planned: dict[str, tuple[int, frozenset[str]]] = field(default_factory=dict)  # stage and hosts of each step
+    of_stages: dict[int, Counter[str]] = field(default_factory=dict)
+    of_hosts: Counter[str] = field(default_factory=Counter)
+    hosts: int = 0
+
+    @classmethod
+    def of(cls, steps: Iterable[Mapping[str, Any]]) -> OpenResults:
+        """All results of the steps of a run record."""
+        found = cls()
+        for step in steps:
+            found.planned[step["name"]] = step["stage"], frozenset(step["hosts"])
+            found.of_stages.setdefault(step["stage"], Counter()).update(step["hosts"])
+            found.of_hosts.update(filter(None, step["hosts"]))
+        found.hosts = len(found.of_hosts)
+        return found
+
+    def close(self, name: str, host: str) -> None:
+        """Take out a result that has come for the first time."""
+        stage, hosts = self.planned.get(name, (0, frozenset()))
+        if host in hosts:
+            _take_one(self.of_stages[stage], host)
+            if host:
+                _take_one(self.of_hosts, host)
+
+    @property
+    def stage(self) -> int:
+        """The first stage with an open result, or the last one."""
+        return min((stage for stage, hosts in self.of_stages.items() if hosts), default=max(self.of_stages))
+
+    def line(self) -> list[str]:
+        """The stage, the steps and the hosts that are done, and the hosts that the stage waits for."""
+        steps = sum(len(hosts) for _stage, hosts in self.planned.values())
+        left = sum(hosts.total() for hosts in self.of_stages.values())
+        return [
+            f"stage {self.stage} of {max(self.of_stages)}",
+            f"{steps - left} of {steps} steps",
+            f"{self.hosts - len(self.of_hosts)} of {self.hosts} hosts done",
+        ]
+
+    def awaited(self) -> str:
+        """What the stage waits for: the number of hosts while they are many, then the names of some, then the store."""
+        if not any(self.of_stages.values()):
+            return "storing the results"
+        hosts = self.of_stages[self.stage]
+        count = len(hosts) - ("" in hosts)
+        shown = f"{count} hosts" if count > MOST_AWAITED else few([*filter(None, hosts)], MOST_NAMED)
+        return f"waiting for {shown}" if count else ""
+
+
+def _take_one(counter: Counter[str], name: str) -> None:
+    counter[name] -= 1
+    if not counter[name]:
+        del counter[name]
+
+
+@dataclass
+class Progress:
+    """What the journal says so far: `about` is its run record, `end` its end record, `context` knows refused writes."""
+
+    journal: JournalReader
+    context: Context = field(default_factory=Context)
+    about: Mapping[str, Any] = field(default_factory=dict)
+    end: Mapping[str, Any] = field(default_factory=dict)
+    results: Results = field(default_factory=Results)
+    open: OpenResults = field(default_factory=OpenResults)
+    verdicts: Counter[str] = field(default_factory=Counter)
+    started: float = field(default_factory=time.monotonic)
+    stopped_by: str = ""
+
+    @classmethod
+    def of(cls, path: Path) -> Progress:
+        """The progress of the run whose journal is at `path`, which need not be there yet."""
+        return cls(JournalReader(path))
+
+    def catch_up(self) -> None:
+        """Read what was appended to the journal."""
+        if not journal_exists(self.journal.path):
+            return
+        for line in self.journal.read():
+            record = line.record
+            if record is None:
+                continue
+            self.context.fold(record)
+            if record["kind"] == "step":
+                self._add(self.context.refusals.final_record(record))
+            elif record["kind"] == "run":
+                self.about, self.open = record, OpenResults.of(record.get("steps", ()))
+            elif record["kind"] == "end":
+                self.end = record
+            elif record["kind"] == "warning":
+                self.stopped_by = stop_of(record).get("by", self.stopped_by)
+
+    def _add(self, record: dict[str, Any]) -> None:
+        place = record["step"], record["host"]
+        before = self.results.ended.get(place)
+        self.results.add(record)
+        if before is None:
+            self.open.close(*place)
+        elif not before.instances:
+            self.verdicts[before.verdict] -= 1
+        after = self.results.ended[place]
+        if not after.instances:
+            self.verdicts[after.verdict] += 1
+
+    def line(self) -> str:
+        """A line for a terminal: the stage, the steps and hosts that are done, failures, what is awaited."""
+        if not self.open.planned:
+            return "starting"
+        seconds = f"{time.monotonic() - self.started:.0f} s"
+        ending = f"stopped by {self.stopped_by}" if self.stopped_by else self.open.awaited()
+        return "  ".join(filter(None, [*self.open.line(), self._failures(), ending, seconds]))
+
+    def _failures(self) -> str:
+        counts = sorted((verdict, number) for verdict, number in self.verdicts.items() if verdict not in PASSING)
+        return ", ".join(f"{number} {verdict}" for verdict, number in counts if number)
+
+
+class StatusLine:
+    """A line that is replaced in place; nothing is shown where the stream is not a terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.shown = stream.isatty()
+
+    def draw(self, text: str) -> None:
+        """Replace the line."""
+        self._write(text)
+
+    def clear(self) -> None:
+        """Leave the line empty."""
+        self._write("")
+
+    def _write(self, text: str) -> None:
+        """Write the text in place of the line. Once the terminal is gone, nothing more is written."""
+        if not self.shown:
+            return
+        try:
+            self._stream.write(f"\r\x1b[K{text[: _columns(self._stream) - 1]}")
+            self._stream.flush()
+        except OSError:
+            self.shown = False
+
+
+def _columns(stream: TextIO) -> int:
+    return os.get_terminal_size(stream.fileno()).columns or 80
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What the command prints of a run that has ended. `problems` holds (step, host, verdict, reason).
+
+    `waived` holds the (step, host) whose failures somebody has accepted.
+
+    `warnings` are about what changes no verdict: artifacts that have not arrived, names of one and the same host,
+    damaged lines of the journal.
+    """
+
+    run_id: str = ""
+    status: str = "interrupted"
+    exit_code: int = 1
+    counts: Mapping[str, int] = field(default_factory=dict)
+    keys: tuple[str, ...] = ()
+    problems: tuple[tuple[str, str, str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+    waived: tuple[tuple[str, str], ...] = ()
+
+    def to_data(self) -> dict[str, Any]:
+        """The JSON object that a run ends with."""
+        status = "ok" if self.status == "passed" else self.status
+        extra = {"warnings": list(self.warnings)} if self.warnings else {}
+        about = {"run_id": self.run_id, "ctx_keys": list(self.keys), "counts": dict(self.counts)}
+        return {"status": status, **about, **extra}
+
+
+def summarize(path: Path) -> Summary:
+    """The summary of a journal; empty where no run was begun. Raises JournalError."""
+    if not journal_exists(path):
+        return Summary()
+    context, results = Context(), Results()
+    last: dict[str, Any] = {}
+    files: dict[str, list[Record]] = {"artifact": [], "transfer": []}
+    warnings: list[str] = []
+    journal = JournalReader(path)
+    for line in journal.read():
+        record = line.record
+        if record is None:
+            continue
+        context.fold(record)
+        if record["kind"] == "end":
+            last = record
+        elif record["kind"] == "step":
+            results.add(context.refusals.final_record(record))
+        elif record["kind"] == "warning":
+            warnings.append(record["text"])
+        elif record["kind"] in files:
+            files[record["kind"]].append(record)
+    if not context.run_id:
+        return Summary()
+    return Summary(
+        context.run_id,
+        last.get("status", "interrupted"),
+        last.get("exit_code", 1),
+        last.get("counts", {}),
+        tuple(context.keys()),
+        tuple((*place, end.verdict, end.reason) for place, end in results.counted() if _is_problem(end)),
+        (*warnings, *_losses(files, journal)),
+        tuple(place for place, end in results.counted() if end.verdict == WAIVED),
+    )
+
+
+def _losses(files: Mapping[str, list[Record]], journal: JournalReader) -> Iterator[str]:
+    """Warnings that the recorder could not give: artifacts that have not arrived, lines that cannot be read."""
+    yield from missing_artifacts(files["artifact"], files["transfer"])
+    if journal.damaged:
+        yield describe_damage(journal.path, journal.damaged)
+
+
+def _is_problem(end: StepEnd) -> bool:
+    return end.verdict not in PASSING | NOT_TRIED

@@ -1,0 +1,392 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The request to a host: the messages of its steps of a stage, with the arguments as Ansible has filled them in for
+this host; and the request to a delegate, with the stage of many hosts in one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import chain
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import bounded
+from rack_recipes.errors import CatalogError, UsageError
+from rack_recipes.recipe.catalog.resolve import find
+from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
+from rack_recipes.recipe.recipe_model import Lock
+from rack_recipes.recipe.steps_to_and_from_data import check_hook, check_step, from_data, label_of, number
+from rack_recipes.run.stage.project_files import check_known, digest_of, project_files, runs_files
+from rack_recipes.run.stage.zip_payload import (
+    INSIDE,
+    digest_with_imports,
+    executor_code,
+    is_code,
+    library_of,
+    pack_payload,
+    sandbox_code,
+)
+
+Data = Mapping[str, Any]
+ANSIBLE = "ansible"  # the type of a step that is a module of Ansible's
+# Fields of a compiled step that the executor is not told of: the controller acts on them, or they choose the program.
+# Every other field is sent where a step has it.
+NOT_SENT = frozenset(("idx", "hosts", "writes", "module", "type", "function", "reads"))
+RENAMED = {"cache_key": "cache"}  # the host has to know only that there is one
+# The fields that count even where a step cannot be run.
+OF_INVALID = frozenset(
+    ("name", "depends_on", "after", "scope", "continue_on_fail", "always", "priority", "skip", "invalid", "when")
+)
+REQUIRED = frozenset(("name", "module"))
+TRUTH_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def check_stage(arguments: Data) -> None:
+    """Raise UsageError for arguments of a stage task that no compiled recipe has."""
+    number, steps, locks = (arguments.get(name) for name in ("number", "steps", "locks"))
+    is_stage = isinstance(number, int) and isinstance(steps, list) and steps and isinstance(locks or {}, Mapping)
+    if not is_stage or not all(isinstance(step, Mapping) and step.keys() >= REQUIRED for step in steps or ()):
+        raise UsageError("a stage needs its number and its steps, as a compiled recipe has them")
+
+
+def to_message(step: Data, program: Data, host_locks: Collection[str]) -> dict[str, Any]:
+    """The message of a step. `host_locks` names the locks that the executor handles, which are those of one host.
+
+    Of a step that is `invalid` only its place among the others is sent. Raises UsageError for a field that no step
+    has, for a `when` that is neither true nor false, and for a `sandbox` that is neither true nor a mapping.
+    """
+    if "invalid" in step:
+        return _message({name: value for name, value in step.items() if name in OF_INVALID}, ())
+    check_step(step)
+    return {**_message(step, host_locks), **program}
+
+
+def is_true(value: Any) -> bool:
+    """What the Jinja expression of a `when` came out as. Raises UsageError where that is neither true nor false."""
+    found = value if isinstance(value, bool) else TRUTH_WORDS.get(str(value).strip().lower())
+    if found is None:
+        raise UsageError(f"when: expected true or false, got {bounded(repr(value))}")
+    return found
+
+
+def _message(step: Data, host_locks: Collection[str]) -> dict[str, Any]:
+    message = {
+        "name": step["name"],
+        "args": step.get("args") or {},
+        "depends_on": [*map(label_of, step.get("depends_on") or ())],
+        "after": list(step.get("after") or ()),
+        "scope": step.get("scope", "host"),
+        "timeout": step.get("timeout"),
+        "parallel": step.get("parallel", False),
+        "success": _success(step.get("success")),
+    }
+    for name, written in step.items():
+        if name in message or name in NOT_SENT:
+            continue
+        value = CONVERTED[name](written, host_locks) if name in CONVERTED else None if written is False else written
+        if value is not None:
+            message[RENAMED.get(name, name)] = value
+    return message
+
+
+def _success(written: Any) -> dict[str, Any]:
+    return {"none": True} if written == "none" else dict(written or {})
+
+
+def _part(written: Data | None, _host_locks: Collection[str]) -> Data | None:
+    """Only what is set: the executor knows the defaults."""
+    return {name: value for name, value in written.items() if value is not None} if written else None
+
+
+def _when(written: Any, _host_locks: Collection[str]) -> list[Any] | bool | None:
+    """Conditions, or false; None where nothing keeps the step from running."""
+    if isinstance(written, Mapping):
+        return [written]
+    if isinstance(written, (list, tuple)):
+        return list(written)
+    return None if is_true(written) else False
+
+
+def _sandbox(written: Any, host_locks: Collection[str]) -> Data | None:
+    """What the sandbox allows. Any other value must not mean that there is none."""
+    if written is None or written is False:
+        return None
+    if written is not True and not isinstance(written, Mapping):
+        raise UsageError(f"sandbox: expected true or a mapping, got {bounded(repr(written))}")
+    return {} if written is True else _part(written, host_locks) or {}
+
+
+def _locks(written: Any, host_locks: Collection[str]) -> list[str] | None:
+    return [name for name in written or () if name in host_locks] or None
+
+
+CONVERTED: Mapping[str, Callable[[Any, Collection[str]], Any]] = {
+    **dict.fromkeys(("retry", "repeat", "limits"), _part),
+    "when": _when,
+    "locks": _locks,
+    "sandbox": _sandbox,
+    "cache_key": lambda written, _host_locks: True if written else None,
+}
+FIRST_WAIT = 5.0  # seconds that the first answer may wait for the stage's end; a longer stage is polled
+HOOKS = ("pre_step", "post_step")
+Keys = Mapping[str, Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class StageInputs:
+    """What a stage gets beside its steps: of the run, the settings, the earlier stages and the context.
+
+    `lease` and `time_left` are in seconds; `time_left` is None without a time box. `settled` has the dependencies on
+    earlier stages that block steps. `own`, `run` and `hosts` hold the context of this host, of the run and of other
+    hosts. `collected` names the stages that the host may forget. `recipe` is what the compiled play says of the whole
+    recipe. `halted` is why nothing may start, empty where it may. `offers` has earlier results by step. `waivers` are
+    those in force on this host.
+    """
+
+    run_id: str
+    host: str
+    folders: tuple[Path, ...]
+    slots: int
+    lease: float
+    settled: Mapping[str, str] = field(default_factory=dict)
+    own: Keys = field(default_factory=dict)
+    run: Keys = field(default_factory=dict)
+    hosts: Mapping[str, Keys] = field(default_factory=dict)
+    collected: tuple[str, ...] = ()
+    recipe: Data = field(default_factory=dict)
+    params: Data = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    time_left: float | None = None
+    halted: str = ""
+    check: bool = False
+    debug: bool = False
+    log_level: str = ""
+    offers: Mapping[str, Sequence[Data]] = field(default_factory=dict)
+    waivers: Sequence[Data] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The message to the executor, and the files that are sent with it: path in the payload, path on this machine."""
+
+    message: dict[str, Any]
+    files: tuple[tuple[str, Path], ...]
+
+
+@dataclass(slots=True)
+class PayloadFiles:
+    """The files that a stage needs, by their path inside the payload, and the digests of those that are data."""
+
+    files: dict[str, Path] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
+
+    def add(self, entry: ScriptletEntry, args: Data) -> None:
+        """Add a scriptlet and the file that its arguments name. Raises UsageError for one that cannot be sent."""
+        self.files[entry.inside] = entry.path
+        self.files.update(library_of(entry.inside, entry.path))
+        for name, path in project_files(args).items():
+            if runs_files(entry.options):
+                check_known(name)
+            self.files[name] = path
+            self.digests[name] = digest_of(path)
+
+
+Program = Callable[[Data, PayloadFiles], Data]
+
+
+def make_request(number: int, steps: Sequence[Data], inputs: StageInputs, program: Program | None = None) -> Request:
+    """The request for the steps of one stage on one host.
+
+    `program` gives the fields of a message that say how a step is run, by default its scriptlet. Raises UsageError or
+    CatalogError for what is wrong with a hook.
+    """
+    payload_files = PayloadFiles()
+    program = program or (lambda step, files: _scriptlet(step, inputs.folders, files))
+    recipe = inputs.recipe
+    locks = {name: lock for name, lock in (recipe.get("locks") or {}).items() if lock.get("of") == "host"}
+    message = {
+        "id": stage_id(inputs.run_id, number, inputs.host),
+        "run": inputs.run_id,
+        "stage": number,
+        "host": inputs.host,
+        "offset": 0,
+        "attach": wait_of(inputs.lease, FIRST_WAIT),
+        "lease": inputs.lease,
+        "slots": inputs.slots,
+        "settled": dict(inputs.settled),
+        "context": {"own": inputs.own, "run": inputs.run, "hosts": inputs.hosts},
+        "params": dict(inputs.params),
+        "secrets": list(inputs.secrets),
+        "time_left": inputs.time_left,
+        "time_box": recipe.get("time_box"),
+        "priority": recipe.get("priority", 0),
+        "fail_fast": recipe.get("fail_fast", False),
+        "halted": inputs.halted,
+        "check": inputs.check,
+        "debug": inputs.debug,
+        **({"log_level": inputs.log_level} if inputs.log_level else {}),
+        "offers": dict(inputs.offers),
+        **({"waivers": list(inputs.waivers)} if inputs.waivers else {}),
+        "locks": {name: _lock_message(name, lock) for name, lock in locks.items()},
+        "collected": list(inputs.collected),
+        "code": dict(zip(("digest", "files"), executor_code(), strict=True)),
+        "steps": [_step_message(step, program, payload_files, locks) for step in steps],
+        "hooks": _hooks(recipe, inputs.folders, payload_files),
+        "digests": payload_files.digests,
+        "files": [name for name in payload_files.files if not is_code(name)],
+    }
+    return Request(message, tuple(sorted(payload_files.files.items())))
+
+
+def _step_message(step: Data, program: Program, payload_files: PayloadFiles, locks: Collection[str]) -> dict[str, Any]:
+    """The message of a step. Where it cannot be run, it says why, and the other steps of the stage run."""
+    if "invalid" in step:
+        return to_message(step, {}, locks)
+    try:
+        return to_message(step, program(step, payload_files), locks)
+    except (UsageError, CatalogError) as error:
+        return to_message({**step, "invalid": str(error)}, {}, locks)
+
+
+def imports_installed(message: Data) -> bool:
+    """Whether a step or hook of the request is Python, which may import what is installed on the host."""
+    return any(one.get("kind") == "python" for one in _programs(message))
+
+
+def uses_live(message: Data) -> bool:
+    """Whether a step or hook of the request uses the live bus."""
+    return any(one.get("live") for one in _programs(message))
+
+
+def _programs(message: Data) -> Iterator[Data]:
+    parts = (message, *(message.get("hosts") or ()))
+    steps = (step for part in parts for step in part.get("steps") or ())
+    hooks = (hook for part in parts for found in (part.get("hooks") or {}).values() for hook in found)
+    return chain(steps, hooks)
+
+
+def wait_of(lease: float, wait: float) -> float:
+    """For how many seconds a host may delay its answer: far fewer than the lease, which only a request renews."""
+    return min(wait, lease / 3)
+
+
+def stage_id(run_id: str, number: int, host: str) -> str:
+    """The name of a stage's folder on its host. Two names of one machine get two folders."""
+    return f"{run_id}-{number}-{hashlib.sha256(host.encode()).hexdigest()[:12]}"
+
+
+def prepare(steps: Sequence[Data], folders: tuple[Path, ...], recipe: Data) -> None:
+    """Make what is the same for all hosts of a stage once, before workers are forked. Raises as `make_request` does."""
+    pack_payload(files_of(steps, folders, recipe))
+    executor_code()
+
+
+def files_of(steps: Sequence[Data], folders: tuple[Path, ...], recipe: Data) -> tuple[tuple[str, Path], ...]:
+    """The scriptlets and files of a stage's steps and hooks, as far as no template decides on them."""
+    payload_files = PayloadFiles()
+    for step in steps:
+        args = step.get("args") or {}
+        _scriptlet({**step, "args": {} if "{{" in str(args.get("src", "")) else args}, folders, payload_files)
+    _hooks(recipe, folders, payload_files)
+    return tuple(sorted(payload_files.files.items()))
+
+
+def scriptlet_of(user: Data, folders: tuple[Path, ...]) -> ScriptletEntry:
+    """The scriptlet that a step or hook uses. Raises CatalogError."""
+    return _found(user["module"], user.get("function", ""), user.get("type", "python"), folders)[0]
+
+
+def _scriptlet(user: Data, folders: tuple[Path, ...], payload_files: PayloadFiles) -> Data:
+    """The program of a step or hook that uses a scriptlet."""
+    entry, program = _found(user["module"], user.get("function", ""), user.get("type", "python"), folders)
+    payload_files.add(entry, user.get("args") or {})
+    if user.get("sandbox") not in (None, False):
+        payload_files.files.update(sandbox_code())
+    return program if user.get("reads") is None else {**program, "reads": _reads(user["reads"], entry)}
+
+
+@cache
+def _found(module: str, function: str, kind: str, folders: tuple[Path, ...]) -> tuple[ScriptletEntry, Data]:
+    """The scriptlet and its program. They are the same on all hosts of a run, and workers inherit this cache."""
+    entry = find(module, function, kind, folders)
+    digest = digest_with_imports(entry.digest, entry.inside, entry.path)
+    program = {"kind": entry.kind, "options": entry.options, "reads": _reads(None, entry), "digest": digest}
+    return entry, {**program, **_program(entry), **_analyses(entry)}
+
+
+def _hooks(recipe: Data, folders: tuple[Path, ...], payload_files: PayloadFiles) -> dict[str, list[dict[str, Any]]]:
+    """What runs before and after each try of each step. Raises UsageError for a field that no hook has."""
+    hooks = recipe.get("hooks") or {}
+    for hook in chain.from_iterable(hooks.values()):
+        check_hook(hook)
+    return {
+        when: [
+            {"name": hook["module"], "args": hook.get("args") or {}, **_scriptlet(hook, folders, payload_files)}
+            for hook in hooks.get(when) or ()
+        ]
+        for when in HOOKS
+    }
+
+
+def _reads(declared: Collection[str] | None, entry: ScriptletEntry) -> list[str] | None:
+    """The keys that the step may read. None where it may read any: a Python class that declares none may."""
+    if entry.reads is None and (declared is None or entry.kind == "python"):
+        return None
+    return sorted({*(declared or ()), *(entry.reads or ())})
+
+
+def _program(entry: ScriptletEntry) -> dict[str, Any]:
+    if entry.kind == "python":
+        module = ".".join(PurePosixPath(entry.inside).with_suffix("").parts)
+        return {"module": module, "function": entry.function}
+    library = {"library": INSIDE} if library_of(entry.inside, entry.path) else {}
+    return {"file": entry.inside, "flags": list(entry.flags), **library}
+
+
+def _analyses(entry: ScriptletEntry) -> dict[str, Any]:
+    """What the scriptlet reads of the run as a whole, and whether it does while others run; nothing for most."""
+    found = {"reads_results": entry.reads_results, "reads_history": list(entry.reads_history), "live": entry.live}
+    return {name: value for name, value in found.items() if value}
+
+
+def _lock_message(name: str, data: Data) -> dict[str, Any]:
+    lock = from_data(Lock, data, name=name)
+    return {"capacity": lock.capacity, "settle_sec": number(lock.settle_sec)}
+
+
+AT_ONCE = 32  # hosts that a delegate tests at the same time: most of them wait for their device
+OWN = frozenset(("id", "host", "collected"))  # never shared, since each host has its own
+
+
+def group_id(run_id: str, number: int, delegate: str) -> str:
+    """The name of the folder of a stage that `delegate` runs for many hosts. No stage of one host has it."""
+    return stage_id(run_id, number, f"\0{delegate}")
+
+
+def group_request(name: str, requests: Sequence[Request], collected: Sequence[str]) -> Request:
+    """One request, with the id `name`, for the stage of several hosts.
+
+    `collected` names the folders that the delegate may forget.
+    """
+    messages = [request.message for request in requests]
+    texts = [{field: json.dumps(value) for field, value in message.items()} for message in messages]
+    shared = {
+        field: value
+        for field, value in messages[0].items()
+        if field not in OWN and all(text.get(field) == texts[0][field] for text in texts)
+    }
+    hosts = [_own(message, shared) for message in messages]
+    files = {name: path for request in requests for name, path in request.files}
+    message = {**shared, "id": name, "collected": [*collected], "hosts": hosts, "at_once": AT_ONCE}
+    return Request(message, tuple(sorted(files.items())))
+
+
+def _own(message: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
+    return {field: value for field, value in message.items() if field not in shared and field not in OWN - {"host"}}

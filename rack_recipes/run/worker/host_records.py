@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The records that a host has sent: what it must not send and keys that the policy forbids are left out, and what an
+earlier run has left there is collected before the host runs a stage again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from rack_recipes.journal.allowed_records import MOST_SECRETS, SECRET_ENTRY, Sender, refusal
+from rack_recipes.journal.append import append
+from rack_recipes.journal.record_fields import Record
+from rack_recipes.run.stage.remote_executor import RemoteExecutor
+from rack_recipes.run.trust.check_trust import key_access
+from rack_recipes.run.trust.policy import WRITE
+from rack_recipes.settings import Settings
+
+if TYPE_CHECKING:
+    from rack_recipes.run.earlier_run import EarlierRun
+    from rack_recipes.run.worker.host_stage_request import StageTask
+REFUSED = "the host sent what no step sends: "
+Place = tuple[str, str]  # host, step
+
+
+class HostRecordCheck:
+    """Goes through the answers of one stage, in their order.
+
+    `refused` says why, by each host and step about which the host sent something else than it may; of something that
+    is about no single step, all steps of the stage are.
+    """
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+        self.refused: dict[Place, str] = {}
+
+    def allowed(self, records: Iterable[Record]) -> list[Record]:
+        """The records that may be kept. Of steps that are refused none is a result."""
+        kept = []
+        for record in records:
+            reason = refusal(record, self._sender)
+            if reason is None:
+                kept.append(record)
+            else:
+                self._refuse(record, reason)
+        if not self.refused:
+            return kept
+        return [record for record in kept if record["kind"] != "step" or _place(record) not in self.refused]
+
+    def allowed_secrets(self, entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """The entries of registered secrets that may be kept. Each answer has those of the answers before again."""
+        kept = [*entries]
+        odd = next((entry for entry in kept if not SECRET_ENTRY.holds(entry)), None)
+        if odd is not None:
+            self._refuse(odd, f"as a secret what is not {SECRET_ENTRY.expected}")
+        if len(kept) > MOST_SECRETS:
+            self._refuse({}, f"{len(kept)} secrets, a stage may register {MOST_SECRETS}")
+        return [entry for entry in kept[:MOST_SECRETS] if SECRET_ENTRY.holds(entry)]
+
+    def _refuse(self, record: object, reason: str) -> None:
+        """Note a reason for the step that a record is about; for several steps where that is unknown."""
+        about = _place(record) if isinstance(record, dict) else None
+        places = [(host, step) for host, steps in self._sender.steps.items() for step in steps]
+        of_host = [place for place in places if about and place[0] == about[0]]
+        of_step = [place for place in of_host if place == about]
+        for place in of_step or of_host or places:
+            self.refused.setdefault(place, f"{REFUSED}{reason}")
+
+
+def _place(record: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Host and step of a record, of an instance the looped step; they may be anything where it was refused."""
+    return record.get("host"), record.get("parent", record.get("step"))
+
+
+class KeyGuard:
+    """Goes through the records of one stage, in their order."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._access = key_access(settings)
+        self._refused: dict[tuple[str, str], str] = {}  # the reason of each host and step
+
+    def allowed(self, records: Iterable[Record]) -> Iterable[Record]:
+        """The records that may be kept; the result of a step that has set a forbidden key is an error."""
+        return self._checked(records) if self._access else records
+
+    def _checked(self, records: Iterable[Record]) -> Iterator[Record]:
+        for record in records:
+            place = (str(record.get("host", "")), str(record.get("step", "")))
+            if record["kind"] == "delta" and (reason := self._refusal(str(record["key"]))):
+                self._refused.setdefault(place, reason)
+            elif record["kind"] == "step" and place in self._refused:
+                yield {**record, "verdict": "error", "reason": self._refused[place]}
+            else:
+                yield record
+
+    def _refusal(self, key: str) -> str:
+        return self._access.refusal(WRITE, key) if self._access else ""
+
+
+def collect_results(earlier: EarlierRun, remote: RemoteExecutor, task: StageTask) -> None:
+    """Collect the results and artifacts of the task's steps that the journal lacks; wait for a stage that still runs.
+
+    `task` says for which hosts, and through which one. Raises Unreachable.
+    """
+    lease = task.run.settings.reconnect_timeout
+    steps = {stage.host: [step["name"] for step in stage.steps] for stage in task.stages}
+    for number in sorted({number for host, names in steps.items() for number in earlier.unfinished(names, host)}):
+        check = HostRecordCheck(Sender(number, {host: earlier.steps_of(number, host) for host in steps}))
+        for answer in remote.collect(task.id_of(earlier.run_id, number), lease, sum(map(len, steps.values()))):
+            append(earlier.path, task.told(check.allowed(answer.records)))
+    earlier.catch_up()
+    missing: dict[int, list[Record]] = {}
+    for host, names in steps.items():
+        for number, records in earlier.missing_artifacts(names, host).items():
+            missing.setdefault(number, []).extend(records)
+    for number, records in missing.items():
+        _fetch(earlier, remote, task.id_of(earlier.run_id, number), records)
+
+
+def _fetch(earlier: EarlierRun, remote: RemoteExecutor, stage: str, records: list[Record]) -> None:
+    # few runs have any artifacts
+    from rack_recipes.run.worker.fetch_artifacts import fetch_artifacts
+
+    found = fetch_artifacts(earlier.path.parent, stage, records, lambda wanted: remote.pieces(stage, wanted))
+    append(earlier.path, found)

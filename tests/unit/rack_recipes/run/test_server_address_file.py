@@ -1,0 +1,43 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from rack_recipes.run import server_address_and_pass
+
+
+def test_a_run_finds_its_server(tmp_path):
+    assert server_address_and_pass.read_server_address(tmp_path) is None
+    place = server_address_and_pass.make_step_socket(tmp_path)
+    server_address_and_pass.write_server_address(tmp_path, place)
+    assert server_address_and_pass.read_server_address(tmp_path) == place
+    assert stat.S_IMODE((tmp_path / server_address_and_pass.FILE).stat().st_mode) == 0o600
+    assert (place.pid, len(place.key_bytes), len(place.path) < 60) == (os.getpid(), 32, True)
+    server_address_and_pass.remove_server_address(tmp_path, place)
+    assert server_address_and_pass.read_server_address(tmp_path) is None
+    assert not Path(place.path).parent.exists()
+
+
+def test_a_server_that_is_started_again_takes_the_same_place(tmp_path):
+    place = server_address_and_pass.make_step_socket(tmp_path)
+    server_address_and_pass.write_server_address(tmp_path, place)
+    Path(place.path).parent.chmod(0o711)
+    assert server_address_and_pass.make_step_socket(tmp_path) == place
+    assert stat.S_IMODE(Path(place.path).parent.stat().st_mode) == 0o700
+    Path(place.path).parent.rmdir()
+    other = server_address_and_pass.make_step_socket(tmp_path)
+    assert (other.key != place.key, other.path != place.path) == (True, True)
+    server_address_and_pass.remove_server_address(tmp_path, other)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"path": "x", "key": "k", "pid": "none"}'])
+def test_a_file_that_is_none(tmp_path, text):
+    (tmp_path / server_address_and_pass.FILE).write_text(text)
+    assert server_address_and_pass.read_server_address(tmp_path) is None

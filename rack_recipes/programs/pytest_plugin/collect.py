@@ -16,7 +16,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
 from rack_recipes.errors import RackError
 from rack_recipes.programs.pytest_plugin.find_recipe_files import inventories_of, project_of
 from rack_recipes.programs.pytest_plugin.list_expected_results import NOBODY, Expectation, Expected, expect
-from rack_recipes.programs.pytest_plugin.optional_pytest import pytest
+import pytest
 from rack_recipes.programs.pytest_plugin.recipe_runner import run_here, run_once
 from rack_recipes.programs.recipe_result import RecipeResult
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from rack_recipes.programs.pytest_plugin.optional_pytest import pytest
+import pytest
 from rack_recipes.settings import CONFIG
 
 TOP = re.compile(r"^[\"']?(test_meta|steps)[\"']?\s*:", re.MULTILINE)

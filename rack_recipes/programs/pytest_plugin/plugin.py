@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rack_recipes.programs.pytest_plugin import legacy_test_imports
-from rack_recipes.programs.pytest_plugin.optional_pytest import pytest
+import pytest
 
 if TYPE_CHECKING:
     from rack_recipes.programs.pytest_plugin.context_fixture import RackContext

@@ -22,7 +22,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.step.judge i
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.scriptlet_result import VERDICTS, read_envelope
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import FAILED, MARGINAL, problem
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, Skipped
-from rack_recipes.programs.pytest_plugin.optional_pytest import pytest
+import pytest
 from rack_recipes.programs.recipe_result import Verdict
 
 Judged = tuple[str, str]

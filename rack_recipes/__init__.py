@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from rack_recipes.errors import RackError
     from rack_recipes.programs.program_context import Context
     from rack_recipes.programs.recipe_result import RecipeResult
-    from rack_recipes.programs.run_recipe import run_recipe
-    from rack_recipes.programs.run_scriptlet import ScriptletResult, run_scriptlet
+    from rack_recipes.programs.run_recipe_and_scriptlet import ScriptletResult, run_recipe, run_scriptlet
 
 __all__ = (
     "Context",
@@ -61,8 +60,8 @@ _MODULES = {
     **dict.fromkeys(("RunFrames", "load_run", "measurements", "runs"), "rack_recipes.analysis.data_frames"),
     "Context": "rack_recipes.programs.program_context",
     "RecipeResult": "rack_recipes.programs.recipe_result",
-    "run_recipe": "rack_recipes.programs.run_recipe",
-    **dict.fromkeys(("ScriptletResult", "run_scriptlet"), "rack_recipes.programs.run_scriptlet"),
+    "run_recipe": "rack_recipes.programs.run_recipe_and_scriptlet",
+    **dict.fromkeys(("ScriptletResult", "run_scriptlet"), "rack_recipes.programs.run_recipe_and_scriptlet"),
 }
 
 if not TYPE_CHECKING:  # a checker would take every name for one of this module

@@ -55,15 +55,17 @@ def report(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[s
     """Write the report; returns the task's result. Raises RackError."""
     from rack_recipes.report.make_report import make
     from rack_recipes.report.run_digest import run_in_short
-    from rack_recipes.store.database_engine import reader
+    from rack_recipes.store.database_engine import open_store_for_reading
 
     project = settings.load(own_vars(task_vars))
     run_id = arguments["run"] or this_run()
     folder = Path(arguments["dest"] or Path(project.runs, run_id, "report"))
     url = arguments["db"] or project.db
     summary_by = project if arguments["summary"] else None
-    made = make(reader(url), run_id, folder, arguments["formats"], url, summary_by, project.report_templates)
-    told = run_in_short(reader(url), run_id)
+    made = make(
+        open_store_for_reading(url), run_id, folder, arguments["formats"], url, summary_by, project.report_templates
+    )
+    told = run_in_short(open_store_for_reading(url), run_id)
     return {
         "changed": any(made.values()),
         "run_id": run_id,

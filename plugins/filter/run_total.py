@@ -52,7 +52,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.rack.recipes.plugins.module_utils.library import Library
 
 with Library() as library:
-    from rack_recipes.integrations.awx.total import total_of
+    from rack_recipes.integrations.awx.total_of_jobs import total_of
 
 
 class FilterModule:

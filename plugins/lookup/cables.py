@@ -46,9 +46,8 @@ from ansible.plugins.lookup import LookupBase
 from ansible_collections.rack.recipes.plugins.module_utils.library import Library
 
 with Library() as library:
-    from rack_recipes.cabling.import_plan import import_plan
+    from rack_recipes.cabling.import_plan import import_plan, read_sources
     from rack_recipes.cabling.plan_model import CablingPlan
-    from rack_recipes.cabling.read_files_and_urls import read_sources
     from rack_recipes.errors import translate_errors
 
 

@@ -17,13 +17,13 @@ from rack_recipes.analysis.findings import Finding, finding_from_row, most_impor
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import RunData, load_run_data, mark_cut_off
 from rack_recipes.store.database import lazy_sqlalchemy as sql
-from rack_recipes.store.database.database_errors import patiently, translated
+from rack_recipes.store.database.databases_and_errors import call_patiently, translate_errors
 from rack_recipes.store.database_engine import WRITERS, opened
 from rack_recipes.store.reading import recorded_runs
 from rack_recipes.store.reading.earlier_runs import LAST_RUNS
 from rack_recipes.store.schema.tables import tables
-from rack_recipes.store.writing.bulk_insert import write
 from rack_recipes.store.writing.record_to_rows import analysis_row
+from rack_recipes.store.writing.write_rows import write_rows
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -46,8 +46,8 @@ def store_findings(engine: Engine, run_id: str, findings: Sequence[Finding], pat
     """Replace the rows of a run in the table `analysis`, in one transaction. Raises StoreError."""
     time = now()
     rows = [analysis_row(run_id, n, _record(finding, time)) for n, finding in enumerate(findings, 1)]
-    with translated(engine.url):
-        patiently(lambda: _replace(engine, run_id, rows), patience)
+    with translate_errors(engine.url):
+        call_patiently(lambda: _replace(engine, run_id, rows), patience)
 
 
 def _record(finding: Finding, time: str) -> dict[str, object]:
@@ -71,7 +71,7 @@ def _replace(engine: Engine, run_id: str, rows: list[tuple[object, ...]]) -> Non
     table = tables().analysis
     with engine.begin() as connection:
         connection.execute(sql.delete(table).where(table.c.run_id == run_id))
-        write(connection, table, rows)
+        write_rows(connection, table, rows)
 
 
 ANALYSERS: Sequence[str] = (

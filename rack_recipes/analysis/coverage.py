@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
 from rack_recipes.analysis.findings import NOTE, Finding, ResultId, format_count
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import RunData
-from rack_recipes.store.reading.coverage_counts import Counted, measurements_by_name, results_by_verdict
+from rack_recipes.store.reading.several_runs import Counted, measurements_by_name, results_by_verdict
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -20,9 +20,8 @@ from rack_recipes.analysis.measured_and_derived_values import statistics
 from rack_recipes.analysis.run_data import Row, RunData, arrange_run, load_run_data, number_of, numbers_in
 from rack_recipes.errors import UsageError
 from rack_recipes.natural_order import natural
-from rack_recipes.store.reading import measurements_by_name, recorded_runs
-from rack_recipes.store.schema.detail_columns import DETAIL_COLUMNS
-from rack_recipes.store.schema.step_columns import STEP_COLUMNS, Kind
+from rack_recipes.store.reading import recorded_runs, several_runs
+from rack_recipes.store.schema.tables import DETAIL_COLUMNS, STEP_COLUMNS, Kind
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -215,7 +214,7 @@ def _runs(store: Engine, test_id: str | None) -> list[dict[str, Any]]:
 
 def _measured(store: Engine, chosen: Iterable[Row], name: str) -> Iterator[Row]:
     for run in chosen:
-        for row in measurements_by_name.of_name(store, run["run_id"], name):
+        for row in several_runs.measurements_of_name(store, run["run_id"], name):
             yield {**row, "started": run["started"], "number": number_of(row["value"])}
 
 
@@ -231,9 +230,9 @@ def _in_context(store: Engine, chosen: Iterable[Row], path: str) -> Iterator[Row
 
 @contextmanager
 def _store(db: str | None) -> Iterator[Engine]:
-    from rack_recipes.store.database_engine import reader
+    from rack_recipes.store.database_engine import open_store_for_reading
 
-    store = reader(db or settings.load().db)
+    store = open_store_for_reading(db or settings.load().db)
     try:
         yield store
     finally:

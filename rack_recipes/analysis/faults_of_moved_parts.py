@@ -23,8 +23,8 @@ from rack_recipes.analysis.findings import NOTE, PROBLEM, Finding, ResultId
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import RunData
 from rack_recipes.natural_order import natural
-from rack_recipes.store.reading import recorded_runs, result_history
-from rack_recipes.store.reading.values_of_runs import changes_of_keys
+from rack_recipes.store.reading import recorded_runs, several_runs
+from rack_recipes.store.reading.several_runs import changes_of_keys
 
 KIND = "moved"
 SERIAL = re.compile(r"(.*_)?serial(_?(number|no))?", re.IGNORECASE)
@@ -67,7 +67,7 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
         together[move.run_id, move.was.host, move.now.host].append(move)
     failing = _verdicts(run.steps)
     for (run_id, was, at), moves in together.items():
-        before = _verdicts(result_history.results_on(history.engine, [run_id], {was, at}))
+        before = _verdicts(several_runs.results_on(history.engine, [run_id], {was, at}))
         yield from _judged(moves, before, failing)
 
 

@@ -25,7 +25,7 @@ from rack_recipes.analysis.methods.intervals_and_multiple_tests import (
 from rack_recipes.analysis.methods.intervals_and_multiple_tests import is_broken as is_more_than_chance
 from rack_recipes.analysis.run_data import RunData
 from rack_recipes.natural_order import natural
-from rack_recipes.store.reading import result_history
+from rack_recipes.store.reading import several_runs
 from rack_recipes.store.reading.earlier_runs import earlier_runs
 
 LEAST_EPISODES = 2
@@ -190,7 +190,7 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
         yield from _told_of(run, flakes)
 
 
-def _told_of(run: RunData, flakes: list[tuple[result_history.Place, Flake]]) -> Iterator[Finding]:
+def _told_of(run: RunData, flakes: list[tuple[several_runs.Place, Flake]]) -> Iterator[Finding]:
     pass
 
     flakes.sort(key=lambda one: (-one[1].failed / one[1].runs, natural(one[0][0]), one[0][1]))
@@ -201,7 +201,7 @@ def _told_of(run: RunData, flakes: list[tuple[result_history.Place, Flake]]) -> 
         yield Finding(KIND, NOTABLE, f"{len(rest)} more results are flakes", tuple(rest), method=METHOD)
 
 
-def _places(run: RunData, history: History, earlier: Sequence[str]) -> list[result_history.Place]:
+def _places(run: RunData, history: History, earlier: Sequence[str]) -> list[several_runs.Place]:
     """The results that may be flakes: those that failed or were retried now, and those that were flakes before."""
     retried = [(row["host"], row["step"]) for row in run.steps if row.get("flake") and not row.get("instances")]
     before = [(about.get("host"), about.get("step")) for about in _told(history, earlier)]
@@ -214,20 +214,20 @@ def _places(run: RunData, history: History, earlier: Sequence[str]) -> list[resu
 
 
 def _told(history: History, earlier: Sequence[str]) -> list[dict[str, Any]]:
-    return result_history.told(history.engine, earlier, KIND) if earlier else []
+    return several_runs.subjects_of_findings(history.engine, earlier, KIND) if earlier else []
 
 
 def _outcomes(
-    run: RunData, history: History, earlier: Sequence[str], places: Sequence[result_history.Place]
-) -> dict[result_history.Place, list[Outcome]]:
+    run: RunData, history: History, earlier: Sequence[str], places: Sequence[several_runs.Place]
+) -> dict[several_runs.Place, list[Outcome]]:
     """By result its outcomes, the oldest first, this run's last. Runs in which it was not judged are left out."""
     if not places:
         return {}
     wanted = frozenset(places)
-    rows = [*result_history.outcomes(history.engine, earlier, places)] if earlier else []
+    rows = [*several_runs.outcomes(history.engine, earlier, places)] if earlier else []
     order = {run_id: n for n, run_id in enumerate(earlier)}
     rows.sort(key=lambda row: order[row["run_id"]])
-    found: dict[result_history.Place, list[Outcome]] = {place: [] for place in places}
+    found: dict[several_runs.Place, list[Outcome]] = {place: [] for place in places}
     for row in (*rows, *run.steps):
         place = (row["host"], row["step"])
         if place in wanted and row["verdict"] in BAD | PASSED:

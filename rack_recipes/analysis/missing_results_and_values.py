@@ -36,7 +36,7 @@ from rack_recipes.analysis.run_statistics import without_statistics_of_rounds
 from rack_recipes.errors import RackError
 from rack_recipes.natural_order import natural
 from rack_recipes.run.run_folders import run_record
-from rack_recipes.store.run_plan import packed, unpacked
+from rack_recipes.store.writing.record_to_rows import pack_plan, unpack_plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def is_lost(run: RunData) -> bool:
 def _in_journal(journal: str | None) -> Mapping[str, Any] | None:
     with suppress(RackError, OSError):
         record = run_record(Path(journal)) if journal else None
-        return unpacked(packed(record)) if record else None
+        return unpack_plan(pack_plan(record)) if record else None
     return None
 
 

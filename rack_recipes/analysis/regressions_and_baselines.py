@@ -33,12 +33,12 @@ from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_changes import Change, run_field_changes, worse_criteria, worse_steps
 from rack_recipes.analysis.run_data import RunData
 from rack_recipes.analysis.run_statistics import NO_FAULT
-from rack_recipes.store.database.database_errors import patiently, translated
-from rack_recipes.store.reading import recorded_runs, values_of_runs
+from rack_recipes.store.database.databases_and_errors import call_patiently, translate_errors
+from rack_recipes.store.reading import recorded_runs, several_runs
 from rack_recipes.store.reading.earlier_runs import earlier_runs
 from rack_recipes.store.schema.tables import tables
-from rack_recipes.store.writing.bulk_insert import write
 from rack_recipes.store.writing.record_to_rows import in_order, name, storable
+from rack_recipes.store.writing.write_rows import write_rows
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -90,10 +90,10 @@ def accept(engine: Engine, run: Row, user: str, note: str = "") -> Row:
 
     def insert() -> None:
         with engine.begin() as connection:
-            write(connection, table, [in_order(table, row)])
+            write_rows(connection, table, [in_order(table, row)])
 
-    with translated(engine.url):
-        patiently(insert, PATIENCE)
+    with translate_errors(engine.url):
+        call_patiently(insert, PATIENCE)
     return row
 
 
@@ -106,8 +106,8 @@ def withdraw(engine: Engine, test: str) -> int:
         with engine.begin() as connection:
             return connection.execute(change).rowcount
 
-    with translated(engine.url):
-        return patiently(update, PATIENCE)
+    with translate_errors(engine.url):
+        return call_patiently(update, PATIENCE)
 
 
 def stored_changes(store: Engine, first: str, second: str) -> dict[str, list[dict[str, Any]]]:
@@ -185,7 +185,7 @@ def _own_last_passes(run: RunData, history: History, failing: Sequence[Place]) -
     left, seen = set(failing), set[Place]()
     for earlier in reversed(history.runs):
         hosts = {host for _step, host in left}
-        verdicts = values_of_runs.verdicts(history.engine, earlier["run_id"], hosts)
+        verdicts = several_runs.verdicts(history.engine, earlier["run_id"], hosts)
         found = {(step, host): verdict for step, host, verdict in verdicts}
         passed = [place for place in failing if place in left and found.get(place) in PASSING]
         seen |= left & found.keys()

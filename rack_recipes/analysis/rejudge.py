@@ -20,12 +20,12 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.criteria imp
 )
 from ansible_collections.rack.recipes.plugins.module_utils.waiving import matches
 from rack_recipes.errors import RecipeError
-from rack_recipes.recipe.rules.conditions import consistent_warnings
-from rack_recipes.recipe.rules.unchecked_mapping import Node, is_number
-from rack_recipes.recipe.schema.suggestions import key_for_synonym
+from rack_recipes.recipe.rules.recipe_node import Node, is_number
+from rack_recipes.recipe.rules.steps import consistent_warnings
+from rack_recipes.recipe.schema.schema_errors import key_for_synonym
+from rack_recipes.recipe.values_in_messages import shown
 from rack_recipes.recipe.yaml.files_beside_recipes import placed, read_file, refuse, unknown
 from rack_recipes.recipe.yaml.reader import Document
-from rack_recipes.recipe.yaml.values_in_messages import shown
 
 WARN = "warn"
 PLACE = ("step", "measurement", "unit")

@@ -15,7 +15,7 @@ from rack_recipes.analysis.methods.change_points_and_trends import crossing
 from rack_recipes.analysis.run_data import RunData, with_numbers
 from rack_recipes.analysis.values_over_runs import FIRST_DAY, OverRuns, SeriesValues, level_changes, over_runs, trend_of
 from rack_recipes.errors import UsageError, nearest
-from rack_recipes.store.reading import recorded_runs, values_of_runs
+from rack_recipes.store.reading import recorded_runs, several_runs
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -39,7 +39,7 @@ def stored_trends(
 
 def _history_of(store: Engine, key: str, step: str, last: int, run_id: str) -> History:
     """The history up to the run that was asked for, or to the newest that has the key."""
-    found = run_id or values_of_runs.newest_with(store, key)
+    found = run_id or several_runs.newest_with(store, key)
     if found is None:
         raise UsageError(f"no run in the store has a measurement or a key {key!r}")
     return History(store, _run_data(store, found, key, step or None), last - 1)

@@ -25,7 +25,7 @@ from rack_recipes.analysis.methods.arrays import Floats, Places, medians, usable
 from rack_recipes.analysis.methods.change_points_and_trends import ChangePoint, Trend, find_in_many, find_trend
 from rack_recipes.analysis.run_data import NUMBERS, Row, RunData, numbers_in
 from rack_recipes.natural_order import natural, natural_places
-from rack_recipes.store.reading import values_of_runs
+from rack_recipes.store.reading import several_runs
 from rack_recipes.store.writing.record_to_rows import number as stored_number
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class _Layout:
 def _measurements(engine: Engine, earlier: Sequence[str], rows: Sequence[Row]) -> list[SeriesValues]:
     if not rows:
         return []
-    between = values_of_runs.SEPARATOR
+    between = several_runs.SEPARATOR
     known = _KnownPlaces(
         [f"{row['host']}{between}{row['step']}{between}{row['name']}{between}{row.get('unit') or ''}" for row in rows]
     )
@@ -136,7 +136,7 @@ def _measurements(engine: Engine, earlier: Sequence[str], rows: Sequence[Row]) -
     found = known.own
     names, steps = ({row[name] for row in rows} for name in ("name", "step"))
     for column, run_id in enumerate(earlier):
-        read = values_of_runs.measured(engine, run_id, names, steps)
+        read = several_runs.measured(engine, run_id, names, steps)
         before, texts = texts, [text for text, _number in read]
         found = found if texts == before else known.of(texts)  # most runs have measured the same in the same order
         numbers = np.array([number for _text, number in read], np.float64)
@@ -146,7 +146,7 @@ def _measurements(engine: Engine, earlier: Sequence[str], rows: Sequence[Row]) -
 
 def _measured_places(known: _KnownPlaces) -> _Layout:
     """The rows of the texts of places; hosts share the series."""
-    places, codes, between = _Layout(), dict[tuple[str, int], int](), values_of_runs.SEPARATOR
+    places, codes, between = _Layout(), dict[tuple[str, int], int](), several_runs.SEPARATOR
     for text, number in known.names():
         host, _between, rest = text.partition(between)
         code = codes.get((rest, number))
@@ -213,7 +213,7 @@ def _context(engine: Engine, earlier: Sequence[str], context: Iterable[Row]) -> 
     values[:, -1] = last
     leaves = lru_cache(KEPT_TEXTS)(_numbers_of)
     for column, run_id in enumerate(earlier):
-        rows, numbers_of_run = _earlier(values_of_runs.changes_of_keys(engine, run_id, {*codes}), starts, leaves)
+        rows, numbers_of_run = _earlier(several_runs.changes_of_keys(engine, run_id, {*codes}), starts, leaves)
         values[rows, column] = numbers_of_run
     return _by_series(places, values)
 

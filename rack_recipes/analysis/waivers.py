@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 from rack_recipes.analysis.findings import NOTABLE, NOTE, Finding, ResultId, format_count
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import RunData
-from rack_recipes.recipe.waivers.pass_streaks import Place, Streak, streaks
-from rack_recipes.recipe.waivers.waiver_model import ENDS_SOON, LIFTED, OVER, Waiver, day_of
+from rack_recipes.recipe.waivers import ENDS_SOON, LIFTED, OVER, Place, Streak, Waiver, count_streaks, day_of
 from rack_recipes.store.reading.waiver_history import is_for, results_of_step, runs_of, runs_with_waivers
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def _streaks_of_used(rows: Sequence[Row], used: Sequence[Row], needed: int) -> d
     """The streaks where it has waived something: elsewhere it does not matter whether it still holds."""
     places = {(row["step"], row["host"]) for row in used}
     results = ((row["step"], row["host"], row["verdict"]) for row in rows if (row["step"], row["host"]) in places)
-    return streaks(results, needed)
+    return count_streaks(results, needed)
 
 
 def _state(waiver: Waiver, found: Mapping[Place, Streak], today: date) -> str:

@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
-from rack_recipes.archive.manifest import CHUNK
-from rack_recipes.archive.packing.pack_contents import VERSIONS
-from rack_recipes.archive.packing.result_rows import same_results
+from rack_recipes.archive.export_pack import VERSIONS
+from rack_recipes.archive.manifest_and_signatures import CHUNK
+from rack_recipes.archive.result_rows import same_results
 from rack_recipes.archive.tar_and_zip_packs import ArchiveFormat
 from rack_recipes.archive.verify_pack import MAX_PARSED, PARSED, OnFile, PackProblem, verify
 from rack_recipes.errors import JournalError, RackError, UsageError
@@ -48,8 +48,8 @@ from rack_recipes.run.run_folders import (
     run_record,
 )
 from rack_recipes.store.database import lazy_sqlalchemy as sql
-from rack_recipes.store.database.database_errors import translated
-from rack_recipes.store.database.read_only_connection import reading
+from rack_recipes.store.database.database_kind import reading_connection
+from rack_recipes.store.database.databases_and_errors import translate_errors
 from rack_recipes.store.schema.tables import tables
 from rack_recipes.store.writing.import_journal import import_journal
 from rack_recipes.visible_text import visible
@@ -154,7 +154,7 @@ def opened_pack(
         yield _packed_run(found.run_id, folder, unpack.size)
 
 
-def bring(packed: PackedRun, runs: Path, store: Engine) -> ImportedRun:
+def import_packed_run(packed: PackedRun, runs: Path, store: Engine) -> ImportedRun:
     """Put the run's folder in its place, and bring what is new in its journal into the store.
 
     Raises OtherRunError where something else is in its place, StoreError, and JournalError.
@@ -360,7 +360,7 @@ def _stored(store: Engine, packed: PackedRun) -> Any:
     runs = tables().runs
     columns = (runs.c.run_id, runs.c.group_id, runs.c.part, runs.c.started, runs.c.journal_offset)
     query = sql.select(*columns).where(runs.c.run_id.in_([packed.run_id, packed.group]))
-    with translated(store.url), reading(store) as connection:
+    with translate_errors(store.url), reading_connection(store) as connection:
         rows = {row.run_id: row for row in connection.execute(query)}
     found, group = rows.get(packed.run_id), rows.get(packed.group)
     if found and (_is_group(found) or found.started not in (None, packed.record.get("time"))):

@@ -18,7 +18,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from pathlib import Path
 from typing import Any, cast
 
-from rack_recipes.archive.manifest import CHUNK
+from rack_recipes.archive.manifest_and_signatures import CHUNK
 from rack_recipes.errors import StoreError, TrustError, UsageError
 from rack_recipes.run.context_server_client import place_of
 from rack_recipes.visible_text import cut, visible

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
-from rack_recipes.archive.manifest import CHUNK, name_problem, names_in
+from rack_recipes.archive.manifest_and_signatures import CHUNK, name_problem, names_in
 
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
 TAR_TIME = 315_532_800  # the same in seconds since 1970

@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
-from rack_recipes.archive import ssh_signatures
-from rack_recipes.archive.hash_chain import HashChain
-from rack_recipes.archive.manifest import (
+from rack_recipes.archive import manifest_and_signatures
+from rack_recipes.archive.manifest_and_signatures import (
     CHUNK,
     FORMAT,
     MANIFEST,
     SIGNATURE,
     SUM,
     SUMS,
+    HashChain,
     PackFacts,
     read_manifest,
     read_sums,
@@ -305,7 +305,7 @@ def _check_signature(
             found.notes.append("it is not signed")
         return
     try:
-        problem = ssh_signatures.signature_problem(data, signature, *(trust or ()))
+        problem = manifest_and_signatures.signature_problem(data, signature, *(trust or ()))
     except UsageError as error:
         if trust:
             raise

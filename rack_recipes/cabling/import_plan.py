@@ -2,23 +2,71 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Read cabling plans in any of the formats; which one it is is seen from the content."""
+"""Reads cabling plans from files and from NetBox, in any of the formats; which one is seen from the content."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from rack_recipes.cabling.build_plan import Draft, Problem, build, refused
-from rack_recipes.cabling.formats import containerlab, netbox_and_sonic, netbox_json, own_plan, topology_dot
-from rack_recipes.cabling.formats.csv_with_positions import headings
-from rack_recipes.cabling.formats.yaml_with_places import YamlFile, read_yaml
-from rack_recipes.cabling.plan_model import CablingPlan
-from rack_recipes.cabling.read_files_and_urls import Source
+from rack_recipes.cabling.formats import csv_files, netbox_json, topology_dot, yaml_files
+from rack_recipes.cabling.formats.csv_files import headings
+from rack_recipes.cabling.formats.yaml_files import YamlFile, read_yaml
+from rack_recipes.cabling.plan_model import CablingPlan, Draft, Problem, build_plan, refused
 from rack_recipes.errors import UsageError
-from rack_recipes.recipe.yaml.values_in_messages import closest, listed, quoted, shown
+from rack_recipes.recipe.values_in_messages import closest, listed, quoted, shown
+from rack_recipes.recipe.yaml.decode import UTF16_BOMS, foreign_byte, reason
+
+LARGEST = 64 * 1024 * 1024  # bytes of a file: some 60,000 cables of NetBox
+URL = re.compile(r"https?://", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A text, and the name that it has in messages."""
+
+    name: str
+    text: str
+
+
+def read_sources(given: Sequence[str], token: str = "") -> list[Source]:
+    """The contents of files and URLs. `token` is that of NetBox. Raises UsageError for what cannot be read."""
+    return [source for one in given for source in (_from_url(one, token) if URL.match(one) else [_from_file(one)])]
+
+
+def _from_url(url: str, token: str) -> list[Source]:
+    # a plan from files does not pay for this import
+    from rack_recipes.cabling.netbox_api import fetch
+
+    return [Source(name, json.dumps(entries)) for name, entries in fetch(url, token)]
+
+
+def _from_file(path: str) -> Source:
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: expected a file that can be read, or a URL, got {reason(error)}") from error
+    if len(content) > LARGEST:
+        raise UsageError(f"{path}: expected a file of at most {LARGEST // 1024**2} MiB, got a larger one")
+    return Source(path, _decoded(content, path))
+
+
+def _decoded(content: bytes, name: str) -> str:
+    if content.startswith(UTF16_BOMS):
+        raise UsageError(f"{name}:1:1: expected a file in UTF-8, got one in UTF-16: save it as UTF-8")
+    try:
+        return content.decode("utf-8-sig")  # a spreadsheet puts a mark before it
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8-sig", "replace")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        byte = foreign_byte(content[error.start])
+        raise UsageError(f"{name}:{line}:{column}: expected a file in UTF-8, got {byte}") from None
+
 
 JSON, YAML, CSV, DOT = "JSON", "YAML", "CSV", "dot"
 HEADS = ("topology", "cables", "results")  # at the top of a file
@@ -46,8 +94,8 @@ def _has(*columns: str) -> Callable[[Any], bool]:
 
 FORMATS: Mapping[str, Format] = {
     "cabling": Format(
-        "our own cabling.yml", YAML, lambda file: own_plan.is_own(file.data),
-        lambda file, _name: own_plan.read_own(file),
+        "our own cabling.yml", YAML, lambda file: yaml_files.is_own(file.data),
+        lambda file, _name: yaml_files.read_own(file),
     ),
     "netbox": Format(
         "cables as NetBox's REST API has them", JSON, netbox_json.is_cable_list, netbox_json.read_cables
@@ -62,26 +110,28 @@ FORMATS: Mapping[str, Format] = {
     ),
     "netbox-csv": Format(
         "NetBox's form for importing cables, CSV", CSV, _has("side_a_device", "side_b_device"),
-        netbox_and_sonic.read_import_form,
+        csv_files.read_import_form,
     ),
     "netbox-table": Format(
         "an export of NetBox's table of cables, CSV", CSV, _has("device a", "termination a"),
-        netbox_and_sonic.read_table,
+        csv_files.read_table,
     ),
     "containerlab": Format(
-        "a topology of containerlab", YAML, lambda file: containerlab.is_containerlab(file.data),
-        lambda file, _name: containerlab.read_containerlab(file),
+        "a topology of containerlab", YAML, lambda file: yaml_files.is_containerlab(file.data),
+        lambda file, _name: yaml_files.read_containerlab(file),
     ),
     "sonic": Format(
-        "a link file of sonic-mgmt, CSV", CSV, _has("startdevice", "enddevice"), netbox_and_sonic.read_sonic_links
+        "a link file of sonic-mgmt, CSV", CSV, _has("startdevice", "enddevice"), csv_files.read_sonic_links
     ),
     "sonic-devices": Format(
         "a device file of sonic-mgmt, CSV, for its names", CSV,
-        lambda text: {*netbox_and_sonic.SONIC_DEVICES} <= {*headings(text)},
-        netbox_and_sonic.read_sonic_devices, devices=True,
+        lambda text: {*csv_files.SONIC_DEVICES} <= {*headings(text)},
+        csv_files.read_sonic_devices, devices=True,
     ),
     "ptm": Format("PTM's topology.dot", DOT, topology_dot.is_dot, topology_dot.read_dot),
 }  # fmt: skip
+
+
 """Each format by its name; the first that recognises a content reads it."""
 
 
@@ -95,7 +145,7 @@ def import_plan(sources: Sequence[Source], name: str = "") -> CablingPlan:
     if all(found.devices for found in formats):
         names = ", ".join(source.name for source in sources)
         raise UsageError(f"{names}: expected cables, got {formats[0].about}: name the file with the cables, too")
-    return build(whole)
+    return build_plan(whole)
 
 
 def _format_of(source: Source, name: str) -> tuple[Format, Any]:

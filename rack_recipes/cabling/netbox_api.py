@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
 
 from rack_recipes.errors import UsageError
-from rack_recipes.recipe.yaml.values_in_messages import shown
+from rack_recipes.recipe.values_in_messages import shown
 
 API = "/api/dcim/"
 CABLES, DEVICES = "cables/", "devices/"

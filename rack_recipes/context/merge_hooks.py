@@ -25,7 +25,7 @@ from rack_recipes.context.merge_policies import hook_of, hooks_in
 from rack_recipes.context.run_context import Context
 from rack_recipes.errors import CatalogError
 from rack_recipes.journal.record_fields import Record
-from rack_recipes.recipe.catalog.find_merge_hook import find_merge_hook
+from rack_recipes.recipe.catalog.scriptlet_files import find_merge_hook
 
 Merge = Callable[[str, Any, Any, Any], Any]
 

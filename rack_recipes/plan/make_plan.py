@@ -13,15 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from rack_recipes.errors import RecipeError, RecipeErrors, UsageError
-from rack_recipes.plan.check_plan import PlanProblem, Scriptlets, located, problems, problems_of_keys
 from rack_recipes.plan.cut_stages import cut_into_stages
-from rack_recipes.plan.dependency_graph import Edges, arrange, with_needed
-from rack_recipes.plan.key_usage import KeyUsage, key_usage_of, templates_of
+from rack_recipes.plan.dependency_graph import Edges, KeyUsage, arrange, key_usage_of, templates_of, with_needed
 from rack_recipes.plan.plan_model import Plan, PlannedStep, PlanOptions
+from rack_recipes.plan.recipe_mistakes import PlanProblem, Scriptlets, located, problems, problems_of_keys
 from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
 from rack_recipes.recipe.recipe_model import Recipe, Step
+from rack_recipes.recipe.values_in_messages import closest, listed, quoted
 from rack_recipes.recipe.yaml.reader import MAX_ERRORS
-from rack_recipes.recipe.yaml.values_in_messages import closest, listed, quoted
 
 SKIPPED = "left out by --skip"
 EVERY_HOST = ("all", "*")

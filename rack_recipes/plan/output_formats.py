@@ -7,14 +7,295 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from rack_recipes.plan.compiled_data import compiled_recipe, compiled_step
-from rack_recipes.plan.drawing.graphviz_and_mermaid import to_dot, to_mermaid
-from rack_recipes.plan.drawing.text_tree import to_tree
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import shortened
+from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import describe
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import plain, shown
+from rack_recipes.plan.compile.playbook import compiled_recipe, compiled_step
 from rack_recipes.plan.plan_model import Plan, PlannedStep, Stage
-from rack_recipes.recipe.steps_to_and_from_data import to_data
+from rack_recipes.recipe.recipe_model import Canary, Condition, Lock, Param, Repeat, Retry, Sandbox, Step, Success
+from rack_recipes.recipe.steps_to_and_from_data import number, to_data
+
+NO_RETRY = Retry()
+MOST = 8  # items of a list that are shown
+Fact = tuple[str, str]
+
+
+def marks(planned: PlannedStep) -> Iterator[str]:
+    """What is special about a step, a word each."""
+    step = planned.step
+    words = (
+        ("parallel", step.parallel),
+        ("always", step.always),
+        ("continue on fail", step.continue_on_fail),
+        (f"skipped: {planned.skip}", planned.skip),
+    )
+    return (word for word, holds in words if holds)
+
+
+def turns(step: Step) -> Iterator[str]:
+    """The fields that decide whether and how often a step runs, a word each."""
+    words = (
+        ("when", step.when is not True),
+        ("loop", step.loop is not None or step.matrix),
+        ("retry", step.retry != NO_RETRY),
+        ("repeat", step.repeat),
+        ("cache", step.cache_key),
+    )
+    return (word for word, holds in words if holds)
+
+
+def stage_marks(stage: Stage) -> Iterator[str]:
+    """The host that runs a stage for others, the user that it runs as, and the locks that it holds."""
+    if stage.delegate_to:
+        yield f"through {_one_line(stage.delegate_to)}"
+    if stage.become:
+        yield f"as {stage.become}"
+    if stage.locks:
+        yield f"holds {', '.join(stage.locks)}"
+
+
+def facts(planned: PlannedStep) -> Iterator[Fact]:
+    """The properties of a step as name and text, the most important ones first."""
+    step = planned.step
+    words = (
+        ("hosts", step.hosts or ""),
+        ("depends on", ", ".join(need.label for need in planned.depends_on)),
+        ("after", ", ".join(planned.after)),
+        ("reads", ", ".join(planned.reads)),
+        ("writes", ", ".join(planned.writes)),
+        ("when", _when(step.when)),
+        ("loop", _loop(step)),
+        ("retry", _retry(step.retry)),
+        ("repeat", _repeat(step.repeat)),
+        *(("checks", text) for text in _checks(step.success)),
+        ("locks", ", ".join(step.locks)),
+        ("limits", _pairs(to_data(step.limits))),
+        ("sandbox", _sandbox(step.sandbox)),
+        ("cache", _cache(step)),
+        ("priority", str(step.priority or "")),
+        ("tags", ", ".join(step.tags)),
+    )
+    return ((name, _one_line(text)) for name, text in words if text)
+
+
+def _one_line(text: str) -> str:
+    """Text of a recipe on one line, without characters that control a terminal."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def conditions(these: Iterable[Condition]) -> str:
+    """Conditions in words, joined by `and`."""
+    return " and ".join(describe(dict(condition)) for condition in these)
+
+
+def seconds(value: float) -> str:
+    """A time in seconds, as text."""
+    return f"{number(value)} s"
+
+
+def _pairs(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def _when(when: bool | str | tuple[Condition, ...]) -> str:
+    if isinstance(when, str):
+        return when
+    return ("" if when else "never") if isinstance(when, bool) else conditions(when)
+
+
+def _loop(step: Step) -> str:
+    if step.loop is not None:
+        return _items(step.loop)
+    return "; ".join(f"{name}: {_items(values)}" for name, values in step.matrix.items())
+
+
+def _items(values: Iterable[Any] | str) -> str:
+    """The first few items of a list; of a reference its name."""
+    if isinstance(values, str):
+        return plain(values)
+    items = [item if isinstance(item, str) else shortened(shown(item)) for item in values]
+    more = [f"... {len(items)} in all"] if len(items) > MOST else []
+    return ", ".join([*items[:MOST], *more]) or "nothing"
+
+
+def _retry(retry: Retry) -> str:
+    return _listed(
+        (f"{retry.max} tries", retry.max not in (None, 1)),
+        (f"{seconds(retry.delay_sec)} apart", retry.delay_sec),
+        (f"each pause {number(retry.backoff)} times as long", retry.backoff != 1),
+        (f"on {' and '.join(retry.on)}", retry.on != NO_RETRY.on),
+        (f"until {conditions(retry.until)}", retry.until),
+        (f"for {seconds(retry.deadline_sec or 0)}", retry.deadline_sec),
+    )
+
+
+def _repeat(repeat: Repeat | None) -> str:
+    if repeat is None:
+        return ""
+    return _listed(
+        (f"{repeat.count} rounds", repeat.count),
+        (f"for {seconds(repeat.for_sec or 0)}", repeat.for_sec),
+        (f"{seconds(repeat.delay_sec)} apart", repeat.delay_sec),
+        (f"until {conditions(repeat.until)}", repeat.until),
+    )
+
+
+def _checks(success: Success) -> Iterator[str]:
+    yield "nothing" if success.none else ", ".join(success.ctx_has_keys)
+    yield from (describe(dict(condition)) for condition in success.values)
+
+
+def _sandbox(sandbox: Sandbox | None) -> str:
+    if sandbox is None:
+        return ""
+    allowed = _listed(("the network", sandbox.network), (f"writing {', '.join(sandbox.write)}", sandbox.write))
+    return f"allows {allowed}" if allowed else "strict"
+
+
+def _cache(step: Step) -> str:
+    if step.cache_key is None:
+        return ""
+    expires = step.cache_key.expires_sec
+    return step.cache_key.key + (f", for {seconds(expires)}" if expires is not None else "")
+
+
+def _listed(*phrases: tuple[str, object]) -> str:
+    return ", ".join(text for text, holds in phrases if holds)
+
+
+Branch = tuple[str, Iterable[Any]]  # a line, and the branches below it
+
+
+def to_tree(plan: Plan) -> str:
+    """The plan as a tree of text."""
+    recipe = plan.recipe
+    about = ": ".join(filter(None, (recipe.test_meta.test_id, " ".join(recipe.test_meta.description.split()))))
+    branches = (*_recipe_branches(plan), *(_stage_branch(plan, stage) for stage in plan.stages))
+    return "".join(f"{line}\n" for line in (f"{recipe.path}  {about}", *_lines(branches)))
+
+
+def _recipe_branches(plan: Plan) -> Iterator[Branch]:
+    recipe = plan.recipe
+    properties = (
+        ("parameters", ", ".join(map(_param, recipe.params.values()))),
+        ("canary", _canary(recipe.canary)),
+        ("serial", ", then ".join(map(str, recipe.serial))),
+        ("time box", seconds(recipe.time_box) if recipe.time_box is not None else ""),
+        ("fail fast", "the first step that does not pass ends the run" if recipe.fail_fast else ""),
+        ("merge", ", ".join(f"{keys} {policy}" for keys, policy in recipe.merge.items())),
+        *((f"lock {lock.name}", _lock(lock)) for lock in recipe.locks.values()),
+        *((HOOKS[planned.when], planned.entry.name) for planned in plan.hooks),
+    )
+    return ((f"{name}: {text}", ()) for name, text in properties if text)
+
+
+def _param(param: Param) -> str:
+    if param.secret:
+        return f"{param.name} (secret)"
+    return f"{param.name} (required)" if param.required else f"{param.name} = {shortened(shown(param.default))}"
+
+
+def _canary(canary: Canary | None) -> str:
+    if canary is None:
+        return ""
+    return f"hosts {canary.hosts}" if canary.hosts else f"{canary.count} host{'' if canary.count == 1 else 's'}"
+
+
+def _lock(lock: Lock) -> str:
+    settle = f", {seconds(lock.settle_sec)} to settle" if lock.settle_sec else ""
+    where = {"run": "", "host": " on each host"}.get(lock.of, f" for each {lock.of}")
+    return f"{lock.capacity} at once{where}{settle}"
+
+
+def _stage_branch(plan: Plan, stage: Stage) -> Branch:
+    once = "once for the run" if stage.delegate_to else "once for the run, on the controller"
+    where = once if stage.scope == "run" else f"hosts {plan.recipe.hosts}"
+    why = "" if stage.number == 1 else f"(a new stage: its first step {stage.why})"
+    title = "  ".join(filter(None, (f"stage {stage.number}", where, *stage_marks(stage), why)))
+    return title, map(_step_branch, stage.steps)
+
+
+def _step_branch(planned: PlannedStep) -> Branch:
+    title = "  ".join((planned.step.name, f"[{planned.step.type}] {planned.uses}", *marks(planned)))
+    return title, ((f"{name}: {text}", ()) for name, text in facts(planned))
+
+
+def _lines(branches: Iterable[Branch]) -> Iterator[str]:
+    whole = list(branches)
+    for number, (title, below) in enumerate(whole, start=1):
+        last = number == len(whole)
+        yield ("└── " if last else "├── ") + title
+        for line in _lines(below):
+            yield ("    " if last else "│   ") + line
+
+
+HOOKS = {"pre_step": "before each try", "post_step": "after each try"}
+Edge = tuple[str, str, bool, str]  # from, to, whether a failure blocks, and on which hosts where not on this one
+
+
+def to_dot(plan: Plan) -> str:
+    """The plan as a Graphviz graph, a cluster a stage."""
+    lines = [f"digraph {_quoted(plan.recipe.test_meta.test_id)} {{", "  rankdir=LR;", "  node [shape=box];"]
+    for stage in plan.stages:
+        lines += [f"  subgraph cluster_{stage.number} {{", f"    label={_quoted(_title(stage))};"]
+        lines += [f"    {_dot_node(planned)};" for planned in stage.steps] + ["  }"]
+    lines += [
+        f"  {_quoted(before)} -> {_quoted(after)}{_style(blocks, on)};" for before, after, blocks, on in _edges(plan)
+    ]
+    return "\n".join([*lines, "}", ""])
+
+
+def _dot_node(planned: PlannedStep) -> str:
+    features = ", ".join((*marks(planned), *turns(planned.step)))
+    return _quoted(planned.step.name) + (f" [label={_quoted(planned.step.name, features)}]" if features else "")
+
+
+def _style(blocks: bool, on: str) -> str:
+    if not blocks:
+        return " [style=dashed]"
+    return f" [label={_quoted(on)}]" if on else ""
+
+
+def to_mermaid(plan: Plan) -> str:
+    """The plan as a Mermaid flowchart, a subgraph a stage."""
+    number = {planned.step.name: f"s{index}" for index, planned in enumerate(plan.steps, start=1)}
+    lines = ["flowchart LR"]
+    for stage in plan.stages:
+        lines.append(f'  subgraph stage{stage.number}["{_escaped(_title(stage))}"]')
+        lines += [f"    {number[planned.step.name]}{_mermaid_node(planned)}" for planned in stage.steps] + ["  end"]
+    for before, after, blocks, on in _edges(plan):
+        arrow = ("-->" if blocks else "-.->") + (f'|"{_escaped(on)}"|' if on else "")
+        lines.append(f"  {number[before]} {arrow} {number[after]}")
+    return "\n".join([*lines, ""])
+
+
+def _mermaid_node(planned: PlannedStep) -> str:
+    features = ", ".join((*marks(planned), *turns(planned.step)))
+    return f'["{planned.step.name}{f"<br>{_escaped(features)}" if features else ""}"]'
+
+
+def _title(stage: Stage) -> str:
+    return ", ".join((f"stage {stage.number}", *stage_marks(stage)))
+
+
+def _edges(plan: Plan) -> Iterator[Edge]:
+    for planned in plan.steps:
+        name = planned.step.name
+        yield from ((need.step, name, True, need.where) for need in planned.depends_on)
+        yield from ((before, name, False, "") for before in planned.after)
+
+
+def _quoted(*lines: str) -> str:
+    return '"' + "\\n".join(line.replace("\\", "\\\\").replace('"', '\\"') for line in lines) + '"'
+
+
+def _escaped(text: str) -> str:
+    """Text inside a quoted label of Mermaid's, which takes it for Markdown and HTML."""
+    return "".join(letter if letter.isalnum() or letter in " ,.:-" else f"#{ord(letter)};" for letter in text)
+
 
 # Fields of a compiled step that the plan names in another way, or leaves out: arguments may be long, or secret.
 LEFT_OUT = frozenset(("module", "function", "args"))

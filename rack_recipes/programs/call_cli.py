@@ -2,24 +2,47 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Calls the command `rack-recipes` as a process of its own, so that nothing in it ends or changes the caller's.
-
-Nothing here belongs to the whole process, such as the working folder: several threads may call at once.
-"""
+"""Calls the command `rack-recipes` as a process of its own, with what a program gives as its words and files."""
 
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import check_value, shortened
 from rack_recipes.errors import JournalError, RackError, StoreError, UsageError
 from rack_recipes.run.processes import CALL, PYTHON, python_environment
+
+Inventory = str | os.PathLike[str] | Sequence[str]
+
+
+def write_json_file(folder: Path, name: str, data: Mapping[str, Any]) -> str:
+    """The path of a new file of JSON in a folder. Raises UsageError for what is no JSON, with its path from `name`."""
+    try:
+        text = json.dumps(check_value(dict(data), name), indent=1)
+    except ValueError as error:
+        raise UsageError(shortened(str(error))) from None
+    path = folder / f"{name}.json"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def options_of(given: Mapping[str, Any]) -> Iterator[str]:
+    """The words of the options that have a value; a list gives one option for each of its items."""
+    for name, value in given.items():
+        if value is True:
+            yield f"--{name}"
+        elif value:
+            values = [value] if isinstance(value, str | os.PathLike) else value
+            yield from (word for one in values for word in (f"--{name}", os.fspath(one)))
+
 
 ERRORS: Mapping[int, type[RackError]] = {error.exit_code: error for error in (JournalError, StoreError, UsageError)}
 

@@ -13,10 +13,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rack_recipes.recipe import build_model
-from rack_recipes.recipe.build_model import Whole
+from rack_recipes.recipe import check_and_build
+from rack_recipes.recipe.check_and_build import Whole, check_top
 from rack_recipes.recipe.recipe_model import Recipe
-from rack_recipes.recipe.validate import check_top
 from rack_recipes.recipe.yaml.decode import read_bytes
 from rack_recipes.recipe.yaml.reader import Document, read
 
@@ -34,21 +33,22 @@ def parse(text: bytes, name: str) -> Recipe:
     return Recipe(
         path=name,
         digest=digest(text, [*found.contents.values()]),
-        test_meta=build_model.test_meta(data["test_meta"]),
+        test_meta=check_and_build.test_meta(data["test_meta"]),
         steps=found.steps,
         hosts=data.get("hosts", "all"),
         params={
-            name: replace(param, also=found.also.get(name, {})) for name, param in build_model.params(document).items()
+            name: replace(param, also=found.also.get(name, {}))
+            for name, param in check_and_build.build_params(document).items()
         },
-        pre_step=build_model.hooks(document, "pre_step"),
-        post_step=build_model.hooks(document, "post_step"),
+        pre_step=check_and_build.build_hooks(document, "pre_step"),
+        post_step=check_and_build.build_hooks(document, "post_step"),
         locks=found.locks,
-        canary=build_model.canary(data),
-        serial=build_model.serial(data),
+        canary=check_and_build.build_canary(data),
+        serial=check_and_build.batch_sizes(data),
         time_box=float(data["time_box"]) if "time_box" in data else None,
         fail_fast=data.get("fail_fast", False),
         merge=dict(data.get("context", {}).get("merge", {})),
-        derived=build_model.derived(data),
+        derived=check_and_build.build_derived(data),
         places=found.places,
         files={file: hashlib.sha256(content).hexdigest() for file, content in {name: text, **found.contents}.items()},
     )
@@ -61,7 +61,7 @@ def whole(document: Document) -> Whole:
         from rack_recipes.recipe.includes.expand import expand
 
         return expand(document)
-    return Whole(build_model.steps(document), build_model.locks(document.data), document.places)
+    return Whole(check_and_build.build_steps(document), check_and_build.build_locks(document.data), document.places)
 
 
 def digest(text: bytes, contents: Sequence[bytes]) -> str:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Values of a recipe's parameters: checks types and limits, converts texts, and fills in defaults."""
+"""Values of a recipe's parameters: types and limits, defaults, and references to parts that they do not have."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import json
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -22,14 +22,16 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.criteria imp
     UndecidedError,
     judge,
 )
-from ansible_collections.rack.recipes.plugins.module_utils.language.references import OPENINGS, names_in
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import OPENINGS, names_in, parse, walk
+from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
 from rack_recipes.errors import RecipeErrors, UsageError
-from rack_recipes.recipe.recipe_model import Condition, Param
-from rack_recipes.recipe.steps_to_and_from_data import PARAM_LIMITS
-from rack_recipes.recipe.substitution import Budget, Substitution, SubstitutionError
+from rack_recipes.recipe.recipe_model import Condition, Param, Step
+from rack_recipes.recipe.rules.recipe_node import REFERENCE_FIELDS
+from rack_recipes.recipe.steps_to_and_from_data import PARAM_LIMITS, to_data
+from rack_recipes.recipe.substitution import REFERENCE, Budget, Substitution, SubstitutionError
+from rack_recipes.recipe.values_in_messages import closest, listed, quoted, shown
 from rack_recipes.recipe.yaml.reader import read_value
-from rack_recipes.recipe.yaml.values_in_messages import closest, listed, quoted, shown
 
 OF, TYPE = "of", "type"  # words of `Param.also` beside limits
 MASK = "********"
@@ -57,7 +59,7 @@ class DefaultError(WrongError):
         self.name = name
 
 
-def values(
+def values_of_params(
     declared: Mapping[str, Param],
     given: Mapping[str, Any],
     *,
@@ -73,7 +75,7 @@ def values(
     the `names` of secrets. `where` is asked what to write before a message about a name that was given.
     """
     declared = {name: replace(param, secret=param.secret or names.match(name)) for name, param in declared.items()}
-    problems = [*unknown(declared, given, where)]
+    problems = [*unknown_params(declared, given, where)]
     found: dict[str, Any] = {}
     for param in declared.values():
         if param.name not in given:
@@ -123,7 +125,7 @@ def _check_limits(wanted: Condition, value: Any) -> None:
         within_limits(limits, value)
 
 
-def unknown(
+def unknown_params(
     declared: Mapping[str, Param], given: Mapping[str, Any], where: Callable[[str], str] = lambda _name: ""
 ) -> Iterator[str]:
     """The names of parameters that the recipe does not have, as messages; `where` as in `values`."""
@@ -295,3 +297,48 @@ READERS: dict[str, Callable[[str], Any]] = {
     "list": structure,
     "dict": structure,
 }
+
+
+def missing_param_parts(
+    steps: Iterable[Step], declared: Mapping[str, Param], values: Mapping[str, Any], mask: Mask
+) -> Iterator[str]:
+    """A message for each reference of `steps` to a part that these values of parameters do not have.
+
+    The messages show of values what `mask` lets through. A step with `when` is left out: its condition may be what
+    keeps it from running without that part.
+    """
+    nested = {name: value for name, value in values.items() if isinstance(value, dict | list)}
+    for step in steps if nested else ():
+        if step.when is True:
+            data = to_data(step)
+            fields = {name: data[name] for name in REFERENCE_FIELDS if name in data}
+            told = (one for text in _texts(fields) for one in _missing(text, declared, nested, mask))
+            yield from (f"{step.place}: step {step.name!r}: {one}" for one in told)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
+
+
+def _missing(text: str, declared: Mapping[str, Param], values: Mapping[str, Any], mask: Mask) -> Iterator[str]:
+    for match in REFERENCE.finditer(text):
+        word, path, _host = parse(match) or ("", [], "")
+        if word != "params" or not path or path[0] not in values:
+            continue
+        name, *rest = path
+        if _why_not(name, values[name], rest):
+            shown = "" if declared[name].secret else _why_not(name, mask.mask_value(values[name]), rest)
+            yield f"{match[0]}: {shown or 'it has no such part'}"
+
+
+def _why_not(name: str, value: Any, path: list[str]) -> str:
+    """Why a parameter has no such part, empty where it has."""
+    try:
+        walk(f"params.{name}", value, path)
+    except ValueError as error:
+        return str(error)
+    return ""

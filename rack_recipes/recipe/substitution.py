@@ -15,8 +15,8 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import DEEPEST
 from ansible_collections.rack.recipes.plugins.module_utils.language import references
 from rack_recipes.recipe.recipe_model import Path
+from rack_recipes.recipe.values_in_messages import quoted, shown
 from rack_recipes.recipe.yaml.reader import MAX_REPEATED
-from rack_recipes.recipe.yaml.values_in_messages import quoted, shown
 
 REFERENCE = re.compile(references.REFERENCE)
 PARAMETER = "${params."

@@ -27,7 +27,7 @@ from rack_recipes.journal.allowed_records import RECORDS
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.record_fields import Record
 from rack_recipes.journal.step_results_and_end_status import EXIT_CODES, Place, Results, StepEnd, status_of, stop_of
-from rack_recipes.recipe.waivers.in_force import RunWaivers
+from rack_recipes.recipe.waivers import RunWaivers
 from rack_recipes.run.delegates import DelegateGroups
 from rack_recipes.run.run_secrets import SecretRegistry
 from rack_recipes.settings import Settings

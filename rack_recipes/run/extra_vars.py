@@ -51,12 +51,12 @@ def param_values(
     from ansible.utils.unsafe_proxy import wrap_var
     from ansible.utils.vars import transform_to_native_types
 
-    from rack_recipes.recipe.param_values import values  # 20 ms
+    from rack_recipes.recipe.param_values import values_of_params  # 20 ms
 
     named = {name: extra_vars[name] for name in declared if name in extra_vars}
     filled = transform_to_native_types(fill(wrap_var({**named, **given}))) if named or given else {}
     params = {name: param_from_data(name, data) for name, data in declared.items()}
-    return values(params, filled, texts=True, names=names)
+    return values_of_params(params, filled, texts=True, names=names)
 
 
 def kind_of(given: object) -> str:

@@ -23,7 +23,7 @@ from rack_recipes.journal.step_results_and_end_status import Results
 from rack_recipes.run.context_server_client import ALIVE, DEAD, MEMBER, NEWS, RUNNER, GroupKeys, Heartbeat
 from rack_recipes.run.current_run import RUN_HOST, Run
 from rack_recipes.run.missing_results_and_artifacts import missing_result
-from rack_recipes.store.run_plan import unpacked
+from rack_recipes.store.writing.record_to_rows import unpack_plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,7 +380,7 @@ class Meeting:
         self._take_keys(run, number, {key: found for key, found in set_by.items() if found[0] != self.place})
 
     def _take_member(self, run: Run, part: OtherPart) -> None:
-        plan = unpacked(part.about["plan"])["steps"]
+        plan = unpack_plan(part.about["plan"])["steps"]
         where = f"in {part.words}{f', and {part.gone}' if part.gone else ''}"
         for step, hosts in plan.items():
             known = dict.fromkeys((*run.peers.hosts.get(step, ()), *hosts))
@@ -395,7 +395,7 @@ class Meeting:
         whole = run.inputs.group["info"].get("whole")
         if whole is None or not all(part.about for part in self._others):
             return
-        for step, hosts in unpacked(whole)["steps"].items():
+        for step, hosts in unpack_plan(whole)["steps"].items():
             known = {*run.steps[step].hosts, *run.peers.hosts.get(step, ())}
             missing = tuple(host for host in hosts if host not in known)
             run.peers.hosts[step] = (*run.peers.hosts.get(step, ()), *missing)

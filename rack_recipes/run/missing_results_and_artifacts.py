@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from rack_recipes.journal.record_fields import Record
-from rack_recipes.recipe.waivers.in_force import RunWaivers
+from rack_recipes.recipe.waivers import RunWaivers
 
 UNPLANNED = (
     "its stage was not planned when the run began: what is included while a playbook runs, or stands under `rescue`, "

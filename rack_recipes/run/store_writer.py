@@ -192,10 +192,10 @@ class StoreWriter:
         return journal_import(self._engine, self._journal)
 
     def _imported(self) -> tuple[Any, Any]:
-        from rack_recipes.store.database_engine import engine
+        from rack_recipes.store.database_engine import open_store
         from rack_recipes.store.writing.import_journal import JournalImport
 
-        return engine, JournalImport
+        return open_store, JournalImport
 
 
 def flush_once(journal: str, url: str, patience: float) -> str:

@@ -2,34 +2,34 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Open the store: the table of databases, and the engine for a URL. Every database stores and returns the same."""
+"""Opens the store at a URL, alike for every database, and does what `rack-recipes db` does."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rack_recipes.errors import StoreError
 from rack_recipes.store.database import lazy_sqlalchemy as sql
-from rack_recipes.store.database.all_databases import DATABASES, SCHEMES
-from rack_recipes.store.database.database_errors import patiently, translated
-from rack_recipes.store.database.hide_url_password import shown, without_secrets
-from rack_recipes.store.schema.run_migrations import require_newest, upgrade
+from rack_recipes.store.database.database_kind import url_without_password, without_secrets
+from rack_recipes.store.database.databases_and_errors import DATABASES, SCHEMES, call_patiently, translate_errors
+from rack_recipes.store.schema import migrate_and_check as upgrades
+from rack_recipes.store.schema.migrate_and_check import HEAD, differences, require_newest, upgrade
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import URL, Engine
 
 type Openers = Mapping[str, Callable[[URL], Engine]]
-
-
 WRITERS: Openers = {name: kind.writer for name, kind in DATABASES.items()}
 READERS: Openers = {name: kind.reader for name, kind in DATABASES.items()}
 PATIENCE = 10.0  # seconds to wait for a server that is starting, or for another process that migrates the store
 
 
-def engine(url: str, patience: float = PATIENCE) -> Engine:
+def open_store(url: str, patience: float = PATIENCE) -> Engine:
     """The store at a URL. It is made if it is missing, and migrated to the newest schema.
 
     `url` is `sqlite:///PATH`, `mysql://` or `mariadb://` (both with PyMySQL), or `postgresql://` (with psycopg). Errors
@@ -38,7 +38,7 @@ def engine(url: str, patience: float = PATIENCE) -> Engine:
     return prepared(opened(url, WRITERS), upgrade, patience)
 
 
-def reader(url: str, patience: float = PATIENCE) -> Engine:
+def open_store_for_reading(url: str, patience: float = PATIENCE) -> Engine:
     """The store at a URL, for reading only. Nothing is made or migrated. Raises StoreError, also for an old schema."""
     return prepared(opened(url, READERS), require_newest, patience)
 
@@ -46,8 +46,8 @@ def reader(url: str, patience: float = PATIENCE) -> Engine:
 def prepared(store: Engine, prepare: Callable[[Engine], object], patience: float = PATIENCE) -> Engine:
     """Call `prepare` with the engine and return the engine. If the call fails, close it and raise StoreError."""
     try:
-        with translated(store.url):
-            patiently(lambda: prepare(store), patience)
+        with translate_errors(store.url):
+            call_patiently(lambda: prepare(store), patience)
     except BaseException:
         store.dispose()
         raise
@@ -59,13 +59,13 @@ def opened(text: str, openers: Openers) -> Engine:
     url = parsed(text)
     kind = url.get_backend_name()
     if kind not in openers:
-        raise StoreError(f"{shown(url)}: expected one of {', '.join(openers)}, not {kind}")
+        raise StoreError(f"{url_without_password(url)}: expected one of {', '.join(openers)}, not {kind}")
     try:
         with _options_checked(url):
             store = openers[kind](url)
     except ImportError as error:
         raise StoreError(
-            f"{shown(url)}: no driver: {error}: `pip install {DATABASES[kind].package}` brings one for {kind}://"
+            f"{url_without_password(url)}: no driver: {error}: `pip install {DATABASES[kind].package}` brings one for {kind}://"
         ) from error
     sql.event.listen(store, "do_connect", partial(_connect, url))
     return store
@@ -85,7 +85,7 @@ def _options_checked(url: URL) -> Iterator[None]:
     except (TypeError, ValueError, OSError) as error:
         told = without_secrets(getattr(error, "strerror", None) or str(error), url)
         advice = ": check what stands behind the ? in the URL" if url.query else ""
-        raise StoreError(f"{shown(url)}: {told}{advice}") from None
+        raise StoreError(f"{url_without_password(url)}: {told}{advice}") from None
 
 
 def parsed(text: str) -> URL:
@@ -109,3 +109,35 @@ def _refuse_second_at(text: str, url: URL) -> None:
     """Raise ValueError for an unescaped @ in the password: its rest would be taken for the host, and be shown."""
     if url.get_backend_name() != "sqlite" and text.partition("://")[2].partition(":")[2].count("@") > 1:
         raise ValueError("@")
+
+
+class Schema(NamedTuple):
+    """The revision of a store's schema, None for an empty database, and the newest revision that is known here."""
+
+    held: str | None
+    newest: str = HEAD
+
+
+def read_schema(url: str, patience: float = PATIENCE) -> Schema:
+    """Which schema the store has. Nothing is made or migrated. Raises StoreError where it cannot be read."""
+    return Schema(_asked(url, READERS, upgrades.current, patience))
+
+
+def upgrade_schema(url: str, patience: float = PATIENCE) -> Schema:
+    """Migrate the store to the newest schema, with all its data; returns the schema that it had before.
+
+    Opening a store for writing does the same. A missing store is made. Raises StoreError, also for a schema of a newer
+    rack.recipes.
+    """
+    return Schema(_asked(url, WRITERS, upgrades.upgrade, patience))
+
+
+def check_schema(url: str, patience: float = PATIENCE) -> list[str]:
+    """The differences between the store's schema and the newest one, one line each. Raises StoreError."""
+    return _asked(url, READERS, differences, patience)
+
+
+def _asked[T](url: str, kinds: Openers, question: Callable[[Engine], T], patience: float) -> T:
+    answers: list[T] = []
+    prepared(opened(url, kinds), lambda store: answers.append(question(store)), patience).dispose()
+    return answers[-1]

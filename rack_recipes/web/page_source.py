@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rack_recipes.errors import StoreError, UsageError
 from rack_recipes.run.run_folders import is_run_held, journals
-from rack_recipes.store.database_engine import reader
+from rack_recipes.store.database_engine import open_store_for_reading
 from rack_recipes.store.reading import recorded_runs
 from rack_recipes.web.live_run import LiveRun
 
@@ -61,7 +61,7 @@ class PageSource:
         """The store, for reading. It is opened when the first page needs it. Raises StoreError."""
         with self._lock:
             if self._engine is None:
-                self._engine = reader(self.db, 0.0)
+                self._engine = open_store_for_reading(self.db, 0.0)
             return self._engine
 
     def close(self) -> None:

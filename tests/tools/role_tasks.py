@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rack_recipes.plan.compile.action_names import STAGE, VERDICT
-from rack_recipes.plan.compile.playbook import KEEP_GOING
-from rack_recipes.plan.compile.stage_task import to_task
+from rack_recipes.plan.compile.playbook import KEEP_GOING, to_task
 from rack_recipes.plan.plan_model import Plan
 
 Task = dict[str, Any]

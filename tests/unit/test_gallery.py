@@ -21,11 +21,10 @@ import yaml
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
 from rack_recipes.errors import RackError
 from rack_recipes.plan.make_plan import make_plan
-from rack_recipes.recipe.catalog.resolve import list_all
-from rack_recipes.recipe.gallery.gallery_entry import Argument, GalleryEntry
-from rack_recipes.recipe.gallery.pages import example, pages, title
-from rack_recipes.recipe.gallery.read_documentation import helpers
-from rack_recipes.recipe.gallery.read_gallery import short_name, whole_gallery
+from rack_recipes.recipe.catalog.find_scriptlet import list_scriptlets
+from rack_recipes.recipe.gallery.entry_and_search import Argument, GalleryEntry
+from rack_recipes.recipe.gallery.markdown_pages import example, pages, title
+from rack_recipes.recipe.gallery.read_gallery import helpers, short_name, whole_gallery
 from rack_recipes.recipe.load import parse
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -56,7 +55,7 @@ def test_no_page_is_left_of_what_is_gone():
 
 def test_all_that_is_shipped_is_in_it():
     names = {entry.name for entry in ENTRIES}
-    scriptlets = {entry.name for entry in list_all(())}
+    scriptlets = {entry.name for entry in list_scriptlets(())}
     modules = {f"rack.recipes.{path.stem}" for path in (CHECKOUT / "plugins/modules").glob("*.py")}
     recipes = {path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "recipes").glob("*.yml")}
     roles = {f"rack.recipes.{path.name}" for path in (CHECKOUT / "roles").iterdir()}

@@ -20,10 +20,9 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.store import conft
 from rack_recipes.analysis import data_frames
 from rack_recipes.context.context_model import Delta
 from rack_recipes.report.tables import columns
-from rack_recipes.store.database.all_databases import DATABASES
+from rack_recipes.store.database.databases_and_errors import DATABASES
 from rack_recipes.store.schema import tables
-from rack_recipes.store.schema.detail_columns import DETAIL_COLUMNS
-from rack_recipes.store.schema.step_columns import STEP_COLUMNS, Kind, Source
+from rack_recipes.store.schema.tables import DETAIL_COLUMNS, STEP_COLUMNS, Kind, Source
 from rack_recipes.store.writing import record_to_rows as rows
 
 ROOT = Path(__file__).parents[2]

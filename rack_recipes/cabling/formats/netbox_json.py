@@ -13,9 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rack_recipes.cabling.build_plan import Draft
-from rack_recipes.cabling.plan_model import Cable, End, Position
-from rack_recipes.recipe.yaml.values_in_messages import closest, shown
+from rack_recipes.cabling.plan_model import Cable, Draft, End, Position
+from rack_recipes.recipe.values_in_messages import closest, shown
 
 INTERFACE = "dcim.interface"
 CONNECTED = "connected"

@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from rack_recipes.cabling.build_plan import Draft
-from rack_recipes.cabling.plan_model import Cable, End
-from rack_recipes.recipe.yaml.values_in_messages import quoted
+from rack_recipes.cabling.plan_model import Cable, Draft, End
+from rack_recipes.recipe.values_in_messages import quoted
 
 HEAD = re.compile(r"(?:\s|#[^\n]*|//[^\n]*|/\*.*?\*/)*(?:strict\s+)?(?:di)?graph\b", re.DOTALL | re.IGNORECASE)
 TOKEN = re.compile(

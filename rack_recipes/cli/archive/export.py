@@ -43,9 +43,9 @@ def export(options: argparse.Namespace) -> Answer:
     the archive itself. The same run gives the same bytes. Secrets are masked in all files.
     A run in parts gives one pack with the results of the whole, and beside it one for each part, named after it.
     """
-    from rack_recipes.archive.manifest import pack_name
-    from rack_recipes.archive.packing.export_run import check_free
-    from rack_recipes.archive.packing.export_run import export as pack
+    from rack_recipes.archive.export_pack import check_free
+    from rack_recipes.archive.export_pack import export as pack
+    from rack_recipes.archive.manifest_and_signatures import pack_name
     from rack_recipes.archive.tar_and_zip_packs import with_part
 
     key = Path(options.sign).expanduser() if options.sign else None

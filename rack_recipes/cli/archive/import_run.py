@@ -37,7 +37,7 @@ def import_(options: argparse.Namespace) -> Answer:
     beginning of the one in the pack; another run of the same id is refused. A part joins its group.
     """
     from rack_recipes import settings
-    from rack_recipes.archive.import_pack import bring, opened_pack
+    from rack_recipes.archive.import_pack import import_packed_run, opened_pack
     from rack_recipes.cli.results.open_store import opened
     from rack_recipes.journal.reader import describe_damage
     from rack_recipes.run.launcher.progress_and_summary import StatusLine
@@ -47,7 +47,7 @@ def import_(options: argparse.Namespace) -> Answer:
         with opened_pack(Path(options.pack), runs, lambda name: drawing.draw(f"reading {name}")) as packed:
             drawing.clear()
             with opened(options, writing=True) as store:
-                done = bring(packed, runs, store)
+                done = import_packed_run(packed, runs, store)
     finally:
         drawing.clear()
     if reason := describe_damage(

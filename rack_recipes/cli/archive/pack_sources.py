@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from rack_recipes.archive.packing.pack_contents import PackSource
+    from rack_recipes.archive.export_pack import PackSource
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def _refuse_running(journals: Sequence[Path]) -> None:
 
 def _of_run(run_id: str, journals: Mapping[str, Path], store: Engine | None) -> Iterator[PackSource]:
     """The run, then its parts where it is a group. `journals` has those that are here, by the id of their run."""
-    from rack_recipes.archive.packing.pack_contents import IN_PARTS, PackSource
+    from rack_recipes.archive.export_pack import IN_PARTS, PackSource
     from rack_recipes.store.reading import recorded_runs
 
     parts = [part["run_id"] for part in recorded_runs.parts(store, run_id)] if store else []

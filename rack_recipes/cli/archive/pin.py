@@ -33,7 +33,7 @@ def pin(options: argparse.Namespace) -> Answer:
     cannot be reached, and for other controllers that use the store. Of a run in parts all parts are marked, too.
     """
     from rack_recipes import settings
-    from rack_recipes.archive import pinned_runs
+    from rack_recipes.archive import pins_and_baselines
     from rack_recipes.errors import StoreError
     from rack_recipes.run.run_folders import find_here
     from rack_recipes.run.trust.check_trust import check_store
@@ -41,7 +41,7 @@ def pin(options: argparse.Namespace) -> Answer:
     check_store("change", settings.load())
     found = find_here(Path(settings.load().runs), options.run)
     for journal in found.journals if found else ():
-        pinned_runs.pin(journal.parent, pinned=not options.off)
+        pins_and_baselines.pin(journal.parent, pinned=not options.off)
     try:
         run_id = _pin_stored(options, found)
     except StoreError as error:
@@ -59,7 +59,7 @@ def _pin_stored(options: argparse.Namespace, found: FoundRun | None) -> str:
 
     Raises StoreError, and UsageError where it is neither here nor there.
     """
-    from rack_recipes.archive import pinned_runs
+    from rack_recipes.archive import pins_and_baselines
     from rack_recipes.cli.results.open_store import opened, run_id_of
     from rack_recipes.store.writing.import_journal import run_of
 
@@ -69,4 +69,4 @@ def _pin_stored(options: argparse.Namespace, found: FoundRun | None) -> str:
         else:
             run_id = found.run_id if found.is_group else run_of(found.journals[0])
     with opened(options, writing=True) as store:
-        return run_id if pinned_runs.pin_stored(store, run_id, pinned=not options.off) else ""
+        return run_id if pins_and_baselines.pin_stored(store, run_id, pinned=not options.off) else ""

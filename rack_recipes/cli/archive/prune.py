@@ -21,8 +21,7 @@ from rack_recipes.errors import RackError, UsageError
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from rack_recipes.archive.pruning.run_index import IndexedRun
-    from rack_recipes.archive.pruning.select_runs import Choice, PruneRules
+    from rack_recipes.archive.prune_runs import Choice, IndexedRun, PruneRules
 
 TITLES = ("", "run", "size", "why")
 YES = ("y", "yes")
@@ -72,7 +71,7 @@ def prune(options: argparse.Namespace) -> Answer:
     count as a run. The command can be killed at any moment and called again.
     """
     from rack_recipes import settings
-    from rack_recipes.archive.pruning.select_runs import PruneRules
+    from rack_recipes.archive.prune_runs import PruneRules
     from rack_recipes.cli.results.open_store import opened
     from rack_recipes.run.launcher.progress_and_summary import StatusLine
     from rack_recipes.run.trust.check_trust import check_store
@@ -160,8 +159,7 @@ def _plan(
     """What to remove and to compress. `--dry-run` shows this very plan."""
     from datetime import UTC, datetime
 
-    from rack_recipes.archive.pruning.run_index import all_runs
-    from rack_recipes.archive.pruning.select_runs import select, to_compress, why_kept
+    from rack_recipes.archive.prune_runs import all_runs, select, to_compress, why_kept
 
     now = datetime.now(UTC)
 
@@ -200,20 +198,18 @@ def _perform(runs: Path, store: Engine, plan: PrunePlan, draw: Callable[[str], N
 
     Folders go before rows: a run that is left in the store alone is found and removed by the next call.
     """
-    from rack_recipes.archive.pruning import remove_runs
+    from rack_recipes.archive import prune_runs
 
     done = Pruned(is_plan, kept=[choice for choice in (*plan.removed, *plan.compressed) if choice.kept])
     if not is_plan:
-        remove_runs.remove_leftovers(runs)
+        prune_runs.remove_leftovers(runs)
     going = [choice for choice in plan.removed if not choice.kept]
     for number, choice in enumerate(going, 1):
         draw(f"removing run {number} of {len(going)}: {choice.run.run_id}")
         _remove(choice, plan, done)
     rows = [choice.run for choice, _where in done.removed if choice.run in plan.rows]
     if not is_plan:
-        remove_runs.remove_rows(
-            store, rows, lambda number: draw(f"{number} of {len(rows)} runs removed from the store")
-        )
+        prune_runs.remove_rows(store, rows, lambda number: draw(f"{number} of {len(rows)} runs removed from the store"))
     packing = [choice for choice in plan.compressed if not choice.kept]
     for number, choice in enumerate(packing, 1):
         draw(f"compressing journal {number} of {len(packing)}: {choice.run.run_id}")
@@ -223,7 +219,7 @@ def _perform(runs: Path, store: Engine, plan: PrunePlan, draw: Callable[[str], N
 
 def _remove(choice: Choice, plan: PrunePlan, done: Pruned) -> None:
     """Remove the run's folder, if it has one. `_perform` deletes the rows of all runs together."""
-    from rack_recipes.archive.pruning.remove_runs import remove_folder
+    from rack_recipes.archive.prune_runs import remove_folder
 
     run = choice.run
     try:
@@ -238,7 +234,7 @@ def _remove(choice: Choice, plan: PrunePlan, done: Pruned) -> None:
 
 
 def _compress(choice: Choice, done: Pruned) -> None:
-    from rack_recipes.archive.pruning.remove_runs import compress
+    from rack_recipes.archive.prune_runs import compress
 
     folder, journal = choice.run.folder, choice.run.journal
     try:
@@ -251,6 +247,6 @@ def _compress(choice: Choice, done: Pruned) -> None:
 
 
 def _vacuum(store: Engine) -> int:
-    from rack_recipes.archive.pruning.remove_runs import vacuum
+    from rack_recipes.archive.prune_runs import vacuum
 
     return vacuum(store)

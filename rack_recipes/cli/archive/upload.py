@@ -66,7 +66,7 @@ def upload(options: argparse.Namespace) -> Answer:
     again.
     """
     from rack_recipes import settings
-    from rack_recipes.archive.packing.export_run import export
+    from rack_recipes.archive.export_pack import export
     from rack_recipes.archive.send_pack import send, server_of
     from rack_recipes.run.launcher.progress_and_summary import StatusLine
     from rack_recipes.run.run_folders import is_run_held

@@ -12,8 +12,8 @@ from dataclasses import asdict
 from typing import Any
 
 from rack_recipes.cli.terminal.text_table import printable, to_text
-from rack_recipes.recipe.gallery.gallery_entry import Argument, GalleryEntry
-from rack_recipes.recipe.gallery.pages import example, title
+from rack_recipes.recipe.gallery.entry_and_search import Argument, GalleryEntry
+from rack_recipes.recipe.gallery.markdown_pages import example, title
 
 BOLD, NORMAL = "\x1b[1m", "\x1b[0m"
 

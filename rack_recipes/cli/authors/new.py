@@ -158,7 +158,7 @@ def _check_not_published(name: str) -> None:
 
 def _check_shadowing(folder: str, path: str) -> None:
     """Raise UsageError if a folder of the same name is beside the file: Python imports one of the two only."""
-    from rack_recipes.recipe.catalog.files_shadowing_folders import hidden_folder, hiding_file
+    from rack_recipes.recipe.catalog.find_scriptlet import hidden_folder, hiding_file
 
     made = Path(folder, f"{path}.py")
     if file := hiding_file(folder, f"{path}.py"):

@@ -50,10 +50,10 @@ def scriptlets(options: argparse.Namespace) -> Answer:
         return _search(options)
     from rack_recipes import settings
     from rack_recipes.cli.terminal.text_table import to_text
-    from rack_recipes.recipe.catalog.resolve import list_all, load_errors
+    from rack_recipes.recipe.catalog.find_scriptlet import list_scriptlets, load_errors
 
     folders = tuple(map(Path, settings.load().scriptlets))
-    entries = list_all(folders)
+    entries = list_scriptlets(folders)
     for fault in load_errors(folders):
         sys.stderr.write(f"left out: {fault}\n")
     if options.json:
@@ -67,8 +67,8 @@ def _search(options: argparse.Namespace) -> Answer:
     from rack_recipes import settings
     from rack_recipes.cli.authors.found_entries import as_text, to_data
     from rack_recipes.cli.terminal.colours import takes_colours
+    from rack_recipes.recipe.gallery.entry_and_search import nearest_word, search
     from rack_recipes.recipe.gallery.read_gallery import whole_gallery
-    from rack_recipes.recipe.gallery.search import nearest_word, search
 
     entries, left_out = whole_gallery(tuple(map(Path, settings.load().scriptlets)), Path())
     for fault in left_out:

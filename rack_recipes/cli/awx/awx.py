@@ -17,7 +17,7 @@ from rack_recipes.cli.shared_options import examples
 from rack_recipes.errors import RackError, UsageError
 
 if TYPE_CHECKING:
-    from rack_recipes.integrations.awx.job_names import Job
+    from rack_recipes.integrations.awx.configuration_playbook import Job
     from rack_recipes.integrations.awx.write_unless_edited import Difference
 
 
@@ -55,7 +55,7 @@ def awx(options: argparse.Namespace) -> Answer:
 
 def _jobs(recipes: Sequence[str], folder: Path) -> list[Job]:
     """The recipes, each compiled as a check. Raises RackError with what is wrong with all of them."""
-    from rack_recipes.integrations.awx.job_names import Job
+    from rack_recipes.integrations.awx.configuration_playbook import Job
     from rack_recipes.plan.compile.playbook_file import plan_of
 
     jobs, wrong = [], []

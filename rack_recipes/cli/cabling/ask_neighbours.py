@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from rack_recipes import settings
-from rack_recipes.cabling.compare_plan import Seen
+from rack_recipes.cabling.compare_and_learn import Seen
 from rack_recipes.cabling.plan_model import CablingPlan, End
 from rack_recipes.cli.archive.ages_and_sizes import number
 from rack_recipes.cli.command_table import parser_of

@@ -19,9 +19,9 @@ from rack_recipes.cli.shared_options import examples
 from rack_recipes.cli.terminal.text_table import printable
 
 if TYPE_CHECKING:
-    from rack_recipes.cabling.compare_plan import Comparison
+    from rack_recipes.cabling.compare_and_learn import Comparison
     from rack_recipes.cabling.plan_model import CablingPlan
-    from rack_recipes.cabling.write_plan import Change
+    from rack_recipes.cabling.write_plan_and_inventory import Change
     from rack_recipes.cli.cabling.ask_neighbours import Asked
 
 PLAN = "cabling.yml"
@@ -88,9 +88,8 @@ def import_(options: argparse.Namespace) -> Answer:
     A file that is there and would change is only written with --overwrite; the difference is shown on stderr in any
     case. Without it the exit code is 1.
     """
-    from rack_recipes.cabling.import_plan import import_plan
-    from rack_recipes.cabling.read_files_and_urls import read_sources
-    from rack_recipes.cabling.write_plan import change, inventory_text, plan_text
+    from rack_recipes.cabling.import_plan import import_plan, read_sources
+    from rack_recipes.cabling.write_plan_and_inventory import change, inventory_text, plan_text
 
     plan = import_plan(read_sources(options.sources, os.environ.get(options.token_env, "")), options.format)
     changes = [change(Path(options.output), plan_text(plan))]
@@ -103,7 +102,7 @@ def import_(options: argparse.Namespace) -> Answer:
 
 def _written(options: argparse.Namespace, plan: CablingPlan, changes: Sequence[Change], more: dict[str, Any]) -> Answer:
     """Show what changes, write it where that is allowed, and return the answer."""
-    from rack_recipes.cabling.write_plan import write
+    from rack_recipes.cabling.write_plan_and_inventory import write
 
     differing = [one for one in changes if not one.is_none and not one.is_new]
     if not options.json:
@@ -148,9 +147,8 @@ def check(options: argparse.Namespace) -> Answer:
 
     The exit code is 1 if a cable is not as planned or a host could not be asked, 3 if hosts were unreachable.
     """
-    from rack_recipes.cabling.compare_plan import compare
-    from rack_recipes.cabling.import_plan import import_plan
-    from rack_recipes.cabling.read_files_and_urls import read_sources
+    from rack_recipes.cabling.compare_and_learn import compare
+    from rack_recipes.cabling.import_plan import import_plan, read_sources
     from rack_recipes.cli.cabling.ask_neighbours import ask
     from rack_recipes.errors import UsageError
 
@@ -221,8 +219,8 @@ def learn(options: argparse.Namespace) -> Answer:
     in is left out, and named on stderr. The exit code is 1 if a file would change (see --overwrite) or a host could not
     be asked, 3 if hosts were unreachable.
     """
-    from rack_recipes.cabling.learn_plan import learn as learned
-    from rack_recipes.cabling.write_plan import change, plan_text
+    from rack_recipes.cabling.compare_and_learn import learn_plan as learned
+    from rack_recipes.cabling.write_plan_and_inventory import change, plan_text
     from rack_recipes.cli.cabling.ask_neighbours import ask
     from rack_recipes.errors import UsageError
 

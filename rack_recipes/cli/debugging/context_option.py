@@ -13,7 +13,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 from rack_recipes.cli.running.param_options import read_mapping
 from rack_recipes.errors import UsageError
 from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
-from rack_recipes.recipe.yaml.values_in_messages import listed
+from rack_recipes.recipe.values_in_messages import listed
 
 LOCAL = "localhost"  # this machine's name as a host
 RUN = ""  # the host of the run's own keys in `ctx show --json`

@@ -23,7 +23,7 @@ from rack_recipes.cli.running.param_options import read_mapping, split_assignmen
 from rack_recipes.cli.terminal.colours import painter
 from rack_recipes.cli.terminal.text_table import printable
 from rack_recipes.errors import CatalogError, UsageError
-from rack_recipes.recipe.catalog.resolve import find
+from rack_recipes.recipe.catalog.find_scriptlet import find_scriptlet
 from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
 from rack_recipes.recipe.param_values import FITS, READERS
 
@@ -101,7 +101,7 @@ def _find_entry(options: argparse.Namespace, folders: tuple[Path, ...]) -> Scrip
     refused: list[CatalogError] = []
     for kind in (options.type,) if options.type else KINDS:
         try:
-            return find(options.scriptlet, options.function, kind, folders)
+            return find_scriptlet(options.scriptlet, options.function, kind, folders)
         except CatalogError as error:
             refused.append(error)
     raise next((error for error in refused if "has no scriptlet of type" not in str(error)), refused[0])

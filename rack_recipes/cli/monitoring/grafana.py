@@ -36,7 +36,7 @@ def grafana(options: argparse.Namespace) -> Answer:
     from the variable RACK_RECIPES_GRAFANA_PASSWORD. Files that are there are written anew.
     """
     from rack_recipes import settings
-    from rack_recipes.integrations.monitoring.grafana.dashboard_files import grafana_files, write_files
+    from rack_recipes.integrations.monitoring.grafana_dashboards import grafana_files, write_files
     from rack_recipes.store.database_engine import parsed
 
     files = grafana_files(parsed(options.db or settings.load().db), options.output, options.pages.rstrip("/"))

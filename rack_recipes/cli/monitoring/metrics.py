@@ -34,13 +34,13 @@ def add_metrics(command: argparse.ArgumentParser) -> None:
 def metrics(options: argparse.Namespace) -> Answer:
     """Print the numbers that Prometheus alerts on: runs by test and status, when the last one ended and how."""
     from rack_recipes.cli.results.open_store import opened
-    from rack_recipes.integrations.monitoring import prometheus_text
-    from rack_recipes.integrations.monitoring.metrics_by_test import read_metrics
+    from rack_recipes.integrations.monitoring import prometheus_metrics
+    from rack_recipes.integrations.monitoring.prometheus_metrics import read_metrics
 
     with opened(options) as store:
         found = read_metrics(store)
-    text = prometheus_text.as_text(found)
+    text = prometheus_metrics.as_text(found)
     if options.output:
-        prometheus_text.write_textfile(options.output, text)
+        prometheus_metrics.write_textfile(options.output, text)
         return {"status": "ok", "file": str(options.output)}, 0
     return {"metrics": [asdict(one) for one in found]} if options.json else text, 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from rack_recipes.plan.plan_model import Plan
-from rack_recipes.plan.plan_notices import plan_notices
+from rack_recipes.plan.recipe_mistakes import plan_notices
 
 
 def print_notices(plan: Plan) -> None:

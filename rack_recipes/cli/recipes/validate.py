@@ -88,7 +88,7 @@ def _problem(name: str, error: RackError) -> Finding:
 
 
 def _notices(plan: Plan) -> Iterator[Finding]:
-    from rack_recipes.plan.plan_notices import plan_notices
+    from rack_recipes.plan.recipe_mistakes import plan_notices
 
     for notice in plan_notices(plan):
         yield {**_position(notice.place), "text": f"{notice.place}: {notice.text}"}

@@ -43,7 +43,7 @@ def accept(options: argparse.Namespace) -> Answer:
     withdrawn. A run that did not pass, or was interrupted, needs --force.
     """
     from rack_recipes import settings
-    from rack_recipes.archive.accept_baseline import accept_baseline
+    from rack_recipes.archive.pins_and_baselines import accept_baseline
     from rack_recipes.cli.results.open_store import opened, run_id_of
     from rack_recipes.run.trust.check_trust import check_store
     from rack_recipes.run.trust.os_user import this_user
@@ -60,7 +60,7 @@ def accept(options: argparse.Namespace) -> Answer:
 
 def _refuse_unfit(run: Any, *, force: bool) -> None:
     """Raise UsageError for a run that cannot be compared with, and without `force` for one that did not pass."""
-    from rack_recipes.archive.accept_baseline import doubt, unfit
+    from rack_recipes.archive.pins_and_baselines import doubt, unfit
     from rack_recipes.errors import UsageError
 
     if why := unfit(run):

@@ -34,9 +34,9 @@ def add_upgrade(command: argparse.ArgumentParser) -> None:
 
 def current(options: argparse.Namespace) -> Answer:
     """Print which schema the store has, and which is the newest that this version knows."""
-    from rack_recipes.store import schema_maintenance
+    from rack_recipes.store import database_engine
 
-    schema = schema_maintenance.current(_url(options))
+    schema = database_engine.read_schema(_url(options))
     return {"status": "ok", "schema": schema.held, "newest": schema.newest}, 0
 
 
@@ -45,9 +45,9 @@ def check(options: argparse.Namespace) -> Answer:
 
     Nothing is changed.
     """
-    from rack_recipes.store import schema_maintenance
+    from rack_recipes.store import database_engine
 
-    differences = schema_maintenance.check(_url(options))
+    differences = database_engine.check_schema(_url(options))
     sys.stderr.writelines(f"{difference}\n" for difference in differences)
     answer = {"status": "error" if differences else "ok", "differences": differences}
     return answer, StoreError.exit_code if differences else 0
@@ -60,10 +60,10 @@ def upgrade(options: argparse.Namespace) -> Answer:
     """
     from rack_recipes import settings
     from rack_recipes.run.trust.check_trust import check_store
-    from rack_recipes.store import schema_maintenance
+    from rack_recipes.store import database_engine
 
     check_store("change", settings.load())
-    schema = schema_maintenance.upgrade(_url(options))
+    schema = database_engine.upgrade_schema(_url(options))
     return {"status": "ok", "before": schema.held, "schema": schema.newest}, 0
 
 

@@ -17,7 +17,7 @@ from rack_recipes.cli.shared_options import add_db, examples
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from rack_recipes.store.parts.chosen_and_missing_results import Group
+    from rack_recipes.store.writing.choose_part_results import Group
 
 PAUSE = 1.0  # seconds between two looks at the store
 DAY = 86400.0
@@ -57,8 +57,8 @@ def finish(options: argparse.Namespace) -> Answer:
     """
     from rack_recipes.cli.results.open_store import opened
     from rack_recipes.cli.results.part_lines import part_lines
-    from rack_recipes.store.parts.write_group_run import join_parts
     from rack_recipes.store.reading import recorded_runs
+    from rack_recipes.store.writing.write_group_run import join_parts
 
     with opened(options, writing=True) as store:
         _wait(store, options.group, options.wait)
@@ -83,7 +83,7 @@ def answer_of(run: dict[str, Any]) -> dict[str, Any]:
 
 def _wait(store: Engine, group_id: str, seconds: float) -> None:
     """Wait until all parts that are expected have ended, for so many seconds at most."""
-    from rack_recipes.store.parts.write_group_run import read_group
+    from rack_recipes.store.writing.write_group_run import read_group
 
     until = time.monotonic() + seconds
     while time.monotonic() < until and may_come(read_group(store, group_id)):

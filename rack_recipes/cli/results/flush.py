@@ -30,7 +30,7 @@ def flush(options: argparse.Namespace) -> Answer:
     journal are named, and the exit code is 5 then. Of a run in parts it brings all parts that are on this machine.
     """
     from rack_recipes import settings
-    from rack_recipes.archive.pinned_runs import is_pinned, pin_stored
+    from rack_recipes.archive.pins_and_baselines import is_pinned, pin_stored
     from rack_recipes.cli.results.open_store import opened
     from rack_recipes.journal.reader import describe_damage
     from rack_recipes.run.run_folders import find_run, is_run_held

@@ -19,8 +19,8 @@ from rack_recipes import settings
 from rack_recipes.errors import StoreError, UsageError
 from rack_recipes.run.run_folders import journals
 from rack_recipes.store.database import lazy_sqlalchemy as sql
-from rack_recipes.store.database.hide_url_password import shown
-from rack_recipes.store.database_engine import engine, reader
+from rack_recipes.store.database.database_kind import url_without_password
+from rack_recipes.store.database_engine import open_store, open_store_for_reading
 from rack_recipes.store.reading import recorded_runs
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def opened(options: argparse.Namespace, *, writing: bool = False) -> Iterator[En
     of the time to import SQLAlchemy. What is read is needed to the end.
     """
     with _without_garbage_search():
-        store = (engine if writing else reader)(options.db or settings.load().db)
+        store = (open_store if writing else open_store_for_reading)(options.db or settings.load().db)
         try:
             yield store
         except NONSENSE as error:
@@ -85,5 +85,5 @@ def _where_else(start: str, db: str | None) -> str:
     found = [path for path in journals(Path(settings.load().runs)) if path.parent.name.startswith(start)]
     if len(found) != 1:
         return ""
-    to = f" --db {shlex.quote(shown(sql.make_url(db)))}" if db else ""
+    to = f" --db {shlex.quote(url_without_password(sql.make_url(db)))}" if db else ""
     return f", but in a journal: `rack-recipes flush {found[0].parent.name}{to}` brings it there"

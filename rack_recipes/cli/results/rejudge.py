@@ -51,7 +51,7 @@ def rejudge(options: argparse.Namespace) -> Answer:
     from rack_recipes.analysis.run_data import load_run_data
     from rack_recipes.cli.results.open_store import opened, run_id_of
     from rack_recipes.run.trust.check_trust import check_store
-    from rack_recipes.store.writing.add_judgement import add_judgement
+    from rack_recipes.store.writing.write_rows import add_judgement
 
     limits = read_limits(options.limits)
     check_store("change", settings.load())

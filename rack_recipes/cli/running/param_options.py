@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rack_recipes.errors import RecipeError, RecipeErrors, UsageError
-from rack_recipes.recipe.yaml.node_positions import KEY
 from rack_recipes.recipe.yaml.reader import Document, read
+from rack_recipes.recipe.yaml.values_and_positions import KEY
 
 KINDS = {
     list: "a list",

@@ -23,8 +23,7 @@ from rack_recipes.cli.shared_options import plan_options
 from rack_recipes.errors import UsageError
 from rack_recipes.plan.compile.playbook_file import plan_of
 from rack_recipes.plan.plan_model import Plan, PlanOptions
-from rack_recipes.recipe.missing_param_parts import missing_param_parts
-from rack_recipes.recipe.param_values import unknown, values
+from rack_recipes.recipe.param_values import missing_param_parts, unknown_params, values_of_params
 from rack_recipes.recipe.recipe_model import Param
 from rack_recipes.recipe.steps_to_and_from_data import param_to_data
 from rack_recipes.run.extra_vars import GIVEN, secrets_of
@@ -159,10 +158,10 @@ def _known_params(
     """
     may_be_elsewhere = options.extra_vars or any(word.startswith(("-e", "--extra-vars")) for word in options.ansible)
     if not may_be_elsewhere:
-        return values(declared, given, texts=True, names=names, where=where)
-    if problems := [*unknown(declared, given, where)]:
+        return values_of_params(declared, given, texts=True, names=names, where=where)
+    if problems := [*unknown_params(declared, given, where)]:
         raise UsageError("\n".join(problems))
-    return values({name: declared[name] for name in given}, given, texts=True, names=names, where=where)
+    return values_of_params({name: declared[name] for name in given}, given, texts=True, names=names, where=where)
 
 
 def _check_param_parts(plan: Plan, known: Mapping[str, Any], names: SecretNames) -> None:

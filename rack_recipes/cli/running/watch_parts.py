@@ -17,13 +17,13 @@ from rack_recipes.cli.results.open_store import opened
 from rack_recipes.cli.results.part_lines import part_lines
 from rack_recipes.errors import StoreError, UsageError
 from rack_recipes.run.launcher.progress_and_summary import StatusLine
-from rack_recipes.store.parts.write_group_run import read_group
 from rack_recipes.store.reading import recorded_runs
+from rack_recipes.store.writing.write_group_run import read_group
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from rack_recipes.store.parts.chosen_and_missing_results import Group
+    from rack_recipes.store.writing.choose_part_results import Group
 
 PAUSE = 1.0  # seconds between two looks at the store
 

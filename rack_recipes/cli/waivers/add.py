@@ -41,8 +41,7 @@ def add(options: argparse.Namespace) -> Answer:
     """
     from rack_recipes import settings
     from rack_recipes.errors import UsageError
-    from rack_recipes.recipe.waivers.add_waiver import add_waiver
-    from rack_recipes.recipe.waivers.read_waivers import entry_errors, waivers_path
+    from rack_recipes.recipe.waiver_file import add_waiver, entry_errors, waivers_path
     from rack_recipes.run.trust.check_trust import check_waivers
     from rack_recipes.run.trust.os_user import this_user
 

@@ -12,9 +12,8 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from rack_recipes.cli.terminal.text_table import to_text
 from rack_recipes.plan.plan_model import Plan
-from rack_recipes.recipe.waivers.in_force import waivers_for
-from rack_recipes.recipe.waivers.read_waivers import waivers_of
-from rack_recipes.recipe.waivers.waiver_model import Waiver, day_of
+from rack_recipes.recipe.waiver_file import waivers_of
+from rack_recipes.recipe.waivers import Waiver, day_of, waivers_for
 from rack_recipes.settings import Settings
 
 TITLES = ("step", "waived if it fails", "on hosts", "why")

@@ -39,7 +39,7 @@ def suggest(options: argparse.Namespace) -> Answer:
     from rack_recipes.analysis.history import History
     from rack_recipes.analysis.run_data import load_run_data
     from rack_recipes.cli.results.open_store import opened, run_id_of
-    from rack_recipes.recipe.waivers.add_waiver import as_line
+    from rack_recipes.recipe.waiver_file import as_line
 
     with opened(options) as store:
         run = load_run_data(store, run_id_of(store, options.run, options.db))

@@ -16,7 +16,7 @@ from rack_recipes.cli.shared_options import add_db, examples
 
 if TYPE_CHECKING:
     from rack_recipes.analysis.waivers import WaiverUse
-    from rack_recipes.recipe.waivers.waiver_model import WaiverFile
+    from rack_recipes.recipe.waivers import WaiverFile
 
 NONE = (
     "there are no waivers here: they stand in waivers.yml beside ansible.cfg, or in the file of the setting waivers\n"
@@ -55,7 +55,7 @@ def check(options: argparse.Namespace) -> Answer:
 
     Whatever is wrong with the file is told with its line and column.
     """
-    from rack_recipes.recipe.waivers.waiver_model import LIFTED, OVER
+    from rack_recipes.recipe.waivers import LIFTED, OVER
 
     file = _file()
     found = _uses(file, options)
@@ -68,7 +68,7 @@ def check(options: argparse.Namespace) -> Answer:
 
 def _file() -> WaiverFile:
     from rack_recipes import settings
-    from rack_recipes.recipe.waivers.read_waivers import waivers_of
+    from rack_recipes.recipe.waiver_file import waivers_of
 
     return waivers_of(settings.load())
 
@@ -79,7 +79,7 @@ def _uses(file: WaiverFile, options: argparse.Namespace) -> Sequence[WaiverUse]:
     from rack_recipes.analysis.waivers import WaiverUse, read_waiver_uses
     from rack_recipes.cli.results.open_store import opened
     from rack_recipes.errors import StoreError
-    from rack_recipes.recipe.waivers.waiver_model import day_of
+    from rack_recipes.recipe.waivers import day_of
 
     if not file.waivers:
         return []
@@ -122,7 +122,7 @@ def _row(use: WaiverUse) -> tuple[object, ...]:
 
 def _remark(use: WaiverUse) -> str:
     """What somebody should know of a waiver; empty where there is nothing."""
-    from rack_recipes.recipe.waivers.waiver_model import ENDS_SOON, LIFTED, OVER
+    from rack_recipes.recipe.waivers import ENDS_SOON, LIFTED, OVER
 
     waiver = use.waiver
     named = f"{waiver.line}: the waiver of {waiver.step} by {waiver.who}"

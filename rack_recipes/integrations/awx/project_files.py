@@ -2,21 +2,50 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""All files that a project needs for AWX, as texts by their paths."""
+"""All files that a project needs for AWX, those of the execution environment among them, as texts by paths."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
 from rack_recipes.errors import UsageError
-from rack_recipes.integrations.awx import execution_environment as image
-from rack_recipes.integrations.awx.configuration_playbook import configuring_play
-from rack_recipes.integrations.awx.job_names import Job, check_names
+from rack_recipes.integrations.awx.configuration_playbook import Job, check_names, configuring_play
 from rack_recipes.plan.compile.yaml_text import to_yaml
 from rack_recipes.settings import CONFIG, config_file, load, read_config
+from rack_recipes.version import VERSION
+
+DEFINITION, PYTHON, GALAXY, SYSTEM = "execution-environment.yml", "requirements.txt", "requirements.yml", "bindep.txt"
+BASE_IMAGE = "quay.io/centos/centos:stream10"  # its Python is 3.12, the oldest one that controllers may have
+INTERPRETER = {"package_system": "python3", "python_path": "/usr/bin/python3"}
+ANSIBLE_CORE = "ansible-core>=2.20.0,<2.23"  # as in pyproject.toml
+ANSIBLE_RUNNER = "ansible-runner>=2.4.1"
+PACKAGES = (f"rack-recipes[postgresql]>={VERSION}",)
+SYSTEM_PACKAGES = ("openssh-client [platform:dpkg]", "openssh-clients [platform:rpm]")
+NO_COLLECTIONS = ("ansible.builtin", "ansible.legacy", "rack.recipes")  # they come with the packages
+
+
+def definition(collections: Sequence[str]) -> dict[str, Any]:
+    """The file execution-environment.yml as data; its paths are relative to it."""
+    dependencies = {
+        "python_interpreter": INTERPRETER,
+        "ansible_core": {"package_pip": ANSIBLE_CORE},
+        "ansible_runner": {"package_pip": ANSIBLE_RUNNER},
+        "python": PYTHON,
+        "system": SYSTEM,
+        **({"galaxy": GALAXY} if collections else {}),
+    }
+    return {"version": 3, "images": {"base_image": {"name": BASE_IMAGE}}, "dependencies": dependencies}
+
+
+def collections_of(jobs: Iterable[Job]) -> list[str]:
+    """The collections whose modules the recipes use, beside Ansible's own and this one."""
+    modules = (step.module.split(".") for job in jobs for step in job.recipe.steps if step.type == "ansible")
+    names = {".".join(parts[:2]) for parts in modules if len(parts) > 2}
+    return sorted(names.difference(NO_COLLECTIONS))
+
 
 CONFIGURE = "configure.yml"
 CALLBACK = "rack.recipes.recorder"
@@ -29,12 +58,12 @@ inject_facts_as_vars = false"""
 def project_files(jobs: Sequence[Job], folder: Path) -> dict[Path, str]:
     """The files below `folder`, for these recipes. Raises UsageError for names that AWX would not keep apart."""
     check_names(jobs)
-    collections = image.collections_of(jobs)
+    collections = collections_of(jobs)
     texts = {
-        image.DEFINITION: _document(image.definition(collections)),
-        image.PYTHON: _lines(image.PACKAGES),
-        image.SYSTEM: _lines(image.SYSTEM_PACKAGES),
-        **({image.GALAXY: _document({"collections": _named(collections)})} if collections else {}),
+        DEFINITION: _document(definition(collections)),
+        PYTHON: _lines(PACKAGES),
+        SYSTEM: _lines(SYSTEM_PACKAGES),
+        **({GALAXY: _document({"collections": _named(collections)})} if collections else {}),
         CONFIGURE: _document([configuring_play(jobs, SecretNames(load().secret_keys))]),
     }
     return {**{folder / name: text for name, text in texts.items()}, **dict(_playbooks(jobs))}

@@ -25,12 +25,12 @@ def tell_end(run: Run, *, was_interrupted: bool = False) -> str:
     if not settings.notify_url:
         return ""
     # only a run that tells somebody pays for these imports
-    from rack_recipes.integrations.monitoring.run_notice import notice
+    from rack_recipes.integrations.monitoring.run_notice import build_notice
     from rack_recipes.integrations.monitoring.signed_post import post, target_of
 
     try:
         target = target_of(settings)
-        post(target, notice(run, was_interrupted=was_interrupted), is_last_moment=was_interrupted)
+        post(target, build_notice(run, was_interrupted=was_interrupted), is_last_moment=was_interrupted)
     except RackError as error:
         return f"{NOT_TOLD}: {error}"
     except Exception as error:  # a fault here must not change how the run ends

@@ -2,24 +2,149 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Compiles a plan to a playbook, with its three kinds of plays: run, close and verdict."""
+"""Compiles a plan to a playbook, with its three kinds of plays: run, close and verdict; a stage is one task."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
-from rack_recipes.plan.compile.action_names import DELEGATES_LOOKUP, FLUSH, RECIPE_VARIABLE, VERDICT
-from rack_recipes.plan.compile.stage_task import ON_CONTROLLER, to_task
+from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS as CRITERIA
+from rack_recipes.plan.compile.action_names import CONTROLLER, DELEGATES_LOOKUP, FLUSH, RECIPE_VARIABLE, STAGE, VERDICT
 from rack_recipes.plan.compile.yaml_text import TEMPLATE, to_yaml, verbatim
-from rack_recipes.plan.compiled_data import compiled_recipe
-from rack_recipes.plan.plan_model import Plan, Stage
-from rack_recipes.recipe.recipe_model import Recipe
+from rack_recipes.plan.plan_model import Plan, PlannedHook, PlannedStep, Stage
+from rack_recipes.recipe.recipe_model import Condition, Recipe
+from rack_recipes.recipe.steps_to_and_from_data import COMPILED_ORDER, number, param_to_data, to_data
 
+
+def compiled_step(planned: PlannedStep) -> dict[str, Any]:
+    """A step as a stage's task holds it: its own fields, and what the plan adds."""
+    added = {
+        "depends_on": [*map(to_data, planned.depends_on)],
+        "after": planned.after,
+        "skip": planned.skip,
+    }
+    data = {**to_data(planned.step), **{name: value for name, value in added.items() if value}}
+    return {name: data[name] for name in COMPILED_ORDER if name in data}
+
+
+def compiled_recipe(plan: Plan) -> dict[str, Any]:
+    """What holds for all steps."""
+    recipe = plan.recipe
+    pairs = (
+        ("params", {param.name: param_to_data(param) for param in recipe.params.values()} or None),
+        ("hooks", _hooks(plan.hooks) or None),
+        ("locks", {lock.name: to_data(lock) for lock in recipe.locks.values()} or None),
+        ("canary", recipe.canary and to_data(recipe.canary)),
+        ("serial", (recipe.serial[0] if len(recipe.serial) == 1 else recipe.serial) or None),
+        ("time_box", number(recipe.time_box)),
+        ("priority", _highest_priority(plan) if recipe.time_box is not None else None),
+        ("fail_fast", recipe.fail_fast or None),
+        ("context", {"merge": dict(recipe.merge)} if recipe.merge else None),
+        ("options", to_data(plan.options) or None),
+    )
+    return {name: value for name, value in pairs if value is not None}
+
+
+def _highest_priority(plan: Plan) -> int | None:
+    """The priority of the steps that a time box spares; None where all have the same, and it spares none."""
+    found = {planned.step.priority for planned in plan.steps if not planned.step.always}
+    return max(found) if len(found) > 1 else None
+
+
+def _hooks(hooks: Iterable[PlannedHook]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for planned in hooks:
+        found.setdefault(planned.when, []).append(to_data(planned.hook))
+    return found
+
+
+ON_CONTROLLER = {"run_once": True, "delegate_to": CONTROLLER}
+TITLE_LENGTH = 100
+RESERVED = ("all", "always", "never", "tagged", "untagged")
+# Words of a condition whose text is never a template.
+LITERAL = ("name", "unit", *(word for word, criterion in CRITERIA.items() if criterion.takes == "text"))
+
+
+def to_task(recipe: Recipe, stage: Stage) -> dict[str, Any]:
+    """The task that runs a stage."""
+    names = [planned.step.name for planned in stage.steps]
+    locks = {name: to_data(recipe.locks[name]) for name in stage.locks}
+    return {
+        "name": _title(stage.number, names),
+        STAGE: {
+            "number": stage.number,
+            **({"locks": locks} if locks else {}),
+            "steps": [*map(_step, stage.steps)],
+        },
+        **(ON_CONTROLLER if stage.scope == "run" else {}),
+        **({"delegate_to": stage.delegate_to} if stage.delegate_to else {}),
+        **_become(stage.become),
+        "tags": _tags(stage),
+    }
+
+
+def _title(number: int, names: list[str]) -> str:
+    title = f"Stage {number}, {', '.join(names)}"
+    if len(title) <= TITLE_LENGTH:
+        return title
+    return f"Stage {number}, {len(names)} steps from {names[0]} to {names[-1]}"
+
+
+def _become(user: str) -> dict[str, Any]:
+    if not user:
+        return {}
+    return {"become": True} if user == "root" else {"become": True, "become_user": user}
+
+
+def _tags(stage: Stage) -> list[str]:
+    """The names of the steps and their tags, without the tags that have a meaning of their own in Ansible."""
+    tags = dict.fromkeys(tag for planned in stage.steps for tag in (planned.step.name, *planned.step.tags))
+    return [tag for tag in tags if tag not in RESERVED]
+
+
+def _step(planned: PlannedStep) -> dict[str, Any]:
+    """A compiled step. Text that must not be taken for a template is marked."""
+    data = compiled_step(planned)
+    return {name: VERBATIM_TEXTS[name](value) if name in VERBATIM_TEXTS else value for name, value in data.items()}
+
+
+def _conditions(value: Any) -> Any:
+    """Conditions with their plain texts marked. Anything else, such as a template for them, stays as it is."""
+    return [*map(_condition, value)] if isinstance(value, (list, tuple)) else value
+
+
+def _condition(condition: Condition) -> dict[str, Any]:
+    return {word: _limits(word, value) for word, value in condition.items()}
+
+
+def _limits(word: str, value: Any) -> Any:
+    if word == "warn":
+        return _condition(value)
+    return verbatim(value) if word in LITERAL else value
+
+
+def _in(part: str) -> Callable[[Any], Any]:
+    """Marks the texts of the conditions under one key of a mapping."""
+
+    def mark(value: Any) -> Any:
+        if not isinstance(value, Mapping) or part not in value:
+            return value
+        return {**value, part: _conditions(value[part])}
+
+    return mark
+
+
+VERBATIM_TEXTS: Mapping[str, Callable[[Any], Any]] = {
+    "when": _conditions,
+    "retry": _in("until"),
+    "repeat": _in("until"),
+    "success": _in("values"),
+    "cache_key": verbatim,
+}
 Play = dict[str, Any]
-
 _HEAD = """\
 # Compiled by rack-recipes: change the recipe, not this file.
 # {}
@@ -27,7 +152,6 @@ _HEAD = """\
 """
 # Ansible must not stop at a failure: the plan decides what a failed step blocks.
 KEEP_GOING = {"ignore_errors": True, "ignore_unreachable": True}
-
 ALL_HOSTS, BATCHES, DELEGATES = "all hosts", "batches", "delegates"  # kinds of plays that run stages
 
 

@@ -2,17 +2,145 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The context of one step, without a run and without a host, for tests of a single scriptlet."""
+"""The context of one step for tests of a single scriptlet, whose class is run in this process without a host."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import io
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, replace
+from typing import IO, Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import check_key, check_value
+import pytest
+
+from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import complete
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import (
+    bounded,
+    check_key,
+    check_value,
+    shortened,
+)
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
-from rack_recipes.programs.pytest_plugin.run_in_process import Outcome, judged, run_here
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import OutputCapture
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.judge import apply_envelope
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.scriptlet_result import VERDICTS, read_envelope
+from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import FAILED, MARGINAL, problem
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, Skipped
+from rack_recipes.programs.recipe_result import Verdict
+
+Judged = tuple[str, str]
+NOT_OURS = (
+    KeyboardInterrupt,
+    pytest.fail.Exception,
+    pytest.skip.Exception,
+)  # they end the test, and say nothing about the scriptlet
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a scriptlet ended: the `verdict` and `reason` that a run would give, and what it printed on stdout."""
+
+    verdict: Verdict
+    reason: str = ""
+    stdout: str = ""
+
+
+def run_here(scriptlet: type[Scriptlet], ctx: ContextView, params: dict[str, Any]) -> Outcome:
+    """Run the class; its exceptions and its envelope become a verdict."""
+    printed = Printed(sys.stdout)
+    try:
+        given = complete(getattr(scriptlet, "options", None), params)
+        with redirect_stdout(printed), _limited(ctx, scriptlet):
+            ended = _ended(scriptlet, ctx, given)
+        verdict, reason = _with_envelope(printed.getvalue(), ctx, *ended)
+    except ValueError as error:
+        verdict, reason = "error", str(error)
+    reason = shortened(reason)
+    return Outcome(Verdict(verdict, reason), reason, printed.getvalue())
+
+
+@contextmanager
+def _limited(ctx: ContextView, scriptlet: type[Scriptlet]) -> Iterator[None]:
+    """Let the scriptlet read only the keys that it declares."""
+    ctx.limit_to(getattr(scriptlet, "reads", None))
+    try:
+        yield
+    finally:
+        ctx.limit_to(None)
+
+
+def judged(outcome: Outcome, measured: Sequence[dict[str, Any]]) -> Outcome:
+    """The outcome with the verdict of the worst criterion in `measured`, if the scriptlet itself passed."""
+    for verdict in (FAILED, MARGINAL):
+        problems = [problem(one) for one in measured if one.get("verdict") == verdict]
+        if problems and outcome.verdict == "passed":
+            reason = shortened("; ".join(problems))
+            return replace(outcome, verdict=Verdict(verdict, reason), reason=reason)
+    return outcome
+
+
+def _ended(scriptlet: type[Scriptlet], ctx: ContextView, params: dict[str, Any]) -> Judged:
+    """Verdict and reason of the class itself, without its envelope."""
+    try:
+        code = _run(scriptlet, ctx, params)
+    except Failed as failed:
+        return "failed", str(failed)
+    except Skipped as skipped:
+        return "skipped", str(skipped)
+    except SystemExit as leaving:
+        return _after_exit(leaving.code)
+    except NOT_OURS:
+        raise
+    except BaseException as error:
+        traceback.print_exc()
+        text, name = str(error), type(error).__name__
+        return "error", text if text and name == "ValueError" else f"{name}: {text}" if text else name
+    return ("error", f"run returned {code}") if code else ("passed", "")
+
+
+def _after_exit(code: object) -> Judged:
+    """Verdict and reason after `sys.exit`: a number is an exit code, and any other value but None is a message."""
+    if isinstance(code, int) or code is None:
+        return ("error", f"left with exit code {code}") if code else ("passed", "")
+    return "error", str(code)
+
+
+def _run(scriptlet: type[Scriptlet], ctx: ContextView, params: dict[str, Any]) -> int:
+    made = scriptlet()
+    validate = getattr(made, "validate", None)  # a registered class need not have one
+    if validate is not None:
+        validate(ctx, params)
+    code: object = made.run(ctx, params)
+    if code is not None and (not isinstance(code, int) or isinstance(code, bool)):
+        raise ValueError(f"run returned {bounded(repr(code))}: expected nothing, or an exit code")
+    return code or 0
+
+
+def _with_envelope(stdout: str, ctx: ContextView, verdict: str, reason: str) -> Judged:
+    """Verdict and reason of the envelope, if there is one; otherwise those of the class."""
+    capture = OutputCapture()
+    capture.add(stdout.encode("utf-8", "backslashreplace"))
+    envelope = read_envelope(capture, needed=False, secret=ctx.secret, analyses=ctx.analysis is not None)
+    if envelope is None or (envelope["status"] == "ok" and verdict != "passed"):
+        return verdict, reason
+    apply_envelope(envelope, ctx)
+    return VERDICTS[envelope["status"]], str(envelope.get("reason") or "")
+
+
+class Printed(io.StringIO):
+    """A stream that prints everything and keeps a copy."""
+
+    def __init__(self, target: IO[str]) -> None:
+        super().__init__()
+        self._target = target
+
+    def write(self, text: str) -> int:
+        """Print a text."""
+        self._target.write(text)
+        return super().write(text)
 
 
 class RackContext(ContextView):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from rack_recipes.settings import CONFIG
 
 TOP = re.compile(r"^[\"']?(test_meta|steps)[\"']?\s*:", re.MULTILINE)

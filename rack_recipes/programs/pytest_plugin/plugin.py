@@ -2,24 +2,49 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The plugin for pytest: recipe files become tests, and fixtures help to test scriptlets and recipes.
-
-Pytest loads it in every environment that has this package. So slow imports are inside the functions.
-"""
+"""The plugin for pytest: recipe files become tests, and fixtures help to test scriptlets and recipes."""
 
 from __future__ import annotations
 
+import sys
 from fnmatch import fnmatch
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rack_recipes.programs.pytest_plugin import legacy_test_imports
 import pytest
 
 if TYPE_CHECKING:
     from rack_recipes.programs.pytest_plugin.context_fixture import RackContext
-    from rack_recipes.programs.pytest_plugin.recipe_runner import RecipeRunner
-    from rack_recipes.programs.pytest_plugin.scriptlet_runner import ScriptletRunner
+    from rack_recipes.programs.pytest_plugin.runner_fixtures import RecipeRunner, ScriptletRunner
+PACKAGES = ("orchestrator", "scriptlets")
+
+
+class ProposalFinder:
+    """An import finder for these names. It comes last, so that real modules of the same name win."""
+
+    @staticmethod
+    def find_spec(name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
+        """The spec of a module that is known here, else None. Nothing is imported for any other name."""
+        if name.partition(".")[0] not in PACKAGES:
+            return None
+        from ansible_collections.rack.recipes.plugins.module_utils import legacy_imports
+        from rack_recipes.programs.program_context import Context
+        from rack_recipes.programs.run_recipe_and_scriptlet import run_recipe
+
+        modules: dict[str, dict[str, Any]] = {
+            **legacy_imports.MODULES,
+            "orchestrator.context": {"Context": Context},
+            "orchestrator.runner": {"run_recipe": run_recipe},
+        }
+        return legacy_imports.Finder(modules).find_spec(name)
+
+
+def install() -> None:
+    """Make the names importable in this process, after all other finders."""
+    if ProposalFinder not in sys.meta_path:
+        sys.meta_path.append(ProposalFinder)
+
 
 FILES = "rack_recipes_files"
 PATTERNS = ["*.recipe.yml", "*.recipe.yaml"]
@@ -48,7 +73,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse wrong inventories and parameters before anything is collected. Know the proposal's module names."""
-    legacy_test_imports.install()
+    install()
     for name in config.getoption("rack_inventory"):
         if "," not in name and not (config.invocation_params.dir / name).exists():
             raise pytest.UsageError(f"--rack-inventory: expected a file, a folder or a list of hosts, got {name!r}")
@@ -124,7 +149,7 @@ def rack_context() -> RackContext:
 def run_recipe(request: pytest.FixtureRequest, tmp_path: Path) -> RecipeRunner:
     """A function that runs a recipe, a file or a mapping, with a store of this test's own: see docs/authoring.md."""
     from rack_recipes.programs.pytest_plugin.find_recipe_files import project_of
-    from rack_recipes.programs.pytest_plugin.recipe_runner import RecipeRunner
+    from rack_recipes.programs.pytest_plugin.runner_fixtures import RecipeRunner
 
     return RecipeRunner(tmp_path / "rack-recipes", project_of(request.path, request.config.rootpath))
 
@@ -133,7 +158,7 @@ def run_recipe(request: pytest.FixtureRequest, tmp_path: Path) -> RecipeRunner:
 def run_scriptlet(request: pytest.FixtureRequest, tmp_path: Path) -> ScriptletRunner:
     """A function that runs one scriptlet, the project's or ours, here or on a host: see docs/authoring.md."""
     from rack_recipes.programs.pytest_plugin.find_recipe_files import inventories_of, project_of
-    from rack_recipes.programs.pytest_plugin.scriptlet_runner import ScriptletRunner
+    from rack_recipes.programs.pytest_plugin.runner_fixtures import ScriptletRunner
 
     project = project_of(request.path, request.config.rootpath)
     return ScriptletRunner(tmp_path / "rack-recipes", project, inventories_of(request.config))

@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The trusted folders, and the files in them that may be scriptlets."""
-
-# Paths are plain strings here because a plan looks up a thousand of them.
-# ruff: noqa: PTH113, PTH118, PTH122, PTH123, PTH206, PTH208
+"""The trusted folders, and the files in them that may be scriptlets or merge hooks."""
 
 from __future__ import annotations
 
@@ -18,8 +15,9 @@ from pathlib import Path
 from typing import Literal
 
 from rack_recipes.collection_path import COLLECTION
+from rack_recipes.errors import CatalogError
 from rack_recipes.recipe.catalog.scriptlet_entry import Kind
-from rack_recipes.recipe.catalog.trusted_files import Stamp, stamp
+from rack_recipes.recipe.catalog.trusted_files import Stamp, read_trusted, stamp
 
 PUBLISHED = "rack.recipes."
 KINDS: dict[str, Kind] = {".py": "python", ".sh": "shell", ".awk": "shell", ".c": "native"}
@@ -162,3 +160,14 @@ def _kind_without_suffix(path: str, suffix: str) -> Kind | None:
     if start.startswith(b"#!"):
         return "shell"
     return "native" if start == ELF or os.access(path, os.X_OK) else None
+
+
+def find_merge_hook(name: str, folders: Sequence[Path]) -> tuple[str, bytes]:
+    """Return the path and the content of a hook's file. Raises CatalogError if it is missing or not trusted."""
+    trusted = drop_in_folders(folders)
+    for folder in trusted:
+        for candidate in find_candidates(folder, name.split(".")):
+            if candidate.kind == "python":
+                return candidate.path, read_trusted(folder.path, candidate.relative_path)
+    places = ", ".join(folder.path for folder in trusted)
+    raise CatalogError(f"no merge hook {name!r}: there is no {name.replace('.', '/')}.py in {places}")

@@ -2,14 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Checks that a file is inside a trusted folder and that nobody else can change it, before it is run or sent.
-
-Each part of a path is opened relative to the part before it, and the open file is checked. So nobody can replace a
-folder by a link between the check and the reading.
-"""
-
-# Paths are plain strings here because a plan looks up a thousand of them.
-# ruff: noqa: PTH116, PTH117, PTH118, PTH123, PTH206
+"""Checks that a file is in a trusted folder where nobody else can change it; finds the files that a `src` means."""
 
 from __future__ import annotations
 
@@ -18,13 +11,14 @@ import grp
 import os
 import pwd
 import stat
+from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 
 from rack_recipes.errors import CatalogError
 
 type Stamp = tuple[int, ...]
 type Owners = frozenset[int]
-
 PROJECT = "."
 ROOT = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_PATH", 0)  # a folder can be entered without being readable
 FOLDER = ROOT | os.O_NOFOLLOW
@@ -230,3 +224,49 @@ def _resolve_link(root: str, link: str, path: str) -> str:
     if os.path.commonpath([real, trusted]) != trusted:
         raise CatalogError(f"{link} is not trusted: the link leads out of {_display_name(root)}, to {real}")
     return os.path.relpath(real, trusted)
+
+
+MOST_FILES = 1000
+MIB = 1 << 20
+MOST_BYTES = 32 * MIB  # of all files of a folder: they travel with each stage that needs them
+CACHES = "__pycache__"
+
+
+def is_there(src: str) -> bool:
+    """Whether the project has the file, or the folder, that `src` names."""
+    try:
+        return Path(src).is_dir() if src.endswith("/") else Path(src).is_file()
+    except (OSError, ValueError):  # the name is too long, or no valid one
+        return False
+
+
+def source_files(src: str) -> list[str]:
+    """The paths of the files in the project, sorted. Hidden files and Python's caches are left out of a folder.
+
+    Raises CatalogError where a link leads out of the project, where other users can change a file, and for a folder
+    that has no file or too much in it.
+    """
+    found = sorted(_below(src)) if src.endswith("/") else [Path(src).as_posix()]
+    if not found:
+        raise CatalogError(f"{src}: there is no file in this folder (hidden ones are not sent)")
+    if len(found) > MOST_FILES:
+        raise CatalogError(f"{src}: it has more than {MOST_FILES} files, the most that a step can send")
+    for path in found:
+        check_trusted(PROJECT, path, strict=False)
+    size = sum(Path(path).stat().st_size for path in found) if src.endswith("/") else 0
+    if size > MOST_BYTES:
+        raise CatalogError(f"{src}: it has {size // MIB} MiB, more than the {MOST_BYTES // MIB} that a step can send")
+    return found
+
+
+def _below(src: str) -> Iterator[str]:
+    """The files below a folder; one more than allowed at most, so that the whole disk is not walked through."""
+    count = 0
+    for folder, folders, names in os.walk(src):
+        folders[:] = [name for name in folders if not name.startswith(".") and name != CACHES]
+        for name in names:
+            if not name.startswith("."):
+                yield Path(folder, name).as_posix()
+                count += 1
+        if count > MOST_FILES:
+            return

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Expand includes: the steps of a recipe and of all that it includes, as if they were in one file."""
+"""Expands includes: the steps of a recipe and of all that it includes, as if they were in one file."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from rack_recipes.errors import Place, RecipeError, RecipeErrors
-from rack_recipes.recipe import build_model
-from rack_recipes.recipe.build_model import Whole
-from rack_recipes.recipe.includes.find_file import (
+from rack_recipes.recipe import check_and_build
+from rack_recipes.recipe.check_and_build import Whole, check_included
+from rack_recipes.recipe.includes.include_params import OuterParams, existing_path, include_values
+from rack_recipes.recipe.includes.included_files import (
     IncludedFile,
     NoFileError,
     content_of,
@@ -23,29 +24,96 @@ from rack_recipes.recipe.includes.find_file import (
     project_of,
     real_path,
 )
-from rack_recipes.recipe.includes.include_dependencies import (
-    Entries,
-    Steps,
-    dependency_errors,
-    duplicate_names,
-    place_of_name,
-    resolve_dependencies,
-)
-from rack_recipes.recipe.includes.include_params import OuterParams, existing_path, include_values
-from rack_recipes.recipe.recipe_model import Condition, Lock, Path, Step
-from rack_recipes.recipe.rules.unchecked_mapping import REFERENCE_FIELDS, Node
+from rack_recipes.recipe.recipe_model import Condition, Dependency, Lock, Path, Step
+from rack_recipes.recipe.rules.recipe_node import REFERENCE_FIELDS, Node
+from rack_recipes.recipe.rules.steps import MAX_COMPARED, hosts_of_dependency, not_on_closing_step, unknown_step
 from rack_recipes.recipe.steps_to_and_from_data import fields_from_data
 from rack_recipes.recipe.substitution import Budget, Substitution, SubstitutionError
-from rack_recipes.recipe.validate import check_included
-from rack_recipes.recipe.yaml.node_positions import NodePositions
+from rack_recipes.recipe.values_in_messages import quoted, shown
 from rack_recipes.recipe.yaml.reader import MAX_ERRORS, Document, read
-from rack_recipes.recipe.yaml.values_in_messages import quoted, shown
+from rack_recipes.recipe.yaml.values_and_positions import NodePositions
+
+type Steps = tuple[Step, ...]
+type Entries = list[tuple[Node, Steps]]  # the steps and includes of a file, each with the steps that it makes
+type Includes = Mapping[str, Steps]  # the steps of each include by its name
+type Resolved = dict[tuple[Dependency, bool], tuple[Dependency, ...]]
+
+
+def duplicate_names(entries: Entries, prefix: str) -> Iterator[RecipeError]:
+    """Steps of includes with the name of another step or of an include."""
+    first: dict[str, Node] = {}
+    for entry, steps in entries:
+        names = {*((prefix + entry.name,) if entry.name else ()), *(step.name for step in steps)}
+        for name in sorted(names & first.keys()):
+            got = f"{quoted(name)} again (first by line {first[name].place(*place_of_name(first[name])).line})"
+            yield entry.error(place_of_name(entry), "each step name once", got)
+        first |= dict.fromkeys(names - first.keys(), entry)
+
+
+def place_of_name(entry: Node) -> tuple[str]:
+    """Where in an entry of `steps` its name stands; of an include without one, its file."""
+    return ("name",) if entry.name else ("include",)
+
+
+def dependency_errors(entries: Entries, prefix: str) -> Iterator[RecipeError]:
+    """What is wrong with dependencies on steps of includes."""
+    known: dict[str, Node] = {}
+    for entry, steps in entries:
+        if entry.is_include:
+            ends = bool(steps) and all(step.always for step in steps)
+            if entry.name:
+                known[entry.name] = Node(entry.document, entry.path, {"always": ends})
+            known |= {step.name.removeprefix(prefix): as_node(step, entry) for step in steps}
+    own = {entry.name for entry, _steps in entries if not entry.is_include}
+    needs = [
+        (entry, path, name) for entry, _steps in entries for path, name in entry.dependency_names() if name not in own
+    ]
+    for entry, path, name in needs:
+        if name in known:
+            yield from not_on_closing_step(entry, path, name, known)
+            yield from hosts_of_dependency(entry, path, name, known)
+    unknown = [need for need in needs if need[2] not in known]
+    for number, (entry, path, name) in enumerate(unknown):
+        yield unknown_step(entry, path, name, (*own, *known), compared=number < MAX_COMPARED)
+
+
+def as_node(step: Step, include: Node) -> Node:
+    """A step of an include as the rules see one, at the place of its include."""
+    return Node(include.document, include.path, {"always": step.always, "scope": step.scope})
+
+
+def resolve_dependencies(steps: Steps, includes: Includes) -> Steps:
+    """The steps with dependencies on the steps of includes in place of those on includes."""
+    known: Resolved = {}
+    return tuple(
+        replace(step, depends_on=resolved_dependencies(step, includes, known))
+        if any(need.step in includes for need in step.depends_on)
+        else step
+        for step in steps
+    )
+
+
+def resolved_dependencies(step: Step, includes: Includes, known: Resolved) -> tuple[Dependency, ...]:
+    """The dependencies of one step. `known` has those that steps with the same dependency share."""
+    parts = []
+    for need in step.depends_on:
+        if need.step in includes and (need, step.always) not in known:
+            known[need, step.always] = tuple(on_each_step(need, includes[need.step], step.always))
+        parts.append(known[need, step.always] if need.step in includes else (need,))
+    return parts[0] if len(parts) == 1 else tuple(dict.fromkeys(need for part in parts for need in part))
+
+
+def on_each_step(need: Dependency, steps: Steps, always: bool) -> Iterator[Dependency]:
+    """A dependency on each step of an include. Only closing steps can depend on closing ones."""
+    for step in steps:
+        if always or not step.always:
+            yield Dependency(step.name) if step.scope == "run" else replace(need, step=step.name)
+
 
 MAX_DEPTH = 10  # recipes that include each other
 MAX_STEPS = 10_000  # steps that includes make: a few files could ask for more than memory holds
 MAX_NAME_LENGTH = 100  # characters of a step's name, as in the schema
 INHERITED = ("when", "hosts", "tags", "depends_on")  # fields of an include that its steps get
-
 type When = bool | str | tuple[Condition, ...]
 
 
@@ -109,7 +177,7 @@ class Expansion:
         self.project = project_of(name)
         self.budget = Budget()
         self.top = RecipeUse(document, Substitution({}, self.budget), "", (IncludedFile(name, real_path(name)),))
-        self.outer = OuterParams(build_model.params(document))
+        self.outer = OuterParams(check_and_build.build_params(document))
         self.files: dict[tuple[str, str], IncludedFile] = {}
         self.documents: dict[FilePath, Document | None] = {}
         self.contents: dict[str, bytes] = {}
@@ -122,7 +190,7 @@ class Expansion:
     def steps(self, use: RecipeUse) -> Steps:
         """The steps of a file in their order, with the names that they have in the whole recipe."""
         entries: Entries = []
-        for index, idx, data in build_model.numbered(use.document):
+        for index, idx, data in check_and_build.numbered(use.document):
             node = Node(use.document, ("steps", index), dict(data))
             made = self._included_steps(use, node, idx) if node.is_include else self._own_step(use, node, idx)
             entries.append((node, made))
@@ -130,14 +198,16 @@ class Expansion:
         if any(node.is_include for node, _steps in entries) and not self.errors:
             self._report(duplicate_names(entries, use.prefix))
             self._report(islice(dependency_errors(entries, use.prefix), MAX_ERRORS))
-        return resolve_dependencies(build_model.in_order(step for _part, steps in entries for step in steps), groups)
+        return resolve_dependencies(
+            check_and_build.in_order(step for _part, steps in entries for step in steps), groups
+        )
 
     def _own_step(self, use: RecipeUse, node: Node, idx: int) -> Steps:
         """The step of an entry that is no include."""
         if len(use.chain) == 1:
-            return (build_model.step_of(node.data, idx, node.place()),)
+            return (check_and_build.build_step(node.data, idx, node.place()),)
         self._count_step(node)
-        step = build_model.step_of(self._substituted(use, node), idx, node.place())
+        step = check_and_build.build_step(self._substituted(use, node), idx, node.place())
         name = use.prefix + step.name
         needs = tuple(replace(need, step=use.prefix + need.step) for need in step.depends_on)
         hosts = None if step.scope == "run" else step.hosts or use.document.data.get("hosts")
@@ -209,7 +279,7 @@ class Expansion:
 
     def _add_locks(self, document: Document) -> None:
         """Add the locks of a file. A lock that two files declare has to be the same in both."""
-        for name, lock in build_model.locks(document.data).items():
+        for name, lock in check_and_build.build_locks(document.data).items():
             place = document.places["locks", name]
             known, first = self.locks.setdefault(name, (lock, place))
             if known != lock:

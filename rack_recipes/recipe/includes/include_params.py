@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import names_in
 from rack_recipes.errors import RecipeError
-from rack_recipes.recipe import build_model
+from rack_recipes.recipe import check_and_build
 from rack_recipes.recipe.param_values import (
     KINDS,
     OF,
@@ -27,11 +27,11 @@ from rack_recipes.recipe.param_values import (
     within_limits,
 )
 from rack_recipes.recipe.recipe_model import Condition, Param, Path
-from rack_recipes.recipe.rules.unchecked_mapping import Node
+from rack_recipes.recipe.rules.recipe_node import Node
 from rack_recipes.recipe.substitution import REFERENCE, Substitution, SubstitutionError
-from rack_recipes.recipe.yaml.node_positions import KEY
+from rack_recipes.recipe.values_in_messages import closest, listed, quoted
 from rack_recipes.recipe.yaml.reader import Document
-from rack_recipes.recipe.yaml.values_in_messages import closest, listed, quoted
+from rack_recipes.recipe.yaml.values_and_positions import KEY
 
 EXPECTED_REFERENCE = "a reference to a secret parameter, such as ${params.password}"
 OF_PARAMS = re.compile(r"\$\{params\.[^${}\s@]+\}")
@@ -101,7 +101,7 @@ def include_values(
     `substitution` has the parameters of the file in which `include` is. The names of the included steps begin with
     `prefix`.
     """
-    declared = build_model.params(document)
+    declared = check_and_build.build_params(document)
     given = include.data.get("params", {})
     values = IncludeValues({}, [*name_errors(include, declared, document.places.file)])
     for name in given:

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from rack_recipes.errors import Place, RecipeError, RecipeErrors
-from rack_recipes.recipe.yaml.values_in_messages import closest
+from rack_recipes.recipe.values_in_messages import closest
 
 MAX_SIZE = 8 * 1024 * 1024  # bytes of a recipe file: some 20,000 steps
 BOM = b"\xef\xbb\xbf"  # editors on Windows put it before UTF-8

@@ -16,9 +16,9 @@ from typing import Any
 
 from rack_recipes.errors import RackError, RecipeError, RecipeErrors, UsageError
 from rack_recipes.recipe.recipe_model import Path as ValuePath
-from rack_recipes.recipe.yaml.node_positions import KEY
+from rack_recipes.recipe.values_in_messages import closest, listed, shown
 from rack_recipes.recipe.yaml.reader import Document, read
-from rack_recipes.recipe.yaml.values_in_messages import closest, listed, shown
+from rack_recipes.recipe.yaml.values_and_positions import KEY
 
 Problem = tuple[ValuePath, str, str, str]
 Check = Callable[[Any, ValuePath], Iterator[Problem]]

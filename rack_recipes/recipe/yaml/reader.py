@@ -2,17 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Read YAML as plain JSON data, with the place of each value.
-
-The data is made from the parser's events one by one. So nothing recurses, too many levels or values are refused at
-once, and PyYAML's tree of nodes, which takes longer than parsing, is never made.
-"""
+"""Reads YAML as plain JSON data, with the place of each value."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NoReturn
 
 import yaml
@@ -20,11 +16,72 @@ from yaml import events
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import DEEPEST
 from rack_recipes.errors import Place, RecipeError, RecipeErrors
+from rack_recipes.recipe.values_in_messages import closest, quoted, shown
 from rack_recipes.recipe.yaml.decode import RecipeSource, decode, refused
-from rack_recipes.recipe.yaml.node_positions import ROOT, NodePositions, Spot, Spots
-from rack_recipes.recipe.yaml.reader_stack import Anchor, Open, OpenList, OpenMap, add_merged_keys, awaits_key
-from rack_recipes.recipe.yaml.scalars import MERGE, UnclearError, resolve
-from rack_recipes.recipe.yaml.values_in_messages import closest, quoted, shown
+from rack_recipes.recipe.yaml.values_and_positions import (
+    MERGE,
+    ROOT,
+    NodePositions,
+    Spot,
+    Spots,
+    UnclearError,
+    resolve_scalar,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A value that aliases may repeat. `nodes` counts the values inside of it, `height` their levels."""
+
+    value: Any
+    spot: Spot
+    nodes: int
+    height: int
+
+
+@dataclass(slots=True)
+class OpenList:
+    """A list that is being read. `nodes` counts the values of the file before it, `height` the levels inside of it."""
+
+    spot: Spot
+    anchor: str | None
+    nodes: int
+    data: list[Any]
+    height: int = 1
+
+
+@dataclass(slots=True)
+class OpenMap:
+    """A mapping that is being read. `key` is the key whose value comes next; `merged` has the mappings of `<<`."""
+
+    spot: Spot
+    anchor: str | None
+    nodes: int
+    data: dict[str, Any]
+    flow: bool
+    key: str | None = None
+    height: int = 1
+    merged: list[tuple[dict[str, Any], Spot]] = field(default_factory=list)
+
+
+type Open = OpenList | OpenMap
+
+
+def awaits_key(part: Open) -> bool:
+    """Whether the next value is a key."""
+    return isinstance(part, OpenMap) and part.key is None
+
+
+def add_merged_keys(part: OpenMap, spots: Spots) -> None:
+    """Add the keys of merged mappings to a mapping. Its own keys and earlier mappings come first."""
+    own = spots.values(part.spot)
+    for data, spot in part.merged:
+        theirs = spots.values(spot)
+        for key in [key for key in data if key not in part.data]:  # in their order, as the playbook has them
+            part.data[key] = data[key]
+            own[key] = theirs[key]
+    spots.insides[part.spot] = own
+
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 JINJA = "a Jinja expression in quotes, since YAML takes { for a mapping"
@@ -132,7 +189,7 @@ class Builder:
         if is_key and word == MERGE:
             return MERGE
         try:
-            value = resolve(word)
+            value = resolve_scalar(word)
         except UnclearError as error:
             self._report(spot, error.expected, error.got)
             return word
@@ -258,12 +315,11 @@ class Builder:
 
     def _explain(self, error: yaml.MarkedYAMLError) -> RecipeError:
         # imported here, since a good recipe does not need them
-        from rack_recipes.recipe.yaml.error_context import ErrorContext
-        from rack_recipes.recipe.yaml.syntax_errors import explain
+        from rack_recipes.recipe.yaml.syntax_errors import ErrorContext, explain_syntax_error
 
         started = [part.spot for part in self.open[1:]] or [ROOT for _document in self.top.data]
         columns = {self._place(spot).column for spot in started}
-        return explain(error, ErrorContext(self.source, columns, self.quote_line))
+        return explain_syntax_error(error, ErrorContext(self.source, columns, self.quote_line))
 
     def _starts_with(self, text: str | tuple[str, ...], spot: Spot) -> bool:
         return self._rest(spot).startswith(text)

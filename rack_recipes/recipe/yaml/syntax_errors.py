@@ -2,22 +2,89 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Turn errors of the YAML parser into errors for people who write recipes.
-
-The parser says where it could not go on. These functions look at the lines around that place and name the mistake that
-usually is the reason. Lines and columns count from 1.
-"""
+"""Turns errors of the YAML parser into errors for people who write recipes, with the lines around them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
 from yaml import MarkedYAMLError
+from yaml.error import Mark
 
 from rack_recipes.errors import Place, RecipeError
-from rack_recipes.recipe.yaml.error_context import ErrorContext, ParserProblem, place_of
-from rack_recipes.recipe.yaml.values_in_messages import quoted
+from rack_recipes.recipe.values_in_messages import quoted
+from rack_recipes.recipe.yaml.decode import RecipeSource
+
+BLANK = re.compile(r"\s*(?:#.*)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorContext:
+    """What the reader knows when the parser fails.
+
+    `columns` are those of the lists and mappings that are not ended, `quote_line` is the line of the last quoted text.
+    """
+
+    source: RecipeSource
+    columns: Collection[int]
+    quote_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParserProblem:
+    """A problem of the parser: its place `at`, and the place where the list, mapping or word around it begins."""
+
+    around: ErrorContext
+    lines: list[str]
+    message: str
+    context: str
+    at: Place
+    begin: Place
+
+    def place(self, line: int, column: int) -> Place:
+        """A place in the same file."""
+        return Place(self.at.file, line, column)
+
+    def line(self, number: int) -> str:
+        """A line by its number; empty after the end of the file."""
+        return self.lines[number - 1] if number <= len(self.lines) else ""
+
+    def rest(self, place: Place) -> str:
+        """The text at a place, up to the end of the line."""
+        return self.line(place.line)[place.column - 1 :].strip()
+
+    def before(self) -> str:
+        """The text before the problem, on its line."""
+        return self.line(self.at.line)[: self.at.column - 1]
+
+    def above(self) -> int:
+        """The number of the nearest line above the problem that has more than a comment."""
+        return next((number for number in range(self.at.line - 1, 0, -1) if not BLANK.match(self.line(number))), 1)
+
+    def ending(self) -> str:
+        """The line of the problem in words."""
+        line = self.line(self.at.line).strip()
+        return f"{quoted(line)} in line {self.at.line}" if self.rest(self.at) else "the end of the file"
+
+    def error(self, place: Place, expected: str, got: str = "") -> RecipeError:
+        """An error about the text at a place."""
+        return RecipeError(place, expected, got or self.found(place))
+
+    def found(self, place: Place) -> str:
+        """The text at a place in words."""
+        rest = self.rest(place)
+        if rest:
+            return quoted(rest)
+        last = len("\n".join(self.lines).rstrip().split("\n"))
+        return "the end of the file" if place.line >= last else "the end of the line"
+
+
+def place_of(mark: Mark | None, name: str) -> Place:
+    """The place of a mark of the parser, which counts from 0."""
+    return Place(name, mark.line + 1, mark.column + 1) if mark else Place(name)
+
 
 CONFLICT = re.compile(r"<{7} |>{7} ")
 JAMMED_DASH = re.compile(r"\s*(?:- +)*(?P<found>-[A-Za-z\"'{\[].*)")
@@ -28,12 +95,10 @@ QUOTES = {
     '"': ' (inside the text a double quote is written \\")',
     "'": " (inside the text a single quote is written twice)",
 }
-
-
 type Explanation = Callable[[ParserProblem], RecipeError]
 
 
-def explain(error: MarkedYAMLError, around: ErrorContext) -> RecipeError:
+def explain_syntax_error(error: MarkedYAMLError, around: ErrorContext) -> RecipeError:
     """The recipe error for an error of the parser."""
     name = around.source.name
     at = place_of(error.problem_mark, name)

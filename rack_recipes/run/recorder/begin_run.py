@@ -147,7 +147,7 @@ def _group(
     if not settings.group and "awx_workflow_job_id" not in ansible_api.extra_vars:
         return {}, None
     from rack_recipes.run.recorder import group_membership
-    from rack_recipes.store.run_plan import packed
+    from rack_recipes.store.writing.record_to_rows import pack_plan
 
     member = group_membership.find_membership(settings, ansible_api.extra_vars)
     if member is None:
@@ -161,7 +161,7 @@ def _group(
         group_membership.check_alone(plays, whole, recipe, member.group)
     info: dict[str, Any] = {"parts": member.parts} if member.parts else {}
     if whole.hosts.keys() != play_outline.hosts.keys():
-        info["whole"] = packed({"steps": [_step(step) for step in whole.steps.values()]})
+        info["whole"] = pack_plan({"steps": [_step(step) for step in whole.steps.values()]})
     return {"id": member.group, "part": member.part, "info": info}, join
 
 

@@ -19,9 +19,8 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_view import n
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from rack_recipes.errors import StoreError
 from rack_recipes.journal.step_results_and_end_status import Place
-from rack_recipes.recipe.waivers.in_force import Attributes, RunWaivers, waivers_for
-from rack_recipes.recipe.waivers.read_waivers import waivers_of
-from rack_recipes.recipe.waivers.waiver_model import day_of
+from rack_recipes.recipe.waiver_file import waivers_of
+from rack_recipes.recipe.waivers import Attributes, RunWaivers, day_of, waivers_for
 from rack_recipes.run.current_run import RunStep
 from rack_recipes.run.recorder.ansible_api import Resolve
 from rack_recipes.run.recorder.play_outline import PlayOutline
@@ -48,12 +47,12 @@ def cached_offers(db: str, steps: Iterable[RunStep]) -> dict[Place, list[Offer]]
 
 def _read(db: str, keys: list[str]) -> list[Mapping[str, Any]]:
     # only runs with a cache key pay for this import, 0.2 s
-    from rack_recipes.store.database_engine import engine
-    from rack_recipes.store.reading.cached_results import cached
+    from rack_recipes.store.database_engine import open_store
+    from rack_recipes.store.reading.earlier_runs import read_cached_results
 
-    store = engine(db, PATIENCE)
+    store = open_store(db, PATIENCE)
     try:
-        return list(cached(store, keys))
+        return list(read_cached_results(store, keys))
     finally:
         store.dispose()  # no connection crosses a fork
 
@@ -112,10 +111,10 @@ def find_waivers(
 
 def _with_passes(found: RunWaivers, db: str) -> RunWaivers:
     # only runs with such waivers pay for these imports, 0.2 s
-    from rack_recipes.store.database_engine import engine
+    from rack_recipes.store.database_engine import open_store
     from rack_recipes.store.reading.waiver_history import lifted_places, runs_of, runs_with_waivers
 
-    store = engine(db, PATIENCE)
+    store = open_store(db, PATIENCE)
     try:
         runs = runs_of(runs_with_waivers(store))
         in_force = (

@@ -96,10 +96,10 @@ def recipe_files(path: str, digest: str) -> list[tuple[str, bytes]]:
         if digest == f"sha256:{sha256(text).hexdigest()}":  # a recipe without includes
             return [(_inside(path, {}), text)]
         # a recipe without includes does not pay for these
-        from rack_recipes.recipe.includes.read_included_files import included
+        from rack_recipes.recipe.includes.included_files import read_included_files
         from rack_recipes.recipe.load import digest as digest_of
 
-        more = included(text, path)
+        more = read_included_files(text, path)
     except (OSError, ValueError, RackError):
         return []
     if digest != digest_of(text, [*more.values()]):

@@ -24,7 +24,7 @@ from rack_recipes.run.context_server_client import GroupKeys, link_of
 from rack_recipes.run.group_meeting import GroupStage, Meeting, MeetingPlaces, Member
 from rack_recipes.run.recorder.play_outline import PlayOutline, stage_tasks
 from rack_recipes.settings import Settings
-from rack_recipes.store.run_plan import packed
+from rack_recipes.store.writing.record_to_rows import pack_plan
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # it is also the name of a folder, that of the report
 AWX = "awx"  # before the number of a workflow job, in the id of its group
@@ -195,7 +195,7 @@ def join_group(
         raise UsageError(HOW_MANY.format(member.group))
     link = link_of(settings)
     link.check()
-    plan = packed({"steps": [{"name": step.name, "hosts": list(step.hosts)} for step in own.steps.values()]})
+    plan = pack_plan({"steps": [{"name": step.name, "hosts": list(step.hosts)} for step in own.steps.values()]})
     told = Member(
         name,
         socket.gethostname(),

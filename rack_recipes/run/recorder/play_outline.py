@@ -189,7 +189,7 @@ def _is_whole(task: Any, play: Any) -> bool:
 def _left_out(task: Any, play: Any) -> Iterator[str]:
     """The steps of one stage that are left out."""
     # a run without tags does not pay for this import
-    from rack_recipes.plan.compile.stage_task import RESERVED
+    from rack_recipes.plan.compile.playbook import RESERVED
 
     probe = task.copy()
     selected: list[str] = []

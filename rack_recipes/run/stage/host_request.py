@@ -19,7 +19,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import bounded
 from rack_recipes.errors import CatalogError, UsageError
-from rack_recipes.recipe.catalog.resolve import find
+from rack_recipes.recipe.catalog.find_scriptlet import find_scriptlet
 from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
 from rack_recipes.recipe.recipe_model import Lock
 from rack_recipes.recipe.steps_to_and_from_data import check_hook, check_step, from_data, label_of, number
@@ -315,7 +315,7 @@ def _scriptlet(user: Data, folders: tuple[Path, ...], payload_files: PayloadFile
 @cache
 def _found(module: str, function: str, kind: str, folders: tuple[Path, ...]) -> tuple[ScriptletEntry, Data]:
     """The scriptlet and its program. They are the same on all hosts of a run, and workers inherit this cache."""
-    entry = find(module, function, kind, folders)
+    entry = find_scriptlet(module, function, kind, folders)
     digest = digest_with_imports(entry.digest, entry.inside, entry.path)
     program = {"kind": entry.kind, "options": entry.options, "reads": _reads(None, entry), "digest": digest}
     return entry, {**program, **_program(entry), **_analyses(entry)}

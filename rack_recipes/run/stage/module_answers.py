@@ -23,12 +23,12 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import shown as shown_value
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import walk
 from rack_recipes.errors import RecipeError, RecipeErrors, UsageError, nearest
-from rack_recipes.recipe.catalog.builtin_modules import COLLECTION, nearest_builtin
+from rack_recipes.recipe.catalog.find_scriptlet import COLLECTION, nearest_builtin
 from rack_recipes.recipe.recipe_model import Path as ValuePath
 from rack_recipes.recipe.recipe_model import ResultPart
-from rack_recipes.recipe.yaml.node_positions import KEY
+from rack_recipes.recipe.values_in_messages import closest, listed, shown
 from rack_recipes.recipe.yaml.reader import Document, read
-from rack_recipes.recipe.yaml.values_in_messages import closest, listed, shown
+from rack_recipes.recipe.yaml.values_and_positions import KEY
 
 NAMED = 3  # how many errors a reason names
 # Ansible puts these before the message of an error that ends a module.

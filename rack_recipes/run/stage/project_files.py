@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rack_recipes.errors import CatalogError, UsageError
-from rack_recipes.recipe.catalog.files_named_by_src import is_there, source_files
+from rack_recipes.recipe.catalog.trusted_files import is_there, source_files
 
 
 def project_files(args: Mapping[str, Any]) -> dict[str, Path]:

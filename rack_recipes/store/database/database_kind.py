@@ -2,19 +2,53 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What differs between kinds of databases. Each kind has a file of its own, which describes it by a `DatabaseKind`."""
+"""What differs between kinds of databases, and what they share: read-only connections, URLs without passwords."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from rack_recipes.store.database import lazy_sqlalchemy as sql
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL, Dialect, Engine
+    from sqlalchemy import URL, Connection, Dialect, Engine
     from sqlalchemy.types import TypeEngine
+
+
+def url_without_password(url: URL) -> str:
+    """The URL for people, without the password and without options, which may contain a password too.
+
+    An SQLite file that is opened for reading only has a URI as its path; the path itself is shown.
+    """
+    if url.query.get("uri") and url.database:
+        url = url.set(database=unquote(url.database.removeprefix("file:")))
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+def without_secrets(text: str, url: URL) -> str:
+    """The text with all passwords of the URL masked, those in its options too."""
+    options = [value for name, value in url.normalized_query.items() if "pass" in name.lower()]
+    secrets = [str(url.password or ""), *(secret for value in options for secret in value)]
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
+
+
+_OPTION = "rack_recipes_reading"
+
+
+def reading_connection(engine: Engine) -> Connection:
+    """A connection for reading."""
+    return engine.connect().execution_options(**{_OPTION: True})
+
+
+def is_reading(connection: Connection) -> bool:
+    """Whether the connection is one for reading."""
+    return bool(connection.get_execution_options().get(_OPTION))
+
 
 type Code = int | str
 NAME_LENGTH = 255  # characters of a short text

@@ -2,24 +2,67 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""SQLite: one file, a write-ahead log, and transactions that begin as writers."""
+"""SQLite: one file for its owner alone, a write-ahead log, and transactions that begin as writers."""
 
 from __future__ import annotations
 
 import os
+from errno import EACCES, EISDIR
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from rack_recipes.errors import StoreError
+from rack_recipes.private_files import FILE_MODE, make_private
 from rack_recipes.store.database import lazy_sqlalchemy as sql
-from rack_recipes.store.database import sqlite_file
-from rack_recipes.store.database.database_kind import DatabaseKind
-from rack_recipes.store.database.hide_url_password import shown
-from rack_recipes.store.database.read_only_connection import is_reading
+from rack_recipes.store.database.database_kind import DatabaseKind, is_reading, url_without_password
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
+MOUNTS = Path("/proc/self/mountinfo")
+# The log needs memory that all processes share. On these file systems two machines cannot share any.
+NETWORK = frozenset(
+    {"9p", "afs", "beegfs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "gfs2", "gpfs", "lustre", "ncpfs"}
+    | {"nfs", "nfs4", "ocfs2", "smb3", "smbfs"}
+)
+
+
+def prepare(path: Path) -> None:
+    """Make the file and its folders if they are missing. Raises StoreError, also on a network file system."""
+    try:
+        make_private(path.parent)
+        refuse_network(path)
+        if not path.exists():  # to close a file ends the locks of SQLite's own connections of this process to it
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE))
+        elif path.is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+        elif not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES))
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}") from error
+
+
+def refuse_network(path: Path) -> None:
+    """Raise StoreError if the file is on a file system on which an SQLite store can be damaged."""
+    kind = file_system(path.parent)
+    if kind in NETWORK:
+        raise StoreError(
+            f"{path} is on a network file system ({kind}), where a SQLite store can be damaged: "
+            "set rack_recipes_db to a file on a local disk, or to a MySQL or PostgreSQL database"
+        )
+
+
+def file_system(folder: Path) -> str:
+    """The type of the folder's file system, as `mount` names it; empty if it is not known."""
+    device = folder.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    try:
+        mounts = MOUNTS.read_text(errors="replace").splitlines()
+    except OSError:  # no Linux
+        return ""
+    fields = (line.split() for line in mounts)
+    return next((field[field.index("-") + 1] for field in fields if field[2] == number), "")
+
 
 WAIT = 2.0  # seconds that SQLite waits for another writer; an error must come before the recorder gives up waiting
 
@@ -27,7 +70,7 @@ WAIT = 2.0  # seconds that SQLite waits for another writer; an error must come b
 def writer(url: URL) -> Engine:
     """An engine for a file, which is made if it is missing. Raises StoreError, also on a network file system."""
     path = _path(url)
-    sqlite_file.prepare(path)
+    prepare(path)
     opened = sql.create_engine(url.set(database=str(path)), hide_parameters=True, connect_args={"timeout": WAIT})
     sql.event.listen(opened, "connect", _set_up)
     sql.event.listen(opened, "begin", _begin)
@@ -38,7 +81,7 @@ def reader(url: URL) -> Engine:
     """An engine that can only read an existing file. Raises StoreError where the file is missing."""
     path = _path(url)
     if not path.exists():
-        raise StoreError(f"{shown(url)}: there is no store yet, it is made by the first run")
+        raise StoreError(f"{url_without_password(url)}: there is no store yet, it is made by the first run")
     still = {"immutable": "1"} if _is_still(path) else {}
     read_only = url.set(database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true", **still})
     return sql.create_engine(read_only, hide_parameters=True, connect_args={"timeout": WAIT})
@@ -53,7 +96,7 @@ def _is_still(path: Path) -> bool:
 
 def _path(url: URL) -> Path:
     if not url.database or url.database == ":memory:":
-        raise StoreError(f"{shown(url)}: results in memory would be lost, name a file: sqlite:///PATH")
+        raise StoreError(f"{url_without_password(url)}: results in memory would be lost, name a file: sqlite:///PATH")
     return Path(url.database).absolute()
 
 

@@ -25,8 +25,7 @@ from rack_recipes.store.reading.recorded_runs import (
     unused_columns,
     with_output,
 )
-from rack_recipes.store.schema.step_columns import STEP_COLUMNS
-from rack_recipes.store.schema.tables import tables
+from rack_recipes.store.schema.tables import STEP_COLUMNS, tables
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

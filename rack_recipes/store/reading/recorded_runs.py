@@ -17,15 +17,11 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSI
 from rack_recipes.errors import UsageError, nearest
 from rack_recipes.natural_order import natural
 from rack_recipes.store.database import lazy_sqlalchemy as sql
-from rack_recipes.store.database.database_errors import translated
-from rack_recipes.store.database.read_only_connection import reading
+from rack_recipes.store.database.database_kind import reading_connection
+from rack_recipes.store.database.databases_and_errors import translate_errors
 from rack_recipes.store.reading.reading_order import by_names, by_step
-from rack_recipes.store.run_plan import unpacked
-from rack_recipes.store.schema.analysis_columns import ANALYSIS_COLUMNS
-from rack_recipes.store.schema.detail_columns import DETAIL_COLUMNS
-from rack_recipes.store.schema.step_columns import STEP_COLUMNS, Kind, Source
-from rack_recipes.store.schema.tables import tables
-from rack_recipes.store.writing.record_to_rows import OUTPUTS
+from rack_recipes.store.schema.tables import ANALYSIS_COLUMNS, DETAIL_COLUMNS, STEP_COLUMNS, Kind, Source, tables
+from rack_recipes.store.writing.record_to_rows import OUTPUTS, unpack_plan
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine, Select, Table
@@ -72,7 +68,7 @@ def plan(engine: Engine, run_id: str) -> dict[str, Any] | None:
     """
     table = tables().runs
     found = read(engine, sql.select(table.c.plan).where(table.c.run_id == run_id), {"plan": decoded})
-    return unpacked(found[0]["plan"]) if found and found[0]["plan"] else None
+    return unpack_plan(found[0]["plan"]) if found and found[0]["plan"] else None
 
 
 def flakes(engine: Engine, run_ids: Collection[str]) -> dict[str, int]:
@@ -411,7 +407,7 @@ def _of(table: Table, run_id: str) -> Select[Any]:
 
 def read(engine: Engine, query: Select[Any], decoders: Decoders) -> list[Result]:
     """The rows of a query. The columns in `decoders` are decoded with its functions. Raises StoreError."""
-    with translated(engine.url), reading(engine) as connection:
+    with translate_errors(engine.url), reading_connection(engine) as connection:
         found = connection.execute(query)
         names = [*found.keys()]
         rows = [*map(dict, map(zip, repeat(names), found.all()))]  # one by one they take twice as long

@@ -12,9 +12,7 @@ from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.waiving import matches
-from rack_recipes.recipe.waivers.in_force import InForce
-from rack_recipes.recipe.waivers.pass_streaks import Place, Streak, lifted, streaks
-from rack_recipes.recipe.waivers.waiver_model import Waiver
+from rack_recipes.recipe.waivers import InForce, Place, Streak, Waiver, count_streaks, lifted
 from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.reading.recorded_runs import Result, decoded, is_whole, read
 from rack_recipes.store.schema.tables import tables
@@ -60,7 +58,9 @@ def streaks_of(
     """The streaks of the results that a waiver is for, in the runs in which it was in force. Raises StoreError."""
     rows = results_of_step(engine, run_ids, waiver.step)
     own = (row for row in rows if hosts is None or row["host"] in hosts)
-    return streaks(((row["step"], row["host"], row["verdict"]) for row in own if is_for(waiver, row)), waiver.passes)
+    return count_streaks(
+        ((row["step"], row["host"], row["verdict"]) for row in own if is_for(waiver, row)), waiver.passes
+    )
 
 
 def lifted_places(engine: Engine, run_ids: Collection[str], each: InForce) -> frozenset[Place]:

@@ -16,7 +16,6 @@ from rack_recipes.context.context_model import REFUSED
 from rack_recipes.context.run_context import Context
 from rack_recipes.journal.record_fields import Record, json_text
 from rack_recipes.journal.step_results_and_end_status import is_counted, weight_of
-from rack_recipes.store.run_plan import packed
 from rack_recipes.store.schema.tables import tables
 from rack_recipes.store.writing.record_to_rows import (
     ARTIFACT,
@@ -37,6 +36,7 @@ from rack_recipes.store.writing.record_to_rows import (
     measurement_rows,
     name,
     number,
+    pack_plan,
     step_row,
     storable,
 )
@@ -177,7 +177,7 @@ class JournalFold:
             **columns_from(RUN, record),
             **columns_from(GROUP, mapping(record.get("group"))),
             "status": "running",
-            "plan": plan or storable(json_text(packed(record))),
+            "plan": plan or storable(json_text(pack_plan(record))),
         }
         if started:
             self._run["started"] = started

@@ -17,12 +17,12 @@ from rack_recipes.errors import JournalError, StoreError
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.step_results_and_end_status import EXIT_CODES
 from rack_recipes.store.database import lazy_sqlalchemy as sql
-from rack_recipes.store.database.database_errors import met_known_row, patiently, translated
-from rack_recipes.store.database.read_only_connection import reading
+from rack_recipes.store.database.database_kind import reading_connection
+from rack_recipes.store.database.databases_and_errors import call_patiently, met_known_row, translate_errors
 from rack_recipes.store.schema.tables import tables
-from rack_recipes.store.writing.bulk_insert import forget_measurements, refuse_too_big, write
 from rack_recipes.store.writing.fold_journal import Batch, JournalFold, Tally
 from rack_recipes.store.writing.record_to_rows import Row, name
+from rack_recipes.store.writing.write_rows import forget_measurements, refuse_too_big, write_rows
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine, Table
@@ -102,7 +102,7 @@ class JournalImport:
         """
         self._patience = self._limits.patience if patience is None else patience
         try:
-            with translated(self._engine.url):
+            with translate_errors(self._engine.url):
                 return self._catch_up()
         except StoreError as error:
             raise type(error)(f"{error}; the results are safe in {self._journal}") from None
@@ -112,8 +112,8 @@ class JournalImport:
 
     def is_behind(self) -> bool:
         """Whether there is something to store."""
-        with translated(self._engine.url):
-            patiently(self._resume, self._patience)
+        with translate_errors(self._engine.url):
+            call_patiently(self._resume, self._patience)
         return next(self._reader.read(), None) is not None
 
     @property
@@ -123,7 +123,7 @@ class JournalImport:
 
     def _catch_up(self) -> Imported:
         if self._fold is None:
-            self._fold = patiently(self._resume, self._patience)
+            self._fold = call_patiently(self._resume, self._patience)
             if self._sealed.ended:
                 self._refuse_other_run(self._fold.run_id, self._sealed)
         fold = self._fold
@@ -144,7 +144,7 @@ class JournalImport:
         if not fold.group_id or self._joined == self._stored or (self._joined >= 0 and not fold.has_ended):
             return
         # a run of its own does not pay for this import
-        from rack_recipes.store.parts.write_group_run import join_parts
+        from rack_recipes.store.writing.write_group_run import join_parts
 
         join_parts(self._engine, fold.group_id, patience=self._patience)
         self._joined = self._stored
@@ -203,7 +203,7 @@ class JournalImport:
             return 0
         waiting = [(tables().runs, [fold.run_row(str(self._journal), offset)]), *self._batch.tables()]
         batch = [(table, rows) for table, rows in waiting if rows]
-        patiently(lambda: self._write(fold.run_id, batch), self._patience)
+        call_patiently(lambda: self._write(fold.run_id, batch), self._patience)
         self._stored, self._batch = offset, Batch()
         return sum(len(rows) for _table, rows in batch)
 
@@ -222,11 +222,11 @@ class JournalImport:
         """The run's row is written first: its lock makes other writers of the same run wait."""
         with self._engine.begin() as connection:
             for table, rows in batch[:1]:
-                write(connection, table, rows)
+                write_rows(connection, table, rows)
             forget_measurements(connection, run_id, self._batch.again)
             for table, rows in batch[1:]:
                 may_exist = table.name in MAY_EXIST or (table is tables().steps and self._batch.again)
-                write(connection, table, rows, are_new=self._are_new and not may_exist)
+                write_rows(connection, table, rows, are_new=self._are_new and not may_exist)
 
 
 def _says_otherwise(engine: Engine, whole: JournalFold, batch: Batch) -> bool:
@@ -237,7 +237,7 @@ def _says_otherwise(engine: Engine, whole: JournalFold, batch: Batch) -> bool:
     runs, steps = tables().runs, tables().steps
     named = (dict(zip(steps.columns.keys(), row, strict=True)) for row in batch.steps.values())
     told = {(row["step"], row["host"]): row["verdict"] for row in named}
-    with reading(engine) as connection:
+    with reading_connection(engine) as connection:
         wanted = sql.select(steps.c.step, steps.c.host, steps.c.verdict).where(steps.c.run_id == whole.run_id)
         held = {(step, host): verdict for step, host, verdict in connection.execute(wanted)}
         status = connection.scalar(sql.select(runs.c.status).where(runs.c.run_id == whole.run_id))
@@ -263,6 +263,6 @@ def stored(engine: Engine, run_id: str) -> tuple[int, Tally, str | None, str | N
         sql.select(known.runs.c[column]).where(known.runs.c.run_id == run_id).scalar_subquery()
         for column in ("journal_offset", "started", "ended")
     ]
-    with reading(engine) as connection:  # one statement, since others may write meanwhile
+    with reading_connection(engine) as connection:  # one statement, since others may write meanwhile
         place, began, ended, *held = connection.execute(sql.select(*of_run, *counts)).one()
         return place or 0, Tally(*held), began, ended

@@ -2,12 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Turn journal records and deltas into rows that every database accepts and stores alike.
-
-What some database cannot hold is replaced here. In texts, NUL becomes U+2400 (a picture of it) and a lone surrogate
-U+FFFD. An integer of more than 64 bits and a number that is not finite become NULL. JSON texts have escapes for all of
-these and stay as they are.
-"""
+"""Turns journal records, deltas and the plan of a run into rows that every database accepts and stores alike."""
 
 from __future__ import annotations
 
@@ -21,20 +16,23 @@ from typing import TYPE_CHECKING, Any
 from rack_recipes.context.context_model import Delta
 from rack_recipes.journal.record_fields import Record, json_text
 from rack_recipes.store.database.database_kind import NAME_LENGTH
-from rack_recipes.store.schema.analysis_columns import ANALYSIS_COLUMNS
-from rack_recipes.store.schema.detail_columns import DETAIL_COLUMNS, DetailColumn, Origin
-from rack_recipes.store.schema.step_columns import STEP_COLUMNS, Kind, Source
-from rack_recipes.store.schema.tables import tables
+from rack_recipes.store.schema.tables import (
+    ANALYSIS_COLUMNS,
+    DETAIL_COLUMNS,
+    STEP_COLUMNS,
+    DetailColumn,
+    Kind,
+    Origin,
+    Source,
+    tables,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
-
 Row = tuple[Any, ...]
-
 NUL_PICTURE = "\u2400"
 REPLACEMENT = "\ufffd"
 OUTPUTS = ("stdout", "stderr")  # of the last attempt: they have columns of their own, and are left out in `attempts`
-
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _DIGEST = 16  # characters of the digest at the end of a name that was too long
 
@@ -193,8 +191,6 @@ def _artifact_fields(origin: Origin) -> Fields:
 
 ARTIFACT, TRANSFER = _artifact_fields(Origin.RECORD), _artifact_fields(Origin.TRANSFER)
 MEASURED = [_field_of(column) for column in DETAIL_COLUMNS["measurements"] if not column.is_key]
-
-
 FINDING = {column.name: _field_of(column) for column in ANALYSIS_COLUMNS["analysis"] if not column.is_key}
 JUDGEMENT = {column.name: _field_of(column) for column in ANALYSIS_COLUMNS["judgements"] if not column.is_key}
 
@@ -297,3 +293,34 @@ def analysis_row(run_id: str, n: int, record: Mapping[str, Any]) -> Row:
 def judgement_columns(judgement: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of `judgements` for a judgement, without its run and its number."""
     return columns_from(JUDGEMENT, judgement)
+
+
+def pack_plan(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The plan in a run record: `hosts` are lists, `steps` has by name the place of its list.
+
+    Names are those of the rows of results, where a long one is cut. `derived` has the definitions by name, where the
+    recipe has some. What is wrong is left out.
+    """
+    lists: dict[tuple[str, ...], int] = {}
+    steps: dict[str, int] = {}
+    for step in _entries(record.get("steps")):
+        hosts = step.get("hosts")
+        if isinstance(step.get("name"), str) and isinstance(hosts, list):
+            known = (*(str(name(host)) for host in hosts if isinstance(host, str)),)
+            steps[str(name(step["name"]))] = lists.setdefault(known, len(lists))
+    derived = record.get("derived")
+    return {
+        "hosts": [*map(list, lists)],
+        "steps": steps,
+        **({"derived": derived} if derived and isinstance(derived, dict) else {}),
+    }
+
+
+def unpack_plan(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """The plan with the hosts of each step: `steps` has them by name, `derived` the definitions."""
+    steps = {name: plan["hosts"][place] for name, place in plan["steps"].items()}
+    return {"steps": steps, "derived": plan.get("derived") or {}}
+
+
+def _entries(steps: Any) -> list[Mapping[str, Any]]:
+    return [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rack_recipes import settings
-from rack_recipes.archive.accept_baseline import accept_baseline, doubt, unfit
+from rack_recipes.archive.pins_and_baselines import accept_baseline, doubt, unfit
 from rack_recipes.run.trust.check_trust import check_store
 from rack_recipes.server.access.caller import AUTHOR
 from rack_recipes.server.access.role_by_policy import user_of_caller
-from rack_recipes.store.database_engine import engine
+from rack_recipes.store.database_engine import open_store
 from rack_recipes.store.reading import recorded_runs
 from rack_recipes.web.actions.action_log import log_path, logged
 from rack_recipes.web.page_model import CONFIRM, Asked, Field, Form, FormError, Page, at, check_confirmed, confirmation
@@ -50,7 +50,7 @@ def accept(source: PageSource, asked: Asked) -> Page:
     about = {"run": run["run_id"], "note": note, **({CONFIRM: run["status"]} if doubted else {})}
     with logged(log_path(source.runs), asked.caller, "accept baseline", about):
         check_store("change", settings.load(), user_of_caller(asked.caller))
-        store = engine(source.db)
+        store = open_store(source.db)
         try:
             row = accept_baseline(store, source.runs, run, asked.caller.name, note)
         finally:

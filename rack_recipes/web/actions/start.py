@@ -22,7 +22,7 @@ from rack_recipes.errors import UsageError
 from rack_recipes.integrations.awx.survey import CHOICE, PASSWORD, TEXT, TEXTAREA, question_of
 from rack_recipes.private_files import FILE_MODE, make_private
 from rack_recipes.recipe.load import load
-from rack_recipes.recipe.param_values import KINDS, MASK, WrongError, unknown, value_of, values
+from rack_recipes.recipe.param_values import KINDS, MASK, WrongError, unknown_params, value_of, values_of_params
 from rack_recipes.recipe.recipe_model import Param
 from rack_recipes.run.processes import CALL, MADE, PYTHON, RUN_ID, STARTED_BY, new_run_id, python_environment
 from rack_recipes.server.access.caller import OPERATOR
@@ -32,7 +32,7 @@ from rack_recipes.web.page_model import Asked, Field, Form, FormError, NoSuchPag
 from rack_recipes.web.sign_in import FIELD
 
 if TYPE_CHECKING:
-    from rack_recipes.recipe.gallery.gallery_entry import GalleryEntry
+    from rack_recipes.recipe.gallery.entry_and_search import GalleryEntry
     from rack_recipes.web.page_source import PageSource
 
 OF_PARAM = "param."  # before the name of a parameter, in the name of its field
@@ -143,7 +143,7 @@ def _check_room(folder: Path) -> None:
 def _given(declared: Mapping[str, Param], form: Mapping[str, str]) -> dict[str, Any]:
     """The values of the parameters that a form has, of their types. Raises FormError, by the names of its fields."""
     texts = {name.removeprefix(OF_PARAM): text for name, text in form.items() if name.startswith(OF_PARAM) and text}
-    errors = {"": "; ".join(wrong)} if (wrong := [*unknown(declared, texts)]) else {}
+    errors = {"": "; ".join(wrong)} if (wrong := [*unknown_params(declared, texts)]) else {}
     others = (name for name in form if name not in (LIMIT, FIELD) and not name.startswith(OF_PARAM))
     errors |= dict.fromkeys(others, "this form has no such field")
     errors |= {LIMIT: NO_PATTERN} if not _is_pattern(form.get(LIMIT, "").strip()) else {}
@@ -158,7 +158,7 @@ def _given(declared: Mapping[str, Param], form: Mapping[str, str]) -> dict[str, 
             errors[f"{OF_PARAM}{name}"] = str(error)
     if not errors:
         try:
-            values(declared, found, texts=False)
+            values_of_params(declared, found, texts=False)
         except UsageError as error:
             errors[""] = str(error)
     if errors:

@@ -23,7 +23,7 @@ from rack_recipes.archive.import_pack import (
     ImportedRun,
     OtherRunError,
     PackLimits,
-    bring,
+    import_packed_run,
     opened_pack,
 )
 from rack_recipes.archive.tar_and_zip_packs import TAR
@@ -33,7 +33,7 @@ from rack_recipes.run.trust.check_trust import check_store
 from rack_recipes.server.access.caller import Caller
 from rack_recipes.server.access.role_by_policy import user_of_caller
 from rack_recipes.server.problems import Problem
-from rack_recipes.store.database_engine import engine
+from rack_recipes.store.database_engine import open_store
 from rack_recipes.web.actions.action_log import log_path, logged, refusals_logged
 from rack_recipes.web.page_model import Asked, Page, at
 
@@ -124,9 +124,9 @@ def _imported(source: PageSource, asked: Asked, body: IO[bytes]) -> ImportedRun:
                 asked.caller.check_run(name)
         with logged(log, asked.caller, "upload", about), _problems():
             check_store("change", settings.load(), user_of_caller(asked.caller))
-            store = engine(source.db)
+            store = open_store(source.db)
             try:
-                done = bring(packed, source.runs, store)
+                done = import_packed_run(packed, source.runs, store)
             finally:
                 store.dispose()
         if done.state != HERE:

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rack_recipes import settings
-from rack_recipes.recipe.waivers.add_waiver import add_waiver
-from rack_recipes.recipe.waivers.read_waivers import ALL_HOSTS, entry_errors, waivers_path
-from rack_recipes.recipe.waivers.waiver_model import USUAL
+from rack_recipes.recipe.waiver_file import ALL_HOSTS, add_waiver, entry_errors, waivers_path
+from rack_recipes.recipe.waivers import USUAL
 from rack_recipes.report.table_model import RUN_SCOPED
 from rack_recipes.run.trust.check_trust import check_waivers
 from rack_recipes.server.access.caller import AUTHOR

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rack_recipes.errors import UsageError, nearest
-from rack_recipes.recipe.gallery.gallery_entry import Argument, GalleryEntry
+from rack_recipes.recipe.gallery.entry_and_search import Argument, GalleryEntry, search
 from rack_recipes.recipe.gallery.read_gallery import whole_gallery
-from rack_recipes.recipe.gallery.search import search
 from rack_recipes.report.table_model import Column, to_json
 from rack_recipes.web.actions import start
 from rack_recipes.web.page_model import Asked, Page, Section, at, table

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rack_recipes.integrations.monitoring.metrics_by_test import read_metrics
-from rack_recipes.integrations.monitoring.prometheus_text import MEDIA_TYPE, as_text
+from rack_recipes.integrations.monitoring.prometheus_metrics import MEDIA_TYPE, as_text, read_metrics
 from rack_recipes.web.page_model import Asked, Page
 
 if TYPE_CHECKING:

@@ -32,8 +32,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_rec
     step,
 )
 from call_rack_recipes import Done, called_here, rack_recipes
-from rack_recipes.archive.packing.export_run import export
-from rack_recipes.archive.packing.pack_contents import PackSource
+from rack_recipes.archive.export_pack import PackSource, export
 from rack_recipes.errors import RackError
 from rack_recipes.journal.append import append
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rack_recipes.errors import CatalogError
-from rack_recipes.recipe.catalog.resolve import find
+from rack_recipes.recipe.catalog.find_scriptlet import find_scriptlet
 
 KEYS: Mapping[str, Any] = {
     "bios.version_v1": "1.0",
@@ -73,7 +73,7 @@ def _uses(recipe: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _is_there(module: str, function: str, kind: str, project: Path) -> bool:
     try:
-        return bool(find(module, function, kind, [project / "scriptlets"]))
+        return bool(find_scriptlet(module, function, kind, [project / "scriptlets"]))
     except CatalogError:
         return False
 

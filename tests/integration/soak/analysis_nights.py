@@ -25,11 +25,11 @@ from analysis_worlds import Array, Random, random_of
 from ansible_collections.rack.recipes.tests.bench.journal_import_scaling import ATTEMPT
 from rack_recipes.analysis.analyse_run import analyse_run
 from rack_recipes.analysis.findings import NOTE, Finding
-from rack_recipes.recipe.waivers.waiver_model import Waiver
-from rack_recipes.store.database_engine import engine
+from rack_recipes.recipe.waivers import Waiver
+from rack_recipes.store.database_engine import open_store
 from rack_recipes.store.schema.tables import tables
-from rack_recipes.store.writing.bulk_insert import write
 from rack_recipes.store.writing.record_to_rows import in_order, measurement_rows, step_row
+from rack_recipes.store.writing.write_rows import write_rows
 
 HOSTS, RUNS = 200, 50
 SIGMA, NIGHT_SIGMA = 5.0, 1.0  # of hosts, and of what all hosts of a model share in one night
@@ -142,12 +142,12 @@ def _waivers() -> tuple[list[Waiver], list[Waiver]]:
 
 def stored(path: Path, made: World) -> str:
     """Write a world into a new store; returns the id of its last run."""
-    store = engine(f"sqlite:///{path}")
+    store = open_store(f"sqlite:///{path}")
     try:
         for run in range(made.runs):
             with store.begin() as connection:
                 for table, rows in _rows(made, run):
-                    write(connection, getattr(tables(), table), rows, are_new=True)
+                    write_rows(connection, getattr(tables(), table), rows, are_new=True)
     finally:
         store.dispose()
     return _run_id(made.runs - 1)
@@ -215,7 +215,7 @@ def analysed(made: World) -> Named:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "results.db"
         run_id = stored(path, made)
-        store = engine(f"sqlite:///{path}")
+        store = open_store(f"sqlite:///{path}")
         try:
             found = analyse_run(store, run_id, made.runs - 1)
         finally:

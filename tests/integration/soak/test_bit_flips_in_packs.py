@@ -11,8 +11,7 @@ from pathlib import Path
 
 import reliability_sweeps
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import whole_run
-from rack_recipes.archive.packing.export_run import export
-from rack_recipes.archive.packing.pack_contents import PackSource
+from rack_recipes.archive.export_pack import PackSource, export
 from rack_recipes.archive.verify_pack import verify
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.append import append

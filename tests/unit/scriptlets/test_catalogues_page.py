@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rack_recipes.recipe.catalog.resolve import list_all
+from rack_recipes.recipe.catalog.find_scriptlet import list_scriptlets
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs/catalogues.md"
@@ -101,7 +101,7 @@ def test_each_row_has_a_scriptlet_or_a_reason(catalogue):
 
 
 def test_each_scriptlet_that_is_named_exists():
-    files = {entry.path.resolve() for entry in list_all([ROOT / "scriptlets"])}
+    files = {entry.path.resolve() for entry in list_scriptlets([ROOT / "scriptlets"])}
     for catalogue in CATALOGUES:
         for row in catalogue["checks"]:
             for name in row.get("ours", ()):

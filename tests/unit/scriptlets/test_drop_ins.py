@@ -384,12 +384,12 @@ def test_the_steps_of_the_first_proposal(name, function, key, value, tmp_path):
 
 
 def test_every_drop_in_is_in_the_catalog():
-    from rack_recipes.recipe.catalog.resolve import list_all, load_errors
+    from rack_recipes.recipe.catalog.find_scriptlet import list_scriptlets, load_errors
 
     helpers = ROOT / "tools"  # what several scriptlets import
     files = (path for path in ROOT.rglob("*.*") if path.suffix in {".py", ".sh", ".awk", ".c"})
     sources = {path for path in files if helpers not in path.parents}
-    found = {entry.path.resolve() for entry in list_all([ROOT])}
+    found = {entry.path.resolve() for entry in list_scriptlets([ROOT])}
     assert sources <= found
     sidecars = set(ROOT.rglob("*.yml"))
     assert {path.with_suffix("") for path in sidecars} <= {path.with_suffix("") for path in sources}

@@ -30,7 +30,7 @@ from rack_recipes.errors import UsageError
 from rack_recipes.plan.output_formats import FORMATS, plan_to_data
 from rack_recipes.plan.plan_model import Plan, PlannedStep
 from rack_recipes.recipe.param_values import is_open
-from rack_recipes.recipe.waivers.waiver_model import Waiver
+from rack_recipes.recipe.waivers import Waiver
 from rack_recipes.run.extra_vars import masked, secrets_of
 from rack_recipes.run.launcher.ansible_playbook import PlaybookCommand, forks_of
 

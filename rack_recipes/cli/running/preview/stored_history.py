@@ -14,9 +14,8 @@ from typing import Any
 
 from rack_recipes.errors import StoreError
 from rack_recipes.plan.plan_model import Plan
-from rack_recipes.store.database_engine import reader
-from rack_recipes.store.reading.cached_results import cached
-from rack_recipes.store.reading.step_durations import RUNS, durations
+from rack_recipes.store.database_engine import open_store_for_reading
+from rack_recipes.store.reading.earlier_runs import RUNS_OF_FORECAST, median_durations, read_cached_results
 
 STORE_TIMEOUT = 2.0  # seconds
 
@@ -33,7 +32,7 @@ class StoredHistory:
     seconds: Mapping[tuple[str, str], float] = field(default_factory=dict)
     cached: Mapping[str, Results] = field(default_factory=dict)
     problem: str = ""
-    runs: int = RUNS
+    runs: int = RUNS_OF_FORECAST
 
     def source_text(self) -> str:
         """Return a text that says where the durations come from."""
@@ -45,12 +44,12 @@ class StoredHistory:
 def stored_history_of(db: str, plan: Plan) -> StoredHistory:
     """Return what the store at a URL knows; if it cannot be read, `problem` has the reason."""
     try:
-        store = reader(db, STORE_TIMEOUT)
+        store = open_store_for_reading(db, STORE_TIMEOUT)
     except StoreError as error:
         return StoredHistory(problem=str(error))
     try:
         names = [planned.step.name for planned in plan.steps]
-        return StoredHistory(durations(store, plan.recipe.test_meta.test_id, names), _cached(store, plan))
+        return StoredHistory(median_durations(store, plan.recipe.test_meta.test_id, names), _cached(store, plan))
     except StoreError as error:
         return StoredHistory(problem=str(error))
     finally:
@@ -62,7 +61,7 @@ def _cached(store: Any, plan: Plan) -> dict[str, Results]:
     keys = {planned.step.name: planned.step.cache_key for planned in plan.steps if planned.step.cache_key}
     if not keys:
         return {}
-    found = cached(store, {key.key for key in keys.values()})
+    found = read_cached_results(store, {key.key for key in keys.values()})
     return {
         name: [one for one in found if one["key"] == key.key and _is_fresh(one, key.expires_sec)]
         for name, key in keys.items()

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from call_rack_recipes import answer
-from rack_recipes.archive.manifest import FORMAT
+from rack_recipes.archive.manifest_and_signatures import FORMAT
 from rack_recipes.archive.tar_and_zip_packs import format_of
 from rack_recipes.archive.verify_pack import SignatureCheck, verify
 

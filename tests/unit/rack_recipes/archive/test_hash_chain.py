@@ -7,7 +7,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import whole_run
-from rack_recipes.archive.hash_chain import HashChain
+from rack_recipes.archive.manifest_and_signatures import HashChain
 from rack_recipes.journal.record_fields import encode
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import end, run, step, whole_run
 from rack_recipes.archive import import_pack
+from rack_recipes.archive.export_pack import PackSource, export
 from rack_recipes.archive.import_pack import (
     HERE,
     IMPORTING,
@@ -27,22 +28,20 @@ from rack_recipes.archive.import_pack import (
     ImportedRun,
     OtherRunError,
     PackLimits,
-    bring,
+    import_packed_run,
     opened_pack,
     remove_leftovers,
 )
-from rack_recipes.archive.packing.export_run import export
-from rack_recipes.archive.packing.pack_contents import PackSource
 from rack_recipes.archive.tar_and_zip_packs import FORMATS, TAR
 from rack_recipes.errors import JournalError, RackError, UsageError
 from rack_recipes.journal import compressed_journal
 from rack_recipes.journal.append import append
 from rack_recipes.journal.record_fields import encode
 from rack_recipes.run.run_folders import hold_run
-from rack_recipes.store.database_engine import engine
-from rack_recipes.store.parts.write_group_run import read_group
+from rack_recipes.store.database_engine import open_store
 from rack_recipes.store.reading import recorded_runs
 from rack_recipes.store.writing.import_journal import import_journal
+from rack_recipes.store.writing.write_group_run import read_group
 
 FORMS = ["pack", "pack.tar.gz", "pack.zip"]
 Pack = Callable[..., Path]
@@ -51,7 +50,7 @@ Pack = Callable[..., Path]
 @pytest.fixture
 def stored(tmp_path: Path) -> Iterator[Engine]:
     """The store into which packs are imported."""
-    opened = engine(f"sqlite:///{tmp_path}/there.db")
+    opened = open_store(f"sqlite:///{tmp_path}/there.db")
     yield opened
     opened.dispose()
 
@@ -75,7 +74,7 @@ def pack(tmp_path: Path) -> Pack:
 
 def brought(pack: Path, there: Path, store: Engine, **more: Any) -> ImportedRun:
     with opened_pack(pack, there, **more) as packed:
-        return bring(packed, there, store)
+        return import_packed_run(packed, there, store)
 
 
 def files(folder: Path) -> dict[str, tuple[int, bytes]]:
@@ -175,7 +174,7 @@ def test_another_run_of_the_same_id_is_refused(pack, make, there, stored, runs):
     other = pack(make("R2", day=2), "other")
     with pytest.raises(OtherRunError, match="the store has another run, which began at 2026-11-01"):
         brought(other, there, stored)
-    fresh = engine(f"sqlite:///{there}/fresh.db")
+    fresh = open_store(f"sqlite:///{there}/fresh.db")
     with pytest.raises(OtherRunError, match="there is another run R2 here: its journal is not that of the pack"):
         brought(other, there, fresh)
     fresh.dispose()

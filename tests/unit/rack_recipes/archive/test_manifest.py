@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from rack_recipes.archive.manifest import (
+from rack_recipes.archive.manifest_and_signatures import (
     FORMAT,
     PackFacts,
     manifest_text,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rack_recipes.archive import ssh_signatures
+from rack_recipes.archive import manifest_and_signatures
 from rack_recipes.errors import UsageError
 
 pytestmark = pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="ssh-keygen is not installed")
@@ -31,39 +31,44 @@ def allowed(key: Path) -> Path:
 
 
 def test_a_signature(key: Path, allowed: Path):
-    signature = ssh_signatures.sign(b"data", key)
-    assert signature == ssh_signatures.sign(b"data", key)
-    assert ssh_signatures.signature_problem(b"data", signature) == ""
-    assert ssh_signatures.signature_problem(b"data", signature, allowed, "lab@example.com") == ""
+    signature = manifest_and_signatures.sign(b"data", key)
+    assert signature == manifest_and_signatures.sign(b"data", key)
+    assert manifest_and_signatures.signature_problem(b"data", signature) == ""
+    assert manifest_and_signatures.signature_problem(b"data", signature, allowed, "lab@example.com") == ""
 
 
 def test_wrong_ones(key: Path, allowed: Path):
-    signature = ssh_signatures.sign(b"data", key)
-    assert "incorrect signature" in ssh_signatures.signature_problem(b"date", signature)
-    assert "incorrect signature" in ssh_signatures.signature_problem(b"date", signature, allowed, "lab@example.com")
-    assert ssh_signatures.signature_problem(b"data", signature, allowed, "else@example.com") != ""
-    assert ssh_signatures.signature_problem(b"data", b"no signature") != ""
+    signature = manifest_and_signatures.sign(b"data", key)
+    assert "incorrect signature" in manifest_and_signatures.signature_problem(b"date", signature)
+    assert "incorrect signature" in manifest_and_signatures.signature_problem(
+        b"date", signature, allowed, "lab@example.com"
+    )
+    assert manifest_and_signatures.signature_problem(b"data", signature, allowed, "else@example.com") != ""
+    assert manifest_and_signatures.signature_problem(b"data", b"no signature") != ""
     key.unlink()
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], input=b"y\n", check=True)
     assert (
-        ssh_signatures.signature_problem(b"data", ssh_signatures.sign(b"data", key), allowed, "lab@example.com") != ""
+        manifest_and_signatures.signature_problem(
+            b"data", manifest_and_signatures.sign(b"data", key), allowed, "lab@example.com"
+        )
+        != ""
     )
 
 
 def test_a_signature_for_something_else(key: Path, allowed: Path, monkeypatch: pytest.MonkeyPatch):
     with monkeypatch.context() as patch:
-        patch.setattr(ssh_signatures, "NAMESPACE", "git")
-        signature = ssh_signatures.sign(b"data", key)
-    assert ssh_signatures.signature_problem(b"data", signature) != ""
-    assert ssh_signatures.signature_problem(b"data", signature, allowed, "lab@example.com") != ""
+        patch.setattr(manifest_and_signatures, "NAMESPACE", "git")
+        signature = manifest_and_signatures.sign(b"data", key)
+    assert manifest_and_signatures.signature_problem(b"data", signature) != ""
+    assert manifest_and_signatures.signature_problem(b"data", signature, allowed, "lab@example.com") != ""
 
 
 def test_a_key_that_is_none(tmp_path: Path):
     with pytest.raises(UsageError, match=r"^--sign .*/absent: .*absent"):
-        ssh_signatures.sign(b"data", tmp_path / "absent")
+        manifest_and_signatures.sign(b"data", tmp_path / "absent")
 
 
 def test_without_the_program(key: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(UsageError, match="ssh-keygen: No such file or directory: it signs packs and checks signatures"):
-        ssh_signatures.sign(b"data", key)
+        manifest_and_signatures.sign(b"data", key)

@@ -17,11 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from rack_recipes.archive import manifest as pack_module
-from rack_recipes.archive import verify_pack
-from rack_recipes.archive.packing import pack_contents
-from rack_recipes.archive.packing.export_run import export
-from rack_recipes.archive.packing.pack_contents import PackSource
+from rack_recipes.archive import export_pack, verify_pack
+from rack_recipes.archive import manifest_and_signatures as pack_module
+from rack_recipes.archive.export_pack import PackSource, export
 from rack_recipes.archive.verify_pack import PackProblem, SignatureCheck, verify
 from rack_recipes.errors import UsageError
 
@@ -308,7 +306,7 @@ class TestSigned:
         about = json.loads((pack / "manifest.json").read_bytes())
         for name in ("manifest.json", "SHA256SUMS", "SHA256SUMS.sig"):
             (pack / name).unlink()
-        pack_contents._seal(pack, {name: value for name, value in about.items() if name not in ("format", "files")})
+        export_pack._seal(pack, {name: value for name, value in about.items() if name not in ("format", "files")})
         assert verify(pack).problems == []
         [problem] = verify(pack, trust).problems
         assert problem == PackProblem("missing", "SHA256SUMS.sig", "it is not signed by lab@example.com")

@@ -14,8 +14,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rack_recipes.cabling.compare_plan import KINDS, Finding, Seen, compare
-from rack_recipes.cabling.learn_plan import learn
+from rack_recipes.cabling.compare_and_learn import KINDS, Finding, Seen, compare, learn_plan
 from rack_recipes.cabling.plan_model import Cable, CablingPlan, End, Position
 
 CASES = yaml.safe_load(Path(__file__).with_name("comparisons.yml").read_text(encoding="utf-8"))
@@ -89,7 +88,7 @@ def test_each_cable_that_was_moved_is_told_and_no_other(order: list[int], silent
 @given(st.permutations(range(12)), st.sets(st.integers(0, 11)))
 def test_what_is_learned_is_as_it_is_seen(order: list[int], silent: set[int]):
     seen = recabled(order, silent)
-    plan, doubts = learn(seen)
+    plan, doubts = learn_plan(seen)
     assert (compare(plan, seen).findings, doubts) == ((), ())
     assert len(plan.cables) == 12
     assert sum(bool(cable.review) for cable in plan.cables) == len(silent)

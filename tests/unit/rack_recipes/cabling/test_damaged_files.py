@@ -15,9 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rack_recipes.cabling.formats.csv_with_positions import headings, rows
-from rack_recipes.cabling.import_plan import FORMATS, import_plan
-from rack_recipes.cabling.read_files_and_urls import Source
+from rack_recipes.cabling.formats.csv_files import headings, rows
+from rack_recipes.cabling.import_plan import FORMATS, Source, import_plan
 from rack_recipes.errors import UsageError
 
 SAMPLES = sorted(path for path in Path(__file__).with_name("samples").iterdir() if path.suffix != ".md")

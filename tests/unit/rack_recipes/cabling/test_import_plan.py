@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from rack_recipes.cabling.import_plan import FORMATS, import_plan
+from rack_recipes.cabling.import_plan import FORMATS, Source, import_plan, read_sources
 from rack_recipes.cabling.plan_model import CablingPlan, End, Position
-from rack_recipes.cabling.read_files_and_urls import Source, read_sources
 from rack_recipes.errors import UsageError
 
 HERE = Path(__file__).parent

@@ -17,10 +17,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
-from rack_recipes.cabling.import_plan import import_plan
+from rack_recipes.cabling.import_plan import import_plan, read_sources
 from rack_recipes.cabling.netbox_api import fetch
 from rack_recipes.cabling.plan_model import Position
-from rack_recipes.cabling.read_files_and_urls import read_sources
 from rack_recipes.errors import UsageError
 
 SAMPLES = Path(__file__).with_name("samples")

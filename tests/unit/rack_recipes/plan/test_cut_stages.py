@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from rack_recipes.errors import Place
 from rack_recipes.plan import cut_stages as stages_of
 from rack_recipes.plan.cut_stages import CUTS, Group, cut_into_stages
-from rack_recipes.plan.key_usage import templates_of
+from rack_recipes.plan.dependency_graph import templates_of
 from rack_recipes.plan.plan_model import PlannedStep
 from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
 from rack_recipes.recipe.recipe_model import Dependency, Repeat, Retry, Step, Success

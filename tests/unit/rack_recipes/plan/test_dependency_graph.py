@@ -16,8 +16,7 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from rack_recipes.errors import Place, RecipeError
-from rack_recipes.plan.dependency_graph import Edges, arrange, with_needed
-from rack_recipes.plan.key_usage import KeyUsage
+from rack_recipes.plan.dependency_graph import Edges, KeyUsage, arrange, with_needed
 from rack_recipes.recipe.recipe_model import Dependency, Step
 
 HOSTS: Mapping[str | None, set[int]] = {None: {1, 2, 3}, "leafs": {1, 2}, "spines": {2, 3}, "one": {1}}

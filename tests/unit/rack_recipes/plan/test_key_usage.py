@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rack_recipes.errors import Place
-from rack_recipes.plan.key_usage import PARTS, KeyUsage, key_usage_of
+from rack_recipes.plan.dependency_graph import PARTS, KeyUsage, key_usage_of
 from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
 from rack_recipes.recipe.recipe_model import CacheKey, Repeat, ResultPart, Retry, Step, Success
 

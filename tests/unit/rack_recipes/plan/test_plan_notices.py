@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from rack_recipes.plan.compile.playbook_file import plan_of
-from rack_recipes.plan.plan_notices import plan_notices
+from rack_recipes.plan.recipe_mistakes import plan_notices
 from rack_recipes.settings import Settings
 
 SHELL, COMMAND = "ansible.builtin.shell", "ansible.builtin.command"

@@ -11,8 +11,7 @@ import pytest
 
 from rack_recipes.errors import RackError, StoreError, UsageError
 from rack_recipes.programs import call_cli as called
-from rack_recipes.programs.build_command_line import options_of, written
-from rack_recipes.programs.call_cli import CommandEnd, call_command
+from rack_recipes.programs.call_cli import CommandEnd, call_command, options_of, write_json_file
 
 
 def test_the_command_is_called_in_the_project(tmp_path):
@@ -73,4 +72,4 @@ def test_options_as_words(tmp_path):
 
 def test_what_is_no_json_is_named(tmp_path):
     with pytest.raises(UsageError, match=r"^params\.ports\[1\]: expected JSON data, got a PosixPath"):
-        written(tmp_path, "params", {"ports": [1, tmp_path]})
+        write_json_file(tmp_path, "params", {"ports": [1, tmp_path]})

@@ -24,7 +24,7 @@ from rack_recipes.errors import Place, RackError
 from rack_recipes.recipe import load as module
 from rack_recipes.recipe.load import load, parse
 from rack_recipes.recipe.recipe_model import Step
-from rack_recipes.recipe.yaml.node_positions import KEY
+from rack_recipes.recipe.yaml.values_and_positions import KEY
 
 CASES = Path(__file__).parent / "cases" / "good"
 MANY = "test_meta: {test_id: MANY}\nsteps:\n" + "".join(

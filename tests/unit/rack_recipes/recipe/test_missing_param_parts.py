@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 from rack_recipes.recipe.load import load
-from rack_recipes.recipe.missing_param_parts import missing_param_parts
+from rack_recipes.recipe.param_values import missing_param_parts
 
 SECRET = "hunter2-" * 30
 MASK = Mask([SECRET])

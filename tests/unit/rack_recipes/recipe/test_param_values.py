@@ -19,7 +19,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language import crite
 from rack_recipes.errors import UsageError
 from rack_recipes.recipe import param_values
 from rack_recipes.recipe.load import parse
-from rack_recipes.recipe.param_values import KINDS, values
+from rack_recipes.recipe.param_values import KINDS, values_of_params
 from rack_recipes.recipe.recipe_model import Param
 
 
@@ -31,7 +31,7 @@ def declared(text: str) -> dict[str, Param]:
 
 def refusal(text: str, given: dict[Any, Any], *, texts: bool = False) -> str:
     with pytest.raises(UsageError) as caught:
-        values(declared(text), given, texts=texts)
+        values_of_params(declared(text), given, texts=texts)
     assert caught.value.exit_code == 2
     return str(caught.value)
 
@@ -48,7 +48,7 @@ def refusal(text: str, given: dict[Any, Any], *, texts: bool = False) -> str:
     ],
 )
 def test_texts_become_what_the_parameter_is(kind: str, text: str, value: object) -> None:
-    found = values({"x": Param("x", kind)}, {"x": text}, texts=True)["x"]
+    found = values_of_params({"x": Param("x", kind)}, {"x": text}, texts=True)["x"]
     assert (found, type(found)) == (value, type(value))
 
 
@@ -70,7 +70,7 @@ def test_texts_become_what_the_parameter_is(kind: str, text: str, value: object)
 )
 def test_texts_that_are_no_value(kind: str, text: str, got: str) -> None:
     with pytest.raises(UsageError) as caught:
-        values({"x": Param("x", kind)}, {"x": text}, texts=True)
+        values_of_params({"x": Param("x", kind)}, {"x": text}, texts=True)
     assert str(caught.value).startswith(f"parameter 'x': expected {KINDS[kind]}, got {got}")
 
 
@@ -85,7 +85,7 @@ def test_texts_that_are_no_value(kind: str, text: str, got: str) -> None:
     ],
 )
 def test_values_of_the_type_are_taken(kind: str, value: object, found: object) -> None:
-    assert values({"x": Param("x", kind)}, {"x": value}, texts=False) == {"x": found}
+    assert values_of_params({"x": Param("x", kind)}, {"x": value}, texts=False) == {"x": found}
 
 
 @pytest.mark.parametrize(
@@ -102,20 +102,20 @@ def test_values_of_the_type_are_taken(kind: str, value: object, found: object) -
 def test_values_of_another_type_are_refused(kind: str, value: object, got: str) -> None:
     for texts in (False, True) if not isinstance(value, str) else (False,):
         with pytest.raises(UsageError) as caught:
-            values({"x": Param("x", kind)}, {"x": value}, texts=texts)
+            values_of_params({"x": Param("x", kind)}, {"x": value}, texts=texts)
         assert str(caught.value).startswith(f"parameter 'x': expected {KINDS[kind]}, got {got}")
 
 
 def test_a_value_is_a_copy() -> None:
     value = {"a": [1]}
-    found = values({"x": Param("x", "dict")}, {"x": value}, texts=False)
+    found = values_of_params({"x": Param("x", "dict")}, {"x": value}, texts=False)
     assert found["x"] == value
     assert found["x"]["a"] is not value["a"]
 
 
 def test_what_is_not_given_has_its_default_in_the_order_of_the_recipe() -> None:
     params = declared("  a: {default: x}\n  b: {type: int}\n  c: {type: list, default: [1]}")
-    assert list(values(params, {"b": 1}, texts=False).items()) == [("a", "x"), ("b", 1), ("c", [1])]
+    assert list(values_of_params(params, {"b": 1}, texts=False).items()) == [("a", "x"), ("b", 1), ("c", [1])]
 
 
 def test_defaults_rest_on_other_parameters() -> None:
@@ -123,9 +123,9 @@ def test_defaults_rest_on_other_parameters() -> None:
         '  d: {default: "${params.c.0} of ${params.a}", matches: ".*"}\n  c: {type: list, default: ["${params.b}"]}\n'
         '  b: {type: int, default: "${params.a}"}\n  a: {type: int}\n  e: {default: "${HOME}"}'
     )
-    assert values(params, {"a": 5}, texts=False) == {"d": "5 of 5", "c": [5], "b": 5, "a": 5, "e": "${HOME}"}
-    assert values(params, {"a": 5, "b": 6}, texts=False)["d"] == "6 of 5"
-    assert values(params, {"a": 5, "c": ["${params.a}"]}, texts=False)["c"] == ["${params.a}"]
+    assert values_of_params(params, {"a": 5}, texts=False) == {"d": "5 of 5", "c": [5], "b": 5, "a": 5, "e": "${HOME}"}
+    assert values_of_params(params, {"a": 5, "b": 6}, texts=False)["d"] == "6 of 5"
+    assert values_of_params(params, {"a": 5, "c": ["${params.a}"]}, texts=False)["c"] == ["${params.a}"]
 
 
 def test_defaults_that_turn_out_wrong() -> None:
@@ -141,7 +141,7 @@ def test_defaults_that_turn_out_wrong() -> None:
 def test_limits_are_held() -> None:
     text = "  a: {type: int, min: 1, max: 9, ne: 5}\n  b: {one_of: [x, y]}\n  c: {matches: 'leaf\\d+'}\n  d: {eq: z}"
     good = {"a": 3, "b": "x", "c": "leaf1", "d": "z"}
-    assert values(declared(text), good, texts=False) == good
+    assert values_of_params(declared(text), good, texts=False) == good
     assert refusal(text, {"a": 0, "b": "z", "c": "leaf", "d": "q"}).split("\n") == [
         "parameter 'a': expected at least 1, got the number 0",
         "parameter 'b': expected one of 'x', 'y', got 'z'",
@@ -164,7 +164,7 @@ def test_a_pattern_that_takes_for_ever_is_not_taken_for_held(monkeypatch: pytest
         told = pool.submit(refusal, text, {"a": "a" * 60}).result() if in_thread else refusal(text, {"a": "a" * 60})
     assert told.startswith("parameter 'a': expected a text that matches (a+)+b, got 'aaa")
     assert "of which nobody can tell: matches: (a+)+b took more than 0.1 s" in told
-    assert values(declared(text), {"a": "ab"}, texts=False) == {"a": "ab"}
+    assert values_of_params(declared(text), {"a": "ab"}, texts=False) == {"a": "ab"}
 
 
 def test_limits_of_included_recipes_are_held() -> None:
@@ -175,9 +175,9 @@ def test_limits_of_included_recipes_are_held() -> None:
         "c": Param("c", "str", "x", required=False),
         "d": Param("d", secret=True, also={"i.n": {"matches": "[a-f]+"}}),
     }
-    assert values(params, {"d": "abc"}, texts=True) == {"a": 3, "b": "x", "c": "x", "d": "abc"}
+    assert values_of_params(params, {"d": "abc"}, texts=True) == {"a": 3, "b": "x", "c": "x", "d": "abc"}
     with pytest.raises(UsageError) as caught:
-        values(params, {"a": "7", "c": "z", "d": "hunter2"}, texts=True)
+        values_of_params(params, {"a": "7", "c": "z", "d": "hunter2"}, texts=True)
     assert str(caught.value).split("\n") == [
         "parameter 'a', which is 'long' of the include 'burn': expected at most 5, got the number 7",
         "parameter 'b', which is 'm' of the include 'i': expected one of 'x', 'y', got 'z'",
@@ -186,7 +186,7 @@ def test_limits_of_included_recipes_are_held() -> None:
     with pytest.raises(
         UsageError, match=r"^parameter 'a', which is 'most' of the include 'both.burn': expected any ot"
     ):
-        values(params, {"a": 4, "d": "abc"}, texts=False)
+        values_of_params(params, {"a": 4, "d": "abc"}, texts=False)
 
 
 def test_limits_of_included_recipes_are_held_by_parts_and_longer_texts() -> None:
@@ -201,15 +201,15 @@ def test_limits_of_included_recipes_are_held_by_parts_and_longer_texts() -> None
         "word": Param("word", "str", "a", required=False, also={"burn.word": {"matches": "a"}}),
     }
     good = {"site": {"minutes": 5}, "name": "rack", "pin": "12"}
-    assert values(params, good, texts=False).items() >= good.items()
-    assert values(params, {**good, "site": {"minutes": "5"}}, texts=False)["site"] == {"minutes": "5"}
+    assert values_of_params(params, good, texts=False).items() >= good.items()
+    assert values_of_params(params, {**good, "site": {"minutes": "5"}}, texts=False)["site"] == {"minutes": "5"}
     some = {name: params[name] for name in ("site", "name")}  # the others are given elsewhere
-    assert values(some, {"site": {"minutes": 5}, "name": "rack"}, texts=False) == {
+    assert values_of_params(some, {"site": {"minutes": 5}, "name": "rack"}, texts=False) == {
         "site": {"minutes": 5},
         "name": "rack",
     }
     with pytest.raises(UsageError) as caught:
-        values(params, {"site": {"minutes": "x5"}, "name": "rack", "pin": "x2"}, texts=False)
+        values_of_params(params, {"site": {"minutes": "x5"}, "name": "rack", "pin": "x2"}, texts=False)
     assert str(caught.value) == (
         "parameter 'site', of which '${params.site.minutes}' is 'long' of the include 'burn': expected a whole number,"
         " got 'x5'\n"
@@ -217,18 +217,18 @@ def test_limits_of_included_recipes_are_held_by_parts_and_longer_texts() -> None
         " matches [a-z]+-[0-9]+, got ********"
     )
     with pytest.raises(UsageError, match="expected 'minutes' in the value of the parameter, got "):
-        values(params, {**good, "site": {"hours": 1}}, texts=False)
+        values_of_params(params, {**good, "site": {"hours": 1}}, texts=False)
     with pytest.raises(UsageError, match="expected at most 5, got the number 6"):
-        values(params, {**good, "site": {"minutes": 6}}, texts=False)
+        values_of_params(params, {**good, "site": {"minutes": 6}}, texts=False)
     for text in ("{{ x }}", "${params.site}", "${t.other_v1}"):  # no limit is passed by a look like a template
         with pytest.raises(UsageError, match=r"'word' of the include 'burn': expected a text that matches a, got "):
-            values(params, {**good, "word": text}, texts=False)
+            values_of_params(params, {**good, "word": text}, texts=False)
 
 
 def test_a_default_made_of_a_value_that_looks_like_a_template_keeps_its_limits() -> None:
     host = Param("host", "str", "${params.name}", required=False, limits={"matches": "[a-z]+"})
     with pytest.raises(UsageError, match=r"parameter 'host', by its default: expected a text that matches"):
-        values({"name": Param("name"), "host": host}, {"name": "{{ x }}"}, texts=False)
+        values_of_params({"name": Param("name"), "host": host}, {"name": "{{ x }}"}, texts=False)
 
 
 def test_everything_that_is_wrong_is_said_at_once() -> None:
@@ -244,9 +244,9 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
 
 
 def test_a_recipe_without_parameters() -> None:
-    assert values({}, {}, texts=True) == {}
+    assert values_of_params({}, {}, texts=True) == {}
     with pytest.raises(UsageError, match=r"got 'a' \(it has none\)"):
-        values({}, {"a": 1}, texts=False)
+        values_of_params({}, {"a": 1}, texts=False)
 
 
 @pytest.mark.parametrize("given", ["hunter2", "leaf", 5, None, ["hunter2"], {"hunter2": 1}])
@@ -257,10 +257,12 @@ def test_secrets_are_not_in_errors(given: object) -> None:
 
 
 def test_secrets_are_taken() -> None:
-    assert values(declared("  password: {secret: true}"), {"password": "a"}, texts=True) == {"password": "a"}
+    assert values_of_params(declared("  password: {secret: true}"), {"password": "a"}, texts=True) == {"password": "a"}
 
 
 @given(st.sampled_from(sorted(KINDS)), st.text())
 def test_any_text_is_a_value_or_refused(kind: str, text: str) -> None:
     with suppress(UsageError):
-        values({"x": Param("x", kind, limits={"min": 1, "matches": "a", "one_of": [1]})}, {"x": text}, texts=True)
+        values_of_params(
+            {"x": Param("x", kind, limits={"min": 1, "matches": "a", "one_of": [1]})}, {"x": text}, texts=True
+        )

@@ -10,8 +10,7 @@ import pytest
 
 from rack_recipes.journal.append import append
 from rack_recipes.journal.reader import JournalReader
-from rack_recipes.recipe.waivers.in_force import InForce, RunWaivers
-from rack_recipes.recipe.waivers.waiver_model import Waiver
+from rack_recipes.recipe.waivers import InForce, RunWaivers, Waiver
 from rack_recipes.run.missing_results_and_artifacts import missing_result, with_waiver
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night, store_nights
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.served_site import RUNS, URL
-from rack_recipes.store.database_engine import engine
+from rack_recipes.store.database_engine import open_store
 from rack_recipes.web.page_json_schema import schema_of
 from rack_recipes.web.page_model import at
 from rack_recipes.web.page_routes import GET, ROUTES
@@ -43,7 +43,7 @@ def night(hosts: int = 3, text: str = "", *, is_bad: bool = True) -> Night:
 
 def store_runs(*nights: Night, url: str = URL) -> str:
     """Store these runs; returns the id of the last one."""
-    store: Engine = engine(url)
+    store: Engine = open_store(url)
     try:
         return store_nights(store, RUNS, nights)
     finally:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rack_recipes.store.database import lazy_sqlalchemy as sql
-from rack_recipes.store.schema.column_types import long_text, name
+from rack_recipes.store.schema.tables import long_text, name
 
 if TYPE_CHECKING:
     from sqlalchemy import ForeignKeyConstraint

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from rack_recipes.store.database import lazy_sqlalchemy as sql
-from rack_recipes.store.schema.column_types import long_text, name
+from rack_recipes.store.schema.tables import long_text, name
 
 if TYPE_CHECKING:
     from sqlalchemy import Column

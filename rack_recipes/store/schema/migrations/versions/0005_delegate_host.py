@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from rack_recipes.store.database import lazy_sqlalchemy as sql
-from rack_recipes.store.schema.column_types import name
+from rack_recipes.store.schema.tables import name
 
 revision = "0005"
 down_revision = "0004"

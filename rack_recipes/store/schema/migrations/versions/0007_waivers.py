@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from rack_recipes.store.database import lazy_sqlalchemy as sql
-from rack_recipes.store.schema.column_types import long_text
+from rack_recipes.store.schema.tables import long_text
 
 revision = "0007"
 down_revision = "0006"

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from rack_recipes.store.database import lazy_sqlalchemy as sql
-from rack_recipes.store.schema.column_types import long_text, name
+from rack_recipes.store.schema.tables import long_text, name
 
 revision = "0009"
 down_revision = "0008"

@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import FIRST, SECOND
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import delta
-from rack_recipes.archive.pruning import remove_runs
+from rack_recipes.archive import prune_runs
 from rack_recipes.errors import RackError
 from rack_recipes.journal.append import append
 
@@ -130,8 +130,8 @@ def test_a_folder_that_cannot_be_removed_is_told_and_the_rest_goes_on(runs: Path
             raise RackError("no right to do this")
         original(folder)
 
-    original = remove_runs.remove_folder
-    monkeypatch.setattr(remove_runs, "remove_folder", refuse)
+    original = prune_runs.remove_folder
+    monkeypatch.setattr(prune_runs, "remove_folder", refuse)
     done = call("prune", "--keep", "0", "--store", "--json")
     assert (done.code, done.answer["status"]) == (1, "error")
     assert [(run["run_id"], run["reason"]) for run in done.answer["failed"]] == [(FIRST, "no right to do this")]

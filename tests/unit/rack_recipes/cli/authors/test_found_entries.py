@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call, make_project
 from rack_recipes.cli.authors.found_entries import as_text, to_data
-from rack_recipes.recipe.gallery.gallery_entry import Argument, GalleryEntry
+from rack_recipes.recipe.gallery.entry_and_search import Argument, GalleryEntry
 
 FANS = GalleryEntry(
     kind="scriptlet",

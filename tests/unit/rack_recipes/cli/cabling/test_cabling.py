@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
-from rack_recipes.cabling.compare_plan import Comparison, Finding, Seen
+from rack_recipes.cabling.compare_and_learn import Comparison, Finding, Seen
 from rack_recipes.cabling.plan_model import Cable, CablingPlan, End
 from rack_recipes.cli.cabling.ask_neighbours import Asked, seen_by
 from rack_recipes.cli.cabling.cabling import _code_of

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
-from rack_recipes.integrations.monitoring.grafana.database_differences import DATA_SOURCES
-from rack_recipes.store.database.all_databases import DATABASES
+from rack_recipes.integrations.monitoring.grafana_dashboards import DATA_SOURCES
+from rack_recipes.store.database.databases_and_errors import DATABASES
 
 
 def test_the_files_are_named_and_written_again(project: Path):

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import create_engine, text
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
-from rack_recipes.store.schema.run_migrations import HEAD
+from rack_recipes.store.schema.migrate_and_check import HEAD
 
 URL = "sqlite:///new.db"
 

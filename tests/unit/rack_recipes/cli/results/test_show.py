@@ -13,7 +13,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command i
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import FIRST, SECOND, Writer
 from rack_recipes.cli.results import open_store as results_store
 from rack_recipes.cli.terminal import colours
-from rack_recipes.store.database_engine import engine
+from rack_recipes.store.database_engine import open_store
 
 SHOWN = f"""\
 run {SECOND}  failed  BURN  recipes/burn.yml  1 cached, 2 failed, 1 marginal, 1 passed, 1 skipped; \
@@ -193,7 +193,7 @@ def test_a_run_that_is_in_a_journal_alone(runs: Path):
 
 
 def test_the_hint_names_the_store_that_was_asked_without_its_password(runs: Path, monkeypatch: pytest.MonkeyPatch):
-    store = engine("sqlite:///empty.db")
+    store = open_store("sqlite:///empty.db")
     monkeypatch.setattr(results_store, "reader", lambda _url: store)
     done = call("ctx", "show", FIRST, "--db", "mysql://rack:SECRET@db.example/rack")
     assert "`rack-recipes flush 20261124-090000-aaaaaa --db 'mysql://rack:***@db.example/rack'` brings" in done.err
@@ -207,7 +207,7 @@ def test_the_hint_names_the_store_that_was_asked_without_its_password(runs: Path
 )
 def test_a_store_without_runs(words: list[str], code: int, project: Path):
     url = f"sqlite:///{project}/empty.db"
-    engine(url).dispose()
+    open_store(url).dispose()
     done = call(*words, "--db", url)
     assert (done.code, done.err) == (code, "there are no runs in the store\n" if code else "")
 

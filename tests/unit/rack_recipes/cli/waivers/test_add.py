@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
-from rack_recipes.recipe.waivers.read_waivers import read_waivers
+from rack_recipes.recipe.waiver_file import read_waivers
 
 WORDS = ("waivers", "add", "fans", "--reason", "RMA 1", "--who", "alice")
 

@@ -13,8 +13,8 @@ import pytest
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import end, run, step
 from rack_recipes.journal.append import append
-from rack_recipes.recipe.waivers.read_waivers import read_waivers
-from rack_recipes.store.database_engine import engine
+from rack_recipes.recipe.waiver_file import read_waivers
+from rack_recipes.store.database_engine import open_store
 from rack_recipes.store.writing.import_journal import import_journal
 
 FLAKY = "pppfppfppfpppfpf"  # a letter for each run, the newest last
@@ -32,7 +32,7 @@ def stored(project: Path) -> Any:
     """A function that stores runs in which the step `link` ended so on r1 and on r2."""
 
     def stored(on_r1: str, on_r2: str) -> None:
-        store = engine("sqlite:///.rack-recipes/results.db")
+        store = open_store("sqlite:///.rack-recipes/results.db")
         for day, (one, two) in enumerate(zip(on_r1, on_r2, strict=True), 1):
             path = Path(f"R{day:02}.jsonl")
             begun = run(f"R{day:02}", time=f"2026-11-{day:02}T00:00:00.000000Z")

@@ -15,8 +15,8 @@ import pytest
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call, make_project
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import end, first, step
 from rack_recipes.journal.append import append
-from rack_recipes.recipe.waivers.read_waivers import read_waivers
-from rack_recipes.store.database_engine import engine
+from rack_recipes.recipe.waiver_file import read_waivers
+from rack_recipes.store.database_engine import open_store
 from rack_recipes.store.writing.import_journal import import_journal
 
 TODAY = datetime.now(UTC).date()
@@ -50,7 +50,7 @@ def stored() -> Any:
             step("fail_step", "r2", "passed", 3),
         ]
         append(Path(f"R{day}.jsonl"), [begun, *results, end()])
-        store = engine("sqlite:///.rack-recipes/results.db")
+        store = open_store("sqlite:///.rack-recipes/results.db")
         import_journal(store, Path(f"R{day}.jsonl"))
         store.dispose()
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from rack_recipes.errors import UsageError
-from rack_recipes.integrations.awx.execution_environment import ANSIBLE_CORE, collections_of
-from rack_recipes.integrations.awx.job_names import Job, check_names
+from rack_recipes.integrations.awx.configuration_playbook import Job, check_names
+from rack_recipes.integrations.awx.project_files import ANSIBLE_CORE, collections_of
 from rack_recipes.recipe.load import parse
 
 ROOT = Path(__file__).resolve().parents[5]

@@ -37,7 +37,7 @@ def test_an_answer_that_nobody_changed_is_the_default(case: dict[str, Any]):
     param = param_from_data("p", case["param"])
     question = question_of(param)
     assert refused_answer(question, {"p": question["default"]}) == ""
-    assert param_values.values({"p": param}, {"p": question["default"]}, texts=True) == {"p": param.default}
+    assert param_values.values_of_params({"p": param}, {"p": question["default"]}, texts=True) == {"p": param.default}
 
 
 def test_a_parameter_without_a_description_is_asked_for_by_its_name():

@@ -16,8 +16,8 @@ from sqlalchemy import Engine
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night, run_id, store_nights
 from rack_recipes.analysis.analyse_run import store_findings
 from rack_recipes.analysis.findings import NOTABLE, PROBLEM, Finding
-from rack_recipes.integrations.monitoring import metrics_by_test
-from rack_recipes.store.database_engine import engine
+from rack_recipes.integrations.monitoring import prometheus_metrics
+from rack_recipes.store.database_engine import open_store
 from rack_recipes.store.schema.tables import tables
 
 HOSTS = ("r1", "r2", "r3")
@@ -31,7 +31,7 @@ DAY = 86_400.0
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """The first night passed, the second did not; a third test has never ended."""
     folder = tmp_path_factory.mktemp("metrics")
-    opened = engine(f"sqlite:///{folder}/results.db")
+    opened = open_store(f"sqlite:///{folder}/results.db")
     store_nights(opened, folder / "runs", [PASSED, FAILED, Night(PLACES, recipe={"test_id": "OTHER"})])
     counted = {1: {"passed": 3}, 2: {"failed": 1, "blocked": 1, "passed": 1}}
     with opened.begin() as connection:  # the records of these runs have no counts
@@ -46,7 +46,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 def of(store: Engine, name: str) -> dict[tuple[str, ...], float]:
     """The samples of a metric by the values of their labels."""
-    found: Mapping[str, metrics_by_test.Metric] = {one.name: one for one in metrics_by_test.read_metrics(store)}
+    found: Mapping[str, prometheus_metrics.Metric] = {one.name: one for one in prometheus_metrics.read_metrics(store)}
     return {tuple(sample.labels.values()): sample.value for sample in found[f"rack_recipes_{name}"].samples}
 
 
@@ -55,7 +55,7 @@ def test_runs_are_counted_by_test_and_status(store: Engine):
     assert {labels: number for labels, number in runs.items() if number} == {
         ("NIGHT", "passed"): 1, ("NIGHT", "failed"): 1, ("OTHER", "running"): 1,
     }  # fmt: skip
-    assert len(runs) == 2 * len(metrics_by_test.STATUSES)
+    assert len(runs) == 2 * len(prometheus_metrics.STATUSES)
 
 
 def test_the_last_run_that_has_ended_counts(store: Engine):
@@ -84,12 +84,12 @@ def test_findings_are_those_of_the_last_run(store: Engine):
 
 def test_so_many_tests_have_metrics_and_the_rest_is_counted(store: Engine, monkeypatch: pytest.MonkeyPatch):
     assert of(store, "tests_without_metrics") == {(): 0}
-    monkeypatch.setattr(metrics_by_test, "MOST_TESTS", 1)
+    monkeypatch.setattr(prometheus_metrics, "MOST_TESTS", 1)
     assert {labels[0] for labels in of(store, "runs")} == {"OTHER"}
     assert of(store, "tests_without_metrics") == {(): 1}
 
 
 def test_a_store_without_runs_has_metrics(tmp_path: Path):
-    opened = engine(f"sqlite:///{tmp_path}/results.db")
+    opened = open_store(f"sqlite:///{tmp_path}/results.db")
     assert sum(of(opened, "results").values()) == 0
     opened.dispose()

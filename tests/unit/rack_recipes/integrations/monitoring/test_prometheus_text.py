@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rack_recipes.errors import UsageError
-from rack_recipes.integrations.monitoring.prometheus_text import Metric, Sample, as_text, write_textfile
+from rack_recipes.integrations.monitoring.prometheus_metrics import Metric, Sample, as_text, write_textfile
 
 
 def test_a_metric_has_its_meaning_its_type_and_its_samples():

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import a_run, planned, step
 from rack_recipes.integrations.monitoring.end_notice import tell_end
-from rack_recipes.integrations.monitoring.run_notice import MOST_HOSTS, notice
+from rack_recipes.integrations.monitoring.run_notice import MOST_HOSTS, build_notice
 from rack_recipes.journal.append import append
 from rack_recipes.run.current_run import Run, RunInputs
 
@@ -39,13 +39,13 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_the_first_hosts_are_named_and_all_are_counted(run: Run):
-    told = notice(run)
+    told = build_notice(run)
     assert (told["status"], told["counts"], told["hosts"]) == ("failed", {"failed": 60}, 60)
     assert (told["failing_hosts"], told["failing_hosts_total"]) == ([*HOSTS[:MOST_HOSTS]], 60)
 
 
 def test_a_store_that_is_away_has_no_findings_and_that_is_told(run: Run):
-    told = notice(run)
+    told = build_notice(run)
     assert (told["findings"], told["is_stored"]) == ([], False)
 
 
@@ -55,11 +55,11 @@ def test_secrets_are_masked_wherever_they_stand(tmp_path: Path, run: Run):
     made = a_run(tmp_path / "other", planned(SECRET), hosts=(SECRET,), inputs=RunInputs(mask=Mask((SECRET,))))
     append(made.path, [step(SECRET, SECRET, "failed")])
     made.catch_up()
-    assert SECRET not in str(notice(made, was_interrupted=True))
+    assert SECRET not in str(build_notice(made, was_interrupted=True))
 
 
 def test_a_run_that_was_interrupted_says_so(run: Run):
-    assert notice(run, was_interrupted=True)["status"] == "interrupted"
+    assert build_notice(run, was_interrupted=True)["status"] == "interrupted"
 
 
 def test_without_an_address_nobody_is_told(tmp_path: Path):

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from rack_recipes.recipe.catalog import builtin_modules as module
-from rack_recipes.recipe.catalog.builtin_modules import builtin_modules, is_missing_builtin
+from rack_recipes.recipe.catalog import find_scriptlet as module
+from rack_recipes.recipe.catalog.find_scriptlet import builtin_modules, is_missing_builtin
 
 
 @pytest.fixture

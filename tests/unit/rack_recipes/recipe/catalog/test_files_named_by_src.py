@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from rack_recipes.errors import CatalogError
-from rack_recipes.recipe.catalog import files_named_by_src as module
-from rack_recipes.recipe.catalog.files_named_by_src import is_there, source_files
+from rack_recipes.recipe.catalog import trusted_files as module
+from rack_recipes.recipe.catalog.trusted_files import is_there, source_files
 
 FILES = ("checks/conftest.py", "checks/gpu/test_gpu.py", "checks/.hidden", "checks/.git/x", "checks/__pycache__/a.pyc")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rack_recipes.recipe.catalog.files_shadowing_folders import hidden_folder, hiding_file
+from rack_recipes.recipe.catalog.find_scriptlet import hidden_folder, hiding_file
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rack_recipes.errors import CatalogError
-from rack_recipes.recipe.catalog.find_merge_hook import find_merge_hook
+from rack_recipes.recipe.catalog.scriptlet_files import find_merge_hook
 
 FOLDERS = [Path("scriptlets"), Path("more")]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from rack_recipes.errors import CatalogError
-from rack_recipes.recipe.catalog.python_classes import read_python
+from rack_recipes.recipe.catalog.scriptlet_declarations import read_python
 
 WHOLE = '''
 raise SystemExit("this file is never run")

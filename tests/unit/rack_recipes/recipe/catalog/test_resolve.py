@@ -12,7 +12,7 @@ import pytest
 
 from rack_recipes.errors import CatalogError
 from rack_recipes.recipe.catalog import scriptlet_files
-from rack_recipes.recipe.catalog.resolve import DEFAULT_FOLDERS, find, list_all, load_errors
+from rack_recipes.recipe.catalog.find_scriptlet import DEFAULT_FOLDERS, find_scriptlet, list_scriptlets, load_errors
 
 CLASS = "class {0}(Scriptlet):\n    '''What {0} tests.'''\n    writes = ('{1}_v1',)\n"
 SIDECAR = "description: What it tests\noptions: {device: {type: str}}\nreads: []\nwrites: [disk.sectors_v1]\n"
@@ -38,13 +38,13 @@ def refusal(
     module: str, kind: str = "python", function: str = "", folders: tuple[Path, ...] = (Path("scriptlets"),)
 ) -> str:
     with pytest.raises(CatalogError) as caught:
-        find(module, function, kind, folders)
+        find_scriptlet(module, function, kind, folders)
     assert caught.value.exit_code == 2
     return str(caught.value)
 
 
 def test_a_published_scriptlet():
-    found = find("rack.recipes.numbers_stats", "", "python", ())
+    found = find_scriptlet("rack.recipes.numbers_stats", "", "python", ())
     assert (found.name, found.kind, found.function, found.source) == (
         "rack.recipes.numbers_stats",
         "python",
@@ -59,7 +59,7 @@ def test_a_published_scriptlet():
 
 
 def test_a_scriptlet_for_the_whole_run_says_so():
-    assert find("rack.recipes.host_compare", "", "python", ()).scope == "run"
+    assert find_scriptlet("rack.recipes.host_compare", "", "python", ()).scope == "run"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_scriptlet_for_the_whole_run_says_so():
 )
 def test_any_tail_finds_a_drop_in(folder, module):
     write(folder / "steps/compute_numbers.py", CLASS.format("ComputeNumbers", "numbers.stats"))
-    found = find(module, "ComputeNumbers", "python", [folder])
+    found = find_scriptlet(module, "ComputeNumbers", "python", [folder])
     assert found.name == "steps.compute_numbers"
     assert found.inside == "scriptlets/steps/compute_numbers.py"
     assert found.path == Path("scriptlets/steps/compute_numbers.py")
@@ -84,14 +84,14 @@ def test_any_tail_finds_a_drop_in(folder, module):
 def test_the_longest_tail_wins_over_a_nearer_folder(folder):
     write(folder / "usage.sh", SCRIPT)
     write(folder / "usage.yml", SIDECAR)
-    assert find("scriptlets.disk.usage", "", "shell", [folder]).source == "collection"
-    assert find("x.usage", "", "shell", [folder]).source == "project"
+    assert find_scriptlet("scriptlets.disk.usage", "", "shell", [folder]).source == "collection"
+    assert find_scriptlet("x.usage", "", "shell", [folder]).source == "project"
 
 
 def test_the_projects_folder_comes_before_the_collections(folder):
     write(folder / "disk/usage.sh", SCRIPT)
     write(folder / "disk/usage.yml", SIDECAR)
-    found = find("scriptlets.disk.usage", "", "shell", [folder])
+    found = find_scriptlet("scriptlets.disk.usage", "", "shell", [folder])
     assert (found.source, found.writes) == ("project", ("disk.sectors_v1",))
 
 
@@ -99,13 +99,13 @@ def test_the_first_of_several_folders_wins(folder):
     other = Path("more")
     for place in (folder, other):
         write(place / "a.py", CLASS.format("A", place.name))
-    assert find("a", "", "python", [folder, other]).writes == ("scriptlets_v1",)
-    assert find("a", "", "python", [other, folder]).writes == ("more_v1",)
-    assert find("a", "", "python", [other]).inside == "scriptlets/a.py"
+    assert find_scriptlet("a", "", "python", [folder, other]).writes == ("scriptlets_v1",)
+    assert find_scriptlet("a", "", "python", [other, folder]).writes == ("more_v1",)
+    assert find_scriptlet("a", "", "python", [other]).inside == "scriptlets/a.py"
 
 
 def test_the_collections_drop_ins_need_no_project(tmp_path):
-    found = find("scriptlets.clock.jitter", "", "native", [tmp_path / "absent"])
+    found = find_scriptlet("scriptlets.clock.jitter", "", "native", [tmp_path / "absent"])
     assert (found.kind, found.source, found.flags) == ("native", "collection", ("-O2",))
     assert found.inside == "scriptlets/clock/jitter.c"
 
@@ -125,7 +125,7 @@ def test_the_collections_drop_ins_need_no_project(tmp_path):
 def test_a_sidecar_makes_a_file_a_scriptlet(folder, name, content, mode, kind):
     write(folder / "disk" / name, content, mode)
     write(folder / "disk/sectors.yml", SIDECAR)
-    found = find("disk.sectors", "", kind, [folder])
+    found = find_scriptlet("disk.sectors", "", kind, [folder])
     assert (found.kind, found.inside) == (kind, f"scriptlets/disk/{name}")
     assert found.description == "What it tests"
     assert found.options == {"device": {"type": "str"}}
@@ -137,7 +137,7 @@ def test_what_the_type_decides_is_no_ambiguity(folder):
     write(folder / "a.sh", SCRIPT)
     write(folder / "a.c", "int main(void) {}")
     write(folder / "a.yml", SIDECAR)
-    assert [find("a", "", kind, [folder]).path.name for kind in ("python", "shell", "native")] == [
+    assert [find_scriptlet("a", "", kind, [folder]).path.name for kind in ("python", "shell", "native")] == [
         "a.py",
         "a.sh",
         "a.c",
@@ -157,7 +157,7 @@ def test_other_files_are_no_candidates(folder, name):
     write(folder / "a.sh", SCRIPT)
     write(folder / "a.yml", SIDECAR)
     write(folder / name, "text", 0o755 if name.endswith("~") else 0o644)
-    assert find("a", "", "shell", [folder]).path.name == "a.sh"
+    assert find_scriptlet("a", "", "shell", [folder]).path.name == "a.sh"
 
 
 def test_a_wrong_type_is_said(folder):
@@ -204,10 +204,10 @@ def test_what_was_searched_is_said(folder):
 def test_the_folder_of_the_first_proposal_is_searched_after_the_project_s_own(folder):
     write(Path("orchestrator/scriptlets/python/steps/a.py"), CLASS.format("A", "a"))
     for module in ("orchestrator.scriptlets.python.steps.a", "python.steps.a"):
-        found = find(module, "A", "python")
+        found = find_scriptlet(module, "A", "python")
         assert (found.path, found.source) == (Path("orchestrator/scriptlets/python/steps/a.py"), "project")
     write(folder / "python/steps/a.py", CLASS.format("A", "a"))
-    assert find("orchestrator.scriptlets.python.steps.a", "A", "python").path == folder / "python/steps/a.py"
+    assert find_scriptlet("orchestrator.scriptlets.python.steps.a", "A", "python").path == folder / "python/steps/a.py"
 
 
 def test_two_files_of_one_name_in_the_folder_of_the_first_proposal_are_ambiguous(tmp_path, monkeypatch):
@@ -220,9 +220,9 @@ def test_two_files_of_one_name_in_the_folder_of_the_first_proposal_are_ambiguous
 
 def test_a_project_s_own_scriptlet_comes_before_the_one_that_is_shipped(folder):
     module = "orchestrator.scriptlets.python.steps.compute_numbers"
-    assert find(module, "ComputeNumbers", "python").source == "collection"
+    assert find_scriptlet(module, "ComputeNumbers", "python").source == "collection"
     write(folder / "steps/compute_numbers.py", CLASS.format("ComputeNumbers", "a"))
-    assert find(module, "ComputeNumbers", "python").path == folder / "steps/compute_numbers.py"
+    assert find_scriptlet(module, "ComputeNumbers", "python").path == folder / "steps/compute_numbers.py"
 
 
 def test_the_folder_of_the_first_proposal_is_named_only_where_it_is_there(folder):
@@ -242,9 +242,9 @@ def test_the_class_of_a_file(folder):
     write(folder / "one.py", CLASS.format("A", "a") + CLASS.format("_Base", "b"))
     write(folder / "two.py", CLASS.format("Bat", "a") + CLASS.format("Cat", "b"))
     write(folder / "none.py", "x = 1")
-    assert find("one", "", "python", [folder]).function == "A"
-    assert find("one", "_Base", "python", [folder]).function == "_Base"
-    assert find("two", "Cat", "python", [folder]).writes == ("b_v1",)
+    assert find_scriptlet("one", "", "python", [folder]).function == "A"
+    assert find_scriptlet("one", "_Base", "python", [folder]).function == "_Base"
+    assert find_scriptlet("two", "Cat", "python", [folder]).writes == ("b_v1",)
     assert refusal("two") == "scriptlets/two.py has several scriptlet classes, name one as function: Bat, Cat"
     assert refusal("two", function="Batt").endswith("no scriptlet class 'Batt', but Bat, Cat (did you mean 'Bat'?)")
     assert "has no scriptlet class: derive one from Scriptlet" in refusal("none")
@@ -270,7 +270,7 @@ def test_what_is_not_executable_is_refused(folder):
     assert refusal("disk.sectors", "native") == expected
     assert [*map(str, load_errors([folder]))] == [expected]
     program.chmod(0o755)
-    assert find("disk.sectors", "", "native", [folder]).path == program
+    assert find_scriptlet("disk.sectors", "", "native", [folder]).path == program
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_an_object_file_beside_its_program_is_none(folder, name, mode, kind):
     write(folder / "a.o", "\x7fELF")
     write(folder / name, "", mode)
     write(folder / "a.yml", SIDECAR)
-    assert find("a", "", kind, [folder]).path.name == name
+    assert find_scriptlet("a", "", kind, [folder]).path.name == name
     assert load_errors([folder]) == ()
 
 
@@ -292,7 +292,7 @@ def test_a_python_file_hides_a_folder_of_its_name(folder):
     expected = "scriptlets/a.py hides the folder scriptlets/a: rename one of them"
     assert [refusal(name) for name in ("a.b", "a.c.d", "scriptlets.a.b")] == [expected] * 3
     assert [*map(str, load_errors([folder]))] == [expected] * 2
-    assert find("a", "", "python", [folder]).function == "A"
+    assert find_scriptlet("a", "", "python", [folder]).function == "A"
 
 
 def test_only_python_imports(folder):
@@ -302,8 +302,8 @@ def test_only_python_imports(folder):
     write(folder / "c.py", CLASS.format("C", "c"))
     write(folder / "c/d.sh", SCRIPT)
     write(folder / "c/d.yml", SIDECAR)
-    assert find("a.b", "", "python", [folder]).function == "B"
-    assert find("c.d", "", "shell", [folder]).name == "c.d"
+    assert find_scriptlet("a.b", "", "python", [folder]).function == "B"
+    assert find_scriptlet("c.d", "", "shell", [folder]).name == "c.d"
     assert load_errors([folder]) == ()
 
 
@@ -337,7 +337,7 @@ def test_links_out_of_the_folder_are_refused(folder, link):
 def test_links_inside_the_folder_are_followed(folder):
     write(folder / "real/a.py", CLASS.format("A", "a"))
     (folder / "steps").symlink_to("real")
-    assert find("steps.a", "", "python", [folder]).name == "steps.a"
+    assert find_scriptlet("steps.a", "", "python", [folder]).name == "steps.a"
     (folder / "real/a.py").chmod(0o666)
     assert "real/a.py is not trusted: everyone can write to it" in refusal("steps.a")
 
@@ -345,7 +345,7 @@ def test_links_inside_the_folder_are_followed(folder):
 def test_the_folder_itself_may_be_a_link(folder, tmp_path):
     write(folder / "a.py", CLASS.format("A", "a"))
     (tmp_path / "linked").symlink_to("scriptlets")
-    assert find("a", "", "python", [Path("linked")]).path == Path("linked/a.py")
+    assert find_scriptlet("a", "", "python", [Path("linked")]).path == Path("linked/a.py")
 
 
 def test_a_folder_is_no_scriptlet(folder):
@@ -366,19 +366,19 @@ def test_a_pipe_is_not_waited_for(folder):
 
 def test_the_digest_covers_code_and_sidecar(folder):
     code, sidecar = write(folder / "a.sh", SCRIPT), write(folder / "a.yml", SIDECAR)
-    digests = {find("a", "", "shell", [folder]).digest}
+    digests = {find_scriptlet("a", "", "shell", [folder]).digest}
     write(code, SCRIPT + "true\n")
-    digests.add(find("a", "", "shell", [folder]).digest)
+    digests.add(find_scriptlet("a", "", "shell", [folder]).digest)
     write(sidecar, SIDECAR + "flags: [-O2]\n")
-    digests.add(find("a", "", "shell", [folder]).digest)
+    digests.add(find_scriptlet("a", "", "shell", [folder]).digest)
     assert len(digests) == 3
 
 
 def test_changes_are_seen(folder):
     write(folder / "a.py", CLASS.format("A", "a"))
-    assert find("a", "", "python", [folder]).function == "A"
+    assert find_scriptlet("a", "", "python", [folder]).function == "A"
     write(folder / "a.py", CLASS.format("B", "b"))
-    assert find("a", "", "python", [folder]).function == "B"
+    assert find_scriptlet("a", "", "python", [folder]).function == "B"
     (folder / "a.py").unlink()
     assert "no scriptlet" in refusal("a")
 
@@ -389,7 +389,7 @@ def test_a_thousand_steps_cost_milliseconds(folder):
         write(folder / f"steps/step_{number}.py", CLASS.format("A", "a"))
     started = time.process_time()
     for step in range(1000):
-        find(f"orchestrator.scriptlets.python.{names[step % 20]}", "A", "python", [folder])
+        find_scriptlet(f"orchestrator.scriptlets.python.{names[step % 20]}", "A", "python", [folder])
     assert time.process_time() - started < 0.5
 
 
@@ -400,7 +400,7 @@ def test_the_list_holds_everything_once(folder):
     write(folder / "helper.py", "x = 1")
     write(folder / "helper.sh", "true")
     write(folder / ".hidden/a.py", CLASS.format("A", "a"))
-    found = [(entry.name, entry.function, entry.source) for entry in list_all([folder])]
+    found = [(entry.name, entry.function, entry.source) for entry in list_scriptlets([folder])]
     assert found == sorted(found)
     assert ("disk.usage", "", "project") in found
     assert ("disk.usage", "", "collection") not in found
@@ -417,7 +417,7 @@ def test_faulty_files_are_left_out_of_the_list_and_told(folder):
     write(folder / "two.sh", SCRIPT)
     write(folder / "two.awk", "#!/usr/bin/awk -f\n")
     write(folder / "two.yml", SIDECAR)
-    assert {entry.name for entry in list_all([folder])} & {"broken", "open", "two"} == set()
+    assert {entry.name for entry in list_scriptlets([folder])} & {"broken", "open", "two"} == set()
     assert [str(fault).partition(" ")[0] for fault in load_errors([folder])] == [
         "scriptlets/broken.py:1:7:",
         "scriptlets/open.py",
@@ -428,7 +428,7 @@ def test_faulty_files_are_left_out_of_the_list_and_told(folder):
 def test_versions_stand_side_by_side(folder):
     write(folder / "probe.py", CLASS.format("Probe", "a").replace("writes", "deprecated = 'use probe_v2'\n    writes"))
     write(folder / "probe_v2.py", CLASS.format("Probe", "b"))
-    old, new = (find(name, "", "python", [folder]) for name in ("steps.probe", "steps.probe_v2"))
+    old, new = (find_scriptlet(name, "", "python", [folder]) for name in ("steps.probe", "steps.probe_v2"))
     assert (old.name, old.function, old.writes, old.deprecated) == ("probe", "Probe", ("a_v1",), "use probe_v2")
     assert (new.name, new.function, new.writes, new.deprecated) == ("probe_v2", "Probe", ("b_v1",), "")
 
@@ -436,7 +436,7 @@ def test_versions_stand_side_by_side(folder):
 def test_a_sidecar_can_say_deprecated(folder):
     write(folder / "probe.sh", SCRIPT)
     write(folder / "probe.yml", SIDECAR + "deprecated: ' use probe_v2 '\n")
-    assert find("probe", "", "shell", [folder]).deprecated == "use probe_v2"
+    assert find_scriptlet("probe", "", "shell", [folder]).deprecated == "use probe_v2"
 
 
 def test_programs_without_a_sidecar_are_told(folder):
@@ -468,7 +468,7 @@ def test_what_no_recipe_can_name_is_told(folder, place, odd):
     assert [*map(str, load_errors([folder]))] == [
         f"{path}: expected a name of ASCII letters, digits, '_' and '-', got {odd!r}"
     ]
-    assert {entry.source for entry in list_all([folder])} == {"collection"}
+    assert {entry.source for entry in list_scriptlets([folder])} == {"collection"}
 
 
 @pytest.mark.parametrize("folders", ["rack/recipes", "rack.recipes"])
@@ -477,7 +477,7 @@ def test_what_has_a_name_of_the_collection_s_is_told(folder, folders):
     write(folder / folders / "helper.py", "x = 1")
     [fault] = load_errors([folder])
     assert str(fault).startswith(f"scriptlets/{folders}/numbers_stats.py: ")
-    [entry] = [entry for entry in list_all([folder]) if entry.name == "rack.recipes.numbers_stats"]
+    [entry] = [entry for entry in list_scriptlets([folder]) if entry.name == "rack.recipes.numbers_stats"]
     assert entry.source == "collection"
 
 
@@ -506,5 +506,7 @@ def test_what_is_no_scriptlet_is_not_told(folder, place, content):
 
 
 def test_none_that_we_ship_is_hidden():
-    assert [entry.name for entry in list_all([]) if entry.kind == "python" and entry.inside.startswith("scriptlets/")]
+    assert [
+        entry.name for entry in list_scriptlets([]) if entry.kind == "python" and entry.inside.startswith("scriptlets/")
+    ]
     assert load_errors([]) == ()

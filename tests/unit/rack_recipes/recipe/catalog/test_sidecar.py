@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from rack_recipes.errors import CatalogError
-from rack_recipes.recipe.catalog.sidecar import read_sidecar
+from rack_recipes.recipe.catalog.scriptlet_declarations import read_sidecar
 
 WHOLE = """\
 ---

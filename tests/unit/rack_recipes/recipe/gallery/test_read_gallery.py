@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rack_recipes.recipe.gallery.gallery_entry import Argument, GalleryEntry
+from rack_recipes.recipe.gallery.entry_and_search import Argument, GalleryEntry
 from rack_recipes.recipe.gallery.read_gallery import whole_gallery
 
 PYTHON = '''\

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from rack_recipes.recipe.gallery.gallery_entry import Argument, GalleryEntry
-from rack_recipes.recipe.gallery.search import nearest_word, search
+from rack_recipes.recipe.gallery.entry_and_search import Argument, GalleryEntry, nearest_word, search
 
 
 def entry(name: str, sentence: str = "It tests", kind: Any = "scriptlet", **more: Any) -> GalleryEntry:

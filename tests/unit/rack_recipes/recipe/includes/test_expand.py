@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.recipe.recipe_as_t
 from rack_recipes.errors import Place, RecipeErrors
 from rack_recipes.recipe.load import load
 from rack_recipes.recipe.recipe_model import Dependency, Recipe
-from rack_recipes.recipe.yaml.node_positions import KEY
+from rack_recipes.recipe.yaml.values_and_positions import KEY
 
 CASES = Path(__file__).parents[1] / "cases" / "included"
 HEAD = "test_meta: {test_id: T}\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rack_recipes.errors import RecipeErrors
-from rack_recipes.recipe.includes.read_included_files import included
+from rack_recipes.recipe.includes.included_files import read_included_files
 from rack_recipes.recipe.load import digest, load
 
 
@@ -28,22 +28,22 @@ def test_in_the_order_of_the_digest(project: Path):
     write("parts/b.yml", "a.yml", steps=2)
     write("parts/deep/c.yml", steps=1)
     text = Path("top.yml").read_bytes()
-    found = included(text, "top.yml")
+    found = read_included_files(text, "top.yml")
     assert [*found] == ["parts/b.yml", "parts/a.yml", "parts/deep/c.yml"]
     assert digest(text, [*found.values()]) == load("top.yml").digest
 
 
 def test_a_recipe_without_includes(project: Path):
     write("top.yml", steps=1)
-    assert included(Path("top.yml").read_bytes(), "top.yml") == {}
+    assert read_included_files(Path("top.yml").read_bytes(), "top.yml") == {}
 
 
 def test_what_leads_nowhere_is_left_out(project: Path):
     write("top.yml", "absent.yml", "../outside.yml", "/etc/passwd", "part.yml")
     write("part.yml", "top.yml", "part.yml", steps=1)
-    assert [*included(Path("top.yml").read_bytes(), "top.yml")] == ["part.yml"]
+    assert [*read_included_files(Path("top.yml").read_bytes(), "top.yml")] == ["part.yml"]
 
 
 def test_what_is_no_recipe(project: Path):
     with pytest.raises(RecipeErrors):
-        included(b"steps: [", "top.yml")
+        read_included_files(b"steps: [", "top.yml")

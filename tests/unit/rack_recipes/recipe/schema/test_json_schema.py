@@ -22,6 +22,7 @@ from jsonschema.validators import extend
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import KEY
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS as CRITERIA
 from rack_recipes.errors import RecipeErrors
+from rack_recipes.recipe.check_and_build import TOP_LEVEL_ONLY
 from rack_recipes.recipe.includes.expand import MAX_NAME_LENGTH
 from rack_recipes.recipe.load import parse
 from rack_recipes.recipe.param_values import FITS, KINDS, READERS
@@ -41,16 +42,14 @@ from rack_recipes.recipe.recipe_model import (
     Success,
     TestMeta,
 )
-from rack_recipes.recipe.rules.step_fields import RULES_BY_FIELD
-from rack_recipes.recipe.rules.top_level import TOP_LEVEL_ONLY
-from rack_recipes.recipe.rules.unchecked_mapping import REFERENCE_FIELDS
-from rack_recipes.recipe.schema.fast_jsonschema_keywords import matches
-from rack_recipes.recipe.schema.json_schema import SCHEMA, list_fields, mappings, schema, validator
-from rack_recipes.recipe.schema.suggestions import SYNONYMS
+from rack_recipes.recipe.rules.recipe_node import REFERENCE_FIELDS
+from rack_recipes.recipe.rules.steps import RULES_BY_FIELD
+from rack_recipes.recipe.schema.json_schema import SCHEMA, list_fields, mappings, matches, schema, validator
+from rack_recipes.recipe.schema.schema_errors import SYNONYMS
 from rack_recipes.recipe.steps_to_and_from_data import PARAM_LIMITS
 from rack_recipes.recipe.substitution import REFERENCE
+from rack_recipes.recipe.values_in_messages import closest
 from rack_recipes.recipe.yaml.reader import MAX_ERRORS, read
-from rack_recipes.recipe.yaml.values_in_messages import closest
 
 META = "test_meta: {test_id: T}\n"
 

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import DEEPEST
 from rack_recipes.errors import Place, RecipeErrors
 from rack_recipes.recipe.yaml import reader
-from rack_recipes.recipe.yaml.node_positions import KEY
 from rack_recipes.recipe.yaml.reader import MAX_REPEATED, read
+from rack_recipes.recipe.yaml.values_and_positions import KEY
 
 GOOD = Path(__file__).parents[1] / "cases" / "good"
 NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)

@@ -16,12 +16,12 @@ import pytest
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import end, first, planned, step
 from rack_recipes.errors import TrustError, UsageError
 from rack_recipes.journal.append import append
-from rack_recipes.recipe.waivers.read_waivers import read_waivers
+from rack_recipes.recipe.waiver_file import read_waivers
 from rack_recipes.run.recorder import cached_results_and_waivers as module
 from rack_recipes.run.recorder.cached_results_and_waivers import find_waivers
 from rack_recipes.run.recorder.play_outline import PlayOutline
 from rack_recipes.settings import Settings
-from rack_recipes.store.database_engine import engine
+from rack_recipes.store.database_engine import open_store
 from rack_recipes.store.writing.import_journal import import_journal
 
 RECIPE = {"path": "recipes/a.yml", "test_id": "T"}
@@ -73,7 +73,7 @@ def stored(run_id: str, *ends: tuple[str, str], in_force: bool = True) -> None:
     begun["time"] = f"2026-11-{run_id[1:]}T00:00:00.000000Z"
     results = [step("link", host, verdict, n) for n, (host, verdict) in enumerate(ends, 1)]
     append(Path(run_id) / "journal.jsonl", [begun, *results, end()])
-    store = engine(DB)
+    store = open_store(DB)
     import_journal(store, Path(run_id) / "journal.jsonl")
     store.dispose()
 

@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils import scriptlet_imports
 from rack_recipes.errors import CatalogError
-from rack_recipes.recipe.catalog.resolve import find
+from rack_recipes.recipe.catalog.find_scriptlet import find_scriptlet
 from rack_recipes.run.stage import zip_payload
 from rack_recipes.run.stage.zip_payload import (
     COLLECTION,
@@ -92,7 +92,7 @@ def test_only_a_stage_with_a_sandbox_brings_what_makes_it():
 
 
 def test_a_published_scriptlet_brings_what_it_imports():
-    entry = find("rack.recipes.numbers_stats", "", "python", ())
+    entry = find_scriptlet("rack.recipes.numbers_stats", "", "python", ())
     names = packed((entry.inside, entry.path)).namelist()
     assert f"{TARGET}/modules/numbers_stats.py" in names
     assert f"{TARGET}/module_utils/scriptlet_support/number_file.py" in names

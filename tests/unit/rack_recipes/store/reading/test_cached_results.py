@@ -19,8 +19,8 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_rec
     step,
 )
 from rack_recipes.journal.record_fields import encode
-from rack_recipes.store.reading import cached_results as module
-from rack_recipes.store.reading.cached_results import cached
+from rack_recipes.store.reading import earlier_runs as module
+from rack_recipes.store.reading.earlier_runs import read_cached_results
 from rack_recipes.store.writing.import_journal import import_journal
 
 Written = Callable[..., Path]
@@ -49,7 +49,7 @@ def test_the_newest_through_each_delegate_is_offered(store: Engine, journal: Wri
     of_days = {1: {"through": "j1"}, 2: {"through": "j2"}, 3: {"through": "j1"}, 4: {}}
     for day, fields in of_days.items():
         import_journal(store, journal([keyed(f"R{day}", compute="numbers"), ended(day, **fields)], f"R{day}"))
-    found = cached(store, ["numbers"])
+    found = read_cached_results(store, ["numbers"])
     assert [(one["run"], one["records"][-1].get("through")) for one in found] == [
         ("R4", None),
         ("R3", "j1"),
@@ -64,14 +64,14 @@ def test_the_newest_of_each_host_and_inputs_is_offered(store: Engine, journal: W
         "R3": [ended(5, inputs=C), ended(6, "r2", verdict="marginal")],
     }.items():
         import_journal(store, journal([keyed(run_id, compute="numbers"), *records], run_id))
-    assert places(cached(store, ["numbers", "others"])) == [
+    assert places(read_cached_results(store, ["numbers", "others"])) == [
         ("R3", "r2", A),
         ("R3", "r1", C),
         ("R2", "r2", B),
         ("R2", "r1", A),
     ]
-    assert cached(store, ["others"]) == []
-    assert cached(store, []) == []
+    assert read_cached_results(store, ["others"]) == []
+    assert read_cached_results(store, []) == []
 
 
 @pytest.mark.parametrize("verdict", ["failed", "error", "skipped", "blocked", "unreachable", "cached", "waived"])
@@ -79,7 +79,7 @@ def test_only_what_passed_by_itself_is_offered(store: Engine, journal: Written, 
     """A newer result that may not be used hides no older one."""
     for run_id, record in {"R1": ended(1), "R2": ended(2, verdict=verdict)}.items():
         import_journal(store, journal([keyed(run_id, compute="numbers"), record], run_id))
-    assert places(cached(store, ["numbers"])) == [("R1", "r1", A)]
+    assert places(read_cached_results(store, ["numbers"])) == [("R1", "r1", A)]
 
 
 @pytest.mark.parametrize("fields", [{"inputs": None}, {"started": None}])
@@ -87,7 +87,7 @@ def test_a_result_without_a_fingerprint_or_a_time_is_not_offered(
     store: Engine, journal: Written, fields: Record
 ) -> None:
     import_journal(store, journal([keyed("R1", compute="numbers"), ended(1) | fields]))
-    assert cached(store, ["numbers"]) == []
+    assert read_cached_results(store, ["numbers"]) == []
 
 
 def test_inputs_that_come_and_go_do_not_pile_up(
@@ -97,7 +97,7 @@ def test_inputs_that_come_and_go_do_not_pile_up(
     for day in range(1, 7):
         records = [keyed(f"R{day}", compute="numbers"), ended(day, inputs=f"sha256:{day}"), ended(day, "r2")]
         import_journal(store, journal(records, f"R{day}"))
-    found = cached(store, ["numbers"])
+    found = read_cached_results(store, ["numbers"])
     assert [result["run"] for result in found if result["host"] == "r1"] == ["R6", "R5", "R4"]
     assert [result["run"] for result in found if result["host"] == "r2"] == ["R6"]
 
@@ -105,7 +105,7 @@ def test_inputs_that_come_and_go_do_not_pile_up(
 def test_a_result_tells_when_it_ended(store: Engine, journal: Written) -> None:
     records = [ended(1, seconds=90.5), ended(1, "r2", started="no time")]
     import_journal(store, journal([keyed("R1", compute="numbers"), *records]))
-    assert {result["host"]: result["ended"] for result in cached(store, ["numbers"])} == {
+    assert {result["host"]: result["ended"] for result in read_cached_results(store, ["numbers"])} == {
         "r1": "2026-11-01T00:01:30.500001Z",
         "r2": "no time",
     }
@@ -145,7 +145,7 @@ def test_records_are_as_they_were_in_the_journal(store: Engine, journal: Written
         ended(6, "r2", verdict="failed"),
     ]
     import_journal(store, journal([keyed("R1", compute="numbers"), *mine, *others, end()]))
-    (result,) = cached(store, ["numbers"])
+    (result,) = read_cached_results(store, ["numbers"])
     assert (result["key"], result["step"], result["host"]) == ("numbers", "compute", "r1")
     assert unnumbered(result["records"]) == unnumbered(mine)
     assert [record["n"] for record in result["records"]] == [1, 2, 3]
@@ -163,7 +163,7 @@ def test_a_looped_step_comes_with_its_instances(store: Engine, journal: Written)
         ended(5, instances=2),
     ]
     import_journal(store, journal([keyed("R1", compute="ports"), *records]))
-    (result,) = cached(store, ["ports"])
+    (result,) = read_cached_results(store, ["ports"])
     told = [(record["kind"], record["step"]) for record in result["records"]]
     assert told == [
         ("delta", "compute[eth1]"),
@@ -179,7 +179,7 @@ def test_a_looped_step_comes_with_its_instances(store: Engine, journal: Written)
 def test_a_step_of_the_run_is_offered_too(store: Engine, journal: Written) -> None:
     change = delta(1, "", scope="run", key="fleet.seen_v1")
     import_journal(store, journal([keyed("R1", compute="fleet"), change, ended(2, "")]))
-    (result,) = cached(store, ["fleet"])
+    (result,) = read_cached_results(store, ["fleet"])
     assert (result["host"], unnumbered(result["records"])) == ("", unnumbered([change, ended(2, "")]))
 
 
@@ -188,7 +188,7 @@ def test_a_thousand_results_cost_a_few_statements(store: Engine, journal: Writte
     import_journal(store, journal([keyed("R1", compute="numbers"), *records]))
     statements: list[str] = []
     event.listen(store, "before_cursor_execute", lambda *call: statements.append(call[2]))
-    found = cached(store, ["numbers"])
+    found = read_cached_results(store, ["numbers"])
     assert {len(result["records"]) for result in found} == {2}
     assert len(found) == 300
     assert len([statement for statement in statements if statement.startswith("SELECT")]) == 5

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import run, step
-from rack_recipes.store.reading.coverage_counts import results_by_verdict
+from rack_recipes.store.reading.several_runs import results_by_verdict
 from rack_recipes.store.writing.import_journal import import_journal
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import delta, end, run, step
 from rack_recipes.store.reading import recorded_runs
-from rack_recipes.store.reading.earlier_values import earlier_values
+from rack_recipes.store.reading.earlier_runs import earlier_values
 from rack_recipes.store.writing.import_journal import import_journal
 
 Written = Callable[..., Path]

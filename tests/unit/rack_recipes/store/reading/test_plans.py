@@ -13,13 +13,12 @@ from typing import Any, NamedTuple
 import pytest
 from sqlalchemy import Connection, Engine, Table, event, text
 
-from rack_recipes.store.reading import recorded_runs, values_of_runs
-from rack_recipes.store.reading.cached_results import cached
-from rack_recipes.store.reading.step_durations import durations
+from rack_recipes.store.reading import recorded_runs, several_runs
+from rack_recipes.store.reading.earlier_runs import median_durations, read_cached_results
 from rack_recipes.store.schema.tables import tables
-from rack_recipes.store.writing.bulk_insert import forget_measurements, write
 from rack_recipes.store.writing.import_journal import stored
 from rack_recipes.store.writing.record_to_rows import in_order
+from rack_recipes.store.writing.write_rows import forget_measurements, write_rows
 
 OLD = 3000  # runs of which nothing else is left
 RUNS, HOSTS, STEPS, KEYS = 150, 4, 10, 20  # of a run: 40 steps, 80 changes, 40 measurements
@@ -48,7 +47,7 @@ QUESTIONS: Mapping[str, Ask] = {
     "show: steps": lambda store: recorded_runs.steps(store, RUN),
     "analyse: steps": lambda store: recorded_runs.judged(store, RUN),
     "report: steps": lambda store: recorded_runs.reported(store, RUN),
-    "analyse: verdicts of some hosts": lambda store: values_of_runs.verdicts(store, RUN, {HOST}),
+    "analyse: verdicts of some hosts": lambda store: several_runs.verdicts(store, RUN, {HOST}),
     "show: measurements": lambda store: recorded_runs.measurements(store, RUN),
     "show: conflicts": lambda store: recorded_runs.conflicts(store, RUN),
     "show: who met": lambda store: recorded_runs.origins(store, RUN),
@@ -58,8 +57,8 @@ QUESTIONS: Mapping[str, Ask] = {
     "ctx show": lambda store: recorded_runs.history(store, RUN),
     "ctx history": lambda store: recorded_runs.history(store, RUN, KEY),
     "ctx history of a host": lambda store: recorded_runs.history(store, RUN, KEY, HOST),
-    "results under a cache key": lambda store: cached(store, ["cache3", "cache4"]),
-    "durations": lambda store: durations(store, "T-7", [STEP, "step4"]),
+    "results under a cache key": lambda store: read_cached_results(store, ["cache3", "cache4"]),
+    "durations": lambda store: median_durations(store, "T-7", [STEP, "step4"]),
     "what is stored already": lambda store: stored(store, RUN),
     "measurements that are written anew": _forget,
     "a run that is pruned": _delete,
@@ -146,7 +145,7 @@ def filled(store: Engine) -> Engine:
     """A store with some thousand rows a table, and with what the database knows of them."""
     with store.begin() as connection:
         for table, rows in _rows():
-            write(connection, table, [in_order(table, row) for row in rows], are_new=True)
+            write_rows(connection, table, [in_order(table, row) for row in rows], are_new=True)
     with store.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for statement in ANALYZE[store.dialect.name]:
             connection.execute(text(statement))

@@ -18,9 +18,9 @@ from rack_recipes.errors import UsageError
 from rack_recipes.store.reading import recorded_runs
 from rack_recipes.store.reading.recorded_runs import NOT_IN_BRIEF, RARE, TEXTS_AT_ONCE
 from rack_recipes.store.schema.tables import tables
-from rack_recipes.store.writing.bulk_insert import write
 from rack_recipes.store.writing.import_journal import import_journal
 from rack_recipes.store.writing.record_to_rows import analysis_row
+from rack_recipes.store.writing.write_rows import write_rows
 
 Written = Callable[..., Path]
 
@@ -118,7 +118,7 @@ def test_findings_come_back_as_they_were_written(store: Engine, journal: Written
         "origin": "rules", "suggestion": True, "time": "T",
     }  # fmt: skip
     with store.begin() as connection:
-        write(connection, tables().analysis, [analysis_row("R1", n, record) for n in (2, 1)])
+        write_rows(connection, tables().analysis, [analysis_row("R1", n, record) for n in (2, 1)])
     found = recorded_runs.findings(store, "R1")
     assert [row.pop("n") for row in found] == [1, 2]
     assert found[0] == found[1] == {"run_id": "R1", **record}

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import run
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import step
-from rack_recipes.store.reading import result_history
+from rack_recipes.store.reading import several_runs
 from rack_recipes.store.writing.import_journal import import_journal
 
 RUNS = ("R1", "R2", "R3")
@@ -33,8 +33,8 @@ def three(store: Engine, journal: Callable[..., Path]) -> Engine:
 @pytest.mark.parametrize("at_once", [1, 400])
 def test_single_results_in_some_runs(three: Engine, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many statements that takes."""
-    monkeypatch.setattr(result_history, "AT_ONCE", at_once)
-    found = [*result_history.outcomes(three, ["R1", "R2"], [("r1", "a"), ("r2", "a"), ("r2", "b"), ("r9", "z")])]
+    monkeypatch.setattr(several_runs, "NAMES_AT_ONCE", at_once)
+    found = [*several_runs.outcomes(three, ["R1", "R2"], [("r1", "a"), ("r2", "a"), ("r2", "b"), ("r9", "z")])]
     places = {(row["run_id"], row["host"], row["step"], row["inputs"], row["flake"]) for row in found}
     assert places == {
         (run_id, host, name, f"{name} {host}", run_id == "R2")
@@ -45,12 +45,12 @@ def test_single_results_in_some_runs(three: Engine, at_once: int, monkeypatch: p
 
 @pytest.mark.parametrize("at_once", [1, 400])
 def test_all_results_of_some_hosts(three: Engine, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(result_history, "AT_ONCE", at_once)
-    found = [*result_history.results_on(three, ["R3"], ["r1", "r2"])]
+    monkeypatch.setattr(several_runs, "NAMES_AT_ONCE", at_once)
+    found = [*several_runs.results_on(three, ["R3"], ["r1", "r2"])]
     assert sorted((row["run_id"], row["host"], row["step"], row["verdict"]) for row in found) == [
         ("R3", host, name, "passed") for host in ("r1", "r2") for name in "ab"
     ]
 
 
 def test_without_an_earlier_analysis_nothing_is_told(three: Engine) -> None:
-    assert result_history.told(three, RUNS, "flake") == []
+    assert several_runs.subjects_of_findings(three, RUNS, "flake") == []

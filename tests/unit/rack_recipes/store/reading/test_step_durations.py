@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import end, run, step
-from rack_recipes.store.reading import step_durations as module
-from rack_recipes.store.reading.step_durations import durations
+from rack_recipes.store.reading import earlier_runs as module
+from rack_recipes.store.reading.earlier_runs import median_durations
 from rack_recipes.store.writing.import_journal import import_journal
 
 Written = Callable[..., Path]
@@ -35,40 +35,40 @@ def test_the_middle_of_the_last_runs(store: Engine, told: Callable[..., None]) -
     for day, seconds in enumerate((1.0, 9.0, 2.0), 1):
         told(day, step(1, "r1", seconds=seconds), step(2, "r2", seconds=4.0, step="other"))
     expected = {("compute", "r1"): 2.0, ("other", "r2"): 4.0}
-    assert durations(store, "T-17", ["compute", "other", "unknown"]) == expected
-    assert durations(store, "recipes/numbers.yml", ["compute", "other"]) == expected
-    assert durations(store, "T-17", ["other"]) == {("other", "r2"): 4.0}
-    assert durations(store, "T-17", []) == {}
-    assert durations(store, "T-18", ["compute"]) == {}
+    assert median_durations(store, "T-17", ["compute", "other", "unknown"]) == expected
+    assert median_durations(store, "recipes/numbers.yml", ["compute", "other"]) == expected
+    assert median_durations(store, "T-17", ["other"]) == {("other", "r2"): 4.0}
+    assert median_durations(store, "T-17", []) == {}
+    assert median_durations(store, "T-18", ["compute"]) == {}
 
 
 def test_only_the_last_runs_count(store: Engine, told: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RUNS", 2)
+    monkeypatch.setattr(module, "RUNS_OF_FORECAST", 2)
     for day in (3, 1, 2):
         told(day, step(1, seconds=float(day)))
     told(4, step(1, seconds=100.0), test_id="T-18")
-    assert durations(store, "T-17", ["compute"]) == {("compute", "r1"): 2.5}
+    assert median_durations(store, "T-17", ["compute"]) == {("compute", "r1"): 2.5}
 
 
 @pytest.mark.parametrize("verdict", ["skipped", "blocked", "unreachable", "cached", "waived"])
 def test_what_did_not_run_says_nothing(store: Engine, told: Callable[..., None], verdict: str) -> None:
     told(1, step(1, seconds=3.0, verdict="failed"), step(1, "r2", seconds=3.0, verdict=verdict))
     told(2, step(1, seconds=0.0, verdict=verdict), step(1, "r2", seconds=None))
-    assert durations(store, "T-17", ["compute"]) == {("compute", "r1"): 3.0}
+    assert median_durations(store, "T-17", ["compute"]) == {("compute", "r1"): 3.0}
 
 
 def test_what_never_began_says_nothing(store: Engine, told: Callable[..., None]) -> None:
     told(1, step(1, seconds=3.0), step(1, "r2", seconds=4.0))
     told(2, step(1, seconds=0.0, verdict="error", reason="not run: the run was interrupted", attempts=[]))
     told(3, step(1, "r2", seconds=0.5, verdict="error", reason="missing: ${ctx.numbers.size_v1}", attempts=[]))
-    assert durations(store, "T-17", ["compute"]) == {("compute", "r1"): 3.0, ("compute", "r2"): 4.0}
+    assert median_durations(store, "T-17", ["compute"]) == {("compute", "r1"): 3.0, ("compute", "r2"): 4.0}
 
 
 def test_what_another_run_took_counts_once(store: Engine, told: Callable[..., None]) -> None:
     told(1, step(1, seconds=9.0))
     told(2, step(1, seconds=1.0))
     told(3, step(1, seconds=9.0, reason="reused from R1", **{"from": "R1"}))
-    assert durations(store, "T-17", ["compute"]) == {("compute", "r1"): 5.0}
+    assert median_durations(store, "T-17", ["compute"]) == {("compute", "r1"): 5.0}
 
 
 def test_of_an_interrupted_run_counts_what_passed(store: Engine, told: Callable[..., None]) -> None:
@@ -77,18 +77,18 @@ def test_of_an_interrupted_run_counts_what_passed(store: Engine, told: Callable[
     told(1, cut_off, waited, step(1, "r3", seconds=2.0), end(status="interrupted", exit_code=130))
     told(2, step(1, seconds=4.0, verdict="error"), step(1, "r2", seconds=6.0, verdict="failed"), end(status="failed"))
     expected = {("compute", "r1"): 4.0, ("compute", "r2"): 6.0, ("compute", "r3"): 2.0}
-    assert durations(store, "T-17", ["compute"]) == expected
+    assert median_durations(store, "T-17", ["compute"]) == expected
 
 
 def test_a_run_without_an_end_counts(store: Engine, told: Callable[..., None]) -> None:
     told(1, step(1, seconds=4.0, verdict="failed"))
-    assert durations(store, "T-17", ["compute"]) == {("compute", "r1"): 4.0}
+    assert median_durations(store, "T-17", ["compute"]) == {("compute", "r1"): 4.0}
 
 
 def test_a_looped_step_is_timed_as_a_whole(store: Engine, told: Callable[..., None]) -> None:
     instances = [step(n, step=f"compute[{n}]", parent="compute", seconds=1.0) for n in (1, 2)]
     told(1, *instances, step(3, seconds=2.1, instances=2, attempts=[]))
-    assert durations(store, "T-17", ["compute"]) == {("compute", "r1"): 2.1}
+    assert median_durations(store, "T-17", ["compute"]) == {("compute", "r1"): 2.1}
 
 
 def test_a_looped_step_of_which_nothing_ran_says_nothing(store: Engine, told: Callable[..., None]) -> None:
@@ -102,10 +102,10 @@ def test_a_looped_step_of_which_nothing_ran_says_nothing(store: Engine, told: Ca
     looped = {"instances": 2, "attempts": [], "seconds": 2.1, "verdict": "error"}
     reused = step(3, "r3", **looped, **{"from": "R0"})
     told(1, *steps, step(3, "r1", **looped), step(3, "r2", **looped), reused)
-    assert durations(store, "T-17", ["compute"]) == {("compute", "r1"): 2.1}
+    assert median_durations(store, "T-17", ["compute"]) == {("compute", "r1"): 2.1}
 
 
 def test_many_steps_are_asked_for_in_parts(store: Engine, told: Callable[..., None]) -> None:
     told(1, *(step(n, step=f"s{n}", seconds=float(n)) for n in range(1200)))
-    found = durations(store, "T-17", [f"s{n}" for n in range(1200)])
+    found = median_durations(store, "T-17", [f"s{n}" for n in range(1200)])
     assert found == {(f"s{n}", "r1"): float(n) for n in range(1200)}

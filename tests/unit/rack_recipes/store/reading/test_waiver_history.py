@@ -12,9 +12,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import run, step
-from rack_recipes.recipe.waivers.in_force import InForce
-from rack_recipes.recipe.waivers.pass_streaks import Streak
-from rack_recipes.recipe.waivers.waiver_model import Waiver
+from rack_recipes.recipe.waivers import InForce, Streak, Waiver
 from rack_recipes.store.reading import waiver_history as module
 from rack_recipes.store.reading.waiver_history import (
     is_for,

@@ -19,10 +19,9 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_rec
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.store.all_rows import everything
 from rack_recipes.errors import StoreError
 from rack_recipes.journal.append import append
-from rack_recipes.store.database_engine import WRITERS, engine, reader
+from rack_recipes.store.database_engine import WRITERS, open_store, open_store_for_reading
 from rack_recipes.store.database_engine import opened as unprepared
-from rack_recipes.store.schema.run_migrations import HEAD, MIGRATIONS, upgrade, version
-from rack_recipes.store.schema.schema_differences import differences
+from rack_recipes.store.schema.migrate_and_check import HEAD, MIGRATIONS, differences, upgrade, version
 from rack_recipes.store.schema.tables import tables
 from rack_recipes.store.writing.import_journal import import_journal
 
@@ -70,7 +69,7 @@ def test_mysql_compares_keys_byte_by_byte_and_can_roll_back(emptied: MariaDB, op
 
 def test_many_may_upgrade_at_once(url: str, capfd: pytest.CaptureFixture[str]) -> None:
     forks = multiprocessing.get_context("fork")  # each has imported SQLAlchemy and Alembic already
-    started = [forks.Process(target=lambda: engine(url).dispose()) for _number in range(4)]
+    started = [forks.Process(target=lambda: open_store(url).dispose()) for _number in range(4)]
     for process in started:
         process.start()
     for process in started:
@@ -104,9 +103,9 @@ def test_a_newer_schema_is_refused_with_what_to_do(url: str, new_store: Engine, 
     with pytest.raises(
         StoreError, match=r"made by a newer rack\.recipes.*install that version, or set rack_recipes_db"
     ):
-        engine(url)
+        open_store(url)
     with pytest.raises(StoreError, match=r"its schema is 9999, made by a newer rack\.recipes"):
-        reader(url)
+        open_store_for_reading(url)
     with new_store.connect() as connection:
         assert version(connection) == "9999"
 
@@ -181,7 +180,7 @@ def test_a_reader_of_an_older_schema_is_told_what_to_do(url: str, older: Engine,
     with pytest.raises(
         StoreError, match=f"its schema is {revision}, older than {HEAD}: `rack-recipes db upgrade` brings"
     ) as caught:
-        reader(url)
+        open_store_for_reading(url)
     assert "(with the same --db, where one was given)" in str(caught.value)
     with older.connect() as connection:
         assert version(connection) == revision

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import Engine, text
 
-from rack_recipes.store.schema.analysis_columns import ANALYSIS_COLUMNS
-from rack_recipes.store.schema.detail_columns import DETAIL_COLUMNS
-from rack_recipes.store.schema.run_migrations import HEAD, VERSION_TABLE
-from rack_recipes.store.schema.schema_differences import differences
+from rack_recipes.store.schema.migrate_and_check import HEAD, VERSION_TABLE, differences
+from rack_recipes.store.schema.tables import ANALYSIS_COLUMNS, DETAIL_COLUMNS
 
 if TYPE_CHECKING:
     from database_servers import MariaDB, PostgreSQL

@@ -15,8 +15,8 @@ import pytest
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.served_site import URL, ServedSite
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.stored_pages import HOSTILE, LAST, night, store_runs
 from rack_recipes.journal.append import append
-from rack_recipes.recipe.waivers.read_waivers import read_waivers
-from rack_recipes.store.database_engine import engine
+from rack_recipes.recipe.waiver_file import read_waivers
+from rack_recipes.store.database_engine import open_store
 from rack_recipes.store.reading import recorded_runs
 from rack_recipes.store.writing.import_journal import import_journal
 from rack_recipes.web.page_model import at
@@ -80,7 +80,7 @@ def test_a_run_that_passed_is_accepted_at_once_and_one_without_an_end_never(serv
     assert served.send(f"/runs/{LAST}/baseline?format=json", {}, "author").status == 200
     goes_on = Path(".rack-recipes/runs/20261103-220000-000003/journal.jsonl")
     append(goes_on, [{"kind": "run", "run": goes_on.parent.name, "time": "2026-11-03T22:00:00.000000Z"}])
-    store = engine(URL)
+    store = open_store(URL)
     import_journal(store, goes_on)
     store.dispose()
     answer = served.send(f"/runs/{goes_on.parent.name}/baseline?format=json", {"confirm": "yes"}, "author")

@@ -17,8 +17,7 @@ import pytest
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import run, whole_run
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.served_site import RUNS, Answer, ServedSite
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.stored_pages import HOSTILE, wrong_fields
-from rack_recipes.archive.packing.export_run import export
-from rack_recipes.archive.packing.pack_contents import PackSource
+from rack_recipes.archive.export_pack import PackSource, export
 from rack_recipes.journal.append import append
 from rack_recipes.run.run_folders import hold_run
 from rack_recipes.web.actions import action_log, upload

@@ -25,7 +25,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.stored_pages i
     store_runs,
     wrong_fields,
 )
-from rack_recipes.store.database_engine import engine
+from rack_recipes.store.database_engine import open_store
 from rack_recipes.web.page_json_schema import SHAPES, schema_of
 from rack_recipes.web.page_model import at
 from rack_recipes.web.page_routes import POST, ROUTES
@@ -59,7 +59,7 @@ def markup_in(text: str) -> list[str]:
 
 
 def empty_store() -> None:
-    engine(URL).dispose()
+    open_store(URL).dispose()
 
 
 def test_every_page_that_is_data_has_a_shape():

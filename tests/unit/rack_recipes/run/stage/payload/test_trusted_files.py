@@ -12,7 +12,7 @@ import pytest
 
 from rack_recipes.errors import CatalogError, RecipeErrors
 from rack_recipes.plan.make_plan import make_plan
-from rack_recipes.recipe.catalog.resolve import find
+from rack_recipes.recipe.catalog.find_scriptlet import find_scriptlet
 from rack_recipes.recipe.load import parse
 from rack_recipes.run.stage import project_files as pinned_code
 from rack_recipes.run.stage import zip_payload
@@ -46,7 +46,7 @@ def move_out(path: str) -> None:
 
 
 def packed() -> bytes:
-    entry = find("t.step", "", "python", [Path("scriptlets")])
+    entry = find_scriptlet("t.step", "", "python", [Path("scriptlets")])
     return pack_payload(((entry.inside, entry.path), *project_files({"src": "data/numbers.csv"}).items()))
 
 

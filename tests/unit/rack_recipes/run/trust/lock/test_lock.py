@@ -22,7 +22,7 @@ from ansible.plugins.loader import module_loader
 from call_rack_recipes import COMMAND
 from rack_recipes.errors import CatalogError, TrustError
 from rack_recipes.plan.compile.playbook_file import plan_of
-from rack_recipes.recipe.catalog.resolve import find
+from rack_recipes.recipe.catalog.find_scriptlet import find_scriptlet
 from rack_recipes.run.stage import zip_payload
 from rack_recipes.run.stage.host_request import PayloadFiles
 from rack_recipes.run.stage.project_files import pin
@@ -208,7 +208,7 @@ def test_files_that_a_scriptlet_runs_are_locked(path: str, said: str):
 def test_files_that_a_scriptlet_runs_are_sent_only_where_they_are_locked():
     """A template may name another suite, and a file may be added while the run goes on."""
     Path("other.sh").write_text("# another\n")
-    entry = find("suite.tap", "", "python", ())
+    entry = find_scriptlet("suite.tap", "", "python", ())
     pin(check_run(asked("s.yml"), LOCKED))
     try:
         PayloadFiles().add(entry, {"src": "fans.sh"})

@@ -1,0 +1,185 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reads values, results and counts of several runs, or under one name. All functions raise StoreError."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import batched
+from typing import TYPE_CHECKING, Any
+
+from rack_recipes.journal.step_results_and_end_status import CUT_OFF
+from rack_recipes.store.database import lazy_sqlalchemy as sql
+from rack_recipes.store.database.database_kind import reading_connection
+from rack_recipes.store.database.databases_and_errors import translate_errors
+from rack_recipes.store.reading.reading_order import by_names
+from rack_recipes.store.reading.recorded_runs import (
+    AT_ONCE,
+    DETAILS,
+    Result,
+    decoded,
+    is_whole,
+    keys_of,
+    newest_first,
+    read,
+)
+from rack_recipes.store.schema.tables import tables
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine, Select
+    from sqlalchemy.sql import ColumnElement
+Place = tuple[str, str]  # host and step
+NAMES_AT_ONCE = 400  # names in one statement: databases limit its parameters
+
+
+def outcomes(engine: Engine, run_ids: Collection[str], places: Iterable[Place]) -> Iterator[dict[str, Any]]:
+    """`run_id`, `host`, `step`, `parent`, `verdict`, `inputs` and `flake` of these results in these runs."""
+    hosts: dict[str, set[str]] = defaultdict(set)
+    for host, step in places:
+        hosts[step].add(host)
+    table = tables().steps
+    names = ("run_id", "host", "step", "parent", "verdict", "inputs", "flake")
+    for step in sorted(hosts):
+        for some in batched(sorted(hosts[step]), NAMES_AT_ONCE):
+            query = sql.select(*(table.c[name] for name in names)).where(table.c.step == step, table.c.host.in_(some))
+            yield from read(engine, query.where(table.c.run_id.in_(run_ids), was_tried()), {"flake": bool})
+
+
+def results_on(engine: Engine, run_ids: Collection[str], hosts: Collection[str]) -> Iterator[dict[str, Any]]:
+    """`run_id`, `host`, `step`, `parent` and `verdict` of all results of these hosts in these runs."""
+    table = tables().steps
+    columns = (table.c.run_id, table.c.host, table.c.step, table.c.parent, table.c.verdict)
+    for run_id in sorted(run_ids):
+        for some in batched(sorted(hosts), NAMES_AT_ONCE):
+            query = sql.select(*columns).where(table.c.run_id == run_id, table.c.host.in_(some), was_tried())
+            yield from read(engine, query, {})
+
+
+def was_tried() -> ColumnElement[bool]:
+    """Whether a row of `steps` says something: not so where the end of an interrupted run has cut the step off."""
+    table = tables().steps
+    reason = sql.func.coalesce(table.c.reason, "")
+    beginnings = [reason.startswith(start) for start in CUT_OFF]
+    return (table.c.verdict != "error") | ~functools.reduce(operator.or_, beginnings)
+
+
+def subjects_of_findings(engine: Engine, run_ids: Collection[str], kind: str) -> list[dict[str, Any]]:
+    """What earlier analyses of these runs say their findings of a kind are about."""
+    table = tables().analysis
+    query = sql.select(table.c.about).where(table.c.run_id.in_(run_ids), table.c.kind == kind)
+    return [row["about"] for row in read(engine, query, {"about": DETAILS["analysis"]["about"]})]
+
+
+SEPARATOR = "\x1f"  # the ASCII character for this
+
+
+def measured(
+    engine: Engine, run_id: str, names: Collection[str] = (), steps: Collection[str] = ()
+) -> Sequence[tuple[str, float | None]]:
+    """The place and the value of each measurement of a run; those of one step on one host in their order.
+
+    Where only one of `names` is wanted, or one of `steps`, there are only those of this one.
+
+    The place is host, step, name and unit, with `SEPARATOR` between them. The value is None for what is no number.
+    """
+    table = tables().measurements
+    place = _joined(table.c.host, table.c.step, table.c.name, sql.func.coalesce(table.c.unit, ""))
+    query = sql.select(place, table.c.value).where(table.c.run_id == run_id)
+    for column, wanted in ((table.c.name, names), (table.c.step, steps)):
+        query = query.where(column.in_(wanted)) if len(wanted) == 1 else query
+    return bare(engine, query.order_by(table.c.host, table.c.step, table.c.n))
+
+
+def changes_of_keys(engine: Engine, run_id: str, keys: Collection[str]) -> Sequence[tuple[str, str, str]]:
+    """Host ("" is the run), key and new value (JSON) of each change of some keys in a run, in their order."""
+    table = tables().context
+    columns = (table.c.seq, table.c.host, table.c.key, table.c.after)
+    found = [
+        row
+        for part in batched(sorted(keys), AT_ONCE)
+        for row in bare(engine, sql.select(*columns).where(table.c.run_id == run_id, table.c.key.in_(part)))
+    ]
+    return [(host, key, after) for _seq, host, key, after in sorted(found)]
+
+
+def verdicts(engine: Engine, run_id: str, hosts: Collection[str]) -> Sequence[tuple[str, str, str]]:
+    """Step, host and verdict of each result of a run on some hosts, where "" is the run; on all if these are many.
+
+    What the end of the run has cut off is left out.
+    """
+    table = tables().steps
+    query = sql.select(table.c.step, table.c.host, table.c.verdict).where(table.c.run_id == run_id, was_tried())
+    return bare(engine, query.where(table.c.host.in_(sorted(hosts))) if len(hosts) <= AT_ONCE else query)
+
+
+def newest_with(engine: Engine, name: str) -> str | None:
+    """The id of the newest run with a measurement of this name, or with a key that is or begins this path."""
+    known = tables()
+    with_name = sql.select(known.measurements.c.run_id).where(known.measurements.c.name == name)
+    with_key = sql.select(known.context.c.run_id).where(known.context.c.key.in_(keys_of(name)))
+    either = known.runs.c.run_id.in_(with_name) | known.runs.c.run_id.in_(with_key)
+    found = bare(engine, sql.select(known.runs.c.run_id).where(either, is_whole()).order_by(*newest_first()).limit(1))
+    return found[0][0] if found else None
+
+
+def _joined(*columns: ColumnElement[Any]) -> ColumnElement[Any]:
+    joined, *others = columns
+    for column in others:
+        joined = joined + SEPARATOR + column
+    return joined
+
+
+def bare(engine: Engine, query: Select[Any]) -> Sequence[Any]:
+    """The rows as the driver returns them: SQLAlchemy's own would take as long again. So are its errors."""
+    with translate_errors(engine.url), reading_connection(engine) as connection:
+        cursor = connection.execute(query).cursor
+        try:
+            found: Sequence[Any] = cursor.fetchall()
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise sql.exc.DBAPIError(None, None, error) from error
+        return found
+
+
+RUNS_AT_ONCE = 500  # runs in one statement: databases limit its parameters
+Counted = tuple[str, str, str, int, int]
+
+
+"""Planned step, host, verdict, the number of results, and the number of criteria that were judged in them."""
+
+
+def results_by_verdict(engine: Engine, run_ids: Collection[str]) -> Iterator[Counted]:
+    """How many results each planned step has on each host by verdict, and how many criteria were judged in them.
+
+    The instances of a looped step count for the step.
+    """
+    table = tables().steps
+    planned = sql.func.coalesce(table.c.parent, table.c.step)
+    by = (planned, table.c.host, table.c.verdict)
+    counted = (sql.func.count(), sql.func.sum(table.c.checks))
+    for some in batched(run_ids, RUNS_AT_ONCE):
+        query = sql.select(*by, *counted).where(table.c.run_id.in_(some), table.c.instances.is_(None))
+        for step, host, verdict, results, checks in bare(engine, query.group_by(*by)):
+            yield step, host, verdict, results, int(checks or 0)  # some databases give a sum as a decimal number
+
+
+def measurements_by_name(engine: Engine, run_ids: Collection[str]) -> Iterator[Result]:
+    """How many values each step has measured under each name and unit, and how many of them had a criterion."""
+    table = tables().measurements
+    by = (table.c.step, table.c.name, table.c.unit)
+    counted = (sql.func.count().label("number"), sql.func.count(table.c.verdict).label("judged"))
+    for some in batched(run_ids, RUNS_AT_ONCE):
+        query = sql.select(*by, *counted).where(table.c.run_id.in_(some))
+        yield from read(engine, query.group_by(*by), {})
+
+
+def measurements_of_name(engine: Engine, run_id: str, name: str) -> list[dict[str, Any]]:
+    """The measurements of a run that have this name, by step and host; `value` is exactly what was measured."""
+    table = tables().measurements
+    columns = [table.c[column] for column in ("run_id", "host", "step", "name", "unit", "verdict")]
+    query = sql.select(*columns, table.c.text.label("value")).where(table.c.run_id == run_id, table.c.name == name)
+    return by_names(read(engine, query.order_by(table.c.n), {"value": decoded}), "step", "host")

@@ -2,7 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Links, as both of their ends report them: which end disagrees with the rest, and which cables are swapped."""
+"""Links, as both of their ends report them: which end disagrees with the rest, and which cables are swapped.
+
+A context key `links.NAME_v1`, `link.NAME_v1` or `lldp.NAME_v1` of a host holds its ports: a mapping of port -> entry,
+or a list of entries with `port`. All fields of an entry are optional:
+
+    {"peer": "leaf1", "peer_port": "swp5", "expected_peer": "leaf1", "expected_port": "swp5", "mtu": 9100, ...}
+
+`peer` and `peer_port` are what the port sees, `expected_peer` and `expected_port` what a cabling plan says. Further
+fields are compared with those of the other end, or are counters of errors (see links.py).
+
+An end that does not speak is judged by nobody. Where nothing else tells who is right, both ends are named.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,14 @@
 
 """Causes: what results that failed together have in common, in the words of a technician, ranked by how many results
 that did not pass they explain.
+
+The attributes are those of the inventory, the hosts' groups, whom they are reached through, and what steps that failed
+nowhere have learned about them: the devices that their ports see, and short texts in the context, such as a model or a
+version of firmware.
+
+Blocked results come under what blocked them. A step that failed on every host is a cause of its own. Then come
+attributes that hosts share, over all steps and for single steps, and then hosts on which much failed. What is left is
+said, too.
 """
 
 from __future__ import annotations

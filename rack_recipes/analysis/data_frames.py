@@ -4,6 +4,10 @@
 
 """The rows of a run and of the store as pandas data frames with frozen columns, for notebooks; the package
 rack_recipes exports them.
+
+pandas is imported inside the functions, since it takes longer to load than everything else here.
+
+The columns of each frame are frozen: later versions only add columns, at the end.
 """
 
 from __future__ import annotations

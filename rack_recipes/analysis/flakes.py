@@ -4,6 +4,11 @@
 
 """Flakes: results that differ from try to try, or from run to run, with the same inputs; how often they fail, and
 whether they belong in quarantine.
+
+The methods need numpy, so this is imported only where there is a flake.
+
+Retries are not independent of each other, so runs are counted, and each run once: it counts as failed if its first try
+failed. Looked at are the results that failed or were retried in this run, and those that earlier analyses call flakes.
 """
 
 from __future__ import annotations

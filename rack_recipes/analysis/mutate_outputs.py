@@ -4,6 +4,8 @@
 
 """Judges the stored outputs of a run again, each changed by one row of the table of mutations, to see what no
 criterion notices.
+
+The criteria are judged by the executor's own code. No host is contacted, and no scriptlet is run.
 """
 
 from __future__ import annotations

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reads a file of new limits, with every problem at its place, and judges the measurements of a stored run by them."""
+"""Reads a file of new limits, with every problem at its place, and judges the measurements of a stored run by them.
+
+The criteria are those of recipes, from the one table of them.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,10 @@
 
 """The numbers of a run and of its earlier runs: loaded as series, with their limits, and as medians of the hosts of
 a class.
+
+Only places that the last run has are looked at, so a run on few hosts is compared with the same few hosts. All numbers
+are in one array with a row for each place (series and host) and a column for each run. So its size follows the number
+of values, also where each host has series of its own.
 """
 
 from __future__ import annotations

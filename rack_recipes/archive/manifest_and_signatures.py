@@ -2,7 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What says that a pack is whole: manifest, checksums, the hash chain over the journal, signatures by SSH keys."""
+"""What says that a pack is whole: manifest, checksums, the hash chain over the journal, signatures by SSH keys.
+
+The manifest has the size and the SHA-256 of each file except of itself and of `SHA256SUMS`. `SHA256SUMS` has the
+SHA-256 of each file and of the manifest, in the form of `sha256sum`.
+
+The last digest proves that no line was changed, left out, added or moved.
+"""
 
 from __future__ import annotations
 

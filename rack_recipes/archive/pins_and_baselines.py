@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs that are never pruned, and baselines: a run that is accepted as one is pinned."""
+"""Runs that are never pruned, and baselines: a run that is accepted as one is pinned.
+
+They are marked both in their folder, for when the store cannot be reached, and in the store, for other controllers.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Lists all runs, selects those to prune by the options, and removes their folders and their rows in the store."""
+"""Lists all runs, selects those to prune by the options, and removes their folders and their rows in the store.
+
+A folder is moved away before it is removed, and rows are deleted in transactions. So a prune that is killed leaves no
+half of a run.
+"""
 
 from __future__ import annotations
 

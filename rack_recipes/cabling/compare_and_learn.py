@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Compares a cabling plan with what the ports see, and makes a plan from what they see."""
+"""Compares a cabling plan with what the ports see, and makes a plan from what they see.
+
+An end that was not asked is judged by nobody, and a cable with two such ends is `unchecked`, never good.
+"""
 
 from __future__ import annotations
 

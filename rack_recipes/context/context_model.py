@@ -2,7 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The values that the context holds, their changes, and which version of a key a writer knew when it wrote."""
+"""The values that the context holds, their changes, and which version of a key a writer knew when it wrote.
+
+A host counts versions from the context that its stage began with. Where another host writes the same key meanwhile,
+that count no longer is the context's, so the difference is remembered here until the host begins another stage.
+
+A record with `"exact": true` names a version of the context itself: the context server wrote it, which knows them.
+"""
 
 from __future__ import annotations
 

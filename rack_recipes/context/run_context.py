@@ -5,6 +5,9 @@
 """The context of one run in memory: the newest value of each key, folded from the journal.
 
 A step with a refused write ends as an error, whatever the record of its host says.
+
+The same journal gives the same context wherever it is folded. The merge policies that decide on conflicts are in its
+`run` record, and the values that merge hooks made are in its `merge` records.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@
 
 """Which fields a record of a run's journal must have, how a record is written and read, and the lines that --debug
 shows of a log record.
+
+A line has the same form as in the journals on the hosts (`module_utils/journal_record.py`).
 """
 
 from __future__ import annotations

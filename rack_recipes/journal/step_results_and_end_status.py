@@ -4,6 +4,11 @@
 
 """Which step record of a journal counts, how each step ended on each host, and how a run ends by the verdicts that
 it counted: its status, and the exit code of the command.
+
+Of the records about one step on one host the last one counts, with two exceptions. Where a host sent no result, the
+recorder writes a record in its place (`n` is 0); the host's own record wins over such an assumed one, whichever comes
+first. Where the recorder overrules the host, for example after a refused write, its record is marked `final` and wins
+over all others.
 """
 
 from __future__ import annotations

@@ -4,6 +4,13 @@
 
 """The faults that can be put into a virtual rack, each with what heals it: a row of the table; with power from
 outside and control groups.
+
+A group belongs to the machine's kernel, not to a namespace: it stays, empty, when its processes have ended. So it has a
+name that tells the rack, and `remove_groups` takes away all of a rack. Both versions of the kernel's interface are
+known: https://docs.kernel.org/admin-guide/cgroup-v1/index.html and https://docs.kernel.org/admin-guide/cgroup-v2.html.
+
+A fault is a script for the shell of a node, and another one that undoes it. Words in braces stand for what
+`details_of` says of the place. A fault that needs a control group gets it from `resource_limit_faults.py`.
 """
 
 from __future__ import annotations

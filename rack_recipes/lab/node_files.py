@@ -4,6 +4,9 @@
 
 """The files of each node of a virtual rack: its services and the script that starts them, and its parts as files of
 /proc and /sys.
+
+Nodes have no hardware of their own, and the files of the machine's kernel tell of the machine. So each server has a
+tree below `PLACE`, which scriptlets take as their `root`. The tree stays the same when the server starts anew.
 """
 
 from __future__ import annotations

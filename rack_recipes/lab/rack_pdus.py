@@ -2,7 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The PDUs of a virtual rack, answered for by snmpsim, and the program that switches an outlet inside of the rack."""
+"""The PDUs of a virtual rack, answered for by snmpsim, and the program that switches an outlet inside of the rack.
+
+A PDU answers SNMP as one of APC's does (PowerNet-MIB, rPDU2), with the interface that it is reached by (IF-MIB).
+
+    python -I -m rack_recipes.lab.pdu.outlet_switch SPEC PDU OUTLET         ACTION
+
+SPEC is the file that the rack was started by, ACTION one of `on`, `off` and `cycle`. A server without power has no
+process, and its BMC does not answer: it has no address. This file needs the standard library only.
+"""
 
 from __future__ import annotations
 

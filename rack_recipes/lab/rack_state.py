@@ -4,6 +4,9 @@
 
 """The state of the virtual rack of a project: its files, its process, what is broken in it, which ports are up, and
 a drawing of it.
+
+The state is a JSON file in the rack's folder. A rack that was killed leaves this file behind. So the process is known
+by its number and its start, and a state without this process is stale.
 """
 
 from __future__ import annotations

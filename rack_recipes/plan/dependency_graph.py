@@ -2,7 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The edges between steps, by dependencies and by the context keys that they use, and an order that respects them."""
+"""The edges between steps, by dependencies and by the context keys that they use, and an order that respects them.
+
+A step needs the steps that it depends on, and those that write what it reads. Where these do not pass, it is blocked.
+Two steps that use the same key, one of them writing, keep the order of the recipe. This is an edge, too: the later step
+waits, but is not blocked. Such edges matter only to steps that run in parallel.
+"""
 
 from __future__ import annotations
 

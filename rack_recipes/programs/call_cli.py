@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Calls the command `rack-recipes` as a process of its own, with what a program gives as its words and files."""
+"""Calls the command `rack-recipes` as a process of its own, with what a program gives as its words and files.
+
+Nothing here belongs to the whole process, such as the working folder: several threads may call at once.
+"""
 
 from __future__ import annotations
 

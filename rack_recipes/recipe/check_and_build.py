@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Checks the plain data of a recipe by the JSON Schema and by rules, and builds the parts of a Recipe from it."""
+"""Checks the plain data of a recipe by the JSON Schema and by rules, and builds the parts of a Recipe from it.
+
+A rule gets the data as it is in the file, even where other parts of it are wrong. It looks only at what it understands.
+"""
 
 from __future__ import annotations
 

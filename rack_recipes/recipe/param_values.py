@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Values of a recipe's parameters: types and limits, defaults, and references to parts that they do not have."""
+"""Values of a recipe's parameters: types and limits, defaults, and references to parts that they do not have.
+
+The values of parameters are known before anything runs, so nobody has to wait for the step.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The formats of a report, and the file by which the task that writes one tells the command how that ended."""
+"""The formats of a report, and the file by which the task that writes one tells the command how that ended.
+
+A report must not change a verdict, so the play goes on even if the report fails. Only a file can tell the command.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,20 @@
 
 """Asks a context server that the parts of a group share, over its Unix socket or the network: what the parts write
 there for each other, and the heartbeat that says that one is alive.
+
+Each part has a place, `GROUP/1`, `GROUP/2` and so on, which stands where a key has its host:
+
+| key | what it says |
+| --- | --- |
+| `group.member_v1` | the part that has taken this place: its hosts, and the lease by which it is taken for alive |
+| `group.news_v1` | what this part has to tell the others; each version is news, in their order |
+| `group.alive_v1` | written again and again while the controller of the part lives |
+| `group.dead_v1` | who found out that it does not live any more: from then on, no part waits for it |
+| `group.runner_v1` | at `GROUP/stage N`: the place of the part that runs this stage for all |
+
+Locks of the recipe are locks of the server, with names that begin with `group_` and a digest of the group's id.
+
+It ends with its parent, however that ends, or where it is told to.
 """
 
 from __future__ import annotations

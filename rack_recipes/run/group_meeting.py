@@ -2,7 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the parts of a group meet: before each stage that needs the hosts of all of them, and behind the canary."""
+"""Where the parts of a group meet: before each stage that needs the hosts of all of them, and behind the canary.
+
+A part tells the others what has become of its own hosts, waits until all have come to the same stage, and takes from
+them what the stage needs to know: how steps ended there, and the context. So a stage is judged by the same code as in a
+run with one controller. It all happens in Ansible's main process, where no worker runs between two stages.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,11 @@
 
 """How the processes of a run are started and what one hands to the next: a Python of our own, the run's id, signals,
 and requests to the store writer.
+
+The working folder is not searched for modules: a file `json.py` there must not stand for Python's.
+
+`flush` and `end` are answered by a line: `ok`, or what went wrong. `now` is not answered. A colon and a number behind
+`flush` or `end` say for how many seconds a fault of the store that may pass is waited out.
 """
 
 from __future__ import annotations

@@ -4,6 +4,21 @@
 
 """The secrets of a run: how they are found in values, in steps and in what Ansible has decrypted, and the registry
 of those that only memory may hold.
+
+A host learns a secret of another host only where its own arguments show it. Ansible marks a value that came out of a
+vault, but not what a filter or a longer text makes of it. So each secret is searched for in the forms that filters give
+it; to make a mask of all secrets of a run for each stage would take too long.
+
+Ansible notes with each value where it comes from, but has no public name for that. Where a version has other private
+names, users are warned, and vault values are masked only where a recipe declares them as secret.
+
+A secret that a step registers is hidden on all hosts, and is sent to each with its next stage. A secret of one host,
+such as a password in its variables, is sent to that host alone, and is masked here as well.
+
+The registry is an anonymous file in memory that is made before Ansible forks its workers. A worker appends what its
+host has registered before the journal gets the records of the same answer. The recorder, and each worker that starts
+later, reads it from there. It is gone with the run's last process. So a run that resumes this one does not know the
+secrets, and runs the steps that registered them again.
 """
 
 from __future__ import annotations

@@ -4,6 +4,11 @@
 
 """How the steps of a run reach its context server: the file `server.json` in the run's folder, which the server
 writes, and the pass that says for which host a step may write.
+
+The socket for steps lies in a folder of its own with a short path: a run's folder may lie too deep for a socket. A
+server that is started again takes the same socket and the same key, so that steps that run go on.
+
+Steps come through a socket that other users of a host might reach. So the server believes nothing but the pass.
 """
 
 from __future__ import annotations

@@ -4,6 +4,21 @@
 
 """Series over runs: where the level changes, whether there is drift and when it reaches a limit, with noise that
 remembers its last value.
+
+The method: spikes are cut to 4 deviations from the median of the 5 runs around them. Then the greatest two-sample t2
+over all places with at least 3 runs on each side is judged by permutations. The change must survive without the most
+extreme value of its shorter side. It must be rare also among series with the same memory (an AR(1) sieve). Both sides
+are searched in the same way, before the memory is measured: further changes are no memory.
+
+False alarms at .01, in % of series of 20 / 50 runs without a change (2,000 series, 500 or more that remember): normal
+noise .6 / .5, t3 .7 / 1.0, spikes in 5 % of runs 1.0 / .9; where each run remembers the last, AR(1), they are more: 10
+/ 6 for a memory of .6, 22 / 13 for .8, 31 / 26 for .94. A change of 10 % under noise of 5 % is found within 2 runs in
+60 % of series of 20 runs, one of 20 % in 97 %. Two opposite changes near each other may hide each other.
+
+False alarms: 4 to 6 % for independent noise at n = 8 to 50; the sieve answers for series that remember, where bounds
+alone have 19 to 30 %. The interval of the crossing holds the true one in 88 to 91 % of cases from n = 20; with 10 runs
+it is said in 21 % of cases and holds in 65 to 80 % (notes/analysis.md, 3). Look for changes of level first and give
+only the runs after the last one: a step is no drift.
 """
 
 from __future__ import annotations

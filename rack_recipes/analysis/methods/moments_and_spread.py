@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Moments and percentiles of groups with all their digits right, and the least difference that means something."""
+"""Moments and percentiles of groups with all their digits right, and the least difference that means something.
+
+The median of a group is subtracted before anything is squared. So 1e12+-1 gives as many right digits as 0+-1, where
+pandas' groupby has 5 of 16 (notes/analysis.md, 7). Values that are all alike have the variance 0.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Moments of a few numbers, and tails and quantiles of distributions, by the standard library alone."""
+"""Moments of a few numbers, and tails and quantiles of distributions, by the standard library alone.
+
+A test holds them against moments.py.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,9 @@
 
 """A summary by a language model: what it is told, how often it is asked, how its answer is checked, and its slots
 filled in.
+
+A sentence has to cite facts, and may have no number of its own: numbers come from slots. This keeps numbers true. It
+cannot keep a sentence true: a negation, or two roles that are swapped, pass. So a sentence is only ever a suggestion.
 """
 
 from __future__ import annotations

@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The tasks of `awx.awx` that make a project, its templates and its workflows in AWX, and the names of these."""
+"""The tasks of `awx.awx` that make a project, its templates and its workflows in AWX, and the names of these.
+
+The names of their options are those of the argument specs of awx.awx 24.6.1. What differs from site to site is a
+variable of the play.
+"""
 
 from __future__ import annotations
 

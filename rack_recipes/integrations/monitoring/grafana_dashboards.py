@@ -2,7 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files that Grafana reads when it starts: the store as a data source, and the dashboards with their queries."""
+"""The files that Grafana reads when it starts: the store as a data source, and the dashboards with their queries.
+
+The sources for MySQL and PostgreSQL come with Grafana. That for SQLite is the plugin `frser-sqlite-datasource`.
+
+What stands in `${...}` is Grafana's: it puts the chosen values there before it asks the database (`sqlstring` quotes
+them for SQL, `date` is ISO 8601 in UTC, in which the times of a store are, too).
+
+The dashboards are in Grafana's classic JSON model,
+https://grafana.com/docs/grafana/latest/visualizations/dashboards/build-dashboards/view-dashboard-json-model/.
+"""
 
 from __future__ import annotations
 

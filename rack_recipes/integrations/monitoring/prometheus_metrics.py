@@ -2,7 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a rack team alerts on, as metrics that Prometheus reads: how the runs of each test end, and when."""
+"""What a rack team alerts on, as metrics that Prometheus reads: how the runs of each test end, and when.
+
+The format is "Text-based format", version 0.0.4, of
+https://prometheus.io/docs/instrumenting/exposition_formats/. All metrics here are gauges: what a store holds may also
+become less.
+
+A label names a test, a status, a verdict or a grade, never a run, a host, a step or a result. So the number of samples
+does not grow with the store.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,9 @@
 
 """The hardware that a BMC of a virtual rack watches, one small file for each value, and the event log of its
 changes.
+
+The files lie in `bmc/SERVER` below the rack's folder. Whatever speaks for the BMC reads them, and a fault writes them.
+So Redfish and IPMI tell the same. This file needs the standard library only.
 """
 
 from __future__ import annotations

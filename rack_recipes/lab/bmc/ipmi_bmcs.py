@@ -2,7 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The BMC of each server of a virtual rack as IPMI knows it, answered for by ipmi_sim, with its sensor data records."""
+"""The BMC of each server of a virtual rack as IPMI knows it, answered for by ipmi_sim, with its sensor data records.
+
+The records are those of the IPMI specification 2.0, section 43: full (type 01h) for sensors with numbers, compact (type
+02h) for those with states.
+
+Its sensors read the files of `hardware`, as Redfish does. It has an event log, and switches the power of the server.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The plugin for pytest: recipe files become tests, and fixtures help to test scriptlets and recipes."""
+"""The plugin for pytest: recipe files become tests, and fixtures help to test scriptlets and recipes.
+
+On hosts `module_utils/legacy_imports.py` has those that scriptlets import.
+
+Pytest loads it in every environment that has this package. So slow imports are inside the functions.
+"""
 
 from __future__ import annotations
 

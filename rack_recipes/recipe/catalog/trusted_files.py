@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Checks that a file is in a trusted folder where nobody else can change it; finds the files that a `src` means."""
+"""Checks that a file is in a trusted folder where nobody else can change it; finds the files that a `src` means.
+
+Each part of a path is opened relative to the part before it, and the open file is checked. So nobody can replace a
+folder by a link between the check and the reading.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Turns the errors of jsonschema into recipe errors, and suggests the key or value that was probably meant."""
+"""Turns the errors of jsonschema into recipe errors, and suggests the key or value that was probably meant.
+
+Each of the functions in `GUESSES` offers values for one that the schema does not accept. The first offer that the
+schema accepts becomes the suggestion.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reads YAML as plain JSON data, with the place of each value."""
+"""Reads YAML as plain JSON data, with the place of each value.
+
+The data is made from the parser's events one by one. So nothing recurses, too many levels or values are refused at
+once, and PyYAML's tree of nodes, which takes longer than parsing, is never made.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Turns errors of the YAML parser into errors for people who write recipes, with the lines around them."""
+"""Turns errors of the YAML parser into errors for people who write recipes, with the lines around them.
+
+The parser says where it could not go on. These functions look at the lines around that place and name the mistake that
+usually is the reason. Lines and columns count from 1.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The value of a word without quotes, and the line and column of each value and key of a file."""
+"""The value of a word without quotes, and the line and column of each value and key of a file.
+
+`null`, `true`, `false` (also with capitals, as in YAML 1.2) and numbers in the form of JSON have a value. All other
+words are text: `NO`, `on`, `010`, `1_000`, `1:30` and `2026-11-25` are read as they are written.
+"""
 
 from __future__ import annotations
 

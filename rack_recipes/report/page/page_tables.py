@@ -4,6 +4,8 @@
 
 """Tables of the page: as markup for paper and for browsers without scripts, and as a compressed block of data for
 its script.
+
+100,000 results take 1.3 MB this way, and 19 MB as a list of objects.
 """
 
 from __future__ import annotations

@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The templates of the page, the parts of it that a project replaces by its own, and the cache of our compiled ones."""
+"""The templates of the page, the parts of it that a project replaces by its own, and the cache of our compiled ones.
+
+What is read from there runs as code. So the folder and its files must belong to the user who runs this, and nobody else
+may write to them. Where that is not so, or the folder cannot be made, the templates are compiled each time.
+"""
 
 from __future__ import annotations
 

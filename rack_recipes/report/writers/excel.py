@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A report as an Excel workbook with a sheet for each table. Whatever does not fit is noted."""
+"""A report as an Excel workbook with a sheet for each table. Whatever does not fit is noted.
+
+Rows are written one by one (`constant_memory`), so that a large run does not need much memory.
+"""
 
 from __future__ import annotations
 

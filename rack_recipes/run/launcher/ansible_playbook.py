@@ -4,6 +4,14 @@
 
 """`ansible-playbook` as a child of the command: its inventories, forks, arguments, environment and secrets, its
 early start, and its end.
+
+Ansible alone would only warn, and a run over the hosts of the other inventories would look good.
+
+Ansible forks a process for each host, which lives as long as the host's stage and mostly waits. So there can be many
+more of them than cores. A host that has to wait for a free process is tested later than the others.
+
+A command line can be seen by other users, an environment is inherited by children, and a file outlives a process that
+is killed. Ansible needs a path, so the data goes through a named pipe.
 """
 
 from __future__ import annotations

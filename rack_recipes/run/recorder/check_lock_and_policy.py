@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Check the plays of a run against the lock file and the policy, with the user that each task becomes."""
+"""Check the plays of a run against the lock file and the policy, with the user that each task becomes.
+
+What Ansible really runs is checked, whoever compiled the plays and whatever was changed in them since.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,9 @@
 
 """A run that is a part of a group: which group, what in its recipe needs the hosts of other parts, and how it joins
 the group at its context server.
+
+A part has its own controller, which sees its own hosts alone. What needs other hosts cannot be judged there, unless the
+parts meet at a context server.
 """
 
 from __future__ import annotations

@@ -4,6 +4,12 @@
 
 """What a run says of its hosts when it begins: their attributes out of the inventory, names that it does not know,
 two names of one host, and hosts that take turns although a stage needs them together.
+
+An analysis looks there for what hosts that failed together have in common.
+
+Ansible warns of them in its output, which few see, and runs on the others: a run over them alone looks good.
+
+Compiled recipes have plays of their own for such stages. A role stands in anyone's play.
 """
 
 from __future__ import annotations

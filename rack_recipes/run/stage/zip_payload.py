@@ -4,6 +4,8 @@
 
 """The zip that is sent to a host: the executor, the scriptlets of a stage, the files that they read, and what
 scripts use of our library for authors.
+
+A scriptlet that does not use it has nothing of it sent.
 """
 
 from __future__ import annotations

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A policy: who may do what. Decides whether it allows something, and if not, by which rule and why."""
+"""A policy: who may do what. Decides whether it allows something, and if not, by which rule and why.
+
+What no rule allows is refused. What a `may_not` rule forbids is refused even if another rule allows it.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,8 @@
 
 """Run a step that is a module or an action of Ansible's, by the executor in Ansible's worker; and refuse scriptlets
 on a network device, which starts no programs.
+
+The steps that nothing keeps from being started are errors. None is started.
 """
 
 from __future__ import annotations

@@ -4,6 +4,12 @@
 
 """The live bus of a stage: steps that use it get a way to the context server of the run, through a Unix socket that
 Ansible's SSH connection forwards, for as long as the stage runs.
+
+It is asked of Ansible's ControlMaster (`ssh -O forward`), which says whether it worked; no port is opened. On the host
+the socket lies in a new folder of the user who logs in. sshd does not remove a socket whose connection has ended, so
+each connection binds a fresh name, which then takes the place of the one before.
+
+Where there is none, the steps are told why: only a step that uses the bus ends with an error.
 """
 
 from __future__ import annotations

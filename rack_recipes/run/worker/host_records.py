@@ -4,6 +4,10 @@
 
 """The records that a host has sent: what it must not send and keys that the policy forbids are left out, and what an
 earlier run has left there is collected before the host runs a stage again.
+
+Nothing of an answer reaches the journal, or anybody who reads it, before it was looked at here.
+
+What a scriptlet declares is checked before a run. A key that it sets undeclared is seen only when it arrives.
 """
 
 from __future__ import annotations

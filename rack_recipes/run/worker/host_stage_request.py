@@ -2,7 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A stage on one host, and the request that is sent to the host for it, with the secrets that the host has to hide."""
+"""A stage on one host, and the request that is sent to the host for it, with the secrets that the host has to hide.
+
+It is kept apart from the results that hold these digests: with a digest alone, whoever can read the store could try out
+short passwords. Controllers with different salts do not reuse each other's results of steps with secrets; copy the file
+where they should.
+
+Secret for a host are
+
+- the recipe's secret parameters, and what steps of any host have registered by now,
+- the values of its variables that came out of a vault, and its passwords for Ansible's connection,
+- variables, arguments and keys with the name of a secret (the setting `secret_keys`),
+- the values of no_log options, and all arguments where the task itself has no_log,
+- those secrets of other hosts that its arguments show.
+"""
 
 from __future__ import annotations
 

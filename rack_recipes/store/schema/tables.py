@@ -2,7 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The store's tables, as the newest migration leaves them, from columns that are each described once."""
+"""The store's tables, as the newest migration leaves them, from columns that are each described once.
+
+A new column is a row here and a migration.
+
+Times are ISO 8601 text in UTC. JSON is text too, since databases reorder or round values of a JSON type. Sizes are in
+the units that the columns' names and the journal give. What a record does not have is NULL. When a row of `runs` is
+deleted, all other rows of the run are deleted by foreign keys. On PostgreSQL a trigger does that for `context`: there a
+foreign key is checked for each row, which doubles the time to write many rows.
+"""
 
 from __future__ import annotations
 

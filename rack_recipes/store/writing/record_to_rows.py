@@ -2,7 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Turns journal records, deltas and the plan of a run into rows that every database accepts and stores alike."""
+"""Turns journal records, deltas and the plan of a run into rows that every database accepts and stores alike.
+
+What some database cannot hold is replaced here. In texts, NUL becomes U+2400 (a picture of it) and a lone surrogate
+U+FFFD. An integer of more than 64 bits and a number that is not finite become NULL. JSON texts have escapes for all of
+these and stay as they are.
+
+Most steps have the same hosts, so each list of hosts is kept once: 100 steps on 1,000 hosts take 20 kB instead of 1 MB.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,12 @@ from ansible_collections.rack.recipes.plugins.module_utils import scriptlet_impo
 
 TYPE_CHECKING = False  # typing's would have to be imported
 if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import (
+        ContextView,
+        Failed,
+        Scriptlet,
+        Skipped,
+    )
     from ansible_collections.rack.recipes.plugins.module_utils.decorators import (
         debug_trace,
         register_scriptlet,
@@ -22,7 +27,6 @@ if TYPE_CHECKING:
         track_resources,
     )
     from ansible_collections.rack.recipes.plugins.module_utils.read_proc_and_sys import HostFiles
-    from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_class import Failed, Scriptlet, Skipped
     from ansible_collections.rack.recipes.plugins.module_utils.shell import ShellScriptlet, run_program
     from rack_recipes.analysis.data_frames import RunFrames, load_run, measurements, runs
     from rack_recipes.errors import RackError

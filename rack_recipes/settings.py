@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ansible_collections.rack.recipes.plugins.module_utils.logged_events_by_level import LEVELS
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import LEVELS
 from rack_recipes.errors import UsageError, nearest
 
 SECTION = "rack_recipes"

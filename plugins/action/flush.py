@@ -12,7 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.rack.recipes.plugins.module_utils.library import Library
+from ansible_collections.rack.recipes.plugins.module_utils.check_library import Library
 
 with Library() as library:
     from rack_recipes.errors import translate_errors

@@ -14,7 +14,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import transform_to_native_types
 
-from ansible_collections.rack.recipes.plugins.module_utils.library import Library
+from ansible_collections.rack.recipes.plugins.module_utils.check_library import Library
 
 with Library() as library:
     from rack_recipes import settings

@@ -283,7 +283,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.plugins.callback import CallbackBase
 
-from ansible_collections.rack.recipes.plugins.module_utils.library import Library
+from ansible_collections.rack.recipes.plugins.module_utils.check_library import Library
 
 with Library() as library:
     from rack_recipes.run.recorder.import_cached_bytecode import import_cached_bytecode

@@ -49,7 +49,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.rack.recipes.plugins.module_utils.library import Library
+from ansible_collections.rack.recipes.plugins.module_utils.check_library import Library
 
 with Library() as library:
     from rack_recipes.integrations.awx.total_of_jobs import total_of

@@ -45,7 +45,7 @@ from typing import Any
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.rack.recipes.plugins.module_utils.library import Library
+from ansible_collections.rack.recipes.plugins.module_utils.check_library import Library
 
 with Library() as library:
     from rack_recipes import settings as project

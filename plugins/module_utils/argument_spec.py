@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import bounded
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import mark_if_long
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class WrongError(ValueError):
         self.got = got
 
 
-def problems_of_names(options: Options, given: Mapping[str, object]) -> list[tuple[str, str]]:
+def find_wrong_names(options: Options, given: Mapping[str, object]) -> list[tuple[str, str]]:
     """The names that are missing or unknown, each with what is wrong. Values are not checked."""
     found: list[tuple[str, str]] = []
     if not given.keys() <= options.keys():
@@ -73,7 +73,7 @@ def _unknown(name: str, accepted: set[str]) -> str:
     return "is not an argument" + hint
 
 
-def complete(options: Options | None, given: Mapping[str, object], inside: str = "") -> dict[str, object]:
+def complete_arguments(options: Options | None, given: Mapping[str, object], inside: str = "") -> dict[str, object]:
     """The arguments with defaults filled in and values converted; without `options`, as they were given.
 
     Raises ValueError, which names the faulty argument. `inside` is put before this name: for the options of an option
@@ -81,7 +81,7 @@ def complete(options: Options | None, given: Mapping[str, object], inside: str =
     """
     if options is None:
         return dict(given)
-    for name, problem in problems_of_names(options, given):
+    for name, problem in find_wrong_names(options, given):
         raise ValueError(f"argument {inside + name!r} {problem}")
     return {name: _complete_one(inside + name, name, spec, given) for name, spec in options.items()}
 
@@ -104,7 +104,7 @@ def converted(path: str, spec: Spec, value: object) -> object:
         inner = {"type": spec["elements"], **{name: spec[name] for name in OF_ELEMENTS if name in spec}}
         return [converted(f"{path}[{index}]", inner, item) for index, item in enumerate(value)]
     if isinstance(value, dict) and spec.get("options"):
-        value = complete(spec["options"], value, path + ".")
+        value = complete_arguments(spec["options"], value, path + ".")
     if "choices" in spec:
         _check_choices(path, spec, value)
     return value
@@ -131,7 +131,7 @@ def convert(name: str, value: object, kind: str, *, secret: bool = False) -> obj
         raise WrongError(name, NAMES.get(kind, f"a {kind}"), _shown(value, secret)) from None
 
 
-def shown(options: Options | None, params: Mapping[str, object]) -> str:
+def arguments_for_log(options: Options | None, params: Mapping[str, object]) -> str:
     """Complete arguments as JSON, with `********` for what must not be logged."""
     return json.dumps({name: _without_secrets((options or {}).get(name, {}), value) for name, value in params.items()})
 
@@ -146,7 +146,7 @@ def _without_secrets(spec: Spec, value: object) -> object:
 
 
 def _shown(value: object, secret: object) -> str:
-    return "a value that is not shown" if secret else bounded(repr(value))
+    return "a value that is not shown" if secret else mark_if_long(repr(value))
 
 
 def _str(value: object) -> str:

@@ -15,7 +15,7 @@ import os
 import re
 import stat
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import bounded
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import mark_if_long
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FILE_MODE, FOLDER_MODE, write_all
 
 TYPE_CHECKING = False
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any, Callable, Union
 
-    from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+    from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 
     # Gives the pieces of a source; each call begins with the first one again.
     Pieces = Callable[[], Iterator[bytes]]
@@ -119,18 +119,18 @@ class ArtifactStore:
 def check_name(name: object) -> str:
     """Return the name of an artifact. Raises ValueError if it cannot be the name of a file."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise ValueError(f"an artifact needs the name of a file, such as trace.pcap, got {bounded(repr(name))}")
+        raise ValueError(f"an artifact needs the name of a file, such as trace.pcap, got {mark_if_long(repr(name))}")
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
-        raise ValueError(f"an artifact needs the name of a file in UTF-8, got {bounded(repr(name))}") from None
+        raise ValueError(f"an artifact needs the name of a file in UTF-8, got {mark_if_long(repr(name))}") from None
     return name
 
 
 def check_media_type(media_type: object) -> str:
     """Return the media type. Raises ValueError if it cannot be one."""
     if not isinstance(media_type, str) or not MEDIA_TYPE.fullmatch(media_type):
-        raise ValueError(f"expected a media type such as text/csv, got {bounded(repr(media_type))}")
+        raise ValueError(f"expected a media type such as text/csv, got {mark_if_long(repr(media_type))}")
     return media_type
 
 

@@ -39,9 +39,9 @@ class _Fault(Exception):
 def check_key(key: object) -> str:
     """Return `key`. Raises ValueError if it is no dotted name with a version, or too long."""
     if isinstance(key, str) and len(key) > LONGEST_KEY:
-        raise ValueError(f"a context key may have {LONGEST_KEY} characters, got {bounded(repr(key))}")
+        raise ValueError(f"a context key may have {LONGEST_KEY} characters, got {mark_if_long(repr(key))}")
     if not isinstance(key, str) or not KEY.fullmatch(key):
-        raise ValueError(f"expected a context key such as numbers.stats_v1, got {bounded(repr(key))}")
+        raise ValueError(f"expected a context key such as numbers.stats_v1, got {mark_if_long(repr(key))}")
     return key
 
 
@@ -139,11 +139,11 @@ def _mapping(value: dict[object, object], depth: int) -> dict[str, object]:
     checked: dict[str, object] = {}
     for key, item in value.items():
         if not isinstance(key, str):
-            raise _Fault(f"a mapping's key must be text, got {bounded(repr(key))}")
+            raise _Fault(f"a mapping's key must be text, got {mark_if_long(repr(key))}")
         try:
             checked[_text(key, depth)] = _plain(item, depth + 1)
         except _Fault as fault:
-            fault.parts.append(f".{storable(key)}")
+            fault.parts.append(f".{escape_unstorable(key)}")
             raise
     return checked
 
@@ -163,19 +163,19 @@ CHECKS: dict[type, Callable[[Any, int], object]] = {
 }
 
 
-def copied(value: Any) -> Any:
+def copy_json(value: Any) -> Any:
     """A copy of JSON data, which a scriptlet can change without changing the original."""
     if isinstance(value, dict):
-        return {key: copied(item) for key, item in value.items()}
-    return [copied(item) for item in value] if isinstance(value, list) else value
+        return {key: copy_json(item) for key, item in value.items()}
+    return [copy_json(item) for item in value] if isinstance(value, list) else value
 
 
-def storable(text: str) -> str:
+def escape_unstorable(text: str) -> str:
     """The text as files and databases accept it: half surrogate pairs and NUL become escapes."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
 
 
-def bounded(text: str) -> str:
+def mark_if_long(text: str) -> str:
     """Mark a long value in a message. `shortened` cuts it later, after secrets were masked."""
     return text if len(text) <= SHOWN else f"{LONG}{text}{END}"
 
@@ -192,7 +192,7 @@ def _cut(value: str, _end: str, rest: str) -> str:
     return (value if len(value) <= SHOWN else f"{value[:SHOWN]}...") + rest
 
 
-def few(names: Sequence[str], most: int, separator: str = ", ") -> str:
+def first_few(names: Sequence[str], most: int, separator: str = ", ") -> str:
     """For people: the first `most` names, and how many more there are."""
     more = len(names) - most
     return separator.join(names[:most]) + (f" and {more} more" if more > 0 else "")
@@ -200,5 +200,5 @@ def few(names: Sequence[str], most: int, separator: str = ", ") -> str:
 
 def as_reason(text: object) -> str:
     """The text as a verdict's reason: storable, and short enough to read. Secrets must have been masked before."""
-    whole = storable(shortened(str(text))).strip()
+    whole = escape_unstorable(shortened(str(text))).strip()
     return whole if len(whole) <= LONGEST_REASON else whole[: LONGEST_REASON - 3] + "..."

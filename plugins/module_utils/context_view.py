@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The context as a scriptlet sees it: it reads and sets keys, measures, checks and attaches files."""
+"""What a Python scriptlet is given and what it is: the context that it reads and sets, measures and attaches with,
+its base class, and its two exceptions.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +12,75 @@ import json
 import time
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import (
-    bounded,
     check_key,
     check_size,
     check_value,
-    copied,
-    few,
-    storable,
+    copy_json,
+    escape_unstorable,
+    first_few,
+    mark_if_long,
 )
 
 TYPE_CHECKING = False
+
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    pass
+
+
+class Failed(Exception):
+    """What is under test is not as it must be: the step's verdict is `failed`, not `error`."""
+
+
+class Skipped(Exception):
+    """There is nothing to test here, such as no such hardware: the step's verdict is `skipped`, with this reason."""
+
+
+class Scriptlet:
+    """A reusable test step.
+
+    `options` is an Ansible argument spec, or None to take any argument; `reads` and `writes` are tuples of context
+    keys (`reads = None`: not declared), and `writes` may be a mapping that says what each key holds; `scope = "run"`
+    marks a scriptlet for steps that run once for the run; `reads_results` and `reads_history` let such a one read the
+    results of the run, and the values that these measurements and keys had in earlier runs; `live` is whether it
+    uses the live bus, `ctx.live`; `deprecated` says what to use instead of one that should not be used any more. For
+    readers there are `needs` (tools, devices and rights), `verdicts` (which ones a step gets besides `passed`, and
+    when) and `example` (steps of a recipe, as YAML). All of them are literals: the controller reads them without
+    running the file.
+    """
+
+    options: dict[str, Any] | None = None
+    reads: tuple[str, ...] | None = None
+    writes: tuple[str, ...] | dict[str, str] = ()
+    scope: str = "host"
+    reads_results: bool = False
+    reads_history: tuple[str, ...] = ()
+    live: bool = False
+    deprecated: str = ""
+    needs: tuple[str, ...] = ()
+    verdicts: dict[str, str] | None = None
+    example: str = ""
+
+    def validate(self, ctx: ContextView, params: dict[str, Any]) -> None:
+        """Check cheaply what `options` cannot say; raise ValueError with a clear reason."""
+
+    def run(self, ctx: ContextView, params: dict[str, Any]) -> int | None:
+        """Do the work, and say with `ctx.check` whether what was found is as it must be.
+
+        Return nothing, or print an envelope and return an exit code; raise to end with a reason.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no run method")
+
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, Callable, Protocol
 
     from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import ArtifactStore, Source
     from ansible_collections.rack.recipes.plugins.module_utils.live_client import Live
-    from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+    from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
     from ansible_collections.rack.recipes.plugins.module_utils.run_analysis import RunAnalysis
 
     Keys = dict[str, list[Any]]
@@ -187,7 +241,7 @@ class ContextView:
         and of all later stages on every host. They are kept in memory alone. Call this before `set` or `measure` gets
         the value. Raises ValueError for what cannot be hidden.
         """
-        from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import check_secrets
+        from ansible_collections.rack.recipes.plugins.module_utils.secret_names import check_secrets
 
         texts = check_secrets(value)
         if texts:
@@ -202,7 +256,7 @@ class ContextView:
         """
         for place in self._places(key, host):
             if key in place:
-                return copied(place[key][1])
+                return copy_json(place[key][1])
         return default
 
     def __contains__(self, key: object) -> bool:
@@ -237,7 +291,7 @@ class ContextView:
         version, before = place.get(key, (0, None))
         if version and _same(before, value):
             return
-        author = storable(str(who or self.step))
+        author = escape_unstorable(str(who or self.step))
         who = f"{author}@{self.host}" if scope != self.scope else author
         change = {"scope": scope, "key": key, "after": value, "based_on": version, "who": who, "time": now()}
         self._emit({"kind": "delta", **change})
@@ -250,15 +304,18 @@ class ContextView:
     def add_measurement(self, given: Any) -> None:
         """Record one item of an envelope's `measurements`. Raises ValueError if it is malformed."""
         if not isinstance(given, dict) or not isinstance(given.get("name"), str) or "value" not in given:
-            raise ValueError(f"a measurement needs a name and a value, got {bounded(repr(given))}")
-        name = storable(given["name"])
+            raise ValueError(f"a measurement needs a name and a value, got {mark_if_long(repr(given))}")
+        name = escape_unstorable(given["name"])
         if given.keys() - MEASURED:
             from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS
 
             for word in (*LIMITS, "warn"):
                 if word in given:
                     raise ValueError(f"measurement {name}: {word} is for checks, a measurement is not judged")
-        value, unit = check_value(given["value"], f"measurement {name}"), storable(str(given.get("unit") or ""))
+        value, unit = (
+            check_value(given["value"], f"measurement {name}"),
+            escape_unstorable(str(given.get("unit") or "")),
+        )
         self._emit({"kind": "measurement", "name": name, "value": value, "unit": unit})
 
     def check(self, name: str, value: Any, unit: str = "", **limits: Any) -> str:
@@ -274,8 +331,8 @@ class ContextView:
         from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import measurement
 
         if not isinstance(given, dict) or not isinstance(given.get("name"), str) or "value" not in given:
-            raise ValueError(f"a check needs a name, a value and a limit, got {bounded(repr(given))}")
-        name, unit = storable(given["name"]), storable(str(given.get("unit") or ""))
+            raise ValueError(f"a check needs a name, a value and a limit, got {mark_if_long(repr(given))}")
+        name, unit = escape_unstorable(given["name"]), escape_unstorable(str(given.get("unit") or ""))
         condition = check_value({**given, "name": name, "unit": unit}, f"check {name}")
         measured = measurement(name, condition["value"], condition)
         self._emit({"kind": "measurement", **measured})
@@ -349,7 +406,7 @@ class ContextView:
         Raises ValueError if the item is malformed, or if the file cannot be kept.
         """
         if not isinstance(given, dict) or not isinstance(given.get("path"), str):
-            raise ValueError(f"an artifact needs a name and a path, got {bounded(repr(given))}")
+            raise ValueError(f"an artifact needs a name and a path, got {mark_if_long(repr(given))}")
         return self._attach(
             given.get("name"), given.get("media_type") or "", lambda shelf: shelf.keep_inside(given["path"])
         )
@@ -368,7 +425,7 @@ class ContextView:
             found = keep(self._open_shelf() if self._open_shelf else ArtifactStore("", "."))
         except ValueError as error:
             raise ValueError(f"artifact {called}: {error}") from None
-        about = {"name": called, **found, "media_type": kind, "who": storable(self.step), "time": now()}
+        about = {"name": called, **found, "media_type": kind, "who": escape_unstorable(self.step), "time": now()}
         self._emit({"kind": "artifact", **about})
         return {"name": called, "sha256": found["sha256"], "size": found["size"]}
 
@@ -377,9 +434,9 @@ class ContextView:
         self._check_declared(key)
         found = self._keys_on(host)
         if key in found:
-            return copied(found[key][1])
+            return copy_json(found[key][1])
         having = self._having(key)
-        instead = f"but {few(having, LISTED)}" if having else "nor has any other host"
+        instead = f"but {first_few(having, LISTED)}" if having else "nor has any other host"
         raise ValueError(f"{host} has no key {key}, {instead}")
 
     def values(self, key: str) -> dict[str, Any]:
@@ -388,7 +445,7 @@ class ContextView:
         A step of a host sees itself and the hosts whose keys it reads.
         """
         self._check_declared(key)
-        return {host: copied(self._keys_on(host)[key][1]) for host in self._having(key)}
+        return {host: copy_json(self._keys_on(host)[key][1]) for host in self._having(key)}
 
     def _having(self, key: str) -> list[str]:
         hosts = {*self._others, self.host} if self.scope == "host" else self._others

@@ -13,8 +13,8 @@ import time
 import traceback
 from types import CodeType, FunctionType
 
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import MASKED
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import MASKED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import sys
 from importlib.machinery import ModuleSpec
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView, Scriptlet
 from ansible_collections.rack.recipes.plugins.module_utils.decorators import (
     debug_trace,
     register_scriptlet,
     timeout_enforce,
     track_resources,
 )
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_class import Scriptlet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

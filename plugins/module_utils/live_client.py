@@ -164,7 +164,7 @@ class Wire:
 
     def connected(self) -> socket.socket:
         """A new connection. Raises OSError."""
-        return connected(self._given["socket"])
+        return connect_to_server(self._given["socket"])
 
     def _over(self, link: socket.socket, request: bytes, limit: float) -> tuple[str, dict[str, Any]]:
         try:
@@ -443,7 +443,7 @@ class Held:
         self.free()
 
 
-def connected(path: str) -> socket.socket:
+def connect_to_server(path: str) -> socket.socket:
     """A new connection; a listener whose queue is full says so, and is asked again. Raises OSError."""
     link = socket.socket(socket.AF_UNIX)
     link.settimeout(ANSWER)

@@ -10,11 +10,11 @@ A scriptlet gets this only where it declares `reads_results` or `reads_history`.
 from __future__ import annotations
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import (
-    bounded,
     check_value,
-    copied,
-    few,
-    storable,
+    copy_json,
+    escape_unstorable,
+    first_few,
+    mark_if_long,
 )
 
 TYPE_CHECKING = False
@@ -49,25 +49,25 @@ class RunAnalysis:
         """A copy of the results. Raises ValueError where the scriptlet does not declare to read them."""
         if self._results is None:
             raise ValueError("the results of the run are not here: add reads_results = True to the scriptlet")
-        found: list[Row] = copied(self._results)
+        found: list[Row] = copy_json(self._results)
         return found
 
     def history(self, key: str, last: int = HISTORY_RUNS) -> list[Row]:
         """A copy of the rows of a key in the `last` earlier runs. Raises ValueError for a key that is not declared."""
         if key not in self._history:
-            declared = few(sorted(self._history), 10) or "none"
+            declared = first_few(sorted(self._history), 10) or "none"
             raise ValueError(f"the history of {key} is not here: add it to reads_history, which has {declared}")
         if not 0 < last <= HISTORY_RUNS:
             raise ValueError(f"the history of {key}: there are at most {HISTORY_RUNS} runs, got last={last}")
         rows = self._history[key]
         runs = [*dict.fromkeys(row["run"] for row in rows)][-last:]
-        found: list[Row] = copied([row for row in rows if row["run"] in runs])
+        found: list[Row] = copy_json([row for row in rows if row["run"] in runs])
         return found
 
     def finding(self, given: Any) -> Row:
         """A finding in the form in which it is recorded. Raises ValueError if it is malformed."""
         if not isinstance(given, dict) or not isinstance(given.get("title"), str) or not given["title"].strip():
-            raise ValueError(f"a finding needs a title, got {bounded(repr(given))}")
+            raise ValueError(f"a finding needs a title, got {mark_if_long(repr(given))}")
         title = _text(given, "title")
         if len(title) > LONGEST_TITLE:
             raise ValueError(f"a finding's title has {len(title)} characters: {LONGEST_TITLE} at most")
@@ -76,10 +76,12 @@ class RunAnalysis:
             raise ValueError(f"finding {title!r}: it has no field {strange}, only {', '.join(sorted(FIELDS))}")
         grade = given.get("grade") or "notable"
         if grade not in GRADES:
-            raise ValueError(f"finding {title!r}: grade must be one of {', '.join(GRADES)}, got {bounded(repr(grade))}")
+            raise ValueError(
+                f"finding {title!r}: grade must be one of {', '.join(GRADES)}, got {mark_if_long(repr(grade))}"
+            )
         figures = check_value(given.get("figures") or {}, f"finding {title!r}: figures")
         if not isinstance(figures, dict):
-            raise ValueError(f"finding {title!r}: figures must be values by name, got {bounded(repr(figures))}")
+            raise ValueError(f"finding {title!r}: figures must be values by name, got {mark_if_long(repr(figures))}")
         texts = {name: _text(given, name) for name in ("advice", "method")}
         return {"title": title, "grade": grade, "results": self._named(given, title), "figures": figures, **texts}
 
@@ -100,8 +102,8 @@ class RunAnalysis:
 def _text(given: Row, name: str) -> str:
     value = given.get(name) or ""
     if not isinstance(value, str):
-        raise ValueError(f"a finding's {name} must be text, got {bounded(repr(value))}")
-    return storable(value)
+        raise ValueError(f"a finding's {name} must be text, got {mark_if_long(repr(value))}")
+    return escape_unstorable(value)
 
 
 def _result_id(written: Any, title: str) -> list[str]:
@@ -111,6 +113,6 @@ def _result_id(written: Any, title: str) -> list[str]:
     is_id = isinstance(written, (list, tuple)) and len(written) in (2, 3)
     if not is_id or not all(isinstance(part, str) for part in written):
         raise ValueError(
-            f"finding {title!r}: a result is a row of ctx.results(), or [host, step], got {bounded(repr(written))}"
+            f"finding {title!r}: a result is a row of ctx.results(), or [host, step], got {mark_if_long(repr(written))}"
         )
-    return [storable(part) for part in written]
+    return [escape_unstorable(part) for part in written]

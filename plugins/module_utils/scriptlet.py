@@ -9,7 +9,7 @@ The executor imports `scriptlet_class`, never this file: `run_as_module` needs t
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_class import Failed, Scriptlet, Skipped
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import Failed, Scriptlet, Skipped
 
 __all__ = ("Failed", "Scriptlet", "Skipped", "run_as_module")
 
@@ -18,7 +18,7 @@ def run_as_module(scriptlet: type[Scriptlet]) -> None:
     """Run a published scriptlet as an Ansible module, by the same executor as in a stage."""
     from ansible.module_utils.basic import AnsibleModule
 
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.run_as_module import run_single
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import run_single
     from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 
     module = AnsibleModule(argument_spec=scriptlet.options or {})

@@ -15,14 +15,17 @@ import signal
 import sys
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import bounded
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import mark_if_long
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import Scriptlet
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import variables
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import TAIL, OutputCapture
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.posix_spawn import spawn
-from ansible_collections.rack.recipes.plugins.module_utils.executor.step.scriptlet_result import missing, read_envelope
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import spawn_program
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import TAIL, OutputCapture
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import (
+    describe_missing_envelope,
+    read_envelope,
+)
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import in_memory
 from ansible_collections.rack.recipes.plugins.module_utils.program_end import end_in_words
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_class import Scriptlet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
     from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
-    from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+    from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 
 CHUNK = 65536
 KEPT = 65536  # bytes of the program's stderr that are kept, since the reason of a verdict quotes its last line
@@ -94,7 +97,7 @@ class ShellScriptlet(Scriptlet):
         if program.exit_code not in self.exit_codes:
             raise ValueError(f"{argv[0]} {program.ending}{program.last_words(mask)}")
         if not has_parser:
-            raise ValueError(f"{argv[0]} {missing(program.stdout, mask)}")
+            raise ValueError(f"{argv[0]} {describe_missing_envelope(program.stdout, mask)}")
         return self.parse(_whole(argv[0], program.stdout), ctx, params)
 
 
@@ -114,7 +117,7 @@ def run_program(
     program.finish()
     if program.exit_code not in exit_codes:
         said = program.stderr.text(KEPT).strip().rpartition("\n")[2]
-        raise ValueError(f"{words[0]} {program.ending}{f': {bounded(said)}' if said else ''}")
+        raise ValueError(f"{words[0]} {program.ending}{f': {mark_if_long(said)}' if said else ''}")
     return _whole(words[0], program.stdout)
 
 
@@ -132,7 +135,7 @@ class Program:
         self._decode = codecs.getincrementaldecoder("utf-8")("backslashreplace").decode
         opened = [in_memory(stdin.encode("utf-8", "surrogateescape")), *os.pipe(), *os.pipe()]
         try:
-            self.pid = spawn(argv, env, {0: opened[0], 1: opened[2], 2: opened[4]}, IGNORED)
+            self.pid = spawn_program(argv, env, {0: opened[0], 1: opened[2], 2: opened[4]}, IGNORED)
         except OSError as error:
             _close(opened[1::2])
             raise OSError(error.errno, os.strerror(error.errno or 0), argv[0]) from None
@@ -214,7 +217,7 @@ def _lines(stdout: OutputCapture, mask: Mask | None) -> str:
     kept = stdout.ending()
     text = kept.decode("utf-8", "backslashreplace")
     if mask and len(kept) < stdout.size:
-        from ansible_collections.rack.recipes.plugins.module_utils.masking.text_edges import whole_from
+        from ansible_collections.rack.recipes.plugins.module_utils.mask import whole_from
 
         text = text[whole_from(text, mask) :]
     return text if not text or text.endswith("\n") else f"{text}\n"

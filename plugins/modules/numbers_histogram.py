@@ -87,8 +87,11 @@ from bisect import bisect_left, bisect_right
 from decimal import ROUND_CEILING, Context, Decimal, localcontext
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet, run_as_module
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.number_file import NumberFile, exact_number
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.percentiles import percentile
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.number_file import (
+    NumberFile,
+    exact_number,
+    percentile,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -76,8 +76,11 @@ stderr:
 from decimal import Decimal
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet, run_as_module
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.number_file import NumberFile, exact_number
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.percentiles import percentile
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.number_file import (
+    NumberFile,
+    exact_number,
+    percentile,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from math import erfc, sqrt
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from rack_recipes.analysis.findings import (
     GRADES,
     MOST_RESULTS,
@@ -122,7 +122,7 @@ def _change(own: Sequence[_Changed], place: int, runs: Sequence[Mapping[str, Any
 def _title(own: Sequence[_Changed]) -> str:
     names = [*dict.fromkeys(series_name(one.one.series) for one in own)]
     if len(names) > 1:
-        return f"{format_count(len(names), 'measurement')} changed: {few(names, SHOWN, '; ')}"
+        return f"{format_count(len(names), 'measurement')} changed: {first_few(names, SHOWN, '; ')}"
     more = f", others alike ({format_count(len(own), 'series', 'series')})" if len(own) > 1 else ""
     return f"{_one_title(own[0])}{more}"
 

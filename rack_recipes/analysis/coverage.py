@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from itertools import chain, compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, RAN, VERDICTS
-from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, RAN, VERDICTS, WAIVED
 from rack_recipes.analysis.findings import NOTE, Finding, ResultId, format_count
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import RunData
@@ -188,7 +187,7 @@ def _never_run(steps: Sequence[StepCoverage], runs: int) -> Iterator[Finding]:
     places = [ResultId(host, step.step) for step in steps for host in step.never]
     if places:
         title = f"In {format_count(runs, 'run')} never run where it was planned: "
-        named = few([f"{one.step} on {few(one.never, 3)}" for one in steps], SHOWN)
+        named = first_few([f"{one.step} on {first_few(one.never, 3)}" for one in steps], SHOWN)
         yield Finding(
             KIND, NOTE, f"{title}{named}", tuple(places[:MOST_RESULTS]),
             "Look at why it is skipped, blocked or unreachable there each time.",
@@ -200,7 +199,7 @@ def _unchecked(steps: Sequence[StepCoverage]) -> Iterator[Finding]:
     if steps:
         number = format_count(len(steps), "step judges", "steps judge")
         yield Finding(
-            KIND, NOTE, f"{number} nothing: {few([one.step for one in steps], SHOWN)}",
+            KIND, NOTE, f"{number} nothing: {first_few([one.step for one in steps], SHOWN)}",
             tuple(ResultId(one.hosts[0], one.step) for one in steps[:MOST_RESULTS]),
             "Give them success criteria, where something can be wrong.", {"steps": len(steps)}, method=METHOD,
         )  # fmt: skip
@@ -213,7 +212,7 @@ def _unlimited_findings(coverage: Coverage) -> Iterator[Finding]:
         number = format_count(len(found), "measurement has", "measurements have")
         places = [ResultId(hosts[one.step][0], one.step, one.name) for one in found if hosts.get(one.step)]
         yield Finding(
-            KIND, NOTE, f"{number} no limit: {few([f'{one.name} of {one.step}' for one in found], SHOWN)}",
+            KIND, NOTE, f"{number} no limit: {first_few([f'{one.name} of {one.step}' for one in found], SHOWN)}",
             tuple(places[:MOST_RESULTS]), "Give them limits; rack-recipes rejudge tries limits on what is stored.",
             {"measurements": len(found)}, method=METHOD,
         )  # fmt: skip
@@ -224,7 +223,7 @@ def _never_failed(steps: Sequence[StepCoverage], runs: int) -> Iterator[Finding]
     if judging:
         number = format_count(len(judging), "step with criteria has", "steps with criteria have")
         yield Finding(
-            KIND, NOTE, f"{number} never failed in {runs} runs: {few([one.step for one in judging], SHOWN)}",
+            KIND, NOTE, f"{number} never failed in {runs} runs: {first_few([one.step for one in judging], SHOWN)}",
             tuple(ResultId(one.hosts[0], one.step) for one in judging[:MOST_RESULTS]),
             "That may be good hardware or criteria that notice nothing: rack-recipes mutate tells which.",
             {"steps": len(judging), "runs": runs}, method=METHOD,

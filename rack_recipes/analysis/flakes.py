@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import WAIVED
 from rack_recipes.analysis.findings import NOTABLE, NOTE, PROBLEM, Finding, ResultId
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.methods.intervals_and_multiple_tests import (

@@ -17,7 +17,7 @@ from itertools import chain
 from math import isfinite, isnan, nan
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import FAILED, LIMITS, MARGINAL, PASSED
 from rack_recipes.analysis.findings import (
     MOST_RESULTS,
@@ -120,7 +120,7 @@ def _told(derived: DerivedNumbers) -> Finding:
 
 def _lost(derived: DerivedNumbers) -> Finding:
     states: Sequence[str] = [f"{host or RUN} ({reason})" for host, reason in derived.lost.items()]
-    title = f"{derived.name} cannot be computed on {format_count(len(states), 'host')}: {few(states, SHOWN)}"
+    title = f"{derived.name} cannot be computed on {format_count(len(states), 'host')}: {first_few(states, SHOWN)}"
     results = tuple(ResultId(host, "") for host in [*derived.lost][:MOST_RESULTS])
     figures = {"lost": len(states), "hosts": len(states) + len(derived.numbers)}
     return Finding("evidence", NOTABLE, title, results, CHECK, figures, {"name": derived.name}, METHOD)

@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, RAN
 from rack_recipes.analysis.findings import (
     MOST_RESULTS,
@@ -106,7 +106,10 @@ def _without_result(run: RunData) -> Iterator[Finding]:
 
 def _no_result(run: RunData, step: str, hosts: Sequence[str], planned: int) -> Finding:
     results = tuple(ResultId(host, step) for host in hosts[:MOST_RESULTS])
-    count, where = f"{len(hosts):,} of {format_count(planned, 'planned result')} of {step}", few(_named(hosts), SHOWN)
+    count, where = (
+        f"{len(hosts):,} of {format_count(planned, 'planned result')} of {step}",
+        first_few(_named(hosts), SHOWN),
+    )
     figures = {"missing": len(hosts), "planned": planned}
     if not run.run.get("ended"):
         title = f"The run has not ended: nobody has {count} yet ({where})"
@@ -149,7 +152,7 @@ def _without_value(run: RunData) -> Iterator[Finding]:
 def _lost(place: _Place, hosts: Sequence[str], faults: Mapping[str, str], of: int) -> Finding:
     states = [f"{host or RUN} ({faults.get(host, MISSING)})" for host in hosts]
     name = place.name if place.key else f"{place.name} of {place.step}"
-    where = f"{format_count(len(hosts), 'host')}: {few(states, SHOWN)}"
+    where = f"{format_count(len(hosts), 'host')}: {first_few(states, SHOWN)}"
     title = f"{name} is lost on {where}; {of - len(hosts):,} of {of:,} hosts have it"
     results = tuple(ResultId(host, place.step, "" if place.key else place.name) for host in hosts[:MOST_RESULTS])
     about = {"step": place.step, "name": place.name}

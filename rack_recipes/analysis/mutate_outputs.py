@@ -20,10 +20,9 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
-from ansible_collections.rack.recipes.plugins.module_utils.executor.step.judge import UNCHECKED, check
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import UNCHECKED, check
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS, measurement
-from ansible_collections.rack.recipes.plugins.module_utils.language.loops import instances
-from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope, keys_in
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope, keys_in, loop_instances
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import COMPLETE
 from rack_recipes.analysis.run_data import RunData
 
@@ -271,7 +270,7 @@ def _words(result: _Result, params: dict[str, Any]) -> dict[str, Any]:
     if step.loop is None and not step.matrix:
         return words
     try:
-        found = instances(
+        found = loop_instances(
             step.name, step.loop, dict(step.matrix), _scope(result, result.own, result.run, params, words)
         )
     except ValueError:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from rack_recipes.analysis.findings import (
     MOST_RESULTS,
@@ -147,7 +147,7 @@ def _of_hosts(deviants: Sequence[_Deviant]) -> Iterator[Finding]:
 
 def _in_many_series(host: str, own: Sequence[_Deviant]) -> Finding:
     own = sorted(own, key=_how_far)
-    names = few([series_name(one.group.series) for one in own], SHOWN, "; ")
+    names = first_few([series_name(one.group.series) for one in own], SHOWN, "; ")
     return Finding(
         "outlier",
         _gravest(own),
@@ -170,10 +170,10 @@ def _in_one_series(own: Sequence[_Deviant]) -> Finding:
     return Finding(
         "outlier",
         _gravest(own),
-        f"{series_name(group.series)}: {few(hosts, SHOWN)} of {len(group.hosts)} twins{kind} "
+        f"{series_name(group.series)}: {first_few(hosts, SHOWN)} of {len(group.hosts)} twins{kind} "
         f"{'differs' if len(own) == 1 else 'differ'}; {center}",
         tuple(map(_result, own[:MOST_RESULTS])),
-        CHECK.format(few([one.host for one in own], SHOWN)),
+        CHECK.format(first_few([one.host for one in own], SHOWN)),
         {"hosts": [_figures(one) for one in own[:MOST_RESULTS]], "twins": len(group.hosts), "center": outcome.center},
         _about(group),
         _method(own),

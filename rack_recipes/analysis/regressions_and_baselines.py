@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from rack_recipes.analysis import run_changes
@@ -206,10 +206,10 @@ def _passed_before(run: RunData, history: History, earlier: Row, places: Sequenc
     return Finding(
         "regression",
         PROBLEM,
-        f"{format_count(len(places), 'result')} of {few(steps, SHOWN)} on {few(hosts, SHOWN)} passed {_ago(earlier, run.run)}"
+        f"{format_count(len(places), 'result')} of {first_few(steps, SHOWN)} on {first_few(hosts, SHOWN)} passed {_ago(earlier, run.run)}"
         f"in run {earlier['run_id']} and {'does' if len(places) == 1 else 'do'} not pass now",
         _results(places),
-        f"Look first at what changed in between: {few(words, SHOWN)}." if words else "",
+        f"Look first at what changed in between: {first_few(words, SHOWN)}." if words else "",
         {
             "last pass": earlier["run_id"],
             "when": earlier["started"],
@@ -224,7 +224,7 @@ def _passed_before(run: RunData, history: History, earlier: Row, places: Sequenc
 
 def _none_passed(history: History, places: Sequence[Place]) -> Finding:
     hosts, steps = _hosts(places), [*dict.fromkeys(step for step, _host in places)]
-    title = f"{format_count(len(places), 'result')} of {few(steps, SHOWN)} on {few(hosts, SHOWN)} did not pass in "
+    title = f"{format_count(len(places), 'result')} of {first_few(steps, SHOWN)} on {first_few(hosts, SHOWN)} did not pass in "
     title += f"{'any of ' if len(history.runs) > 1 else ''}{the_last(len(history.runs), 'run')} either"
     figures = {"results": len(places), "earlier runs": len(history.runs)}
     return Finding("regression", NOTABLE, title, _results(places), "", figures, {}, FACT)
@@ -274,7 +274,7 @@ def _against_the_baseline(run: RunData, history: History) -> Iterator[Finding]:
         if worse
         else f"All that passed in the baseline, run {accepted['run_id']}, passes or was not tried",
         tuple(worse[:MOST_RESULTS]),
-        f"Look first at what changed since the baseline: {few(fields, SHOWN)}." if worse and fields else "",
+        f"Look first at what changed since the baseline: {first_few(fields, SHOWN)}." if worse and fields else "",
         {
             "baseline": accepted["run_id"],
             "accepted": accepted["accepted"],
@@ -292,7 +292,7 @@ def _against_the_baseline(run: RunData, history: History) -> Iterator[Finding]:
 def _worse_than(accepted: Row, found: Comparison, worse: Sequence[ResultId]) -> str:
     counted = ((found.steps, "result", "results"), (found.criteria, "criterion", "criteria"))
     numbers = " and ".join(format_count(len(rows), one, many) for rows, one, many in counted if rows)
-    steps = few([*dict.fromkeys(one.step for one in worse)], SHOWN)
-    hosts = few(_hosts((one.step, one.host) for one in worse), SHOWN)
+    steps = first_few([*dict.fromkeys(one.step for one in worse)], SHOWN)
+    hosts = first_few(_hosts((one.step, one.host) for one in worse), SHOWN)
     do = "does" if len(worse) == 1 else "do"
     return f"{numbers} that passed in the baseline, run {accepted['run_id']}, {do} not pass now: {steps} on {hosts}"

@@ -21,7 +21,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.criteria imp
     measurement,
     problem,
 )
-from ansible_collections.rack.recipes.plugins.module_utils.waiving import matches
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import matches_wildcard
 from rack_recipes.errors import RecipeError
 from rack_recipes.recipe.rules.recipe_node import Node, is_number
 from rack_recipes.recipe.rules.steps import consistent_warnings
@@ -50,8 +50,8 @@ class NewLimit:
         """Whether it is for a measurement; the name of a looped step covers its instances."""
         steps = {row["step"], row.get("planned") or row["step"]}
         return (
-            matches(self.measurement, str(row["name"]))
-            and any(matches(self.step, step) for step in steps)
+            matches_wildcard(self.measurement, str(row["name"]))
+            and any(matches_wildcard(self.step, step) for step in steps)
             and self.unit in (None, row.get("unit") or "")
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from rack_recipes.analysis.findings import (
     GRADES,
     MOST_RESULTS,
@@ -131,7 +131,7 @@ def _title(found: _Unusual) -> str:
 
 def _title_of_many(own: Sequence[_Unusual]) -> str:
     names = [*dict.fromkeys(series_name(one.one.series) for one in own)]
-    return f"{format_count(len(own), 'series', 'series')} of values are not as usual: {few(names, SHOWN, '; ')}"
+    return f"{format_count(len(own), 'series', 'series')} of values are not as usual: {first_few(names, SHOWN, '; ')}"
 
 
 def _figures(found: _Unusual) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import secrets
 import sys
 from typing import TYPE_CHECKING
 
-from ansible_collections.rack.recipes.plugins.module_utils.logged_events_by_level import LEVELS
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import LEVELS
 from rack_recipes.cli.argument_parser import OptionalNumber
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import LARGEST, MEDIA_TYPE
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import KEY, MOST_MEASUREMENTS
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import LONGEST as LONGEST_SECRET
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import MASKED
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import LONGEST as LONGEST_SECRET
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import MASKED
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
 from rack_recipes.journal.record_fields import FIELDS
 from rack_recipes.journal.step_results_and_end_status import EXIT_CODES

@@ -12,7 +12,7 @@ from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import without_checksum
 from rack_recipes.errors import JournalError
 from rack_recipes.journal.compressed_journal import UNREADABLE, open_journal, unreadable_reason
@@ -26,7 +26,7 @@ NUMBERED = frozenset(
 
 def describe_damage(journal: Path, lines: Sequence[int]) -> str:
     """A sentence that names the damaged lines of a journal; empty if there are none."""
-    named = few([*map(str, lines)], NAMED)
+    named = first_few([*map(str, lines)], NAMED)
     return f"{journal} has damaged lines, which cannot be read: {named}" if named else ""
 
 

@@ -16,8 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, PASSING
-from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, PASSING, WAIVED
 from rack_recipes.journal.record_fields import Record
 
 Place = tuple[str, str]  # step, host

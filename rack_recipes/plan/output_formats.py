@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import shortened
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import describe
-from ansible_collections.rack.recipes.plugins.module_utils.language.references import plain, shown
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import value_for_message, without_braces
 from rack_recipes.plan.compile.playbook import compiled_recipe, compiled_step
 from rack_recipes.plan.plan_model import Plan, PlannedStep, Stage
 from rack_recipes.recipe.recipe_model import Canary, Condition, Lock, Param, Repeat, Retry, Sandbox, Step, Success
@@ -115,8 +115,8 @@ def _loop(step: Step) -> str:
 def _items(values: Iterable[Any] | str) -> str:
     """The first few items of a list; of a reference its name."""
     if isinstance(values, str):
-        return plain(values)
-    items = [item if isinstance(item, str) else shortened(shown(item)) for item in values]
+        return without_braces(values)
+    items = [item if isinstance(item, str) else shortened(value_for_message(item)) for item in values]
     more = [f"... {len(items)} in all"] if len(items) > MOST else []
     return ", ".join([*items[:MOST], *more]) or "nothing"
 
@@ -195,7 +195,11 @@ def _recipe_branches(plan: Plan) -> Iterator[Branch]:
 def _param(param: Param) -> str:
     if param.secret:
         return f"{param.name} (secret)"
-    return f"{param.name} (required)" if param.required else f"{param.name} = {shortened(shown(param.default))}"
+    return (
+        f"{param.name} (required)"
+        if param.required
+        else f"{param.name} = {shortened(value_for_message(param.default))}"
+    )
 
 
 def _canary(canary: Canary | None) -> str:

@@ -16,12 +16,16 @@ from typing import Any, NamedTuple
 from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import (
     WrongError,
     converted,
-    problems_of_names,
+    find_wrong_names,
     spec_of,
 )
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import has_secret
-from ansible_collections.rack.recipes.plugins.module_utils.language.references import REFERENCE, keys_of_others, parse
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import (
+    REFERENCE,
+    keys_of_others,
+    parse_reference,
+)
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames
 from rack_recipes import settings
 from rack_recipes.errors import CatalogError, Place, RecipeError, nearest
 from rack_recipes.plan.dependency_graph import CONTEXT, PARTS, KeyUsage
@@ -172,7 +176,7 @@ def _argument_problems(user: ScriptletUser, entry: ScriptletEntry) -> Iterator[P
     if entry.options is None:
         return
     options = dict(entry.options)
-    for name, _problem in problems_of_names(options, user.args):
+    for name, _problem in find_wrong_names(options, user.args):
         if name in user.args:
             near = nearest(name, [*options])
             known = "" if near else f" ({', '.join(options) or 'it takes none'})"
@@ -309,7 +313,7 @@ def _commands(step: Step) -> Iterator[tuple[ValuePath, str]]:
 def _references(text: str, step: Step, params: Mapping[str, Param]) -> Iterator[tuple[str, str]]:
     """The references in a command whose values may hold more than the recipe says, each with what to do."""
     for found in re.finditer(REFERENCE, text):
-        word, path, host = parse(found) or ("step", [], "")
+        word, path, host = parse_reference(found) or ("step", [], "")
         if not _is_known(word, path, step, params):
             at = "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in path)
             is_key = not host and word not in ("item", "matrix", "params")

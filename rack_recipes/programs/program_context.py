@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import bounded, shortened
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import mark_if_long, shortened
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from rack_recipes.analysis.run_changes import context_changes
 from rack_recipes.context import run_context
@@ -194,7 +194,7 @@ class _ProgramView(ContextView):
     def checked_key(key: object) -> str:
         """The key. Raises ValueError if it is no dotted name."""
         if not isinstance(key, str) or not NAME.fullmatch(key):
-            raise ValueError(f"expected a key such as numbers.stats_v1, got {bounded(repr(key))}")
+            raise ValueError(f"expected a key such as numbers.stats_v1, got {mark_if_long(repr(key))}")
         return key
 
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
 from rack_recipes.context import run_context
@@ -58,7 +58,9 @@ class ResultTable(dict[Place, Any]):
         if len(hosts) == 1:
             return self[key, hosts[0]]
         if hosts:
-            raise KeyError(f"{key!r} is there for {few(hosts, MOST_NAMED)}: name one, as in [{key!r}, {hosts[0]!r}]")
+            raise KeyError(
+                f"{key!r} is there for {first_few(hosts, MOST_NAMED)}: name one, as in [{key!r}, {hosts[0]!r}]"
+            )
         near = difflib.get_close_matches(key, {name for name, _host in self}, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there is {self._names() or 'nothing'}"
         raise KeyError(f"{key!r}: {hint}")

@@ -25,9 +25,14 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.criteria imp
     UndecidedError,
     judge,
 )
-from ansible_collections.rack.recipes.plugins.module_utils.language.references import OPENINGS, names_in, parse, walk
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import (
+    OPENINGS,
+    follow_path,
+    names_in,
+    parse_reference,
+)
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames
 from rack_recipes.errors import RecipeErrors, UsageError
 from rack_recipes.recipe.recipe_model import Condition, Param, Step
 from rack_recipes.recipe.rules.recipe_node import REFERENCE_FIELDS
@@ -329,7 +334,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _missing(text: str, declared: Mapping[str, Param], values: Mapping[str, Any], mask: Mask) -> Iterator[str]:
     for match in REFERENCE.finditer(text):
-        word, path, _host = parse(match) or ("", [], "")
+        word, path, _host = parse_reference(match) or ("", [], "")
         if word != "params" or not path or path[0] not in values:
             continue
         name, *rest = path
@@ -341,7 +346,7 @@ def _missing(text: str, declared: Mapping[str, Param], values: Mapping[str, Any]
 def _why_not(name: str, value: Any, path: list[str]) -> str:
     """Why a parameter has no such part, empty where it has."""
     try:
-        walk(f"params.{name}", value, path)
+        follow_path(f"params.{name}", value, path)
     except ValueError as error:
         return str(error)
     return ""

@@ -87,7 +87,7 @@ class Substitution:
     def _value(self, found: re.Match[str], path: Path) -> Any:
         if found[2]:
             return f"${{{found[1]}@{as_text(self._text(found[2], path))}}}"
-        word, parts, _host = references.parse(found) or ("", [], "")
+        word, parts, _host = references.parse_reference(found) or ("", [], "")
         if word != "params" or parts[0] not in self.values:
             return found[0]
         value = value_at(self.values[parts[0]], parts[1:], found[0], path)

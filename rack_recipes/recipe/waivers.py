@@ -14,8 +14,13 @@ from datetime import UTC, date, datetime
 from pathlib import PurePath
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
-from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED, WaivedOutcome, matches, waive
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import (
+    VERDICTS,
+    WAIVED,
+    WaivedOutcome,
+    matches_wildcard,
+    waive,
+)
 
 WAIVABLE = ("failed", "error", "unreachable")
 USUAL = ("failed", "error")  # what a waiver covers that names no verdicts
@@ -80,13 +85,15 @@ class Waiver:
 
     def is_of(self, recipe: Mapping[str, Any]) -> bool:
         """Whether it is for the runs of a recipe, of which the `path` and the `test_id` are given where known."""
-        if self.test_id and not matches(self.test_id, str(recipe.get("test_id") or "")):
+        if self.test_id and not matches_wildcard(self.test_id, str(recipe.get("test_id") or "")):
             return False
-        return not self.recipe or matches(_path(self.recipe), _path(str(recipe.get("path") or "")))
+        return not self.recipe or matches_wildcard(_path(self.recipe), _path(str(recipe.get("path") or "")))
 
     def covers_step(self, name: str) -> bool:
         """Whether it is for a planned step, or for some instances of it."""
-        return matches(self.step, name) or ("[" in self.step and matches(self.step.partition("[")[0], name))
+        return matches_wildcard(self.step, name) or (
+            "[" in self.step and matches_wildcard(self.step.partition("[")[0], name)
+        )
 
     def state(self, today: date) -> str:
         """By the date alone: active, ending soon, or over."""

@@ -40,7 +40,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.live_client import (
     Request,
     TimedOut,
     Wire,
-    connected,
+    connect_to_server,
 )
 from rack_recipes.errors import UsageError
 
@@ -73,7 +73,7 @@ class ServerLink(Wire):
     def connected(self) -> socket.socket:
         """A new connection. Raises OSError."""
         if self._place is None:
-            return connected(self.address)
+            return connect_to_server(self.address)
         plain = socket.create_connection(self._place, ANSWER)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self._tls.wrap_socket(plain, server_hostname=self._place[0]) if self._tls else plain

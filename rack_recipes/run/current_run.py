@@ -15,11 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, VERDICTS
-from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, VERDICTS, WAIVED
 from rack_recipes.context.merge_hooks import MergeHooks
 from rack_recipes.context.run_context import Context
 from rack_recipes.errors import UsageError
@@ -385,4 +384,4 @@ def host_result(part: Part, host: str) -> dict[str, Any]:
 def _all_passed(part: Part, host: str) -> str:
     """What is said of a host that passed: also which of its failures somebody has accepted."""
     waived = [step for (step, place), end in part.results() if place == host and end.verdict == WAIVED]
-    return f"every step passed or is waived: {few(waived, REASONS)}" if waived else "every step passed"
+    return f"every step passed or is waived: {first_few(waived, REASONS)}" if waived else "every step passed"

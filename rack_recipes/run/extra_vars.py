@@ -14,13 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import (
-    MASKED,
-    SecretNames,
-    secrets_in,
-    texts_of,
-)
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import MASKED, SecretNames, secrets_in, texts_of
 from rack_recipes.errors import UsageError
 from rack_recipes.recipe.steps_to_and_from_data import param_from_data
 from rack_recipes.run.run_secrets import secrets_shown_in

@@ -36,8 +36,8 @@ from urllib.parse import quote, quote_plus
 
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import shared_log
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import OPENINGS
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask, in_base64
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import (
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask, in_base64
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import (
     SHORTEST,
     SecretNames,
     long_texts_of,

@@ -29,7 +29,7 @@ OTHERS = {
     ("plugins/module_utils/executor/child/program_by_scriptlet_kind.py", "RACK_PYTHON"): "a name for rack.sh",
     ("plugins/module_utils/executor/child/sandbox.py", "sys.prefix"): "folders that a sandbox shows",
     ("plugins/module_utils/executor/child/sandbox.py", '"-c", boot'): "it sets sys.path before it imports a file",
-    ("plugins/module_utils/library.py", "-m pip install"): "what a message tells people to type",
+    ("plugins/module_utils/check_library.py", "-m pip install"): "what a message tells people to type",
     ("rack_recipes/cli/authors/templates/project/inventory.yml.in", "ansible_python"): "a setting of Ansible's",
     ("rack_recipes/run/launcher/ansible_playbook.py", "ansible_python"): "a setting of Ansible's",
     ("rack_recipes/run/launcher/ansible_playbook.py", 'os.execv(sys.executable, [sys.executable, "-P"'): "",

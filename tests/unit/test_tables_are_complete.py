@@ -70,7 +70,7 @@ def test_no_other_file_has_a_list_of_criteria():
         (r'"journal\.jsonl"', "plugins/module_utils/journal_record.py"),
         (r"\b0o[67]00\b", "plugins/module_utils/file_descriptors.py"),
         (r'"rack_recipes_recipe"', "rack_recipes/plan/compile/action_names.py"),
-        (r'= "waived"', "plugins/module_utils/waiving.py"),
+        (r'= "waived"', "plugins/module_utils/verdicts.py"),
         (r'"rack_recipes_params"', "rack_recipes/run/extra_vars.py"),
     ],
 )

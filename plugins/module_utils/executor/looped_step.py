@@ -9,23 +9,25 @@ from __future__ import annotations
 import json
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
-from ansible_collections.rack.recipes.plugins.module_utils.executor.step.input_digest import inputs_of
-from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_child import InvalidStep
-from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import arguments_of, unmet_condition
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import InvalidStep
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import (
+    arguments_of,
+    digest_of_inputs,
+    unmet_condition,
+)
 from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import fingerprint
-from ansible_collections.rack.recipes.plugins.module_utils.language.loops import instances
-from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope, loop_instances
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import ORDER, PASSING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.shared_by_steps import StageState
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.reuse import ReusedResult
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.types import Outcome
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import Outcome
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import ReusedResult
 
     Record = dict[str, Any]
     Step = dict[str, Any]
@@ -63,7 +65,7 @@ class LoopGroup:
                 if unwanted:
                     return "skipped", unwanted
                 common.pop("when", None)
-            found = instances(self.step["name"], self.step.get("loop"), self.step.get("matrix"), self._scope)
+            found = loop_instances(self.step["name"], self.step.get("loop"), self.step.get("matrix"), self._scope)
         except (InvalidStep, ValueError) as error:
             return self._not_unfolded(str(error))
         self.passes_dependents = not found
@@ -93,7 +95,7 @@ class LoopGroup:
             self.more["inputs"] = inputs
         if not inputs or self.step["name"] not in self._state.offers:
             return []
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.reuse import reuse
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import reuse
 
         return reuse(self._state, self.step, inputs)
 
@@ -105,7 +107,7 @@ class LoopGroup:
         for step in self.instances:
             scope = Scope(self._scope.ctx, self._state.params, {**step["words"], "step": {"name": step["name"]}})
             try:
-                found.append([step["name"], inputs_of(self._state, step, arguments_of(step, scope), scope)])
+                found.append([step["name"], digest_of_inputs(self._state, step, arguments_of(step, scope), scope)])
             except InvalidStep:
                 return ""
         return fingerprint("", found, {}, self._state.host, {})
@@ -140,4 +142,4 @@ def _speaks_of_instance(when: Any) -> bool:
 
 
 def _listed(ends: list[tuple[str, str]]) -> str:
-    return few([f"{name} ({verdict})" for name, verdict in ends], NAMED)
+    return first_few([f"{name} ({verdict})" for name, verdict in ends], NAMED)

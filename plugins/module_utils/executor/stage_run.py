@@ -2,23 +2,71 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs one stage on one host: its steps in order, in parallel where that is allowed, each run, judged and recorded."""
+"""Runs one stage on one host: its steps in order, in parallel where that is allowed, each run, judged and recorded;
+or one scriptlet by itself, as an Ansible module.
+"""
 
 from __future__ import annotations
 
 import os
 import select
+import signal
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.check_step_fields import check_fields
-from ansible_collections.rack.recipes.plugins.module_utils.executor.host_locks import HostLocks
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.sigchld import ChildSignal
-from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import Scheduler
-from ansible_collections.rack.recipes.plugins.module_utils.executor.shared_by_steps import StageState
-from ansible_collections.rack.recipes.plugins.module_utils.executor.start_conditions import StartConditions
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import Launcher
+from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import (
+    HostLocks,
+    Scheduler,
+    StartConditions,
+)
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import StepRun
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import Scriptlet
 TYPE_CHECKING = False
+# `cache` is whether the result is kept under a name, `invalid` why the step cannot be run.
+OF_STEP = (
+    *("name", "args", "depends_on", "after", "scope", "timeout", "parallel", "success", "when", "loop", "matrix"),
+    *("retry", "repeat", "continue_on_fail", "always", "priority", "tags", "locks", "limits", "sandbox", "skip"),
+    *("cache", "invalid"),
+)
+OF_PROGRAM = (
+    *("kind", "options", "reads", "digest", "module", "function", "file", "flags", "class", "call"),
+    *("reads_results", "reads_history", "library", "live"),
+)
+FIELDS = frozenset((*OF_STEP, *OF_PROGRAM))
+
+
+def check_fields(steps: Iterable[dict[str, Any]]) -> None:
+    """Raise ValueError for a field of a step that is unknown here."""
+    for step in steps:
+        if not step.keys() <= FIELDS:
+            unknown = ", ".join(sorted(step.keys() - FIELDS))
+            raise ValueError(f"step {step['name']!r} has fields that this executor does not know: {unknown}")
+
+
+class ChildSignal:
+    """A context manager with the descriptor of a pipe that becomes readable as soon as a child has ended."""
+
+    def __enter__(self) -> int:
+        self._ends = os.pipe()
+        for end in self._ends:
+            os.set_blocking(end, False)
+        self._wakeup = signal.set_wakeup_fd(self._ends[1], warn_on_full_buffer=False)
+        self._handler = signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        return self._ends[0]
+
+    def __exit__(self, *_error: object) -> None:
+        signal.signal(signal.SIGCHLD, self._handler or signal.SIG_DFL)
+        signal.set_wakeup_fd(self._wakeup)
+        for end in self._ends:
+            os.close(end)
+
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
@@ -26,12 +74,11 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import Launcher
     from ansible_collections.rack.recipes.plugins.module_utils.executor.looped_step import LoopGroup
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.record_writer import TriedStep
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.types import Outcome
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import TriedStep
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import Outcome
 
     Record = dict[str, Any]
     Step = dict[str, Any]
-
 TICK = 1.0  # seconds between two looks at the lease
 LOST = "the controller was not heard of any more"
 NEVER_STARTS = "cannot start: what it waits for cannot start before it"
@@ -205,7 +252,7 @@ class StageRun:
         """Verdict and reason after the waivers. Nobody has accepted what the controller itself ended."""
         if self.state.lost:
             return verdict, reason
-        from ansible_collections.rack.recipes.plugins.module_utils.waiving import waive
+        from ansible_collections.rack.recipes.plugins.module_utils.verdicts import waive
 
         names = [step[name] for name in ("name", "parent") if name in step]
         shown = self.state.secrets.reason(reason)
@@ -234,12 +281,57 @@ class StageRun:
         for step_run in self.step_runs:
             attempt = step_run.waits_for
             if not isinstance(attempt, float) and attempt.usage is None:
-                from ansible_collections.rack.recipes.plugins.module_utils.executor.process.reaper import end_all
+                from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_control import (
+                    kill_processes,
+                )
 
-                end_all(range(attempt.mark, attempt.mark + 1), attempt.pid)
+                kill_processes(range(attempt.mark, attempt.mark + 1), attempt.pid)
                 attempt.finish()
         self.state.marks.remove()
 
 
 def _due(waits_for: Attempt | float) -> float:
     return waits_for if isinstance(waits_for, float) else waits_for.due
+
+
+ATTACHED = ("name", "sha256", "size")
+
+
+def run_single(scriptlet: type[Scriptlet], params: dict[str, Any]) -> dict[str, Any]:
+    """Verdict, reason, `context` (the keys set), measurements, stdout and stderr of one run of `scriptlet`.
+
+    Without a run there is nowhere to keep what it attaches: `artifacts` has name, size and digest of each, if any.
+    """
+    records: list[dict[str, Any]] = []
+    request = _request(scriptlet, params)
+    StageRun(request, Launcher(request, work=os.getcwd(), cache=""), records.append, lambda: True).run()
+    last = records[-1]
+    tried = last["attempts"][-1] if last["attempts"] else {"stdout": "", "stderr": ""}
+    attached = [{name: each[name] for name in ATTACHED} for each in records if each["kind"] == "artifact"]
+    return {
+        "verdict": last["verdict"],
+        "reason": last["reason"],
+        "context": {record["key"]: record["after"] for record in records if record["kind"] == "delta"},
+        "measurements": last["measurements"],
+        **({"artifacts": attached} if attached else {}),
+        "stdout": tried["stdout"],
+        "stderr": tried["stderr"],
+    }
+
+
+def _request(scriptlet: type[Scriptlet], params: dict[str, Any]) -> dict[str, Any]:
+    """A stage of one step."""
+    step = {
+        "name": scriptlet.__name__,
+        "kind": "python",
+        "class": scriptlet,
+        "args": {name: value for name, value in params.items() if value is not None},
+        "options": scriptlet.options,
+        "scope": scriptlet.scope,
+        "depends_on": [],
+        "after": [],
+        "parallel": False,
+        "success": {"none": True},
+    }
+    context: dict[str, Any] = {"own": {}, "run": {}, "hosts": {}}
+    return {"run": "", "stage": 1, "host": "", "settled": {}, "steps": [step], "slots": 1, "context": context}

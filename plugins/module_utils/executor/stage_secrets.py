@@ -18,14 +18,14 @@ from __future__ import annotations
 import json
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LONGEST_MESSAGE, as_reason
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames, secrets_in
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames, secrets_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any, Callable
 
-    from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+    from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 
     Entry = dict[str, Any]
 
@@ -56,7 +56,7 @@ class StageSecrets:
     def mask(self) -> Mask | None:
         """What hides all that are known now; None where there are none."""
         if self._mask is None and self._known:
-            from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+            from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 
             self._mask = Mask(self._known)
         return self._mask
@@ -73,7 +73,7 @@ class StageSecrets:
             return as_reason(message)
         if len(message) < LONGEST_MESSAGE:
             return as_reason(mask.mask(message))
-        from ansible_collections.rack.recipes.plugins.module_utils.masking.text_edges import masked_beginning
+        from ansible_collections.rack.recipes.plugins.module_utils.mask import masked_beginning
 
         return as_reason(f"{masked_beginning(message[: LONGEST_MESSAGE - 1], mask)}...")
 

@@ -11,13 +11,18 @@ import re
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import shortened
 from ansible_collections.rack.recipes.plugins.module_utils.language.exact_numbers import (
     difference,
-    identity,
-    inside,
-    inside_percent,
+    distance_inside,
+    distance_inside_percent,
+    equality_key,
     is_number,
     quantile,
 )
-from ansible_collections.rack.recipes.plugins.module_utils.language.references import hint, plain, resolve, shown
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import (
+    hint,
+    resolve,
+    value_for_message,
+    without_braces,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +62,7 @@ def evaluate(condition: Condition, scope: Scope) -> dict[str, Any]:
     """
     given = resolve(condition, scope)
     name = given.get("name") or _name(condition)
-    return measurement(name if isinstance(name, str) else shown(name), given["value"], given)
+    return measurement(name if isinstance(name, str) else value_for_message(name), given["value"], given)
 
 
 def measurement(name: str, value: Any, condition: Condition) -> dict[str, Any]:
@@ -93,17 +98,17 @@ def describe(condition: Condition) -> str:
     unit = condition.get("unit") or ""
 
     def show(value: Any) -> str:
-        return plain(value) if isinstance(value, str) and "${" in value else _with_unit(value, unit)
+        return without_braces(value) if isinstance(value, str) and "${" in value else _with_unit(value, unit)
 
     given = ((word, criterion) for word, criterion in LIMITS.items() if word in condition)
     limits = (f"{word} {criterion.bound_in_words(condition[word], show)}" for word, criterion in given)
-    return shortened(f"{plain(condition.get('name') or '') or _name(condition)} {', '.join(limits)}")
+    return shortened(f"{without_braces(condition.get('name') or '') or _name(condition)} {', '.join(limits)}")
 
 
 def _name(condition: Condition) -> str:
     value = condition["value"]
-    name = plain(value) if isinstance(value, str) else shown(value)
-    return f"{name} (quantile {shown(condition['quantile'])})" if "quantile" in condition else name
+    name = without_braces(value) if isinstance(value, str) else value_for_message(value)
+    return f"{name} (quantile {value_for_message(condition['quantile'])})" if "quantile" in condition else name
 
 
 def _measured(condition: Condition, value: Any) -> Any:
@@ -115,12 +120,12 @@ def _measured(condition: Condition, value: Any) -> Any:
         return value
     share = condition["quantile"]
     if not is_number(share) or not 0 <= share <= 1:
-        raise ValueError(f"quantile: expected a number from 0 to 1, got {shown(share)}")
+        raise ValueError(f"quantile: expected a number from 0 to 1, got {value_for_message(share)}")
     if not isinstance(value, list) or not value:
-        raise ValueError(f"quantile needs a list of numbers, got {shown(value)}")
+        raise ValueError(f"quantile needs a list of numbers, got {value_for_message(value)}")
     for index, item in enumerate(value):
         if not is_number(item):
-            raise ValueError(f"quantile needs a list of numbers, its item {index} is {shown(item)}")
+            raise ValueError(f"quantile needs a list of numbers, its item {index} is {value_for_message(item)}")
     return quantile(value, share)
 
 
@@ -129,7 +134,7 @@ def _judge(condition: Condition, value: Any) -> tuple[str, str, Number | None]:
     wrong, distance = _compare({word: bound for word, bound in condition.items() if word not in OTHERS}, value, unit)
     warn = condition.get("warn") or {}
     if not isinstance(warn, dict):
-        raise ValueError(f"warn: expected limits, got {shown(warn)}")
+        raise ValueError(f"warn: expected limits, got {value_for_message(warn)}")
     warning = _compare(warn, value, unit)[0] if warn else ""
     if wrong:
         return FAILED, wrong, distance
@@ -166,13 +171,13 @@ def _words(word: str, value: Any, bound: Any, unit: str) -> str:
 
 
 def _with_unit(value: Any, unit: str) -> str:
-    return f"{shown(value)} {unit}" if unit and is_number(value) else shown(value)
+    return f"{value_for_message(value)} {unit}" if unit and is_number(value) else value_for_message(value)
 
 
 def _tolerance(bound: Any, show: Show) -> str:
     if not isinstance(bound, dict):
         return show(bound)
-    reach = show(bound["by"]) if "by" in bound else f"{shown(bound.get('percent'))} %"
+    reach = show(bound["by"]) if "by" in bound else f"{value_for_message(bound.get('percent'))} %"
     return f"{reach} of {show(bound.get('of'))}"
 
 
@@ -187,16 +192,16 @@ def _pattern(bound: Any, show: Show) -> str:
 def _numbers(word: str, *values: Any) -> None:
     for value in values:
         if not is_number(value):
-            raise ValueError(f"{word} needs a number, got {shown(value)}")
+            raise ValueError(f"{word} needs a number, got {value_for_message(value)}")
 
 
 def _eq(value: Any, bound: Any) -> Held:
-    return identity(value) == identity(bound), _nearness(value, [bound])
+    return equality_key(value) == equality_key(bound), _nearness(value, [bound])
 
 
 def _ne(value: Any, bound: Any) -> Held:
     near = _nearness(value, [bound])
-    return identity(value) != identity(bound), None if near is None else 0 - near
+    return equality_key(value) != equality_key(bound), None if near is None else 0 - near
 
 
 def _min(value: Any, bound: Any) -> Held:
@@ -211,19 +216,19 @@ def _max(value: Any, bound: Any) -> Held:
 
 def _within(value: Any, bound: Any) -> Held:
     if not isinstance(bound, dict) or sorted(bound) not in (["by", "of"], ["of", "percent"]):
-        raise ValueError(f"within: expected of, and by or percent, got {shown(bound)}")
+        raise ValueError(f"within: expected of, and by or percent, got {value_for_message(bound)}")
     reach = bound["by"] if "by" in bound else bound["percent"]
     _numbers("within", value, bound["of"], reach)
     if reach < 0:
-        raise ValueError(f"within: expected by or percent to be at least 0, got {shown(reach)}")
-    distance = (inside if "by" in bound else inside_percent)(value, bound["of"], reach)
+        raise ValueError(f"within: expected by or percent to be at least 0, got {value_for_message(reach)}")
+    distance = (distance_inside if "by" in bound else distance_inside_percent)(value, bound["of"], reach)
     return distance >= 0, distance
 
 
 def _one_of(value: Any, bound: Any) -> Held:
     if not isinstance(bound, list):
-        raise ValueError(f"one_of needs a list, got {shown(bound)}")
-    return identity(value) in map(identity, bound), _nearness(value, bound)
+        raise ValueError(f"one_of needs a list, got {value_for_message(bound)}")
+    return equality_key(value) in map(equality_key, bound), _nearness(value, bound)
 
 
 def _nearness(value: Any, bounds: list[Any]) -> Number | None:
@@ -236,7 +241,7 @@ def _nearness(value: Any, bounds: list[Any]) -> Number | None:
 def _matches(value: Any, bound: Any) -> Held:
     for text in (value, bound):
         if not isinstance(text, str):
-            raise ValueError(f"matches needs a text, got {shown(text)}")
+            raise ValueError(f"matches needs a text, got {value_for_message(text)}")
     from ansible_collections.rack.recipes.plugins.module_utils.time_limit import time_limit
 
     try:

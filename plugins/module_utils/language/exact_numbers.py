@@ -27,14 +27,14 @@ def is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and value is not True and value is not False and abs(value) <= LARGEST_FLOAT
 
 
-def identity(value: Any) -> Hashable:
+def equality_key(value: Any) -> Hashable:
     """A key that is equal for equal JSON values, whatever the order of names: 1 and 1.0 are equal, 1 and true not."""
     if isinstance(value, bool):
         return bool, value
     if isinstance(value, dict):
-        return dict, frozenset((key, identity(item)) for key, item in value.items())
+        return dict, frozenset((key, equality_key(item)) for key, item in value.items())
     if isinstance(value, (list, tuple)):
-        return list, tuple(map(identity, value))
+        return list, tuple(map(equality_key, value))
     found: Hashable = value
     return found
 
@@ -45,13 +45,13 @@ def difference(one: Number, other: Number) -> Number:
     return _number(first - second, exponent, whole=_are_integers(one, other))
 
 
-def inside(value: Number, centre: Number, by: Number) -> Number:
+def distance_inside(value: Number, centre: Number, by: Number) -> Number:
     """How far `value` is inside the range `centre` plus or minus `by`; negative outside."""
     (given, middle, reach), exponent = _aligned(value, centre, by)
     return _number(reach - abs(given - middle), exponent, whole=_are_integers(value, centre, by))
 
 
-def inside_percent(value: Number, centre: Number, percent: Number) -> Number:
+def distance_inside_percent(value: Number, centre: Number, percent: Number) -> Number:
     """How far `value` is inside the range `centre` plus or minus `percent` % of it; negative outside."""
     (given, middle, share), exponent = _aligned(value, centre, percent)
     hundred: int = 10 ** (2 - exponent)

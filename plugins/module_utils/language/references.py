@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""`${...}` in a recipe: values of the context, of parameters, of a loop's item and of the step itself.
+"""`${...}` in a recipe: values of the context, of parameters, of the step itself and of a loop's item, and the
+instances of a loop or matrix.
 
 A reference is one of
 
@@ -19,10 +20,18 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import product
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import KEY, bounded, copied, few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import (
+    KEY,
+    copy_json,
+    first_few,
+    mark_if_long,
+)
 
 TYPE_CHECKING = False
+
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any, Callable, Protocol
@@ -101,9 +110,9 @@ def resolve(value: Any, scope: Scope) -> Any:
     return value
 
 
-def plain(text: str) -> str:
+def without_braces(text: str) -> str:
     """The text for people: references without `${` and `}`."""
-    return re.sub(REFERENCE, lambda match: plain(match[0][2:-1]) if parse(match) else match[0], text)
+    return re.sub(REFERENCE, lambda match: without_braces(match[0][2:-1]) if parse_reference(match) else match[0], text)
 
 
 def _references(value: Any) -> Iterator[Parts]:
@@ -120,14 +129,14 @@ def _references(value: Any) -> Iterator[Parts]:
 
 def _references_of(text: str) -> Iterator[Parts]:
     for match in re.finditer(REFERENCE, text):
-        parts = parse(match)
+        parts = parse_reference(match)
         if parts:
             yield parts
         if match[2]:
             yield from _references_of(match[2])
 
 
-def parse(match: re.Match[str]) -> Parts | None:
+def parse_reference(match: re.Match[str]) -> Parts | None:
     """The word or key, the path and the host of a match of REFERENCE; None where it is plain text."""
     inner, given = match.groups()
     path, at, host = (inner, "@", given) if given else inner.partition("@")
@@ -162,7 +171,7 @@ def _fill_in(text: str, scope: Scope) -> Any:
 
 
 def _value(match: re.Match[str], scope: Scope) -> Any:
-    parts = parse(match)
+    parts = parse_reference(match)
     if parts is None:
         return match[0] if not match[2] else f"${{{match[1]}@{_fill_in(match[2], scope)}}}"
     word, path, host = parts
@@ -171,7 +180,7 @@ def _value(match: re.Match[str], scope: Scope) -> Any:
             return _elsewhere(word, path, _fill_in(host, scope), scope.ctx)
         if word in WORDS:
             return _of_word(word, path, scope.words) if path or word in scope.words else match[0]
-        return walk(word, _of_context(word, scope.ctx), path)
+        return follow_path(word, _of_context(word, scope.ctx), path)
     except ValueError as error:
         raise ValueError(f"{match[0]}: {error}") from None
 
@@ -179,7 +188,7 @@ def _value(match: re.Match[str], scope: Scope) -> Any:
 def _of_word(word: str, path: list[str], words: dict[str, Any]) -> Any:
     if word not in words:
         raise ValueError(f"there is no {word} here")
-    return copied(walk(word, words[word], path))
+    return copy_json(follow_path(word, words[word], path))
 
 
 def _of_context(key: str, ctx: Context) -> Any:
@@ -188,7 +197,7 @@ def _of_context(key: str, ctx: Context) -> Any:
     return ctx.get(key)
 
 
-def walk(name: str, value: Any, path: list[str]) -> Any:
+def follow_path(name: str, value: Any, path: list[str]) -> Any:
     """The value at `path` in the value of `name`; raises ValueError where there is none."""
     for part in path:
         try:
@@ -203,12 +212,12 @@ def _inside(part: str, value: Any) -> str:
     """The end of a message that `value` has no `part`: what it has instead."""
     if isinstance(value, dict):
         return hint(part, value)
-    return f": it is a list of {len(value)}" if isinstance(value, list) else f": it is {shown(value)}"
+    return f": it is a list of {len(value)}" if isinstance(value, list) else f": it is {value_for_message(value)}"
 
 
-def shown(value: Any) -> str:
+def value_for_message(value: Any) -> str:
     """A value for a message, as JSON."""
-    return bounded(json.dumps(value, ensure_ascii=False))
+    return mark_if_long(json.dumps(value, ensure_ascii=False))
 
 
 def hint(word: str, known: Iterable[str]) -> str:
@@ -219,15 +228,15 @@ def hint(word: str, known: Iterable[str]) -> str:
     near = get_close_matches(word, names, 1)
     if near:
         return f", did you mean {near[0]}?"
-    return f"; there is {few(names, LISTED)}" if names else "; there is none"
+    return f"; there is {first_few(names, LISTED)}" if names else "; there is none"
 
 
 def _elsewhere(key: str, path: list[str], host: Any, ctx: Context) -> Any:
     if not isinstance(host, str):
-        raise ValueError(f"expected the name of a host after @, got {shown(host)}")
+        raise ValueError(f"expected the name of a host after @, got {value_for_message(host)}")
     if host in OVER_ALL:
         return OVER_ALL[host](_on_all(key, path, ctx))
-    return walk(f"{key} on {host}", ctx.value_on(key, host), path)
+    return follow_path(f"{key} on {host}", ctx.value_on(key, host), path)
 
 
 def _on_all(key: str, path: list[str], ctx: Context) -> dict[str, Any]:
@@ -235,7 +244,7 @@ def _on_all(key: str, path: list[str], ctx: Context) -> dict[str, Any]:
     found = {}
     for host, value in ctx.values(key).items():
         try:
-            found[host] = walk(key, value, path)
+            found[host] = follow_path(key, value, path)
         except ValueError:
             continue
     if not found:
@@ -244,15 +253,15 @@ def _on_all(key: str, path: list[str], ctx: Context) -> dict[str, Any]:
 
 
 def _majority(found: dict[str, Any]) -> Any:
-    from ansible_collections.rack.recipes.plugins.module_utils.language.exact_numbers import identity
+    from ansible_collections.rack.recipes.plugins.module_utils.language.exact_numbers import equality_key
 
     votes: dict[Any, list[str]] = {}
     for host, value in found.items():
-        votes.setdefault(identity(value), []).append(host)
+        votes.setdefault(equality_key(value), []).append(host)
     first, *others = sorted(votes.values(), key=len, reverse=True)
     if 2 * len(first) > len(found):
         return found[first[0]]
-    shares = [f"{shown(found[hosts[0]])} on {len(hosts)}" for hosts in [first, *others]]
+    shares = [f"{value_for_message(found[hosts[0]])} on {len(hosts)}" for hosts in [first, *others]]
     raise ValueError(f"no value is shared by more than half of {len(found)} hosts: {', '.join(shares[:LISTED])}")
 
 
@@ -261,8 +270,76 @@ def _median(found: dict[str, Any]) -> Any:
 
     for host, value in found.items():
         if not is_number(value):
-            raise ValueError(f"a median needs numbers, {host} has {shown(value)}")
+            raise ValueError(f"a median needs numbers, {host} has {value_for_message(value)}")
     return quantile(list(found.values()), 0.5)
 
 
 OVER_ALL: dict[str, Callable[[dict[str, Any]], Any]] = {"majority": _majority, "median": _median}
+
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    pass
+
+    Instance = tuple[str, dict[str, Any]]
+MOST = 10_000
+SHORT = re.compile(r"[A-Za-z0-9_.:/-]{1,40}")
+
+
+def loop_instances(name: str, loop: Any, matrix: Any, scope: Scope) -> list[Instance]:
+    """The name of each instance of the step `name`, such as `measure[eth0]`, and its words.
+
+    The words are `index` and `item`, or `index` and `matrix`. `loop` is a list or a reference to one. Where it is None,
+    `matrix` maps names to such lists, and the last name varies fastest. Raises ValueError for what is no list, and for
+    more than 10,000 instances.
+    """
+    words = _of_matrix(matrix, scope) if loop is None else _of_loop(loop, scope)
+    taken: dict[str, int] = {}
+    found = []
+    for label, word in words:
+        taken[label] = taken.get(label, 0) + 1
+        double = f"#{taken[label]}" if taken[label] > 1 else ""
+        found.append((f"{name}[{label}{double}]", word))
+    return found
+
+
+def _of_loop(loop: Any, scope: Scope) -> list[Instance]:
+    items = _list("loop", loop, scope)
+    _check_count(len(items))
+    return [(_label(item, index), {"item": item, "index": index}) for index, item in enumerate(items)]
+
+
+def _of_matrix(matrix: dict[str, Any], scope: Scope) -> list[Instance]:
+    axes = [list(enumerate(_list(f"matrix.{name}", given, scope))) for name, given in matrix.items()]
+    count = 1
+    for axis in axes:
+        count *= len(axis)
+    _check_count(count)
+    found = []
+    for index, chosen in enumerate(product(*axes)):
+        label = ",".join(_label(value, place) for place, value in chosen)
+        values = {name: value for name, (_place, value) in zip(matrix, chosen)}
+        found.append((label, {"matrix": values, "index": index}))
+    return found
+
+
+def _list(name: str, given: Any, scope: Scope) -> list[Any]:
+    value = resolve(given, scope)
+    if not isinstance(value, list):
+        raise ValueError(f"{name}: expected a list, got {value_for_message(value)}")
+    return value
+
+
+def _check_count(count: int) -> None:
+    if count > MOST:
+        raise ValueError(f"{count} instances, a step can have {MOST}")
+
+
+def _label(value: Any, index: int) -> str:
+    """The value, or the `name` of a mapping, where that is short and plain; else its index in its list."""
+    if isinstance(value, dict):
+        value = value.get("name")
+    if isinstance(value, (bool, int, float)):
+        return json.dumps(value)
+    return value if isinstance(value, str) and SHORT.fullmatch(value) else str(index)

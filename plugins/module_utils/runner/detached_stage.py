@@ -130,7 +130,7 @@ class DetachedStage:
 
         If the runner is killed later, the count tells whether that may have been the reason.
         """
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.process.oom_kills import oom_kills
+        from ansible_collections.rack.recipes.plugins.module_utils.program_end import oom_kills
 
         self._notes_oom_kills = False
         try:  # noqa: SIM105 - a target would pay for contextlib
@@ -143,9 +143,9 @@ class DetachedStage:
         noted = self._read(OOM_KILLS)
         if not noted:
             return ""
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.process.oom_kills import since
+        from ansible_collections.rack.recipes.plugins.module_utils.program_end import oom_kills_since
 
-        return since(int(noted))
+        return oom_kills_since(int(noted))
 
     def halt(self, reason: str, *, begun: bool) -> None:
         """Ask the runner to end its steps. A stage whose request is still on its way will never begin."""
@@ -256,10 +256,12 @@ class DetachedStage:
         """After the runner was killed: kill all processes that the stage's steps have started."""
         pid, started, boot = self._read("runner").split() or (b"0", b"0", b"")
         if boot == boot_id():
-            from ansible_collections.rack.recipes.plugins.module_utils.executor.process.descendant_marks import marks_of
-            from ansible_collections.rack.recipes.plugins.module_utils.executor.process.reaper import end_all
+            from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import marks_of
+            from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_control import (
+                kill_processes,
+            )
 
-            end_all(marks_of(int(pid), int(started)))
+            kill_processes(marks_of(int(pid), int(started)))
 
     def journal_from(self, offset: int) -> tuple[bytes, bool]:
         """Whole records from `offset` on, about `ANSWER` bytes at most, and whether more of the journal follows."""
@@ -278,7 +280,7 @@ class DetachedStage:
         return time.time() - changed > KEPT and self.state() != "running"
 
 
-def forget(base: str, collected: Iterable[str]) -> None:
+def remove_collected_stages(base: str, collected: Iterable[str]) -> None:
     """Remove the stages that were collected, given by the names of their folders in `base`."""
     for name in collected:
         stage = DetachedStage(os.path.join(base, name))
@@ -286,7 +288,7 @@ def forget(base: str, collected: Iterable[str]) -> None:
             remove(stage.folder)
 
 
-def clean(base: str) -> None:
+def remove_old_stages(base: str) -> None:
     """Remove the stages that ended long ago. It looks for them only once an hour, since a host may hold many."""
     if not _is_due(os.path.join(base, "cleaned")):
         return

@@ -15,9 +15,11 @@ import os
 import re
 import sys
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.descendant_marks import marks_of
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.procfs import stat_of
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.reaper import end_all
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import marks_of
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_control import (
+    kill_processes,
+    stat_of,
+)
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import (
     FOLDER_MODE,
     in_memory,
@@ -25,8 +27,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors impo
     shared_log,
     write_all,
 )
-from ansible_collections.rack.recipes.plugins.module_utils.runner.compiled_code_cache import content_of
-from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import remove
+from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import content_of, remove
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _first_ended() -> tuple[int, bool]:
     pid = found.si_pid  # type: ignore[union-attr]  # only WNOHANG could give None
     is_killed = found.si_code != os.CLD_EXITED  # type: ignore[union-attr]
     if is_killed:
-        end_all(marks_of(pid, int(stat_of(pid)[19])))  # by when it started, while its number is not used again
+        kill_processes(marks_of(pid, int(stat_of(pid)[19])))  # by when it started, while its number is not used again
     os.waitpid(pid, 0)
     return pid, is_killed
 

@@ -2,7 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Serves one request on a host: it starts a stage apart from the connection, waits a little, and answers with records.
+"""Serves one request on a host: it starts a stage apart from the connection, waits a little, and answers with
+records, registered secrets or artifacts.
+
+The runner keeps them in an anonymous file in memory. Other processes of the same user find it among the runner's
+descriptors, so the same question gets the same answer as long as the runner lives. After the stage's end the runner
+stays until its folder was collected, or until the lease is over. If the runner is killed, or the host reboots, the
+secrets are lost and never sent.
+
+They are encrypted on their way with a key from the request, since Ansible shows a host's answers at -vvv.
 
 The answer on stdout has three parts: a line that marks its start, whole records of the journal from the offset asked
 for, and a last line of JSON: `{"state": ..., "offset": ..., "boot_id": ..., "clock": ...}`. `offset` is where the next
@@ -31,31 +39,137 @@ import os
 import select
 import sys
 import time
+from binascii import a2b_base64, b2a_base64
 
-from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FOLDER_MODE
-from ansible_collections.rack.recipes.plugins.module_utils.runner.compiled_code_cache import (
-    add_payload,
-    cache_code,
-    content_of,
-    use_cached,
-)
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FOLDER_MODE, shared_log, write_all
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import encode
 from ansible_collections.rack.recipes.plugins.module_utils.runner.detached_stage import (
     ARTIFACTS,
     DetachedStage,
     boot_id,
-    clean,
-    forget,
+    remove_collected_stages,
+    remove_old_stages,
 )
-from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import PROGRAMS, base_folder, find_folder
-from ansible_collections.rack.recipes.plugins.module_utils.runner.send_registered_secrets import (
-    SecretChannel,
-    entries_of,
-    sealed,
+from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import (
+    PROGRAMS,
+    add_payload,
+    base_folder,
+    cache_code,
+    content_of,
+    find_folder,
+    use_cached,
 )
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any, Callable, NoReturn
+TYPE_CHECKING = False
+LARGEST_ANSWER = 4 * 1024 * 1024  # bytes of artifacts in one answer
+
+
+def read_artifact_pieces(folder: str, wanted: Iterable[tuple[str, int]]) -> bytes:
+    """The records for `wanted`, pairs of an artifact's SHA-256 and the offset in bytes from which it is asked for.
+
+    They hold about `ANSWER` bytes of artifacts at most; the first one is always answered. The record of a file that
+    cannot be read has the reason in place of data.
+    """
+    room, records = LARGEST_ANSWER, []
+    for digest, offset in wanted:
+        if room <= 0:
+            break
+        record = {"kind": "piece", "sha256": digest, "offset": offset}
+        try:
+            data = _read(os.path.join(folder, digest), offset, room)
+            room -= len(data)
+            record["data"] = b2a_base64(data, newline=False).decode()
+        except OSError as error:
+            record["problem"] = str(error.strerror)
+        records.append(encode(record))
+    return b"".join(records)
+
+
+def _read(path: str, offset: int, size: int) -> bytes:
+    with open(path, "rb") as file:
+        file.seek(offset)
+        return file.read(size)
+
+
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+    Entry = dict[str, Any]
+NAME = "rack-recipes-secrets"
+NONCE = 16  # bytes
+BLOCK = 32  # bytes of a digest
+LOOK = 0.5  # seconds between two looks at whether anybody may still ask
+
+
+class SecretChannel:
+    """The runner's side: entries, each a line of JSON, in a file in memory. The first entry creates the file."""
+
+    def __init__(self) -> None:
+        self._file = -1
+
+    def open(self) -> None:
+        """Create the file, so that processes that this one forks write into it too."""
+        if self._file < 0:
+            self._file = shared_log(NAME)
+
+    def keep(self, entry: Entry) -> None:
+        """Keep one more entry."""
+        self.open()
+        write_all(self._file, json.dumps(entry).encode() + b"\n")
+
+    def linger(self, folder: str, leased: Callable[[], bool]) -> None:
+        """Wait as long as somebody may ask: until the stage's folder is removed, or `leased` returns False."""
+        while self._has_entries() and os.path.exists(folder) and leased():
+            time.sleep(LOOK)
+
+    def _has_entries(self) -> bool:
+        return self._file >= 0 and os.fstat(self._file).st_size > 0
+
+
+def read_secret_entries(pid: int) -> bytes:
+    """The entries of the runner with process number `pid`; empty if it has none or has ended."""
+    for path in _descriptors_of(pid) if pid else ():
+        try:
+            if os.readlink(path).startswith(f"/memfd:{NAME} "):
+                with open(path, "rb") as file:
+                    return file.read()
+        except OSError:  # it was closed meanwhile
+            continue
+    return b""
+
+
+def _descriptors_of(pid: int) -> list[str]:
+    folder = f"/proc/{pid}/fd"
+    try:
+        return [os.path.join(folder, name) for name in os.listdir(folder)]
+    except OSError:  # it has ended
+        return []
+
+
+def encrypt_entries(key: bytes, data: bytes) -> str:
+    """Encrypt data with the key, as text. The result is different each time."""
+    nonce = os.urandom(NONCE)
+    return b2a_base64(nonce + _crossed(key, nonce, data), newline=False).decode()
+
+
+def decrypt_entries(key: bytes, text: str) -> list[Entry]:
+    """The entries in a text that `sealed` made with the same key. Raises ValueError for anything else."""
+    whole = a2b_base64(text)
+    data = _crossed(key, whole[:NONCE], whole[NONCE:])
+    return [json.loads(line) for line in data.splitlines()]
+
+
+def _crossed(key: bytes, nonce: bytes, data: bytes) -> bytes:
+    """The data XORed with a stream of bytes made from key and nonce. A second call restores the data."""
+    from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import hmac
+
+    blocks = range(-(-len(data) // BLOCK))
+    stream = b"".join(hmac(key, nonce + block.to_bytes(8, "big")) for block in blocks)[: len(data)]
+    return (int.from_bytes(data, "big") ^ int.from_bytes(stream, "big")).to_bytes(len(data), "big")
+
 
 MARK = "rack.recipes answer "
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
@@ -102,9 +216,9 @@ def _serve(request: dict[str, Any], payload: str) -> tuple[str, bytes, str]:
 
 
 def _pieces(detached: DetachedStage, wanted: list[tuple[str, int]]) -> tuple[str, bytes, str]:
-    from ansible_collections.rack.recipes.plugins.module_utils.runner.artifact_pieces import pieces
+    pass
 
-    return detached.state(), pieces(detached.path(ARTIFACTS), wanted), ""
+    return detached.state(), read_artifact_pieces(detached.path(ARTIFACTS), wanted), ""
 
 
 def _added(request: dict[str, Any], state: str) -> dict[str, Any]:
@@ -116,10 +230,10 @@ def _added(request: dict[str, Any], state: str) -> dict[str, Any]:
     if folder is None:
         return {}
     detached = DetachedStage(folder)
-    data = entries_of(detached.pid()) if "seal" in request else b""
+    data = read_secret_entries(detached.pid()) if "seal" in request else b""
     lost = detached.lost() if state == "ended" else {}
     return {
-        **({"concealed": sealed(bytes.fromhex(request["seal"]), data)} if data else {}),
+        **({"concealed": encrypt_entries(bytes.fromhex(request["seal"]), data)} if data else {}),
         **({"lost": lost} if lost else {}),
     }
 
@@ -172,8 +286,8 @@ def _run(request: dict[str, Any], detached: DetachedStage, payload: str, tell: i
         _tell_end(tell)
         # Nobody waits any more. If the code cannot be kept, such as on a full disk, the next stage compiles it again.
         try:
-            forget(base, request["collected"])
-            clean(base)
+            remove_collected_stages(base, request["collected"])
+            remove_old_stages(base)
             cache_code(base, payload, request["code"]["digest"], request["code"]["files"])
         finally:
             memory.linger(detached.folder, lambda: detached.leased(request["lease"]))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from fnmatch import fnmatchcase
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,8 +108,8 @@ def compare(values: dict[str, Any], ignore: list[str], tolerance: dict[str, floa
 
 def describe_tie(undecided: dict[str, Any]) -> str:
     """One line with the values of a field without a majority, and their hosts."""
-    parts = [f"{json.dumps(one['value'])} on {few(one['hosts'], SHOWN)}" for one in undecided["values"]]
-    return f"{undecided['field']} has no majority: {few(parts, SHOWN, '; ')}"
+    parts = [f"{json.dumps(one['value'])} on {first_few(one['hosts'], SHOWN)}" for one in undecided["values"]]
+    return f"{undecided['field']} has no majority: {first_few(parts, SHOWN, '; ')}"
 
 
 def describe(differences: list[dict[str, Any]], host: str) -> str:

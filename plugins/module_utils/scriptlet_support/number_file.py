@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The numbers of a text file, exactly as they are written there.
+"""The numbers of a text file, exactly as they are written there, and their percentiles.
+
+They are those of type 7 in R. J. Hyndman and Y. Fan, "Sample Quantiles in Statistical Packages", The American
+Statistician 50 (1996), which NumPy, pandas, R and spreadsheets (PERCENTILE.INC) have by default.
 
 They are read as decimals, not as doubles. A double cannot hold `100000000.001` exactly. For numbers that lie far from
 zero and close together, such rounding would make the variance wrong from the fifth digit on.
@@ -16,17 +19,28 @@ from contextlib import contextmanager
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation, localcontext
 from itertools import islice
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import bounded
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import mark_if_long
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+TYPE_CHECKING = False
+
+
+def percentile(ranked: Sequence[Decimal], percent: Decimal) -> Decimal:
+    """The percentile of numbers in ascending order; between two of them it is interpolated. To call in `exact_number`.
+
+    `percent` is from 0 (the smallest number) to 100 (the largest).
+    """
+    place = (len(ranked) - 1) * percent.scaleb(-2)
+    below = int(place)
+    low, high = ranked[below], ranked[min(below + 1, len(ranked) - 1)]
+    return low + (place - below) * (high - low)
+
 
 LINES = 10000
 LARGEST = Decimal(sys.float_info.max)
 DIGITS = 5000  # enough for the square of every double; without a limit, memory would have none either
 WIDEST = 2**63  # the context refuses wider integers, since databases cannot hold them
-
 NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 FOREIGN = re.compile(r"[^0-9+\-.eE,\s]")
 HOLE = re.compile(r"(?:^|,)[^\S\n]*,", re.MULTILINE)
@@ -89,7 +103,7 @@ class NumberFile:
             numbers = []
         if FOREIGN.search(text) or len(numbers) < len(words):
             wrong = next((word for word in words if not NUMBER.fullmatch(word)), text.strip())
-            raise ValueError(f"{place}expected a number, got {bounded(repr(wrong))}")
+            raise ValueError(f"{place}expected a number, got {mark_if_long(repr(wrong))}")
         if not numbers:
             return []
         if max(numbers) > LARGEST or min(numbers) < -LARGEST:

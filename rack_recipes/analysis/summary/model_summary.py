@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from rack_recipes.analysis.findings import NOTE, Finding, ResultId
 from rack_recipes.analysis.summary.facts import Fact, to_text
 from rack_recipes.analysis.summary.language_model_client import Endpoint, EndpointError, ask

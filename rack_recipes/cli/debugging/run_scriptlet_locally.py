@@ -17,7 +17,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import Launcher
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames
 from rack_recipes import settings
 from rack_recipes.cli.debugging.python_debugger import with_debugger
 from rack_recipes.cli.debugging.run_one_scriptlet import Record, ScriptletRun

@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from rack_recipes.cli.command_table import Answer
 from rack_recipes.cli.shared_options import add_db, examples
 from rack_recipes.errors import UsageError
@@ -118,7 +118,7 @@ def _lines(runs: Sequence[Row], found: Coverage, absent: Sequence[str], problem:
             one.results,
             one.failed or ("never" if one.results else ""),
             one.checks or ("none" if one.results else ""),
-            few([host or "the run" for host in one.never], NAMED),
+            first_few([host or "the run" for host in one.never], NAMED),
         )
         for one in found.steps
     ]
@@ -131,4 +131,4 @@ def _lines(runs: Sequence[Row], found: Coverage, absent: Sequence[str], problem:
     if problem:
         yield f"\nhosts of the inventory: {printable(problem)}\n"
     elif absent:
-        yield f"\nhosts of the inventory that no run had: {printable(few(absent, 2 * NAMED))}\n"
+        yield f"\nhosts of the inventory that no run had: {printable(first_few(absent, 2 * NAMED))}\n"

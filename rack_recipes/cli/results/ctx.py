@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from rack_recipes.cli.command_table import Answer
 from rack_recipes.cli.shared_options import add_db, add_run, examples
 from rack_recipes.errors import MOST_NAMED
@@ -220,7 +220,7 @@ def _elsewhere(key: str, entries: Sequence[Row]) -> str:
 
     places = [entry["host"] or RUN for entry in entries if entry["key"] == key]
     if places:
-        return f"; it is a key of {few(places, MOST_NAMED)}"
+        return f"; it is a key of {first_few(places, MOST_NAMED)}"
     return hint(key, sorted({one["key"] for one in entries}))
 
 
@@ -236,7 +236,9 @@ def _check_host(host: str | None, store: Engine, *run_ids: str) -> None:
     hosts = [RUN, *natural_places(name for run_id in run_ids for name in recorded_runs.hosts(store, run_id))]
     if host not in hosts:
         runs = "run " + " and ".join(dict.fromkeys(run_ids))
-        raise UsageError(f"there is no host {host!r} in {runs}{hint(host, hosts)}; there are {few(hosts, MOST_NAMED)}")
+        raise UsageError(
+            f"there is no host {host!r} in {runs}{hint(host, hosts)}; there are {first_few(hosts, MOST_NAMED)}"
+        )
 
 
 def _values(entries: Sequence[Row]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from rack_recipes.cli.terminal.colours import painter
 from rack_recipes.cli.terminal.text_table import printable, to_text
 
@@ -28,6 +28,6 @@ def part_lines(info: Mapping[str, Any]) -> Iterator[str]:
     ]
     yield to_text(TITLES, rows, painter(sys.stdout))
     if info["missing"]:
-        yield f"in no part: {printable(few(info['missing'], NAMED))}\n"
+        yield f"in no part: {printable(first_few(info['missing'], NAMED))}\n"
     yield from (f"{printable(problem)}\n" for problem in info["problems"])
     yield "\n"

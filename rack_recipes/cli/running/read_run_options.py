@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import MASKED, SecretNames
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import MASKED, SecretNames
 from rack_recipes import settings as project
 from rack_recipes.cli.recipes.print_notices import print_notices
 from rack_recipes.cli.running.param_options import params_from_options

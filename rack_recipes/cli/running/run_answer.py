@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from rack_recipes.cli.terminal.colours import painter
 from rack_recipes.cli.terminal.text_table import printable
@@ -113,9 +113,9 @@ def _waived(waived: Sequence[tuple[str, str]]) -> str:
     hosts: dict[str, list[str]] = {}
     for step, host in waived:
         hosts.setdefault(step, []).append(host or "the run")
-    named = [f"{step} on {few(own, NAMED_HOSTS)}" for step, own in hosts.items()]
+    named = [f"{step} on {first_few(own, NAMED_HOSTS)}" for step, own in hosts.items()]
     number = f"{len(waived)} failure{' is' if len(waived) == 1 else 's are'} waived"
-    return f"{number}: {few(named, SHOWN_PROBLEMS)}"
+    return f"{number}: {first_few(named, SHOWN_PROBLEMS)}"
 
 
 def _shown(report: str) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames
 from rack_recipes.errors import UsageError
 from rack_recipes.integrations.awx.survey import survey_of
 from rack_recipes.plan.compile.yaml_text import verbatim

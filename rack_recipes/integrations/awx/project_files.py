@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames
 from rack_recipes.errors import UsageError
 from rack_recipes.integrations.awx.configuration_playbook import Job, check_names, configuring_play
 from rack_recipes.plan.compile.yaml_text import to_yaml

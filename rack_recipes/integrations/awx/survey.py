@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames
 from rack_recipes.errors import Place, RecipeError, RecipeErrors
 from rack_recipes.recipe.param_values import KINDS, NO_NAMES, OF, in_words, is_open
 from rack_recipes.recipe.recipe_model import Param, Recipe

@@ -18,10 +18,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
-from ansible_collections.rack.recipes.plugins.module_utils.language.loops import instances
-from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
-from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope, loop_instances
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, WAIVED
 from rack_recipes.cli.running.preview.inventory_hosts import InventoryHosts, inventory_hosts
 from rack_recipes.errors import Place, RackError, UsageError
 from rack_recipes.plan.compile.playbook_file import plan_of
@@ -104,7 +102,7 @@ def _instances(step: Step, params: Mapping[str, Any]) -> list[str]:
     loop = list(step.loop) if isinstance(step.loop, tuple) else step.loop
     matrix = {name: list(given) if isinstance(given, tuple) else given for name, given in step.matrix.items()}
     try:
-        found = instances(step.name, loop, matrix, Scope(empty, dict(params), {}))
+        found = loop_instances(step.name, loop, matrix, Scope(empty, dict(params), {}))
     except ValueError:
         return [step.name]
     return [name for name, _words in found] or [step.name]

@@ -16,17 +16,20 @@ from typing import IO, Any
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import complete
+from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import complete_arguments
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import (
-    bounded,
     check_key,
     check_value,
+    mark_if_long,
     shortened,
 )
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import OutputCapture
-from ansible_collections.rack.recipes.plugins.module_utils.executor.step.judge import apply_envelope
-from ansible_collections.rack.recipes.plugins.module_utils.executor.step.scriptlet_result import VERDICTS, read_envelope
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import OutputCapture
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import (
+    VERDICT_OF_STATUS,
+    apply_envelope,
+    read_envelope,
+)
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import FAILED, MARGINAL, problem
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, Skipped
 from rack_recipes.programs.recipe_result import Verdict
@@ -52,7 +55,7 @@ def run_here(scriptlet: type[Scriptlet], ctx: ContextView, params: dict[str, Any
     """Run the class; its exceptions and its envelope become a verdict."""
     printed = Printed(sys.stdout)
     try:
-        given = complete(getattr(scriptlet, "options", None), params)
+        given = complete_arguments(getattr(scriptlet, "options", None), params)
         with redirect_stdout(printed), _limited(ctx, scriptlet):
             ended = _ended(scriptlet, ctx, given)
         verdict, reason = _with_envelope(printed.getvalue(), ctx, *ended)
@@ -115,7 +118,7 @@ def _run(scriptlet: type[Scriptlet], ctx: ContextView, params: dict[str, Any]) -
         validate(ctx, params)
     code: object = made.run(ctx, params)
     if code is not None and (not isinstance(code, int) or isinstance(code, bool)):
-        raise ValueError(f"run returned {bounded(repr(code))}: expected nothing, or an exit code")
+        raise ValueError(f"run returned {mark_if_long(repr(code))}: expected nothing, or an exit code")
     return code or 0
 
 
@@ -127,7 +130,7 @@ def _with_envelope(stdout: str, ctx: ContextView, verdict: str, reason: str) -> 
     if envelope is None or (envelope["status"] == "ok" and verdict != "passed"):
         return verdict, reason
     apply_envelope(envelope, ctx)
-    return VERDICTS[envelope["status"]], str(envelope.get("reason") or "")
+    return VERDICT_OF_STATUS[envelope["status"]], str(envelope.get("reason") or "")
 
 
 class Printed(io.StringIO):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS as CRITERIA
-from ansible_collections.rack.recipes.plugins.module_utils.language.references import WORDS, parse
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import WORDS, parse_reference
 from rack_recipes.errors import RecipeError
 from rack_recipes.recipe.recipe_model import Path
 from rack_recipes.recipe.rules.recipe_node import CONDITION_FIELDS, REFERENCE_FIELDS, Node, text
@@ -89,7 +89,7 @@ def reference_errors(node: Node, path: Path, found: str, scope: KnownNames) -> I
     for start in STARTS.finditer(found):
         reference = REFERENCE.match(found, start.start())
         whole = reference[0] if reference else start[0] + found[start.end() : start.end() + 1]
-        parts = parse(reference) if reference else None
+        parts = parse_reference(reference) if reference else None
         problem = problem_of(parts, whole[2:-1] if reference else start[1], scope)
         if not problem and whole == found:
             problem = misplaced(path, parts, scope)

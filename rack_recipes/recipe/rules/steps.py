@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from math import prod
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS, OTHERS
-from ansible_collections.rack.recipes.plugins.module_utils.language.loops import MOST as MOST_INSTANCES
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import MOST as MOST_INSTANCES
 from rack_recipes.errors import RecipeError
 from rack_recipes.recipe.recipe_model import Path
 from rack_recipes.recipe.rules.recipe_node import CONDITION_PATHS, Node, is_number, text

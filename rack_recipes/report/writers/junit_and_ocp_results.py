@@ -13,8 +13,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import FAILED
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
-from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, WAIVED
 from rack_recipes.report.table_model import Table
 
 PASS, FAIL, ERROR, SKIP = "PASS", "FAIL", "ERROR", "SKIP"

@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
-from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, WAIVED
 from rack_recipes.context.run_context import Context
 from rack_recipes.journal.compressed_journal import journal_exists
 from rack_recipes.journal.reader import JournalReader, describe_damage
@@ -80,7 +79,7 @@ class OpenResults:
             return "storing the results"
         hosts = self.of_stages[self.stage]
         count = len(hosts) - ("" in hosts)
-        shown = f"{count} hosts" if count > MOST_AWAITED else few([*filter(None, hosts)], MOST_NAMED)
+        shown = f"{count} hosts" if count > MOST_AWAITED else first_few([*filter(None, hosts)], MOST_NAMED)
         return f"waiting for {shown}" if count else ""
 
 

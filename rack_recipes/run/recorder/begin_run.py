@@ -19,8 +19,8 @@ from ansible.utils.vars import transform_to_native_types
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames
 from rack_recipes.context import initial_context_file
 from rack_recipes.context.merge_hooks import MergeHooks, load_hooks
 from rack_recipes.context.merge_policies import to_record

@@ -17,8 +17,8 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames, secrets_in
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames, secrets_in
 from rack_recipes.errors import RackError
 from rack_recipes.private_files import FILE_MODE, FOLDER_MODE
 from rack_recipes.run.current_run import Run

@@ -24,9 +24,9 @@ from ansible.inventory.manager import split_host_pattern
 from ansible.utils.helpers import pct_to_int
 from ansible.utils.vars import transform_to_native_types
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames
 from rack_recipes.errors import MOST_NAMED, UsageError, nearest
 from rack_recipes.recipe.steps_to_and_from_data import dependencies
 from rack_recipes.run.current_run import Run
@@ -128,7 +128,7 @@ def unmatched_patterns(plays: Iterable[Any], limit: str, resolve_whole: Resolve)
         if lost:
             near = nearest(lost[0], [*resolve_whole("all")]) if len(lost) == 1 else ""
             hint = f" (did you mean {near!r}?)" if near else ""
-            yield f"{where}: no host or group of the inventory is {few(lost, MOST_NAMED)}{hint}"
+            yield f"{where}: no host or group of the inventory is {first_few(lost, MOST_NAMED)}{hint}"
 
 
 ADDRESS = ("ansible_host", "ansible_ssh_host")
@@ -139,16 +139,16 @@ def start_warnings(run: Run, hosts: Iterable[Any]) -> Iterator[str]:
     """The warnings, a line each; `hosts` are Ansible's hosts of the run."""
     yield from run.inputs.warnings
     if names := [step.name for step in run.steps.values() if not step.hosts]:
-        yield f"left out, as no host of this run is theirs: {few(names, MOST_NAMED)}"
+        yield f"left out, as no host of this run is theirs: {first_few(names, MOST_NAMED)}"
     if run.inputs.unknown_hosts:
-        yield f"the given context has keys of hosts not in this run: {few(run.inputs.unknown_hosts, MOST_NAMED)}"
+        yield f"the given context has keys of hosts not in this run: {first_few(run.inputs.unknown_hosts, MOST_NAMED)}"
     if run.inputs.recipe.get("canary") and not (run.inputs.canary or run.meeting):
         yield "no host of this run is its canary, so none goes first"
     if over := run.inputs.waivers.over:
         named = ", ".join(f"{waiver.step} ({waiver.until})" for waiver in over)
         yield f"waivers of this recipe are over and change nothing: {named}"
     for address, same in aliases_of_one_host(hosts):
-        yield f"{few(same, MOST_NAMED)} are one host, {address}: their steps run beside each other"
+        yield f"{first_few(same, MOST_NAMED)} are one host, {address}: their steps run beside each other"
 
 
 def aliases_of_one_host(hosts: Iterable[Any]) -> Iterator[tuple[str, list[str]]]:

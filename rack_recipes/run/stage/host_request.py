@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import bounded
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import mark_if_long
 from rack_recipes.errors import CatalogError, UsageError
 from rack_recipes.recipe.catalog.find_scriptlet import find_scriptlet
 from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
@@ -72,7 +72,7 @@ def is_true(value: Any) -> bool:
     """What the Jinja expression of a `when` came out as. Raises UsageError where that is neither true nor false."""
     found = value if isinstance(value, bool) else TRUTH_WORDS.get(str(value).strip().lower())
     if found is None:
-        raise UsageError(f"when: expected true or false, got {bounded(repr(value))}")
+        raise UsageError(f"when: expected true or false, got {mark_if_long(repr(value))}")
     return found
 
 
@@ -119,7 +119,7 @@ def _sandbox(written: Any, host_locks: Collection[str]) -> Data | None:
     if written is None or written is False:
         return None
     if written is not True and not isinstance(written, Mapping):
-        raise UsageError(f"sandbox: expected true or a mapping, got {bounded(repr(written))}")
+        raise UsageError(f"sandbox: expected true or a mapping, got {mark_if_long(repr(written))}")
     return {} if written is True else _part(written, host_locks) or {}
 
 

@@ -19,9 +19,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
-from ansible_collections.rack.recipes.plugins.module_utils.language.references import shown as shown_value
-from ansible_collections.rack.recipes.plugins.module_utils.language.references import walk
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import follow_path
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import value_for_message as shown_value
 from rack_recipes.errors import RecipeError, RecipeErrors, UsageError, nearest
 from rack_recipes.recipe.catalog.find_scriptlet import COLLECTION, nearest_builtin
 from rack_recipes.recipe.recipe_model import Path as ValuePath
@@ -111,7 +111,7 @@ class AnswerRules:
             rule = next((rule for rule in self.errors if rule.covers(path, value)), None)
             if rule and not any(each.covers(path, value) for each in self.no_errors):
                 found.append(f"{'.'.join(path)}: {rule.words(value)}" if path else rule.words(value))
-        return few(found, NAMED, "; ")
+        return first_few(found, NAMED, "; ")
 
     def is_unreachable(self, message: str) -> bool:
         """Whether a module says with its message that it could not reach its device."""
@@ -331,7 +331,7 @@ def part_of(result: Mapping[str, Any], part: ResultPart) -> Any:
     """
     value, name = _parsed(result, part, RESULT), RESULT
     for word in part.at.split(".") if part.at else ():
-        value = walk(name, value, [word])
+        value = follow_path(name, value, [word])
         name = word if name == RESULT else f"{name}.{word}"
         value = _parsed(value, part, name)
     return value

@@ -20,8 +20,7 @@ from typing import Any, TypeVar
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.rack.recipes.plugins.module_utils.runner.main import MARK
-from ansible_collections.rack.recipes.plugins.module_utils.runner.send_registered_secrets import unsealed
+from ansible_collections.rack.recipes.plugins.module_utils.runner.main import MARK, decrypt_entries
 from rack_recipes.errors import RackError
 from rack_recipes.run.stage.find_python import (
     BEGUN,
@@ -153,7 +152,7 @@ class Unreachable(RackError):
 def _entries(key: bytes, sealed: str) -> tuple[dict[str, Any], ...]:
     """The secrets that a host has registered; an entry that is none for what is no list of these."""
     try:
-        return tuple(unsealed(key, sealed))
+        return tuple(decrypt_entries(key, sealed))
     except (ValueError, RecursionError):
         return ({},)
 

@@ -17,7 +17,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from rack_recipes.errors import Place
 from rack_recipes.run.trust.os_user import User
 
@@ -219,7 +219,7 @@ def _reason_text(policy: Policy, user: User, refusal: Refusal, hosts: Sequence[s
         f"{user.name} may not {case.action}",
         _target_text(case),
         become,
-        f"on {few([*named], NAMED)}" if named else "",
+        f"on {first_few([*named], NAMED)}" if named else "",
     )
     return f"{place}: {' '.join(filter(None, said))}{'' if rule else ': no rule says that they may'}"
 

@@ -34,11 +34,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.vars import transform_to_native_types
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import (
-    SecretNames,
-    long_texts_of,
-    secrets_in,
-)
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames, long_texts_of, secrets_in
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.allowed_records import Sender
 from rack_recipes.journal.append import append

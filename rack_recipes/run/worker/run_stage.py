@@ -21,8 +21,8 @@ from ansible.template import Templar
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import as_reason
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
-from ansible_collections.rack.recipes.plugins.module_utils.executor.start_conditions import lets_start
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SHORTEST
+from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import lets_start
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SHORTEST
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
 from rack_recipes.errors import JournalError, RackError
 from rack_recipes.journal.append import append, append_patiently

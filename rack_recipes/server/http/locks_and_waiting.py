@@ -10,7 +10,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import json_text
 from rack_recipes.server.http import abort_waiting
 from rack_recipes.server.http.answers import answer
@@ -70,7 +70,7 @@ async def wait_for_hosts(call: Call) -> Response:
     at = await call.service.listeners.wait_for(set_by_all, seconds)
     if at is None:
         missing = [host for host in hosts if not live.context.entry(key, host)]
-        detail = f"{key} was not set within {seconds:g} s by {few(missing, 5)}"
+        detail = f"{key} was not set within {seconds:g} s by {first_few(missing, 5)}"
         raise Problem("timeout", detail, "look why these hosts are late, or wait longer", {"missing": missing})
     states = (live.index.value_at((host, key), at) for host in hosts)
     rows = (f"{json_text(state.host)}:{state.text}" for state in states if state)

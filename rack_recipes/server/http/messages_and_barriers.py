@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LONGEST_REASON, few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LONGEST_REASON, first_few
 from rack_recipes.errors import nearest
 from rack_recipes.server.http import abort_waiting
 from rack_recipes.server.http.answers import answer, with_texts
@@ -90,7 +90,7 @@ async def _all(call: Call, name: str, hosts: Sequence[str], known: int) -> Respo
     if await _waited(call, name, all_of_them):
         return await _answer(call, name, known + 1, hosts)
     missing = [host for host in hosts if _version(call.service, name, host) <= known]
-    detail = f"{name} was not sent within {call.get('wait', 0.0):g} s by {few(missing, 5)}"
+    detail = f"{name} was not sent within {call.get('wait', 0.0):g} s by {first_few(missing, 5)}"
     raise Problem("timeout", detail, "look why these hosts are late, or wait longer", {"missing": missing})
 
 
@@ -136,7 +136,7 @@ def _hosts_of(service: Service, word: str) -> Sequence[str]:
         return (word,)
     if word[1:] not in run.groups:
         near = nearest(word[1:], [*run.groups])
-        hint = f"did you mean @{near}?" if near else f"there are {few(sorted(run.groups), 10) or 'none'}"
+        hint = f"did you mean @{near}?" if near else f"there are {first_few(sorted(run.groups), 10) or 'none'}"
         raise Problem("not-found", f"hosts: no host of this run is in the group {word[1:][:80]!r}", hint)
     return run.groups[word[1:]]
 

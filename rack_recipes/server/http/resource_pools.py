@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from rack_recipes.server.http import abort_waiting
 from rack_recipes.server.http.answers import answer
 from rack_recipes.server.http.route_model import Call
@@ -86,7 +86,7 @@ def _fitting(call: Call, pool: str, tags: Sequence[str]) -> Resources:
     if not found:
         known = sorted({tag for about in there.values() for tag in about.get("tags", ())})
         detail = f"nothing in {pool} has {', '.join(tags) or 'a name'}"
-        raise Problem("not-found", detail, f"there are the tags {few(known, 20)}" if known else POOL_ADVICE)
+        raise Problem("not-found", detail, f"there are the tags {first_few(known, 20)}" if known else POOL_ADVICE)
     return found
 
 

@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LARGEST_VALUE, copied
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LARGEST_VALUE, copy_json
 from rack_recipes.errors import nearest
 from rack_recipes.server.writes.json_pointer import END, PointerError, find, index_of, parse, written
 
@@ -40,7 +40,7 @@ class Room:
         self.left -= weight(value, self.left)
         if self.left < 0:
             raise PointerError(f"the value and what a patch copies may have {LARGEST_VALUE} bytes of JSON altogether")
-        return copied(value)
+        return copy_json(value)
 
 
 def weight(value: Any, enough: int) -> int:
@@ -98,7 +98,7 @@ def _check_pointer(where: str, pointer: Any) -> None:
 def apply(patch: Sequence[Mapping[str, Any]], value: Any) -> Any:
     """The value after a checked patch; the given one is not changed. Raises PatchDoesNotApplyError."""
     copies = any(operation["op"] == "copy" for operation in patch)
-    made, room = copied(value), Room(value if copies else None)
+    made, room = copy_json(value), Room(value if copies else None)
     for number, operation in enumerate(patch):
         try:
             made = OPERATIONS[operation["op"]][0](made, operation, room)
@@ -110,7 +110,7 @@ def apply(patch: Sequence[Mapping[str, Any]], value: Any) -> Any:
 
 
 def _add(value: Any, operation: Mapping[str, Any], _room: Room) -> Any:
-    return _added(value, parse(operation["path"]), copied(operation["value"]))
+    return _added(value, parse(operation["path"]), copy_json(operation["value"]))
 
 
 def _added(value: Any, parts: Sequence[str], item: Any) -> Any:
@@ -144,9 +144,9 @@ def _replace(value: Any, operation: Mapping[str, Any], _room: Room) -> Any:
     parts = parse(operation["path"])
     find(value, parts)
     if not parts:
-        return copied(operation["value"])
+        return copy_json(operation["value"])
     inside = find(value, parts[:-1])
-    inside[int(parts[-1]) if isinstance(inside, list) else parts[-1]] = copied(operation["value"])
+    inside[int(parts[-1]) if isinstance(inside, list) else parts[-1]] = copy_json(operation["value"])
     return value
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.waiving import matches
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import matches_wildcard
 from rack_recipes.recipe.waivers import InForce, Place, Streak, Waiver, count_streaks, lifted
 from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.reading.recorded_runs import Result, decoded, is_whole, read
@@ -70,7 +70,7 @@ def lifted_places(engine: Engine, run_ids: Collection[str], each: InForce) -> fr
 
 def is_for(waiver: Waiver, row: Result) -> bool:
     """Whether a waiver is for a result, whose verdict does not matter."""
-    return any(matches(waiver.step, name) for name in (row["step"], row.get("parent")) if name)
+    return any(matches_wildcard(waiver.step, name) for name in (row["step"], row.get("parent")) if name)
 
 
 def _rows(engine: Engine, run_ids: Collection[str], pattern: str) -> Iterator[Result]:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from rack_recipes.journal.step_results_and_end_status import INTERRUPTED
 from rack_recipes.store.writing.record_to_rows import unpack_plan
 
@@ -190,7 +190,7 @@ class Group:
             yield "late: it ended after the group was finished"
         twice = [host for host, parts in self.several().items() if parts[-1] is part]
         if twice:
-            yield f"hosts of an earlier part again: {few(twice, NAMED)}; what this part says of them counts"
+            yield f"hosts of an earlier part again: {first_few(twice, NAMED)}; what this part says of them counts"
 
 
 def choose_results(parts: Iterable[str], results: Mapping[str, Sequence[Result]]) -> dict[str, dict[str, list[Result]]]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import in_memory
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames
 from rack_recipes import settings
 from rack_recipes.errors import UsageError
 from rack_recipes.integrations.awx.survey import CHOICE, PASSWORD, TEXT, TEXTAREA, question_of

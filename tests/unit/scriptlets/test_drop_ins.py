@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import complete
+from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import complete_arguments
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed
 
@@ -332,7 +332,7 @@ class TestLinkErrors:
 
         def run(**params):
             events: list[dict[str, Any]] = []
-            given = complete(link_errors.LinkErrors.options, {"root": str(tmp_path), **params})
+            given = complete_arguments(link_errors.LinkErrors.options, {"root": str(tmp_path), **params})
             link_errors.LinkErrors().run(ContextView("step", "r1", "host", {}, {}, {}, events.append), given)
             return events
 

@@ -2,31 +2,192 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a step's child does, by kind of scriptlet: run a Python class, become a script or a native program."""
+"""What a step's child does, by kind of scriptlet: run a Python class, become a script, or become a native program,
+which may be compiled from C first.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import signal
 import sys
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child import child_process_setup
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LONGEST_MESSAGE, mark_if_long
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView, Failed, Scriptlet, Skipped
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child import start_process
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import spawn_program
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
-from ansible_collections.rack.recipes.plugins.module_utils.logged_events_by_level import log_level, logged_events
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FOLDER_MODE, shared_log, write_all
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import log_level, logged_events
 
+if TYPE_CHECKING:
+    from typing import Callable, NoReturn
 TYPE_CHECKING = False
+
+
+if TYPE_CHECKING:
+    from typing import IO, Any, Callable, NoReturn
+
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import Emit
+
+    Load = Callable[[], type[Scriptlet]]
+DEBUG = "RACK_DEBUG"
+
+
+def run_class(load: Load, ctx: ContextView, params: dict[str, Any], emit: Emit, method: str = "run") -> NoReturn:
+    """Run a Python scriptlet, or only its `validate` if `method` says so, and end this process.
+
+    The last event, of kind `ending`, has the verdict and the reason.
+    """
+    sys.stdin = _stream(0, "r")
+    sys.stdout, sys.stderr = printed = _stream(1, "w"), _stream(2, "w")
+    verdict, reason, code = _outcome(load, ctx, params, method)
+    for stream in printed:
+        if not stream.closed:
+            stream.flush()
+    emit({"kind": "ending", "verdict": verdict, "reason": reason[:LONGEST_MESSAGE]})
+    os._exit(code and (code % 256 or 1))
+
+
+def _stream(number: int, mode: str) -> IO[str]:
+    """A new stream: the inherited one may hold text of the executor, and refers to what the descriptor was before.
+
+    It buffers one line at most, so that the output of a step that is killed is not lost.
+    """
+    return open(number, mode, 1, encoding="utf-8", errors="backslashreplace", closefd=False)
+
+
+def _outcome(load: Load, ctx: ContextView, params: dict[str, Any], method: str) -> tuple[str, str, int]:
+    """Verdict, reason and exit code."""
+    try:
+        code = _run(load, ctx, params, method)
+    except Failed as failed:
+        return "failed", str(failed), 1
+    except Skipped as skipped:
+        return "skipped", str(skipped), 0
+    except SystemExit as leaving:
+        return _left(leaving.code)
+    except BaseException as error:  # a scriptlet may raise anything, and nothing else would catch it
+        import traceback  # imported here, since only a failure needs it
+
+        traceback.print_exc()
+        return "error", _reason(error), 1
+    return ("error", f"run returned {code}", code) if code else ("passed", "", 0)
+
+
+def _run(load: Load, ctx: ContextView, params: dict[str, Any], method: str) -> int:
+    scriptlet = load()()
+    validate = getattr(scriptlet, "validate", None)  # a registered class need not have one
+    if validate is not None:
+        validate(ctx, params)
+    code = _called(scriptlet, ctx, params) if method == "run" else None
+    if code is not None and (not isinstance(code, int) or isinstance(code, bool)):
+        raise ValueError(f"run returned {mark_if_long(repr(code))}: expected nothing, or an exit code")
+    return code or 0
+
+
+def _called(scriptlet: Scriptlet, ctx: ContextView, params: dict[str, Any]) -> object:
+    """Call `run` and return what it returns. With --debug its variables are logged, unless it does that itself."""
+    run = scriptlet.run
+    if os.environ.get(DEBUG, "0") in ("", "0") or getattr(run, "is_traced", False):
+        return run(ctx, params)
+    from ansible_collections.rack.recipes.plugins.module_utils.debug_tracing import watched
+
+    return watched(run, scriptlet, ctx, params)
+
+
+def _left(code: object) -> tuple[str, str, int]:
+    """The outcome of `sys.exit(code)`: a number is the exit code; anything else is printed and makes it 1."""
+    if not code and (code is None or isinstance(code, int)):
+        return "passed", "", 0
+    if isinstance(code, int):
+        return "error", f"left with exit code {code}", code
+    sys.stderr.write(f"{code}\n")
+    return "error", str(code), 1
+
+
+def _reason(error: BaseException) -> str:
+    text, name = str(error), type(error).__name__
+    return text if text and name == "ValueError" else f"{name}: {text}" if text else name
+
+
+def load_class(module: str, name: str) -> type[Scriptlet]:
+    """The class `name` of an importable module. Raises ValueError if it has no such scriptlet class."""
+    __import__(module)
+    found = getattr(sys.modules[module], name, None)
+    if not isinstance(found, type) or not callable(getattr(found, "run", None)):
+        raise ValueError(f"{module} has no scriptlet class {name}")
+    return found
+
+
+LINKER = "collect2:"  # the linker's line says only that there was an error
+COMPILERS = ("cc", "gcc", "clang")
+
+
+def run_native(
+    source: str, program: str, flags: list[str], limit: Callable[[], None], become: Callable[[str], NoReturn]
+) -> NoReturn:
+    """Become the program in `source`, or the one that is compiled from it. Never returns.
+
+    A compiled one is kept at `program`. `limit` sets the step's limits before `become` replaces the process.
+    """
+    if not source.endswith(".c"):
+        os.chmod(source, FOLDER_MODE)
+        limit()
+        become(source)
+    try:
+        if not os.path.exists(program):
+            os.stat(os.path.dirname(program) or os.curdir)  # a compiler's error would be less clear
+            compile_source(source, program, flags)
+    except (ValueError, OSError) as error:
+        write_all(1, json.dumps({"status": "error", "reason": str(error), "exit_code": 1}).encode() + b"\n")
+        os._exit(1)
+    limit()
+    become(program)
+
+
+def compile_source(source: str, program: str, flags: list[str]) -> None:
+    """Compile `source` to `program`; the compiler's output goes to stderr. Raises ValueError with the reason."""
+    part = f"{program}.{os.getpid()}"  # not in the working folder, where a step could have put a link of this name
+    log = shared_log("rack")
+    _pid, status = os.waitpid(_start_compiler(["-o", part, source, *flags], log), 0)
+    os.lseek(log, 0, os.SEEK_SET)
+    with open(log, "rb") as file:
+        said = file.read()
+    write_all(2, said)
+    if status:
+        raise ValueError(f"the C source does not compile: {_first_error(said)}")
+    os.rename(part, program)  # whole at once: several hosts may be one machine
+
+
+def _start_compiler(arguments: list[str], log: int) -> int:
+    streams = {1: log, 2: log}
+    for name in (os.environ.get("CC"), *COMPILERS):
+        try:
+            if name:
+                return spawn_program([name, *arguments], dict(os.environ), streams, (signal.SIGPIPE,))
+        except OSError:
+            continue
+    raise ValueError(f"no C compiler ({', '.join(COMPILERS)}) on this host")
+
+
+def _first_error(said: bytes) -> str:
+    lines = said.decode("utf-8", "backslashreplace").strip().splitlines() or ["the compiler says nothing"]
+    telling = (line for line in lines if "undefined reference" in line or ("error" in line and LINKER not in line))
+    return next(telling, lines[-1])
+
+
 if TYPE_CHECKING:
     from typing import Any, Callable, NoReturn
 
     from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import ArtifactStore
-    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.child_process_setup import Fork, Program
-    from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
-    from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_class import Scriptlet
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView, Scriptlet
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import Fork, Program
+    from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 
     Step = dict[str, Any]
-
 VARIABLE = re.compile(r"[A-Za-z0-9_]+")
 SANDBOX = "ansible_collections.rack.recipes.plugins.module_utils.executor.child.sandbox"
 LONGEST = 100_000  # bytes of one variable; the kernel refuses to start a program with one of 128 KiB
@@ -110,11 +271,11 @@ class Launcher:
         if "sandbox" in step:
             boxed: Fork = self.sandbox.python(self, step, ctx, params, method, _limiter(step))
             return boxed
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.child.run_python_class import run_class
+        pass
 
         load, limit = _loader(step), _limiter(step)
 
-        def program(emit: child_process_setup.EventWriter) -> NoReturn:
+        def program(emit: start_process.EventWriter) -> NoReturn:
             limit()
             if self.is_debug:
                 os.environ.update(self._own)
@@ -125,12 +286,12 @@ class Launcher:
 
         return program
 
-    def _traced(self, emit: child_process_setup.EventWriter) -> child_process_setup.Emit:
+    def _traced(self, emit: start_process.EventWriter) -> start_process.Emit:
         """Report the processes that the scriptlet starts, from now on.
 
         Returns the function that sends the last event. Before that it reports the processes that still run.
         """
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.child.report_started_processes import (
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.process.started_processes import (
             ProcessTrace,
         )
 
@@ -155,7 +316,7 @@ class Launcher:
             raise ValueError("a module of Ansible's cannot run in a sandbox")
         limit = _limiter(step)
 
-        def program(emit: child_process_setup.EventWriter) -> NoReturn:
+        def program(emit: start_process.EventWriter) -> NoReturn:
             limit()
             ctx.send_to(self._hiding(emit))
             step["call"](params, ctx, emit)
@@ -163,7 +324,7 @@ class Launcher:
 
         return program
 
-    def _hiding(self, emit: child_process_setup.Emit) -> child_process_setup.Emit:
+    def _hiding(self, emit: start_process.Emit) -> start_process.Emit:
         """`emit`, which also makes this child hide the secrets that it sends."""
 
         def hiding(event: dict[str, Any]) -> None:
@@ -183,24 +344,22 @@ class Launcher:
         begun = None
         if "library" in step:
             words, begun = _with_library(words, os.path.join(self.work, step["library"])), _begun(path)
-            env.update(child_process_setup.OF_LIBRARY)
+            env.update(start_process.OF_LIBRARY)
         argv = [*self._box(step), *words]
         if not step.get("limits"):
             return (argv, env) if begun is None else (argv, env, begun)
         limit = _limiter(step)
 
-        def program(_emit: child_process_setup.EventWriter) -> NoReturn:
+        def program(_emit: start_process.EventWriter) -> NoReturn:
             if begun is not None:
-                child_process_setup.take_library(begun)  # before a limit of open files
+                start_process.take_library(begun)  # before a limit of open files
             limit()
-            child_process_setup.execute(argv, env)
+            start_process.execute(argv, env)
 
         return program
 
     def _native(self, step: Step, params: dict[str, Any]) -> Program:
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.child.native_and_c_programs import (
-            run_native,
-        )
+        pass
 
         source = os.path.join(self.work, step["file"])
         os.stat(source)
@@ -212,8 +371,8 @@ class Launcher:
 
         def become(path: str) -> NoReturn:
             if start:
-                child_process_setup.execute([*start, self.sandbox.runnable(path)], env)
-            child_process_setup.execute_file(path, env)
+                start_process.execute([*start, self.sandbox.runnable(path)], env)
+            start_process.execute_file(path, env)
 
         return lambda _emit: run_native(source, program, flags, limit, become)
 
@@ -281,7 +440,7 @@ def has_secret(spec: dict[str, Any]) -> bool:
 
 
 def _loader(step: Step) -> Callable[[], type[Scriptlet]]:
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.run_python_class import load_class
+    pass
 
     if "class" in step:
         return lambda: step["class"]
@@ -298,9 +457,12 @@ def _limiter(step: Step) -> Callable[[], None]:
     limits = step.get("limits")
     if not limits:
         return lambda: None
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.resource_limits import around, limit
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_control import (
+        processes_around_step,
+        set_limits,
+    )
 
-    return lambda: limit(limits, step.get("group"), around(step))
+    return lambda: set_limits(limits, step.get("group"), processes_around_step(step))
 
 
 FORKED: dict[str, Callable[[Launcher, Step, ContextView, dict[str, Any], str], Program]] = {

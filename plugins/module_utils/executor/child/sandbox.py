@@ -17,9 +17,9 @@ import signal
 import sys
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child import child_process_setup
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child import start_process
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import Launcher
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process import procfs
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process import process_control
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FOLDER_MODE, in_memory
 
 TYPE_CHECKING = False
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import IO, Any, Callable, NoReturn
 
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
-    from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+    from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 
     Step = dict[str, Any]
 
@@ -52,7 +52,7 @@ FOR_ROOT = ("--remount-ro", "/proc")
 FIRST = ("--", "/bin/sh", "-c", '"$@"; exit $?', "sh")
 BOOT = "import marshal,sys;f=open({},'rb');sys.path[:]=marshal.load(f);{}from {} import inside;inside(f,{})"
 ADD_CODE = (
-    "from ansible_collections.rack.recipes.plugins.module_utils.runner.compiled_code_cache import "
+    "from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import "
     "add_payload,use_cached;add_payload({!r});use_cached();"
 )
 
@@ -135,9 +135,9 @@ def ask(leader: int) -> None:
 
     If bubblewrap ended, it would end the others at once and give them no time.
     """
-    for pid in procfs.others():
+    for pid in process_control.other_processes():
         try:
-            if pid != leader and int(procfs.stat_of(pid)[2]) == leader:
+            if pid != leader and int(process_control.stat_of(pid)[2]) == leader:
                 os.kill(pid, signal.SIGTERM)
         except OSError:  # gone
             continue
@@ -153,7 +153,7 @@ def refused(attempt: Attempt, mask: Mask | None) -> str:
 
 def python(
     launcher: Launcher, step: Step, ctx: ContextView, params: dict[str, Any], method: str, limit: Callable[[], None]
-) -> Callable[[child_process_setup.EventWriter], NoReturn]:
+) -> Callable[[start_process.EventWriter], NoReturn]:
     """A function for a fork of the executor that runs the step's Python class in the sandbox.
 
     Raises ValueError as `box` does.
@@ -181,7 +181,7 @@ def python(
         "method": method,
     }
 
-    def program(emit: child_process_setup.EventWriter) -> NoReturn:
+    def program(emit: start_process.EventWriter) -> NoReturn:
         state = _inherited(in_memory(marshal.dumps(paths) + marshal.dumps(given)))
         events = _inherited(emit.events)
         code = ADD_CODE.format(payload) if payload else ""
@@ -189,7 +189,7 @@ def python(
             _hand_over(payload)
         limit()
         boot = BOOT.format(state, code, __name__, events)
-        child_process_setup.execute([*start, sys.executable, "-c", boot], dict(os.environ))
+        start_process.execute([*start, sys.executable, "-c", boot], dict(os.environ))
 
     return program
 
@@ -212,7 +212,7 @@ def inside(state: IO[bytes], events: int) -> NoReturn:
     state.close()
     os.set_inheritable(events, False)
     launcher = Launcher(given["request"], *given["folders"])
-    emit = child_process_setup.EventWriter(events)
+    emit = start_process.EventWriter(events)
     ctx = ContextView(**given["view"], emit=emit)
     ctx.keep_on(launcher.shelf)
     ctx.analyse_with(given["analysis"])

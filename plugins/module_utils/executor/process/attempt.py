@@ -2,33 +2,160 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One attempt of one step, as its parent process sees it: a child in its own session, with pipes and a deadline."""
+"""One attempt of one step, as its parent process sees it: a child in its own session, with pipes, a deadline, and
+output that is kept in a limited amount of memory.
+"""
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import select
 import signal
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LONGEST_MESSAGE, bounded
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child import child_process_setup
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import Lines, OutputCapture
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.posix_spawn import spawn
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import (
+    LONGEST_MESSAGE,
+    mark_if_long,
+    shortened,
+)
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child import start_process
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import spawn_program
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import close_all, in_memory, write_all
 from ansible_collections.rack.recipes.plugins.module_utils.program_end import BY_SIGNAL
 
+if TYPE_CHECKING:
+    from typing import Callable
+
+    from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 TYPE_CHECKING = False
+HEAD = 16 * 1024
+TAIL = 4 * 1024 * 1024
+LOOKED_AT = 20_000  # bytes before the end that are searched for secrets
+
+
+class OutputCapture:
+    """Collects bytes. Of more than `head + tail` bytes only the first and the last are kept."""
+
+    def __init__(self, head: int = HEAD, tail: int = TAIL) -> None:
+        self._head = b""
+        self._tail = bytearray()
+        self._limits = (head, tail)
+        self.size = 0
+
+    def add(self, data: bytes) -> None:
+        """Take the next data."""
+        head, tail = self._limits
+        self.size += len(data)
+        room = head - len(self._head)
+        if room:
+            self._head, data = self._head + data[:room], data[room:]
+        self._tail += data
+        if len(self._tail) > 2 * tail:
+            del self._tail[:-tail]
+
+    def ending(self) -> bytes:
+        """The last bytes, as many as are kept without a gap."""
+        tail = bytes(self._tail[-self._limits[1] :])
+        return tail if self.size > len(self._head) + len(tail) else self._head + tail
+
+    def text(self, limit: int, mask: Mask | None = None) -> str:
+        """The output as text for people.
+
+        Of more than `limit` bytes it has the beginning, a note of how much was left out, and the end. `mask` takes
+        secrets out before anything is cut, since half a secret would not be found any more.
+        """
+        whole, half = self.ending(), limit // 2
+        if self.size <= limit:
+            text = whole.decode("utf-8", "backslashreplace")
+            return _shown(mask.mask(text) if mask else text)
+        if mask:
+            head, tail = self._masked_ends(whole, limit, mask)
+            if head is tail and len(head) <= limit:
+                return _shown(head)
+            head, tail = head[:half], tail[-half:]
+        else:
+            head, tail = _before_cut(self._head[:half]), _after_cut(whole[-half:])
+        return _shown(f"{head}\n[... {self.size - 2 * half} bytes left out ...]\n{tail}")
+
+    def _masked_ends(self, whole: bytes, limit: int, mask: Mask) -> tuple[str, str]:
+        """The beginning and the end without secrets. If the whole text is short enough, both are the whole text.
+
+        How much is masked depends on the limit and on the longest secret, not on what was printed.
+        """
+        from ansible_collections.rack.recipes.plugins.module_utils.mask import masked_beginning, masked_ending
+
+        reach, is_all = limit + 2 * mask.longest, len(whole) == self.size
+        if is_all and self.size <= 2 * reach:
+            text = shortened(mask.mask(whole.decode("utf-8", "backslashreplace")))
+            return text, text
+        first = whole if is_all else self._head
+        head = masked_beginning(_before_cut(first[:reach]), mask)
+        return shortened(head), shortened(masked_ending(_after_cut(whole[-reach:]), mask))
+
+    def end(self, limit: int, mask: Mask | None = None) -> str:
+        """The last `limit` characters as text for people, without white space around them."""
+        kept = self.ending().rstrip()
+        if mask is None:
+            return kept[-limit:].decode("utf-8", "backslashreplace").strip()
+        from ansible_collections.rack.recipes.plugins.module_utils.mask import masked_ending
+
+        reach = LOOKED_AT + 2 * mask.longest
+        if len(kept) <= reach and len(self.ending()) == self.size:
+            text = mask.mask(kept.decode("utf-8", "backslashreplace"))
+        else:
+            text = masked_ending(_after_cut(kept[-reach:]), mask)
+        return shortened(text)[-limit:].strip()
+
+
+def _before_cut(data: bytes) -> str:
+    """The bytes as text. Half a character at the end is left out."""
+    return codecs.getincrementaldecoder("utf-8")("backslashreplace").decode(data)
+
+
+def _after_cut(data: bytes) -> str:
+    """The bytes as text. Half a character at the beginning, at most three bytes, is left out."""
+    start = next((place for place in range(min(4, len(data))) if data[place] & 0xC0 != 0x80), 0)
+    return data[start:].decode("utf-8", "backslashreplace")
+
+
+def _shown(text: str) -> str:
+    """Masked text as files accept it. Its marked values are cut: a scriptlet may have printed a message with some."""
+    return shortened(text).replace("\0", "\\x00")
+
+
+class Lines:
+    """Puts lines together from pieces of data, and hands each line to `take`. `longest` is in bytes."""
+
+    def __init__(self, take: Callable[[bytes], None], longest: int) -> None:
+        self._take = take
+        self._longest = longest
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def add(self, data: bytes) -> None:
+        """Take the next data. Raises ValueError for a line that is too long to be kept."""
+        *ends, rest = data.split(b"\n")
+        for end in ends:
+            line = b"".join((*self._pieces, end))
+            self._pieces, self._size = [], 0
+            self._take(line)
+        self._pieces.append(rest)
+        self._size += len(rest)
+        if self._size > self._longest:
+            self._pieces, self._size = [], 0
+            raise ValueError(f"a line of more than {self._longest} bytes")
+
+
 if TYPE_CHECKING:
     import resource
     from typing import Any, Callable, NoReturn
 
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.child_process_setup import Program
-    from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import Program
+    from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 
     Event = dict[str, Any]
-
 CHUNK = 65536
 QUIET = 0.01  # seconds in which most steps end: until then nobody reads their pipes, which have room for the output
 GRACE = 2.0  # seconds from TERM to KILL
@@ -93,7 +220,7 @@ class Attempt:
         """
         takers = [self.stdout.add, self.stderr.add]
         if callable(program):
-            self._events = Lines(self._take_line, child_process_setup.LARGEST_EVENT)
+            self._events = Lines(self._take_line, start_process.LARGEST_EVENT)
             takers.append(self._add_events)
         opened: list[int] = []
         try:
@@ -129,11 +256,11 @@ class Attempt:
             event = json.loads(line)
             kind = event["kind"]
         except (ValueError, LookupError, TypeError):
-            raise ValueError(f"what is no event: {bounded(repr(line[:LONGEST_MESSAGE]))}") from None
+            raise ValueError(f"what is no event: {mark_if_long(repr(line[:LONGEST_MESSAGE]))}") from None
         if kind in ("measurement", "finding"):
             self._measured += len(line)
-        if self._measured > child_process_setup.LARGEST_EVENT:
-            raise ValueError(f"more than {child_process_setup.LARGEST_EVENT} bytes of measurements or findings")
+        if self._measured > start_process.LARGEST_EVENT:
+            raise ValueError(f"more than {start_process.LARGEST_EVENT} bytes of measurements or findings")
         self.receive(event)
 
     def receive(self, event: Event) -> None:
@@ -189,7 +316,7 @@ class Attempt:
 
     def _note_oom_kills(self) -> None:
         """Note how many processes the kernel has killed so far for lack of memory, to compare it at the end."""
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.process.oom_kills import oom_kills
+        from ansible_collections.rack.recipes.plugins.module_utils.program_end import oom_kills
 
         self._oom_kills = oom_kills()
 
@@ -202,9 +329,9 @@ class Attempt:
         """A remark in brackets if the child may have been killed for lack of memory, else an empty text."""
         if self._oom_kills is None or self.stopped or signal.SIGKILL not in self.ended_by:
             return ""
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.process.oom_kills import since
+        from ansible_collections.rack.recipes.plugins.module_utils.program_end import oom_kills_since
 
-        return since(self._oom_kills)
+        return oom_kills_since(self._oom_kills)
 
     def kill(self, number: int) -> None:
         """Send a signal to the child's group, or to the child where it has no group yet."""
@@ -298,11 +425,11 @@ def _started(program: Program, opened: list[int]) -> int:
 
 def _spawned(streams: dict[int, int], argv: list[str], env: dict[str, str], begun: bytes | None = None) -> int:
     if begun is None:
-        return spawn(argv, env, streams, child_process_setup.IGNORED, session=True)
-    records = child_process_setup.records_of(begun)
+        return spawn_program(argv, env, streams, start_process.IGNORED, session=True)
+    records = start_process.records_of(begun)
     try:
-        more = {child_process_setup.RECORDS: records, child_process_setup.GIVEN: 0}
-        return spawn(argv, env, {**streams, **more}, child_process_setup.IGNORED, session=True)
+        more = {start_process.RECORDS: records, start_process.GIVEN: 0}
+        return spawn_program(argv, env, {**streams, **more}, start_process.IGNORED, session=True)
     finally:
         os.close(records)
 
@@ -325,12 +452,12 @@ def _sent(send: Callable[[int, int], None], target: int, number: int) -> bool:
     return True
 
 
-def _become(program: Callable[[child_process_setup.EventWriter], NoReturn], opened: list[int]) -> NoReturn:
+def _become(program: Callable[[start_process.EventWriter], NoReturn], opened: list[int]) -> NoReturn:
     """In the child: take the other ends of the pipes as streams, and run `program`. Never returns."""
     stdin, stdout, stderr, events = opened[0], *opened[2::2]
     try:
-        child_process_setup.enter_child(stdin, stdout, stderr)
-        program(child_process_setup.EventWriter(events))
+        start_process.enter_child(stdin, stdout, stderr)
+        program(start_process.EventWriter(events))
     except BaseException as error:
         write_all(2, f"cannot become the step: {type(error).__name__}: {error}\n".encode("utf-8", "backslashreplace"))
     finally:

@@ -2,31 +2,169 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs one step, from its start to its verdict."""
+"""Runs one step, from its start to its verdict, unless an earlier result with the same inputs stands for it."""
 
 from __future__ import annotations
 
+import json
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import complete, shown
+from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import arguments_for_log, complete_arguments
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
-from ansible_collections.rack.recipes.plugins.module_utils.executor.step.input_digest import inputs_of
-from ansible_collections.rack.recipes.plugins.module_utils.executor.step.judge import judge
-from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_child import InvalidStep, run_child
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import (
+    InvalidStep,
+    judge,
+    run_child,
+)
+from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import fingerprint
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope, resolve
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import MASKED
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, PASSING
 
 TYPE_CHECKING = False
+
+
 if TYPE_CHECKING:
     from typing import Any
 
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.shared_by_steps import StageState
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.types import Outcome, StepGenerator
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
+    from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
 
     Record = dict[str, Any]
     Step = dict[str, Any]
 
+
+def digest_of_inputs(state: StageState, step: Step, params: Record, scope: Scope) -> str:
+    """The fingerprint of the scriptlet, its arguments and files, what it reads, and what judges it.
+
+    Empty for a scriptlet without a digest, and for one on the live bus. Secrets among the arguments are hidden from
+    now on.
+    """
+    state.secrets.add_arguments(step.get("options"), params)
+    if "digest" not in step or step.get("live"):  # nobody knows what a step reads live
+        return ""
+    given = [step.get("module"), step.get("function"), params, *_criteria(step, scope)]
+    given += [step["sandbox"]] if "sandbox" in step else []
+    read, files = state.context.read_by(step), _files(state, params)
+    return fingerprint(step["digest"], given, read, state.host, files, state.secrets.key_for)
+
+
+def _criteria(step: Step, scope: Scope) -> list[Any]:
+    """What judges the step, and the values that it refers to."""
+    until = step["retry"].get("until") if "retry" in step else None
+    criteria = [step.get("success"), step.get("repeat"), until]
+    if not (until or step.get("repeat") or (step.get("success") or {}).get("values")):
+        return criteria
+    from ansible_collections.rack.recipes.plugins.module_utils.language import references
+
+    keys, others = references.keys_in(criteria), references.keys_of_others(criteria)
+    values = {key: scope.ctx.get(key) for key in keys if key in scope.ctx}
+    return [*criteria, scope.words["params"], values, {key: scope.ctx.values(key) for key in others}]
+
+
+def _files(state: StageState, params: Record) -> dict[str, str]:
+    """The project's file, or those of a folder, that the step was given; they travel with the stage."""
+    src = params.get("src")
+    if not state.digests or not isinstance(src, str):
+        return {}
+    import posixpath
+
+    name = posixpath.normpath(src)
+    if src.endswith("/"):
+        below = "" if name == "." else f"{name}/"
+        return {path: digest for path, digest in state.digests.items() if path.startswith(below)}
+    return {name: state.digests[name]} if name in state.digests else {}
+
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
+
+    Record = dict[str, Any]
+    Step = dict[str, Any]
+KEPT = ("flake", "rounds", "instances")
+WHOLE = ("seconds", "hooks")
+
+
+class ReusedResult:
+    """What an earlier record says now: verdict, reason, and the fields of the new record."""
+
+    def __init__(self, offer: Record, record: Record) -> None:
+        is_cached = offer["kind"] == "cache" and record["verdict"] in PASSING
+        self.verdict: str = "cached" if is_cached else record["verdict"]
+        self.reason = f"{'cached' if is_cached else 'reused'} from {offer['run']}"
+        self.name: str = record["step"]
+        self.time = now()
+        self.started = time.monotonic()
+        self.attempts: list[Record] = []
+        self.measurements: list[Record] = record["measurements"]
+        self.checks: int = record.get("checks", 0)
+        self.passes_dependents = not record.get("blocks", False)
+        self.more: Record = {name: record[name] for name in (*KEPT, "inputs") if name in record}
+        self.more["from"] = offer["run"]
+        if offer["kind"] == "resume":
+            self._keep_times(record)
+
+    def _keep_times(self, record: Record) -> None:
+        """A resumed run shows the attempts and times of the earlier run."""
+        self.time, self.attempts = record["started"], record["attempts"]
+        self.more.update({name: record[name] for name in WHOLE if name in record})
+
+
+def reuse(state: StageState, step: Step, inputs: str) -> list[ReusedResult]:
+    """Take over the first offer for `step` that had these inputs: its changes of the context are made again.
+
+    The results of the step's instances come first, its own last; none where no offer fits.
+    """
+    offer = _fitting(state, step, inputs)
+    if offer is None:
+        return []
+    for record in offer["records"]:
+        if record["kind"] == "delta":
+            _change_again(state, record)
+    records = [record for record in offer["records"] if record["kind"] == "step"]
+    own = [record for record in records if record["step"] == step["name"]]
+    return [ReusedResult(offer, record) for record in (*(each for each in records if each not in own), *own)]
+
+
+def _fitting(state: StageState, step: Step, inputs: str) -> Record | None:
+    """The first offer with these inputs that may be reused, or None.
+
+    A result that did not pass is never taken from a cache, nor one with findings: these are about the results of its
+    own run. One that registered secrets, or whose values are masked, is never reused.
+    """
+    for offer in state.offers[step["name"]]:
+        values = [record["after"] for record in offer["records"] if record["kind"] == "delta"]
+        is_usable = offer["kind"] != "cache" or (offer["verdict"] in PASSING and not _has_findings(offer))
+        is_usable = is_usable and not any("secrets" in record for record in offer["records"])
+        if offer["inputs"] == inputs and is_usable and MASKED not in json.dumps(values):
+            return offer
+    return None
+
+
+def _has_findings(offer: Record) -> bool:
+    attempts = (attempt for record in offer["records"] for attempt in record.get("attempts") or ())
+    return any("findings" in attempt for attempt in attempts)
+
+
+def _change_again(state: StageState, record: Record) -> None:
+    """Make a change again, based on the version that the key has now."""
+    made = {name: record[name] for name in ("scope", "key", "after")}
+    version = state.context.version(made)
+    change = {**made, "based_on": version, "who": record["who"], "time": now()}
+    state.change(record["step"], record["attempt"], change)
+
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import Outcome, StepGenerator
+
+    Record = dict[str, Any]
+    Step = dict[str, Any]
 FIRST, LAST, BETWEEN = 5, 15, 100  # attempts whose records are kept; between the first and the last only bad ones
 
 
@@ -72,7 +210,7 @@ class StepRun:
                 self.passes_dependents = True
                 return "skipped", unwanted
             if self.state.is_check:
-                from ansible_collections.rack.recipes.plugins.module_utils.executor.step.check_mode_arguments import (
+                from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retries_hooks_check_mode import (
                     check_arguments,
                 )
 
@@ -89,12 +227,12 @@ class StepRun:
 
     def _reused(self, params: Record) -> Outcome | None:
         """The outcome of an earlier run with the same inputs."""
-        inputs = inputs_of(self.state, self.step, params, self.scope)
+        inputs = digest_of_inputs(self.state, self.step, params, self.scope)
         if inputs:
             self.more["inputs"] = inputs
         if self.step["name"] not in self.state.offers or self.step.get("live"):  # others do not wait a second time
             return None
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.reuse import reuse
+        pass
 
         for reused in reuse(self.state, self.step, inputs)[-1:]:
             self.measurements, self.checks, self.passes_dependents = (
@@ -110,7 +248,7 @@ class StepRun:
     def _rounds(self, params: Record) -> StepGenerator:
         if "repeat" not in self.step:
             return self.round(params, {})
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retry_or_repeat import repeat
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retries_hooks_check_mode import repeat
 
         return repeat(self, params)
 
@@ -118,7 +256,7 @@ class StepRun:
         """Try until a try counts, or there were enough. `params` are the arguments of the first try, where known."""
         if "retry" not in self.step:
             return self.attempt(params, place)
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retry_or_repeat import retry
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retries_hooks_check_mode import retry
 
         return retry(self, params, place)
 
@@ -135,7 +273,7 @@ class StepRun:
             self.hooked = []
             yield from self._hooks("pre_step")
         if self.state.records.logs("start"):
-            self._log("start", shown(self.step.get("options"), given))
+            self._log("start", arguments_for_log(self.step.get("options"), given))
         attempt = yield from run_child(self.state, self.step, self.ctx, given, self._change)
         verdict, reason = self._judged(attempt)
         more = {**place, "waiting": True} if attempt.is_waiting else place
@@ -166,9 +304,11 @@ class StepRun:
     def _exceeded(self, attempt: Attempt, reason: str) -> str:
         if attempt.is_waiting or not self.step.get("limits"):
             return ""
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.child.resource_limits import exceeded
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_control import (
+            describe_exceeded_limit,
+        )
 
-        limit = exceeded(self.step["limits"], attempt, reason)
+        limit = describe_exceeded_limit(self.step["limits"], attempt, reason)
         return f" ({limit})" if limit else ""
 
     def _keep(self, record: Record) -> None:
@@ -181,7 +321,9 @@ class StepRun:
                 del self.attempts[-LAST - 1]
 
     def _hooks(self, when: str) -> StepGenerator:
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_hooks import run_hooks
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retries_hooks_check_mode import (
+            run_hooks,
+        )
 
         return run_hooks(self, when)
 
@@ -209,7 +351,7 @@ class StepRun:
 def arguments_of(step: Step, scope: Scope) -> Record:
     """The arguments with references resolved and defaults filled in. Raises InvalidStep."""
     try:
-        return complete(step.get("options"), resolve(step["args"], scope))
+        return complete_arguments(step.get("options"), resolve(step["args"], scope))
     except ValueError as error:
         raise InvalidStep(str(error)) from None
 

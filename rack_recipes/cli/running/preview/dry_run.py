@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import few
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED
 from rack_recipes.cli.command_table import Answer
 from rack_recipes.cli.running.preview.duration_forecast import RUN_HOST, ExpectedDuration, HostSlots, Known, forecast
@@ -185,7 +185,7 @@ def _lines(preview: Preview) -> Iterator[str]:
 
 def _hosts_text(preview: Preview) -> str:
     unknown = f"those of {preview.plan.recipe.hosts!r}, which only the run knows"
-    return preview.problem or few(preview.hosts, NAMED) or preview.refusal or unknown
+    return preview.problem or first_few(preview.hosts, NAMED) or preview.refusal or unknown
 
 
 def _stage_rows(preview: Preview) -> Iterator[tuple[str, str, str, str]]:

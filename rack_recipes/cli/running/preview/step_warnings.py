@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.start_conditions import lets_start
+from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import lets_start
 from rack_recipes.cli.running.preview.inventory_hosts import InventoryHosts
 from rack_recipes.cli.running.preview.stored_history import Results, StoredHistory
 from rack_recipes.cli.running.read_run_options import PreparedRun

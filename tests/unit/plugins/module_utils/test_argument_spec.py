@@ -6,14 +6,18 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import complete, convert, problems_of_names
+from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import (
+    complete_arguments,
+    convert,
+    find_wrong_names,
+)
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import as_reason
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import cases
 
 
 @cases(__file__, "arguments", "options", "given", "expected")
 def test_arguments_become_what_is_declared(options, given, expected):
-    completed = complete(options, given)
+    completed = complete_arguments(options, given)
     assert completed == expected
     assert repr(completed) == repr(expected)  # 1, 1.0 and True are equal
 
@@ -21,7 +25,7 @@ def test_arguments_become_what_is_declared(options, given, expected):
 @cases(__file__, "arguments_refused", "options", "given", "error")
 def test_what_does_not_fit_is_named(options, given, error):
     with pytest.raises(ValueError) as caught:
-        complete(options, given)
+        complete_arguments(options, given)
     assert str(caught.value) == error
 
 
@@ -45,13 +49,13 @@ def test_a_long_value_is_shortened_in_the_error():
 
 def test_what_is_given_is_not_changed():
     given = {"a": ["1", {"b": "2"}]}
-    complete({"a": {"type": "list", "elements": "raw"}}, given)
+    complete_arguments({"a": {"type": "list", "elements": "raw"}}, given)
     assert given == {"a": ["1", {"b": "2"}]}
 
 
 def test_all_wrong_names_are_told_at_once():
     options = {"src": {"required": True}, "dest": {"required": True}, "mode": {}}
-    assert problems_of_names(options, {"src": "a", "mod": 1, "x": 2}) == [
+    assert find_wrong_names(options, {"src": "a", "mod": 1, "x": 2}) == [
         ("mod", "is not an argument, did you mean 'mode'?"),
         ("x", "is not an argument; it takes dest, mode, src"),
         ("dest", "is required"),

@@ -21,8 +21,8 @@ from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import
     check_name,
     masked,
 )
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import MASKED
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import MASKED
 
 SECRET = "correct horse battery staple"
 

@@ -17,14 +17,14 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
     LONGEST_REASON,
     SHOWN,
     as_reason,
-    bounded,
     check_key,
     check_size,
     check_value,
-    copied,
-    few,
+    copy_json,
+    escape_unstorable,
+    first_few,
+    mark_if_long,
     shortened,
-    storable,
 )
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import cases
 
@@ -189,7 +189,7 @@ def test_a_key_has_a_longest():
 
 def test_a_copy_shares_nothing():
     value = {"a": [1, {"b": []}]}
-    copy = copied(value)
+    copy = copy_json(value)
     copy["a"][1]["b"].append(2)
     assert value == {"a": [1, {"b": []}]}
 
@@ -198,8 +198,8 @@ def test_a_copy_shares_nothing():
     ("text", "expected"), [("ä😀", "ä😀"), ("a\ud800b", "a\\ud800b"), ("a\udc80", "a\\udc80"), ("a\0b", "a\\x00b")]
 )
 def test_any_text_becomes_storable(text, expected):
-    assert storable(text) == expected
-    storable(text).encode()
+    assert escape_unstorable(text) == expected
+    escape_unstorable(text).encode()
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_any_text_becomes_storable(text, expected):
     [("", ""), ("a", "a"), ("a b", "a, b"), ("a b c", "a, b and 1 more"), ("a b c d", "a, b and 2 more")],
 )
 def test_few_names_are_told(names, told):
-    assert few(names.split(), 2) == told
+    assert first_few(names.split(), 2) == told
 
 
 def test_a_reason_is_short_and_storable():
@@ -220,14 +220,16 @@ def test_a_reason_is_short_and_storable():
 
 def test_a_long_value_in_a_message_stays_whole_until_it_is_cut():
     whole = "[" + "x" * SHOWN + "]"
-    message = f"got {bounded(whole)}, not {bounded('short')} or {bounded(whole)}"
+    message = f"got {mark_if_long(whole)}, not {mark_if_long('short')} or {mark_if_long(whole)}"
     assert message.count(whole) == 2
     cut = f"got [{'x' * (SHOWN - 1)}..., not short or [{'x' * (SHOWN - 1)}..."
     assert shortened(message) == as_reason(message) == cut
-    assert shortened(f"got {bounded(whole).replace('x' * 100, '*')}") == "got [**]"  # what has become short is whole
+    assert (
+        shortened(f"got {mark_if_long(whole).replace('x' * 100, '*')}") == "got [**]"
+    )  # what has become short is whole
 
 
 def test_a_message_that_was_cut_in_a_long_value_is_cut_there():
-    message = f"got {bounded('x' * 1000)}, not 5"
+    message = f"got {mark_if_long('x' * 1000)}, not 5"
     assert shortened(message[:500]) == "got " + "x" * SHOWN + "..."
     assert as_reason("NUL \0[ stays") == "NUL \\x00[ stays"

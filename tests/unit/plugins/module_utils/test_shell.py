@@ -12,8 +12,8 @@ import time
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils import shell
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import TAIL
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import TAIL
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.shell import Program, ShellScriptlet, run_program
 
 ENVELOPE = json.dumps({"status": "ok", "outputs": {"test.key_v1": 1}})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import complete
+from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import complete_arguments
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 
 
@@ -29,7 +29,7 @@ def run():
         events = []
         others = {host: {key: [1, value] for key, value in keys.items()} for host, keys in (hosts or {}).items()}
         ctx = ContextView("step", "" if hosts else "r1", scriptlet.scope, {}, {}, others, events.append)
-        given = complete(scriptlet.options, params)
+        given = complete_arguments(scriptlet.options, params)
         scriptlet().validate(ctx, given)
         scriptlet().run(ctx, given)
         assert set(Outcome(events).context) == set(scriptlet.writes)

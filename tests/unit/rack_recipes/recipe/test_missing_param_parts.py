@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from rack_recipes.recipe.load import load
 from rack_recipes.recipe.param_values import missing_param_parts
 

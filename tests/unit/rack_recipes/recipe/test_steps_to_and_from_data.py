@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor import check_step_fields
+from ansible_collections.rack.recipes.plugins.module_utils.executor import stage_run
 from rack_recipes.errors import Place, UsageError
 from rack_recipes.recipe.recipe_model import (
     CacheKey,
@@ -153,8 +153,8 @@ def test_the_schema_has_each_field_of_a_step(name: str):
 
 @pytest.mark.parametrize("name", sorted(COMPILED_FIELDS))
 def test_the_executor_knows_each_field_of_a_step_that_is_sent(name: str):
-    belongs = "OF_STEP of module_utils/executor/check_step_fields.py, or NOT_SENT of stage/request/step_message.py"
-    assert (name in NOT_SENT) != (RENAMED.get(name, name) in check_step_fields.OF_STEP), f"one of both: {belongs}"
+    belongs = "OF_STEP of module_utils/executor/stage_run.py, or NOT_SENT of stage/request/step_message.py"
+    assert (name in NOT_SENT) != (RENAMED.get(name, name) in stage_run.OF_STEP), f"one of both: {belongs}"
 
 
 @pytest.mark.parametrize("name", sorted({*SCHEMA["$defs"]["step"]["properties"], *NOT_SENT}))

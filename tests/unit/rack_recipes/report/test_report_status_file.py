@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import a_run
 from rack_recipes.errors import RackError
 from rack_recipes.report.report_formats_and_status import NAME, ReportStatus, read_report_status, writing_status

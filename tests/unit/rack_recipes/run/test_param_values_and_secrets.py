@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from ansible.template import trust_as_template
 
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.ansible_plays import an_inventory, means
 from rack_recipes.errors import UsageError
 from rack_recipes.run.extra_vars import all_secrets, masked, param_values, password_in, secrets_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import resource
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.run_as_module import run_single
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import run_single
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, python
 

@@ -18,10 +18,10 @@ pytest.importorskip("hypothesis")  # not everywhere that targets' Pythons are te
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LONGEST_MESSAGE, bounded
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import OutputCapture
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LONGEST_MESSAGE, mark_if_long
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import OutputCapture
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 
 EXAMPLES = 60 if "RACK_SOAK" in os.environ else 20
 RUN = 8  # characters in a row, of which no more than these could be chance
@@ -78,6 +78,6 @@ def test_an_output_shows_no_part_of_a_secret(made, limit, head, tail):
 def test_a_message_shows_no_part_of_a_secret(made, is_value):
     """Nor where it was cut in the child, which knows no more of secrets than that there may be some."""
     secret, form, text = made
-    message = f"got {bounded(text)}, not 5" if is_value else text
+    message = f"got {mark_if_long(text)}, not 5" if is_value else text
     message = message[:LONGEST_MESSAGE] if len(message) >= LONGEST_MESSAGE else whole(form, message)
     assert shown_of(form, StageSecrets({"secrets": [secret]}).reason(message)) == set()

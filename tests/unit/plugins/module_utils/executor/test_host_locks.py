@@ -8,7 +8,7 @@ import time
 from itertools import combinations
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor import stage_run
-from ansible_collections.rack.recipes.plugins.module_utils.executor.host_locks import NEVER, HostLocks
+from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import NEVER, HostLocks
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import python
 

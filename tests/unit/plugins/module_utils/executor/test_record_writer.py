@@ -13,7 +13,7 @@ import sys
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor import record_writer
+from ansible_collections.rack.recipes.plugins.module_utils.executor import stage_state
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process import attempt
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, python
@@ -223,7 +223,7 @@ class Measures(Scriptlet):
 
 
 def test_of_very_many_measurements_the_checks_are_kept_and_the_rest_is_counted(work, monkeypatch):
-    monkeypatch.setattr(record_writer, "MOST_MEASUREMENTS", 5)
+    monkeypatch.setattr(stage_state, "MOST_MEASUREMENTS", 5)
     ran = work.run(python(Measures))
     [record] = [record for record in ran.records if record["kind"] == "step"]
     found = [(each["name"], each["value"]) for each in record["measurements"]]

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.run_as_module import run_single
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import run_single
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.exact_numbers import (
     difference,
-    identity,
-    inside_percent,
+    distance_inside_percent,
+    equality_key,
     is_number,
     quantile,
 )
@@ -46,7 +46,7 @@ def test_differences_are_those_of_the_numbers_as_written(one, other, expected):
 
 
 def test_a_share_of_the_largest_number():
-    assert inside_percent(1.7e308, 1.7e308, 200) == 1.7976931348623157e308
+    assert distance_inside_percent(1.7e308, 1.7e308, 200) == 1.7976931348623157e308
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,6 @@ def test_quantiles(values, share, expected):
     ],
 )
 def test_values_that_are_equal_as_json(one, other, equal):
-    assert (identity(one) == identity(other)) is equal
+    assert (equality_key(one) == equality_key(other)) is equal
     if equal:
-        assert hash(identity(one)) == hash(identity(other))
+        assert hash(equality_key(one)) == hash(equality_key(other))

@@ -19,18 +19,18 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retries_hooks_check_mode import RoundFigures
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import judge
 from ansible_collections.rack.recipes.plugins.module_utils.language.exact_numbers import (
     difference,
-    identity,
-    inside_percent,
+    distance_inside_percent,
+    equality_key,
     quantile,
 )
 from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import ContextDigest, fingerprint
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope, keys_in, resolve
-from ansible_collections.rack.recipes.plugins.module_utils.language.retry_and_repeat import RoundFigures
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import MASKED
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import MASKED
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
@@ -65,7 +65,7 @@ def test_a_difference_is_the_nearest_number(one, other):
 @example(1.1, 1, 10)
 def test_a_value_is_within_a_share_or_not(value, centre, percent):
     exact = abs(written(centre)) * written(percent) / 100 - abs(written(value) - written(centre))
-    assert inside_percent(value, centre, percent) == pytest.approx(nearest(exact), rel=1e-15, abs=0)
+    assert distance_inside_percent(value, centre, percent) == pytest.approx(nearest(exact), rel=1e-15, abs=0)
     condition = {"within": {"of": centre, "percent": percent}}
     assert judge(condition, value)[0] == ("passed" if nearest(exact) >= 0 else "failed")
 
@@ -99,7 +99,7 @@ def test_values_with_the_same_fingerprint_are_equal(one, other):
     same = fingerprint("", one, {}, "", {}) == fingerprint("", other, {}, "", {})
     assert same is (json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True))
     if same:
-        assert identity(one) == identity(other)
+        assert equality_key(one) == equality_key(other)
 
 
 @given(VALUES)

@@ -17,8 +17,8 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.references i
     keys_in,
     keys_of_others,
     names_in,
-    plain,
     resolve,
+    without_braces,
 )
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import cases
 
@@ -162,7 +162,7 @@ def test_values_without_references(value):
     ],
 )
 def test_a_reference_for_people(text, expected):
-    assert plain(text) == expected
+    assert without_braces(text) == expected
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ from __future__ import annotations
 from binascii import a2b_base64
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import decode
-from ansible_collections.rack.recipes.plugins.module_utils.runner import artifact_pieces as module
-from ansible_collections.rack.recipes.plugins.module_utils.runner.artifact_pieces import pieces
+from ansible_collections.rack.recipes.plugins.module_utils.runner import main as module
+from ansible_collections.rack.recipes.plugins.module_utils.runner.main import read_artifact_pieces
 
 
 def told(folder, *wanted):
-    found = [decode(line) for line in pieces(str(folder), wanted).split(b"\n") if line]
+    found = [decode(line) for line in read_artifact_pieces(str(folder), wanted).split(b"\n") if line]
     assert all(record["kind"] == "piece" for record in found)
     return [
         (record["sha256"], record["offset"], record.get("problem") or a2b_base64(record["data"])) for record in found
@@ -27,7 +27,7 @@ def test_several_files_are_in_one_answer(tmp_path):
 
 
 def test_an_answer_is_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "ANSWER", 8)
+    monkeypatch.setattr(module, "LARGEST_ANSWER", 8)
     for name in "abc":
         (tmp_path / name).write_bytes(b"12345")
     assert told(tmp_path, ("a", 0), ("b", 0), ("c", 0)) == [("a", 0, b"12345"), ("b", 0, b"123")]

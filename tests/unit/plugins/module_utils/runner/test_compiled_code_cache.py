@@ -11,7 +11,7 @@ import zipfile
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.runner import compiled_code_cache
+from ansible_collections.rack.recipes.plugins.module_utils.runner import host_folders
 
 MODULE = "package/module.py"
 
@@ -25,7 +25,7 @@ def payload(tmp_path):
 
 
 def keep(base, payload):
-    compiled_code_cache.cache_code(str(base), payload, "1", [MODULE])
+    host_folders.cache_code(str(base), payload, "1", [MODULE])
 
 
 def files_of(base):
@@ -39,7 +39,7 @@ def test_what_could_not_be_kept_leaves_nothing(tmp_path, payload, monkeypatch, i
     base.mkdir()
     if is_there:
         keep(base, payload)
-        (base / "code-1" / compiled_code_cache.BUNDLE).unlink()
+        (base / "code-1" / host_folders.BUNDLE).unlink()
     before = files_of(base)
 
     def refuse(_source, _target):
@@ -51,4 +51,4 @@ def test_what_could_not_be_kept_leaves_nothing(tmp_path, payload, monkeypatch, i
             keep(base, payload)
     assert files_of(base) == before
     keep(base, payload)
-    assert f"code-1/{compiled_code_cache.BUNDLE}" in files_of(base)
+    assert f"code-1/{host_folders.BUNDLE}" in files_of(base)

@@ -14,10 +14,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process import oom_kills
+from ansible_collections.rack.recipes.plugins.module_utils import program_end
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import decode, encode
 from ansible_collections.rack.recipes.plugins.module_utils.runner import detached_stage as module
-from ansible_collections.rack.recipes.plugins.module_utils.runner.detached_stage import DetachedStage, clean, forget
+from ansible_collections.rack.recipes.plugins.module_utils.runner.detached_stage import (
+    DetachedStage,
+    remove_collected_stages,
+    remove_old_stages,
+)
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import open_files
 
 
@@ -172,7 +176,7 @@ def test_a_disk_without_room_for_the_reason_is_the_reason(running):
     assert not os.path.exists(running.work)
     os.unlink(running.path("runner"))
     make_old(running, module.KEPT + 1)
-    clean(os.path.dirname(running.folder))
+    remove_old_stages(os.path.dirname(running.folder))
     assert not os.path.exists(running.folder)
 
 
@@ -251,7 +255,7 @@ def test_who_asks_for_a_stage_that_has_failed_on_a_full_disk_is_told_why(running
 
 def test_how_often_the_kernel_had_to_kill_is_noted_by_a_stage_that_lasts(running, monkeypatch, tmp_path):
     vmstat = tmp_path / "vmstat"
-    monkeypatch.setattr(oom_kills, "VMSTAT", str(vmstat))
+    monkeypatch.setattr(program_end, "VMSTAT", str(vmstat))
     vmstat.write_text("first 1\noom_kill 4\n")
     assert running.starved() == ""
     assert running.leased(60)
@@ -327,16 +331,16 @@ def test_who_has_much_to_tell_is_not_waited_for(running, monkeypatch):
 def test_what_was_collected_is_removed(running):
     running.end()
     base = os.path.dirname(running.folder)
-    forget(base, ["another"])
+    remove_collected_stages(base, ["another"])
     assert running.state() == "ended"
-    forget(base, ["another", "stage"])
+    remove_collected_stages(base, ["another", "stage"])
     assert running.state() == "unknown"
 
 
 def test_what_runs_is_never_removed(running):
     make_old(running, 10 * module.KEPT)
-    forget(os.path.dirname(running.folder), ["stage"])
-    clean(os.path.dirname(running.folder))
+    remove_collected_stages(os.path.dirname(running.folder), ["stage"])
+    remove_old_stages(os.path.dirname(running.folder))
     assert running.state() == "running"
 
 
@@ -346,7 +350,7 @@ def test_what_is_over_for_a_day_is_removed(stage, end, monkeypatch):
     in_a_runner(stage.folder, end).wait()
     for age, there in ((0, True), (module.KEPT - 60, True), (module.KEPT + 60, False)):
         make_old(stage, age)
-        clean(os.path.dirname(stage.folder))
+        remove_old_stages(os.path.dirname(stage.folder))
         assert os.path.exists(stage.folder) == there
 
 
@@ -355,7 +359,7 @@ def test_a_day_counts_from_the_last_sign_of_life(stage, name):
     in_a_runner(stage.folder, "os._exit(1)").wait()
     make_old(stage, 10 * module.KEPT)
     os.utime(stage.path(name))
-    clean(os.path.dirname(stage.folder))
+    remove_old_stages(os.path.dirname(stage.folder))
     assert stage.state() == "killed"
 
 
@@ -365,19 +369,19 @@ def test_other_things_beside_stages_stay(stage):
         os.mkdir(os.path.join(base, name))
         os.utime(os.path.join(base, name), (0, 0))
     open(os.path.join(base, "file"), "wb").close()
-    clean(base)
+    remove_old_stages(base)
     assert sorted(os.listdir(base)) == ["cleaned", "code-1", "file", "programs", "stage"]
 
 
 def test_old_stages_are_looked_for_once_an_hour(stage):
     base = os.path.dirname(stage.folder)
     in_a_runner(stage.folder, "stage.end()").wait()
-    clean(base)
+    remove_old_stages(base)
     make_old(stage, 10 * module.KEPT)
-    clean(base)
+    remove_old_stages(base)
     assert os.path.exists(stage.folder)
     os.utime(os.path.join(base, "cleaned"), (0, time.time() - module.PERIOD - 60))
-    clean(base)
+    remove_old_stages(base)
     assert not os.path.exists(stage.folder)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.runner import main
-from ansible_collections.rack.recipes.plugins.module_utils.runner.compiled_code_cache import BUNDLE
+from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import BUNDLE
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import (
     OK,
     children_of,

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.runner.send_registered_secrets import (
+from ansible_collections.rack.recipes.plugins.module_utils.runner.main import (
     SecretChannel,
-    entries_of,
-    sealed,
-    unsealed,
+    decrypt_entries,
+    encrypt_entries,
+    read_secret_entries,
 )
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, has_died, step
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.runner.runner_process import Host, module_utils
@@ -45,26 +45,29 @@ def host(tmp_path):
 
 def test_only_who_has_the_key_can_read_it():
     data = b"".join(json.dumps(entry).encode() + b"\n" for entry in TOLD) * 50
-    text = sealed(KEY, data)
-    assert unsealed(KEY, text) == TOLD * 50
+    text = encrypt_entries(KEY, data)
+    assert decrypt_entries(KEY, text) == TOLD * 50
     assert "zebra" not in text
-    assert sealed(KEY, data) != text
+    assert encrypt_entries(KEY, data) != text
     with pytest.raises(ValueError):
-        unsealed(bytes(32), text)
+        decrypt_entries(bytes(32), text)
 
 
 def test_an_empty_one_is_nothing():
-    assert unsealed(KEY, sealed(KEY, b"")) == []
+    assert decrypt_entries(KEY, encrypt_entries(KEY, b"")) == []
 
 
 def test_it_is_found_in_the_process_that_keeps_it():
     memory = SecretChannel()
-    before = entries_of(os.getpid())
+    before = read_secret_entries(os.getpid())
     memory.keep({"secret": "ü"})
     memory.keep({"secret": "b"})
-    assert entries_of(os.getpid())[len(before) :].splitlines() == [b'{"secret": "\\u00fc"}', b'{"secret": "b"}']
+    assert read_secret_entries(os.getpid())[len(before) :].splitlines() == [
+        b'{"secret": "\\u00fc"}',
+        b'{"secret": "b"}',
+    ]
     os.close(memory._file)
-    assert entries_of(0) == entries_of(1 << 22) == b""
+    assert read_secret_entries(0) == read_secret_entries(1 << 22) == b""
 
 
 def test_a_file_that_is_closed_meanwhile_hides_nothing(monkeypatch):
@@ -72,7 +75,7 @@ def test_a_file_that_is_closed_meanwhile_hides_nothing(monkeypatch):
     monkeypatch.setattr(os, "listdir", lambda folder: ["999999", *listed(folder)])
     memory = SecretChannel()
     memory.keep({"secret": "c"})
-    assert entries_of(os.getpid()).splitlines()[-1:] == [b'{"secret": "c"}']
+    assert read_secret_entries(os.getpid()).splitlines()[-1:] == [b'{"secret": "c"}']
     os.close(memory._file)
 
 
@@ -91,7 +94,7 @@ def polled(host):
 
 
 def entries(answer):
-    return unsealed(KEY, answer.concealed) if answer.concealed else []
+    return decrypt_entries(KEY, answer.concealed) if answer.concealed else []
 
 
 def test_the_same_question_gets_the_same_answer(host):

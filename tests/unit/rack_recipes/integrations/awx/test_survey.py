@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames
 from ansible_collections.rack.recipes.tests.integration.awx.awx_api import refused_answer, refused_survey
 from rack_recipes.errors import RecipeErrors
 from rack_recipes.integrations.awx.survey import question_of, survey_of

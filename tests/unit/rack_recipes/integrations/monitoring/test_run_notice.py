@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import a_run, planned, step
 from rack_recipes.integrations.monitoring.end_notice import tell_end
 from rack_recipes.integrations.monitoring.run_notice import MOST_HOSTS, build_notice

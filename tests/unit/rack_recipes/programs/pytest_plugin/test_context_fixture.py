@@ -9,7 +9,7 @@ import json
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.decorators import register_scriptlet
-from ansible_collections.rack.recipes.plugins.module_utils.executor.run_as_module import run_single
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import run_single
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, Skipped
 from ansible_collections.rack.recipes.plugins.module_utils.shell import ShellScriptlet
 from ansible_collections.rack.recipes.plugins.modules.host_compare import HostCompare

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.ansible_plays import an_inventory, play, task
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import a_run, planned
 from rack_recipes.recipe.load import load

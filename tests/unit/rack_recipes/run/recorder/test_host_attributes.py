@@ -21,7 +21,7 @@ from ansible.plugins.loader import vars_loader
 from ansible.plugins.vars import host_group_vars
 from ansible.vars.manager import VariableManager
 
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.ansible_plays import play, task
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.run.recorder.ansible_api import AnsibleApi, ansible_api_of

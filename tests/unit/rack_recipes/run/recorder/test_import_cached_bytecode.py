@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils import library, scriptlet_imports, verdicts
+from ansible_collections.rack.recipes.plugins.module_utils import check_library, scriptlet_imports, verdicts
 from rack_recipes.collection_path import COLLECTION
 from rack_recipes.run.recorder.import_cached_bytecode import OURS, BytecodeFinder, import_cached_bytecode
 
@@ -34,7 +34,7 @@ def test_ansible_loads_our_files_compiled():
     by_ansible = {name for name, (loader, _cached) in loaded.items() if loader.startswith("_Ansible")}
     assert len(files) > 10
     assert all(Path(cached).exists() for cached in files.values() if cached)
-    before = {library.__name__, scriptlet_imports.__name__}  # what leads to the finder itself
+    before = {check_library.__name__, scriptlet_imports.__name__}  # what leads to the finder itself
     folders = {name for name in by_ansible if PLUGINS.joinpath(*name.removeprefix(OURS).split(".")).is_dir()}
     assert folders | before == by_ansible
 

@@ -16,8 +16,8 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import LARGEST
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import decode
-from ansible_collections.rack.recipes.plugins.module_utils.runner import artifact_pieces as module
-from ansible_collections.rack.recipes.plugins.module_utils.runner.artifact_pieces import pieces
+from ansible_collections.rack.recipes.plugins.module_utils.runner import main as module
+from ansible_collections.rack.recipes.plugins.module_utils.runner.main import read_artifact_pieces
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import artifact
 from rack_recipes.errors import RackError
 from rack_recipes.run.missing_results_and_artifacts import missing_artifacts
@@ -46,7 +46,7 @@ class Host:
         self.asked.append([*wanted])
         if len(self.asked) in self.breaks_at:
             raise RackError("lost, and not back within 30 s: reset")
-        lines = pieces(str(self.folder), wanted).split(b"\n")
+        lines = read_artifact_pieces(str(self.folder), wanted).split(b"\n")
         return HostAnswer("ended", 0, tuple(record for line in lines if (record := decode(line))))
 
 
@@ -57,7 +57,7 @@ def digest(data: bytes) -> str:
 @pytest.fixture(autouse=True)
 def small_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """So small that a file comes in three pieces."""
-    monkeypatch.setattr(module, "ANSWER", 10_000)
+    monkeypatch.setattr(module, "LARGEST_ANSWER", 10_000)
     monkeypatch.setattr(fetching, "PIECE", 5_000)
 
 

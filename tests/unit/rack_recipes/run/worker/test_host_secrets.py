@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ansible._internal._datatag._tags import VaultedValue
 
-from ansible_collections.rack.recipes.plugins.module_utils.runner.send_registered_secrets import sealed
+from ansible_collections.rack.recipes.plugins.module_utils.runner.main import encrypt_entries
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import a_run, delta, planned, step
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.worker.scripted_host import Host
 from rack_recipes.journal.append import append
@@ -188,7 +188,7 @@ class Tells(Host):
 
     def _low_level_execute_command(self, command: str, in_data: bytes) -> dict[str, Any]:
         done = super()._low_level_execute_command(command, in_data)
-        text = sealed(bytes.fromhex(self.asked[-1]["seal"]), b'{"secret": "zebra-7777"}\n')
+        text = encrypt_entries(bytes.fromhex(self.asked[-1]["seal"]), b'{"secret": "zebra-7777"}\n')
         return {**done, "stdout": done["stdout"].replace('"boot_id"', f'"concealed": "{text}", "boot_id"')}
 
 

@@ -20,7 +20,7 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LONGEST_REASON
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import (
     a_run,
     artifact,

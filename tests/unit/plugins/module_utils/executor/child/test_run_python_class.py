@@ -15,8 +15,8 @@ import threading
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child import child_process_setup
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child.run_python_class import load_class
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child import start_process
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import load_class
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import python
 
@@ -175,7 +175,7 @@ def test_threads_may_set_keys(work):
 
 
 def test_a_value_that_is_too_large_is_an_error(work, monkeypatch):
-    monkeypatch.setattr(child_process_setup, "LARGEST_EVENT", 10_000)
+    monkeypatch.setattr(start_process, "LARGEST_EVENT", 10_000)
 
     def run(self, ctx, params):
         ctx.set("small_v1", "x" * 9000)
@@ -189,7 +189,7 @@ def test_a_value_that_is_too_large_is_an_error(work, monkeypatch):
 
 
 def test_a_measurement_that_is_too_large_is_an_error(work, monkeypatch):
-    monkeypatch.setattr(child_process_setup, "LARGEST_EVENT", 1000)
+    monkeypatch.setattr(start_process, "LARGEST_EVENT", 1000)
     reason = work.run(python(does("ctx.measure('trace', 'x' * 1000)"))).outcome[1]
     assert reason.startswith("trace: 10")
 

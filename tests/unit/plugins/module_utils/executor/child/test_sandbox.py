@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child import sandbox
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process import attempt, descendant_marks, reaper
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child import sandbox, start_process
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process import attempt, process_control
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import (
     OK,
     children_of,
@@ -341,16 +341,16 @@ def test_a_timeout_leaves_nothing_behind(work, python, monkeypatch, text, kind):
     assert ran.outcome == ("error", "timed out after 1.5 s")
     assert (work.folder / "begun").exists()
     assert children_of(os.getpid()) == []
-    own = descendant_marks.marks_of(os.getpid(), descendant_marks._started_at())
-    left = [pid for pid in reaper.procfs.others() if _mark(pid) in own and is_alive(pid)]
+    own = start_process.marks_of(os.getpid(), start_process._started_at())
+    left = [pid for pid in process_control.procfs.others() if _mark(pid) in own and is_alive(pid)]
     assert left == []
 
 
 def _mark(pid):
     try:
-        return reaper.procfs.mark_of(pid)
+        return process_control.procfs.mark_of(pid)
     except OSError:
-        return reaper.procfs.UNMARKED
+        return process_control.procfs.UNMARKED
 
 
 @needs_sandbox
@@ -385,11 +385,11 @@ def test_it_ends_with_the_executor(work):
     until = time.monotonic() + 60
     while not (work.folder / "begun").exists() and time.monotonic() < until:
         time.sleep(0.02)
-    mark = descendant_marks.marks_of(pid, int(reaper.procfs.stat_of(pid)[19]))
-    assert any(_mark(each) in mark for each in reaper.procfs.others())
+    mark = start_process.marks_of(pid, int(process_control.procfs.stat_of(pid)[19]))
+    assert any(_mark(each) in mark for each in process_control.procfs.others())
     os.kill(pid, 9)
     os.waitpid(pid, 0)
-    while any(_mark(each) in mark and is_alive(each) for each in reaper.procfs.others()):
+    while any(_mark(each) in mark and is_alive(each) for each in process_control.procfs.others()):
         assert time.monotonic() < until
         time.sleep(0.02)
 

@@ -12,10 +12,10 @@ import time
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child import child_process_setup
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child import start_process
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process import attempt as module
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.reaper import end_all
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_control import kill_processes
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import (
     children_of,
     has_died,
@@ -35,7 +35,7 @@ def follow(attempt):
             attempt.read(pipe)
         attempt.check()
     if attempt.stopped:
-        assert end_all(range(attempt.mark, attempt.mark + 1), attempt.pid) == ""
+        assert kill_processes(range(attempt.mark, attempt.mark + 1), attempt.pid) == ""
     attempt.finish()
     return attempt
 
@@ -204,7 +204,7 @@ def test_a_fork_that_goes_wrong_says_so():
     ],
 )
 def test_what_is_no_event_stops_the_child(monkeypatch, data, what):
-    monkeypatch.setattr(child_process_setup, "LARGEST_EVENT", 1000)
+    monkeypatch.setattr(start_process, "LARGEST_EVENT", 1000)
 
     def program(emit):
         os.write(emit.events, data)

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process import cgroup_usage
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process import process_control
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK
 
 BUSY = "n=0; while [ $n -lt 100000 ]; do n=$((n + 1)); done"
@@ -19,7 +19,7 @@ DAEMON = f"(setsid sh -c '{BUSY}; touch done' &); while [ ! -e done ]; do sleep 
 @pytest.fixture
 def real():
     """A group of this host; none where this user may not make one."""
-    made = cgroup_usage.create_cgroup(f"rack-recipes-test-{os.getpid()}")
+    made = process_control.create_cgroup(f"rack-recipes-test-{os.getpid()}")
     if made is None:
         pytest.skip("no control groups for this user")
     made.end()
@@ -53,7 +53,7 @@ def test_one_that_cannot_be_joined_counts_nothing(work, monkeypatch, real):
     def refused(_folder, _pid):
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr(cgroup_usage, "_write", refused)
+    monkeypatch.setattr(process_control, "_write", refused)
     attempt = attempt_of(work.run(work.script(OK, limits={"open_files": 100})))
     assert attempt["verdict"] == "passed"
     assert "group" not in attempt
@@ -64,21 +64,21 @@ def test_without_limits_there_is_none(work):
 
 
 def test_a_host_that_has_none(work, monkeypatch):
-    monkeypatch.setattr(cgroup_usage, "ROOTS", ("/nowhere",))
-    assert cgroup_usage.create_cgroup("x") is None
+    monkeypatch.setattr(process_control, "ROOTS", ("/nowhere",))
+    assert process_control.create_cgroup("x") is None
     assert "group" not in attempt_of(work.run(work.script(OK, limits={"open_files": 100})))
 
 
 def test_one_that_may_hold_no_others(monkeypatch, tmp_path):
-    (tmp_path / cgroup_usage.PROCESSES).touch()
-    monkeypatch.setattr(cgroup_usage, "ROOTS", (str(tmp_path),))
-    monkeypatch.setattr(cgroup_usage, "_read", lambda *_path: "0::/\n")
+    (tmp_path / process_control.PROCESSES).touch()
+    monkeypatch.setattr(process_control, "ROOTS", (str(tmp_path),))
+    monkeypatch.setattr(process_control, "_read_figure", lambda *_path: "0::/\n")
     (tmp_path / "x").touch()
-    assert cgroup_usage.create_cgroup("x") is None
+    assert process_control.create_cgroup("x") is None
 
 
 def test_all_figures_that_a_host_may_have(tmp_path):
-    made = cgroup_usage.Cgroup(str(tmp_path / "x"))
+    made = process_control.Cgroup(str(tmp_path / "x"))
     files = {
         "cpu.stat": "usage_usec 3500000\nuser_usec 2000000\nsystem_usec 1500000\n",
         "memory.peak": "1048576\n",

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import bounded
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import (
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import mark_if_long
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import (
     HEAD,
     TAIL,
     Lines,
     OutputCapture,
 )
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 
 
 def captured(*pieces, **limits):
@@ -120,7 +120,7 @@ def test_half_a_secret_where_output_was_not_kept_is_not_shown(size):
 
 
 def test_a_message_that_was_printed_is_cut_too():
-    text = captured(f"ValueError: got {bounded('x' * 1000)}\n".encode()).text(10_000)
+    text = captured(f"ValueError: got {mark_if_long('x' * 1000)}\n".encode()).text(10_000)
     assert text == f"ValueError: got {'x' * 200}...\n"
 
 

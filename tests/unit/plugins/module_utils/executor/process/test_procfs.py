@@ -11,11 +11,11 @@ import os
 import signal
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process import procfs
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process import process_control
 
 
 def test_who_started_this_process():
-    found = procfs.ancestors()
+    found = process_control.ancestors()
     assert {1, os.getppid()} <= found
     assert os.getpid() not in found
 
@@ -37,13 +37,13 @@ def test_a_parent_may_be_hidden(monkeypatch):
     def stat_of(pid):
         raise FileNotFoundError(pid)
 
-    monkeypatch.setattr(procfs, "stat_of", stat_of)
-    assert procfs.ancestors() == {1, os.getppid()}
+    monkeypatch.setattr(process_control, "stat_of", stat_of)
+    assert process_control.ancestors() == {1, os.getppid()}
 
 
 def _tell_ancestors_without_their_first(tell):
     """Look for the ancestors of this process, of whom the first is killed before it is looked at."""
-    first, look = os.getppid(), procfs.stat_of
+    first, look = os.getppid(), process_control.stat_of
 
     def stat_of(pid):
         if os.getppid() == first:
@@ -53,7 +53,7 @@ def _tell_ancestors_without_their_first(tell):
         return look(pid)
 
     try:
-        procfs.stat_of = stat_of
-        os.write(tell, json.dumps(sorted(procfs.ancestors())).encode())
+        process_control.stat_of = stat_of
+        os.write(tell, json.dumps(sorted(process_control.ancestors())).encode())
     finally:
         os._exit(0)

@@ -14,7 +14,8 @@ import time
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor import stage_run
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process import attempt, descendant_marks, reaper
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child import start_process
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process import attempt, process_control
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import (
     OK,
@@ -63,9 +64,9 @@ def pids(work):
 def marked(mark_range):
     """All living processes but this one with one of these marks."""
     found = []
-    for pid in reaper.procfs.others():
+    for pid in process_control.procfs.others():
         try:
-            if reaper.procfs.mark_of(pid) in mark_range and is_alive(pid):
+            if process_control.procfs.mark_of(pid) in mark_range and is_alive(pid):
                 found.append(pid)
         except OSError:
             continue
@@ -73,7 +74,7 @@ def marked(mark_range):
 
 
 def own_marks():
-    return descendant_marks.marks_of(os.getpid(), descendant_marks._started_at())
+    return start_process.marks_of(os.getpid(), start_process._started_at())
 
 
 @pytest.mark.parametrize("way", list(WAYS))
@@ -115,8 +116,8 @@ def test_without_marks_the_tree_and_the_session_have_to_do(files, monkeypatch):
 
 
 def test_what_cannot_be_ended_is_named(files, monkeypatch):
-    monkeypatch.setattr(reaper, "PATIENCE", 3.0)
-    monkeypatch.setattr(reaper, "_kill", lambda _pid: None)  # as of another user
+    monkeypatch.setattr(process_control, "PATIENCE", 3.0)
+    monkeypatch.setattr(process_control, "_kill", lambda _pid: None)  # as of another user
     ran = files.run(files.script("(setsid sh -c 'echo $$ >> pids; exec sleep 600' &); sleep 600", timeout=1.5))
     (pid,) = pids(files)
     assert ran.outcome == (
@@ -130,9 +131,9 @@ def test_what_cannot_be_ended_is_named(files, monkeypatch):
 def test_who_cannot_be_ended_at_all_is_not_waited_for(files, monkeypatch):
     """Such as a child that became root's."""
     monkeypatch.setattr(attempt, "GRACE", 0.2)
-    monkeypatch.setattr(reaper, "PATIENCE", 0.2)
+    monkeypatch.setattr(process_control, "PATIENCE", 0.2)
     monkeypatch.setattr(attempt, "_sent", lambda *_signal: False)
-    monkeypatch.setattr(reaper, "_kill", lambda _pid: None)
+    monkeypatch.setattr(process_control, "_kill", lambda _pid: None)
     started = time.monotonic()
     ran = files.run(files.script("echo $$ >> pids; exec sleep 600", timeout=1.5))
     assert time.monotonic() - started < 60
@@ -169,9 +170,9 @@ def test_a_step_of_a_later_stage_has_another_mark(files):
 
 
 def test_the_mark_is_taken_back(work):
-    before = resource.getrlimit(descendant_marks.MARK)
+    before = resource.getrlimit(start_process.MARK)
     work.run(work.script(OK))
-    assert resource.getrlimit(descendant_marks.MARK) == before
+    assert resource.getrlimit(start_process.MARK) == before
 
 
 def test_without_a_controller_nothing_is_left(files, monkeypatch):
@@ -195,22 +196,22 @@ def test_an_executor_that_fails_leaves_nothing(files):
 
 
 def test_marks_are_apart():
-    one, other = descendant_marks.marks_of(1, 5), descendant_marks.marks_of(4_194_303, 10**9)
+    one, other = start_process.marks_of(1, 5), start_process.marks_of(4_194_303, 10**9)
     assert not set(range(one.start, one.start + 3)) & set(range(other.start, other.start + 3))
     assert max(one.stop, other.stop) < 2**63
-    assert descendant_marks.marks_of(1, 5) == descendant_marks.marks_of(1, 5 + 0x10000)
-    assert len(one) == descendant_marks.MOST
-    assert one.stop <= descendant_marks.marks_of(1, 6).start or one.start >= descendant_marks.marks_of(1, 6).stop
+    assert start_process.marks_of(1, 5) == start_process.marks_of(1, 5 + 0x10000)
+    assert len(one) == start_process.MOST_MARKS
+    assert one.stop <= start_process.marks_of(1, 6).start or one.start >= start_process.marks_of(1, 6).stop
 
 
 @pytest.mark.parametrize("leader", [0, 1, os.getsid(0)])
 def test_whoever_started_this_process_is_spared(monkeypatch, leader):
     killed = []
-    monkeypatch.setattr(reaper, "PATIENCE", 0.0)
-    monkeypatch.setattr(reaper, "_kill", killed.append)
-    monkeypatch.setattr(reaper.procfs, "mark_of", lambda _pid: descendant_marks.FIRST_MARK)
+    monkeypatch.setattr(process_control, "PATIENCE", 0.0)
+    monkeypatch.setattr(process_control, "_kill", killed.append)
+    monkeypatch.setattr(process_control.procfs, "mark_of", lambda _pid: start_process.FIRST_MARK)
     child = os.posix_spawnp("sleep", ["sleep", "600"], os.environ)
-    reaper.end_all(range(descendant_marks.FIRST_MARK, descendant_marks.FIRST_MARK + 1), leader)
+    process_control.kill_processes(range(start_process.FIRST_MARK, start_process.FIRST_MARK + 1), leader)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     assert child in killed
@@ -219,24 +220,28 @@ def test_whoever_started_this_process_is_spared(monkeypatch, leader):
 
 def test_who_died_while_it_was_looked_at_may_have_started_another(work, monkeypatch):
     looks = []
-    others = reaper.procfs.others
+    others = process_control.procfs.others
 
     def seen():
         looks.append(1)
         return others() if len(looks) > 1 else iter([starter])
 
-    own = descendant_marks.ProcessMarks()
+    own = start_process.ProcessMarks()
     mark = own.put()
     starter = os.posix_spawnp("sh", ["sh", "-c", "sleep 600 & echo $! > pids"], os.environ)
     own.remove()
-    wait_for(lambda: reaper.procfs.stat_of(starter)[0] in reaper.procfs.DEAD)
-    monkeypatch.setattr(reaper.procfs, "others", seen)
-    assert reaper.end_all(range(mark, mark + 1)) == ""
+    wait_for(lambda: process_control.procfs.stat_of(starter)[0] in process_control.procfs.DEAD)
+    monkeypatch.setattr(process_control.procfs, "others", seen)
+    assert process_control.kill_processes(range(mark, mark + 1)) == ""
     os.waitpid(starter, 0)
     (started,) = pids(work)
     assert not is_alive(started)
 
 
 def test_a_process_without_a_mark_never_has_one_that_is_looked_for():
-    assert reaper.procfs.mark_of(os.getppid()) == reaper.procfs.UNMARKED
-    assert reaper.count(0) == reaper.count(reaper.procfs.UNMARKED + 1) == 0
+    assert process_control.procfs.mark_of(os.getppid()) == process_control.procfs.UNMARKED
+    assert (
+        process_control.count_marked_processes(0)
+        == process_control.count_marked_processes(process_control.procfs.UNMARKED + 1)
+        == 0
+    )

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.step.input_digest import _files
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import _files
 
 DIGESTS = {"checks/a.py": "1", "checks/deep/b.py": "2", "checks_more/c.py": "3"}
 

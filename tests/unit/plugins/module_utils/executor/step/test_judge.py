@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
-from ansible_collections.rack.recipes.plugins.module_utils.executor.step.judge import judge
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import judge
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
 
 CASES = json.loads(Path(__file__).with_name("cases").joinpath("judge.json").read_text("utf-8"))

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor import stage_run
-from ansible_collections.rack.recipes.plugins.module_utils.executor.shared_by_steps import StageState
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step import step_run as module
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import StepRun
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, request, step

@@ -8,10 +8,10 @@ import time
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import TAIL, OutputCapture
-from ansible_collections.rack.recipes.plugins.module_utils.executor.step.scriptlet_result import (
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import TAIL, OutputCapture
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import (
     SHOWN,
-    missing,
+    describe_missing_envelope,
     read_envelope,
 )
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import cases
@@ -45,7 +45,7 @@ def test_what_stands_under_misspelt_secrets_is_hidden_all_the_same():
 
 @cases(__file__, "envelope_missing", "stdout", "reason")
 def test_what_was_printed_instead_is_told(stdout, reason):
-    assert missing(captured(stdout)) == reason
+    assert describe_missing_envelope(captured(stdout)) == reason
 
 
 def test_where_none_is_needed_an_object_without_status_is_none():
@@ -64,11 +64,14 @@ def test_what_is_no_text_or_no_json_is_none(data):
 
 
 def test_bytes_that_are_no_text_are_shown():
-    assert missing(captured(b"a\xffb")) == "printed no envelope as its last line, but 3 bytes that end with: a\\xffb"
+    assert (
+        describe_missing_envelope(captured(b"a\xffb"))
+        == "printed no envelope as its last line, but 3 bytes that end with: a\\xffb"
+    )
 
 
 def test_of_a_long_output_the_end_is_shown():
-    reason = missing(captured("x" * 10_000, "end"))
+    reason = describe_missing_envelope(captured("x" * 10_000, "end"))
     assert reason.startswith("printed no envelope as its last line, but 10003 bytes that end with: xxx")
     assert reason.endswith("xend")
     assert len(reason) < SHOWN + 100
@@ -81,7 +84,7 @@ def test_an_envelope_behind_much_output_is_found():
 def test_a_line_longer_than_what_is_kept_is_told():
     capture = captured('{"status": "ok", "outputs": {"a_v1": "', "x" * 2 * TAIL, '"}}\n')
     assert read_envelope(capture) is None
-    assert missing(capture) == f"printed no envelope: its last line is longer than {TAIL} bytes"
+    assert describe_missing_envelope(capture) == f"printed no envelope: its last line is longer than {TAIL} bytes"
 
 
 def test_an_endless_number_does_not_hold_the_executor_up():

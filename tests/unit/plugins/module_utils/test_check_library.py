@@ -11,14 +11,14 @@ from importlib import metadata
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils import library
-from ansible_collections.rack.recipes.plugins.module_utils.library import VERSION, Library, problem_of
+from ansible_collections.rack.recipes.plugins.module_utils import check_library
+from ansible_collections.rack.recipes.plugins.module_utils.check_library import VERSION, Library, problem_of
 
 COMMAND = f"Install it for the Python of Ansible: {sys.executable} -m pip install rack-recipes=={VERSION}"
 
 
 def installed(monkeypatch: pytest.MonkeyPatch, version: str | None) -> None:
-    monkeypatch.setattr(library, "_installed", lambda: version)
+    monkeypatch.setattr(check_library, "_installed", lambda: version)
 
 
 def test_with_the_library_a_plugin_goes_on(monkeypatch: pytest.MonkeyPatch):
@@ -39,9 +39,9 @@ def test_without_it_the_use_is_an_error_and_the_import_is_none(monkeypatch: pyte
 
 def test_another_version_is_named_with_both_places(monkeypatch: pytest.MonkeyPatch):
     installed(monkeypatch, "0.0.9")
-    monkeypatch.setattr(library, "_place", lambda: "/other/rack_recipes/__init__.py")
+    monkeypatch.setattr(check_library, "_place", lambda: "/other/rack_recipes/__init__.py")
     told = problem_of("")
-    assert library.__file__ in told
+    assert check_library.__file__ in told
     assert "needs rack-recipes 0.1.0, and /other/rack_recipes/__init__.py is 0.0.9" in told
     assert told.endswith(COMMAND)
 

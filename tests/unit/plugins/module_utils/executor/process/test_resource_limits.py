@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child import resource_limits
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process import process_control
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, python
@@ -66,7 +66,7 @@ def test_a_hard_limit_of_the_host_is_kept():
     pid = os.fork()
     if not pid:
         resource.setrlimit(resource.RLIMIT_NOFILE, (50, 60))
-        resource_limits.limit({"open_files": 1000})
+        process_control.set_limits({"open_files": 1000})
         os._exit(resource.getrlimit(resource.RLIMIT_NOFILE) != (60, 60))
     assert os.waitpid(pid, 0)[1] == 0
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[1] == hard
@@ -155,7 +155,7 @@ def test_too_many_processes(work, monkeypatch):
 
 def test_a_user_who_is_not_root_is_counted_by_the_kernel(monkeypatch):
     monkeypatch.setattr(os, "getuid", lambda: 1000)
-    assert resource_limits.too_many({"processes": 0}, Attempt(None, [].append)) == ""
+    assert process_control.describe_surplus_processes({"processes": 0}, Attempt(None, [].append)) == ""
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
@@ -163,7 +163,7 @@ def test_the_kernel_counts_what_the_user_has_already(tmp_path):
     pid = os.fork()
     if not pid:
         os.setuid(65_534)
-        resource_limits.limit({"processes": 3})
+        process_control.set_limits({"processes": 3})
         counted = os.getpid()
         try:
             for _more in range(2):
@@ -196,6 +196,6 @@ def test_the_kernel_counts_what_the_user_has_already(tmp_path):
 def test_signs_of_a_limit(given, attempt, reason, expected):
     ended = Attempt(None, [].append)
     ended.exit_code, ended.signal = attempt.get("exit_code", 0), attempt.get("signal", 0)
-    assert resource_limits.exceeded(given, ended, reason) == expected
+    assert process_control.describe_exceeded_limit(given, ended, reason) == expected
     ended.stderr.add(reason.encode())
-    assert resource_limits.exceeded(given, ended, "") == expected
+    assert process_control.describe_exceeded_limit(given, ended, "") == expected

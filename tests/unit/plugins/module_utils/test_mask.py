@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import cases
 
 

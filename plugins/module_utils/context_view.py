@@ -22,12 +22,37 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 )
 
 TYPE_CHECKING = False
-
-
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Iterable
+    from typing import Any, Callable, Protocol
+
+    from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import ArtifactStore, Source
+    from ansible_collections.rack.recipes.plugins.module_utils.live_client import Live
+    from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
+    from ansible_collections.rack.recipes.plugins.module_utils.run_analysis import RunAnalysis
 
     pass
+    Keys = dict[str, list[Any]]
+    Emit = Callable[[dict[str, Any]], None]
+
+    class Secrets(Protocol):
+        """The secrets of a run, as far as a view needs them."""
+
+        @property
+        def mask(self) -> Mask | None:
+            """The mask for all known secrets; None if there are none."""
+
+        def hidden(self, text: str) -> str:
+            """The text without the secrets."""
+
+        def check_key(self, key: str) -> None:
+            """Raise ValueError if the key's text shows a secret."""
+
+        def add_value(self, key: str, value: Any) -> None:
+            """Hide what has the name of a secret in a value of a key."""
+
+        def hidden_value(self, value: Any) -> Any:
+            """A JSON value without secrets."""
 
 
 class Failed(Exception):
@@ -72,38 +97,6 @@ class Scriptlet:
         Return nothing, or print an envelope and return an exit code; raise to end with a reason.
         """
         raise NotImplementedError(f"{type(self).__name__} has no run method")
-
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any, Callable, Protocol
-
-    from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import ArtifactStore, Source
-    from ansible_collections.rack.recipes.plugins.module_utils.live_client import Live
-    from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
-    from ansible_collections.rack.recipes.plugins.module_utils.run_analysis import RunAnalysis
-
-    Keys = dict[str, list[Any]]
-    Emit = Callable[[dict[str, Any]], None]
-
-    class Secrets(Protocol):
-        """The secrets of a run, as far as a view needs them."""
-
-        @property
-        def mask(self) -> Mask | None:
-            """The mask for all known secrets; None if there are none."""
-
-        def hidden(self, text: str) -> str:
-            """The text without the secrets."""
-
-        def check_key(self, key: str) -> None:
-            """Raise ValueError if the key's text shows a secret."""
-
-        def add_value(self, key: str, value: Any) -> None:
-            """Hide what has the name of a secret in a value of a key."""
-
-        def hidden_value(self, value: Any) -> Any:
-            """A JSON value without secrets."""
 
 
 LISTED = 10  # hosts in a message

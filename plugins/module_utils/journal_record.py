@@ -17,9 +17,11 @@ from __future__ import annotations
 import json
 from zlib import crc32
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-TYPE_CHECKING = False
+
+
 # For each level the events that it shows, beside those of the levels after it. An attempt ends by its verdict.
 LEVELS: dict[str, tuple[str, ...]] = {
     "debug": ("stdout", "variables"),

@@ -17,10 +17,13 @@ from bisect import bisect_right
 
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import MASKED
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
-TYPE_CHECKING = False
+
+    pass
+
 SHORTEST = 3  # characters: a shorter secret is not looked for inside texts
 MARGIN = " \t\r"
 LINE_END = re.compile(r"\n")
@@ -349,10 +352,6 @@ def _base64(data: bytes, ahead: int) -> Iterator[str]:
     yield from (first + rest + shared for first in firsts)
 
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    pass
 BLANKS = re.compile(f"{BLANK}+")
 TRACED = re.compile(r"^\[.*", re.MULTILINE)  # a line of `debug_tracing`
 PART = 6  # characters: shorter parts of a secret are parts of other texts, too

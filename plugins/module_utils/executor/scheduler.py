@@ -14,13 +14,14 @@ from heapq import heappop, heappush
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 
 TYPE_CHECKING = False
-
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     Step = dict[str, Any]
+    Settled = tuple[str, str]
+
+
 NEVER = float("inf")
 
 
@@ -67,14 +68,6 @@ class HostLocks:
     def _of(self, step: Step) -> list[str]:
         """The resources of this host. Locks of the whole run are held by the controller."""
         return [name for name in step.get("locks") or () if name in self._free]
-
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
-    Step = dict[str, Any]
-    Settled = tuple[str, str]
 
 
 def lets_start(step: Mapping[str, Any], verdict: str, *, is_check: bool = False) -> bool:
@@ -131,10 +124,6 @@ class StartConditions:
         return True
 
 
-if TYPE_CHECKING:
-    from typing import Any
-
-    Step = dict[str, Any]
 APART = 1 << 20  # between the places of two steps, for the instances of the first
 
 

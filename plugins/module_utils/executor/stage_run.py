@@ -22,12 +22,21 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler im
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import StepRun
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from ansible_collections.rack.recipes.plugins.module_utils.context_view import Scriptlet
-TYPE_CHECKING = False
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import Launcher
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.looped_step import LoopGroup
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import TriedStep
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import Outcome
+
+    Record = dict[str, Any]
+    Step = dict[str, Any]
+
 # `cache` is whether the result is kept under a name, `invalid` why the step cannot be run.
 OF_STEP = (
     *("name", "args", "depends_on", "after", "scope", "timeout", "parallel", "success", "when", "loop", "matrix"),
@@ -67,18 +76,6 @@ class ChildSignal:
             os.close(end)
 
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import Launcher
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.looped_step import LoopGroup
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import TriedStep
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import Outcome
-
-    Record = dict[str, Any]
-    Step = dict[str, Any]
 TICK = 1.0  # seconds between two looks at the lease
 LOST = "the controller was not heard of any more"
 NEVER_STARTS = "cannot start: what it waits for cannot start before it"

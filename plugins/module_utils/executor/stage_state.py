@@ -18,17 +18,29 @@ from ansible_collections.rack.recipes.plugins.module_utils.journal_record import
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 
 TYPE_CHECKING = False
-
-
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable, Protocol
 
     from ansible_collections.rack.recipes.plugins.module_utils.context_view import Keys
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import Launcher
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.started_processes import ProcessObserver
     from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
     from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import ContextDigest
+    from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 
     Record = dict[str, Any]
     Step = dict[str, Any]
+
+    class TriedStep(Protocol):
+        """What is recorded of a step that ran, of a loop's instances together, or of a result that is used again."""
+
+        time: str
+        started: float
+        attempts: list[Record]
+        measurements: list[Record]
+        checks: int
+        more: Record
+        passes_dependents: bool
 
 
 class StageContext:
@@ -118,27 +130,6 @@ class StageContext:
 
 def _refused(_event: Record) -> None:
     raise ValueError("the context cannot be changed before the step runs")
-
-
-if TYPE_CHECKING:
-    from typing import Any, Callable, Protocol
-
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
-    from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
-
-    Record = dict[str, Any]
-    Step = dict[str, Any]
-
-    class TriedStep(Protocol):
-        """What is recorded of a step that ran, of a loop's instances together, or of a result that is used again."""
-
-        time: str
-        started: float
-        attempts: list[Record]
-        measurements: list[Record]
-        checks: int
-        more: Record
-        passes_dependents: bool
 
 
 LONGEST = 2000  # characters of a value in a log
@@ -283,16 +274,6 @@ def _weight(measurement: Record) -> int:
 def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
-
-
-if TYPE_CHECKING:
-    from typing import Any, Callable
-
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import Launcher
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.started_processes import ProcessObserver
-
-    Record = dict[str, Any]
-    Step = dict[str, Any]
 
 
 class StageState:

@@ -30,8 +30,6 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 )
 
 TYPE_CHECKING = False
-
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any, Callable, Protocol
@@ -54,6 +52,9 @@ if TYPE_CHECKING:
 
         def values(self, key: str) -> dict[str, Any]:
             """The value of a key on each host that has it, by host name."""
+
+    pass
+    Instance = tuple[str, dict[str, Any]]
 
 
 REFERENCE = r"\$\{([^${}\s]+)(?:@(\$\{[^${}\s]+\}))?\}"  # compiled by the first text that needs it
@@ -277,12 +278,6 @@ def _median(found: dict[str, Any]) -> Any:
 OVER_ALL: dict[str, Callable[[dict[str, Any]], Any]] = {"majority": _majority, "median": _median}
 
 
-if TYPE_CHECKING:
-    from typing import Any
-
-    pass
-
-    Instance = tuple[str, dict[str, Any]]
 MOST = 10_000
 SHORT = re.compile(r"[A-Za-z0-9_.:/-]{1,40}")
 

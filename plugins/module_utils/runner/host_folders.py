@@ -18,11 +18,13 @@ from zipimport import zipimporter
 
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FOLDER_MODE
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from importlib.machinery import ModuleSpec
     from types import CodeType, ModuleType
-TYPE_CHECKING = False
+
+
 BASES = ("/var/tmp", "/tmp")  # noqa: S108 - only this user can write in the folder there; /var/tmp outlives a reboot
 PROGRAMS = "programs"
 

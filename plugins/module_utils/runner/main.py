@@ -60,10 +60,13 @@ from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders i
     use_cached,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, Callable, NoReturn
-TYPE_CHECKING = False
+
+    Entry = dict[str, Any]
+
 LARGEST_ANSWER = 4 * 1024 * 1024  # bytes of artifacts in one answer
 
 
@@ -94,10 +97,6 @@ def _read(path: str, offset: int, size: int) -> bytes:
         return file.read(size)
 
 
-if TYPE_CHECKING:
-    from typing import Any, Callable
-
-    Entry = dict[str, Any]
 NAME = "rack-recipes-secrets"
 NONCE = 16  # bytes
 BLOCK = 32  # bytes of a digest

@@ -21,9 +21,9 @@ from itertools import islice
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import mark_if_long
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-TYPE_CHECKING = False
 
 
 def percentile(ranked: Sequence[Decimal], percent: Decimal) -> Decimal:

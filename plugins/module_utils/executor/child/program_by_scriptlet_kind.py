@@ -22,17 +22,19 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secret
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FOLDER_MODE, shared_log, write_all
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import log_level, logged_events
 
-if TYPE_CHECKING:
-    from typing import Callable, NoReturn
 TYPE_CHECKING = False
-
-
 if TYPE_CHECKING:
     from typing import IO, Any, Callable, NoReturn
 
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import Emit
+    from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import ArtifactStore
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView, Scriptlet
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import Emit, Fork, Program
+    from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 
     Load = Callable[[], type[Scriptlet]]
+    Step = dict[str, Any]
+
+
 DEBUG = "RACK_DEBUG"
 
 
@@ -179,15 +181,6 @@ def _first_error(said: bytes) -> str:
     return next(telling, lines[-1])
 
 
-if TYPE_CHECKING:
-    from typing import Any, Callable, NoReturn
-
-    from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import ArtifactStore
-    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView, Scriptlet
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import Fork, Program
-    from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
-
-    Step = dict[str, Any]
 VARIABLE = re.compile(r"[A-Za-z0-9_]+")
 SANDBOX = "ansible_collections.rack.recipes.plugins.module_utils.executor.child.sandbox"
 LONGEST = 100_000  # bytes of one variable; the kernel refuses to start a program with one of 128 KiB

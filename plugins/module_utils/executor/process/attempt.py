@@ -25,11 +25,16 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import close_all, in_memory, write_all
 from ansible_collections.rack.recipes.plugins.module_utils.program_end import BY_SIGNAL
 
-if TYPE_CHECKING:
-    from typing import Callable
-
-    from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import resource
+    from typing import Any, Callable, NoReturn
+
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import Program
+    from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
+
+    Event = dict[str, Any]
+
 HEAD = 16 * 1024
 TAIL = 4 * 1024 * 1024
 LOOKED_AT = 20_000  # bytes before the end that are searched for secrets
@@ -148,14 +153,6 @@ class Lines:
             raise ValueError(f"a line of more than {self._longest} bytes")
 
 
-if TYPE_CHECKING:
-    import resource
-    from typing import Any, Callable, NoReturn
-
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import Program
-    from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
-
-    Event = dict[str, Any]
 CHUNK = 65536
 QUIET = 0.01  # seconds in which most steps end: until then nobody reads their pipes, which have room for the output
 GRACE = 2.0  # seconds from TERM to KILL

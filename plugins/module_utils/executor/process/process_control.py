@@ -23,10 +23,16 @@ from errno import ESRCH
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import FIRST_MARK
 
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
-    from typing import Any
 TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+    from typing import Any
+
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
+
+    pass
+    Limits = dict[str, Any]
+
 MARK_NAME = b"Max realtime timeout"
 UNMARKED = -1
 DEAD = (b"Z", b"X")
@@ -295,15 +301,6 @@ def _write(folder: str, pid: int) -> None:
         file.write(str(pid))
 
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
-
-    pass
-
-    Limits = dict[str, Any]
 MIB = 1024 * 1024
 OF_SANDBOX = 2  # processes of a sandbox itself: bubblewrap, and the first one inside
 OF_LIBRARY = 1  # the shell that runs a script with the library

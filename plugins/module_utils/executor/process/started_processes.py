@@ -31,12 +31,13 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.child import
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import MARK
 
 TYPE_CHECKING = False
-
-
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from typing import Any, Callable, NoReturn
 
     Emit = Callable[[dict[str, Any]], None]
+    Event = dict[str, Any]
+
+
 SPAWNS = ("posix_spawn", "posix_spawnp")
 WAITS = ("wait", "wait3", "wait4", "waitpid")
 PYTHON_FORK = ("a fork of Python",)
@@ -159,10 +160,6 @@ def _end(status: int) -> str:
     return f"exit code {code}" if code >= 0 else f"signal {-code}"
 
 
-if TYPE_CHECKING:
-    from typing import Any, NoReturn
-
-    Event = dict[str, Any]
 NETLINK_CONNECTOR, PROCESS_EVENTS = 11, 1  # linux/netlink.h; the connector's index and value, and its multicast group
 LISTEN, DONE = 1, 3  # of cn_proc.h; NLMSG_DONE of linux/netlink.h
 HEADERS = struct.Struct("=IHHII IIIIHH")  # struct nlmsghdr, struct cn_msg

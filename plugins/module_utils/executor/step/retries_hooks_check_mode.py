@@ -21,17 +21,22 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.exact_number
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope, resolve
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import ORDER, PASSING
 
-if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import StepGenerator, StepRun
 TYPE_CHECKING = False
-
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, Union
 
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import (
+        Outcome,
+        StepGenerator,
+        StepRun,
+    )
+
     Number = Union[int, float]
     Measurement = dict[str, Any]
+    Record = dict[str, Any]
+
+
 KEPT = 10_000  # values of one measurement that are kept for its p95
 LONGEST = 7 * 24 * 3600.0  # seconds
 
@@ -110,16 +115,6 @@ class Series:
         return {figure: value for figure, value in found.items() if is_number(value)}
 
 
-if TYPE_CHECKING:
-    from typing import Any
-
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import (
-        Outcome,
-        StepGenerator,
-        StepRun,
-    )
-
-    Record = dict[str, Any]
 RETRIED = ("failed", "error")
 AWAY = "unreachable"  # a device, which may be back soon: always tried again
 NEVER = float("inf")
@@ -195,12 +190,6 @@ def _end(step_run: StepRun, worst: Outcome, *, is_last: bool) -> Outcome | None:
     return ("failed", f"not yet after {step_run.more['rounds']['count']} rounds: {missing}") if is_last else None
 
 
-if TYPE_CHECKING:
-    from typing import Any
-
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import StepGenerator, StepRun
-
-    Record = dict[str, Any]
 MOST = 20  # failures that are named; a step may be tried thousands of times
 
 

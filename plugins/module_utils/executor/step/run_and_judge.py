@@ -17,21 +17,18 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.process.atte
 from ansible_collections.rack.recipes.plugins.module_utils.program_end import exit_in_words, signal_name
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import ORDER, PASSING
 
-if TYPE_CHECKING:
-    from typing import Any, Callable
-
-    from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 TYPE_CHECKING = False
-
-
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from typing import Any, Protocol, Union
+    from typing import Any, Callable, Protocol, Union
 
     from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_control import Cgroup
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
     from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
-    from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
+    from ansible_collections.rack.recipes.plugins.module_utils.language.references import Context, Scope
+    from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 
     Record = dict[str, Any]
     Step = dict[str, Any]
@@ -64,19 +61,11 @@ if TYPE_CHECKING:
         def count_secrets(self, attempt: Attempt) -> None:
             """Note how many secrets an attempt has registered."""
 
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-    from typing import Any, Callable, Union
-
-    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_control import Cgroup
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
-
-    Record = dict[str, Any]
-    Step = dict[str, Any]
     # What is waited for: a child, or a moment of the monotonic clock.
     Moments = Generator[Union[Attempt, float], None, Attempt]
+    Judged = tuple[str, str]
+    Measurement = dict[str, Any]
+    Success = dict[str, Any]
 
 
 class InvalidStep(Exception):
@@ -224,18 +213,6 @@ def describe_missing_envelope(stdout: OutputCapture, mask: Mask | None = None) -
     return f"printed no envelope as its last line, but {stdout.size} bytes that end with: {text}"
 
 
-if TYPE_CHECKING:
-    from typing import Any
-
-    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
-    from ansible_collections.rack.recipes.plugins.module_utils.language.references import Context, Scope
-    from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
-
-    Judged = tuple[str, str]
-    Measurement = dict[str, Any]
-    Success = dict[str, Any]
 CRITERIA = ("ctx_has_keys", "values", "none")
 UNCHECKED = 'it checked nothing: give it success criteria, or say "success: none"'
 

@@ -22,12 +22,12 @@ from ansible_collections.rack.recipes.plugins.module_utils.secret_names import M
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, PASSING
 
 TYPE_CHECKING = False
-
-
 if TYPE_CHECKING:
     from typing import Any
 
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
     from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import Outcome, StepGenerator
     from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
 
     Record = dict[str, Any]
@@ -76,13 +76,6 @@ def _files(state: StageState, params: Record) -> dict[str, str]:
     return {name: state.digests[name]} if name in state.digests else {}
 
 
-if TYPE_CHECKING:
-    from typing import Any
-
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
-
-    Record = dict[str, Any]
-    Step = dict[str, Any]
 KEPT = ("flake", "rounds", "instances")
 WHOLE = ("seconds", "hooks")
 
@@ -156,15 +149,6 @@ def _change_again(state: StageState, record: Record) -> None:
     state.change(record["step"], record["attempt"], change)
 
 
-if TYPE_CHECKING:
-    from typing import Any
-
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import Outcome, StepGenerator
-
-    Record = dict[str, Any]
-    Step = dict[str, Any]
 FIRST, LAST, BETWEEN = 5, 15, 100  # attempts whose records are kept; between the first and the last only bad ones
 
 

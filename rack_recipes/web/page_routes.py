@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rack_recipes.server.access.caller import ADMIN, AUTHOR, OPERATOR, VIEWER
-from rack_recipes.web.actions import baseline, stop, upload, waive
+from rack_recipes.web.actions import baseline, start, stop, upload, waive
 from rack_recipes.web.page_model import View
 from rack_recipes.web.page_source import PageSource
 from rack_recipes.web.views import (
@@ -102,7 +102,7 @@ ROUTES: tuple[PageRoute, ...] = (
     ),
     PageRoute("/scriptlets", "The scriptlets that recipes here can use.", gallery.scriptlets),
     PageRoute("/scriptlets/{name}", "A scriptlet: arguments, keys, example.", gallery.one_scriptlet),
-    PageRoute("/starts/{run}", "A run that a page has started, until it has begun.", past_actions.one_start, OPERATOR),
+    PageRoute("/starts/{run}", "A run that a page has started, until it has begun.", start.one_start, OPERATOR),
     PageRoute("/metrics", "What Prometheus reads of the runs in the store.", metrics.metrics, over_runs=True),
     PageRoute("/shapes", "What each page is as data.", json_format_reference.shapes),
     PageRoute("/actions", "What was done by pages: who, when, what.", past_actions.done, ADMIN, over_runs=True),

@@ -66,7 +66,7 @@ def upload(options: argparse.Namespace) -> Answer:
     again.
     """
     from rack_recipes import settings
-    from rack_recipes.archive.export_pack import export
+    from rack_recipes.archive.export_pack import export as export_run
     from rack_recipes.archive.send_pack import send, server_of
     from rack_recipes.run.launcher.progress_and_summary import StatusLine
     from rack_recipes.run.run_folders import is_run_held
@@ -87,7 +87,7 @@ def upload(options: argparse.Namespace) -> Answer:
                 end_abandoned_run(source.journal)  # it may have had no room for its end record, as on a full disk
             drawing.draw(f"packing run {source.run_id}")
             try:
-                pack = export(source, Path(folder) / f"{len(told)}.tar.gz").paths[0]
+                pack = export_run(source, Path(folder) / f"{len(told)}.tar.gz").paths[0]
                 told.append(send(server, pack, show))
             finally:
                 drawing.clear()

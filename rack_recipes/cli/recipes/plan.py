@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 
-from rack_recipes import settings
 from rack_recipes.cli.command_table import Answer
 from rack_recipes.cli.shared_options import add_recipe, add_selection, examples, plan_options
 from rack_recipes.errors import UsageError
@@ -42,6 +41,7 @@ def plan(options: argparse.Namespace) -> Answer:
     from rack_recipes.cli.recipes.print_notices import print_notices
     from rack_recipes.cli.waivers.planned_waivers import planned_waivers, waiver_data, waiver_lines
     from rack_recipes.plan.compile.playbook_file import plan_of
+    from rack_recipes import settings
     from rack_recipes.plan.output_formats import FORMATS, plan_to_data
 
     if options.json and options.format not in (None, "json"):

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableSequence, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rack_recipes.cli.command_table import Answer
@@ -50,12 +50,12 @@ def suggest(options: argparse.Namespace) -> Answer:
     return "".join(map(as_line, entries)) or NONE.format(run=run.run["run_id"]), 0
 
 
-def _entries(run: RunData, found: Sequence[Finding]) -> list[dict[str, Any]]:
+def _entries(run: RunData, found: Sequence[Finding]) -> Sequence[dict[str, Any]]:
     """One waiver for each step and number of passes, with its hosts; a step of the run has none."""
     from rack_recipes.run.trust.os_user import this_user
 
     covered = {(row["host"], row["step"]) for row in run.results if row.get("waived")}
-    gathered: dict[tuple[str, int], list[Finding]] = {}
+    gathered: dict[tuple[str, int], MutableSequence[Finding]] = {}
     for one in found:
         place = (one.about["host"], one.about["step"])
         if place not in covered:

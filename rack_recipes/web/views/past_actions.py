@@ -10,7 +10,6 @@ import json
 from typing import TYPE_CHECKING
 
 from rack_recipes.report.table_model import Column
-from rack_recipes.web.actions import start
 from rack_recipes.web.actions.action_log import log_path, read_log
 from rack_recipes.web.page_model import Asked, Page, Section, table
 
@@ -26,7 +25,6 @@ ACTIONS = (
     Column("state", "How it ended"),
 )
 
-one_start = start.one_start
 
 
 def done(source: PageSource, asked: Asked) -> Page:

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files and folders that only their owner may read, which is all that a run leaves behind; and how the names of
-files come to the disk (man 2 fsync).
+"""Files and folders that only their owner may read, which is all that a run leaves behind.
+
+And how the names of files come to the disk (man 2 fsync).
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def report(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[s
     """Write the report; returns the task's result. Raises RackError."""
     from rack_recipes.report.make_report import make
     from rack_recipes.report.run_digest import run_in_short
-    from rack_recipes.store.database_engine import open_store_for_reading
+    from rack_recipes.store.database_engine import connect_for_reading
 
     project = settings.load(own_vars(task_vars))
     run_id = arguments["run"] or this_run()
@@ -63,9 +63,9 @@ def report(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[s
     url = arguments["db"] or project.db
     summary_by = project if arguments["summary"] else None
     made = make(
-        open_store_for_reading(url), run_id, folder, arguments["formats"], url, summary_by, project.report_templates
+        connect_for_reading(url), run_id, folder, arguments["formats"], url, summary_by, project.report_templates
     )
-    told = run_in_short(open_store_for_reading(url), run_id)
+    told = run_in_short(connect_for_reading(url), run_id)
     return {
         "changed": any(made.values()),
         "run_id": run_id,

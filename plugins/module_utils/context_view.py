@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a Python scriptlet is given and what it is: the context that it reads and sets, measures and attaches with,
-its base class, and its two exceptions.
+"""What a Python scriptlet is given and what it is.
+
+The context that it reads and sets, measures and attaches with, its base class, and its two exceptions.
 """
 
 from __future__ import annotations
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
     from ansible_collections.rack.recipes.plugins.module_utils.run_analysis import RunAnalysis
 
-    pass
     Keys = dict[str, list[Any]]
     Emit = Callable[[dict[str, Any]], None]
 

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-r"""One record of a journal: a line of JSON that carries its own length and checksum; and which events a log records,
-by its level.
+r"""One record of a journal.
+
+A line of JSON that carries its own length and checksum; and which events a log records, by its level.
 
     \n{"_":"LLLLLLLLCCCCCCCC","kind":"step",...}\n
 

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Masking: secrets in texts and JSON values are replaced by `********`, in any form that they may have there, also
-where a text was cut.
+"""Secrets in texts and JSON values are replaced by `********`.
+
+It finds them in any form that they may have there, also where a text was cut.
 
 A trace of variables also shows what a program has cut itself. Parts of secrets are masked in its lines.
 """
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
-    pass
 
 SHORTEST = 3  # characters: a shorter secret is not looked for inside texts
 MARGIN = " \t\r"

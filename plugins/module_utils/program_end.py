@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a program ended, in words: by exit code or signal, and whether the kernel killed processes meanwhile for lack
-of memory.
+"""How a program ended, in words.
+
+By exit code or signal, and whether the kernel killed processes meanwhile for lack of memory.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The table of verdicts: what each one means and how it is shown; and what a result that did not pass becomes by a
-waiver.
+"""The table of verdicts.
+
+What each one means and how it is shown; and what a result that did not pass becomes by a waiver.
 
 It is sent to hosts with each stage, so it imports nothing.
 

@@ -2,8 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Analyse a run: every method of the table below looks at the run and its history and adds its findings, which can
-be written into the store.
+"""Analyse a run.
+
+Every method of the table below looks at the run and its history and adds its findings. They can be written into the
+store.
 """
 
 from __future__ import annotations

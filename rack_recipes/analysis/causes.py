@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Causes: what results that failed together have in common, in the words of a technician, ranked by how many results
-that did not pass they explain.
+"""What results that failed together have in common, in the words of a technician.
+
+Causes are ranked by how many results that did not pass they explain.
 
 The attributes are those of the inventory, the hosts' groups, whom they are reached through, and what steps that failed
 nowhere have learned about them: the devices that their ports see, and short texts in the context, such as a model or a

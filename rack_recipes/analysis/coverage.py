@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the runs of a test cover, and what none of them has ever judged: places where a step never ran, values
-without a limit.
+"""What the runs of a test cover, and what none of them has ever judged.
+
+Places where a step never ran, values without a limit.
 """
 
 from __future__ import annotations

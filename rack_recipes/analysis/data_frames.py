@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rows of a run and of the store as pandas data frames with frozen columns, for notebooks; the package
-rack_recipes exports them.
+"""The rows of a run and of the store as pandas data frames with frozen columns, for notebooks.
+
+The package rack_recipes exports them.
 
 pandas is imported inside the functions, since it takes longer to load than everything else here.
 
@@ -234,9 +235,9 @@ def _in_context(store: Engine, chosen: Iterable[Row], path: str) -> Iterator[Row
 
 @contextmanager
 def _store(db: str | None) -> Iterator[Engine]:
-    from rack_recipes.store.database_engine import open_store_for_reading
+    from rack_recipes.store.database_engine import connect_for_reading
 
-    store = open_store_for_reading(db or settings.load().db)
+    store = connect_for_reading(db or settings.load().db)
     try:
         yield store
     finally:

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an analysis has found: a sentence, the results that it rests on, what to do next; the gravest of many, and
-amounts and ages in words.
+"""What an analysis has found.
+
+A sentence, the results that it rests on, what to do next; the gravest of many, and amounts and ages in words.
 """
 
 from __future__ import annotations

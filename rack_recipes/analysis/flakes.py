@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Flakes: results that differ from try to try, or from run to run, with the same inputs; how often they fail, and
-whether they belong in quarantine.
+"""Flakes: results that differ from try to try, or from run to run, with the same inputs.
+
+How often they fail, and whether they belong in quarantine.
 
 The methods need numpy, so this is imported only where there is a flake.
 
@@ -196,7 +197,6 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
 
 
 def _told_of(run: RunData, flakes: list[tuple[several_runs.Place, Flake]]) -> Iterator[Finding]:
-    pass
 
     flakes.sort(key=lambda one: (-one[1].failed / one[1].runs, natural(one[0][0]), one[0][1]))
     failed = {(row["host"], row["step"]) for row in run.steps if row["verdict"] in FAILED}

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The numbers of a run: those that a recipe derives of others, their statistics over hosts, and how near measured
-values are to their limits.
+"""The numbers of a run.
+
+Those that a recipe derives of others, their statistics over hosts, and how near measured values are to their limits.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run does not show, held against its plan: planned results that nobody has, and values that are empty or
-lost.
+"""What a run does not show, held against its plan.
+
+Planned results that nobody has, and values that are empty or lost.
 """
 
 from __future__ import annotations

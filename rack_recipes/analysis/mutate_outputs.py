@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Judges the stored outputs of a run again, each changed by one row of the table of mutations, to see what no
-criterion notices.
+"""Judges the stored outputs of a run again, each changed a little, to see what no criterion notices.
+
+The changes are the rows of the table of mutations.
 
 The criteria are judged by the executor's own code. No host is contacted, and no scriptlet is run.
 """

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What passed before and does not now: between two runs in the store, since the last pass, and against the accepted
-baseline of the test.
+"""What passed before and does not now.
+
+Between two runs in the store, since the last pass, and against the accepted baseline of the test.
 """
 
 from __future__ import annotations
@@ -159,7 +160,8 @@ def _since_the_last_pass(run: RunData, failing: Sequence[Place]) -> Iterator[Fin
     yield Finding(
         "regression",
         NOTE,
-        f"This test last passed {_ago(passed, run.run)}in run {passed['run_id']}, {format_count(since, 'run')} before this "
+        f"This test last passed {_ago(passed, run.run)}in run {passed['run_id']}, "
+        f"{format_count(since, 'run')} before this "
         f"one; since then changed: {fields}",
         _results(failing),
         f"rack-recipes diff {passed['run_id']} {run.run['run_id']}",
@@ -206,7 +208,8 @@ def _passed_before(run: RunData, history: History, earlier: Row, places: Sequenc
     return Finding(
         "regression",
         PROBLEM,
-        f"{format_count(len(places), 'result')} of {first_few(steps, SHOWN)} on {first_few(hosts, SHOWN)} passed {_ago(earlier, run.run)}"
+        f"{format_count(len(places), 'result')} of {first_few(steps, SHOWN)} on {first_few(hosts, SHOWN)} passed "
+        f"{_ago(earlier, run.run)}"
         f"in run {earlier['run_id']} and {'does' if len(places) == 1 else 'do'} not pass now",
         _results(places),
         f"Look first at what changed in between: {first_few(words, SHOWN)}." if words else "",
@@ -224,7 +227,8 @@ def _passed_before(run: RunData, history: History, earlier: Row, places: Sequenc
 
 def _none_passed(history: History, places: Sequence[Place]) -> Finding:
     hosts, steps = _hosts(places), [*dict.fromkeys(step for step, _host in places)]
-    title = f"{format_count(len(places), 'result')} of {first_few(steps, SHOWN)} on {first_few(hosts, SHOWN)} did not pass in "
+    counted = format_count(len(places), "result")
+    title = f"{counted} of {first_few(steps, SHOWN)} on {first_few(hosts, SHOWN)} did not pass in "
     title += f"{'any of ' if len(history.runs) > 1 else ''}{the_last(len(history.runs), 'run')} either"
     figures = {"results": len(places), "earlier runs": len(history.runs)}
     return Finding("regression", NOTABLE, title, _results(places), "", figures, {}, FACT)

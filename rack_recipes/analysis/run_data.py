@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""All data of one run that an analysis or a report looks at, in the order in which people read it, with the numbers
-inside of JSON values and the classes of hosts.
+"""All data of one run that an analysis or a report looks at, in the order in which people read it.
+
+With the numbers inside of JSON values and the classes of hosts.
 """
 
 from __future__ import annotations

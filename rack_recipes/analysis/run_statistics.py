@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Statistics of one run: counts by verdict, the gravest first, reasons, times of steps, spread of measurements,
-retries, reused results.
+"""Statistics of one run.
+
+Counts by verdict, the gravest first, reasons, times of steps, spread of measurements, retries, reused results.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The numbers of a run and of its earlier runs: loaded as series, with their limits, and as medians of the hosts of
-a class.
+"""The numbers of a run and of its earlier runs.
+
+Loaded as series, with their limits, and as medians of the hosts of a class.
 
 Only places that the last run has are looked at, so a run on few hosts is compared with the same few hosts. All numbers
 are in one array with a row for each place (series and host) and a column for each run. So its size follows the number

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What should be known of the waivers of a run: how often each was used, what they covered, which are about to end,
-over, or of no use.
+"""What should be known of the waivers of a run.
+
+How often each was used, what they covered, which are about to end, over, or of no use.
 """
 
 from __future__ import annotations

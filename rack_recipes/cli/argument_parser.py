@@ -13,7 +13,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
-from rack_recipes.cli.standard_streams import write_stdout
+from rack_recipes.cli.signals_and_streams import write_stdout
 from rack_recipes.errors import RackError, UsageError, nearest
 
 WIDTH = 100  # most columns that the help uses

@@ -13,8 +13,7 @@ from typing import Any
 
 from rack_recipes.cli.argument_parser import NotWritten
 from rack_recipes.cli.command_table import Answer, command_of, parse_command_line
-from rack_recipes.cli.ctrl_c_handling import raise_keyboard_interrupt
-from rack_recipes.cli.standard_streams import write_stdout
+from rack_recipes.cli.signals_and_streams import raise_keyboard_interrupt, write_stdout
 from rack_recipes.errors import RackError, UsageError
 
 INTERRUPTED = 130

@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from rack_recipes.cli.ctrl_c_handling import end_at_once
-from rack_recipes.cli.standard_streams import keep_streams_open
+from rack_recipes.cli.signals_and_streams import end_at_once, keep_streams_open
 
 TYPE_CHECKING = False  # typing's would have to be imported
 if TYPE_CHECKING:

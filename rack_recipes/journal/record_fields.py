@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which fields a record of a run's journal must have, how a record is written and read, and the lines that --debug
-shows of a log record.
+"""Which fields a record of a run's journal must have, and how it is written and read.
+
+Also the lines that --debug shows of a log record.
 
 A line has the same form as in the journals on the hosts (`module_utils/journal_record.py`).
 """

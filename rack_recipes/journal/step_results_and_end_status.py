@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which step record of a journal counts, how each step ended on each host, and how a run ends by the verdicts that
-it counted: its status, and the exit code of the command.
+"""Which step record of a journal counts, and how a run ends by the verdicts of those that count.
+
+A run's end is its status and the exit code of the command.
 
 Of the records about one step on one host the last one counts, with two exceptions. Where a host sent no result, the
 recorder writes a record in its place (`n` is 0); the host's own record wins over such an assumed one, whichever comes

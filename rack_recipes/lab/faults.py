@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The faults that can be put into a virtual rack, each with what heals it: a row of the table; with power from
-outside and control groups.
+"""The faults that can be put into a virtual rack, each with what heals it.
+
+A row of the table; with power from outside and control groups.
 
 A group belongs to the machine's kernel, not to a namespace: it stays, empty, when its processes have ended. So it has a
 name that tells the rack, and `remove_groups` takes away all of a rack. Both versions of the kernel's interface are

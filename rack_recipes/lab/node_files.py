@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files of each node of a virtual rack: its services and the script that starts them, and its parts as files of
-/proc and /sys.
+"""The files of each node of a virtual rack.
+
+Its services and the script that starts them, and its parts as files of /proc and /sys.
 
 Nodes have no hardware of their own, and the files of the machine's kernel tell of the machine. So each server has a
 tree below `PLACE`, which scriptlets take as their `root`. The tree stays the same when the server starts anew.

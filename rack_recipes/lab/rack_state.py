@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The state of the virtual rack of a project: its files, its process, what is broken in it, which ports are up, and
-a drawing of it.
+"""The state of the virtual rack of a project.
+
+Its files, its process, what is broken in it, which ports are up, and a drawing of it.
 
 The state is a JSON file in the rack's folder. A rack that was killed leaves this file behind. So the process is known
 by its number and its start, and a state without this process is stale.

@@ -229,8 +229,8 @@ def _step_branch(planned: PlannedStep) -> Branch:
 
 def _lines(branches: Iterable[Branch]) -> Iterator[str]:
     whole = list(branches)
-    for number, (title, below) in enumerate(whole, start=1):
-        last = number == len(whole)
+    for place, (title, below) in enumerate(whole, start=1):
+        last = place == len(whole)
         yield ("└── " if last else "├── ") + title
         for line in _lines(below):
             yield ("    " if last else "│   ") + line

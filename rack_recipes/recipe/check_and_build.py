@@ -66,9 +66,9 @@ def canary_errors(top: Node) -> Iterator[RecipeError]:
 def hook_errors(top: Node) -> Iterator[RecipeError]:
     """What is wrong with hooks. Their references may name the step that they run for."""
     types = types_of(top.document)
-    for field, words in HOOK_WORDS.items():
+    for moment, words in HOOK_WORDS.items():
         scope = KnownNames({"params", "step"}, {"step": words, "params": tuple(types)}, types)
-        for hook in top.children("hooks", field):
+        for hook in top.children("hooks", moment):
             yield from function_only_for_python(hook)
             for path, found in reference_texts(hook.data.get("args"), ("args",)):
                 yield from reference_errors(hook, path, found, scope)
@@ -86,10 +86,10 @@ def derived_errors(top: Node) -> Iterator[RecipeError]:
 
 
 def _unknown_steps(node: Node, names: list[str]) -> Iterator[RecipeError]:
-    for field in ("of", "to"):
-        step, colon, _name = text(node.data.get(field)).partition(":")
+    for word in ("of", "to"):
+        step, colon, _name = text(node.data.get(word)).partition(":")
         if colon and step not in names:
-            yield node.error((field,), "the name of a step before the colon", shown(step), nearest(step, names))
+            yield node.error((word,), "the name of a step before the colon", shown(step), nearest(step, names))
 
 
 def top_level_only(document: Document) -> Iterator[RecipeError]:

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How values, numbers, durations and verdicts are shown to people; text from hosts is made harmless by
-`visible_text`.
+"""How values, numbers, durations and verdicts are shown to people.
+
+Text from hosts is made harmless by `visible_text`.
 """
 
 from __future__ import annotations

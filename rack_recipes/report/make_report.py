@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Make the report of a run in the store: read it, analyse it, turn it into tables, and write each file whole or not
-at all.
+"""Make the report of a run in the store.
+
+Read it, analyse it, turn it into tables, and write each file whole or not at all.
 """
 
 from __future__ import annotations

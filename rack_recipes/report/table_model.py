@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The tables that every writer of a report gets, and how rows of a run become their cells: plain Python values, None
-for an empty cell.
+"""The tables that every writer of a report gets, and how rows of a run become their cells.
+
+Plain Python values, None for an empty cell.
 """
 
 from __future__ import annotations

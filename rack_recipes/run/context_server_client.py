@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Asks a context server that the parts of a group share, over its Unix socket or the network: what the parts write
-there for each other, and the heartbeat that says that one is alive.
+"""Asks a context server that the parts of a group share, over its Unix socket or the network.
+
+What the parts write there for each other, and the heartbeat that says that one is alive.
 
 Each part has a place, `GROUP/1`, `GROUP/2` and so on, which stands where a key has its host:
 

@@ -2,8 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The run of this process: its inputs, its results, those that it may reuse or has heard from other parts of its
-group, and how it ended. The recorder and lookups use it; workers inherit it as it is when they are forked.
+"""The run of this process.
+
+Its inputs, its results, those that it may reuse or has heard from other parts of its group, and how it ended. The
+recorder and lookups use it; workers inherit it as it is when they are forked.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Steps that another host runs on behalf of their own one (`delegate_to`): which one it is, for which hosts it runs
-a stage, and what records say.
+"""Steps that another host runs on behalf of their own one (`delegate_to`).
+
+Which one it is, for which hosts it runs a stage, and what records say.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the command hands to a run as extra vars: the values of the recipe's parameters, with the secrets among them,
-and the options of its plan.
+"""What the command hands to a run as extra vars.
+
+The values of the recipe's parameters, with the secrets among them, and the options of its plan.
 """
 
 from __future__ import annotations

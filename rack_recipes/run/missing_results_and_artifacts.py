@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The records that the controller writes of a step that gave no result, and of artifacts that have arrived in the
-run's folder, or have not.
+"""Records that the controller writes of a step without a result, and of artifacts that came or did not.
+
+An artifact comes into the run's folder.
 """
 
 from __future__ import annotations

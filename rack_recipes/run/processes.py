@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How the processes of a run are started and what one hands to the next: a Python of our own, the run's id, signals,
-and requests to the store writer.
+"""How the processes of a run are started and what one hands to the next.
+
+A Python of our own, the run's id, signals, and requests to the store writer.
 
 The working folder is not searched for modules: a file `json.py` there must not stand for Python's.
 

@@ -2,8 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The secrets of a run: how they are found in values, in steps and in what Ansible has decrypted, and the registry
-of those that only memory may hold.
+"""The secrets of a run.
+
+How they are found in values, in steps and in what Ansible has decrypted, and the registry of those that only memory
+may hold.
 
 A host learns a secret of another host only where its own arguments show it. Ansible marks a value that came out of a
 vault, but not what a filter or a longer text makes of it. So each secret is searched for in the forms that filters give

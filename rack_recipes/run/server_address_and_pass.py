@@ -2,8 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How the steps of a run reach its context server: the file `server.json` in the run's folder, which the server
-writes, and the pass that says for which host a step may write.
+"""How the steps of a run reach its context server.
+
+The file `server.json` in the run's folder, which the server writes, and the pass that says for which host a step may
+write.
 
 The socket for steps lies in a folder of its own with a short path: a run's folder may lie too deep for a socket. A
 server that is started again takes the same socket and the same key, so that steps that run go on.

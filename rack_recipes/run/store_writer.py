@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The process that brings a run's journal into the store: at an interval, when it is asked, unasked as its own rules
-say, and at the end.
+"""The process that brings a run's journal into the store.
+
+At an interval, when it is asked, unasked as its own rules say, and at the end.
 """
 
 from __future__ import annotations
@@ -192,10 +193,10 @@ class StoreWriter:
         return journal_import(self._engine, self._journal)
 
     def _imported(self) -> tuple[Any, Any]:
-        from rack_recipes.store.database_engine import open_store
+        from rack_recipes.store.database_engine import connect_store
         from rack_recipes.store.writing.import_journal import JournalImport
 
-        return open_store, JournalImport
+        return connect_store, JournalImport
 
 
 def flush_once(journal: str, url: str, patience: float) -> str:

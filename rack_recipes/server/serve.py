@@ -16,15 +16,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rack_recipes.errors import UsageError
-from rack_recipes.server import unix_socket
 from rack_recipes.server.access.caller import Caller
 from rack_recipes.server.access.identify import Identify
-from rack_recipes.server.guarded_server import Listener, connection_of, count_request, guarded_server
-from rack_recipes.server.network.client_limits import Limits, Turnstile, with_room
+from rack_recipes.server.network import listening_sockets
+from rack_recipes.server.network.clients import Limits, Turnstile, with_room
 from rack_recipes.server.network.guarded_protocol import guarded_protocol
+from rack_recipes.server.network.guarded_server import (
+    Listener,
+    connection_of,
+    count_request,
+    guarded_server,
+    uvicorn_config,
+)
 from rack_recipes.server.served_context import Service
-from rack_recipes.server.steps.step_door import StepDoor
-from rack_recipes.server.uvicorn_config import uvicorn_config
+from rack_recipes.server.step_door import StepDoor
 
 if TYPE_CHECKING:
     import uvicorn
@@ -94,13 +99,13 @@ async def _end_with_run(server: uvicorn.Server, door: StepDoor) -> None:
 @contextmanager
 def listening(path: Path, *, shared: bool = False) -> Iterator[Listener]:
     """A Unix socket that listens at this path during the block. Raises UsageError."""
-    listener = unix_socket.listen(path, shared=shared)
+    listener = listening_sockets.open_unix_socket(path, shared=shared)
     inode = path.lstat().st_ino
     try:
         yield Listener(listener)
     finally:
         listener.close()
-        unix_socket.remove(path, inode)
+        listening_sockets.remove_unix_socket(path, inode)
 
 
 @contextmanager

@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from rack_recipes.server.live.group_commit import GroupCommit
-from rack_recipes.server.live.listeners import Listeners
+from rack_recipes.server.live.group_commit import GroupCommit, Listeners
+from rack_recipes.server.live.key_operations import WriteRequest
 from rack_recipes.server.live.live_context import LiveContext, Written
 from rack_recipes.server.live.turns import Turns
-from rack_recipes.server.shared.shared_commit import SharedCommit, SharedLog
-from rack_recipes.server.writes.key_operations import WriteRequest
+from rack_recipes.server.shared_run import SharedCommit, SharedLog
 
 
 class Commit(Protocol):

@@ -29,7 +29,7 @@ READERS: Openers = {name: kind.reader for name, kind in DATABASES.items()}
 PATIENCE = 10.0  # seconds to wait for a server that is starting, or for another process that migrates the store
 
 
-def open_store(url: str, patience: float = PATIENCE) -> Engine:
+def connect_store(url: str, patience: float = PATIENCE) -> Engine:
     """The store at a URL. It is made if it is missing, and migrated to the newest schema.
 
     `url` is `sqlite:///PATH`, `mysql://` or `mariadb://` (both with PyMySQL), or `postgresql://` (with psycopg). Errors
@@ -38,7 +38,7 @@ def open_store(url: str, patience: float = PATIENCE) -> Engine:
     return prepared(opened(url, WRITERS), upgrade, patience)
 
 
-def open_store_for_reading(url: str, patience: float = PATIENCE) -> Engine:
+def connect_for_reading(url: str, patience: float = PATIENCE) -> Engine:
     """The store at a URL, for reading only. Nothing is made or migrated. Raises StoreError, also for an old schema."""
     return prepared(opened(url, READERS), require_newest, patience)
 

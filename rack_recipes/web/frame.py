@@ -18,7 +18,7 @@ from rack_recipes.report.charts import chart_elements
 from rack_recipes.report.page.templates import STATIC as OF_REPORT
 from rack_recipes.report.page.templates import environment
 from rack_recipes.report.writers.html import words
-from rack_recipes.web.page_model import Page, at
+from rack_recipes.web.page_model import Page, page_address
 from rack_recipes.web.sign_in import Visitor
 
 STATIC = Path(__file__).parent / "static"
@@ -42,7 +42,7 @@ PLACES = (
 @cache
 def _templates() -> SandboxedEnvironment:
     made = environment([STATIC, OF_REPORT])
-    made.globals |= {**words(), "at": at, "places": PLACES, "version": version, "live_looks": live_looks}
+    made.globals |= {**words(), "at": page_address, "places": PLACES, "version": version, "live_looks": live_looks}
     return made
 
 

@@ -20,8 +20,7 @@ from rack_recipes.report.writers.json import as_data
 
 if TYPE_CHECKING:
     from rack_recipes.server.access.caller import Caller
-    from rack_recipes.web.live_run import LiveRun
-    from rack_recipes.web.page_source import PageSource
+    from rack_recipes.web.page_source import LiveRun, PageSource
 
 TICK = "nothing was done: tick this first"
 
@@ -183,7 +182,7 @@ def check_confirmed(asked: Asked, why: str) -> None:
         raise FormError({CONFIRM: f"{why}; {CONFIRM}={CONFIRMED} does it all the same" if asked.as_data else TICK})
 
 
-def at(*parts: str, **query: object) -> str:
+def page_address(*parts: str, **query: object) -> str:
     """The address of a page; each part of its path is escaped, and empty values of the query are left out."""
     path = "".join(f"/{quote(part or RUN_SCOPED, safe='')}" for part in parts)
     given = {name: value for name, value in query.items() if value not in ("", None)}
@@ -210,9 +209,9 @@ def linked(made: Table, found: Sequence[Mapping[str, Any]], links: Mapping[str, 
 
 def to_run(record: Mapping[str, Any]) -> str:
     """The page of a run that a row names."""
-    return at("runs", str(record["run_id"])) if record.get("run_id") else ""
+    return page_address("runs", str(record["run_id"])) if record.get("run_id") else ""
 
 
 def to_result(record: Mapping[str, Any]) -> str:
     """The page of a result that a row names by run, host and step."""
-    return at("runs", record["run_id"], "hosts", record["host"], record["step"])
+    return page_address("runs", record["run_id"], "hosts", record["host"], record["step"])

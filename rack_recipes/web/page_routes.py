@@ -2,27 +2,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The table of pages: every address once, with what makes its page."""
+"""The table of pages: every address once, with what makes its page; and what a visitor may see of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from rack_recipes.server.access.caller import ADMIN, AUTHOR, OPERATOR, VIEWER
-from rack_recipes.web.actions import baseline, start, stop, upload, waive
+from rack_recipes.server.access.caller import ADMIN, ANY, AUTHOR, OPERATOR, VIEWER, Caller, no_objection
+from rack_recipes.server.problems import Problem
+from rack_recipes.store.reading import counts_and_short_results, recorded_runs
+from rack_recipes.web.actions import receive_pack, run_forms, start_run
+from rack_recipes.web.actions.action_log import log_path, log_refusals
 from rack_recipes.web.page_model import View
 from rack_recipes.web.page_source import PageSource
-from rack_recipes.web.views import (
-    gallery,
-    json_format_reference,
-    metrics,
-    over_runs,
-    past_actions,
-    run,
-    run_detail_pages,
-    runs,
-)
+from rack_recipes.web.views import json_formats_and_metrics, over_runs, recipes_and_scriptlets, run_detail_pages, runs
 
 GET, POST = "GET", "POST"
 
@@ -63,10 +58,12 @@ def _is_name(part: str) -> bool:
 
 ROUTES: tuple[PageRoute, ...] = (
     PageRoute("/runs", "All runs, those that go on first; search, filters, sorting.", runs.all_runs),
-    PageRoute("/runs/{run}", "One run: what is wrong, and where; live while it goes on.", run.one_run, shows_keys=True),
-    PageRoute("/runs/{run}/events", "What a run that goes on is at, for the page's script.", run.events),
-    PageRoute("/runs/{run}/tables/{table}", "A table of a run in columns, for the page's script.", run.one_table),
-    PageRoute("/runs/{run}/report", "The whole report of a run.", run.report, over_runs=True, shows_keys=True),
+    PageRoute(
+        "/runs/{run}", "One run: what is wrong, and where; live while it goes on.", runs.one_run, shows_keys=True
+    ),
+    PageRoute("/runs/{run}/events", "What a run that goes on is at, for the page's script.", runs.events),
+    PageRoute("/runs/{run}/tables/{table}", "A table of a run in columns, for the page's script.", runs.one_table),
+    PageRoute("/runs/{run}/report", "The whole report of a run.", runs.report, over_runs=True, shows_keys=True),
     PageRoute(
         "/runs/{run}/findings", "All findings of a run, causes first.", run_detail_pages.findings, shows_keys=True
     ),
@@ -96,29 +93,35 @@ ROUTES: tuple[PageRoute, ...] = (
         shows_keys=True,
     ),
     PageRoute("/diff/{first}/{second}", "What changed between two runs.", over_runs.differences, shows_keys=True),
-    PageRoute("/recipes", "The recipes of the project and of the collection.", gallery.recipes),
+    PageRoute("/recipes", "The recipes of the project and of the collection.", recipes_and_scriptlets.recipes),
     PageRoute(
-        "/recipes/{name}", "A recipe: graph, parameters, how to run it; a form that runs it.", gallery.one_recipe
+        "/recipes/{name}",
+        "A recipe: graph, parameters, how to run it; a form that runs it.",
+        recipes_and_scriptlets.one_recipe,
     ),
-    PageRoute("/scriptlets", "The scriptlets that recipes here can use.", gallery.scriptlets),
-    PageRoute("/scriptlets/{name}", "A scriptlet: arguments, keys, example.", gallery.one_scriptlet),
-    PageRoute("/starts/{run}", "A run that a page has started, until it has begun.", start.one_start, OPERATOR),
-    PageRoute("/metrics", "What Prometheus reads of the runs in the store.", metrics.metrics, over_runs=True),
-    PageRoute("/shapes", "What each page is as data.", json_format_reference.shapes),
-    PageRoute("/actions", "What was done by pages: who, when, what.", past_actions.done, ADMIN, over_runs=True),
+    PageRoute("/scriptlets", "The scriptlets that recipes here can use.", recipes_and_scriptlets.scriptlets),
+    PageRoute("/scriptlets/{name}", "A scriptlet: arguments, keys, example.", recipes_and_scriptlets.one_scriptlet),
+    PageRoute("/starts/{run}", "A run that a page has started, until it has begun.", start_run.one_start, OPERATOR),
+    PageRoute(
+        "/metrics", "What Prometheus reads of the runs in the store.", json_formats_and_metrics.metrics, over_runs=True
+    ),
+    PageRoute("/shapes", "What each page is as data.", json_formats_and_metrics.shapes),
+    PageRoute("/actions", "What was done by pages: who, when, what.", start_run.list_actions, ADMIN, over_runs=True),
     PageRoute(
         "/runs/{run}/baseline",
         "Make a run the baseline of its test.",
-        baseline.accept,
+        run_forms.accept,
         AUTHOR,
         method=POST,
-        again=run.one_run,
+        again=runs.one_run,
     ),
-    PageRoute("/runs/{run}/stop", "Stop a run that goes on.", stop.stop, OPERATOR, method=POST, again=run.one_run),
+    PageRoute(
+        "/runs/{run}/stop", "Stop a run that goes on.", run_forms.stop, OPERATOR, method=POST, again=runs.one_run
+    ),
     PageRoute(
         "/runs/{run}/hosts/{host}/{step}/waiver",
         "Waive a failure in the runs from now on.",
-        waive.waive,
+        run_forms.waive,
         AUTHOR,
         method=POST,
         again=run_detail_pages.one_result,
@@ -126,19 +129,69 @@ ROUTES: tuple[PageRoute, ...] = (
     PageRoute(
         "/recipes/{name}/runs",
         "Start a recipe.",
-        gallery.start_recipe,
+        recipes_and_scriptlets.start_recipe,
         OPERATOR,
         method=POST,
-        again=gallery.one_recipe,
+        again=recipes_and_scriptlets.one_recipe,
         action="start",
     ),
     PageRoute(
         "/uploads",
         "Take the run of another controller.",
-        upload.upload,
+        receive_pack.upload,
         OPERATOR,
         method=POST,
-        takes=upload.allowed_size,
+        takes=receive_pack.allowed_size,
         action="upload",
     ),
 )
+
+
+if TYPE_CHECKING:
+    from rack_recipes.web.page_source import PageSource
+RUN_NAMES = ("run", "first", "second")  # names in paths that are ids of runs
+
+
+def check_rights(route: PageRoute, source: PageSource, names: Mapping[str, str], caller: Caller) -> None:
+    """Raise Problem if this caller may not have a page: for its role, a run, or a key that the page is made from.
+
+    A page shows what it is made from in many places, such as findings and pictures. So it is for those who may see all
+    of that, and nothing is left out of it for others.
+    """
+    if route.action:
+        with log_refusals(log_path(source.runs), caller, route.action, names):
+            _check(route, source, names, caller)
+    else:
+        _check(route, source, names, caller)
+
+
+def _check(route: PageRoute, source: PageSource, names: Mapping[str, str], caller: Caller) -> None:
+    caller.check_role(route.needs, f"{route.method} {route.path}")
+    if caller.runs != ANY and route.over_runs:
+        raise Problem(
+            "not-allowed",
+            f"{caller.name} may see the runs {', '.join(caller.runs)}, and this page is made of all runs",
+            "look at one of these runs, from /runs",
+        )
+    if caller.runs != ANY:
+        for run in _runs(source, names):
+            caller.check_run(run)
+    if route.shows_keys and not (caller.keys == ANY and caller.objection is no_objection):
+        for key in [names["key"]] if "key" in names else _keys(source, names):
+            caller.check_read(key)
+
+
+def _runs(source: PageSource, names: Mapping[str, str]) -> Iterator[str]:
+    """The whole ids of the runs in an address. Raises UsageError, StoreError."""
+    for name in RUN_NAMES:
+        if name in names:
+            is_here = source.live(names[name]) is not None
+            yield names[name] if is_here else recorded_runs.find(source.store(), names[name])
+
+
+def _keys(source: PageSource, names: Mapping[str, str]) -> list[str]:
+    """The keys of the runs in an address; without one those of all runs."""
+    store = source.store()
+    named = any(name in names for name in RUN_NAMES)
+    runs = [*_runs(source, names)] if named else [run["run_id"] for run in recorded_runs.runs(store)]
+    return sorted({row["key"] for row in counts_and_short_results.keys_of_runs(store, runs)})

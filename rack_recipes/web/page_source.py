@@ -8,24 +8,159 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, ORDER, PASSING
 from rack_recipes.errors import StoreError, UsageError
+from rack_recipes.journal.reader import JournalReader
+from rack_recipes.natural_order import natural
+from rack_recipes.report.table_model import RUN_SCOPED, tail
+from rack_recipes.run.launcher.progress_and_summary import Progress
 from rack_recipes.run.run_folders import is_run_held, journals
-from rack_recipes.store.database_engine import open_store_for_reading
+from rack_recipes.store.database_engine import connect_for_reading
 from rack_recipes.store.reading import recorded_runs
-from rack_recipes.web.live_run import LiveRun
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+MOST_FAILURES, MOST_HOSTS = 30, 60
+
+
+"""So many failures and hosts are told, those that matter most first."""
+_RANKS = {verdict: place for place, verdict in enumerate(ORDER)}
+
+
+@dataclass
+class _Followed(Progress):
+    """The progress of a run, with the ends of logs, and with counts by step and host."""
+
+    logs: dict[tuple[str, str], str] = field(default_factory=dict)
+    by_step: dict[str, Counter[str]] = field(default_factory=dict)
+    by_host: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def _add(self, record: dict[str, Any]) -> None:
+        place = record["step"], record["host"]
+        before = self.results.ended.get(place)
+        super()._add(record)
+        after = self.results.ended[place]
+        for counts, name in ((self.by_step, after.parent or place[0]), (self.by_host, place[1])):
+            own = counts.setdefault(name, Counter())
+            if before and not before.instances:
+                own[before.verdict] -= 1
+            if not after.instances:
+                own[after.verdict] += 1
+        if _is_bad(after.verdict):
+            attempts = record.get("attempts") or [{}]
+            self.logs[place] = tail(str(attempts[-1].get("stderr") or attempts[-1].get("stdout") or ""))
+
+
+def _is_bad(verdict: str) -> bool:
+    return verdict not in PASSING and verdict not in NOT_TRIED
+
+
+class LiveRun:
+    """One run that goes on; several readers share it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.run_id = folder.name
+        self._folder = folder
+        self._progress = _Followed(JournalReader(folder / JOURNAL))
+        self._lock = Lock()
+
+    def about(self) -> dict[str, Any]:
+        """The run in one row, as the store has rows of runs."""
+        with self._lock:
+            self._progress.catch_up()
+            record = self._progress.about
+            meta = record.get("recipe") or {}
+            return {
+                "run_id": self.run_id,
+                "status": self._progress.end.get("status") or "running",
+                "test_id": meta.get("test_id"),
+                "description": meta.get("description"),
+                "recipe": meta.get("path"),
+                "started": record.get("time"),
+                "counts": {name: number for name, number in self._progress.verdicts.items() if number},
+                "labels": record.get("labels") or {},
+                "hosts": self._progress.open.hosts,
+            }
+
+    def told(self) -> dict[str, Any]:
+        """All that the page of a live run shows, small enough to be sent with each change."""
+        about = self.about()
+        with self._lock:
+            open_ = self._progress.open
+            planned = sum(len(hosts) for _stage, hosts in open_.planned.values())
+            left = sum(hosts.total() for hosts in open_.of_stages.values())
+            hosts = sorted(self._hosts(), key=lambda one: (one["rank"], -one["left"], natural(one["host"])))
+            failures = [*self._failures()]
+            return {
+                **about,
+                "ended": bool(self._progress.end),
+                "line": self._progress.line() if open_.planned else "starting",
+                "done": planned - left,
+                "planned": planned,
+                "stages": [*self._stages()],
+                "hosts": [{name: one[name] for name in ("host", "verdict", "left")} for one in hosts[:MOST_HOSTS]],
+                "more_hosts": max(len(hosts) - MOST_HOSTS, 0),
+                "failures": failures[:MOST_FAILURES],
+                "more_failures": max(len(failures) - MOST_FAILURES, 0),
+            }
+
+    def _stages(self) -> Iterator[dict[str, Any]]:
+        open_ = self._progress.open
+        for stage, left in sorted(open_.of_stages.items()):
+            steps = [(name, hosts) for name, (own, hosts) in open_.planned.items() if own == stage]
+            planned = sum(len(hosts) for _name, hosts in steps)
+            state = "done" if not left else "waits" if left.total() == planned else "goes on"
+            yield {
+                "stage": stage,
+                "state": state,
+                "done": planned - left.total(),
+                "planned": planned,
+                "steps": [self._step(name, len(hosts)) for name, hosts in steps],
+            }
+
+    def _step(self, name: str, planned: int) -> dict[str, Any]:
+        counts = self._progress.by_step.get(name, Counter())
+        done = sum(1 for host in self._progress.open.planned[name][1] if (name, host) in self._progress.results.ended)
+        return {"step": name, "verdict": _gravest(counts), "done": done, "planned": planned}
+
+    def _hosts(self) -> Iterator[dict[str, Any]]:
+        open_ = self._progress.open
+        names = {host for _stage, hosts in open_.planned.values() for host in hosts if host}
+        for host in names:
+            verdict = _gravest(self._progress.by_host.get(host, Counter()))
+            rank = _RANKS.get(verdict, len(_RANKS)) if verdict and _is_bad(verdict) else len(_RANKS)
+            yield {"host": host, "verdict": verdict, "left": open_.of_hosts.get(host, 0), "rank": rank}
+
+    def _failures(self) -> Iterator[dict[str, Any]]:
+        bad = [(place, end) for place, end in self._progress.results.counted() if _is_bad(end.verdict)]
+        for (step, host), end in sorted(bad, key=lambda one: _RANKS.get(one[1].verdict, -1)):
+            yield {
+                "verdict": end.verdict,
+                "step": step,
+                "host": host or RUN_SCOPED,
+                "reason": end.reason,
+                "log": self._progress.logs.get((step, host), ""),
+            }
+
+
+def _gravest(counts: Counter[str]) -> str:
+    return min(
+        (verdict for verdict, number in counts.items() if number), key=lambda one: _RANKS.get(one, -1), default=""
+    )
+
 
 NEWEST = 50
-"""So many of the newest run folders are looked at for runs that go on."""
 
+
+"""So many of the newest run folders are looked at for runs that go on."""
 KEPT = 16
 LARGEST_UPLOAD = 2**30  # bytes of a pack, unless the command says otherwise
 LONGEST_ID = 100  # characters: longer names are no folders of runs
@@ -61,7 +196,7 @@ class PageSource:
         """The store, for reading. It is opened when the first page needs it. Raises StoreError."""
         with self._lock:
             if self._engine is None:
-                self._engine = open_store_for_reading(self.db, 0.0)
+                self._engine = connect_for_reading(self.db, 0.0)
             return self._engine
 
     def close(self) -> None:

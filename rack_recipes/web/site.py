@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The pages over HTTP: an ASGI application that finds the page of an address and answers with HTML or with JSON.
+"""The pages over HTTP.
+
+An ASGI application that finds the page of an address and answers with HTML or JSON, and the process that serves it.
 
 Every answer has a policy that lets a browser load nothing from elsewhere and run no script but ours.
 """
@@ -10,34 +12,40 @@ Every answer has a policy that lets a browser load nothing from elsewhere and ru
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import re
 import sys
+import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
-from typing import IO, Any
+from functools import partial
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlencode
 
 from rack_recipes.errors import JournalError, RackError, StoreError, TrustError, UsageError
 from rack_recipes.report.writers.json import value_of
 from rack_recipes.server.access.caller import Caller
+from rack_recipes.server.access.identify import Identify
 from rack_recipes.server.http.read_request import GoneError, Incoming
-from rack_recipes.server.network.client_limits import address_too_long
+from rack_recipes.server.network.clients import Limits, Turnstile, address_too_long, with_room
+from rack_recipes.server.network.guarded_protocol import guarded_protocol
+from rack_recipes.server.network.guarded_server import Listener, count_request, guarded_server, uvicorn_config
 from rack_recipes.server.problems import KINDS, Problem
 from rack_recipes.visible_text import visible
 from rack_recipes.web import frame
-from rack_recipes.web.actions import upload
-from rack_recipes.web.actions.action_log import log_path, refusals_logged
-from rack_recipes.web.check_page_access import check_rights
-from rack_recipes.web.live_run import LiveRun
+from rack_recipes.web.actions import receive_pack
+from rack_recipes.web.actions.action_log import log_path, log_refusals
 from rack_recipes.web.page_model import Asked, FormError, NoSuchPageError, Page
-from rack_recipes.web.page_routes import GET, POST, ROUTES, PageRoute
-from rack_recipes.web.page_source import PageSource
+from rack_recipes.web.page_routes import GET, POST, ROUTES, PageRoute, check_rights
+from rack_recipes.web.page_source import LiveRun, PageSource
 from rack_recipes.web.sign_in import OWN, TYPED, Sessions, Visitor, check_form
 
+if TYPE_CHECKING:
+    import uvicorn
 HTML, JSON, PROBLEM = "text/html; charset=utf-8", "application/json", "application/problem+json"
 EVENTS, FORM = "text/event-stream", "application/x-www-form-urlencoded"
 PAUSE = 0.5  # seconds between two looks at a journal
@@ -64,7 +72,6 @@ OF_ERRORS: Mapping[type[Exception], str] = {
     UsageError: "not-found",
     StoreError: "cannot-read",
 }
-
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -204,11 +211,11 @@ class Site:
         """
         check_rights(route, self.source, {}, visitor.caller)
         with ExitStack() as kept:
-            with refusals_logged(log_path(self.source.runs), visitor.caller, route.action, {}):
+            with log_refusals(log_path(self.source.runs), visitor.caller, route.action, {}):
                 check_form(visitor, {}, request.headers)
                 visitor.caller.check_valid()
                 most = route.takes(self.source, request.headers) if route.takes else 0
-                file = kept.enter_context(upload.receiving(self.source))
+                file = kept.enter_context(receive_pack.receiving(self.source))
                 await _receive_file(incoming, file, most)
             asked = Asked({}, visitor.caller, as_data=True, body=file)
             page = await asyncio.get_running_loop().run_in_executor(self.one_by_one, route.view, self.source, asked)
@@ -353,7 +360,7 @@ async def _receive_file(incoming: Incoming, file: IO[bytes], most: int) -> None:
         piece = (await incoming()).get("body", b"")
         size += len(piece)
         if size > most:
-            raise upload.too_large(most)
+            raise receive_pack.too_large(most)
         await loop.run_in_executor(None, file.write, piece)
 
 
@@ -440,3 +447,44 @@ async def _begin(send: Send, status: int, kind: str, headers: Iterable[tuple[str
 async def _send(send: Send, reply: Reply, *, with_body: bool) -> None:
     await _begin(send, reply.status, reply.kind, (*reply.headers, ("content-length", str(len(reply.body)))))
     await send({"type": "http.response.body", "body": reply.body if with_body else b""})
+
+
+DEFAULT = "127.0.0.1:8321"
+NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+def check_packages() -> None:
+    """Raise UsageError if the package of the server is not installed."""
+    try:
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            f"pages need further packages: {error}: `pip install 'rack-recipes[server]'` brings them"
+        ) from error
+
+
+def is_own_address(listener: Listener) -> bool:
+    """Whether only this machine can reach it."""
+    address = str(listener.socket.getsockname()[0]).partition("%")[0]
+    return ipaddress.ip_address(address).is_loopback
+
+
+def names_of(listener: Listener) -> frozenset[str] | None:
+    """The names that a browser may call it by; None with TLS, where the certificate says which name counts."""
+    named = listener.url.partition("://")[2].rpartition(":")[0]
+    return None if listener.tls else NAMES | {named}
+
+
+def serve(
+    source: PageSource, listener: Listener, identify: Identify, limits: Limits, ready: Callable[[], None]
+) -> None:
+    """Serve pages until SIGTERM or SIGINT. `ready` is called once requests are answered."""
+    turnstile = Turnstile(with_room(limits), time.monotonic)
+    sessions = Sessions(identify, secure=listener.tls is not None)
+    site = Site(source, sessions, partial(count_request, turnstile=turnstile), names_of(listener))
+
+    async def started(_server: uvicorn.Server) -> None:
+        ready()
+
+    config = uvicorn_config(site, http=guarded_protocol(turnstile))
+    guarded_server(config, [listener], turnstile, started, site.ending.set).run([])

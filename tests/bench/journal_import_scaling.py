@@ -29,7 +29,7 @@ sys.path.append(str(Path(__file__).parents[1] / "rack"))
 
 from database_servers import MariaDB, PostgreSQL
 from rack_recipes.journal.append import append
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.writing.import_journal import import_journal
 
 STEPS, KEYS = 30, 3  # of a host, and of a step
@@ -77,7 +77,7 @@ def journal(folder: Path, hosts: int, versions: int = 1) -> Path:
 
 def replayed(url: str, path: Path) -> Spent:
     """Store a journal in an empty store, in a new process; return what that used."""
-    store = open_store(url)
+    store = connect_store(url)
     with store.begin() as connection:
         connection.exec_driver_sql("DELETE FROM runs")
     store.dispose()
@@ -88,7 +88,7 @@ def replayed(url: str, path: Path) -> Spent:
 def one(url: str, path: str) -> None:
     """Open the store, store a journal, and print what that used."""
     wall, cpu = time.perf_counter(), time.process_time()
-    store = open_store(url)
+    store = connect_store(url)
     before = peak()
     import_journal(store, path)
     spent = Spent(time.perf_counter() - wall, time.process_time() - cpu, peak() - before)

@@ -31,7 +31,7 @@ from sqlalchemy import Engine
 from database_servers import MariaDB, PostgreSQL
 from rack_recipes.journal.append import append
 from rack_recipes.journal.reader import JournalReader
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.schema.tables import tables
 from rack_recipes.store.writing.fold_journal import Batch, JournalFold
 from rack_recipes.store.writing.import_journal import JournalImport
@@ -171,9 +171,9 @@ def show(figures: Figures, rows: int) -> None:
 def stores(folder: Path) -> Iterator[dict[str, Engine]]:
     with MariaDB() as mariadb, PostgreSQL() as postgresql:
         opened = {
-            "SQLite": open_store(f"sqlite:///{folder}/results.db"),
-            "MariaDB": open_store(mariadb.url),
-            "PostgreSQL": open_store(postgresql.url),
+            "SQLite": connect_store(f"sqlite:///{folder}/results.db"),
+            "MariaDB": connect_store(mariadb.url),
+            "PostgreSQL": connect_store(postgresql.url),
         }
         try:
             yield opened

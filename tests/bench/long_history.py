@@ -28,7 +28,7 @@ from typing import Any
 from ansible_collections.rack.recipes.tests.bench.journal_import_scaling import ATTEMPT
 from ansible_collections.rack.recipes.tests.bench.many_results import COMMAND, STEPS
 from ansible_collections.rack.recipes.tests.bench.spent import Spent, spent
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.schema.tables import tables
 from rack_recipes.store.writing.record_to_rows import Row, in_order, measurement_rows, step_row
 from rack_recipes.store.writing.write_rows import write_rows
@@ -42,7 +42,7 @@ WORSE, SLOW = 7, 12  # the step that is slower since the last five runs, and the
 
 def make_store(path: Path, hosts: int, runs: int) -> str:
     """Write `runs` earlier runs and a last one into a new store; returns the id of the last one."""
-    store = open_store(f"sqlite:///{path}")
+    store = connect_store(f"sqlite:///{path}")
     try:
         for number in range(runs + 1):
             with store.begin() as connection:

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which step of a stage may start next: by what it depends on, by the verdicts so far, and by the named resources of
-the host that are free.
+"""Which step of a stage may start next.
+
+By what it depends on, by the verdicts so far, and by the named resources of the host that are free.
 """
 
 from __future__ import annotations

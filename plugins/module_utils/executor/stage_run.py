@@ -2,8 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs one stage on one host: its steps in order, in parallel where that is allowed, each run, judged and recorded;
-or one scriptlet by itself, as an Ansible module.
+"""Runs one stage on one host.
+
+Its steps in order, in parallel where that is allowed, each run, judged and recorded; or one scriptlet by itself, as
+an Ansible module.
 """
 
 from __future__ import annotations
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ansible_collections.rack.recipes.plugins.module_utils.context_view import Scriptlet
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import Launcher
     from ansible_collections.rack.recipes.plugins.module_utils.executor.looped_step import LoopGroup
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
     from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import TriedStep

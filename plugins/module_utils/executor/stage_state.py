@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the steps of a stage share while they are tried: the context, and the records that are written without
-secrets.
+"""What the steps of a stage share while they are tried.
+
+The context, and the records that are written without secrets.
 """
 
 from __future__ import annotations

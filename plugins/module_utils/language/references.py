@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""`${...}` in a recipe: values of the context, of parameters, of the step itself and of a loop's item, and the
-instances of a loop or matrix.
+"""`${...}` in a recipe.
+
+Values of the context, of parameters, of the step itself and of a loop's item, and the instances of a loop or matrix.
 
 A reference is one of
 
@@ -53,7 +54,6 @@ if TYPE_CHECKING:
         def values(self, key: str) -> dict[str, Any]:
             """The value of a key on each host that has it, by host name."""
 
-    pass
     Instance = tuple[str, dict[str, Any]]
 
 

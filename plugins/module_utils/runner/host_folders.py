@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the executor keeps things on a host: a folder for each stage, the programs that it compiled, and its own
-compiled code.
+"""Where the executor keeps things on a host.
+
+A folder for each stage, the programs that it compiled, and its own compiled code.
 """
 
 from __future__ import annotations

@@ -2,8 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Serves one request on a host: it starts a stage apart from the connection, waits a little, and answers with
-records, registered secrets or artifacts.
+"""Serves one request on a host.
+
+It starts a stage apart from the connection, waits a little, and answers with records, registered secrets or
+artifacts.
 
 The runner keeps them in an anonymous file in memory. Other processes of the same user find it among the runner's
 descriptors, so the same question gets the same answer as long as the runner lives. After the stage's end the runner
@@ -215,7 +217,6 @@ def _serve(request: dict[str, Any], payload: str) -> tuple[str, bytes, str]:
 
 
 def _pieces(detached: DetachedStage, wanted: list[tuple[str, int]]) -> tuple[str, bytes, str]:
-    pass
 
     return detached.state(), read_artifact_pieces(detached.path(ARTIFACTS), wanted), ""
 

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Series over runs: where the level changes, whether there is drift and when it reaches a limit, with noise that
-remembers its last value.
+"""Series over runs.
+
+Where the level changes, whether there is drift and when it reaches a limit, with noise that remembers its last value.
 
 The method: spikes are cut to 4 deviations from the median of the 5 runs around them. Then the greatest two-sample t2
 over all places with at least 3 runs on each side is judged by permutations. The change must survive without the most

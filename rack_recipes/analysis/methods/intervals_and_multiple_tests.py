@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Intervals of rates and of the next value, how many passes end a quarantine, and which of many tests still hold
-(Benjamini and Hochberg 1995).
+"""Intervals of rates and of the next value, and which of many tests still hold.
+
+Also how many passes end a quarantine. Many tests: Benjamini and Hochberg 1995.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Hosts of one class against each other in one run: outliers by group size, history, vote or GESD (Rosner 1983), and
-twins that are two groups.
+"""Hosts of one class against each other in one run.
+
+Outliers by group size, history, vote or GESD (Rosner 1983), and twins that are two groups.
 
 Methods, and their false alarms:
 

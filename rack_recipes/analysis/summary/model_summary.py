@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A summary by a language model: what it is told, how often it is asked, how its answer is checked, and its slots
-filled in.
+"""A summary by a language model.
+
+What it is told, how often it is asked, how its answer is checked, and its slots filled in.
 
 A sentence has to cite facts, and may have no number of its own: numbers come from slots. This keeps numbers true. It
 cannot keep a sentence true: a negation, or two roles that are swapped, pass. So a sentence is only ever a suggestion.

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rack_recipes.cli.terminal.text_table import printable, to_text
+from rack_recipes.cli.terminal import format_table, printable
 from rack_recipes.recipe.gallery.entry_and_search import Argument, GalleryEntry
 from rack_recipes.recipe.gallery.markdown_pages import example, title
 
@@ -31,7 +31,7 @@ def as_text(entries: Sequence[GalleryEntry], words: Sequence[str], *, in_colour:
 
 def _as_table(entries: Sequence[GalleryEntry]) -> str:
     rows = [(entry.kind, title(entry), entry.source, entry.sentence) for entry in entries]
-    return to_text(("kind", "name", "from", "what it does"), rows)
+    return format_table(("kind", "name", "from", "what it does"), rows)
 
 
 def _bold(text: str, words: Sequence[str]) -> str:
@@ -47,8 +47,8 @@ def _in_full(entry: GalleryEntry) -> str:
         *((verdict, text) for verdict, text in entry.verdicts.items()),
     ]
     arguments = [(argument.name, *_told(argument)) for argument in entry.arguments or ()]
-    parts = [f"{entry.kind} {title(entry)}: {entry.sentence}.", entry.details, to_text(("", ""), facts).strip()]
-    parts += [to_text(("argument", "type", "unit", "default", "meaning"), arguments).strip()] if arguments else []
+    parts = [f"{entry.kind} {title(entry)}: {entry.sentence}.", entry.details, format_table(("", ""), facts).strip()]
+    parts += [format_table(("argument", "type", "unit", "default", "meaning"), arguments).strip()] if arguments else []
     return "\n\n".join("\n".join(map(printable, part.splitlines())) for part in [*parts, example(entry)] if part) + "\n"
 
 

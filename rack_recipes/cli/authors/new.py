@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import examples
+from rack_recipes.cli.shared_options import add_examples
 from rack_recipes.errors import UsageError
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -63,7 +63,7 @@ def add_scriptlet(command: argparse.ArgumentParser) -> None:
         default="python",
         help="python (the default), shell, awk, or c: compiled on each host",
     )
-    examples(
+    add_examples(
         command,
         "rack-recipes new scriptlet link.errors",
         "rack-recipes new scriptlet disk.spin --type c",
@@ -74,7 +74,7 @@ def add_scriptlet(command: argparse.ArgumentParser) -> None:
 def add_recipe(command: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     command.add_argument("name", metavar="NAME", help="name of the recipe's file in recipes/, such as burn_in")
-    examples(command, "rack-recipes new recipe burn_in", "rack-recipes run recipes/burn_in.yml")
+    add_examples(command, "rack-recipes new recipe burn_in", "rack-recipes run recipes/burn_in.yml")
 
 
 def add_project(command: argparse.ArgumentParser) -> None:
@@ -82,7 +82,7 @@ def add_project(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "folder", metavar="FOLDER", help="the project's folder, new or existing; `.` is the current one"
     )
-    examples(command, "rack-recipes new project lab && cd lab && rack-recipes run recipes/first.yml")
+    add_examples(command, "rack-recipes new project lab && cd lab && rack-recipes run recipes/first.yml")
 
 
 def scriptlet(options: argparse.Namespace) -> Answer:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import examples
+from rack_recipes.cli.shared_options import add_examples
 from rack_recipes.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def add_scriptlets(command: argparse.ArgumentParser) -> None:
         metavar="WORD",
         help="what to look for, among recipes and roles as well: what is found has all words",
     )
-    examples(
+    add_examples(
         command,
         "rack-recipes scriptlets",
         "rack-recipes scriptlets temperature",
@@ -49,7 +49,7 @@ def scriptlets(options: argparse.Namespace) -> Answer:
     if options.words:
         return _search(options)
     from rack_recipes import settings
-    from rack_recipes.cli.terminal.text_table import to_text
+    from rack_recipes.cli.terminal import format_table
     from rack_recipes.recipe.catalog.find_scriptlet import list_scriptlets, load_errors
 
     folders = tuple(map(Path, settings.load().scriptlets))
@@ -60,13 +60,13 @@ def scriptlets(options: argparse.Namespace) -> Answer:
         return {"scriptlets": [_data(entry) for entry in entries]}, 0
     number = Counter(entry.name for entry in entries)
     rows = [(_name(one, number[one.name]), one.kind, one.source, _arguments(one), _about(one)) for one in entries]
-    return to_text(("module", "type", "from", "arguments", "what it does"), rows), 0
+    return format_table(("module", "type", "from", "arguments", "what it does"), rows), 0
 
 
 def _search(options: argparse.Namespace) -> Answer:
     from rack_recipes import settings
     from rack_recipes.cli.authors.found_entries import as_text, to_data
-    from rack_recipes.cli.terminal.colours import takes_colours
+    from rack_recipes.cli.terminal import takes_colours
     from rack_recipes.recipe.gallery.entry_and_search import nearest_word, search
     from rack_recipes.recipe.gallery.read_gallery import whole_gallery
 

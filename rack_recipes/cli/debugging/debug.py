@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 
 from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import add_log_level, examples
+from rack_recipes.cli.shared_options import add_examples, add_log_level
 
 
 def add_debug(command: argparse.ArgumentParser) -> None:
@@ -55,7 +55,7 @@ def add_debug(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="stop in Python's debugger where its `run` begins and where it raises; Python on this machine only",
     )
-    examples(
+    add_examples(
         command,
         "rack-recipes debug disk.usage --arg path=/ --arg max_percent=90",
         'rack-recipes debug rack.recipes.numbers_stats --args \'{"src": "data/numbers.csv"}\'',

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import add_db, add_run, examples
+from rack_recipes.cli.shared_options import add_db, add_examples, add_run
 from rack_recipes.errors import MOST_NAMED
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def add_show(command: argparse.ArgumentParser) -> None:
     _add_at(command)
     _add_host(command, "only what this host sees: its own keys, and those of the run")
     add_db(command)
-    examples(
+    add_examples(
         command,
         "rack-recipes ctx show",
         "rack-recipes ctx show 20261125-1444 --at 12",
@@ -45,7 +45,7 @@ def add_history(command: argparse.ArgumentParser) -> None:
     add_run(command)
     _add_host(command, "only the changes that belong to this host; `run` for those of the run")
     add_db(command)
-    examples(
+    add_examples(
         command, "rack-recipes ctx history numbers.stats_v1", "rack-recipes ctx history mode_v1 20261125 --host leaf1"
     )
 
@@ -56,7 +56,7 @@ def add_diff(command: argparse.ArgumentParser) -> None:
     command.add_argument("second", metavar="RUN", help="id of the later run, or its beginning")
     _add_host(command, "only the keys of this host; `run` for those of the run")
     add_db(command)
-    examples(command, "rack-recipes ctx diff 20261124-09 20261125-14")
+    add_examples(command, "rack-recipes ctx diff 20261124-09 20261125-14")
 
 
 def add_export(command: argparse.ArgumentParser) -> None:
@@ -64,7 +64,7 @@ def add_export(command: argparse.ArgumentParser) -> None:
     add_run(command)
     _add_at(command)
     add_db(command)
-    examples(
+    add_examples(
         command,
         "rack-recipes ctx export > before.json",
         "rack-recipes ctx export 20261125-1444 --at 12 > before.json",
@@ -90,9 +90,9 @@ def show(options: argparse.Namespace) -> Answer:
 
     With --host and --json the object's `values` can be given to `debug --context`.
     """
-    from rack_recipes.cli.results.open_store import opened, run_id_of
+    from rack_recipes.cli.results.open_store import open_store, run_id_of
 
-    with opened(options) as store:
+    with open_store(options) as store:
         run_id = run_id_of(store, options.run, options.db)
         entries = _entries(store, run_id, options.at)
         _check_host(options.host, store, run_id)
@@ -114,11 +114,11 @@ def history(options: argparse.Namespace) -> Answer:
     The times are those of the hosts, in UTC; `clock` is by how many seconds a host's clock was ahead of the
     controller's.
     """
-    from rack_recipes.cli.results.open_store import opened, run_id_of
+    from rack_recipes.cli.results.open_store import open_store, run_id_of
     from rack_recipes.errors import UsageError
     from rack_recipes.store.reading import recorded_runs
 
-    with opened(options) as store:
+    with open_store(options) as store:
         run_id = run_id_of(store, options.run, options.db)
         changes = recorded_runs.history(store, run_id, options.key, _place(options.host))
         if not changes:
@@ -148,10 +148,10 @@ def history(options: argparse.Namespace) -> Answer:
 def diff(options: argparse.Namespace) -> Answer:
     """Show the keys in which two runs ended differently, field by field."""
     from rack_recipes.analysis.run_changes import context_changes
-    from rack_recipes.cli.results.open_store import opened, run_id_of
+    from rack_recipes.cli.results.open_store import open_store, run_id_of
     from rack_recipes.store.reading import recorded_runs
 
-    with opened(options) as store:
+    with open_store(options) as store:
         ids = [run_id_of(store, options.first, options.db), run_id_of(store, options.second, options.db)]
         first, second = (recorded_runs.context(store, run_id) for run_id in ids)
         _check_host(options.host, store, *ids)
@@ -165,10 +165,10 @@ def diff(options: argparse.Namespace) -> Answer:
 
 def export(options: argparse.Namespace) -> Answer:
     """Print the context of a run as JSON, which `run --context` starts with: the run's own keys, and those of hosts."""
-    from rack_recipes.cli.results.open_store import opened, run_id_of
+    from rack_recipes.cli.results.open_store import open_store, run_id_of
     from rack_recipes.context.initial_context_file import to_data
 
-    with opened(options) as store:
+    with open_store(options) as store:
         run_id = run_id_of(store, options.run, options.db)
         entries = _entries(store, run_id, options.at)
     return to_data(run_id, options.at, entries), 0
@@ -260,6 +260,6 @@ def _written(value: Any) -> str:
 
 
 def _table(titles: Sequence[str], rows: Iterator[Sequence[object]]) -> str:
-    from rack_recipes.cli.terminal.text_table import to_text
+    from rack_recipes.cli.terminal import format_table
 
-    return to_text(titles, rows)
+    return format_table(titles, rows)

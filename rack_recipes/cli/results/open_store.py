@@ -20,7 +20,7 @@ from rack_recipes.errors import StoreError, UsageError
 from rack_recipes.run.run_folders import journals
 from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.database.database_kind import url_without_password
-from rack_recipes.store.database_engine import open_store, open_store_for_reading
+from rack_recipes.store.database_engine import connect_for_reading, connect_store
 from rack_recipes.store.reading import recorded_runs
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ NONSENSE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeEr
 
 
 @contextmanager
-def opened(options: argparse.Namespace, *, writing: bool = False) -> Iterator[Engine]:
+def open_store(options: argparse.Namespace, *, writing: bool = False) -> Iterator[Engine]:
     """The store that --db or the settings name. It is made and migrated only for writing.
 
     Python does not search for garbage meanwhile: it would take an eighth of a report's time with 100,000 results, and
     of the time to import SQLAlchemy. What is read is needed to the end.
     """
     with _without_garbage_search():
-        store = (open_store if writing else open_store_for_reading)(options.db or settings.load().db)
+        store = (connect_store if writing else connect_for_reading)(options.db or settings.load().db)
         try:
             yield store
         except NONSENSE as error:

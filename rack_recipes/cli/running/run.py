@@ -10,9 +10,8 @@ import argparse
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from rack_recipes.cli.archive.ages_and_sizes import number
 from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import add_db, add_log_level, add_selection, examples
+from rack_recipes.cli.shared_options import add_db, add_examples, add_log_level, add_selection, parse_number
 
 if TYPE_CHECKING:
     from rack_recipes.run.launcher.forward_signals import SignalForwarder
@@ -34,7 +33,7 @@ def add_run(command: argparse.ArgumentParser) -> None:
     _add_group(command.add_argument_group("in several parts"))
     _add_mode(command.add_argument_group("how"))
     _add_results(command.add_argument_group("results"))
-    examples(
+    add_examples(
         command,
         "rack-recipes run recipes/numbers.yml",
         "rack-recipes run recipes/host_health.yml -i inventory.yml --limit leafs --report",
@@ -109,7 +108,7 @@ def _add_hosts(group: argparse._ArgumentGroup) -> None:
         "-f",
         "--forks",
         metavar="N",
-        type=number,
+        type=parse_number,
         help="how many hosts at once (default: Ansible's setting, else what the machine's cores, memory and open files"
         " allow)",
     )
@@ -126,7 +125,7 @@ def _add_group(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--parts",
         metavar="N",
-        type=number,
+        type=parse_number,
         default=0,
         help="how many parts the group is to have: the whole cannot pass while one is missing",
     )
@@ -190,7 +189,7 @@ def run(options: argparse.Namespace) -> Answer:
     context, counts of verdicts. The exit code says the same.
     """
     if options.dry_run:
-        from rack_recipes.cli.running.preview.dry_run import dry_run
+        from rack_recipes.cli.running.dry_run import dry_run
 
         return dry_run(options)
     return start_run(options)

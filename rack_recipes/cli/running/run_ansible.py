@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs a compiled recipe with Ansible as a child process, and shows the progress meanwhile."""
+"""Runs a compiled recipe with Ansible as a child process, and shows the progress meanwhile.
+
+With --debug it shows the log, too.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,16 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
-from rack_recipes.cli.running.debug_output import Trace
-from rack_recipes.cli.running.read_run_options import PreparedRun, prepare
+from rack_recipes.cli.running.prepare_run import PreparedRun, prepare_run
 from rack_recipes.cli.running.run_answer import NOT_REPORTED, answer_of, print_summary, report_of
+from rack_recipes.cli.terminal import printable
+from rack_recipes.journal.reader import JournalReader
+from rack_recipes.journal.record_fields import log_record_lines
 from rack_recipes.plan.compile.playbook_file import write_playbook
 from rack_recipes.private_files import FILE_MODE, make_private
 from rack_recipes.run.extra_vars import GIVEN
@@ -35,6 +40,36 @@ from rack_recipes.run.launcher.ansible_playbook import (
 from rack_recipes.run.launcher.forward_signals import SignalForwarder
 from rack_recipes.run.launcher.progress_and_summary import Progress, StatusLine, summarize
 from rack_recipes.run.processes import leave_dead_terminal
+
+
+@dataclass
+class DebugLog:
+    """The log of a run, shown as it grows."""
+
+    journal: JournalReader
+    stream: TextIO
+    run: str
+    waiting: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, path: Path, stream: TextIO) -> DebugLog:
+        """The log of the run whose journal is at `path`, which need not be there yet."""
+        return cls(JournalReader(path), stream, path.parent.name)
+
+    def has_more(self) -> bool:
+        """Read what the journal gained, and tell whether any of it is to be shown."""
+        if self.journal.path.exists():
+            for line in self.journal.read():
+                if line.record is not None and line.record["kind"] == "log":
+                    self.waiting += map(printable, log_record_lines(line.record, self.run))
+        return bool(self.waiting)
+
+    def show(self) -> None:
+        """Write what was read."""
+        self.stream.writelines(f"{line}\n" for line in self.waiting)
+        self.stream.flush()
+        self.waiting.clear()
+
 
 LOG = "ansible.log"
 AT_ONCE = 0.2  # seconds between two flushes into the store with --flush-now
@@ -53,7 +88,7 @@ def run_ansible(
     `warm` is a process of Ansible that was started earlier; without one it is started now. `forwarder` has the signals
     until Ansible has ended, and raises NothingRun. With `show_summary` people are told on stderr how the run ended.
     """
-    prepared = prepare(options)
+    prepared = prepare_run(options)
     playbook = write_playbook(prepared.plan, prepared.settings)
     folder = Path(prepared.settings.runs) / run_id
     make_private(folder)
@@ -173,7 +208,7 @@ def _live_output(options: argparse.Namespace, journal: Path) -> Iterator[Callabl
         Progress.of(journal),
         StatusLine(sys.stderr) if not options.json and not options.verbose else None,
     )
-    trace = Trace.of(journal, sys.stderr) if (options.debug or options.log_level) and not options.verbose else None
+    trace = DebugLog.of(journal, sys.stderr) if (options.debug or options.log_level) and not options.verbose else None
 
     def show() -> None:
         if trace is not None and trace.has_more():

@@ -15,8 +15,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
-from rack_recipes.cli.terminal.colours import painter
-from rack_recipes.cli.terminal.text_table import printable
+from rack_recipes.cli.terminal import painter, printable
 from rack_recipes.errors import RackError, StoreError, UsageError
 from rack_recipes.journal.step_results_and_end_status import REHEARSED
 from rack_recipes.report.report_formats_and_status import ReportStatus, read_report_status

@@ -12,9 +12,9 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from rack_recipes.cli.results.finish import answer_of, may_come
-from rack_recipes.cli.results.open_store import opened
-from rack_recipes.cli.results.part_lines import part_lines
+from rack_recipes.cli.results.finish_flush_db import group_answer, may_come
+from rack_recipes.cli.results.open_store import open_store
+from rack_recipes.cli.results.show_runs import part_lines
 from rack_recipes.errors import StoreError, UsageError
 from rack_recipes.run.launcher.progress_and_summary import StatusLine
 from rack_recipes.store.reading import recorded_runs
@@ -31,11 +31,11 @@ PAUSE = 1.0  # seconds between two looks at the store
 def watch_parts(options: argparse.Namespace) -> tuple[dict[str, Any] | str, int] | None:
     """Show how far the parts are until all have ended, then the result of the whole; None where there is no group."""
     try:
-        with opened(options) as store:
+        with open_store(options) as store:
             run = _watched(store, recorded_runs.find(store, options.run))
     except (UsageError, StoreError):  # the command says that it knows no such run
         return None
-    answer, code = answer_of(run), run["exit_code"]
+    answer, code = group_answer(run), run["exit_code"]
     if options.json:
         return answer, code
     counts = ", ".join(f"{number} {verdict}" for verdict, number in run["counts"].items())

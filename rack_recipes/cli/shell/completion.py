@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import examples
+from rack_recipes.cli.shared_options import add_examples
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -18,7 +18,7 @@ SHELLS = ("bash", "zsh", "fish")
 def add_completion(command: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     command.add_argument("shell", choices=SHELLS, help="the shell that will read the script: bash, zsh or fish")
-    examples(
+    add_examples(
         command,
         "rack-recipes completion bash > ~/.local/share/bash-completion/completions/rack-recipes",
         'rack-recipes completion zsh > "${fpath[1]}/_rack-recipes"',

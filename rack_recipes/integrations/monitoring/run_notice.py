@@ -18,7 +18,7 @@ from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.step_results_and_end_status import INTERRUPTED, status_of
 from rack_recipes.report import report_formats_and_status
 from rack_recipes.run.current_run import RUN_HOST, Run, checks_of, counts_of
-from rack_recipes.store.database_engine import open_store_for_reading
+from rack_recipes.store.database_engine import connect_for_reading
 
 EVENT, SCHEMA = "run_ended", 1
 MOST_FINDINGS, MOST_HOSTS, LONGEST = 5, 50, 300
@@ -71,7 +71,7 @@ def _failing_hosts(run: Run) -> list[str]:
 def _findings(run: Run, results: int) -> Sequence[Mapping[str, str]]:
     """The gravest findings; none where the store cannot be read."""
     with suppress(Exception):  # the rest is worth telling without them
-        store = open_store_for_reading(run.settings.db, 0.0)
+        store = connect_for_reading(run.settings.db, 0.0)
         try:
             found = found_or_analysed(store, run.run_id, results)
         finally:

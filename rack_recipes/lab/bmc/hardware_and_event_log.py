@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The hardware that a BMC of a virtual rack watches, one small file for each value, and the event log of its
-changes.
+"""The hardware that a BMC of a virtual rack watches, and the event log of its changes.
+
+Each value of the hardware is a small file.
 
 The files lie in `bmc/SERVER` below the rack's folder. Whatever speaks for the BMC reads them, and a fault writes them.
 So Redfish and IPMI tell the same. This file needs the standard library only.

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The BMCs of a virtual rack by Redfish: sushy-tools' emulator for each server, with our firmware, sensors and event
-log added.
+"""The BMCs of a virtual rack by Redfish.
+
+Sushy-tools' emulator for each server, with our firmware, sensors and event log added.
 
 sushy-tools' emulator has no such resources, or the same fixed ones for every system. Their shape is that of DMTF's
 schemas (DSP8010): SoftwareInventory, Thermal, Power, LogService, LogEntry.

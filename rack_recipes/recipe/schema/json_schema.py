@@ -147,6 +147,4 @@ def mappings(part: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[
 @cache
 def validator() -> Validator:
     """The validator for recipes. jsonschema is imported only here: that takes as long as starting Python."""
-    pass
-
     return validator_for(schema())

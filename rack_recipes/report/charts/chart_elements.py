@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What charts are made of: the model of a chart, SVG elements, colours for light and dark pages, and the style
-sheet.
+"""What charts are made of.
+
+The model of a chart, SVG elements, colours for light and dark pages, and the style sheet.
 
 The six of `SERIES` can be told apart by everybody: their least distance in CIELAB is 44 on light and 43 on dark pages,
 with normal sight and with each of the three kinds of colour blindness, simulated; each has a contrast of 3:1 and more.

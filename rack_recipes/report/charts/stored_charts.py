@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The kinds of charts, each drawn from a run in the store and its history, and written as an SVG or PNG file that
-stands alone.
+"""The kinds of charts, each drawn from a run in the store and its history.
+
+A chart is an SVG or PNG file that stands alone.
 """
 
 from __future__ import annotations

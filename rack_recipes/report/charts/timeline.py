@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""When the stages, steps and hosts of a run were busy, from the store or from the tables of a report, and how long
-steps took.
+"""When the stages, steps and hosts of a run were busy, and how long steps took.
+
+It is read from the store or from the tables of a report.
 """
 
 from __future__ import annotations
@@ -208,10 +209,10 @@ def lanes(verdicts: Table, steps: Table) -> list[Lane]:
 def _timed_verdicts(verdicts: Table, stages: Mapping[str, int | None]) -> Iterable[TimedResult]:
     columns = map(verdicts.values, ("step", "host", "started", "seconds", "source_run", "verdict", "tries"))
     moments = {text: moment(text) for text in set(verdicts.values("started"))}
-    for step, host, started, seconds, source, verdict, tries in zip(*columns, strict=True):
+    for step, host, started, lasted, source, verdict, tries in zip(*columns, strict=True):
         start = moments[started]
         if source is None and start is not None and tries != 0:
-            yield TimedResult(step, host, stages.get(step) or 0, start, seconds or 0.0, verdict or "")
+            yield TimedResult(step, host, stages.get(step) or 0, start, lasted or 0.0, verdict or "")
 
 
 MOST_BARS = 40

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where hosts stand: the order of racks and positions in which the page shows them, and one small picture of all
-racks.
+"""Where hosts stand.
+
+The order of racks and positions in which the page shows them, and one small picture of all racks.
 """
 
 from __future__ import annotations

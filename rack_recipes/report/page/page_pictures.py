@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""All pictures of the page: maps, timeline, racks, and how what was measured spreads over hosts, racks and earlier
-runs.
+"""All pictures of the page.
+
+Maps, timeline, racks, and how what was measured spreads over hosts, racks and earlier runs.
 """
 
 from __future__ import annotations

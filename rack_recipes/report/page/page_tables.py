@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tables of the page: as markup for paper and for browsers without scripts, and as a compressed block of data for
-its script.
+"""Tables of the page.
+
+As markup for paper and for browsers without scripts, and as a compressed block of data for its script.
 
 100,000 results take 1.3 MB this way, and 19 MB as a list of objects.
 """

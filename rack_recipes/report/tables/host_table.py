@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The hosts of a run as a table, and the columns that a project adds to tables: attributes of hosts, such as an
-asset tag.
+"""The hosts of a run as a table, and the columns that a project adds to tables.
+
+Attributes of hosts, such as an asset tag.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What JUnit XML and Open Compute output share: the results of a report by host, and the four outcomes that other
-programs know.
+"""What JUnit XML and Open Compute output share.
+
+The results of a report by host, and the four outcomes that other programs know.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""`ansible-playbook` as a child of the command: its inventories, forks, arguments, environment and secrets, its
-early start, and its end.
+"""`ansible-playbook` as a child of the command.
+
+Its inventories, forks, arguments, environment and secrets, its early start, and its end.
 
 Ansible alone would only warn, and a run over the hosts of the other inventories would look good.
 

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The parts of Ansible that a run needs when it begins, as functions, and the variables of hosts as far as the
-inventory says them.
+"""The parts of Ansible that a run needs when it begins, as functions.
+
+And the variables of hosts as far as the inventory says them.
 
 Ansible's own function for the variables of a host takes 0.6 ms even so. This one takes 0.02 ms: groups are read once.
 """

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the store tells a run that begins: the results under the cache keys of its steps, and the waivers that are in
-force.
+"""What the store tells a run that begins.
+
+The results under the cache keys of its steps, and the waivers that are in force.
 """
 
 from __future__ import annotations
@@ -47,10 +48,10 @@ def cached_offers(db: str, steps: Iterable[RunStep]) -> dict[Place, list[Offer]]
 
 def _read(db: str, keys: list[str]) -> list[Mapping[str, Any]]:
     # only runs with a cache key pay for this import, 0.2 s
-    from rack_recipes.store.database_engine import open_store
+    from rack_recipes.store.database_engine import connect_store
     from rack_recipes.store.reading.earlier_runs import read_cached_results
 
-    store = open_store(db, PATIENCE)
+    store = connect_store(db, PATIENCE)
     try:
         return list(read_cached_results(store, keys))
     finally:
@@ -111,10 +112,10 @@ def find_waivers(
 
 def _with_passes(found: RunWaivers, db: str) -> RunWaivers:
     # only runs with such waivers pay for these imports, 0.2 s
-    from rack_recipes.store.database_engine import open_store
+    from rack_recipes.store.database_engine import connect_store
     from rack_recipes.store.reading.waiver_history import lifted_places, runs_of, runs_with_waivers
 
-    store = open_store(db, PATIENCE)
+    store = connect_store(db, PATIENCE)
     try:
         runs = runs_of(runs_with_waivers(store))
         in_force = (

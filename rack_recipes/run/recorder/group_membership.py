@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A run that is a part of a group: which group, what in its recipe needs the hosts of other parts, and how it joins
-the group at its context server.
+"""A run that is a part of a group.
+
+Which group, what in its recipe needs the hosts of other parts, and how it joins the group at its context server.
 
 A part has its own controller, which sees its own hosts alone. What needs other hosts cannot be judged there, unless the
 parts meet at a context server.

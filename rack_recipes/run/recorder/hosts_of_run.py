@@ -2,8 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run says of its hosts when it begins: their attributes out of the inventory, names that it does not know,
-two names of one host, and hosts that take turns although a stage needs them together.
+"""What a run says of its hosts when it begins.
+
+Their attributes out of the inventory, names that it does not know, two names of one host, and hosts that take turns
+although a stage needs them together.
 
 An analysis looks there for what hosts that failed together have in common.
 

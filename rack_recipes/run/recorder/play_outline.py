@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The outline of the compiled plays as Ansible has loaded them: their stage tasks, the steps, their hosts and the
-delegates of these.
+"""The outline of the compiled plays as Ansible has loaded them.
+
+Their stage tasks, the steps, their hosts and the delegates of these.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The two processes that the recorder starts beside the run: the context server, and the store writer, which it asks
-to flush.
+"""The two processes that the recorder starts beside the run.
+
+The context server, and the store writer, which it asks to flush.
 """
 
 from __future__ import annotations

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which Python of a host runs the executor: the one that the user has set, or the first one there that is new enough.
+"""Which Python of a host runs the executor.
+
+The one that the user has set, or the first one there that is new enough.
 
 The host's shell looks for it in the command that also runs it. So it costs no round trip of its own.
 """

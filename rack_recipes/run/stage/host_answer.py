@@ -2,8 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The answer of a host: the state of a stage, its journal from the requested offset on and its clock; or why the
-host gives none, by the messages of its shell, its sudo and Ansible.
+"""The answer of a host.
+
+The state of a stage, its journal from the requested offset on and its clock; or why the host gives none, by the
+messages of its shell, its sudo and Ansible.
 """
 
 from __future__ import annotations

@@ -2,8 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The request to a host: the messages of its steps of a stage, with the arguments as Ansible has filled them in for
-this host; and the request to a delegate, with the stage of many hosts in one.
+"""The request to a host.
+
+The messages of its steps of a stage, with the arguments as Ansible has filled them in for this host; and the request
+to a delegate, with the stage of many hosts in one.
 """
 
 from __future__ import annotations

@@ -2,8 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the result of an Ansible module says: errors of its device by rules of ours and of the project, packages that
-are missing on the controller, and the part that a context key takes.
+"""What the result of an Ansible module says.
+
+Errors of its device by rules of ours and of the project, packages that are missing on the controller, and the part
+that a context key takes.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files of the project that travel with a stage, their digests, and the digests that the code of a locked run
-must have.
+"""The files of the project that travel with a stage, and their digests.
+
+And the digests that the code of a locked run must have.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The zip that is sent to a host: the executor, the scriptlets of a stage, the files that they read, and what
-scripts use of our library for authors.
+"""The zip that is sent to a host.
+
+The executor, the scriptlets of a stage, the files that they read, and what scripts use of our library for authors.
 
 A scriptlet that does not use it has nothing of it sent.
 """

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The lock file: its content, how it is made, written and read, and how the project's current content differs from
-it. It is sorted JSON, so that version control shows what has changed.
+"""The lock file: how it is made, written and read, and how the project's content differs from it.
+
+It is sorted JSON, so that version control shows what has changed.
 """
 
 from __future__ import annotations

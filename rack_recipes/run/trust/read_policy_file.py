@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reads a policy file and reports all that is wrong with it, each problem with its position; like the lock file, it
-is read only where nobody but its owner can change it.
+"""Reads a policy file and reports all that is wrong with it, each problem with its position.
+
+Like the lock file, it is read only where nobody but its owner can change it.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.record_fields import Record
 from rack_recipes.journal.step_results_and_end_status import Place, is_counted, weight_of
 from rack_recipes.run.current_run import Run
-from rack_recipes.store.database_engine import open_store_for_reading
+from rack_recipes.store.database_engine import connect_for_reading
 from rack_recipes.store.reading.earlier_runs import earlier_runs, earlier_values
 from rack_recipes.store.reading.recorded_runs import runs as stored_runs
 
@@ -69,7 +69,7 @@ def _history(run: Run, keys: Collection[str]) -> tuple[History, str]:
     """The values of each key in earlier runs. Where the store cannot be read there are none, and a reason."""
     nothing: History = {key: [] for key in sorted(keys)}
     try:
-        store = open_store_for_reading(run.settings.db, PATIENCE)
+        store = connect_for_reading(run.settings.db, PATIENCE)
     except StoreError as error:
         return nothing, f"there is no history for the analysis of this run: {error}"
     try:

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run a step that is a module or an action of Ansible's, by the executor in Ansible's worker; and refuse scriptlets
-on a network device, which starts no programs.
+"""Run a step that is a module or an action of Ansible's, by the executor in Ansible's worker.
+
+And refuse scriptlets on a network device, which starts no programs.
 
 The steps that nothing keeps from being started are errors. None is started.
 """

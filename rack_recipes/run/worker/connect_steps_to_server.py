@@ -2,8 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The live bus of a stage: steps that use it get a way to the context server of the run, through a Unix socket that
-Ansible's SSH connection forwards, for as long as the stage runs.
+"""The live bus of a stage.
+
+Steps that use it get a way to the context server of the run, through a Unix socket that Ansible's SSH connection
+forwards, for as long as the stage runs.
 
 It is asked of Ansible's ControlMaster (`ssh -O forward`), which says whether it worked; no port is opened. On the host
 the socket lies in a new folder of the user who logs in. sshd does not remove a socket whose connection has ended, so

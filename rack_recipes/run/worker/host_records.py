@@ -2,8 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The records that a host has sent: what it must not send and keys that the policy forbids are left out, and what an
-earlier run has left there is collected before the host runs a stage again.
+"""The records that a host has sent.
+
+What it must not send and keys that the policy forbids are left out, and what an earlier run has left there is
+collected before the host runs a stage again.
 
 Nothing of an answer reaches the journal, or anybody who reads it, before it was looked at here.
 

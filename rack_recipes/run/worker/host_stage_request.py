@@ -27,7 +27,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ansible.constants import LOCALHOST
 from ansible.plugins.action import ActionBase
@@ -321,8 +321,6 @@ def _recipe(stage: HostStage, *, with_hooks: bool) -> Mapping[str, Any]:
     return {**recipe, "hooks": unmark(transform_to_native_types(hooks))}
 
 
-if TYPE_CHECKING:
-    pass
 PASSWORDS = ("password", "become_pass")  # as Ansible's own options name them
 
 

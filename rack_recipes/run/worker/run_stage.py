@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run a stage on one host, in Ansible's worker: ask the host, write its answers to the journal, and sum up for
-Ansible.
+"""Run a stage on one host, in Ansible's worker.
+
+Ask the host, write its answers to the journal, and sum up for Ansible.
 """
 
 from __future__ import annotations

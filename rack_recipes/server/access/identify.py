@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Finds out who sends a request: by a token, by the user at the other end of a Unix socket, or by a certificate."""
+"""Finds out who sends a request.
+
+By a token, by the user at the other end of a Unix socket, or by a certificate; and what the project's policy says to
+that one.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +16,24 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
 
-from rack_recipes.server.access.caller import ADMIN, Caller, Objection, unknown_caller
-from rack_recipes.server.access.grant_model import Grant
-from rack_recipes.server.access.token_file import LiveGrants
-from rack_recipes.server.network.peer import Peer, user_name
+from rack_recipes.run.trust.context_key_access import KeyAccess
+from rack_recipes.run.trust.os_user import User, this_user, user_of
+from rack_recipes.run.trust.policy import READ, WRITE, Policy
+from rack_recipes.server.access.caller import ADMIN, AUTHOR, VIEWER, Caller, Objection, unknown_caller
+from rack_recipes.server.access.token_file import Grant, LiveGrants
+from rack_recipes.server.network.clients import Peer, user_name
 from rack_recipes.server.problems import Problem
 
 BEARER = "bearer "
 TOKEN, CERTIFICATE = "token", "certificate"
 MOST_KNOWN = 10_000  # callers that are kept; all are forgotten when there are more
-
 UserCaller = Callable[[int], Caller | None]
+
+
 """The caller that a user of this machine is; None for one who has no rights here."""
 ObjectionOf = Callable[[str, str], Objection]
+
+
 """What a policy says to the name and the role of a token or certificate."""
 
 
@@ -97,3 +106,37 @@ class Identify:
         name = f"{kind}:{grant.name}"
         more = {"objection": self._objection_of(name, grant.role)} if self._objection_of else {}
         return Caller(name, grant.role, grant.keys, grant.runs, is_valid=partial(self._grants.is_valid, grant), **more)
+
+
+ROLE_BY_RULE = ((WRITE, AUTHOR), (READ, VIEWER))  # of users of this machine, the strongest first
+
+
+def identify_by(policy: Policy, grants: LiveGrants, start_token: str = "") -> Identify:
+    """Recognizes callers where the project has a policy."""
+
+    @lru_cache(maxsize=1024)
+    def of_user(uid: int) -> Caller | None:
+        user = user_of(uid)
+        access = KeyAccess(policy, user)
+        role = ADMIN if uid in (0, os.getuid()) else role_of(access)
+        return Caller(user.name, role, objection=access.refusal) if role else None
+
+    def objection_of(name: str, role: str) -> Objection:
+        return KeyAccess(policy, _as_user(name, role)).refusal
+
+    return Identify(grants, of_user, objection_of, start_token)
+
+
+def user_of_caller(caller: Caller) -> User:
+    """What the policy knows a caller by: a token or a certificate by its name, anybody else as who runs the server."""
+    is_given = caller.name.partition(":")[0] in (TOKEN, CERTIFICATE)
+    return _as_user(caller.name, caller.role) if is_given else this_user()
+
+
+def _as_user(name: str, role: str) -> User:
+    return User(name, frozenset((f"role:{role}",)))
+
+
+def role_of(access: KeyAccess) -> str:
+    """The role of a user who has not started the server, by the rules about keys; empty for none."""
+    return next((role for action, role in ROLE_BY_RULE if access.may_some(action)), "")

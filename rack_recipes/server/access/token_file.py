@@ -2,23 +2,110 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The file of tokens: JSON that only its owner can read. A running server sees each change at the next request."""
+"""Tokens: how they are made and recognized, what their holders were given, and the file of them.
+
+The file is JSON that only its owner can read. A running server sees each change at the next request.
+
+A token is `rrt_IDENT_SECRET`. The file keeps SHA-256 of the secret alone. A slow hash would protect secrets that people
+choose; this one has 256 random bits, which nobody can try out, and a fast hash keeps requests fast. IDENT finds the
+row, so only one digest is compared, in a time that does not depend on what differs.
+"""
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
+import hmac
 import json
 import os
+import re
+import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rack_recipes.errors import UsageError
 from rack_recipes.private_files import FILE_MODE, make_private
-from rack_recipes.server.access.grant_model import VALID, Grant, from_row, to_row
-from rack_recipes.server.access.tokens import grant_of
+from rack_recipes.server.access.caller import ANY, ROLES
+
+VALID, EXPIRED, REVOKED = "valid", "expired", "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One row of the file of tokens.
+
+    `ident` is the part of a token that is no secret, `digest` the SHA-256 of the rest. `certificate` is the name of a
+    client certificate, where there is no token. Times are ISO 8601 in UTC; `expires` is empty if it never does.
+    """
+
+    name: str
+    role: str
+    ident: str
+    digest: str = ""
+    certificate: str = ""
+    keys: tuple[str, ...] = ANY
+    runs: tuple[str, ...] = ANY
+    made: str = ""
+    expires: str = ""
+    revoked: str = ""
+
+    @property
+    def state(self) -> str:
+        """VALID, EXPIRED or REVOKED, at this moment."""
+        if self.revoked:
+            return REVOKED
+        is_over = self.expires and datetime.fromisoformat(self.expires) <= datetime.now(UTC)
+        return EXPIRED if is_over else VALID
+
+
+def to_row(grant: Grant) -> dict[str, Any]:
+    """A grant as a JSON object; empty fields are left out."""
+    row = {field.name: getattr(grant, field.name) for field in fields(Grant)}
+    return {name: [*value] if isinstance(value, tuple) else value for name, value in row.items() if value}
+
+
+def from_row(row: Mapping[str, Any]) -> Grant:
+    """The grant of a JSON object. Raises ValueError, KeyError or TypeError for one that cannot be read."""
+    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+    grant = Grant(**given)
+    if grant.role not in ROLES:
+        raise ValueError(f"there is no role {grant.role!r}")
+    for moment in filter(None, (grant.expires, grant.revoked)):
+        if datetime.fromisoformat(moment).tzinfo is None:
+            raise ValueError(f"{moment} has no time zone")
+    return grant
+
+
+PREFIX = "rrt"  # for tools that search texts for secrets
+SECRET_BYTES, IDENT_BYTES = 32, 8
+TOKEN = re.compile(rf"{PREFIX}_([0-9a-f]{{16}})_([A-Za-z0-9_-]{{43}})")
+NOTHING = "0" * 64  # what the secret of an unknown token is compared with
+
+
+def new_token() -> tuple[str, str, str]:
+    """A new token: its whole text, its part that is no secret, and the digest of its secret."""
+    ident, secret = secrets.token_hex(IDENT_BYTES), secrets.token_urlsafe(SECRET_BYTES)
+    return f"{PREFIX}_{ident}_{secret}", ident, digest_of(secret)
+
+
+def digest_of(secret: str) -> str:
+    """SHA-256 of a secret, in hexadecimal."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def grant_of(text: str, grants: Mapping[str, Grant]) -> Grant | None:
+    """The valid grant of a token, None for a token that is foreign, mangled, expired or revoked."""
+    found = TOKEN.fullmatch(text)
+    ident, secret = found.groups() if found else ("", "")
+    grant = grants.get(ident)
+    is_right = hmac.compare_digest(digest_of(secret), (grant and grant.digest) or NOTHING)
+    return grant if grant and is_right and grant.state == VALID else None
+
 
 NAME = "server/tokens.json"  # beside the folder of runs
 OTHERS = stat.S_IRWXG | stat.S_IRWXO

@@ -4,6 +4,11 @@
 
 """Messages: hosts tell each other where they are, wait for each other, and end each other's waiting.
 
+Whoever takes part can end the waiting of all, now and from then on.
+
+An abort is the key `abort.NAME_v1` of the run, for all names `abort.all_v1`. While it holds a reason, whoever waits
+gets a problem. Set to null it counts no more.
+
 A message is the key `message.NAME_v1` of the host that sends it, so that it is kept, has a history, and comes as an
 event. Each one that a host sends under a name is its next version. At a barrier the version is the round: a host waits
 until all others have sent as often as itself. The words are those of LAVA's multinode jobs.
@@ -12,28 +17,46 @@ https://docs.lavasoftware.org/lava/multinodeapi.html
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LONGEST_REASON, first_few
 from rack_recipes.errors import nearest
-from rack_recipes.server.http import abort_waiting
-from rack_recipes.server.http.answers import answer, with_texts
-from rack_recipes.server.http.long_answers import listed, long_answer
+from rack_recipes.server.http.answers import answer, listed, long_answer, with_texts
 from rack_recipes.server.http.route_model import Call
+from rack_recipes.server.live.key_operations import VALUE, WriteRequest, check_request
 from rack_recipes.server.problems import Problem
 from rack_recipes.server.served_context import Service
-from rack_recipes.server.writes.key_operations import VALUE, WriteRequest, checked
 
 if TYPE_CHECKING:
     from starlette.responses import Response
+EVERYTHING = "all"
+
+
+def abort_key(name: str) -> str:
+    """The context key of the abort of a name."""
+    return f"abort.{name}_v1"
+
+
+def check_not_aborted(service: Service, *names: str) -> None:
+    """Raise Problem if the waiting for one of these names, or all waiting, was aborted."""
+    for name in (EVERYTHING, *names):
+        entry = service.live.context.entry(abort_key(name), "")
+        value = json.loads(entry.text) if entry else None
+        if isinstance(value, dict) and value.get("reason"):
+            by, reason = str(value.get("by", "")), str(value["reason"])
+            what = "all waiting" if name == EVERYTHING else name
+            advice = f"see to the reason; {abort_key(name)} set to null lets others wait again"
+            raise Problem("aborted", f"{what} was aborted by {by}: {reason}", advice, {"by": by, "reason": reason})
+
 
 REASON = re.compile(rf"[^\x00-\x1f\x7f]{{1,{LONGEST_REASON}}}")
 ALL, GROUP = "*", "@"  # in a list of hosts: all hosts of the run, and what a group begins with
 
 
-def key_of(name: str) -> str:
+def message_key(name: str) -> str:
     """The context key of the messages of this name."""
     return f"message.{name}_v1"
 
@@ -42,11 +65,11 @@ async def send(call: Call) -> Response:
     """Send a message. With `wait` this is a barrier: wait until all others have sent it as often."""
     name, host = call.params["name"], call.get("host", "")
     others = named_hosts(call.service, call.get("hosts", ALL)) if "wait" in call.params else []
-    abort_waiting.check(call.service, name)
+    check_not_aborted(call.service, name)
     request = WriteRequest(
-        key_of(name), host, VALUE, call.body, None, call.who, call.get("step", ""), call.get("Idempotency-Key", "")
+        message_key(name), host, VALUE, call.body, None, call.who, call.get("step", ""), call.get("Idempotency-Key", "")
     )
-    written = await call.write(checked(request))
+    written = await call.write(check_request(request))
     if not others:
         return await _answer(call, name, written.version, [host])
     return await _all(call, name, others, written.version - 1)
@@ -54,7 +77,7 @@ async def send(call: Call) -> Response:
 
 async def wait(call: Call) -> Response:
     """Wait for a message: of anyone, or of all of some hosts."""
-    call.caller.check_read(key_of(call.params["name"]))
+    call.caller.check_read(message_key(call.params["name"]))
     name, known = call.params["name"], call.get("newer_than", 0)
     if "hosts" in call.params:
         return await _all(call, name, named_hosts(call.service, call.params["hosts"]), known)
@@ -72,9 +95,9 @@ async def abort(call: Call) -> Response:
     if not isinstance(reason, str) or not REASON.fullmatch(reason):
         raise Problem("bad-request", "expected an object with the text 'reason'", 'send {"reason": "link is down"}')
     value = {"reason": reason, "by": by}
-    key, step = abort_waiting.key_of(call.params["name"]), call.get("step", "")
+    key, step = abort_key(call.params["name"]), call.get("step", "")
     repeated = call.get("Idempotency-Key", "")
-    await call.write(checked(WriteRequest(key, "", VALUE, value, None, call.who, step, repeated)))
+    await call.write(check_request(WriteRequest(key, "", VALUE, value, None, call.who, step, repeated)))
     return answer({"name": call.params["name"], **value})
 
 
@@ -98,7 +121,7 @@ async def _waited(call: Call, name: str, find: Callable[[], Sequence[str]]) -> S
     """The hosts that `find` finds, as soon as there are some. Raises Problem where the waiting is aborted."""
 
     def found() -> Sequence[str] | None:
-        abort_waiting.check(call.service, name)
+        check_not_aborted(call.service, name)
         return find() or None
 
     return await call.service.listeners.wait_for(found, call.get("wait", 0.0)) or []
@@ -106,7 +129,7 @@ async def _waited(call: Call, name: str, find: Callable[[], Sequence[str]]) -> S
 
 def _senders(service: Service, name: str, known: int) -> Sequence[str]:
     """Who has sent a message with a version above `known`: hosts of the run in its order, then others by name."""
-    hosts = service.live.index.hosts_of(key_of(name))
+    hosts = service.live.index.hosts_of(message_key(name))
     found = [host for host in hosts if _version(service, name, host) > known]
     place = {host: number for number, host in enumerate(service.live.run.hosts if len(found) > 1 else ())}
     return sorted(found, key=lambda host: place.get(host, len(place)) if host else -1)
@@ -114,7 +137,7 @@ def _senders(service: Service, name: str, known: int) -> Sequence[str]:
 
 def _version(service: Service, name: str, host: str) -> int:
     """The version of the message of a host; 0 where it has sent none."""
-    entry = service.live.context.entry(key_of(name), host)
+    entry = service.live.context.entry(message_key(name), host)
     return entry.version if entry else 0
 
 
@@ -145,7 +168,7 @@ async def _answer(call: Call, name: str, version: int, hosts: Sequence[str]) -> 
     """The messages that these hosts have sent last, as of now."""
     index = call.service.live.index
     at = index.last
-    states = (index.value_at((host, key_of(name)), at) for host in hosts)
+    states = (index.value_at((host, message_key(name)), at) for host in hosts)
     rows = (
         with_texts({"host": state.host, "version": state.version}, value=state.text) if state else ""
         for state in states

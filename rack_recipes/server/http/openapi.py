@@ -13,12 +13,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LARGEST, LONGEST_REASON
+from rack_recipes.server.http.locks_and_pools import MOST_TAGS
 from rack_recipes.server.http.messages_and_barriers import REASON
-from rack_recipes.server.http.resource_pools import MOST_TAGS
 from rack_recipes.server.http.route_model import COUNT, KEY_NAME, PROBLEM, Param, RouteEntry, Schema
+from rack_recipes.server.live.json_patch import MOST_OPERATIONS, OPERATIONS
+from rack_recipes.server.live.key_operations import LONGEST_LEASE
 from rack_recipes.server.problems import KINDS
-from rack_recipes.server.writes.json_patch import MOST_OPERATIONS, OPERATIONS
-from rack_recipes.server.writes.leases import LONGEST_LEASE
 from rack_recipes.version import VERSION
 
 ABOUT = (

@@ -18,9 +18,9 @@ from rack_recipes.server.problems import Problem
 if TYPE_CHECKING:
     from starlette.responses import Response
 
+    from rack_recipes.server.live.key_operations import WriteRequest
     from rack_recipes.server.live.live_context import Written
     from rack_recipes.server.served_context import Service
-    from rack_recipes.server.writes.key_operations import WriteRequest
 
 JSON, PATCH, MERGE = "application/json", "application/json-patch+json", "application/merge-patch+json"
 PROBLEM, EVENTS = "application/problem+json", "text/event-stream"

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rack_recipes.server.access.caller import OPERATOR
-from rack_recipes.server.http import events, keys, locks_and_waiting, messages_and_barriers, resource_pools
+from rack_recipes.server.http import keys_and_events, locks_and_pools, messages_and_barriers
 from rack_recipes.server.http.answers import answer
 from rack_recipes.server.http.openapi import document
 from rack_recipes.server.http.route_model import (
@@ -83,7 +83,7 @@ ROUTES: tuple[RouteEntry, ...] = (
         "/ctx",
         "listKeys",
         "All keys with their values.",
-        keys.list_keys,
+        keys_and_events.list_keys,
         (PATTERN, ONE_HOST, AT),
         answer="Context",
         problems=("not-found",),
@@ -93,7 +93,7 @@ ROUTES: tuple[RouteEntry, ...] = (
         "/ctx",
         "postChange",
         "Change a key: set it to a `value`, or apply a `patch`, a `merge` or an `increment` to it.",
-        keys.post_change,
+        keys_and_events.post_change,
         ON_WRITE[-1:],
         {JSON: {"$ref": "#/components/schemas/Change"}},
         "Held",
@@ -104,7 +104,7 @@ ROUTES: tuple[RouteEntry, ...] = (
         "/ctx/{key}",
         "readKey",
         "One key. With `wait` the answer comes as soon as the key is newer than the version `newer_than`.",
-        keys.read_key,
+        keys_and_events.read_key,
         (
             KEY,
             HOST,
@@ -120,7 +120,7 @@ ROUTES: tuple[RouteEntry, ...] = (
         "/ctx/{key}",
         "setKey",
         "Set a key to the JSON value in the body.",
-        keys.put_key,
+        keys_and_events.put_key,
         ON_WRITE,
         {JSON: VALUE},
         "Held",
@@ -131,7 +131,7 @@ ROUTES: tuple[RouteEntry, ...] = (
         "/ctx/{key}",
         "patchKey",
         "Change parts of a key, by a JSON Patch (RFC 6902) or a JSON Merge Patch (RFC 7396).",
-        keys.patch_key,
+        keys_and_events.patch_key,
         ON_WRITE,
         {PATCH: {"$ref": "#/components/schemas/Patch"}, MERGE: VALUE},
         "Held",
@@ -142,7 +142,7 @@ ROUTES: tuple[RouteEntry, ...] = (
         "/ctx/{key}/increment",
         "incrementKey",
         "Add to a number; one that is not there begins at 0.",
-        keys.increment_key,
+        keys_and_events.increment_key,
         ON_WRITE,
         {JSON: {"$ref": "#/components/schemas/Increment"}},
         "Held",
@@ -153,7 +153,7 @@ ROUTES: tuple[RouteEntry, ...] = (
         "/ctx/{key}/history",
         "readHistory",
         "Who has set a key, when, from what to what.",
-        keys.history,
+        keys_and_events.history,
         (
             KEY,
             HOST,
@@ -168,7 +168,7 @@ ROUTES: tuple[RouteEntry, ...] = (
         "/ctx/{key}/hosts",
         "waitForHosts",
         "The value of a key on several hosts, once all of them have set it.",
-        locks_and_waiting.wait_for_hosts,
+        locks_and_pools.wait_for_hosts,
         (KEY, Param("hosts", HOSTS, "names of hosts, separated by commas", required=True), WAITING),
         answer="OnHosts",
         problems=("timeout", "aborted"),
@@ -178,7 +178,7 @@ ROUTES: tuple[RouteEntry, ...] = (
         "/locks/{name}",
         "getLock",
         "Get a lock for some seconds. Who holds it already gets a new lease.",
-        locks_and_waiting.get_lock,
+        locks_and_pools.get_lock,
         (LOCK, WAITING),
         {JSON: {"$ref": "#/components/schemas/Lease"}},
         "Lock",
@@ -190,7 +190,7 @@ ROUTES: tuple[RouteEntry, ...] = (
         "/locks/{name}",
         "giveLockBack",
         "Give a lock back.",
-        locks_and_waiting.give_lock_back,
+        locks_and_pools.give_lock_back,
         (LOCK, Param("owner", TEXT, "who holds it", required=True)),
         answer="Lock",
         problems=("locked", "not-applicable", "disk-full"),
@@ -235,7 +235,7 @@ ROUTES: tuple[RouteEntry, ...] = (
         "/reservations/{pool}",
         "reserve",
         "Reserve one resource of a pool, that has all tags, for some seconds. It is given back as the lock POOL.NAME.",
-        resource_pools.reserve,
+        locks_and_pools.reserve,
         (Param("pool", POOL, "the pool: the key POOL_v1 of the run", "path", required=True), WAITING),
         {JSON: {"$ref": "#/components/schemas/Wanted"}},
         "Reservation",
@@ -247,7 +247,7 @@ ROUTES: tuple[RouteEntry, ...] = (
         "/diff",
         "readDifferences",
         "The fields of keys that differ between two moments.",
-        keys.differences,
+        keys_and_events.differences,
         (
             Param("from", COUNT, "the number of a change; 0 for the start", required=True),
             Param("to", COUNT, "the number of another change (default: the last one)"),
@@ -260,7 +260,7 @@ ROUTES: tuple[RouteEntry, ...] = (
         "/events",
         "followChanges",
         "Each change as a server-sent event. After a break it goes on where it stopped.",
-        events.follow_changes,
+        keys_and_events.follow_changes,
         (
             PATTERN,
             ONE_HOST,

@@ -2,26 +2,89 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Group commit: all writes that wait go into the journal together, and each is answered once it is there."""
+"""Group commit: all writes that wait go into the journal together.
+
+Each is answered once it is there, and those who wait for changes are told.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from rack_recipes.errors import JournalError
-from rack_recipes.server.live.listeners import Listeners
+from rack_recipes.server.live.key_operations import WriteRequest
 from rack_recipes.server.live.live_context import LiveContext, Outcome, Written
 from rack_recipes.server.live.turns import SLICE
 from rack_recipes.server.problems import Problem
-from rack_recipes.server.writes.key_operations import WriteRequest
+
+
+class Listeners:
+    """Wakes those who wait. A listener only remembers how far it has read, so a slow one holds up nobody."""
+
+    def __init__(self, live: LiveContext) -> None:
+        self._live = live
+        self._told = live.index.last
+        self._waiting: dict[asyncio.Future[None], None] = {}  # in the order in which they came
+        self.is_closed = False
+
+    def tell(self) -> None:
+        """Wake those who wait, if there are new changes."""
+        if self._live.index.last > self._told:
+            self._told = self._live.index.last
+            self._wake()
+
+    def close(self) -> None:
+        """Wake all for the last time: the server ends."""
+        self.is_closed = True
+        self._wake()
+
+    def _wake(self) -> None:
+        woken, self._waiting = self._waiting, {}
+        for waiter in woken:
+            _wake(waiter)
+
+    @property
+    def told(self) -> int:
+        """The number of the last change that may be shown."""
+        return self._told
+
+    async def wait_beyond(self, seq: int, seconds: float) -> bool:
+        """Wait for a change with a higher number, at most for some seconds; returns whether there is one."""
+        if self._told > seq or self.is_closed:
+            return self._told > seq
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        timer = loop.call_later(seconds, _wake, waiter)  # asyncio.wait_for takes a third of an event
+        self._waiting[waiter] = None
+        try:
+            await waiter
+        finally:
+            timer.cancel()
+            self._waiting.pop(waiter, None)
+        return self._told > seq
+
+    async def wait_for[T](self, holds: Callable[[], T | None], seconds: float) -> T | None:
+        """Wait until `holds` returns something; None if it does not in time."""
+        until = asyncio.get_running_loop().time() + seconds
+        while (found := holds()) is None and not self.is_closed:
+            left = until - asyncio.get_running_loop().time()
+            if left <= 0:
+                return None
+            await self.wait_beyond(self._told, left)
+        return found
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
 
 MOST_AT_ONCE = 1000  # requests of one write
 PAUSE = 0.1  # seconds between two looks for what other processes have appended
-
 Waiting = tuple[WriteRequest, "asyncio.Future[Written]"]
 
 

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The context of a run that is being written: read from its journal, and written by appending to it.
+"""The context of a run that is being written.
+
+Read from its journal, and written by appending to it, with secrets masked.
 
 Other processes may append to the same journal. What counts is the order of the records there: a write is known to have
 succeeded once its record was folded, behind all records that came before it.
@@ -15,7 +17,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from pathlib import Path
@@ -25,6 +27,8 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LARGEST_VALUE
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import json_text
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import MOST, SecretNames
 from rack_recipes.context.context_model import REFUSED, Delta
 from rack_recipes.context.merge_hooks import MergeHooks
 from rack_recipes.context.merge_policies import DEEP_MERGE, from_record, hook_of
@@ -33,16 +37,60 @@ from rack_recipes.errors import JournalError
 from rack_recipes.journal.append import append, append_lines
 from rack_recipes.journal.reader import JournalReader, Line
 from rack_recipes.journal.record_fields import Record, encode
-from rack_recipes.server.live.hosts_and_groups import RunOutline, outline_of
 from rack_recipes.server.live.journal_history_index import ChangeIndex
-from rack_recipes.server.live.mask_writes import SecretValues
+from rack_recipes.server.live.key_operations import LOCK, UNLOCK, VALUE, WriteRequest, new_value
 from rack_recipes.server.problems import Problem
-from rack_recipes.server.writes.key_operations import LOCK, UNLOCK, VALUE, WriteRequest, new_value
+
+GROUPS = "groups"  # the attribute of a host with the names of its groups
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutline:
+    """The hosts of a run, and those of each group, in the order of the run."""
+
+    hosts: tuple[str, ...] = ()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def outline_of(record: Mapping[str, Any]) -> RunOutline:
+    """The outline of a run by its record."""
+    hosts = tuple(map(str, record.get("hosts") or ()))
+    attributes = record.get("attributes") or {}
+    groups: dict[str, list[str]] = {}
+    for host in hosts:
+        for group in attributes.get(host, {}).get(GROUPS) or ():
+            groups.setdefault(str(group), []).append(host)
+    return RunOutline(hosts, {name: tuple(members) for name, members in groups.items()})
+
+
+class SecretValues:
+    """Names that mark secrets, and the secrets that came under such names so far; only memory has these."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self._names = SecretNames(patterns)
+        self._known: dict[str, None] = {}
+        self._mask = Mask(())
+
+    def add(self, texts: Iterable[str]) -> None:
+        """Mask these texts, too, from now on."""
+        new = [text for text in texts if text and text not in self._known]
+        if new:
+            self._known.update(dict.fromkeys(new))
+            while len(self._known) > MOST:
+                del self._known[next(iter(self._known))]
+            self._mask = Mask(self._known)
+
+    def masked(self, key: str, value: Any) -> Any:
+        """The value as it may be kept and shown: the same object where nothing in it is secret."""
+        found: list[str] = []
+        shown = self._names.mask_key(key, value, found)
+        self.add(found)
+        return self._mask.mask_value(shown) if self._mask else shown
+
 
 BOTH_WAYS = os.O_RDWR | os.O_APPEND
 MOST_REQUESTS = 100_000  # ids of requests that are remembered
 SOON = 0.01  # seconds of CPU time; to write and to fold what was drafted takes as long again
-
 Place = tuple[str, str]
 RequestId = tuple[str, str, str]  # host, key, and the client's id of its request
 

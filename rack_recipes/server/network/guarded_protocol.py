@@ -17,8 +17,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import json_text
-from rack_recipes.server.network.client_limits import LARGEST_HEAD, Turnstile, head_too_large
-from rack_recipes.server.network.peer import Peer, peer_of
+from rack_recipes.server.network.clients import LARGEST_HEAD, Peer, Turnstile, head_too_large, peer_of
 from rack_recipes.server.problems import KINDS, Problem
 
 HEAD, BODY, UNREAD = "head", "body", "unread"  # what a client can hold up

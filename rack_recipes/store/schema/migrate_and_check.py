@@ -54,7 +54,8 @@ def require_newest(engine: Engine) -> None:
     if held != HEAD:
         state = f"its schema is {held}, older than {HEAD}" if held else "it has no tables yet"
         raise StoreError(
-            f"{url_without_password(engine.url)}: {state}: `rack-recipes db upgrade` brings it up to date (with the same --db, where "
+            f"{url_without_password(engine.url)}: {state}: `rack-recipes db upgrade` brings it up to date "
+            "(with the same --db, where "
             "one was given) and keeps what it holds, and so does the next run"
         )
 
@@ -76,7 +77,8 @@ def version(connection: Connection) -> str | None:
 def _refuse_unknown(url: URL, held: str | None, migrations: Path, head: str) -> None:
     if held and held not in revisions(migrations):
         raise StoreError(
-            f"{url_without_password(url)}: its schema is {held}, made by a newer rack.recipes (this one knows up to {head}): "
+            f"{url_without_password(url)}: its schema is {held}, made by a newer rack.recipes "
+            f"(this one knows up to {head}): "
             "install that version, or set rack_recipes_db to another store"
         )
 

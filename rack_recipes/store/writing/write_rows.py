@@ -117,7 +117,8 @@ def refuse_too_big(engine: Engine, error: DBAPIError, batch: Iterable[tuple[Tabl
                 length = len(cursor.mogrify(statement, row).encode())
                 if length >= limit:
                     raise TooBigError(
-                        f"{url_without_password(engine.url)}: {_start(row)}... takes {length} bytes, the server at most {limit}: "
+                        f"{url_without_password(engine.url)}: {_start(row)}... takes {length} bytes, "
+                        f"the server at most {limit}: "
                         "raise its max_allowed_packet"
                     ) from None
 

@@ -35,7 +35,7 @@ def log_path(runs: Path) -> Path:
 
 
 @contextmanager
-def logged(path: Path, caller: Caller, action: str, about: Mapping[str, Any]) -> Iterator[None]:
+def log_action(path: Path, caller: Caller, action: str, about: Mapping[str, Any]) -> Iterator[None]:
     """Write a line before the block, and one after it that says how it ended.
 
     Raises Problem, before the block, where the line cannot be written.
@@ -51,7 +51,7 @@ def logged(path: Path, caller: Caller, action: str, about: Mapping[str, Any]) ->
 
 
 @contextmanager
-def refusals_logged(path: Path, caller: Caller, action: str, about: Mapping[str, Any]) -> Iterator[None]:
+def log_refusals(path: Path, caller: Caller, action: str, about: Mapping[str, Any]) -> Iterator[None]:
     """Write a line where the block refuses an action before it has begun."""
     try:
         yield

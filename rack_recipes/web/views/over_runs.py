@@ -20,7 +20,7 @@ from rack_recipes.report.charts.trend import Change, TrendPoint, trend
 from rack_recipes.report.table_model import Column, as_text
 from rack_recipes.report.tables import columns as of
 from rack_recipes.store.reading import counts_and_short_results, recorded_runs
-from rack_recipes.web.page_model import Asked, Page, Section, at, table, to_run
+from rack_recipes.web.page_model import Asked, Page, Section, page_address, table, to_run
 
 if TYPE_CHECKING:
     from rack_recipes.web.page_source import PageSource
@@ -106,7 +106,9 @@ def hosts(source: PageSource, asked: Asked) -> Page:
         found.setdefault(row["host"], {}).setdefault(row["run_id"], Counter())[row["verdict"]] += row["results"]
     rows = [_host_row(host, own, order) for host, own in found.items()]
     rows.sort(key=lambda row: (-row["bad_runs"], natural(row["host"])))
-    listed = table("hosts", "Hosts", HOSTS, rows, {"host": lambda row: at("hosts", row["host"]), "run_id": to_run})
+    listed = table(
+        "hosts", "Hosts", HOSTS, rows, {"host": lambda row: page_address("hosts", row["host"]), "run_id": to_run}
+    )
     about = f"Of {the_last(len(runs), 'run')}; those that most often did not pass first."
     return Page("Hosts", sections=[Section("hosts", "Hosts", about, listed)])
 
@@ -140,7 +142,7 @@ def one_host(source: PageSource, asked: Asked) -> Page:
     ]
 
     def here(row: Row) -> str:
-        return at("runs", row["run_id"], "hosts", host)
+        return page_address("runs", row["run_id"], "hosts", host)
 
     own = recorded_runs.attributes(store, runs[0]["run_id"]).get(host, {})
     facts = [(name, as_text(value), "") for name, value in own.items()]
@@ -162,7 +164,7 @@ def keys(source: PageSource, asked: Asked) -> Page:
     """The keys of the context that the last runs have set."""
     runs = _newest(source, asked.number("last", LAST, MOST))
     found = counts_and_short_results.keys_of_runs(source.store(), [run["run_id"] for run in runs])
-    listed = table("keys", "Keys", KEYS, found, {"key": lambda row: at("keys", row["key"])})
+    listed = table("keys", "Keys", KEYS, found, {"key": lambda row: page_address("keys", row["key"])})
     about = f"What was set in {the_last(len(runs), 'run')}."
     return Page("Keys", sections=[Section("keys", "Keys", about, listed)])
 
@@ -175,12 +177,13 @@ def one_key(source: PageSource, asked: Asked) -> Page:
         raise UsageError(f"no run in the store has set {key!r}")
     chosen = recorded_runs.find(store, asked.query["run"]) if asked.query.get("run") else runs[0]
     found = recorded_runs.history(store, chosen, key, asked.query.get("host") or None)
-    links = {"host": lambda row: at("keys", key, run=chosen, host=row["host"]) if row["host"] else ""}
+    links = {"host": lambda row: page_address("keys", key, run=chosen, host=row["host"]) if row["host"] else ""}
+    of_run = ("Run", chosen, page_address("runs", chosen))
     sections = [
         Section("history", f"In run {chosen}", "Who set it, when, from what to what.",
-                table("history", "History", OF_KEY, found, links), facts=[("Run", chosen, at("runs", chosen))]),
-        Section("runs", "Other runs", links=[(one, at("keys", key, run=one)) for one in runs]),
-        Section("more", "Numbers inside", links=[("Over the runs", at("trends", key))]),
+                table("history", "History", OF_KEY, found, links), facts=[of_run]),
+        Section("runs", "Other runs", links=[(one, page_address("keys", key, run=one)) for one in runs]),
+        Section("more", "Numbers inside", links=[("Over the runs", page_address("trends", key))]),
     ]  # fmt: skip
     return Page(key, sections=sections, above=(("Keys", "/keys"),))
 
@@ -190,7 +193,11 @@ def trends(source: PageSource, asked: Asked) -> Page:
     runs = _newest(source, asked.number("last", LAST, MOST))
     found = counts_and_short_results.measured_names(source.store(), [run["run_id"] for run in runs])
     listed = table(
-        "measured", "Measurements", MEASURED, found, {"name": lambda row: at("trends", row["name"], step=row["step"])}
+        "measured",
+        "Measurements",
+        MEASURED,
+        found,
+        {"name": lambda row: page_address("trends", row["name"], step=row["step"])},
     )
     about = f"Measured in {the_last(len(runs), 'run')}. The pages of keys have the trends of numbers in the context."
     return Page("Trends", sections=[Section("measured", "Measurements", about, listed)])
@@ -242,8 +249,8 @@ def differences(source: PageSource, asked: Asked) -> Page:
     first, second = (recorded_runs.find(store, asked.names[name]) for name in ("first", "second"))
     found = stored_changes(store, first, second)
     sections = [_changes(name, WORDS[name], found[name], second) for name in WORDS if found[name]]
-    facts = [("First run", first, at("runs", first)), ("Second run", second, at("runs", second))]
-    links = [("The other way round", at("diff", second, first))]
+    facts = [("First run", first, page_address("runs", first)), ("Second run", second, page_address("runs", second))]
+    links = [("The other way round", page_address("diff", second, first))]
     about = "" if sections else "Nothing differs."
     return Page(
         f"{first} and {second}",
@@ -258,7 +265,11 @@ def _changes(name: str, title: str, found: Sequence[Row], second: str) -> Sectio
     rows = [row if is_number else {**row, **{side: _side(row, side) for side in ("before", "after")}} for row in found]
 
     def to_result_of(row: Row) -> str:
-        return at("runs", second, "hosts", row["host"], row["step"]) if row.get("after") and row.get("step") else ""
+        return (
+            page_address("runs", second, "hosts", row["host"], row["step"])
+            if row.get("after") and row.get("step")
+            else ""
+        )
 
     listed = table(name, title, CHANGES[name], rows, {"step": to_result_of})
     return Section(name, f"{title}: {len(found):,}", table=listed)

@@ -29,9 +29,9 @@ from rack_recipes.report.table_model import RUN_SCOPED, Column, Table, as_text, 
 from rack_recipes.report.tables import columns as of
 from rack_recipes.store.reading import counts_and_short_results, recorded_runs
 from rack_recipes.store.reading.reading_order import by_names
-from rack_recipes.web.actions.waive import waiver_form
-from rack_recipes.web.page_model import Asked, LinkedTable, Page, Section, at, table, to_result, to_run
-from rack_recipes.web.views.run import findings_of
+from rack_recipes.web.actions.run_forms import waiver_form
+from rack_recipes.web.page_model import Asked, LinkedTable, Page, Section, page_address, table, to_result, to_run
+from rack_recipes.web.views.runs import findings_of
 
 if TYPE_CHECKING:
     from rack_recipes.web.page_source import PageSource
@@ -109,7 +109,7 @@ def _of_kind(run: Row, kind: str, found: Sequence[tuple[int, Any]]) -> Section:
         first = row["first"]
         if first is None:
             return ""
-        return at("runs", run["run_id"], "hosts", first.host, first.step) if first.step else ""
+        return page_address("runs", run["run_id"], "hosts", first.host, first.step) if first.step else ""
 
     about = FINDING_KINDS[kind]
     return Section(kind, about.title, about.about, table(kind, about.title, FINDINGS, rows, {"title": where}))
@@ -125,7 +125,7 @@ def steps(source: PageSource, asked: Asked) -> Page:
 
     def to_slowest(row: Row) -> str:
         host = row.get("slowest_host")
-        return at("runs", run["run_id"], "hosts", host, row["step"]) if host is not None else ""
+        return page_address("runs", run["run_id"], "hosts", host, row["step"]) if host is not None else ""
 
     listed = table("steps", "Steps", of.STEPS, rows, {"step": to_results, "slowest_host": to_slowest})
     sections = [
@@ -153,7 +153,7 @@ def hosts(source: PageSource, asked: Asked) -> Page:
     rows = sorted(
         _hosts(source, run), key=lambda row: (rank(row["verdict"]) if row["verdict"] else 99, natural(row["host"]))
     )
-    links = {"host": lambda row: at("runs", run["run_id"], "hosts", row["host"])}
+    links = {"host": lambda row: page_address("runs", run["run_id"], "hosts", row["host"])}
     section = Section(
         "hosts", "Hosts", "With the gravest verdict of each.", table("hosts", "Hosts", COUNTS, rows, links)
     )
@@ -189,9 +189,9 @@ def rack(source: PageSource, asked: Asked) -> Page:
     measured = counts_and_short_results.measured_names(store, [run["run_id"]])
     here = ("runs", run["run_id"], "rack")
     links = [
-        ("Verdicts", at(*here)),
+        ("Verdicts", page_address(*here)),
         *(
-            (f"{row['name']} of {row['step']}", at(*here, measurement=row["name"], step=row["step"]))
+            (f"{row['name']} of {row['step']}", page_address(*here, measurement=row["name"], step=row["step"]))
             for row in measured
         ),
     ]
@@ -202,7 +202,7 @@ def rack(source: PageSource, asked: Asked) -> Page:
         chart = source.of_run(run, "rack", lambda: _verdicts_by_place(source, run, attributes))
     about = "A column for each step; hosts by rack, from the top down." if not name else "By rack and position."
     by_place = sorted(_hosts(source, run), key=lambda row: _place(attributes.get(row["host"], {})))
-    to_host = {"host": lambda row: at("runs", run["run_id"], "hosts", row["host"])}
+    to_host = {"host": lambda row: page_address("runs", run["run_id"], "hosts", row["host"])}
     sections = [
         Section("map", name or "Verdicts", about, chart=chart, links=links if measured else ()),
         Section("places", "Hosts by their places", table=table("places", "Hosts", BY_PLACE, by_place, to_host)),
@@ -269,7 +269,7 @@ def context(source: PageSource, asked: Asked) -> Page:
     """The context as the run left it."""
     run = run_of(source, asked)
     found = recorded_runs.context(source.store(), run["run_id"], most=None if asked.as_data else MOST_ROWS, brief=True)
-    links = {"key": lambda row: at("keys", row["key"], run=run["run_id"])}
+    links = {"key": lambda row: page_address("keys", row["key"], run=run["run_id"])}
     listed = table("context", "Context", of.CONTEXT, by_names(found, "key", "host"), links)
     about = "The context as the run left it."
     if len(found) == MOST_ROWS and (total := recorded_runs.number_of_values(source.store(), run["run_id"])) > MOST_ROWS:
@@ -298,11 +298,13 @@ def one_host(source: PageSource, asked: Asked) -> Page:
     worst = min((row["verdict"] for row in data.results), key=rank, default="")
     sections = [
         Section("results", "Results", "What did not pass first. A step leads to its log.", listed, facts=facts,
-                links=[("All runs of this host", at("hosts", host))]),
+                links=[("All runs of this host", page_address("hosts", host))]),
         *([Section("measurements", "Measurements", table=_measured(measured))] if measured else []),
         *([Section("context", "Context", table=_keys(run, keys))] if keys else []),
     ]  # fmt: skip
-    return Page(host, sections=sections, above=above(run, ("Hosts", at("runs", run["run_id"], "hosts"))), status=worst)
+    return Page(
+        host, sections=sections, above=above(run, ("Hosts", page_address("runs", run["run_id"], "hosts"))), status=worst
+    )
 
 
 def _host_of(name: str) -> str:
@@ -316,12 +318,14 @@ def _measured(rows: Sequence[Row]) -> LinkedTable:
         "Measurements",
         MEASURED,
         told,
-        {"name": lambda row: at("trends", row["name"], step=row["step"])},
+        {"name": lambda row: page_address("trends", row["name"], step=row["step"])},
     )
 
 
 def _keys(run: Row, rows: Sequence[Row]) -> LinkedTable:
-    return table("context", "Context", of.CONTEXT, rows, {"key": lambda row: at("keys", row["key"], run=run["run_id"])})
+    return table(
+        "context", "Context", of.CONTEXT, rows, {"key": lambda row: page_address("keys", row["key"], run=run["run_id"])}
+    )
 
 
 def one_result(source: PageSource, asked: Asked) -> Page:
@@ -344,7 +348,11 @@ def one_result(source: PageSource, asked: Asked) -> Page:
     past = [*filter(asked.sees, counts_and_short_results.past_results(store, _host_of(host), step, PAST))]
     form = waiver_form(found["verdict"], asked)
     earlier = [{**row, "flake": "flake" if row["flake"] else None} for row in past]
-    links = [("This log as a file", at("runs", run["run_id"], "hosts", host, step, format="text"))] if logs else []
+    links = (
+        [("This log as a file", page_address("runs", run["run_id"], "hosts", host, step, format="text"))]
+        if logs
+        else []
+    )
     sections = [
         Section("result", "Result", _changed(past, run["run_id"]), facts=_facts(found), links=links),
         *logs,
@@ -353,7 +361,7 @@ def one_result(source: PageSource, asked: Asked) -> Page:
                 table("history", "History", PAST_RESULTS, earlier, {"run_id": to_result, "verdict": to_result})),
         *([Section("waive", form.title, form.about, form=form)] if form else []),
     ]  # fmt: skip
-    own = (host, at("runs", run["run_id"], "hosts", host))
+    own = (host, page_address("runs", run["run_id"], "hosts", host))
     names = ("host", "step", "verdict", "reason", "started", "seconds", "tries", "source_run")
     told = {**{name: found.get(name) for name in names}, "run_id": run["run_id"], "host": host, "step": step}
     data = {"result": told}
@@ -369,7 +377,7 @@ def _facts(found: Row) -> list[tuple[str, str, str]]:
         ("Started (UTC)", str(found["started"] or "")[:19].replace("T", " "), ""),
         ("Time", f"{found['seconds'] or 0:.3f} s", ""),
         ("Tries", str(found["tries"] or 0), ""),
-        *([("From run", source, at("runs", source))] if source else []),
+        *([("From run", source, page_address("runs", source))] if source else []),
     ]
 
 

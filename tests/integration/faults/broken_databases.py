@@ -22,7 +22,7 @@ from sqlalchemy import create_engine, inspect, text
 from call_rack_recipes import COMMAND, Done, environment, rack_recipes, shell, write_recipe
 from rack_recipes.errors import StoreError
 from rack_recipes.journal.reader import JournalReader
-from rack_recipes.store.database_engine import open_store, open_store_for_reading
+from rack_recipes.store.database_engine import connect_for_reading, connect_store
 from rack_recipes.store.reading import recorded_runs
 from rack_recipes.store.schema.tables import tables
 
@@ -148,7 +148,7 @@ LEFT_OUT = TIMES | SPENT | {"voluntary_switches", "involuntary_switches", "diges
 
 def held(url: str, run_id: str) -> Rows:
     """Return the rows of a run in a store, without what differs from run to run."""
-    store = open_store(url)
+    store = connect_store(url)
     try:
         tables = (
             recorded_runs.steps,
@@ -170,7 +170,7 @@ def _plain(row: Rows) -> Rows:
 def is_stored(url: str, run_id: str, step: str) -> bool:
     """Whether a step's row is there already; a store that cannot be read has none."""
     try:
-        store = open_store_for_reading(url, patience=0.0)
+        store = connect_for_reading(url, patience=0.0)
     except StoreError:
         return False
     try:
@@ -181,7 +181,7 @@ def is_stored(url: str, run_id: str, step: str) -> bool:
 
 def rows_of(url: str) -> dict[str, int]:
     """How many rows each table has."""
-    store = open_store_for_reading(url)
+    store = connect_for_reading(url)
     try:
         with store.connect() as connection:
             names = [table.name for table in tables().metadata.sorted_tables]

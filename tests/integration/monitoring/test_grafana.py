@@ -22,7 +22,7 @@ from ansible_collections.rack.recipes.tests.integration.web.ten_runs import id_o
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
 from rack_recipes.analysis.analyse_run import analyse_run, store_findings
 from rack_recipes.integrations.monitoring.grafana_dashboards import DASHBOARDS, DATA_SOURCES
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.schema.tables import tables
 
 START = datetime(2026, 11, 2, tzinfo=UTC)  # the first of the ten runs was before
@@ -37,7 +37,7 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("grafana")
     for url in store_url(request, request.param, folder / "results.db"):
         store_ten_runs(HOSTILE, url, folder / "runs")
-        opened = open_store(url)
+        opened = connect_store(url)
         with opened.begin() as connection:  # nothing that these runs have measured is close to a limit
             measured = tables().measurements.c
             of_last = tables().measurements.update().where(measured.run_id == id_of(10), measured.host == "r1")

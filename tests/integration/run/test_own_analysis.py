@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from call_rack_recipes import rack_recipes, results, shell, write_recipe
 from rack_recipes.analysis.analyse_run import analyse_run
 from rack_recipes.analysis.findings import FINDING_KINDS, Finding
-from rack_recipes.store.database_engine import open_store_for_reading
+from rack_recipes.store.database_engine import connect_for_reading
 
 LOOK = '''
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
@@ -43,7 +43,7 @@ STEPS = [
 
 def found() -> list[Finding]:
     """What the scriptlet has found in the newest run."""
-    store: Engine = open_store_for_reading("sqlite:///.rack-recipes/results.db")
+    store: Engine = connect_for_reading("sqlite:///.rack-recipes/results.db")
     try:
         return [one for one in analyse_run(store, results().run["run_id"]) if one.kind == "own"]
     finally:

@@ -29,7 +29,7 @@ from call_rack_recipes import environment, rack_recipes
 from controller_process import wait_for
 from rack_recipes.errors import StoreError
 from rack_recipes.run.group_meeting import NEVER_CAME
-from rack_recipes.store.database_engine import open_store_for_reading
+from rack_recipes.store.database_engine import connect_for_reading
 from rack_recipes.store.reading import recorded_runs
 
 CASES = Path(__file__).parent / "cases"
@@ -91,7 +91,7 @@ class Workflow:
     def is_known(self, part: str) -> bool:
         """Whether the store has heard of a part."""
         try:
-            store = open_store_for_reading(self.db)
+            store = connect_for_reading(self.db)
         except StoreError:  # the first part has not made it yet
             return False
         try:

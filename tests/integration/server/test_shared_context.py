@@ -18,7 +18,7 @@ import valkey
 
 from ansible_collections.rack.recipes.tests.integration.server.server_process import Server, served
 from call_rack_recipes import rack_recipes
-from rack_recipes.server.shared.valkey_log import PATIENCE
+from rack_recipes.server.shared_run import PATIENCE
 from valkey_server import ValkeyServer
 
 KEY = "numbers.stats_v1"

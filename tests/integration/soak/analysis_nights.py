@@ -26,7 +26,7 @@ from ansible_collections.rack.recipes.tests.bench.journal_import_scaling import 
 from rack_recipes.analysis.analyse_run import analyse_run
 from rack_recipes.analysis.findings import NOTE, Finding
 from rack_recipes.recipe.waivers import Waiver
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.schema.tables import tables
 from rack_recipes.store.writing.record_to_rows import in_order, measurement_rows, step_row
 from rack_recipes.store.writing.write_rows import write_rows
@@ -142,7 +142,7 @@ def _waivers() -> tuple[list[Waiver], list[Waiver]]:
 
 def stored(path: Path, made: World) -> str:
     """Write a world into a new store; returns the id of its last run."""
-    store = open_store(f"sqlite:///{path}")
+    store = connect_store(f"sqlite:///{path}")
     try:
         for run in range(made.runs):
             with store.begin() as connection:
@@ -215,7 +215,7 @@ def analysed(made: World) -> Named:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "results.db"
         run_id = stored(path, made)
-        store = open_store(f"sqlite:///{path}")
+        store = connect_store(f"sqlite:///{path}")
         try:
             found = analyse_run(store, run_id, made.runs - 1)
         finally:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night, run_id, store_nights
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.schema.tables import tables
 
 URL = "sqlite:///.rack-recipes/results.db"
@@ -57,7 +57,7 @@ def nights(hostile: str = "") -> Iterator[Night]:
 
 def store_ten_runs(hostile: str = "", url: str = URL, folder: Path = Path(".rack-recipes/runs")) -> str:
     """Bring the runs into the store of the project that is the working folder; returns the id of the last one."""
-    opened = open_store(url)
+    opened = connect_store(url)
     made = [*nights(hostile)]
     try:
         last = store_nights(opened, folder, made)

@@ -25,7 +25,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_ru
     run_id,
     store_nights,
 )
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE, AUTHORS = DOCS / "notebooks.md", DOCS / "authoring.md"
@@ -37,7 +37,7 @@ HEAVY = {"alembic", "ansible", "jinja2", "jsonschema", "numpy", "pandas", "sqlal
 def url(tmp_path: Path) -> Iterator[str]:
     """A store with three nights, of which the last lacks a value."""
     found = f"sqlite:///{tmp_path}/results.db"
-    store = open_store(found)
+    store = connect_store(found)
     nights = [
         Night(
             {("ping", "r1"): latency(value), ("ping", "r2"): latency(value + 1)},
@@ -114,7 +114,7 @@ def test_a_run_that_is_not_there(url: str) -> None:
 
 
 def test_a_store_that_is_empty(tmp_path: Path) -> None:
-    open_store(f"sqlite:///{tmp_path}/new.db").dispose()
+    connect_store(f"sqlite:///{tmp_path}/new.db").dispose()
     with pytest.raises(rack_recipes.RackError, match="there are no runs in the store"):
         rack_recipes.load_run(db=f"sqlite:///{tmp_path}/new.db")
 

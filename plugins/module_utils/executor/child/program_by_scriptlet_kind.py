@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a step's child does, by kind of scriptlet: run a Python class, become a script, or become a native program,
-which may be compiled from C first.
+"""What a step's child does, by kind of scriptlet.
+
+Run a Python class, become a script, or become a native program, which may be compiled from C first.
 """
 
 from __future__ import annotations
@@ -264,7 +265,6 @@ class Launcher:
         if "sandbox" in step:
             boxed: Fork = self.sandbox.python(self, step, ctx, params, method, _limiter(step))
             return boxed
-        pass
 
         load, limit = _loader(step), _limiter(step)
 
@@ -352,7 +352,6 @@ class Launcher:
         return program
 
     def _native(self, step: Step, params: dict[str, Any]) -> Program:
-        pass
 
         source = os.path.join(self.work, step["file"])
         os.stat(source)
@@ -433,7 +432,6 @@ def has_secret(spec: dict[str, Any]) -> bool:
 
 
 def _loader(step: Step) -> Callable[[], type[Scriptlet]]:
-    pass
 
     if "class" in step:
         return lambda: step["class"]

@@ -2,8 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How the processes of a step start: each has a mark; a program is spawned, or a forked child detaches from the
-executor, sends it events, and becomes a program.
+"""How the processes of a step start.
+
+Each has a mark; a program is spawned, or a forked child detaches from the executor, sends it events, and becomes a
+program.
 
 The mark is the soft limit of CPU time for real-time processes. The number is so large that it limits nothing. A process
 keeps it through double forks, `setsid`, `env -i` and `exec`, unlike its parent, its session or a variable.

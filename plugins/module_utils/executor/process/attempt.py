@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One attempt of one step, as its parent process sees it: a child in its own session, with pipes, a deadline, and
-output that is kept in a limited amount of memory.
+"""One attempt of one step, as its parent process sees it.
+
+A child in its own session, with pipes, a deadline, and output that is kept in a limited amount of memory.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Control of all processes of a step: what the kernel tells about them, how they are found and killed, their limits,
-and their control group.
+"""Control of all processes of a step.
+
+What the kernel tells about them, how they are found and killed, their limits, and their control group.
 
 Where marks cannot be set, it finds them by their session and their parents instead.
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
 
-    pass
     Limits = dict[str, Any]
 
 MARK_NAME = b"Max realtime timeout"

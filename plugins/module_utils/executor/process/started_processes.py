@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Lists the processes that a step starts, for the log of a run: of a program as the kernel tells of them, of a
-Python class from the inside.
+"""Lists the processes that a step starts, for the log of a run.
+
+Of a program as the kernel tells of them, of a Python class from the inside.
 
 Nothing that the scriptlet calls behaves differently. The audit hook sees the programs that `subprocess` starts, and
 those that replace a process. Functions of `os` that start a process or wait for one are wrapped, since only they know

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One child of a step, or of a hook, from its start to its verdict: by how it ended, by its envelope and by the
-criteria.
+"""One child of a step, or of a hook, from its start to its verdict.
+
+By how it ended, by its envelope and by the criteria.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Protocol, Union
 
     from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_control import Cgroup
     from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
     from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
     from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
     from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import Outcome, StepGenerator
-    from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
 
     Record = dict[str, Any]
     Step = dict[str, Any]
@@ -194,7 +193,7 @@ class StepRun:
                 self.passes_dependents = True
                 return "skipped", unwanted
             if self.state.is_check:
-                from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retries_hooks_check_mode import (
+                from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retries_and_hooks import (
                     check_arguments,
                 )
 
@@ -216,7 +215,6 @@ class StepRun:
             self.more["inputs"] = inputs
         if self.step["name"] not in self.state.offers or self.step.get("live"):  # others do not wait a second time
             return None
-        pass
 
         for reused in reuse(self.state, self.step, inputs)[-1:]:
             self.measurements, self.checks, self.passes_dependents = (
@@ -232,7 +230,7 @@ class StepRun:
     def _rounds(self, params: Record) -> StepGenerator:
         if "repeat" not in self.step:
             return self.round(params, {})
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retries_hooks_check_mode import repeat
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retries_and_hooks import repeat
 
         return repeat(self, params)
 
@@ -240,7 +238,7 @@ class StepRun:
         """Try until a try counts, or there were enough. `params` are the arguments of the first try, where known."""
         if "retry" not in self.step:
             return self.attempt(params, place)
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retries_hooks_check_mode import retry
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retries_and_hooks import retry
 
         return retry(self, params, place)
 
@@ -305,7 +303,7 @@ class StepRun:
                 del self.attempts[-LAST - 1]
 
     def _hooks(self, when: str) -> StepGenerator:
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retries_hooks_check_mode import (
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retries_and_hooks import (
             run_hooks,
         )
 

@@ -24,7 +24,7 @@ from call_rack_recipes import COMMAND, environment, rack_recipes
 from rack_recipes.journal.append import append
 from rack_recipes.journal.compressed_journal import open_journal
 from rack_recipes.run.run_folders import journals
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.writing.import_journal import import_journal
 
 HOME = Path(".rack-recipes")
@@ -41,7 +41,7 @@ COMMANDS = {
 @pytest.fixture
 def template(project: Path) -> Path:
     """Runs with journals that take a moment, stored; they are copied for each turn."""
-    store = open_store(f"sqlite:///{HOME}/results.db")
+    store = connect_store(f"sqlite:///{HOME}/results.db")
     for name in NAMES:
         changes = [delta(n, "r1", key=f"k{n % 50}_v1", after="x" * 300, based_on=n // 50) for n in range(1, CHANGES)]
         append(RUNS / name / "journal.jsonl", [run(name, time=f"{name[:4]}-11-{name[6:8]}"), *changes, end()])

@@ -43,7 +43,7 @@ from broken_databases import (
 )
 from database_servers import ADDRESS, MariaDB, PostgreSQL
 from faulty_network_proxy import Proxy
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.writing.import_journal import import_journal
 
 KINDS = ("sqlite", "mariadb", "postgresql")
@@ -140,7 +140,7 @@ def ends_with_5(
 
 def rows_of_another_flush(run: Begun, url: str) -> int:
     """What it writes, in this process."""
-    again = open_store(url)
+    again = connect_store(url)
     try:
         return import_journal(again, run.folder / "journal.jsonl").rows
     finally:
@@ -299,7 +299,7 @@ def test_disk_full(kind: str, steps: Path):
 @contextmanager
 def only_read(store: Store) -> Iterator[str]:
     """The URL of a user who may read what is there, and nothing else."""
-    open_store(store.url).dispose()  # makes the tables
+    connect_store(store.url).dispose()  # makes the tables
     if store.kind == "mariadb":
         made = (f"CREATE OR REPLACE USER {LOOKS}@'%' IDENTIFIED BY 'p4ss'", f"GRANT SELECT ON rack.* TO {LOOKS}@'%'")
         dropped = (f"DROP USER {LOOKS}@'%'",)
@@ -352,7 +352,7 @@ def test_a_file_that_may_only_be_read(steps: Path):
 
     def tried() -> None:
         with mounted(disk, "4m") if is_root else nullcontext():
-            open_store(store.url).dispose()
+            connect_store(store.url).dispose()
             ends_with_5(store, read_only_disk if is_root else read_only_file, early=True, says="results.db")
 
     times(3, "sqlite has a file that may only be read", FLUSHED, tried)

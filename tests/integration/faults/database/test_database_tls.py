@@ -17,7 +17,7 @@ import pytest
 
 from database_servers import Database, MariaDB, PostgreSQL
 from rack_recipes.errors import StoreError
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 
 OPENSSL = shutil.which("openssl")
 CIPHER = {
@@ -83,7 +83,7 @@ def encrypted(request: pytest.FixtureRequest, certificates: Path) -> Iterator[tu
 
 
 def cipher(kind: str, url: str) -> Any:
-    store = open_store(url, patience=0)
+    store = connect_store(url, patience=0)
     try:
         with store.connect() as connection:
             return connection.exec_driver_sql(CIPHER[kind]).scalar_one()

@@ -17,7 +17,7 @@ from sqlalchemy import text
 import reliability_sweeps
 from broken_databases import begun, gated, held, open_gate, rows_of, store_url, undisturbed, wait_for
 from call_rack_recipes import answer
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 
 KINDS = ("sqlite", "mariadb", "postgresql") if reliability_sweeps.is_whole() else ("sqlite", "postgresql")
 RECIPES = (50, 50, 120, 80)  # how many keys each controller's recipe sets: two of them have the same
@@ -31,7 +31,7 @@ def url(request: pytest.FixtureRequest, steps: Path) -> Iterator[str]:
 
 def forget(url: str) -> None:
     """The store loses all its runs, which only their journals have now."""
-    store = open_store(url)
+    store = connect_store(url)
     with store.begin() as connection:
         connection.execute(text("DELETE FROM runs"))
     store.dispose()

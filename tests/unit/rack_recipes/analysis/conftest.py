@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night, store_nights
 from rack_recipes.analysis import run_data
 from rack_recipes.analysis.history import History
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 
 Historian = Callable[[Sequence[Night]], History]
 
@@ -21,7 +21,7 @@ Historian = Callable[[Sequence[Night]], History]
 @pytest.fixture
 def new_store(tmp_path: Path) -> Iterator[Engine]:
     """An empty store."""
-    opened = open_store(f"sqlite:///{tmp_path}/results.db")
+    opened = connect_store(f"sqlite:///{tmp_path}/results.db")
     yield opened
     opened.dispose()
 

@@ -24,7 +24,7 @@ from rack_recipes.analysis.findings import NOTE, Finding, ResultId
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import load_run_data
 from rack_recipes.journal.append import append
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.reading.several_runs import Counted
 from rack_recipes.store.writing.import_journal import import_journal
 
@@ -77,7 +77,7 @@ def told(tmp_path: Path) -> Told:
     """Stores runs, each with its steps; returns the findings about the last one, by the beginning of their titles."""
 
     def told(*runs: list[dict[str, Any]]) -> dict[str, Finding]:
-        store = open_store(f"sqlite:///{tmp_path}/results.db")
+        store = connect_store(f"sqlite:///{tmp_path}/results.db")
         for day, steps in enumerate(runs, 1):
             path = tmp_path / f"R{day}" / "journal.jsonl"
             append(path, [run(f"R{day}", time=f"2026-11-{day:02}T00:00:00.000000Z"), *steps, end(counts={"passed": 2})])

@@ -25,7 +25,7 @@ from rack_recipes.analysis.findings import (
 )
 from rack_recipes.analysis.methods import outliers
 from rack_recipes.journal.append import append
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.reading import recorded_runs
 from rack_recipes.store.writing.import_journal import import_journal
 
@@ -38,7 +38,7 @@ def store(tmp_path: Path) -> Iterator[Engine]:
     """A store with one run."""
     journal = tmp_path / "journal.jsonl"
     append(journal, [run()])
-    opened = open_store(f"sqlite:///{tmp_path}/results.db")
+    opened = connect_store(f"sqlite:///{tmp_path}/results.db")
     import_journal(opened, journal)
     yield opened
     opened.dispose()

@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_rec
 from rack_recipes.analysis.analyse_run import analyse_run, store_findings
 from rack_recipes.analysis.findings import GRADES, Finding, ResultId, finding_from_row
 from rack_recipes.journal.append import append
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.reading import recorded_runs
 from rack_recipes.store.writing.import_journal import import_journal
 
@@ -32,7 +32,7 @@ BARE = {**FOUND, "title": "nothing named", "grade": "strange", "results": []}
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Engine]:
-    opened = open_store(f"sqlite:///{tmp_path}/results.db")
+    opened = connect_store(f"sqlite:///{tmp_path}/results.db")
     yield opened
     opened.dispose()
 

@@ -17,7 +17,7 @@ from rack_recipes.analysis.run_data import load_run_data
 from rack_recipes.analysis.waivers import UNUSED_RUNS, findings, read_waiver_uses
 from rack_recipes.journal.append import append
 from rack_recipes.recipe.waivers import Streak, Waiver, day_of
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.writing.import_journal import import_journal
 
 LINK = Waiver("link", "RMA 1", "alice", day_of("2026-12-31T00:00:00Z"), line=2)
@@ -30,7 +30,7 @@ def told(tmp_path: Path) -> Callable[..., list[Finding]]:
     """Stores one run a day; each is its steps by host and verdict. Returns the findings about the last one."""
 
     def told(*days: dict[tuple[str, str], str], in_force: Any = (LINK, FAN), over: Any = (), month: str = "11") -> Any:
-        store = open_store(f"sqlite:///{tmp_path}/results.db")
+        store = connect_store(f"sqlite:///{tmp_path}/results.db")
         for day, ends in enumerate(days, 1):
             waivers = {"in_force": [each.to_data() for each in in_force], "over": [each.to_data() for each in over]}
             begun = run(f"R{day}", time=DAY.format(day).replace("-11-", f"-{month}-"), waivers=waivers)

@@ -38,7 +38,7 @@ from rack_recipes.journal import compressed_journal
 from rack_recipes.journal.append import append
 from rack_recipes.journal.record_fields import encode
 from rack_recipes.run.run_folders import hold_run
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.reading import recorded_runs
 from rack_recipes.store.writing.import_journal import import_journal
 from rack_recipes.store.writing.write_group_run import read_group
@@ -50,7 +50,7 @@ Pack = Callable[..., Path]
 @pytest.fixture
 def stored(tmp_path: Path) -> Iterator[Engine]:
     """The store into which packs are imported."""
-    opened = open_store(f"sqlite:///{tmp_path}/there.db")
+    opened = connect_store(f"sqlite:///{tmp_path}/there.db")
     yield opened
     opened.dispose()
 
@@ -174,7 +174,7 @@ def test_another_run_of_the_same_id_is_refused(pack, make, there, stored, runs):
     other = pack(make("R2", day=2), "other")
     with pytest.raises(OtherRunError, match="the store has another run, which began at 2026-11-01"):
         brought(other, there, stored)
-    fresh = open_store(f"sqlite:///{there}/fresh.db")
+    fresh = connect_store(f"sqlite:///{there}/fresh.db")
     with pytest.raises(OtherRunError, match="there is another run R2 here: its journal is not that of the pack"):
         brought(other, there, fresh)
     fresh.dispose()

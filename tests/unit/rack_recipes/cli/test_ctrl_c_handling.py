@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from rack_recipes.cli import ctrl_c_handling
+from rack_recipes.cli import signals_and_streams
 
 PROGRAM = f"""
 import os, signal
-from {ctrl_c_handling.__name__} import end_at_once, raise_keyboard_interrupt
+from {signals_and_streams.__name__} import end_at_once, raise_keyboard_interrupt
 class Loses:
     def __del__(self):
         os.kill(os.getpid(), signal.SIGINT)

@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call, make_project
 from rack_recipes.cli import main as module
 from rack_recipes.cli.command_table import COMMANDS, EXIT_CODES, function_of, is_group, subcommands
-from rack_recipes.cli.recipes import plan
+from rack_recipes.cli.recipes import validate_plan_compile
 from rack_recipes.version import VERSION
 
 PROGRAM = f"from {module.__name__} import main; main()"
@@ -127,7 +127,7 @@ def test_an_interrupt(monkeypatch: pytest.MonkeyPatch):
     def interrupted(options: argparse.Namespace) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(plan, "plan", interrupted)
+    monkeypatch.setattr(validate_plan_compile, "plan", interrupted)
     assert call("plan", "good.yml", "--json") == (130, "", "")
 
 
@@ -165,7 +165,7 @@ def test_no_signal_gets_lost_while_modules_are_imported(number: int, where: str)
 def test_an_interrupt_of_another_command_is_an_exception():
     program = f"""
 import os, signal, sys
-from {plan.__name__} import __name__ as name
+from {validate_plan_compile.__name__} import __name__ as name
 sys.modules[name].plan = lambda options: os.kill(os.getpid(), signal.SIGINT)
 {PROGRAM}
 """
@@ -181,7 +181,7 @@ def test_a_file_that_cannot_be_used_is_told(error: OSError, text: str, monkeypat
     def refused(options: argparse.Namespace) -> None:
         raise error
 
-    monkeypatch.setattr(plan, "plan", refused)
+    monkeypatch.setattr(validate_plan_compile, "plan", refused)
     assert call("plan", "good.yml") == (2, "", f"{text}\n")
 
 
@@ -192,7 +192,7 @@ def test_arguments_behind_two_dashes_are_ansible_s(monkeypatch: pytest.MonkeyPat
         seen.append(options)
         return "text", 0
 
-    monkeypatch.setattr(plan, "plan", looked_at)
+    monkeypatch.setattr(validate_plan_compile, "plan", looked_at)
     assert call("plan", "good.yml", "--", "--json", "--", "-v") == (0, "text\n", "")
     assert seen[0].ansible == ["--json", "--", "-v"]
     assert seen[0].json is False

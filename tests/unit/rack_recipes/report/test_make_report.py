@@ -28,7 +28,7 @@ from rack_recipes.report import make_report
 from rack_recipes.report.make_report import make
 from rack_recipes.report.report_formats_and_status import DEFAULT_FORMATS, FORMATS, WRITERS
 from rack_recipes.settings import Settings
-from rack_recipes.store.database_engine import open_store, open_store_for_reading
+from rack_recipes.store.database_engine import connect_for_reading, connect_store
 from rack_recipes.store.reading import recorded_runs
 from rack_recipes.store.writing.import_journal import import_journal
 
@@ -66,7 +66,7 @@ def url(tmp_path):
     journal = tmp_path / "runs" / "R1" / "journal.jsonl"
     append(journal, records())
     url = f"sqlite:///{tmp_path}/results.db"
-    writer = open_store(url)
+    writer = connect_store(url)
     import_journal(writer, journal)
     writer.dispose()
     return url
@@ -74,7 +74,7 @@ def url(tmp_path):
 
 @pytest.fixture
 def store(url):
-    opened = open_store_for_reading(url)
+    opened = connect_for_reading(url)
     yield opened
     opened.dispose()
 
@@ -254,7 +254,7 @@ def test_a_store_alone_gives_the_same_report_as_with_its_journal(tmp_path):
     fan = next(one for one in others if one["kind"] == "step") | {"step": "fan", "n": 9, "measurements": []}
     journal = tmp_path / "runs" / "R1" / "journal.jsonl"
     append(journal, [{**head, "steps": PLANNED, "derived": DERIVED}, fan, *others])
-    store = open_store(f"sqlite:///{tmp_path}/results.db")
+    store = connect_store(f"sqlite:///{tmp_path}/results.db")
     import_journal(store, journal)
 
     def texts(name):

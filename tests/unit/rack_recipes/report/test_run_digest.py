@@ -17,7 +17,7 @@ from rack_recipes.analysis.findings import NOTABLE, PROBLEM, Finding
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.append import append
 from rack_recipes.report.run_digest import LONGEST, MOST, run_in_short
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.writing.import_journal import import_journal
 
 
@@ -29,7 +29,7 @@ def url(tmp_path: Path) -> str:
 
 @pytest.fixture
 def store(url: str, tmp_path: Path) -> Iterator[Engine]:
-    opened = open_store(url)
+    opened = connect_store(url)
     import_journal(opened, tmp_path / "runs" / "R1" / "journal.jsonl")
     yield opened
     opened.dispose()

@@ -11,7 +11,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs i
 from rack_recipes.journal.append import append
 from rack_recipes.run.current_run import Run
 from rack_recipes.run.store_writer import flush_once, uncollected
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.reading import recorded_runs
 
 
@@ -34,7 +34,7 @@ def test_what_the_journal_has_is_stored(tmp_path: Path) -> None:
     for host in ("r1", "r2"):
         append(run.path, [step("a", host)])
         assert flush_of(run) == ""
-    store = open_store(run.settings.db)
+    store = connect_store(run.settings.db)
     assert [row["host"] for row in recorded_runs.steps(store, run.run_id)] == ["r1", "r2"]
     assert recorded_runs.run(store, run.run_id)["status"] == "running"
     store.dispose()

@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, inspect, make_url, text
 
 from rack_recipes.journal.append import append
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.schema.migrate_and_check import differences
 from rack_recipes.store.schema.tables import tables
 
@@ -70,7 +70,7 @@ def opened() -> Iterator[Callable[..., Engine]]:
     """Opens stores that are closed after the test."""
     engines: list[Engine] = []
 
-    def opened(url: str, opener: Callable[..., Engine] = open_store, **options: Any) -> Engine:
+    def opened(url: str, opener: Callable[..., Engine] = connect_store, **options: Any) -> Engine:
         engines.append(opener(url, **options))
         return engines[-1]
 
@@ -92,7 +92,7 @@ MADE = "made"  # a second database of each server, and its user
 def made_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite store without rows, to copy."""
     path = tmp_path_factory.mktemp(MADE) / "results.db"
-    open_store(f"sqlite:///{path}").dispose()
+    connect_store(f"sqlite:///{path}").dispose()
     return path
 
 
@@ -119,7 +119,7 @@ def made_postgresql(postgresql: PostgreSQL) -> Iterator[Engine]:
 
 def kept(url: str) -> Iterator[Engine]:
     """The store at a URL, whose tables must be in the end as they are now."""
-    open_store(url).dispose()
+    connect_store(url).dispose()
     store = create_engine(url, pool_pre_ping=True)  # the tests end connections
     yield store
     assert differences(store) == []

@@ -24,7 +24,7 @@ from rack_recipes.errors import StoreError
 from rack_recipes.journal.append import append
 from rack_recipes.store.database import sqlite
 from rack_recipes.store.database.database_kind import reading_connection
-from rack_recipes.store.database_engine import open_store, open_store_for_reading
+from rack_recipes.store.database_engine import connect_for_reading, connect_store
 from rack_recipes.store.reading import recorded_runs
 from rack_recipes.store.writing.import_journal import import_journal
 
@@ -79,7 +79,7 @@ def test_a_failed_transaction_leaves_nothing(store: Engine) -> None:
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
 def test_a_store_in_memory_is_refused(url: str) -> None:
     with pytest.raises(StoreError, match="results in memory would be lost"):
-        open_store(url)
+        connect_store(url)
 
 
 @pytest.mark.parametrize("kind", sorted(sqlite.NETWORK))
@@ -92,7 +92,7 @@ def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     )
     monkeypatch.setattr(sqlite, "MOUNTS", mounts)
     with pytest.raises(StoreError, match=rf"results\.db is on a network file system \({kind}\).*rack_recipes_db"):
-        open_store(f"sqlite:///{tmp_path}/results.db")
+        connect_store(f"sqlite:///{tmp_path}/results.db")
     assert not (tmp_path / "results.db").exists()
 
 
@@ -116,7 +116,7 @@ def test_a_file_that_is_no_store_is_told(tmp_path: Path, content: bytes | None, 
     path = tmp_path / "results.db"
     path.write_bytes(content) if content else path.mkdir()
     with pytest.raises(StoreError, match=f"(?i){path}.*({says})"):
-        open_store(f"sqlite:///{path}")
+        connect_store(f"sqlite:///{path}")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_file_that_is_no_store_is_told(tmp_path: Path, content: bytes | None, 
 )
 def test_a_url_that_cannot_be_read_is_not_repeated(url: str) -> None:
     with pytest.raises(StoreError, match=r"cannot be read: expected sqlite:///PATH, mysql://") as caught:
-        open_store(url)
+        connect_store(url)
     assert not [sign for sign in SHOWN if sign in str(caught.value)]
     assert caught.value.__suppress_context__
 
@@ -143,7 +143,7 @@ def test_a_url_that_cannot_be_read_is_not_repeated(url: str) -> None:
 @pytest.mark.parametrize("password", ["s3cr/et", "s3cr#et", "s3cr?et", "s3cr:et", "s3cr%40et"])
 def test_no_part_of_a_password_is_shown(password: str) -> None:
     with pytest.raises(StoreError, match="Can't connect") as caught:
-        open_store(f"mysql://ra@ck:{password}@127.0.0.1:{free_port()}/rack", patience=0.0)
+        connect_store(f"mysql://ra@ck:{password}@127.0.0.1:{free_port()}/rack", patience=0.0)
     assert str(caught.value).startswith("mysql+pymysql://ra%40ck:***@127.0.0.1:")
     assert not [part for part in ("s3cr", "et@") if part in str(caught.value)]
 
@@ -157,7 +157,7 @@ def test_no_part_of_a_password_is_shown(password: str) -> None:
         ("passwd=s3cr&bogus=1", "unexpected keyword argument 'bogus'"),
     ],
 )
-@pytest.mark.parametrize("open_it", [open_store, open_store_for_reading])
+@pytest.mark.parametrize("open_it", [connect_store, connect_for_reading])
 def test_an_option_that_the_driver_does_not_take_is_told(open_it: Opened, query: str, says: str) -> None:
     with pytest.raises(StoreError) as caught:
         open_it(f"mysql://rack:s3cr@127.0.0.1:{free_port()}/rack?{query}", patience=0.0)
@@ -170,24 +170,24 @@ def test_an_option_that_the_driver_does_not_take_is_told(open_it: Opened, query:
 
 def test_an_option_that_sqlite_does_not_take_is_told(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"results\.db: .*: check what stands behind the \? in the URL"):
-        open_store(f"sqlite:///{tmp_path}/results.db?timeout=abc")
+        connect_store(f"sqlite:///{tmp_path}/results.db?timeout=abc")
 
 
 def test_a_password_among_the_options_is_told_to_nobody() -> None:
     with pytest.raises(StoreError, match=r"invalid literal .*'\*\*\*'") as caught:
-        open_store("mysql://rack:x@127.0.0.1:9/rack?ssl_password=s3cr&connect_timeout=s3cr")
+        connect_store("mysql://rack:x@127.0.0.1:9/rack?ssl_password=s3cr&connect_timeout=s3cr")
     assert "s3cr" not in str(caught.value)
 
 
 def test_a_driver_that_is_missing_is_told() -> None:
     with pytest.raises(StoreError, match=r"127\.0\.0\.1/rack: no driver: No module named 'MySQLdb'") as caught:
-        open_store(f"mysql+mysqldb://rack:{quote(PASSWORD, safe='')}@127.0.0.1/rack")
+        connect_store(f"mysql+mysqldb://rack:{quote(PASSWORD, safe='')}@127.0.0.1/rack")
     assert not [sign for sign in SHOWN if sign in str(caught.value)]
 
 
 def test_another_database_is_refused() -> None:
     with pytest.raises(StoreError, match="expected one of sqlite, mysql, postgresql, not oracle"):
-        open_store(f"oracle://rack:{quote(PASSWORD, safe='')}@127.0.0.1/rack")
+        connect_store(f"oracle://rack:{quote(PASSWORD, safe='')}@127.0.0.1/rack")
 
 
 def free_port() -> int:
@@ -200,7 +200,7 @@ def free_port() -> int:
 @pytest.mark.parametrize("query", ["", "?password=s3cr&read_timeout=5"])
 def test_a_server_that_is_not_there_is_told_without_the_password(query: str) -> None:
     with pytest.raises(StoreError, match="Can't connect to MySQL server") as caught:
-        open_store(f"mysql://rack:s3cr%2Fet%40%25@127.0.0.1:{free_port()}/rack{query}", patience=0.2)
+        connect_store(f"mysql://rack:s3cr%2Fet%40%25@127.0.0.1:{free_port()}/rack{query}", patience=0.2)
     assert str(caught.value).startswith("mysql+pymysql://rack:***@127.0.0.1:")
     assert not [sign for sign in SHOWN if sign in str(caught.value)]
 
@@ -212,7 +212,7 @@ def test_a_server_that_says_nothing_is_not_waited_for_for_ever() -> None:
         port = listener.getsockname()[1]
         started = time.monotonic()
         with pytest.raises(StoreError, match=r"Lost connection|timed out"):
-            open_store(f"mysql://rack:x@127.0.0.1:{port}/rack?read_timeout=1", patience=0.0)
+            connect_store(f"mysql://rack:x@127.0.0.1:{port}/rack?read_timeout=1", patience=0.0)
         assert time.monotonic() - started < 30
 
 
@@ -223,7 +223,7 @@ def test_what_a_server_refuses_is_told_without_the_password(mariadb: MariaDB, wr
     name = "unknown" if wrong == "database" else "rack"
     advice = "no right to this database" if wrong == "database" else "check user and password"
     with pytest.raises(StoreError, match=advice) as caught:
-        open_store(f"mysql://{user}:{password}@127.0.0.1:{mariadb.port}/{name}", patience=0.2)
+        connect_store(f"mysql://{user}:{password}@127.0.0.1:{mariadb.port}/{name}", patience=0.2)
     assert not [sign for sign in (*SHOWN, mariadb.password) if sign in str(caught.value)]
 
 
@@ -261,7 +261,7 @@ def test_a_server_that_is_not_strict_is_made_so(emptied: MariaDB, root: Any, ope
 
 def test_a_reader_takes_no_lock_and_waits_for_none(made: str, store: Engine, opened: Opened, tmp_path: Path) -> None:
     import_journal(store, written(tmp_path))
-    looking = opened(made, open_store_for_reading)
+    looking = opened(made, connect_for_reading)
     with store.begin() as writing:
         writing.execute(text("UPDATE runs SET status = 'other'"))
         assert recorded_runs.run(looking, "R1")["status"] == "passed"
@@ -276,7 +276,7 @@ def test_a_reader_takes_no_lock_and_waits_for_none(made: str, store: Engine, ope
 def test_a_sqlite_reader_cannot_write(tmp_path: Path, opened: Opened) -> None:
     url = f"sqlite:///{tmp_path}/a b%23?.db"
     opened(url)
-    looking = opened(url, open_store_for_reading)
+    looking = opened(url, connect_for_reading)
     with pytest.raises(Exception, match="readonly"), looking.begin() as connection:
         connection.execute(text("DELETE FROM runs"))
 
@@ -288,7 +288,7 @@ def test_a_reader_reads_a_store_that_nobody_has_open(tmp_path: Path, opened: Ope
     import_journal(opened(url), written(tmp_path))
     opened(url).dispose()
     folder.chmod(rights)
-    assert recorded_runs.newest(opened(url, open_store_for_reading)) == "R1"
+    assert recorded_runs.newest(opened(url, connect_for_reading)) == "R1"
     folder.chmod(0o700)
 
 
@@ -320,7 +320,7 @@ def test_a_reader_reads_a_store_on_a_read_only_file_system(tmp_path: Path, opene
 
 def test_a_reader_makes_nothing(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="there is no store yet"):
-        open_store_for_reading(f"sqlite:///{tmp_path}/store/results.db")
+        connect_for_reading(f"sqlite:///{tmp_path}/store/results.db")
     assert not (tmp_path / "store").exists()
 
 
@@ -329,13 +329,13 @@ def test_a_reader_s_errors_show_the_url_that_was_given(tmp_path: Path, content: 
     path = tmp_path / "results.db"
     path.write_bytes(content)
     with pytest.raises(StoreError) as caught:
-        open_store_for_reading(f"sqlite:///{path}")
+        connect_for_reading(f"sqlite:///{path}")
     assert str(caught.value).startswith(f"sqlite:///{path}: ")
 
 
 def test_a_reader_of_an_empty_database_is_told(emptied: MariaDB) -> None:
     with pytest.raises(StoreError, match="it has no tables yet: `rack-recipes db upgrade` brings it up to date"):
-        open_store_for_reading(emptied.url)
+        connect_for_reading(emptied.url)
 
 
 def test_opening_a_store_that_is_up_to_date_imports_no_alembic(tmp_path: Path) -> None:

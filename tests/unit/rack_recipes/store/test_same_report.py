@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_ru
     write_journal,
 )
 from rack_recipes.report.make_report import make
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.reading import recorded_runs
 from rack_recipes.store.writing.import_journal import import_journal
 
@@ -66,7 +66,7 @@ def _nights() -> Iterator[Night]:
 
 def _told(url: str, journals: list[Path], folder: Path) -> dict[str, Any]:
     """The report's files by name, the findings that were stored with it, and which rows are flakes."""
-    store = open_store(url)
+    store = connect_store(url)
     try:
         for journal in journals:
             import_journal(store, journal)

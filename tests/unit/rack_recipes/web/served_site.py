@@ -16,11 +16,9 @@ import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.server.http.asgi_calls import Answer
 from rack_recipes.server.access.caller import ROLES
-from rack_recipes.server.access.grant_model import Grant
 from rack_recipes.server.access.identify import Identify
-from rack_recipes.server.access.token_file import LiveGrants, changed_grants
-from rack_recipes.server.access.tokens import new_token
-from rack_recipes.server.network.peer import Peer
+from rack_recipes.server.access.token_file import Grant, LiveGrants, changed_grants, new_token
+from rack_recipes.server.network.clients import Peer
 from rack_recipes.web.page_source import PageSource
 from rack_recipes.web.sign_in import FIELD, Sessions
 from rack_recipes.web.site import FORM, Site

@@ -13,10 +13,10 @@ from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night, store_nights
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.served_site import RUNS, URL
-from rack_recipes.store.database_engine import open_store
-from rack_recipes.web.page_json_schema import schema_of
-from rack_recipes.web.page_model import at
+from rack_recipes.store.database_engine import connect_store
+from rack_recipes.web.page_model import page_address
 from rack_recipes.web.page_routes import GET, ROUTES
+from rack_recipes.web.views.json_formats_and_metrics import schema_of
 
 FIRST, LAST = "20261101-220000-000001", "20261102-220000-000002"
 NO_DATA = {"/metrics", "/runs/{run}/events", "/runs/{run}/tables/{table}", "/runs/{run}/report"}
@@ -43,7 +43,7 @@ def night(hosts: int = 3, text: str = "", *, is_bad: bool = True) -> Night:
 
 def store_runs(*nights: Night, url: str = URL) -> str:
     """Store these runs; returns the id of the last one."""
-    store: Engine = open_store(url)
+    store: Engine = connect_store(url)
     try:
         return store_nights(store, RUNS, nights)
     finally:
@@ -61,10 +61,10 @@ def addresses(host: str = "r0", mark: str = "") -> dict[str, str]:
             parts = [
                 names.get(part.strip("{}"), part) if part[0] == "{" else part for part in route.path[1:].split("/")
             ]
-            found[route.path] = at(*parts)
-    found["/trends/{key}"] = at("trends", f"rate{mark}", step="throughput")
-    found["/recipes/{name}"] = at("recipes", "recipes/host_health.yml")
-    found["/scriptlets/{name}"] = at("scriptlets", "disk.usage")
+            found[route.path] = page_address(*parts)
+    found["/trends/{key}"] = page_address("trends", f"rate{mark}", step="throughput")
+    found["/recipes/{name}"] = page_address("recipes", "recipes/host_health.yml")
+    found["/scriptlets/{name}"] = page_address("scriptlets", "disk.usage")
     return found
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rack_recipes.web.page_model import at
+from rack_recipes.web.page_model import page_address
 from rack_recipes.web.page_routes import ROUTES
 
 DOCS = Path(__file__).resolve().parents[4] / "docs" / "pages.md"
@@ -44,6 +44,6 @@ def test_an_address_has_one_page(place, path, names):
 
 
 def test_names_are_escaped_in_addresses():
-    assert at("hosts", "a/b ?#%") == "/hosts/a%2Fb%20%3F%23%25"
-    assert at("runs", "R1", "hosts", "") == "/runs/R1/hosts/%28run%29"
-    assert at("keys", "k_v1", run="", host="a&b") == "/keys/k_v1?host=a%26b"
+    assert page_address("hosts", "a/b ?#%") == "/hosts/a%2Fb%20%3F%23%25"
+    assert page_address("runs", "R1", "hosts", "") == "/runs/R1/hosts/%28run%29"
+    assert page_address("keys", "k_v1", run="", host="a&b") == "/keys/k_v1?host=a%26b"

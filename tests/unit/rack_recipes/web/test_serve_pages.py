@@ -10,22 +10,22 @@ import ssl
 import pytest
 
 from rack_recipes.errors import UsageError
-from rack_recipes.server.guarded_server import Listener, listening_on_network
-from rack_recipes.web import serve_pages
+from rack_recipes.server.network.guarded_server import Listener, listening_on_network
+from rack_recipes.web import site
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:0", "localhost:0"])
 def test_a_free_port_is_found_on_this_machine(address):
     with listening_on_network(address, None) as listener:
         assert listener.url.startswith(f"http://{address[:-2]}:")
-        assert serve_pages.is_own_address(listener)
-        assert serve_pages.names_of(listener) == {"localhost", "127.0.0.1", "[::1]"}
+        assert site.is_own_address(listener)
+        assert site.names_of(listener) == {"localhost", "127.0.0.1", "[::1]"}
 
 
 def test_with_tls_the_certificate_says_which_name_counts():
     with listening_on_network("127.0.0.1:0", None) as listener:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        assert serve_pages.names_of(Listener(listener.socket, context, listener.url)) is None
+        assert site.names_of(Listener(listener.socket, context, listener.url)) is None
 
 
 def test_another_address_needs_tls():

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.served_site import PEER, ServedSite
-from rack_recipes.server.network.peer import Peer
+from rack_recipes.server.network.clients import Peer
 from rack_recipes.server.problems import Problem
 from rack_recipes.web.sign_in import COOKIE, FIELD, LEAVE, MOST_SESSIONS, Sessions, check_form
 

@@ -19,7 +19,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
-from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retries_hooks_check_mode import RoundFigures
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retries_and_hooks import RoundFigures
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import judge
 from ansible_collections.rack.recipes.plugins.module_utils.language.exact_numbers import (
     difference,

@@ -14,8 +14,8 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command i
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.test_trend import store
 from rack_recipes.analysis import analyse_run
 from rack_recipes.analysis.findings import Finding
-from rack_recipes.cli.results.finding_lines import finding_lines
-from rack_recipes.cli.terminal import colours
+from rack_recipes.cli import terminal
+from rack_recipes.cli.results.show_runs import finding_lines
 from rack_recipes.errors import StoreError
 
 GOOD, BAD = Night({("ping", "r1"): ()}), Night({("ping", "r1"): ()}, {("ping", "r1"): "failed"})
@@ -100,7 +100,7 @@ def test_a_suggestion_is_marked_and_text_of_hosts_cannot_control_the_terminal() 
 
 
 def test_grades_have_colours_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    path = "rack_recipes.cli.results.finding_lines.takes_colours"
+    path = "rack_recipes.cli.results.show_runs.takes_colours"
     monkeypatch.setattr(path, lambda _stream: True)
     assert [*finding_lines([Finding("link", "problem", "leaf1")])] == ["\x1b[31mproblem\x1b[0m  leaf1\n"]
-    assert colours.RED == "31"
+    assert terminal.RED == "31"

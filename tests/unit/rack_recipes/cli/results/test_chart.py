@@ -12,12 +12,12 @@ import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import FIRST, SECOND
-from rack_recipes.cli.results import chart
+from rack_recipes.cli.results import report_and_chart
 from rack_recipes.report.charts import stored_charts
 
 
 def test_the_command_knows_every_kind():
-    assert tuple(stored_charts.KINDS) == chart.KINDS
+    assert tuple(stored_charts.KINDS) == report_and_chart.KINDS
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,14 @@ import pytest
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import FIRST
 from rack_recipes.run.run_folders import hold_run
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.reading import recorded_runs
 
 URL = "sqlite:///other.db"
 
 
 def status() -> str:
-    store = open_store(URL)
+    store = connect_store(URL)
     try:
         return str(recorded_runs.run(store, FIRST)["status"])
     finally:

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import delta, end, first, planned, step
 from rack_recipes.journal.append import append
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.writing.import_journal import import_journal
 
 RECIPE = """\
@@ -34,7 +34,7 @@ def _run(project: Path) -> None:
     }
     records = [begun, delta("a.state_v1", {"temp": 50}), step("a", "r1", n=2), step("b", "r1", n=3), end()]
     append(folder / "journal.jsonl", records)
-    store = open_store("sqlite:///.rack-recipes/results.db")
+    store = connect_store("sqlite:///.rack-recipes/results.db")
     import_journal(store, folder / "journal.jsonl")
     store.dispose()
     kept = folder / "begun/recipe/recipes/a.yml"

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import SECOND, URL
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.reading import recorded_runs
 
 
@@ -20,7 +20,7 @@ def _runs(runs: Path) -> None:
 
 
 def measured() -> list[dict[str, object]]:
-    store = open_store(URL)
+    store = connect_store(URL)
     try:
         return recorded_runs.measurements(store, SECOND)
     finally:

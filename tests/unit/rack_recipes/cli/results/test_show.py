@@ -11,9 +11,9 @@ import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import FIRST, SECOND, Writer
+from rack_recipes.cli import terminal
 from rack_recipes.cli.results import open_store as results_store
-from rack_recipes.cli.terminal import colours
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 
 SHOWN = f"""\
 run {SECOND}  failed  BURN  recipes/burn.yml  1 cached, 2 failed, 1 marginal, 1 passed, 1 skipped; \
@@ -133,7 +133,7 @@ def test_show_as_json_has_everything(runs: Path):
 
 
 def test_verdicts_have_colours_on_a_terminal(runs: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(colours, "takes_colours", lambda stream: stream is sys.stdout)
+    monkeypatch.setattr(terminal, "takes_colours", lambda stream: stream is sys.stdout)
     shown = call("show", SECOND).out
     assert "\x1b[31mfailed  \x1b[0m  ports" in shown
     assert "\x1b[33mmarginal\x1b[0m  burn" in shown
@@ -193,7 +193,7 @@ def test_a_run_that_is_in_a_journal_alone(runs: Path):
 
 
 def test_the_hint_names_the_store_that_was_asked_without_its_password(runs: Path, monkeypatch: pytest.MonkeyPatch):
-    store = open_store("sqlite:///empty.db")
+    store = connect_store("sqlite:///empty.db")
     monkeypatch.setattr(results_store, "reader", lambda _url: store)
     done = call("ctx", "show", FIRST, "--db", "mysql://rack:SECRET@db.example/rack")
     assert "`rack-recipes flush 20261124-090000-aaaaaa --db 'mysql://rack:***@db.example/rack'` brings" in done.err
@@ -207,7 +207,7 @@ def test_the_hint_names_the_store_that_was_asked_without_its_password(runs: Path
 )
 def test_a_store_without_runs(words: list[str], code: int, project: Path):
     url = f"sqlite:///{project}/empty.db"
-    open_store(url).dispose()
+    connect_store(url).dispose()
     done = call(*words, "--db", url)
     assert (done.code, done.err) == (code, "there are no runs in the store\n" if code else "")
 

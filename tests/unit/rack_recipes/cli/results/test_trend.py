@@ -20,12 +20,12 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_ru
 )
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import URL
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 
 
 def store(nights: Sequence[Night]) -> None:
     """Bring runs into the store of the project that is the working folder."""
-    opened = open_store(URL)
+    opened = connect_store(URL)
     store_nights(opened, Path(".rack-recipes/runs"), nights)
     opened.dispose()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rack_recipes.journal.append import append
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.writing.import_journal import import_journal
 
 FIRST, SECOND = "20261124-090000-aaaaaa", "20261125-140000-bbbbbb"
@@ -87,7 +87,7 @@ class Writer:
             "counts": counts,
         }
         append(self.path, [end])
-        store = open_store(URL)
+        store = connect_store(URL)
         import_journal(store, self.path)
         store.dispose()
 

@@ -8,14 +8,14 @@ import io
 from pathlib import Path
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import log, step
-from rack_recipes.cli.running.debug_output import Trace
+from rack_recipes.cli.running.run_ansible import DebugLog
 from rack_recipes.journal.append import append
 
 
 def test_log_records_are_shown_as_they_come(tmp_path: Path):
     path = tmp_path / "R1/journal.jsonl"
     shown = io.StringIO()
-    trace = Trace.of(path, shown)
+    trace = DebugLog.of(path, shown)
     assert not trace.has_more()
     append(path, [log("start", "{}"), step("a", "r1"), log("process", "ls\x1b[31m exit code 0\nls")])
     assert trace.has_more()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from rack_recipes.cli.running.live_cpu_and_memory import ProcessUsage
+from rack_recipes.cli.running.watch_and_stop import ProcessUsage
 
 # A controller that holds its run, and two workers, one of which is busy.
 CONTROLLER = """

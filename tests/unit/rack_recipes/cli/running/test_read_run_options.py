@@ -17,8 +17,7 @@ import yaml
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import make_project
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import first
 from rack_recipes.cli.command_table import parse_command_line
-from rack_recipes.cli.running.read_run_options import _recorded_params, prepare
-from rack_recipes.cli.running.resumed_run import ResumedRun
+from rack_recipes.cli.running.prepare_run import ResumedRun, _recorded_params, prepare_run
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.append import append
 from rack_recipes.recipe.recipe_model import Param
@@ -71,10 +70,10 @@ def test_which_steps_a_run_that_goes_on_runs(case: dict[str, Any], project: Path
     options.ansible = []
     if "refused" in case:
         with pytest.raises(UsageError) as caught:
-            prepare(options)
+            prepare_run(options)
         assert str(caught.value) == case["refused"]
         return
-    plan = prepare(options).plan
+    plan = prepare_run(options).plan
     assert sorted(planned.step.name for planned in plan.steps if not planned.skip) == sorted(case["runs"])
     assert (list(plan.options.only), list(plan.options.skip)) == (case.get("only", []), case.get("skip", []))
 
@@ -82,7 +81,7 @@ def test_which_steps_a_run_that_goes_on_runs(case: dict[str, Any], project: Path
 @pytest.mark.parametrize("words", [["--resume-from", "burn"], ["--resume", "last"]])
 def test_without_an_earlier_run_it_is_said_what_to_do(words: list[str], project: Path):
     with pytest.raises(UsageError) as caught:
-        prepare(parse_command_line(["run", "lab.yml", *words])[1])
+        prepare_run(parse_command_line(["run", "lab.yml", *words])[1])
     assert str(caught.value) == (
         "there is no run of lab.yml in .rack-recipes/runs to go on with: start one with `rack-recipes run lab.yml`; "
         "`--only STEP` runs a step with all that it needs"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import first, step
-from rack_recipes.cli.running.resumed_run import ResumedRun, earlier_run
+from rack_recipes.cli.running.prepare_run import ResumedRun, earlier_run
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.append import append
 

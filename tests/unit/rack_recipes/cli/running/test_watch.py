@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs i
     planned,
     step,
 )
-from rack_recipes.cli.running import watch as watching
+from rack_recipes.cli.running import watch_and_stop as watching
 from rack_recipes.journal.append import append
 from rack_recipes.run.missing_results_and_artifacts import transfer_record
 from rack_recipes.run.run_folders import hold_run

@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_ru
 from rack_recipes.analysis.analyse_run import store_findings
 from rack_recipes.analysis.findings import NOTABLE, PROBLEM, Finding
 from rack_recipes.integrations.monitoring import prometheus_metrics
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.schema.tables import tables
 
 HOSTS = ("r1", "r2", "r3")
@@ -31,7 +31,7 @@ DAY = 86_400.0
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """The first night passed, the second did not; a third test has never ended."""
     folder = tmp_path_factory.mktemp("metrics")
-    opened = open_store(f"sqlite:///{folder}/results.db")
+    opened = connect_store(f"sqlite:///{folder}/results.db")
     store_nights(opened, folder / "runs", [PASSED, FAILED, Night(PLACES, recipe={"test_id": "OTHER"})])
     counted = {1: {"passed": 3}, 2: {"failed": 1, "blocked": 1, "passed": 1}}
     with opened.begin() as connection:  # the records of these runs have no counts
@@ -90,6 +90,6 @@ def test_so_many_tests_have_metrics_and_the_rest_is_counted(store: Engine, monke
 
 
 def test_a_store_without_runs_has_metrics(tmp_path: Path):
-    opened = open_store(f"sqlite:///{tmp_path}/results.db")
+    opened = connect_store(f"sqlite:///{tmp_path}/results.db")
     assert sum(of(opened, "results").values()) == 0
     opened.dispose()

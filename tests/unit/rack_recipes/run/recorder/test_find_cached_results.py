@@ -17,7 +17,7 @@ from rack_recipes.errors import StoreError
 from rack_recipes.journal.append import append
 from rack_recipes.run.recorder import cached_results_and_waivers as module
 from rack_recipes.run.recorder.cached_results_and_waivers import cached_offers
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.writing.import_journal import import_journal
 
 
@@ -40,7 +40,7 @@ def db(tmp_path: Path) -> str:
     ]
     append(path, [begun, *results, end(passed=2, failed=1)])
     url = f"sqlite:///{tmp_path}/results.db"
-    store = open_store(url)
+    store = connect_store(url)
     import_journal(store, path)
     store.dispose()
     return url
@@ -81,7 +81,7 @@ def test_a_result_with_a_waived_instance_runs_again(tmp_path: Path):
     ]
     append(tmp_path / "R0/journal.jsonl", [begun, *results, end(marginal=1)])
     url = f"sqlite:///{tmp_path}/results.db"
-    store = open_store(url)
+    store = connect_store(url)
     import_journal(store, tmp_path / "R0/journal.jsonl")
     store.dispose()
     assert cached_offers(url, [keyed("a")]) == {("a", "r1"): []}

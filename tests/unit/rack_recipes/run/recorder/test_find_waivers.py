@@ -21,7 +21,7 @@ from rack_recipes.run.recorder import cached_results_and_waivers as module
 from rack_recipes.run.recorder.cached_results_and_waivers import find_waivers
 from rack_recipes.run.recorder.play_outline import PlayOutline
 from rack_recipes.settings import Settings
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.writing.import_journal import import_journal
 
 RECIPE = {"path": "recipes/a.yml", "test_id": "T"}
@@ -73,7 +73,7 @@ def stored(run_id: str, *ends: tuple[str, str], in_force: bool = True) -> None:
     begun["time"] = f"2026-11-{run_id[1:]}T00:00:00.000000Z"
     results = [step("link", host, verdict, n) for n, (host, verdict) in enumerate(ends, 1)]
     append(Path(run_id) / "journal.jsonl", [begun, *results, end()])
-    store = open_store(DB)
+    store = connect_store(DB)
     import_journal(store, Path(run_id) / "journal.jsonl")
     store.dispose()
 

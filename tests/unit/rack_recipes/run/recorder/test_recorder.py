@@ -36,7 +36,7 @@ from rack_recipes.run.launcher.progress_and_summary import summarize
 from rack_recipes.run.recorder import cached_results_and_waivers
 from rack_recipes.run.recorder.recorder import Recorder
 from rack_recipes.run.stage import worker_stop
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.reading import recorded_runs
 
 
@@ -62,7 +62,7 @@ def recorder() -> Iterator[Recorder]:
 
 
 def stored(run_id: str) -> dict[tuple[str, str], tuple[str, str]]:
-    opened = open_store("sqlite:///.rack-recipes/results.db")
+    opened = connect_store("sqlite:///.rack-recipes/results.db")
     found = {(row["step"], row["host"]): (row["verdict"], row["reason"]) for row in recorded_runs.steps(opened, run_id)}
     opened.dispose()
     return found
@@ -328,7 +328,7 @@ def test_the_end_says_who_has_stopped_the_run_and_when(recorder: Recorder, asked
     assert last["stopped"] == {"by": by, "time": moment if asked else last["stopped"]["time"]}
     assert last["stopped"]["time"] <= last["time"]
     assert stored(run.run_id) == {("a", "r1"): ("error", f"not run: {why}")}
-    opened = open_store(run.settings.db)
+    opened = connect_store(run.settings.db)
     assert recorded_runs.run(opened, run.run_id)["stopped"] == last["stopped"]
     opened.dispose()
 
@@ -483,7 +483,7 @@ def test_a_report_finds_in_the_store_what_there_is(recorder: Recorder, results: 
     append(current().path, [step("a", host) for host in results])
     recorder.task_starts(task(0, action="rack.recipes.report"))
     assert set(stored(current().run_id)) == {("a", host) for host in results}
-    store = open_store("sqlite:///.rack-recipes/results.db")
+    store = connect_store("sqlite:///.rack-recipes/results.db")
     found = recorded_runs.run(store, current().run_id)["status"]
     store.dispose()
     assert found == status

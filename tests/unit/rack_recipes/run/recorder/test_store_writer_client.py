@@ -23,7 +23,7 @@ from rack_recipes.run import processes
 from rack_recipes.run.current_run import Run
 from rack_recipes.run.recorder.start_server_and_store_writer import StoreWriterClient
 from rack_recipes.run.store_writer import LOOK
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.reading import recorded_runs
 
 
@@ -36,7 +36,7 @@ def make_run(tmp_path: Path) -> Callable[..., Run]:
 
 
 def stored(run: Run) -> list[str]:
-    opened = open_store(run.settings.db)
+    opened = connect_store(run.settings.db)
     found = [row["host"] for row in recorded_runs.steps(opened, run.run_id)]
     opened.dispose()
     return found
@@ -143,7 +143,7 @@ def test_a_killed_recorder_leaves_an_interrupted_run_in_the_store(make_run: Call
     [last] = [line.record for line in JournalReader(run.path).read() if line.record and line.record["kind"] == "end"]
     assert last
     assert (last["status"], last["exit_code"]) == ("interrupted", 1)
-    opened = open_store(run.settings.db)
+    opened = connect_store(run.settings.db)
     assert recorded_runs.run(opened, "R1")["status"] == "interrupted"
     opened.dispose()
 

@@ -24,7 +24,7 @@ import yaml
 
 from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import base_folder
 from rack_recipes.journal.reader import JournalReader
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.reading import recorded_runs
 from rack_recipes.store.writing.import_journal import import_journal
 
@@ -149,7 +149,7 @@ def test_a_killed_run_is_gone_on_with_and_nothing_runs_twice(log: Path):
     assert records(run("R2"))[0]["resumes"] == run("R1")
     attributes = {"r1": {"rack": "R7"}, "r2": {"rack": "R7"}}
     assert [records(run(name))[0]["attributes"] for name in ("R1", "R2")] == [attributes, attributes]
-    store = open_store("sqlite:///.rack-recipes/results.db")
+    store = connect_store("sqlite:///.rack-recipes/results.db")
     assert {(row["step"], row["host"]) for row in recorded_runs.steps(store, run("R2"))} == set(PLACES)
     store.dispose()
     code, output = finish(run("R3"), rack_recipes_resume=run("R2"))
@@ -211,7 +211,7 @@ def test_a_journal_that_was_torn_is_read_by_all(log: Path):
     cut = whole.index(b'"step":"next"')
     for end, more in ((cut, b""), (cut, b"\n" + whole[whole.index(b'{"_"', cut) :]), (len(whole) - 9, b"")):
         path.write_bytes(whole[:end] + more)
-        store = open_store(f"sqlite:///{end}-{len(more)}.db")
+        store = connect_store(f"sqlite:///{end}-{len(more)}.db")
         assert import_journal(store, path).rows
         store.dispose()
     path.write_bytes(whole[:cut])

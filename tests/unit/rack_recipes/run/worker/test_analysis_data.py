@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs i
 from rack_recipes.journal.append import append
 from rack_recipes.run.current_run import Run, RunInputs
 from rack_recipes.run.worker.analysis_data import analysis_data, results_of
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.writing.import_journal import import_journal
 
 RECIPE = {"test_id": "T-1", "path": "recipes/a.yml"}
@@ -37,7 +37,7 @@ def stored(run: Run, run_id: str, **recipe: Any) -> None:
     folder = run.folder.parent / run_id
     folder.mkdir()
     append(folder / "journal.jsonl", [first, step("a", "r1", measurements=MEASURED), end()])
-    store = open_store(run.settings.db)
+    store = connect_store(run.settings.db)
     import_journal(store, folder / "journal.jsonl")
     store.dispose()
 

@@ -12,11 +12,9 @@ from typing import Any
 import pytest
 
 from rack_recipes.server.access.caller import ADMIN, AUTHOR, VIEWER, no_objection
-from rack_recipes.server.access.grant_model import Grant
 from rack_recipes.server.access.identify import Identify
-from rack_recipes.server.access.token_file import LiveGrants, changed_grants
-from rack_recipes.server.access.tokens import new_token
-from rack_recipes.server.network.peer import Peer
+from rack_recipes.server.access.token_file import Grant, LiveGrants, changed_grants, new_token
+from rack_recipes.server.network.clients import Peer
 from rack_recipes.server.problems import Problem
 
 REMOTE = Peer("192.0.2.7", 4711)

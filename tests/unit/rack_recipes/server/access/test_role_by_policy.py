@@ -13,11 +13,9 @@ import pytest
 from rack_recipes.errors import Place
 from rack_recipes.run.trust.policy import Policy, Rule
 from rack_recipes.server.access.caller import ADMIN, AUTHOR, VIEWER
-from rack_recipes.server.access.grant_model import Grant
-from rack_recipes.server.access.role_by_policy import identify_by
-from rack_recipes.server.access.token_file import LiveGrants, changed_grants
-from rack_recipes.server.access.tokens import new_token
-from rack_recipes.server.network.peer import Peer
+from rack_recipes.server.access.identify import identify_by
+from rack_recipes.server.access.token_file import Grant, LiveGrants, changed_grants, new_token
+from rack_recipes.server.network.clients import Peer
 from rack_recipes.server.problems import Problem
 
 RULES: tuple[dict[str, Any], ...] = (

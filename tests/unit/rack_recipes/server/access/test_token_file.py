@@ -15,9 +15,7 @@ import pytest
 
 from rack_recipes.errors import UsageError
 from rack_recipes.server.access.caller import VIEWER
-from rack_recipes.server.access.grant_model import Grant
-from rack_recipes.server.access.token_file import LiveGrants, changed_grants, read_grants
-from rack_recipes.server.access.tokens import new_token
+from rack_recipes.server.access.token_file import Grant, LiveGrants, changed_grants, new_token, read_grants
 
 
 @pytest.fixture

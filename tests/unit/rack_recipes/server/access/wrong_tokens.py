@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from rack_recipes.server.access.tokens import new_token
+from rack_recipes.server.access.token_file import new_token
 
 SIGNS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.=%/"  # no blank: HTTP cuts it off
 PARTS = ("", "rrt_", "Bearer", "null", "undefined", "*", "' or 1=1 --", "../../tokens.json", "\u00e9")

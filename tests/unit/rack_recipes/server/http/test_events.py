@@ -8,8 +8,8 @@ import math
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.server.live.live_contexts import begun, opened, setting
 from rack_recipes.server.access.caller import Caller
-from rack_recipes.server.http.events import _next_piece
-from rack_recipes.server.http.long_answers import PIECE
+from rack_recipes.server.http.answers import PIECE
+from rack_recipes.server.http.keys_and_events import _next_piece
 from rack_recipes.server.http.route_model import Call
 from rack_recipes.server.live.live_context import LiveContext
 from rack_recipes.server.served_context import make_service

@@ -14,8 +14,8 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.server.http.asgi_c
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.server.live.live_contexts import begun, opened
 from rack_recipes.server.access.caller import Caller
 from rack_recipes.server.http.app import make_app
+from rack_recipes.server.live import key_operations
 from rack_recipes.server.served_context import Service, make_service
-from rack_recipes.server.writes import leases
 
 LOCK = "/locks/tester_1.port_2"
 
@@ -32,7 +32,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch) -> Clock:
     found = Clock()
-    monkeypatch.setattr(leases, "time", found)
+    monkeypatch.setattr(key_operations, "time", found)
     return found
 
 

@@ -14,13 +14,13 @@ import pytest
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.server.live.live_contexts import begun, opened
 from rack_recipes.errors import JournalError
 from rack_recipes.server.access.caller import Caller
-from rack_recipes.server.http import long_answers
-from rack_recipes.server.http.long_answers import listed, long_answer
+from rack_recipes.server.http import answers
+from rack_recipes.server.http.answers import listed, long_answer
 from rack_recipes.server.http.route_model import Call
 from rack_recipes.server.problems import Problem
 from rack_recipes.server.served_context import Service, make_service
 
-ROWS = 5 * long_answers.PIECE // 1000
+ROWS = 5 * answers.PIECE // 1000
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_empty_parts_are_passed_over(service, texts):
 def test_what_is_long_comes_in_pieces(service):
     found = asyncio.run(pieces(service, listed({"a": 1}, "all", rows())))
     assert len(found) > 1
-    assert max(map(len, found)) < 2 * long_answers.PIECE + 2000
+    assert max(map(len, found)) < 2 * answers.PIECE + 2000
     assert len(json.loads(b"".join(found))["all"]) == ROWS
 
 

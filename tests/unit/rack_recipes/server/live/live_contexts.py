@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from rack_recipes.journal.append import append
-from rack_recipes.server.live.live_context import LiveContext, Written
-from rack_recipes.server.live.mask_writes import SecretValues
-from rack_recipes.server.writes.key_operations import VALUE, WriteRequest
+from rack_recipes.server.live.key_operations import VALUE, WriteRequest
+from rack_recipes.server.live.live_context import LiveContext, SecretValues, Written
 from rack_recipes.settings import SECRET_KEYS
 
 KEY = "numbers.stats_v1"

@@ -21,9 +21,9 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.server.live.live_c
 )
 from rack_recipes.journal.append import append
 from rack_recipes.server.live import group_commit, live_context
+from rack_recipes.server.live.key_operations import INCREMENT, WriteRequest
 from rack_recipes.server.problems import Problem
 from rack_recipes.server.served_context import Service, make_service
-from rack_recipes.server.writes.key_operations import INCREMENT, WriteRequest
 
 ADD = WriteRequest("count_v1", "", INCREMENT, {"by": 1})
 

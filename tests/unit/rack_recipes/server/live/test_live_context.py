@@ -26,9 +26,9 @@ from rack_recipes.errors import JournalError
 from rack_recipes.journal.append import append
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.server.live import live_context
+from rack_recipes.server.live.key_operations import INCREMENT, PATCH, WriteRequest
 from rack_recipes.server.live.live_context import LiveContext, Written
 from rack_recipes.server.problems import Problem
-from rack_recipes.server.writes.key_operations import INCREMENT, PATCH, WriteRequest
 
 ADD = WriteRequest("count_v1", "", INCREMENT, {"by": 1})
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rack_recipes.server.live import sorted_places
-from rack_recipes.server.live.sorted_places import SortedPlaces
+from rack_recipes.server.live import journal_history_index
+from rack_recipes.server.live.journal_history_index import SortedPlaces
 
 SPOTS = st.lists(st.tuples(st.text("ab.", min_size=1, max_size=4), st.text("h1", max_size=2)), unique=True, max_size=60)
 
@@ -17,7 +17,7 @@ SPOTS = st.lists(st.tuples(st.text("ab.", min_size=1, max_size=4), st.text("h1",
 @pytest.fixture(autouse=True, scope="module")
 def small_chunks():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sorted_places, "CHUNK", 3)
+        patch.setattr(journal_history_index, "CHUNK", 3)
         yield
 
 

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from rack_recipes.server.network.client_limits import LARGEST_HEAD, Limits, Turnstile, check_head
-from rack_recipes.server.network.peer import Peer
+from rack_recipes.server.network.clients import LARGEST_HEAD, Limits, Peer, Turnstile, check_head
 from rack_recipes.server.problems import Problem
 
 ONE, TWO, OWNER = Peer("192.0.2.1", 1), Peer("192.0.2.2", 1), Peer("0", 1, 0)

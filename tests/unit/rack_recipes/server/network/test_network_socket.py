@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rack_recipes.errors import UsageError
-from rack_recipes.server.network.network_socket import Tls, listen, parse_address, tls_context
+from rack_recipes.server.network.listening_sockets import Tls, open_network_socket, parse_address, tls_context
 
 
 @pytest.mark.parametrize(
@@ -33,19 +33,19 @@ def test_what_is_no_address(text):
 
 def test_only_this_machine_is_served_without_tls():
     for text in ("127.0.0.1:0", "[::1]:0", "localhost:0"):
-        listen(text, None).close()
+        open_network_socket(text, None).close()
     for text in ("0.0.0.0:0", "[::]:0"):
         with pytest.raises(UsageError, match="without TLS: everybody on the network could read tokens and values"):
-            listen(text, None)
+            open_network_socket(text, None)
 
 
 def test_a_port_that_is_taken_and_a_host_that_is_not_there():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UsageError, match=f"--listen 127.0.0.1:{port}: Address already in use"):
-            listen(f"127.0.0.1:{port}", None)
+            open_network_socket(f"127.0.0.1:{port}", None)
     with pytest.raises(UsageError, match=r"--listen: nowhere\.invalid is no address of a network"):
-        listen("nowhere.invalid:1", None)
+        open_network_socket("nowhere.invalid:1", None)
 
 
 def test_files_of_tls_that_are_wrong(tmp_path: Path):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from rack_recipes.server.network.peer import Peer, names_of, user_name
+from rack_recipes.server.network.clients import Peer, names_of, user_name
 
 
 def test_a_user_without_a_name_is_a_number():

@@ -59,7 +59,7 @@ FORKS = multiprocessing.get_context("fork")  # each has imported SQLAlchemy alre
 
 
 def follow(url: str, journal: Path, ready: Event) -> None:
-    store = engines.open_store(url)
+    store = engines.connect_store(url)
     ready.set()
     import_journal(store, journal, BatchLimits(records=10))
     store.dispose()
@@ -107,7 +107,7 @@ def test_eight_writers_and_a_reader_lose_nothing(
     names = [f"R{number}" for number in range(8)]
     paths = [journal(whole_run(name, hosts=4, steps=10), name) for name in names]
     writers = [start(made, path)[0] for path in paths]
-    reader, reads, are_at_work = opened(made, engines.open_store_for_reading), 0, True
+    reader, reads, are_at_work = opened(made, engines.connect_for_reading), 0, True
     while are_at_work:
         are_at_work = any(writer.is_alive() for writer in writers)
         for row in recorded_runs.runs(reader):
@@ -214,7 +214,7 @@ def test_a_full_disk_is_waited_for(tmp_path: Path, opened: Opened, journal: Writ
 def test_a_read_only_sqlite_file_is_told(tmp_path: Path, opened: Opened, journal: Written) -> None:
     url = f"sqlite:///{tmp_path}/results.db"
     opened(url).dispose()
-    looking = opened(url, engines.open_store_for_reading)
+    looking = opened(url, engines.connect_for_reading)
     with pytest.raises(StoreError, match=r"the file or its folder is read-only.*safe in"):
         import_journal(looking, journal(whole_run()))
 

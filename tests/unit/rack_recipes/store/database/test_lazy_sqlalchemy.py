@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from rack_recipes.errors import StoreError
 from rack_recipes.store.database import lazy_sqlalchemy as sql
-from rack_recipes.store.database_engine import open_store, open_store_for_reading
+from rack_recipes.store.database_engine import connect_for_reading, connect_store
 from rack_recipes.store.reading import recorded_runs
 
 WITHOUT = """
@@ -37,7 +37,7 @@ def test_each_file_can_be_imported_without_the_packages() -> None:
     subprocess.run([sys.executable, "-c", WITHOUT, *names, "cli.results"], check=True)
 
 
-@pytest.mark.parametrize("opener", [open_store, open_store_for_reading])
+@pytest.mark.parametrize("opener", [connect_store, connect_for_reading])
 def test_without_sqlalchemy_the_user_reads_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opener: Callable[[str], Engine]
 ) -> None:
@@ -54,7 +54,7 @@ def test_without_alembic_a_store_can_be_made_later(
     with monkeypatch.context() as without:
         without.setitem(sys.modules, "alembic", None)
         with pytest.raises(StoreError, match=r"import of alembic halted.*`pip install rack-recipes` brings it"):
-            open_store(url)
+            connect_store(url)
     assert recorded_runs.runs(opened(url)) == []
 
 
@@ -71,7 +71,7 @@ def test_without_a_driver_the_user_reads_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, driver, None)
     with pytest.raises(StoreError, match=f"no driver: .*{driver}.*`pip install {package}` brings") as caught:
-        open_store(f"{scheme}://rack:s3cret@127.0.0.1/rack")
+        connect_store(f"{scheme}://rack:s3cret@127.0.0.1/rack")
     assert "s3cret" not in str(caught.value)
 
 

@@ -27,7 +27,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_rec
 )
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.store.all_rows import everything
 from rack_recipes.errors import StoreError
-from rack_recipes.store.database_engine import PATIENCE, open_store
+from rack_recipes.store.database_engine import PATIENCE, connect_store
 from rack_recipes.store.reading import recorded_runs
 from rack_recipes.store.writing.import_journal import BatchLimits, JournalImport, import_journal
 
@@ -135,7 +135,7 @@ def test_what_a_server_refuses_is_told_at_once(
 ) -> None:
     started = time.monotonic()
     with pytest.raises(StoreError, match=says) as caught:
-        open_store(f"postgresql://{user}:{password or postgresql.password}@127.0.0.1:{postgresql.port}/{name}")
+        connect_store(f"postgresql://{user}:{password or postgresql.password}@127.0.0.1:{postgresql.port}/{name}")
     assert time.monotonic() - started < PATIENCE
     assert not [word for word in ("s3cr", "%40", "et@", postgresql.password) if word in str(caught.value)]
     assert "\n" not in str(caught.value)
@@ -151,7 +151,7 @@ def free_port() -> int:
 def test_a_server_that_is_not_there_is_waited_for_and_told() -> None:
     started = time.monotonic()
     with pytest.raises(StoreError, match=r"rack:\*\*\*@.*[Cc]onnection refused"):
-        open_store(f"postgresql://rack:s3cret@127.0.0.1:{free_port()}/rack", patience=0.3)
+        connect_store(f"postgresql://rack:s3cret@127.0.0.1:{free_port()}/rack", patience=0.3)
     assert time.monotonic() - started > 0.2
 
 
@@ -161,7 +161,9 @@ def test_a_server_that_says_nothing_is_not_waited_for_for_ever() -> None:
         listener.listen()
         started = time.monotonic()
         with pytest.raises(StoreError, match="timeout"):
-            open_store(f"postgresql://x:y@127.0.0.1:{listener.getsockname()[1]}/rack?connect_timeout=2", patience=0.0)
+            connect_store(
+                f"postgresql://x:y@127.0.0.1:{listener.getsockname()[1]}/rack?connect_timeout=2", patience=0.0
+            )
         assert time.monotonic() - started < 60
 
 
@@ -178,7 +180,7 @@ def test_a_database_that_lacks_characters_is_refused(cleared: PostgreSQL, admin:
     )
     try:
         with pytest.raises(StoreError, match=f"the database other holds texts as {encoding}.*ENCODING 'UTF8'"):
-            open_store(f"{cleared.url.rpartition('/')[0]}/other")
+            connect_store(f"{cleared.url.rpartition('/')[0]}/other")
     finally:
         admin.execute("DROP DATABASE other")
 
@@ -206,7 +208,7 @@ def test_a_user_who_may_not_make_tables_is_told(cleared: PostgreSQL, admin: Any)
     admin.execute("CREATE ROLE guest LOGIN PASSWORD 'p4ss'")
     try:
         with pytest.raises(StoreError, match=r"permission denied for schema public .*lacks a right"):
-            open_store(f"postgresql://guest:p4ss@127.0.0.1:{cleared.port}/rack")
+            connect_store(f"postgresql://guest:p4ss@127.0.0.1:{cleared.port}/rack")
     finally:
         admin.execute("DROP ROLE guest")
 

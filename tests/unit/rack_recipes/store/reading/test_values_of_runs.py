@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import delta, run, step
 from rack_recipes.errors import StoreError
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.reading.several_runs import AT_ONCE, changes_of_keys, measured, verdicts
 from rack_recipes.store.writing.import_journal import import_journal
 
@@ -64,7 +64,7 @@ def test_verdicts_of_a_run_on_some_hosts(filled: Engine) -> None:
 def test_a_damaged_file_is_told_as_one(tmp_path: Path, journal: Callable[..., Path]) -> None:
     """The driver meets the damage while it fetches rows, when SQLAlchemy looks away."""
     path = tmp_path / "results.db"
-    store = open_store(f"sqlite:///{path}")
+    store = connect_store(f"sqlite:///{path}")
     rows = [{**VALUES[0], "name": f"t{n}" * 20} for n in range(5000)]
     import_journal(store, journal([run("R1"), step(measurements=rows)], "R1"))
     store.dispose()  # which brings all of it from the log into the file

@@ -19,7 +19,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_rec
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.store.all_rows import everything
 from rack_recipes.errors import StoreError
 from rack_recipes.journal.append import append
-from rack_recipes.store.database_engine import WRITERS, open_store, open_store_for_reading
+from rack_recipes.store.database_engine import WRITERS, connect_for_reading, connect_store
 from rack_recipes.store.database_engine import opened as unprepared
 from rack_recipes.store.schema.migrate_and_check import HEAD, MIGRATIONS, differences, upgrade, version
 from rack_recipes.store.schema.tables import tables
@@ -69,7 +69,7 @@ def test_mysql_compares_keys_byte_by_byte_and_can_roll_back(emptied: MariaDB, op
 
 def test_many_may_upgrade_at_once(url: str, capfd: pytest.CaptureFixture[str]) -> None:
     forks = multiprocessing.get_context("fork")  # each has imported SQLAlchemy and Alembic already
-    started = [forks.Process(target=lambda: open_store(url).dispose()) for _number in range(4)]
+    started = [forks.Process(target=lambda: connect_store(url).dispose()) for _number in range(4)]
     for process in started:
         process.start()
     for process in started:
@@ -103,9 +103,9 @@ def test_a_newer_schema_is_refused_with_what_to_do(url: str, new_store: Engine, 
     with pytest.raises(
         StoreError, match=r"made by a newer rack\.recipes.*install that version, or set rack_recipes_db"
     ):
-        open_store(url)
+        connect_store(url)
     with pytest.raises(StoreError, match=r"its schema is 9999, made by a newer rack\.recipes"):
-        open_store_for_reading(url)
+        connect_for_reading(url)
     with new_store.connect() as connection:
         assert version(connection) == "9999"
 
@@ -180,7 +180,7 @@ def test_a_reader_of_an_older_schema_is_told_what_to_do(url: str, older: Engine,
     with pytest.raises(
         StoreError, match=f"its schema is {revision}, older than {HEAD}: `rack-recipes db upgrade` brings"
     ) as caught:
-        open_store_for_reading(url)
+        connect_for_reading(url)
     assert "(with the same --db, where one was given)" in str(caught.value)
     with older.connect() as connection:
         assert version(connection) == revision

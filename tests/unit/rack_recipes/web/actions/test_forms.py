@@ -16,10 +16,10 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.served_site im
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.stored_pages import HOSTILE, LAST, night, store_runs
 from rack_recipes.journal.append import append
 from rack_recipes.recipe.waiver_file import read_waivers
-from rack_recipes.store.database_engine import open_store
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.reading import recorded_runs
 from rack_recipes.store.writing.import_journal import import_journal
-from rack_recipes.web.page_model import at
+from rack_recipes.web.page_model import page_address
 
 WAIVER = {"reason": "RMA 1234", "until": "2099-12-31", "hosts": "r0, leaf*"}
 
@@ -40,7 +40,7 @@ def trace(served: ServedSite) -> list[tuple[str, str, str]]:
 
 
 def result(run: str) -> str:
-    return at("runs", run, "hosts", "r0", "uplink")
+    return page_address("runs", run, "hosts", "r0", "uplink")
 
 
 def test_a_form_makes_a_run_the_baseline(served, run):
@@ -80,7 +80,7 @@ def test_a_run_that_passed_is_accepted_at_once_and_one_without_an_end_never(serv
     assert served.send(f"/runs/{LAST}/baseline?format=json", {}, "author").status == 200
     goes_on = Path(".rack-recipes/runs/20261103-220000-000003/journal.jsonl")
     append(goes_on, [{"kind": "run", "run": goes_on.parent.name, "time": "2026-11-03T22:00:00.000000Z"}])
-    store = open_store(URL)
+    store = connect_store(URL)
     import_journal(store, goes_on)
     store.dispose()
     answer = served.send(f"/runs/{goes_on.parent.name}/baseline?format=json", {"confirm": "yes"}, "author")
@@ -151,7 +151,7 @@ def test_all_hosts_are_waived_only_where_somebody_says_so(served, run):
 @pytest.mark.parametrize(("host", "step"), [("r0", "*"), ("r0", "uplin*"), ("r0", "none"), ("*", "uplink")])
 def test_only_what_is_a_result_is_waived(served, run, host, step):
     """The name of a step is a pattern in the file of waivers, and none in an address."""
-    answer = served.send(f"{at('runs', run, 'hosts', host, step)}/waiver?format=json", WAIVER, "author")
+    answer = served.send(f"{page_address('runs', run, 'hosts', host, step)}/waiver?format=json", WAIVER, "author")
     assert (answer.status, "so there is nothing to waive" in answer.data["detail"]) == (404, True)
     assert not Path("waivers.yml").exists()
 

@@ -15,7 +15,7 @@ import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.served_site import ServedSite
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.stored_pages import HOSTILE
-from rack_recipes.web.actions import start
+from rack_recipes.web.actions import start_run
 
 RECIPE = """\
 test_meta: {test_id: BURN, description: "Burn"}
@@ -55,9 +55,9 @@ def started(monkeypatch) -> list[dict[str, object]]:
         def poll(self):
             return None
 
-    real = start.subprocess.Popen  # which tries a pattern, in a thread
+    real = start_run.subprocess.Popen  # which tries a pattern, in a thread
     monkeypatch.setattr(
-        start.subprocess, "Popen", lambda words, **more: (Child if "pass_fds" in more else real)(words, **more)
+        start_run.subprocess, "Popen", lambda words, **more: (Child if "pass_fds" in more else real)(words, **more)
     )
     return calls
 
@@ -154,10 +154,10 @@ def test_a_recipe_of_the_collection_is_not_started(served, started):
 
 
 def test_only_so_many_go_on_at_once(served, started):
-    for _number in range(start.MOST):
+    for _number in range(start_run.MOST_STARTED):
         assert served.send(f"{PLACE}/runs?format=json", GIVEN, "operator").status == 200
     answer = served.send(f"{PLACE}/runs?format=json", GIVEN, "operator")
-    assert (answer.status, len(started)) == (429, start.MOST)
+    assert (answer.status, len(started)) == (429, start_run.MOST_STARTED)
 
 
 @pytest.mark.parametrize("run", ["20261129-101500-abcdef", "..", "..%2F..%2Ftokens", "x"])

@@ -25,11 +25,11 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.stored_pages i
     store_runs,
     wrong_fields,
 )
-from rack_recipes.store.database_engine import open_store
-from rack_recipes.web.page_json_schema import SHAPES, schema_of
-from rack_recipes.web.page_model import at
+from rack_recipes.store.database_engine import connect_store
+from rack_recipes.web.page_model import page_address
 from rack_recipes.web.page_routes import POST, ROUTES
 from rack_recipes.web.views import run_detail_pages
+from rack_recipes.web.views.json_formats_and_metrics import SHAPES, schema_of
 
 MANY = 300
 
@@ -59,7 +59,7 @@ def markup_in(text: str) -> list[str]:
 
 
 def empty_store() -> None:
-    open_store(URL).dispose()
+    connect_store(URL).dispose()
 
 
 def test_every_page_that_is_data_has_a_shape():
@@ -128,7 +128,7 @@ def test_hostile_text_adds_no_markup_to_any_page(served):
         assert markup_in(text) == [], place
         assert "\u202e" not in text, place
         assert wrong_fields(path, served.data(place)) == []
-    seen = served.ask(at("runs", LAST, "hosts", own, "uplink"), "admin").text.decode()
+    seen = served.ask(page_address("runs", LAST, "hosts", own, "uplink"), "admin").text.decode()
     assert "&lt;img src=x onerror=alert(1)&gt;" in seen
 
 

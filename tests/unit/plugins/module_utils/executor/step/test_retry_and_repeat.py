@@ -8,7 +8,7 @@ import statistics
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retries_hooks_check_mode import (
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retries_and_hooks import (
     RoundFigures,
     retry_delay,
 )

@@ -1,0 +1,167 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The commands validate, plan and compile."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rack_recipes.cli.command_table import Answer
+from rack_recipes.cli.shared_options import add_examples, add_recipe, add_selection, plan_options
+from rack_recipes.errors import Place, RackError, RecipeError, RecipeErrors, UsageError
+
+if TYPE_CHECKING:
+    from rack_recipes.plan.plan_model import Plan
+Finding = dict[str, Any]
+
+
+def add_validate(command: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    command.add_argument(
+        "recipes", nargs="*", metavar="RECIPE", help="paths of recipes; the recipes that they include are checked, too"
+    )
+    command.add_argument(
+        "--stdin",
+        metavar="FILE",
+        help="check the text on stdin as if it were FILE: for an editor's unsaved buffer",
+    )
+    add_examples(
+        command,
+        "rack-recipes validate recipes/*.yml",
+        "rack-recipes validate --json recipes/*.yml | jq -r '.problems[].text'",
+        "rack-recipes validate --stdin recipes/numbers.yml < buffer",
+    )
+
+
+def validate(options: argparse.Namespace) -> Answer:
+    """Check recipes, and report every problem in them.
+
+    Stderr has a line for each problem: file, line, column, what was expected, what was found, the nearest valid word.
+    Stdout has the same as one JSON object. The exit code is 2 if there is any problem. A deprecated scriptlet, and a
+    criterion that is the same in each run, are notices, not problems.
+    """
+    if not options.recipes and options.stdin is None:
+        raise UsageError("rack-recipes validate: expected RECIPE or --stdin FILE")
+    checked: list[tuple[str, bytes | None]] = [(path, None) for path in options.recipes]
+    if options.stdin is not None:
+        checked.append((options.stdin, sys.stdin.buffer.read()))
+    found = [_check(name, text) for name, text in checked]
+    problems = [problem for wrong, _plan in found for problem in wrong]
+    notices = [notice for _problems, plan in found if plan for notice in _notices(plan)]
+    for finding in (*problems, *notices):
+        sys.stderr.write(f"{finding['text']}\n")
+    status = "error" if problems else "ok"
+    answer = {"status": status, "recipes": len(checked), "problems": problems, "notices": notices}
+    return answer, 2 if problems else 0
+
+
+def _check(name: str, text: bytes | None) -> tuple[list[Finding], Plan | None]:
+    """Return the problems of a recipe file, or of a text in its place; the plan too if there are none."""
+    try:
+        return [], _planned(name, text)
+    except RackError as error:
+        found = error.errors if isinstance(error, RecipeErrors) else (error,)
+        return [_problem(name, one) for one in found], None
+
+
+def _planned(name: str, text: bytes | None) -> Plan:
+    from rack_recipes import settings
+    from rack_recipes.plan.make_plan import make_plan
+    from rack_recipes.recipe.load import load, parse
+
+    recipe = load(name) if text is None else parse(text, name)
+    return make_plan(recipe, tuple(map(Path, settings.load().scriptlets)))
+
+
+def _problem(name: str, error: RackError) -> Finding:
+    if not isinstance(error, RecipeError):
+        return {"file": name, "line": 1, "column": 1, "text": str(error)}
+    located = _position(error.place)
+    return {**located, "expected": error.expected, "got": error.got, "near": error.near, "text": str(error)}
+
+
+def _notices(plan: Plan) -> Iterator[Finding]:
+    from rack_recipes.plan.recipe_mistakes import plan_notices
+
+    for notice in plan_notices(plan):
+        yield {**_position(notice.place), "text": f"{notice.place}: {notice.text}"}
+
+
+def _position(place: Place) -> Finding:
+    return {"file": place.file, "line": place.line, "column": place.column}
+
+
+def add_plan(command: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    add_recipe(command)
+    command.add_argument(
+        "--format",
+        choices=("tree", "json", "dot", "mermaid"),
+        help="tree for people (the default), json, dot for Graphviz, mermaid for Markdown",
+    )
+    add_selection(command)
+    add_examples(
+        command,
+        "rack-recipes plan recipes/host_health.yml",
+        "rack-recipes plan recipes/host_health.yml --only clock_jitter",
+        "rack-recipes plan recipes/host_health.yml --format dot | dot -Tsvg > plan.svg",
+    )
+
+
+def plan(options: argparse.Namespace) -> Answer:
+    """Show what would run, as a tree, as data or as a graph. Nothing is run.
+
+    It shows the stages and why each starts, the steps, their hosts, the keys that each step reads and writes, and
+    which failures are waived.
+    `run --dry-run` adds what an inventory and the store know: hosts, earlier results, durations.
+    """
+    from rack_recipes import settings
+    from rack_recipes.cli.recipes.plan_notices_and_waivers import (
+        planned_waivers,
+        print_notices,
+        waiver_data,
+        waiver_lines,
+    )
+    from rack_recipes.plan.compile.playbook_file import plan_of
+    from rack_recipes.plan.output_formats import FORMATS, plan_to_data
+
+    if options.json and options.format not in (None, "json"):
+        raise UsageError(
+            f"rack-recipes plan: --json and --format {options.format} ask for two answers: give one of them"
+        )
+    planned = plan_of(options.recipe, options=plan_options(options))
+    print_notices(planned)
+    waivers = planned_waivers(planned, settings.load())
+    word = "json" if options.json else options.format or "tree"
+    if word == "json" and waivers:
+        return json.dumps({**plan_to_data(planned), **waiver_data(waivers)}, ensure_ascii=False, indent=2) + "\n", 0
+    return FORMATS[word](planned) + ("".join(waiver_lines(waivers)) if word == "tree" else ""), 0
+
+
+def add_compile(command: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    add_recipe(command)
+    add_selection(command)
+    add_examples(
+        command,
+        "rack-recipes compile recipes/numbers.yml > numbers.playbook.yml",
+        "ansible-playbook -i inventory.yml numbers.playbook.yml",
+    )
+
+
+def compile(options: argparse.Namespace) -> Answer:  # noqa: A001 - commands are functions of their names
+    """Print the playbook of a recipe.
+
+    Ansible runs it as it stands, so it can be read, committed and given to AWX. The same recipe gives the same text.
+    """
+    from rack_recipes.plan.compile.playbook_file import playbook_of
+
+    text = playbook_of(options.recipe, options=plan_options(options))
+    return ({"status": "ok", "playbook": text} if options.json else text), 0

@@ -1,0 +1,235 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The commands analyse, trend and rejudge: findings of a run, a measurement over runs, judgements by other limits."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rack_recipes.cli.command_table import Answer
+from rack_recipes.cli.shared_options import add_db, add_examples, add_run, parse_number
+
+if TYPE_CHECKING:
+    from rack_recipes.analysis.rejudge import Judged
+NOTHING = "nothing was found\n"
+
+
+def add_analyse(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    add_run(command)
+    command.add_argument(
+        "--last", metavar="N", type=parse_number, default=20, help="compare with the last N earlier runs (default: 20)"
+    )
+    command.add_argument(
+        "--summary",
+        action="store_true",
+        help="with a summary in a few sentences: by the language model of the setting summary_url, else by rules",
+    )
+    add_db(command)
+    add_examples(
+        command,
+        "rack-recipes analyse",
+        "rack-recipes analyse 20261125-1444 --last 50",
+        "rack-recipes analyse --json | jq '.findings[] | select(.grade == \"problem\").title'",
+    )
+
+
+def analyse(options: argparse.Namespace) -> Answer:
+    """Find what a run has to tell: causes, what is worse than before, hosts that differ from their twins, changes.
+
+    A run is compared with the earlier runs of its test. Runs in check mode and runs that have not ended do not count.
+    The findings are stored, so that `show`, reports and other programs have the same. They replace those of an earlier
+    analysis; a summary that was made after the run had ended stays until there is a new one. Each finding says by which
+    method it was made, and how often that method is wrong.
+    """
+    from rack_recipes import settings
+    from rack_recipes.analysis.analyse_run import analyse as findings_of
+    from rack_recipes.analysis.analyse_run import store_findings_at, with_summary
+    from rack_recipes.analysis.run_data import load_run_data
+    from rack_recipes.cli.results.open_store import open_store, run_id_of
+    from rack_recipes.cli.results.show_runs import finding_lines
+    from rack_recipes.errors import StoreError
+    from rack_recipes.store.reading import recorded_runs
+
+    with open_store(options) as store:
+        run_id = run_id_of(store, options.run, options.db)
+        run, project = load_run_data(store, run_id, recorded_runs.judged), settings.load()
+        found = with_summary(store, run, findings_of(store, run, options.last), project if options.summary else None)
+    is_stored = True
+    try:
+        store_findings_at(options.db or project.db, run_id, found)
+    except StoreError as error:
+        is_stored = False
+        sys.stderr.write(f"the findings are not stored: {error}\n")
+    if options.json:
+        findings: list[dict[str, Any]] = [asdict(one) for one in found]
+        return {"run_id": run_id, "stored": is_stored, "findings": findings}, 0
+    return "".join([f"run {run_id}\n", *(finding_lines(found) if found else [NOTHING])]), 0
+
+
+TREND_TITLES = ("run", "started", "value", "")
+NO_TREND = "no trend"
+Told = dict[str, Any]
+
+
+def add_trend(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    command.add_argument("key", metavar="KEY", help="a measurement's name, or a number's path in the context")
+    command.add_argument(
+        "--host", metavar="HOST", default="", help="only this host (default: the median of each class)"
+    )
+    command.add_argument("--step", metavar="NAME", default="", help="only what this step has measured")
+    command.add_argument(
+        "--last", metavar="N", type=parse_number, default=20, help="the last N runs that have it (default: 20)"
+    )
+    command.add_argument("--run", metavar="RUN", default="", help="up to this run (default: the newest that has it)")
+    add_db(command)
+    add_examples(
+        command,
+        "rack-recipes trend latency --step ping",
+        "rack-recipes trend numbers.stats_v1.mean --host r1 --last 50",
+    )
+
+
+def trend(options: argparse.Namespace) -> Answer:
+    """Show a measurement, or a number inside of the context, over the last runs of a test.
+
+    Hosts of one class (attribute `class`, or `model` and `role`) are shown by their median. Where there are fewer than
+    four, each host is shown. Below the values stand changes of level, the slope with its 95 % interval, the limit and
+    when the slope leads to it; with fewer than ten runs neither changes nor a trend are told.
+    """
+    from rack_recipes.analysis.stored_trends import stored_trends
+    from rack_recipes.cli.results.open_store import open_store, run_id_of
+
+    with open_store(options) as store:
+        run_id = run_id_of(store, options.run, options.db) if options.run else ""
+        found, told = stored_trends(store, options.key, options.host, options.step, options.last, run_id)
+    if options.json:
+        return {"key": options.key, "run_id": found, "series": told}, 0
+    return "\n".join("".join(_trend_as_lines(one)) for one in told), 0
+
+
+def _trend_as_lines(told: Told) -> Iterator[str]:
+    from rack_recipes.cli.terminal import format_table, printable
+
+    number = f" (number {told['number']})" if told["number"] > 1 else ""
+    of = f" of {told['step']}" if told["step"] else ""
+    limits = f", limit {' to '.join(f'{end:g}' for end in told['limits'])}" if told["limits"] else ""
+    yield printable(f"{told['name']}{number}{of}, {told['whose']}{limits}") + "\n"
+    changes = {change["since"]: change for change in told["changes"]}
+    rows = [
+        (one["run_id"], one["started"], f"{one['value']:g} {told['unit']}".rstrip(), _mark(changes.get(one["run_id"])))
+        for one in told["values"]
+    ]
+    yield format_table(TREND_TITLES, rows)
+    yield _trend_line(told["trend"], told["unit"])
+
+
+def _mark(change: Told | None) -> str:
+    return f"level {change['before']:g} -> {change['after']:g} (p {change['p']:.2g})" if change else ""
+
+
+def _trend_line(found: Told | None, unit: str) -> str:
+    if found is None:
+        return f"{NO_TREND}: fewer than two times\n"
+    if found["why_not"]:
+        return f"{NO_TREND}: {found['why_not']}\n"
+    slope = f"{found['slope']:+.3g} {unit} a day ({found['low']:+.3g} to {found['high']:+.3g}, 95 %)"
+    if "reaches" not in found:
+        return f"{slope}\n"
+    latest = found["latest"] or "later than can be told"
+    return f"{slope}; reaches {found['reaches']:g} on {found['time']} ({found['earliest']} to {latest}, 90 %)\n"
+
+
+JUDGEMENT_TITLES = ("was", "", "now", "name", "value", "step", "host", "why")
+
+
+def add_rejudge(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    command.add_argument("run", metavar="RUN", help="id of the run, or its beginning")
+    command.add_argument("--limits", metavar="FILE", required=True, help="YAML file with the new limits")
+    command.add_argument(
+        "--exit-code",
+        action="store_true",
+        help="for CI: end with 1 if a measurement fails that passed before, or had no limit; otherwise with 0",
+    )
+    add_db(command)
+    add_examples(
+        command,
+        "rack-recipes rejudge 20261125-14 --limits limits.yml",
+        "rack-recipes rejudge 20261125-14 --limits limits.yml --json --exit-code",
+    )
+
+
+def rejudge(options: argparse.Namespace) -> Answer:
+    """Judge the stored measurements of a run by other limits, and tell what changes. Nothing is run.
+
+    The run and its verdicts stay as they are: the store gets a judgement more, which `show` and reports tell of. The
+    file lists limits, each with `measurement`, the criteria of recipes (`min`, `max`, `within`, `one_of`, `eq`, `ne`,
+    `matches`, `warn`), and `step` and `unit` where they matter; * stands for any text, and the first that fits counts.
+    """
+    from rack_recipes import settings
+    from rack_recipes.analysis.rejudge import count_verdicts, read_limits
+    from rack_recipes.analysis.rejudge import rejudge as judge
+    from rack_recipes.analysis.run_data import load_run_data
+    from rack_recipes.cli.results.open_store import open_store, run_id_of
+    from rack_recipes.run.trust.check_trust import check_store
+    from rack_recipes.store.writing.write_rows import add_judgement
+
+    limits = read_limits(options.limits)
+    check_store("change", settings.load())
+    with open_store(options, writing=True) as store:
+        run_id = run_id_of(store, options.run, options.db)
+        judged = judge(load_run_data(store, run_id).measurements, limits.limits)
+        changed = [one for one in judged if one.has_changed]
+        told: dict[str, Any] = {
+            "limits": limits.data,
+            "counts": count_verdicts(judged),
+            "changes": [one.to_data() for one in changed],
+        }
+        number = add_judgement(store, run_id, {**_by_whom(), "source": limits.path, "digest": limits.digest, **told})
+    worse = [one for one in changed if one.is_worse]
+    code = 1 if options.exit_code and worse else 0
+    if options.json:
+        answer = {"run": run_id, "judgement": number, "source": limits.path, "digest": limits.digest}
+        return {**answer, "judged": len(judged), **told, "worse": len(worse)}, code
+    return "".join(_judgement_lines(run_id, number, judged, changed, told["counts"])), code
+
+
+def _by_whom() -> dict[str, str]:
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
+    from rack_recipes.run.trust.os_user import this_user
+
+    return {"time": now(), "user": this_user().name}
+
+
+def _judgement_lines(
+    run_id: str, number: int, judged: Sequence[Judged], changed: Sequence[Judged], counted: Mapping[str, int]
+) -> Iterator[str]:
+    from rack_recipes.cli.terminal import format_table, painter
+
+    if not judged:
+        yield "no measurement of this run has a new limit\n"
+    else:
+        numbers = ", ".join(f"{amount} {verdict}" for verdict, amount in counted.items())
+        yield f"{len(judged)} measurements judged anew: {numbers}\n"
+        yield (
+            format_table(JUDGEMENT_TITLES, [*map(_row, changed)], painter(sys.stdout))
+            if changed
+            else "no verdict changes\n"
+        )
+    yield f"judgement {number} of run {run_id}; the run itself stays as it is\n"
+
+
+def _row(one: Judged) -> tuple[str, ...]:
+    row = one.row
+    value = row["value"] if isinstance(row["value"], str) else json.dumps(row["value"], ensure_ascii=False)
+    told: tuple[Any, ...] = (one.before or "-", "->", one.after, row["name"], f"{value} {row['unit'] or ''}".rstrip())
+    return (*told, row["step"], row["host"] or "run", one.why)

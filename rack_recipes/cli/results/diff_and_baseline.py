@@ -1,0 +1,332 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The commands diff, and baseline accept, show, compare and withdraw: a run beside another one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rack_recipes.cli.command_table import Answer
+from rack_recipes.cli.shared_options import add_db, add_examples, add_run
+from rack_recipes.cli.terminal import printable
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+NOTABLE = 10.0  # percent
+SHORTEST = 0.1  # seconds: smaller changes of a duration are mostly chance
+NO_CHANGE = "no change"
+Row = Mapping[str, Any]
+
+
+def add_diff(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    command.add_argument("first", metavar="RUN", help="id of the earlier run, or its beginning")
+    command.add_argument("second", metavar="RUN", help="id of the later run, or its beginning")
+    add_comparison(command, "in the first run", "in the second one")
+    add_db(command)
+    add_examples(
+        command,
+        "rack-recipes diff 20261124-09 20261125-14",
+        "rack-recipes diff 20261124-09 20261125-14 --percent 1",
+        "rack-recipes diff 20261124-09 20261125-14 --exit-code",
+    )
+
+
+def add_comparison(command: argparse.ArgumentParser, first: str, second: str) -> None:
+    """Add the options that say what of a comparison is shown, and how it ends; `first` and `second` are the runs."""
+    command.add_argument(
+        "--percent",
+        metavar="P",
+        type=float,
+        default=NOTABLE,
+        help="show durations and measurements that changed by at least so much, durations also by at least 0.1 s "
+        "(default: 10; JSON has all)",
+    )
+    command.add_argument(
+        "--exit-code",
+        action="store_true",
+        help="for CI: end with 1 if something got worse, and name it on stderr; otherwise with 0. Something got worse "
+        f"if a step passed on a host {first} and does not pass there {second} (it passes if it is "
+        "passed, marginal or cached), or if a criterion held and does not hold any more. What only one run has does "
+        "not count",
+    )
+
+
+def diff(options: argparse.Namespace) -> Answer:
+    """Show what changed between two runs: verdicts, durations, measurements, the context.
+
+    It also shows what is different about the runs themselves: recipe, parameters, versions.
+    """
+    from rack_recipes.cli.results.open_store import open_store, run_id_of
+
+    with open_store(options) as store:
+        first, second = (run_id_of(store, start, options.db) for start in (options.first, options.second))
+        return compare_runs(store, first, second, options)
+
+
+def compare_runs(store: Any, first: str, second: str, options: argparse.Namespace) -> Answer:
+    """The answer to a comparison of two runs; `options` are those of `add_comparison`, and `json`."""
+    from rack_recipes.analysis.regressions_and_baselines import stored_changes
+
+    found = stored_changes(store, first, second)
+    worse = _worse(store, first, second) if options.exit_code else []
+    sys.stderr.writelines(f"worse: {what}\n" for what in worse)
+    code = 1 if worse else 0
+    if options.json:
+        return {"runs": [first, second], **found}, code
+    return "".join(_lines([first, second], found, options.percent)), code
+
+
+def _worse(store: Any, first: str, second: str) -> list[str]:
+    """The steps and the criteria that got worse, in words."""
+    from rack_recipes.analysis import run_changes
+    from rack_recipes.store.reading import recorded_runs
+
+    steps = run_changes.worse_steps(recorded_runs.steps(store, first), recorded_runs.steps(store, second))
+    criteria = run_changes.worse_criteria(
+        recorded_runs.measurements(store, first), recorded_runs.measurements(store, second)
+    )
+    return [
+        printable(f"{name}{row['step']} on {row['host'] or 'the run'}: {row['before']} -> {row['after']}")
+        for name, row in (*(("", row) for row in steps), *((f"{row['name']} of ", row) for row in criteria))
+    ]
+
+
+def _lines(ids: Sequence[str], found: Mapping[str, Sequence[Row]], percent: float) -> Iterator[str]:
+    from rack_recipes.cli.results.ctx import change_lines
+
+    yield f"{ids[0]} -> {ids[1]}\n"
+    yield from _run_lines(found["run"])
+    yield from _verdict_lines(found["verdicts"])
+    yield from _duration_lines(found["durations"], percent)
+    yield from _measurement_lines(found["measurements"], percent)
+    yield from _titled("context", change_lines(found["context"]))
+
+
+def _run_lines(rows: Sequence[Row]) -> Iterator[str]:
+    shown = ((row["field"], _written(row["before"]), "->", _written(row["after"])) for row in rows)
+    yield from _table("the runs", ("field", "first", "", "second"), [*shown])
+
+
+def _verdict_lines(rows: Sequence[Row]) -> Iterator[str]:
+    shown = (
+        (row.get("before", "-"), "->", row.get("after", "-"), row["step"], row["host"] or "run", row["reason"])
+        for row in rows
+    )
+    yield from _table("verdicts", ("first", "", "second", "step", "host", "reason"), [*shown])
+
+
+def _duration_lines(rows: Sequence[Row], percent: float) -> Iterator[str]:
+    are_hidden = any(row["before"] != row["after"] for row in rows)
+    none = f"no change of {percent:g} % and {SHORTEST:g} s or more" if are_hidden else NO_CHANGE
+    shown = (
+        (f"{row['before']:.3f} s", "->", f"{row['after']:.3f} s", _grown(row), row["step"], row["host"] or "run")
+        for row in rows
+        if _is_notable(row, percent) and _is_long(row)
+    )
+    yield from _table("durations", ("first", "", "second", "change", "step", "host"), [*shown], none)
+
+
+def _measurement_lines(rows: Sequence[Row], percent: float) -> Iterator[str]:
+    none = f"no change of {percent:g} % or more" if rows else NO_CHANGE
+    shown = (
+        (row["name"], *_sides(row), row["unit"], _grown(row), row["step"], row["host"] or "run")
+        for row in rows
+        if _is_notable(row, percent)
+    )
+    titles = ("name", "first", "", "second", "unit", "change", "step", "host")
+    yield from _table("measurements", titles, [*shown], none)
+
+
+def _sides(row: Row) -> tuple[str, str, str]:
+    before, after = (_written(row[side]) if side in row else "-" for side in ("before", "after"))
+    return before, "->", after
+
+
+def _is_notable(row: Row, percent: float) -> bool:
+    """Whether a change is large enough; one without a percentage, such as a text or a new measurement, always is."""
+    return bool(abs(row.get("percent", percent)) >= percent)
+
+
+def _is_long(row: Row) -> bool:
+    return bool(abs(row["after"] - row["before"]) >= SHORTEST)
+
+
+def _grown(row: Row) -> str:
+    return f"{row['percent']:+g} %" if "percent" in row else ""
+
+
+def _table(title: str, titles: Sequence[str], rows: Sequence[Sequence[object]], none: str = NO_CHANGE) -> Iterator[str]:
+    from rack_recipes.cli.terminal import format_table, painter
+
+    yield from _titled(title, [format_table(titles, rows, painter(sys.stdout))] if rows else [], none)
+
+
+def _titled(title: str, parts: Iterator[str] | Sequence[str], none: str = NO_CHANGE) -> Iterator[str]:
+    """The parts under their title, or a line that says that there are none."""
+    text = "".join(parts)
+    yield f"\n{title}:\n{text}" if text else f"\n{title}: {none}\n"
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+NO_BASELINE = "there is no baseline of {}; `rack-recipes baseline accept RUN` makes a run the baseline"
+BASELINE_TITLES = ("test", "run", "accepted", "by", "counts", "note")
+
+
+def add_accept(command: argparse.ArgumentParser) -> None:
+    """Add the options of `baseline accept`."""
+    add_run(command)
+    command.add_argument("--note", metavar="TEXT", default="", help="why it is good, such as `after the rebuild`")
+    command.add_argument(
+        "--force",
+        action="store_true",
+        help="accept a run that did not pass, too: what failed in it is then never worse",
+    )
+    add_db(command)
+    add_examples(
+        command, "rack-recipes baseline accept", 'rack-recipes baseline accept 20261125 --note "after the rebuild"'
+    )
+
+
+def accept(options: argparse.Namespace) -> Answer:
+    """Make a run the baseline of its test, with which later runs are compared.
+
+    The run is pinned, so that `prune` keeps it. A baseline counts until another run is accepted, or until it is
+    withdrawn. A run that did not pass, or was interrupted, needs --force.
+    """
+    from rack_recipes import settings
+    from rack_recipes.archive.pins_and_baselines import accept_baseline
+    from rack_recipes.cli.results.open_store import open_store, run_id_of
+    from rack_recipes.run.trust.check_trust import check_store
+    from rack_recipes.run.trust.os_user import this_user
+    from rack_recipes.store.reading import recorded_runs
+
+    check_store("change", settings.load())
+    with open_store(options) as store:  # reading only: this makes no store
+        run = recorded_runs.run(store, run_id_of(store, options.run, options.db))
+    _refuse_unfit(run, force=options.force)
+    with open_store(options, writing=True) as store:
+        row = accept_baseline(store, Path(settings.load().runs), run, this_user().name, options.note)
+    return {"status": "ok", **row, "pinned": True}, 0
+
+
+def _refuse_unfit(run: Any, *, force: bool) -> None:
+    """Raise UsageError for a run that cannot be compared with, and without `force` for one that did not pass."""
+    from rack_recipes.archive.pins_and_baselines import doubt, unfit
+    from rack_recipes.errors import UsageError
+
+    if why := unfit(run):
+        raise UsageError(why)
+    if why := doubt(run):
+        if not force:
+            raise UsageError(f"{why}; --force accepts it all the same")
+        sys.stderr.write(f"{why}\n")
+
+
+def add_withdraw(command: argparse.ArgumentParser) -> None:
+    """Add the options of `baseline withdraw`."""
+    add_run(command, "a run of the test, or the beginning of its id (default: the newest run)")
+    add_db(command)
+    add_examples(command, "rack-recipes baseline withdraw", "rack-recipes baseline withdraw 20261125")
+
+
+def withdraw(options: argparse.Namespace) -> Answer:
+    """Withdraw the baseline of a test: no run of it is compared with one until another run is accepted.
+
+    The runs that were baselines stay pinned; `rack-recipes pin RUN --off` lets `prune` remove them.
+    """
+    from rack_recipes import settings
+    from rack_recipes.analysis import regressions_and_baselines
+    from rack_recipes.cli.results.open_store import open_store, run_id_of
+    from rack_recipes.errors import UsageError
+    from rack_recipes.run.trust.check_trust import check_store
+    from rack_recipes.store.reading import recorded_runs
+
+    check_store("change", settings.load())
+    with open_store(options) as store:
+        test = regressions_and_baselines.name_of_test(
+            recorded_runs.run(store, run_id_of(store, options.run, options.db))
+        )
+    with open_store(options, writing=True) as store:
+        number = regressions_and_baselines.withdraw(store, test)
+    if not number:
+        raise UsageError(NO_BASELINE.format(test))
+    return {"status": "ok", "test_id": test, "withdrawn": number}, 0
+
+
+def add_show(command: argparse.ArgumentParser) -> None:
+    """Add the options of `baseline show`."""
+    add_db(command)
+    add_examples(command, "rack-recipes baseline show", "rack-recipes baseline show --json")
+
+
+def show(options: argparse.Namespace) -> Answer:
+    """List all runs that were accepted as baselines, the newest first: by whom, when, why, and which of them count."""
+    from rack_recipes.cli.results.open_store import open_store
+    from rack_recipes.cli.terminal import format_table
+    from rack_recipes.store.reading import recorded_runs
+
+    with open_store(options) as store:
+        found = recorded_runs.baselines(store)
+    counting: dict[str, Any] = {}
+    for row in found:
+        if not row["withdrawn"]:
+            counting.setdefault(row["test_id"], row)
+    found = [{**row, "counts": row == counting.get(row["test_id"])} for row in found]
+    if options.json:
+        return {"baselines": found}, 0
+    rows = [
+        (
+            row["test_id"],
+            row["run_id"],
+            row["accepted"],
+            row["user"] or "-",
+            "yes" if row["counts"] else "no",
+            row["note"] or "",
+        )
+        for row in found
+    ]
+    return format_table(BASELINE_TITLES, rows) if rows else "no run was accepted as a baseline\n", 0
+
+
+def add_compare(command: argparse.ArgumentParser) -> None:
+    """Add the options of `baseline compare`."""
+    add_run(command)
+    add_comparison(command, "in the baseline", "in the run")
+    add_db(command)
+    add_examples(command, "rack-recipes baseline compare", "rack-recipes baseline compare --exit-code")
+
+
+def compare(options: argparse.Namespace) -> Answer:
+    """Compare a run with the baseline of its test, as `diff` compares two runs.
+
+    Without a baseline it ends with exit code 2.
+    """
+    from rack_recipes.cli.results.open_store import open_store, run_id_of
+
+    with open_store(options) as store:
+        run_id = run_id_of(store, options.run, options.db)
+        return compare_runs(store, _baseline_id(store, run_id), run_id, options)
+
+
+def _baseline_id(store: Engine, run_id: str) -> str:
+    """The run that is the baseline of a run. Raises UsageError where there is none."""
+    from rack_recipes.analysis.regressions_and_baselines import baseline_of, name_of_test
+    from rack_recipes.errors import UsageError
+    from rack_recipes.store.reading import recorded_runs
+
+    run = recorded_runs.run(store, run_id)
+    found = baseline_of(store, run)
+    if found is None:
+        raise UsageError(NO_BASELINE.format(name_of_test(run)))
+    return str(found["run_id"])

@@ -1,0 +1,115 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The commands report and chart: files with the results of a run."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from rack_recipes.cli.command_table import Answer
+from rack_recipes.cli.shared_options import add_db, add_examples, add_run
+from rack_recipes.report.report_formats_and_status import DEFAULT_FORMATS, FORMATS
+
+
+def add_report(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    add_run(command)
+    command.add_argument(
+        "--format",
+        action="append",
+        choices=FORMATS,
+        help=f"only this format, instead of {', '.join(DEFAULT_FORMATS)}; repeat it for several",
+    )
+    command.add_argument("--full", action="store_true", help="Markdown with all tables: md-full instead of md")
+    command.add_argument("--to", metavar="FOLDER", help="where to write it (default: report/ in the run's folder)")
+    command.add_argument(
+        "--summary",
+        action="store_true",
+        help="with a summary in a few sentences: by the language model of the setting summary_url, else by rules",
+    )
+    add_db(command)
+    add_examples(
+        command,
+        "rack-recipes report",
+        "rack-recipes report 20261125-1444 --format html --to /srv/reports",
+        "rack-recipes report --format junit --format md --to out",
+    )
+
+
+def report(options: argparse.Namespace) -> Answer:
+    """Write the report of a run from what the store holds of it, and print the paths of its files."""
+    from rack_recipes import settings
+    from rack_recipes.cli.results.open_store import open_store, run_id_of
+    from rack_recipes.report.make_report import make
+
+    formats = ["md-full" if options.full and name == "md" else name for name in options.format or DEFAULT_FORMATS]
+    with open_store(options) as store:
+        run_id, project = run_id_of(store, options.run, options.db), settings.load()
+        folder = Path(options.to) if options.to else Path(project.runs) / run_id / "report"
+        summary_by = project if options.summary else None
+        url, templates = options.db or project.db, project.report_templates
+        files = [*map(str, make(store, run_id, folder, formats, url, summary_by, templates))]
+    return ({"run_id": run_id, "files": files} if options.json else "\n".join(files)), 0
+
+
+KINDS = ("histogram", "box-plot", "trend", "heat-map", "correlation", "timeline")
+
+
+def add_chart(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    command.add_argument("kind", choices=KINDS, help="kind of chart")
+    add_run(command)
+    command.add_argument(
+        "--key",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="the value: a measurement's name, or a number in the context by its path, such as numbers.stats_v1.mean; "
+        "repeat it for a correlation",
+    )
+    command.add_argument("--step", metavar="STEP", default="", help="only what this step measured or did")
+    command.add_argument("--host", metavar="PATTERN", default="", help="only these hosts, such as r01-*")
+    command.add_argument(
+        "--by", metavar="ATTRIBUTE", default="", help="group hosts by what the inventory says of them, such as rack"
+    )
+    command.add_argument(
+        "--to", metavar="FILE", help="where to write it: FILE.svg or FILE.png (default: SVG on stdout)"
+    )
+    add_db(command)
+    add_examples(
+        command,
+        "rack-recipes chart histogram --key rx_errors --to rx_errors.svg",
+        "rack-recipes chart trend --key tcp_throughput --host 'r01-*' --to trend.png",
+        "rack-recipes chart heat-map --by rack --to racks.svg",
+    )
+
+
+def chart(options: argparse.Namespace) -> Answer:
+    """Draw a chart of a run: its values, their history, its verdicts or its times, with units, limits and changes.
+
+    With --json the figures of the chart are printed.
+    """
+    from rack_recipes.analysis.history import History
+    from rack_recipes.analysis.run_data import load_run_data
+    from rack_recipes.cli.results.open_store import open_store, run_id_of
+    from rack_recipes.report.charts import stored_charts
+
+    wanted = stored_charts.Wanted(options.step, tuple(options.key), options.host, options.by)
+    with open_store(options) as store:
+        run_id = run_id_of(store, options.run, options.db)
+        drawn = stored_charts.draw(options.kind, History(store, load_run_data(store, run_id)), wanted)
+    if options.to:
+        stored_charts.write(drawn, Path(options.to))
+    if options.json:
+        return {"run_id": run_id, "kind": options.kind, "file": options.to, "figures": _figures(drawn)}, 0
+    return (options.to or stored_charts.svg(drawn).rstrip("\n")), 0
+
+
+def _figures(drawn: Any) -> dict[str, Any]:
+    from rack_recipes.report.writers.json import as_data
+
+    return as_data(drawn.figures)

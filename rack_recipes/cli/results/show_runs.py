@@ -1,0 +1,312 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The commands runs and show, and findings and parts of a run as lines of text, which other commands print too."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import GREEN, PASSING, RED, YELLOW
+from rack_recipes.analysis.findings import NOTABLE, NOTE, PROBLEM, Finding
+from rack_recipes.cli.command_table import Answer
+from rack_recipes.cli.shared_options import add_db, add_examples, add_run, parse_number
+from rack_recipes.cli.terminal import format_table, painter, printable, takes_colours
+
+COLOURS = {PROBLEM: RED, NOTABLE: YELLOW, NOTE: GREEN}
+WIDTH = max(map(len, COLOURS))
+
+
+def finding_lines(findings: Sequence[Finding], *, in_full: bool = True) -> Iterator[str]:
+    """Each finding with its grade; in full also with what to do next, and with the method."""
+    for one in findings:
+        suggestion = "suggestion: " if one.suggestion else ""
+        yield f"{_painted(one.grade)}  {printable(suggestion + one.title)}\n"
+        if in_full:
+            indent = " " * (WIDTH + 2)
+            yield from (f"{indent}{printable(text)}\n" for text in (one.advice, _method(one)) if text)
+
+
+def _method(finding: Finding) -> str:
+    return f"by: {finding.method}" if finding.method else ""
+
+
+def _painted(grade: str) -> str:
+    word = grade.ljust(WIDTH)
+    return f"\x1b[{COLOURS[grade]}m{word}\x1b[0m" if takes_colours(sys.stdout) else word
+
+
+PART_TITLES = ("part", "state", "hosts", "controller", "run", "remarks")
+NAMED = 10
+
+
+def part_lines(info: Mapping[str, Any]) -> Iterator[str]:
+    """Lines for people; `info` is the column `group_info` of a run, empty for one that has no parts."""
+    if not info.get("told"):
+        return
+    rows = [
+        (part["part"], part["state"], part["hosts"], part["controller"], part["run"], part["note"])
+        for part in info["told"]
+    ]
+    yield format_table(PART_TITLES, rows, painter(sys.stdout))
+    if info["missing"]:
+        yield f"in no part: {printable(first_few(info['missing'], NAMED))}\n"
+    yield from (f"{printable(problem)}\n" for problem in info["problems"])
+    yield "\n"
+
+
+RUN_TITLES = ("run", "status", "test", "recipe", "started", "verdicts")
+
+
+def add_runs(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    command.add_argument("-n", "--number", metavar="N", type=parse_number, default=20, help="how many (default: 20)")
+    add_db(command)
+    add_examples(command, "rack-recipes runs", "rack-recipes runs -n 1 --json | jq -r '.runs[].run_id'")
+
+
+def runs(options: argparse.Namespace) -> Answer:
+    """List the runs in the store, the newest first: status, test, recipe, start, counts of verdicts."""
+    from rack_recipes.cli.results.open_store import open_store
+    from rack_recipes.cli.terminal import format_table, painter
+    from rack_recipes.store.reading import recorded_runs
+
+    with open_store(options) as store:
+        found = recorded_runs.runs(store)[: options.number]
+        flakes = recorded_runs.flakes(store, [run["run_id"] for run in found])
+    found = [{**run, "flakes": flakes.get(run["run_id"], 0)} for run in found]
+    if options.json:
+        return {"runs": found}, 0
+    names = ("run_id", "status", "test_id", "recipe", "started")
+    rows = [(*(run[name] or "-" for name in names), summary_of(run, run["flakes"])) for run in found]
+    return format_table(RUN_TITLES, rows, painter(sys.stdout)), 0
+
+
+def summary_of(run: Mapping[str, Any], flakes: int) -> str:
+    """In words: counts of verdicts and flakes, the run that was resumed, and whether the run is pinned."""
+    counts = ", ".join(f"{number} {verdict}" for verdict, number in run["counts"].items())
+    again = f"{flakes} of them after a retry" if flakes else ""
+    resumes = run["resumes"] and f"resumes {run['resumes']}"
+    return "; ".join(filter(None, (counts, again, resumes, "pinned" if run["pinned"] else "")))
+
+
+Row = Mapping[str, Any]
+Place = tuple[str, str]
+MOST_FINDINGS = 5
+
+
+def add_show(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    add_run(command)
+    command.add_argument(
+        "--all", action="store_true", help="each instance of a loop, not only those that did not pass, or not at once"
+    )
+    add_db(command)
+    add_examples(
+        command,
+        "rack-recipes show",
+        "rack-recipes show 20261125-1444",
+        "rack-recipes show --json | jq '.steps[] | select(.flake)'",
+    )
+
+
+def show(options: argparse.Namespace) -> Answer:
+    """Show one run: how each step ended on each host, what did not pass first.
+
+    At the top are the gravest findings of the last analysis, which `analyse` and `report` make.
+    With the reason: why it was skipped or blocked, which run a result was used again of, how often it was tried,
+    through which host it ran if not on its own. Below stand the criteria that did not hold, or only just, with the
+    distance to their limits, and the files that steps have attached, each with its place in the run's folder.
+    """
+    from rack_recipes.cli.results.open_store import open_store, run_id_of
+    from rack_recipes.store.reading import recorded_runs
+
+    with open_store(options) as store:
+        run_id = run_id_of(store, options.run, options.db)
+        run, steps, measured = (
+            recorded_runs.run(store, run_id),
+            recorded_runs.steps(store, run_id, attempts=options.json),
+            recorded_runs.measurements(store, run_id, only_bad=not options.json),
+        )
+        findings = recorded_runs.findings(store, run_id)
+        conflicts, artifacts = recorded_runs.conflicts(store, run_id), recorded_runs.artifacts(store, run_id)
+        judgements = recorded_runs.judgements(store, run_id)
+        origins = recorded_runs.origins(store, run_id) if conflicts else {}
+        conflicts = [{**one, "origin": origins.get(one["seq"])} for one in conflicts]
+        if options.json:
+            context = recorded_runs.context(store, run_id)
+            more = {"context": context, "conflicts": conflicts, "artifacts": artifacts, "judgements": judgements}
+            return {"run": run, "findings": findings, "steps": steps, "measurements": measured, **more}, 0
+        places = {name: place for place, name in enumerate(dict.fromkeys(step["step"] for step in steps))}
+        for rows in (measured, artifacts):
+            rows.sort(key=lambda row: places.get(row["step"], -1))
+        shown = steps if options.all else [step for step in steps if not step["parent"] or not _is_plain(step)]
+        below = [*_criteria(measured), *_conflicts(conflicts), *_artifacts(artifacts), *_judgements(judgements)]
+        return "".join([*_head(run, steps), *_findings(findings), *_steps(shown, steps), *below]), 0
+
+
+def _findings(rows: Sequence[Row]) -> Iterator[str]:
+    """The findings of the newest analysis in short, without notes."""
+    from rack_recipes.analysis.findings import NOTE, finding_from_row, format_count
+
+    found = [finding_from_row(row) for row in rows if row["grade"] != NOTE]
+    yield from finding_lines(found[:MOST_FINDINGS], in_full=False)
+    if rows:
+        more = len(rows) - len(found[:MOST_FINDINGS])
+        what = f"{format_count(more, 'more finding')}: " if more else "all of each: "
+        yield f"{what}rack-recipes analyse {rows[0]['run_id']}\n"
+
+
+def _head(run: Row, steps: Sequence[Row]) -> Iterator[str]:
+    from rack_recipes.cli.terminal import painter, printable
+    from rack_recipes.journal.step_results_and_end_status import stopped_in_words
+
+    status = painter(sys.stdout)(run["status"], run["status"])
+    flakes = sum(bool(step["flake"]) for step in steps if not step["instances"])
+    about = [printable(run[name]) for name in ("test_id", "recipe") if run[name]]  # stages by hand have neither
+    yield "  ".join([f"run {run['run_id']}", status, *about, summary_of(run, flakes)]) + "\n"
+    for name in ("params", "labels", "options"):
+        given = ", ".join(f"{key}={_written(value)}" for key, value in run[name].items())
+        if given:
+            yield f"{name}: {printable(given)}\n"
+    if stopped := stopped_in_words(run):
+        yield f"stopped {printable(stopped)}\n"
+    yield from part_lines(run["group_info"])
+
+
+def _steps(shown: Sequence[Row], steps: Sequence[Row]) -> Iterator[str]:
+    instances: dict[Place, list[Row]] = defaultdict(list)
+    for step in steps:
+        if step["parent"]:
+            instances[step["parent"], step["host"]].append(step)
+    rows = [
+        (
+            step["verdict"],
+            step["step"],
+            step["host"] or "run",
+            f"{step['seconds']:.3f} s",
+            "; ".join(_remarks(step, instances.get((step["step"], step["host"]), ()))),
+        )
+        for step in sorted(shown, key=lambda step: step["verdict"] in PASSING)
+    ]
+    yield _table(("verdict", "step", "host", "duration", "reason"), rows)
+
+
+def _is_plain(step: Row) -> bool:
+    """Whether it passed at the first try."""
+    return step["verdict"] in PASSING - {"marginal"} and not step["flake"]
+
+
+def _remarks(step: Row, instances: Sequence[Row]) -> Iterator[str]:
+    """What is shown of how a step ended, beside its verdict."""
+    if step["reason"]:
+        yield str(step["reason"])
+    if step["flake"] and not step["instances"]:
+        yield f"flake: passed at try {step['tries']}"
+    if step["source_run"] and step["source_run"] not in step["reason"]:
+        yield f"from {step['source_run']}"
+    if step["through"] and f"through {step['through']}" not in step["reason"]:
+        yield f"through {step['through']}"
+    if step["instances"]:
+        passed = sum(instance["verdict"] in PASSING for instance in instances)
+        yield f"{passed} of {step['instances']} instances passed"
+    if step["rounds"]:
+        yield f"{step['rounds']['passed']} of {step['rounds']['count']} rounds passed"
+    for hook in step["hooks"]:
+        yield f"{hook['when']} {hook['hook']} {hook['verdict']}: {hook['reason']}"
+
+
+def _criteria(measured: Sequence[Row]) -> Iterator[str]:
+    """The criteria that did not hold, or only just."""
+    rows = [
+        (
+            one["verdict"],
+            one["name"],
+            f"{_written(one['value'])} {one['unit']}".rstrip(),
+            "" if one["distance"] is None else f"{one['distance']:+g}",
+            one["step"],
+            one["host"] or "run",
+            _limits(one["limits"]),
+        )
+        for one in measured
+    ]
+    if rows:
+        yield "\n" + _table(("criterion", "name", "value", "to the limit", "step", "host", "limits"), rows)
+
+
+def _limits(limits: Mapping[str, Any] | None) -> str:
+    return ", ".join(f"{word} {_written(bound)}" for word, bound in (limits or {}).items())
+
+
+def _conflicts(conflicts: Sequence[Row]) -> Iterator[str]:
+    """The conflicting writes, with both values and the outcome."""
+    rows = [
+        (
+            one["key"],
+            one["host"] or (f"run, by {one['origin']}" if one["origin"] else "run"),
+            one["step"],
+            " ".join(filter(None, (one["policy"], one["outcome"]))),
+            _written(one["before"]),
+            "->",
+            _written(one["after"]),
+            _other(one),
+        )
+        for one in conflicts
+    ]
+    if rows:
+        yield "\n" + _table(("conflict", "host", "step", "policy", "before", "", "after", "other"), rows)
+
+
+def _other(conflict: Row) -> str:
+    """The third value of a conflict, and the fields that both writes had changed."""
+    fields = (
+        f"both changed {', '.join(name or 'all of it' for name in conflict['fields'])}" if conflict["fields"] else ""
+    )
+    other = "" if conflict["outcome"] in (None, "kept") else _written(conflict["other"])
+    return "; ".join(filter(None, (other, fields)))
+
+
+def _artifacts(artifacts: Sequence[Row]) -> Iterator[str]:
+    rows = [
+        (
+            one["name"],
+            one["step"],
+            one["host"] or "run",
+            f"{one['size']:,} B",
+            one["path"] or f"missing: {one['note'] or 'it has not come yet'}",
+        )
+        for one in artifacts
+    ]
+    if rows:
+        yield "\n" + _table(("artifact", "step", "host", "size", "file"), rows)
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    from rack_recipes.cli.terminal import format_table, painter
+
+    return format_table(titles, rows, painter(sys.stdout))
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _judgements(found: Sequence[Row]) -> Iterator[str]:
+    """Judgements by other limits, which were made after the run."""
+    rows = [
+        (one["n"], one["time"], one["user"], one["source"], len(one["changes"]), _counted(one["counts"]))
+        for one in found
+    ]
+    if rows:
+        yield "\n" + _table(("judgement", "time", "by", "limits from", "changes", "measurements"), rows)
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {verdict}" for verdict, number in counts.items())

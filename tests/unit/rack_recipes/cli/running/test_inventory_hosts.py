@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from rack_recipes.cli.running import dry_run, inventory_hosts
+
+SLOW = "#!/bin/sh\necho $$ >writing && mv writing asked\nexec sleep 600\n"
+
+
+def test_hosts_of_patterns_under_a_limit(project: Path):
+    (project / "lab.yml").write_text("lab: {hosts: {leaf1: , leaf2: , leaf3: }}\n")
+    found = inventory_hosts.inventory_hosts(["lab.yml"], "!leaf3", ["lab", "leaf3"])
+    assert (found.of("lab"), found.of("leaf3"), found.problem) == (("leaf1", "leaf2"), (), "")
+
+
+def test_an_inventory_that_is_slow_holds_up_nobody_who_has_given_up(project: Path):
+    """A dynamic inventory may ask a server for minutes, and whoever asks for it may be interrupted."""
+    (project / "slow.sh").write_text(SLOW)
+    (project / "slow.sh").chmod(0o755)
+
+    def interrupt() -> None:
+        while not (project / "asked").exists():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        inventory_hosts.inventory_hosts(["slow.sh"], None, ["all"])
+    script = int((project / "asked").read_text())
+    assert not psutil.pid_exists(script) or psutil.Process(script).status() == psutil.STATUS_ZOMBIE
+
+
+def test_whoever_does_not_wait_leaves_nothing_running(project: Path):
+    before = {child.pid for child in psutil.Process().children()}
+    with inventory_hosts.asking_for_hosts([], None, ["all"]):
+        pass
+    assert {child.pid for child in psutil.Process().children()} <= before
+
+
+def test_ansible_is_not_imported_twice(project: Path):
+    """The process that is asked for hosts imports it; the one that waits for them saves that time."""
+    program = f"import sys, {dry_run.__name__}; sys.exit('ansible.template' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -1,0 +1,133 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The commands about waivers, and what `plan` and `run --dry-run` tell of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call, make_project
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import end, first, step
+from rack_recipes.journal.append import append
+from rack_recipes.recipe.waiver_file import read_waivers
+from rack_recipes.store.database_engine import connect_store
+from rack_recipes.store.writing.import_journal import import_journal
+
+TODAY = datetime.now(UTC).date()
+OVER, SOON, LATER = (TODAY + timedelta(days=days) for days in (-1, 3, 60))
+FILE = f"""\
+waivers:
+  - {{step: fail_step, reason: RMA 1, who: alice, until: {LATER}, hosts: [r1, r2]}}
+  - {{step: ok_step, measurement: temp, reason: hot, who: bob, passes: 2}}
+  - {{step: old, reason: r, who: carol, until: {OVER}}}
+  - {{step: soon, reason: r, who: carol, until: {SOON}}}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _project(project: Path) -> None:
+    make_project(project)
+    Path("waivers.yml").write_text(FILE)
+
+
+@pytest.fixture
+def stored() -> Any:
+    """Three runs with these waivers: `ok_step` failed on r1, and then passed twice; `fail_step` failed each time."""
+    waivers = read_waivers("waivers.yml").waivers
+    for day, ok in enumerate(("waived", "passed", "passed"), 1):
+        begun = {**first(run_id=f"R{day}"), "time": f"2026-11-{day:02}T00:00:00.000000Z"}
+        begun["waivers"] = {"in_force": [each.to_data() for each in waivers], "over": []}
+        was = {"verdict": "failed", "reason": "down"}
+        results = [
+            step("fail_step", "r1", "waived", 1, waived={**was, "by": [waivers[0].id]}),
+            step("ok_step", "r1", ok, 2, **({"waived": {**was, "by": [waivers[1].id]}} if ok == "waived" else {})),
+            step("fail_step", "r2", "passed", 3),
+        ]
+        append(Path(f"R{day}.jsonl"), [begun, *results, end()])
+        store = connect_store("sqlite:///.rack-recipes/results.db")
+        import_journal(store, Path(f"R{day}.jsonl"))
+        store.dispose()
+
+
+def test_the_list_has_states_uses_and_passes(stored):
+    done = call("waivers", "list")
+    lines = [line.split() for line in done.out.splitlines()]
+    assert done.code == 0
+    assert lines[1] == ["2", "fail_step", "r1,", "r2", "active", str(LATER), "3", "3", "alice", "RMA", "1"]
+    assert " ".join(lines[2]) == "3 ok_step: temp all lifted 2 passes in a row 2 of 2 1 3 bob hot"
+    assert [lines[number][3] for number in (3, 4)] == ["over", "ends"]
+
+
+def test_the_list_as_json(stored):
+    answer = call("waivers", "list", "--json").answer
+    assert answer["file"] == "waivers.yml"
+    found = {waiver["step"]: waiver for waiver in answer["waivers"]}
+    assert found["fail_step"].items() >= {"state": "active", "runs": 3, "used": 3, "last_used": "R3"}.items()
+    assert found["ok_step"]["places"] == [{"step": "ok_step", "host": "r1", "passes": 2, "lifted": True}]
+    assert "last_used" not in found["old"]
+
+
+def test_without_a_store_the_file_alone_is_told():
+    done = call("waivers", "list", "--json")
+    assert done.err.startswith("what waivers were used for is not known: ")
+    assert [waiver["state"] for waiver in done.answer["waivers"]] == ["active", "active", "over", "ends soon"]
+
+
+def test_a_project_without_waivers(stored):
+    Path("waivers.yml").unlink()
+    done = call("waivers", "list")
+    assert done.out.startswith("there are no waivers here: they stand in waivers.yml beside ansible.cfg")
+    assert call("waivers", "list", "--json").answer["waivers"] == []
+    assert call("waivers", "check").answer["waivers"] == 0
+
+
+def test_the_check_tells_what_somebody_should_do(stored):
+    done = call("waivers", "check")
+    assert done.code == 0
+    assert done.answer["remarks"] == [line.removeprefix("waivers.yml:") for line in done.err.splitlines()]
+    assert done.err.splitlines() == [
+        "waivers.yml:3: the waiver of ok_step by bob is lifted by 2 passes in a row wherever it was used: remove it",
+        f"waivers.yml:4: the waiver of old by carol was over after {OVER}: remove it, or give it a new date",
+        f"waivers.yml:5: the waiver of soon by carol ends after {SOON}",
+    ]
+    assert call("waivers", "check", "--exit-code").code == 1
+
+
+def test_the_check_tells_of_a_waiver_that_was_never_used(stored):
+    text = FILE.replace("step: fail_step, reason", "step: fail_step, measurement: x, reason")
+    Path("waivers.yml").write_text(text)
+    assert "fail_step" not in call("waivers", "check").err  # another waiver: it was in force in no run yet
+    Path("waivers.yml").write_text("\n".join(FILE.splitlines()[:2]))
+    assert call("waivers", "check", "--exit-code").code == 0
+
+
+@pytest.mark.parametrize(
+    "words", [("waivers", "list"), ("waivers", "check"), ("plan", "good.yml"), ("run", "good.yml")]
+)
+def test_a_file_that_is_wrong_is_told_with_its_place(words: tuple[str, ...]):
+    Path("waivers.yml").write_text("waivers:\n  - {step: a, reason: r, who: w, until: soon}\n")
+    done = call(*words, "--json", *(["--dry-run"] if words[0] == "run" else []))
+    reason = "waivers.yml:2:41: expected a date such as 2026-12-31, got 'soon'"
+    assert (done.code, done.answer["reason"]) == (2, reason)
+
+
+@pytest.mark.parametrize("words", [("plan", "bad.yml"), ("run", "bad.yml", "--dry-run")])
+def test_a_plan_tells_which_failures_are_waived(words: tuple[str, ...]):
+    lines = call(*words).out.splitlines()
+    at = lines.index(next(line for line in lines if line.startswith("step  ") and "waived if it fails" in line))
+    told = [" ".join(line.split()) for line in lines[at + 1 : at + 3]]
+    assert told[0] == f"fail_step failed or error, until {LATER} r1, r2 alice: RMA 1"
+    assert told[1] == "ok_step: temp failed or error, until 2 passes in a row all bob: hot"
+    answer = call(*words, "--json").answer
+    told = answer.get("preview", answer)["waivers"]
+    assert [waiver["step"] for waiver in told] == ["fail_step", "ok_step"]
+
+
+def test_other_drawings_of_a_plan_stay_drawings():
+    assert "RMA 1" not in call("plan", "bad.yml", "--format", "dot").out

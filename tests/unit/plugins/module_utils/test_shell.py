@@ -263,7 +263,7 @@ def test_an_envelope_is_nothing_special_to_a_parser(capsys):
 def test_it_is_ended_where_the_scriptlet_is(script, monkeypatch):
     monkeypatch.setattr(shell, "GRACE", 3)
     started = []
-    monkeypatch.setattr(shell, "spawn", lambda *given: started.append(real(*given)) or started[-1])
+    monkeypatch.setattr(shell, "spawn_program", lambda *given: started.append(real(*given)) or started[-1])
 
     def interrupt(_number, _frame):
         raise KeyboardInterrupt
@@ -279,4 +279,4 @@ def test_it_is_ended_where_the_scriptlet_is(script, monkeypatch):
         os.kill(started[0], 0)
 
 
-real = shell.spawn
+real = shell.spawn_program

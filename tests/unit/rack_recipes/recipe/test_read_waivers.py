@@ -23,7 +23,7 @@ from rack_recipes.settings import Settings
 
 ROOT = Path(__file__).parents[4]
 SCHEMA = json.loads((ROOT / "docs" / "waivers.schema.json").read_text())
-WRONG = yaml.safe_load(Path(__file__).with_name("cases").joinpath("wrong.yml").read_text())
+WRONG = yaml.safe_load(Path(__file__).with_name("cases").joinpath("wrong_waivers.yml").read_text())
 GOOD = """\
 waivers:
   - {step: link, reason: RMA 1234, who: alice, until: 2026-12-31}

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.group.memory_group_keys import (
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.memory_group_keys import (
     ABOUT,
     MemoryGroupKeys,
     news,

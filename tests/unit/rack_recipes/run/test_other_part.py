@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.group.memory_group_keys import MemoryGroupKeys
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.memory_group_keys import MemoryGroupKeys
 from rack_recipes.run.context_server_client import ALIVE, DEAD
 from rack_recipes.run.group_meeting import ENDED, OtherPart
 

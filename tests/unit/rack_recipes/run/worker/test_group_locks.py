@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.live_client import Lost, Refused
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.group.memory_group_keys import MemoryGroupKeys
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.memory_group_keys import MemoryGroupKeys
 from rack_recipes.errors import RackError
 from rack_recipes.run.worker.group_locks import LockHolder
 from rack_recipes.run.worker.resource_locks import Resource

@@ -4,7 +4,7 @@
 
 """What an author of a Python scriptlet imports: the base class, its two exceptions, and how one runs as a module.
 
-The executor imports `scriptlet_class`, never this file: `run_as_module` needs the executor itself.
+The executor imports `context_view`, never this file: `run_as_module` needs the executor itself.
 """
 
 from __future__ import annotations

@@ -21,11 +21,11 @@ HERE = "ansible_collections.rack.recipes.plugins.module_utils."
 # only with a scriptlet that imports the name.
 MODULES = {
     "ContextView": f"{HERE}context_view",
-    "Failed": f"{HERE}scriptlet_class",
+    "Failed": f"{HERE}context_view",
     "HostFiles": f"{HERE}read_proc_and_sys",
-    "Scriptlet": f"{HERE}scriptlet_class",
+    "Scriptlet": f"{HERE}context_view",
     "ShellScriptlet": f"{HERE}shell",
-    "Skipped": f"{HERE}scriptlet_class",
+    "Skipped": f"{HERE}context_view",
     "debug_trace": f"{HERE}decorators",
     "register_scriptlet": f"{HERE}decorators",
     "run_program": f"{HERE}shell",

@@ -81,26 +81,22 @@ ANALYSERS: Sequence[str] = (
     "cabling_and_link_faults",
     "faults_of_moved_parts",
     "missing_results_and_values",
-    "derived",
+    "measured_and_derived_values",
     "outliers",
     "flakes",
     "findings_from_scriptlets",
     "change_points_and_drift",
-    "regressions",
+    "regressions_and_baselines",
     "values_unlike_earlier_runs",
     "waivers",
-    "coverage_gaps",
+    "coverage",
 )
-
-
 """The modules of this folder whose function `findings(run, history)` yields findings; imported when needed.
 
 `run` is the `RunData` of the run, `history` the `History` of its earlier runs, which reads nothing before it is asked.
 """
 SUMMARY = "summary"
 MOST_ANALYSED = 5000
-
-
 """A run with more results is not analysed because somebody looks at it, or waits for it: that would take long."""
 
 
@@ -116,8 +112,6 @@ NEEDS: Mapping[str, Needs] = {
     "change_points_and_drift": Needs(runs=10),
     "values_unlike_earlier_runs": Needs(runs=4),
 }
-
-
 """Methods that are left out where they can find nothing, since numpy takes longer to import than a small report."""
 
 

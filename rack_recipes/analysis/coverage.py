@@ -90,12 +90,12 @@ def coverage_with(run: RunData, engine: Engine, run_ids: Collection[str]) -> Cov
 
 
 def coverage_from_counts(results: Iterable[Counted], measurements: Iterable[Row]) -> Coverage:
-    """The coverage that these counts stand for, as store/reading/coverage_counts.py returns them."""
+    """The coverage that these counts stand for, as store/reading/several_runs.py returns them."""
     return Coverage(_steps(results), _unlimited(measurements))
 
 
 def _measurements(run: RunData) -> Iterator[Row]:
-    """The measurements of a run, counted as store/reading/coverage_counts.py does it for others."""
+    """The measurements of a run, counted as store/reading/several_runs.py does it for others."""
     places = [(row["step"], row["name"], row.get("unit")) for row in run.measurements]
     with_verdict = (row.get("verdict") is not None for row in run.measurements)
     judged = Counter(compress(places, with_verdict))

@@ -60,12 +60,8 @@ def format_age(earlier: str | None, later: str | None) -> str:
 
 PROBLEM, NOTABLE, NOTE = "problem", "notable", "note"
 GRADES = (PROBLEM, NOTABLE, NOTE)
-
-
 """How much a finding matters: something is wrong; somebody should look; good to know. The gravest first."""
 RULES = "rules"
-
-
 """The origin of what our own methods find; other origins are `scriptlet NAME` and `model NAME`."""
 
 

@@ -104,8 +104,6 @@ def _last_in_a_row(newest_first: Iterable[bool]) -> int:
 
 
 ACCEPTED = 0.01
-
-
 """Quarantine where even the low end of the rate (Clopper-Pearson) is above this: one run in a hundred."""
 LEAST = 3  # times that it began to fail, for a quarantine: two may be two faults
 MOST_RATE = 0.5  # for the passes that end a quarantine: one that nearly always fails is broken

@@ -44,8 +44,6 @@ RUN = "(run)"
 WORDS: Mapping[str, str] = {
     "ratio": "ratio of {} to {}", "rate": "{} for each unit of {}", "difference": "{} less {}",
 }  # fmt: skip
-
-
 """The definition of each kind in words."""
 Numbers = Mapping[str, float]  # by host
 
@@ -130,8 +128,6 @@ def _lost(derived: DerivedNumbers) -> Finding:
 GREATEST = 1e150  # as in methods/arrays.py
 FEW = 5_000  # numbers for which numpy is not worth its import
 PERCENTS = (5, 25, 75, 95)
-
-
 """The percentiles that are told beside the median, by Hyndman and Fan's type 7; each needs enough values."""
 
 
@@ -177,8 +173,6 @@ def _many_moments(groups: Sequence[Sequence[float]]) -> Iterator[dict[str, Any]]
 VERDICTS = (FAILED, MARGINAL, PASSED)  # of a criterion
 UNJUDGED = len(SEVERITY)
 SEVERAL = "differ"
-
-
 """Shown instead of limits that are not the same on all hosts."""
 
 

@@ -63,8 +63,6 @@ MUTATIONS: tuple[tuple[Kind, Mapping[str, Callable[[Any], Any]]], ...] = (
     (lambda value: isinstance(value, dict | list), EMPTIED),
     (lambda value: value is not None, {"null": lambda _value: None}),
 )
-
-
 """For each kind of value the mutations by name. A mutation that changes nothing is left out, such as 0 x 2."""
 
 

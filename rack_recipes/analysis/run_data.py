@@ -112,13 +112,9 @@ def text(value: Any) -> str:
 
 Row = Mapping[str, Any]
 OwnRow = dict[str, Any]
-
-
 """A row that nobody else has, so that it may be changed."""
 SKIPPED = "skipped"
 UNKNOWN = 1 << 62
-
-
 """The place of a step that the run has no result of."""
 
 
@@ -129,7 +125,7 @@ class RunData:
     `attributes` has, by host, what the inventory says of it: `rack`, `position`, `role`, `model` and whatever else the
     project records (setting `host_attributes`). `runs` are all runs, the newest first, to compare this one with.
     `judgements` are those of its measurements by other limits, in their order. `plan` is what it was to do, None where
-    the store does not know it (analysis/run_plan.py).
+    the store does not know it (analysis/missing_results_and_values.py).
     `results` are the steps that are counted: the instances of a looped step, and not the step itself. `parents` has the
     looped step of each instance, and `places` the place of each step in the order of the recipe.
 

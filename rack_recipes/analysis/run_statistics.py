@@ -22,8 +22,6 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_T
 from rack_recipes.analysis.run_data import Row, RunData, is_looped
 
 SEVERITY = tuple(VERDICTS)
-
-
 """Every verdict, the gravest first."""
 _RANKS = {verdict: number for number, verdict in enumerate(SEVERITY)}
 
@@ -34,17 +32,11 @@ def rank(verdict: str) -> int:
 
 
 SLOWEST = 50
-
-
 """How many results are among the slowest."""
 ONCE = (None, 0, 1)
-
-
 """The numbers of tries of a result without a retry."""
 STEP = itemgetter("step")
 NO_FAULT = PASSING | NOT_TRIED
-
-
 """The verdicts of results that passed, and of those that were not tried."""
 
 
@@ -207,12 +199,8 @@ def gravest_first(rows: Iterable[Row]) -> list[Row]:
 
 
 STATISTICS = ("count", "min", "mean", "max", "stdev", "p95")
-
-
 """The statistics that a repeated step measures over its rounds, for example `NAME.mean` for `NAME`."""
 HOOK = ("hook", "when", "verdict", "reason")
-
-
 """What is told of a hook."""
 Place = tuple[str, str]  # host, step
 

@@ -19,8 +19,6 @@ from rack_recipes.natural_order import natural
 SWAPPED, MISSING, ONE_WAY, WRONG, RENAMED = "swapped", "missing", "one way", "wrong", "other name"
 UNEXPECTED, UNCLEAR = "unexpected", "unclear"
 KINDS = (SWAPPED, WRONG, RENAMED, MISSING, ONE_WAY, UNEXPECTED, UNCLEAR)
-
-
 """In the order in which they are told."""
 
 

@@ -130,8 +130,6 @@ FORMATS: Mapping[str, Format] = {
     ),
     "ptm": Format("PTM's topology.dot", DOT, topology_dot.is_dot, topology_dot.read_dot),
 }  # fmt: skip
-
-
 """Each format by its name; the first that recognises a content reads it."""
 
 

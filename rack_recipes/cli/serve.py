@@ -144,8 +144,6 @@ def tell_ready(ready: Mapping[str, object]) -> None:
 
 
 OF_CONTEXT = {"socket": "--socket", "run": "--run", "new": "--new", "valkey": "--valkey"}
-
-
 """Options that say something of the context server alone."""
 OF_WEB = {
     "allow_run": "--allow-run",
@@ -153,8 +151,6 @@ OF_WEB = {
     "allow_upload": "--allow-upload",
     "max_upload": "--max-upload",
 }
-
-
 """Options that say something of pages alone."""
 
 

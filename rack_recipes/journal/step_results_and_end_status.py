@@ -97,8 +97,6 @@ class Results:
 
 INTERRUPTED = "interrupted"
 CUT_OFF = ("not run: ", "stopped: the run was interrupted", "the run was interrupted")
-
-
 """How the reasons begin of what an interrupted run did not come to, and of what its end has ended."""
 REHEARSED = "rehearsed"
 EXIT_CODES = {"passed": 0, REHEARSED: 0, "failed": 1, "unchecked": 1, "unreachable": 3, INTERRUPTED: 1}

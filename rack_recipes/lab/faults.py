@@ -210,8 +210,6 @@ nft add rule netdev rackfault in numgen random mod 1000 '<' 50 counter drop
 _PARTS = f"files/{{node}}{node_files.PLACE}"
 _DRIVE = f"sys/block/{node_files.DISKS[-1]}"
 _LONGEST_HOG = 3600
-
-
 """For how many seconds of a core's time the hog works: a rack that is forgotten is not for ever a load."""
 _HOG = f"nohup sh -c 'ulimit -t {_LONGEST_HOG}; while :; do :; done' >/dev/null 2>&1 & echo $! >/run/rack-hog"
 # What holds the disk takes no new page, so what was never written cannot be, either.

@@ -118,28 +118,18 @@ def _disk(name: str) -> dict[str, str]:
 Files = dict[str, str]
 FRR = "/usr/lib/frr"
 DISK = "/srv/disk"
-
-
 """Where the disk of a server's own is mounted."""
 DISK_SIZE = "64M"
 DISK_STORE = "/run/disk"
-
-
 """The file system in memory that holds a server's disk, as a file, and nothing else."""
 DISK_IMAGE = f"{DISK_STORE}/image"
 PAGES, PAGE = "/srv/www", "ready\n"
-
-
 """What the web server of a server serves, and the text of its only page, index.html."""
 START_WEB_SERVER = f"busybox httpd -f -p 80 -h {PAGES} >/dev/null 2>&1 & echo $! >/run/httpd.pid"
 START_CLOCK = "chronyd -x -f /etc/rack/chrony.conf"
 KERNEL_LOG = "/var/log/kern.log"
-
-
 """The kernel log of a node: the kernel itself has one buffer for all nodes."""
 HOME = "/run/home"
-
-
 """Root's home in a session of a node. In that of the machine lie shell start files, which may be slow."""
 SSHD = f"""\
 Port 22
@@ -156,8 +146,6 @@ Subsystem sftp internal-sftp
 SetEnv HOME={HOME}
 """
 COMMAND_LINE_PORT = 2222
-
-
 """The SSH port of a router that leads to the command line of FRR, as to that of a switch, and not to a shell."""
 ROUTER_SSHD = f"""\
 Port {COMMAND_LINE_PORT}

@@ -30,8 +30,6 @@ from rack_recipes.lab.rack_first_process import BRIDGE, Spec
 from rack_recipes.lab.topology import MANAGEMENT, SERVER, Topology
 
 FIRST = 201
-
-
 """The last byte of the management address of the first rack's PDU."""
 PORT = 161
 SIZES = (8, 24, 48)  # how many outlets a PDU has
@@ -174,8 +172,6 @@ def _changing(kind: int, *words: object) -> str:
 
 
 OUTLETS = "outlets"
-
-
 """The folder with a folder for each PDU, and in that a file for each outlet that says `on` or `off`."""
 ON, OFF = "on", "off"
 STEPS: Mapping[str, Sequence[str]] = {ON: (ON,), OFF: (OFF,), "cycle": (OFF, ON)}

@@ -53,12 +53,8 @@ def shown(value: Any, kind: Kind) -> str:
 
 
 OTHER = "unreachable"
-
-
 """The verdict like which a word is shown that is not known here."""
 STATUSES = {"interrupted": "error", "rehearsed": "skipped", "running": "skipped", "unchecked": "error"}
-
-
 """For each status of a run that is not a verdict: the verdict like which it is shown."""
 
 

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from rack_recipes.settings import Settings
 type Writer = Callable[[Sequence[Table], Path], list[Path]]
 PAGES = frozenset({"html", "pdf"})
-
-
 """The formats that are made of the page's templates; their writers take the option `templates`."""
 
 
@@ -67,7 +65,8 @@ def _writer(name: str, templates: str) -> Writer:
         near = nearest(name, FORMATS)
         hint = f", did you mean {near!r}?" if near else ""
         raise UsageError(f"expected a report format out of {', '.join(FORMATS)}, got {name!r}{hint}")
-    writer = import_module(f"{__package__}.{WRITERS[name]}").write
+    module, function = WRITERS[name]
+    writer = getattr(import_module(f"{__package__}.writers.{module}"), function)
     found: Writer = partial(writer, templates=templates) if name in PAGES and templates else writer
     return found
 

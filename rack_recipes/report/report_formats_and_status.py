@@ -22,23 +22,19 @@ from rack_recipes.private_files import FILE_MODE
 from rack_recipes.run.current_run import current
 
 WRITERS = {
-    "html": "html",
-    "xlsx": "excel",
-    "csv": "csv",
-    "md": "markdown",
-    "md-full": "markdown_full",
-    "json": "json",
-    "junit": "junit",
-    "ocp": "ocp",
-    "pdf": "pdf",
+    "html": ("html", "write"),
+    "xlsx": ("excel", "write"),
+    "csv": ("csv", "write"),
+    "md": ("markdown", "write"),
+    "md-full": ("markdown", "write_full"),
+    "json": ("json", "write"),
+    "junit": ("junit", "write"),
+    "ocp": ("ocp", "write"),
+    "pdf": ("pdf", "write"),
 }
-
-
-"""For each format the module in `writers/` whose function `write` makes its files."""
+"""For each format the module in `writers/`, and the function there that makes its files."""
 FORMATS = tuple(WRITERS)
 DEFAULT_FORMATS = ("html", "xlsx", "csv", "md")
-
-
 """The formats of a report for which nobody names any."""
 NAME = "report.json"
 Result = dict[str, Any]

@@ -69,8 +69,6 @@ def named(tables: Sequence[Table]) -> dict[str, Table]:
 
 
 RUN_SCOPED = "(run)"
-
-
 """Shown as the host of a step or a key that belongs to the run as a whole."""
 STDERR_LINES, STDERR_CHARACTERS = 20, 2000
 
@@ -145,16 +143,12 @@ def in_words(mapping: Mapping[str, Any] | None, between: str) -> str | None:
 
 
 CONVERTERS: Mapping[Kind, Callable[[Any], Any]] = {"number": _number, "seconds": _seconds, "json": to_json}
-
-
 """What makes a cell of a value, by the kind of its column; other values are cells as they are."""
 PLAIN: Mapping[Kind, frozenset[type]] = {
     "number": frozenset((int, type(None))),
     "seconds": frozenset((type(None),)),
     "json": frozenset(),
 }
-
-
 """The types of values that are cells as they are, by the kind of their column: most columns have no others."""
 FLOATS = frozenset((float, type(None)))
 

@@ -205,8 +205,6 @@ for i = 2, #ARGV do
 end
 return {{'appended', number .. '-' .. digest}}
 """
-
-
 """Append entries if the last one is the one that the caller knows; otherwise return those that it does not know."""
 
 

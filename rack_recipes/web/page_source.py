@@ -29,8 +29,6 @@ from rack_recipes.store.reading import recorded_runs
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 MOST_FAILURES, MOST_HOSTS = 30, 60
-
-
 """So many failures and hosts are told, those that matter most first."""
 _RANKS = {verdict: place for place, verdict in enumerate(ORDER)}
 
@@ -158,8 +156,6 @@ def _gravest(counts: Counter[str]) -> str:
 
 
 NEWEST = 50
-
-
 """So many of the newest run folders are looked at for runs that go on."""
 KEPT = 16
 LARGEST_UPLOAD = 2**30  # bytes of a pack, unless the command says otherwise

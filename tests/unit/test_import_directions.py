@@ -41,22 +41,13 @@ ON_TARGETS = ("modules", "module_utils")
 # The same for module_utils: a file or folder may import those in the rows before it, and of its own row only itself.
 TARGET_LAYERS = (
     (
-        *(
-            "file_descriptors",
-            "read_proc_and_sys",
-            "journal_record",
-            "live_client",
-            "library",
-            "logged_events_by_level",
-        ),
-        *("program_end", "scriptlet_imports", "time_limit", "verdicts", "waiving"),
+        *("check_library", "file_descriptors", "journal_record", "live_client", "program_end", "read_proc_and_sys"),
+        *("scriptlet_imports", "time_limit", "verdicts"),
     ),
-    ("check_context_values",),
-    ("run_analysis",),
-    ("argument_spec", "masking"),
+    ("check_context_values", "secret_names"),
+    ("argument_spec", "mask", "run_analysis"),
     ("artifact_store", "debug_tracing", "language"),
     ("context_view", "decorators"),
-    ("scriptlet_class",),
     ("legacy_imports",),
     ("executor",),
     ("scriptlet", "shell"),

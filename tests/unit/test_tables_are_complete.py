@@ -93,7 +93,7 @@ def test_the_report_s_page_colours_no_verdict_that_the_table_lacks():
 
 def test_every_kind_of_column_is_known_to_all_that_handle_columns():
     assert set(tables.TYPES) == set(Kind), "store/schema/tables.py"
-    assert set(data_frames.KINDS) == set(Kind), "analysis/dataframes.py"
+    assert set(data_frames.KINDS) == set(Kind), "analysis/data_frames.py"
     used = {column.kind for column in STEP_COLUMNS if column.source is not Source.PLAN}
     used |= {column.kind for table in DETAIL_COLUMNS.values() for column in table}
     assert used <= set(rows.CONVERTERS), "store/writing/record_to_rows.py"
@@ -143,7 +143,7 @@ SHOWN = {  # tables of the report, and the columns that the data has which they 
 
 @pytest.mark.parametrize("table", SHOWN)
 def test_the_report_shows_columns_that_results_have(table: str):
-    derived = {"first", "margin"}  # by analysis/retries_and_reuse.py and analysis/values_and_limit_margins.py
+    derived = {"first", "margin"}  # by analysis/run_statistics.py and analysis/measured_and_derived_values.py
     names = {column.name for column in getattr(columns, table)}
     assert names - derived <= set(SHOWN[table]), f"report/tables/columns.py, {table}"
 
@@ -151,7 +151,7 @@ def test_the_report_shows_columns_that_results_have(table: str):
 @pytest.mark.parametrize("name", DATABASES)
 def test_a_database_is_known_to_all_that_differ_by_database(name: str):
     described = {path.stem for path in DATABASE_FILES.glob("*.py") if "\nKIND = " in path.read_text()}
-    assert described == set(DATABASES), "store/database/all_databases.py, DATABASES"
+    assert described == set(DATABASES), "store/database/databases_and_errors.py, DATABASES"
     assert f"`{name}://" in (ROOT / "docs" / "store.md").read_text(), "docs/store.md"
     servers = {"mysql": "mariadb"}
     assert servers.get(name, name) in {"sqlite", *store_tests.SERVERS}, "tests/unit/rack_recipes/store/conftest.py"

@@ -71,8 +71,6 @@ def noise_like(residuals: Floats, series: int, random: np.random.Generator) -> F
 
 
 LEAST_RUNS = 10
-
-
 """Shorter series have no answer: no order of 9 values is rarer than 1 %."""
 LEAST_SIDE = 3
 ALPHA = 0.01
@@ -255,8 +253,6 @@ CONFIDENCE = 0.95
 CROSSING_CONFIDENCE = 0.9
 SERIES = 499
 HORIZON = 2
-
-
 """How far ahead a crossing is said, in lengths of the history, counted from its start."""
 TREND_BLOCK = 2_000_000  # values at a time
 

@@ -22,8 +22,6 @@ from rack_recipes.analysis.methods.statistics_without_numpy import beta_quantile
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 RATE = 0.05
-
-
 """The share of false ones among all that are found, on average, if nothing else is said."""
 
 
@@ -51,12 +49,8 @@ def greatest_kept_p(p: ArrayLike, rate: float = RATE) -> float:
 
 CONFIDENCE = 0.95
 BROKEN = 0.01
-
-
 """A row of failures whose chance is below this is no flake any more."""
 LEAST_HISTORY = 3
-
-
 """With fewer earlier values there is a difference, but no judgement of it."""
 
 

@@ -21,12 +21,8 @@ from rack_recipes.analysis.methods.statistics_without_numpy import quantile_of_s
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 PERCENTILE_TYPE = 7
-
-
 """How percentiles are interpolated: Hyndman and Fan's type 7, as numpy, pandas, R and Excel do."""
 NORMAL = 1.4826
-
-
 """The standard deviation of normal values, in units of their MAD."""
 
 

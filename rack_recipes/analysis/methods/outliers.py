@@ -63,8 +63,6 @@ def vote(values: Sequence[str], expected: str | None = None) -> Vote:
 
 
 LEAST_SCORE = 2.3
-
-
 """Deviations below this have a chance above .05 in any group of 16 or more, and are not computed."""
 
 
@@ -136,8 +134,6 @@ def _p(distance: float, deviation: float, count: int) -> float:
 
 
 WIDE = 14
-
-
 """A gap of more than so many median gaps is wide. Two groups 10 sigma apart have one in 94 to 100 % of groups of 16 and
 more; so have 11 % of lognormal groups, but hardly ever with an attribute that fits (notes/analysis.md, 1)."""
 LEAST_HOSTS = 16
@@ -210,8 +206,6 @@ LEAST_HISTORY = 10
 BEYOND_HISTORY = 1.5
 COUNTS_SCORE = 4.5
 SMALL_SCORES = (15.9, 18.5, 10.1, 10.7, 8.0, 8.2, 6.9, 7.1, 6.3, 6.4, 5.9, 6.0)
-
-
 """The MAD z that the furthest of 4 to 15 normal values exceeds in 1 % of groups; 2,000,000 groups of each size."""
 
 

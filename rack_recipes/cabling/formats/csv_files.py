@@ -106,16 +106,10 @@ class Columns:
 IMPORT_FORM = Columns(
     ("side_a_device", "side_a_name"), ("side_b_device", "side_b_name"), types=("side_a_type", "side_b_type")
 )
-
-
 """NetBox's form (netbox/dcim/forms/bulk_import.py, CableImportForm)."""
 TABLE = Columns(("device a", "termination a"), ("device b", "termination b"), racks=("rack a", "rack b"), joined=True)
-
-
 """NetBox's table (netbox/dcim/tables/cables.py, CableTable) as it is exported."""
 SONIC = Columns(("startdevice", "startport"), ("enddevice", "endport"))
-
-
 """sonic-mgmt's ansible/files/*_links.csv (docs/testbed/README.testbed.Config.md)."""
 SONIC_DEVICES = ("hostname", "hwsku")
 

@@ -127,8 +127,6 @@ def _unknown(draft: Draft, file: YamlFile, entry: dict[str, Any], known: tuple[s
 
 
 ELSEWHERE = ("host", "macvlan", "mgmt-net", "dummy", "vxlan", "vxlan-stitch")
-
-
 """What is at the other end of a link that joins no two nodes: node names of the brief form, types of the other."""
 BRIDGES = ("bridge", "ovs-bridge")
 VETH = "veth"

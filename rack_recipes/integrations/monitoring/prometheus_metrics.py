@@ -88,8 +88,6 @@ def write_textfile(path: Path, text: str) -> None:
 
 
 MOST_TESTS = 100
-
-
 """So many tests have metrics, those that ran last: at most 2,700 samples."""
 PREFIX = "rack_recipes_"
 RUNNING = "running"
@@ -234,6 +232,4 @@ OF_TESTS: Mapping[str, tuple[str, Callable[[RunsOfTest], Labelled]]] = {
     "last_run_results": ("Results of that run, by verdict.", _verdicts),
     "last_run_findings": ("Findings about that run, by grade; none where nobody has analysed it.", _findings),
 }
-
-
 """The metrics of each test: their names, what they mean, and their samples without the label `test`."""

@@ -62,16 +62,12 @@ FANS = (
     Sensor("fan2_speed", "Fan2", "RPM", 5400, lower_warning=1200, lower_critical=600),
 )
 POWER_SUPPLIES: Mapping[str, str] = {"psu1_ok": "PSU1", "psu2_ok": "PSU2"}
-
-
 """The file of each power supply, with its name: 1 where it delivers, 0 where it does not."""
 FIRMWARE: Mapping[str, tuple[str, str]] = {
     "firmware_bios": ("BIOS", "2.4.1"),
     "firmware_bmc": ("BMC", "1.20.3"),
     "firmware_nic1": ("NIC1", "22.41.10"),
 }
-
-
 """The file of each firmware, with its id and its healthy version."""
 
 

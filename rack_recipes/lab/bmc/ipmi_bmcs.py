@@ -30,8 +30,6 @@ THRESHOLDS, SPECIFIC = 0x01, 0x6F  # event/reading types, table 42-1
 SYSTEM_BOARD, SUPPLY = 7, 10  # entities, table 43-13
 POLL = 500  # milliseconds between two looks at a sensor's file
 STATES = 0b1111
-
-
 """Of a power supply: presence, failure, predictive failure, input lost."""
 
 
@@ -56,8 +54,6 @@ class Sensor:
 
 
 SUPPLY_STATES = "sub=2 mult=-4 div=3"
-
-
 """A power supply's file says 1 or 0; its states are 0b01 (present) or 0b11 (present and failed), after rounding."""
 
 
@@ -81,8 +77,6 @@ def _numbered(sensor: hardware_and_event_log.Sensor, kind: int, unit: int, facto
 
 _UPPER = ((11, 0), (9, 1), (7, 2))
 _LOWER = ((4, 3), (2, 4), (0, 5))
-
-
 """Each event of a threshold that matters, upper going high and lower going low, and the place of its limit."""
 
 
@@ -163,14 +157,10 @@ def _bytes(values: Sequence[int]) -> str:
 FOLDER, PROGRAM, PACKAGE = "ipmi", "ipmi_sim", "openipmi"
 PORT = 623
 TELL = 'echo starts && exec "$@" >/dev/null'
-
-
 """Tells a line before a program that tells none."""
 CHASSIS = Path(__file__).parents[1] / "static" / "ipmi_chassis.sh"
 AUTHENTICATION = "none md2 md5 straight"
 CHASSIS_OF_NODE = 'exec sh "{chassis}" "{python}" {power} "{folder}" {node} "$@"\n'
-
-
 """ipmi_sim takes no long line in its configuration."""
 LAN = """name "{node}"
 set_working_mc {bmc:#x}

@@ -243,8 +243,6 @@ RESETS: Mapping[str, str] = {
     "ForceRestart": "cycle",
     "GracefulRestart": "cycle",
 }
-
-
 """What each of Redfish's reset types does with a node; a virtual node has no graceful end."""
 
 

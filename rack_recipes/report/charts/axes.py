@@ -18,25 +18,15 @@ from rack_recipes.report.format_values import number, seconds
 
 TICKS = 5
 CLOCK = (15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 43200, 86400)
-
-
 """Distances between two ticks of a time axis that are round on a clock, in seconds."""
 LEAST_SPAN = 1e-12
-
-
 """Values whose span is a smaller share of their size are shown as if they were alike."""
 LEAST = 1e-290
-
-
 """A smaller number is shown as 0."""
 ROOM = 0.05
-
-
 """The share of the span that an axis goes on beyond its outermost values."""
 AXIS_LETTERS = 60
 SHORT = 3
-
-
 """Large numbers that differ in so many digits are written with an exponent."""
 
 
@@ -157,8 +147,6 @@ def _name_below(area: Area, name: str) -> Markup:
 
 LETTERS = 22
 LINE = 13
-
-
 """The height of a line of text in pixels."""
 
 

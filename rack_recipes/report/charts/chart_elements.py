@@ -51,8 +51,6 @@ class Quantity:
 
 
 LARGEST = 1e300
-
-
 """Larger numbers are not drawn: the distance of two of them is no number any more."""
 
 
@@ -89,12 +87,8 @@ def _ends(word: str, tolerance: Mapping[str, Any]) -> Sequence[Limit]:
 
 
 WIDTH = 1120
-
-
 """The width of a chart that fills the page, in pixels."""
 LETTER = 7.3
-
-
 """The width of a letter of a label in pixels."""
 LABEL_LETTERS = 30
 
@@ -145,8 +139,6 @@ PAPER = {
     "ground": Colour("#e3efe8", "#1e2a24"),
     "bar": Colour("#7c93dc", "#4a66b8"),
 }
-
-
 """The colours that the page has too; `ground` is what passed in a heat map."""
 SERIES = (
     Colour("#4303f8", "#b9b9ff"),
@@ -156,8 +148,6 @@ SERIES = (
     Colour("#d85feb", "#9d26fa"),
     Colour("#53225e", "#a83b72"),
 )
-
-
 """Lines and dots, in the order in which they are used."""
 LEVELS = (
     Colour("#eef3fb", "#1a2233"),
@@ -168,8 +158,6 @@ LEVELS = (
     Colour("#274f9b", "#a6bfee"),
     Colour("#12305f", "#dde7fb"),
 )
-
-
 """From little to much, by lightness alone."""
 OPPOSITES = (
     Colour("#9a4500", "#f29a4e"),
@@ -180,8 +168,6 @@ OPPOSITES = (
     Colour("#7f9fd8", "#3a5fa8"),
     Colour("#27509e", "#8db4ff"),
 )
-
-
 """From -1 over nothing to +1."""
 STYLE_SHEET = Path(__file__).with_name("charts.css")
 _NAME = re.compile(r"var\(--([a-z0-9-]+)\)")

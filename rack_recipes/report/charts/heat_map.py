@@ -45,20 +45,12 @@ def proportions(counts: Table) -> Markup:
 
 LEAST_ACROSS, MOST_ACROSS = 5.0, 56.0
 DOWN = ((40, 24), (100, 14), (400, 5), (10**9, 2))
-
-
 """Pairs: up to so many rows of a heat map, each row is so many pixels high."""
 SLANT = 0.72
-
-
 """The width and height of a slanted label as a share of its length."""
 GRID_FROM = 6
-
-
 """Cells of a heat map with at least so many pixels are separated by lines."""
 SYMBOLS_FROM = 14
-
-
 """Cells of a heat map with at least so many pixels show the symbol of their verdict."""
 KEY_HEIGHT = 34
 _PLACES = {verdict: place for place, verdict in enumerate(ORDER)}

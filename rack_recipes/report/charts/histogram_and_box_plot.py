@@ -136,12 +136,8 @@ BOX_PLOT_WIDTH = 640
 BOX_PLOT_TOP, BOX_PLOT_BOTTOM, BOX_PLOT_RIGHT, BOX_ROW = 64, 44, 24, 30
 MOST_GROUPS, MOST_DOTS = 60, 200
 FEWEST = 5
-
-
 """A group with fewer values has no box: its values are dots, since quartiles of so few say nothing."""
 REACH = 1.5
-
-
 """Whiskers end at the last value that is within so many times the box's width from the box."""
 ABOUT_BOX_PLOT = (
     "Quartiles of type 7. A whisker ends at the last value within 1.5 box widths of the box; values beyond it are "

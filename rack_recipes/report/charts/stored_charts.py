@@ -33,8 +33,6 @@ from rack_recipes.store.reading import recorded_runs
 
 NAMESPACE = "http://www.w3.org/2000/svg"
 PNG_ZOOM = 2
-
-
 """Pixels of a PNG for each pixel of the SVG, so that it is sharp on paper too."""
 
 
@@ -61,8 +59,6 @@ def _with_style(chart: Chart, css: str) -> str:
 
 
 WRITERS: dict[str, Callable[[Chart], str | bytes]] = {".svg": svg, ".png": png}
-
-
 """For each ending of a file's name what its content is."""
 
 
@@ -81,8 +77,6 @@ def write(chart: Chart, path: Path) -> None:
 
 
 NAMED = 8
-
-
 """How many names an error lists."""
 RACK, POSITION = "rack", "position"
 NO_CLASS = "all hosts"
@@ -219,8 +213,6 @@ KINDS: Mapping[str, Callable[[History, Wanted], Chart]] = {
     "correlation": _correlation,
     "timeline": _timeline,
 }
-
-
 """Every kind of chart, with what draws it from the store."""
 
 

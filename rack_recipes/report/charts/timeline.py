@@ -26,8 +26,6 @@ from rack_recipes.report.table_model import RUN_SCOPED, Column, Row, Table
 TIMELINE_WIDTH, TOP, BOTTOM, RIGHT, ROW = 1120, 8, 44, 24, 20
 MOST_LANES = 200
 LEAST_TIME = 0.001
-
-
 """The shortest time axis in seconds."""
 ABOUT = (
     "Start and end in seconds since the first start. A lane that stands for several results has their worst verdict."
@@ -195,8 +193,6 @@ def _timed_steps(steps: Sequence[StoredRow]) -> Iterator[TimedResult]:
 
 
 MOST_STEPS = 60
-
-
 """A run with more steps is shown by its stages."""
 
 
@@ -217,8 +213,6 @@ def _timed_verdicts(verdicts: Table, stages: Mapping[str, int | None]) -> Iterab
 
 MOST_BARS = 40
 BAR = 24
-
-
 """The shortest time axis in seconds."""
 
 

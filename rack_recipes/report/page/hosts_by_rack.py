@@ -26,8 +26,6 @@ from rack_recipes.report.table_model import Column, Table
 
 RACK, POSITION = "attribute.rack", "attribute.position"
 GROUP = 40
-
-
 """So many hosts are shown as one row where no rack is known."""
 
 
@@ -98,26 +96,16 @@ def with_racks(verdicts: Table, hosts: Sequence[HostPlace]) -> Table:
 
 
 WIDTH = 460
-
-
 """The width of the picture in pixels."""
 LEAST_ACROSS, MOST_ACROSS = 40.0, 230.0
 LEAST_DOWN, MOST_DOWN, ALL_DOWN = 3.0, 24.0, 240.0
-
-
 """The height of a tile: all tiles of one rack share ALL_DOWN."""
 NAME, GAP = 18, 4
 NAMED_FROM = 15
-
-
 """Tiles with at least so many pixels in height show the name of their host."""
 MOST_LINKS = 64
-
-
 """Up to so many hosts each tile is a link, which the keyboard reaches too."""
 MOST_HOSTS = 2000
-
-
 """With more hosts there is one tile for each rack."""
 HostLink = Callable[[str], str]
 

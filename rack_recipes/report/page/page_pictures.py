@@ -29,16 +29,10 @@ from rack_recipes.report.tables.columns import TREND
 Cells = Mapping[str, Any]
 Place = tuple[str, str, str]  # step, name and unit
 MOST = 20
-
-
 """So many measurements have pictures, those nearest to a limit first."""
 FEWEST = 3
-
-
 """A measurement with fewer values has no pictures: its values say all."""
 MOST_KEYS = 10
-
-
 """So many numbers of the context have a picture, those whose level has changed first."""
 NO_RACK = "all hosts"
 NO_TREND = Table("trend", "Over runs", TREND, ())
@@ -151,8 +145,6 @@ def limits_in(words: str) -> Iterable[Limit]:
 
 
 GATHER_FROM = 400
-
-
 """With more hosts a row of the heat map would be less than a pixel of a screen: there a row is a rack."""
 
 

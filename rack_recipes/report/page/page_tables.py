@@ -27,21 +27,15 @@ from rack_recipes.report.table_model import Column, Table
 
 MOST_ROWS = 1000
 MOST_MARKUP = 400_000
-
-
 """Characters in all cells of one table, so that long logs do not make the page slow."""
 MOST_IN_MARKUP_CELL = 1000
 MOST_IN_LINE = 100
 WIDE_FROM = 36
-
-
 """A cell with more characters needs a wide column."""
 CODE = frozenset({
     "host", "step", "key", "first_host", "slowest_host", "min_host", "max_host", "nearest_host", "run_id", "source_run",
     "hook", "through",
 })  # fmt: skip
-
-
 """Columns whose cells are shown in the font for code."""
 
 
@@ -107,14 +101,10 @@ def _text_css(text: str, column: Column) -> str:
 
 
 MOST_IN_BLOCK = 4_000_000
-
-
 """Characters in all different texts of one table, so that long logs do not make the page slow."""
 MOST_IN_BLOCK_CELL = 2_000
 GZIP = 16 + zlib.MAX_WBITS
 LARGEST_WHOLE = 2**53
-
-
 """A greater whole number is text on the page, since scripts would round it."""
 DIGITS = 6
 TEXTS = frozenset((str, type(None)))

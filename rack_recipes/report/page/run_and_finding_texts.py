@@ -18,8 +18,6 @@ from rack_recipes.report.page.hosts_by_rack import HostPlace
 from rack_recipes.report.table_model import Table
 
 ABOVE = frozenset({"status", "description", "hosts", "steps", "results", "not_passing", "not_run", "seconds"})
-
-
 """Columns of the summary that the head of the page shows in its own way."""
 MOST_IN_FACT = 1000
 PASSED = "passed"
@@ -78,19 +76,13 @@ def facts(summary: Table) -> list[tuple[str, str]]:
 
 
 FIRST = 5
-
-
 """So many findings that are no notes stand on the first screen; the others are behind them, by kind."""
 MOST = 300
 MOST_LINKS = 8
 SUMMARY = FINDING_KINDS["summary"].title
 CHANGES = frozenset(FINDING_KINDS[kind].title for kind in ("regression", "baseline"))
-
-
 """The kinds of findings that say what has changed since the run was good."""
 LOOKS: Mapping[str, tuple[str, str]] = {PROBLEM: ("failed", "✗"), NOTABLE: ("marginal", "≈"), NOTE: ("waived", "i")}
-
-
 """For each grade the verdict in whose colour it is shown, and its symbol."""
 AddressOf = Callable[[str, str], str]
 

@@ -95,14 +95,10 @@ SCRIPTS = (
     "elements", "columns", "inflate", "data", "windowed_table", "detail", "results", "host", "tables", "pictures",
     "paper", "routes", "start",
 )  # fmt: skip
-
-
 """The files of the page's script, in the order in which they are joined."""
 OWN_STYLE = "style.css"
 LOGOS = {"logo.svg": "image/svg+xml", "logo.png": "image/png"}
 MOST_LOGO = 200_000
-
-
 """A logo with more bytes is refused, since it is in every report."""
 
 

@@ -24,8 +24,6 @@ from rack_recipes.report.table_model import Column, Table, as_text, is_number, n
 from rack_recipes.report.tables import columns as of
 
 ATTRIBUTE = "attribute."
-
-
 """Begins the name of a column that shows an attribute of the inventory, for example `attribute.rack`."""
 
 

@@ -78,12 +78,8 @@ def duration(started: str | None, ended: str | None) -> float | None:
 
 
 MOST_NAMED = 5
-
-
 """How many results of a finding are named in its row; all of them stand in the table `finding_results`."""
 SUGGESTION = "suggestion"
-
-
 """Stands beside a finding that comes from a heuristic or from a language model."""
 
 

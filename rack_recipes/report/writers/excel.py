@@ -50,36 +50,22 @@ def quick_sheet() -> type[Worksheet]:
 
 MOST_ROWS, MOST_COLUMNS, MOST_TEXT = 1_048_576, 16_384, 32_767
 MOST_DIGITS = 15
-
-
 """Digits that Excel keeps of a number; a longer whole number is written as text."""
 PLAIN_TEXT = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 NUMBER_FORMATS: dict[Kind, str] = {"seconds": "0.000", "time": "yyyy-mm-dd hh:mm:ss.000"}
 WIDTHS: dict[Kind, int] = {"seconds": 12, "number": 11, "time": 24, "verdict": 13}
 GROUNDS = {"marginal": {"bg_color": "#fff3dc"}}
-
-
 """Verdicts that pass have no background, except these."""
 MOST_LINKS = 65_000
-
-
 """Links of one sheet; Excel opens no sheet with more than 65,530."""
 LONGEST_LINK = 255
-
-
 """Characters of the text of a link; a longer text is no link."""
 LINKED = ("not_passed", "finding_results")
-
-
 """Tables whose steps lead to their rows in `LINKED_TO`: few rows, since a link takes twelve times as long as a text."""
 LINKED_TO = "verdicts"
 MOST_BARS = 30
-
-
 """Steps in the chart of times: the first ones."""
 NARROW, WIDE, SAMPLE = 8, 60, 200
-
-
 """Least and greatest width of a text column in letters, and from how many rows it is estimated."""
 
 

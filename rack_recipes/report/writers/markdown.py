@@ -40,8 +40,6 @@ SHORT = Extent(
         {"run_id", "recipe", "started", "seconds", "hosts", "steps", "results", "not_passing", "not_run", "parts"}
     ),
 )
-
-
 """For a pull request: verdict, causes, and the first results that did not pass."""
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?")
 _SPECIAL = re.compile(r"[\\`*_{}\[\]()#+\-.!|~>$:]")
@@ -157,8 +155,6 @@ ROOM = {
     "conflicts": 2_000,
     "artifacts": 2_000,
 }
-
-
 """The tables in the order of the file, and how many characters each may fill; a comment holds 65,536."""
 FULL = Extent(ROOM, {"slowest": 10})
 

@@ -28,12 +28,8 @@ BEARER = "bearer "
 TOKEN, CERTIFICATE = "token", "certificate"
 MOST_KNOWN = 10_000  # callers that are kept; all are forgotten when there are more
 UserCaller = Callable[[int], Caller | None]
-
-
 """The caller that a user of this machine is; None for one who has no rights here."""
 ObjectionOf = Callable[[str, str], Objection]
-
-
 """What a policy says to the name and the role of a token or certificate."""
 
 

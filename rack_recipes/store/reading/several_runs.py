@@ -151,8 +151,6 @@ def bare(engine: Engine, query: Select[Any]) -> Sequence[Any]:
 
 RUNS_AT_ONCE = 500  # runs in one statement: databases limit its parameters
 Counted = tuple[str, str, str, int, int]
-
-
 """Planned step, host, verdict, the number of results, and the number of criteria that were judged in them."""
 
 

@@ -329,10 +329,10 @@ def _runs(metadata: MetaData) -> Table:
         sql.Column("checks", sql.BigInteger),
         sql.Column("pinned", sql.Boolean),  # NULL where it may be pruned
         sql.Column("waivers", long_text()),  # those that were in force, and those of its recipe that were over
-        sql.Column("plan", long_text()),  # NULL in rows of earlier versions; see store/run_plan.py
+        sql.Column("plan", long_text()),  # NULL in rows of earlier versions; see store/writing/record_to_rows.py
         sql.Column("group_id", name()),  # of a part of a group, and of the row of the group itself
         sql.Column("part", name()),  # what a part is called; NULL in all other rows
-        sql.Column("group_info", long_text()),  # see store/parts/chosen_and_missing_results.py
+        sql.Column("group_info", long_text()),  # see store/writing/choose_part_results.py
         sql.Column("stopped", long_text()),  # by whom, and when; NULL where it came to its end
         sql.PrimaryKeyConstraint("run_id"),
         sql.Index(None, "test_id", "started"),

@@ -113,8 +113,6 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
         "damaged": LIST,
     },
 }
-
-
 """By the paths of the table of pages; those that are no data are left out."""
 
 

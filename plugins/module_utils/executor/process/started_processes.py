@@ -192,7 +192,7 @@ class ProcessObserver:
     def processes(self, pid: int) -> list[Event]:
         """What the child `pid`, which has ended, has started: an event for each process, in the order of their ends.
 
-        They are like those of executor/child/report_started_processes.py. What still runs comes last, without an end.
+        They are like those of executor/process/started_processes.py. What still runs comes last, without an end.
         """
         try:
             self._ours.sendall(struct.pack("=I", pid))

@@ -36,9 +36,9 @@ def test_each_name_is_that_of_its_module():
 
 
 def test_a_name_is_imported_when_it_is_used():
-    loaded = "print(*({name.rpartition('.')[2] for name in sys.modules} & {'decorators', 'scriptlet_class', 'shell'}))"
+    loaded = "print(*({name.rpartition('.')[2] for name in sys.modules} & {'decorators', 'context_view', 'shell'}))"
     assert python(f"import rack_recipes; {loaded}") == "\n"
-    assert python(f"from rack_recipes import Failed, Scriptlet; {loaded}") == "scriptlet_class\n"
+    assert python(f"from rack_recipes import Failed, Scriptlet; {loaded}") == "context_view\n"
 
 
 def test_all_names_at_once():

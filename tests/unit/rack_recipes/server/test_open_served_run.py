@@ -29,7 +29,7 @@ def settings(tmp_path, monkeypatch) -> Settings:
             raise UsageError("held")
         held.add(folder)
 
-    monkeypatch.setattr(open_served_run, "hold", hold)
+    monkeypatch.setattr(open_served_run, "hold_run_until_exit", hold)
     monkeypatch.setattr(os, "register_at_fork", lambda **_hooks: None)
     return Settings(runs=str(tmp_path / "runs"))
 
@@ -46,7 +46,7 @@ def test_the_first_server_begins_a_run(settings):
 
 def test_the_next_server_goes_on_with_it(settings, monkeypatch):
     first = open_run(settings)
-    monkeypatch.setattr(open_served_run, "hold", lambda _folder: None)
+    monkeypatch.setattr(open_served_run, "hold_run_until_exit", lambda _folder: None)
     assert open_run(settings).run_id == first.run_id
     assert kinds(first.journal) == ["run", "run"]
     assert open_run(settings, first.run_id[:16]).run_id == first.run_id

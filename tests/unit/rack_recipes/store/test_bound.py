@@ -18,8 +18,8 @@ CALLS = ("execute", "executemany", "exec_driver_sql", "text", "literal_column", 
 # What is put together of names that stand in this project's own tables, and of nothing else.
 OURS = {
     "store/database/sqlite.py": {"pragma"},
-    "store/schema/run_migrations.py": {"VERSION_TABLE"},
-    "store/writing/bulk_insert.py": {"staged", "table.name", "target", "names"},
+    "store/schema/migrate_and_check.py": {"VERSION_TABLE"},
+    "store/writing/write_rows.py": {"staged", "table.name", "target", "names"},
 }
 WORDS = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "CREATE ", "DROP ", "ALTER ", "COPY ", "PRAGMA ", "WHERE ")
 SOURCES = [path for folder in FOLDERS for path in sorted((LIBRARY / folder).rglob("*.py"))]

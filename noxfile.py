@@ -65,7 +65,7 @@ LAST = {
     "other environments": ("core-2.20", "molecule"),
     "benchmark": ("bench",),
 }
-nox.options.sessions = ["ruff", "shellcheck", "changelog", "galaxy", "all_tests", "slowest"]
+nox.options.sessions = ["ruff", "imports", "shellcheck", "changelog", "galaxy", "all_tests", "slowest"]
 
 own_world.set_environment()
 if not os.access(Path.home(), os.W_OK):
@@ -91,6 +91,12 @@ def mypy(session: nox.Session) -> None:
     session.run("mypy", env={"MYPYPATH": folder})
     scripts = ("noxfile.py", "hatch_build.py", "tests/demo", "tests/rack", "tests/tools")
     session.run("mypy", *scripts, env={"MYPYPATH": f"tests/rack:tests/tools:{folder}"})
+
+
+@nox.session(tags=["lint"])
+def imports(session: nox.Session) -> None:
+    """Which folder of the library may import which: the contracts in pyproject.toml."""
+    session.run("lint-imports", "pyproject.toml", silent=True)
 
 
 @nox.session(tags=["lint"])

@@ -194,7 +194,7 @@ class Group:
 def choose_results(parts: Iterable[str], results: Mapping[str, Sequence[Result]]) -> dict[str, dict[str, list[Result]]]:
     """The results that count, by the id of the part and by host; `parts` are in the order in which they began.
 
-    The rule is that of the journal (`journal/step_results_and_end_status.py`): of several results of a step on a host the last one
+    The rule is that of the journal: of several results of a step on a host the last one
     counts, but the host's own result wins over one that was only assumed, whichever came first.
     """
     best: dict[tuple[str, str], tuple[bool, str]] = {}

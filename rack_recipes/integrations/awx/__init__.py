@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The files of a project for AWX: configuration, survey, execution environment."""

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Recipes, scriptlets and contexts in Python programs, notebooks and pytest."""

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which file a scriptlet's name means, what it declares, and whether it may be trusted."""

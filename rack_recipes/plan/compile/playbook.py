@@ -267,10 +267,10 @@ def _play(what: str, recipe: Recipe, which: str = "") -> Play:
 
 
 def _recipe_variable(plan: Plan) -> dict[str, Any]:
-    """What the run has to know of the recipe beside its steps. Only the arguments of hooks may hold templates."""
+    """What the run has to know of the recipe beside its steps. Hooks and the canary's hosts may hold templates."""
     data = compiled_recipe(plan)
-    hooks = {"hooks": data.pop("hooks")} if "hooks" in data else {}
-    return {**verbatim({**_meta(plan.recipe), **data}), **hooks}
+    templates = {name: data.pop(name) for name in ("hooks", "canary") if name in data}
+    return {**verbatim({**_meta(plan.recipe), **data}), **templates}
 
 
 def _meta(recipe: Recipe) -> dict[str, Any]:

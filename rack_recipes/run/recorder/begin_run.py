@@ -83,7 +83,8 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
     check_turns(plays, play_outline, ansible_api)
     if settings.module_errors:
         answer_rules(settings.module_errors)  # what is wrong with the file is known before anything is run
-    recipe = transform_to_native_types(dict(plays[0].vars.get(RECIPE_VARIABLE) or {}))
+    compiled = plays[0].vars.get(RECIPE_VARIABLE) or {}
+    recipe = transform_to_native_types(dict(compiled))
     rules = merge_rules(recipe, settings)
     pin(_pins(plays, play_outline, recipe, rules, settings, ansible_api) if is_guarded(settings) else None)
     wanted = RequestedPlan.of(ansible_api.extra_vars)
@@ -113,7 +114,7 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
         waivers=waivers,
         options={**recipe.get("options", {}), **chosen, **_own_options(wanted)},
         patterns=play_outline.patterns,
-        canary=_canary(recipe.get("canary") or {}, tuple(play_outline.hosts), ansible_api.resolve),
+        canary=_canary(compiled.get("canary") or {}, tuple(play_outline.hosts), ansible_api.resolve),
         unknown_hosts=tuple(host for host in imported.hosts if host not in play_outline.hosts),
         attributes=attributes,
         group=group,
@@ -276,7 +277,7 @@ def _canary(canary: Mapping[str, Any], hosts: tuple[str, ...], resolve: Resolve)
     """The hosts that run first, in the order of the run."""
     if "hosts" not in canary:
         return hosts[: canary.get("count", 1)] if canary else ()
-    named = frozenset(resolve(canary["hosts"]))
+    named = frozenset(resolve(canary["hosts"]))  # a text of our own would be no template to Ansible
     return tuple(host for host in hosts if host in named)
 
 

@@ -60,7 +60,7 @@ def asking_for_hosts(
         text=True,
     ) as process:
         try:
-            yield lambda: _answer(*process.communicate(json.dumps(wanted)))
+            yield lambda: _answer(process, *process.communicate(json.dumps(wanted)))
         finally:
             if process.returncode is None:
                 _kill(process.pid)
@@ -77,7 +77,10 @@ def _kill(pid: int) -> None:
             each.kill()
 
 
-def _answer(said: str, warnings: str) -> InventoryHosts:
+def _answer(process: subprocess.Popen[str], said: str, warnings: str) -> InventoryHosts:
+    if process.returncode:
+        last = warnings.strip().rpartition("\n")[2] or f"the process that reads it ended with {process.returncode}"
+        return InventoryHosts(problem=f"the inventory cannot be read: {last}")
     sys.stderr.write(warnings)
     answer = json.loads(said)
     hosts = {pattern: tuple(names) for pattern, names in answer.pop("hosts", {}).items()}

@@ -24,6 +24,7 @@ KINDS = {
 }
 
 
+MOST_BYTES = 16 << 20  # of a file with parameters
 QUOTING = re.compile(r" \(.*| that closes .*", re.DOTALL)  # the parts of the YAML reader's messages that quote the file
 
 
@@ -78,9 +79,12 @@ def read_mapping(option: str, path: str) -> dict[str, Any]:
 def _read(option: str, path: str) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the mapping in a file, and the place of each of its names; those of a JSON file have no lines."""
     try:
-        content = Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise UsageError(f"{option}: {path}: {error.strerror}") from error
+    if len(content) > MOST_BYTES:
+        raise UsageError(f"{option}: {path}: expected at most {MOST_BYTES >> 20} MiB, got more")
     if path.endswith(".json"):
         data = _json(option, path, content)
         return data, dict.fromkeys(data, path)

@@ -181,8 +181,16 @@ def prepare_run(options: argparse.Namespace) -> PreparedRun:
         from rack_recipes.context.initial_context_file import read_initial_context
 
         read_initial_context(options.context)
+    _check_limit(options.limit)
     limit = options.limit or (earlier.options.get("limit") if earlier else None)
     return PreparedRun(settings, plan, params, earlier, resume_from, limit)
+
+
+def _check_limit(limit: str | None) -> None:
+    """Raise UsageError for a pattern that names no host: Ansible takes an empty one for all hosts, and breaks on `&`."""
+    parts = [part for part in (limit or "").split(",") if part.strip()]
+    if limit is not None and (not parts or not all(part.strip(" !&:") for part in parts)):
+        raise UsageError(f"--limit: expected hosts or groups of the inventory, got {limit!r}")
 
 
 def _settings(variables: Mapping[str, Any], options: argparse.Namespace) -> Settings:

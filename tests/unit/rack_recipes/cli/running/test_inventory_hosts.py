@@ -24,6 +24,15 @@ def test_hosts_of_patterns_under_a_limit(project: Path):
     assert (found.of("lab"), found.of("leaf3"), found.problem) == (("leaf1", "leaf2"), (), "")
 
 
+def test_a_process_that_reads_no_inventory_is_a_problem_and_no_traceback(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (project / "dies.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    monkeypatch.setattr(inventory_hosts, "PROGRAM", project / "dies.py")
+    found = inventory_hosts.inventory_hosts([], None, ["all"])
+    assert found.problem == "the inventory cannot be read: the process that reads it ended with -9"
+
+
 def test_an_inventory_that_is_slow_holds_up_nobody_who_has_given_up(project: Path):
     """A dynamic inventory may ask a server for minutes, and whoever asks for it may be interrupted."""
     (project / "slow.sh").write_text(SLOW)

@@ -118,6 +118,11 @@ def test_all_that_is_wrong_in_a_file():
     ]
 
 
+def test_a_file_without_an_end():
+    with pytest.raises(UsageError, match="^--param-file: /dev/zero: expected at most 16 MiB, got more$"):
+        params_from_options(["/dev/zero"], [])
+
+
 def test_a_file_that_is_not_there():
     with pytest.raises(UsageError) as refused:
         params_from_options(["absent.yml"], [])

@@ -442,6 +442,12 @@ def test_where_nothing_was_run_it_is_said_why(folder: Path, arguments: list[str]
     assert done.err.strip() == done.answer["reason"]
 
 
+@pytest.mark.parametrize("limit", ["", " ", ",", "&", "web,&", "!"])
+def test_a_limit_that_names_no_host_is_refused(folder: Path, limit: str):
+    done = call("run", "good.yml", "-i", "localhost,", f"--limit={limit}")
+    assert (done.code, done.err) == (2, f"--limit: expected hosts or groups of the inventory, got {limit!r}\n")
+
+
 def test_an_inventory_that_cannot_be_read_is_told_with_the_place(folder: Path):
     (folder / "broken.yml").write_text("all:\n  hosts: [a\n")
     done = call("run", "good.yml", "-i", "localhost,", "-i", "broken.yml")

@@ -14,6 +14,7 @@ import venv
 import zipfile
 from importlib import metadata
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 import yaml
@@ -160,25 +161,47 @@ def test_without_the_library_one_message_says_what_to_install(galaxy):
         assert "Traceback" not in said
 
 
-def test_after_the_one_command_everything_works(galaxy, wheel):
-    """The wheel stands for what the command fetches: playbook, store and report."""
+@pytest.fixture(scope="module")
+def finished(galaxy, wheel):
+    """The same home after the one command, for which the wheel stands, and a run with its report."""
     programs = galaxy / "env/bin"
+    pip = (sys.executable, "-m", "pip", "--python", programs / "python")
+    run(*pip, "install", "--quiet", "--no-compile", f"{wheel}[server]", home=galaxy)
+    shutil.copytree(ROOT / "data", galaxy / "data", dirs_exist_ok=True)
+    words = ("-i", "localhost,", "-c", "local", "-e", "recipe=recipe.yml", "-e", "rack_recipes_report=true")
+    run(programs / "ansible-playbook", "rack.recipes.run", *words, home=galaxy)
+    return galaxy
+
+
+def test_after_the_one_command_everything_works(finished):
+    assert [*finished.glob(".rack-recipes/runs/*/report/*.html")]
+
+
+def test_without_ansible_core_a_report_is_written_and_a_page_served(finished):
+    """The last test of this home: a report job and a page server run no Ansible."""
+    programs = finished / "env/bin"
     run(
         sys.executable,
         "-m",
         "pip",
         "--python",
         programs / "python",
-        "install",
-        "--quiet",
-        "--no-compile",
-        wheel,
-        home=galaxy,
+        "uninstall",
+        "--yes",
+        "ansible-core",
+        home=finished,
     )
-    shutil.copytree(ROOT / "data", galaxy / "data", dirs_exist_ok=True)
-    words = ("-i", "localhost,", "-c", "local", "-e", "recipe=recipe.yml", "-e", "rack_recipes_report=true")
-    run(programs / "ansible-playbook", "rack.recipes.run", *words, home=galaxy)
-    assert [*galaxy.glob(".rack-recipes/runs/*/report/*.html")]
+    assert call(programs / "python", "-c", "import ansible", home=finished).returncode == 1
+    run(programs / "rack-recipes", "report", "--to", finished / "again", home=finished)
+    assert [*(finished / "again").glob("*.html")]
+    serve = (programs / "rack-recipes", "serve", "--web", "--listen", "127.0.0.1:0", "--json")
+    with subprocess.Popen(serve, cwd=finished, stdout=subprocess.PIPE, text=True) as served:
+        try:
+            said = json.loads(served.stdout.readline())
+            asked = Request(f"{said['url']}/runs", headers={"Authorization": f"Bearer {said['token']}"})
+            assert b"NUM-001" in urlopen(asked, timeout=60).read()
+        finally:
+            served.terminate()
 
 
 def test_package_and_collection_have_one_version(wheel):

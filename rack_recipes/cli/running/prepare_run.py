@@ -187,7 +187,7 @@ def prepare_run(options: argparse.Namespace) -> PreparedRun:
 
 
 def _check_limit(limit: str | None) -> None:
-    """Raise UsageError for a pattern that names no host: Ansible takes an empty one for all hosts, and breaks on `&`."""
+    """Raise UsageError for a pattern that names no host: Ansible takes an empty one for all, and breaks on `&`."""
     parts = [part for part in (limit or "").split(",") if part.strip()]
     if limit is not None and (not parts or not all(part.strip(" !&:") for part in parts)):
         raise UsageError(f"--limit: expected hosts or groups of the inventory, got {limit!r}")

@@ -119,7 +119,7 @@ def test_all_that_is_wrong_in_a_file():
 
 
 def test_a_file_without_an_end():
-    with pytest.raises(UsageError, match="^--param-file: /dev/zero: expected at most 16 MiB, got more$"):
+    with pytest.raises(UsageError, match=r"^--param-file: /dev/zero: expected at most 16 MiB, got more$"):
         params_from_options(["/dev/zero"], [])
 
 

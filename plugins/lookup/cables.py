@@ -12,6 +12,7 @@ short_description: The cables of a host, from a cabling plan
 description:
   - Reads a cabling plan, and returns for each port of the host what is at the other end of its cable, as C(NODE:PORT).
   - A plan may have any of the formats that C(rack-recipes cabling import) reads.
+  - Where no host of the inventory is in the plan, that is an error which names some of both.
 version_added: 0.1.0
 author: rack.recipes contributors (@rack-recipes)
 options:
@@ -21,7 +22,7 @@ options:
     elements: str
     required: true
   host:
-    description: The host, by default that of the task. A domain in its name may be missing in the plan.
+    description: The host, by default that of the task. A domain may be missing in its name or in that of the plan.
     type: str
 """
 
@@ -60,7 +61,12 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         self.set_options(var_options=variables, direct=kwargs)
         host = self.get_option("host") or (variables or {}).get("inventory_hostname", "")
         with translate_errors(AnsibleLookupError):
-            return [{**plan_of(tuple(map(str, terms))).of_host(str(host))}]
+            plan = plan_of(tuple(map(str, terms)))
+            cables = plan.of_host(str(host))
+            hosts = (variables or {}).get("groups", {}).get("all", [])
+            if not cables and hosts and (problem := plan.strangers(hosts)):
+                raise AnsibleLookupError(f"{', '.join(map(str, terms))}: {problem}")
+            return [{**cables}]
 
 
 @lru_cache(maxsize=8)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from rack_recipes.errors import UsageError
 from rack_recipes.recipe.values_in_messages import closest, quoted
 
@@ -87,10 +88,22 @@ class CablingPlan:
         return found
 
     def of_host(self, host: str) -> Mapping[str, str]:
-        """The ports of a host of the inventory, which may have its domain in its name."""
-        return self.ports.get(host) or self.ports.get(host.partition(".")[0], {})
+        """The ports of a host of the inventory. One of the two names may lack the domain, if that leaves no doubt."""
+        found = self.ports.get(host) or self.ports.get(host.partition(".")[0])
+        if not found and "." not in host:
+            full = [device for device in self.ports if device.partition(".")[0] == host]
+            found = self.ports[full[0]] if len(full) == 1 else None
+        return found or {}
+
+    def strangers(self, hosts: Sequence[str]) -> str:
+        """What the plan names and what the inventory, where no host of the inventory is in the plan; else empty."""
+        if any(map(self.of_host, hosts)):
+            return ""
+        mine = first_few(sorted(self.ports), FEW) or "none"
+        return f"no host of the inventory is in the plan: it names {mine}, the inventory {first_few(hosts, FEW)}"
 
 
+FEW = 3  # names in a message
 LONGEST = 255  # characters of a name: the longest system name of LLDP (IEEE 802.1AB, 8.5.6) and port id (8.5.3)
 JINJA = re.compile(r"\{[{%#]")
 MOST_SHOWN = 20  # problems

@@ -341,10 +341,12 @@ class Part:
         return found
 
     def nothing(self) -> str:
-        """Why it did not pass although no step went wrong, empty where it did."""
+        """Why it did not pass although no step went wrong, with why steps were skipped; empty where it did."""
         counts = Counter(end.verdict for _place, end in self.results())
         checks = sum(end.checks for _place, end in self.results())
-        return NOTHING.get(status_of(counts, checks, is_check=self.run.inputs.is_check), "")
+        nothing = NOTHING.get(status_of(counts, checks, is_check=self.run.inputs.is_check), "")
+        skipped = dict.fromkeys(f"{name}: {end.reason}" for (name, _host), end in self.results() if end.reason)
+        return f"{nothing} ({first_few([*skipped], REASONS)})" if nothing and skipped else nothing
 
 
 def counts_of(run: Run) -> dict[str, int]:

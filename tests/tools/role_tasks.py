@@ -19,19 +19,18 @@ BLOCK = "Test all parts"
 def tasks_of(plan: Plan, first: int, title: Callable[[Mapping[str, Any]], str]) -> Sequence[Task]:
     """The tasks of a role, whose stages have numbers from `first` on; `title` names the task of a stage.
 
-    A single stage ends as its task does. Of several none ends the role: the plan and not Ansible decides what a failed
-    step blocks, and Ansible would end the play of all hosts where a task fails that runs once. The hosts that did not
-    pass fail at the end.
+    No stage ends the role: the plan and not Ansible decides what a failed step blocks, and Ansible would end the play
+    of all hosts where a task fails that runs once. The hosts that did not pass fail at the end, and so does the first
+    host where nothing was tested.
     """
     tasks = [to_task(plan.recipe, stage) for stage in plan.stages]
     for number, task in enumerate(tasks, first):
         task[STAGE]["number"] = number
         task["name"] = title(task)
-    return tasks if len(tasks) == 1 else [_all(tasks), _verdict([task[STAGE]["number"] for task in tasks])]
-
-
-def _all(tasks: Sequence[Task]) -> Task:
-    return {"name": BLOCK, **KEEP_GOING, "block": tasks}
+    verdict = _verdict([task[STAGE]["number"] for task in tasks])
+    if len(tasks) == 1:
+        return [{"name": tasks[0].pop("name"), **KEEP_GOING, **tasks[0]}, verdict]
+    return [{"name": BLOCK, **KEEP_GOING, "block": tasks}, verdict]
 
 
 def _verdict(stages: Sequence[int]) -> Task:

@@ -16,7 +16,7 @@ from rack_recipes.plan.compile.playbook_file import plan_of
 from rack_recipes.plan.compile.yaml_text import to_yaml
 from rack_recipes.plan.plan_model import PlanOptions
 from rack_recipes.settings import Settings
-from role_tasks import BLOCK, tasks_of
+from role_tasks import tasks_of
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = "---\n# Compiled from files/recipe.yml by tests/unit/test_roles.py --update: change the recipe, not this file.\n"
@@ -44,8 +44,8 @@ def test_the_tasks_are_those_of_the_recipe(role: str, golden: Callable[[Path, st
     monkeypatch.chdir(ROOT)
     plan = plan_of(f"roles/{role}/files/recipe.yml", Settings(), PlanOptions())
     tasks = tasks_of(plan, FIRST_STAGE[role], lambda task: TITLES.get(role) or title_of_parts(task))
-    assert len(tasks) == 1 or role not in TITLES
-    text = to_yaml(tasks).replace(BLOCK, f"{BLOCK}  # noqa: ignore-errors")  # the task behind it fails the hosts
+    first = tasks[0]["name"]
+    text = to_yaml(tasks).replace(first, f"{first}  # noqa: ignore-errors", 1)  # the task behind it fails the hosts
     golden(ROOT / "roles" / role / "tasks" / "main.yml", HEAD + text)
 
 

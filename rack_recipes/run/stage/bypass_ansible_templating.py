@@ -28,7 +28,7 @@ from ansible.utils.vars import transform_to_native_types
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import FOREIGN
 from rack_recipes.errors import UsageError
-from rack_recipes.run.stage.host_request import ANSIBLE, NOT_SENT, OF_INVALID, is_true
+from rack_recipes.run.stage.host_request import ANSIBLE, NOT_SENT, OF_INVALID, UNMET, is_true
 
 TEMPLATE_MARKS = ("{{", "{%", "{#")
 OPENING = re.compile(r"\$\{(?![{%#])")  # of a reference, and not a `$` before a template
@@ -83,7 +83,7 @@ def fill_in(step: Data, template: Template) -> Data:
     rest = {name: value for name, value in step.items() if name != "when" or not isinstance(value, str)}
     try:
         if not (is_true(template(when)) if isinstance(when, str) else when):
-            return {**_without_templates(step), "when": False}
+            return {**_without_templates(step), "when": {UNMET: when} if isinstance(when, str) else False}
         filled: Data = unmark(template(mark(rest)))
     except AnsibleError as error:
         problem = _problem(step, template, error)

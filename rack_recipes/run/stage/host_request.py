@@ -45,6 +45,7 @@ OF_INVALID = frozenset(
     ("name", "depends_on", "after", "scope", "continue_on_fail", "always", "priority", "skip", "invalid", "when")
 )
 REQUIRED = frozenset(("name", "module"))
+UNMET = "unmet"  # of a `when`: a template that came out as false
 TRUTH_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -105,10 +106,10 @@ def _part(written: Data | None, _host_locks: Collection[str]) -> Data | None:
     return {name: value for name, value in written.items() if value is not None} if written else None
 
 
-def _when(written: Any, _host_locks: Collection[str]) -> list[Any] | bool | None:
-    """Conditions, or false; None where nothing keeps the step from running."""
+def _when(written: Any, _host_locks: Collection[str]) -> list[Any] | str | bool | None:
+    """Conditions, false, or the template that came out as false; None where nothing keeps the step from running."""
     if isinstance(written, Mapping):
-        return [written]
+        return f"{written[UNMET]} is false" if UNMET in written else [written]
     if isinstance(written, (list, tuple)):
         return list(written)
     return None if is_true(written) else False

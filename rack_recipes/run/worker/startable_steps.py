@@ -14,6 +14,7 @@ from rack_recipes.recipe.recipe_model import Dependency
 from rack_recipes.recipe.steps_to_and_from_data import from_data, label_of
 from rack_recipes.run.current_run import Run, RunStep
 from rack_recipes.run.stage.host_answer import WRONG_PASSWORD
+from rack_recipes.run.stage.host_request import UNMET
 
 UNREACHABLE = "unreachable"
 
@@ -132,7 +133,9 @@ def startable(run: Run, steps: Steps, host: str) -> list[Mapping[str, Any]]:
 
 def _cannot_start(step: Mapping[str, Any], blocking: Mapping[str, str]) -> bool:
     needed = map(label_of, step.get("depends_on") or ())
-    return bool(step.get("skip")) or step.get("when") is False or any(label in blocking for label in needed)
+    when = step.get("when")
+    is_unmet = when is False or (isinstance(when, Mapping) and UNMET in when)
+    return bool(step.get("skip")) or is_unmet or any(label in blocking for label in needed)
 
 
 def time_left(run: Run) -> float | None:

@@ -154,3 +154,20 @@ def test_without_a_stage_it_is_said_that_there_is_no_run():
     assert done.code == 2
     failed = next(line for line in done.stdout.splitlines() if "fatal:" in line)
     assert failed.count("no run has begun: no play of this playbook has had a stage yet") == 1
+
+
+@pytest.mark.parametrize(
+    ("role", "variables"),
+    [
+        ("fabric_health", ("fabric_health_ports", "fabric_health_bgp_ports", "fabric_health_targets")),
+        (
+            "cabling",
+            ("cabling.yml: no host of the inventory is in the plan: it names leaf1, leaf2, the inventory local",),
+        ),
+    ],
+)
+def test_a_role_that_tested_nothing_fails_and_says_what_it_needs(role: str, variables: tuple[str, ...]):
+    Path("cabling.yml").write_text("- {a: 'leaf1:e1', b: 'leaf2:e1'}\n")
+    done = ansible(write("role.yml", [play(roles=[f"rack.recipes.{role}"])]))
+    assert done.code == 2
+    assert all(variable in done.stdout for variable in variables), done.stdout

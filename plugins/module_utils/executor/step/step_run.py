@@ -358,6 +358,8 @@ def unmet_condition(step: Step, scope: Scope, *, is_check: bool = False) -> str:
 def _unmet(when: Any, scope: Scope) -> str:
     if isinstance(when, bool):
         return "" if when else "when: false"
+    if isinstance(when, str):
+        return f"when: {when}"
     from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import holds
 
     try:

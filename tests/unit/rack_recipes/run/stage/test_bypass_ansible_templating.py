@@ -133,7 +133,11 @@ def test_of_a_step_that_is_not_wanted_nothing_is_filled_in(said: Any):
     def change(text: str) -> Any:
         return said if text == "{{ said }}" else undefined(text)
 
-    assert fill({**STEP, "when": "{{ said }}" if isinstance(said, str) else said}, change) == {**REST, "when": False}
+    text = "{{ said }}"
+    assert fill({**STEP, "when": text if isinstance(said, str) else said}, change) == {
+        **REST,
+        "when": {"unmet": text} if isinstance(said, str) else False,
+    }
 
 
 @pytest.mark.parametrize("said", ["", "maybe", 0, 1, [], [1], {}, {"value": 1, "eq": 2}, None])

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import shlex
+import stat
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -157,6 +160,7 @@ class PreparedRun:
 
 def prepare_run(options: argparse.Namespace) -> PreparedRun:
     """Read and check all options of `run`. Raises RackError, with exit code 2 in the command."""
+    _check_ansible_settings()
     variables = extra_vars(options.extra_vars)
     settings = _settings(variables, options)
     _check_group_options(options, settings)
@@ -184,6 +188,15 @@ def prepare_run(options: argparse.Namespace) -> PreparedRun:
     _check_limit(options.limit)
     limit = options.limit or (earlier.options.get("limit") if earlier else None)
     return PreparedRun(settings, plan, params, earlier, resume_from, limit)
+
+
+def _check_ansible_settings() -> None:
+    """Raise UsageError where Ansible would ignore the project's ansible.cfg, and with it the inventory that it names."""
+    here = Path.cwd()
+    if "ANSIBLE_CONFIG" not in os.environ and Path("ansible.cfg").exists() and here.stat().st_mode & stat.S_IWOTH:
+        raise UsageError(
+            f"{here}: everyone may write here, so Ansible ignores the ansible.cfg in it: chmod o-w {shlex.quote(str(here))}"
+        )
 
 
 def _check_limit(limit: str | None) -> None:

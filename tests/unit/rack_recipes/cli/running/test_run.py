@@ -442,6 +442,16 @@ def test_where_nothing_was_run_it_is_said_why(folder: Path, arguments: list[str]
     assert done.err.strip() == done.answer["reason"]
 
 
+def test_a_folder_whose_settings_ansible_ignores_is_refused(folder: Path):
+    """Ansible would test this machine instead of the inventory that ansible.cfg names."""
+    (folder / "ansible.cfg").write_text("[defaults]\ninventory = hosts.yml\n")
+    folder.chmod(0o777)
+    done = call("run", "good.yml")
+    told = f"{folder}: everyone may write here, so Ansible ignores the ansible.cfg in it: chmod o-w {folder}\n"
+    assert (done.code, done.err) == (2, told)
+    assert call("run", "good.yml", "--dry-run").code == 2
+
+
 @pytest.mark.parametrize("limit", ["", " ", ",", "&", "web,&", "!"])
 def test_a_limit_that_names_no_host_is_refused(folder: Path, limit: str):
     done = call("run", "good.yml", "-i", "localhost,", f"--limit={limit}")

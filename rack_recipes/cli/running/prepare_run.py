@@ -191,12 +191,11 @@ def prepare_run(options: argparse.Namespace) -> PreparedRun:
 
 
 def _check_ansible_settings() -> None:
-    """Raise UsageError where Ansible would ignore the project's ansible.cfg, and with it the inventory that it names."""
+    """Raise UsageError where Ansible would ignore the project's ansible.cfg, and the inventory that it names."""
     here = Path.cwd()
     if "ANSIBLE_CONFIG" not in os.environ and Path("ansible.cfg").exists() and here.stat().st_mode & stat.S_IWOTH:
-        raise UsageError(
-            f"{here}: everyone may write here, so Ansible ignores the ansible.cfg in it: chmod o-w {shlex.quote(str(here))}"
-        )
+        mend = f"chmod o-w {shlex.quote(str(here))}"
+        raise UsageError(f"{here}: everyone may write here, so Ansible ignores the ansible.cfg in it: {mend}")
 
 
 def _check_limit(limit: str | None) -> None:

@@ -442,8 +442,11 @@ def test_where_nothing_was_run_it_is_said_why(folder: Path, arguments: list[str]
     assert done.err.strip() == done.answer["reason"]
 
 
-def test_a_folder_whose_settings_ansible_ignores_is_refused(folder: Path):
+def test_a_folder_whose_settings_ansible_ignores_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Ansible would test this machine instead of the inventory that ansible.cfg names."""
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
     (folder / "ansible.cfg").write_text("[defaults]\ninventory = hosts.yml\n")
     folder.chmod(0o777)
     done = call("run", "good.yml")

@@ -9,17 +9,16 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rack_recipes.cli.command_table import Answer
 from rack_recipes.cli.shared_options import add_db, add_examples, add_run
 from rack_recipes.cli.terminal import printable
 
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
 NOTABLE = 10.0  # percent
 SHORTEST = 0.1  # seconds: smaller changes of a duration are mostly chance
 NO_CHANGE = "no change"
+NOTHING_COMPARED = 4  # the exit code where two runs have nothing in common
 Row = Mapping[str, Any]
 
 
@@ -74,27 +73,33 @@ def compare_runs(store: Any, first: str, second: str, options: argparse.Namespac
     from rack_recipes.analysis.regressions_and_baselines import stored_changes
 
     found = stored_changes(store, first, second)
-    worse = _worse(store, first, second) if options.exit_code else []
+    worse, code = [], 0
+    if options.exit_code:
+        worse, is_compared = _worse(store, first, second)
+        code = 1 if worse else 0 if is_compared else NOTHING_COMPARED
     sys.stderr.writelines(f"worse: {what}\n" for what in worse)
-    code = 1 if worse else 0
+    if code == NOTHING_COMPARED:
+        sys.stderr.write(f"nothing was compared: no step on a host is in both {first} and {second}\n")
     if options.json:
         return {"runs": [first, second], **found}, code
     return "".join(_lines([first, second], found, options.percent)), code
 
 
-def _worse(store: Any, first: str, second: str) -> list[str]:
-    """The steps and the criteria that got worse, in words."""
+def _worse(store: Any, first: str, second: str) -> tuple[list[str], bool]:
+    """The steps and the criteria that got worse, in words; and whether there was anything to compare."""
     from rack_recipes.analysis import run_changes
     from rack_recipes.store.reading import recorded_runs
 
-    steps = run_changes.worse_steps(recorded_runs.steps(store, first), recorded_runs.steps(store, second))
+    before, after = recorded_runs.steps(store, first), recorded_runs.steps(store, second)
+    steps = run_changes.worse_steps(before, after)
+    is_compared = bool({(row["step"], row["host"]) for row in before} & {(row["step"], row["host"]) for row in after})
     criteria = run_changes.worse_criteria(
         recorded_runs.measurements(store, first), recorded_runs.measurements(store, second)
     )
     return [
         printable(f"{name}{row['step']} on {row['host'] or 'the run'}: {row['before']} -> {row['after']}")
         for name, row in (*(("", row) for row in steps), *((f"{row['name']} of ", row) for row in criteria))
-    ]
+    ], is_compared
 
 
 def _lines(ids: Sequence[str], found: Mapping[str, Sequence[Row]], percent: float) -> Iterator[str]:
@@ -308,23 +313,20 @@ def add_compare(command: argparse.ArgumentParser) -> None:
 def compare(options: argparse.Namespace) -> Answer:
     """Compare a run with the baseline of its test, as `diff` compares two runs.
 
-    Without a baseline it ends with exit code 2.
+    Without a baseline it ends with exit code 2; with --exit-code that is only a notice.
     """
-    from rack_recipes.cli.results.open_store import open_store, run_id_of
-
-    with open_store(options) as store:
-        run_id = run_id_of(store, options.run, options.db)
-        return compare_runs(store, _baseline_id(store, run_id), run_id, options)
-
-
-def _baseline_id(store: Engine, run_id: str) -> str:
-    """The run that is the baseline of a run. Raises UsageError where there is none."""
     from rack_recipes.analysis.regressions_and_baselines import baseline_of, name_of_test
+    from rack_recipes.cli.results.open_store import open_store, run_id_of
     from rack_recipes.errors import UsageError
     from rack_recipes.store.reading import recorded_runs
 
-    run = recorded_runs.run(store, run_id)
-    found = baseline_of(store, run)
-    if found is None:
-        raise UsageError(NO_BASELINE.format(name_of_test(run)))
-    return str(found["run_id"])
+    with open_store(options) as store:
+        run_id = run_id_of(store, options.run, options.db)
+        run = recorded_runs.run(store, run_id)
+        baseline = baseline_of(store, run)
+        if baseline is not None:
+            return compare_runs(store, str(baseline["run_id"]), run_id, options)
+    reason = NO_BASELINE.format(name_of_test(run))
+    if not options.exit_code:
+        raise UsageError(reason)
+    return {"status": "no baseline", "run": run_id, "reason": reason} if options.json else f"{reason}\n", 0

@@ -27,8 +27,10 @@ def github_commands() -> list[str]:
     """The commands of the job, each run whatever became of those before it."""
     steps = yaml.safe_load(GITHUB.read_text())["jobs"]["rack"]["steps"]
     commands = [(step["run"], step.get("if")) for step in steps if "run" in step and step["name"] != "Install"]
-    assert [condition for _command, condition in commands] == [None, *["${{ !cancelled() }}"] * (len(commands) - 1)]
-    return [f"code=0\n{''.join(f'(set -e; {command}) || code=1{chr(10)}' for command, _if in commands)}exit $code"]
+    assert {condition for _command, condition in commands[1:]} == {"${{ !cancelled() && env.RUN }}"}
+    run, *others = [command for command, _if in commands]
+    after = "".join(f'if [ -n "$RUN" ]; then (set -e; {command}) || code=1; fi\n' for command in others)
+    return [f"code=0\n(set -e; {run}) || code=1\n. ./github.env\n{after}exit $code"]
 
 
 def gitlab_commands() -> list[str]:
@@ -36,7 +38,7 @@ def gitlab_commands() -> list[str]:
 
 
 def jenkins_commands() -> list[str]:
-    found = re.findall(r"sh '([^']+)'", JENKINS.read_text())
+    found = [one or two for two, one in re.findall(r"sh (?:\"\"\"(.+?)\"\"\"|'([^']+)')", JENKINS.read_text())]
     run, *others = [command for command in found if not INSTALL.search(command)]
     return [f"code=0\n({run}) || code=1\n" + "".join(f"({other}) || exit 1\n" for other in others) + "exit $code"]
 
@@ -51,6 +53,7 @@ def environment(project: Path) -> dict[str, str]:
         "PATH": path,
         "RECIPE": "recipes/first.yml",
         "GITHUB_STEP_SUMMARY": str(project / "summary.md"),
+        "GITHUB_ENV": str(project / "github.env"),
     }
 
 
@@ -110,6 +113,16 @@ def test_a_run_that_fails_has_its_report_and_fails_the_job(project: Path, ci: st
     suite = ET.parse(project / "report" / "junit.xml").getroot()[0]
     assert suite.get("failures") == "1"
     assert "worse: disk on localhost: passed -> failed" in done.stderr
+
+
+@pytest.mark.parametrize("ci", COMMANDS)
+def test_where_nothing_was_run_no_older_run_is_reported(project: Path, ci: str):
+    (project / "recipes" / "first.yml").write_text("nonsense: true\n")
+    (command,) = COMMANDS[ci]()
+    done = call(project, command)
+    assert done.returncode != 0
+    assert not (project / "report").exists()
+    assert "worse" not in done.stderr
 
 
 def test_the_file_for_gitlab_runs(project: Path):

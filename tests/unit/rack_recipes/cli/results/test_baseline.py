@@ -83,9 +83,20 @@ def test_the_gate_has_the_codes_of_diff(two: Path) -> None:
 
 
 def test_without_a_baseline_there_is_nothing_to_compare_with(two: Path) -> None:
+    told = "there is no baseline of NIGHT; `rack-recipes baseline accept RUN` makes a run the baseline"
+    code, _out, err = call("baseline", "compare")
+    assert (code, told in err) == (2, True)
+    assert call("baseline", "compare", "--exit-code") == (0, f"{told}\n", "")
+    found = json.loads(call("baseline", "compare", "--exit-code", "--json").out)
+    assert found == {"status": "no baseline", "run": run_id(2), "reason": told}
+
+
+def test_a_baseline_whose_steps_have_other_names_compares_nothing(project: Path) -> None:
+    store([GOOD, Night({("pong", "r1"): latency(9, limits={"max": 5}, verdict="failed")}, {("pong", "r1"): "failed"})])
+    call("baseline", "accept", run_id(1))
     code, _out, err = call("baseline", "compare", "--exit-code")
-    assert code == 2
-    assert "there is no baseline of NIGHT; `rack-recipes baseline accept RUN` makes a run the baseline" in err
+    told = f"nothing was compared: no step on a host is in both {run_id(1)} and {run_id(2)}\n"
+    assert (code, err) == (4, told)
 
 
 def test_a_baseline_is_withdrawn(two: Path) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import has_secret
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import (
     REFERENCE,
+    keys_in,
     keys_of_others,
     parse_reference,
 )
@@ -33,7 +34,7 @@ from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
 from rack_recipes.recipe.catalog.scriptlet_files import find_merge_hook
 from rack_recipes.recipe.catalog.trusted_files import is_there, source_files
 from rack_recipes.recipe.param_values import MASK, is_open
-from rack_recipes.recipe.recipe_model import Hook, Param, Recipe, Step
+from rack_recipes.recipe.recipe_model import Hook, Param, Recipe, Step, Success
 from rack_recipes.recipe.recipe_model import Path as ValuePath
 from rack_recipes.recipe.values_in_messages import shown
 from rack_recipes.recipe.yaml.values_and_positions import KEY
@@ -253,6 +254,11 @@ CHECKS_NOTHING = (
     "the criterion for {} checks nothing, since that is the same in each run: let it refer to a value, such as "
     "${{numbers.stats_v1.mean}}"
 )
+NO_CRITERIA = "it checks nothing, so it will be an error: give it success criteria, or say success: none"
+ONLY_THE_LAST = (
+    "each instance of its loop writes {}, so other steps and reports get only what the last one wrote: let each "
+    "measure what it finds, since the measurements of all are kept"
+)
 RUN_BY_SHELL = "the shell runs what {} holds, too, such as $(reboot): {}"
 AS_WORD = "let ansible.builtin.command take it as a word of its argv"
 QUOTED = "{}, or write {{{{ lookup('rack.recipes.context', '{}'){} | quote }}}} without quotes around it"
@@ -277,20 +283,36 @@ class PlanNotice(NamedTuple):
 
 def plan_notices(plan: Plan) -> Iterator[PlanNotice]:
     """The notices about a plan's steps, in the order in which these run."""
-    found = [notice for planned in plan.steps for notice in _of_step(planned, plan.recipe.params)]
+    read = {key for planned in plan.steps for key in planned.reads}
+    found = [notice for planned in plan.steps for notice in _of_step(planned, plan.recipe.params, read)]
     yield from (PlanNotice(one.place, one.expected) for one in located(plan.recipe, found))
 
 
-def _of_step(planned: PlannedStep, params: Mapping[str, Param]) -> Iterator[PlanProblem]:
+def _of_step(planned: PlannedStep, params: Mapping[str, Param], read: Collection[str]) -> Iterator[PlanProblem]:
     step = planned.step
     if planned.entry and planned.entry.deprecated:
         yield PlanProblem(step, (), f"{planned.uses} is deprecated: {planned.entry.deprecated}")
     for criterion in step.success.values:
         if not is_open(criterion["value"]):
             yield PlanProblem(step, (), CHECKS_NOTHING.format(shown(criterion["value"])))
+    if step.type == "ansible" and step.success == Success():
+        yield PlanProblem(step, (), NO_CRITERIA)
+    own = {*step.success.ctx_has_keys, *keys_in(step.success.values)}
+    lost = [key for key in _written_by_each_instance(planned) if key in read or key not in own]
+    if lost:
+        yield PlanProblem(step, (), ONLY_THE_LAST.format(", ".join(lost)))
     for path, text in _commands(step):
         for value, cure in (*_references(text, step, params), *_templates(text)):
             yield PlanProblem(step, path, RUN_BY_SHELL.format(value, cure))
+
+
+def _written_by_each_instance(planned: PlannedStep) -> list[str]:
+    """The keys that each instance of a loop sets anew; a key whose name is a pattern may be another in each."""
+    loop = planned.step.loop
+    is_one = isinstance(loop, (list, tuple)) and len(loop) < 2
+    if is_one or not (loop or planned.step.matrix):
+        return []
+    return [key for key in planned.writes if not set("*?[") & set(key)]
 
 
 def _commands(step: Step) -> Iterator[tuple[ValuePath, str]]:

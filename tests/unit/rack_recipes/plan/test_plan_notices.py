@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Notices about recipes that can be run: a command for a shell in which a value stands that came from elsewhere."""
+"""Notices about recipes that run: values in a command for a shell, steps that check nothing, loops that overwrite."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ SHELL, COMMAND = "ansible.builtin.shell", "ansible.builtin.command"
 LOOKUP = "lookup('rack.recipes.context', 't.x_v1')"
 AS_WORD = "let ansible.builtin.command take it as a word of its argv"
 OR_QUOTED = f"{AS_WORD}, or write {{{{{{{{ {LOOKUP}{{}} | quote }}}}}}}} without quotes around it"
-PARAMS = {"name": {"default": "a"}, "number": {"type": "int", "default": 1}, "one": {"default": "a", "one_of": ["a"]}}
+PARAMS = {
+    "name": {"default": "a"},
+    "number": {"type": "int", "default": 1},
+    "one": {"default": "a", "one_of": ["a"]},
+    "names": {"type": "list", "default": [1]},
+}
 
 
 def told(module: str, args: dict[str, Any], **fields: Any) -> list[str]:
@@ -106,3 +111,22 @@ def test_also_in_a_recipe_that_is_included():
     Path("r.yml").write_text("test_meta: {test_id: T}\nsteps: [{name: inner, include: part.yml}]\n")
     [notice] = plan_notices(plan_of("r.yml", Settings()))
     assert (notice.place.file, notice.place.line > 1) == ("part.yml", True)
+
+
+def test_a_module_of_ansible_that_checks_nothing():
+    [told_] = told(COMMAND, {"cmd": "true"}, success={})
+    assert told_ == "it checks nothing, so it will be an error: give it success criteria, or say success: none"
+
+
+@pytest.mark.parametrize(
+    ("loop", "success", "is_told"),
+    [
+        ([1, 2], "none", True),
+        ("${params.names}", "none", True),
+        ([1], "none", False),
+        ([1, 2], {"values": [{"value": "${t.out_v1}", "eq": 1}]}, False),  # each instance is judged by its own value
+    ],
+)
+def test_a_key_that_each_instance_of_a_loop_writes(loop: Any, success: Any, is_told: bool):
+    found = told(COMMAND, {"cmd": "true"}, loop=loop, success=success, writes={"t.out_v1": {"at": "rc"}})
+    assert [text.partition(", so")[0] for text in found] == ["each instance of its loop writes t.out_v1"] * is_told

@@ -54,9 +54,12 @@ class Finder(MetaPathFinder):
 
     def pytest_load_initial_conftests(self) -> None:
         """Be asked before pytest, which looks for modules of packages with plugins by itself."""
+        sys.meta_path.remove(self)
         sys.meta_path.insert(0, self)
 
 
 if __name__ == "__main__":
     options = ("--exitfirst", "--quiet", "-p", "no:cacheprovider")
-    sys.exit(pytest.main([*options, *sys.argv[4:]], plugins=[Finder(*sys.argv[1:4])]))
+    finder = Finder(*sys.argv[1:4])
+    sys.meta_path.insert(0, finder)  # pytest loads our plugin before it asks for anything
+    sys.exit(pytest.main([*options, *sys.argv[4:]], plugins=[finder]))

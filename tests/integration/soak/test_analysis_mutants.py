@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Changed constants and signs of the methods of analysis: the unit tests notice each of them."""
+"""Changed programs, and whether the unit tests notice.
+
+Of the methods of analysis they notice each changed constant or sign. Of the whole library a sample is drawn, of which
+they notice most: tests/tools/sample_mutants.py.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ import yaml
 
 import reliability_sweeps
 import run_mutant
+import sample_mutants
 
 CHECKOUT = reliability_sweeps.CHECKOUT
 METHODS = CHECKOUT / "rack_recipes/analysis/methods"
@@ -22,6 +27,8 @@ TESTS = CHECKOUT / "tests/unit/rack_recipes/analysis/methods"
 MUTANTS: list[dict[str, Any]] = yaml.safe_load((TESTS / "mutants.yml").read_text())
 PACKAGE = "rack_recipes.analysis.methods"
 SLICE = slice(None, None, 30)  # of all mutants, in a test
+SAMPLED, SECONDS = 150, 300  # mutants of the whole library, and seconds for the tests of each
+GOAL = 0.8  # of these
 FAILED = 1  # pytest's: tests were run, and some failed
 
 
@@ -62,3 +69,18 @@ def test_the_tests_notice_each_mutant():
             unnoticed += [] if done.returncode == FAILED else [f"{mutant}: {done.returncode} {done.stdout[-500:]}"]
             made.found = {"unnoticed": len(unnoticed)}
         assert unnoticed == []
+
+
+@pytest.mark.repeats
+def test_the_tests_notice_most_mutants_of_the_library():
+    """What `make test` shows of it: tests/unit/tools/test_sample_mutants.py."""
+    holds = f"goal: the unit tests notice {GOAL:g} of all changed operators, numbers and conditions"
+    with reliability_sweeps.sweep("mutated library", holds) as made:
+        tree = sample_mutants.Tree(CHECKOUT)
+        unnoticed = []
+        for mutant, how in sample_mutants.judged(tree, reliability_sweeps.seed(), SAMPLED, SECONDS):
+            made.done += 1
+            made.found[how] = made.found.get(how, 0) + 1
+            unnoticed += [] if how == sample_mutants.NOTICED else [f"{how}: {mutant.what}"]
+        print(*unnoticed, sep="\n")
+        assert made.found.get(sample_mutants.BROKEN, 0) == 0, unnoticed

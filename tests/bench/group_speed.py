@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import sqlite3
 import statistics
@@ -22,7 +21,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,7 +33,7 @@ from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import C
 from ansible_collections.rack.recipes.tests.bench.fleet.contestants import rack_recipes
 from ansible_collections.rack.recipes.tests.bench.fleet.measuring import target_host_cpu
 from ansible_collections.rack.recipes.tests.bench.fleet.measuring.alternating_rounds import Course, play
-from ansible_collections.rack.recipes.tests.bench.fleet.page.group_section import FIGURES, section
+from ansible_collections.rack.recipes.tests.bench.fleet.page import stored_sections
 from ansible_collections.rack.recipes.tests.integration.server.server_process import served
 from ssh_hosts import MOST_SHARED, Rack
 
@@ -125,7 +123,7 @@ def check_group(job: Job, _output: str) -> str:
 
 def measured(parts: int, hosts: int, steps: int, rounds: int) -> dict[str, Any]:
     """The figures; times are seconds. Raises SystemExit where a run did not do its work."""
-    load = round(os.getloadavg()[0], 1)
+    about = stored_sections.about(rounds=rounds, parts=parts, hosts=hosts, steps=steps)
     size = Size(parts * hosts, steps)
     with Rack(size.hosts, shared=min(MOST_SHARED, size.hosts)) as rack, server_in_folder() as (folder, server, process):
         everybody = contestants(parts, server)
@@ -136,16 +134,7 @@ def measured(parts: int, hosts: int, steps: int, rounds: int) -> dict[str, Any]:
         share = (used(process) - before) / (rounds + 1)  # one run of each warms up
     if failed := [run for run in runs if run.error]:
         raise SystemExit(f"{failed[0].contestant}: {failed[0].error}")
-    return {
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cores": os.cpu_count(),
-        "load": load,
-        "rounds": rounds,
-        "parts": parts,
-        "hosts": hosts,
-        "steps": steps,
-        "rows": [row(each, runs, {MEETS: share}) for each in everybody],
-    }
+    return {**about, "rows": [row(each, runs, {MEETS: share}) for each in everybody]}
 
 
 @contextmanager
@@ -190,9 +179,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args(words)
     figures = measured(options.parts, options.hosts, options.steps, options.rounds)
-    if options.write:
-        FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
-    sys.stdout.write(section(figures))
+    stored_sections.show("group", figures, write=options.write)
 
 
 if __name__ == "__main__":

@@ -24,13 +24,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.tests.bench import ara_results, many_results
 from ansible_collections.rack.recipes.tests.bench.fleet.contestants import virtual_environments
-from ansible_collections.rack.recipes.tests.bench.fleet.page.pages_section import FIGURES, section
+from ansible_collections.rack.recipes.tests.bench.fleet.page import stored_sections
 from ansible_collections.rack.recipes.tests.bench.report_page import CHROMIUM, SEARCH
 from ansible_collections.rack.recipes.tests.bench.server_writes import free_port
 from rack_recipes.journal.append import append
@@ -172,7 +171,7 @@ def measured(hosts: int, rounds: int) -> dict[str, Any]:
     """The figures, in seconds: for each page of ours and of ARA's the first visit and the median of `rounds` more."""
     from playwright.sync_api import sync_playwright
 
-    load = os.getloadavg()[0]
+    about = stored_sections.about(hosts=hosts, steps=STEPS, rounds=rounds)
     with sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=CHROMIUM)
         with our_pages(hosts) as (url, token):
@@ -191,12 +190,7 @@ def measured(hosts: int, rounds: int) -> dict[str, Any]:
         chromium.close()
     rows = [[name, *(_rounded(found.get(name)) for found in (ours, ara))] for name in OURS]
     return {
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cores": os.cpu_count(),
-        "load": round(load, 1),
-        "hosts": hosts,
-        "steps": STEPS,
-        "rounds": rounds,
+        **about,
         "pages": rows,
         "filter": [FILTER, round(statistics.median(searches), 3), round(ara_filter[1], 3)],
     }
@@ -214,9 +208,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args(words)
     figures = measured(options.hosts, options.rounds)
-    if options.write:
-        FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
-    sys.stdout.write(section(figures))
+    stored_sections.show("pages", figures, write=options.write)
 
 
 if __name__ == "__main__":

@@ -10,27 +10,25 @@ HOSTS (1000) hosts have 100 steps each. A figure is the median of ROUNDS (3), in
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.rack.recipes.tests.bench import long_history, many_results, report_speed
-from ansible_collections.rack.recipes.tests.bench.fleet.page.results_section import FIGURES, section
+from ansible_collections.rack.recipes.tests.bench.fleet.page import stored_sections
 
 SMALL = "report of 14 results"
 
 
 def measured(hosts: int, runs: int, rounds: int) -> dict[str, Any]:
     """The figures: `rows` are what was measured, CPU seconds, and the goal for 100,000 results or None."""
+    about = stored_sections.about(results=hosts * many_results.STEPS)
     commands = many_results.compared(hosts, rounds)
     report = report_speed.compared(hosts, rounds)
     history = long_history.measured(hosts, runs, rounds)
     goals: Mapping[str, float] = {**many_results.GOALS, SMALL: report_speed.GOAL}
     rows = [[name, round(seconds, 2), goals.get(name)] for name, seconds in {**commands, **report}.items()]
     analysed = f"analyse, {runs} earlier runs, {history.memory:.0f} MiB (goal: {long_history.MEBIBYTES:g})"
-    about = {"made": datetime.now(UTC).isoformat(timespec="seconds"), "results": hosts * many_results.STEPS}
     return {**about, "rounds": rounds, "rows": [*rows, [analysed, round(history.cpu, 2), long_history.SECONDS]]}
 
 
@@ -39,9 +37,7 @@ def main() -> None:
     words = [word for word in sys.argv[1:] if word != "--write"]
     hosts, rounds = (int(word) for word in (*words, *("1000", "3")[len(words) :]))
     figures = measured(hosts, long_history.RUNS, rounds)
-    if "--write" in sys.argv[1:]:
-        FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
-    sys.stdout.write(section(figures))
+    stored_sections.show("results", figures, write="--write" in sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -12,16 +12,12 @@ Valkey take part where they are installed: apt-get install etcd-server valkey-se
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import shutil
-import sys
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.rack.recipes.tests.bench import live_calls, server_listeners, server_readers, server_writes
-from ansible_collections.rack.recipes.tests.bench.fleet.page.server_section import FIGURES, section
+from ansible_collections.rack.recipes.tests.bench.fleet.page import stored_sections
 
 CONNECTIONS = 32
 CHANGES = 20
@@ -31,12 +27,8 @@ READ = 10.0  # seconds beside each kind of reader
 
 def measured(seconds: float, rounds: int, listeners: int, keys: int) -> dict[str, Any]:
     """The figures; times are milliseconds."""
-    load = os.getloadavg()[0]
     return {
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cores": os.cpu_count(),
-        "load": round(load, 1),
-        "rounds": rounds,
+        **stored_sections.about(rounds=rounds),
         "seconds": seconds,
         "connections": CONNECTIONS,
         "missing": [name for name, command in server_writes.NEEDED.items() if not shutil.which(command)],
@@ -63,9 +55,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args(words)
     figures = measured(options.seconds, options.rounds, options.listeners, options.keys)
-    if options.write:
-        FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
-    sys.stdout.write(section(figures))
+    stored_sections.show("server", figures, write=options.write)
 
 
 if __name__ == "__main__":

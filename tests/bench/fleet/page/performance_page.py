@@ -13,10 +13,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import MANY, Run, Size
 from ansible_collections.rack.recipes.tests.bench.fleet.page import (
-    group_section,
-    pages_section,
-    results_section,
-    server_section,
+    stored_sections,
 )
 from ansible_collections.rack.recipes.tests.bench.fleet.page.medians_and_ratios import (
     BIG,
@@ -125,7 +122,7 @@ def page(findings: Findings) -> str:
     """The whole page, in Markdown."""
     sections = (machine, contestants, goals, bounds, growth, times, rarer, errors)
     texts = (HEAD, *(section(findings) for section in sections))
-    texts += tuple(part.stored_section() for part in (results_section, pages_section, server_section, group_section))
+    texts += tuple(map(stored_sections.stored, stored_sections.SECTIONS))
     return "\n".join(text for text in texts if text)
 
 

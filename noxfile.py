@@ -32,17 +32,18 @@ PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 CONTROLLER_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 TARGET_VERSIONS = [f"{major}.{minor}" for major, minor in python_interpreters.VERSIONS]
 TIMES = ROOT / ".nox" / "times"
-# Parts of the tests that run beside each other, long ones first; none takes much longer than the others. A fork out of
-# a process with few tests is cheap, so `targets` is a part.
+# Parts of the tests that run beside each other, long ones first: what begins late and takes long is waited for alone.
+# A fork out of a process with few tests is cheap, so `targets` is a part.
 APART = {
     "rack": ("tests/integration/rack", "tests/integration/soak", "tests/integration/docs"),
-    "run": ("tests/integration/run",),
     "faults": ("tests/integration/faults", "tests/unit/rack_recipes/store"),
+    "run": ("tests/integration/run",),
     "commands": ("tests/unit/rack_recipes/cli", "tests/unit/rack_recipes/run"),
+    "attacks": ("tests/integration/attacks", "tests/integration/awx"),
     "targets": ("tests/unit/plugins/module_utils",),
 }
 LEFT_OUT = tuple(f"--ignore={path}" for paths in APART.values() for path in paths)
-LANES = {"integration": ("tests/integration", *LEFT_OUT), **APART, "unit": ("tests/unit", *LEFT_OUT)}
+LANES = {**APART, "integration": ("tests/integration", *LEFT_OUT), "unit": ("tests/unit", *LEFT_OUT)}
 # What depends on Ansible's own code: all of it is tested on the newest release, and on the oldest one in `make soak`.
 SLICE = tuple(
     f"tests/integration/run/test_{name}.py"
@@ -57,14 +58,14 @@ PLUGINS = tuple(f"plugins/{name}/" for name in ("action", "callback", "filter", 
 # Ansible's checks that take long: by the Python that they run on, and by the number of files.
 ON_EACH_PYTHON = ("compile", "import")
 OVER_ALL = ("pep8", "pylint")
-# Sessions that run beside the tests, those of a line one after the other. The benchmark needs no quiet machine: its
-# threshold is half of what it reaches, and a ratio of CPU times.
-FIRST = {"types and rules": ("mypy", "ansible_lint")}
-LAST = {
+# Sessions that run beside the tests, those of a line one after the other. Ansible's checks take as long as the longest
+# part of the tests, and use all cores. The benchmark needs no quiet machine: its threshold is half of what it reaches,
+# and a ratio of CPU times.
+FIRST = {
+    "types and rules": ("mypy", "ansible_lint"),
     "Ansible's own checks": (f"units({TARGET_VERSIONS[0]})", f"units({TARGET_VERSIONS[-1]})", "sanity"),
-    "other environments": ("core-2.20", "molecule"),
-    "benchmark": ("bench",),
 }
+LAST = {"other environments": ("core-2.20", "molecule"), "benchmark": ("bench",)}
 nox.options.sessions = ["ruff", "imports", "shellcheck", "changelog", "galaxy", "all_tests", "slowest"]
 
 own_world.set_environment()

@@ -37,9 +37,11 @@ HOME = None if HAS_OWN_ENVIRONMENT else own_world.enter_environment()
 with contextlib.suppress(ImportError):  # not everywhere that targets' Pythons are tested
     from hypothesis import settings
 
-    # A loaded machine is no fault, so nothing is timed; the same examples each time, others in the soak tests.
+    # A loaded machine is no fault, so nothing is timed; the same examples each time, others in the soak tests. A
+    # few of them show whether another Python knows what we use.
     settings.register_profile("rack", deadline=None, derandomize="RACK_SOAK" not in os.environ)
-    settings.load_profile("rack")
+    settings.register_profile("other Pythons", parent=settings.get_profile("rack"), max_examples=25)
+    settings.load_profile("other Pythons" if HAS_OWN_ENVIRONMENT else "rack")
 
 ANSIBLE_CFG = """\
 [defaults]

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from unittest.mock import patch
 CHECKOUT = Path(__file__).parents[2]
 COMMAND = "from rack_recipes.cli.main import main; main()"
 TIMEOUT = 300
+LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}  # a host that is this machine
 SUCCESS = {"ok": {"ctx_has_keys": ["t.ok_v1"]}}  # a run in which nothing is checked does not pass
 
 
@@ -109,6 +110,22 @@ def write_recipe(steps: Sequence[dict[str, Any]], name: str = "recipe.yml") -> s
     recipe = {"test_meta": {"test_id": "T-1"}, "steps": [{"success": "none", **step} for step in steps]}
     Path(name).write_text(json.dumps(recipe), encoding="utf-8")
     return name
+
+
+def write_inventory(hosts: Mapping[str, Any], name: str = "inventory.yml") -> str:
+    """Write an inventory of hosts with their variables into the current folder."""
+    Path(name).write_text(json.dumps({"all": {"hosts": hosts}}), encoding="utf-8")
+    return name
+
+
+def write_scriptlet(name: str, script: str, sidecar: str = "", folder: Path | str = "scriptlets") -> Path:
+    """Write a scriptlet such as `t.wait` into a folder: a shell script with its sidecar, else a Python class."""
+    path = Path(folder, *name.split(".")).with_suffix(".sh" if sidecar else ".py")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(script, encoding="utf-8")
+    if sidecar:
+        path.with_suffix(".yml").write_text(sidecar, encoding="utf-8")
+    return path
 
 
 def shell(name: str, script: str = "", **fields: Any) -> dict[str, Any]:

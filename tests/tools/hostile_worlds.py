@@ -38,7 +38,7 @@ WAITING = (
     "tests/integration/faults/controller",
     "tests/integration/rack",
     "tests/integration/run",
-    "tests/integration/faults/hosts/test_excessive_output.py",
+    "tests/integration/faults/hosts/test_excessive_use.py",
 )
 CLONED = ("blank", "user")  # the worlds that need a checkout of their own
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider")

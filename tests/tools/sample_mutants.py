@@ -30,7 +30,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 PACKAGE, UNITS = "rack_recipes", "tests/unit"
 DOTTED = re.compile(rf"\b{PACKAGE}(?:\.\w+)+")  # in strings, too: what a test replaces, or runs in another process
@@ -38,12 +38,11 @@ FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+::\S+)", re.MULTILINE)
 RUN = Path(__file__).with_name("run_mutant.py")
 NOTICED, UNNOTICED, NO_TIME, BROKEN = "noticed", "unnoticed", "no time", "its test fails without it, too"
 PASSED, NO_TESTS, TOO_LONG = 0, 5, -signal.SIGKILL  # exit codes of pytest, and of one that was ended
-AT_ONCE = len(os.sched_getaffinity(0))
 SWAPPED = (
     *((ast.Eq, ast.NotEq), (ast.Lt, ast.LtE), (ast.Gt, ast.GtE), (ast.Is, ast.IsNot), (ast.In, ast.NotIn)),
     *((ast.And, ast.Or), (ast.Add, ast.Sub), (ast.Mult, ast.FloorDiv), (ast.Div, ast.Mult)),
 )
-OTHER = {after: before for before, after in SWAPPED} | dict(SWAPPED)
+OTHER: dict[type[ast.AST], Any] = {after: before for before, after in SWAPPED} | dict(SWAPPED)
 COMPUTES_NOTHING = ("annotation", "returns", "decorator_list", "pattern", "type_params")
 
 
@@ -192,7 +191,7 @@ def main(arguments: Sequence[str]) -> int:
 def judged(tree: Tree, seed: int, count: int, seconds: float, below: str = PACKAGE) -> Iterator[tuple[Mutant, str]]:
     """Draw a sample, and run the tests of as many mutants at once as there are cores."""
     drawn = tree.sample(seed, count, below)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         yield from zip(drawn, pool.map(lambda mutant: tree.judge(mutant, seconds), drawn), strict=True)
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is answered is kept: in the journal or, with `--durability fsync`, on the disk; the database may be away."""
+"""What a server keeps where it is killed, stopped, or has no room."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+import faulty_disks
 from ansible_collections.rack.recipes.tests.integration.server.server_process import Server, served
 from call_rack_recipes import COMMAND, rack_recipes
+from faulty_disks import Disk
 from rack_recipes.journal.reader import JournalReader
 
 CLIENTS, TURNS = 6, 10
@@ -110,3 +112,29 @@ def test_writes_need_no_database(project: Path, monkeypatch: pytest.MonkeyPatch,
     assert rack_recipes("flush", "--json", "--db", stored).code == 0
     changes = rack_recipes("ctx", "history", KEY, "--json", "--db", stored).answer["changes"]
     assert [(one["version"], one["after"]) for one in changes] == [(1, 0), (2, 1), (3, 2), (4, 3)]
+
+
+OBJECTION = faulty_disks.objection()
+TEXT = "x" * 3000
+
+
+@pytest.mark.skipif(bool(OBJECTION), reason=OBJECTION)
+def test_a_full_disk(project: Path):
+    with faulty_disks.apart():
+        disk = Disk(project / ".rack-recipes", "1m")
+        with served() as server:
+            first = [server.ask("PUT", "/ctx/full_v1", f"{number} {TEXT}") for number in range(3)]
+            disk.fill()
+            answers = [server.ask("PUT", "/ctx/full_v1", f"{number} {TEXT}") for number in range(3, 8)]
+            acknowledged = [one.data["version"] for one in (*first, *answers) if one.status == 200]  # a page had room
+            refused = answers[-1]
+            assert (refused.status, refused.data["detail"]) == (507, "nothing was written: No space left on device")
+            assert refused.data["advice"] == "free some space on the server, then send it again"
+            assert server.ask("GET", "/ctx/full_v1").data["version"] == acknowledged[-1]
+            disk.free()
+            assert server.ask("PUT", "/ctx/full_v1", "room").data["version"] == len(acknowledged) + 1
+            server.kill()
+            server.start()
+            changes = server.ask("GET", "/ctx/full_v1/history").data["changes"]
+            assert [one["version"] for one in changes] == [*acknowledged, len(acknowledged) + 1]
+            assert changes[-1]["after"] == "room"

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Several controllers that use one database at the same time: nothing is lost, and nothing is stored twice."""
+"""Several controllers that use one database at once, and one with many hosts."""
 
 from __future__ import annotations
 
 import multiprocessing
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,10 +14,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from call_rack_recipes import CHECKOUT, answer, rack_recipes, results, shell, write_recipe
+
+sys.path.append(str(CHECKOUT / "tests/bench"))
+import journal_import_scaling
 import reliability_sweeps
 from broken_databases import begun, gated, held, open_gate, rows_of, store_url, undisturbed, wait_for
-from call_rack_recipes import answer
 from rack_recipes.store.database_engine import connect_store
+from ssh_hosts import Rack
 
 KINDS = ("sqlite", "mariadb", "postgresql") if reliability_sweeps.is_whole() else ("sqlite", "postgresql")
 RECIPES = (50, 50, 120, 80)  # how many keys each controller's recipe sets: two of them have the same
@@ -77,3 +83,62 @@ def test_several_controllers_at_once(url: str, request: pytest.FixtureRequest):
             forget(url)
             Path("open").unlink()
             made.done += len(ids)
+
+
+MOST = 11.0  # times the time for ten times the hosts
+MEMORY = 16.0  # MiB that ten times the changes of the same keys may take beyond the others
+
+
+@pytest.fixture(params=["sqlite", "mariadb", "postgresql"])
+def database(request: pytest.FixtureRequest, project: Path) -> Iterator[str]:
+    yield from store_url(request, request.param, project / "results.db")
+
+
+def test_ten_times_the_hosts(database: str, project: Path, request: pytest.FixtureRequest):
+    """By the clock where the machine is ours for a while, else by the time of the process."""
+    kind, hosts = request.node.callspec.params["database"], reliability_sweeps.count(10, 100)
+    holds = f"{hosts * 10} hosts take at most {MOST:g} times the time of {hosts}, ten times the changes no more memory"
+    with reliability_sweeps.sweep(f"replayed journals, {kind}", holds) as made:
+        found = journal_import_scaling.compared(database, project, hosts, reliability_sweeps.count(1, 5))
+        few, many = found["hosts"], found["10 x hosts"]
+        ratio = many.wall / few.wall if reliability_sweeps.is_whole() else many.cpu / few.cpu
+        grown = found["10 x changes"].memory - few.memory
+        made.done = hosts * 10
+        made.found = {
+            f"seconds for {hosts} hosts": round(few.wall, 2),
+            f"seconds for {hosts * 10} hosts": round(many.wall, 2),
+            "times": round(ratio, 1),
+            "MiB more for ten times the changes": round(grown, 1),
+        }
+        assert ratio <= MOST
+        assert grown <= MEMORY
+
+
+def test_ten_times_the_real_hosts(steps: Path):
+    """Over SSH, with the start of Ansible; the first run, which takes the executor to the hosts, does not count."""
+    few, many, number = (
+        reliability_sweeps.count(1, 10),
+        reliability_sweeps.count(10, 100),
+        reliability_sweeps.count(5, 30),
+    )
+    holds = f"{many} SSH hosts take at most {MOST:g} times the time of {few}, and no result is missing"
+    recipe = write_recipe([shell(f"step_{step}", "ok") for step in range(number)])
+    with reliability_sweeps.sweep("real hosts", holds) as made, Rack(many) as rack:
+        turns = (many, few, many) if reliability_sweeps.is_whole() else (many,)
+        seconds = {hosts: _seconds(recipe, rack, hosts, number) for hosts in turns}  # the last of each
+        made.done = many
+        made.found = {f"seconds for {hosts} hosts": round(spent, 2) for hosts, spent in seconds.items()}
+        if reliability_sweeps.is_whole():
+            made.found["times"] = round(seconds[many] / seconds[few], 1)
+            assert seconds[many] <= MOST * seconds[few]
+
+
+def _seconds(recipe: str, rack: Rack, hosts: int, number: int) -> float:
+    """What a run takes over so many of the hosts, whose results must all be there."""
+    started = time.monotonic()
+    limit = ",".join(rack.hosts[:hosts])
+    done = rack_recipes("run", recipe, "-i", rack.inventory, "--limit", limit, ANSIBLE_FORKS=20)
+    spent = time.monotonic() - started
+    assert done.code == 0, done.stderr
+    assert sorted(results(done.answer["run_id"]).verdicts().values()) == ["passed"] * hosts * number
+    return spent

@@ -17,10 +17,13 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.rack.recipes.tests.integration.docs.complete_recipe import needs_rack, values_for, whole
-from ansible_collections.rack.recipes.tests.integration.docs.console_blocks import commands, missing
-from ansible_collections.rack.recipes.tests.integration.docs.markdown_examples import Example, examples
-from ansible_collections.rack.recipes.tests.integration.docs.stub_scriptlets import provide
+from ansible_collections.rack.recipes.tests.integration.docs.markdown_examples import (
+    Example,
+    commands,
+    examples,
+    missing,
+)
+from ansible_collections.rack.recipes.tests.integration.docs.stand_ins import needs_rack, provide, values_for, whole
 from call_rack_recipes import CHECKOUT, COMMAND, TIMEOUT, Done, call, environment, rack_recipes
 from rack_recipes.cli.command_table import parse_command_line
 from rack_recipes.plan.compile.playbook_file import playbook_of

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from call_rack_recipes import Done, Results, rack_recipes, results
+from call_rack_recipes import Done, Results, rack_recipes, results, write_inventory
 from ssh_hosts import Rack
 
 HERE = Path(__file__).parent
@@ -133,7 +133,7 @@ def test_no_host_hides_the_words_of_the_run(lying: Path, rack: Rack):
     steps = [{"name": name, "module": f"t.{name}", "success": "none"} for name in ("hides", "tells")]
     Path("words.yml").write_text(json.dumps({"test_meta": {"test_id": "T-2"}, "steps": [steps[0], ask, steps[1]]}))
     hosts = {"honest": rack.variables("r01"), "liar": rack.variables("r02")}
-    Path("inventory.yml").write_text(json.dumps({"all": {"hosts": hosts}}))
+    write_inventory(hosts)
     done = rack_recipes("run", "words.yml", "-i", "inventory.yml")
     found = results()
     assert found.verdicts() == {(name, host): "passed" for name in ("hides", "ask", "tells") for host in hosts}, done

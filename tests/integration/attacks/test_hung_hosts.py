@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from ansible_collections.rack.recipes.tests.integration.faults.own_project import own_project
-from call_rack_recipes import COMMAND, Done, Results, environment, results, shell, write_recipe
+from call_rack_recipes import COMMAND, Done, Results, environment, results, shell, write_inventory, write_recipe
 from ssh_hosts import Rack
 
 CASES = Path(__file__).parent / "cases" / "hung_hosts"
@@ -79,7 +79,7 @@ def hung() -> Iterator[Rack]:
 
 def inventory(rack: Rack, *names: str) -> str:
     known = {name: rack.variables(rack.hosts[NAMES.index(name)]) for name in names}
-    Path("inventory.yml").write_text(json.dumps({"all": {"hosts": known}}))
+    write_inventory(known)
     return "inventory.yml"
 
 

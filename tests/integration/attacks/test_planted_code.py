@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from call_rack_recipes import Done, call, results, write_recipe
+from call_rack_recipes import Done, call, results, write_recipe, write_scriptlet
 from ssh_hosts import Rack
 
 HOSTS = ("r01", "r05")  # the oldest Python and the newest
@@ -66,8 +66,7 @@ def project_in(folder: Path) -> Iterator[None]:
     """A project with two scriptlets, which is the working folder meanwhile."""
     (folder / "scriptlets/t").mkdir(parents=True)
     (folder / "ansible.cfg").write_text(CONFIG)
-    (folder / "scriptlets/t/plant.sh").write_text(PLANT)
-    (folder / "scriptlets/t/plant.yml").write_text("description: Plants\noptions: {from: {type: path}}\n")
+    write_scriptlet("t.plant", PLANT, "description: Plants\noptions: {from: {type: path}}\n", folder / "scriptlets")
     (folder / "scriptlets/t/imports.py").write_text(IMPORTS)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -193,8 +192,7 @@ def test_a_command_of_a_host_is_text_in_the_forms_that_validate_names(tmp_path: 
         "bare": ("ansible.builtin.shell", {"cmd": "printf %s '' ${t.name_v1}"}),
     }
     with project_in(tmp_path / "project"):
-        Path("scriptlets/t/says.sh").write_text(SAYS)
-        Path("scriptlets/t/says.yml").write_text("description: Says\nwrites: [t.name_v1]\n")
+        write_scriptlet("t.says", SAYS, "description: Says\nwrites: [t.name_v1]\n")
         steps = [{"name": "says", "type": "shell", "module": "t.says"}]
         for name, (module, args) in forms.items():
             place = {"chdir": str(tmp_path / name)}

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from eda_webhook_source import listening
 
-from call_rack_recipes import COMMAND, SUCCESS, TIMEOUT, environment, rack_recipes
+from call_rack_recipes import COMMAND, SUCCESS, TIMEOUT, environment, rack_recipes, write_scriptlet
 
 SECRET = "e4d909c290d0fb1ca068ffaddf22cbd0"
 PASSWORD = "hunter2-of-the-bmc"
@@ -78,8 +78,12 @@ def test_event_driven_ansible_takes_the_end_of_a_run(shop: Path, source: tuple[s
 
 def test_a_run_that_is_interrupted_is_told_of_too(shop: Path, source: tuple[str, Any]):
     url, events = source
-    (shop / "scriptlets/t/ok.sh").write_text('#!/bin/sh\ntouch "$RACK_PARAM_HERE"\nsleep 600\n')
-    (shop / "scriptlets/t/ok.yml").write_text("description: Hangs.\noptions: {here: {type: str}}\n")
+    write_scriptlet(
+        "t.ok",
+        '#!/bin/sh\ntouch "$RACK_PARAM_HERE"\nsleep 600\n',
+        "description: Hangs.\noptions: {here: {type: str}}\n",
+        shop / "scriptlets",
+    )
     mark = shop / "begun"
     steps = [{"name": "ok", "type": "shell", "module": "t.ok", "args": {"here": str(mark)}, "success": "none"}]
     (shop / "recipe.yml").write_text(json.dumps({"test_meta": {"test_id": "T-2"}, "steps": steps}))

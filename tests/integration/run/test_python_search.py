@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -15,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from call_rack_recipes import call, results, shell, write_recipe
+from call_rack_recipes import call, results, shell, write_inventory, write_recipe
 from service_supervisor import free_port, program, user
 from ssh_hosts import SSH_OPTIONS, Rack
 
@@ -98,7 +97,7 @@ def test_however_the_host_is_reached(steps: Path, rack: Rack):
         if IS_ROOT:
             ways |= {"su": searching(rack, "r07", **SU), "unpiped_su": searching(rack, "r07", **SU, **UNPIPED)}
             ways["here_su"] = {**LOCAL, **SU}
-        Path("inventory.yml").write_text(json.dumps({"all": {"hosts": ways}}))
+        write_inventory(ways)
         # The second stage of a host uses what the first one has found.
         gate = shell("gate", "ok", scope="run")
         recipe = write_recipe([shell("first", "ok"), gate, shell("second", "ok")])

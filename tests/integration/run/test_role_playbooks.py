@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from call_rack_recipes import Done, call, results, shell, write_recipe
+from call_rack_recipes import LOCAL, Done, call, results, shell, write_recipe
 from rack_recipes.plan.compile.action_names import STAGE
 from rack_recipes.plan.compile.playbook_file import plan_of
 from role_tasks import tasks_of
@@ -52,8 +51,7 @@ def _role(steps: Path) -> None:
     """The roles `part` and `alone`, and an inventory."""
     for number, (role, own) in enumerate({"part": STEPS, "alone": ALONE}.items(), 5):
         write(f"roles/{role}/tasks/main.yml", tasks_of(plan_of(write_recipe(own)), 100 * number + 1, title))
-    here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    write("inventory.json", {"all": {"hosts": HOSTS, "vars": here}})
+    write("inventory.json", {"all": {"hosts": HOSTS, "vars": LOCAL}})
 
 
 def ansible(*words: str, tasks: Any = None, hosts: str = f"{GOOD}:{BAD}", **keywords: Any) -> Done:

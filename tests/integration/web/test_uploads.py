@@ -21,7 +21,7 @@ import pytest
 from ansible_collections.rack.recipes.tests.integration.server.certificates import Authority
 from ansible_collections.rack.recipes.tests.integration.web.test_pages import inside
 from ansible_collections.rack.recipes.tests.integration.web.web_server import WebServer, web_server
-from call_rack_recipes import CHECKOUT, Done, call, rack_recipes
+from call_rack_recipes import CHECKOUT, Done, call, rack_recipes, write_scriptlet
 from controller_process import wait_for
 
 AWX = CHECKOUT / "docs/awx.md"
@@ -60,8 +60,7 @@ class Controller(NamedTuple):
 def controller(folder: Path) -> Path:
     """The project of a controller."""
     (folder / "scriptlets/t").mkdir(parents=True)
-    (folder / "scriptlets/t/look.sh").write_text(SCRIPT)
-    (folder / "scriptlets/t/look.yml").write_text(SIDECAR)
+    write_scriptlet("t.look", SCRIPT, SIDECAR, folder / "scriptlets")
     (folder / "ansible.cfg").write_text(ANSIBLE_CFG)
     (folder / "recipe.yml").write_text(json.dumps(RECIPE))
     (folder / "inventory.json").write_text(json.dumps(INVENTORY))

@@ -21,7 +21,7 @@ from own_project import own_project
 
 import low_memory_hosts
 import reliability_sweeps
-from call_rack_recipes import COMMAND, Results, environment, rack_recipes, results, shell, write_recipe
+from call_rack_recipes import COMMAND, Results, environment, rack_recipes, results, shell, write_inventory, write_recipe
 from low_memory_hosts import Small
 from ssh_hosts import Rack
 
@@ -271,7 +271,7 @@ def test_the_kernel_kills_for_want_of_memory(hungry: Path, rack: Rack, small: tu
     """A step, a program of a step, and the executor: each is told, what had ended is kept, the other host goes on."""
     group, tight = small
     known = {"fine": rack.variables("r01"), "small": tight.variables("r01")}
-    Path("inventory.yml").write_text(json.dumps({"all": {"hosts": known}}))
+    write_inventory(known)
     recipe = write_recipe(
         [
             shell("first", "ok"),

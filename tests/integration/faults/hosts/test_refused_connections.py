@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import resource
 import socket
 import subprocess
@@ -17,7 +16,7 @@ from typing import Any
 from refusing_servers import LISTENS_ON, WAYS, RefusingServer
 
 import reliability_sweeps
-from call_rack_recipes import rack_recipes, results, shell, write_recipe
+from call_rack_recipes import rack_recipes, results, shell, write_inventory, write_recipe
 from service_supervisor import free_port, program
 from ssh_hosts import Rack
 
@@ -27,7 +26,7 @@ PAUSES = 1.25 * (1 + 2 + 4)  # seconds between the tries, at most
 
 
 def inventory(known: dict[str, dict[str, Any]]) -> str:
-    Path("inventory.yml").write_text(json.dumps({"all": {"hosts": known}}))
+    write_inventory(known)
     return "inventory.yml"
 
 

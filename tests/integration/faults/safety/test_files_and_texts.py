@@ -13,7 +13,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from call_rack_recipes import COMMAND, environment, rack_recipes, results, shell, write_recipe
+from call_rack_recipes import COMMAND, environment, rack_recipes, results, shell, write_recipe, write_scriptlet
 
 OPEN = 0o077
 LOOK = """\
@@ -44,8 +44,7 @@ def open_to_others(folder: Path) -> list[str]:
 
 
 def test_nobody_else_can_read_what_a_run_writes(steps: Path):
-    Path("scriptlets/t/look.sh").write_text(LOOK)
-    Path("scriptlets/t/look.yml").write_text("description: Looks\nwrites: [t.look_v1]\n")
+    write_scriptlet("t.look", LOOK, "description: Looks\nwrites: [t.look_v1]\n")
     success = {"ctx_has_keys": ["t.look_v1"]}
     recipe = write_recipe([shell("ok"), {**shell("look"), "success": success}, shell("total_step", "ok", scope="run")])
     run_without_umask("run", recipe, "--report", "--debug")

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Measure how long the analysis of a large run with a long history takes, and how much memory.
-
-    python tests/bench/long_history.py [HOSTS [RUNS [ROUNDS]]]
+"""How long the analysis of a large run with a long history takes, and how much memory. `results_speed.py` runs it.
 
 The store has RUNS (20) earlier runs and the one that is analysed. Each has HOSTS (1000) hosts with 100 steps, and a
 measurement for each step. The rows are written directly, since 2 million of them through journals take minutes.
@@ -24,8 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.tests.bench.journal_import_scaling import ATTEMPT
-from ansible_collections.rack.recipes.tests.bench.many_results import COMMAND, STEPS
-from ansible_collections.rack.recipes.tests.bench.spent import Spent, spent
+from ansible_collections.rack.recipes.tests.bench.many_results import COMMAND, STEPS, Spent, spent
 from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.schema.tables import tables
 from rack_recipes.store.writing.record_to_rows import Row, in_order, measurement_rows, step_row
@@ -110,17 +107,3 @@ def measured(hosts: int, runs: int, rounds: int) -> Spent:
         found = [analyse(path, run_id) for _round in range(rounds)]
     wall, cpu = (statistics.median(one[field] for one in found) for field in (0, 1))
     return Spent(wall, cpu, max(one.memory for one in found))
-
-
-def main() -> None:
-    """Measure, and print."""
-    given = [int(word) for word in sys.argv[1:]]
-    hosts, runs, rounds = (*given, *(HOSTS, RUNS, ROUNDS)[len(given) :])
-    found = measured(hosts, runs, rounds)
-    figures = f"{found.wall:.2f} s, {found.cpu:.2f} s of CPU, {found.memory:.0f} MiB"
-    print(f"{hosts * STEPS:,} results, {runs} earlier runs: {figures}")
-    print(f"goals for {HOSTS * STEPS:,} and {RUNS}: {SECONDS:g} s, {MEBIBYTES:g} MiB")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,33 +1,55 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Measure how long the commands take that read a large run from the store.
+"""How long the commands take that read a large run from the store, and a whole report of a small one.
 
-    python tests/bench/many_results.py [HOSTS [ROUNDS]]
-
-The run has HOSTS (1000) hosts with 100 steps each, and a measurement and a change of the context for each step. Goals
-for 100,000 results: `show` within 2 s, the HTML report within 6 s, both in CPU time with Python's start, since they
-wait for nothing but the disk. The other formats are measured too. The workbook has over two million cells, of which
-most of its time is xlsxwriter's own.
+`results_speed.py` runs these. The large run has HOSTS (1000) hosts with 100 steps each, and a measurement and a change
+of the context for each step. Goals for its 100,000 results: `show` within 2 s, the HTML report within 6 s. The small
+run has 14 results, and its report is mostly imports: so it is compared with a Python that does nothing but import
+SQLAlchemy, Jinja2 and XlsxWriter, in turns. All is CPU time with Python's start: the commands wait for nothing but the
+disk. The workbook has over two million cells, of which most of its time is xlsxwriter's own.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.tests.bench.journal_import_scaling import ATTEMPT, TIME
-from ansible_collections.rack.recipes.tests.bench.spent import Spent, spent
 from rack_recipes.journal.append import append
 
 STEPS = 100
 RUN = "20261125-120000-aaaaaa"
 GOALS = {"show": 2.0, "report --format html": 6.0}  # seconds for 100,000 results
 COMMANDS = (*GOALS, "report --format csv", "report --format md", "report --format xlsx")
+SMALL, REPORT_GOAL = (2, 7), 0.6  # hosts and steps of the small run, and CPU seconds for its report
+FLOOR = "import sqlalchemy.dialects.sqlite, jinja2, xlsxwriter"
 COMMAND = "from rack_recipes.cli.main import main; main()"
+
+
+class Spent(NamedTuple):
+    """Wall seconds, CPU seconds of user and system, and MiB of memory at most."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+
+def spent(words: Sequence[str], folder: Path) -> Spent:
+    """Call a command in a folder, without what it prints. Raises RuntimeError if it fails."""
+    started = time.monotonic()
+    process = subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL)
+    _pid, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{words} ended with {process.returncode}")
+    return Spent(time.monotonic() - started, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
 def records(hosts: int, each: int = STEPS) -> Iterator[dict[str, Any]]:
@@ -59,24 +81,28 @@ def call(folder: Path, command: str) -> Spent:
     return spent([sys.executable, "-c", COMMAND, *command.split()], folder)
 
 
+def stored(folder: Path, hosts: int, steps: int) -> Path:
+    """Store a run in a project; returns the folder."""
+    append(folder / ".rack-recipes" / "runs" / RUN / "journal.jsonl", records(hosts, steps))
+    call(folder, f"flush {RUN}")
+    return folder
+
+
 def compared(hosts: int, rounds: int) -> dict[str, float]:
     """The median CPU seconds of each command, by the command."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        journal = folder / ".rack-recipes" / "runs" / RUN / "journal.jsonl"
-        append(journal, records(hosts))
-        call(folder, f"flush {RUN}")
+        folder = stored(Path(name), hosts, STEPS)
         found = {command: [call(folder, command).cpu for _round in range(rounds)] for command in COMMANDS}
     return {command: statistics.median(seconds) for command, seconds in found.items()}
 
 
-def main() -> None:
-    """Measure, and print the medians."""
-    hosts, rounds = (int(word) for word in (*sys.argv[1:], *("1000", "3")[len(sys.argv) - 1 :]))
-    for command, seconds in compared(hosts, rounds).items():
-        goal = f" (goal for 100,000: {GOALS[command]:g} s)" if command in GOALS else ""
-        print(f"{command:<24} {hosts * STEPS:>8,} results {seconds:8.2f} s of CPU{goal}")
-
-
-if __name__ == "__main__":
-    main()
+def reports(hosts: int, rounds: int) -> dict[str, float]:
+    """Medians in CPU seconds: the report of a small run, its packages alone, and the report of a large run."""
+    with tempfile.TemporaryDirectory() as small, tempfile.TemporaryDirectory() as large:
+        few, many = stored(Path(small), *SMALL), stored(Path(large), hosts, STEPS)
+        turns = [
+            (call(few, "report").cpu, spent([sys.executable, "-c", FLOOR], few).cpu, call(many, "report").cpu)
+            for _round in range(rounds)
+        ]
+    names = ("report of 14 results", "its packages alone", f"report of {hosts * STEPS:,} results")
+    return {name: statistics.median(seconds) for name, seconds in zip(names, zip(*turns, strict=True), strict=True)}

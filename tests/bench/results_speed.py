@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.rack.recipes.tests.bench import long_history, many_results, report_speed
+from ansible_collections.rack.recipes.tests.bench import long_history, many_results
 from ansible_collections.rack.recipes.tests.bench.fleet.page import stored_sections
 
 SMALL = "report of 14 results"
@@ -24,9 +24,9 @@ def measured(hosts: int, runs: int, rounds: int) -> dict[str, Any]:
     """The figures: `rows` are what was measured, CPU seconds, and the goal for 100,000 results or None."""
     about = stored_sections.about(results=hosts * many_results.STEPS)
     commands = many_results.compared(hosts, rounds)
-    report = report_speed.compared(hosts, rounds)
+    report = many_results.reports(hosts, rounds)
     history = long_history.measured(hosts, runs, rounds)
-    goals: Mapping[str, float] = {**many_results.GOALS, SMALL: report_speed.GOAL}
+    goals: Mapping[str, float] = {**many_results.GOALS, SMALL: many_results.REPORT_GOAL}
     rows = [[name, round(seconds, 2), goals.get(name)] for name, seconds in {**commands, **report}.items()]
     analysed = f"analyse, {runs} earlier runs, {history.memory:.0f} MiB (goal: {long_history.MEBIBYTES:g})"
     return {**about, "rounds": rounds, "rows": [*rows, [analysed, round(history.cpu, 2), long_history.SECONDS]]}

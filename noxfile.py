@@ -32,18 +32,20 @@ PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 CONTROLLER_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 TARGET_VERSIONS = [f"{major}.{minor}" for major, minor in python_interpreters.VERSIONS]
 TIMES = ROOT / ".nox" / "times"
-# Parts of the tests that run beside each other, long ones first: what begins late and takes long is waited for alone.
-# A fork out of a process with few tests is cheap, so `targets` is a part.
+# Parts of the tests that run beside each other: what no other part has is in `integration` and `unit`. A fork out of a
+# process with few tests is cheap, so `targets` is a part.
 APART = {
     "rack": ("tests/integration/rack", "tests/integration/soak", "tests/integration/docs"),
     "faults": ("tests/integration/faults", "tests/unit/rack_recipes/store"),
     "run": ("tests/integration/run",),
-    "commands": ("tests/unit/rack_recipes/cli", "tests/unit/rack_recipes/run"),
     "attacks": ("tests/integration/attacks", "tests/integration/awx"),
+    "commands": ("tests/unit/rack_recipes/cli", "tests/unit/rack_recipes/run"),
     "targets": ("tests/unit/plugins/module_utils",),
 }
 LEFT_OUT = tuple(f"--ignore={path}" for paths in APART.values() for path in paths)
-LANES = {**APART, "integration": ("tests/integration", *LEFT_OUT), "unit": ("tests/unit", *LEFT_OUT)}
+# What begins late and takes long is waited for alone.
+LONG_FIRST = ("rack", "faults", "run", "integration", "attacks", "commands", "unit", "targets")
+LANES = {name: APART.get(name, (f"tests/{name}", *LEFT_OUT)) for name in LONG_FIRST}
 # What depends on Ansible's own code: all of it is tested on the newest release, and on the oldest one in `make soak`.
 SLICE = tuple(
     f"tests/integration/run/test_{name}.py"

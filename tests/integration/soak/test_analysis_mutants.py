@@ -28,7 +28,6 @@ MUTANTS: list[dict[str, Any]] = yaml.safe_load((TESTS / "mutants.yml").read_text
 PACKAGE = "rack_recipes.analysis.methods"
 SLICE = slice(None, None, 30)  # of all mutants, in a test
 SAMPLED, SECONDS = 150, 300  # mutants of the whole library, and seconds for the tests of each
-GOAL = 0.8  # of these
 FAILED = 1  # pytest's: tests were run, and some failed
 
 
@@ -74,7 +73,7 @@ def test_the_tests_notice_each_mutant():
 @pytest.mark.repeats
 def test_the_tests_notice_most_mutants_of_the_library():
     """What `make test` shows of it: tests/unit/tools/test_sample_mutants.py."""
-    holds = f"goal: the unit tests notice {GOAL:g} of all changed operators, numbers and conditions"
+    holds = "how many changed operators, numbers and conditions the unit tests of a module notice; there is no goal"
     with reliability_sweeps.sweep("mutated library", holds) as made:
         tree = sample_mutants.Tree(CHECKOUT)
         unnoticed = []

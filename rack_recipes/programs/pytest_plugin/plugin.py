@@ -43,7 +43,7 @@ class ProposalFinder:
         return legacy_imports.Finder(modules).find_spec(name)
 
 
-def install() -> None:
+def install_legacy_imports() -> None:
     """Make the names importable in this process, after all other finders."""
     if ProposalFinder not in sys.meta_path:
         sys.meta_path.append(ProposalFinder)
@@ -76,7 +76,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse wrong inventories and parameters before anything is collected. Know the proposal's module names."""
-    install()
+    install_legacy_imports()
     for name in config.getoption("rack_inventory"):
         if "," not in name and not (config.invocation_params.dir / name).exists():
             raise pytest.UsageError(f"--rack-inventory: expected a file, a folder or a list of hosts, got {name!r}")

@@ -292,9 +292,9 @@ def test_a_reader_reads_a_store_that_nobody_has_open(tmp_path: Path, opened: Ope
 
 READS = """\
 import sys
-from rack_recipes.store.database_engine import reader
+from rack_recipes.store.database_engine import connect_for_reading
 from rack_recipes.store.reading import recorded_runs
-print(recorded_runs.newest(reader(sys.argv[1])))
+print(recorded_runs.newest(connect_for_reading(sys.argv[1])))
 """
 
 
@@ -339,8 +339,8 @@ def test_a_reader_of_an_empty_database_is_told(emptied: MariaDB) -> None:
 def test_opening_a_store_that_is_up_to_date_imports_no_alembic(tmp_path: Path) -> None:
     program = (
         "import sys\n"
-        "from rack_recipes.store.database_engine import engine\n"
-        "engine(sys.argv[1]).dispose()\n"
+        "from rack_recipes.store.database_engine import connect_store\n"
+        "connect_store(sys.argv[1]).dispose()\n"
         "print('alembic' in sys.modules)"
     )
     command = [sys.executable, "-c", program, f"sqlite:///{tmp_path}/results.db"]

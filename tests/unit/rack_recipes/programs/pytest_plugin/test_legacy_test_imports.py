@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 INSTALL = """
-from rack_recipes.programs.pytest_plugin import legacy_test_imports
-legacy_test_imports.install()
-legacy_test_imports.install()
+from rack_recipes.programs.pytest_plugin.plugin import install_legacy_imports
+install_legacy_imports()
+install_legacy_imports()
 """
 
 

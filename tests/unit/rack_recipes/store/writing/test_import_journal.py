@@ -37,9 +37,9 @@ CASES = Path(__file__).with_name("cases")
 PEAK = """
 import re, sys
 from pathlib import Path
-from rack_recipes.store.database_engine import engine
+from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.writing import import_journal as writing
-store = engine(sys.argv[1])
+store = connect_store(sys.argv[1])
 writing.import_journal(store, Path(sys.argv[2]), writing.BatchLimits(records=300))
 print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
 """

@@ -16,7 +16,7 @@ from rack_recipes.store.reading.recorded_runs import (
     KINDS,
     RUN,
     STEP,
-    Result,
+    Row,
     is_whole,
     newest_first,
     read,
@@ -36,7 +36,7 @@ _KINDS = {column.name: column.kind for column in STEP_COLUMNS}
 DECODERS = {name: KINDS[_KINDS[name]] for name in SHORT if _KINDS[name] in KINDS}
 
 
-def verdicts_by_host(engine: Engine, run_id: str) -> list[Result]:
+def verdicts_by_host(engine: Engine, run_id: str) -> list[Row]:
     """`host`, `verdict` and the number of `results`; a looped step counts by its instances."""
     table = tables().steps
     query = sql.select(table.c.host, table.c.verdict, sql.func.count().label("results"))
@@ -44,7 +44,7 @@ def verdicts_by_host(engine: Engine, run_id: str) -> list[Result]:
     return read(engine, query, {})
 
 
-def not_passed(engine: Engine, run_id: str) -> list[Result]:
+def not_passed(engine: Engine, run_id: str) -> list[Row]:
     """The results that were tried and did not pass, without their output."""
     table = tables().steps
     query = sql.select(*(table.c[name] for name in SHORT)).where(
@@ -53,7 +53,7 @@ def not_passed(engine: Engine, run_id: str) -> list[Result]:
     return read(engine, query, DECODERS)
 
 
-def short_results(engine: Engine, run_id: str, host: str | None = None, columns: Sequence[str] = SHORT) -> list[Result]:
+def short_results(engine: Engine, run_id: str, host: str | None = None, columns: Sequence[str] = SHORT) -> list[Row]:
     """All results of a run, or those of one host of it, without their output.
 
     Those of all hosts come without the columns that the run does not use.
@@ -66,7 +66,7 @@ def short_results(engine: Engine, run_id: str, host: str | None = None, columns:
     return read(engine, query if host is None else query.where(table.c.host == host), decoders)
 
 
-def result(engine: Engine, run_id: str, host: str, step: str) -> Result | None:
+def result(engine: Engine, run_id: str, host: str, step: str) -> Row | None:
     """One result with its attempts and their output; None where there is none."""
     table = tables().steps
     query = sql.select(table).where(table.c.run_id == run_id, table.c.host == host, table.c.step == step)
@@ -74,7 +74,7 @@ def result(engine: Engine, run_id: str, host: str, step: str) -> Result | None:
     return found[0] if found else None
 
 
-def past_results(engine: Engine, host: str, step: str, most: int) -> list[Result]:
+def past_results(engine: Engine, host: str, step: str, most: int) -> list[Row]:
     """The results of one step on one host in all runs, the newest first, without their output."""
     table = tables().steps
     query = sql.select(table.c.run_id, *(table.c[name] for name in SHORT))
@@ -89,7 +89,7 @@ def runs_with_host(engine: Engine, host: str) -> set[str]:
     return {row["run_id"] for row in read(engine, query, {})}
 
 
-def host_in_runs(engine: Engine, host: str, run_ids: Collection[str]) -> list[Result]:
+def host_in_runs(engine: Engine, host: str, run_ids: Collection[str]) -> list[Row]:
     """`run_id`, `verdict` and the number of `results` of a host in these runs."""
     table = tables().steps
     query = sql.select(table.c.run_id, table.c.verdict, sql.func.count().label("results"))
@@ -97,7 +97,7 @@ def host_in_runs(engine: Engine, host: str, run_ids: Collection[str]) -> list[Re
     return read(engine, query.group_by(table.c.run_id, table.c.verdict), {})
 
 
-def hosts_of_runs(engine: Engine, run_ids: Collection[str]) -> list[Result]:
+def hosts_of_runs(engine: Engine, run_ids: Collection[str]) -> list[Row]:
     """`run_id`, `host`, `verdict` and the number of `results` of all hosts in these runs."""
     table = tables().steps
     query = sql.select(table.c.run_id, table.c.host, table.c.verdict, sql.func.count().label("results"))
@@ -105,7 +105,7 @@ def hosts_of_runs(engine: Engine, run_ids: Collection[str]) -> list[Result]:
     return read(engine, query.group_by(table.c.run_id, table.c.host, table.c.verdict), {})
 
 
-def keys_of_runs(engine: Engine, run_ids: Collection[str]) -> list[Result]:
+def keys_of_runs(engine: Engine, run_ids: Collection[str]) -> list[Row]:
     """The `key`s that these runs have set: how many `hosts` (the run counts as one), `changes`, and the last `time`."""
     table = tables().context
     counted = (
@@ -125,7 +125,7 @@ def runs_with_key(engine: Engine, key: str, most: int) -> list[str]:
     return [row["run_id"] for row in read(engine, query.limit(most), {})]
 
 
-def measured_names(engine: Engine, run_ids: Collection[str]) -> list[Result]:
+def measured_names(engine: Engine, run_ids: Collection[str]) -> list[Row]:
     """`step`, `name` and `unit` of what these runs have measured, and how many `values` there are."""
     table = tables().measurements
     by: tuple[Any, ...] = (table.c.step, table.c.name, table.c.unit)
@@ -133,7 +133,7 @@ def measured_names(engine: Engine, run_ids: Collection[str]) -> list[Result]:
     return read(engine, query.order_by(*by), {})
 
 
-def ended_or_not(engine: Engine) -> list[Result]:
+def ended_or_not(engine: Engine) -> list[Row]:
     """`run_id`, `test_id`, `status`, `started`, `ended`, `hosts` and `counts` of all runs, the newest first."""
     columns = tables().runs.c
     names = ("run_id", "test_id", "status", "started", "ended", "hosts", "counts")

@@ -20,7 +20,7 @@ from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.reading.recorded_runs import (
     STEP,
     Decoders,
-    Result,
+    Row,
     decoded,
     is_whole,
     newest_first,
@@ -32,28 +32,28 @@ from rack_recipes.store.schema.tables import STEP_COLUMNS, Cached, tables
 if TYPE_CHECKING:
     from sqlalchemy import Engine, Table
     from sqlalchemy.sql import ColumnElement
-Row = Mapping[str, Any]
+RunRow = Mapping[str, Any]
 LAST_RUNS = 20
 
 
-def earlier_runs(run: Row, runs: Sequence[Row], length: int = LAST_RUNS) -> Sequence[Row]:
+def earlier_runs(run: RunRow, runs: Sequence[RunRow], length: int = LAST_RUNS) -> Sequence[RunRow]:
     """The last `length` of `runs` that are earlier runs of the same test and count, the oldest first."""
     found = [one for one in runs if _started(one) < _started(run) and is_same_test(one, run) and counts(one)]
     return sorted(found, key=_started)[-length:] if length else []
 
 
-def is_same_test(one: Row, other: Row) -> bool:
+def is_same_test(one: RunRow, other: RunRow) -> bool:
     """Whether two runs are of the same test by the same recipe; a recipe is the same while its file keeps its name."""
     of_each = [(run.get("test_id"), PurePath(run.get("recipe") or "").name) for run in (one, other)]
     return any(of_each[0]) and of_each[0] == of_each[1]
 
 
-def counts(run: Row) -> bool:
+def counts(run: RunRow) -> bool:
     """Whether a run says something about what it tested: it has ended, and Ansible was not in check mode."""
     return bool(run.get("ended")) and not (run.get("options") or {}).get("check")
 
 
-def _started(run: Row) -> tuple[str, str]:
+def _started(run: RunRow) -> tuple[str, str]:
     return run.get("started") or "", run["run_id"]
 
 
@@ -172,7 +172,7 @@ JUDGED = ("limits", "distance", "verdict")
 Place = tuple[str, str, str]  # run, host, step
 
 
-def read_cached_results(engine: Engine, keys: Collection[str]) -> list[Result]:
+def read_cached_results(engine: Engine, keys: Collection[str]) -> list[Row]:
     """The newest result of each cache key, host, delegate and inputs that may be used again, the newest first.
 
     Each result has `key`, `step`, `host`, `run`, `inputs`, `ended` and `records`. These are the delta and step records
@@ -194,7 +194,7 @@ def read_cached_results(engine: Engine, keys: Collection[str]) -> list[Result]:
     ]
 
 
-def _newest(engine: Engine, keys: Collection[str]) -> list[Result]:
+def _newest(engine: Engine, keys: Collection[str]) -> list[Row]:
     """Rows of `steps`, at most `MOST` for each key and host."""
     table = tables().steps
     newest = (table.c.started.desc(), table.c.run_id.desc())
@@ -229,18 +229,18 @@ def _ended(started: str, seconds: float) -> str:
 class _Records:
     """The records of the results that were found. They are read with one set of queries for each run."""
 
-    def __init__(self, engine: Engine, found: Iterable[Result]) -> None:
+    def __init__(self, engine: Engine, found: Iterable[Row]) -> None:
         self._engine = engine
-        self._steps: dict[Place, list[Result]] = defaultdict(list)
-        self._deltas: dict[Place, list[Result]] = defaultdict(list)
-        self._measured: dict[Place, list[Result]] = defaultdict(list)
+        self._steps: dict[Place, list[Row]] = defaultdict(list)
+        self._deltas: dict[Place, list[Row]] = defaultdict(list)
+        self._measured: dict[Place, list[Row]] = defaultdict(list)
         wanted: dict[str, set[str]] = defaultdict(set)
         for row in found:
             wanted[row["run_id"]].add(row["step"])
         for run_id, steps in wanted.items():
             self._read(run_id, steps)
 
-    def of(self, place: Place) -> list[Result]:
+    def of(self, place: Place) -> list[Row]:
         """The numbered records of one result."""
         run_id, host, step = place
         ends = sorted(self._steps[place], key=lambda row: (row["step"] == step, row["started"] or "", row["step"]))
@@ -271,7 +271,7 @@ class _Records:
 
     def _rows(
         self, table: Table, run_id: str, column: ColumnElement[Any], names: Collection[str], decoders: Decoders
-    ) -> list[Result]:
+    ) -> list[Row]:
         parts = (
             sql.select(table).where(table.c.run_id == run_id, column.in_(part))
             for part in batched(sorted(names), AT_ONCE)
@@ -279,11 +279,11 @@ class _Records:
         return [row for part in parts for row in read(self._engine, part, decoders)]
 
 
-def _delta_record(row: Result, host: str, stage: int | None) -> Result:
+def _delta_record(row: Row, host: str, stage: int | None) -> Row:
     return {"kind": "delta", "stage": stage, **{field: row[field] for field in DELTA}, "host": host}
 
 
-def _step_record(row: Result, measured: Sequence[Result]) -> Result:
+def _step_record(row: Row, measured: Sequence[Row]) -> Row:
     return {
         "kind": "step",
         **_fields(row, Cached.ALWAYS),
@@ -292,10 +292,10 @@ def _step_record(row: Result, measured: Sequence[Result]) -> Result:
     }
 
 
-def _fields(row: Result, cached: Cached) -> Result:
+def _fields(row: Row, cached: Cached) -> Row:
     return {column.field or column.name: row[column.name] for column in STEP_COLUMNS if column.cached is cached}
 
 
-def _measurement(row: Result) -> Result:
+def _measurement(row: Row) -> Row:
     fields = MEASURED + (JUDGED if row["verdict"] is not None else ())
     return {field: row["text"] if field == "value" else row[field] for field in fields}

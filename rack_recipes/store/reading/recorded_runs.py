@@ -39,11 +39,11 @@ RARE = ("flake", "instances", "parent", "source_run", "rounds", "hooks", "throug
 NOT_IN_BRIEF = frozenset({"run_id", "seq", "attempt", "scope", "based_on", "origin", "clock_offset"})
 """Columns of measurements and of the context that neither an analysis nor a report looks at."""
 
-Result = dict[str, Any]
+Row = dict[str, Any]
 Decoders = Mapping[str, Callable[[Any], Any]]
 
 
-def runs(engine: Engine) -> list[Result]:
+def runs(engine: Engine) -> list[Row]:
     """All runs, the newest first. JSON columns are decoded; a missing one is an empty dict or list.
 
     Of a run in parts there is the group, not its parts.
@@ -51,7 +51,7 @@ def runs(engine: Engine) -> list[Result]:
     return read(engine, sql.select(*_run_columns()).where(is_whole()).order_by(*newest_first()), RUN)
 
 
-def run(engine: Engine, run_id: str) -> Result:
+def run(engine: Engine, run_id: str) -> Row:
     """The run with this id. Raises UsageError where the store has none."""
     found = read(engine, sql.select(*_run_columns()).where(tables().runs.c.run_id == run_id), RUN)
     if not found:
@@ -79,7 +79,7 @@ def flakes(engine: Engine, run_ids: Collection[str]) -> dict[str, int]:
     return {row["run_id"]: row["flakes"] for row in read(engine, query.group_by(table.c.run_id), {})}
 
 
-def parts(engine: Engine, group_id: str) -> list[Result]:
+def parts(engine: Engine, group_id: str) -> list[Row]:
     """The parts of a group in the order in which they began; empty where there is no such group."""
     table = tables().runs
     query = sql.select(*_run_columns()).where(table.c.group_id == group_id, table.c.part.is_not(None))
@@ -122,7 +122,7 @@ def near_group(engine: Engine, word: str) -> str:
     return f" (did you mean {near!r}?)" if near else ""
 
 
-def steps(engine: Engine, run_id: str, *, attempts: bool = True, in_order: bool = True) -> list[Result]:
+def steps(engine: Engine, run_id: str, *, attempts: bool = True, in_order: bool = True) -> list[Row]:
     """How each step of a run ended on each host, in the order of the recipe; `attempts` as in the journal.
 
     The instances of a looped step are listed too; they name the step as their `parent`. Without `attempts`, these and
@@ -140,7 +140,7 @@ def steps(engine: Engine, run_id: str, *, attempts: bool = True, in_order: bool 
     return with_output(rows) if attempts else rows
 
 
-def with_output(rows: list[Result]) -> list[Result]:
+def with_output(rows: list[Row]) -> list[Row]:
     """Put the columns with the output of the last attempt back into `attempts`; `rows` are decoded rows of `steps`."""
     for row in rows:
         for attempt in row["attempts"][-1:]:
@@ -148,7 +148,7 @@ def with_output(rows: list[Result]) -> list[Result]:
     return rows
 
 
-def judged(engine: Engine, run_id: str) -> list[Result]:
+def judged(engine: Engine, run_id: str) -> list[Row]:
     """The rows of `steps` in any order, without what their last attempts used and told, and without unused columns.
 
     Those whose attempts have findings have their `attempts`, without the output; the others have none.
@@ -158,7 +158,7 @@ def judged(engine: Engine, run_id: str) -> list[Result]:
     return rows
 
 
-def reported(engine: Engine, run_id: str) -> list[Result]:
+def reported(engine: Engine, run_id: str) -> list[Row]:
     """The rows of `steps` in any order, with what their last attempts used, and without unused columns.
 
     Those whose attempts have findings, and flakes, have their `attempts`, without the output; the others have none.
@@ -174,7 +174,7 @@ def reported(engine: Engine, run_id: str) -> list[Result]:
     return rows
 
 
-def _without(engine: Engine, run_id: str, left_out: Collection[str]) -> list[Result]:
+def _without(engine: Engine, run_id: str, left_out: Collection[str]) -> list[Row]:
     """The rows of `steps` without some columns and without those of `RARE` that the run does not use, in any order."""
     table = tables().steps
     missing = {"run_id", *left_out, *unused_columns(engine, run_id)}
@@ -197,7 +197,7 @@ def _attempts(engine: Engine, run_id: str, which: ColumnElement[bool]) -> dict[t
     return {(row["host"], row["step"]): row["attempts"] for row in read(engine, query, {"attempts": json.loads})}
 
 
-def _add(rows: Iterable[Result], name: str, values: Mapping[tuple[str, str], Any], otherwise: Any) -> None:
+def _add(rows: Iterable[Row], name: str, values: Mapping[tuple[str, str], Any], otherwise: Any) -> None:
     """Give each row the value of its host and step, where there is one."""
     if not values:
         for row in rows:
@@ -215,7 +215,7 @@ def context(
     path: str | None = None,
     most: int | None = None,
     brief: bool = False,
-) -> list[Result]:
+) -> list[Row]:
     """The newest value of each key of each host and of the run (its host is ""), or of one; `value` is decoded.
 
     They come by key and host; `most` is how many of them. With `path`, such as `disk.use_v1.percent`, there are only
@@ -251,7 +251,7 @@ def keys_of(path: str) -> list[str]:
     return [".".join(parts[:end]).partition("[")[0] for end in range(1, len(parts) + 1)]
 
 
-def history(engine: Engine, run_id: str, key: str | None = None, host: str | None = None) -> list[Result]:
+def history(engine: Engine, run_id: str, key: str | None = None, host: str | None = None) -> list[Row]:
     """The changes of keys in a run, in their order, optionally only those of one key or of one host ("" is the run).
 
     `before` and `after` are decoded; `before` is None for the first value of a key (version 1).
@@ -265,7 +265,7 @@ def history(engine: Engine, run_id: str, key: str | None = None, host: str | Non
     return read(engine, query.order_by(table.c.seq), {"before": decoded, "after": decoded})
 
 
-def history_of_keys(engine: Engine, run_id: str, keys: Collection[str]) -> list[Result]:
+def history_of_keys(engine: Engine, run_id: str, keys: Collection[str]) -> list[Row]:
     """The changes of some keys in a run, in their order; `value` is what each wrote, decoded."""
     table = tables().context
     columns = [column for column in table.c if column.name not in {"before", "after"}]
@@ -275,7 +275,7 @@ def history_of_keys(engine: Engine, run_id: str, keys: Collection[str]) -> list[
     return sorted(found, key=itemgetter("seq"))
 
 
-def conflicts(engine: Engine, run_id: str) -> list[Result]:
+def conflicts(engine: Engine, run_id: str) -> list[Row]:
     """The writes of a key that another write had changed in between, by their number, values decoded.
 
     By the `policy` a write was `kept`, `refused` or `merged` (`outcome`). `other` is the third value, which is neither
@@ -312,7 +312,7 @@ def measurements(
     name: str | None = None,
     step: str | None = None,
     brief: bool = False,
-) -> list[Result]:
+) -> list[Row]:
     """What the steps of a run measured. `value` is exactly what was measured, integers of any size included.
 
     `limits`, `distance` and `verdict` belong to the criterion; they are None for a value that has none. With
@@ -338,7 +338,7 @@ def measurements(
     return by_names(rows, "step", "host")
 
 
-def artifacts(engine: Engine, run_id: str) -> list[Result]:
+def artifacts(engine: Engine, run_id: str) -> list[Row]:
     """The files that the steps of a run attached, by step, host and the order in which they were attached.
 
     `path` is relative to the run's folder, and None for a file that did not arrive; `note` says why. `masked`
@@ -354,26 +354,26 @@ def attributes(engine: Engine, run_id: str) -> dict[str, dict[str, Any]]:
     return {row["host"]: row["attributes"] for row in rows}
 
 
-def findings(engine: Engine, run_id: str) -> list[Result]:
+def findings(engine: Engine, run_id: str) -> list[Row]:
     """What the newest analysis of a run has found, the most important first; empty where it was not analysed."""
     return read(engine, _of(tables().analysis, run_id).order_by(tables().analysis.c.n), DETAILS["analysis"])
 
 
-def findings_of_runs(engine: Engine, run_ids: Collection[str], kind: str) -> list[Result]:
+def findings_of_runs(engine: Engine, run_ids: Collection[str], kind: str) -> list[Row]:
     """The findings of one kind about several runs, each with its `run_id`."""
     table = tables().analysis
     query = sql.select(table).where(table.c.run_id.in_(run_ids), table.c.kind == kind)
     return read(engine, query.order_by(table.c.run_id, table.c.n), DETAILS["analysis"])
 
 
-def baselines(engine: Engine, test_id: str | None = None) -> list[Result]:
+def baselines(engine: Engine, test_id: str | None = None) -> list[Row]:
     """The runs that were accepted as baselines, of one test or of all, the newest first."""
     table = tables().baselines
     query = sql.select(table).order_by(table.c.accepted.desc())
     return read(engine, query if test_id is None else query.where(table.c.test_id == test_id), DETAILS["baselines"])
 
 
-def judgements(engine: Engine, run_id: str) -> list[Result]:
+def judgements(engine: Engine, run_id: str) -> list[Row]:
     """The judgements of a run's measurements by other limits, in their order."""
     return read(engine, _of(tables().judgements, run_id).order_by(tables().judgements.c.n), DETAILS["judgements"])
 
@@ -403,7 +403,7 @@ def _of(table: Table, run_id: str) -> Select[Any]:
     return sql.select(table).where(table.c.run_id == run_id)
 
 
-def read(engine: Engine, query: Select[Any], decoders: Decoders) -> list[Result]:
+def read(engine: Engine, query: Select[Any], decoders: Decoders) -> list[Row]:
     """The rows of a query. The columns in `decoders` are decoded with its functions. Raises StoreError."""
     with translate_errors(engine.url), reading_connection(engine) as connection:
         found = connection.execute(query)
@@ -414,7 +414,7 @@ def read(engine: Engine, query: Select[Any], decoders: Decoders) -> list[Result]
     return rows
 
 
-def _decode(rows: Sequence[Result], column: str, decode: Callable[[Any], Any]) -> None:
+def _decode(rows: Sequence[Row], column: str, decode: Callable[[Any], Any]) -> None:
     """Decode one column of all rows. JSON is read for many rows at a time, which takes half as long."""
     texts = [row for row in rows if row[column] is not None] if decode in JSON_DECODERS else []
     for row in [row for row in rows if row[column] is None] if texts else rows:

@@ -23,7 +23,7 @@ from rack_recipes.store.reading.reading_order import by_names
 from rack_recipes.store.reading.recorded_runs import (
     AT_ONCE,
     DETAILS,
-    Result,
+    Row,
     decoded,
     is_whole,
     keys_of,
@@ -167,7 +167,7 @@ def results_by_verdict(engine: Engine, run_ids: Collection[str]) -> Iterator[Cou
             yield step, host, verdict, results, int(checks or 0)  # some databases give a sum as a decimal number
 
 
-def measurements_by_name(engine: Engine, run_ids: Collection[str]) -> Iterator[Result]:
+def measurements_by_name(engine: Engine, run_ids: Collection[str]) -> Iterator[Row]:
     """How many values each step has measured under each name and unit, and how many of them had a criterion."""
     table = tables().measurements
     by = (table.c.step, table.c.name, table.c.unit)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import matches_wildcard
 from rack_recipes.recipe.waivers import InForce, Place, Streak, Waiver, count_streaks, lifted
 from rack_recipes.store.database import lazy_sqlalchemy as sql
-from rack_recipes.store.reading.recorded_runs import Result, decoded, is_whole, read
+from rack_recipes.store.reading.recorded_runs import Row, decoded, is_whole, read
 from rack_recipes.store.schema.tables import tables
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ AT_ONCE = 500  # runs in one statement: databases limit its parameters
 RESULT = ("run_id", "step", "host", "verdict", "parent", "waived")
 
 
-def runs_with_waivers(engine: Engine) -> list[Result]:
+def runs_with_waivers(engine: Engine) -> list[Row]:
     """The runs that had waivers, the oldest first, each with `run_id`, `started` and `waivers`. Raises StoreError."""
     table = tables().runs
     query = sql.select(table.c.run_id, table.c.started, table.c.waivers).where(table.c.waivers.is_not(None), is_whole())
     return read(engine, query.order_by(table.c.started, table.c.run_id), {"waivers": decoded})
 
 
-def runs_of(runs: Collection[Result]) -> dict[str, list[str]]:
+def runs_of(runs: Collection[Row]) -> dict[str, list[str]]:
     """The ids of the runs in which each waiver was in force, by the waiver's id."""
     found: dict[str, list[str]] = defaultdict(list)
     for run in runs:
@@ -39,12 +39,12 @@ def runs_of(runs: Collection[Result]) -> dict[str, list[str]]:
     return found
 
 
-def results_of_step(engine: Engine, run_ids: Collection[str], pattern: str) -> list[Result]:
+def results_of_step(engine: Engine, run_ids: Collection[str], pattern: str) -> list[Row]:
     """How the steps that match a pattern ended in these runs, and their instances, the oldest run first.
 
     In the pattern only `*` is special; more steps may come than match it. Raises StoreError.
     """
-    by_run: Mapping[str, list[Result]] = defaultdict(list)
+    by_run: Mapping[str, list[Row]] = defaultdict(list)
     for row in _rows(engine, run_ids, pattern):
         by_run[row["run_id"]].append(row)
     return [row for run_id in run_ids for row in by_run[run_id]]
@@ -66,12 +66,12 @@ def lifted_places(engine: Engine, run_ids: Collection[str], each: InForce) -> fr
     return lifted(streaks_of(engine, run_ids, each.waiver, each.hosts)) if each.waiver.passes else frozenset()
 
 
-def is_for(waiver: Waiver, row: Result) -> bool:
+def is_for(waiver: Waiver, row: Row) -> bool:
     """Whether a waiver is for a result, whose verdict does not matter."""
     return any(matches_wildcard(waiver.step, name) for name in (row["step"], row.get("parent")) if name)
 
 
-def _rows(engine: Engine, run_ids: Collection[str], pattern: str) -> Iterator[Result]:
+def _rows(engine: Engine, run_ids: Collection[str], pattern: str) -> Iterator[Row]:
     table = tables().steps
     columns = [table.c[name] for name in RESULT]
     for some in batched(run_ids, AT_ONCE):

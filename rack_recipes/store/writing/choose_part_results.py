@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from rack_recipes.journal.step_results_and_end_status import INTERRUPTED
+from rack_recipes.store.result import Result
 from rack_recipes.store.writing.record_to_rows import unpack_plan
 
 RUNNING, EMPTY, DIED = "running", "empty", "died"  # what a part can be, beside how it ended
@@ -23,24 +24,6 @@ IN_NO_PART = "missing: no part of the group had this host"
 NAMED = 5  # hosts in a sentence
 
 Plan = Mapping[str, frozenset[str]]  # the hosts of each step
-
-
-class Result(NamedTuple):
-    """A row of `steps` of a part, as far as it matters here. `root` is the step that an instance belongs to."""
-
-    host: str
-    root: str
-    step: str
-    verdict: str
-    tries: int
-    stage: int | None
-    idx: int | None
-    scope: str
-
-    @property
-    def is_assumed(self) -> bool:
-        """Whether the host itself gave no result: it was not reached, or nothing came of it."""
-        return not self.tries and self.verdict in {"error", "unreachable"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +177,8 @@ class Group:
 def choose_results(parts: Iterable[str], results: Mapping[str, Sequence[Result]]) -> dict[str, dict[str, list[Result]]]:
     """The results that count, by the id of the part and by host; `parts` are in the order in which they began.
 
-    The rule is that of the journal: of several results of a step on a host the last one
-    counts, but the host's own result wins over one that was only assumed, whichever came first.
+    The rule is that of the journal (`journal/step_results_and_end_status.py`): of several results of a step on a host
+    the last one counts, but the host's own result wins over one that was only assumed, whichever came first.
     """
     best: dict[tuple[str, str], tuple[bool, str]] = {}
     for part in parts:
@@ -206,7 +189,7 @@ def choose_results(parts: Iterable[str], results: Mapping[str, Sequence[Result]]
     chosen: dict[str, dict[str, list[Result]]] = {part: defaultdict(list) for part in results}
     for part, rows in results.items():
         for row in rows:
-            if best[row.host, row.root][1] == part:
+            if best[row.host, row.planned][1] == part:
                 chosen[part][row.host].append(row)
     return chosen
 
@@ -215,7 +198,7 @@ def _sureness(rows: Iterable[Result]) -> dict[tuple[str, str], bool]:
     """For each host and step whether the part has a result of the host itself."""
     found: dict[tuple[str, str], bool] = {}
     for row in rows:
-        place = (row.host, row.root)
+        place = (row.host, row.planned)
         found[place] = found.get(place, False) or not row.is_assumed
     return found
 
@@ -230,7 +213,7 @@ class Missing(NamedTuple):
 
 def missing_results(group: Group, chosen: Mapping[str, Mapping[str, Sequence[Result]]]) -> Iterator[Missing]:
     """The steps that were to run on a host, have no result, and will get none as far as is known."""
-    have = {(row.root, row.host) for hosts in chosen.values() for rows in hosts.values() for row in rows}
+    have = {(row.planned, row.host) for hosts in chosen.values() for rows in hosts.values() for row in rows}
     planned: dict[tuple[str, str], list[Part]] = defaultdict(list)
     for part in group.parts:
         for step, hosts in part.plan.items():

@@ -21,13 +21,13 @@ from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.database.database_kind import reading_connection
 from rack_recipes.store.database.databases_and_errors import call_patiently, translate_errors
 from rack_recipes.store.reading.recorded_runs import decoded, near_group
+from rack_recipes.store.result import Result
 from rack_recipes.store.schema.tables import tables
 from rack_recipes.store.writing.choose_part_results import (
     GROUP_STEP,
     RUNNING,
     Group,
     Missing,
-    Result,
     choose_results,
     counts_of,
     missing_results,
@@ -152,11 +152,11 @@ def _write(connection: Connection, group: Group, rows: Sequence[Mapping[str, Any
 
 def _results(connection: Connection, run_id: str) -> list[Result]:
     table = tables().steps
-    names = ("host", "step", "parent", "verdict", "tries", "stage", "idx", "scope")
+    names = ("host", "step", "verdict", "parent", "stage", "idx", "scope", "tries")
     query = sql.select(*(table.c[column] for column in names)).where(table.c.run_id == run_id)
     return [
-        Result(host, parent or step, step, verdict, tries or 0, stage, idx, scope)
-        for host, step, parent, verdict, tries, stage, idx, scope in connection.execute(query)
+        Result(host, step, verdict, parent, stage, idx, scope, tries=tries or 0)
+        for host, step, verdict, parent, stage, idx, scope, tries in connection.execute(query)
     ]
 
 
@@ -236,7 +236,7 @@ def _write_missing(
     connection: Connection, group: Group, missing: Sequence[Missing], results: Mapping[str, Sequence[Result]]
 ) -> None:
     """Write an error for each step on a host that has no result, and one for what is wrong with the whole group."""
-    known = {row.root: row for rows in results.values() for row in rows if row.root == row.step}
+    known = {row.step: row for rows in results.values() for row in rows if not row.parent}
     rows = [_missing_row(group.run_id, one, known.get(one.step)) for one in missing]
     if problems := [*group.problems()]:
         rows.append(_missing_row(group.run_id, Missing(GROUP_STEP, "", "; ".join(problems)), None))

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from rack_recipes.store.result import Result
 from rack_recipes.store.writing.choose_part_results import (
     GROUP_STEP,
     Group,
     Missing,
     Part,
-    Result,
     choose_results,
     counts_of,
     missing_results,
@@ -31,7 +31,7 @@ def a_part(run_id: str, *hosts: str, whole: tuple[str, ...] = (), **fields: Any)
 
 
 def result(host: str, verdict: str = "passed", step: str = "a", root: str = "", tries: int = 1) -> Result:
-    return Result(host, root or step, step, verdict, tries, 1, 1, "host")
+    return Result(host, step, verdict, root or None, 1, 1, tries=tries)
 
 
 def test_the_last_result_of_a_host_counts():

@@ -41,6 +41,7 @@ KINDS = {
     Kind.FLAG: ANY,
     Kind.TRUTH: ANY,
     Kind.OBJECT: ANY,
+    Kind.GIVEN_OBJECT: ANY,
     Kind.LIST: ANY,
     Kind.JSON: ANY,
     Kind.SOME_OBJECT: ANY,

@@ -21,15 +21,7 @@ from rack_recipes.report.writers.csv import harmless
 from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.database.database_kind import reading_connection
 from rack_recipes.store.database.databases_and_errors import translate_errors
-from rack_recipes.store.schema.tables import (
-    ANALYSIS_COLUMNS,
-    DETAIL_COLUMNS,
-    JSON_KINDS,
-    STEP_COLUMNS,
-    DetailColumn,
-    StepColumn,
-    tables,
-)
+from rack_recipes.store.schema.tables import COLUMNS, JSON_KINDS, tables
 from rack_recipes.store.writing.fold_journal import Batch, JournalFold
 from rack_recipes.store.writing.record_to_rows import Row
 
@@ -37,22 +29,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine, Table
 
 BATCH_SIZE = 2_000  # rows between two writes
-# Columns that are no results: where the journal is, how far it was read, and whether the run is pinned.
-UNPACKED = {"runs": frozenset({"journal", "journal_offset", "next_seq", "pinned"})}
-
-
-def _json_columns(columns: Iterable[StepColumn | DetailColumn]) -> frozenset[str]:
-    return frozenset(column.name for column in columns if column.kind in JSON_KINDS)
-
-
 # Columns whose text is JSON.
 JSON: Mapping[str, frozenset[str]] = {
-    "runs": frozenset({"counts", "versions", "params", "labels", "refs", "options", "waivers", "plan", "stopped"}),
-    "steps": _json_columns(STEP_COLUMNS),
-    "context": frozenset({"before", "after"}),
-    **{table: _json_columns(columns) for table, columns in {**DETAIL_COLUMNS, **ANALYSIS_COLUMNS}.items()},
+    table: frozenset(column.name for column in columns if column.kind in JSON_KINDS)
+    for table, columns in COLUMNS.items()
 }
-
 Write = Callable[["Table", Sequence[Row]], None]
 
 
@@ -118,11 +99,11 @@ def _digests(fill: Callable[[Write], object]) -> dict[str, str]:
 
 
 def _columns(table: Table) -> list[str]:
-    return [name for name in table.columns.keys() if name not in UNPACKED.get(table.name, ())]  # noqa: SIM118
+    return ["run_id", *(column.name for column in COLUMNS[table.name] if column.is_packed)]
 
 
 def _value(table: str, column: str, value: Any) -> Any:
-    return json.loads(value) if value is not None and column in JSON.get(table, ()) else value
+    return json.loads(value) if value is not None and column in JSON[table] else value
 
 
 def _cell(value: Any) -> Any:

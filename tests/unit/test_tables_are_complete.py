@@ -20,8 +20,10 @@ from rack_recipes.context.context_model import Delta
 from rack_recipes.report.tables import columns
 from rack_recipes.store.database.databases_and_errors import DATABASES
 from rack_recipes.store.schema import tables
-from rack_recipes.store.schema.tables import DETAIL_COLUMNS, STEP_COLUMNS, Kind, Source
+from rack_recipes.store.schema.tables import COLUMNS, DETAIL_COLUMNS, STEP_COLUMNS, Kind, Source
+from rack_recipes.store.writing import fold_journal
 from rack_recipes.store.writing import record_to_rows as rows
+from rack_recipes.store.writing.write_rows import KEPT
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = ROOT / "plugins"
@@ -92,8 +94,7 @@ def test_the_report_s_page_colours_no_verdict_that_the_table_lacks():
 def test_every_kind_of_column_is_known_to_all_that_handle_columns():
     assert set(tables.TYPES) == set(Kind), "store/schema/tables.py"
     assert set(data_frames.KINDS) == set(Kind), "analysis/data_frames.py"
-    used = {column.kind for column in STEP_COLUMNS if column.source is not Source.PLAN}
-    used |= {column.kind for table in DETAIL_COLUMNS.values() for column in table}
+    used = {column.kind for table in COLUMNS.values() for column in table if column.source is not Source.STORE}
     assert used <= set(rows.CONVERTERS), "store/writing/record_to_rows.py"
 
 
@@ -101,9 +102,16 @@ def test_every_column_of_a_result_gets_its_value_from_somewhere():
     record = {"host": "r1", "step": "a", "n": 1}
     row = rows.step_row("R1", record, {})
     assert len(row) == len(STEP_COLUMNS) + 1
-    planned = {column.name for column in STEP_COLUMNS if column.source is Source.PLAN}
+    planned = {column.name for column in STEP_COLUMNS if column.source is Source.STORE}
     source = Path(rows.__file__).read_text()
     assert not {name for name in planned if f'"{name}":' not in source}, "store/writing/record_to_rows.py, step_row"
+
+
+def test_every_column_of_a_run_gets_its_value_from_somewhere():
+    made = {column.name for column in COLUMNS["runs"] if column.source is Source.STORE}
+    source = Path(fold_journal.__file__).read_text()
+    missing = {name for name in made if f'"{name}"' not in source}
+    assert missing == KEPT, "store/writing/fold_journal.py, or KEPT in store/writing/write_rows.py"
 
 
 def detail_rows() -> dict[str, tuple[Any, ...]]:

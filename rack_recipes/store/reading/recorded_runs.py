@@ -18,7 +18,15 @@ from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.database.database_kind import reading_connection
 from rack_recipes.store.database.databases_and_errors import translate_errors
 from rack_recipes.store.reading.reading_order import by_names, by_step
-from rack_recipes.store.schema.tables import ANALYSIS_COLUMNS, DETAIL_COLUMNS, STEP_COLUMNS, Kind, Source, tables
+from rack_recipes.store.schema.tables import (
+    ANALYSIS_COLUMNS,
+    DETAIL_COLUMNS,
+    RUN_COLUMNS,
+    STEP_COLUMNS,
+    Kind,
+    Source,
+    tables,
+)
 from rack_recipes.store.writing.record_to_rows import OUTPUTS, unpack_plan
 
 if TYPE_CHECKING:
@@ -380,7 +388,8 @@ def judgements(engine: Engine, run_id: str) -> list[Row]:
 
 def _run_columns() -> list[ColumnElement[Any]]:
     """Those of `runs` without the plan, which is long and is read for one run alone."""
-    return [column for column in tables().runs.c if column.name != "plan"]
+    left_out = {column.name for column in RUN_COLUMNS if not column.is_listed}
+    return [column for column in tables().runs.c if column.name not in left_out]
 
 
 def is_whole() -> ColumnElement[bool]:
@@ -463,28 +472,17 @@ JSON_DECODERS: Mapping[Callable[[Any], Any], Callable[[Any], Any]] = {
 """The decoders of JSON, each with what it makes of a value that is empty or 0."""
 
 # How to decode the columns whose values in the store are not the values that they stand for.
-RUN: Decoders = {
-    "counts": _object,
-    "versions": _object,
-    "params": _object,
-    "labels": _object,
-    "refs": _list,
-    "options": _object,
-    "waivers": _object,
-    "group_info": _object,
-    "stopped": _object,
-    "checks": _count,
-    "pinned": bool,
-}
 KINDS: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.COUNT: _count,
     Kind.FLAG: bool,
     Kind.OBJECT: _object,
+    Kind.GIVEN_OBJECT: _object,
     Kind.LIST: _list,
     Kind.JSON: decoded,
     Kind.SOME_OBJECT: decoded,
     Kind.ATTEMPTS: json.loads,
 }
+RUN: Decoders = {column.name: KINDS[column.kind] for column in RUN_COLUMNS if column.kind in KINDS and column.is_listed}
 STEP: Decoders = {column.name: KINDS[column.kind] for column in STEP_COLUMNS if column.kind in KINDS}
 DETAILS: Mapping[str, Decoders] = {
     table: {column.field or column.name: KINDS[column.kind] for column in columns if column.kind in KINDS}

@@ -12,7 +12,7 @@ foreign key is checked for each row, which doubles the time to write many rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cache
@@ -23,7 +23,7 @@ from rack_recipes.store.database.database_kind import NAME_LENGTH, DatabaseKind
 from rack_recipes.store.database.databases_and_errors import DATABASES
 
 if TYPE_CHECKING:
-    from sqlalchemy import BigInteger, Boolean, Column, Dialect, Double, ForeignKeyConstraint, Index, MetaData, Table
+    from sqlalchemy import Dialect, MetaData, Table
     from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
@@ -39,6 +39,7 @@ class Kind(Enum):
     FLAG = auto()  # true, or missing
     TRUTH = auto()  # true, false, or missing
     OBJECT = auto()  # JSON, empty where it is missing
+    GIVEN_OBJECT = auto()  # the same, and never NULL
     LIST = auto()
     JSON = auto()  # any value
     SOME_OBJECT = auto()  # JSON, missing where it is empty
@@ -46,15 +47,19 @@ class Kind(Enum):
     ATTEMPTS = auto()  # a list of attempts, the output of the last one in columns of its own
 
 
-JSON_KINDS = frozenset((Kind.OBJECT, Kind.LIST, Kind.JSON, Kind.SOME_OBJECT, Kind.ATTEMPTS))
+JSON_KINDS = frozenset((Kind.OBJECT, Kind.GIVEN_OBJECT, Kind.LIST, Kind.JSON, Kind.SOME_OBJECT, Kind.ATTEMPTS))
 
 
 class Source(Enum):
     """Where the value of a column comes from."""
 
-    RECORD = auto()  # the step record
-    ATTEMPT = auto()  # its last attempt
-    PLAN = auto()  # the planned step in the run record, and what record_to_rows.py makes of the record
+    RECORD = auto()  # the record of the run, step, measurement or artifact; of a conflict the change and its row
+    RECIPE = auto()  # the recipe in the run record
+    GROUP = auto()  # the group in the run record
+    END = auto()  # the end record
+    ATTEMPT = auto()  # the last attempt in the step record
+    TRANSFER = auto()  # the transfer record of an artifact
+    STORE = auto()  # what the code that writes the row makes of these
 
 
 class Cached(Enum):
@@ -65,157 +70,202 @@ class Cached(Enum):
     IF_SET = auto()  # where it is not empty
 
 
-class StepColumn(NamedTuple):
-    """One column of the table `steps`, after `run_id`. `field` is its field in the source, if that has another name."""
+class Column(NamedTuple):
+    """One column, after `run_id`.
 
-    name: str
-    kind: Kind
-    source: Source = Source.RECORD
-    cached: Cached = Cached.NEVER
-    is_in_frames: bool = True
-    field: str = ""
-
-
-STEP_COLUMNS = (
-    StepColumn("host", Kind.NAME, cached=Cached.ALWAYS),
-    StepColumn("step", Kind.NAME, cached=Cached.ALWAYS),
-    StepColumn("stage", Kind.INTEGER, cached=Cached.ALWAYS),
-    StepColumn("idx", Kind.INTEGER, Source.PLAN),
-    StepColumn("scope", Kind.NAME, Source.PLAN),
-    StepColumn("verdict", Kind.NAME, cached=Cached.ALWAYS),
-    StepColumn("reason", Kind.TEXT, cached=Cached.ALWAYS),
-    StepColumn("started", Kind.NAME, cached=Cached.ALWAYS),
-    StepColumn("seconds", Kind.REAL, cached=Cached.ALWAYS),
-    StepColumn("tries", Kind.SIZE, field="attempts"),
-    StepColumn("exit_code", Kind.INTEGER, Source.ATTEMPT),
-    StepColumn("user_sec", Kind.REAL, Source.ATTEMPT),
-    StepColumn("system_sec", Kind.REAL, Source.ATTEMPT),
-    StepColumn("max_rss_kib", Kind.INTEGER, Source.ATTEMPT),
-    StepColumn("in_blocks", Kind.INTEGER, Source.ATTEMPT),
-    StepColumn("out_blocks", Kind.INTEGER, Source.ATTEMPT),
-    StepColumn("voluntary_switches", Kind.INTEGER, Source.ATTEMPT, is_in_frames=False),
-    StepColumn("involuntary_switches", Kind.INTEGER, Source.ATTEMPT, is_in_frames=False),
-    StepColumn("stdout", Kind.TEXT, Source.ATTEMPT, is_in_frames=False),
-    StepColumn("stderr", Kind.TEXT, Source.ATTEMPT),
-    StepColumn("attempts", Kind.ATTEMPTS, Source.PLAN, cached=Cached.ALWAYS),
-    StepColumn("blocks", Kind.FLAG, cached=Cached.IF_SET, is_in_frames=False),
-    StepColumn("flake", Kind.FLAG, cached=Cached.IF_SET),
-    StepColumn("checks", Kind.COUNT, cached=Cached.IF_SET),
-    StepColumn("instances", Kind.INTEGER, cached=Cached.IF_SET),
-    StepColumn("parent", Kind.NAME, cached=Cached.IF_SET),
-    StepColumn("inputs", Kind.NAME, cached=Cached.IF_SET, is_in_frames=False),
-    StepColumn("source_run", Kind.NAME, cached=Cached.IF_SET, field="from"),
-    StepColumn("cache_key", Kind.NAME, Source.PLAN, is_in_frames=False),
-    StepColumn("rounds", Kind.OBJECT, cached=Cached.IF_SET),
-    StepColumn("hooks", Kind.LIST, cached=Cached.IF_SET),
-    StepColumn("tags", Kind.LIST, cached=Cached.IF_SET, is_in_frames=False),
-    StepColumn("through", Kind.NAME, cached=Cached.IF_SET),
-    StepColumn("waived", Kind.SOME_OBJECT, cached=Cached.IF_SET),
-)
-
-
-class Origin(Enum):
-    """Where the value of a column comes from."""
-
-    RECORD = auto()  # the record of the measurement or the artifact; of a conflict the change and its row of `context`
-    TRANSFER = auto()  # the transfer record of an artifact
-
-
-class DetailColumn(NamedTuple):
-    """One column, after `run_id`. `field` is its field in the record and in what is read, if that has another name.
-
-    `is_key` is true for the parts of the primary key. `is_required` columns are never NULL.
+    `field` is its field in the source, and of details in what is read, if that has another name. `is_key` is true for
+    the parts of the primary key. `is_required` columns are never NULL. `is_packed` is false for what is no result and
+    not in packs, `is_listed` for what is too long to be read of all runs. What `is_shared` is the same in all parts of
+    a group.
     """
 
     name: str
     kind: Kind
+    source: Source = Source.RECORD
+    field: str = ""
     is_key: bool = False
     is_required: bool = False
     is_in_frames: bool = True
-    field: str = ""
-    origin: Origin = Origin.RECORD
+    is_packed: bool = True
+    is_listed: bool = True
+    is_shared: bool = False
+    cached: Cached = Cached.NEVER
 
 
-DETAIL_COLUMNS: Mapping[str, tuple[DetailColumn, ...]] = {
+RUN_COLUMNS = (
+    Column("test_id", Kind.NAME, Source.RECIPE, is_shared=True),
+    Column("recipe", Kind.TEXT, Source.RECIPE, "path", is_shared=True),
+    Column("digest", Kind.NAME, Source.RECIPE, is_shared=True),
+    Column("tester", Kind.NAME, Source.RECIPE, is_shared=True),
+    Column("description", Kind.TEXT, Source.RECIPE, is_shared=True),
+    Column("started", Kind.NAME, field="time"),
+    Column("ended", Kind.NAME, Source.END, "time"),
+    Column("status", Kind.NAME, Source.END, is_required=True),
+    Column("exit_code", Kind.INTEGER, Source.END),
+    Column("controller", Kind.NAME),
+    Column("user", Kind.NAME, is_shared=True),
+    Column("hosts", Kind.SIZE),
+    Column("counts", Kind.GIVEN_OBJECT, Source.END),
+    Column("versions", Kind.GIVEN_OBJECT, is_shared=True),
+    Column("journal", Kind.TEXT, Source.STORE, is_packed=False),  # where it is
+    Column("journal_offset", Kind.INTEGER, Source.STORE, is_required=True, is_packed=False),  # how far it was read
+    Column("next_seq", Kind.INTEGER, Source.STORE, is_required=True, is_packed=False),
+    Column("params", Kind.OBJECT, is_shared=True),
+    Column("labels", Kind.OBJECT, is_shared=True),
+    Column("refs", Kind.LIST, field="references", is_shared=True),  # REFERENCES is a word of SQL
+    Column("options", Kind.OBJECT),
+    Column("resumes", Kind.NAME),
+    Column("checks", Kind.COUNT, Source.STORE),
+    Column("pinned", Kind.FLAG, Source.STORE, is_packed=False),  # NULL where it may be pruned
+    Column("waivers", Kind.OBJECT, is_shared=True),  # those that were in force, and those of its recipe that were over
+    Column("plan", Kind.JSON, Source.STORE, is_listed=False),  # NULL in rows of earlier versions; see `pack_plan`
+    Column("group_id", Kind.NAME, Source.GROUP, "id"),  # of a part of a group, and of the row of the group itself
+    Column("part", Kind.NAME, Source.GROUP),  # what a part is called; NULL in all other rows
+    Column("group_info", Kind.OBJECT, Source.GROUP, "info"),  # see store/writing/choose_part_results.py
+    Column("stopped", Kind.OBJECT, Source.END),  # by whom, and when; NULL where it came to its end
+)
+STEP_COLUMNS = (
+    Column("host", Kind.NAME, is_key=True, cached=Cached.ALWAYS),
+    Column("step", Kind.NAME, is_key=True, cached=Cached.ALWAYS),
+    Column("stage", Kind.INTEGER, cached=Cached.ALWAYS),
+    Column("idx", Kind.INTEGER, Source.STORE),
+    Column("scope", Kind.NAME, Source.STORE),
+    Column("verdict", Kind.NAME, is_required=True, cached=Cached.ALWAYS),
+    Column("reason", Kind.TEXT, cached=Cached.ALWAYS),
+    Column("started", Kind.NAME, cached=Cached.ALWAYS),
+    Column("seconds", Kind.REAL, cached=Cached.ALWAYS),
+    Column("tries", Kind.SIZE, field="attempts"),
+    Column("exit_code", Kind.INTEGER, Source.ATTEMPT),
+    Column("user_sec", Kind.REAL, Source.ATTEMPT),
+    Column("system_sec", Kind.REAL, Source.ATTEMPT),
+    Column("max_rss_kib", Kind.INTEGER, Source.ATTEMPT),
+    Column("in_blocks", Kind.INTEGER, Source.ATTEMPT),
+    Column("out_blocks", Kind.INTEGER, Source.ATTEMPT),
+    Column("voluntary_switches", Kind.INTEGER, Source.ATTEMPT, is_in_frames=False),
+    Column("involuntary_switches", Kind.INTEGER, Source.ATTEMPT, is_in_frames=False),
+    Column("stdout", Kind.TEXT, Source.ATTEMPT, is_in_frames=False),
+    Column("stderr", Kind.TEXT, Source.ATTEMPT),
+    Column("attempts", Kind.ATTEMPTS, Source.STORE, cached=Cached.ALWAYS),
+    Column("blocks", Kind.FLAG, cached=Cached.IF_SET, is_in_frames=False),
+    Column("flake", Kind.FLAG, cached=Cached.IF_SET),
+    Column("checks", Kind.COUNT, cached=Cached.IF_SET),
+    Column("instances", Kind.INTEGER, cached=Cached.IF_SET),
+    Column("parent", Kind.NAME, cached=Cached.IF_SET),
+    Column("inputs", Kind.NAME, cached=Cached.IF_SET, is_in_frames=False),
+    Column("source_run", Kind.NAME, cached=Cached.IF_SET, field="from"),
+    Column("cache_key", Kind.NAME, Source.STORE, is_in_frames=False),
+    Column("rounds", Kind.OBJECT, cached=Cached.IF_SET),
+    Column("hooks", Kind.LIST, cached=Cached.IF_SET),
+    Column("tags", Kind.LIST, cached=Cached.IF_SET, is_in_frames=False),
+    Column("through", Kind.NAME, cached=Cached.IF_SET),
+    Column("waived", Kind.SOME_OBJECT, cached=Cached.IF_SET),
+)
+
+
+CONTEXT_COLUMNS = (
+    Column("seq", Kind.INTEGER, is_key=True),
+    Column("time", Kind.NAME),
+    Column("host", Kind.NAME, is_required=True),
+    Column("step", Kind.NAME),
+    Column("attempt", Kind.INTEGER),
+    Column("scope", Kind.NAME),
+    Column("key", Kind.NAME, is_required=True),
+    Column("version", Kind.INTEGER, is_required=True),
+    Column("based_on", Kind.INTEGER),
+    Column("before", Kind.JSON),
+    Column("after", Kind.JSON, is_required=True),
+    Column("who", Kind.NAME),
+    Column("origin", Kind.NAME),  # the host that set a key of the run
+    Column("clock_offset", Kind.REAL),  # seconds that the host's clock was ahead of the controller's
+)
+DETAIL_COLUMNS: Mapping[str, tuple[Column, ...]] = {
     "measurements": (
-        DetailColumn("host", Kind.NAME, is_key=True),
-        DetailColumn("step", Kind.NAME, is_key=True),
-        DetailColumn("n", Kind.INTEGER, is_key=True),
-        DetailColumn("name", Kind.NAME, is_required=True),
-        DetailColumn("value", Kind.REAL, is_in_frames=False),  # to compare and sort by; `text` is exact
-        DetailColumn("text", Kind.JSON, field="value"),
-        DetailColumn("unit", Kind.NAME),
-        DetailColumn("limits", Kind.SOME_OBJECT),
-        DetailColumn("distance", Kind.REAL),
-        DetailColumn("verdict", Kind.NAME),
+        Column("host", Kind.NAME, is_key=True),
+        Column("step", Kind.NAME, is_key=True),
+        Column("n", Kind.INTEGER, is_key=True),
+        Column("name", Kind.NAME, is_required=True),
+        Column("value", Kind.REAL, is_in_frames=False),  # to compare and sort by; `text` is exact
+        Column("text", Kind.JSON, field="value"),
+        Column("unit", Kind.NAME),
+        Column("limits", Kind.SOME_OBJECT),
+        Column("distance", Kind.REAL),
+        Column("verdict", Kind.NAME),
     ),
     "conflicts": (
-        DetailColumn("seq", Kind.INTEGER, is_key=True, is_in_frames=False),
-        DetailColumn("key", Kind.NAME, is_required=True),
-        DetailColumn("host", Kind.NAME, is_required=True),
-        DetailColumn("based_on", Kind.INTEGER),
-        DetailColumn("version", Kind.INTEGER),
-        DetailColumn("before", Kind.JSON),
-        DetailColumn("after", Kind.JSON),
-        DetailColumn("step", Kind.NAME),
-        DetailColumn("time", Kind.NAME),
-        DetailColumn("policy", Kind.NAME),
-        DetailColumn("outcome", Kind.NAME),  # kept, refused or merged
-        DetailColumn("other", Kind.JSON),
-        DetailColumn("fields", Kind.JSON),  # those that both had changed
+        Column("seq", Kind.INTEGER, is_key=True, is_in_frames=False),
+        Column("key", Kind.NAME, is_required=True),
+        Column("host", Kind.NAME, is_required=True),
+        Column("based_on", Kind.INTEGER),
+        Column("version", Kind.INTEGER),
+        Column("before", Kind.JSON),
+        Column("after", Kind.JSON),
+        Column("step", Kind.NAME),
+        Column("time", Kind.NAME),
+        Column("policy", Kind.NAME),
+        Column("outcome", Kind.NAME),  # kept, refused or merged
+        Column("other", Kind.JSON),
+        Column("fields", Kind.JSON),  # those that both had changed
     ),
     "artifacts": (
-        DetailColumn("host", Kind.NAME, is_key=True),
-        DetailColumn("step", Kind.NAME, is_key=True),
-        DetailColumn("attempt", Kind.INTEGER),
-        DetailColumn("n", Kind.INTEGER, is_key=True),
-        DetailColumn("name", Kind.NAME, is_required=True),
-        DetailColumn("sha256", Kind.NAME, is_required=True),
-        DetailColumn("size", Kind.INTEGER),
-        DetailColumn("media_type", Kind.NAME),
-        DetailColumn("path", Kind.TEXT, origin=Origin.TRANSFER),  # in the run's folder; NULL where it did not arrive
-        DetailColumn("time", Kind.NAME),
-        DetailColumn("masked", Kind.TRUTH, is_in_frames=False),
-        DetailColumn("note", Kind.SOME_TEXT, origin=Origin.TRANSFER),
+        Column("host", Kind.NAME, is_key=True),
+        Column("step", Kind.NAME, is_key=True),
+        Column("attempt", Kind.INTEGER),
+        Column("n", Kind.INTEGER, is_key=True),
+        Column("name", Kind.NAME, is_required=True),
+        Column("sha256", Kind.NAME, is_required=True),
+        Column("size", Kind.INTEGER),
+        Column("media_type", Kind.NAME),
+        Column("path", Kind.TEXT, source=Source.TRANSFER),  # in the run's folder; NULL where it did not arrive
+        Column("time", Kind.NAME),
+        Column("masked", Kind.TRUTH, is_in_frames=False),
+        Column("note", Kind.SOME_TEXT, source=Source.TRANSFER),
     ),
 }
-ANALYSIS_COLUMNS: Mapping[str, tuple[DetailColumn, ...]] = {
+ANALYSIS_COLUMNS: Mapping[str, tuple[Column, ...]] = {
     "hosts": (  # what the inventory said of the hosts of a run, from the run record
-        DetailColumn("host", Kind.NAME, is_key=True),
-        DetailColumn("attributes", Kind.OBJECT),
+        Column("host", Kind.NAME, is_key=True),
+        Column("attributes", Kind.OBJECT),
     ),
     "analysis": (  # the findings, see analysis/findings.py
-        DetailColumn("n", Kind.INTEGER, is_key=True),
-        DetailColumn("kind", Kind.NAME, is_required=True),
-        DetailColumn("grade", Kind.NAME, is_required=True),
-        DetailColumn("title", Kind.TEXT, is_required=True),
-        DetailColumn("advice", Kind.TEXT),
-        DetailColumn("results", Kind.LIST),
-        DetailColumn("figures", Kind.OBJECT),
-        DetailColumn("about", Kind.OBJECT),
-        DetailColumn("method", Kind.TEXT),
-        DetailColumn("explains", Kind.INTEGER),
-        DetailColumn("origin", Kind.NAME),
-        DetailColumn("suggestion", Kind.FLAG),
-        DetailColumn("time", Kind.NAME),
+        Column("n", Kind.INTEGER, is_key=True),
+        Column("kind", Kind.NAME, is_required=True),
+        Column("grade", Kind.NAME, is_required=True),
+        Column("title", Kind.TEXT, is_required=True),
+        Column("advice", Kind.TEXT),
+        Column("results", Kind.LIST),
+        Column("figures", Kind.OBJECT),
+        Column("about", Kind.OBJECT),
+        Column("method", Kind.TEXT),
+        Column("explains", Kind.INTEGER),
+        Column("origin", Kind.NAME),
+        Column("suggestion", Kind.FLAG),
+        Column("time", Kind.NAME),
     ),
     "baselines": (  # runs that somebody has accepted as good; the newest row of a test counts
-        DetailColumn("test_id", Kind.NAME, is_key=True),
-        DetailColumn("accepted", Kind.NAME, is_key=True),
-        DetailColumn("user", Kind.NAME),
-        DetailColumn("note", Kind.TEXT),
-        DetailColumn("withdrawn", Kind.NAME),  # when it stopped to count; NULL while it counts
+        Column("test_id", Kind.NAME, is_key=True),
+        Column("accepted", Kind.NAME, is_key=True),
+        Column("user", Kind.NAME),
+        Column("note", Kind.TEXT),
+        Column("withdrawn", Kind.NAME),  # when it stopped to count; NULL while it counts
     ),
     "judgements": (  # new limits on stored measurements; the run's own verdicts stay
-        DetailColumn("n", Kind.INTEGER, is_key=True),
-        DetailColumn("time", Kind.NAME),
-        DetailColumn("user", Kind.NAME),
-        DetailColumn("source", Kind.TEXT),  # the file with the limits
-        DetailColumn("digest", Kind.NAME),  # SHA-256 of that file
-        DetailColumn("limits", Kind.OBJECT),
-        DetailColumn("counts", Kind.OBJECT),  # verdicts of the measurements that were judged anew
-        DetailColumn("changes", Kind.LIST),  # the measurements whose verdict is another one now
+        Column("n", Kind.INTEGER, is_key=True),
+        Column("time", Kind.NAME),
+        Column("user", Kind.NAME),
+        Column("source", Kind.TEXT),  # the file with the limits
+        Column("digest", Kind.NAME),  # SHA-256 of that file
+        Column("limits", Kind.OBJECT),
+        Column("counts", Kind.OBJECT),  # verdicts of the measurements that were judged anew
+        Column("changes", Kind.LIST),  # the measurements whose verdict is another one now
     ),
+}
+
+COLUMNS: Mapping[str, tuple[Column, ...]] = {
+    "runs": RUN_COLUMNS,
+    "steps": STEP_COLUMNS,
+    "context": CONTEXT_COLUMNS,
+    **DETAIL_COLUMNS,
+    **ANALYSIS_COLUMNS,
 }
 
 
@@ -282,153 +332,39 @@ class Tables:
 def tables() -> Tables:
     """The tables; every caller gets the same objects."""
     metadata = sql.MetaData(naming_convention=NAMES)
-    return Tables(
-        metadata,
-        runs=_runs(metadata),
-        steps=_steps(metadata),
-        context=_context(metadata),
-        measurements=_details(metadata, "measurements", sql.Index(None, "name")),
-        conflicts=_details(metadata, "conflicts"),
-        artifacts=_details(metadata, "artifacts"),
-        hosts=_details(metadata, "hosts"),
-        analysis=_details(metadata, "analysis"),
-        baselines=_details(metadata, "baselines"),
-        judgements=_details(metadata, "judgements"),
-    )
+    indexes = {
+        "runs": (("test_id", "started"), ("group_id",)),
+        "steps": (("step", "host", "started"), ("cache_key", "host", "inputs")),
+        "measurements": (("name",),),
+    }
+    return Tables(metadata, **{table: _table(metadata, table, indexes.get(table, ())) for table in COLUMNS})
 
 
-def _runs(metadata: MetaData) -> Table:
-    return sql.Table(
-        "runs",
-        metadata,
-        sql.Column("run_id", name()),
-        sql.Column("test_id", name()),
-        sql.Column("recipe", long_text()),
-        sql.Column("digest", name()),
-        sql.Column("tester", name()),
-        sql.Column("description", long_text()),
-        sql.Column("started", name()),
-        sql.Column("ended", name()),
-        sql.Column("status", name(), nullable=False),
-        sql.Column("exit_code", sql.BigInteger),
-        sql.Column("controller", name()),
-        sql.Column("user", name()),
-        sql.Column("hosts", sql.BigInteger),
-        sql.Column("counts", long_text()),
-        sql.Column("versions", long_text()),
-        sql.Column("journal", long_text()),
-        sql.Column("journal_offset", sql.BigInteger, nullable=False),
-        sql.Column("next_seq", sql.BigInteger, nullable=False),
-        sql.Column("params", long_text()),
-        sql.Column("labels", long_text()),
-        sql.Column("refs", long_text()),  # REFERENCES is a word of SQL
-        sql.Column("options", long_text()),
-        sql.Column("resumes", name()),
-        sql.Column("checks", sql.BigInteger),
-        sql.Column("pinned", sql.Boolean),  # NULL where it may be pruned
-        sql.Column("waivers", long_text()),  # those that were in force, and those of its recipe that were over
-        sql.Column("plan", long_text()),  # NULL in rows of earlier versions; see store/writing/record_to_rows.py
-        sql.Column("group_id", name()),  # of a part of a group, and of the row of the group itself
-        sql.Column("part", name()),  # what a part is called; NULL in all other rows
-        sql.Column("group_info", long_text()),  # see store/writing/choose_part_results.py
-        sql.Column("stopped", long_text()),  # by whom, and when; NULL where it came to its end
-        sql.PrimaryKeyConstraint("run_id"),
-        sql.Index(None, "test_id", "started"),
-        sql.Index(None, "group_id"),
-    )
-
-
-def _steps(metadata: MetaData) -> Table:
-    return sql.Table(
-        "steps",
-        metadata,
-        sql.Column("run_id", name()),
-        *(_step_column(column) for column in STEP_COLUMNS),
-        sql.PrimaryKeyConstraint("run_id", "host", "step"),
-        _of_run(),
-        sql.Index(None, "step", "host", "started"),
-        sql.Index(None, "cache_key", "host", "inputs"),
-    )
-
-
-def _step_column(column: StepColumn) -> Column[Any]:
-    options: dict[str, Any] = {"nullable": False} if column.name == "verdict" else {}
-    return sql.Column(column.name, TYPES[column.kind](), **options)
-
-
-def _real() -> type[Double[Any]]:
-    return sql.Double
-
-
-def _integer() -> type[BigInteger]:
-    return sql.BigInteger
-
-
-def _boolean() -> type[Boolean]:
-    return sql.Boolean
-
-
-TYPES: Mapping[Kind, Callable[[], Any]] = {
-    Kind.NAME: name,
-    Kind.TEXT: long_text,
-    Kind.INTEGER: _integer,
-    Kind.COUNT: _integer,
-    Kind.SIZE: _integer,
-    Kind.REAL: _real,
-    Kind.FLAG: _boolean,
-    Kind.TRUTH: _boolean,
-    Kind.OBJECT: long_text,
-    Kind.LIST: long_text,
-    Kind.JSON: long_text,
-    Kind.SOME_OBJECT: long_text,
-    Kind.SOME_TEXT: long_text,
-    Kind.ATTEMPTS: long_text,
-}
-
-
-def _context(metadata: MetaData) -> Table:
-    return sql.Table(
-        "context",
-        metadata,
-        sql.Column("run_id", name()),
-        sql.Column("seq", sql.BigInteger, autoincrement=False),
-        sql.Column("time", name()),
-        sql.Column("host", name(), nullable=False),
-        sql.Column("step", name()),
-        sql.Column("attempt", sql.BigInteger),
-        sql.Column("scope", name()),
-        sql.Column("key", name(), nullable=False),
-        sql.Column("version", sql.BigInteger, nullable=False),
-        sql.Column("based_on", sql.BigInteger),
-        sql.Column("before", long_text()),
-        sql.Column("after", long_text(), nullable=False),
-        sql.Column("who", name()),
-        sql.Column("origin", name()),  # the host that set a key of the run
-        sql.Column("clock_offset", sql.Double),  # seconds that the host's clock was ahead of the controller's
-        sql.PrimaryKeyConstraint("run_id", "seq"),
-        _of_run(),
-    )
-
-
-def _details(metadata: MetaData, table: str, *indexes: Index) -> Table:
-    columns = {**DETAIL_COLUMNS, **ANALYSIS_COLUMNS}[table]
+def _table(metadata: MetaData, table: str, indexes: Iterable[Iterable[str]]) -> Table:
+    columns = COLUMNS[table]
+    of_run = sql.ForeignKeyConstraint(["run_id"], ["runs.run_id"], ondelete="CASCADE")
     return sql.Table(
         table,
         metadata,
         sql.Column("run_id", name()),
-        *map(_detail_column, columns),
+        *map(_column, columns),
         sql.PrimaryKeyConstraint("run_id", *(column.name for column in columns if column.is_key)),
-        _of_run(),
-        *indexes,
+        *(() if table == "runs" else (of_run,)),
+        *(sql.Index(None, *names) for names in indexes),
     )
 
 
-def _detail_column(column: DetailColumn) -> Column[Any]:
+def _column(column: Column) -> sql.Column[Any]:
     options: dict[str, Any] = {"nullable": False} if column.is_required else {}
     if column.is_key and column.kind is Kind.INTEGER:
         options["autoincrement"] = False
     return sql.Column(column.name, TYPES[column.kind](), **options)
 
 
-def _of_run() -> ForeignKeyConstraint:
-    return sql.ForeignKeyConstraint(["run_id"], ["runs.run_id"], ondelete="CASCADE")
+TYPES: Mapping[Kind, Callable[[], Any]] = {
+    **dict.fromkeys(Kind, long_text),
+    Kind.NAME: name,
+    **dict.fromkeys((Kind.INTEGER, Kind.COUNT, Kind.SIZE), lambda: sql.BigInteger),
+    Kind.REAL: lambda: sql.Double,
+    **dict.fromkeys((Kind.FLAG, Kind.TRUTH), lambda: sql.Boolean),
+}

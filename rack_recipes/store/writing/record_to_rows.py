@@ -22,12 +22,9 @@ from rack_recipes.context.context_model import Delta
 from rack_recipes.journal.record_fields import Record, json_text
 from rack_recipes.store.database.database_kind import NAME_LENGTH
 from rack_recipes.store.schema.tables import (
-    ANALYSIS_COLUMNS,
-    DETAIL_COLUMNS,
-    STEP_COLUMNS,
-    DetailColumn,
+    COLUMNS,
+    Column,
     Kind,
-    Origin,
     Source,
     tables,
 )
@@ -125,38 +122,6 @@ def _some_list(value: Any) -> str | None:
 
 Field = tuple[str, Callable[[Any], Any]]  # its name in the record, and how its value is converted
 Fields = Mapping[str, Field]  # by column
-RUN: Fields = {
-    "started": ("time", name),
-    "controller": ("controller", name),
-    "user": ("user", name),
-    "hosts": ("hosts", size),
-    "versions": ("versions", _json_object),
-    "params": ("params", _some_object),
-    "labels": ("labels", _some_object),
-    "refs": ("references", _some_list),
-    "options": ("options", _some_object),
-    "resumes": ("resumes", name),
-    "waivers": ("waivers", _some_object),
-}
-GROUP: Fields = {
-    "group_id": ("id", name),
-    "part": ("part", name),
-    "group_info": ("info", _some_object),
-}
-RECIPE: Fields = {
-    "test_id": ("test_id", name),
-    "recipe": ("path", storable),
-    "digest": ("digest", name),
-    "tester": ("tester", name),
-    "description": ("description", storable),
-}
-END: Fields = {
-    "ended": ("time", name),
-    "status": ("status", name),
-    "exit_code": ("exit_code", integer),
-    "counts": ("counts", _json_object),
-    "stopped": ("stopped", _some_object),
-}
 CONVERTERS: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.NAME: name,
     Kind.TEXT: storable,
@@ -167,6 +132,7 @@ CONVERTERS: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.FLAG: flag,
     Kind.TRUTH: truth,
     Kind.OBJECT: _some_object,
+    Kind.GIVEN_OBJECT: _json_object,
     Kind.LIST: _some_list,
     Kind.JSON: json_text,
     Kind.SOME_OBJECT: _some_object,
@@ -174,30 +140,27 @@ CONVERTERS: Mapping[Kind, Callable[[Any], Any]] = {
 }
 
 
-def _step_fields(source: Source) -> Fields:
+def _fields(table: str, source: Source = Source.RECORD) -> Fields:
+    """The columns of a table that have their values from a source. The parts of its key are numbered by us."""
     return {
-        column.name: (column.field or column.name, CONVERTERS[column.kind])
-        for column in STEP_COLUMNS
+        column.name: (column.field or column.name, _converter(column))
+        for column in COLUMNS[table]
         if column.source is source
     }
 
 
-STEP, ATTEMPT = _step_fields(Source.RECORD), _step_fields(Source.ATTEMPT)
+def _converter(column: Column) -> Callable[[Any], Any]:
+    return _required_name if column.is_required and column.kind is Kind.NAME else CONVERTERS[column.kind]
 
 
-def _field_of(column: DetailColumn) -> Field:
-    is_required_name = column.is_required and column.kind is Kind.NAME
-    return column.field or column.name, _required_name if is_required_name else CONVERTERS[column.kind]
-
-
-def _artifact_fields(origin: Origin) -> Fields:
-    return {column.name: _field_of(column) for column in DETAIL_COLUMNS["artifacts"] if column.origin is origin}
-
-
-ARTIFACT, TRANSFER = _artifact_fields(Origin.RECORD), _artifact_fields(Origin.TRANSFER)
-MEASURED = [_field_of(column) for column in DETAIL_COLUMNS["measurements"] if not column.is_key]
-FINDING = {column.name: _field_of(column) for column in ANALYSIS_COLUMNS["analysis"] if not column.is_key}
-JUDGEMENT = {column.name: _field_of(column) for column in ANALYSIS_COLUMNS["judgements"] if not column.is_key}
+RUN, RECIPE, GROUP, END = (_fields("runs", part) for part in (Source.RECORD, Source.RECIPE, Source.GROUP, Source.END))
+STEP, ATTEMPT = _fields("steps"), _fields("steps", Source.ATTEMPT)
+ARTIFACT, TRANSFER = _fields("artifacts"), _fields("artifacts", Source.TRANSFER)
+NUMBERED = ("host", "step", "n")  # parts of keys that rows get otherwise
+MEASURED, FINDING, JUDGEMENT = (
+    {name: field for name, field in _fields(table).items() if name not in NUMBERED}
+    for table in ("measurements", "analysis", "judgements")
+)
 
 
 def columns_from(fields: Fields, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -279,7 +242,7 @@ def measurement_rows(run_id: str, record: Record) -> list[Row]:
     host, step = _name(record["host"]), _name(record["step"])
     found = entries(record.get("measurements"))
     return [
-        (run_id, host, step, n, *(convert(entry.get(field)) for field, convert in MEASURED))
+        (run_id, host, step, n, *(convert(entry.get(field)) for field, convert in MEASURED.values()))
         for n, entry in enumerate(found, 1)
     ]
 

@@ -22,7 +22,7 @@ from rack_recipes.store.database.database_kind import reading_connection
 from rack_recipes.store.database.databases_and_errors import call_patiently, translate_errors
 from rack_recipes.store.reading.recorded_runs import decoded, near_group
 from rack_recipes.store.result import Result
-from rack_recipes.store.schema.tables import tables
+from rack_recipes.store.schema.tables import RUN_COLUMNS, tables
 from rack_recipes.store.writing.choose_part_results import (
     GROUP_STEP,
     RUNNING,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 30.0  # seconds for which a fault that may pass is waited out
 AT_ONCE = 500  # names in one statement
-OF_FIRST = ("test_id", "recipe", "tester", "description", "user", "versions", "params", "labels", "refs", "waivers")
+SHARED = [column.name for column in RUN_COLUMNS if column.is_shared]
 JSON = ("plan", "group_info", "counts", "options")
 
 
@@ -269,10 +269,9 @@ def _group_row(connection: Connection, group: Group, rows: Sequence[Mapping[str,
     derived = {"derived": first["plan"]["derived"]} if first["plan"].get("derived") else {}
     plan = pack_plan({"steps": [{"name": step, "hosts": sorted(hosts)} for step, hosts in whole.items()], **derived})
     return {
-        **{column: first[column] for column in OF_FIRST},
+        **{column: first[column] for column in SHARED},
         "run_id": group.run_id,
         "group_id": group.run_id,
-        "digest": first["digest"],
         "started": first["started"],
         "ended": None if group.is_running else name(ended),
         "status": status,

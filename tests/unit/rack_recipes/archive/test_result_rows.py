@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,9 @@ from rack_recipes.archive.result_rows import ResultWriter, from_journal, from_st
 from rack_recipes.journal.append import append
 from rack_recipes.store.schema.tables import tables
 from rack_recipes.store.writing.import_journal import import_journal
+from rack_recipes.store.writing.write_group_run import read_group
+
+Make = Callable[..., Path]
 
 
 def written(folder: Path) -> dict[str, bytes]:
@@ -53,6 +57,14 @@ def test_attributes_of_hosts_and_findings_are_values_too(store: Engine, tmp_path
     assert host == {"run_id": "R1", "host": "r1", "attributes": {"rack": "R7", "uplinks": ["leaf1:1"]}}
     [finding] = table_rows(tmp_path / "made", "analysis")
     assert (finding["results"], finding["figures"]) == ([["r1", "a", ""]], {"p": 0.01})
+
+
+def test_what_a_group_knows_of_its_parts_is_a_value_too(store: Engine, make: Make, tmp_path: Path):
+    import_journal(store, make("P1", group={"id": "G", "part": "rows 1", "info": {"parts": 2}}))
+    for run_id, known in (("P1", {"parts": 2}), ("G", read_group(store, "G").to_info())):
+        with ResultWriter(tmp_path / run_id) as writer:
+            assert from_store(store, run_id, writer.write)
+        assert status_of(tmp_path / run_id)["group_info"] == known
 
 
 def test_values_as_they_are(evidence: Path, tmp_path: Path):

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
+import sqlalchemy as sql
+
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from rack_recipes.analysis.findings import Finding, finding_from_row, most_important_first
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import RunData, load_run_data, mark_cut_off
-from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.database.databases_and_errors import call_patiently, translate_errors
 from rack_recipes.store.database_engine import WRITERS, opened
 from rack_recipes.store.reading import recorded_runs

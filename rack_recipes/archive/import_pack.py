@@ -21,6 +21,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+import sqlalchemy as sql
+
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from rack_recipes.archive.export_pack import VERSIONS
 from rack_recipes.archive.manifest_and_signatures import CHUNK
@@ -45,7 +47,6 @@ from rack_recipes.run.run_folders import (
     hold_run,
     run_record,
 )
-from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.database.database_kind import reading_connection
 from rack_recipes.store.database.databases_and_errors import translate_errors
 from rack_recipes.store.schema.tables import tables

@@ -18,6 +18,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sql
+
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from rack_recipes.archive.pins_and_baselines import is_pinned
 from rack_recipes.errors import JournalError, RackError, StoreError, UsageError
@@ -26,7 +28,6 @@ from rack_recipes.journal.compressed_journal import is_compressed, journal_exist
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.private_files import make_private
 from rack_recipes.run.run_folders import group_in, hold_run, is_run_held, run_record
-from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.database.database_kind import url_without_password
 from rack_recipes.store.database.databases_and_errors import call_patiently, translate_errors
 from rack_recipes.store.database_engine import PATIENCE

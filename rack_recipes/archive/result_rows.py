@@ -14,11 +14,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
+import sqlalchemy as sql
+
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.record_fields import json_text
 from rack_recipes.private_files import FOLDER_MODE
 from rack_recipes.report.writers.csv import harmless
-from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.database.database_kind import reading_connection
 from rack_recipes.store.database.databases_and_errors import translate_errors
 from rack_recipes.store.schema.tables import COLUMNS, JSON_KINDS, tables

@@ -12,7 +12,7 @@ from typing import Any
 from rack_recipes.cli.argument_parser import NotWritten
 from rack_recipes.cli.command_table import Answer, command_of, parse_command_line
 from rack_recipes.cli.signals_and_streams import raise_keyboard_interrupt, write_stdout
-from rack_recipes.errors import RackError, UsageError
+from rack_recipes.errors import RackError, StoreError, UsageError, require_installed
 
 INTERRUPTED = 130
 SHOWN = 100  # characters of a word in a message
@@ -43,7 +43,8 @@ def _call(own: Sequence[str], for_ansible: Sequence[str]) -> Answer:
     if not command_of(own).handles_signals:
         raise_keyboard_interrupt()
     try:
-        return call(options)
+        with require_installed("the command cannot be run", StoreError):
+            return call(options)
     except OSError as error:
         raise UsageError(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
     except UnicodeEncodeError as error:

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import sqlalchemy as sql
+
 from rack_recipes.errors import StoreError
-from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.database.database_kind import url_without_password, without_secrets
 from rack_recipes.store.database.databases_and_errors import DATABASES, SCHEMES, call_patiently, translate_errors
 from rack_recipes.store.schema import migrate_and_check as upgrades
@@ -93,8 +94,6 @@ def parsed(text: str) -> URL:
         url = url.set(drivername=SCHEMES.get(url.drivername, url.drivername))
         url.get_dialect()
         _refuse_second_at(text, url)
-    except StoreError:  # SQLAlchemy is missing
-        raise
     except Exception:  # the text and the traceback of any error may contain the password
         raise StoreError(
             "the store's URL cannot be read: expected sqlite:///PATH, mysql://USER:PASSWORD@HOST/DATABASE or "

@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sql
+
 from rack_recipes import settings
 from rack_recipes.errors import StoreError, UsageError
 from rack_recipes.run.run_folders import journals
-from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.database.database_kind import url_without_password
 from rack_recipes.store.database_engine import connect_for_reading, connect_store
 from rack_recipes.store.reading import recorded_runs

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from rack_recipes.store.database import lazy_sqlalchemy as sql
+import sqlalchemy as sql
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Dialect, Engine

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sql
+
 from rack_recipes.errors import StoreError
-from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.database import mysql, postgresql, sqlite
 from rack_recipes.store.database.database_kind import (
     Code,

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rack_recipes.store.database import lazy_sqlalchemy as sql
+import sqlalchemy as sql
+
 from rack_recipes.store.database.database_kind import NAME_LENGTH, DatabaseKind
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sql
+
 from rack_recipes.errors import StoreError
-from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.database.database_kind import DatabaseKind, last_argument, name_type
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import sqlalchemy as sql
+
 from rack_recipes.errors import StoreError
 from rack_recipes.private_files import FILE_MODE, make_private
-from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.database.database_kind import DatabaseKind, is_reading, url_without_password
 
 if TYPE_CHECKING:

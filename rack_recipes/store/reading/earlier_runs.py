@@ -15,8 +15,9 @@ from pathlib import PurePath
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sql
+
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import COMPLETE, PASSING, RAN
-from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.reading.recorded_runs import (
     STEP,
     Decoders,

@@ -11,10 +11,11 @@ from itertools import batched, repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sql
+
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from rack_recipes.errors import UsageError, nearest
 from rack_recipes.natural_order import natural
-from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.database.database_kind import reading_connection
 from rack_recipes.store.database.databases_and_errors import translate_errors
 from rack_recipes.store.reading.reading_order import by_names, by_step

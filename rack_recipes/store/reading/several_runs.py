@@ -15,8 +15,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sql
+
 from rack_recipes.journal.step_results_and_end_status import CUT_OFF
-from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.database.database_kind import reading_connection
 from rack_recipes.store.database.databases_and_errors import translate_errors
 from rack_recipes.store.reading.reading_order import by_names

@@ -9,9 +9,10 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sql
+
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import matches_wildcard
 from rack_recipes.recipe.waivers import InForce, Place, Streak, Waiver, count_streaks, lifted
-from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.reading.recorded_runs import Row, decoded, is_whole, read
 from rack_recipes.store.schema.tables import tables
 

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rack_recipes.errors import StoreError
-from rack_recipes.store.database import lazy_sqlalchemy as sql
+import sqlalchemy as sql
+
+from rack_recipes.errors import StoreError, require_installed
 from rack_recipes.store.database.database_kind import reading_connection, url_without_password
 from rack_recipes.store.database.databases_and_errors import DATABASES
 from rack_recipes.store.schema.tables import tables
@@ -94,7 +95,7 @@ def _alone(connection: Connection) -> Iterator[None]:
 
 
 def _migrate(connection: Connection, migrations: Path, head: str) -> None:
-    with sql.installed():
+    with require_installed("results cannot be stored or read", StoreError):
         from alembic import command
         from alembic.config import Config
 
@@ -113,7 +114,7 @@ def differences(engine: Engine) -> list[str]:
 
     Raises StoreError where Alembic is missing, which compares the schemas.
     """
-    with sql.installed():
+    with require_installed("results cannot be stored or read", StoreError):
         from alembic.autogenerate import compare_metadata
         from alembic.migration import MigrationContext
 

@@ -18,7 +18,8 @@ from enum import Enum, auto
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rack_recipes.store.database import lazy_sqlalchemy as sql
+import sqlalchemy as sql
+
 from rack_recipes.store.database.database_kind import NAME_LENGTH, DatabaseKind
 from rack_recipes.store.database.databases_and_errors import DATABASES
 

@@ -10,11 +10,12 @@ from operator import ge
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import sqlalchemy as sql
+
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
 from rack_recipes.errors import JournalError, StoreError
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.step_results_and_end_status import EXIT_CODES
-from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.database.database_kind import reading_connection
 from rack_recipes.store.database.databases_and_errors import call_patiently, met_known_row, translate_errors
 from rack_recipes.store.schema.tables import tables

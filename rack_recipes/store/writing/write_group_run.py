@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sql
+
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.record_fields import json_text
 from rack_recipes.journal.step_results_and_end_status import EXIT_CODES, status_of
-from rack_recipes.store.database import lazy_sqlalchemy as sql
 from rack_recipes.store.database.database_kind import reading_connection
 from rack_recipes.store.database.databases_and_errors import call_patiently, translate_errors
 from rack_recipes.store.reading.recorded_runs import decoded, near_group

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rack_recipes.store.database import lazy_sqlalchemy as sql
+import sqlalchemy as sql
+
 from rack_recipes.store.database.database_kind import url_without_password
 from rack_recipes.store.database.databases_and_errors import (
     DATABASES,

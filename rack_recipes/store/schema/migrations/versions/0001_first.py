@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rack_recipes.store.database import lazy_sqlalchemy as sql
+import sqlalchemy as sql
+
 from rack_recipes.store.schema.tables import long_text, name
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ with a million changes it made finding those of one key only 0.1 to 0.2 s faster
 
 from __future__ import annotations
 
-from rack_recipes.store.database import lazy_sqlalchemy as sql
+import sqlalchemy as sql
 
 revision = "0004"
 down_revision = "0003"

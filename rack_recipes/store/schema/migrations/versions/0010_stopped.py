@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from rack_recipes.store.database import lazy_sqlalchemy as sql
+import sqlalchemy as sql
+
 from rack_recipes.store.schema.tables import long_text
 
 revision = "0010"

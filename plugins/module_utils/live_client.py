@@ -5,8 +5,8 @@
 """The live bus, as a step on a host sees it: it reads, writes and waits while the step runs.
 
 It speaks HTTP over a Unix socket, which the host's SSH connection forwards to the context server of the run. This file
-imports nothing of ours: shell scriptlets run it as a program, `rack_live`. http.client is not used, since importing it
-takes longer than a call.
+imports nothing of ours, since it is sent beside `script_library/rack_live.py`, too. http.client is not used: importing
+it takes longer than a call.
 
 Every call has a timeout, in seconds. Writes have an id, so that one can be sent again after a lost connection.
 """
@@ -16,17 +16,15 @@ from __future__ import annotations
 import json
 import os
 import socket
-import sys
 import time
 from urllib.parse import quote
 from zlib import crc32
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from typing import Any, Callable
 
-GIVEN = "RACK_LIVE"  # the variable with what a shell scriptlet is given, as JSON
 TIMEOUT = 60.0  # seconds for which a wait waits, if the step does not say
 ANSWER = 10.0  # seconds within which the server answers what needs no waiting
 PIECE = 15.0  # seconds of one request that waits: a dead link is noticed after that, since nothing else would tell
@@ -510,115 +508,3 @@ def _is_key(name: str) -> bool:
 
 def _quoted(name: str) -> str:
     return quote(name, safe="")
-
-
-USAGE = """\
-rack_live get KEY [DEFAULT]           the value that a key has now
-rack_live set KEY TEXT                set a key of this host, with --run of the run
-rack_live set_json KEY JSON           the same with JSON
-rack_live increment KEY [NUMBER]      add to a number
-rack_live wait NAME                   wait for a message, or until a key (NAME_v1) is set
-rack_live wait_all NAME [HOST...]     wait until all hosts have sent a message
-rack_live send NAME [TEXT]            send a message
-rack_live sync NAME [HOST...]         meet all hosts at a barrier
-rack_live abort REASON [NAME]         end the waiting of all
-rack_live once NAME                   exit code 0 for the first one, 1 for all others
-rack_live lock NAME, unlock NAME      get a lock, give it back
-Options: --timeout SECONDS, --host HOST, --run, --lease SECONDS, --on-lost wait"""
-OPTIONS = ("timeout", "host", "lease", "on-lost")
-
-
-def command(words: Sequence[str], live: Live) -> tuple[int, Any]:
-    """Run one call of `rack_live`; returns its exit code and what it prints. Raises LiveError and ValueError."""
-    plain, options = _parsed(words)
-    if not plain or plain[0] not in COMMANDS:
-        raise ValueError(f"rack_live: expected one of {', '.join(COMMANDS)}, got {plain[0] if plain else 'nothing'}")
-    least, most, call = COMMANDS[plain[0]]
-    if not least <= len(plain) - 1 <= most:
-        raise ValueError(f"rack_live {plain[0]}: wrong number of words; there are:\n{USAGE}")
-    return call(live, plain[1:], options)
-
-
-def _parsed(words: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
-    plain: list[str] = []
-    options: dict[str, Any] = {}
-    rest = iter(words)
-    for word in rest:
-        name = word[2:]
-        if word == "--run":
-            options["scope"] = "run"
-        elif word.startswith("--") and name in OPTIONS:
-            value = next(rest, "")
-            options[name.replace("-", "_")] = float(value) if name in ("timeout", "lease") else value
-        elif word.startswith("--"):
-            raise ValueError(f"rack_live: there is no option {word}; there are --run, --{', --'.join(OPTIONS)}")
-        else:
-            plain.append(word)
-    return plain, options
-
-
-def _get(live: Live, words: list[str], options: dict[str, Any]) -> tuple[int, Any]:
-    found = live.get(words[0], NOTHING, **options)
-    if found is not NOTHING:
-        return 0, found
-    if len(words) > 1:
-        return 0, words[1]
-    raise ValueError(f"rack_live get: {words[0]} is not set")
-
-
-def _owner(live: Live) -> str:
-    """A lock of a shell script belongs to its step on its host, so that another call can give it back."""
-    return f"{live.step}@{live.host or 'run'}"
-
-
-def _lock(live: Live, words: list[str], options: dict[str, Any]) -> tuple[int, Any]:
-    live.lock(words[0], owner=_owner(live), **options)
-    return 0, ""
-
-
-def _unlock(live: Live, words: list[str], _options: dict[str, Any]) -> tuple[int, Any]:
-    live.free(words[0], _owner(live))
-    return 0, ""
-
-
-def _abort(live: Live, words: list[str], options: dict[str, Any]) -> tuple[int, Any]:
-    live.abort(words[0], words[1] if words[1:] else EVERYTHING, **options)
-    return 0, ""
-
-
-def _done(_result: object) -> tuple[int, Any]:
-    return 0, ""
-
-
-MOST = 10_000
-COMMANDS: dict[str, tuple[int, int, Callable[[Live, list[str], dict[str, Any]], tuple[int, Any]]]] = {
-    "get": (1, 2, _get),
-    "set": (2, 2, lambda live, words, more: _done(live.set(words[0], words[1], **more))),
-    "set_json": (2, 2, lambda live, words, more: _done(live.set(words[0], json.loads(words[1]), **more))),
-    "increment": (1, 2, lambda live, words, more: (0, live.increment(words[0], *map(json.loads, words[1:]), **more))),
-    "wait": (1, 1, lambda live, words, more: (0, live.wait(words[0], **more))),
-    "wait_all": (1, MOST, lambda live, words, more: (0, live.wait_all(words[0], words[1:] or ALL, **more))),
-    "send": (1, 2, lambda live, words, more: _done(live.send(words[0], words[1] if words[1:] else None, **more))),
-    "sync": (1, MOST, lambda live, words, more: (0, live.sync(words[0], words[1:] or ALL, **more))),
-    "abort": (1, 2, _abort),
-    "once": (1, 1, lambda live, words, more: (0 if live.once(words[0], **more) else 4, "")),
-    "lock": (1, 1, _lock),
-    "unlock": (1, 1, _unlock),
-}
-
-
-def main() -> int:
-    """`rack_live`: the exit code is 0, 4 where `once` was not the first, 1 with the reason on stdout."""
-    try:
-        live = Live(json.loads(os.environ.get(GIVEN) or "{}"))
-        code, printed = command(sys.argv[1:], live)
-    except (LiveError, ValueError, TypeError, KeyError) as error:
-        sys.stdout.write(f"{error}\n")
-        return 1
-    if printed is not None and printed != "":
-        sys.stdout.write(f"{printed if isinstance(printed, str) else json.dumps(printed)}\n")
-    return code
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

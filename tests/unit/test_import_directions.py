@@ -45,7 +45,7 @@ TARGET_LAYERS = (
     ("check_context_values", "secret_names"),
     ("argument_spec", "mask", "run_analysis"),
     ("artifact_store", "debug_tracing", "language"),
-    ("context_view", "decorators"),
+    ("context_view", "decorators", "script_library"),
     ("legacy_imports",),
     ("executor",),
     ("scriptlet", "shell"),
@@ -197,15 +197,16 @@ def test_parts_of_module_utils_know_only_the_layers_before_them(path):
 
 def process_of(parts: tuple[str, ...]) -> str | None:
     """The process that a file or a module belongs to, None for one that is shared."""
-    if parts[:2] == ("rack_recipes", "run") and parts[2] in PROCESSES:
-        return parts[2]
+    if parts[:2] == ("rack_recipes", "run") and parts[2].removesuffix(".py") in PROCESSES:
+        return parts[2].removesuffix(".py")
     return PROCESS_OF_PLUGINS.get(parts[1]) if parts[0] == "plugins" else None
 
 
 def of_other_processes(path: Path) -> set[tuple[str, str]]:
-    """The file with each module that it imports from the folder of another process."""
+    """The file with each module that it imports of another process."""
     own = process_of(path.relative_to(ROOT).parts)
-    modules = {parts[:4] for parts in ours(path) if parts[:2] == ("rack_recipes", "run") and len(parts) > 3}
+    of_run = [parts for parts in ours(path) if parts[:2] == ("rack_recipes", "run") and len(parts) > 3]
+    modules = {parts[: 4 if (LIBRARY / "run" / parts[2]).is_dir() else 3] for parts in of_run}
     return {(name_of(path), ".".join(parts)) for parts in modules if process_of(parts) not in (None, own)}
 
 

@@ -62,7 +62,7 @@ rack_secret() { _rack_record rack_secret "$@"; }         # TEXT
 # first; anything else that goes wrong is an error, as by rack_error.
 rack_live() {
   _rack_code=0
-  _rack_found=$("${RACK_PYTHON:-python3}" -S -I "${RACK_SH%/*}/rack_live" "$@") || _rack_code=$?
+  _rack_found=$("${RACK_PYTHON:-python3}" -S -I "${RACK_SH%/*}/rack_live.py" "$@") || _rack_code=$?
   case $_rack_code in
     0) [ -z "$_rack_found" ] || printf '%s\n' "$_rack_found" ;;
     4) return 1 ;;

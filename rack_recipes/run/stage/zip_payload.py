@@ -28,7 +28,7 @@ from rack_recipes.run.stage.project_files import check_pinned
 FOLDER = "plugins/module_utils/script_library"
 INSIDE = f"ansible_collections/rack/recipes/{FOLDER}"  # the path of the library in the payload
 FOR_SCRIPTS = ("envelope.sh", "json.awk", "rack.awk", "rack.sh")
-LIVE = "plugins/module_utils/live_client.py"  # the program behind `rack_live`
+LIVE = (f"{FOLDER}/rack_live.py", "plugins/module_utils/live_client.py")  # the program, and what it imports
 LIVE_CALL = re.compile(rb"\brack_live\b")
 CALLS = "param|get|percent|set|set_number|set_json|field|field_number|measure|check|secret|attach|fail|error|skip"
 # The sign of its use in a file with this suffix, and the files that are sent then.
@@ -44,8 +44,9 @@ def library_files(name: str, content: bytes) -> dict[str, Path]:
     sign, files = USES.get(PurePosixPath(name).suffix, (None, ()))
     if not (sign and sign.search(content)):
         return {}
-    live = {f"{INSIDE}/rack_live": ROOT / LIVE} if LIVE_CALL.search(content) else {}
-    return {**{f"{INSIDE}/{file}": ROOT / FOLDER / file for file in files}, **live}
+    paths = [ROOT / FOLDER / file for file in files]
+    paths += [ROOT / file for file in LIVE] if LIVE_CALL.search(content) else []
+    return {f"{INSIDE}/{path.name}": path for path in paths}
 
 
 COLLECTION = "ansible_collections.rack.recipes."
@@ -132,8 +133,9 @@ def _closure(files: Iterable[tuple[str, Path]]) -> dict[str, Path]:
 
 
 def is_code(inside: str) -> bool:
-    """Whether a file of the payload is code to be imported, and no data."""
-    return inside.endswith(".py") and inside.startswith((COLLECTION.replace(".", "/"), DROP_IN_FOLDER))
+    """Whether a file of the payload is code to be imported, and no data, such as a program of the library."""
+    is_ours = inside.startswith((COLLECTION.replace(".", "/"), DROP_IN_FOLDER))
+    return inside.endswith(".py") and is_ours and not inside.startswith(INSIDE)
 
 
 def _imports(inside: str, path: Path) -> Iterator[tuple[str, Path]]:

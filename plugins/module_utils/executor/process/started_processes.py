@@ -23,7 +23,6 @@ import os
 import resource
 import select
 import signal
-import socket
 import struct
 import sys
 import time
@@ -33,6 +32,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from typing import Any, Callable, NoReturn
 
     Emit = Callable[[dict[str, Any]], None]
@@ -180,6 +180,8 @@ class ProcessObserver:
     """
 
     def __init__(self) -> None:
+        import socket  # slow to load, and the child of a Python class does without
+
         self._ours, theirs = socket.socketpair()
         executor = os.getpid()
         self._pid = os.fork()
@@ -262,6 +264,8 @@ def _serve(executor_end: socket.socket, executor: int) -> None:
 
 def _subscribed() -> socket.socket | None:
     """A socket with the events of all processes from now on; None where the kernel refuses it, or never answers."""
+    import socket
+
     try:
         kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, NETLINK_CONNECTOR)
         kernel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)

@@ -22,8 +22,8 @@ from ansible_collections.rack.recipes.plugins.module_utils.live_client import (
     NoServer,
     Refused,
     TimedOut,
-    command,
 )
+from ansible_collections.rack.recipes.plugins.module_utils.script_library import rack_live
 
 HELD = {"key": "a_v1", "host": "h1", "version": 3, "value": {"n": 7}}
 LOCK = {"name": "port", "owner": "x", "left": 60, "fence": 2}
@@ -321,7 +321,7 @@ def test_there_is_no_server(given, says):
     ],
 )
 def test_a_call_in_shell(serving, words, answers, expected):
-    assert command(words, live_of(serving(*answers))) == expected
+    assert rack_live.command(words, live_of(serving(*answers))) == expected
 
 
 @pytest.mark.parametrize(
@@ -336,14 +336,16 @@ def test_a_call_in_shell(serving, words, answers, expected):
 )
 def test_a_wrong_call_in_shell(serving, words, says):
     with pytest.raises(ValueError, match="rack_live") as raised:
-        command(words, live_of(serving(MISSING)))
+        rack_live.command(words, live_of(serving(MISSING)))
     assert says in str(raised.value)
 
 
-def test_the_program_says_what_is_wrong_on_stdout(serving):
+def test_the_program_says_what_is_wrong_on_stdout(serving, tmp_path):
+    program = shutil.copy(rack_live.__file__, tmp_path)
+    shutil.copy(live_client.__file__, tmp_path)
     server = serving((200, {**HELD, "value": "up"}))
     given = json.dumps({"socket": server.path, "pass": "h1:0", "host": "h1", "step": "s", "scope": "host"})
-    line = [sys.executable, "-S", "-E", live_client.__file__, "get", "a_v1"]
+    line = [sys.executable, "-S", "-I", program, "get", "a_v1"]
     done = subprocess.run(line, env={"RACK_LIVE": given}, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "up\n", "")
     done = subprocess.run(line, env={}, capture_output=True, text=True, check=False)

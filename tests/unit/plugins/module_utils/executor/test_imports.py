@@ -15,15 +15,9 @@ POLL = (f"{HERE}.runner.main",)
 STAGE = (*POLL, f"{HERE}.executor.stage_run", f"{HERE}.executor.child.program_by_scriptlet_kind")
 # What only some stages need: each costs the others nothing.
 RARE = (
-    *(f"{HERE}.executor.child.{name}" for name in ("resource_limits", "run_python_class", "sandbox")),
-    f"{HERE}.executor.child.native_and_c_programs",
-    *(f"{HERE}.executor.step.{name}" for name in ("retry_or_repeat", "step_hooks", "reuse", "check_mode_arguments")),
-    f"{HERE}.waiving",
-    f"{HERE}.executor.looped_step",
-    f"{HERE}.executor.run_as_module",
-    *(f"{HERE}.executor.process.{name}" for name in ("reaper", "procfs")),
-    *(f"{HERE}.language.{name}" for name in ("criteria", "exact_numbers", "loops", "retry_and_repeat")),
-    *(f"{HERE}.masking.{name}" for name in ("text_edges", "mask")),
+    *(f"{HERE}.executor.{name}" for name in ("child.sandbox", "looped_step", "step.retries_and_hooks")),
+    *(f"{HERE}.executor.process.{name}" for name in ("process_control", "started_processes")),
+    *(f"{HERE}.{name}" for name in ("language.criteria", "language.exact_numbers", "mask")),
 )
 SLOW = {
     "argparse",

@@ -38,6 +38,12 @@ def test_what_is_sent_is_what_the_text_names(name, text, files):
     assert all(path.is_file() for path in found.values())
 
 
+def test_the_live_bus_is_sent_with_its_client():
+    found = library_files("scriptlets/a.sh", b'. "$RACK_SH"\nrack_live wait x\n')
+    assert {*found} == {f"{INSIDE}/{file}" for file in (*FOR_SCRIPTS, "rack_live.py", "live_client.py")}
+    assert all(path.is_file() for path in found.values())
+
+
 def test_every_function_of_awk_is_a_sign_of_the_library():
     lines = (COLLECTION / FOLDER / "rack.awk").read_text().splitlines()
     defined = {line.split("(")[0].removeprefix("function rack_") for line in lines if line.startswith("function rack_")}

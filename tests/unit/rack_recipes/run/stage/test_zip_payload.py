@@ -207,6 +207,7 @@ def test_data_is_not_read_as_code_and_hides_no_module():
         ("scriptlets/a/b.py", True),
         ("ansible_collections/rack/recipes/plugins/modules/m.py", True),
         ("scriptlets/a.sh", False),
+        (f"{zip_payload.INSIDE}/rack_live.py", False),
         ("data/a.py", False),
         ("ansible_collections/other/x.py", False),
         ("my_scriptlets/a.py", False),

@@ -340,15 +340,15 @@ def test_a_timeout_leaves_nothing_behind(work, python, monkeypatch, text, kind):
     assert (work.folder / "begun").exists()
     assert children_of(os.getpid()) == []
     own = start_process.marks_of(os.getpid(), start_process._started_at())
-    left = [pid for pid in process_control.procfs.others() if _mark(pid) in own and is_alive(pid)]
+    left = [pid for pid in process_control.other_processes() if _mark(pid) in own and is_alive(pid)]
     assert left == []
 
 
 def _mark(pid):
     try:
-        return process_control.procfs.mark_of(pid)
+        return process_control.mark_of(pid)
     except OSError:
-        return process_control.procfs.UNMARKED
+        return process_control.UNMARKED
 
 
 @needs_sandbox
@@ -383,11 +383,11 @@ def test_it_ends_with_the_executor(work):
     until = time.monotonic() + 60
     while not (work.folder / "begun").exists() and time.monotonic() < until:
         time.sleep(0.02)
-    mark = start_process.marks_of(pid, int(process_control.procfs.stat_of(pid)[19]))
-    assert any(_mark(each) in mark for each in process_control.procfs.others())
+    mark = start_process.marks_of(pid, int(process_control.stat_of(pid)[19]))
+    assert any(_mark(each) in mark for each in process_control.other_processes())
     os.kill(pid, 9)
     os.waitpid(pid, 0)
-    while any(_mark(each) in mark and is_alive(each) for each in process_control.procfs.others()):
+    while any(_mark(each) in mark and is_alive(each) for each in process_control.other_processes()):
         assert time.monotonic() < until
         time.sleep(0.02)
 

@@ -62,9 +62,9 @@ def pids(work):
 def marked(mark_range):
     """All living processes but this one with one of these marks."""
     found = []
-    for pid in process_control.procfs.others():
+    for pid in process_control.other_processes():
         try:
-            if process_control.procfs.mark_of(pid) in mark_range and is_alive(pid):
+            if process_control.mark_of(pid) in mark_range and is_alive(pid):
                 found.append(pid)
         except OSError:
             continue
@@ -207,7 +207,7 @@ def test_whoever_started_this_process_is_spared(monkeypatch, leader):
     killed = []
     monkeypatch.setattr(process_control, "PATIENCE", 0.0)
     monkeypatch.setattr(process_control, "_kill", killed.append)
-    monkeypatch.setattr(process_control.procfs, "mark_of", lambda _pid: start_process.FIRST_MARK)
+    monkeypatch.setattr(process_control, "mark_of", lambda _pid: start_process.FIRST_MARK)
     child = os.posix_spawnp("sleep", ["sleep", "600"], os.environ)
     process_control.kill_processes(range(start_process.FIRST_MARK, start_process.FIRST_MARK + 1), leader)
     os.kill(child, signal.SIGKILL)
@@ -218,7 +218,7 @@ def test_whoever_started_this_process_is_spared(monkeypatch, leader):
 
 def test_who_died_while_it_was_looked_at_may_have_started_another(work, monkeypatch):
     looks = []
-    others = process_control.procfs.others
+    others = process_control.other_processes
 
     def seen():
         looks.append(1)
@@ -228,8 +228,8 @@ def test_who_died_while_it_was_looked_at_may_have_started_another(work, monkeypa
     mark = own.put()
     starter = os.posix_spawnp("sh", ["sh", "-c", "sleep 600 & echo $! > pids"], os.environ)
     own.remove()
-    wait_for(lambda: process_control.procfs.stat_of(starter)[0] in process_control.procfs.DEAD)
-    monkeypatch.setattr(process_control.procfs, "others", seen)
+    wait_for(lambda: process_control.stat_of(starter)[0] in process_control.DEAD)
+    monkeypatch.setattr(process_control, "other_processes", seen)
     assert process_control.kill_processes(range(mark, mark + 1)) == ""
     os.waitpid(starter, 0)
     (started,) = pids(work)
@@ -237,9 +237,9 @@ def test_who_died_while_it_was_looked_at_may_have_started_another(work, monkeypa
 
 
 def test_a_process_without_a_mark_never_has_one_that_is_looked_for():
-    assert process_control.procfs.mark_of(os.getppid()) == process_control.procfs.UNMARKED
+    assert process_control.mark_of(os.getppid()) == process_control.UNMARKED
     assert (
         process_control.count_marked_processes(0)
-        == process_control.count_marked_processes(process_control.procfs.UNMARKED + 1)
+        == process_control.count_marked_processes(process_control.UNMARKED + 1)
         == 0
     )

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Checks and converts a scriptlet's arguments by the Ansible argument spec that it declares, without Ansible."""
@@ -83,14 +81,12 @@ def complete_arguments(options: Options | None, given: Mapping[str, object], ins
         return dict(given)
     for name, problem in find_wrong_names(options, given):
         raise ValueError(f"argument {inside + name!r} {problem}")
-    return {name: _complete_one(inside + name, name, spec, given) for name, spec in options.items()}
-
-
-def _complete_one(path: str, name: str, spec: Spec, given: Mapping[str, object]) -> object:
-    value = _given(name, spec, given)
-    if value is None:
-        value = spec.get("default")
-    return None if value is None else converted(path, spec, value)
+    found: dict[str, object] = {}
+    for name, spec in options.items():
+        value = _given(name, spec, given)
+        value = spec.get("default") if value is None else value
+        found[name] = None if value is None else converted(inside + name, spec, value)
+    return found
 
 
 def converted(path: str, spec: Spec, value: object) -> object:
@@ -197,14 +193,6 @@ def _dict(value: object) -> dict[str, object]:
     return found
 
 
-def _json(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _raw(value: object) -> object:
-    return value
-
-
 CONVERSIONS: dict[str, Callable[[Any], object]] = {
     "str": _str,
     "path": _path,
@@ -213,8 +201,8 @@ CONVERSIONS: dict[str, Callable[[Any], object]] = {
     "float": _float,
     "list": _list,
     "dict": _dict,
-    "raw": _raw,
-    "json": _json,
+    "raw": lambda value: value,
+    "json": lambda value: value if isinstance(value, str) else json.dumps(value),
 }
 NAMES = {
     "int": "a whole number",

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Checks of the context's keys and values, and helpers for texts in messages."""
@@ -7,6 +5,8 @@
 from __future__ import annotations
 
 import re
+
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import json_text
 
 TYPE_CHECKING = False  # importing typing costs a target 5 ms
 if TYPE_CHECKING:
@@ -86,8 +86,6 @@ def _size(value: Any) -> int:
         return len(value)
     if not isinstance(value, (str, list, dict)):
         return 0
-    from ansible_collections.rack.recipes.plugins.module_utils.journal_record import json_text
-
     return len(json_text(value).encode())
 
 
@@ -181,7 +179,7 @@ def mark_if_long(text: str) -> str:
 
 
 def shortened(text: str) -> str:
-    """The message with its `bounded` values cut. Secrets must have been masked before."""
+    """The message with the values cut that `mark_if_long` has marked. Secrets must have been masked before."""
     if LONG not in text:
         return text
     first, *parts = text.split(LONG)

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Logs to stderr what a scriptlet does while it runs. Only a step that is run with --debug imports this."""
@@ -14,7 +12,7 @@ import traceback
 from types import CodeType, FunctionType
 
 from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
-from ansible_collections.rack.recipes.plugins.module_utils.secret_names import MASKED
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import MASKED, texts_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,18 +108,10 @@ def secrets_of(options: dict[str, Any], params: Any) -> list[str]:
     for name, spec in options.items():
         value = params.get(name)
         if spec.get("no_log"):
-            found += _texts(value)
+            found += texts_of(value)
         for inner in value if isinstance(value, list) else [value]:
             found += secrets_of(spec.get("options") or {}, inner)
     return found
-
-
-def _texts(value: Any) -> list[str]:
-    if isinstance(value, dict):
-        return [text for item in value.values() for text in _texts(item)]
-    if isinstance(value, (list, tuple)):
-        return [text for item in value for text in _texts(item)]
-    return [] if value is None or isinstance(value, bool) else [str(value)]
 
 
 class Shown(reprlib.Repr):

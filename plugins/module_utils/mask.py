@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Secrets in texts and JSON values are replaced by `********`.
@@ -52,6 +50,10 @@ WIDEST_ENTITY = 24  # characters
 # The two characters in which the alphabets of base64 differ. For each: its patterns where a match begins, and its
 # pattern further on. They match the characters of both alphabets, as they are and quoted.
 BASE64 = {"+": ([r"\+", "-", "%2[Bb]"], r"(?:[+-]|%2[Bb])"), "/": (["/", "_", "%2[Ff]"], r"(?:\\{0,8}/|_|%2[Ff])")}
+BLANKS = re.compile(f"{BLANK}+")
+TRACED = re.compile(r"^\[.*", re.MULTILINE)  # a line of `debug_tracing`
+PART = 6  # characters: shorter parts of a secret are parts of other texts, too
+NOTE = re.compile(r"(\n\[\.\.\. \d+ bytes left out \.\.\.\]\n)")  # where a capture was cut
 
 
 class Mask:
@@ -146,36 +148,31 @@ def _places(text: str, pattern: re.Pattern[str]) -> list[tuple[int, int]]:
 
     The line ends may be real ones, or escaped as in JSON.
     """
-    places = list(_in_lines(pattern, text, LINE_END) if "\n" in text else _found(pattern, text))
+    places = list(_joined(_in_lines(pattern, text, LINE_END) if "\n" in text else _found(pattern, text)))
     if "\\" in text and ESCAPED_END.search(text):
-        places = _merged([*places, *_in_lines(pattern, text, ESCAPED_END)])
+        places = list(_joined(sorted([*places, *_joined(_in_lines(pattern, text, ESCAPED_END))])))
     return places
 
 
-def _merged(places: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The places in order, with those that overlap or touch joined into one."""
-    merged: list[tuple[int, int]] = []
-    for begin, end in sorted(places):
-        if merged and begin <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((begin, end))
-    return merged
+def _joined(places: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The places, which are in order, with those that overlap or touch joined into one."""
+    begin = end = 0
+    for start, after in places:
+        if start > end:
+            if end:
+                yield begin, end
+            begin = start
+        end = max(end, after)
+    if end:
+        yield begin, end
 
 
 def _found(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
-    """Start and end of every secret; those that overlap or touch are one."""
-    begin, end = 0, 0
+    """Start and end of every secret, also of one that begins inside of another."""
     match = pattern.search(text)
     while match:
-        if match.start() > end:
-            if end:
-                yield begin, end
-            begin = match.start()
-        end = max(end, match.end())
+        yield match.span()
         match = pattern.search(text, match.start() + 1)
-    if end:
-        yield begin, end
 
 
 def _in_lines(pattern: re.Pattern[str], text: str, line_end: re.Pattern[str]) -> Iterator[tuple[int, int]]:
@@ -352,12 +349,6 @@ def _base64(data: bytes, ahead: int) -> Iterator[str]:
     yield from (first + rest + shared for first in firsts)
 
 
-BLANKS = re.compile(f"{BLANK}+")
-TRACED = re.compile(r"^\[.*", re.MULTILINE)  # a line of `debug_tracing`
-PART = 6  # characters: shorter parts of a secret are parts of other texts, too
-NOTE = re.compile(r"(\n\[\.\.\. \d+ bytes left out \.\.\.\]\n)")  # where a capture was cut
-
-
 def masked_beginning(text: str, mask: Mask) -> str:
     """A text whose end was cut off, masked, and without an end that may be the first half of a secret."""
     far = len(text) - _reach(text, mask.longest, -1)
@@ -411,24 +402,11 @@ def without_parts(text: str, secrets: Iterable[str]) -> str:
     parts = {part for form in written for part in _parts(form) if len({*part}) > 1 and part not in MASKED}
 
     def masked(line: re.Match[str]) -> str:
-        return blank_out(line.group(), [*_places_of(parts, line.group())])
+        places = ((at, at + PART) for at, part in enumerate(_parts(line.group())) if part in parts)
+        return blank_out(line.group(), _joined(places))
 
     return TRACED.sub(masked, text) if parts else text
 
 
 def _parts(text: str) -> Iterator[str]:
     return (text[at : at + PART] for at in range(len(text) - PART + 1))
-
-
-def _places_of(parts: set[str], line: str) -> Iterator[tuple[int, int]]:
-    """Start and end of what consists of these parts, in order."""
-    begin = end = 0
-    for at, part in enumerate(_parts(line)):
-        if part in parts:
-            if at > end:
-                if end:
-                    yield begin, end
-                begin = at
-            end = at + PART
-    if end:
-        yield begin, end

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """What a scriptlet that analyses its run may read, and the findings that it adds.
@@ -40,10 +38,6 @@ class RunAnalysis:
     def __init__(self, results: list[Row] | None, history: dict[str, list[Row]]) -> None:
         self._results = results
         self._history = history
-
-    def handed_over(self) -> dict[str, Any]:
-        """The arguments with which another process can make the same."""
-        return {"results": self._results, "history": self._history}
 
     def results(self) -> list[Row]:
         """A copy of the results. Raises ValueError where the scriptlet does not declare to read them."""

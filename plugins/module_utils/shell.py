@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """A Python class around one program or one shell script, for what a command line can already do."""
@@ -24,7 +22,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and
     describe_missing_envelope,
     read_envelope,
 )
-from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import in_memory
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import close_all, in_memory
 from ansible_collections.rack.recipes.plugins.module_utils.program_end import end_in_words
 
 TYPE_CHECKING = False
@@ -137,10 +135,10 @@ class Program:
         try:
             self.pid = spawn_program(argv, env, {0: opened[0], 1: opened[2], 2: opened[4]}, IGNORED)
         except OSError as error:
-            _close(opened[1::2])
+            close_all(opened[1::2])
             raise OSError(error.errno, os.strerror(error.errno or 0), argv[0]) from None
         finally:
-            _close(opened[::2])
+            close_all(opened[::2])
         self._poll = select.poll()
         self._pipes: dict[int, Callable[[bytes], None]] = {opened[1]: self.stdout.add, opened[3]: self._log}
         for pipe in self._pipes:
@@ -159,7 +157,7 @@ class Program:
             _end(self.pid)
             raise
         finally:
-            _close(list(self._pipes))
+            close_all(list(self._pipes))
         self.exit_code = os.waitstatus_to_exitcode(status)
 
     def _read(self, wait: int) -> bool:
@@ -243,8 +241,3 @@ def _end(pid: int) -> None:
                 break
             time.sleep(TICK / 1000)
     os.waitpid(pid, 0)
-
-
-def _close(descriptors: list[int]) -> None:
-    for descriptor in descriptors:
-        os.close(descriptor)

@@ -1,19 +1,22 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """The table of verdicts.
 
 What each one means and how it is shown; and what a result that did not pass becomes by a waiver.
 
-It is sent to hosts with each stage, so it imports nothing.
-
-It is sent to hosts with a stage that has waivers.
+It is sent to hosts with each stage, so it imports nothing but the standard library.
 """
 
 from __future__ import annotations
 
 import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    Waiver = dict[str, Any]
 
 GREEN, YELLOW, RED = "32", "33", "31"  # foreground colours of a terminal
 
@@ -61,15 +64,6 @@ RAN = frozenset(name for name, verdict in VERDICTS.items() if verdict.ran)
 COMPLETE = frozenset(name for name, verdict in VERDICTS.items() if verdict.complete)
 HARMLESS = PASSING | {"skipped"}  # the verdicts with which a host has passed
 ORDER = tuple(sorted(VERDICTS, key=lambda name: -VERDICTS[name].badness))  # of several verdicts the first one counts
-TYPE_CHECKING = False
-
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from typing import Any
-
-    Waiver = dict[str, Any]
-    Measurement = dict[str, Any]
 WAIVED = "waived"
 
 
@@ -83,7 +77,11 @@ class WaivedOutcome:
 
 
 def waive(
-    waivers: Iterable[Waiver], names: Sequence[str], verdict: str, reason: str, measurements: Iterable[Measurement] = ()
+    waivers: Iterable[Waiver],
+    names: Sequence[str],
+    verdict: str,
+    reason: str,
+    measurements: Iterable[dict[str, Any]] = (),
 ) -> WaivedOutcome | None:
     """What a result becomes that waivers cover; None where they do not.
 

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """A step with a loop or a matrix: its instances run like steps of their own, and it ends with the last of them."""
@@ -15,6 +13,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import (
     arguments_of,
     digest_of_inputs,
+    reuse,
     unmet_condition,
 )
 from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import fingerprint
@@ -25,14 +24,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import Outcome, Record, Step
     from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import Outcome
     from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import ReusedResult
 
-    Record = dict[str, Any]
-    Step = dict[str, Any]
-
-WORDS = ("${item", "${index}", "${matrix.")
+WORDS = ("${item", "${index}", "${matrix.")  # of an instance
 EMPTY = "the loop is empty"
 ALL_SKIPPED = "all of its instances were skipped"
 NAMED = 10
@@ -59,7 +55,8 @@ class LoopGroup:
         """Find the instances; the outcome where there are none."""
         common = {name: value for name, value in self.step.items() if name not in ("loop", "matrix")}
         try:
-            if not _speaks_of_instance(self.step.get("when")):
+            when = json.dumps(self.step.get("when"))
+            if not any(word in when for word in WORDS):
                 unwanted = unmet_condition(self.step, self._scope)
                 self.passes_dependents = bool(unwanted)
                 if unwanted:
@@ -67,26 +64,18 @@ class LoopGroup:
                 common.pop("when", None)
             found = loop_instances(self.step["name"], self.step.get("loop"), self.step.get("matrix"), self._scope)
         except (InvalidStep, ValueError) as error:
-            return self._not_unfolded(str(error))
+            self.passes_dependents = self._state.is_check
+            check = f"check mode: its loop needs what only a run gives: {error}"
+            return ("skipped", check) if self._state.is_check else ("error", str(error))
         self.passes_dependents = not found
         self.instances = [
             {**common, "name": name, "parent": self.step["name"], "words": words} for name, words in found
         ]
-        self._hide_labels()
+        for index, step in enumerate(self.instances):
+            if self._state.secrets.shows(step["name"]):  # names are everywhere
+                step["name"] = f"{self.step['name']}[{index}]"
         self.more["instances"] = len(found)
         return None if found else ("skipped", EMPTY)
-
-    def _not_unfolded(self, problem: str) -> Outcome:
-        if not self._state.is_check:
-            return "error", problem
-        self.passes_dependents = True
-        return "skipped", f"check mode: its loop needs what only a run gives: {problem}"
-
-    def _hide_labels(self) -> None:
-        """A label that shows a secret becomes a number: names are everywhere."""
-        for index, step in enumerate(self.instances):
-            if self._state.records.hidden(step["name"]) != step["name"]:
-                step["name"] = f"{self.step['name']}[{index}]"
 
     def reused(self) -> list[ReusedResult]:
         """The results of an earlier run with the same instances and the same inputs; the step's own is the last."""
@@ -95,8 +84,6 @@ class LoopGroup:
             self.more["inputs"] = inputs
         if not inputs or self.step["name"] not in self._state.offers:
             return []
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import reuse
-
         return reuse(self._state, self.step, inputs)
 
     def _inputs(self) -> str:
@@ -134,11 +121,6 @@ class LoopGroup:
         if worst == "skipped":
             return worst, self._ends[0][2]
         return worst, "" if worst == "passed" else _listed([end[:2] for end in self._ends if end[1] == worst])
-
-
-def _speaks_of_instance(when: Any) -> bool:
-    text = json.dumps(when)
-    return any(word in text for word in WORDS)
 
 
 def _listed(ends: list[tuple[str, str]]) -> str:

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Which step of a stage may start next.
@@ -19,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    Step = dict[str, Any]
-    Settled = tuple[str, str]
-
+    Record = dict[str, Any]  # of a journal, or a part of one
+    Step = dict[str, Any]  # as a request has it
+    Outcome = tuple[str, str]  # the verdict of a step, and its reason
 
 NEVER = float("inf")
 
@@ -90,7 +88,7 @@ class StartConditions:
         self._until = None if left is None else request.get("arrived", time.monotonic()) + left
         self._is_check = bool(request.get("check"))
 
-    def blocked(self, step: Step) -> Settled | None:
+    def blocked(self, step: Step) -> Outcome | None:
         """The verdict and the reason of a step that can never start."""
         if step.get("skip"):
             return "skipped", step["skip"]
@@ -100,19 +98,16 @@ class StartConditions:
                     return "blocked", f"{name} did not pass ({self._blocking[name]})"
         return None
 
-    def closed(self, step: Step) -> Settled | None:
+    def closed(self, step: Step) -> Outcome | None:
         """The verdict and the reason of a step that may not start any more."""
         if step.get("always"):
             return None
         if self._halted:
             return "blocked", self._halted
-        if self._until is not None and time.monotonic() >= self._until and self._is_of_less(step):
+        gives_way = not self._priority or step.get("priority", 0) < self._priority  # to more important ones
+        if self._until is not None and time.monotonic() >= self._until and gives_way:
             return "skipped", f"the time box of {self._box:g} s is over"
         return None
-
-    def _is_of_less(self, step: Step) -> bool:
-        """Whether a step gives way to more important ones. If all have the same priority, all do."""
-        return not self._priority or step.get("priority", 0) < self._priority
 
     def end(self, step: Step, verdict: str, *, passes_dependents: bool = False) -> bool:
         """A step has its verdict; whether it blocks what depends on it."""

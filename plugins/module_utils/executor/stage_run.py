@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Runs one stage on one host.
@@ -23,6 +21,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler im
 )
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import StepRun
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import waive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,11 +31,8 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.module_utils.context_view import Scriptlet
     from ansible_collections.rack.recipes.plugins.module_utils.executor.looped_step import LoopGroup
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import Outcome, Record, Step
     from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import TriedStep
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import Outcome
-
-    Record = dict[str, Any]
-    Step = dict[str, Any]
 
 # `cache` is whether the result is kept under a name, `invalid` why the step cannot be run.
 OF_STEP = (
@@ -118,17 +114,15 @@ class StageRun:
             with ChildSignal() as ended:
                 self.poll.register(ended, select.POLLIN)
                 self._start_ready()
-                while self.step_runs or self._has_to_settle():
+                while self.step_runs or (
+                    self.locks.are_settling and not self.state.lost
+                ):  # the next stage may use them
                     self._wait(ended)
                     self._look_around()
                     self._start_ready()
         finally:
             self._end_all()
             self.state.close()
-
-    def _has_to_settle(self) -> bool:
-        """Whether a resource still has to settle: the next stage may use it at once."""
-        return self.locks.are_settling and not self.state.lost
 
     def _wait(self, ended: int) -> None:
         """Sleep until a child ends, or something is due; take what was printed."""
@@ -179,7 +173,9 @@ class StageRun:
         step = self.schedule.next()
         while step is not None:
             settled = self.conditions.blocked(step)
-            if settled is None and not self._has_room(step):
+            running = [step_run.step for step_run in self.step_runs]
+            together = len(running) < self.slots and all(each["parallel"] for each in (step, *running))
+            if settled is None and running and not together:
                 return
             missing = "" if settled else self.locks.missing(step)
             if missing:
@@ -189,12 +185,6 @@ class StageRun:
             step = self.schedule.next()
         if not self.step_runs and not self.locks.are_settling:
             self._drop(NEVER_STARTS)
-
-    def _has_room(self, step: Step) -> bool:
-        if not self.step_runs:
-            return True
-        together = step["parallel"] and all(step_run.step["parallel"] for step_run in self.step_runs)
-        return together and len(self.step_runs) < self.slots
 
     def _start(self, step: Step, settled: Outcome | None) -> None:
         if settled:
@@ -250,8 +240,6 @@ class StageRun:
         """Verdict and reason after the waivers. Nobody has accepted what the controller itself ended."""
         if self.state.lost:
             return verdict, reason
-        from ansible_collections.rack.recipes.plugins.module_utils.verdicts import waive
-
         names = [step[name] for name in ("name", "parent") if name in step]
         shown = self.state.secrets.reason(reason)
         waived = waive(self.state.waivers, names, verdict, shown, tried.measurements)

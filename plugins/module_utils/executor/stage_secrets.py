@@ -1,11 +1,9 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """The secrets of a stage: those that it was given, and those that its steps register while they run.
 
 A secret that is known is masked in all that a step leaves: deltas, measurements, reasons, captured output and logs, in
-every form that `masking.mask` finds. It is not in the environment of a child either. A step registers secrets by
+every form that `mask` finds. It is not in the environment of a child either. A step registers secrets by
 `ctx.secret`, by `secrets` in an envelope, or by a value under the name of a secret. They count from then on, and for
 what the step has printed before, which is masked at its end. A key that was set before stays as it was written.
 

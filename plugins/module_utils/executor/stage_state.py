@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """What the steps of a stage share while they are tried.
@@ -16,6 +14,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView, now
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import ProcessMarks
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import logged_events
+from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import ContextDigest
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 
 TYPE_CHECKING = False
@@ -25,12 +24,8 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.module_utils.context_view import Keys
     from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import Launcher
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.started_processes import ProcessObserver
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import Record, Step
     from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
-    from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import ContextDigest
-    from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
-
-    Record = dict[str, Any]
-    Step = dict[str, Any]
 
     class TriedStep(Protocol):
         """What is recorded of a step that ran, of a loop's instances together, or of a result that is used again."""
@@ -105,7 +100,7 @@ class StageContext:
         analysis = self._analysis_of(step)
         more = {"analysis": analysis} if analysis else {}
         if keys is None:
-            others = map(self._digest_of, sorted(self._others))
+            others = ([host, self._digest(self._others[host])] for host in sorted(self._others))
             return {**more, "": [self._digest(own), self._digest(self._run), *others]}
         found = {key: (own if key in own else self._run)[key][1] for key in keys if key in own or key in self._run}
         found.update(more)
@@ -114,12 +109,7 @@ class StageContext:
             found[f"@{host}"] = {key: there[key][1] for key in keys if key in there}
         return found
 
-    def _digest_of(self, host: str) -> list[str]:
-        return [host, self._digest(self._others[host])]
-
     def _digest(self, place: Keys) -> str:
-        from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import ContextDigest
-
         if self._known != len(self._secrets):
             self._known = len(self._secrets)
             self._digests.clear()
@@ -150,18 +140,9 @@ class RecordWriter:
         self._write = write
         self._logged = logged_events(request)
 
-    @property
-    def mask(self) -> Mask | None:
-        """What takes secrets out of a text; None where none are known yet."""
-        return self._secrets.mask
-
-    def hidden(self, text: str) -> str:
-        """A text without secrets."""
-        return self._secrets.hidden(text)
-
     def delta(self, step: str, attempt: int, change: Record, before: Any) -> None:
         """A step has changed a key."""
-        change = {**change, "after": self._secrets.change(change), "who": self.hidden(change["who"])}
+        change = {**change, "after": self._secrets.change(change), "who": self._secrets.hidden(change["who"])}
         self._write({"kind": "delta", **self._head, "step": step, "attempt": attempt, **change})
         if self.logs("set"):
             values = f"{_short(self._secrets.shown(change['key'], before))} -> {_short(change['after'])}"
@@ -169,7 +150,7 @@ class RecordWriter:
 
     def artifact(self, step: str, attempt: int, attached: Record) -> None:
         """A step has attached a file, which is kept."""
-        named = {**attached, **{name: self.hidden(attached[name]) for name in ("name", "media_type", "who")}}
+        named = {**attached, **{name: self._secrets.hidden(attached[name]) for name in ("name", "media_type", "who")}}
         self._write({"kind": "artifact", **self._head, "step": step, "attempt": attempt, **named})
         if self.logs("attach"):
             self.log(step, attempt, "attach", f"{named['name']}: {attached['size']} bytes, {attached['sha256']}")
@@ -206,8 +187,9 @@ class RecordWriter:
 
     def _hidden_texts(self, attempt: Record, *, is_new: bool) -> Record:
         """An attempt without secrets. If a secret `is_new`, half of it may stand where the output was cut before."""
-        hide = self._hidden_ends if is_new else self.hidden
-        texts = {name: (hide if name in OUTPUT else self.hidden)(attempt[name]) for name in TEXTS if name in attempt}
+        hide = self._secrets.hidden
+        output = self._hidden_ends if is_new else hide
+        texts = {name: (output if name in OUTPUT else hide)(attempt[name]) for name in TEXTS if name in attempt}
         found = {"findings": self._secrets.hidden_value(attempt["findings"])} if "findings" in attempt else {}
         return {**attempt, **texts, **found}
 
@@ -237,7 +219,7 @@ class RecordWriter:
     def log(self, step: str, attempt: int, event: str, text: str) -> None:
         """Write what has happened, without secrets; only for an event that is wanted, see `logs`."""
         head = {"kind": "log", **self._head, "step": step, "attempt": attempt, "time": now()}
-        self._write({**head, "event": event, "text": self.hidden(text)})
+        self._write({**head, "event": event, "text": self._secrets.hidden(text)})
 
 
 def _of(tried: TriedStep) -> Record:

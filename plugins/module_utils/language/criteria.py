@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Conditions on values: whether they hold, how far a value is inside its limits, and both in words."""
@@ -27,12 +25,12 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.references i
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any, Optional, Union
+    from typing import Any, Optional
 
+    from ansible_collections.rack.recipes.plugins.module_utils.language.exact_numbers import Number
     from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
 
     Condition = dict[str, Any]
-    Number = Union[int, float]
     Show = Callable[[Any], str]
     Held = tuple[bool, Optional[Number]]  # whether a limit holds, and the distance to it (None without)
 

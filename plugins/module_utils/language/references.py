@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """`${...}` in a recipe.
@@ -56,7 +54,6 @@ if TYPE_CHECKING:
 
     Instance = tuple[str, dict[str, Any]]
 
-
 REFERENCE = r"\$\{([^${}\s]+)(?:@(\$\{[^${}\s]+\}))?\}"  # compiled by the first text that needs it
 OPENINGS = ("${", "{{", "{%", "{#")  # of references and of Ansible's templates: a text with one is no value yet
 WORDS = {"params": 1, "item": 0, "index": 0, "matrix": 1, "step": 1}  # with the fewest parts that the path of each has
@@ -83,11 +80,6 @@ def keys_in(value: Any) -> set[str]:
 def keys_of_others(value: Any) -> set[str]:
     """The context keys that `value` refers to with @, on whatever host."""
     return {word for word, _path, host in _references(value) if host}
-
-
-def hosts_in(value: Any) -> set[str]:
-    """What `value` has after @: names of hosts, `majority`, `median`. A reference after @ is left out."""
-    return {host for _word, _path, host in _references(value) if host and not host.startswith("${")}
 
 
 def names_in(value: Any, word: str) -> set[str]:
@@ -176,26 +168,22 @@ def _value(match: re.Match[str], scope: Scope) -> Any:
     if parts is None:
         return match[0] if not match[2] else f"${{{match[1]}@{_fill_in(match[2], scope)}}}"
     word, path, host = parts
+    if word in WORDS and not path and word not in scope.words:
+        return match[0]
     try:
-        if host:
-            return _elsewhere(word, path, _fill_in(host, scope), scope.ctx)
-        if word in WORDS:
-            return _of_word(word, path, scope.words) if path or word in scope.words else match[0]
-        return follow_path(word, _of_context(word, scope.ctx), path)
+        return _elsewhere(word, path, _fill_in(host, scope), scope.ctx) if host else _here(word, path, scope)
     except ValueError as error:
         raise ValueError(f"{match[0]}: {error}") from None
 
 
-def _of_word(word: str, path: list[str], words: dict[str, Any]) -> Any:
-    if word not in words:
+def _here(word: str, path: list[str], scope: Scope) -> Any:
+    if word in scope.words:
+        return copy_json(follow_path(word, scope.words[word], path))
+    if word in WORDS:
         raise ValueError(f"there is no {word} here")
-    return copy_json(follow_path(word, words[word], path))
-
-
-def _of_context(key: str, ctx: Context) -> Any:
-    if key not in ctx:
-        raise ValueError(f"the context has no key {key}{hint(key, ctx.keys())}")
-    return ctx.get(key)
+    if word not in scope.ctx:
+        raise ValueError(f"the context has no key {word}{hint(word, scope.ctx.keys())}")
+    return follow_path(word, scope.ctx.get(word), path)
 
 
 def follow_path(name: str, value: Any, path: list[str]) -> Any:

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Runs the steps of a stage for many hosts on this one machine, which is their delegate.
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
 
 IMPORT = re.compile(rb"(?m)^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import\b|import[ \t]+([\w., \t]+))")
 OWN = "ansible_collections.rack.recipes.plugins.module_utils."
-RUN_CLASS = f"{OWN}executor.child.run_python_class"
 WIDTH = 4  # bytes of a host's number
 NOBODY = 2**32 - 1
 KILLED = "the executor was killed on the delegate before this step ended"
@@ -149,9 +146,7 @@ def import_once(request: Request, payload: str) -> None:
     """
     steps = [step for own in (request, *request["hosts"]) for step in own.get("steps") or ()]
     modules = dict.fromkeys(step["module"] for step in steps if step.get("kind") == "python")
-    wanted = dict.fromkeys([RUN_CLASS] if modules else [])
-    for module in modules:
-        wanted.update(dict.fromkeys(_imported(_source(payload, module))))
+    wanted = dict.fromkeys(name for module in modules for name in _imported(_source(payload, module)))
     found, sys.path[:] = sys.path[:], [path for path in sys.path if _is_standard(path)]
     try:
         for name in wanted:

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Serves one request on a host.
@@ -7,10 +5,10 @@
 It starts a stage apart from the connection, waits a little, and answers with records, registered secrets or
 artifacts.
 
-The runner keeps them in an anonymous file in memory. Other processes of the same user find it among the runner's
-descriptors, so the same question gets the same answer as long as the runner lives. After the stage's end the runner
-stays until its folder was collected, or until the lease is over. If the runner is killed, or the host reboots, the
-secrets are lost and never sent.
+The runner keeps registered secrets in an anonymous file in memory. Other processes of the same user find it among the
+runner's descriptors, so the same question gets the same answer as long as the runner lives. After the stage's end the
+runner stays until its folder was collected, or until the lease is over. If the runner is killed, or the host reboots,
+the secrets are lost and never sent.
 
 They are encrypted on their way with a key from the request, since Ansible shows a host's answers at -vvv.
 
@@ -26,7 +24,7 @@ A request to `end` a stage has its steps ended first; its value is the reason. T
 
 A request may have several `hosts` (`runner.host_group`). Then `lost` says, by host, why its process could not go on.
 
-Registered secrets (`runner.send_registered_secrets`) are in the last line as `concealed`, encrypted with the key of the
+Registered secrets are in the last line as `concealed`, encrypted with the key of the
 request.
 
 A request for artifacts of a stage that exists is answered with records of their pieces instead.
@@ -75,8 +73,8 @@ LARGEST_ANSWER = 4 * 1024 * 1024  # bytes of artifacts in one answer
 def read_artifact_pieces(folder: str, wanted: Iterable[tuple[str, int]]) -> bytes:
     """The records for `wanted`, pairs of an artifact's SHA-256 and the offset in bytes from which it is asked for.
 
-    They hold about `ANSWER` bytes of artifacts at most; the first one is always answered. The record of a file that
-    cannot be read has the reason in place of data.
+    They hold about `LARGEST_ANSWER` bytes of artifacts at most; the first one is always answered. The record of a file
+    that cannot be read has the reason in place of data.
     """
     room, records = LARGEST_ANSWER, []
     for digest, offset in wanted:
@@ -123,31 +121,25 @@ class SecretChannel:
 
     def linger(self, folder: str, leased: Callable[[], bool]) -> None:
         """Wait as long as somebody may ask: until the stage's folder is removed, or `leased` returns False."""
-        while self._has_entries() and os.path.exists(folder) and leased():
+        while self._file >= 0 and os.fstat(self._file).st_size and os.path.exists(folder) and leased():
             time.sleep(LOOK)
-
-    def _has_entries(self) -> bool:
-        return self._file >= 0 and os.fstat(self._file).st_size > 0
 
 
 def read_secret_entries(pid: int) -> bytes:
     """The entries of the runner with process number `pid`; empty if it has none or has ended."""
-    for path in _descriptors_of(pid) if pid else ():
+    folder = f"/proc/{pid}/fd"
+    try:
+        names = os.listdir(folder) if pid else []
+    except OSError:  # it has ended
+        return b""
+    for name in names:
         try:
-            if os.readlink(path).startswith(f"/memfd:{NAME} "):
-                with open(path, "rb") as file:
+            if os.readlink(f"{folder}/{name}").startswith(f"/memfd:{NAME} "):
+                with open(f"{folder}/{name}", "rb") as file:
                     return file.read()
         except OSError:  # it was closed meanwhile
             continue
     return b""
-
-
-def _descriptors_of(pid: int) -> list[str]:
-    folder = f"/proc/{pid}/fd"
-    try:
-        return [os.path.join(folder, name) for name in os.listdir(folder)]
-    except OSError:  # it has ended
-        return []
 
 
 def encrypt_entries(key: bytes, data: bytes) -> str:
@@ -157,7 +149,7 @@ def encrypt_entries(key: bytes, data: bytes) -> str:
 
 
 def decrypt_entries(key: bytes, text: str) -> list[Entry]:
-    """The entries in a text that `sealed` made with the same key. Raises ValueError for anything else."""
+    """The entries in a text that `encrypt_entries` made with the same key. Raises ValueError for anything else."""
     whole = a2b_base64(text)
     data = _crossed(key, whole[:NONCE], whole[NONCE:])
     return [json.loads(line) for line in data.splitlines()]
@@ -205,7 +197,8 @@ def _serve(request: dict[str, Any], payload: str) -> tuple[str, bytes, str]:
     if folder is None and not {"stage", "end"} & request.keys():
         return "unknown", b"", ""
     if folder and "artifacts" in request:
-        return _pieces(DetachedStage(folder), request["artifacts"])
+        detached = DetachedStage(folder)
+        return detached.state(), read_artifact_pieces(detached.path(ARTIFACTS), request["artifacts"]), ""
     detached, is_new = (DetachedStage(folder), False) if folder else _created(request)
     if is_new and "end" not in request:
         _start(request, detached, payload)
@@ -214,11 +207,6 @@ def _serve(request: dict[str, Any], payload: str) -> tuple[str, bytes, str]:
             detached.halt(request["end"], begun=not is_new)
         detached.await_end(request["attach"], request["offset"])
     return _look_at(detached, request["offset"])
-
-
-def _pieces(detached: DetachedStage, wanted: list[tuple[str, int]]) -> tuple[str, bytes, str]:
-
-    return detached.state(), read_artifact_pieces(detached.path(ARTIFACTS), wanted), ""
 
 
 def _added(request: dict[str, Any], state: str) -> dict[str, Any]:

@@ -1,14 +1,12 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """The numbers of a text file, exactly as they are written there, and their percentiles.
 
-They are those of type 7 in R. J. Hyndman and Y. Fan, "Sample Quantiles in Statistical Packages", The American
-Statistician 50 (1996), which NumPy, pandas, R and spreadsheets (PERCENTILE.INC) have by default.
+The percentiles are those of type 7 in R. J. Hyndman and Y. Fan, "Sample Quantiles in Statistical Packages", The
+American Statistician 50 (1996), which NumPy, pandas, R and spreadsheets (PERCENTILE.INC) have by default.
 
-They are read as decimals, not as doubles. A double cannot hold `100000000.001` exactly. For numbers that lie far from
-zero and close together, such rounding would make the variance wrong from the fifth digit on.
+Numbers are read as decimals, not as doubles. A double cannot hold `100000000.001` exactly. For numbers that lie far
+from zero and close together, such rounding would make the variance wrong from the fifth digit on.
 """
 
 from __future__ import annotations

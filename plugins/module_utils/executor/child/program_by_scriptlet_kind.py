@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """What a step's child does, by kind of scriptlet.
@@ -28,13 +26,12 @@ if TYPE_CHECKING:
     from typing import IO, Any, Callable, NoReturn
 
     from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import ArtifactStore
-    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView, Scriptlet
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import Emit, Fork, Program
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import Emit
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import Fork, Program
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import Step
     from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 
     Load = Callable[[], type[Scriptlet]]
-    Step = dict[str, Any]
-
 
 DEBUG = "RACK_DEBUG"
 
@@ -205,11 +202,7 @@ class Launcher:
         logged = logged_events(request)
         self.is_debug = "variables" in logged
         self._traces_processes = "process" in logged
-        self._own = {
-            "RACK_RUN": self.run,
-            "RACK_HOST": self.host,
-            **({"RACK_DEBUG": "1"} if self.is_debug else {}),
-        }
+        self._own = {"RACK_RUN": self.run, "RACK_HOST": self.host, **({DEBUG: "1"} if self.is_debug else {})}
         self._base = {**os.environ, **self._own}
         self.live: dict[str, Any] = request.get("live") or {}
         self._interpreters: dict[str, list[str]] = {}
@@ -265,7 +258,6 @@ class Launcher:
         if "sandbox" in step:
             boxed: Fork = self.sandbox.python(self, step, ctx, params, method, _limiter(step))
             return boxed
-
         load, limit = _loader(step), _limiter(step)
 
         def program(emit: start_process.EventWriter) -> NoReturn:
@@ -279,7 +271,7 @@ class Launcher:
 
         return program
 
-    def _traced(self, emit: start_process.EventWriter) -> start_process.Emit:
+    def _traced(self, emit: start_process.EventWriter) -> Emit:
         """Report the processes that the scriptlet starts, from now on.
 
         Returns the function that sends the last event. Before that it reports the processes that still run.
@@ -317,7 +309,7 @@ class Launcher:
 
         return program
 
-    def _hiding(self, emit: start_process.Emit) -> start_process.Emit:
+    def _hiding(self, emit: Emit) -> Emit:
         """`emit`, which also makes this child hide the secrets that it sends."""
 
         def hiding(event: dict[str, Any]) -> None:
@@ -352,7 +344,6 @@ class Launcher:
         return program
 
     def _native(self, step: Step, params: dict[str, Any]) -> Program:
-
         source = os.path.join(self.work, step["file"])
         os.stat(source)
         program = os.path.join(self.cache, f"{step['digest'].replace(':', '-')}-{os.uname().machine}")
@@ -431,8 +422,7 @@ def has_secret(spec: dict[str, Any]) -> bool:
     return bool(spec.get("no_log")) or ("options" in spec and any(map(has_secret, (spec["options"] or {}).values())))
 
 
-def _loader(step: Step) -> Callable[[], type[Scriptlet]]:
-
+def _loader(step: Step) -> Load:
     if "class" in step:
         return lambda: step["class"]
     if step["module"].startswith("scriptlets."):  # these may have short import lines, or those of the first proposal

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """The sandbox of a step: bubblewrap starts its program where all files of the host can only be read.
@@ -27,9 +25,8 @@ if TYPE_CHECKING:
     from typing import IO, Any, Callable, NoReturn
 
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import Step
     from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
-
-    Step = dict[str, Any]
 
 PROGRAM = "bwrap"
 MISSING = "the sandbox needs bubblewrap, and there is no bwrap in PATH on this host: install its package bubblewrap"

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """How the processes of a step start.
@@ -21,6 +19,16 @@ import signal
 from _thread import allocate_lock
 
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import in_memory, write_all
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, NoReturn, Union
+
+    # What a fork of the executor does, until it ends its process.
+    Fork = Callable[["EventWriter"], NoReturn]
+    # What a child becomes: a program as argument list and environment, or a fork of the executor. A script with the
+    # library for scripts also has what its records begin with.
+    Program = Union[tuple[list[str], dict[str, str]], tuple[list[str], dict[str, str], bytes], Fork]
 
 MARK = resource.RLIMIT_RTTIME
 FIRST_MARK = 1 << 62
@@ -84,18 +92,6 @@ def spawn_program(
     return started
 
 
-TYPE_CHECKING = False
-
-
-if TYPE_CHECKING:
-    from typing import Any, Callable, NoReturn, Union
-
-    Emit = Callable[[dict[str, Any]], None]
-    # What a fork of the executor does, until it ends its process.
-    Fork = Callable[["EventWriter"], NoReturn]
-    # What a child becomes: a program as argument list and environment, or a fork of the executor. A script with the
-    # library for scripts also has what its records begin with.
-    Program = Union[tuple[list[str], dict[str, str]], tuple[list[str], dict[str, str], bytes], Fork]
 ATOMIC = 4096  # bytes that a pipe takes in one piece, even if other processes write into it
 LARGEST_EVENT = 64 * 1024 * 1024  # bytes of JSON
 # Descriptors of a script with the library: what it is given, and its records. Scripts choose smaller numbers.

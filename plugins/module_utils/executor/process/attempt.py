@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """One attempt of one step, as its parent process sees it.
@@ -24,7 +22,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child import start_process
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import spawn_program
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import close_all, in_memory, write_all
-from ansible_collections.rack.recipes.plugins.module_utils.program_end import BY_SIGNAL
+from ansible_collections.rack.recipes.plugins.module_utils.program_end import BY_SIGNAL, oom_kills, oom_kills_since
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -308,15 +306,9 @@ class Attempt:
                 self.stop(reason)
         is_watched, self.is_watched = self.is_watched, moment >= self.started + QUIET
         if self.is_watched and not is_watched:
-            self._note_oom_kills()
+            self._oom_kills = oom_kills()
             return True
         return False
-
-    def _note_oom_kills(self) -> None:
-        """Note how many processes the kernel has killed so far for lack of memory, to compare it at the end."""
-        from ansible_collections.rack.recipes.plugins.module_utils.program_end import oom_kills
-
-        self._oom_kills = oom_kills()
 
     @property
     def ended_by(self) -> set[int]:
@@ -327,8 +319,6 @@ class Attempt:
         """A remark in brackets if the child may have been killed for lack of memory, else an empty text."""
         if self._oom_kills is None or self.stopped or signal.SIGKILL not in self.ended_by:
             return ""
-        from ansible_collections.rack.recipes.plugins.module_utils.program_end import oom_kills_since
-
         return oom_kills_since(self._oom_kills)
 
     def kill(self, number: int) -> None:

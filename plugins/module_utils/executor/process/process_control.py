@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Control of all processes of a step.
@@ -346,7 +344,7 @@ def _set_cpu(most: float) -> None:
 
 
 def _set_processes(most: int) -> None:
-    """Limit processes. The kernel counts all that the user has, this one included. For root see `too_many`."""
+    """Limit processes. The kernel counts all that the user has, this one included; root's it does not limit."""
     _set(resource.RLIMIT_NPROC, tasks_of(os.getuid()) - 1 + most)
 
 

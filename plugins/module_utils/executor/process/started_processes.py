@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Lists the processes that a step starts, for the log of a run.
@@ -35,9 +33,8 @@ if TYPE_CHECKING:
     import socket
     from typing import Any, Callable, NoReturn
 
-    Emit = Callable[[dict[str, Any]], None]
-    Event = dict[str, Any]
-
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import Emit
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Event
 
 SPAWNS = ("posix_spawn", "posix_spawnp")
 WAITS = ("wait", "wait3", "wait4", "waitpid")
@@ -194,7 +191,7 @@ class ProcessObserver:
     def processes(self, pid: int) -> list[Event]:
         """What the child `pid`, which has ended, has started: an event for each process, in the order of their ends.
 
-        They are like those of executor/process/started_processes.py. What still runs comes last, without an end.
+        They are like those of `ProcessTrace`. What still runs comes last, without an end.
         """
         try:
             self._ours.sendall(struct.pack("=I", pid))

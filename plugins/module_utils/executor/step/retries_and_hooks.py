@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """What few steps have around a try.
@@ -25,18 +23,11 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import ORDER
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any, Union
+    from typing import Any
 
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import (
-        Outcome,
-        StepGenerator,
-        StepRun,
-    )
-
-    Number = Union[int, float]
-    Measurement = dict[str, Any]
-    Record = dict[str, Any]
-
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import Outcome, Record
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import StepGenerator, StepRun
+    from ansible_collections.rack.recipes.plugins.module_utils.language.exact_numbers import Number
 
 KEPT = 10_000  # values of one measurement that are kept for its p95
 LONGEST = 7 * 24 * 3600.0  # seconds
@@ -62,7 +53,7 @@ class RoundFigures:
     def __init__(self) -> None:
         self._series: dict[tuple[str, str], Series] = {}
 
-    def add(self, measurements: Iterable[Measurement]) -> None:
+    def add(self, measurements: Iterable[Record]) -> None:
         """Add the measurements of one round; a value that is no number is ignored."""
         for given in measurements:
             if is_number(given["value"]):
@@ -71,7 +62,7 @@ class RoundFigures:
                     self._series[name] = Series(given["value"])
                 self._series[name].add(given["value"])
 
-    def measurements(self) -> list[Measurement]:
+    def measurements(self) -> list[Record]:
         """`NAME.count`, `NAME.min` and so on, each a measurement with its unit; a count has no unit."""
         return [
             {"name": f"{name}.{figure}", "value": value, "unit": "" if figure == "count" else unit}
@@ -157,7 +148,7 @@ def repeat(step_run: StepRun, params: Record | None) -> StepGenerator:
             outcome = yield from step_run.round(params, place)
             figures.add(step_run.measurements)
             rounds["passed"] += outcome[0] in PASSING
-            worst = min(worst or outcome, outcome, key=_badness)
+            worst = min(worst or outcome, outcome, key=lambda one: ORDER.index(one[0]))
             moment = time.monotonic() + rule.get("delay_sec", 0.0)
             is_last = rounds["count"] >= rule.get("count", NEVER) or moment >= ends
             end = outcome if outcome[0] not in PASSING else _end(step_run, worst, is_last=is_last)
@@ -171,17 +162,11 @@ def repeat(step_run: StepRun, params: Record | None) -> StepGenerator:
         step_run.measurements = [*step_run.measurements, *figures.measurements()]
 
 
-def _badness(outcome: Outcome) -> int:
-    return ORDER.index(outcome[0])
-
-
 def _end(step_run: StepRun, worst: Outcome, *, is_last: bool) -> Outcome | None:
     """The outcome of all rounds, which passed, if there are to be no more."""
     until = step_run.step["repeat"].get("until")
-    if is_last and not until:
-        return worst
     if not until:
-        return None
+        return worst if is_last else None
     try:
         missing = holds(until, step_run.scope)
     except ValueError as error:

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """One child of a step, or of a hook, from its start to its verdict.
@@ -25,15 +23,12 @@ if TYPE_CHECKING:
 
     from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_control import Cgroup
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import Outcome, Record, Step
     from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
     from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
     from ansible_collections.rack.recipes.plugins.module_utils.language.references import Context, Scope
     from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 
-    Record = dict[str, Any]
-    Step = dict[str, Any]
-    # The verdict of a step, and its reason.
-    Outcome = tuple[str, str]
     # Gives what has to be waited for: a child, or a moment of the monotonic clock. Returns the outcome.
     StepGenerator = Generator[Union[Attempt, float], None, Outcome]
 
@@ -61,12 +56,6 @@ if TYPE_CHECKING:
         def count_secrets(self, attempt: Attempt) -> None:
             """Note how many secrets an attempt has registered."""
 
-    # What is waited for: a child, or a moment of the monotonic clock.
-    Moments = Generator[Union[Attempt, float], None, Attempt]
-    Judged = tuple[str, str]
-    Measurement = dict[str, Any]
-    Success = dict[str, Any]
-
 
 class InvalidStep(Exception):
     """The step cannot be tried: its arguments do not fit, or there is no room for a child."""
@@ -79,7 +68,7 @@ def run_child(
     params: Record,
     change: Callable[[Record], None],
     method: str = "run",
-) -> Moments:
+) -> Generator[Attempt | float, None, Attempt]:
     """Start a child, wait for its end and return the attempt. Raises InvalidStep if it cannot start."""
     attempt = Attempt(step.get("timeout"), change, state.secrets.register)
     ctx.send_to(attempt.receive)
@@ -114,7 +103,7 @@ def run_child(
         attempt.receive(event)
     if group:
         attempt.group = group.end()
-    refused = state.launcher.sandbox.refused(attempt, state.records.mask) if "sandbox" in step else ""
+    refused = state.launcher.sandbox.refused(attempt, state.secrets.mask) if "sandbox" in step else ""
     if refused:
         raise InvalidStep(refused)
     return attempt
@@ -218,8 +207,8 @@ UNCHECKED = 'it checked nothing: give it success criteria, or say "success: none
 
 
 def judge(
-    attempt: Attempt, ctx: ContextView, scope: Scope, success: Success, secrets: StageSecrets, until: Any = None
-) -> Judged:
+    attempt: Attempt, ctx: ContextView, scope: Scope, success: Record, secrets: StageSecrets, until: Any = None
+) -> Outcome:
     """Verdict and reason; what the envelope and the criteria say goes into the attempt on the way.
 
     `secrets` are taken out of texts before these are shortened; the envelope may add some. What passed by itself may
@@ -235,11 +224,10 @@ def judge(
 
 
 def _outcome(
-    attempt: Attempt, ctx: ContextView, scope: Scope, success: Success, secrets: StageSecrets, until: Any
-) -> Judged:
-    problem = _ended_badly(attempt)
-    if problem:
-        return "error", problem
+    attempt: Attempt, ctx: ContextView, scope: Scope, success: Record, secrets: StageSecrets, until: Any
+) -> Outcome:
+    if attempt.stopped or attempt.signal:
+        return "error", attempt.stopped or f"killed by {signal_name(attempt.signal)}"
     verdict, reason = _said(attempt, ctx, secrets)
     if verdict != "passed":
         return verdict, reason
@@ -261,13 +249,7 @@ def _missing_yet(attempt: Attempt, scope: Scope, until: Any) -> str:
     return found
 
 
-def _ended_badly(attempt: Attempt) -> str:
-    if attempt.stopped:
-        return attempt.stopped
-    return f"killed by {signal_name(attempt.signal)}" if attempt.signal else ""
-
-
-def _said(attempt: Attempt, ctx: ContextView, secrets: StageSecrets) -> Judged:
+def _said(attempt: Attempt, ctx: ContextView, secrets: StageSecrets) -> Outcome:
     """What the scriptlet itself says: its envelope, or the end of its Python class."""
     ending = attempt.ending
     analyses = ctx.analysis is not None
@@ -318,7 +300,7 @@ def apply_envelope(envelope: dict[str, Any], ctx: ContextView) -> None:
         ctx.add_finding(item)
 
 
-def check(attempt: Attempt, scope: Scope, success: Success) -> Judged:
+def check(attempt: Attempt, scope: Scope, success: Record) -> Outcome:
     """The worst of the scriptlet's own checks and of the step's criteria."""
     own = [(each, "") for each in attempt.measurements if "verdict" in each]
     checks = own + _criteria(attempt, scope, success)
@@ -330,9 +312,9 @@ def check(attempt: Attempt, scope: Scope, success: Success) -> Judged:
     return verdict, "; ".join(wrong or _problem(each) for each, wrong in checks if each["verdict"] == verdict)
 
 
-def _criteria(attempt: Attempt, scope: Scope, success: Success) -> list[tuple[Measurement, str]]:
+def _criteria(attempt: Attempt, scope: Scope, success: Record) -> list[tuple[Record, str]]:
     """What each criterion measures, and what is wrong where that is known; raises ValueError after the last."""
-    found: list[tuple[Measurement, str]] = []
+    found: list[tuple[Record, str]] = []
     for name in success:
         if name not in CRITERIA:
             raise ValueError(f"{name!r} is no criterion")
@@ -352,7 +334,7 @@ def _criteria(attempt: Attempt, scope: Scope, success: Success) -> list[tuple[Me
     return found
 
 
-def _has_keys(keys: list[str], ctx: Context) -> tuple[Measurement, str]:
+def _has_keys(keys: list[str], ctx: Context) -> tuple[Record, str]:
     """How many of the keys are there."""
     absent = [key for key in keys if key not in ctx]
     measured = {
@@ -366,7 +348,7 @@ def _has_keys(keys: list[str], ctx: Context) -> tuple[Measurement, str]:
     return measured, f"the context has no key {', '.join(absent)}" if absent else ""
 
 
-def _problem(measured: Measurement) -> str:
+def _problem(measured: Record) -> str:
     from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import problem
 
     return problem(measured)

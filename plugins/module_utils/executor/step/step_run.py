@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, rack.recipes contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Runs one step, from its start to its verdict, unless an earlier result with the same inputs stands for it."""
@@ -8,6 +6,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 
 from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import arguments_for_log, complete_arguments
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
@@ -17,7 +16,12 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and
     run_child,
 )
 from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import fingerprint
-from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope, resolve
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import (
+    Scope,
+    keys_in,
+    keys_of_others,
+    resolve,
+)
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import MASKED
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, PASSING
 
@@ -26,11 +30,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import Outcome, Record, Step
     from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import Outcome, StepGenerator
-
-    Record = dict[str, Any]
-    Step = dict[str, Any]
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import StepGenerator
 
 
 def digest_of_inputs(state: StageState, step: Step, params: Record, scope: Scope) -> str:
@@ -54,11 +56,8 @@ def _criteria(step: Step, scope: Scope) -> list[Any]:
     criteria = [step.get("success"), step.get("repeat"), until]
     if not (until or step.get("repeat") or (step.get("success") or {}).get("values")):
         return criteria
-    from ansible_collections.rack.recipes.plugins.module_utils.language import references
-
-    keys, others = references.keys_in(criteria), references.keys_of_others(criteria)
-    values = {key: scope.ctx.get(key) for key in keys if key in scope.ctx}
-    return [*criteria, scope.words["params"], values, {key: scope.ctx.values(key) for key in others}]
+    values = {key: scope.ctx.get(key) for key in keys_in(criteria) if key in scope.ctx}
+    return [*criteria, scope.words["params"], values, {key: scope.ctx.values(key) for key in keys_of_others(criteria)}]
 
 
 def _files(state: StageState, params: Record) -> dict[str, str]:
@@ -75,8 +74,7 @@ def _files(state: StageState, params: Record) -> dict[str, str]:
     return {name: state.digests[name]} if name in state.digests else {}
 
 
-KEPT = ("flake", "rounds", "instances")
-WHOLE = ("seconds", "hooks")
+KEPT = ("flake", "rounds", "instances", "inputs")  # fields of a step's record
 
 
 class ReusedResult:
@@ -93,15 +91,11 @@ class ReusedResult:
         self.measurements: list[Record] = record["measurements"]
         self.checks: int = record.get("checks", 0)
         self.passes_dependents = not record.get("blocks", False)
-        self.more: Record = {name: record[name] for name in (*KEPT, "inputs") if name in record}
+        self.more: Record = {name: record[name] for name in KEPT if name in record}
         self.more["from"] = offer["run"]
-        if offer["kind"] == "resume":
-            self._keep_times(record)
-
-    def _keep_times(self, record: Record) -> None:
-        """A resumed run shows the attempts and times of the earlier run."""
-        self.time, self.attempts = record["started"], record["attempts"]
-        self.more.update({name: record[name] for name in WHOLE if name in record})
+        if offer["kind"] == "resume":  # it shows the attempts and times of the earlier run
+            self.time, self.attempts = record["started"], record["attempts"]
+            self.more.update({name: record[name] for name in ("seconds", "hooks") if name in record})
 
 
 def reuse(state: StageState, step: Step, inputs: str) -> list[ReusedResult]:
@@ -114,7 +108,9 @@ def reuse(state: StageState, step: Step, inputs: str) -> list[ReusedResult]:
         return []
     for record in offer["records"]:
         if record["kind"] == "delta":
-            _change_again(state, record)
+            made = {name: record[name] for name in ("scope", "key", "after")}
+            change = {**made, "based_on": state.context.version(made), "who": record["who"], "time": now()}
+            state.change(record["step"], record["attempt"], change)
     records = [record for record in offer["records"] if record["kind"] == "step"]
     own = [record for record in records if record["step"] == step["name"]]
     return [ReusedResult(offer, record) for record in (*(each for each in records if each not in own), *own)]
@@ -138,14 +134,6 @@ def _fitting(state: StageState, step: Step, inputs: str) -> Record | None:
 def _has_findings(offer: Record) -> bool:
     attempts = (attempt for record in offer["records"] for attempt in record.get("attempts") or ())
     return any("findings" in attempt for attempt in attempts)
-
-
-def _change_again(state: StageState, record: Record) -> None:
-    """Make a change again, based on the version that the key has now."""
-    made = {name: record[name] for name in ("scope", "key", "after")}
-    version = state.context.version(made)
-    change = {**made, "based_on": version, "who": record["who"], "time": now()}
-    state.change(record["step"], record["attempt"], change)
 
 
 FIRST, LAST, BETWEEN = 5, 15, 100  # attempts whose records are kept; between the first and the last only bad ones
@@ -193,11 +181,9 @@ class StepRun:
                 self.passes_dependents = True
                 return "skipped", unwanted
             if self.state.is_check:
-                from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retries_and_hooks import (
-                    check_arguments,
-                )
+                from ansible_collections.rack.recipes.plugins.module_utils.executor.step import retries_and_hooks
 
-                return (yield from check_arguments(self))
+                return (yield from retries_and_hooks.check_arguments(self))
             params = arguments_of(self.step, self.scope)
             return self._reused(params) or (yield from self._rounds(params))
         except InvalidStep as invalid:
@@ -215,14 +201,10 @@ class StepRun:
             self.more["inputs"] = inputs
         if self.step["name"] not in self.state.offers or self.step.get("live"):  # others do not wait a second time
             return None
-
         for reused in reuse(self.state, self.step, inputs)[-1:]:
-            self.measurements, self.checks, self.passes_dependents = (
-                reused.measurements,
-                reused.checks,
-                reused.passes_dependents,
-            )
+            self.measurements, self.checks = reused.measurements, reused.checks
             self.time, self.attempts = reused.time, reused.attempts
+            self.passes_dependents = reused.passes_dependents
             self.more.update(reused.more)
             return reused.verdict, reused.reason
         return None
@@ -254,14 +236,15 @@ class StepRun:
         if self.state.hooks:
             self.hooked = []
             yield from self._hooks("pre_step")
-        if self.state.records.logs("start"):
-            self._log("start", arguments_for_log(self.step.get("options"), given))
-        attempt = yield from run_child(self.state, self.step, self.ctx, given, self._change)
+        records = self.state.records
+        if records.logs("start"):
+            records.log(self.step["name"], self.tries, "start", arguments_for_log(self.step.get("options"), given))
+        change = partial(self.state.change, self.step["name"], self.tries)
+        attempt = yield from run_child(self.state, self.step, self.ctx, given, change)
         verdict, reason = self._judged(attempt)
         more = {**place, "waiting": True} if attempt.is_waiting else place
         self.known = self.known if self.attempts else len(self.state.secrets)
-        records = self.state.records
-        record = records.without_traced_parts(attempt.record(verdict, reason, moment, records.mask))
+        record = records.without_traced_parts(attempt.record(verdict, reason, moment, self.state.secrets.mask))
         self._keep({**record, **more})
         self._log_attempt(attempt, record)
         self.about["verdict"] = verdict
@@ -303,31 +286,24 @@ class StepRun:
                 del self.attempts[-LAST - 1]
 
     def _hooks(self, when: str) -> StepGenerator:
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retries_and_hooks import (
-            run_hooks,
-        )
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retries_and_hooks import run_hooks
 
         return run_hooks(self, when)
-
-    def _change(self, change: Record) -> None:
-        self.state.change(self.step["name"], self.tries, change)
 
     def _log_attempt(self, attempt: Attempt, record: Record) -> None:
         """Log what an attempt has started and printed, and how it ended; at its end, when all secrets are known."""
         records = self.state.records
+        log = partial(records.log, self.step["name"], self.tries)
         if records.logs("process"):
             for text in attempt.processes_in_words():
-                self._log("process", text)
+                log("process", text)
         for stream in ("stdout", "stderr"):
             if record[stream] and records.logs(stream):
-                self._log(stream, record[stream])
+                log(stream, record[stream])
         if records.logs("process"):
-            self._log("process", attempt.end_in_words(self.state.launcher.command(self.step)))
+            log("process", attempt.end_in_words(self.state.launcher.command(self.step)))
         if records.logs("end") or records.logs(f"end {record['verdict']}"):
-            self._log("end", ": ".join(filter(None, (record["verdict"], record["reason"]))))
-
-    def _log(self, event: str, text: str) -> None:
-        self.state.records.log(self.step["name"], self.tries, event, text)
+            log("end", ": ".join(filter(None, (record["verdict"], record["reason"]))))
 
 
 def arguments_of(step: Step, scope: Scope) -> Record:

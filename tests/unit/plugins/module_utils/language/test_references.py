@@ -11,7 +11,6 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_view import C
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import (
     FOREIGN,
     Scope,
-    hosts_in,
     keys_in,
     keys_of_others,
     names_in,
@@ -137,7 +136,6 @@ MANY = {
 def test_what_a_value_refers_to():
     assert keys_in(MANY) == {"a_v1", "b.c_v2", "b_v1", "c_v1", "d_v1", "f_v1"}
     assert keys_of_others(MANY) == {"b_v1", "c_v1", "d_v1", "f_v1"}
-    assert hosts_in(MANY) == {"leaf1", "majority"}
     assert names_in(MANY, "params") == {"vlan", "port", "golden"}
     assert names_in(MANY, "matrix") == {"mtu"}
     assert names_in(MANY, "item") == {"host"}
@@ -146,8 +144,8 @@ def test_what_a_value_refers_to():
 
 @pytest.mark.parametrize("value", ["", 5, None, True, [], {}, "${HOME}", "$a_v1"])
 def test_values_without_references(value):
-    found = (keys_in(value), keys_of_others(value), hosts_in(value), names_in(value, "params"))
-    assert found == (set(), set(), set(), set())
+    found = (keys_in(value), keys_of_others(value), names_in(value, "params"))
+    assert found == (set(), set(), set())
 
 
 @pytest.mark.parametrize(

@@ -388,7 +388,7 @@ def test_two_may_clean_at_once(tmp_path):
         made = DetachedStage(str(tmp_path / f"s{number}"))
         made.create()
         make_old(made, 10 * module.KEPT)
-    code = f"import {module.__name__} as module; module.PERIOD = 0; module.clean({str(tmp_path)!r})"
+    code = f"import {module.__name__} as module; module.PERIOD = 0; module.remove_old_stages({str(tmp_path)!r})"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     both = [subprocess.Popen([sys.executable, "-c", code], env=env) for _one in range(2)]
     assert [one.wait() for one in both] == [0, 0]

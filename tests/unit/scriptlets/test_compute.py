@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
+
 CAPTURED = Path(__file__).parent / "captured"
 VERSIONS = ("0.15.06", "0.19.02")
 FAKE = """\
@@ -300,15 +302,7 @@ class TestMemoryFragments:
             "compact it (echo 1 > /proc/sys/vm/compact_memory), or restart the host"
         )
 
-    @pytest.mark.parametrize(
-        ("text", "says"),
-        [
-            (None, "the kernel does not tell its free memory"),
-            ("", "the kernel does not tell its free memory"),
-            ("Node 0, zone Normal\n", "a line that is none of a zone: 'Node 0, zone Normal'"),
-            ("Node 0, zone Normal 1 -2\n", "a line that is none of a zone"),
-        ],
-    )
+    @table("text", "says")
     def test_what_is_no_buddyinfo_is_an_error(self, judged, text, says):
         outcome = judged(text)
         assert (outcome.verdict, says in outcome.reason) == ("error", True)

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
+
 ROOT = Path(__file__).resolve().parents[3]
 CAPTURED = Path(__file__).parent / "captured"
 COMMON = {"timeout": 5, "verify": True, "user": "", "password": ""}
@@ -164,28 +166,12 @@ class TestGpus:
         assert run(captured(f"dcgm-exporter-{name}.txt"), gpus).verdict == "passed"
         assert len(rack_context["dcgm.gpus_v1"]) == gpus
 
-    @pytest.mark.parametrize(
-        ("metric", "value", "said"),
-        [
-            (XID, 79, "GPU 0: XID 79 (the GPU has fallen off the bus): drain the node, power it off and on, reseat"),
-            (XID, 999, "GPU 0: XID 999: look it up in NVIDIA's list of XID errors"),
-            ("DCGM_FI_DEV_ECC_DBE_VOL_TOTAL", 3, "GPU 0: 3 double-bit memory errors: drain the node and reset the GPU"),
-            ("DCGM_FI_DEV_ROW_REMAP_FAILURE", 1, "GPU 0: a bad row of memory could not be remapped: drain the node"),
-            ("DCGM_FI_DEV_UNCORRECTABLE_REMAPPED_ROWS", 2, "GPU 0: 2 rows of memory were remapped after"),
-        ],
-    )
+    @table("metric", "value", "said")
     def test_what_is_wrong_with_a_gpu(self, run, metric, value, said):
         outcome = run(exporter(**{metric: value}))
         assert (outcome.verdict, outcome.reason[: len(said)]) == ("failed", said)
 
-    @pytest.mark.parametrize(
-        ("seen", "expected", "said"),
-        [
-            (2, 4, "2 of 4 GPUs are seen: power the node off and on, then reseat or replace GPUs 2, 3"),
-            (0, 4, "0 of 4 GPUs are seen: power the node off and on, then reseat or replace all 4 GPUs"),
-            (3, 2, "3 GPUs are seen, 2 planned: correct the plan, or take out GPU 2"),
-        ],
-    )
+    @table("seen", "expected", "said")
     def test_their_number(self, run, seen, expected, said):
         assert (run(exporter(seen), expected).verdict, run(exporter(seen), expected).reason) == ("failed", said)
 
@@ -208,16 +194,7 @@ class TestNvlink:
 
         return run
 
-    @pytest.mark.parametrize(
-        ("metric", "value", "verdict"),
-        [
-            ("DCGM_FI_DEV_NVLINK_CRC_FLIT_ERROR_COUNT_TOTAL", 0, "passed"),
-            ("DCGM_FI_DEV_NVLINK_CRC_FLIT_ERROR_COUNT_TOTAL", 100, "marginal"),
-            ("DCGM_FI_DEV_NVLINK_CRC_DATA_ERROR_COUNT_TOTAL", 101, "failed"),
-            ("DCGM_FI_DEV_NVLINK_REPLAY_ERROR_COUNT_TOTAL", 1, "failed"),
-            ("DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL", 0, "failed"),
-        ],
-    )
+    @table("metric", "value", "verdict")
     def test_counters(self, run, metric, value, verdict):
         outcome = run(exporter(**{metric: value}))
         assert outcome.verdict == verdict
@@ -297,15 +274,7 @@ class TestSwitchPorts:
         assert rack_context.measured["ports_up"] == 2
         assert run("eapi", {"result": json.loads(captured("eapi-simhall-0.1.0.json"))}).verdict == "passed"
 
-    @pytest.mark.parametrize(
-        ("api", "answer", "said"),
-        [
-            ("nvue", {}, "shows no ports: check the address, and which API the switch has"),
-            ("nvue", 500, "answered HTTP 500"),
-            ("eapi", {"error": {"message": "invalid command"}}, "/command-api: invalid command"),
-            ("eapi", {"result": [{}]}, "answered without the results of show lldp neighbors detail and show"),
-        ],
-    )
+    @table("api", "answer", "said")
     def test_what_is_no_table_is_an_error(self, run, api, answer, said):
         outcome = run(api, answer)
         assert outcome.verdict == "error"
@@ -555,15 +524,7 @@ class TestCooling:
 
         return run
 
-    @pytest.mark.parametrize(
-        ("fields", "said"),
-        [
-            ({"detector": "Critical"}, "Tray: Critical: close the node's coolant valves, power it off, find the leak"),
-            ({"detector": "Unavailable"}, "Tray: Unavailable: check that the detector is plugged in"),
-            ({"inlet": 30}, "Inlet Air has 30 °C, 27 at most: check filters, fans and blanking panels"),
-            ({"coolant": 50}, "Coolant Supply has 50 °C, 45 at most: check the flow and the cooling unit"),
-        ],
-    )
+    @table("fields", "said")
     def test_what_is_wrong(self, run, fields, said):
         assert run(thermal()).verdict == "passed"
         outcome = run(thermal(**fields))

@@ -19,6 +19,7 @@ import yaml
 from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import complete_arguments
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
 
 ROOT = Path(__file__).resolve().parents[3] / "scriptlets"
 LIBRARY = ROOT.parent / "plugins/module_utils/script_library"
@@ -357,18 +358,7 @@ class TestLinkErrors:
             run(names=["eth0", "eth9"])
 
 
-@pytest.mark.parametrize(
-    ("name", "function", "key", "value"),
-    [
-        (
-            "compute_numbers",
-            "ComputeNumbers",
-            "numbers.stats_v1",
-            {"mean": 25, "variance": 125, "count": 4, "min": 10, "max": 40},
-        ),
-        ("compute_median", "ComputeMedian", "numbers.median_v1", {"median": 25, "count": 4}),
-    ],
-)
+@table("name", "function", "key", "value")
 def test_the_steps_of_the_first_proposal(name, function, key, value, tmp_path):
     (tmp_path / "numbers.csv").write_text("10\n20\n30\n40\n")
     events: list[dict[str, Any]] = []

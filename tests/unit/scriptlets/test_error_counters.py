@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
+
 HERE = Path(__file__).parent
 TREES = yaml.safe_load((HERE / "error_trees.yml").read_text(encoding="utf-8"))
 PCI = "sys/devices/pci0000:3a/0000:3a:00.0/0000:3b:00.0"
@@ -87,18 +89,7 @@ class TestPciErrors:
         assert run("pci.errors.PciErrors").verdict == "passed"
         assert rack_context.measured == {"correctable": 0, "nonfatal": 0, "fatal": 0}
 
-    @pytest.mark.parametrize(
-        ("file", "text", "params", "verdict", "says"),
-        [
-            ("correctable", "RxErr 2\nBadTLP 1\nTOTAL_ERR_COR 3", {}, "marginal", ""),
-            ("correctable", "RxErr 2\nBadTLP 1\nTOTAL_ERR_COR 3", {"max_correctable": 2}, "failed",
-             "0000:3b:00.0 (10de:2330) has counted correctable PCIe errors (RxErr 2, BadTLP 1): reseat the card"),
-            ("nonfatal", "CmpltTO 1\nTOTAL_ERR_NONFATAL 1", {}, "failed", "nonfatal PCIe errors (CmpltTO 1): reseat"),
-            ("fatal", "MalfTLP 4\nTOTAL_ERR_FATAL 4", {}, "failed", "fatal PCIe errors (MalfTLP 4): take the"),
-            ("fatal", "MalfTLP 4\nTOTAL_ERR_FATAL 4", {"ignore": ["10de:2330"]}, "passed", ""),
-            ("fatal", "MalfTLP 4\nTOTAL_ERR_FATAL 4", {"seconds": 0.01}, "passed", ""),
-        ],
-    )  # fmt: skip
+    @table("file", "text", "params", "verdict", "says")
     def test_errors_and_what_to_do(self, run, file, text, params, verdict, says):
         outcome = run("pci.errors.PciErrors", changed={f"{PCI}/aer_dev_{file}": text}, **params)
         assert outcome.verdict == verdict
@@ -124,30 +115,7 @@ class TestMemoryEcc:
         assert run("memory.ecc.MemoryEcc", tree).verdict == "passed"
         assert list(rack_context["memory.ecc_v1"]["mc0"]["modules"]) == [*labels, "(unknown)"]
 
-    @pytest.mark.parametrize(
-        ("tree", "file", "count", "verdict", "says"),
-        [
-            (
-                "node",
-                "dimm4/dimm_ue_count",
-                "1",
-                "failed",
-                "CPU0_DIMM_B1 has 1 uncorrected memory errors: take the host",
-            ),
-            ("node", "dimm4/dimm_ce_count", "90", "marginal", ""),
-            (
-                "node",
-                "dimm4/dimm_ce_count",
-                "110",
-                "failed",
-                "CPU0_DIMM_B1 corrects 55 memory errors a day: reseat the",
-            ),
-            ("node", "ue_noinfo_count", "2", "failed", "(unknown) has 2 uncorrected memory errors"),
-            ("old", "csrow0/ch1_ce_count", "60", "failed", "CPU#0Channel#1_DIMM#0 corrects 60 memory errors a day"),
-            ("old", "csrow0/ue_count", "1", "failed", "CPU#0Channel#0_DIMM#0 has 1 uncorrected memory errors"),
-            ("node", "seconds_since_reset", "", "error", "mc0 tells no counters: look at its driver"),
-        ],
-    )
+    @table("tree", "file", "count", "verdict", "says")
     def test_errors_and_what_to_do(self, run, tree, file, count, verdict, says):
         outcome = run("memory.ecc.MemoryEcc", tree, {f"{MC}/{file}": count})
         assert outcome.verdict == verdict

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
+
 CAPTURED = Path(__file__).parent / "captured"
 
 
@@ -141,18 +143,7 @@ class TestBgp:
         assert self.run(scriptlet, prints, rack_context, told, "swp1", "swp2").verdict == "passed"
         assert rack_context.measured["prefixes.swp1"] > 0
 
-    @pytest.mark.parametrize(
-        ("fields", "says"),
-        [
-            (
-                {"bgpState": "Idle", "lastErrorCodeSubcode": "0202"},
-                "this router expects AS 65000, which the peer is not",
-            ),
-            ({"bgpState": "Idle", "adminShutDown": True}, "the session is shut down here"),
-            ({"bgpState": "Active", "lastResetDueTo": "Interface down"}, "the session is Active (Interface down)"),
-            ({"addressFamilyInfo": {}}, "0 networks come in, expected at least 1"),
-        ],
-    )
+    @table("fields", "says")
     def test_what_is_wrong_with_a_session(self, scriptlet, prints, rack_context, fields, says):
         told = json.loads(captured("frr-10.3-bgp-neighbors.json"))
         told["swp1"] |= fields
@@ -263,15 +254,7 @@ class TestCables:
         prints(scriptlet("tools.pings"), {"-s 8952": answers["long"], "ping": answers["short"]})
         return rack_context.run(module.CableLoss, {"ports": ["swp1"], "mtu": 9000})
 
-    @pytest.mark.parametrize(
-        ("short", "long", "time", "says"),
-        [
-            ("0", "0", "0.3", ""),
-            ("4", "0", "0.3", "swp1: 4 % of short frames are lost: clean or replace the cable"),
-            ("0", "7", "0.3", "swp1: 7 % of long frames are lost: compare MTU and speed of both ends"),
-            ("0", "0", "41", "swp1: long frames take 41 ms: compare the speed of both ends"),
-        ],
-    )
+    @table("short", "long", "time", "says")
     def test_loss_and_time_on_a_cable(self, scriptlet, prints, rack_context, short, long, time, says):
         outcome = self.run(
             scriptlet, prints, rack_context, neigh=captured("iproute2-6.15-neigh.json"),
@@ -285,14 +268,7 @@ class TestCables:
 
 
 class TestOwnAddress:
-    @pytest.mark.parametrize(
-        ("file", "verdict"),
-        [
-            ("arping-healthy.txt", "passed"),
-            ("arping-20221126-healthy.txt", "passed"),
-            ("arping-duplicate.txt", "failed"),
-        ],
-    )
+    @table("file", "verdict")
     def test_who_else_has_the_address(self, scriptlet, prints, rack_context, file, verdict):
         module = scriptlet("fabric.own_address")
         prints(module, {"arping": captured(file)})
@@ -302,15 +278,7 @@ class TestOwnAddress:
 
 
 class TestClock:
-    @pytest.mark.parametrize(
-        ("text", "verdict", "says"),
-        [
-            (None, "passed", ""),
-            ("506 Cannot talk to daemon", "failed", "the clock follows no server (506 Cannot talk to daemon)"),
-            ("0,,0,0,0,0,0,0,0,0,1,1,0,Not synchronised", "failed", "the clock follows no server (Not synchronised)"),
-            ("0A,192.0.2.1,4,1,0.5,0,0,0,0,0,0,0,4,Normal", "failed", "the clock is 0.5 s away from 192.0.2.1"),
-        ],
-    )
+    @table("text", "verdict", "says")
     def test_what_chrony_says(self, scriptlet, prints, rack_context, text, verdict, says):
         module = scriptlet("clock.sync")
         prints(module, {"chronyc": text or captured("chrony-4.6-tracking.txt")})

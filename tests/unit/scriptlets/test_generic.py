@@ -22,6 +22,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
+
 
 @pytest.fixture
 def command(scriptlet, rack_context):
@@ -47,44 +49,7 @@ class TestCommand:
         assert command(**params).verdict == "passed"
         assert command(**params, min=1, max=40).reason == "printf printed 41.5 C, expected at least 1, at most 40"
 
-    @pytest.mark.parametrize(
-        ("params", "verdict", "reason"),
-        [
-            (
-                {"script": "echo no disk >&2; exit 4"},
-                "failed",
-                "the script ended with exit code 4, expected exit code 0: no disk",
-            ),
-            (
-                {"argv": ["false"], "exit_codes": [0, 2]},
-                "failed",
-                "false ended with exit code 1, expected exit code 0 or 2: it printed nothing",
-            ),
-            (
-                {"argv": ["echo", "state: bad"], "stdout": "^state: ok$"},
-                "failed",
-                "echo did not print '^state: ok$': read its output in the log of this step",
-            ),
-            (
-                {"argv": ["echo", "none"], "number": r"(?P<number>\d+)"},
-                "error",
-                r"number: '(?P<number>\\d+)' finds no number in what the command printed",
-            ),
-            (
-                {"argv": ["echo", "nan"], "number": "(?P<number>nan)"},
-                "error",
-                "number: '(?P<number>nan)' finds no number in what the command printed",
-            ),
-            ({"argv": ["no-such-tool"]}, "error", "no-such-tool is not installed on this host"),
-            ({"argv": ["/"]}, "error", "/ cannot be started: Permission denied"),
-            ({"argv": ["sleep", "9"], "timeout": 0.05}, "error", "sleep 9 did not end within 0.05 s"),
-            ({}, "error", "expected either argv, a list of words, or script, a text for /bin/sh"),
-            ({"argv": ["true"], "script": "true"}, "error", "expected either argv, a list of words, or script"),
-            ({"argv": ["true"], "stdout": "("}, "error", "stdout: '(' is no regular expression: missing )"),
-            ({"argv": ["true"], "number": "[0-9]+"}, "error", "number: expected a group (?P<number>...) in '[0-9]+'"),
-            ({"argv": ["true"], "max": 3}, "error", "min, max: a limit needs `number`"),
-        ],
-    )
+    @table("params", "verdict", "reason")
     def test_what_is_wrong_is_said(self, command, params, verdict, reason):
         outcome = command(**params)
         assert (outcome.verdict, outcome.reason[: len(reason)]) == (verdict, reason)
@@ -302,18 +267,7 @@ class TestHttp:
         options = scriptlet("generic.http_check").HttpCheck.options
         assert [name for name, spec in options.items() if spec.get("no_log")] == ["password", "token"]
 
-    @pytest.mark.parametrize(
-        ("path", "params", "reason"),
-        [
-            ("/busy", {}, "answers status 503, expected 200: read the log of the service"),
-            ("/text", {"body": "done"}, "does not answer with 'done': compare what it answers, and its version"),
-            ("/text", {"json": "a"}, "answers no JSON with a value at a: compare the path with the answer"),
-            ("/health", {"json": "nodes[1].load"}, "answers no JSON with a value at nodes[1].load: compare"),
-            ("/health", {"json": "state", "equals": "up"}, "has state 'ok', expected 'up'"),
-            ("/health", {"json": "nodes[0].load", "max": 0.1}, "has nodes[0].load 0.5, expected at most 0.1"),
-            ("/health", {"max_ms": 0}, "took "),
-        ],
-    )
+    @table("path", "params", "reason")
     def test_what_is_wrong_is_said(self, web, service, path, params, reason):
         outcome = web(service.url(path), **params)
         assert outcome.verdict == "failed"
@@ -396,16 +350,7 @@ class TestWait:
         assert seen(url=f"http://127.0.0.1:{closed_port}") == f"http://127.0.0.1:{closed_port} was refused"
         assert "does not speak HTTPS" in seen(url=f"https://127.0.0.1:{service.port}")
 
-    @pytest.mark.parametrize(
-        ("params", "reason"),
-        [
-            ({}, "expected exactly one of port, file, argv, url"),
-            ({"port": 1, "file": "x"}, "expected exactly one of port, file, argv, url"),
-            ({"port": 0}, "port: expected 1 to 65535, got 0"),
-            ({"url": "x"}, "url: expected http://HOST... or https://HOST..., got 'x'"),
-            ({"file": "x", "interval": 0}, "interval, look_timeout: expected more than 0 seconds"),
-        ],
-    )
+    @table("params", "reason")
     def test_wrong_arguments(self, wait, params, reason):
         outcome = wait(**params)
         assert (outcome.verdict, outcome.reason) == ("error", reason)
@@ -442,15 +387,7 @@ class TestSpread:
         many = {f"r{number:02}": 1000 * (number > 30) for number in range(45)}
         assert "r37 (1000 MB/s) and 8 more is far from the median (0 MB/s)" in spread(many, max_percent=10).reason
 
-    @pytest.mark.parametrize(
-        ("speeds", "reason"),
-        [
-            ({"r1": 1}, "1 hosts have disk.speed_v1, at least 2 are needed"),
-            ({"r1": 1, "r2": "fast"}, "r2: disk.speed_v1 read.mb_s is no number: correct key and path, or look at"),
-            ({"r1": 1, "r2": True}, "r2: disk.speed_v1 read.mb_s is no number"),
-            ({"r1": 1, "r2": None}, "r2: disk.speed_v1 read.mb_s is no number"),
-        ],
-    )
+    @table("speeds", "reason")
     def test_what_cannot_be_judged_is_an_error(self, spread, speeds, reason):
         outcome = spread(speeds, max_percent=10)
         assert (outcome.verdict, outcome.reason[: len(reason)]) == ("error", reason)

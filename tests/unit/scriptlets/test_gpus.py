@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
+
 CAPTURED = Path(__file__).parent / "captured"
 T4, A100, A5000 = "nvidia-smi-515-v11.xml", "nvidia-smi-535-v12.xml", "nvidia-smi-590-v13.xml"
 LOST = (
@@ -48,77 +50,7 @@ class TestHealth:
         assert (outcome.verdict, outcome.reason) == ("passed", "")
         assert rack_context.measured["gpus"] == number
 
-    @pytest.mark.parametrize(
-        ("text", "changed", "params", "says"),
-        [
-            (A5000, {}, {"expected": 8}, "2 GPUs are seen, expected 8: power the node off and on, then reseat"),
-            (
-                T4,
-                {"<dram_uncorrectable>0": "<dram_uncorrectable>2"},
-                {},
-                "GPU 00000000:00:1e.0: 2 memory errors that were",
-            ),
-            (
-                T4,
-                {"<dram_correctable>0": "<dram_correctable>9"},
-                {"max_corrected": 8},
-                "9 corrected memory errors: run the",
-            ),
-            (
-                A5000,
-                {"sram_uncorrectable_secded>N/A": "sram_uncorrectable_secded>1"},
-                {},
-                "1 memory errors that were not",
-            ),
-            (
-                T4,
-                {"<retired_count>0": "<retired_count>61"},
-                {"max_retired": 60},
-                "61 retired pages of memory: drain the",
-            ),
-            (
-                T4,
-                {"<pending_retirement>No": "<pending_retirement>Yes"},
-                {},
-                "page retirement pending is Yes: restart the",
-            ),
-            (
-                A5000,
-                {"row_pending>No": "row_pending>Yes"},
-                {},
-                "row remap pending is Yes: reset the GPU to use the spare",
-            ),
-            (
-                A5000,
-                {"row_failure>No": "row_failure>Yes"},
-                {},
-                "row remap failed is Yes: drain the node and replace the",
-            ),
-            (A5000, {"action>None": "action>Drain and Reset"}, {}, "recovery action is Drain and Reset: do that"),
-            (
-                A100,
-                {"reset_required>No": "reset_required>Yes"},
-                {},
-                "reset required is Yes: drain the node and reset the",
-            ),
-            (
-                T4,
-                {"reason_hw_thermal_slowdown>Not ": "reason_hw_thermal_slowdown>"},
-                {},
-                "lowered (hw thermal slowdown)",
-            ),
-            (
-                A5000,
-                {"reason_hw_power_brake_slowdown>Not ": "reason_hw_power_brake_slowdown>"},
-                {},
-                "look at the power sup",
-            ),
-            (T4, {"<gpu_temp>40": "<gpu_temp>94"}, {}, "94 °C (limit: max 93 °C): look at the fans, the coolant"),
-            (T4, {}, {"max_celsius": 39}, "40 °C (limit: max 39 °C)"),
-            (T4, {}, {"max_watts": 20}, "takes 26.78 W, expected at most 20: look at its load and its power limit"),
-            (A5000, {}, {"min_watts": 65}, "takes 6.41 W, expected at least 65: look at its load"),
-        ],
-    )
+    @table("text", "changed", "params", "says")
     def test_what_is_wrong_and_what_to_do(self, run, text, changed, params, says):
         outcome = run("gpu.health.GpuHealth", text, changed, **params)
         assert outcome.verdict == "failed"
@@ -151,46 +83,11 @@ class TestHealth:
 
 
 class TestSettings:
-    @pytest.mark.parametrize(
-        ("text", "expected"),
-        [
-            (T4, {"driver": "515.*", "power_limit": "70.00 W", "ecc": "Enabled", "application_clock": "585 MHz"}),
-            (A100, {"driver": "535.*", "power_limit": "500.00 W", "mig": "Enabled", "product": "*A100*"}),
-            (A5000, {"driver": "590.44.01", "vbios": "94.02.*", "persistence": "Enabled", "memory_size": "24564 MiB"}),
-        ],
-    )
+    @table("text", "expected")
     def test_what_is_expected_of_three_drivers(self, run, text, expected):
         assert run("gpu.settings.GpuSettings", text, expected=expected).reason == ""
 
-    @pytest.mark.parametrize(
-        ("text", "changed", "expected", "says"),
-        [
-            (
-                A100,
-                {},
-                {"persistence": "Enabled"},
-                "persistence is Disabled, expected Enabled: start nvidia-persistenced",
-            ),
-            (
-                T4,
-                {},
-                {"driver": "590.*"},
-                "driver is 515.105.01, expected 590.*: install that driver and restart the node",
-            ),
-            (
-                T4,
-                {"pending_ecc>Enabled": "pending_ecc>Disabled"},
-                {},
-                "ECC is Enabled, and will be Disabled: reset the GPU",
-            ),
-            (
-                A5000,
-                {"94.02.6D.00.0D": "94.02.5F.00.01"},
-                {},
-                "NVIDIA RTX A5000: vbios is 94.02.5F.00.01 on 00000000:81:",
-            ),
-        ],
-    )
+    @table("text", "changed", "expected", "says")
     def test_what_is_wrong_and_what_to_do(self, run, text, changed, expected, says):
         outcome = run("gpu.settings.GpuSettings", text, changed, expected=expected)
         assert outcome.verdict == "failed"
@@ -212,15 +109,7 @@ class TestProcesses:
     def test_free_gpus(self, run):
         assert run("gpu.processes.GpuProcesses", T4, max_used_mib=100).verdict == "passed"
 
-    @pytest.mark.parametrize(
-        ("params", "says"),
-        [
-            ({}, "GPU 00000000:81:00.0 is held by /usr/bin/python3 (4242): end what is left of a job"),
-            ({"max_processes": 1}, ""),
-            ({"allowed": ["*/python3"]}, ""),
-            ({"allowed": ["*"], "max_used_mib": 500}, "GPU 00000000:81:00.0 has 22437 MiB in use: look who holds it"),
-        ],
-    )
+    @table("params", "says")
     def test_gpus_that_are_held(self, run, params, says):
         outcome = run("gpu.processes.GpuProcesses", A5000, **params)
         assert outcome.verdict == ("failed" if says else "passed")

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
+
 MACHINES = yaml.safe_load(Path(__file__).with_name("hardware_trees.yml").read_text(encoding="utf-8"))
 END_OF_TABLE = bytes((127, 4, 0xFF, 0xFE, 0, 0))
 
@@ -118,21 +120,7 @@ class TestGolden:
         assert self.run(scriptlet, rack_context, hardware()).verdict == "passed"
         assert rack_context["host.golden_v1"] == {"missing": [], "additional": [], "different": []}
 
-    @pytest.mark.parametrize(
-        ("path", "value", "says"),
-        [
-            ("memory.DIMM_A1", None, "memory.DIMM_A1 is missing: reseat the module in this slot, else replace it"),
-            ("pci.0000:3b:00/0", None, "pci.0000:3b:00.0 is missing: reseat the card"),
-            ("disks.sda", None, "disks.sda is missing: reseat the disk and its cable"),
-            ("nics.eth0", None, "nics.eth0 is missing: look whether the kernel has its driver"),
-            ("disks.sdb", {"model": "x"}, "disks.sdb is additional: take it out, or take a new golden hardware"),
-            ("memory.DIMM_A1.size_mib", 16384, "memory.DIMM_A1.size_mib is 16384, expected 32768: replace the module"),
-            ("pci.0000:3b:00/0.link_width", "8", "pci.0000:3b:00.0.link_width is 8, expected 16: reseat the card"),
-            ("disks.sda.firmware", "A0", "disks.sda.firmware is A0, expected A1: update the firmware of this part"),
-            ("dmi.bios_version", "1.9", "dmi.bios_version is 1.9, expected 2.1: update the firmware of the host"),
-            ("cpu.threads", 32, "cpu.threads is 32, expected 64: look at the CPUs in the firmware's set-up"),
-        ],
-    )
+    @table("path", "value", "says")
     def test_what_is_not_as_it_should_be(self, scriptlet, rack_context, path, value, says):
         found = hardware()
         *folders, name = (part.replace("/", ".") for part in path.split("."))
@@ -174,15 +162,7 @@ class TestGolden:
         outcome = self.run(scriptlet, rack_context, hardware(), golden={})
         assert (outcome.verdict, "keep host.hardware_v1 of a host" in outcome.reason) == ("skipped", True)
 
-    @pytest.mark.parametrize(
-        ("golden", "says"),
-        [
-            ({"memroy": {}}, "golden: there is no section memroy: did you mean memory?"),
-            ({"x": {}}, "golden: there is no section x: expected one of dmi, cpu, memory, pci, disks, nics"),
-            ({"disks": ["sda"]}, "golden: disks: expected what host.hardware_v1 has there, found \"['sda']\""),
-            ({"disks": {"sda": 1}}, "golden: disks: expected what host.hardware_v1 has there"),
-        ],
-    )
+    @table("golden", "says")
     def test_what_is_no_golden_hardware(self, scriptlet, rack_context, golden, says):
         outcome = self.run(scriptlet, rack_context, hardware(), golden=golden)
         assert (outcome.verdict, says in outcome.reason) == ("error", True)

@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 TREES = yaml.safe_load((HERE / "host_trees.yml").read_text(encoding="utf-8"))
@@ -65,31 +67,7 @@ class TestKernel:
         assert (outcome.verdict, outcome.reason) == ("passed", "")
         assert "dyndbg=file a.c +p" in rack_context["host.kernel_v1"]["arguments"]
 
-    @pytest.mark.parametrize(
-        ("params", "says"),
-        [
-            ({"release": "6.5.*"}, "the kernel is 6.8.0-45-generic, expected 6.5.*: install that kernel and restart"),
-            ({"arguments": ["iommu=off", "pci"]}, "the kernel was started without iommu=off pci: add it to the boot"),
-            ({"no_arguments": ["hugepages"]}, "the kernel was started with hugepages: take it out of the boot loader"),
-            (
-                {"settings": {"kernel.numa_balancing": 1}},
-                "kernel.numa_balancing is 0, expected 1: set it in /etc/sysctl",
-            ),
-            ({"settings": {"vm.nr_hugepages": {"min": 65}}}, "vm.nr_hugepages is 64, expected min 65: set it in"),
-            (
-                {"settings": {"/sys/kernel/mm/transparent_hugepage/enabled": "never"}},
-                "/sys/kernel/mm/transparent_hugepage/enabled is madvise, expected never: set it at each",
-            ),
-            (
-                {"settings": {"/sys/fs/selinux/enforce": 1}},
-                "the kernel has no setting /sys/fs/selinux/enforce: load the",
-            ),
-            ({"settings": {"kernel.numa": 1}}, "the kernel has no setting kernel.numa: load the module that has it"),
-            ({"modules": {"mlx5_core": ""}}, "the module mlx5_core is not loaded: `modprobe mlx5_core`"),
-            ({"modules": {"nvidia": "535.*"}}, "the module nvidia has version 550.90.07, expected 535.*: install that"),
-            ({"no_modules": ["nvidia"]}, "the module nvidia is loaded: `modprobe -r nvidia`, and keep it out"),
-        ],
-    )
+    @table("params", "says")
     def test_what_is_not_and_what_to_do(self, run, params, says):
         outcome = run("host.kernel.HostKernel", "kernel", **params)
         assert (outcome.verdict, outcome.reason[: len(says)]) == ("failed", says)
@@ -116,16 +94,7 @@ class TestPackages:
     def test_what_dpkg_and_rpm_print(self, scriptlet, text, version):
         assert scriptlet("host.packages").installed(text) == {"chrony": version}
 
-    @pytest.mark.parametrize(
-        ("params", "says"),
-        [
-            ({"wanted": {"chrony": "4.6*"}, "unwanted": ["ntp"]}, ""),
-            ({"wanted": {"ntp": ""}}, "ntp is not installed: install it"),
-            ({"wanted": {"chrony": "4.5*"}}, "chrony has version 4.6.1-3, expected 4.5*: install that version"),
-            ({"unwanted": ["chrony"]}, "chrony is installed (4.6.1-3): remove it"),
-            ({}, "nothing to check: say which packages are `wanted` or `unwanted`"),
-        ],
-    )
+    @table("params", "says")
     def test_what_is_wrong_and_what_to_do(self, scriptlet, rack_context, monkeypatch, params, says):
         module = scriptlet("host.packages")
         monkeypatch.setattr(module, "ask", lambda _names: DPKG)
@@ -208,22 +177,7 @@ class TestCoresAndClock:
 
 
 class TestProcesses:
-    @pytest.mark.parametrize(
-        ("changed", "params", "says"),
-        [
-            ({}, {"wanted": {"slurmd": 2}}, ""),
-            ({}, {"wanted": {"slurmd": 3}}, "2 processes slurmd, expected 3: start its service and read its log"),
-            ({"50/stat": "50 (ls) D 40 1"}, {}, "1 processes cannot be woken: ls (50, parent 40): look at the disks"),
-            (
-                {"50/stat": "50 (ls) Z 40 1"},
-                {},
-                "1 processes are dead and nobody takes note: ls (50, parent 40): restart",
-            ),
-            ({"50/stat": "50 (ls) D 40 1"}, {"max_stuck": 1}, ""),
-            ({"50/stat": "50 (mlx_health) D 2 1"}, {"ignore": ["mlx_*"]}, ""),
-            ({"50/stat": "50 (slurmd) Z 1 1"}, {"wanted": {"slurmd": 3}, "max_dead": 1}, "2 processes slurmd"),
-        ],
-    )
+    @table("changed", "params", "says")
     def test_stuck_dead_and_absent(self, run, changed, params, says):
         outcome = run("host.processes.HostProcesses", "processes", changed, seconds=0.02, **params)
         assert outcome.verdict == ("failed" if says else "passed")
@@ -324,18 +278,7 @@ class TestPaths:
         known = {"file": file, "link": {"kind": "link"}, "folder": {"kind": "folder", "runnable": True}}
         assert paths(known, ["none"]).reason == ""
 
-    @pytest.mark.parametrize(
-        ("wanted", "unwanted", "says"),
-        [
-            ({"none": {}}, [], "none is not there: look at what should have made it"),
-            ({"file/none": {}}, [], "none is not there"),
-            ({"file": {"kind": "folder"}}, [], "file: kind is file, expected folder: correct it"),
-            ({"file": {"mode": "0644"}}, [], "file: mode is 0640, expected 0644: correct it"),
-            ({"file": {"runnable": True}}, [], "file is not runnable for this user: correct its owner and mode"),
-            ({"folder": {"readable": False}}, [], "folder is readable for this user: correct its owner and mode"),
-            ({}, ["link"], "link must not be there: look at who made it, and remove it"),
-        ],
-    )
+    @table("wanted", "unwanted", "says")
     def test_what_is_wrong_and_what_to_do(self, paths, wanted, unwanted, says):
         outcome = paths(wanted, unwanted)
         assert outcome.verdict == "failed"
@@ -363,18 +306,7 @@ class TestRelease:
             (tmp_path / "etc/localtime").symlink_to("/usr/share/zoneinfo/Europe/Berlin")
         assert run("host.release.HostRelease", tree, **expected).reason == ""
 
-    @pytest.mark.parametrize(
-        ("expected", "says"),
-        [
-            (
-                {"distribution": "ubuntu"},
-                "distribution is rocky, expected ubuntu: install the system that the plan says",
-            ),
-            ({"version": "9.5"}, "version is 9.4, expected 9.5: update the system, or correct the plan"),
-            ({"architecture": "vax"}, "expected vax: look whether this is the right machine"),
-            ({"timezone": "Asia/Tokyo"}, "timezone is UTC, expected Asia/Tokyo: `timedatectl set-timezone Asia/Tokyo`"),
-        ],
-    )
+    @table("expected", "says")
     def test_what_is_wrong_and_what_to_do(self, run, expected, says):
         outcome = run("host.release.HostRelease", "rocky", **expected)
         assert outcome.verdict == "failed"
@@ -389,14 +321,7 @@ class TestRelease:
 
 
 class TestUptime:
-    @pytest.mark.parametrize(
-        ("params", "says"),
-        [
-            ({"min_hours": 2, "max_hours": 3}, ""),
-            ({"min_hours": 24}, "the host has been up for 2.5 h, expected 24 h at least: look in its BMC's event log"),
-            ({"max_hours": 1}, "the host has been up for 2.5 h, expected 1 h at most: update and restart it"),
-        ],
-    )
+    @table("params", "says")
     def test_hours(self, run, rack_context, params, says):
         outcome = run("host.uptime.HostUptime", "uptime", **params)
         assert outcome.verdict == ("failed" if says else "passed")

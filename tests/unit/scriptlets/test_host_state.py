@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
+
 HERE = Path(__file__).parent
 SENSORS = yaml.safe_load((HERE / "hwmon_trees.yml").read_text(encoding="utf-8"))
 LINES = yaml.safe_load((HERE / "kernel_log_lines.yml").read_text(encoding="utf-8"))
@@ -32,19 +34,7 @@ class TestKernelLog:
         assert bool(found) == bool(meaning)
         assert not found or found[0][1].startswith(meaning)
 
-    @pytest.mark.parametrize(
-        ("params", "says"),
-        [
-            ({}, "GPU error, Xid 79 (the GPU has fallen off the bus): drain the node, power it off and on"),
-            ({"subjects": ["memory"]}, ""),
-            ({"subjects": ["links"]}, "a port lost its link: reseat and clean its cable"),
-            ({"subjects": ["links"], "ignore": ["eth7"]}, ""),
-            (
-                {"subjects": [], "patterns": {"flux [0-9]+": "no flux: add some"}},
-                "no flux: add some (1 lines, the first:",
-            ),
-        ],
-    )
+    @table("params", "says")
     def test_subjects_and_own_patterns(self, scriptlet, rack_context, tmp_path, params, says):
         log = tmp_path / "kern.log"
         lines = ("NVRM: Xid (PCI:0000:3b:00): 79, pid=1", "ice 0000:3b:00.0 eth7: NIC Link is Down", "flux 12 low")
@@ -112,16 +102,7 @@ class TestServices:
         assert rack_context.measured == {"state.ssh": "active", "restarts.ssh": restarts, "failed_units": 0}
         assert rack_context["host.services_v1"]["failed"] == ["data.mount"]
 
-    @pytest.mark.parametrize(
-        ("order", "name", "says"),
-        [
-            ("id-first", "chrony", "chrony.service is not started: `systemctl enable --now chrony.service`"),
-            ("id-first", "lldpd", "lldpd.service is not installed: install its package, or correct the name"),
-            ("id-last", "chrony", "chrony.service is masked: `systemctl unmask chrony.service`, then start it"),
-            ("id-last", "lldpd", "lldpd.service is activating (start): wait until it has started, or read "),
-            ("id-last", "data", "data.mount has failed (exit-code): read `journalctl -u data.mount`, then "),
-        ],
-    )
+    @table("order", "name", "says")
     def test_what_to_do_with_one_that_does_not(self, run, order, name, says):
         outcome = run(order, wanted=[name], allowed=["data.mount"])
         assert outcome.verdict == "failed"
@@ -174,20 +155,7 @@ class TestSensors:
         assert self.run(scriptlet, rack_context, tmp_path, {}, "workstation").verdict == "passed"
         assert {"temp.k10temp.Tctl", "temp.hwmon10.temp1"} <= set(rack_context.measured)
 
-    @pytest.mark.parametrize(
-        ("changed", "params", "says"),
-        [
-            ({"hwmon0/temp1_input": "93000"}, {}, "coretemp.Package id 0 is 93 °C (limit: max 92 °C): look at the air"),
-            ({"hwmon1/temp1_input": "85000"}, {}, "nvme.Composite is 85 °C (limit: max 84.85 °C)"),
-            ({}, {"max_celsius": 50}, "coretemp.Package id 0 is 52 °C (limit: max 50 °C)"),
-            ({}, {"max_watts": 300}, "power_meter.power1 is 312 W (limit: max 300 W): lower the load"),
-            ({"hwmon2/fan1_input": "0"}, {}, "nct6779.fan1 is 0 rpm (limit: min 1000 rpm): replace the fan"),
-            ({}, {"min_rpm": 500}, "nct6779.fan2 is 0 rpm (limit: min 500 rpm)"),
-            ({"hwmon3/power1_average": "801000000"}, {}, "power_meter.power1 is 801 W (limit: max 800 W)"),
-            ({"hwmon0/temp1_input": "93000"}, {"max_celsius": 95}, "coretemp.Package id 0 is 93 °C (limit: max 92 °C)"),
-            ({"hwmon2/fan1_fault": "1"}, {}, "nct6779.fan1: its device says that it is broken: replace the fan"),
-        ],
-    )
+    @table("changed", "params", "says")
     def test_beyond_a_limit(self, scriptlet, rack_context, tmp_path, changed, params, says):
         outcome = self.run(scriptlet, rack_context, tmp_path, changed, **params)
         assert outcome.verdict == "failed"

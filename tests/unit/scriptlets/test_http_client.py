@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
+
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 LAST = b""  # the server ends the connection without an answer
 
@@ -112,15 +114,7 @@ def test_the_api_of_a_device_gives_an_order_once(scriptlet, server):
     assert server.seen == ["GET /a", "POST /reset"]
 
 
-@pytest.mark.parametrize(
-    ("method", "status", "seen"),
-    [
-        ("GET", 302, ["GET /a", "GET /b"]),
-        ("GET", 308, ["GET /a", "GET /b"]),
-        ("POST", 307, ["POST /a", "POST /b"]),
-        ("POST", 302, ["POST /a"]),
-    ],
-)
+@table("method", "status", "seen")
 def test_redirections_are_followed_where_the_method_may_stay(module, client, server, method, status, seen):
     server.play(*([[moved(status, "/b"), OK]] if method == "GET" else [[moved(status, "/b")], [OK]]))
     answer = client(server.url).ask(method, "/a", follow=lambda location: location)

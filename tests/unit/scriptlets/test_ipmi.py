@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
+
 ROOT = Path(__file__).resolve().parents[3]
 CAPTURED = Path(__file__).parent / "captured"
 BMC = {"address": "192.0.2.9", "user": "operator", "password": "not-on-a-command-line"}
@@ -131,19 +133,7 @@ class TestSensors:
         )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("said", "reason"),
-    [
-        (
-            "Error: Unable to establish IPMI v2 / RMCP+ session",
-            (
-                "the BMC at 192.0.2.9 does not answer IPMI within 4 s, or refuses operator: look at its power and "
-                "network, then at user, password and privilege"
-            ),
-        ),
-        ("Error in open session response", "the BMC at 192.0.2.9: ipmitool sdr list: Error in open session response"),
-    ],
-)
+@table("said", "reason")
 def test_a_bmc_that_gives_no_answer_is_an_error(scriptlet, tool, rack_context, said, reason):
     tool(f"echo '{said}' >&2; exit 1")
     outcome = rack_context.run(scriptlet("ipmi.sensors").IpmiSensors, BMC)

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
+
 CAPTURED = Path(__file__).parent / "captured"
 
 
@@ -44,32 +46,7 @@ class TestRates:
 
         monkeypatch.setattr(module, "time", Clock)
 
-    @pytest.mark.parametrize(
-        ("counter", "grows", "is_bridged", "says"),
-        [
-            ("rx_errors", 0, False, ""),
-            (
-                "rx_crc_errors",
-                3,
-                False,
-                "swp1: rx_crc_errors 3 a second: clean or replace cable and optics, then try the other port",
-            ),
-            ("rx_dropped", 2, False, ""),
-            (
-                "rx_dropped",
-                60,
-                False,
-                "swp1: rx_dropped 60 a second: compare the MTU of both ends, look for a full queue (tc -s qdisc)",
-            ),
-            ("rx_dropped", 60, True, ""),
-            (
-                "tx_dropped",
-                60,
-                True,
-                "swp1: tx_dropped 60 a second: compare the MTU of both ends, look for a full queue (tc -s qdisc)",
-            ),
-        ],
-    )
+    @table("counter", "grows", "is_bridged", "says")
     def test_what_grows(self, scriptlet, rack_context, tmp_path, counter, grows, is_bridged, says):
         write(tmp_path / "swp1", **{f"statistics__{counter}": 1000})
         if is_bridged:

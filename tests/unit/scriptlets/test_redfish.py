@@ -20,6 +20,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
+
 ROOT = Path(__file__).resolve().parents[3]
 CAPTURED = Path(__file__).parent / "captured" / "redfish"
 PASSWORD = "se/cret:word"
@@ -324,14 +326,7 @@ class TestFirmware:
 
 
 class TestSensors:
-    @pytest.mark.parametrize(
-        ("vendor", "name", "reading", "unit", "count"),
-        [
-            ("dell-idrac9", "System Board Fan1A", 17760, "RPM", 20),
-            ("hpe-ilo5", "01-Inlet Ambient", 19, "Cel", 5),
-            ("hpe-ilo4", "Fan 1", 17, "Percent", 3),
-        ],
-    )
+    @table("vendor", "name", "reading", "unit", "count")
     def test_healthy_sensors(self, scriptlet, device, rack_context, vendor, name, reading, unit, count):
         outcome = rack_context.run(scriptlet("redfish.sensors").RedfishSensors, args(device(vendor)))
         assert outcome.verdict == "passed", outcome.reason

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
+
 CAPTURED = Path(__file__).parent / "captured"
 Run = Callable[..., Any]
 
@@ -43,30 +45,13 @@ class TestNode:
         assert rack_context["slurm.node_v1"]["states"] == ["IDLE", "DRAIN"]
         assert run("slurm.node", f"{version}-drained", node="node1", allowed=["drain"]).verdict == "passed"
 
-    @pytest.mark.parametrize(
-        ("state", "says"),
-        [
-            ('"DOWN", "NOT_RESPONDING"', "it is DOWN+NOT_RESPONDING (swap the riser): read /var/log/slurm/slurmd.log"),
-            ('"MIXED", "MAINTENANCE"', "it is MAINTENANCE (swap the riser): wait until it is over"),
-            ('"IDLE", "INVALID_REG"', "compare the node with its line in slurm.conf"),
-            ('"ALLOCATED", "COMPLETING"', ""),
-        ],
-    )
+    @table("state", "says")
     def test_states(self, run, state, says):
         outcome = run("slurm.node", "24.11-v42-idle", ('"IDLE"', state), node="node1")
         assert outcome.verdict == ("failed" if says else "passed")
         assert says in outcome.reason
 
-    @pytest.mark.parametrize(
-        ("text", "says"),
-        [
-            (
-                '{"nodes": [], "warnings": [{"description": "No nodes to dump"}]}',
-                "Slurm knows no node node1: give its name",
-            ),
-            ('{"nodes": [{"name": "node1"}]}', "scontrol tells no state of the node"),
-        ],
-    )
+    @table("text", "says")
     def test_what_is_not_told_is_an_error(self, run, text, says):
         outcome = run("slurm.node", text, node="node1")
         assert (outcome.verdict, says in outcome.reason) == ("error", True)
@@ -78,17 +63,7 @@ class TestControllers:
         assert run("slurm.controllers", f"{version}-ping-up").verdict == "passed"
         assert rack_context["slurm.controllers_v1"] == {"head1": {"mode": "primary", "answers": True}}
 
-    @pytest.mark.parametrize(
-        ("text", "params", "says"),
-        [
-            (
-                "24.11-ping-down",
-                {},
-                "0 controllers of Slurm answer, expected 1 at least; silent: head1: start slurmctld",
-            ),
-            ("24.11-ping-up", {"min_answers": 2}, "1 controllers of Slurm answer, expected 2 at least; silent: none"),
-        ],
-    )
+    @table("text", "params", "says")
     def test_too_few(self, run, text, params, says):
         outcome = run("slurm.controllers", text, **params)
         assert (outcome.verdict, outcome.reason[: len(says)]) == ("failed", says)

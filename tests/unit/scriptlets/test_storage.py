@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
+
 CAPTURED = Path(__file__).parent / "captured"
 
 
@@ -93,25 +95,7 @@ class TestFilesystems:
         assert outcome.verdict == verdict
         assert outcome.reason == reason or verdict == "marginal"
 
-    @pytest.mark.parametrize(
-        ("options", "params", "reason"),
-        [
-            (
-                "ro",
-                {},
-                "/srv/my data is read-only: look for errors of /dev/vdb in the kernel's log, then check it (fsck)",
-            ),
-            ("ro", {"read_only": ["/srv/my data"]}, ""),
-            ("rw", {"read_only": ["/srv/my data"]}, "/srv/my data can be written: mount it read-only"),
-            ("rw", {"expected": {"/": "ext4"}}, ""),
-            ("rw", {"expected": {"/": "xfs"}}, "/ is ext4, expected xfs: compare /etc/fstab with the plan"),
-            (
-                "rw",
-                {"expected": {"/": "", "/data": "", "/home": ""}},
-                "nothing is mounted at /data, /home: look at /etc/fstab and whether the disk is there",
-            ),
-        ],
-    )
+    @table("options", "params", "reason")
     def test_mounted_as_expected(self, run, options, params, reason):
         outcome = run(options=options, **params)
         assert (outcome.verdict, outcome.reason) == ("failed" if reason else "passed", reason)
@@ -164,16 +148,7 @@ class TestFio:
             f"{tmp_path}: data read back differ from those written: keep no data there, replace the disk",
         )
 
-    @pytest.mark.parametrize(
-        ("limit", "value", "says"),
-        [
-            ("min_iops", 1e9, "iops 56059.8 1/s, min 1e+09"),
-            ("min_mbytes", 1e6, "mbytes 229.6 MB/s, min 1e+06"),
-            ("max_p50_us", 1, "p50_us 493.6 us, max 1"),
-            ("max_p99_us", 1, "p99_us 2441.2 us, max 1"),
-            ("max_p999_us", 1, "p999_us 8978.4 us, max 1"),
-        ],
-    )
+    @table("limit", "value", "says")
     def test_each_limit(self, run, tmp_path, limit, value, says):
         outcome = run(captured("fio-3.39.json"), **{limit: value})
         assert (outcome.verdict, outcome.reason) == (
@@ -215,14 +190,7 @@ class TestFio:
         assert outcome.verdict == "failed"
         assert "read_back" in outcome.reason
 
-    @pytest.mark.parametrize(
-        ("text", "says"),
-        [
-            ("", "fio printed no JSON: ''"),
-            ("fio: no job", "fio printed no JSON: 'fio: no job'"),
-            ('{"fio version": "fio-3.39", "jobs": []}', "fio has measured nothing: give it more seconds"),
-        ],
-    )
+    @table("text", "says")
     def test_no_answer_is_an_error(self, run, text, says):
         outcome = run(text)
         assert (outcome.verdict, outcome.reason) == ("error", says)
@@ -305,53 +273,7 @@ class TestSmart:
             },
         }  # fmt: skip
 
-    @pytest.mark.parametrize(
-        ("file", "device", "params", "says"),
-        [
-            ("7.5-ata-ssd", "/dev/sdb", {}, ""),
-            (
-                "7.5-ata-ssd",
-                "/dev/sdb",
-                {"max_used": 4},
-                "/dev/sdb EXAMPLE SSD240 SN0003: 5 % used, at most 4: it is worn out: replace the drive",
-            ),
-            (
-                "7.1-ata-ssd-worn",
-                "/dev/sdb",
-                {},
-                "/dev/sdb EXAMPLE SSD240 SN0004: 100 % used, at most 99: it is worn out: replace the drive",
-            ),
-            (
-                "7.1-ata-failing",
-                "/dev/sda",
-                {},
-                (
-                    "/dev/sda EXAMPLE HDD4000 SN0002 says that it fails: copy its data, then replace the drive; "
-                    "/dev/sda EXAMPLE HDD4000 SN0002: Reallocated_Sector_Ct below the threshold: replace the drive; "
-                    "/dev/sda EXAMPLE HDD4000 SN0002: 3912 sectors reallocated, at most 0: copy its data, then replace "
-                    "the drive; "
-                    "/dev/sda EXAMPLE HDD4000 SN0002: 16 sectors pending, at most 0: write over the drive and look "
-                    "again; if they stay, replace it; "
-                    "/dev/sda EXAMPLE HDD4000 SN0002: 8 errors uncorrectable, at most 0: copy its data, then replace "
-                    "the drive; "
-                    "/dev/sda EXAMPLE HDD4000 SN0002 has 63 C, at most 60: look at fans, filters and blanking panels"
-                ),
-            ),
-            (
-                "7.0-scsi-failing",
-                "/dev/bus/0 megaraid,1",
-                {"max_reallocated": 50},
-                (
-                    "/dev/bus/0 megaraid,1 EXAMPLE SAS2400 SN0005: 56 sectors reallocated, at most 50: copy its data, "
-                    "then replace the drive; "
-                    "/dev/bus/0 megaraid,1 EXAMPLE SAS2400 SN0005: 3 errors uncorrectable, at most 0: copy its data, "
-                    "then replace the drive; "
-                    "/dev/bus/0 megaraid,1 EXAMPLE SAS2400 SN0005 has 66 C, at most 65: look at fans, filters and "
-                    "blanking panels"
-                ),
-            ),
-        ],
-    )
+    @table("file", "device", "params", "says")
     def test_what_a_drive_tells(self, run, file, device, params, says):
         outcome = run({"-j": f"smartctl-{file}.json"}, devices=[device], **params)
         assert (outcome.verdict, outcome.reason) == ("failed" if says else "passed", says)
@@ -423,40 +345,7 @@ class TestNvme:
             },
         }  # fmt: skip
 
-    @pytest.mark.parametrize(
-        ("file", "tool", "says"),
-        [
-            (
-                "nvme-2.13-failing.json",
-                "nvme",
-                (
-                    "/dev/nvme0: its spare blocks are below the threshold: copy its data, then replace the drive; "
-                    "/dev/nvme0: it is unreliable after errors of its media: copy its data, then replace the drive; "
-                    "/dev/nvme0: it can only be read: copy its data, then replace the drive; "
-                    "/dev/nvme0 has 8 % of its spare blocks, at least 10: replace the drive; "
-                    "/dev/nvme0: used 101 %, at most 99: it is worn out: replace the drive; "
-                    "/dev/nvme0: media_errors 12 errors, at most 0: copy its data, then replace the drive; "
-                    "/dev/nvme0: celsius 72 C, at most 70: look at fans, filters and blanking panels"
-                ),
-            ),
-            (
-                "smartctl-7.5-nvme-failing.json",
-                "smartctl",
-                (
-                    "/dev/nvme0: its spare blocks are below the threshold: copy its data, then replace the drive; "
-                    "/dev/nvme0: it is unreliable after errors of its media: copy its data, then replace the drive; "
-                    "/dev/nvme0 has 8 % of its spare blocks, at least 10: replace the drive; "
-                    "/dev/nvme0: used 101 %, at most 99: it is worn out: replace the drive; "
-                    "/dev/nvme0: media_errors 12 errors, at most 0: copy its data, then replace the drive"
-                ),
-            ),
-            (
-                "nvme-2.7-hot.json",
-                "nvme",
-                "/dev/nvme0: its temperature is beyond a threshold: look at fans, filters and blanking panels",
-            ),
-        ],
-    )
+    @table("file", "tool", "says")
     def test_what_is_wrong_with_a_drive(self, run, file, tool, says):
         outcome = run(file, tool=tool)
         assert (outcome.verdict, outcome.reason) == ("failed", says)
@@ -466,34 +355,7 @@ class TestNvme:
             ("critical warning 0xc0", "look it up in the specification of NVMe")
         ]
 
-    @pytest.mark.parametrize(
-        ("file", "tool", "says"),
-        [
-            (
-                "nvme-2.13-no-device.json",
-                "nvme",
-                (
-                    "nvme cannot ask /dev/nvme0 (/dev/nvme0: No such file or directory): run the step as root, and "
-                    "look whether it is there"
-                ),
-            ),
-            (
-                "",
-                "nvme",
-                (
-                    "/dev/nvme0: the log has no critical_warning, avail_spare, spare_thresh, percent_used, "
-                    "media_errors, temperature: look at it by hand (nvme smart-log /dev/nvme0)"
-                ),
-            ),
-            (
-                "",
-                "smartctl",
-                (
-                    "smartctl cannot ask /dev/nvme0 (no answer): run the step as root, and look whether it is there"
-                ),
-            ),
-        ],
-    )  # fmt: skip
+    @table("file", "tool", "says")
     def test_a_log_that_cannot_be_read_is_an_error(self, run, file, tool, says):
         outcome = run(file, tool=tool)
         assert (outcome.verdict, outcome.reason) == ("error", says)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
+
 CAPTURED = Path(__file__).with_name("captured")
 PYTEST = [sys.executable, "-m", "pytest"]
 ROBOT = [sys.executable, "-m", "robot"]
@@ -144,29 +146,7 @@ class TestPytest:
         assert rack_context.checked == {"test_fans::test_fan": "failed", "test_fans::test_b": "passed"}
         assert rack_context.measured["test_heat::test_gpu"] == "skipped: no GPU"
 
-    @pytest.mark.parametrize(
-        ("text", "verdict", "reason"),
-        [
-            ("x = 1\n", "error", "pytest found no test: its files are named test_*.py, its functions test_*"),
-            (
-                "import nowhere\n",
-                "error",
-                "pytest was interrupted, or could not load a file; test_fans error: ModuleNotFoundError: No",
-            ),
-            (
-                "import pytest\n@pytest.fixture\ndef bmc(): raise OSError('no BMC')\ndef test_a(bmc): pass\n",
-                "error",
-                '1 of 1 cases could not be judged: test_fans::test_a error: failed on setup with "OSError: no BMC"',
-            ),
-            (
-                "import pytest\n@pytest.mark.skip(reason='no GPU')\ndef test_a(): pass\n",
-                "skipped",
-                "all 1 cases were skipped: no GPU",
-            ),
-            ("import os\ndef test_a(): os._exit(0)\n", "error", "pytest: it wrote no results: see the log"),
-            ("import os\ndef test_a(): os.kill(os.getpid(), 9)\n", "error", "pytest was killed by SIGKILL"),
-        ],
-    )
+    @table("text", "verdict", "reason")
     def test_what_is_not_passed(self, run_pytest, text, verdict, reason):
         outcome = run_pytest(text)
         assert (outcome.verdict, outcome.reason[: len(reason)]) == (verdict, reason)
@@ -253,21 +233,7 @@ class TestTap:
         assert outcome.reason.endswith("4000 rpm")
         assert rack_context.checked == {"is fast": "failed", "turns": "passed"}
 
-    @pytest.mark.parametrize(
-        ("text", "verdict", "reason"),
-        [
-            ("echo 1..1; echo ok 1", "passed", ""),
-            ("echo 1..0 '# SKIP no GPU'", "skipped", "no GPU"),
-            ("echo 1..1; echo ok 1 '# SKIP no GPU'", "skipped", "all 1 cases were skipped: SKIP no GPU"),
-            ("echo 1..2; echo ok 1", "error", "checks/suite: its plan is 1..2, but 1 cases came, not 2"),
-            ("echo 1..1; echo not ok 1; kill -9 $$", "error", "checks/suite was killed by SIGKILL; case 1 failed"),
-            ("echo 1..1; echo ok 1; echo bad >&2; exit 3", "error",
-             "checks/suite ended with exit code 3, but no case failed: bad"),
-            ("echo ok; exit 127", "error", "checks/suite: it has no plan (1..N), so it may have stopped early"),
-            ("", "error", "checks/suite: it printed no TAP"),
-            ("echo 'Bail out! no power'; exit 255", "error", "checks/suite: it gave up: no power"),
-        ],
-    )  # fmt: skip
+    @table("text", "verdict", "reason")
     def test_how_it_ends(self, suite, text, verdict, reason):
         outcome = suite("tap", f"{text}\n")
         assert (outcome.verdict, outcome.reason) == (verdict, reason)
@@ -408,26 +374,7 @@ class TestValidators:
 
 
 class TestProgram:
-    @pytest.mark.parametrize(
-        ("text", "params", "verdict", "reason"),
-        [
-            ("exit 0", {}, "passed", ""),
-            ("echo no GPU; exit 77", {}, "skipped", "no GPU"),
-            ("echo no tool >&2; exit 99", {}, "error", "checks/suite ended with exit code 99: no tool"),
-            ("exit 1", {}, "failed", "checks/suite ended with exit code 1: it printed nothing"),
-            ("exit 3", {"failed": [1, 2]}, "error", "checks/suite ended with exit code 3: it printed nothing"),
-            ("exit 3", {"failed": [3]}, "failed", "checks/suite ended with exit code 3: it printed nothing"),
-            ("exit 4", {"passed": [0, 4]}, "passed", ""),
-            ("kill -SEGV $$", {}, "error", "checks/suite was killed by SIGSEGV"),
-            ("exec sleep 300", {"timeout": 0.2}, "error", "checks/suite did not end within 0.2 s: see its last lines"),
-            (
-                "true",
-                {"failed": [77]},
-                "error",
-                "exit code 77 has two meanings: name it once in passed, skipped, error",
-            ),
-        ],
-    )
+    @table("text", "params", "verdict", "reason")
     def test_the_table(self, suite, rack_context, text, params, verdict, reason):
         outcome = suite("program", f"{text}\n", **params)
         assert (outcome.verdict, outcome.reason[: len(reason or "x")]) == (verdict, reason)
@@ -449,20 +396,7 @@ class TestProgram:
         (tmp_path / "true").write_bytes(Path("/bin/true").read_bytes())
         assert suite("program", argv=["./true"]).verdict == "passed"
 
-    @pytest.mark.parametrize(
-        ("params", "reason"),
-        [
-            ({}, "expected src, the path of a script, or argv, a list of words"),
-            (
-                {"argv": ["no-such-tool"]},
-                "no-such-tool is not installed on this host: install it, or name it by its path",
-            ),
-            ({"argv": ["./none"]}, "./none is not installed on this host: install it, or name it by its path"),
-            ({"argv": ["/"]}, "/ cannot be started: Permission denied"),
-            ({"argv": ["a\0b"]}, "'a\\x00b' cannot be started: embedded null byte"),
-            ({"src": "checks"}, "src is a folder: say in argv what to run in it, such as [./run.sh]"),
-        ],
-    )
+    @table("params", "reason")
     def test_what_cannot_be_started(self, suite, params, reason):
         Path("checks").mkdir()
         outcome = suite("program", **params)

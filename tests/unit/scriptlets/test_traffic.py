@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
+
 CAPTURED = Path(__file__).parent / "captured"
 VERSIONS = ("3.9", "3.12", "3.18")
 
@@ -232,14 +234,7 @@ class TestPeaks:
         assert rack_context.run(module.LinkPeaks, {"ports": [*seen]}).verdict == "passed"
         assert rack_context.measured["peak.swp2"] == 11.0
 
-    @pytest.mark.parametrize(
-        ("sent", "packets", "mbits"),
-        [
-            (62_500_000, 41_666, 500.0),
-            (300_000, 4545, 0.0),  # acknowledgements of what comes back on another way
-            (1_375_000, 6108, 11.0),  # a slow port that carries both
-        ],
-    )
+    @table("sent", "packets", "mbits")
     def test_acknowledgements_are_no_use_of_a_port(self, scriptlet, sent, packets, mbits):
         assert scriptlet("link.peaks").rate((7, 7), (7 + sent, 7 + packets), 1.0) == mbits
 

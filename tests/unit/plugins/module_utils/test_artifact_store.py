@@ -21,6 +21,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import
 )
 from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import MASKED
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
 
 SECRET = "correct horse battery staple"
 
@@ -78,16 +79,7 @@ def test_without_a_folder_there_is_only_a_digest(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("source", "reason"),
-    [
-        (3, "expected a path or bytes, got a int"),
-        (None, "expected a path or bytes, got a NoneType"),
-        ("gone", "gone: No such file or directory"),
-        (".", ". is no ordinary file"),
-        ("pipe", "pipe is no ordinary file"),
-    ],
-)
+@table("source", "reason")
 def test_what_cannot_be_read(shelf, folder, tmp_path, monkeypatch, source, reason):
     monkeypatch.chdir(tmp_path / "work")
     os.mkfifo("pipe")
@@ -104,14 +96,7 @@ def test_what_can_be_no_path(shelf):
         shelf.keep("a\0b")
 
 
-@pytest.mark.parametrize(
-    ("name", "limit", "reason"),
-    [
-        ("LARGEST", 1000, "it has more than 0 MiB, the most that an artifact can have"),
-        ("STAGE", 1500, "with it the artifacts of this stage would have more than 0 MiB on this host"),
-        ("MOST", 1, "a stage can leave 1 different artifacts on a host, and has"),
-    ],
-)
+@table("name", "limit", "reason")
 def test_limits(shelf, folder, monkeypatch, name, limit, reason):
     first = shelf.keep(b"1" * 1000)
     monkeypatch.setattr(artifact_store, name, limit)

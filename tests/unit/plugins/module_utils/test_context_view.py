@@ -12,6 +12,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LARGEST_VALUE
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView, now
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
 
 OTHERS = {"r2": {"a_v1": [1, "other"]}, "r1": {"a_v1": [3, {"x": 1}], "b_v1": [1, 2]}}
 
@@ -131,14 +132,7 @@ def test_a_step_of_the_run_is_on_no_host():
     assert view.value_on("a_v1", "r1") == {"x": 1}
 
 
-@pytest.mark.parametrize(
-    ("key", "host", "error"),
-    [
-        ("a_v1", "r9", "r9 has no key a_v1, but r1, r2"),
-        ("b_v1", "r2", "r2 has no key b_v1, nor has any other host"),
-        ("r_v1", "r1", "r1 has no key r_v1, nor has any other host"),
-    ],
-)
+@table("key", "host", "error")
 def test_what_a_host_does_not_have(key, host, error):
     with pytest.raises(ValueError) as caught:
         Seen(own={"a_v1": [1, 1]}, run={"r_v1": [1, 1]}, others=OTHERS).value_on(key, host)

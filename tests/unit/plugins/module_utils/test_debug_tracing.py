@@ -13,6 +13,7 @@ from ansible_collections.rack.recipes.plugins.module_utils import debug_tracing
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.decorators import track_resources
 from ansible_collections.rack.recipes.plugins.module_utils.shell import ShellScriptlet
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
 
 SECRET = "hunter'2"
 TIME = re.compile(r"\d+\.\d{3} s")
@@ -254,16 +255,6 @@ def test_values_as_text(value, expected):
     assert len(shown) <= debug_tracing.LONGEST
 
 
-@pytest.mark.parametrize(
-    ("options", "params", "expected"),
-    [
-        ({"a": {"no_log": True}, "b": {}}, {"a": "x", "b": "y"}, ["x"]),
-        ({"a": {"no_log": True}}, {"a": {"x": ["1", 2, None, True]}}, ["1", "2"]),
-        ({"a": {"no_log": True}}, {}, []),
-        ({"a": {"type": "dict", "options": {"b": {"no_log": True}}}}, {"a": {"b": "x"}}, ["x"]),
-        ({"a": {"type": "list", "options": {"b": {"no_log": True}}}}, {"a": [{"b": "x"}, {"b": "y"}, 1]}, ["x", "y"]),
-        ({"a": {"no_log": True}}, "text", []),
-    ],
-)
+@table("options", "params", "expected")
 def test_which_texts_are_secrets(options, params, expected):
     assert debug_tracing.secrets_of(options, params) == expected

@@ -24,6 +24,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.live_client import (
     TimedOut,
 )
 from ansible_collections.rack.recipes.plugins.module_utils.script_library import rack_live
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
 
 HELD = {"key": "a_v1", "host": "h1", "version": 3, "value": {"n": 7}}
 LOCK = {"name": "port", "owner": "x", "left": 60, "fence": 2}
@@ -324,16 +325,7 @@ def test_a_call_in_shell(serving, words, answers, expected):
     assert rack_live.command(words, live_of(serving(*answers))) == expected
 
 
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        ([], "rack_live: expected one of get, set, "),
-        (["take"], "got take"),
-        (["get"], "rack_live get: wrong number of words; there are:\nrack_live get KEY"),
-        (["get", "a_v1", "--tmeout", "3"], "rack_live: there is no option --tmeout; there are --run, --timeout"),
-        (["get", "a_v1"], "rack_live get: a_v1 is not set"),
-    ],
-)
+@table("words", "says")
 def test_a_wrong_call_in_shell(serving, words, says):
     with pytest.raises(ValueError, match="rack_live") as raised:
         rack_live.command(words, live_of(serving(MISSING)))

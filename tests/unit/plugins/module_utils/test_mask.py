@@ -7,7 +7,7 @@ import time
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import cases
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import cases, table
 
 
 @cases(__file__, "mask", "secrets", "text", "masked")
@@ -45,18 +45,7 @@ def test_values(value, masked):
     assert Mask(["hunter2", "true", *numbers]).mask_value(value) == masked
 
 
-@pytest.mark.parametrize(
-    ("value", "names"),
-    [
-        ({"hunter2": 1, "HUNTER3": 2}, ["********", "******** 2"]),
-        (
-            {"hunter2": 1, "HUNTER3": 2, "********": 3, "hunter2 2": 4},
-            ["******** 2", "******** 3", "********", "******** 2 2"],
-        ),
-        ({"a hunter2": 1, "a HUNTER3": 2, "hunter2": 3}, ["a ********", "a ******** 2", "********"]),
-        ({"********": 1, "******** 2": 2}, ["********", "******** 2"]),
-    ],
-)
+@table("value", "names")
 def test_names_that_become_the_same_lose_no_entry(value, names):
     mask = Mask(["hunter2", "HUNTER3"])
     masked = mask.mask_value(value)

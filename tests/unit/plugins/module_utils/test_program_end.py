@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from ansible_collections.rack.recipes.plugins.module_utils.program_end import end_in_words, signal_name
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
 
 
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [
-        (0, "ended with exit code 0"),
-        (3, "ended with exit code 3"),
-        (128, "ended with exit code 128"),
-        (139, "ended with exit code 139 (SIGSEGV)"),
-        (255, "ended with exit code 255"),
-        (-11, "was killed by SIGSEGV"),
-        (-40, "was killed by signal 40"),
-    ],
-)
+@table("code", "words")
 def test_the_end_in_words(code, words):
     assert end_in_words(code) == words
 

@@ -16,6 +16,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.secret_names import (
     secrets_in,
     url_passwords,
 )
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
 
 DEFAULT = SecretNames(("*password", "*token", "*private_key"))
 OTHERS = SecretNames(("*pass*", "snmp_?", "[ab]_key", "community"))
@@ -31,18 +32,7 @@ def test_names_that_do_not(name):
     assert not DEFAULT.match(name)
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("my_pass_phrase", True),
-        ("snmp_2", True),
-        ("snmp_22", False),
-        ("a_key", True),
-        ("c_key", False),
-        ("community", True),
-        ("communities", False),
-    ],
-)
+@table("name", "expected")
 def test_patterns_are_those_of_files(name, expected):
     assert OTHERS.match(name) is expected
 
@@ -104,17 +94,7 @@ def test_a_value_inside_of_itself_is_refused():
         check_secrets(value)
 
 
-@pytest.mark.parametrize(
-    ("value", "shown", "texts"),
-    [
-        (1, 1, []),
-        ("password", "password", []),
-        ({"user": "root", "Password": "hunter2"}, {"user": "root", "Password": "********"}, ["hunter2"]),
-        ([1, {"password": ["long one", 12345, 7, True]}], [1, {"password": "********"}], ["long one", "12345"]),
-        ({"a": [{"b": {"password": 7}}], "c": []}, {"a": [{"b": {"password": "********"}}], "c": []}, []),
-        ({"password": None, "b": {"password": ""}, "c": {"password": [False]}}, None, []),
-    ],
-)
+@table("value", "shown", "texts")
 def test_what_stands_under_a_name_inside_of_a_value_is_masked(value, shown, texts):
     before, found = copy_json(value), []
     masked = SecretNames(["*password"]).mask_named(value, found)
@@ -132,20 +112,7 @@ def test_of_a_key_with_such_a_name_nothing_is_left():
     assert found == ["hunter2", "swordfish"]
 
 
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("postgres://rack:s3cret@db/rack", ["s3cret"]),
-        ("DATABASE_URL=redis://:s3cret@cache:6379/0 and more", ["s3cret"]),
-        ("mongodb+srv://u:p%40ss%2Fw@h/x?y=z", ["p%40ss%2Fw", "p@ss/w"]),
-        ("amqp://u:p@ss:w@h/x", ["p@ss:w"]),
-        ("postgres://u:long@pass@h/x", ["long@pass", "long"]),
-        ("postgres://u:wi/th@h/x", ["wi/th"]),
-        ("a://u:first@h/x,b://u:second@h/x", ["first", "second"]),
-        ("http://host:8080/a@b http://[::1]:8080/a@b http://user@host/x:y@z //a:bcde@c", []),
-        ("postgres://u:abc@h postgres://u:@h postgres://u:true@h", []),
-    ],
-)
+@table("text", "found")
 def test_passwords_in_urls(text, found):
     assert url_passwords(text) == found
     assert secrets_in({}, {"x": {"url": text}, "y": [text]}, DEFAULT) == [*found, *found]

@@ -13,6 +13,7 @@ from ansible_collections.rack.recipes.plugins.module_utils import shell
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import TAIL
 from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.shell import Program, ShellScriptlet, run_program
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
 
 ENVELOPE = json.dumps({"status": "ok", "outputs": {"test.key_v1": 1}})
 
@@ -144,15 +145,7 @@ def test_half_a_character_in_the_log_waits_for_its_end(capsys):
     assert capsys.readouterr().err == "ü\n"
 
 
-@pytest.mark.parametrize(
-    ("command", "expected"),
-    [
-        ("exit 3", "/bin/sh ended with exit code 3"),
-        ("echo a >&2; echo 'b c' >&2; exit 3", "/bin/sh ended with exit code 3: b c"),
-        ("kill -9 $$", "/bin/sh was killed by SIGKILL"),
-        ("kill -40 $$", "/bin/sh was killed by signal 40"),
-    ],
-)
+@table("command", "expected")
 def test_how_it_ended_badly(command, expected):
     assert refusal(command, shell=True) == expected
 
@@ -238,14 +231,7 @@ def test_an_envelope_that_says_failed_counts_more_than_the_exit_code(capsys):
     assert capsys.readouterr().out.endswith('"reason": "r"}\n')
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("", "printf printed no envelope: its stdout is empty"),
-        ("all is well", "printf printed no envelope as its last line, but 11 bytes that end with: all is well"),
-        ('{"status": "good"}', "the envelope's status must be ok, failed, error or skipped, got 'good'"),
-    ],
-)
+@table("text", "expected")
 def test_without_a_parser_an_envelope_is_needed(text, expected, capsys):
     with pytest.raises(ValueError) as caught:
         Plain().run(None, {"text": text})

@@ -4,21 +4,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from ansible_collections.rack.recipes.plugins.module_utils import verdicts
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
 
 
-@pytest.mark.parametrize(
-    ("derived", "expected"),
-    [
-        ("PASSING", "cached marginal passed waived"),
-        ("NOT_TRIED", "blocked skipped"),
-        ("RAN", "error failed marginal passed waived"),
-        ("COMPLETE", "marginal passed"),
-        ("HARMLESS", "cached marginal passed skipped waived"),
-    ],
-)
+@table("derived", "expected")
 def test_the_lists_that_others_use(derived, expected):
     assert sorted(getattr(verdicts, derived)) == expected.split()
 

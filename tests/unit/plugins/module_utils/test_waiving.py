@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS, WAIVED, matches_wildcard, waive
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
 
 
 def waiver(step="a", number=1, **fields):
@@ -36,35 +37,12 @@ def test_unreachable_is_covered_where_the_waiver_says_so():
     assert waive(found, ["a"], "failed", "r") is None
 
 
-@pytest.mark.parametrize(
-    ("pattern", "names", "expected"),
-    [
-        ("a", ["a"], True),
-        ("a", ["b"], False),
-        ("a", ["a[1]", "a"], True),  # every instance
-        ("a[1]", ["a[1]", "a"], True),
-        ("a[1]", ["a[2]", "a"], False),
-        ("a[1]", ["a"], False),  # not the looped step itself
-        ("a*", ["ab"], True),
-        ("*", ["anything at all"], True),
-    ],
-)
+@table("pattern", "names", "expected")
 def test_steps_and_instances(pattern, names, expected):
     assert (waive([waiver(pattern)], names, "failed", "r") is not None) is expected
 
 
-@pytest.mark.parametrize(
-    ("waived", "checks", "by"),
-    [
-        (["temp"], {"temp": "failed"}, ["id0"]),
-        (["temp"], {"temp": "failed", "fan": "passed", "x": "marginal"}, ["id0"]),
-        (["temp"], {"temp": "failed", "fan": "failed"}, None),
-        (["temp", "fan"], {"temp": "failed", "fan": "failed"}, ["id0", "id1"]),
-        (["t*"], {"temp": "failed", "turn": "failed"}, ["id0"]),
-        (["temp"], {"temp": "passed"}, None),  # something else failed
-        (["temp"], {}, None),
-    ],
-)
+@table("waived", "checks", "by")
 def test_a_measurement_is_covered_only_where_all_that_failed_are(waived, checks, by):
     found = [waiver(number=number, measurement=name) for number, name in enumerate(waived)]
     outcome = waive(found, ["a"], "failed", "r", measured(**checks))

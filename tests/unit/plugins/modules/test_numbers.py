@@ -15,6 +15,7 @@ from ansible_collections.rack.recipes.plugins.modules.numbers_histogram import N
 from ansible_collections.rack.recipes.plugins.modules.numbers_median import NumbersMedian
 from ansible_collections.rack.recipes.plugins.modules.numbers_percentiles import NumbersPercentiles
 from ansible_collections.rack.recipes.plugins.modules.numbers_stats import NumbersStats
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
 
 FIXTURES = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100)
 
@@ -73,19 +74,7 @@ def test_the_proposals_numbers(figures):
     assert figures("10\n20\n30\n40\n", NumbersMedian) == {"median": 25, "count": 4}
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "1 2 3",
-        "1,2,3",
-        "1, 2, 3,",
-        "1\t2 ,3\n",
-        "\n\n1\n  \n2 # two\n# 7\n3",
-        "1\r\n2\r\n3\r\n",
-        "\ufeff1\n2\n3",
-        "+1\n02\n3",
-    ],
-)
+@table("text")
 def test_forms_of_a_file(figures, text):
     assert figures(text) == {"mean": 2, "variance": pytest.approx(2 / 3), "count": 3, "min": 1, "max": 3}
 

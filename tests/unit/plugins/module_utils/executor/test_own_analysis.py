@@ -15,6 +15,7 @@ from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.r
     python,
     step,
 )
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
 
 RESULTS = [{"host": "r1", "step": "a", "verdict": "failed"}, {"host": "r2", "step": "a", "verdict": "passed"}]
 GIVEN = {"results": RESULTS, "history": {"rate": [{"run": "R1", "host": "r1", "value": 3}]}}
@@ -91,16 +92,7 @@ def test_a_run_without_results_and_history_is_an_empty_one(work):
     assert work.run(python(Count, **READS), host="").outcome == ("passed", "")
 
 
-@pytest.mark.parametrize(
-    ("declared", "call", "args", "said"),
-    [
-        ({}, "results", [], "only a scriptlet with scope = 'run' that declares reads_results or reads_history can"),
-        ({}, "history", ["rate"], "only a scriptlet with scope = 'run'"),
-        ({}, "finding", ["x"], "only a scriptlet with scope = 'run'"),
-        ({"reads_history": ["rate"]}, "results", [], "add reads_results = True to the scriptlet"),
-        ({"reads_results": True}, "history", ["rate"], "add it to reads_history, which has none"),
-    ],
-)
+@table("declared", "call", "args", "said")
 def test_what_is_not_declared_is_an_error_that_says_what_to_declare(work, declared, call, args, said):
     ran = work.run(python(Read, args={"call": call, "args": args}, scope="run", **declared), host="", analysis=GIVEN)
     assert ran.only["verdict"] == "error"
@@ -114,14 +106,7 @@ def test_elsewhere_the_field_of_an_envelope_is_the_authors_own(work):
     assert "findings" not in ran.attempt
 
 
-@pytest.mark.parametrize(
-    ("written", "said"),
-    [
-        ({"findings": 3}, "the envelope's findings must be a list"),
-        ({"findings": [3]}, "a finding needs a title, got 3"),
-        ({"finding": []}, "the envelope has no field finding, did you mean findings?"),
-    ],
-)
+@table("written", "said")
 def test_an_envelope_with_malformed_findings(work, written, said):
     envelope = json.dumps({"status": "ok", **written})
     ran = work.run(work.script(f"echo '{envelope}'", **READS), host="", analysis=GIVEN)

@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, python
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
 
 SECRET = "hunter2"
 GIVEN = {"params": {"password": SECRET, "pin": 12345}, "secrets": [SECRET, "12345"]}
@@ -160,16 +161,7 @@ def test_what_is_printed_instead_of_an_envelope_is_masked_before_it_is_shortened
         assert not any(part in reason for part in ("hunt", "ter2", "2yy")), after
 
 
-@pytest.mark.parametrize(
-    ("options", "args"),
-    [
-        ({"word": {"type": "int"}}, {"word": "${params.password}"}),
-        ({"word": {"choices": ["a"]}}, {"word": "${params.password}"}),
-        ({}, {"hunter2": 1}),
-        (None, {"word": "${params.password.x}"}),
-        (None, {"word": "${params.hunter2}"}),
-    ],
-)
+@table("options", "args")
 def test_an_argument_that_is_refused_is_masked(work, options, args):
     ran = work.run(work.script(OK, args=args, options=options), **GIVEN)
     assert ran.only["verdict"] == "error"

@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.criteria imp
     problem,
 )
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import cases
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import cases, table
 
 OWN = {
     "numbers.stats_v1": [1, {"mean": 8.5, "count": 7}],
@@ -72,36 +72,14 @@ def test_equal_input_gives_equal_bytes(scope, condition, record, problem, words)
     assert len({json.dumps(evaluate(given, scope)) for _time in range(20) for given in (condition, mixed)}) == 1
 
 
-@pytest.mark.parametrize(
-    ("condition", "error"),
-    [
-        ({"value": "${fan.rpm_v1}", "min": "${bios.version_v1}"}, 'fan.rpm_v1: min needs a number, got "1.3"'),
-        ({"value": "${fan.rpm_v2}", "min": 1}, "${fan.rpm_v2}: the context has no key fan.rpm_v2"),
-        ({"value": 1, "min": "${fan.rpm_v1@leaf9}"}, "${fan.rpm_v1@leaf9}: leaf9 has no key fan.rpm_v1, but leaf1"),
-        ({"value": 1, "name": "x", "matches": "a"}, "x: matches needs a text, got 1"),
-    ],
-)
+@table("condition", "error")
 def test_criteria_that_cannot_be_judged(scope, condition, error):
     with pytest.raises(ValueError) as caught:
         evaluate(condition, scope)
     assert str(caught.value).startswith(error)
 
 
-@pytest.mark.parametrize(
-    ("conditions", "expected"),
-    [
-        ([], ""),
-        ([{"value": "${fan.rpm_v1}", "min": 1}, {"value": "${item}", "matches": "eth."}], ""),
-        (
-            [
-                {"value": 1, "eq": 1},
-                {"value": "${fan.rpm_v1}", "max": 1, "unit": "rpm"},
-                {"value": "${no.such_v1}", "eq": 1},
-            ],
-            "fan.rpm_v1: 4000 rpm is above max 1 rpm",
-        ),
-    ],
-)
+@table("conditions", "expected")
 def test_all_conditions_hold_or_the_first_that_does_not_is_told(scope, conditions, expected):
     assert holds(conditions, scope) == expected
 

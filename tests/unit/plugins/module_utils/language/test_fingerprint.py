@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.language import fingerprint as fingerprints
 from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import ContextDigest, fingerprint
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
 
 GIVEN = {
     "digest": "sha256:ab",
@@ -83,20 +84,7 @@ def test_a_context_in_any_order_has_one_digest():
     assert digests == {str(ContextDigest(dict(entries)))}
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        {},
-        {"a_v1": 1},
-        {"a_v1": 1.0},
-        {"a_v1": True},
-        {"a_v1": None},
-        {"b_v1": 1},
-        {"a_v1": 1, "b_v1": 1},
-        {"a_v1": "b_v1", "b_v1": "a_v1"},
-        {"a_v1": "a_v1", "b_v1": "b_v1"},
-    ],
-)
+@table("values")
 def test_another_context_has_another(values):
     others = [{"a_v1": 1, "b_v1": 2}, {"a_v1": 2, "b_v1": 1}]
     assert len({str(ContextDigest(given)) for given in [values, *others]}) == 3

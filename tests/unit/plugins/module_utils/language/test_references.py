@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.references i
     resolve,
     without_braces,
 )
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import cases
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import cases, table
 
 STATS = {"mean": 2.5, "by": [1, {"x": "é"}], "none": None, "Ethernet1/1": "up"}
 OWN = {
@@ -78,14 +78,7 @@ def test_references_that_lead_nowhere_are_named(scope, value, error):
     assert str(caught.value) == error
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("for item in a b; do echo ${item} ${index}; done", None),
-        ("${matrix.speed}", "${matrix.speed}: there is no matrix here"),
-        ("${item.name}", "${item.name}: there is no item here"),
-    ],
-)
+@table("value", "expected")
 def test_outside_of_a_loop(value, expected):
     scope = Scope(ContextView("s", "r1", "host", {}, {}, {}, [].append), {}, {})
     if expected is None:
@@ -148,15 +141,7 @@ def test_values_without_references(value):
     assert found == (set(), set(), set())
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("${numbers.stats_v1.mean}", "numbers.stats_v1.mean"),
-        ("${a_v1@leaf1} of ${params.x}", "a_v1@leaf1 of params.x"),
-        ("${a_v1@${item}}", "a_v1@item"),
-        ("${HOME} x", "${HOME} x"),
-    ],
-)
+@table("text", "expected")
 def test_a_reference_for_people(text, expected):
     assert without_braces(text) == expected
 

@@ -17,6 +17,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.child import
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import load_class
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import python
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
 
 
 def scriptlet(run, **members):
@@ -32,41 +33,7 @@ def does(statement):
     return scriptlet(names["run"])
 
 
-@pytest.mark.parametrize(
-    ("statement", "verdict", "reason", "code"),
-    [
-        ("pass", "passed", "", 0),
-        ("return 0", "passed", "", 0),
-        ("return 3", "error", "run returned 3", 3),
-        ("return -1", "error", "run returned -1", 255),
-        ("return 256", "error", "run returned 256", 1),
-        ("return True", "error", "run returned True: expected nothing, or an exit code", 1),
-        ("return False", "error", "run returned False: expected nothing, or an exit code", 1),
-        ("return {'a': 1}", "error", "run returned {'a': 1}: expected nothing, or an exit code", 1),
-        ("raise Failed('too hot')", "failed", "too hot", 1),
-        ("raise Failed", "failed", "gave no reason", 1),
-        ("raise ValueError('src is missing')", "error", "src is missing", 1),
-        ("raise ValueError", "error", "ValueError", 1),
-        ("raise KeyError('x')", "error", "KeyError: 'x'", 1),
-        ("raise KeyboardInterrupt", "error", "KeyboardInterrupt", 1),
-        ("b'\\xff'.decode()", "error", "UnicodeDecodeError: 'utf-8' codec can't decode byte 0xff in position 0", 1),
-        ("import no_such_module", "error", "ModuleNotFoundError: No module named 'no_such_module'", 1),
-        ("sys.exit()", "passed", "", 0),
-        ("sys.exit(0)", "passed", "", 0),
-        ("sys.exit(False)", "passed", "", 0),
-        ("sys.exit(7)", "error", "left with exit code 7", 7),
-        ("sys.exit(-1)", "error", "left with exit code -1", 255),
-        ("sys.exit('disk is missing')", "error", "disk is missing", 1),
-        ("sys.exit('')", "error", "gave no reason", 1),
-        ("os._exit(9)", "error", "printed no envelope: its stdout is empty (exit code 9)", 9),
-        ("os.kill(os.getpid(), signal.SIGUSR1)", "error", "killed by SIGUSR1", 0),
-        ('print(\'{"status": "ok"}\'); return 0', "passed", "", 0),
-        ('print(\'{"status": "failed", "reason": "x"}\')', "failed", "x", 0),
-        ("print('{\"status\": \"ok\"}'); raise Failed('but no')", "failed", "but no", 1),
-        ("raise Failed('\\ud800\\0')", "failed", "\\ud800\\x00", 1),
-        ("ctx.set('stats', 1)", "error", "expected a context key such as numbers.stats_v1, got 'stats'", 1),
-    ],
-)
+@table("statement", "verdict", "reason", "code")
 def test_how_a_class_ends(work, statement, verdict, reason, code):
     ran = work.run(python(does(statement)))
     assert ran.outcome[0] == verdict
@@ -192,14 +159,7 @@ def test_a_measurement_that_is_too_large_is_an_error(work, monkeypatch):
     assert reason.startswith("trace: 10")
 
 
-@pytest.mark.parametrize(
-    ("name", "error"),
-    [
-        ("Missing", "no scriptlet class Missing"),
-        ("path", "no scriptlet class path"),
-        ("stat_result", "no scriptlet class"),
-    ],
-)
+@table("name", "error")
 def test_a_module_without_the_class(name, error):
     with pytest.raises(ValueError) as caught:
         load_class("os", name)

@@ -25,6 +25,7 @@ from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.r
     no_sandbox,
     step,
 )
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
 
 NO_SANDBOX = no_sandbox()
 needs_sandbox = pytest.mark.skipif(bool(NO_SANDBOX), reason=NO_SANDBOX)
@@ -226,17 +227,7 @@ def test_a_class_runs_by_the_python_of_an_environment(work, python, monkeypatch)
 
 
 @needs_sandbox
-@pytest.mark.parametrize(
-    ("run", "verdict", "reason"),
-    [
-        ("raise Failed('too slow')", "failed", "too slow"),
-        ("raise ValueError('no')", "error", "no"),
-        ("return 3", "error", "run returned 3"),
-        ("sys.exit(4)", "error", "left with exit code 4"),
-        ("exit('away')", "error", "away"),
-        ("os.kill(os.getpid(), signal.SIGKILL)", "error", "printed no envelope: its stdout is empty (exit code 137"),
-    ],
-)
+@table("run", "verdict", "reason")
 def test_how_a_class_ends(work, python, run, verdict, reason):
     ran = work.run(python(run))
     assert (ran.only["verdict"], ran.only["reason"][: len(reason)]) == (verdict, reason)
@@ -402,15 +393,7 @@ def test_what_it_uses_is_counted(work, python):
 
 
 @needs_sandbox
-@pytest.mark.parametrize(
-    ("name", "most", "run"),
-    [
-        ("cpu_sec", 1, "while True: pass"),
-        ("memory_mib", 512, "bytearray(2**31)"),
-        ("open_files", 30, "x = [open('/dev/null') for _n in range(50)]"),
-        ("file_mib", 1, "f = open('/tmp/larger', 'wb', 0); f.write(bytes(2**21)); f.write(b'1')"),
-    ],
-)
+@table("name", "most", "run")
 def test_limits_hold_inside(work, python, name, most, run):
     given = {"own": {"a.large_v1": [1, "x" * 2**21]}} if name == "file_mib" else {}
     ran = work.run(python(run, limits={name: most}), **given)
@@ -548,16 +531,7 @@ def test_of_what_is_hidden_only_what_is_needed_is_shown(work):
     assert shown == {*sandbox.NEEDED, "/var/tmp/code", "/run/x.zip", *in_tmp}
 
 
-@pytest.mark.parametrize(
-    ("stdout", "stderr", "code", "expected"),
-    [
-        ("", "bwrap: Can't find source path /x", 1, "the sandbox cannot be made: bwrap: Can't find source path /x"),
-        ("", "bwrap: Can't find source path /x", 2, ""),
-        ("ran", "bwrap: Can't find source path /x", 1, ""),
-        ("", "sh: bwrap: no", 1, ""),
-        ("", "", 1, ""),
-    ],
-)
+@table("stdout", "stderr", "code", "expected")
 def test_what_bubblewrap_says_is_told(stdout, stderr, code, expected):
     ended = attempt.Attempt(None, [].append)
     ended.stdout.add(stdout.encode())

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import Work, no_sandbox
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.script_library.run_scripts import LIBRARY
 
 
@@ -47,21 +48,7 @@ def test_a_step_has_what_it_recorded(step, more):
     assert [one["name"] for one in ran.records if one["kind"] == "artifact"] == ["hostname"]
 
 
-@pytest.mark.parametrize(
-    ("text", "verdict", "reason"),
-    [
-        ("set -e; rack_measure a 1; ls /absent", "error", "ended with exit code 2: ls: cannot access '/absent'"),
-        ("rack_error", "error", "ended with exit code 1"),
-        ("rack_fail broken", "failed", "broken"),
-        ("rack_skip 'no such hardware'", "skipped", "no such hardware"),
-        ("rack_measure a nan", "error", "rack_measure a: expected a number, got 'nan'"),
-        ("rack_check a 1 '' maximum=5", "error", "a: maximum is no limit"),
-        ("rack_check a 5 '' max=5 warn.max=4", "marginal", "a: warn: 5 is above max 4"),
-        ("rack_set Bad 1", "error", ""),
-        ("rack_measure a 1; kill -SEGV $$", "error", "ended with exit code 139 (SIGSEGV)"),
-        ("rack_measure a 1; exit 255", "error", "ended with exit code 255"),
-    ],
-)
+@table("text", "verdict", "reason")
 def test_the_verdict_of_a_step(step, text, verdict, reason):
     ran = step(f'. "$RACK_SH"\n{text}\n')
     assert ran.outcome[0] == verdict

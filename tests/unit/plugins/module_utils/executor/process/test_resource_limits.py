@@ -16,6 +16,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.process impo
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, python
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
 
 ALL = {"cpu_sec": 7.2, "memory_mib": 4096, "processes": 50, "open_files": 99, "file_mib": 3}
 
@@ -70,45 +71,14 @@ def test_a_hard_limit_of_the_host_is_kept():
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[1] == hard
 
 
-@pytest.mark.parametrize(
-    ("name", "most", "text", "verdict"),
-    [
-        ("cpu_sec", 1, "while True: pass", "killed by SIGXCPU (limits.cpu_sec is 1 s of CPU time)"),
-        (
-            "cpu_sec",
-            0.5,
-            "import signal; signal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass",
-            "killed by SIGKILL (limits.cpu_sec is 0.5 s of CPU time)",
-        ),
-        ("memory_mib", 256, "bytearray(2**30)", "MemoryError) (limits.memory_mib is 256 MiB of memory)"),
-        ("open_files", 20, "x = [open('/dev/null') for _n in range(50)]", "(limits.open_files is 20 open files)"),
-        (
-            "file_mib",
-            1,
-            "open('x', 'wb', 0).write(bytes(2**21)); open('x', 'ab', 0).write(b'1')",
-            "(limits.file_mib is 1 MiB in a file)",
-        ),
-    ],
-)
+@table("name", "most", "text", "verdict")
 def test_a_script_that_wants_more_says_which_limit(work, name, most, text, verdict):
     ran = work.run(work.script(in_python(text), limits={name: most}))
     assert ran.only["verdict"] == "error"
     assert ran.only["reason"].endswith(verdict)
 
 
-@pytest.mark.parametrize(
-    ("name", "most", "statement", "reason"),
-    [
-        ("cpu_sec", 1, "while True: pass", "killed by SIGXCPU (limits.cpu_sec is 1 s of CPU time)"),
-        ("memory_mib", 512, "bytearray(2**31)", "MemoryError (limits.memory_mib is 512 MiB of memory)"),
-        (
-            "file_mib",
-            1,
-            "f = open('x', 'wb', 0); f.write(bytes(2**21)); f.write(b'1')",
-            "OSError: [Errno 27] File too large (limits.file_mib is 1 MiB in a file)",
-        ),
-    ],
-)
+@table("name", "most", "statement", "reason")
 def test_a_class_that_wants_more_says_which_limit(work, name, most, statement, reason):
     assert work.run(python(does(statement), limits={name: most})).outcome == ("error", reason)
 
@@ -176,21 +146,7 @@ def test_the_kernel_counts_what_the_user_has_already(tmp_path):
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
-@pytest.mark.parametrize(
-    ("given", "attempt", "reason", "expected"),
-    [
-        ({"processes": 5}, {}, "sh: 1: Cannot fork", "limits.processes is 5 processes"),
-        ({"processes": 5}, {}, "RuntimeError: can't start new thread", "limits.processes is 5 processes"),
-        ({"memory_mib": 5}, {}, "tail: memory exhausted", "limits.memory_mib is 5 MiB of memory"),
-        ({"file_mib": 5}, {"exit_code": 153}, "", "limits.file_mib is 5 MiB in a file"),
-        ({"file_mib": 5}, {"signal": 25}, "", "limits.file_mib is 5 MiB in a file"),
-        ({"cpu_sec": 5}, {"exit_code": 152}, "", "limits.cpu_sec is 5 s of CPU time"),
-        ({"cpu_sec": 5}, {"signal": 9}, "", ""),
-        ({"open_files": 5}, {"exit_code": 1}, "x: Too many open files", "limits.open_files is 5 open files"),
-        ({"open_files": 5}, {"exit_code": 1}, "no such file", ""),
-        ({"cpu_sec": 5, "file_mib": 1}, {"exit_code": 1}, "Cannot fork", ""),
-    ],
-)
+@table("given", "attempt", "reason", "expected")
 def test_signs_of_a_limit(given, attempt, reason, expected):
     ended = Attempt(None, [].append)
     ended.exit_code, ended.signal = attempt.get("exit_code", 0), attempt.get("signal", 0)

@@ -10,21 +10,10 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retries
     RoundFigures,
     retry_delay,
 )
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
 
 
-@pytest.mark.parametrize(
-    ("retry", "pauses"),
-    [
-        ({}, [0.0, 0.0, 0.0]),
-        ({"max": 5, "delay_sec": 2}, [2.0, 2.0, 2.0]),
-        ({"delay_sec": 1, "backoff": 2}, [1.0, 2.0, 4.0]),
-        ({"delay_sec": 1.5, "backoff": 3, "max_delay_sec": 5}, [1.5, 4.5, 5.0]),
-        ({"delay_sec": 10, "max_delay_sec": 5}, [5.0, 5.0, 5.0]),
-        ({"delay_sec": 1, "backoff": 0.5}, [1.0, 0.5, 0.25]),
-        ({"delay_sec": 1, "max_delay_sec": 0}, [0.0, 0.0, 0.0]),
-        ({"delay_sec": 1, "backoff": None, "max_delay_sec": None}, [1.0, 1.0, 1.0]),
-    ],
-)
+@table("retry", "pauses")
 def test_pauses(retry, pauses):
     assert [retry_delay(retry, tries) for tries in (1, 2, 3)] == pauses
 

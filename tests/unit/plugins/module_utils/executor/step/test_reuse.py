@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, python
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
 
 COUNT = """echo >> ../ran
 echo '{"status": "ok", "outputs": {"n_v1": '$RACK_PARAM_N', "run_v1": 7}, "measurements": [{"name": "m", "value": 1}],
@@ -145,16 +146,7 @@ def test_with_other_words_it_runs_again(work, field):
     assert times(work) >= 2
 
 
-@pytest.mark.parametrize(
-    "same",
-    [
-        {"own": {"in_v1": [9, "x"], "other_v1": [1, 1]}},
-        {"run": {"in_v1": [1, "hidden by the host's"], "other_v1": [1, 1]}},
-        {"params": {"n": 5, "m": 1}},
-        {"digests": {"data.csv": "sha256:3"}},
-        {"run_name": "run2"},
-    ],
-)
+@table("same")
 def test_what_it_does_not_read_changes_nothing(work, same):
     first = run(work, count(work))
     assert run(work, count(work), offers=offered(first, "resume"), **same).only["from"] == "run0"

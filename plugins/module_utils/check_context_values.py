@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.rack.recipes.plugins.module_utils.journal_record import json_text
-
 TYPE_CHECKING = False  # importing typing costs a target 5 ms
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,6 +84,8 @@ def _size(value: Any) -> int:
         return len(value)
     if not isinstance(value, (str, list, dict)):
         return 0
+    from ansible_collections.rack.recipes.plugins.module_utils.journal_record import json_text
+
     return len(json_text(value).encode())
 
 

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a target pays for each start: modules that the executor must do without, each some milliseconds."""
+"""What a target pays for each start: modules that the executor must do without, each some milliseconds.
+
+What a target pays for the language: nothing but our own code is loaded, beside what every stage loads.
+"""
 
 from __future__ import annotations
 
@@ -69,3 +72,18 @@ def test_a_poll_does_without_what_runs_steps():
 
 def test_a_stage_does_without_what_only_others_need():
     assert not loaded_by(*STAGE) & set(RARE)
+
+
+LANGUAGE = f"{HERE}.language"
+MODULES = ("references", "exact_numbers", "criteria", "fingerprint")
+THERE = ("json", "re", "time", "bisect", "itertools", "binascii", "functools", "__future__")
+
+
+def test_the_language_is_cheap_to_import():
+    more = loaded_by(f"{HERE}.mask", *(f"{LANGUAGE}.{name}" for name in MODULES)) - loaded_by(*THERE)
+    assert {name for name in more if not name.startswith("ansible_collections")} == set()
+
+
+def test_a_view_needs_none_of_it_before_something_is_checked():
+    view = loaded_by("ansible_collections.rack.recipes.plugins.module_utils.context_view")
+    assert not [name for name in view if name.startswith((LANGUAGE, f"{HERE}.mask", f"{HERE}.secret_names"))]

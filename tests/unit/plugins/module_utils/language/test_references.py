@@ -13,6 +13,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.references i
     Scope,
     keys_in,
     keys_of_others,
+    loop_instances,
     names_in,
     resolve,
     without_braces,
@@ -177,3 +178,48 @@ def test_text_of_a_host_is_no_reference(scope, value, expected):
     """As the controller marks it."""
     assert resolve(value, scope) == expected
     assert keys_in(FOREIGN + "a_v1}") == set()
+
+
+@pytest.fixture
+def loop_scope():
+    own = {"links.up_v1": [1, ["eth0", "eth1"]]}
+    params = {"mtus": [1500, 9000], "port": {"name": "swp1"}, "vlan": 12}
+    return Scope(ContextView("s", "r1", "host", own, {}, {}, [].append), params, {})
+
+
+@cases(__file__, "loops", "loop", "matrix", "names")
+def test_instances_have_names(loop_scope, loop, matrix, names):
+    assert [name for name, _words in loop_instances("s", loop, matrix, loop_scope)] == names
+
+
+@cases(__file__, "loops_refused", "loop", "matrix", "error")
+def test_what_is_no_loop(loop_scope, loop, matrix, error):
+    with pytest.raises(ValueError) as caught:
+        loop_instances("s", loop, matrix, loop_scope)
+    assert str(caught.value) == error
+
+
+def test_the_words_of_a_loop(loop_scope):
+    assert [words for _name, words in loop_instances("s", ["a", {"name": "${params.vlan}"}], None, loop_scope)] == [
+        {"item": "a", "index": 0},
+        {"item": {"name": 12}, "index": 1},
+    ]
+
+
+def test_the_words_of_a_matrix(loop_scope):
+    found = loop_instances("s", None, {"x": [1, "a b"], "y": "${links.up_v1}"}, loop_scope)
+    assert [words for _name, words in found] == [
+        {"matrix": {"x": 1, "y": "eth0"}, "index": 0},
+        {"matrix": {"x": 1, "y": "eth1"}, "index": 1},
+        {"matrix": {"x": "a b", "y": "eth0"}, "index": 2},
+        {"matrix": {"x": "a b", "y": "eth1"}, "index": 3},
+    ]
+
+
+def test_ten_thousand_instances_are_the_most(loop_scope):
+    assert len({name for name, _words in loop_instances("s", ["a"] * 10_000, None, loop_scope)}) == 10_000
+    assert len(loop_instances("s", None, {"x": [1] * 100, "y": [2] * 100}, loop_scope)) == 10_000
+    with pytest.raises(ValueError, match=r"^10001 instances, a step can have 10000$"):
+        loop_instances("s", ["a"] * 10_001, None, loop_scope)
+    with pytest.raises(ValueError, match=r"^1000000000000 instances, a step can have 10000$"):
+        loop_instances("s", None, {name: [1] * 1000 for name in "abcd"}, loop_scope)

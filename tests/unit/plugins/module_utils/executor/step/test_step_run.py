@@ -1,16 +1,41 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Results of earlier runs that stand for a step, and what makes them fit."""
+"""Which files of the project a step's inputs have.
+
+Results of earlier runs that stand for a step, and what makes them fit.
+"""
 
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import _files
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, python
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
+
+DIGESTS = {"checks/a.py": "1", "checks/deep/b.py": "2", "checks_more/c.py": "3"}
+
+
+@pytest.mark.parametrize(
+    ("src", "names"),
+    [
+        ("checks/a.py", {"checks/a.py"}),
+        ("./checks/a.py", {"checks/a.py"}),
+        ("checks/", {"checks/a.py", "checks/deep/b.py"}),
+        ("./checks/deep/", {"checks/deep/b.py"}),
+        ("./", {*DIGESTS}),
+        ("checks", set()),
+        ("/opt/checks/", set()),
+        (None, set()),
+    ],
+)
+def test_a_folder_has_all_its_files(src, names):
+    assert _files(SimpleNamespace(digests=DIGESTS), {"src": src}) == {name: DIGESTS[name] for name in names}
+
 
 COUNT = """echo >> ../ran
 echo '{"status": "ok", "outputs": {"n_v1": '$RACK_PARAM_N', "run_v1": 7}, "measurements": [{"name": "m", "value": 1}],

@@ -9,13 +9,74 @@ import sys
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import Launcher
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun, run_single
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import (
     no_sandbox,
     python,
     step,
 )
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
+
+
+class Halve(Scriptlet):
+    options = {"number": {"type": "int", "required": True}, "note": {"default": "none"}}
+
+    def run(self, ctx, params):
+        print("halving", params["note"])
+        if params["number"] % 2:
+            raise Failed(f"{params['number']} is odd")
+        ctx.set("half_v1", params["number"] // 2)
+        ctx.measure("half", params["number"] / 2, "pieces")
+
+
+class Rack(Scriptlet):
+    scope = "run"
+
+    def run(self, ctx, params):
+        ctx.set("rack_v1", [ctx.scope, ctx.hosts()])
+
+
+def test_one_scriptlet_by_itself():
+    assert run_single(Halve, {"number": "8", "note": None}) == {
+        "verdict": "passed",
+        "reason": "",
+        "context": {"half_v1": 4},
+        "measurements": [{"name": "half", "value": 4.0, "unit": "pieces"}],
+        "stdout": "halving none\n",
+        "stderr": "",
+    }
+
+
+def test_one_that_fails():
+    result = run_single(Halve, {"number": 3})
+    assert (result["verdict"], result["reason"], result["context"]) == ("failed", "3 is odd", {})
+    assert result["stdout"] == "halving none\n"
+
+
+def test_one_whose_arguments_do_not_fit():
+    result = run_single(Halve, {"number": "many"})
+    assert (result["verdict"], result["stdout"], result["stderr"]) == ("error", "", "")
+    assert result["reason"] == "argument 'number': expected a whole number, got 'many'"
+
+
+def test_one_that_is_meant_for_the_run():
+    assert run_single(Rack, {})["context"] == {"rack_v1": ["run", []]}
+
+
+STEP = {"name": "a", "args": {}, "depends_on": [], "after": [], "scope": "host", "timeout": None, "parallel": False}
+
+
+def test_a_field_that_the_executor_does_not_know_is_refused(tmp_path):
+    context = {"own": {}, "run": {}, "hosts": {}}
+    request = {"run": "r", "stage": 1, "host": "h", "settled": {}, "slots": 1, "context": context}
+    request["steps"] = [STEP, {**STEP, "name": "b", "weight": 3, "color": "red"}]
+    records: list[dict] = []
+    with pytest.raises(ValueError, match="step 'b' has fields that this executor does not know: color, weight"):
+        StageRun(request, Launcher(request, str(tmp_path), ""), records.append, lambda: True)
+    assert records == []
+
 
 RESULTS = [{"host": "r1", "step": "a", "verdict": "failed"}, {"host": "r2", "step": "a", "verdict": "passed"}]
 GIVEN = {"results": RESULTS, "history": {"rate": [{"run": "R1", "host": "r1", "value": 3}]}}

@@ -23,34 +23,16 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any, Callable, Protocol
+    from typing import Any, Callable
 
     from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import ArtifactStore, Source
     from ansible_collections.rack.recipes.plugins.module_utils.live_client import Live
     from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
     from ansible_collections.rack.recipes.plugins.module_utils.run_analysis import RunAnalysis
+    from ansible_collections.rack.recipes.plugins.module_utils.stage_secrets import StageSecrets
 
     Keys = dict[str, list[Any]]
     Emit = Callable[[dict[str, Any]], None]
-
-    class Secrets(Protocol):
-        """The secrets of a run, as far as a view needs them."""
-
-        @property
-        def mask(self) -> Mask | None:
-            """The mask for all known secrets; None if there are none."""
-
-        def hidden(self, text: str) -> str:
-            """The text without the secrets."""
-
-        def check_key(self, key: str) -> None:
-            """Raise ValueError if the key's text shows a secret."""
-
-        def add_value(self, key: str, value: Any) -> None:
-            """Hide what has the name of a secret in a value of a key."""
-
-        def hidden_value(self, value: Any) -> Any:
-            """A JSON value without secrets."""
 
 
 class Failed(Exception):
@@ -133,7 +115,7 @@ class ContextView:
         self._others = others
         self._emit = emit
         self._open_shelf: Callable[[], ArtifactStore] | None = None
-        self._secrets: Secrets | None = None
+        self._secrets: StageSecrets | None = None
         self._declared: frozenset[str] | None = None
         self._made: set[tuple[str, str]] = set()  # scope and key
         self._analysis: dict[str, Any] | None = None
@@ -148,7 +130,7 @@ class ContextView:
         """Keep attached files in this store from now on. Without one only their digest is computed."""
         self._open_shelf = open_shelf
 
-    def hide_by(self, secrets: Secrets) -> None:
+    def hide_by(self, secrets: StageSecrets) -> None:
         """Mask these secrets in texts from now on."""
         self._secrets = secrets
 
@@ -174,12 +156,10 @@ class ContextView:
             # few scriptlets use it
             from ansible_collections.rack.recipes.plugins.module_utils.live_client import Live
 
-            given = {**self._live_given, "host": self._of_host(), "step": self.step, "scope": self.scope}
+            host = self.host if self.scope == "host" else ""
+            given = {**self._live_given, "host": host, "step": self.step, "scope": self.scope}
             self._live = Live(given, self._shown, self._adopt)
         return self._live
-
-    def _of_host(self) -> str:
-        return self.host if self.scope == "host" else ""
 
     def _shown(self, key: str, value: Any) -> Any:
         """A value as others may see it."""
@@ -303,10 +283,8 @@ class ContextView:
             for word in (*LIMITS, "warn"):
                 if word in given:
                     raise ValueError(f"measurement {name}: {word} is for checks, a measurement is not judged")
-        value, unit = (
-            check_value(given["value"], f"measurement {name}"),
-            escape_unstorable(str(given.get("unit") or "")),
-        )
+        unit = escape_unstorable(str(given.get("unit") or ""))
+        value = check_value(given["value"], f"measurement {name}")
         self._emit({"kind": "measurement", "name": name, "value": value, "unit": unit})
 
     def check(self, name: str, value: Any, unit: str = "", **limits: Any) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import functools
 import os
 import resource
+import signal
 import sys
 import time
 
@@ -115,8 +116,6 @@ class _Deadline:
         self.is_over = False
 
     def __enter__(self) -> None:
-        import signal
-
         self.around = signal.getitimer(signal.ITIMER_REAL)  # the deadline of an outer method
         self.counts = not 0 < self.around[0] <= self.seconds
         if self.counts:
@@ -135,8 +134,6 @@ class _Deadline:
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         self.has_ended = True
         if self.counts:
-            import signal
-
             left, grace = self.around
             _arm(max(0.001, left - (time.monotonic() - self.started)) if left else 0, grace)
             signal.signal(signal.SIGALRM, self.handler or signal.SIG_DFL)
@@ -147,7 +144,6 @@ class _Deadline:
 def _arm(seconds: float, grace: float) -> None:
     """Send SIGALRM after `seconds`, and again every `grace` seconds. With 0 `seconds`, send none."""
     import faulthandler
-    import signal
 
     signal.setitimer(signal.ITIMER_REAL, seconds, grace)
     faulthandler.cancel_dump_traceback_later()

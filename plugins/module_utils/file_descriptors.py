@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writing to file descriptors, whole, and the modes of what only its owner may read."""
+"""Reading and writing of file descriptors, the modes of what only its owner may read, and /proc/PID/stat."""
 
 from __future__ import annotations
 
@@ -15,6 +15,20 @@ def write_all(descriptor: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
+
+
+def read_proc(pid: int, name: str) -> bytes:
+    """The beginning of a file in which the kernel tells of a process. Raises OSError."""
+    file = os.open(f"/proc/{pid}/{name}", os.O_RDONLY)
+    try:
+        return os.read(file, 8192)
+    finally:
+        os.close(file)
+
+
+def stat_of(pid: int) -> list[bytes]:
+    """The fields of `/proc/PID/stat`, from the third one, the state, on. Raises OSError."""
+    return read_proc(pid, "stat").rpartition(b")")[2].split()
 
 
 def in_memory(data: bytes) -> int:

@@ -44,7 +44,7 @@ TARGET_LAYERS = (
     ),
     ("check_context_values", "secret_names"),
     ("argument_spec", "mask", "run_analysis"),
-    ("artifact_store", "debug_tracing", "language"),
+    ("artifact_store", "debug_tracing", "language", "stage_secrets"),
     ("context_view", "decorators", "script_library"),
     ("legacy_imports",),
     ("executor",),

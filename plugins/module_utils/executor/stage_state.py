@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import Launcher
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.started_processes import ProcessObserver
     from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import Record, Step
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
+    from ansible_collections.rack.recipes.plugins.module_utils.stage_secrets import StageSecrets
 
     class TriedStep(Protocol):
         """What is recorded of a step that ran, of a loop's instances together, or of a result that is used again."""

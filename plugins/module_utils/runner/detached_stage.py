@@ -8,7 +8,12 @@ import json
 import os
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FILE_MODE, FOLDER_MODE, write_all
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import (
+    FILE_MODE,
+    FOLDER_MODE,
+    stat_of,
+    write_all,
+)
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL, encode
 from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import remove
 
@@ -327,9 +332,7 @@ def boot_id() -> bytes:
 def _identity(pid: int) -> bytes:
     """Process number, start time and boot id, which together are never used again. Empty if the process has ended."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as stat:
-            state, *fields = stat.read().rpartition(b")")[2].split()
+        fields = stat_of(pid)
     except (FileNotFoundError, ProcessLookupError):
         return b""
-    started = fields[18]  # in ticks since boot
-    return b"" if state in (b"Z", b"X") else b"%d %b %b" % (pid, started, boot_id())
+    return b"" if fields[0] in (b"Z", b"X") else b"%d %b %b" % (pid, fields[19], boot_id())

@@ -13,11 +13,8 @@ import os
 import re
 import sys
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import marks_of
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_control import (
-    kill_processes,
-    stat_of,
-)
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import marks_of_process
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_control import kill_processes
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import (
     FOLDER_MODE,
     in_memory,
@@ -133,7 +130,7 @@ def _first_ended() -> tuple[int, bool]:
     pid = found.si_pid  # type: ignore[union-attr]  # only WNOHANG could give None
     is_killed = found.si_code != os.CLD_EXITED  # type: ignore[union-attr]
     if is_killed:
-        kill_processes(marks_of(pid, int(stat_of(pid)[19])))  # by when it started, while its number is not used again
+        kill_processes(marks_of_process(pid))  # while its number is not used again
     os.waitpid(pid, 0)
     return pid, is_killed
 

@@ -17,9 +17,9 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView, Failed, Scriptlet, Skipped
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child import start_process
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import spawn_program
-from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FOLDER_MODE, shared_log, write_all
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import log_level, logged_events
+from ansible_collections.rack.recipes.plugins.module_utils.stage_secrets import StageSecrets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ import sys
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child import start_process
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import Launcher
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process import process_control
-from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FOLDER_MODE, in_memory
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_control import other_processes
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FOLDER_MODE, in_memory, stat_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -132,9 +132,9 @@ def ask(leader: int) -> None:
 
     If bubblewrap ended, it would end the others at once and give them no time.
     """
-    for pid in process_control.other_processes():
+    for pid in other_processes():
         try:
-            if pid != leader and int(process_control.stat_of(pid)[2]) == leader:
+            if pid != leader and int(stat_of(pid)[2]) == leader:
                 os.kill(pid, signal.SIGTERM)
         except OSError:  # gone
             continue

@@ -18,7 +18,7 @@ import resource
 import signal
 from _thread import allocate_lock
 
-from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import in_memory, write_all
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import in_memory, stat_of, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class ProcessMarks:
 
     def __init__(self) -> None:
         self._before = resource.getrlimit(MARK)
-        self._marks = marks_of(os.getpid(), _started_at())
+        self._marks = marks_of_process(os.getpid())
 
     def put(self) -> int:
         """Set a new mark for the processes that are started from now on, and return it."""
@@ -68,10 +68,9 @@ def marks_of(pid: int, started: int) -> range:
     return range(first, first + MOST_MARKS)
 
 
-def _started_at() -> int:
-    """When this process started, in ticks since boot."""
-    with open("/proc/self/stat", "rb") as stat:
-        return int(stat.read().rpartition(b")")[2].split()[19])
+def marks_of_process(pid: int) -> range:
+    """All marks of an executor that runs, or that nobody has waited for. Raises OSError."""
+    return marks_of(pid, int(stat_of(pid)[19]))
 
 
 # Looked up by name: Ansible's linter would ask for run_command, which waits for the program's end.

@@ -21,6 +21,7 @@ import time
 from errno import ESRCH
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import FIRST_MARK
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import read_proc, stat_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,17 +57,12 @@ def ancestors() -> set[int]:
     return found
 
 
-def stat_of(pid: int) -> list[bytes]:
-    """The fields of `/proc/PID/stat`, from the third one, the state, on."""
-    return _read_proc(pid, "stat").rpartition(b")")[2].split()
-
-
 def mark_of(pid: int) -> int:
     """The process's mark: its soft limit of CPU time for real-time processes. `UNMARKED` if that is no mark of ours.
 
     A process that has a mark may be killed, so no other limit may be taken for one.
     """
-    limits = _read_proc(pid, "limits")
+    limits = read_proc(pid, "limits")
     if not limits:  # it ended between being opened and being read
         raise ProcessLookupError(ESRCH, "No such process")
     value = limits[limits.find(MARK_NAME) + len(MARK_NAME) :].split(None, 1)[:1]
@@ -75,9 +71,12 @@ def mark_of(pid: int) -> int:
 
 
 def describe_process(pid: int) -> str:
-    """Name, number and user of a process, for people."""
-    name, user = _read_proc(pid, "comm").decode("utf-8", "backslashreplace").strip(), os.stat(f"/proc/{pid}").st_uid
-    return f"{name} (process {pid} of user {user})"
+    """Name, number and user of a process, for people; empty where it has ended."""
+    try:
+        name = read_proc(pid, "comm").decode("utf-8", "backslashreplace").strip()
+        return f"{name} (process {pid} of user {os.stat(f'/proc/{pid}').st_uid})"
+    except OSError:
+        return ""
 
 
 def tasks_of(user: int) -> int:
@@ -90,14 +89,6 @@ def tasks_of(user: int) -> int:
         except OSError:
             continue
     return found
-
-
-def _read_proc(pid: int, name: str) -> bytes:
-    file = os.open(f"/proc/{pid}/{name}", os.O_RDONLY)
-    try:
-        return os.read(file, 8192)
-    finally:
-        os.close(file)
 
 
 PATIENCE = 5.0  # seconds after which it gives up on processes that do not end
@@ -132,7 +123,7 @@ def sweep(marks: range, leader: int = 0) -> Generator[float, None, str]:
         if not found:
             return ""
         if time.monotonic() >= until:
-            return ", ".join(filter(None, map(_described, sorted(found)[:NAMED])))
+            return ", ".join(filter(None, map(describe_process, sorted(found)[:NAMED])))
         yield time.monotonic() + PAUSE
 
 
@@ -203,13 +194,6 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     except OSError:  # gone, or of another user
         pass
-
-
-def _described(pid: int) -> str:
-    try:
-        return describe_process(pid)
-    except OSError:
-        return ""
 
 
 ROOTS = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")

@@ -340,10 +340,8 @@ class ProcessFamily:
     def _exit(self, pid: int, moment: int, status: int) -> None:
         process = self._running.pop(pid)
         if pid != process.root:
-            code = os.waitstatus_to_exitcode(status)
-            end = f"exit code {code}" if code >= 0 else f"signal {-code}"
-            seconds = round((moment - process.started) * NANOSECOND, 6)
-            self._ended.setdefault(process.root, []).append({**_event(pid, process), "end": end, "seconds": seconds})
+            figures = {"end": _end(status), "seconds": round((moment - process.started) * NANOSECOND, 6)}
+            self._ended.setdefault(process.root, []).append({**_event(pid, process), **figures})
 
     def started_by(self, root: int) -> list[Event]:
         """The processes that a step's own process has started. They are forgotten here, except those that still run."""

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_control import Cgroup
     from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import Outcome, Record, Step
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
     from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
     from ansible_collections.rack.recipes.plugins.module_utils.language.references import Context, Scope
     from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
+    from ansible_collections.rack.recipes.plugins.module_utils.stage_secrets import StageSecrets
 
     # Gives what has to be waited for: a child, or a moment of the monotonic clock. Returns the outcome.
     StepGenerator = Generator[Union[Attempt, float], None, Outcome]

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import ArtifactStore
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LARGEST_VALUE
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView, now
-from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
+from ansible_collections.rack.recipes.plugins.module_utils.stage_secrets import StageSecrets
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
 
 OTHERS = {"r2": {"a_v1": [1, "other"]}, "r1": {"a_v1": [3, {"x": 1}], "b_v1": [1, 2]}}

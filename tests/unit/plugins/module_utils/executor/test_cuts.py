@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LONGEST_MESSAGE, mark_if_long
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import OutputCapture
-from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
 from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from ansible_collections.rack.recipes.plugins.module_utils.shell import ShellScriptlet
+from ansible_collections.rack.recipes.plugins.module_utils.stage_secrets import StageSecrets
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, python
 
 RUN = 8  # characters in a row, of which no more than these could be chance

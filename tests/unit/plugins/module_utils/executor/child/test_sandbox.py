@@ -330,7 +330,7 @@ def test_a_timeout_leaves_nothing_behind(work, python, monkeypatch, text, kind):
     assert ran.outcome == ("error", "timed out after 1.5 s")
     assert (work.folder / "begun").exists()
     assert children_of(os.getpid()) == []
-    own = start_process.marks_of(os.getpid(), start_process._started_at())
+    own = start_process.marks_of_process(os.getpid())
     left = [pid for pid in process_control.other_processes() if _mark(pid) in own and is_alive(pid)]
     assert left == []
 
@@ -374,7 +374,7 @@ def test_it_ends_with_the_executor(work):
     until = time.monotonic() + 60
     while not (work.folder / "begun").exists() and time.monotonic() < until:
         time.sleep(0.02)
-    mark = start_process.marks_of(pid, int(process_control.stat_of(pid)[19]))
+    mark = start_process.marks_of_process(pid)
     assert any(_mark(each) in mark for each in process_control.other_processes())
     os.kill(pid, 9)
     os.waitpid(pid, 0)

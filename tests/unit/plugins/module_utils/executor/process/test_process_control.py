@@ -127,7 +127,7 @@ def marked(mark_range):
 
 
 def own_marks():
-    return start_process.marks_of(os.getpid(), start_process._started_at())
+    return start_process.marks_of_process(os.getpid())
 
 
 @pytest.mark.parametrize("way", list(WAYS))

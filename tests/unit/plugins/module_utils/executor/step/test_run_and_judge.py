@@ -17,7 +17,6 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 )
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import TAIL, Attempt, OutputCapture
-from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import (
     SHOWN,
     describe_missing_envelope,
@@ -25,6 +24,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and
     read_envelope,
 )
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
+from ansible_collections.rack.recipes.plugins.module_utils.stage_secrets import StageSecrets
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import cases
 
 CASES = json.loads(Path(__file__).with_name("cases").joinpath("judge.json").read_text("utf-8"))

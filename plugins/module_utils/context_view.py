@@ -260,7 +260,8 @@ class ContextView:
             self._secrets.check_key(key)
         self._made.add((scope, key))
         version, before = place.get(key, (0, None))
-        if version and _same(before, value):
+        # Python's `==` would not do: it takes 1, 1.0 and True for equal.
+        if version and json.dumps(before, sort_keys=True) == json.dumps(value, sort_keys=True):
             return
         author = escape_unstorable(str(who or self.step))
         who = f"{author}@{self.host}" if scope != self.scope else author
@@ -435,8 +436,3 @@ class ContextView:
     def to_dict(self) -> dict[str, Any]:
         """Every key that `get` would find, with its value."""
         return {key: self.get(key) for key in self.keys()}
-
-
-def _same(before: Any, after: Any) -> bool:
-    """Whether both are the same JSON. Python's `==` would not do: it takes 1, 1.0 and True for equal."""
-    return json.dumps(before, sort_keys=True) == json.dumps(after, sort_keys=True)

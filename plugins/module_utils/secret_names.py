@@ -37,7 +37,13 @@ class SecretNames:
     def match(self, name: str) -> bool:
         """Whether the name of an argument, a parameter or a variable fits one of the patterns; case is ignored."""
         name = name.lower()
-        return name.endswith(self._ends) or (bool(self._others) and self._fits(name))
+        if name.endswith(self._ends):
+            return True
+        if not self._others:
+            return False
+        from fnmatch import fnmatchcase  # the default patterns are all of the short form
+
+        return any(fnmatchcase(name, pattern) for pattern in self._others)
 
     def match_key(self, key: str) -> bool:
         """Whether a context key fits one of the patterns, with its version or without."""
@@ -76,11 +82,6 @@ class SecretNames:
             found += long_texts_of(value)
             return MASKED
         return self.mask_named(value, found)
-
-    def _fits(self, name: str) -> bool:
-        from fnmatch import fnmatchcase  # the default patterns are all of the short form
-
-        return any(fnmatchcase(name, pattern) for pattern in self._others)
 
 
 def _is_end(pattern: str) -> bool:

@@ -63,7 +63,11 @@ class ShellScriptlet(Scriptlet):
         """The program and its words; override it where `command` is not enough. Raises ValueError if there are none."""
         if self.shell:
             return ["/bin/sh", "-c", self.command if isinstance(self.command, str) else "\n".join(self.command)]
-        words = _split(self.command) if isinstance(self.command, str) else self.command
+        words: Sequence[str] = self.command
+        if isinstance(self.command, str):
+            import shlex  # most commands are tuples
+
+            words = shlex.split(self.command)
         if not words:
             raise ValueError(f"{type(self).__name__} has no command")
         return [filled for word in words for filled in _filled(word, params)]
@@ -185,12 +189,6 @@ class Program:
         """`: ` and the last line of stderr, empty if there is none. `mask` takes secrets out before the line is cut."""
         said = self.stderr.text(4096, mask).strip().rpartition("\n")[2]
         return f": {said[:400]}" if said else ""
-
-
-def _split(command: str) -> list[str]:
-    import shlex  # most commands are tuples
-
-    return shlex.split(command)
 
 
 def _filled(word: str, params: dict[str, Any]) -> list[str]:

@@ -299,17 +299,12 @@ def remove_old_stages(base: str) -> None:
         stage = DetachedStage(entry.path)
         try:
             if any(map(os.path.exists, (stage.path("lease"), stage.path("full")))):
-                _clean(stage)
+                if stage.state() == "killed":  # its controller may be gone, too
+                    stage.end_leftovers()
+                if stage.is_old():
+                    remove(stage.folder)
         except OSError:  # somebody else cleans too
             continue
-
-
-def _clean(stage: DetachedStage) -> None:
-    """Kill what is left of a killed stage, whose controller may be gone too, and remove an old one."""
-    if stage.state() == "killed":
-        stage.end_leftovers()
-    if stage.is_old():
-        remove(stage.folder)
 
 
 def _is_due(stamp: str) -> bool:

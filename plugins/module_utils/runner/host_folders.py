@@ -176,7 +176,9 @@ def cache_code(base: str, payload: str, digest: str, files: list[str]) -> None:
     if os.path.isdir(folder):
         os.utime(folder)
     else:
-        _remove_unused(base)
+        for entry in list(os.scandir(base)):
+            if entry.name.startswith(PREFIX) and time.time() - entry.stat(follow_symlinks=False).st_mtime > UNUSED:
+                remove(entry.path)
         _unpack(folder, payload, files)
     if not os.path.exists(os.path.join(folder, BUNDLE)):
         _bundle(folder, files)
@@ -214,9 +216,3 @@ def _code_of(path: str) -> CodeType | None:
     from importlib.machinery import SourceFileLoader  # 1 ms, and only the first stage needs it
 
     return SourceFileLoader(path, path).get_code(path)
-
-
-def _remove_unused(base: str) -> None:
-    for entry in list(os.scandir(base)):
-        if entry.name.startswith(PREFIX) and time.time() - entry.stat(follow_symlinks=False).st_mtime > UNUSED:
-            remove(entry.path)

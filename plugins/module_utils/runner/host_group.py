@@ -40,16 +40,11 @@ NAMES_OF_HOSTS = "encodings.idna"  # which Python imports for the first name or 
 FOREIGN = ("site-packages", "dist-packages")
 
 
-def run_hosts(request: Request, work: str, run: Run, describe: Callable[[BaseException], str]) -> dict[str, str]:
-    """Run the steps for every host; returns, by host, why it could not be done, for those where it could not.
+class Workers:
+    """Processes that take one host after the other. A new process for each host would cost as much as its steps.
 
     `run` runs one request in this process, in a folder of its own below `work`. `describe` gives an error's reason.
     """
-    return Workers(request, work, run, describe).run()
-
-
-class Workers:
-    """Processes that take one host after the other. A new process for each host would cost as much as its steps."""
 
     def __init__(self, request: Request, work: str, run: Run, describe: Callable[[BaseException], str]) -> None:
         shared = {name: value for name, value in request.items() if name not in ("hosts", "at_once", "code")}
@@ -65,13 +60,14 @@ class Workers:
         self._lost = shared_log("rack")  # lines: the number of a host, and why its steps could not be run
 
     def run(self) -> dict[str, str]:
-        """Have all hosts run, as `run_hosts` says."""
+        """Run the steps for every host; returns, by host, why it could not be done, for those where it could not."""
         running = {self._start(place): place for place in range(self._places)}
         lost: dict[str, str] = {}
         while running:
             pid, is_killed = _first_ended()
             place = running.pop(pid)
-            number = self._host_at(place) if is_killed else NOBODY
+            current = os.pread(self._current, WIDTH, place * WIDTH)
+            number = int.from_bytes(current, "big") if is_killed else NOBODY
             if number != NOBODY:
                 lost[self._hosts[number]["host"]] = KILLED
                 running[self._start(place)] = place
@@ -108,9 +104,6 @@ class Workers:
         """The number of the next host that waits; NOBODY where none does."""
         data = read_next(self._waiting, WIDTH)
         return int.from_bytes(data, "big") if data else NOBODY
-
-    def _host_at(self, place: int) -> int:
-        return int.from_bytes(os.pread(self._current, WIDTH, place * WIDTH), "big")
 
     def _told(self) -> dict[str, str]:
         """What the processes said before they took another host."""

@@ -82,19 +82,15 @@ def read_artifact_pieces(folder: str, wanted: Iterable[tuple[str, int]]) -> byte
             break
         record = {"kind": "piece", "sha256": digest, "offset": offset}
         try:
-            data = _read(os.path.join(folder, digest), offset, room)
+            with open(os.path.join(folder, digest), "rb") as file:
+                file.seek(offset)
+                data = file.read(room)
             room -= len(data)
             record["data"] = b2a_base64(data, newline=False).decode()
         except OSError as error:
             record["problem"] = str(error.strerror)
         records.append(encode(record))
     return b"".join(records)
-
-
-def _read(path: str, offset: int, size: int) -> bytes:
-    with open(path, "rb") as file:
-        file.seek(offset)
-        return file.read(size)
 
 
 NAME = "rack-recipes-secrets"
@@ -314,7 +310,7 @@ def _run_stage(request: dict[str, Any], detached: DetachedStage, payload: str, m
 
 def _run_hosts(request: dict[str, Any], detached: DetachedStage, payload: str, run: Callable[..., None]) -> None:
     """Run the steps of many hosts, for which this machine is the delegate."""
-    from ansible_collections.rack.recipes.plugins.module_utils.runner.host_group import import_once, run_hosts
+    from ansible_collections.rack.recipes.plugins.module_utils.runner.host_group import Workers, import_once
 
     base, runner = os.path.dirname(detached.folder), os.getpid()
 
@@ -329,7 +325,7 @@ def _run_hosts(request: dict[str, Any], detached: DetachedStage, payload: str, r
     import_once(request, payload)
     detached.leased(request["lease"])  # what it imports and notes at first is imported and noted once
     _freeze()
-    detached.put_lost(run_hosts(request, detached.work, run_one, lambda error: _described(error, base)))
+    detached.put_lost(Workers(request, detached.work, run_one, lambda error: _described(error, base)).run())
 
 
 def _freeze() -> None:

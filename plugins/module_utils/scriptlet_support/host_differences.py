@@ -91,7 +91,7 @@ def compare(values: dict[str, Any], ignore: list[str], tolerance: dict[str, floa
     field that a host lacks counts as null. The order of items with names does not matter.
     """
     flats = {host: dict(flatten(value)) for host, value in sorted(values.items())}
-    compared = [key for key in _keys(flats) if not _matches(dotted(key[0]), ignore)]
+    compared = [key for key in _keys(flats) if not any(fnmatchcase(dotted(key[0]), pattern) for pattern in ignore)]
     ballots = [(key, _ballot(key, flats)) for key in compared]
     votes = {key: _vote(dotted(key[0]), ballot, _percent(dotted(key[0]), tolerance)) for key, ballot in ballots}
     differences = [vote for vote in votes.values() if vote and "majority" in vote]
@@ -119,10 +119,6 @@ def describe(differences: list[dict[str, Any]], host: str) -> str:
     ]
     more = [f"and {len(own) - LISTED} more"] if len(own) > LISTED else []
     return f"{host}: {'; '.join(parts + more)}"
-
-
-def _matches(name: str, patterns: list[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _percent(name: str, tolerance: dict[str, float]) -> float:

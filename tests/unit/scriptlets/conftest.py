@@ -11,6 +11,12 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
+CAPTURED = Path(__file__).parent / "captured"
+
+
+def captured(name: str) -> str:
+    """What a tool has printed."""
+    return (CAPTURED / name).read_text(encoding="utf-8")
 
 
 @pytest.fixture

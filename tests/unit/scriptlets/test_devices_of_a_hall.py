@@ -5,31 +5,22 @@
 from __future__ import annotations
 
 import http.server
-import importlib
 import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
 
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
+from ansible_collections.rack.recipes.tests.unit.scriptlets.conftest import captured
 
 ROOT = Path(__file__).resolve().parents[3]
-CAPTURED = Path(__file__).parent / "captured"
 COMMON = {"timeout": 5, "verify": True, "user": "", "password": ""}
 XID = "DCGM_FI_DEV_XID_ERRORS"
 CASES = yaml.safe_load(Path(__file__).with_name("link_cases.yml").read_text(encoding="utf-8"))
-
-
-@pytest.fixture
-def scriptlet(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
-    """A function that imports a drop-in as a host does."""
-    monkeypatch.syspath_prepend(str(ROOT))
-    return lambda name: importlib.import_module(f"scriptlets.{name}")
 
 
 class Device(http.server.BaseHTTPRequestHandler):
@@ -70,10 +61,6 @@ def device() -> Iterator[tuple[str, dict[str, Any]]]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-def captured(name: str) -> str:
-    return (CAPTURED / name).read_text(encoding="utf-8")
 
 
 def exporter(gpus: int = 2, **values: float) -> str:

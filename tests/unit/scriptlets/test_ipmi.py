@@ -9,11 +9,9 @@ states, https://github.com/Checkmk/checkmk) and the fields that ipmi_sdr_print_s
 
 from __future__ import annotations
 
-import importlib
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -23,13 +21,6 @@ from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases
 ROOT = Path(__file__).resolve().parents[3]
 CAPTURED = Path(__file__).parent / "captured"
 BMC = {"address": "192.0.2.9", "user": "operator", "password": "not-on-a-command-line"}
-
-
-@pytest.fixture
-def scriptlet(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
-    """A function that imports a drop-in as a host does."""
-    monkeypatch.syspath_prepend(str(ROOT))
-    return lambda name: importlib.import_module(f"scriptlets.{name}")
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import importlib
 import json
 import socket
 import ssl
@@ -87,13 +86,6 @@ class Device:
     def close(self) -> None:
         self.server.shutdown()
         self.server.server_close()
-
-
-@pytest.fixture
-def scriptlet(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
-    """A function that imports a drop-in as a host does."""
-    monkeypatch.syspath_prepend(str(ROOT))
-    return lambda name: importlib.import_module(f"scriptlets.{name}")
 
 
 @pytest.fixture

@@ -9,14 +9,12 @@ APC and PDU2-MIB of Raritan, whose object identifiers NUT reads as well (drivers
 
 from __future__ import annotations
 
-import importlib
 import re
 import shutil
 import socket
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -25,13 +23,6 @@ CAPTURED = Path(__file__).parent / "captured"
 SECRET = 'com"muni\\ty'
 PDU = {"address": "192.0.2.7", "community": SECRET}
 DEVICE = {**PDU, "interval": 0}
-
-
-@pytest.fixture
-def scriptlet(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
-    """A function that imports a drop-in as a host does."""
-    monkeypatch.syspath_prepend(str(ROOT))
-    return lambda name: importlib.import_module(f"scriptlets.{name}")
 
 
 @pytest.fixture

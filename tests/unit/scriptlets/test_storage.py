@@ -18,12 +18,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
-
-CAPTURED = Path(__file__).parent / "captured"
-
-
-def captured(name: str) -> str:
-    return (CAPTURED / name).read_text(encoding="utf-8")
+from ansible_collections.rack.recipes.tests.unit.scriptlets.conftest import captured
 
 
 def _bytes_of(path: Path) -> bytes:

@@ -14,19 +14,14 @@ import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
+from ansible_collections.rack.recipes.tests.unit.scriptlets.conftest import captured
 
-CAPTURED = Path(__file__).parent / "captured"
 VERSIONS = ("3.9", "3.12", "3.18")
-
-
-def captured(name: str) -> str:
-    return (CAPTURED / name).read_text(encoding="utf-8")
 
 
 def free_port(kind: int = socket.SOCK_STREAM) -> int:

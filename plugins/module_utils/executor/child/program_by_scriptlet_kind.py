@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.module_utils.context_view import Emit
     from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import Fork, Program
     from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import Step
-    from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 
     Load = Callable[[], type[Scriptlet]]
 
@@ -234,16 +233,11 @@ class Launcher:
         socket = self.live.get("socket") if step.get("live") else ""
         return (os.path.dirname(socket),) if socket else ()
 
-    @property
-    def mask(self) -> Mask | None:
-        """The mask for all secrets that are known now; None if there are none."""
-        return self.secrets.mask
-
     def shelf(self) -> ArtifactStore:
         """The store of attached files. It is imported only when a step attaches one, which few do."""
         from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import ArtifactStore
 
-        return ArtifactStore(self.artifacts, self.work, self.mask)
+        return ArtifactStore(self.artifacts, self.work, self.secrets.mask)
 
     def _stdin(self, step: Step, ctx: ContextView, params: dict[str, Any]) -> bytes:
         """What a script or program reads: its parameters, and the keys of the context that it declares to read."""
@@ -328,7 +322,8 @@ class Launcher:
         words, env = [*self._interpreters[path], path], self._environment(step, params)
         begun = None
         if "library" in step:
-            words, begun = _with_library(words, os.path.join(self.work, step["library"])), _begun(path)
+            words = _with_library(words, os.path.join(self.work, step["library"]))
+            begun = b"=1\n=begin\n" if path.endswith(".awk") else b""  # a shell script uses it from where it says so
             env.update(start_process.OF_LIBRARY)
         argv = [*self._box(step), *words]
         if not step.get("limits"):
@@ -388,13 +383,10 @@ def variables(
         if value is None or not VARIABLE.fullmatch(name) or (spec and has_secret(spec)):
             continue
         text = value if isinstance(value, str) else json.dumps(value)
-        if _fits(text) and not (shows and shows(text)):
+        fits = len(text) <= LONGEST // 4 or len(text.encode("utf-8", "replace")) <= LONGEST
+        if fits and not (shows and shows(text)):
             found[f"RACK_PARAM_{name.upper()}"] = text.replace("\0", "")
     return found
-
-
-def _fits(text: str) -> bool:
-    return len(text) <= LONGEST // 4 or len(text.encode("utf-8", "replace")) <= LONGEST
 
 
 def _interpreter(script: str) -> list[str]:
@@ -410,11 +402,6 @@ def _with_library(words: list[str], folder: str) -> list[str]:
     """The words that run a script with the library in `folder`, which prints the script's envelope."""
     more = ["-f", os.path.join(folder, "rack.awk")] if words[-1].endswith(".awk") else []
     return ["/bin/sh", os.path.join(folder, "envelope.sh"), *words, *more]
-
-
-def _begun(script: str) -> bytes:
-    """How a script's records begin. An awk script uses the library at once, a shell script from where it says so."""
-    return b"=1\n=begin\n" if script.endswith(".awk") else b""
 
 
 def has_secret(spec: dict[str, Any]) -> bool:

@@ -69,7 +69,7 @@ def box(wanted: dict[str, Any], work: str, shown: tuple[str, ...] = (), kept: st
         *ALWAYS,
         *(() if os.geteuid() else FOR_ROOT),
         *(() if wanted.get("network") else ("--unshare-net",)),
-        *_each("--tmpfs", private),
+        *(word for path in private for word in ("--tmpfs", path)),
         *_pairs("--ro-bind-try", hidden),
         *_pairs("--bind", [*map(_writable, wanted.get("write") or ()), own, *((kept,) if kept else ())]),
         *_pairs("--ro-bind-try", [os.path.join(own, folder) for folder in CODE]),
@@ -108,10 +108,6 @@ def _outermost(paths: list[str]) -> list[str]:
     The rest need no mount of their own: they come with the path above them, and nothing can be mounted on a link.
     """
     return [path for path in sorted({*paths}) if not any(path.startswith(other + os.sep) for other in paths)]
-
-
-def _each(option: str, paths: list[str]) -> list[str]:
-    return [word for path in paths for word in (option, path)]
 
 
 def _pairs(option: str, paths: list[str]) -> list[str]:

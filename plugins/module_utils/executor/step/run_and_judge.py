@@ -74,7 +74,11 @@ def run_child(
     ctx.send_to(attempt.receive)
     ctx.keep_on(state.launcher.shelf)
     observer = state.observer(step)
-    group = _group() if step.get("limits") else None
+    group: Cgroup | None = None
+    if step.get("limits"):
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_control import create_cgroup
+
+        group = create_cgroup(f"rack-recipes-{os.getpid()}-{time.monotonic_ns()}")
     try:
         stdin, program = state.launcher.start({**step, "group": group} if group else step, ctx, params, method)
         attempt.start(stdin, program, state.marks.put())
@@ -107,12 +111,6 @@ def run_child(
     if refused:
         raise InvalidStep(refused)
     return attempt
-
-
-def _group() -> Cgroup | None:
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_control import create_cgroup
-
-    return create_cgroup(f"rack-recipes-{os.getpid()}-{time.monotonic_ns()}")
 
 
 def _error_text(error: ValueError | OSError) -> str:

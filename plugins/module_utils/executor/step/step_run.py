@@ -124,16 +124,13 @@ def _fitting(state: StageState, step: Step, inputs: str) -> Record | None:
     """
     for offer in state.offers[step["name"]]:
         values = [record["after"] for record in offer["records"] if record["kind"] == "delta"]
-        is_usable = offer["kind"] != "cache" or (offer["verdict"] in PASSING and not _has_findings(offer))
+        attempts = (attempt for record in offer["records"] for attempt in record.get("attempts") or ())
+        has_findings = any("findings" in attempt for attempt in attempts)
+        is_usable = offer["kind"] != "cache" or (offer["verdict"] in PASSING and not has_findings)
         is_usable = is_usable and not any("secrets" in record for record in offer["records"])
         if offer["inputs"] == inputs and is_usable and MASKED not in json.dumps(values):
             return offer
     return None
-
-
-def _has_findings(offer: Record) -> bool:
-    attempts = (attempt for record in offer["records"] for attempt in record.get("attempts") or ())
-    return any("findings" in attempt for attempt in attempts)
 
 
 FIRST, LAST, BETWEEN = 5, 15, 100  # attempts whose records are kept; between the first and the last only bad ones

@@ -8,7 +8,7 @@ or a list of entries with `port`. All fields of an entry are optional:
     {"peer": "leaf1", "peer_port": "swp5", "expected_peer": "leaf1", "expected_port": "swp5", "mtu": 9100, ...}
 
 `peer` and `peer_port` are what the port sees, `expected_peer` and `expected_port` what a cabling plan says. Further
-fields are compared with those of the other end, or are counters of errors (see links.py).
+fields are compared with those of the other end, or are counters of errors.
 
 An end that does not speak is judged by nobody. Where nothing else tells who is right, both ends are named.
 """

@@ -11,6 +11,8 @@ from datetime import timedelta
 from math import erfc, sqrt
 from typing import Any
 
+import numpy as np
+
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from rack_recipes.analysis.findings import (
     GRADES,
@@ -28,7 +30,6 @@ from rack_recipes.analysis.findings import (
 )
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.methods import intervals_and_multiple_tests
-from rack_recipes.analysis.methods import lazy_numpy as np
 from rack_recipes.analysis.methods.arrays import Floats
 from rack_recipes.analysis.methods.change_points_and_trends import LEAST_RUNS, ChangePoint, Crossing, Trend, crossing
 from rack_recipes.analysis.run_changes import run_field_changes
@@ -172,7 +173,7 @@ def _drifts(
     series: Sequence[OverRuns], changes: Mapping[str, Sequence[ChangePoint]], limits: KnownLimits
 ) -> Iterator[Finding]:
     trends = [(one, trend_of(one, changes.get(one.key, ()))) for one in series]
-    p = np.array([_kendall_p(one, trend) for one, trend in trends])
+    p = [_kendall_p(one, trend) for one, trend in trends]
     for (one, trend), kept in zip(trends, intervals_and_multiple_tests.mark_kept_tests(p), strict=True):
         if trend and kept and not trend.why_not:
             yield _drift(one, trend, limits.of(one.series))

@@ -4,8 +4,6 @@
 
 How often they fail, and whether they belong in quarantine.
 
-The methods need numpy, so this is imported only where there is a flake.
-
 Retries are not independent of each other, so runs are counted, and each run once: it counts as failed if its first try
 failed. Looked at are the results that failed or were retried in this run, and those that earlier analyses call flakes.
 """

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from itertools import chain
 from math import isfinite, isnan, nan
 from typing import Any
 
@@ -29,7 +28,7 @@ from rack_recipes.analysis.findings import (
     format_count,
 )
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.methods.statistics_without_numpy import FewMoments, moments, percentile_of_sorted
+from rack_recipes.analysis.methods.statistics_without_numpy import moments, percentile_of_sorted
 from rack_recipes.analysis.missing_results_and_values import plan_of
 from rack_recipes.analysis.run_data import Row, RunData
 from rack_recipes.analysis.run_statistics import SEVERITY, Metric, by_metric, group_rows, rank, values
@@ -124,7 +123,6 @@ def _lost(derived: DerivedNumbers) -> Finding:
 
 
 GREATEST = 1e150  # as in methods/arrays.py
-FEW = 5_000  # numbers for which numpy is not worth its import
 PERCENTS = (5, 25, 75, 95)
 """The percentiles that are told beside the median, by Hyndman and Fan's type 7; each needs enough values."""
 
@@ -140,32 +138,15 @@ def statistics(run: RunData) -> list[Mapping[str, Any]]:
     definitions = {one.name: one.definition for one in derived}
     ordered = sorted(numbers, key=lambda metric: (not metric.step, run.place(metric.step), metric.name, metric.unit))
     groups = [[number for number in numbers[metric] if abs(number) <= GREATEST] for metric in ordered]
-    tell = _few_moments if sum(map(len, groups)) <= FEW else _many_moments
     return [
-        {**metric._asdict(), **told, "definition": definitions.get(metric.name)}
-        for metric, told in zip(ordered, tell(groups), strict=True)
+        {**metric._asdict(), **_moments(sorted(own)), "definition": definitions.get(metric.name)}
+        for metric, own in zip(ordered, groups, strict=True)
     ]
 
 
-def _few_moments(groups: Sequence[Sequence[float]]) -> Iterator[dict[str, Any]]:
-    """Moments and percentiles of each group, without numpy."""
-    for numbers in groups:
-        ordered = sorted(numbers)
-        percentiles = {f"p{percent}": percentile_of_sorted(ordered, percent) for percent in PERCENTS}
-        yield {**asdict(moments(ordered)), **percentiles}
-
-
-def _many_moments(groups: Sequence[Sequence[float]]) -> Iterator[dict[str, Any]]:
-    """The same with numpy, all groups at once."""
-    import numpy as np
-
-    from rack_recipes.analysis.methods.moments_and_spread import group_moments, percentile
-
-    codes = np.repeat(np.arange(len(groups)), [*map(len, groups)])
-    found = group_moments(np.fromiter(chain(*groups), np.float64, len(codes)), codes, len(groups))
-    for place, numbers in enumerate(groups):
-        percentiles = {f"p{percent}": percentile(numbers, percent) for percent in PERCENTS}
-        yield {**{name: getattr(found, name)[place].item() for name in FewMoments.__slots__}, **percentiles}
+def _moments(ordered: Sequence[float]) -> dict[str, Any]:
+    percentiles = {f"p{percent}": percentile_of_sorted(ordered, percent) for percent in PERCENTS}
+    return {**asdict(moments(ordered)), **percentiles}
 
 
 VERDICTS = (FAILED, MARGINAL, PASSED)  # of a criterion

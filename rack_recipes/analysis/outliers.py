@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from rack_recipes.analysis.findings import (
@@ -25,7 +27,6 @@ from rack_recipes.analysis.findings import (
     series_name,
 )
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.methods import lazy_numpy as np
 from rack_recipes.analysis.methods import outliers as method
 from rack_recipes.analysis.methods.arrays import Floats
 from rack_recipes.analysis.methods.outliers import TwoGroups

@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.methods import lazy_numpy as np
 from rack_recipes.analysis.run_data import Twins
 from rack_recipes.store.reading import recorded_runs
 
@@ -63,6 +63,8 @@ def past_values(history: History) -> PastValues:
 
 def run_values(values: Floats, runs: Sequence[Row]) -> list[RunValue]:
     """The values of some hosts (rows) in runs (columns), gathered by run; runs without a value are left out."""
+    import numpy as np  # a report without earlier runs does not wait for it
+
     known = np.isfinite(values)
     return [
         _run_value(values[known[:, place], place], run)
@@ -73,7 +75,7 @@ def run_values(values: Floats, runs: Sequence[Row]) -> list[RunValue]:
 
 def _run_value(values: Floats, run: Row) -> RunValue:
     low, high = (float(values.min()), float(values.max())) if len(values) > 1 else (None, None)
-    return RunValue(run["run_id"], run.get("started") or "", float(np.median(values)), low, high, len(values))
+    return RunValue(run["run_id"], run.get("started") or "", median(values.tolist()), low, high, len(values))
 
 
 def _within(most: int, series: Sequence[SeriesValues], history: History) -> tuple[list[Row], int]:

@@ -21,9 +21,10 @@ from itertools import pairwise, repeat
 from math import log
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from rack_recipes.analysis import run_data
 from rack_recipes.analysis.methods import change_points_and_trends, moments_and_spread
-from rack_recipes.analysis.methods import lazy_numpy as np
 from rack_recipes.analysis.methods.arrays import Floats, Places, medians, usable
 from rack_recipes.analysis.methods.change_points_and_trends import ChangePoint, Trend, find_in_many, find_trend
 from rack_recipes.analysis.run_data import NUMBERS, Row, RunData, numbers_in
@@ -268,9 +269,6 @@ class SeriesLimits:
         if self.target is not None:
             return abs(after - self.target) > abs(before - self.target)
         return (after > before) == (self.better == LOWER) if self.better else None
-
-
-NO_LIMITS = SeriesLimits()
 
 
 class KnownLimits:

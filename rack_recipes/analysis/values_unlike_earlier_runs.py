@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from rack_recipes.analysis.findings import (
     GRADES,
@@ -24,7 +26,6 @@ from rack_recipes.analysis.findings import (
 )
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.methods import intervals_and_multiple_tests
-from rack_recipes.analysis.methods import lazy_numpy as np
 from rack_recipes.analysis.methods.arrays import Floats
 from rack_recipes.analysis.methods.intervals_and_multiple_tests import LEAST_HISTORY, prediction_interval
 from rack_recipes.analysis.methods.statistics_without_numpy import student_two_sided
@@ -134,7 +135,7 @@ def _title_of_many(own: Sequence[_Unusual]) -> str:
 
 def _figures(found: _Unusual) -> dict[str, Any]:
     series = found.one.series
-    interval = prediction_interval(found.earlier) if np.ptp(found.earlier) else None
+    interval = prediction_interval(found.earlier.tolist()) if np.ptp(found.earlier) else None
     return {
         "step": series.step,
         "name": series.name,

@@ -9,7 +9,7 @@ name that tells the rack, and `remove_groups` takes away all of a rack. Both ver
 known: https://docs.kernel.org/admin-guide/cgroup-v1/index.html and https://docs.kernel.org/admin-guide/cgroup-v2.html.
 
 A fault is a script for the shell of a node, and another one that undoes it. Words in braces stand for what
-`details_of` says of the place. A fault that needs a control group gets it from `resource_limit_faults.py`.
+`details_of` says of the place.
 """
 
 from __future__ import annotations

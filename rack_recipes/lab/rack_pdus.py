@@ -4,7 +4,7 @@
 
 A PDU answers SNMP as one of APC's does (PowerNet-MIB, rPDU2), with the interface that it is reached by (IF-MIB).
 
-    python -I -m rack_recipes.lab.pdu.outlet_switch SPEC PDU OUTLET         ACTION
+    python -I -m rack_recipes.lab.rack_pdus SPEC PDU OUTLET ACTION
 
 SPEC is the file that the rack was started by, ACTION one of `on`, `off` and `cycle`. A server without power has no
 process, and its BMC does not answer: it has no address. This file needs the standard library only.
@@ -78,7 +78,7 @@ def variables_of(server: str, topology: Topology) -> Mapping[str, object]:
 
 
 def spec_of(topology: Topology) -> Mapping[str, Mapping[str, str]]:
-    """For each PDU its outlets with the servers that hang on them, as `outlet_switch` reads it."""
+    """For each PDU its outlets with the servers that hang on them, as `switch` reads it."""
     return {pdu.name: {str(number): name for number, name in pdu.servers.items()} for pdu in pdus_of(topology)}
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from rack_recipes.analysis.methods import lazy_numpy as np
+import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

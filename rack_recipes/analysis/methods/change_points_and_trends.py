@@ -30,8 +30,9 @@ from math import ceil, floor, sqrt
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from rack_recipes.analysis.methods import intervals_and_multiple_tests
-from rack_recipes.analysis.methods import lazy_numpy as np
 from rack_recipes.analysis.methods.arrays import Floats, Places, floats
 from rack_recipes.analysis.methods.moments_and_spread import NORMAL
 

@@ -7,42 +7,35 @@ Also how many passes end a quarantine. Many tests: Benjamini and Hochberg 1995.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from itertools import compress
 from math import ceil, log, sqrt
 from statistics import NormalDist
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from rack_recipes.analysis.methods import lazy_numpy as np
-from rack_recipes.analysis.methods.arrays import Floats, Marks, floats
-from rack_recipes.analysis.methods.moments_and_spread import moments
-from rack_recipes.analysis.methods.statistics_without_numpy import beta_quantile, student_quantile
+from rack_recipes.analysis.methods.statistics_without_numpy import beta_quantile, moments, student_quantile
 
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
 RATE = 0.05
 """The share of false ones among all that are found, on average, if nothing else is said."""
 
 
-def adjust_p_values(p: ArrayLike) -> Floats:
+def adjust_p_values(p: Sequence[float]) -> list[float]:
     """Return for each p the least rate at which it would be kept."""
-    given = np.asarray(p, dtype=np.float64)
-    order = np.argsort(given, kind="stable")
-    ranks = np.arange(1, len(given) + 1)
-    least = np.minimum.accumulate((given[order] * len(given) / ranks)[::-1])[::-1]
-    found = np.empty_like(given)
-    found[order] = np.minimum(least, 1.0)
+    found, least = [1.0] * len(p), 1.0
+    for rank, place in reversed([*enumerate(sorted(range(len(p)), key=p.__getitem__), 1)]):
+        least = min(least, p[place] * len(p) / rank)
+        found[place] = least
     return found
 
 
-def mark_kept_tests(p: ArrayLike, rate: float = RATE) -> Marks:
+def mark_kept_tests(p: Sequence[float], rate: float = RATE) -> list[bool]:
     """Mark the tests that are kept: on average at most `rate` of them are false, if the tests are independent."""
-    return adjust_p_values(p) <= rate
+    return [adjusted <= rate for adjusted in adjust_p_values(p)]
 
 
-def greatest_kept_p(p: ArrayLike, rate: float = RATE) -> float:
+def greatest_kept_p(p: Sequence[float], rate: float = RATE) -> float:
     """The greatest p that is kept, 0 if none is."""
-    given = np.asarray(p, dtype=np.float64)
-    return float(np.max(given[mark_kept_tests(given, rate)], initial=0.0))
+    return max(compress(p, mark_kept_tests(p, rate)), default=0.0)
 
 
 CONFIDENCE = 0.95
@@ -89,48 +82,15 @@ def is_broken(failures_in_a_row: int, rate: float) -> bool:
     return rate**failures_in_a_row < BROKEN
 
 
-def prediction_interval(earlier: ArrayLike, confidence: float = 0.99) -> Interval | None:
+def prediction_interval(earlier: Sequence[float], confidence: float = 0.99) -> Interval | None:
     """Where the next value lies, if it is like the earlier ones; None for fewer than 3.
 
     The mean with t(n-1) sample deviations times sqrt(1 + 1/n). False alarms: 1 % for normal values at any n (.95 to
     1.05 % tried), 1.5 to 3 % for long tails. `earlier` starts after the last change of level.
     """
     found = moments(earlier)
-    if found.count < LEAST_HISTORY or found.mean is None or found.variance is None:
+    if found.count < LEAST_HISTORY:
         return None
     t = student_quantile((1 + confidence) / 2, found.count - 1)
     half = t * sqrt(found.variance * (1 + 1 / found.count))
     return Interval(found.mean - half, found.mean + half)
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """One value against earlier ones: how far from their median, where it was expected, and what that means.
-
-    `expected` is None with fewer than 3 earlier values: then `meaning` is "". Else it is "", "better", "worse" or
-    "changed", the last where nobody has said which direction is good.
-    """
-
-    value: float
-    median: float
-    difference: float
-    expected: Interval | None
-    meaning: str
-
-
-def compare_with_earlier(value: float, earlier: ArrayLike, better: str = "", target: float | None = None) -> Comparison:
-    """Compare one value with at least one earlier one. `better` is "higher", "lower", "target" or "".
-
-    A value that is within `prediction_interval` has no meaning. For "target", nearer to `target` is better.
-    """
-    numbers = floats(earlier)
-    middle = float(np.median(numbers))
-    expected = prediction_interval(numbers)
-    outside = expected is not None and not expected.low <= value <= expected.high
-    gain = {
-        "higher": value - middle,
-        "lower": middle - value,
-        "target": abs(middle - (target or 0.0)) - abs(value - (target or 0.0)),
-    }.get(better)
-    meaning = "changed" if gain is None else "better" if gain > 0 else "worse"
-    return Comparison(value, middle, value - middle, expected, meaning if outside else "")

@@ -20,45 +20,17 @@ and further out than any twin ever was (notes/analysis.md, 1). Leave findings th
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import comb, sqrt
 from typing import NamedTuple
 
+import numpy as np
+
 from rack_recipes.analysis.methods import intervals_and_multiple_tests, moments_and_spread
-from rack_recipes.analysis.methods import lazy_numpy as np
 from rack_recipes.analysis.methods.arrays import Floats, Places, floats, medians
 from rack_recipes.analysis.methods.moments_and_spread import mad
 from rack_recipes.analysis.methods.statistics_without_numpy import student_two_sided
-
-
-@dataclass(frozen=True, slots=True)
-class Vote:
-    """The value that is right, how many of `hosts` have it, and the places of those that differ.
-
-    `winner` is None where no value has more than half: then nobody is blamed. `was_expected` says that it was given.
-    """
-
-    winner: str | None
-    votes: int
-    hosts: int
-    deviants: tuple[int, ...]
-    was_expected: bool
-
-
-def vote(values: Sequence[str], expected: str | None = None) -> Vote:
-    """Let hosts vote on a category, such as a version. A tie has no winner; an expected value beats the vote.
-
-    No distribution is assumed, so there is no rate of false alarms: say "1 of 40", and no probability.
-    """
-    counted = Counter(values)
-    winner = expected
-    if expected is None:
-        winner = next((value for value, votes in counted.items() if votes > len(values) / 2), None)
-    differ = tuple(place for place, value in enumerate(values) if value != winner) if winner is not None else ()
-    return Vote(winner, counted[winner] if winner is not None else 0, len(values), differ, expected is not None)
-
 
 LEAST_SCORE = 2.3
 """Deviations below this have a chance above .05 in any group of 16 or more, and are not computed."""

@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Moments of a few numbers, and tails and quantiles of distributions, by the standard library alone.
+"""Moments of numbers, and tails and quantiles of distributions, by the standard library alone.
 
-A test holds them against moments.py.
+The median is subtracted before anything is squared, and sums are exact. So 1e12+-1 gives as many right digits as 0+-1,
+where pandas' groupby has 5 of 16 (notes/analysis.md, 7). That takes less time than numpy, whose arrays are made first.
+Percentiles are interpolated by Hyndman and Fan's type 7, as numpy, pandas, R and Excel do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import ceil, exp, floor, fsum, inf, isclose, lgamma, log, log1p, nan, sqrt
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rack_recipes.analysis.methods.arrays import Floats
+from math import ceil, exp, floor, frexp, fsum, inf, isclose, lgamma, log, log1p, nan, sqrt
 
 
 @dataclass(frozen=True, slots=True)
-class FewMoments:
-    """What moments.py says of a group; NaN is what too few values do not have."""
+class Moments:
+    """Of one group of values; NaN is what too few values do not have.
+
+    `variance` is the sample's (n - 1). `mad` is the median distance from the median, not scaled. `skewness` is G1, the
+    sample skewness that pandas and Excel show.
+    """
 
     count: int
     mean: float = nan
@@ -30,27 +32,28 @@ class FewMoments:
     greatest: float = nan
 
 
-def moments(numbers: Sequence[float]) -> FewMoments:
-    """The moments of numbers, the median subtracted first. They are finite, and not greater than 1e150."""
+def moments(numbers: Sequence[float]) -> Moments:
+    """The moments of numbers. They are finite, and not greater than 1e150. Equal ones have the variance 0."""
     ordered, n = sorted(numbers), len(numbers)
     if not n:
-        return FewMoments(0)
+        return Moments(0)
     middle = middle_of(ordered)
     apart = [number - middle for number in ordered]
     shift = fsum(apart) / n
     rest = [one - shift for one in apart]
     variance = fsum(one * one for one in rest) / (n - 1) if n > 1 else nan
     mad = middle_of(sorted(map(abs, apart)))
-    return FewMoments(n, middle + shift, variance, middle, mad, _skewness(rest, variance), ordered[0], ordered[-1])
+    return Moments(n, middle + shift, variance, middle, mad, _skewness(rest), ordered[0], ordered[-1])
 
 
-def _skewness(rest: Sequence[float], variance: float) -> float:
+def _skewness(rest: Sequence[float]) -> float:
     """G1, the sample skewness, of distances from the mean."""
-    n = len(rest)
-    if n < 3 or not variance:
+    n, size = len(rest), max(map(abs, rest))
+    if n < 3 or not size:
         return nan
-    deviation = sqrt(variance)
-    return fsum((one / deviation) ** 3 for one in rest) * n / ((n - 1) * (n - 2))
+    scaled = [one / 2.0 ** frexp(size)[1] for one in rest]  # a power of two changes no digit
+    deviation = sqrt(fsum(one * one for one in scaled) / (n - 1))
+    return fsum((one / deviation) ** 3 for one in scaled) * n / ((n - 1) * (n - 2))
 
 
 def middle_of(ordered: Sequence[float]) -> float:
@@ -64,7 +67,7 @@ def percentile_of_sorted(ordered: Sequence[float], percent: float) -> float | No
     return None if len(ordered) < values_for_percentile(percent) else quantile_of_sorted(ordered, percent / 100)
 
 
-def quantile_of_sorted(ordered: Sequence[float] | Floats, share: float) -> float:
+def quantile_of_sorted(ordered: Sequence[float], share: float) -> float:
     """The quantile of type 7 of at least one sorted number: a share from 0 to 1 of them is below it."""
     place = (len(ordered) - 1) * share
     low, part = floor(place), place - floor(place)

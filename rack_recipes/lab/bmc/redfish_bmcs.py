@@ -7,12 +7,11 @@ Sushy-tools' emulator for each server, with our firmware, sensors and event log 
 sushy-tools' emulator has no such resources, or the same fixed ones for every system. Their shape is that of DMTF's
 schemas (DSP8010): SoftwareInventory, Thermal, Power, LogService, LogEntry.
 
-    python -I -m rack_recipes.lab.bmc.redfish_service SPEC
+    python -I -m rack_recipes.lab.bmc.redfish_bmcs SPEC
 
 It runs inside of the rack, beside the nodes, so that a BMC answers while its server is off. The emulator brings service
 root, systems, chassis, managers, the reset action, users and TLS. Its driver is replaced, so that a reset really ends
-and starts the node, and `redfish_firmware_sensors_log` adds what it does not have. One line tells that all of them
-answer.
+and starts the node, and `resources` are what it does not have. One line tells that all of them answer.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class Scale:
 
 
 def scale_of(values: Iterable[float], start: float, end: float, *, room: float = ROOM) -> Scale:
-    """A scale on which all these values have room; each of them can be drawn (chart_model.py)."""
+    """A scale on which all these values have room; each of them can be drawn (`is_drawable`)."""
     known = list(values) or [0.0]
     low, high = min(known), max(known)
     span, size = high - low, max(abs(low), abs(high))

@@ -26,7 +26,7 @@ from rack_recipes.report.table_model import Table
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart: `svg` is one SVG element for a page that has the style sheet of chart_style.py.
+    """A chart: `svg` is one SVG element for a page that has the style sheet of `page_css`.
 
     `figures` has the figures of the picture, for those who cannot see it and for those who want to know exactly.
     """

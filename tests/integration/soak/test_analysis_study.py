@@ -18,7 +18,7 @@ import analysis_study
 import analysis_worlds
 import reliability_sweeps
 from rack_recipes.analysis.methods.change_points_and_trends import find_change_points
-from rack_recipes.analysis.methods.moments_and_spread import moments
+from rack_recipes.analysis.methods.statistics_without_numpy import moments
 from rack_recipes.analysis.methods.outliers import gesd
 
 SEED = reliability_sweeps.seed()

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import run
+from ansible_collections.rack.recipes.plugins.module_utils import run_analysis
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import attempt, end, run, step
 from rack_recipes.analysis import analyse_run, change_points_and_drift, values_unlike_earlier_runs
 from rack_recipes.analysis.analyse_run import store_findings
 from rack_recipes.analysis.findings import (
@@ -19,13 +20,68 @@ from rack_recipes.analysis.findings import (
     Finding,
     ResultId,
     finding_from_row,
+    format_age,
+    format_amount,
+    format_count,
     most_important_first,
+    series_name,
+    the_last,
 )
 from rack_recipes.analysis.methods import outliers
+from rack_recipes.analysis.values_over_runs import Series
 from rack_recipes.journal.append import append
 from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.reading import recorded_runs
 from rack_recipes.store.writing.import_journal import import_journal
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [(1 / 3, "us", "0.3333 us"), (100000000.0, "", "100000000"), (1e300, "", "1e+300"), (-2.5, "C", "-2.5 C")],
+)
+def test_amounts(value: float, unit: str, text: str) -> None:
+    assert format_amount(value, unit) == text
+
+
+def test_numbers_of_things() -> None:
+    assert [format_count(1, "host"), format_count(2000, "host"), format_count(2, "match", "matches")] == [
+        "1 host",
+        "2,000 hosts",
+        "2 matches",
+    ]
+
+
+def test_the_newest_of_many() -> None:
+    assert [the_last(1, "run"), the_last(2, "run")] == ["the last run", "the last 2 runs"]
+
+
+@pytest.mark.parametrize(
+    ("series", "name"),
+    [
+        (Series("ping", "loss", "%"), "loss of ping"),
+        (Series("ping", "loss", "%", 2), "loss (number 2) of ping"),
+        (Series("", "numbers.stats_v1.mean", key="numbers.stats_v1"), "numbers.stats_v1.mean"),
+    ],
+)
+def test_names_of_series(series: Series, name: str) -> None:
+    assert series_name(series) == name
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "text"),
+    [
+        ("2026-11-01T00:00:00Z", "2026-11-03T12:00:00Z", "2 days"),
+        ("2026-11-01T00:00:00Z", "2026-11-02T23:00:00Z", "47 hours"),
+        ("2026-11-01T00:00:00Z", "2026-11-01T00:01:30Z", "1 minute"),
+        ("2026-11-01T00:00:00Z", "2026-11-01T00:00:59Z", "less than a minute"),
+        ("2026-11-01T00:00:01Z", "2026-11-01T00:00:00Z", ""),
+        (None, "2026-11-01T00:01:30Z", ""),
+        ("yesterday", "2026-11-01T00:01:30Z", ""),
+    ],
+)
+def test_ages(earlier: str | None, later: str, text: str) -> None:
+    assert format_age(earlier, later) == text
+
 
 CAUSE = Finding("cause", PROBLEM, "3 results failed together: leaf2", (ResultId("r1", "ping"),), explains=3)
 OUTLIER = Finding("outlier", NOTABLE, "r1 is hot", (ResultId("r1", "read", "t"),), figures={"z": 9.5}, method="vote")
@@ -73,3 +129,51 @@ def test_every_analyser_names_kinds_and_grades_that_are_known(store: Engine) -> 
     found = analyse_run.analyse_run(store, "R1")
     assert {one.kind for one in found} <= set(FINDING_KINDS)
     assert {one.grade for one in found} <= set(GRADES)
+
+
+FOUND = {
+    "title": "r1 is slow",
+    "grade": "problem",
+    "results": [["r1", "compute"], ["r1", "compute", "rate"]],
+    "figures": {"rate": 3},
+    "advice": "swap it",
+    "method": "by eye",
+}
+BARE = {**FOUND, "title": "nothing named", "grade": "strange", "results": []}
+
+
+def test_there_are_the_same_grades_on_targets_and_on_the_controller() -> None:
+    assert run_analysis.GRADES == GRADES
+
+
+def test_the_findings_of_the_last_attempt_go_through_the_store(new_store: Engine, tmp_path: Path) -> None:
+    attempts = [attempt(findings=[{**FOUND, "title": "of an earlier attempt"}]), attempt(findings=[FOUND, BARE])]
+    append(tmp_path / "journal.jsonl", [run(), step(1), step(2, "", step="look", attempts=attempts), end()])
+    import_journal(new_store, tmp_path / "journal.jsonl")
+    found = [one for one in analyse_run.analyse_run(new_store, "R1") if one.kind == "own"]
+    assert found == [
+        Finding(
+            "own",
+            "problem",
+            "r1 is slow",
+            (ResultId("r1", "compute"), ResultId("r1", "compute", "rate")),
+            advice="swap it",
+            figures={"rate": 3},
+            about={"step": "look"},
+            method="by eye",
+            origin="scriptlet look",
+        ),
+        Finding(
+            "own",
+            "notable",
+            "nothing named",
+            (ResultId("", "look"),),
+            advice="swap it",
+            figures={"rate": 3},
+            about={"step": "look"},
+            method="by eye",
+            origin="scriptlet look",
+        ),
+    ]
+    store_findings(new_store, "R1", found)
+    assert [*map(finding_from_row, recorded_runs.findings(new_store, "R1"))] == found

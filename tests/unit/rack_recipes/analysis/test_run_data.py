@@ -3,11 +3,75 @@
 from __future__ import annotations
 
 from math import isnan
+from typing import Any
 
 import pytest
 
-from rack_recipes.analysis.run_data import UNKNOWN, RunData, arrange_run
+from rack_recipes.analysis.run_data import (
+    UNKNOWN,
+    RunData,
+    Twins,
+    arrange_run,
+    by_class,
+    columns,
+    host_class,
+    numbers_in,
+)
 from rack_recipes.natural_order import natural
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (5, {"": 5.0}),
+        ({"a": {"b": 1}, "c": [1, {"d": 2}]}, {".a.b": 1.0, ".c[0]": 1.0, ".c[1].d": 2.0}),
+        ({"ok": True, "text": "5", "none": None}, {}),
+        ([0] * 33, {}),
+        ([0] * 32, {f"[{index}]": 0.0 for index in range(32)}),
+    ],
+    ids=str,
+)
+def test_numbers_in_a_value(value: Any, found: dict[str, float]) -> None:
+    assert dict(numbers_in(value)) == found
+
+
+def test_a_number_that_no_float_can_hold_is_none() -> None:
+    assert isnan(dict(numbers_in(10**400))[""])
+
+
+@pytest.mark.parametrize(
+    ("attributes", "label"),
+    [
+        ({"class": "gpu", "model": "X1"}, "class gpu"),
+        ({"model": "X1", "role": "leaf", "rack": "r1"}, "model X1, role leaf"),
+        ({"role": "leaf"}, "role leaf"),
+        ({"model": 7}, "model 7"),
+        ({"rack": "r1"}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_class_of_a_host(attributes: dict[str, Any], label: str) -> None:
+    assert host_class(attributes) == label
+
+
+def test_hosts_of_one_class_are_twins_and_the_run_is_no_host() -> None:
+    attributes = {"r1": {"class": "a"}, "r2": {"class": "b"}, "r3": {"class": "a"}}
+    assert by_class(["", "r1", "r2", "r3", "r4"], attributes) == {"class a": [1, 3], "class b": [2], "": [4]}
+
+
+def test_attributes_that_all_hosts_share_tell_nothing() -> None:
+    attributes = {"r1": {"nic": "A", "site": "x", "groups": ["a", "b"]}, "r2": {"nic": "B", "site": "x"}}
+    assert columns(["r1", "r2"], attributes) == {"nic": ["A", "B"], "groups": ['["a", "b"]', ""]}
+
+
+def test_classes_of_the_same_hosts_are_worked_out_once() -> None:
+    attributes = {"r1": {"class": "a", "nic": "A"}, "r2": {"class": "b", "nic": "B"}}
+    twins = Twins(attributes)
+    hosts = ["r1", "r2"]
+    assert twins.by_class(hosts) == by_class(hosts, attributes)
+    assert twins.by_class([*hosts]) is twins.by_class(hosts)
+    assert twins.columns([*hosts]) is twins.columns(hosts)
+    assert twins.columns(hosts) == columns(hosts, attributes)
 
 
 def step(host="r1", name="one", **fields):

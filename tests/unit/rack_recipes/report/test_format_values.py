@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
-from rack_recipes.report.format_values import cut, shown, visible
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, VERDICTS
+from rack_recipes.analysis.run_statistics import SEVERITY
+from rack_recipes.report.format_values import css, cut, shown, style_of, visible
 
 
 @pytest.mark.parametrize(
@@ -51,3 +55,63 @@ def test_a_cut_says_how_much_there_was():
 )
 def test_cells_as_people_read_them(value, kind, expected):
     assert shown(value, kind) == expected
+
+
+LIGHT_PAGE, DARK_PAGE = "#ffffff", "#121417"
+LIGHT_GROUND, DARK_GROUND = "#e3efe8", "#1e2a24"
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one: str, other: str) -> float:
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_verdicts_are_readable_on_the_page(verdict):
+    assert contrast(VERDICTS[verdict].light, LIGHT_PAGE) >= 4.5
+    assert contrast(VERDICTS[verdict].dark, DARK_PAGE) >= 4.5
+
+
+@pytest.mark.parametrize("verdict", sorted(set(VERDICTS) - {"passed"}))
+def test_verdicts_stand_out_from_the_ground_of_the_heat_map(verdict):
+    assert contrast(VERDICTS[verdict].light, LIGHT_GROUND) >= 3
+    assert contrast(VERDICTS[verdict].dark, DARK_GROUND) >= 3
+
+
+def test_every_verdict_has_a_look_of_its_own():
+    assert tuple(VERDICTS) == SEVERITY
+    assert len({own.symbol for own in VERDICTS.values()}) == len(VERDICTS)
+    assert set(VERDICTS) > PASSING
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("failed", "failed"),
+        ("interrupted", "error"),
+        ("rehearsed", "skipped"),
+        ("running", "skipped"),
+        ("unchecked", "error"),
+        ("</style>", "unreachable"),
+        ("", "unreachable"),
+    ],
+)
+def test_any_word_gets_a_look(word, expected):
+    assert style_of(word) == expected
+
+
+def test_the_style_sheet_names_each_verdict_in_both_schemes():
+    light, dark = css().split("@media")
+    for verdict, own in VERDICTS.items():
+        assert f"--{verdict}:{own.light};" in light
+        assert f"--{verdict}:{own.dark};" in dark
+
+
+def test_severity_is_without_repetition():
+    assert all(one != other for one, other in pairwise(SEVERITY))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import stat
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
+import openpyxl
 import pytest
 import yaml
 
@@ -23,12 +26,99 @@ from rack_recipes.analysis.run_data import load_run_data
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.append import append
 from rack_recipes.report import make_report
-from rack_recipes.report.make_report import make
+from rack_recipes.report.make_report import make, write_report_files
 from rack_recipes.report.report_formats_and_status import DEFAULT_FORMATS, FORMATS, WRITERS
 from rack_recipes.settings import Settings
 from rack_recipes.store.database_engine import connect_for_reading, connect_store
 from rack_recipes.store.reading import recorded_runs
 from rack_recipes.store.writing.import_journal import import_journal
+
+
+def mode(path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_every_format_is_private(report, tmp_path):
+    folder = tmp_path / "new" / "report"
+    paths = list(write_report_files(report, folder))
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    assert sorted(paths) == files
+    assert {path.suffix for path in paths} == {".html", ".xlsx", ".csv", ".md"}
+    assert {mode(path) for path in files} == {0o600}
+    assert {mode(folder), mode(folder / "csv")} == {0o700}
+
+
+def test_every_format_tells_what_was_tried_again(outcomes, tmp_path, rows_of_page):
+    """What passed only at its third try, and what the first one said."""
+    write_report_files(tuple(outcomes.values()), tmp_path, ["csv", "xlsx", "html", "md-full"])
+    sheet = openpyxl.load_workbook(tmp_path / "report.xlsx")[outcomes["flakes"].title]
+    texts = {
+        "csv": (tmp_path / "csv" / "flakes.csv").read_text(encoding="utf-8-sig"),
+        "xlsx": " ".join(str(cell.value) for cell in sheet[2]),
+        "html": " ".join(rows_of_page((tmp_path / "report.html").read_text(encoding="utf-8"), "flakes")[0]),
+        "md": (tmp_path / "report-full.md").read_text(encoding="utf-8"),
+    }
+    for name, text in texts.items():
+        assert "r1 wait passed 3 failed no answer 1.5" in " ".join(re.findall(r"[\w.]+", text)), name
+
+
+def test_only_what_was_asked_for(report, tmp_path):
+    assert list(write_report_files(report, tmp_path, ["md", "md"])) == [tmp_path / "report.md"]
+    assert [path.name for path in tmp_path.iterdir()] == ["report.md"]
+
+
+def test_the_same_report_changes_nothing(report, tmp_path):
+    assert set(write_report_files(report, tmp_path).values()) == {True}
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    assert set(write_report_files(report, tmp_path).values()) == {False}
+    files = [path for path in before if path.is_file()]
+    assert all(path.stat().st_mtime_ns == before[path] for path in files)
+
+
+def test_a_folder_that_is_there_keeps_its_mode(report, tmp_path):
+    tmp_path.chmod(0o755)
+    write_report_files(report, tmp_path, ["md"])
+    assert mode(tmp_path) == 0o755
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_failed_writer_leaves_the_old_files(report, tmp_path, monkeypatch, name):
+    write_report_files(report, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    def full(tables, folder):
+        (folder / "half").write_text("of it")
+        raise OSError(28, "No space left on device")
+
+    written_by, function = WRITERS[name]
+    monkeypatch.setattr(import_module(f"{make_report.__package__}.writers.{written_by}"), function, full)
+    with pytest.raises(UsageError, match="No space left on device"):
+        write_report_files(report, tmp_path, ["html", name])
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_link_is_replaced_and_not_followed(report, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("mine")
+    folder = tmp_path / "report"
+    folder.mkdir()
+    (folder / "report.md").symlink_to(elsewhere)
+    write_report_files(report, folder, ["md"])
+    assert elsewhere.read_text() == "mine"
+    assert not (folder / "report.md").is_symlink()
+
+
+def test_an_unknown_format_names_the_nearest(report, tmp_path):
+    with pytest.raises(UsageError, match="got 'htm', did you mean 'html'"):
+        write_report_files(report, tmp_path, ["md", "htm"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_made(report, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="the report cannot be written to"):
+        write_report_files(report, tmp_path / "file" / "report", ["md"])
+
 
 ROLE = Path(__file__).resolve().parents[4] / "roles" / "report"
 TIME = "2026-11-25T12:00:00.000000Z"
@@ -103,8 +193,8 @@ import sys
 sys.modules |= {"pandas": None, "numpy": None}
 from pathlib import Path
 from rack_recipes.report.make_report import make
-from rack_recipes.store.database_engine import reader
-make(reader(sys.argv[1]), "R1", Path(sys.argv[2]))
+from rack_recipes.store.database_engine import connect_for_reading
+make(connect_for_reading(sys.argv[1]), "R1", Path(sys.argv[2]))
 """
 
 
@@ -236,9 +326,11 @@ def test_the_formats_are_the_same_everywhere():
 def test_every_writer_has_a_format_and_every_format_a_line_on_the_page():
     folder = ROLE.parents[1] / "rack_recipes" / "report" / "writers"
     writers = {
-        path.stem for path in folder.glob("*.py") if re.search(r"^def write\(tables", path.read_text(), re.MULTILINE)
+        (path.stem, name)
+        for path in folder.glob("*.py")
+        for name in re.findall(r"^def (write\w*)\(tables", path.read_text(), re.MULTILINE)
     }
-    assert writers - {"write_files"} == set(WRITERS.values()), "rack_recipes/report/report_formats_and_status.py"
+    assert writers == set(WRITERS.values()), "rack_recipes/report/report_formats_and_status.py"
     page = (ROLE.parents[1] / "docs" / "report.md").read_text()
     assert re.findall(r"^\| `([a-z-]+)` \| `[^`]+` \|", page, re.MULTILINE) == list(FORMATS), "docs/report.md"
 

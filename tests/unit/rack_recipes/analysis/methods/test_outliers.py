@@ -6,9 +6,139 @@ from math import nan
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from rack_recipes.analysis.methods import outliers
-from rack_recipes.analysis.methods.outliers import Twins, judge
+from rack_recipes.analysis.methods.outliers import Twins, gesd, judge, two_groups
+
+# Rosner's data (1983, Technometrics 25: 165-172), as the NIST/SEMATECH e-Handbook of Statistical Methods prints them,
+# https://www.itl.nist.gov/div898/handbook/eda/section3/eda35h3.htm: three outliers at .05.
+ROSNER = np.array([
+    *(-0.25, 0.68, 0.94, 1.15, 1.20, 1.26, 1.26, 1.34, 1.38, 1.43, 1.49, 1.49, 1.55, 1.56, 1.58, 1.65, 1.69, 1.70),
+    *(1.76, 1.77, 1.81, 1.91, 1.94, 1.96, 1.99, 2.06, 2.09, 2.10, 2.14, 2.15, 2.23, 2.24, 2.26, 2.35, 2.37, 2.40),
+    *(2.47, 2.54, 2.62, 2.64, 2.90, 2.92, 2.92, 2.93, 3.21, 3.26, 3.30, 3.59, 3.68, 4.30, 4.64, 5.34, 5.42, 6.01),
+])  # fmt: skip
+
+
+def test_rosner_s_own_example_has_three_outliers():
+    suspects = gesd(ROSNER, 10)
+    assert [ROSNER[each.place] for each in suspects[:4]] == [6.01, 5.42, 5.34, 4.64]
+    assert max(rank for rank, each in enumerate(suspects, 1) if each.p <= 0.05) == 3
+
+
+def textbook(values: np.ndarray, most: int) -> list[tuple[float, float]]:
+    """The same by NIST's description: the value that is removed, and its p."""
+    left, found = values.tolist(), []
+    for _turn in range(most):
+        mean, deviation, count = np.mean(left), np.std(left, ddof=1), len(left)
+        value = max(left, key=lambda one: abs(one - mean))
+        score = abs(value - mean) / deviation
+        room = (count - 1) ** 2 / count - score**2
+        t = score * np.sqrt((count - 2) / room)
+        found.append((value, min(2 * count * stats.t.sf(t, count - 2), 1)))
+        left.remove(value)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_it_follows_the_textbook(seed: int):
+    random = np.random.default_rng(seed)
+    values = random.normal(size=16 + seed) + 12 * (random.random(16 + seed) < 0.15)
+    expected = textbook(values, 5)
+    for suspect, (value, p) in zip(gesd(values, 5), expected, strict=True):
+        assert values[suspect.place] == value
+        assert suspect.p == pytest.approx(p, rel=1e-6) or (suspect.p == 1 and p > 0.05)
+
+
+def test_a_huge_outlier_hides_no_digits_of_the_rest():
+    values = np.concatenate([np.random.default_rng(1).normal(size=40), [6.0, 1e14]])
+    first, second, third = gesd(values, 3)
+    assert (first.place, second.place) == (41, 40)
+    assert second.p == pytest.approx(textbook(values[:41], 1)[0][1], rel=1e-6)
+    assert third.p > 0.05
+
+
+def test_a_deviation_has_a_least_size():
+    values = np.array([0.0] * 10 + [1.0] * 9 + [4.0])
+    assert gesd(values, 1)[0].p < 0.01
+    assert gesd(values, 1, least_deviation=3)[0].p == 1
+
+
+def test_values_that_are_all_alike_have_no_suspect():
+    assert {each.p for each in gesd(np.full(20, 3.0), 5)} == {1}
+
+
+def test_one_value_that_is_all_the_spread_is_certain():
+    assert gesd(np.array([*([0.0] * 19), 1.0]), 1)[0] == (19, 0)
+
+
+def test_false_alarms_are_as_rare_as_is_said():
+    random = np.random.default_rng(4)
+    found = [min(each.p for each in gesd(random.normal(size=40), 13)) <= 0.01 for _turn in range(1500)]
+    assert 0.003 <= np.mean(found) <= 0.02
+
+
+N = 40
+NIC = ["old"] * 30 + ["new"] * 10
+
+
+def split(gap: float, minority: int = 10, seed: int = 1) -> np.ndarray:
+    values = 100 + np.random.default_rng(seed).normal(size=N)
+    values[N - minority :] += gap
+    return values
+
+
+def test_two_groups_are_told_apart_by_an_attribute():
+    found = two_groups(split(12), {"nic_model": NIC, "rack": ["r1", "r2"] * 20}, 4, must_part=False)
+    assert found.lower == tuple(range(30))
+    assert found.upper == tuple(range(30, 40))
+    assert found.above - found.below > 6
+    (separator,) = found.separators
+    assert (separator.attribute, separator.lower, separator.upper) == ("nic_model", ("old",), ("new",))
+    assert separator.p == pytest.approx(2 * 2 / 847660528)
+
+
+def test_an_attribute_may_have_several_values_on_a_side():
+    nic = ["a"] * 15 + ["b"] * 15 + ["c"] * 5 + ["d"] * 5
+    (separator,) = two_groups(split(12), {"nic": nic}, 4, must_part=False).separators
+    assert (separator.lower, separator.upper) == (("a", "b"), ("c", "d"))
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [{}, {"rack": ["r1", "r2"] * 20}, {"serial": [f"S{number}" for number in range(N)]}, {"model": ["M"] * N}],
+    ids=["none", "another", "serial", "constant"],
+)
+@pytest.mark.parametrize("must_part", [True, False])
+def test_without_an_attribute_that_fits_they_are_no_groups(attributes, must_part: bool):
+    assert two_groups(split(12), attributes, 4, must_part=must_part) is None
+
+
+@pytest.mark.parametrize(("minority", "found"), [(4, False), (5, True), (35, True), (36, False)])
+def test_a_few_are_outliers_and_no_group(minority: int, found: bool):
+    nic = ["old"] * (N - minority) + ["new"] * minority
+    assert bool(two_groups(split(12, minority), {"nic": nic}, 4, must_part=False)) is found
+
+
+@pytest.mark.parametrize(("factor", "found"), [(13.9, False), (14.1, True)])
+def test_a_gap_is_wide_from_14_median_gaps(factor: float, found: bool):
+    values = np.concatenate([np.arange(30.0), 29 + factor + np.arange(10.0)])
+    assert bool(two_groups(values, {"nic": NIC}, 4, must_part=False)) is found
+    assert two_groups(values, {"nic": NIC}, 4, must_part=True)
+
+
+def test_fewer_than_16_hosts_have_no_wide_gap():
+    values = np.concatenate([np.arange(8.0), 500 + np.arange(7.0)])
+    attributes = {"nic": ["old"] * 8 + ["new"] * 7}
+    assert two_groups(values, attributes, 1, must_part=False) is None
+    assert two_groups(values, attributes, 1, must_part=True)
+    more = np.concatenate([[-1.0], values])
+    assert two_groups(more, {"nic": ["old"] * 9 + ["new"] * 7}, 1, must_part=False)
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [1.0, 2.0], [3.0] * 20])
+def test_what_has_no_gap_is_one_group(values: list[float]):
+    assert two_groups(np.array(values), {"nic": ["a"] * len(values)}, 1, must_part=True) is None
 
 
 def normal(n: int, seed: int = 1) -> np.ndarray:

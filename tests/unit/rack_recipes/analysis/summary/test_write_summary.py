@@ -23,16 +23,75 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.summary.m
     sentences,
     silent,
 )
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.summary.sample_run import CAUSE, FINDINGS, a_run
-from rack_recipes.analysis.findings import Finding, ResultId
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.summary.sample_run import (
+    CAUSE,
+    FINDINGS,
+    OUTLIER,
+    a_run,
+    result,
+)
+from rack_recipes.analysis.findings import RULES, Finding, ResultId
 from rack_recipes.analysis.summary.facts import facts_of
 from rack_recipes.analysis.summary.model_summary import NoAnswer, check
 from rack_recipes.analysis.summary.write_summary import by_rules, summary
 from rack_recipes.settings import Settings
 
+
+def titles(found: list[Finding]) -> list[str]:
+    return [one.title for one in found]
+
+
+def test_what_became_of_the_run_comes_first_and_what_to_do_next_last() -> None:
+    assert titles(by_rules(a_run(), FINDINGS)) == [
+        "The run ended as failed. 3 of 6 results did not pass, on 2 of 3 hosts.",
+        "1 planned result was not run.",
+        "3 results on leaf1 failed together.",
+        "r02-u01 has 9214.7 MB/s, its twins have 12000.",
+        "Next: look at leaf1 and at its uplink.",
+    ]
+
+
+def test_a_run_that_passed() -> None:
+    run = a_run(result("r1", "a"), result("r1", "b", "cached"), status="passed")
+    assert titles(by_rules(run, [])) == [
+        "The run ended as passed. Of 2 results on 1 host, all passed.",
+        "0 planned results were not run.",
+        "The analysis has found nothing that stands out.",
+    ]
+
+
+def test_it_cites_the_results_that_did_not_pass_or_all() -> None:
+    bad = (ResultId("r01-u07", "link"), ResultId("r01-u08", "link"), ResultId("r01-u08", "rate"))
+    found = by_rules(a_run(), FINDINGS)
+    assert [one.results for one in found] == [bad, bad, CAUSE.results, OUTLIER.results, CAUSE.results]
+    assert found[0].figures["not_passed"] == 3
+    assert found[2].figures == CAUSE.figures
+    passed = by_rules(a_run(result("r1", "a"), status="passed"), [])
+    assert {one.results for one in passed} == {(ResultId("r1", "a"),)}
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_there_are_three_to_six_sentences_each_with_results(number: int) -> None:
+    findings = [replace(CAUSE, title=f"finding {n}") for n in range(number)]
+    found = by_rules(a_run(), findings)
+    assert 3 <= len(found) <= 6
+    assert all(one.results and one.kind == "summary" and one.grade == "note" for one in found)
+    assert all(one.origin == RULES and not one.suggestion for one in found)
+
+
+def test_an_earlier_summary_is_no_finding() -> None:
+    earlier = Finding("summary", "note", "what a model said")
+    assert titles(by_rules(a_run(), [earlier])) == titles(by_rules(a_run(), []))
+
+
+def test_a_run_without_any_result() -> None:
+    run = replace(a_run(), steps=())
+    assert titles(by_rules(run, []))[0] == "The run ended as failed. Of 0 results on 0 hosts, all passed."
+
+
 KEY = "sk-zebra-7777"
 GOOD = sentences(("{r1.explains} results on {r1.value} failed together.", "r1"), ("Look at its uplink.", "r1"))
-RULES = by_rules(a_run(), FINDINGS)
+BY_RULES = by_rules(a_run(), FINDINGS)
 MODULES = "print([name for name in sys.modules if 'summary' in name or name in ('urllib.request', 'http.client')])"
 
 
@@ -43,12 +102,12 @@ def asked(model: ModelServer, findings: list[Finding] | None = None, **more: Any
 
 def note(found: list[Finding]) -> str:
     """Why the summary is made by rules."""
-    assert found[:-1] == RULES
+    assert found[:-1] == BY_RULES
     return found[-1].title.removeprefix("This summary is made by rules, not by a model: ").removesuffix(".")
 
 
 def test_without_an_address_there_are_rules() -> None:
-    assert summary(a_run(), FINDINGS, Settings()) == RULES
+    assert summary(a_run(), FINDINGS, Settings()) == BY_RULES
 
 
 def test_without_an_address_nothing_of_http_is_loaded() -> None:
@@ -56,7 +115,7 @@ def test_without_an_address_nothing_of_http_is_loaded() -> None:
     code = f"import sys, {name}; {MODULES}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     found = {each.rpartition(".")[2] for each in json.loads(done.stdout.replace("'", '"'))}
-    assert found == {"summary", "facts", "rule_based_summary", "write_summary"}
+    assert found == {"summary", "facts", "write_summary"}
 
 
 def test_sentences_of_a_model_are_suggestions_with_their_figures(model: ModelServer) -> None:
@@ -172,7 +231,7 @@ def test_orders_in_names_reasons_and_logs_are_data(model: ModelServer, order: st
     for one in found:
         assert not re.search("[\U000e0000-\U000e007f\u202e\u202c]", one.title)
         assert one.grade == "note"
-        assert {*one.results} <= {*planted.results, *RULES[0].results}
+        assert {*one.results} <= {*planted.results, *BY_RULES[0].results}
 
 
 def written() -> st.SearchStrategy[Any]:
@@ -227,7 +286,7 @@ def test_whatever_is_sent_the_findings_stay_as_they_are(monkeypatch: pytest.Monk
     with model_server() as model:
         model.replies = [raw(body)]
         found = asked(model)
-    known = {result for one in (*FINDINGS, *RULES) for result in one.results}
+    known = {result for one in (*FINDINGS, *BY_RULES) for result in one.results}
     assert found
     for one in found:
         assert (one.kind, one.grade, one.explains) == ("summary", "note", 0)

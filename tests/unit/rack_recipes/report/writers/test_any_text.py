@@ -104,7 +104,8 @@ def test_every_format_for_programs_is_tried():
 @pytest.mark.parametrize("name", READERS)
 def test_any_text_reads_back(report, tmp_path_factory, name):
     reader, examples = READERS[name]
-    writer = import_module(f"{make_report.__package__}.{WRITERS[name]}").write
+    written_by, function = WRITERS[name]
+    writer = getattr(import_module(f"{make_report.__package__}.writers.{written_by}"), function)
 
     @settings(max_examples=examples, deadline=None, derandomize=True, database=None)
     @given(text=TEXTS)

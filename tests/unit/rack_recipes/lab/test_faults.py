@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import string
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ import pytest
 
 from rack_recipes.errors import RackError, UsageError
 from rack_recipes.lab import faults, rack_state, start_rack
-from rack_recipes.lab.faults import FAULTS, break_rack, heal_rack
+from rack_recipes.lab.faults import FAULTS, break_rack, heal_rack, name_of, remove_groups
 from rack_recipes.lab.inventory_and_cabling import cabling_plan, inventory
 from rack_recipes.lab.node_files import files_of
 from rack_recipes.lab.rack_first_process import BOOT_ID, PIDS
 from rack_recipes.lab.rack_state import Broken, RackState
+from rack_recipes.lab.start_rack import NEEDED
 from rack_recipes.lab.topology import Port, build
 
 
@@ -243,3 +244,39 @@ def test_a_rack_that_was_killed_is_known_to_have_ended(tmp_path: Path) -> None:
         rack_state.running(tmp_path)
     assert start_rack.down(tmp_path) is False
     assert not tmp_path.exists()
+
+
+def test_all_groups_of_a_rack_are_removed_and_no_other(tmp_path: Path) -> None:
+    own, other = name_of(tmp_path / "rack", "server1"), name_of(tmp_path / "other", "server1")
+    assert own.endswith("-server1")
+    for path in (own, f"blkio/{own}", f"blkio/{other}", "memory/system"):
+        (tmp_path / path).mkdir(parents=True)
+    remove_groups(tmp_path / "rack", tmp_path)
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == [
+        "blkio", f"blkio/{other}", "memory", "memory/system",
+    ]  # fmt: skip
+
+
+def test_a_group_that_has_processes_stays(tmp_path: Path) -> None:
+    busy = tmp_path / name_of(tmp_path / "rack", "server1") / "cgroup.procs"
+    busy.parent.mkdir()
+    busy.touch()
+    remove_groups(tmp_path / "rack", tmp_path)
+    assert busy.exists()
+
+
+PAGE = Path(__file__).resolve().parents[4] / "docs/virtual-rack.md"
+START, END = "<!-- faults: ", "<!-- /faults -->"
+
+
+def test_the_page_lists_the_faults_of_the_table(golden: Callable[[Path, str], None]) -> None:
+    head, start, rest = PAGE.read_text(encoding="utf-8").partition(START)
+    comment = rest.partition("\n")[0]
+    rows = "\n".join(f"| `{name}` | {fault.about} |" for name, fault in FAULTS.items())
+    table = f"| fault | what it is |\n| --- | --- |\n{rows}"
+    golden(PAGE, f"{head}{start}{comment}\n\n{table}\n\n{END}\n")
+
+
+def test_the_page_names_the_packages_that_are_needed() -> None:
+    line = next(line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("Debian packages:"))
+    assert not {package for package in NEEDED.values() if package not in line} - {"util-linux", "e2fsprogs"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,13 +10,49 @@ from scipy import stats
 
 from rack_recipes.analysis.methods.intervals_and_multiple_tests import (
     Interval,
+    adjust_p_values,
     clopper_pearson,
-    compare_with_earlier,
+    greatest_kept_p,
     is_broken,
+    mark_kept_tests,
     passes_to_lift,
     prediction_interval,
     wilson,
 )
+
+# The 15 tests of Benjamini and Hochberg's own example (1995, section 3.1): four are kept at .05.
+THROMBOLYSIS = [
+    *(0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344),
+    *(0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0),
+]
+
+
+def test_the_example_of_the_authors():
+    assert mark_kept_tests(THROMBOLYSIS, 0.05) == [True] * 4 + [False] * 11
+    assert greatest_kept_p(THROMBOLYSIS, 0.05) == 0.0095
+
+
+def test_nothing_is_kept_of_nothing():
+    assert mark_kept_tests([]) == []
+    assert greatest_kept_p([], 0.05) == 0
+    assert greatest_kept_p([0.3, 0.9], 0.05) == 0
+
+
+def test_the_order_of_tests_does_not_matter():
+    order = np.random.default_rng(1).permutation(15)
+    adjusted = np.array(adjust_p_values(THROMBOLYSIS))
+    assert adjust_p_values(np.array(THROMBOLYSIS)[order].tolist()) == adjusted[order].tolist()
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
+def test_scipy_adjusts_alike(p):
+    np.testing.assert_allclose(adjust_p_values(p), stats.false_discovery_control(p), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("p", "is_kept"), [(0.05, True), (0.0500001, False)])
+def test_one_test_alone_is_judged_as_always(p: float, is_kept: bool):
+    assert mark_kept_tests([p]) == [is_kept]
+
 
 tried = st.integers(1, 60).flatmap(lambda tries: st.tuples(st.integers(0, tries), st.just(tries)))
 
@@ -65,37 +102,5 @@ def test_fewer_than_three_values_expect_nothing():
     assert prediction_interval([1, 2, 3]) == pytest.approx((-9.4602, 13.4602), abs=1e-4)
 
 
-HISTORY = [10.0, 10.2, 9.9, 10.1, 10.0]
-
-
-@pytest.mark.parametrize(
-    ("value", "better", "target", "meaning"),
-    [
-        (20, "", None, "changed"),
-        (20, "higher", None, "better"),
-        (0, "higher", None, "worse"),
-        (20, "lower", None, "worse"),
-        (0, "lower", None, "better"),
-        (20, "target", 18, "better"),
-        (20, "target", 10, "worse"),
-        (12, "target", None, "worse"),
-        (10.3, "lower", None, ""),
-    ],
-)
-def test_what_a_value_outside_means(value: float, better: str, target: float | None, meaning: str):
-    found = compare_with_earlier(value, HISTORY, better, target)
-    assert found.meaning == meaning
-    assert (found.value, found.median) == (value, 10.0)
-    assert found.difference == pytest.approx(value - 10)
-
-
-def test_with_two_earlier_values_there_is_only_a_difference():
-    found = compare_with_earlier(99, [10, 12], "lower")
-    assert (found.difference, found.expected, found.meaning) == (88, None, "")
-
-
 def test_an_interval_holds_its_ends():
-    bounds = prediction_interval([3, 3, 3])
-    assert bounds == Interval(3, 3)
-    assert compare_with_earlier(3, [3, 3, 3], "lower").meaning == ""
-    assert compare_with_earlier(3.001, [3, 3, 3], "lower").meaning == "worse"
+    assert prediction_interval([3, 3, 3]) == Interval(3, 3)

@@ -140,7 +140,7 @@ def findings(run: RunData, _history: History) -> Iterator[Finding]:
     reports = link_reports(run)
     if not reports:
         return
-    failed = {result.id for result in failures_of(run).failed}
+    failed = {*failures_of(run).failed}
     moved = _against_plan(reports)
     explained = {end for ends in moved for end in ends}
     others = {end: report for end, report in reports.items() if end not in explained}

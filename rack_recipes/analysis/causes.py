@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 
 from rack_recipes.analysis import cabling_and_link_faults
 from rack_recipes.analysis.cabling_and_link_faults import KEYS, link_reports
-from rack_recipes.analysis.failed_and_blocked_results import Failures, Result, failures_of
-from rack_recipes.analysis.findings import NOTE, PROBLEM, Finding, ResultId
+from rack_recipes.analysis.failed_and_blocked_results import Failures, failures_of
+from rack_recipes.analysis.findings import NOTE, PROBLEM, Finding, ResultId, format_count
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.methods.causes import ALPHA, Cause, Shared, find_causes, host_sets, perfect_matches
 from rack_recipes.analysis.methods.statistics_without_numpy import hypergeometric_tail
@@ -196,7 +196,6 @@ KIND = "cause"
 LEAST = 2  # results or hosts that have something in common
 MOST_STEPS = 3  # that are told one by one where they failed on every host, or by their names
 MOST_ALIKE = 3  # other names of the same hosts in a title
-UNREACHABLE = "unreachable"
 SHARED_METHOD = (
     "hypergeometric test of each attribute, the strongest first, times the number of attributes; "
     f"at most {ALPHA:.0%} of runs without a common cause get a false one"
@@ -216,12 +215,13 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
     if len(failures.failed) < LEAST:
         return
     everywhere, left = _on_every_host(failures)
-    traits = traits_of(run, unsure={result.planned for result in failures.failed})
+    traits = traits_of(run, unsure={failures.planned(result) for result in failures.failed})
     shared, left = _shared(failures, traits, left)
     of_hosts, left = _of_hosts(failures, left)
     of_links = [frozenset(finding.results) for finding in cabling_and_link_faults.findings(run, history)]
-    shared = [one for one in shared if not any(one.ids <= results for results in of_links)]
-    left = [result for result in left if not any(result.id in results for results in of_links)]
+    # A single link that explains all results says more than their hosts do.
+    shared = [one for one in shared if not any(results.issuperset(one.results) for results in of_links)]
+    left = [result for result in left if not any(result in results for results in of_links)]
     yield from everywhere
     yield from (_shared_finding(failures, traits, one) for one in shared)
     yield from of_hosts
@@ -230,43 +230,43 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
 
 
 def _finding(
-    failures: Failures, results: Sequence[Result], title: str, advice: str, method: str,
+    failures: Failures, results: Sequence[ResultId], title: str, advice: str, method: str,
     figures: Mapping[str, object], about: Mapping[str, object],
 ) -> Finding:  # fmt: skip
     """A cause with all that it explains; what these results have blocked stands behind them."""
     blocked = failures.blocked_by(results)
     if blocked:
-        title = f"{title}; {_count(len(blocked), 'more result')} {_is(len(blocked))} blocked by that"
+        title = f"{title}; {format_count(len(blocked), 'more result is', 'more results are')} blocked by that"
     told = {"failures": len(results), "of_failures": len(failures.failed), **figures, "blocked": len(blocked)}
-    ids = (*(result.id for result in results), *blocked)
-    return Finding(KIND, PROBLEM, title, ids, advice, told, about, method, explains=len(ids))
+    everything = (*results, *blocked)
+    return Finding(KIND, PROBLEM, title, everything, advice, told, about, method, explains=len(everything))
 
 
 # A step that failed everywhere.
-def _on_every_host(failures: Failures) -> tuple[list[Finding], list[Result]]:
+def _on_every_host(failures: Failures) -> tuple[list[Finding], list[ResultId]]:
     """The steps that failed on every host where they were judged, and the results that are left."""
-    failed: dict[str, list[Result]] = defaultdict(list)
+    failed: dict[str, list[ResultId]] = defaultdict(list)
     for result in failures.failed:
-        failed[result.planned].append(result)
+        failed[failures.planned(result)].append(result)
     whole = {
         step: results
         for step, results in failed.items()
         if len(failures.judged[step]) >= LEAST and failures.hosts_failed[step] == failures.judged[step]
     }
-    left = [result for result in failures.failed if result.planned not in whole]
+    left = [result for result in failures.failed if failures.planned(result) not in whole]
     if len(whole) > MOST_STEPS:
         return [_every_step(failures, whole)], left
     return [_every_host(failures, step, results) for step, results in whole.items()], left
 
 
-def _every_host(failures: Failures, step: str, results: Sequence[Result]) -> Finding:
+def _every_host(failures: Failures, step: str, results: Sequence[ResultId]) -> Finding:
     hosts = len(failures.judged[step])
     title = f"{step} failed on every host ({hosts} of {hosts})"
     advice = f"Look at {step} itself first: its arguments, its limits, and what all of these hosts use."
     return _finding(failures, results, title, advice, EVERY_HOST_METHOD, {"hosts": hosts}, {"step": step})
 
 
-def _every_step(failures: Failures, whole: dict[str, list[Result]]) -> Finding:
+def _every_step(failures: Failures, whole: dict[str, list[ResultId]]) -> Finding:
     results = [result for each in whole.values() for result in each]
     named = ", ".join([*whole][:MOST_STEPS])
     title = f"{len(whole)} steps failed on every host: {named} and {len(whole) - MOST_STEPS} more"
@@ -283,18 +283,13 @@ class _Shared:
 
     names: tuple[Shared, ...]
     group: frozenset[str]
-    results: tuple[Result, ...]
+    results: tuple[ResultId, ...]
     p: float
     method: str
     compared: int
 
-    @property
-    def ids(self) -> frozenset[ResultId]:
-        """The names of the results; a single link that explains all of them says more than their hosts do."""
-        return frozenset(result.id for result in self.results)
 
-
-def _shared(failures: Failures, traits: Traits, left: list[Result]) -> tuple[list[_Shared], list[Result]]:
+def _shared(failures: Failures, traits: Traits, left: list[ResultId]) -> tuple[list[_Shared], list[ResultId]]:
     """The causes over all steps, then those of single steps, and the results that none of them explains.
 
     Half of the permitted false alarms goes to each of the two looks.
@@ -309,16 +304,16 @@ def _shared(failures: Failures, traits: Traits, left: list[Result]) -> tuple[lis
     return _gathered(found), left
 
 
-def _over_all_steps(failures: Failures, traits: Traits, left: list[Result], alpha: float) -> list[_Shared]:
+def _over_all_steps(failures: Failures, traits: Traits, left: list[ResultId], alpha: float) -> list[_Shared]:
     groups = host_sets(failures.hosts, traits)
     causes = find_causes(_hosts(left), failures.hosts, traits, alpha, groups)
     return _disjoint(failures, causes, left, SHARED_METHOD, len(groups))
 
 
-def _of_single_steps(failures: Failures, traits: Traits, left: list[Result], alpha: float) -> list[_Shared]:
-    by_step: dict[str, list[Result]] = defaultdict(list)
+def _of_single_steps(failures: Failures, traits: Traits, left: list[ResultId], alpha: float) -> list[_Shared]:
+    by_step: dict[str, list[ResultId]] = defaultdict(list)
     for result in left:
-        by_step[result.planned].append(result)
+        by_step[failures.planned(result)].append(result)
     several = {step: results for step, results in by_step.items() if len(_hosts(results)) >= LEAST}
     groups = {judged: host_sets(judged, traits) for judged in {failures.judged[step] for step in several}}
     found: list[_Shared] = []
@@ -329,21 +324,22 @@ def _of_single_steps(failures: Failures, traits: Traits, left: list[Result], alp
     return found
 
 
-def _exact(failures: Failures, traits: Traits, left: list[Result]) -> list[_Shared]:
+def _exact(failures: Failures, traits: Traits, left: list[ResultId]) -> list[_Shared]:
     causes = perfect_matches(_hosts(left), failures.hosts, traits)
     return _disjoint(failures, causes, left, EXACT_METHOD, len(host_sets(failures.hosts, traits)))
 
 
 def _disjoint(
-    failures: Failures, causes: Iterable[Cause], left: Sequence[Result], method: str, compared: int
+    failures: Failures, causes: Iterable[Cause], left: Sequence[ResultId], method: str, compared: int
 ) -> list[_Shared]:
     """What each cause explains of the results that are left: those of steps that fail more often in its group."""
     found: list[_Shared] = []
     for cause in causes:
         group = frozenset(map(str, cause.group))
         open_results = _without(left, found)
-        steps = {step for step in {result.planned for result in open_results} if _fails_more(failures, step, group)}
-        own = tuple(result for result in open_results if result.host in group and result.planned in steps)
+        planned = {failures.planned(result) for result in open_results}
+        steps = {step for step in planned if _fails_more(failures, step, group)}
+        own = tuple(result for result in open_results if result.host in group and failures.planned(result) in steps)
         if len(own) >= LEAST:
             found.append(_Shared(tuple(most_telling(cause.names)), group, own, cause.p, method, compared))
     return found
@@ -375,7 +371,7 @@ def _gathered(found: Sequence[_Shared]) -> list[_Shared]:
 
 
 def _shared_finding(failures: Failures, traits: Traits, one: _Shared) -> Finding:
-    steps = {result.planned for result in one.results}
+    steps = {failures.planned(result) for result in one.results}
     judged = frozenset().union(*(failures.judged[step] for step in steps))
     failed = frozenset().union(*(failures.hosts_failed[step] for step in steps))
     inside, outside = judged & one.group, judged - one.group
@@ -386,8 +382,8 @@ def _shared_finding(failures: Failures, traits: Traits, one: _Shared) -> Finding
     }  # fmt: skip
     name, *alike = one.names
     where = (
-        f"{hosts_with(name)} ({len(failed & inside)} of {_count(len(inside), 'host')}; "
-        f"{len(failed & outside)} of {_count(len(outside), 'other')})"
+        f"{hosts_with(name)} ({len(failed & inside)} of {format_count(len(inside), 'host')}; "
+        f"{len(failed & outside)} of {format_count(len(outside), 'other')})"
     )
     title = f"{_share(one.results, failures)}{_in_steps(steps)} are on {where}{_alike(name, alike)}"
     if one.p > ALPHA:
@@ -411,9 +407,9 @@ def _in_steps(steps: Collection[str]) -> str:
 
 
 # Single hosts, and the rest.
-def _of_hosts(failures: Failures, left: list[Result]) -> tuple[list[Finding], list[Result]]:
+def _of_hosts(failures: Failures, left: list[ResultId]) -> tuple[list[Finding], list[ResultId]]:
     """The hosts on which more failed than chance allows, or that are the only ones with failures."""
-    by_host: dict[str, list[Result]] = defaultdict(list)
+    by_host: dict[str, list[ResultId]] = defaultdict(list)
     for result in left:
         by_host[result.host].append(result)
     by_host.pop("", None)
@@ -429,57 +425,45 @@ def _of_hosts(failures: Failures, left: list[Result]) -> tuple[list[Finding], li
     return found, [result for result in left if result.host not in explained]
 
 
-def _chance(failures: Failures, host: str, left: Sequence[Result], own: Sequence[Result]) -> float:
+def _chance(failures: Failures, host: str, left: Sequence[ResultId], own: Sequence[ResultId]) -> float:
     p = hypergeometric_tail(len(own), sum(failures.counts.values()), len(left), failures.counts[host])
     return min(p * len(failures.hosts), 1.0)
 
 
-def _host_finding(failures: Failures, host: str, own: list[Result], left: Sequence[Result], p: float) -> Finding:
+def _host_finding(failures: Failures, host: str, own: list[ResultId], left: Sequence[ResultId], p: float) -> Finding:
     others = sum(failures.counts.values()) - failures.counts[host]
     elsewhere = sum(bool(result.host) and result.host != host for result in left)
-    is_away = all(result.verdict == UNREACHABLE for result in own)
+    is_away = failures.unreachable.issuperset(own)
     away = f"{host} cannot be reached: check its power, its management link and its address."
     advice = away if is_away else f"Look at {host} itself: the same steps did better on the other hosts."
-    where = f"{len(own)} of its {_count(failures.counts[host], 'result')}; {elsewhere} of {others} on other hosts"
+    where = f"{len(own)} of its {format_count(failures.counts[host], 'result')}; {elsewhere} of {others} on other hosts"
     title = f"{_share(own, failures)} are on {host} ({where})"
     figures = {"of_results": failures.counts[host], "others": elsewhere, "of_others": others, "p": p}
     method = ONE_HOST_METHOD if p <= ALPHA else ONLY_HOST_METHOD
     return _finding(failures, own, title, advice, method, figures, {"host": host})
 
 
-def _rest(failures: Failures, left: Sequence[Result]) -> Finding:
+def _rest(failures: Failures, left: Sequence[ResultId]) -> Finding:
     is_all = len(left) == len(failures.failed)
     title = (
-        f"{_count(len(left), 'failure')} {_has(len(left))} no common cause"
+        f"{format_count(len(left), 'failure has', 'failures have')} no common cause"
         if is_all
-        else f"{_count(len(left), 'failure')} {_is(len(left))} explained by none of these causes and links"
+        else f"{format_count(len(left), 'failure is', 'failures are')} explained by none of these causes and links"
     )
     figures = {"failures": len(left), "of_failures": len(failures.failed)}
-    return Finding(KIND, NOTE, title, tuple(result.id for result in left), figures=figures, method=REST_METHOD)
+    return Finding(KIND, NOTE, title, tuple(left), figures=figures, method=REST_METHOD)
 
 
 # Small words.
-def _hosts(results: Iterable[Result]) -> frozenset[str]:
+def _hosts(results: Iterable[ResultId]) -> frozenset[str]:
     return frozenset(result.host for result in results if result.host)
 
 
-def _without(left: Sequence[Result], found: Iterable[_Shared]) -> list[Result]:
+def _without(left: Sequence[ResultId], found: Iterable[_Shared]) -> list[ResultId]:
     explained = {result for one in found for result in one.results}
     return [result for result in left if result not in explained]
 
 
-def _share(results: Sequence[Result], failures: Failures) -> str:
+def _share(results: Sequence[ResultId], failures: Failures) -> str:
     total = len(failures.failed)
     return f"All {total} failures" if len(results) == total else f"{len(results)} of {total} failures"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def _is(number: int) -> str:
-    return "is" if number == 1 else "are"
-
-
-def _has(number: int) -> str:
-    return "has" if number == 1 else "have"

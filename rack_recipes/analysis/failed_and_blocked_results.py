@@ -15,7 +15,7 @@ from rack_recipes.analysis.findings import ResultId
 from rack_recipes.analysis.run_data import RunData
 from rack_recipes.journal.step_results_and_end_status import was_cut_off
 
-BLOCKED = "blocked"
+BLOCKED, UNREACHABLE = "blocked", "unreachable"
 CONTROLLER = "the controller"  # stands for the host of a step that runs once for the run
 # How the reason of a blocked result names what blocked it.
 REASONS = (
@@ -24,47 +24,37 @@ REASONS = (
     re.compile(r"(?P<step>.+) did not pass \(\w+\)"),
 )
 
-Place = tuple[str, str]  # host and planned step
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One result that failed. `planned` is its step, or the step whose instance it is."""
-
-    host: str
-    step: str
-    planned: str
-    verdict: str
-
-    @property
-    def id(self) -> ResultId:
-        """Its name in findings."""
-        return ResultId(self.host, self.step)
-
 
 @dataclass(frozen=True, slots=True)
 class Failures:
     """What failed in a run; instances stand for their looped step, and skipped steps are left out.
 
+    `parents` has the planned step of each instance that failed, and `unreachable` the results without an answer.
     `judged` has, by planned step, the hosts on which it passed or failed, and `hosts_failed` those on which it failed.
     `counts` is the number of results of each host that passed or failed. `blocked` has the results that are blocked by
     those of a host and a planned step.
     """
 
-    failed: tuple[Result, ...]
+    failed: tuple[ResultId, ...]
+    parents: Mapping[str, str]
+    unreachable: frozenset[ResultId]
     judged: Mapping[str, frozenset[str]]
     hosts_failed: Mapping[str, frozenset[str]]
     counts: Mapping[str, int]
-    blocked: Mapping[Place, tuple[ResultId, ...]]
+    blocked: Mapping[ResultId, tuple[ResultId, ...]]
 
     @property
     def hosts(self) -> frozenset[str]:
         """All hosts with a result that passed or failed."""
         return frozenset(self.counts)
 
-    def blocked_by(self, results: Iterable[Result]) -> list[ResultId]:
+    def planned(self, result: ResultId) -> str:
+        """The step of a result in the recipe: its own, or the looped one whose instance it is."""
+        return self.parents.get(result.step, result.step)
+
+    def blocked_by(self, results: Iterable[ResultId]) -> list[ResultId]:
         """The results that these block, each once."""
-        places = dict.fromkeys((result.host, result.planned) for result in results)
+        places = dict.fromkeys(ResultId(result.host, self.planned(result)) for result in results)
         return [*dict.fromkeys(one for place in places for one in self.blocked.get(place, ()))]
 
 
@@ -73,13 +63,16 @@ def failures_of(run: RunData) -> Failures:
     rows = [row for row in run.steps if not row.get("instances")]
     tried = [row for row in rows if row["verdict"] not in NOT_TRIED and not was_cut_off(row)]
     counts = Counter(row["host"] for row in tried if row["host"])
-    failed = tuple(
-        Result(row["host"], row["step"], planned(row), row["verdict"]) for row in tried if row["verdict"] not in PASSING
+    bad = [row for row in tried if row["verdict"] not in PASSING]
+    return Failures(
+        failed=tuple(ResultId(row["host"], row["step"]) for row in bad),
+        parents={row["step"]: row["parent"] for row in bad if row.get("parent")},
+        unreachable=frozenset(ResultId(row["host"], row["step"]) for row in bad if row["verdict"] == UNREACHABLE),
+        judged=_hosts_by_step(tried),
+        hosts_failed=_hosts_by_step(bad),
+        counts=counts,
+        blocked=_blocked(run.steps, {ResultId(row["host"], planned(row)) for row in bad}),
     )
-    blocked = _blocked(run.steps, {(result.host, result.planned) for result in failed})
-    hosts_failed = _gathered((result.planned, result.host) for result in failed)
-    judged = _gathered((row.get("parent") or row["step"], row["host"]) for row in tried)
-    return Failures(failed, judged, hosts_failed, counts, blocked)
 
 
 def planned(row: Mapping[str, Any]) -> str:
@@ -87,46 +80,43 @@ def planned(row: Mapping[str, Any]) -> str:
     return str(row.get("parent") or row["step"])
 
 
-def _gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
-    """By step, its hosts; none where it ran once for the run."""
+def _hosts_by_step(rows: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
+    """By planned step, its hosts; none where it ran once for the run."""
     found: dict[str, set[str]] = defaultdict(set)
-    for step, host in pairs:
-        hosts = found[step]
-        if host:
-            hosts.add(host)
-    return {step: frozenset(hosts) for step, hosts in found.items()}
+    for row in rows:
+        found[planned(row)].add(row["host"])
+    return {step: frozenset(hosts - {""}) for step, hosts in found.items()}
 
 
-def _blocked(steps: Sequence[Mapping[str, Any]], failed: set[Place]) -> dict[Place, tuple[ResultId, ...]]:
-    blocked = {(row["host"], row["step"]): row for row in steps if row["verdict"] == BLOCKED}
+def _blocked(steps: Sequence[Mapping[str, Any]], failed: set[ResultId]) -> dict[ResultId, tuple[ResultId, ...]]:
+    blocked = {ResultId(row["host"], row["step"]): row for row in steps if row["verdict"] == BLOCKED}
     by_step, by_host = defaultdict(list), defaultdict(list)
-    for host, step in sorted(failed):
-        by_step[step].append((host, step))
-        by_host[host].append((host, step))
+    for result in sorted(failed):
+        by_step[result.step].append(result)
+        by_host[result.host].append(result)
 
-    def blocker(place: Place) -> Place | None:
-        seen: set[Place] = set()
-        while place in blocked and place not in seen:
-            seen.add(place)
-            host, step = _named(place, blocked[place].get("reason") or "")
-            if not step:  # a canary: whatever failed there
-                return next(iter(by_host[host]), None)
-            place = host, step
-        return place if place in failed else next(iter(by_step[place[1]]), None)
+    def blocker(result: ResultId) -> ResultId | None:
+        seen: set[ResultId] = set()
+        while result in blocked and result not in seen:
+            seen.add(result)
+            result = _named(result, blocked[result].get("reason") or "")
+            if not result.step:  # a canary: whatever failed there
+                return next(iter(by_host[result.host]), None)
+        return result if result in failed else next(iter(by_step[result.step]), None)
 
-    found: dict[Place, list[ResultId]] = defaultdict(list)
-    for place, row in blocked.items():
-        origin = None if row.get("instances") else blocker(place)
+    found: dict[ResultId, list[ResultId]] = defaultdict(list)
+    for result, row in blocked.items():
+        origin = None if row.get("instances") else blocker(result)
         if origin is not None:
-            found[origin].append(ResultId(*place))
-    return {place: tuple(results) for place, results in found.items()}
+            found[origin].append(result)
+    return {origin: tuple(results) for origin, results in found.items()}
 
 
-def _named(place: Place, reason: str) -> Place:
+def _named(result: ResultId, reason: str) -> ResultId:
     """The host and the step that a reason names; the step is empty for a canary, and for a reason of another kind."""
     found = next(filter(None, (pattern.fullmatch(reason) for pattern in REASONS)), None)
     if found is None:
-        return place[0], ""
+        return ResultId(result.host, "")
     named = found.groupdict()
-    host = named.get("host", place[0])
-    return "" if host == CONTROLLER else host, named.get("step", "")
+    host = named.get("host", result.host)
+    return ResultId("" if host == CONTROLLER else host, named.get("step", ""))

@@ -127,12 +127,11 @@ def stored_changes(store: Engine, first: str, second: str) -> dict[str, list[dic
 
 PASSED = "passed"
 FACT = "compared as they are stored; no statistics, so no rate of false alarms"
-Place = tuple[str, str]  # step and host
 
 
 def findings(run: RunData, history: History) -> Iterator[Finding]:
     """Yield findings of the kinds `regression` and `baseline`."""
-    failing = [(row["step"], row["host"]) for row in run.steps if _is_failing(row)]
+    failing = [ResultId(row["host"], row["step"]) for row in run.steps if _is_failing(row)]
     if failing:
         yield from _since_the_last_pass(run, failing)
         yield from cap_findings([*_own_last_passes(run, history, failing)])
@@ -144,7 +143,7 @@ def _is_failing(row: Row) -> bool:
     return not row.get("instances") and row["verdict"] not in NO_FAULT
 
 
-def _since_the_last_pass(run: RunData, failing: Sequence[Place]) -> Iterator[Finding]:
+def _since_the_last_pass(run: RunData, failing: Sequence[ResultId]) -> Iterator[Finding]:
     """When this test last passed as a whole, and what is different about the runs."""
     earlier = earlier_runs(run.run, run.runs, len(run.runs))
     passed = next((one for one in reversed(earlier) if one["status"] == PASSED), None)
@@ -161,7 +160,7 @@ def _since_the_last_pass(run: RunData, failing: Sequence[Place]) -> Iterator[Fin
         f"This test last passed {_ago(passed, run.run)}in run {passed['run_id']}, "
         f"{format_count(since, 'run')} before this "
         f"one; since then changed: {fields}",
-        _results(failing),
+        tuple(failing[:MOST_RESULTS]),
         f"rack-recipes diff {passed['run_id']} {run.run['run_id']}",
         {"last pass": passed["run_id"], "when": passed["started"], "runs since": since, "changed": changed},
         {"card": "since the last pass"},
@@ -169,52 +168,54 @@ def _since_the_last_pass(run: RunData, failing: Sequence[Place]) -> Iterator[Fin
     )
 
 
-def _never_passed(earlier: Sequence[Row], failing: Sequence[Place]) -> Finding:
+def _never_passed(earlier: Sequence[Row], failing: Sequence[ResultId]) -> Finding:
     of = "its only earlier run" if len(earlier) == 1 else f"any of {len(earlier):,} earlier runs"
     title = f"This test has not passed as a whole in {of}"
     figures = {"earlier runs": len(earlier), "first": earlier[0]["run_id"]}
-    return Finding("regression", NOTE, title, _results(failing), "", figures, {"card": "since the last pass"}, FACT)
+    return Finding(
+        "regression", NOTE, title, tuple(failing[:MOST_RESULTS]), "", figures, {"card": "since the last pass"}, FACT
+    )
 
 
 def _changes_between(earlier: Row, later: Row) -> list[dict[str, Any]]:
     return [dict(change) for change in run_field_changes(earlier, later) if change["field"] != "status"]
 
 
-def _own_last_passes(run: RunData, history: History, failing: Sequence[Place]) -> Iterator[Finding]:
+def _own_last_passes(run: RunData, history: History, failing: Sequence[ResultId]) -> Iterator[Finding]:
     """For the results that do not pass: the run in which each of them last did."""
-    left, seen = set(failing), set[Place]()
+    left, seen = set(failing), set[ResultId]()
     for earlier in reversed(history.runs):
-        hosts = {host for _step, host in left}
+        hosts = {result.host for result in left}
         verdicts = several_runs.verdicts(history.engine, earlier["run_id"], hosts)
-        found = {(step, host): verdict for step, host, verdict in verdicts}
-        passed = [place for place in failing if place in left and found.get(place) in PASSING]
+        found = {ResultId(host, step): verdict for step, host, verdict in verdicts}
+        passed = [result for result in failing if result in left and found.get(result) in PASSING]
         seen |= left & found.keys()
         left -= {*passed}
         if passed:
             yield _passed_before(run, history, earlier, passed)
         if not left:
             return
-    if never := [place for place in failing if place in left & seen]:
+    if never := [result for result in failing if result in left & seen]:
         yield _none_passed(history, never)
 
 
-def _passed_before(run: RunData, history: History, earlier: Row, places: Sequence[Place]) -> Finding:
-    hosts, steps = _hosts(places), [*dict.fromkeys(step for step, _host in places)]
+def _passed_before(run: RunData, history: History, earlier: Row, results: Sequence[ResultId]) -> Finding:
+    hosts, steps = _hosts(results), [*dict.fromkeys(result.step for result in results)]
     moved = _attribute_changes(history, earlier["run_id"], run, hosts)
     changed = _changes_between(earlier, run.run)
     words = [f"{one['attribute']} of {one['host']}" for one in moved] + [change["field"] for change in changed]
     return Finding(
         "regression",
         PROBLEM,
-        f"{format_count(len(places), 'result')} of {first_few(steps, SHOWN)} on {first_few(hosts, SHOWN)} passed "
+        f"{format_count(len(results), 'result')} of {first_few(steps, SHOWN)} on {first_few(hosts, SHOWN)} passed "
         f"{_ago(earlier, run.run)}"
-        f"in run {earlier['run_id']} and {'does' if len(places) == 1 else 'do'} not pass now",
-        _results(places),
+        f"in run {earlier['run_id']} and {'does' if len(results) == 1 else 'do'} not pass now",
+        tuple(results[:MOST_RESULTS]),
         f"Look first at what changed in between: {first_few(words, SHOWN)}." if words else "",
         {
             "last pass": earlier["run_id"],
             "when": earlier["started"],
-            "results": len(places),
+            "results": len(results),
             "changed": changed,
             "attributes": moved[:MOST_RESULTS],
         },
@@ -223,13 +224,13 @@ def _passed_before(run: RunData, history: History, earlier: Row, places: Sequenc
     )
 
 
-def _none_passed(history: History, places: Sequence[Place]) -> Finding:
-    hosts, steps = _hosts(places), [*dict.fromkeys(step for step, _host in places)]
-    counted = format_count(len(places), "result")
+def _none_passed(history: History, results: Sequence[ResultId]) -> Finding:
+    hosts, steps = _hosts(results), [*dict.fromkeys(result.step for result in results)]
+    counted = format_count(len(results), "result")
     title = f"{counted} of {first_few(steps, SHOWN)} on {first_few(hosts, SHOWN)} did not pass in "
     title += f"{'any of ' if len(history.runs) > 1 else ''}{the_last(len(history.runs), 'run')} either"
-    figures = {"results": len(places), "earlier runs": len(history.runs)}
-    return Finding("regression", NOTABLE, title, _results(places), "", figures, {}, FACT)
+    figures = {"results": len(results), "earlier runs": len(history.runs)}
+    return Finding("regression", NOTABLE, title, tuple(results[:MOST_RESULTS]), "", figures, {}, FACT)
 
 
 def _attribute_changes(history: History, run_id: str, run: RunData, hosts: Iterable[str]) -> list[dict[str, Any]]:
@@ -252,12 +253,8 @@ def _ago(earlier: Row, later: Row) -> str:
     return f"{before} earlier, " if before else ""
 
 
-def _hosts(places: Iterable[Place]) -> list[str]:
-    return [*dict.fromkeys(host or "the run" for _step, host in places)]
-
-
-def _results(places: Sequence[Place]) -> tuple[ResultId, ...]:
-    return tuple(ResultId(host, step) for step, host in places[:MOST_RESULTS])
+def _hosts(results: Iterable[ResultId]) -> list[str]:
+    return [*dict.fromkeys(result.host or "the run" for result in results)]
 
 
 def _against_the_baseline(run: RunData, history: History) -> Iterator[Finding]:
@@ -295,6 +292,6 @@ def _worse_than(accepted: Row, found: Comparison, worse: Sequence[ResultId]) -> 
     counted = ((found.steps, "result", "results"), (found.criteria, "criterion", "criteria"))
     numbers = " and ".join(format_count(len(rows), one, many) for rows, one, many in counted if rows)
     steps = first_few([*dict.fromkeys(one.step for one in worse)], SHOWN)
-    hosts = first_few(_hosts((one.step, one.host) for one in worse), SHOWN)
+    hosts = first_few(_hosts(worse), SHOWN)
     do = "does" if len(worse) == 1 else "do"
     return f"{numbers} that passed in the baseline, run {accepted['run_id']}, {do} not pass now: {steps} on {hosts}"

@@ -9,6 +9,7 @@ store.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -46,26 +47,10 @@ def store_findings_at(url: str, run_id: str, findings: Sequence[Finding]) -> Non
 def store_findings(engine: Engine, run_id: str, findings: Sequence[Finding], patience: float = PATIENCE) -> None:
     """Replace the rows of a run in the table `analysis`, in one transaction. Raises StoreError."""
     time = now()
-    rows = [analysis_row(run_id, n, _record(finding, time)) for n, finding in enumerate(findings, 1)]
+    told = ({**asdict(one), "results": [*map(list, one.results)], "time": time} for one in findings)
+    rows = [analysis_row(run_id, n, record) for n, record in enumerate(told, 1)]
     with translate_errors(engine.url):
         call_patiently(lambda: _replace(engine, run_id, rows), patience)
-
-
-def _record(finding: Finding, time: str) -> dict[str, object]:
-    return {
-        "kind": finding.kind,
-        "grade": finding.grade,
-        "title": finding.title,
-        "advice": finding.advice,
-        "results": [list(result) for result in finding.results],
-        "figures": dict(finding.figures),
-        "about": dict(finding.about),
-        "method": finding.method,
-        "explains": finding.explains,
-        "origin": finding.origin,
-        "suggestion": finding.suggestion,
-        "time": time,
-    }
 
 
 def _replace(engine: Engine, run_id: str, rows: list[tuple[object, ...]]) -> None:

@@ -22,7 +22,6 @@ from rack_recipes.analysis.findings import (
     PROBLEM,
     SHOWN,
     Finding,
-    ResultId,
     cap_findings,
     format_amount,
     format_count,
@@ -30,11 +29,10 @@ from rack_recipes.analysis.findings import (
 )
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.methods import intervals_and_multiple_tests
-from rack_recipes.analysis.methods.arrays import Floats
 from rack_recipes.analysis.methods.change_points_and_trends import LEAST_RUNS, ChangePoint, Crossing, Trend, crossing
 from rack_recipes.analysis.run_changes import run_field_changes
 from rack_recipes.analysis.run_data import RunData
-from rack_recipes.analysis.values_over_runs import FIRST_DAY, KnownLimits, OverRuns, Series, SeriesLimits, trend_of
+from rack_recipes.analysis.values_over_runs import FIRST_DAY, KnownLimits, OverRuns, SeriesLimits, trend_of
 
 FEW_DAYS = 10  # fewer than these are told with a decimal
 RECENT = 5  # runs: a change for the worse that is older is known by now
@@ -104,7 +102,7 @@ def _change(own: Sequence[_Changed], place: int, runs: Sequence[Mapping[str, Any
         "change_point",
         min(grades, key=GRADES.index),
         f"{_title(own)}, since run {since['run_id']} ({len(runs) - place} runs){also}",
-        _results(own),
+        tuple(result for one in own for result in one.one.series.results(one.one.hosts))[:MOST_RESULTS],
         LOOK_AT.format(before["run_id"], since["run_id"], f": {', '.join(fields)}" if fields else ""),
         {
             "since": since["run_id"],
@@ -113,7 +111,7 @@ def _change(own: Sequence[_Changed], place: int, runs: Sequence[Mapping[str, Any
             "measurements": [_figures(one, runs) for one in own[:MOST_RESULTS]],
             "number": len(own),
         },
-        {"step": series.step, "name": series.name, "unit": series.unit} if len(own) == 1 else {},
+        series.about if len(own) == 1 else {},
         LEVEL_METHOD,
     )
 
@@ -140,21 +138,9 @@ def _grade(one: _Changed, *, is_recent: bool) -> str:
     return (PROBLEM if is_recent else NOTABLE) if worse else NOTE
 
 
-def _results(own: Sequence[_Changed]) -> tuple[ResultId, ...]:
-    found = [_result(host, one.one.series) for one in own for host in one.one.hosts[:MOST_RESULTS]]
-    return (*found[:MOST_RESULTS],)
-
-
-def _result(host: str, series: Series) -> ResultId:
-    return ResultId(host, series.step, series.name)
-
-
 def _figures(one: _Changed, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    series = one.one.series
     return {
-        "step": series.step,
-        "name": series.name,
-        "unit": series.unit,
+        **one.one.series.about,
         "whose": one.one.whose,
         "runs": len(one.one.values),
         "changes": [
@@ -193,34 +179,29 @@ def _kendall_p(one: OverRuns, trend: Trend | None) -> float:
 def _drift(one: OverRuns, trend: Trend, limits: SeriesLimits) -> Finding:
     ends = [end for end in (limits.low, limits.high) if end is not None]
     reached = [(time, end) for end in ends if (time := crossing(trend, end))]
-    unit = one.series.unit
+    unit, runs = one.series.unit, int((one.days >= trend.first).sum())
     head = f"{series_name(one.series)} ({one.whose}) {'rises' if trend.slope > 0 else 'falls'} by "
-    head += f"{format_amount(abs(trend.slope), unit)} a day over {format_count(_runs(one, trend), 'run')}"
+    head += f"{format_amount(abs(trend.slope), unit)} a day over {format_count(runs, 'run')}"
     found = min(reached, key=lambda each: each[0].time, default=None)
     worse = limits.is_worse(trend.level - trend.slope, trend.level)
     return Finding(
         "drift",
         PROBLEM if found else NOTABLE if worse else NOTE,
         f"{head}: {_when(found[0], trend)} it reaches its limit of {format_amount(found[1], unit)}" if found else head,
-        (*(_result(host, one.series) for host in one.hosts[:MOST_RESULTS]),),
+        one.series.results(one.hosts),
         BEFORE_THEN.format(series_name(one.series), _date(found[0].earliest)) if found else "",
         {
             "slope a day": trend.slope,
             "low": trend.low,
             "high": trend.high,
             "p": trend.p,
-            "runs": _runs(one, trend),
+            "runs": runs,
             "level": trend.level,
             **({"limit": found[1], **_times(found[0])} if found else {}),
         },
-        {"step": one.series.step, "name": one.series.name, "unit": unit},
+        one.series.about,
         DRIFT_METHOD,
     )
-
-
-def _runs(one: OverRuns, trend: Trend) -> int:
-    days: Floats = one.days
-    return int((days >= trend.first).sum())
 
 
 def _when(found: Crossing, trend: Trend) -> str:

@@ -57,47 +57,6 @@ CONTEXT = {"key": TEXT, "host": TEXT, "version": WHOLE, "value": ANY, "step": TE
 RUNS = {"run_id": TEXT, "test_id": TEXT, "started": TEXT, "ended": TEXT, "status": TEXT, "counts": ANY}
 
 
-@dataclass(frozen=True, slots=True)
-class Frames:
-    """The rows of a run as data frames with fixed columns and types. `host` and `step` are ordered categories.
-
-    The run itself is the host "". The instances of a looped step come after it. Their `planned` is the looped step;
-    that of any other step is the step itself. The `value` of a measurement is exact and of any type. Its `number` is
-    the value as a float, or NaN.
-    """
-
-    run: Row
-    steps: DataFrame
-    measurements: DataFrame
-    context: DataFrame
-    conflicts: DataFrame
-    runs: DataFrame
-    artifacts: DataFrame
-
-
-def make_run_frames(run: RunData) -> Frames:
-    """The data frames of a run. Unknown columns are left out and missing ones are empty, so older stores work too.
-
-    Raises UsageError where pandas is missing.
-    """
-    rows = arrange_run(run)
-    hosts = sorted({row["host"] for part in _parts(rows) for row in part}, key=natural)
-    steps = sorted(rows.places, key=rows.place)
-    return Frames(
-        run=rows.run,
-        steps=_planned(_ordered(data_frame(rows.steps, STEPS), hosts, steps), rows.parents),
-        measurements=_planned(_ordered(_measurement_frame(rows.measurements), hosts, steps), rows.parents),
-        context=_ordered(data_frame(rows.context, CONTEXT), hosts, steps),
-        conflicts=_ordered(data_frame(rows.conflicts, DETAILS["conflicts"]), hosts, steps),
-        runs=data_frame(rows.runs, RUNS),
-        artifacts=_ordered(data_frame(rows.artifacts, DETAILS["artifacts"]), hosts, steps),
-    )
-
-
-def _parts(rows: RunData) -> tuple[Sequence[Row], ...]:
-    return rows.steps, rows.measurements, rows.context, rows.conflicts, rows.artifacts
-
-
 def _planned(frame: DataFrame, parents: Mapping[str, str]) -> DataFrame:
     planned = [parents.get(step, step) for step in frame["step"]]
     return frame.assign(planned=planned).astype({"planned": frame["step"].dtype})
@@ -112,10 +71,6 @@ def data_frame(rows: Sequence[Row], types: Mapping[str, str]) -> DataFrame:
     frame = pd.DataFrame(list(rows), columns=list(types), dtype=object)
     frame = frame.where(frame.notna(), None)  # a missing column is NaN, which counts as true
     return frame.astype({name: kind for name, kind in types.items() if kind != TEXT})
-
-
-def _measurement_frame(rows: Sequence[Row]) -> DataFrame:
-    return data_frame(rows, {**DETAILS["measurements"], "number": REAL})
 
 
 def _ordered(frame: DataFrame, hosts: list[str], steps: list[str]) -> DataFrame:
@@ -150,7 +105,9 @@ class RunFrames:
     """One run: `run` is what is known of it as a whole, the rest are data frames with frozen columns.
 
     `results` has a row for each step and host (the run itself is the host ""), `statistics` one for each number over
-    the hosts, `findings` what the analysis has found, and `hosts` what the inventory says of each host.
+    the hosts, `findings` what the analysis has found, and `hosts` what the inventory says of each host. `host` and
+    `step` are ordered categories. The instances of a looped step come after it, and have it as `planned`. The `value`
+    of a measurement is exact and of any type; its `number` is the value as a float, or NaN.
     """
 
     run: Row
@@ -176,21 +133,30 @@ def load_run(run_id: str | None = None, db: str | None = None) -> RunFrames:
             raise UsageError("there are no runs in the store")
         run = load_run_data(store, found)
         findings = [asdict(finding) for finding in analyse(store, run)]
-    return _run_frames(run, findings)
+    return make_run_frames(run, findings)
 
 
-def _run_frames(run: RunData, findings: Sequence[Row]) -> RunFrames:
-    parts = make_run_frames(run)
+def make_run_frames(run: RunData, findings: Sequence[Row] = ()) -> RunFrames:
+    """The data frames of a run. Unknown columns are left out and missing ones are empty, so older stores work too.
+
+    Raises UsageError where pandas is missing.
+    """
+    rows = arrange_run(run)
+    details = {"measurements": rows.measurements, "artifacts": rows.artifacts, "conflicts": rows.conflicts}
+    parts = (rows.steps, rows.context, *details.values())
+    hosts = sorted({row["host"] for part in parts for row in part}, key=natural)
+    steps = sorted(rows.places, key=rows.place)
+    types = {**DETAILS, "measurements": {**DETAILS["measurements"], "number": REAL}}
+    frames = {name: _ordered(data_frame(own, types[name]), hosts, steps) for name, own in details.items()}
+    frames["measurements"] = _planned(frames["measurements"], rows.parents)
     return RunFrames(
-        run=run.run,
-        results=parts.steps,
-        measurements=parts.measurements,
-        statistics=data_frame(statistics(run), STATISTICS),
-        context=parts.context,
+        run=rows.run,
+        results=_planned(_ordered(data_frame(rows.steps, STEPS), hosts, steps), rows.parents),
+        statistics=data_frame(statistics(rows), STATISTICS),
+        context=_ordered(data_frame(rows.context, CONTEXT), hosts, steps),
         findings=data_frame(findings, FINDINGS),
-        hosts=data_frame([{"host": host, "attributes": own} for host, own in run.attributes.items()], HOSTS),
-        artifacts=parts.artifacts,
-        conflicts=parts.conflicts,
+        hosts=data_frame([{"host": host, "attributes": own} for host, own in rows.attributes.items()], HOSTS),
+        **frames,
     )
 
 

@@ -7,7 +7,6 @@ Those that a recipe derives of others, their statistics over hosts, and how near
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -30,8 +29,15 @@ from rack_recipes.analysis.findings import (
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.methods.statistics_without_numpy import moments, percentile_of_sorted
 from rack_recipes.analysis.missing_results_and_values import plan_of
-from rack_recipes.analysis.run_data import Row, RunData
-from rack_recipes.analysis.run_statistics import SEVERITY, Metric, by_metric, group_rows, rank, values
+from rack_recipes.analysis.run_data import Row, RunData, text
+from rack_recipes.analysis.run_statistics import (
+    SEVERITY,
+    Metric,
+    by_metric,
+    group_rows,
+    rank,
+    without_statistics_of_rounds,
+)
 from rack_recipes.natural_order import natural
 from rack_recipes.recipe.recipe_model import Derived
 
@@ -72,10 +78,13 @@ def derived_numbers(run: RunData) -> list[DerivedNumbers]:
         return []
     operands = {operand for one in declared.values() for operand in (one.of, one.to)}
     found: dict[str, dict[str, float]] = {operand: {} for operand in operands}
-    for metric, host, number in values(run):
-        operand = f"{metric.step}:{metric.name}" if metric.step else metric.name
-        if operand in found:
-            found[operand][host] = number
+    for row in without_statistics_of_rounds(run):
+        if (operand := f"{row['step']}:{row['name']}") in found and not isnan(row["number"]):
+            found[operand][row["host"]] = row["number"]
+    for row in run.context:
+        for path, number in row["numbers"]:
+            if (operand := f"{row['key']}{path}") in found:
+                found[operand][row["host"]] = number
     return [_derived(name, one, found[one.of], found[one.to]) for name, one in declared.items()]
 
 
@@ -246,9 +255,5 @@ def _words(word: str, bound: Any) -> str:
     if word == "warn" and isinstance(bound, dict):
         return ", ".join(f"warn {part}" for part in limits_in_words(bound).split(", "))
     name = word.replace("_", " ") if isinstance(bound, list) else word
-    text = LIMITS[word].bound_in_words(bound, _text) if word in LIMITS else _text(bound)
-    return f"{name} {text}"
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    words = LIMITS[word].bound_in_words(bound, text) if word in LIMITS else text(bound)
+    return f"{name} {words}"

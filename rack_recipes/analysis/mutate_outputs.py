@@ -24,6 +24,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.criteria imp
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope, keys_in, loop_instances
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import COMPLETE
 from rack_recipes.analysis.run_data import RunData
+from rack_recipes.recipe.rules.recipe_node import is_number
 
 MOST_DEEP = 200  # places of one value that are changed; further ones are left out
 
@@ -36,10 +37,6 @@ class Change(NamedTuple):
     before: Any
     after: Any
     value: Any
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 Kind = Callable[[Any], bool]
@@ -55,7 +52,7 @@ TEXTS: Mapping[str, Callable[[Any], Any]] = {"other text": lambda value: f"{valu
 FLAGS: Mapping[str, Callable[[Any], Any]] = {"not": lambda value: not value}
 EMPTIED: Mapping[str, Callable[[Any], Any]] = {"empty": lambda value: type(value)()}
 MUTATIONS: tuple[tuple[Kind, Mapping[str, Callable[[Any], Any]]], ...] = (
-    (_is_number, NUMBERS),
+    (is_number, NUMBERS),
     (lambda value: isinstance(value, str), TEXTS),
     (lambda value: isinstance(value, bool), FLAGS),
     (lambda value: isinstance(value, dict | list), EMPTIED),
@@ -69,18 +66,14 @@ def changes(value: Any) -> Iterator[Change]:
     for number, (path, found) in enumerate(_places(value, ())):
         if number == MOST_DEEP:
             return
-        for what, after in _mutated(found):
+        for what, after in mutations_of(found):
             yield Change(_written(path), what, found, after, _replaced(value, path, after))
         if path and isinstance(path[-1], str):
             yield Change(_written(path), "removed", found, None, _removed(value, path))
 
 
-def of_number(value: Any) -> Iterator[tuple[str, Any]]:
-    """Every mutation of a single value that was measured."""
-    return _mutated(value)
-
-
-def _mutated(value: Any) -> Iterator[tuple[str, Any]]:
+def mutations_of(value: Any) -> Iterator[tuple[str, Any]]:
+    """Every mutation of a single value, by its name."""
     for is_kind, mutations in MUTATIONS:
         if not is_kind(value):
             continue
@@ -333,12 +326,9 @@ def _is_noticed(
 
 def _of_measured(checks: Sequence[Row], unjudged: Sequence[Row]) -> Iterator[Mutant]:
     """The mutants of what the step measured: what has limits of its own is judged by them, the rest by nobody."""
-    for row in checks:
-        for what, after in of_number(row["value"]):
-            yield Mutant(MEASURED, row["name"], what, row["value"], after, _fails(row, after))
-    for row in unjudged:
-        for what, after in of_number(row["value"]):
-            yield Mutant(MEASURED, row["name"], what, row["value"], after, is_noticed=False)
+    for row, is_judged in (*((row, True) for row in checks), *((row, False) for row in unjudged)):
+        for what, after in mutations_of(row["value"]):
+            yield Mutant(MEASURED, row["name"], what, row["value"], after, is_judged and _fails(row, after))
 
 
 def _fails(row: Row, value: Any) -> bool:

@@ -20,7 +20,6 @@ from rack_recipes.analysis.findings import (
     PROBLEM,
     SHOWN,
     Finding,
-    ResultId,
     cap_findings,
     format_amount,
     format_count,
@@ -149,9 +148,9 @@ def _in_many_series(host: str, own: Sequence[_Deviant]) -> Finding:
     names = first_few([series_name(one.group.series) for one in own], SHOWN, "; ")
     return Finding(
         "outlier",
-        _gravest(own),
+        own[0].grade,
         f"{host} differs from its twins in {format_count(len(own), 'measurement')}: {names}",
-        tuple(map(_result, own[:MOST_RESULTS])),
+        tuple(result for one in own[:MOST_RESULTS] for result in one.group.series.results([host])),
         CHECK.format(host),
         {"measurements": [_figures(one) for one in own[:MOST_RESULTS]], "number": len(own)},
         {"host": host},
@@ -168,10 +167,10 @@ def _in_one_series(own: Sequence[_Deviant]) -> Finding:
     kind = f" of {group.label}" if group.label else ""
     return Finding(
         "outlier",
-        _gravest(own),
+        own[0].grade,
         f"{series_name(group.series)}: {first_few(hosts, SHOWN)} of {len(group.hosts)} twins{kind} "
         f"{'differs' if len(own) == 1 else 'differ'}; {center}",
-        tuple(map(_result, own[:MOST_RESULTS])),
+        group.series.results(one.host for one in own),
         CHECK.format(first_few([one.host for one in own], SHOWN)),
         {"hosts": [_figures(one) for one in own[:MOST_RESULTS]], "twins": len(group.hosts), "center": outcome.center},
         _about(group),
@@ -185,25 +184,15 @@ def _how_far(one: _Deviant) -> tuple[int, float]:
     return (PROBLEM, NOTABLE, NOTE).index(one.grade), -score
 
 
-def _gravest(own: Sequence[_Deviant]) -> str:
-    return own[0].grade
-
-
 def _method(own: Sequence[_Deviant]) -> str:
     return "; ".join(dict.fromkeys(METHODS[one.outcome.method] for one in own))
 
 
-def _result(one: _Deviant) -> ResultId:
-    return ResultId(one.host, one.group.series.step, one.group.series.name)
-
-
 def _figures(one: _Deviant) -> dict[str, Any]:
-    outlier, series = one.outlier, one.group.series
+    outlier = one.outlier
     figures = {
         "host": one.host,
-        "step": series.step,
-        "name": series.name,
-        "unit": series.unit,
+        **one.group.series.about,
         "value": outlier.value,
         "center": one.outcome.center,
         "distance": outlier.distance,
@@ -218,8 +207,7 @@ def _figures(one: _Deviant) -> dict[str, Any]:
 
 
 def _about(group: _Group) -> dict[str, Any]:
-    series = group.series
-    about = {"step": series.step, "name": series.name, "unit": series.unit, "class": group.label}
+    about = {**group.series.about, "class": group.label}
     return {name: value for name, value in about.items() if value}
 
 
@@ -233,7 +221,7 @@ def _two_groups(group: _Group, found: TwoGroups) -> Finding:
         f"{series_name(group.series)}: {format_count(len(group.hosts), 'twin')} are two groups"
         f"{f' by {by.attribute}' if by else ''}: {len(found.lower)} up to {format_amount(found.below, unit)}, "
         f"{len(found.upper)} from {format_amount(found.above, unit)}",
-        tuple(ResultId(group.hosts[place], group.series.step, group.series.name) for place in minority[:MOST_RESULTS]),
+        group.series.results(group.hosts[place] for place in minority),
         CHECK_GROUPS if by else "",
         {
             "lower": len(found.lower),

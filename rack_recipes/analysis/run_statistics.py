@@ -8,9 +8,8 @@ Counts by verdict, the gravest first, reasons, times of steps, spread of measure
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from heapq import nlargest
-from itertools import chain
 from math import fsum, isnan
 from operator import itemgetter
 from statistics import median
@@ -288,21 +287,8 @@ class Metric(NamedTuple):
     unit: str
 
 
-class Value(NamedTuple):
-    """One number on a host; NaN for a value that is no number. The host of the run is ""."""
-
-    metric: Metric
-    host: str
-    number: float
-
-
-def values(run: RunData) -> Iterator[Value]:
-    """All numbers of a run in reading order; statistics over the rounds of a step are left out."""
-    return chain(_measured(run), _in_context(run))
-
-
 def by_metric(run: RunData) -> dict[Metric, list[float]]:
-    """The numbers of each metric, in the order of `values`: these are too many for an object each."""
+    """The numbers of each metric in reading order; statistics over the rounds of a step are left out."""
     measured: dict[tuple[str, str, str], list[float]] = {}
     for row in without_statistics_of_rounds(run):
         if not isnan(row["number"]):
@@ -317,16 +303,3 @@ def by_metric(run: RunData) -> dict[Metric, list[float]]:
                 numbers = of_key[path] = found.setdefault(Metric("", f"{row['key']}{path}", ""), [])
             numbers.append(number)
     return found
-
-
-def _measured(run: RunData) -> Iterator[Value]:
-    for row in without_statistics_of_rounds(run):
-        if not isnan(row["number"]):
-            yield Value(Metric(row["step"], row["name"], row.get("unit") or ""), row["host"], row["number"])
-
-
-def _in_context(run: RunData) -> Iterator[Value]:
-    for row in run.context:
-        key, host = row["key"], row["host"]
-        for path, number in row["numbers"]:
-            yield Value(Metric("", f"{key}{path}", ""), host, number)

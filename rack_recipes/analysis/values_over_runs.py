@@ -17,13 +17,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import pairwise, repeat
+from itertools import islice, pairwise, repeat
 from math import log
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from rack_recipes.analysis import run_data
+from rack_recipes.analysis.findings import MOST_RESULTS, ResultId
 from rack_recipes.analysis.methods import change_points_and_trends, moments_and_spread
 from rack_recipes.analysis.methods.arrays import Floats, Places, medians, usable
 from rack_recipes.analysis.methods.change_points_and_trends import ChangePoint, Trend, find_in_many, find_trend
@@ -49,6 +50,15 @@ class Series(NamedTuple):
     unit: str = ""
     number: int = 1
     key: str = ""
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What a finding says that it is about."""
+        return {"step": self.step, "name": self.name, "unit": self.unit}
+
+    def results(self, hosts: Iterable[str]) -> tuple[ResultId, ...]:
+        """The names of its values on some hosts, so many as a finding has."""
+        return tuple(ResultId(host, self.step, self.name) for host in islice(hosts, MOST_RESULTS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,15 +110,14 @@ def _finding(own: Sequence[_Unusual]) -> Finding:
         _title(own[0]) if is_one else _title_of_many(own),
         _results(own),
         figures={"series": [_figures(one) for one in own[:MOST_RESULTS]], "number": len(own)},
-        about={"step": series.step, "name": series.name, "unit": series.unit} if is_one else {},
+        about=series.about if is_one else {},
         method="; ".join(dict.fromkeys(VALUE_METHOD if np.ptp(one.earlier) else SAME_METHOD for one in own)),
     )
 
 
 def _results(own: Sequence[_Unusual]) -> tuple[ResultId, ...]:
     hosts = MOST_RESULTS if len(own) == 1 else 1  # of each series
-    found = [ResultId(host, one.one.series.step, one.one.series.name) for one in own for host in one.one.hosts[:hosts]]
-    return (*found[:MOST_RESULTS],)
+    return tuple(result for one in own for result in one.one.series.results(one.one.hosts[:hosts]))[:MOST_RESULTS]
 
 
 def _title(found: _Unusual) -> str:
@@ -134,12 +133,9 @@ def _title_of_many(own: Sequence[_Unusual]) -> str:
 
 
 def _figures(found: _Unusual) -> dict[str, Any]:
-    series = found.one.series
     interval = prediction_interval(found.earlier.tolist()) if np.ptp(found.earlier) else None
     return {
-        "step": series.step,
-        "name": series.name,
-        "unit": series.unit,
+        **found.one.series.about,
         "whose": found.one.whose,
         "value": found.value,
         "median": found.middle,

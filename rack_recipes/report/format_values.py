@@ -7,6 +7,7 @@ Text from hosts is made harmless by `visible_text`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, VERDICTS
@@ -64,10 +65,14 @@ def style_of(word: str) -> str:
 
 def css() -> str:
     """The colours as custom properties of a style sheet, and a class for each verdict."""
-    light = "".join(f"--{name}:{own.light};" for name, own in VERDICTS.items())
-    dark = "".join(f"--{name}:{own.dark};" for name, own in VERDICTS.items())
-    classes = "".join(f".v-{name}{{--v:var(--{name})}}" for name in VERDICTS)
-    return f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}{classes}"
+    return custom_properties(VERDICTS) + "".join(f".v-{name}{{--v:var(--{name})}}" for name in VERDICTS)
+
+
+def custom_properties(colours: Mapping[str, Any]) -> str:
+    """Colours by name, for light pages and for dark ones."""
+    light = "".join(f"--{name}:{own.light};" for name, own in colours.items())
+    dark = "".join(f"--{name}:{own.dark};" for name, own in colours.items())
+    return f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
 
 
 def for_script() -> dict[str, Any]:

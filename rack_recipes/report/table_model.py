@@ -8,7 +8,7 @@ Plain Python values, None for an empty cell.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import isnan
@@ -56,9 +56,14 @@ class Table:
         """One column's cells, from top to bottom."""
         return [*map(itemgetter(self.place(column)), self.rows)]
 
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The rows by column names."""
+        names = [column.name for column in self.columns]
+        return (dict(zip(names, row, strict=True)) for row in self.rows)
+
     def record(self) -> Mapping[str, Any]:
         """The first row by column names."""
-        return dict(zip((column.name for column in self.columns), self.rows[0], strict=True))
+        return next(self.records())
 
 
 def named(tables: Sequence[Table]) -> dict[str, Table]:

@@ -94,18 +94,13 @@ def time_ticks(most: float) -> list[float]:
     return [number * step for number in range(int(most / step) + 1)]
 
 
-def axis_below(area: Area, scale: Scale, name: str) -> Markup:
-    """An axis of values from left to right, with a line for each tick."""
-    values = ticks(scale)
-    return element("g", _upright(area, scale, values), *_texts_below(area, scale, values, tick_texts(values)),
-                   _name_below(area, name))  # fmt: skip
-
-
-def time_axis_below(area: Area, scale: Scale, name: str) -> Markup:
-    """An axis of seconds from left to right, in the words of a clock."""
-    values = time_ticks(scale.high)
-    return element("g", _upright(area, scale, values), *_texts_below(area, scale, values, list(map(seconds, values))),
-                   _name_below(area, name))  # fmt: skip
+def axis_below(area: Area, scale: Scale, name: str, *, is_time: bool = False) -> Markup:
+    """An axis from left to right, with a line for each tick; seconds are told in the words of a clock."""
+    values = time_ticks(scale.high) if is_time else ticks(scale)
+    texts = [*map(seconds, values)] if is_time else tick_texts(values)
+    lines = "".join(f"M{scale(value):.1f} {area.top:.1f}V{area.bottom:.1f}" for value in values)
+    upright = element("path", d=lines, class_="axis")
+    return element("g", upright, *_texts_below(area, scale, values, texts), name_below(area, name))
 
 
 def axis_left(area: Area, scale: Scale, name: str, *, whole: bool = False) -> Markup:
@@ -125,11 +120,6 @@ def left_width(scale: Scale) -> float:
     return max(map(len, tick_texts(ticks(scale))), default=0) * 7.3 + 14
 
 
-def _upright(area: Area, scale: Scale, values: Sequence[float]) -> Markup:
-    lines = "".join(f"M{scale(value):.1f} {area.top:.1f}V{area.bottom:.1f}" for value in values)
-    return element("path", d=lines, class_="axis")
-
-
 def _texts_below(area: Area, scale: Scale, values: Sequence[float], texts: Sequence[str]) -> Iterable[Markup]:
     widest = max(map(len, texts), default=0) * 7.3 + 12
     distance = abs(scale(values[1]) - scale(values[0])) if len(values) > 1 else widest
@@ -138,7 +128,8 @@ def _texts_below(area: Area, scale: Scale, values: Sequence[float], texts: Seque
         yield element("text", text, x=f"{scale(value):.1f}", y=f"{area.bottom + 14:.1f}", class_="tick")
 
 
-def _name_below(area: Area, name: str) -> Markup:
+def name_below(area: Area, name: str) -> Markup:
+    """What an axis from left to right is called."""
     place = {"x": f"{area.right:.1f}", "y": f"{area.bottom + 32:.1f}"}
     return element("text", label(name, AXIS_LETTERS), **place, class_="axis-name end")
 
@@ -148,27 +139,26 @@ LINE = 13
 """The height of a line of text in pixels."""
 
 
-def limit_text(limit: Limit) -> str:
-    """A limit in words: max 9.5."""
+def _limit(limit: Limit, path: str, text: str, css: str, **place: str) -> Markup:
+    """A limit as a line with its name; one of a warning is shown like what is marginal, any other like what failed."""
+    line = element("path", d=path, class_="limit warn" if limit.word.startswith("warn") else "limit")
+    return element("g", element("title", _text(limit)), line, element("text", text, **place, class_=css))
+
+
+def _text(limit: Limit) -> str:
     return f"{limit.word} {number(limit.value)}"
-
-
-def limit_css(limit: Limit) -> str:
-    """A limit of a warning is shown like what is marginal, any other like what failed."""
-    return "limit warn" if limit.word.startswith("warn") else "limit"
 
 
 def upright_limits(area: Area, scale: Scale, limits: Sequence[Limit]) -> Iterator[Markup]:
     """Upright lines, each with its name above the area; names that would overlap stand one above the other."""
     taken = [0.0] * 4
     for limit in sorted(limits, key=lambda one: one.value):
-        at, text = scale(limit.value), label(limit_text(limit), LETTERS)
+        at, text = scale(limit.value), label(_text(limit), LETTERS)
         half = len(text) * LETTER / 2 + 4
         row = next((row for row, end in enumerate(taken) if end <= at - half), len(taken) - 1)
         taken[row] = at + half
-        line = element("path", d=f"M{at:.1f} {area.top - 3:.1f}V{area.bottom:.1f}", class_=limit_css(limit))
-        name = element("text", text, x=f"{at:.1f}", y=f"{area.top - 10 - row * LINE:.1f}", class_="limit-name middle")
-        yield element("g", element("title", limit_text(limit)), line, name)
+        place = {"x": f"{at:.1f}", "y": f"{area.top - 10 - row * LINE:.1f}"}
+        yield _limit(limit, f"M{at:.1f} {area.top - 3:.1f}V{area.bottom:.1f}", text, "limit-name middle", **place)
 
 
 def level_limits(area: Area, scale: Scale, limits: Sequence[Limit]) -> Iterator[Markup]:
@@ -177,12 +167,11 @@ def level_limits(area: Area, scale: Scale, limits: Sequence[Limit]) -> Iterator[
     for limit in sorted(limits, key=lambda one: -one.value):
         at = scale(limit.value)
         last = max(at, last + LINE)
-        line = element("path", d=f"M{area.left:.1f} {at:.1f}H{area.right:.1f}", class_=limit_css(limit))
-        text = label(limit_text(limit), LETTERS)
-        name = element("text", text, x=f"{area.right + 6:.1f}", y=f"{last:.1f}", class_="limit-name")
-        yield element("g", element("title", limit_text(limit)), line, name)
+        place = {"x": f"{area.right + 6:.1f}", "y": f"{last:.1f}"}
+        path = f"M{area.left:.1f} {at:.1f}H{area.right:.1f}"
+        yield _limit(limit, path, label(_text(limit), LETTERS), "limit-name", **place)
 
 
 def names_width(limits: Sequence[Limit]) -> float:
     """The pixels at the right that the names of level limits need."""
-    return max((len(label(limit_text(limit), LETTERS)) for limit in limits), default=0) * LETTER + 12
+    return max((len(label(_text(limit), LETTERS)) for limit in limits), default=0) * LETTER + 12

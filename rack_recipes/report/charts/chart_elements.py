@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeGuard
 from markupsafe import Markup, escape
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
-from rack_recipes.report.format_values import visible
+from rack_recipes.report.format_values import custom_properties, visible
 from rack_recipes.report.table_model import Table
 
 
@@ -113,6 +113,11 @@ def label_width(texts: Iterable[str]) -> float:
     return max((len(label(text)) for text in texts), default=0) * LETTER + 10
 
 
+def dot(said: str, x: float, y: float, css: str) -> Markup:
+    """A value as a dot; `said` is shown where somebody points at it."""
+    return element("circle", element("title", said), cx=f"{x:.1f}", cy=f"{y:.1f}", r=3, class_=f"dot {css}")
+
+
 def picture(css: str, width: float, height: float, title: str, *content: str, **attributes: str) -> Markup:
     """A whole picture; `title` says in words what it shows."""
     return element(
@@ -188,9 +193,7 @@ def colours() -> Mapping[str, Colour]:
 def page_css() -> str:
     """The rules for a page, and the colours that it does not have from its own style sheet, dark ones too."""
     own = {name: colour for name, colour in colours().items() if name not in PAPER and name not in VERDICTS}
-    light = "".join(f"--{name}:{colour.light};" for name, colour in own.items())
-    dark = "".join(f"--{name}:{colour.dark};" for name, colour in own.items())
-    return f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}{rules()}"
+    return custom_properties(own) + rules()
 
 
 @cache

@@ -17,6 +17,7 @@ from rack_recipes.report.charts.chart_elements import (
     OPPOSITES,
     Chart,
     Quantity,
+    dot,
     element,
     is_drawable,
     label,
@@ -104,9 +105,13 @@ def _map(measured: Sequence[tuple[Quantity, Values]], pairs: Sequence[Pair]) -> 
     size = CELL * len(names)
     title = f"Correlation of {len(names)} measurements"
     known = {(pair.one.label, pair.other.label): pair for pair in pairs}
-    cells = (_cell(known, names, row, column, left, top) for row, column in product(range(len(names)), repeat=2))
+    cells = (
+        _cell(pair, left + column * CELL, top + row * CELL)
+        for row, column in product(range(len(names)), repeat=2)
+        if row != column and (pair := known.get((names[max(row, column)], names[min(row, column)])))
+    )
     return picture("correlation", left + size + label_width(names) * 0.72, top + size + 4, title,
-                   *_names(names, left, top), *(cell for cell in cells if cell))  # fmt: skip
+                   *_names(names, left, top), *cells)  # fmt: skip
 
 
 def _names(names: Sequence[str], left: float, top: float) -> Iterator[Markup]:
@@ -118,13 +123,7 @@ def _names(names: Sequence[str], left: float, top: float) -> Iterator[Markup]:
         yield element("text", said, label(name), transform=slanted)
 
 
-def _cell(
-    known: Mapping[tuple[str, str], Pair], names: Sequence[str], row: int, column: int, left: float, top: float
-) -> Markup | None:
-    pair = known.get((names[max(row, column)], names[min(row, column)])) if row != column else None
-    if pair is None:
-        return None
-    x, y = left + column * CELL, top + row * CELL
+def _cell(pair: Pair, x: float, y: float) -> Markup:
     text = "–" if pair.coefficient is None else f"{pair.coefficient:.2f}"
     css = level_of(pair.coefficient)
     box = element("rect", x=f"{x:.1f}", y=f"{y:.1f}", width=CELL - 2, height=CELL - 2, class_=css)
@@ -152,10 +151,10 @@ def _dots(one: tuple[Quantity, Values], other: tuple[Quantity, Values], pair: Pa
     area = Area(max(left_width(up), LETTER), TOP, WIDTH - RIGHT, HEIGHT - BOTTOM)
     across = scale_of([one[1][host] for host in hosts], area.left, area.right)
     dots = (
-        element("circle", element("title", f"{host}: {number(one[1][host])}, {number(other[1][host])}"),
-                cx=f"{across(one[1][host]):.1f}", cy=f"{up(other[1][host]):.1f}", r=3, class_="dot f-1 thin")
+        dot(f"{host}: {number(x)}, {number(y)}", across(x), up(y), "f-1 thin")
         for host in hosts
-    )  # fmt: skip
+        for x, y in [(one[1][host], other[1][host])]
+    )
     return picture("correlation", WIDTH, HEIGHT, f"Correlation of {_said(pair)}", axis_left(area, up, other[0].label),
                    axis_below(area, across, one[0].label), *dots)  # fmt: skip
 

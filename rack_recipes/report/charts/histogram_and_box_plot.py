@@ -27,6 +27,7 @@ from rack_recipes.report.charts.chart_elements import (
     Chart,
     Limit,
     Quantity,
+    dot,
     element,
     is_drawable,
     label,
@@ -176,9 +177,7 @@ def _box(name: str, values: Sequence[tuple[str, float]]) -> Box | None:
     known = sorted((Place(*one) for one in values if is_drawable(one[1])), key=lambda place: place.value)
     if not known:
         return None
-    ordered = [
-        float(place.value) for place in known
-    ]  # quartiles are floats: a whole number of 54 bits would lie beside
+    ordered = [float(place.value) for place in known]  # quartiles are floats: a number of 54 bits would lie beside
     low, middle, high = (quantile_of_sorted(ordered, share) for share in (0.25, 0.5, 0.75))
     room = REACH * (high - low)
     inside = [value for value in ordered if low - room <= value <= high + room]
@@ -226,8 +225,7 @@ def _dots(places: Sequence[Place], middle: float, across: Scale) -> Iterator[Mar
     half = MOST_DOTS // 2
     shown = places if len(places) <= MOST_DOTS else (*places[:half], *places[-half:])
     for place in shown:
-        said = element("title", f"{place.host}: {number(place.value)}")
-        yield element("circle", said, cx=f"{across(place.value):.1f}", cy=f"{middle:.1f}", r=3, class_="dot outside")
+        yield dot(f"{place.host}: {number(place.value)}", across(place.value), middle, "outside")
 
 
 def _said(box: Box) -> str:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from rack_recipes.analysis.run_statistics import rank
-from rack_recipes.report.charts.axes import Area, Scale, time_axis_below, time_ticks
+from rack_recipes.report.charts.axes import Area, Scale, axis_below, time_ticks
 from rack_recipes.report.charts.chart_elements import WIDTH, Chart, element, label, label_width, picture
 from rack_recipes.report.format_values import seconds, style_of
 from rack_recipes.report.table_model import RUN_SCOPED, Column, Row, Table
@@ -61,7 +61,7 @@ def _drawn(lanes: Sequence[Lane], total: int, title: str) -> Markup:
     said = f"{title}: {len(lanes):,} of {total:,} rows in {seconds(most)}"
     rows = (_lane(lane, TOP + ROW * place, area, across) for place, lane in enumerate(lanes))
     return picture(
-        "timeline", TIMELINE_WIDTH, height, said, time_axis_below(area, across, "Time since the start"), *rows
+        "timeline", TIMELINE_WIDTH, height, said, axis_below(area, across, "Time since the start", is_time=True), *rows
     )
 
 
@@ -211,7 +211,6 @@ def _timed_verdicts(verdicts: Table, stages: Mapping[str, int | None]) -> Iterab
 
 MOST_BARS = 40
 BAR = 24
-"""The shortest time axis in seconds."""
 
 
 def step_time_bars(steps: Table) -> Markup:

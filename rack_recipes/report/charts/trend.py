@@ -11,13 +11,23 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from rack_recipes.report.charts.axes import Area, Scale, axis_left, left_width, level_limits, names_width, scale_of
+from rack_recipes.report.charts.axes import (
+    Area,
+    Scale,
+    axis_left,
+    left_width,
+    level_limits,
+    name_below,
+    names_width,
+    scale_of,
+)
 from rack_recipes.report.charts.chart_elements import (
     LETTER,
     SERIES,
     Chart,
     Limit,
     Quantity,
+    dot,
     element,
     is_drawable,
     label,
@@ -137,8 +147,7 @@ def _dot(point: TrendPoint, number_of: int, x: float, y: float) -> Markup:
     ends = ""
     if is_drawable(point.low) and is_drawable(point.high):
         ends = f" ({number(point.low)} to {number(point.high)})"
-    said = element("title", f"{point.run_id}: {number(point.value)}{ends}")
-    return element("circle", said, cx=f"{x:.1f}", cy=f"{y:.1f}", r=3, class_=f"dot f-{number_of}")
+    return dot(f"{point.run_id}: {number(point.value)}{ends}", x, y, f"f-{number_of}")
 
 
 def _runs_below(area: Area, across: Scale, runs: Sequence[tuple[str, str]]) -> Markup:
@@ -151,8 +160,7 @@ def _runs_below(area: Area, across: Scale, runs: Sequence[tuple[str, str]]) -> M
         for place, ((time, run_id), text) in enumerate(zip(runs, texts, strict=True))
         if place % every == 0
     )  # fmt: skip
-    name = {"x": f"{area.right:.1f}", "y": f"{area.bottom + 32:.1f}", "class_": "axis-name end"}
-    return element("g", *shown, element("text", "Runs (UTC)", **name))
+    return element("g", *shown, name_below(area, "Runs (UTC)"))
 
 
 def _changes(area: Area, across: Scale, changes: Sequence[Change], places: Mapping[str, int]) -> Iterator[Markup]:

@@ -47,16 +47,10 @@ class HostGroup:
 
 def places(hosts: Table) -> list[HostPlace]:
     """The hosts of the table `hosts`, by rack and from the top of each rack down; those without a rack come last."""
-    names = [column.name for column in hosts.columns]
-    found = [_place(dict(zip(names, row, strict=True))) for row in hosts.rows]
-    by_name = sorted(found, key=lambda one: natural(one.host))
-    from_top = sorted(by_name, key=lambda one: natural(one.position), reverse=True)
-    return sorted(_stable(by_name, from_top), key=lambda one: (one.rack == "", natural(one.rack)))
-
-
-def _stable(by_name: list[HostPlace], from_top: list[HostPlace]) -> list[HostPlace]:
-    """By position only where hosts have one, so that hosts without one keep the order of their names."""
-    return from_top if any(one.position for one in by_name) else by_name
+    found = sorted(map(_place, hosts.records()), key=lambda one: natural(one.host))
+    if any(one.position for one in found):  # else hosts keep the order of their names
+        found.sort(key=lambda one: natural(one.position), reverse=True)
+    return sorted(found, key=lambda one: (one.rack == "", natural(one.rack)))
 
 
 def _place(cells: Mapping[str, Any]) -> HostPlace:
@@ -134,23 +128,18 @@ def rack_picture(groups: Sequence[HostGroup], link: HostLink = in_page) -> Marku
             for number, group in enumerate(line)
         )
         top += NAME + tallest * down + GAP
+    title = f"{hosts:,} hosts in {len(groups):,} groups, each in the colour of its gravest verdict"
     return element(
-        "svg", element("title", _title(groups, hosts)), *parts,
+        "svg", element("title", title), *parts,
         class_="chart racks", viewBox=f"0 0 {WIDTH} {max(top, 1):.0f}", role="group" if hosts <= MOST_LINKS else "img",
         data_shows="hosts" if hosts <= MOST_HOSTS else "racks",
     )  # fmt: skip
 
 
 def _as_one(group: HostGroup) -> HostGroup:
-    return HostGroup(group.name, (HostPlace(group.name, _gravest(group)),))
-
-
-def _gravest(group: HostGroup) -> str:
-    return min((one.verdict for one in group.hosts if one.verdict), key=rank, default="")
-
-
-def _title(groups: Sequence[HostGroup], hosts: int) -> str:
-    return f"{hosts:,} hosts in {len(groups):,} groups, each in the colour of its gravest verdict"
+    """The rack as one tile in the colour of its gravest verdict."""
+    gravest = min((one.verdict for one in group.hosts if one.verdict), key=rank, default="")
+    return HostGroup(group.name, (HostPlace(group.name, gravest),))
 
 
 def _rack(group: HostGroup, left: float, top: float, across: float, down: float, link: HostLink | None) -> Markup:

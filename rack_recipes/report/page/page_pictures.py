@@ -72,7 +72,7 @@ def measured(values: Table, racks: Mapping[str, str], over_runs: Table = NO_TREN
     points = _points(over_runs)
     enough = [(place, rows) for place, rows in found.items() if len(rows) >= FEWEST or place in points]
     return [
-        _measured(place, [*_records(replace(values, rows=tuple(rows)))], racks, points.get(place, ()))
+        _measured(place, [*replace(values, rows=tuple(rows)).records()], racks, points.get(place, ()))
         for place, rows in enough[:MOST]
     ]
 
@@ -90,20 +90,11 @@ def _key_trend(name: str, rows: Sequence[Cells]) -> KeyTrend:
     return KeyTrend(name, changes[-1] if changes else "", _over_runs(Quantity(name), rows, ()))
 
 
-def _records(table: Table) -> Iterable[Cells]:
-    names = [column.name for column in table.columns]
-    return (dict(zip(names, row, strict=True)) for row in table.rows)
-
-
-def _place(cells: Cells) -> Place:
-    return cells["step"] or "", cells["name"], cells["unit"] or ""
-
-
 def _points(over_runs: Table) -> dict[Place, list[Cells]]:
     """The points of each number, in the order of the table."""
     found: dict[Place, list[Cells]] = {}
-    for cells in _records(over_runs):
-        found.setdefault(_place(cells), []).append(cells)
+    for cells in over_runs.records():
+        found.setdefault((cells["step"] or "", cells["name"], cells["unit"] or ""), []).append(cells)
     return found
 
 

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
-from rack_recipes.analysis.findings import FINDING_KINDS, NOTABLE, NOTE, PROBLEM, FindingKind
+from rack_recipes.analysis.findings import FINDING_KINDS, NOTABLE, NOTE, PROBLEM, FindingKind, format_count
 from rack_recipes.report.format_values import cut, shown
 from rack_recipes.report.page.hosts_by_rack import HostPlace
 from rack_recipes.report.table_model import Table
@@ -21,11 +21,6 @@ MOST_IN_FACT = 1000
 PASSED = "passed"
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """A number with its noun: 1 host, 2 hosts."""
-    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
-
-
 def sentence(run: Mapping[str, Any], hosts: Sequence[HostPlace]) -> str:
     """Whether what was tested is good, in one sentence."""
     tried = [one for one in hosts if one.verdict]
@@ -34,18 +29,17 @@ def sentence(run: Mapping[str, Any], hosts: Sequence[HostPlace]) -> str:
     if not results:
         return "No result is known yet."
     if run["status"] == "running":
-        return (
-            f"Not known yet: the run goes on, and {not_passing:,} of {counted(results, 'result')} did not pass so far."
-        )
+        so_far = f"{not_passing:,} of {format_count(results, 'result')} did not pass so far"
+        return f"Not known yet: the run goes on, and {so_far}."
     if not bad and not not_passing:
-        blank = f" {counted(run['not_run'], 'result was', 'results were')} not to run." if run["not_run"] else ""
-        return f"Nothing failed on {counted(len(tried), 'host')}.{blank}"
+        blank = f" {format_count(run['not_run'], 'result was', 'results were')} not to run." if run["not_run"] else ""
+        return f"Nothing failed on {format_count(len(tried), 'host')}.{blank}"
     stopped = f"Stopped {run['stopped']}. " if run.get("stopped") else ""
-    return f"{stopped}{_of(len(bad), len(tried))} did not pass: {not_passing:,} of {counted(results, 'result')}."
+    return f"{stopped}{_of(len(bad), len(tried))} did not pass: {not_passing:,} of {format_count(results, 'result')}."
 
 
 def _of(bad: int, hosts: int) -> str:
-    return f"{bad:,} of {counted(hosts, 'host')}" if hosts else "The run"
+    return f"{bad:,} of {format_count(hosts, 'host')}" if hosts else "The run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +53,7 @@ class LastPass:
 
 def last_pass(past_runs: Table) -> LastPass | None:
     """The last good run, by the table of past runs, which has the newest first."""
-    rows = [dict(zip((column.name for column in past_runs.columns), row, strict=True)) for row in past_runs.rows]
-    for number, row in enumerate(rows):
+    for number, row in enumerate(past_runs.records()):
         if row["status"] == PASSED:
             return LastPass(row["run_id"], shown(row["started"], "time")[:16], number)
     return None
@@ -151,7 +144,7 @@ def findings(by_name: Mapping[str, Table], address_of: AddressOf) -> Findings:
     """The findings in the tables of a report; `address_of` gives the address of a result, by host and step."""
     if "findings" not in by_name:
         return Findings()
-    rows = [*_records(by_name["findings"])]
+    rows = [*by_name["findings"].records()]
     links = _links(by_name["finding_results"], address_of) if "finding_results" in by_name else {}
     cards = [_card(row, links.get(row["n"], ())) for row in rows[:MOST]]
     changes = [card for card in cards if card.kind in CHANGES]
@@ -178,14 +171,9 @@ def _by_kind(cards: Iterable[Card]) -> Iterable[tuple[FindingKind, tuple[Card, .
         yield kinds.get(title, FindingKind(title, "")), tuple(own)
 
 
-def _records(table: Table) -> Iterable[dict[str, Any]]:
-    names = [column.name for column in table.columns]
-    return (dict(zip(names, row, strict=True)) for row in table.rows)
-
-
 def _links(results: Table, address_of: AddressOf) -> dict[int, list[Link]]:
     found: dict[int, list[Link]] = {}
-    for row in _records(results):
+    for row in results.records():
         host, step, name = row["host"], row["step"] or "", row["name"]
         words = f"{host}: {step}" if step else host
         link = Link(f"{words} ({name})" if name else words, address_of(host, step))

@@ -13,6 +13,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, VERDICTS
+from rack_recipes.analysis.findings import format_count
 from rack_recipes.report import format_values
 from rack_recipes.report.format_values import visible
 from rack_recipes.report.page import hosts_by_rack, page_pictures, page_tables, run_and_finding_texts
@@ -85,7 +86,7 @@ def words() -> dict[str, Any]:
         "look": format_values.style_of,
         "passing": PASSING,
         "left_out": NOT_TRIED,
-        "counted": run_and_finding_texts.counted,
+        "counted": format_count,
         "view": page_tables.view,
     }
 

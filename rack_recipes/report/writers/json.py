@@ -43,7 +43,7 @@ def as_data(table: Table) -> dict[str, Any]:
 
 def _head(table: Table) -> dict[str, Any]:
     columns = [{"name": one.name, "title": one.title, "kind": one.kind, "unit": one.unit} for one in table.columns]
-    told: dict[str, Any] = _harmless({"title": table.title, "about": table.about, "columns": columns})
+    told: dict[str, Any] = harmless({"title": table.title, "about": table.about, "columns": columns})
     return told
 
 
@@ -61,18 +61,19 @@ def _record(row: Sequence[Any], columns: Sequence[Column]) -> dict[str, Any]:
 def value_of(cell: Any, kind: Kind) -> Any:
     """A cell as JSON can hold it: what is JSON already is no text in the file, and no number is NaN."""
     if kind == "json" and isinstance(cell, str):
-        return _harmless(json.loads(cell))
-    return _harmless(cell)
+        return harmless(json.loads(cell))
+    return harmless(cell)
 
 
-def _harmless(value: Any) -> Any:
+def harmless(value: Any) -> Any:
+    """A value with all its text made visible, and without numbers that JSON does not have."""
     if isinstance(value, str):
         return visible(value)
     if isinstance(value, float):
         return value if isfinite(value) else str(value)
     if isinstance(value, dict):
-        return {visible(str(key)): _harmless(part) for key, part in value.items()}
-    return [_harmless(part) for part in value] if isinstance(value, list | tuple) else value
+        return {visible(str(key)): harmless(part) for key, part in value.items()}
+    return [harmless(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def _text(value: Any) -> str:

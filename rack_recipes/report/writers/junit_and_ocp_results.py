@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import FAILED
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, WAIVED
+from rack_recipes.analysis.run_statistics import group_rows
 from rack_recipes.report.table_model import Table
 
 PASS, FAIL, ERROR, SKIP = "PASS", "FAIL", "ERROR", "SKIP"
@@ -62,22 +63,9 @@ class HostResult(NamedTuple):
 
 def by_host(tables: Mapping[str, Table]) -> Iterator[tuple[str, list[HostResult]]]:
     """Each host with its results in order; a looped step has its instances instead of itself."""
-    values = _values(tables["values"])
-    logs = {(row["host"], row["step"]): row["stderr"] or "" for row in records(tables["not_passed"])}
-    counted = (row for row in records(tables["verdicts"]) if not row["instances"])
+    values = group_rows(tables["values"].records(), lambda row: (row["host"], row["step"]))
+    logs = {(row["host"], row["step"]): row["stderr"] or "" for row in tables["not_passed"].records()}
+    counted = (row for row in tables["verdicts"].records() if not row["instances"])
     for host, rows in groupby(counted, key=lambda row: str(row["host"])):
         places = ((row, (row["host"], row["step"])) for row in rows)
         yield host, [HostResult(row, values.get(place, ()), logs.get(place, "")) for row, place in places]
-
-
-def records(table: Table) -> Iterator[Cells]:
-    """The rows of a table, by the names of their columns."""
-    names = [column.name for column in table.columns]
-    return (dict(zip(names, row, strict=True)) for row in table.rows)
-
-
-def _values(table: Table) -> dict[tuple[Any, Any], list[Cells]]:
-    found: dict[tuple[Any, Any], list[Cells]] = {}
-    for row in records(table):
-        found.setdefault((row["host"], row["step"]), []).append(row)
-    return found

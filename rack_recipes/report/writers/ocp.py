@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from math import isfinite
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +16,7 @@ from urllib.parse import quote
 from rack_recipes.private_files import FOLDER_MODE
 from rack_recipes.report.format_values import visible
 from rack_recipes.report.table_model import Table, named
+from rack_recipes.report.writers.json import harmless
 from rack_recipes.report.writers.junit_and_ocp_results import (
     ERROR,
     FAIL,
@@ -63,7 +63,7 @@ def file_name(host: str) -> str:
 def _write(path: Path, run: Cells, host: str, results: Sequence[HostResult]) -> Path:
     with path.open("w", encoding="ascii", newline="\n") as file:
         for number, (artifact, time) in enumerate(_artifacts(run, host, results)):
-            said = _harmless({**artifact, "sequenceNumber": number, "timestamp": time})
+            said = harmless({**artifact, "sequenceNumber": number, "timestamp": time})
             file.write(f"{json.dumps(said, allow_nan=False)}\n")
     return path
 
@@ -146,16 +146,18 @@ def _validators(limits: str) -> list[Artifact]:
 
 def _time(text: str | None) -> str:
     """A time as the format wants it; what is no time counts as the earliest."""
-    return _moment(text).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _text(_moment(text))
 
 
 def _later(began: str, seconds: float | None) -> str:
     try:
-        return (
-            (_moment(began) + timedelta(seconds=seconds or 0)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        )
+        return _text(_moment(began) + timedelta(seconds=seconds or 0))
     except (OverflowError, ValueError):
         return began
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _moment(text: str | None) -> datetime:
@@ -164,13 +166,3 @@ def _moment(text: str | None) -> datetime:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (OverflowError, ValueError):
         return datetime.fromisoformat(EARLIEST)
-
-
-def _harmless(value: Any) -> Any:
-    if isinstance(value, str):
-        return visible(value)
-    if isinstance(value, float):
-        return value if isfinite(value) else str(value)
-    if isinstance(value, dict):
-        return {key: _harmless(part) for key, part in value.items()}
-    return [_harmless(part) for part in value] if isinstance(value, list) else value

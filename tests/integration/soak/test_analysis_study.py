@@ -18,8 +18,8 @@ import analysis_study
 import analysis_worlds
 import reliability_sweeps
 from rack_recipes.analysis.methods.change_points_and_trends import find_change_points
-from rack_recipes.analysis.methods.statistics_without_numpy import moments
 from rack_recipes.analysis.methods.outliers import gesd
+from rack_recipes.analysis.methods.statistics_without_numpy import moments
 
 SEED = reliability_sweeps.seed()
 NORMAL, SPIKES, REMEMBERS = "normal", "a spike in 20 runs", "each run remembers the last (AR(1) of .6)"

@@ -23,7 +23,7 @@ def test_rows_come_by_host_and_then_in_the_order_of_the_recipe():
         step("r2", "a", idx=1),
         step("", "d", stage=3),
     ]
-    frame = make_run_frames(RunData(run={}, steps=steps)).steps
+    frame = make_run_frames(RunData(run={}, steps=steps)).results
     found = list(frame[["host", "step"]].itertuples(index=False, name=None))
     assert found == [("", "d"), ("r2", "a"), ("r2", "b"), ("r2", "c"), ("r10", "b")]
 
@@ -38,7 +38,7 @@ def test_instances_come_after_their_step_in_natural_order():
         step(name="port", idx=2),
         step("r2", "lost[a]", idx=3, parent="lost"),
     ]
-    frame = make_run_frames(RunData(run={}, steps=steps)).steps
+    frame = make_run_frames(RunData(run={}, steps=steps)).results
     assert frame["step"].tolist() == [
         "port", "port[Eth2]", "port[eth2]", "port[eth10]", "portA", "portal", "lost[a]",
     ]  # fmt: skip
@@ -47,23 +47,23 @@ def test_instances_come_after_their_step_in_natural_order():
 
 @pytest.mark.parametrize("name", ["flake", "rounds", "hooks", "attempts"])
 def test_a_column_that_is_missing_says_nothing(name):
-    assert make_run_frames(RunData(run={}, steps=[step()])).steps[name].tolist() == [None]
+    assert make_run_frames(RunData(run={}, steps=[step()])).results[name].tolist() == [None]
 
 
 def test_whole_numbers_stay_whole_beside_missing_ones():
-    frame = make_run_frames(RunData(run={}, steps=[step(tries=1), step("r2", tries=None)])).steps
+    frame = make_run_frames(RunData(run={}, steps=[step(tries=1), step("r2", tries=None)])).results
     assert str(frame["tries"].dtype) == "Int64"
     assert frame["tries"].isna().tolist() == [False, True]
 
 
 def test_unknown_columns_are_left_out():
-    assert "colour" not in make_run_frames(RunData(run={}, steps=[step(colour="blue")])).steps
+    assert "colour" not in make_run_frames(RunData(run={}, steps=[step(colour="blue")])).results
 
 
 def test_hosts_and_steps_that_have_no_result_are_known_too():
     context = [{"key": "a_v1", "host": "r9", "step": "other", "version": 1, "value": None}]
     parts = make_run_frames(RunData(run={}, steps=[step()], context=context))
-    assert list(parts.steps["host"].cat.categories) == ["r1", "r9"]
+    assert list(parts.results["host"].cat.categories) == ["r1", "r9"]
     assert parts.context["step"].tolist() == ["other"]
 
 
@@ -79,7 +79,7 @@ def test_the_number_of_a_measurement(value, number):
 
 def test_a_run_without_rows():
     parts = make_run_frames(RunData(run={"run_id": "r"}))
-    assert [len(frame) for frame in (parts.steps, parts.measurements, parts.context, parts.conflicts)] == [0] * 4
+    assert [len(frame) for frame in (parts.results, parts.measurements, parts.context, parts.conflicts)] == [0] * 4
 
 
 def test_where_pandas_is_missing_it_is_said_what_to_install(monkeypatch):

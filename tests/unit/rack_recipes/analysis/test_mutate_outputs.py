@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rack_recipes.analysis import mutate_outputs as module
-from rack_recipes.analysis.mutate_outputs import StepCriteria, StepMutants, changes, mutate, of_number
+from rack_recipes.analysis.mutate_outputs import StepCriteria, StepMutants, changes, mutate, mutations_of
 from rack_recipes.analysis.run_data import RunData, arrange_run
 
 JSON = st.recursive(
@@ -35,7 +35,7 @@ JSON = st.recursive(
     ],
 )
 def test_the_mutations_of_a_value(value: Any, told: dict[str, Any]):
-    assert dict(of_number(value)) == told
+    assert dict(mutations_of(value)) == told
 
 
 def test_every_place_inside_of_a_value_is_changed():
@@ -49,8 +49,8 @@ def test_every_place_inside_of_a_value_is_changed():
 
 
 def test_a_number_that_would_be_too_large_is_left_out():
-    assert "x 2" not in dict(of_number(1.7e308))
-    assert "/ 2" not in dict(of_number(10**400))
+    assert "x 2" not in dict(mutations_of(1.7e308))
+    assert "/ 2" not in dict(mutations_of(10**400))
 
 
 def test_of_a_huge_value_some_places_are_changed(monkeypatch: pytest.MonkeyPatch):

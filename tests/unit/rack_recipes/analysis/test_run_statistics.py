@@ -8,7 +8,7 @@ import pytest
 
 from rack_recipes.analysis import run_statistics
 from rack_recipes.analysis.run_data import RunData, arrange_run
-from rack_recipes.analysis.run_statistics import SEVERITY, Metric, Value, rank, values
+from rack_recipes.analysis.run_statistics import SEVERITY, Metric, by_metric, rank
 
 
 def steps(*cells):
@@ -318,7 +318,7 @@ def test_no_rounds():
     assert run_statistics.without_statistics_of_rounds(run) == run.measurements
 
 
-def test_measurements_and_numbers_in_the_context_are_values() -> None:
+def test_measurements_and_numbers_in_the_context_are_numbers_of_a_metric() -> None:
     run = arrange_run(
         RunData(
             run={},
@@ -329,6 +329,4 @@ def test_measurements_and_numbers_in_the_context_are_values() -> None:
             context=[{"key": "numbers.stats_v1", "host": "r1", "step": "n", "value": {"mean": 1.5, "file": "a"}}],
         )
     )
-    assert [*values(run)] == [
-        Value(Metric("ping", "t", "ms"), "r1", 2.0), Value(Metric("", "numbers.stats_v1.mean", ""), "r1", 1.5),
-    ]  # fmt: skip
+    assert by_metric(run) == {Metric("ping", "t", "ms"): [2.0], Metric("", "numbers.stats_v1.mean", ""): [1.5]}

@@ -7,7 +7,7 @@ import pytest
 from rack_recipes.analysis.findings import GRADES, Finding, ResultId
 from rack_recipes.report.page import run_and_finding_texts
 from rack_recipes.report.page.hosts_by_rack import HostPlace
-from rack_recipes.report.page.run_and_finding_texts import LastPass, counted, last_pass, sentence
+from rack_recipes.report.page.run_and_finding_texts import LastPass, last_pass, sentence
 from rack_recipes.report.table_model import Table, named
 from rack_recipes.report.tables.columns import RUNS
 from rack_recipes.report.tables.summary_and_finding_tables import finding_results, finding_tables
@@ -45,10 +45,6 @@ def test_one_sentence_says_whether_the_run_is_good(about, verdicts, expected):
 def test_the_last_pass_is_the_newest_run_that_passed(statuses, expected):
     rows = [(f"p{n}", status, "2026-11-25T12:00:00Z", 1.0, 1, 0, 0) for n, status in enumerate(statuses)]
     assert last_pass(Table("past_runs", "Past runs", RUNS, tuple(rows))) == expected
-
-
-def test_numbers_have_their_nouns():
-    assert [counted(n, "host") for n in (0, 1, 2000)] == ["0 hosts", "1 host", "2,000 hosts"]
 
 
 NUMBERS = {("r1", "link"): 7, ("(run)", "compare"): 1}

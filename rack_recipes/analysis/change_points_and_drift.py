@@ -25,7 +25,6 @@ from rack_recipes.analysis.findings import (
     cap_findings,
     format_amount,
     format_count,
-    series_name,
 )
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.methods import intervals_and_multiple_tests
@@ -117,7 +116,7 @@ def _change(own: Sequence[_Changed], place: int, runs: Sequence[Mapping[str, Any
 
 
 def _title(own: Sequence[_Changed]) -> str:
-    names = [*dict.fromkeys(series_name(one.one.series) for one in own)]
+    names = [*dict.fromkeys(one.one.series.in_words for one in own)]
     if len(names) > 1:
         return f"{format_count(len(names), 'measurement')} changed: {first_few(names, SHOWN, '; ')}"
     more = f", others alike ({format_count(len(own), 'series', 'series')})" if len(own) > 1 else ""
@@ -128,7 +127,7 @@ def _one_title(one: _Changed) -> str:
     unit, change = one.one.series.unit, one.last
     percent = f" ({100 * change.shift / abs(change.before):+.3g} %)" if change.before else ""
     levels = f"from {format_amount(change.before, unit)} to {format_amount(change.after, unit)}{percent}"
-    return f"{series_name(one.one.series)} ({one.one.whose}) went {levels}"
+    return f"{one.one.series.in_words} ({one.one.whose}) went {levels}"
 
 
 def _grade(one: _Changed, *, is_recent: bool) -> str:
@@ -180,7 +179,7 @@ def _drift(one: OverRuns, trend: Trend, limits: SeriesLimits) -> Finding:
     ends = [end for end in (limits.low, limits.high) if end is not None]
     reached = [(time, end) for end in ends if (time := crossing(trend, end))]
     unit, runs = one.series.unit, int((one.days >= trend.first).sum())
-    head = f"{series_name(one.series)} ({one.whose}) {'rises' if trend.slope > 0 else 'falls'} by "
+    head = f"{one.series.in_words} ({one.whose}) {'rises' if trend.slope > 0 else 'falls'} by "
     head += f"{format_amount(abs(trend.slope), unit)} a day over {format_count(runs, 'run')}"
     found = min(reached, key=lambda each: each[0].time, default=None)
     worse = limits.is_worse(trend.level - trend.slope, trend.level)
@@ -189,7 +188,7 @@ def _drift(one: OverRuns, trend: Trend, limits: SeriesLimits) -> Finding:
         PROBLEM if found else NOTABLE if worse else NOTE,
         f"{head}: {_when(found[0], trend)} it reaches its limit of {format_amount(found[1], unit)}" if found else head,
         one.series.results(one.hosts),
-        BEFORE_THEN.format(series_name(one.series), _date(found[0].earliest)) if found else "",
+        BEFORE_THEN.format(one.series.in_words, _date(found[0].earliest)) if found else "",
         {
             "slope a day": trend.slope,
             "low": trend.low,

@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from rack_recipes.analysis.values_over_runs import Series
 DIGITS = 4
 HOUR, DAY = 3600.0, 86400.0
 
@@ -32,12 +30,6 @@ def format_count(number: int, one: str, many: str = "") -> str:
 def the_last(number: int, one: str) -> str:
     """The newest of many, such as `the last run` and `the last 2 runs`."""
     return f"the last {one if number == 1 else format_count(number, one)}"
-
-
-def series_name(series: Series) -> str:
-    """What a series is called: its name, and the step that measures it."""
-    number = f" (number {series.number})" if series.number > 1 else ""
-    return f"{series.name}{number} of {series.step}" if series.step else f"{series.name}{number}"
 
 
 def format_age(earlier: str | None, later: str | None) -> str:

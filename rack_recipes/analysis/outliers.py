@@ -23,7 +23,6 @@ from rack_recipes.analysis.findings import (
     cap_findings,
     format_amount,
     format_count,
-    series_name,
 )
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.methods import outliers as method
@@ -145,7 +144,7 @@ def _of_hosts(deviants: Sequence[_Deviant]) -> Iterator[Finding]:
 
 def _in_many_series(host: str, own: Sequence[_Deviant]) -> Finding:
     own = sorted(own, key=_how_far)
-    names = first_few([series_name(one.group.series) for one in own], SHOWN, "; ")
+    names = first_few([one.group.series.in_words for one in own], SHOWN, "; ")
     return Finding(
         "outlier",
         own[0].grade,
@@ -168,7 +167,7 @@ def _in_one_series(own: Sequence[_Deviant]) -> Finding:
     return Finding(
         "outlier",
         own[0].grade,
-        f"{series_name(group.series)}: {first_few(hosts, SHOWN)} of {len(group.hosts)} twins{kind} "
+        f"{group.series.in_words}: {first_few(hosts, SHOWN)} of {len(group.hosts)} twins{kind} "
         f"{'differs' if len(own) == 1 else 'differ'}; {center}",
         group.series.results(one.host for one in own),
         CHECK.format(first_few([one.host for one in own], SHOWN)),
@@ -218,7 +217,7 @@ def _two_groups(group: _Group, found: TwoGroups) -> Finding:
     return Finding(
         "groups",
         NOTABLE if by else NOTE,
-        f"{series_name(group.series)}: {format_count(len(group.hosts), 'twin')} are two groups"
+        f"{group.series.in_words}: {format_count(len(group.hosts), 'twin')} are two groups"
         f"{f' by {by.attribute}' if by else ''}: {len(found.lower)} up to {format_amount(found.below, unit)}, "
         f"{len(found.upper)} from {format_amount(found.above, unit)}",
         group.series.results(group.hosts[place] for place in minority),

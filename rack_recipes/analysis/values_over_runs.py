@@ -52,6 +52,12 @@ class Series(NamedTuple):
     key: str = ""
 
     @property
+    def in_words(self) -> str:
+        """What it is called: its name, and the step that measures it."""
+        number = f" (number {self.number})" if self.number > 1 else ""
+        return f"{self.name}{number} of {self.step}" if self.step else f"{self.name}{number}"
+
+    @property
     def about(self) -> dict[str, str]:
         """What a finding says that it is about."""
         return {"step": self.step, "name": self.name, "unit": self.unit}

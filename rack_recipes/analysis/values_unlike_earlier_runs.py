@@ -22,7 +22,6 @@ from rack_recipes.analysis.findings import (
     cap_findings,
     format_amount,
     format_count,
-    series_name,
 )
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.methods import intervals_and_multiple_tests
@@ -124,11 +123,11 @@ def _title(found: _Unusual) -> str:
     one, unit = found.one, found.one.series.unit
     low, high = (format_amount(float(end), unit) for end in (found.earlier.min(), found.earlier.max()))
     had = f"{format_count(len(found.earlier), 'earlier run')} had {low if low == high else f'{low} to {high}'}"
-    return f"{series_name(one.series)} ({one.whose}) is {format_amount(found.value, unit)}; {had}"
+    return f"{one.series.in_words} ({one.whose}) is {format_amount(found.value, unit)}; {had}"
 
 
 def _title_of_many(own: Sequence[_Unusual]) -> str:
-    names = [*dict.fromkeys(series_name(one.one.series) for one in own)]
+    names = [*dict.fromkeys(one.one.series.in_words for one in own)]
     return f"{format_count(len(own), 'series', 'series')} of values are not as usual: {first_few(names, SHOWN, '; ')}"
 
 

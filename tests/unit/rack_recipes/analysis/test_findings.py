@@ -24,7 +24,6 @@ from rack_recipes.analysis.findings import (
     format_amount,
     format_count,
     most_important_first,
-    series_name,
     the_last,
 )
 from rack_recipes.analysis.methods import outliers
@@ -64,7 +63,7 @@ def test_the_newest_of_many() -> None:
     ],
 )
 def test_names_of_series(series: Series, name: str) -> None:
-    assert series_name(series) == name
+    assert series.in_words == name
 
 
 @pytest.mark.parametrize(

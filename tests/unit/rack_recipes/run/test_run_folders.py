@@ -156,8 +156,8 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from rack_recipes.run.run_folders import hold
-hold(Path("R1"))
+from rack_recipes.run.run_folders import hold_run_until_exit
+hold_run_until_exit(Path("R1"))
 """
 
 

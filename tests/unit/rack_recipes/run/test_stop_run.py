@@ -23,9 +23,9 @@ from rack_recipes.run.stop_run import controller_of, stop_run
 HOLDS = """
 import signal, sys
 from pathlib import Path
-from rack_recipes.run.run_folders import hold
+from rack_recipes.run.run_folders import hold_run_until_exit
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-hold(Path(sys.argv[1]))
+hold_run_until_exit(Path(sys.argv[1]))
 print("held", flush=True)
 print(signal.sigwait([signal.SIGTERM]), flush=True)
 """

@@ -116,7 +116,7 @@ def test_another_library_is_another_step(asked, tmp_path, monkeypatch):
     before = asked(text, ".c").message["steps"][0]["digest"]
     (tmp_path / FOLDER).mkdir(parents=True)
     (tmp_path / FOLDER / "rack.h").write_text("/* another */\n")
-    monkeypatch.setattr(zip_payload, "COLLECTION", tmp_path)
+    monkeypatch.setattr(zip_payload, "ROOT", tmp_path)
     monkeypatch.setattr(zip_payload, "SHIPPED", f"{tmp_path}/plugins/")
     from rack_recipes.run.stage import host_request
 

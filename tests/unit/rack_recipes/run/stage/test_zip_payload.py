@@ -105,7 +105,7 @@ def test_of_what_is_shipped_no_import_is_missed(monkeypatch: pytest.MonkeyPatch)
 
     def imports() -> dict[Path, set[str]]:
         zip_payload._imported.cache_clear()
-        inside = {path: str(path.relative_to(zip_payload.ROOT.parents[1])) for path in shipped}
+        inside = {path: str(path.relative_to(zip_payload.ROOT.parents[2])) for path in shipped}
         return {path: {name for name, _path in zip_payload._imports(inside[path], path)} for path in shipped}
 
     quick = imports()

@@ -45,8 +45,8 @@ def a_holder(folder: Path, resource: Resource) -> Iterator[subprocess.Popen[str]
     program = f"""
 import time
 from pathlib import Path
-from {module.__name__} import Resource, holding_locks
-with holding_locks([{resource!r}], Path({str(folder)!r}), time.sleep):
+from {module.__name__} import Resource, hold_locks
+with hold_locks([{resource!r}], Path({str(folder)!r}), time.sleep):
     print("held", flush=True)
     time.sleep(30)
 """

@@ -584,7 +584,7 @@ def test_what_is_about_no_step_makes_all_of_them_errors(run: Run):
 
 @pytest.mark.parametrize("entry", [{}, {"secret": 7}, {"secret": "x" * 20_000}, {"key": "a.key_v1", "value": 1}, []])
 def test_a_secret_that_is_none_is_set_aside(run: Run, monkeypatch: pytest.MonkeyPatch, entry: Any):
-    monkeypatch.setattr(remote_executor, "unsealed", lambda _key, _text: [entry])
+    monkeypatch.setattr(remote_executor, "decrypt_entries", lambda _key, _text: [entry])
     host = Host(("ended", [step("a", "r1")]))
     host.clock = {"concealed": "sealed"}  # type: ignore[dict-item]
     run_stage(host, 1, [A], {}, VARS)

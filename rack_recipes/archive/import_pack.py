@@ -339,7 +339,7 @@ def _state(here: Path, there: Path) -> str:
 
 
 def _has_ended(journal: Path) -> bool:
-    return any(line.record["kind"] == "end" for line in JournalReader(journal).read() if line.record)
+    return any(JournalReader(journal).records("end"))
 
 
 def _move_into(made: Path, folder: Path) -> None:

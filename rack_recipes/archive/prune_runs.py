@@ -116,7 +116,7 @@ def _from_folder(folder: Path, rows: Mapping[str, Mapping[str, Any]]) -> Indexed
 
 
 def _has_records(journal: Path) -> bool:
-    return journal_exists(journal) and any(line.record for line in JournalReader(journal).read())
+    return journal_exists(journal) and any(JournalReader(journal).records())
 
 
 def _from_row(row: Mapping[str, Any]) -> IndexedRun:

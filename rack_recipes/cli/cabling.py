@@ -25,7 +25,7 @@ from rack_recipes.cli.command_table import Answer, parser_of
 from rack_recipes.cli.running.run import start_run
 from rack_recipes.cli.shared_options import add_examples, parse_number
 from rack_recipes.cli.terminal import printable
-from rack_recipes.context.run_context import Context
+from rack_recipes.context.run_context import Context, fold_into
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.step_results_and_end_status import Results
 from rack_recipes.private_files import make_private
@@ -121,11 +121,7 @@ def _options(options: argparse.Namespace) -> list[str]:
 
 def _read(journal: Path, options: argparse.Namespace, plan: CablingPlan, run: tuple[str, int]) -> NeighbourAnswers:
     context, results = Context(), Results()
-    for line in JournalReader(journal).read():
-        if line.record is not None:
-            context.fold(line.record)
-            if line.record["kind"] == "step":
-                results.add(line.record)
+    JournalReader(journal).dispatch(fold_into(context, results))
     told = context.values(KEY)
     silent = {host: (end.verdict, end.reason) for (_step, host), end in results.counted() if host and host not in told}
     return NeighbourAnswers(seen_by(told, plan, options.ignore), silent, *run)

@@ -11,7 +11,8 @@ The same journal gives the same context wherever it is folded. The merge policie
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from sys import intern
 from typing import Any, NamedTuple
 
@@ -28,9 +29,9 @@ from rack_recipes.context.context_model import (
     WriterVersions,
 )
 from rack_recipes.context.merge_policies import ABSENT, DEEP_MERGE, FAIL, MergePolicies, deep_merge, from_record
+from rack_recipes.journal.reader import Handlers
 from rack_recipes.journal.record_fields import Record, json_text
-
-Step = tuple[str, str]  # host, step
+from rack_recipes.journal.step_results_and_end_status import Cell, CountedRecords, Results, cell_of
 
 
 class RefusedWrites:
@@ -39,18 +40,18 @@ class RefusedWrites:
     __slots__ = ("_reasons", "optional")
 
     def __init__(self) -> None:
-        self._reasons: dict[Step, str] = {}
+        self._reasons: dict[Cell, str] = {}
         self.optional: frozenset[str] = frozenset()
 
     def add(self, host: str, step: str, reason: str) -> None:
         """Note that a write of a step was refused. The reason of the first one is kept."""
-        self._reasons.setdefault((host, step), reason)
+        self._reasons.setdefault(Cell(step, host), reason)
 
     def final_record(self, record: Record) -> Record:
         """The record that counts for a step: the host's own, or a final one that makes it an error for this reason."""
         if not self._reasons or record.get("final") is True:
             return record
-        reason = self._reasons.get((record["host"], record["step"]))
+        reason = self._reasons.get(cell_of(record))
         if reason is None:
             return record
         parent = record.get("parent")
@@ -103,13 +104,8 @@ class Context:
 
     def fold(self, record: Record) -> tuple[Delta, ...]:
         """Apply one record of the journal. Records have to come in its order. Returns the changes that it made."""
-        if record["kind"] == "delta":
-            return (self._change(record),)
-        if record["kind"] == "merge":
-            return self._merge(record)
-        if record["kind"] == "run":
-            self._begin(record)
-        return ()
+        fold = _FOLDS.get(record["kind"])
+        return fold(self, record) if fold else ()
 
     def get(self, key: str, host: str = RUN) -> Any:
         """The value for a host: its own, or else the run's. Raises KeyError where neither is set."""
@@ -146,12 +142,16 @@ class Context:
         changed, self._changed = self._changed, set()
         return changed
 
-    def _begin(self, record: Record) -> None:
+    def _begin(self, record: Record) -> tuple[Delta, ...]:
         self.run_id = record["run"]
         self._hosts |= dict.fromkeys(record.get("hosts") or ())
         self._policies = from_record(record.get("merge"))
         steps = [step for step in record.get("steps") or () if isinstance(step, dict)]
         self.refusals.optional = frozenset(str(step.get("name")) for step in steps if step.get("optional") is True)
+        return ()
+
+    def _write(self, record: Record) -> tuple[Delta, ...]:
+        return (self._change(record),)
 
     def _change(self, record: Record) -> Delta:
         place, held = self._place(record)
@@ -264,3 +264,22 @@ class Context:
             conflict is not None,
         )
         return delta._replace(**conflict._asdict()) if conflict else delta
+
+
+_FOLDS: Mapping[str, Callable[[Context, Record], tuple[Delta, ...]]] = {
+    "delta": Context._write,
+    "merge": Context._merge,
+    "run": Context._begin,
+}
+
+
+def count_step(context: Context, results: Results | CountedRecords, record: Record) -> Record:
+    """Count a step record; returns it, or the final one that counts instead of it since a write was refused."""
+    final = context.refusals.final_record(record)
+    results.add(final)
+    return final
+
+
+def fold_into(context: Context, results: Results | CountedRecords) -> Handlers:
+    """What a reader does with each record from which the context of a run, or the result of a step, follows."""
+    return {**dict.fromkeys(_FOLDS, context.fold), "step": partial(count_step, context, results)}

@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import without_checksum
@@ -17,9 +17,8 @@ from rack_recipes.journal.compressed_journal import UNREADABLE, open_journal, un
 from rack_recipes.journal.record_fields import Record, TornError, decode
 
 NAMED = 5  # damaged lines
-NUMBERED = frozenset(
-    {"artifact", "delta", "step"}
-)  # the kinds of records that have numbers; a repeated one is left out
+NUMBERED = frozenset(("artifact", "delta", "step"))  # the kinds whose records have numbers; a repeated one is left out
+Handlers = Mapping[str, Callable[[Any], object]]  # by the kind of a record, what is done with it
 
 
 def describe_damage(journal: Path, lines: Sequence[int]) -> str:
@@ -40,15 +39,15 @@ class Line(NamedTuple):
 class JournalReader:
     """Reads a journal; each call goes on where the last one stopped, even if the journal was compressed meanwhile.
 
-    `offset` is where the part that was read ends, in bytes of the plain file. `set_aside` counts the lines without a
-    record. Some of these are torn, since a writer was killed; that is normal. `damaged` has the numbers of the other
-    ones, which were altered or come from elsewhere, counted from 1. A reader that starts in the middle of a journal
-    counts lines from there, and may repeat records that were there before.
+    `offset` is where the part that was read ends, in bytes of the plain file, `start` where its last line begins.
+    `set_aside` counts the lines without a record. Some of these are torn, since a writer was killed; that is normal.
+    `damaged` has the numbers of the other ones, which were altered or come from elsewhere, counted from 1. A reader
+    that starts in the middle of a journal counts lines from there, and may repeat records that were there before.
     """
 
     def __init__(self, path: str | PathLike[str], offset: int = 0) -> None:
         self.path = Path(path)
-        self.offset = offset
+        self.offset = self.start = offset
         self.set_aside = 0
         self.damaged: list[int] = []
         self._lines = 0
@@ -68,13 +67,25 @@ class JournalReader:
                     is_ended = line.endswith(b"\n")
                     if self.offset >= until or not (is_ended or without_checksum(line)):
                         return
-                    start = self.offset
+                    self.start = start = self.offset
                     self.offset = end = start + len(line)
                     self._lines += is_ended
                     if line != b"\n" and (found := self._found(start, end, line)):
                         yield found
         except UNREADABLE as error:
             raise JournalError(f"{self.path}: {unreadable_reason(error)}") from error
+
+    def records(self, *kinds: str) -> Iterator[Record]:
+        """The records of the lines that `read` returns: those of these kinds, without any all of them."""
+        for line in self.read():
+            if line.record is not None and (not kinds or line.record["kind"] in kinds):
+                yield line.record
+
+    def dispatch(self, handlers: Handlers) -> None:
+        """Call with each of these records the function of its kind. A kind without a function is passed over."""
+        for line in self.read():
+            if line.record is not None and (handle := handlers.get(line.record["kind"])):
+                handle(line.record)
 
     def skip(self, records: int, end: int) -> None:
         """Pass over records that the caller has appended itself, right behind what was read; the last ends at `end`."""

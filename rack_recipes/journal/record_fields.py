@@ -7,15 +7,14 @@ Also the lines that --debug shows of a log record.
 A line has the same form as in the journals on the hosts (`module_utils/journal_record.py`).
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from json import JSONDecoder
 from math import isinf
 from operator import itemgetter
-from typing import Any, NoReturn
+from typing import Any, NoReturn, NotRequired, Self, TypedDict, get_type_hints
 from zlib import crc32
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import (
@@ -28,50 +27,156 @@ from rack_recipes.errors import JournalError
 
 __all__ = ["FIELDS", "Record", "TornError", "decode", "encode", "json_text"]
 Record = dict[str, Any]
+
+
+class RunRecord(TypedDict):
+    """A run begins, or goes on after an earlier end. `begin_run` says what else it has."""
+
+    kind: str
+    run: str
+    time: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunStep:
+    """A step of a run, as its `run` record has it.
+
+    `hosts` are those of this run that the step is for; there may be none. `optional` is whether its failure blocks
+    nothing. Only the run itself knows `elsewhere`, the keys that the step reads of other hosts, and `expires_sec`, for
+    how many seconds results under its `cache_key` are reused, None for ever.
+    """
+
+    name: str
+    stage: int
+    idx: int
+    scope: str
+    hosts: tuple[str, ...]
+    elsewhere: frozenset[str] = frozenset()
+    optional: bool = False
+    cache_key: str = ""
+    expires_sec: float | None = None
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Self:
+        """A step by its entry in a record."""
+        return cls(data["name"], data["stage"], data.get("idx", 0), data.get("scope", ""), tuple(data["hosts"]))
+
+    def to_record(self) -> dict[str, Any]:
+        """The entry of the step in a record."""
+        more = {name: value for name in ("cache_key", "optional") if (value := getattr(self, name))}
+        about = {name: getattr(self, name) for name in ("name", "stage", "idx", "scope")}
+        return {**about, "hosts": list(self.hosts), **more}
+
+
+class _OfStage(TypedDict):
+    kind: str
+    stage: int
+    host: str
+
+
+class _OfStep(_OfStage):
+    step: str
+
+
+class StepRecord(_OfStep):
+    """How a step, or an instance of a looped step, has ended on a host."""
+
+    n: int
+    verdict: str
+    reason: NotRequired[str]
+    blocks: NotRequired[bool]
+    checks: NotRequired[int]
+    instances: NotRequired[int]
+    parent: NotRequired[str]
+    final: NotRequired[bool]
+    through: NotRequired[str]
+
+
+class _Change(_OfStep):
+    attempt: int
+    scope: str
+    key: str
+    after: Any
+    based_on: int
+    who: str
+    time: str
+
+
+class DeltaRecord(_Change):
+    """One write of a key of the context."""
+
+    n: int
+    exact: NotRequired[bool]
+    unless_changed: NotRequired[bool]
+
+
+class MergeRecord(_Change):
+    """What a merge hook has made of two writes."""
+
+    theirs: Any
+
+
+class ArtifactRecord(_OfStep):
+    """A file that a step has attached."""
+
+    n: int
+    attempt: int
+    name: str
+    sha256: str
+    size: int
+    time: str
+
+
+class TransferRecord(_OfStage):
+    """That a file has come into the run's folder, or why it has not."""
+
+    sha256: str
+    path: NotRequired[str | None]
+    note: str
+    time: str
+
+
+class ClockRecord(_OfStage):
+    """By how many seconds the clock of a host is ahead."""
+
+    offset: float
+    time: str
+
+
+class EndRecord(TypedDict):
+    """The end of a run."""
+
+    kind: str
+    time: str
+    status: str
+    exit_code: NotRequired[int]
+    counts: NotRequired[dict[str, int]]
+
+
+class WarningRecord(TypedDict, total=False):
+    """What people should know of the run as a whole."""
+
+    kind: str
+    time: str
+    text: str
+    stopped_by: str
+
+
+def _required(kind: Any) -> dict[str, type]:
+    fields = ((name, kind_of) for name, kind_of in get_type_hints(kind).items() if name in kind.__required_keys__)
+    return {name: object if kind_of is Any else kind_of for name, kind_of in fields if name != "kind"}
+
+
 # The fields that a record of each kind must have. A record may have more fields, and there may be more kinds.
 FIELDS: Mapping[str, Mapping[str, type]] = {
-    "run": {"run": str, "time": str},
-    "delta": {
-        "stage": int,
-        "n": int,
-        "host": str,
-        "step": str,
-        "attempt": int,
-        "scope": str,
-        "key": str,
-        "after": object,
-        "based_on": int,
-        "who": str,
-        "time": str,
-    },
-    "step": {"stage": int, "n": int, "host": str, "step": str, "verdict": str},
-    "artifact": {
-        "stage": int,
-        "n": int,
-        "host": str,
-        "step": str,
-        "attempt": int,
-        "name": str,
-        "sha256": str,
-        "size": int,
-        "time": str,
-    },
-    "transfer": {"stage": int, "host": str, "sha256": str, "note": str, "time": str},
-    "merge": {
-        "stage": int,
-        "host": str,
-        "step": str,
-        "attempt": int,
-        "scope": str,
-        "key": str,
-        "after": object,
-        "theirs": object,
-        "based_on": int,
-        "who": str,
-        "time": str,
-    },
-    "clock": {"stage": int, "host": str, "offset": float, "time": str},
-    "end": {"time": str, "status": str},
+    "run": _required(RunRecord),
+    "delta": _required(DeltaRecord),
+    "step": _required(StepRecord),
+    "artifact": _required(ArtifactRecord),
+    "transfer": _required(TransferRecord),
+    "merge": _required(MergeRecord),
+    "clock": _required(ClockRecord),
+    "end": _required(EndRecord),
 }
 _NUMBERED_AT_MOST = 2**24  # a reader remembers one bit for each number
 _HEAD = re.compile(rb'\{"_":"([0-9a-f]{8})([0-9a-f]{8})",')

@@ -18,8 +18,19 @@ from typing import Any, NamedTuple
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, PASSING, WAIVED
 from rack_recipes.journal.record_fields import Record
 
-Place = tuple[str, str]  # step, host
 ASSUMED, FROM_HOST, FINAL = range(3)  # how much a step record weighs
+
+
+class Cell(NamedTuple):
+    """A step on a host: where a run has one result. The host of a step of the run is empty."""
+
+    step: str
+    host: str
+
+
+def cell_of(record: Mapping[str, Any]) -> Cell:
+    """The cell that a record is about."""
+    return Cell(record["step"], record["host"])
 
 
 def weight_of(record: Record) -> int:
@@ -61,22 +72,33 @@ class StepEnd(NamedTuple):
         return FROM_HOST if self.sure else ASSUMED
 
 
+class CountedRecords(dict[Cell, Record]):
+    """Of each cell the step record that counts."""
+
+    def add(self, record: Record) -> None:
+        """Add a step record, if it counts."""
+        cell = cell_of(record)
+        before = self.get(cell)
+        if is_counted(record, weight_of(before) if before else None):
+            self[cell] = record
+
+
 class Results:
-    """How each (step, host) ended, in the order of their first records."""
+    """How each cell ended, in the order of their first records."""
 
     __slots__ = ("ended",)
 
     def __init__(self) -> None:
-        self.ended: dict[Place, StepEnd] = {}
+        self.ended: dict[Cell, StepEnd] = {}
 
     def add(self, record: Record) -> None:
         """Add a step record, if it counts."""
-        place = (record["step"], record["host"])
-        before = self.ended.get(place)
+        cell = cell_of(record)
+        before = self.ended.get(cell)
         if not is_counted(record, before.weight if before else None):
             return
         weight = weight_of(record)
-        self.ended[place] = StepEnd(
+        self.ended[cell] = StepEnd(
             record["verdict"],
             record.get("reason", ""),
             weight > ASSUMED,
@@ -88,9 +110,9 @@ class Results:
             record.get("through", ""),
         )
 
-    def counted(self) -> Iterator[tuple[Place, StepEnd]]:
+    def counted(self) -> Iterator[tuple[Cell, StepEnd]]:
         """The ends that are counted and shown: those of the instances of a looped step, not that of the step itself."""
-        return ((place, end) for place, end in self.ended.items() if not end.instances)
+        return ((cell, end) for cell, end in self.ended.items() if not end.instances)
 
 
 INTERRUPTED = "interrupted"

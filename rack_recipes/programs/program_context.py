@@ -199,9 +199,8 @@ class _ProgramView(ContextView):
 def of_journal(path: Path) -> Context:
     """The context of a run, with its history. Raises JournalError."""
     made = Context()
-    for line in JournalReader(path).read():
-        if line.record is not None:
-            made._fold(line.record)
+    for record in JournalReader(path).records():
+        made._fold(record)
     return made
 
 

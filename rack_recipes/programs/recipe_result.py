@@ -18,7 +18,7 @@ from rack_recipes.context import run_context
 from rack_recipes.context.run_context import RUN
 from rack_recipes.errors import MOST_NAMED
 from rack_recipes.journal.reader import JournalReader
-from rack_recipes.journal.step_results_and_end_status import is_counted, weight_of
+from rack_recipes.journal.step_results_and_end_status import CountedRecords
 from rack_recipes.programs.program_context import Context, of_journal
 
 Place = tuple[str, str]
@@ -149,26 +149,13 @@ def read_result(exit_code: int, answer: Mapping[str, Any], project: Path) -> Rec
     status, reason = answer.get("status", "error"), answer.get("reason", "") or answer.get("report_error", "")
     if "folder" not in answer:
         return RecipeResult(exit_code, status, reason=reason)
-    context, steps = run_context.Context(), ResultTable()
-    for line in JournalReader(Path(answer["folder"], JOURNAL)).read():
-        if line.record is None:
-            continue
-        context.fold(line.record)
-        if line.record["kind"] == "step":
-            _add(steps, context.refusals.final_record(line.record))
+    context, steps = run_context.Context(), CountedRecords()
+    JournalReader(Path(answer["folder"], JOURNAL)).dispatch(run_context.fold_into(context, steps))
     held = {host: context.held(host) for host in (RUN, *context.hosts())}
     keys = ResultTable(((key, host), value) for host, own in held.items() for key, (_version, value) in own.items())
     page = next((str(project / path) for path in answer.get("report", ()) if path.endswith(".html")), "")
-    return RecipeResult(exit_code, status, context.run_id, reason, steps, keys, answer["folder"], page)
+    return RecipeResult(exit_code, status, context.run_id, reason, ResultTable(steps), keys, answer["folder"], page)
 
 
 def _verdict(record: Record) -> Verdict:
     return Verdict(record["verdict"], record.get("reason", ""))
-
-
-def _add(steps: ResultTable, record: Record) -> None:
-    """Keep a step record, if it counts."""
-    place = (record["step"], record["host"])
-    before = steps.get(place)
-    if is_counted(record, weight_of(before) if before else None):
-        steps[place] = record

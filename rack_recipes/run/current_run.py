@@ -20,12 +20,20 @@ from ansible_collections.rack.recipes.plugins.module_utils.journal_record import
 from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, VERDICTS, WAIVED
 from rack_recipes.context.merge_hooks import MergeHooks
-from rack_recipes.context.run_context import Context
+from rack_recipes.context.run_context import Context, count_step
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.allowed_records import RECORDS
 from rack_recipes.journal.reader import JournalReader
-from rack_recipes.journal.record_fields import Record
-from rack_recipes.journal.step_results_and_end_status import EXIT_CODES, Place, Results, StepEnd, status_of, stop_of
+from rack_recipes.journal.record_fields import ClockRecord, Record, RunStep
+from rack_recipes.journal.step_results_and_end_status import (
+    EXIT_CODES,
+    Cell,
+    CountedRecords,
+    Results,
+    StepEnd,
+    status_of,
+    stop_of,
+)
 from rack_recipes.recipe.waivers import RunWaivers
 from rack_recipes.run.delegates import DelegateGroups
 from rack_recipes.run.run_secrets import SecretRegistry
@@ -49,8 +57,8 @@ class Peers:
     hosts: dict[str, tuple[str, ...]] = field(default_factory=dict)
     patterns: dict[str, frozenset[str]] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
-    ended: dict[Place, StepEnd] = field(default_factory=dict)
-    records: dict[Place, Record] = field(default_factory=dict)
+    ended: dict[Cell, StepEnd] = field(default_factory=dict)
+    records: CountedRecords = field(default_factory=CountedRecords)
     held_back: dict[int, str] = field(default_factory=dict)
     ran: dict[int, str] = field(default_factory=dict)
     canary: tuple[str, ...] = ()
@@ -70,10 +78,10 @@ class Peers:
 
 @dataclass(slots=True)
 class ReusableResults:
-    """The earlier run that is resumed, if any, and the cached results of each (step, host), the newest first."""
+    """The earlier run that is resumed, if any, and the cached results of each cell, the newest first."""
 
     earlier: EarlierRun | None = None
-    cached: Mapping[Place, Sequence[Offer]] = field(default_factory=dict)
+    cached: Mapping[Cell, Sequence[Offer]] = field(default_factory=dict)
 
     def offers(self, steps: Iterable[Mapping[str, Any]], host: str, delegate: str = "") -> dict[str, list[Offer]]:
         """The results by step that may be reused on a host; the executor takes the first one with the same inputs.
@@ -84,7 +92,7 @@ class ReusableResults:
         if self.earlier is None and not self.cached:
             return {}
         names = [step["name"] for step in steps if not step.get("always")]
-        found = {name: [*self._resumed(name, host), *self.cached.get((name, host), ())] for name in names}
+        found = {name: [*self._resumed(name, host), *self.cached.get(Cell(name, host), ())] for name in names}
         same = {step: [each for each in offers if _through(each) == delegate] for step, offers in found.items()}
         return {step: offers for step, offers in same.items() if offers}
 
@@ -99,27 +107,6 @@ def _through(offer: Offer) -> str:
 
 
 RUN_HOST = ""  # the host of a step that runs once for the run
-RunRecord = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class RunStep:
-    """A step of this run.
-
-    `hosts` are those of this run that the step is for; there may be none. `elsewhere` has the keys that it reads of
-    other hosts. `optional` is whether its failure blocks nothing. Results under its `cache_key` are reused for
-    `expires_sec` seconds, None for ever.
-    """
-
-    name: str
-    stage: int
-    idx: int
-    scope: str
-    hosts: tuple[str, ...]
-    elsewhere: frozenset[str] = frozenset()
-    optional: bool = False
-    cache_key: str = ""
-    expires_sec: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +166,7 @@ class Run:
     answered: set[tuple[int, str]] = field(default_factory=set)
     judged: Mapping[tuple[int, str], str] = field(default_factory=dict)
     merges: MergeHooks = field(default_factory=MergeHooks)
-    _final_records: list[RunRecord] = field(default_factory=list, init=False)
+    _final_records: list[Record] = field(default_factory=list, init=False)
     started: float = field(default_factory=time.monotonic)
     secret_registry: SecretRegistry = field(default_factory=SecretRegistry)
     peers: Peers = field(default_factory=Peers)
@@ -193,33 +180,40 @@ class Run:
         """The journal's file."""
         return self.folder / JOURNAL
 
-    def catch_up(self, show: Callable[[RunRecord], object] = lambda _record: None) -> None:
+    def catch_up(self, show: Callable[[Record], object] = lambda _record: None) -> None:
         """Read the new records of the journal into this run. `show` gets those that are only for people (`log`)."""
-        for line in self.journal.read():
-            record = line.record
-            if record is None:
-                continue
-            if record["kind"] == "step":
-                self._add_step(record)
-            elif record["kind"] == "log":
-                show(record)
-            elif record["kind"] == "clock":
-                self.answered.add((record["stage"], record["host"]))
-            elif record["kind"] == "warning":
-                self.stopped = stop_of(record) or self.stopped
-            else:
-                if record["kind"] == "run":  # it goes on after an earlier end
-                    self.stopped = {}
-                for delta in self.context.fold(record):
-                    self.merges.add(record, delta, self.context)
+        self.journal.dispatch(
+            {
+                "run": self._begin,
+                "delta": self._change,
+                "merge": self._change,
+                "step": self._end_step,
+                "clock": self._note_answer,
+                "warning": self._note_stop,
+                "log": show,
+            }
+        )
 
-    def _add_step(self, record: RunRecord) -> None:
-        final = self.context.refusals.final_record(record)
+    def _begin(self, record: Record) -> None:
+        self.stopped = {}  # it goes on after an earlier end
+        self.context.fold(record)
+
+    def _change(self, record: Record) -> None:
+        for delta in self.context.fold(record):
+            self.merges.add(record, delta, self.context)
+
+    def _end_step(self, record: Record) -> None:
+        final = count_step(self.context, self.results, record)
         if final is not record:
             self._final_records.append(final)
-        self.results.add(final)
 
-    def to_append(self) -> list[RunRecord]:
+    def _note_answer(self, record: ClockRecord) -> None:
+        self.answered.add((record["stage"], record["host"]))
+
+    def _note_stop(self, record: Record) -> None:
+        self.stopped = stop_of(record) or self.stopped
+
+    def to_append(self) -> list[Record]:
         """The records that the journal needs after `catch_up`: final ones of steps, and results of merge hooks."""
         final, self._final_records = self._final_records, []
         return [*final, *self.merges.records(self.context)]
@@ -238,12 +232,16 @@ class Run:
         chosen = (step for step in self.steps.values() if step.stage == number and step.name not in self.left_out)
         return self.delegates.form(number, [*dict.fromkeys(host for step in chosen for host in step.hosts)])
 
-    def ended_anywhere(self, place: Place) -> StepEnd | None:
-        """How a step ended on a host of this run or of another part; None without a result."""
-        return self.results.ended.get(place) or self.peers.ended.get(place)
+    def end_of(self, step: str, host: str) -> StepEnd | None:
+        """How a step ended on a host of this run; None without a result."""
+        return self.results.ended.get(Cell(step, host))
+
+    def ended_anywhere(self, step: str, host: str) -> StepEnd | None:
+        """The same for a host of this run or of another part."""
+        return self.end_of(step, host) or self.peers.ended.get(Cell(step, host))
 
     def missing(self) -> list[tuple[RunStep, str]]:
-        """The planned (step, host) pairs that have no verdict."""
+        """The planned cells that have no verdict."""
         ended = self.results.ended
         return [(step, host) for step in self.steps.values() for host in step.hosts if (step.name, host) not in ended]
 
@@ -309,12 +307,12 @@ class Part:
     stages: Collection[int] = ()
     first: str = ""
 
-    def results(self) -> Iterator[tuple[Place, StepEnd]]:
+    def results(self) -> Iterator[tuple[Cell, StepEnd]]:
         """The results that count. That of a step which no plan knows always does."""
-        for (name, host), end in self.run.results.counted():
-            step = self.run.steps.get(end.parent or name)
+        for cell, end in self.run.results.counted():
+            step = self.run.steps.get(end.parent or cell.step)
             if not self.stages or step is None or step.stage in self.stages:
-                yield (name, host), end
+                yield cell, end
 
     def is_left_out(self) -> bool:
         """Whether tags leave out all steps of the stages."""
@@ -350,7 +348,7 @@ class Part:
 
 
 def counts_of(run: Run) -> dict[str, int]:
-    """How many (step, host) pairs have each verdict; instances of a looped step count instead of it."""
+    """How many cells have each verdict; instances of a looped step count instead of it."""
     return dict(sorted(Counter(end.verdict for _place, end in run.results.counted()).items()))
 
 

@@ -10,18 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
-from rack_recipes.context.run_context import Context
+from rack_recipes.context.run_context import Context, count_step
 from rack_recipes.errors import UsageError, nearest
 from rack_recipes.journal.compressed_journal import open_journal, restore_journal
-from rack_recipes.journal.reader import JournalReader, Line
-from rack_recipes.journal.record_fields import Record, decode
-from rack_recipes.journal.step_results_and_end_status import Place, Results, StepEnd
+from rack_recipes.journal.reader import JournalReader
+from rack_recipes.journal.record_fields import Record, RunStep, TransferRecord, decode
+from rack_recipes.journal.step_results_and_end_status import Cell, Results, StepEnd, cell_of
 from rack_recipes.run.run_folders import hold_run_until_exit, journal_of, journals, run_record
 
 Offer = dict[str, Any]
 Needs = Mapping[str, Collection[str]]  # the steps that each step depends on
-
-OFFERED_KINDS = frozenset({"delta", "step"})  # the kinds of records that a reused result consists of
 
 
 class EarlierRun:
@@ -34,15 +32,15 @@ class EarlierRun:
     def __init__(self, path: Path, anew: Collection[str] = ()) -> None:
         self.path = path
         self.about: Record = {}
+        self.steps: list[RunStep] = []
         self._anew = anew
         self._journal = JournalReader(path)
         self._results = Results()
         self._context = Context()
-        self._lines: dict[Place, list[tuple[int, int]]] = defaultdict(list)
-        self._instances: dict[Place, dict[str, None]] = defaultdict(dict)
-        self._missing_artifacts: dict[tuple[int, str], dict[str, Record]] = defaultdict(
-            dict
-        )  # by (stage, host), then digest
+        self._lines: dict[Cell, list[tuple[int, int]]] = defaultdict(list)  # where its deltas and results are
+        self._instances: dict[Cell, dict[str, None]] = defaultdict(dict)
+        # By (stage, host), then by digest.
+        self._missing_artifacts: dict[tuple[int, str], dict[str, Record]] = defaultdict(dict)
 
     @property
     def run_id(self) -> str:
@@ -51,31 +49,44 @@ class EarlierRun:
 
     def catch_up(self) -> None:
         """Read what was appended to the journal: the run is over, but results are still collected from its hosts."""
-        for line in self._journal.read():
-            if line.record is not None:
-                self._index(line, line.record)
+        self._journal.dispatch(
+            {
+                "run": self._begin,
+                "delta": self._add_delta,
+                "merge": self._context.fold,
+                "step": self._add_step,
+                "artifact": self._add_artifact,
+                "transfer": self._add_transfer,
+            }
+        )
 
-    def _index(self, line: Line, record: Record) -> None:
+    def _begin(self, record: Record) -> None:
         self._context.fold(record)
-        if record["kind"] in OFFERED_KINDS:
-            self._lines[record["step"], record["host"]].append((line.start, line.end))
-        if record["kind"] == "step":
-            self._results.add(self._context.refusals.final_record(record))
-            if record.get("parent"):
-                self._instances[record["parent"], record["host"]][record["step"]] = None
-        elif record["kind"] == "run":
-            self.about = record
-        elif record["kind"] == "artifact":
-            self._missing_artifacts[record["stage"], record["host"]][record["sha256"]] = record
-        elif record["kind"] == "transfer" and record.get("path"):
+        self.about, self.steps = record, [*map(RunStep.of, record.get("steps", ()))]
+
+    def _add_delta(self, record: Record) -> None:
+        self._context.fold(record)
+        self._lines[cell_of(record)].append((self._journal.start, self._journal.offset))
+
+    def _add_step(self, record: Record) -> None:
+        count_step(self._context, self._results, record)
+        self._lines[cell_of(record)].append((self._journal.start, self._journal.offset))
+        if record.get("parent"):
+            self._instances[Cell(record["parent"], record["host"])][record["step"]] = None
+
+    def _add_artifact(self, record: Record) -> None:
+        self._missing_artifacts[record["stage"], record["host"]][record["sha256"]] = record
+
+    def _add_transfer(self, record: TransferRecord) -> None:
+        if record.get("path"):
             self._missing_artifacts[record["stage"], record["host"]].pop(record["sha256"], None)
 
     def offer(self, step: str, host: str) -> Offer | None:
         """The step's result on the host with all records of it and of its instances; None where it did not pass."""
-        end = self._results.ended.get((step, host))
+        end = self._results.ended.get(Cell(step, host))
         if end is None or not end.sure or end.verdict not in PASSING or step in self._anew:
             return None
-        records = self._records([step, *self._instances[step, host]] if end.instances else [step], host)
+        records = self._records([step, *self._instances[Cell(step, host)]] if end.instances else [step], host)
         if any("waived" in record for record in records):  # the step runs again, for today's waivers
             return None
         last = next(record for record in reversed(records) if (record["kind"], record["step"]) == ("step", step))
@@ -85,7 +96,7 @@ class EarlierRun:
         return {**said, "run": last.get("from", self.run_id), "kind": "resume", "records": records}
 
     def _records(self, steps: Iterable[str], host: str) -> list[Record]:
-        spans = sorted(span for step in steps for span in self._lines[step, host])
+        spans = sorted(span for step in steps for span in self._lines[Cell(step, host)])
         with open_journal(self.path) as journal:
             return [decode(_read(journal, *span)) for span in spans]
 
@@ -96,16 +107,16 @@ class EarlierRun:
         before the one before it has ended.
         """
         stages: dict[int, list[StepEnd | None]] = defaultdict(list)
-        for step in self.about["steps"]:
-            if host in step["hosts"]:
-                stages[step["stage"]].append(self._results.ended.get((step["name"], host)))
+        for step in self.steps:
+            if host in step.hosts:
+                stages[step.stage].append(self._results.ended.get(Cell(step.name, host)))
         begun = {stage for stage, ends in stages.items() if any(ends) and not all(map(_is_final, ends))}
         first = min((stage for stage, ends in stages.items() if not any(ends)), default=0)
         return sorted(self._stages(steps) & {*begun, first})
 
     def steps_of(self, number: int, host: str) -> list[str]:
         """The steps of a stage on a host."""
-        return [step["name"] for step in self.about["steps"] if step["stage"] == number and host in step["hosts"]]
+        return [step.name for step in self.steps if step.stage == number and host in step.hosts]
 
     def missing_artifacts(self, steps: Iterable[str], host: str) -> dict[int, list[Record]]:
         """The artifact records, by stage, whose files are still on the host, of the stages with these steps."""
@@ -114,7 +125,7 @@ class EarlierRun:
 
     def _stages(self, steps: Iterable[str]) -> set[int]:
         wanted = set(steps)
-        return {step["stage"] for step in self.about["steps"] if step["name"] in wanted}
+        return {step.stage for step in self.steps if step.name in wanted}
 
 
 def _is_final(end: StepEnd | None) -> bool:

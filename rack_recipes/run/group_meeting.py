@@ -22,7 +22,7 @@ from rack_recipes.errors import UsageError
 from rack_recipes.journal.append import append
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.record_fields import Record
-from rack_recipes.journal.step_results_and_end_status import Results
+from rack_recipes.journal.step_results_and_end_status import Results, cell_of
 from rack_recipes.run.context_server_client import ALIVE, DEAD, MEMBER, NEWS, RUNNER, GroupKeys, Heartbeat
 from rack_recipes.run.current_run import RUN_HOST, Run
 from rack_recipes.run.missing_results_and_artifacts import missing_result
@@ -304,14 +304,16 @@ class Meeting:
     def _news(self, run: Run, journal: JournalReader) -> list[Any]:
         steps: list[Any] = []
         places: dict[tuple[str, str], None] = {}
-        for line in journal.read():
-            record = line.record
-            if record is None or COMES_FROM in record:
-                continue
-            if record["kind"] == "step":
+
+        def add_step(record: Record) -> None:
+            if COMES_FROM not in record:
                 steps.append(["step", {**record, "attempts": []}])  # with their output they are of no use elsewhere
-            elif record["kind"] in ("delta", "merge"):
+
+        def add_key(record: Record) -> None:
+            if COMES_FROM not in record:
                 places[RUN_HOST if record["scope"] == "run" else record["host"], record["key"]] = None
+
+        journal.dispatch({"step": add_step, "delta": add_key, "merge": add_key})
         keys = [["key", host, key, _value(run, host, key)] for host, key in places if run.context.entry(key, host)]
         self._own_keys |= {key: value for _kind, host, key, value in keys if host == RUN_HOST}
         return [*keys, *steps]
@@ -410,7 +412,7 @@ class Meeting:
             if kind == "step":
                 [record] = about
                 self._results.add(record)
-                run.peers.records[record["step"], record["host"]] = record
+                run.peers.records[cell_of(record)] = record
             elif about[0] == RUN_HOST:
                 yield about[1], about[2]
             else:

@@ -9,7 +9,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -137,8 +136,7 @@ def _several(start: str, names: Sequence[str]) -> str:
 
 def run_record(journal: Path) -> Record:
     """The journal's run record, empty where there is none."""
-    records: Iterator[Record | None] = map(itemgetter(2), JournalReader(journal).read())
-    return next((record for record in records if record and record["kind"] == "run"), {})
+    return next(JournalReader(journal).records("run"), {})
 
 
 def hold_run_until_exit(folder: Path) -> None:

@@ -217,6 +217,5 @@ def _log(text: str) -> None:
 def end_abandoned_run(journal: str | os.PathLike[str]) -> None:
     """Record that a run was interrupted, whose process is gone and has written no end."""
     with suppress(JournalError):  # on a full disk; what the journal has is stored all the same
-        kinds = {line.record["kind"] for line in JournalReader(journal).read() if line.record}
-        if "end" not in kinds:
+        if not any(JournalReader(journal).records("end")):
             append(journal, [{"kind": "end", "time": now(), "status": "interrupted", "exit_code": 1, "counts": {}}])

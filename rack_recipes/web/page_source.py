@@ -17,6 +17,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.journal_record import
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, ORDER, PASSING
 from rack_recipes.errors import StoreError, UsageError
 from rack_recipes.journal.reader import JournalReader
+from rack_recipes.journal.step_results_and_end_status import cell_of
 from rack_recipes.natural_order import natural
 from rack_recipes.report.table_model import RUN_SCOPED, tail
 from rack_recipes.run.launcher.progress_and_summary import Progress
@@ -40,11 +41,11 @@ class _Followed(Progress):
     by_host: dict[str, Counter[str]] = field(default_factory=dict)
 
     def _add(self, record: dict[str, Any]) -> None:
-        place = record["step"], record["host"]
-        before = self.results.ended.get(place)
+        cell = cell_of(record)
+        before = self.results.ended.get(cell)
         super()._add(record)
-        after = self.results.ended[place]
-        for counts, name in ((self.by_step, after.parent or place[0]), (self.by_host, place[1])):
+        after = self.results.ended[cell]
+        for counts, name in ((self.by_step, after.parent or cell.step), (self.by_host, cell.host)):
             own = counts.setdefault(name, Counter())
             if before and not before.instances:
                 own[before.verdict] -= 1
@@ -52,7 +53,7 @@ class _Followed(Progress):
                 own[after.verdict] += 1
         if _is_bad(after.verdict):
             attempts = record.get("attempts") or [{}]
-            self.logs[place] = tail(str(attempts[-1].get("stderr") or attempts[-1].get("stdout") or ""))
+            self.logs[cell] = tail(str(attempts[-1].get("stderr") or attempts[-1].get("stdout") or ""))
 
 
 def _is_bad(verdict: str) -> bool:

@@ -52,8 +52,8 @@ TARGET_LAYERS = (
     ("runner", "scriptlet_support"),
 )
 LAYER_OF = {name: number for number, names in enumerate(TARGET_LAYERS) for name in names}
-# The folders and the file of run/ whose code runs in one process of a run: the command that starts Ansible, Ansible's main process,
-# its forked workers, the process that writes to the store. All else in run/ is shared by several of them.
+# The folders and the file of run/ whose code runs in one process of a run: the command that starts Ansible, Ansible's
+# main process, its forked workers, the process that writes to the store. All else in run/ is shared by several of them.
 PROCESSES = ("launcher", "recorder", "worker", "store_writer")
 PROCESS_OF_PLUGINS = {"action": "worker", "callback": "recorder", "lookup": "recorder"}  # lookups run in workers, too
 RUNS = ("rack_recipes/run", *(f"plugins/{name}" for name in PROCESS_OF_PLUGINS))

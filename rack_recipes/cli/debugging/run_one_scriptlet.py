@@ -356,7 +356,7 @@ def run_on_host(debug_run: ScriptletRun, options: argparse.Namespace) -> tuple[l
     asked.ansible = options.ansible
     answer, _code = start_run(asked, show_summary=False)
     journal = runs / answer["run_id"] / JOURNAL
-    records: list[Record] = [line.record for line in JournalReader(journal).read() if line.record is not None]
+    records: list[Record] = [*JournalReader(journal).records()]
     return records, {"run_id": answer["run_id"]}
 
 

@@ -57,9 +57,8 @@ class DebugLog:
     def has_more(self) -> bool:
         """Read what the journal gained, and tell whether any of it is to be shown."""
         if self.journal.path.exists():
-            for line in self.journal.read():
-                if line.record is not None and line.record["kind"] == "log":
-                    self.waiting += map(printable, log_record_lines(line.record, self.run))
+            for record in self.journal.records("log"):
+                self.waiting += map(printable, log_record_lines(record, self.run))
         return bool(self.waiting)
 
     def show(self) -> None:

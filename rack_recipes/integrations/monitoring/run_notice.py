@@ -12,10 +12,10 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_view import n
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
 from rack_recipes.analysis.analyse_run import found_or_analysed
 from rack_recipes.analysis.findings import NOTE, Finding
-from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.step_results_and_end_status import INTERRUPTED, status_of
 from rack_recipes.report import report_formats_and_status
 from rack_recipes.run.current_run import RUN_HOST, Run, checks_of, counts_of
+from rack_recipes.run.run_folders import run_record
 from rack_recipes.store.database_engine import connect_for_reading
 
 EVENT, SCHEMA = "run_ended", 1
@@ -52,10 +52,7 @@ def build_notice(run: Run, *, was_interrupted: bool = False) -> dict[str, Any]:
 
 def _head(run: Run) -> Mapping[str, Any]:
     """The first record of the journal, which says what the run is."""
-    for line in JournalReader(run.path).read():
-        if line.record and line.record["kind"] == "run":
-            return line.record
-    return {"recipe": {}, "time": ""}
+    return run_record(run.path) or {"recipe": {}, "time": ""}
 
 
 def _failing_hosts(run: Run) -> list[str]:

@@ -14,11 +14,11 @@ from typing import Any, TextIO
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, WAIVED
-from rack_recipes.context.run_context import Context
+from rack_recipes.context.run_context import Context, count_step, fold_into
 from rack_recipes.journal.compressed_journal import journal_exists
 from rack_recipes.journal.reader import JournalReader, describe_damage
-from rack_recipes.journal.record_fields import Record
-from rack_recipes.journal.step_results_and_end_status import Results, StepEnd, stop_of
+from rack_recipes.journal.record_fields import Record, RunStep
+from rack_recipes.journal.step_results_and_end_status import Results, StepEnd, cell_of, stop_of
 from rack_recipes.run.missing_results_and_artifacts import missing_artifacts
 
 MOST_NAMED = 3  # of the hosts that the run waits for
@@ -38,13 +38,13 @@ class OpenResults:
     hosts: int = 0
 
     @classmethod
-    def of(cls, steps: Iterable[Mapping[str, Any]]) -> OpenResults:
-        """All results of the steps of a run record."""
+    def of(cls, steps: Iterable[RunStep]) -> OpenResults:
+        """All results of the steps of a run."""
         found = cls()
         for step in steps:
-            found.planned[step["name"]] = step["stage"], frozenset(step["hosts"])
-            found.of_stages.setdefault(step["stage"], Counter()).update(step["hosts"])
-            found.of_hosts.update(filter(None, step["hosts"]))
+            found.planned[step.name] = step.stage, frozenset(step.hosts)
+            found.of_stages.setdefault(step.stage, Counter()).update(step.hosts)
+            found.of_hosts.update(filter(None, step.hosts))
         found.hosts = len(found.of_hosts)
         return found
 
@@ -108,33 +108,39 @@ class Progress:
 
     def catch_up(self) -> None:
         """Read what was appended to the journal."""
-        if not journal_exists(self.journal.path):
-            return
-        for line in self.journal.read():
-            record = line.record
-            if record is None:
-                continue
-            self.context.fold(record)
-            if record["kind"] == "step":
-                self._add(self.context.refusals.final_record(record))
-            elif record["kind"] == "run":
-                self.about, self.open = record, OpenResults.of(record.get("steps", ()))
-            elif record["kind"] == "end":
-                self.end = record
-            elif record["kind"] == "warning":
-                self.stopped_by = stop_of(record).get("by", self.stopped_by)
+        if journal_exists(self.journal.path):
+            self.journal.dispatch(
+                {
+                    "run": self._begin,
+                    "delta": self.context.fold,
+                    "merge": self.context.fold,
+                    "step": self._add,
+                    "warning": self._note_stop,
+                    "end": self._end,
+                }
+            )
 
-    def _add(self, record: dict[str, Any]) -> None:
-        place = record["step"], record["host"]
-        before = self.results.ended.get(place)
-        self.results.add(record)
+    def _begin(self, record: Record) -> None:
+        self.context.fold(record)
+        self.about, self.open = record, OpenResults.of(map(RunStep.of, record.get("steps", ())))
+
+    def _add(self, record: Record) -> None:
+        cell = cell_of(record)
+        before = self.results.ended.get(cell)
+        count_step(self.context, self.results, record)
         if before is None:
-            self.open.close(*place)
+            self.open.close(*cell)
         elif not before.instances:
             self.verdicts[before.verdict] -= 1
-        after = self.results.ended[place]
+        after = self.results.ended[cell]
         if not after.instances:
             self.verdicts[after.verdict] += 1
+
+    def _note_stop(self, record: Record) -> None:
+        self.stopped_by = stop_of(record).get("by", self.stopped_by)
+
+    def _end(self, record: Record) -> None:
+        self.end = record
 
     def line(self) -> str:
         """A line for a terminal: the stage, the steps and hosts that are done, failures, what is awaited."""
@@ -210,26 +216,12 @@ def summarize(path: Path) -> Summary:
     """The summary of a journal; empty where no run was begun. Raises JournalError."""
     if not journal_exists(path):
         return Summary()
-    context, results = Context(), Results()
-    last: dict[str, Any] = {}
-    files: dict[str, list[Record]] = {"artifact": [], "transfer": []}
-    warnings: list[str] = []
-    journal = JournalReader(path)
-    for line in journal.read():
-        record = line.record
-        if record is None:
-            continue
-        context.fold(record)
-        if record["kind"] == "end":
-            last = record
-        elif record["kind"] == "step":
-            results.add(context.refusals.final_record(record))
-        elif record["kind"] == "warning":
-            warnings.append(record["text"])
-        elif record["kind"] in files:
-            files[record["kind"]].append(record)
+    context, results, journal = Context(), Results(), JournalReader(path)
+    kept: dict[str, list[Record]] = {kind: [] for kind in ("end", "warning", "artifact", "transfer")}
+    journal.dispatch({**fold_into(context, results), **{kind: records.append for kind, records in kept.items()}})
     if not context.run_id:
         return Summary()
+    last = kept["end"][-1] if kept["end"] else {}
     return Summary(
         context.run_id,
         last.get("status", "interrupted"),
@@ -237,7 +229,7 @@ def summarize(path: Path) -> Summary:
         last.get("counts", {}),
         tuple(context.keys()),
         tuple((*place, end.verdict, end.reason) for place, end in results.counted() if _is_problem(end)),
-        (*warnings, *_losses(files, journal)),
+        (*(record["text"] for record in kept["warning"]), *_losses(kept, journal)),
         tuple(place for place, end in results.counted() if end.verdict == WAIVED),
     )
 

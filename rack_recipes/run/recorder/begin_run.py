@@ -29,7 +29,7 @@ from rack_recipes.journal.compressed_journal import journal_exists
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.plan.compile.action_names import DELEGATES_LOOKUP, RECIPE_VARIABLE
 from rack_recipes.private_files import make_private
-from rack_recipes.run.current_run import ReusableResults, Run, RunInputs, RunStep
+from rack_recipes.run.current_run import ReusableResults, Run, RunInputs
 from rack_recipes.run.delegates import group_problem
 from rack_recipes.run.extra_vars import RequestedPlan, all_secrets, masked, param_values, password_in
 from rack_recipes.run.processes import chosen_run_id, started_by
@@ -160,7 +160,7 @@ def _group(
         group_membership.check_alone(plays, whole, recipe, member.group)
     info: dict[str, Any] = {"parts": member.parts} if member.parts else {}
     if whole.hosts.keys() != play_outline.hosts.keys():
-        info["whole"] = pack_plan({"steps": [_step(step) for step in whole.steps.values()]})
+        info["whole"] = pack_plan({"steps": [step.to_record() for step in whole.steps.values()]})
     return {"id": member.group, "part": member.part, "info": info}, join
 
 
@@ -321,7 +321,7 @@ def _first_record(run: Run) -> dict[str, Any]:
         "time": now(),
         "recipe": {name: recipe[name] for name in META if name in recipe},
         "hosts": list(run.hosts),
-        "steps": [_step(step) for step in run.steps.values()],
+        "steps": [step.to_record() for step in run.steps.values()],
         **{name: value for name, value in optional.items() if value},
         "controller": socket.gethostname(),
         "user": started_by(),
@@ -331,9 +331,3 @@ def _first_record(run: Run) -> dict[str, Any]:
             "python": platform.python_version(),
         },
     }
-
-
-def _step(step: RunStep) -> dict[str, Any]:
-    names = ("name", "stage", "idx", "scope")
-    more = {name: value for name in ("cache_key", "optional") if (value := getattr(step, name))}
-    return {**{name: getattr(step, name) for name in names}, "hosts": list(step.hosts), **more}

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from rack_recipes.errors import StoreError
-from rack_recipes.journal.step_results_and_end_status import Place
+from rack_recipes.journal.record_fields import RunStep
+from rack_recipes.journal.step_results_and_end_status import Cell
 from rack_recipes.recipe.waiver_file import waivers_of
 from rack_recipes.recipe.waivers import Attributes, RunWaivers, day_of, waivers_for
-from rack_recipes.run.current_run import RunStep
 from rack_recipes.run.recorder.ansible_api import Resolve
 from rack_recipes.run.recorder.play_outline import PlayOutline
 from rack_recipes.settings import Settings
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 PATIENCE = 5.0  # seconds to wait for a store that is away
 
 
-def cached_offers(db: str, steps: Iterable[RunStep]) -> dict[Place, list[Offer]]:
-    """The results that may be reused, by (step, host), the newest first.
+def cached_offers(db: str, steps: Iterable[RunStep]) -> dict[Cell, list[Offer]]:
+    """The results that may be reused, by cell, the newest first.
 
     Raises StoreError where the store cannot be read.
     """
@@ -56,13 +56,13 @@ def _read(db: str, keys: list[str]) -> list[Mapping[str, Any]]:
         store.dispose()  # no connection crosses a fork
 
 
-def _offers(found: Iterable[Mapping[str, Any]], by_key: Mapping[str, list[RunStep]]) -> dict[Place, list[Offer]]:
-    offers: dict[Place, list[Offer]] = defaultdict(list)
+def _offers(found: Iterable[Mapping[str, Any]], by_key: Mapping[str, list[RunStep]]) -> dict[Cell, list[Offer]]:
+    offers: dict[Cell, list[Offer]] = defaultdict(list)
     now = time.time()
     for result in found:
         for step in by_key[result["key"]]:
             if step.expires_sec is None or now - _seconds(result["ended"]) < step.expires_sec:
-                offers[step.name, result["host"]] += _offer(result)
+                offers[Cell(step.name, result["host"])] += _offer(result)
     return dict(offers)
 
 

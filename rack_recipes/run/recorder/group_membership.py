@@ -197,7 +197,7 @@ def join_group(
         raise UsageError(HOW_MANY.format(member.group))
     link = link_of(settings)
     link.check()
-    plan = pack_plan({"steps": [{"name": step.name, "hosts": list(step.hosts)} for step in own.steps.values()]})
+    plan = pack_plan({"steps": [step.to_record() for step in own.steps.values()]})
     told = Member(
         name,
         socket.gethostname(),

@@ -15,10 +15,11 @@ from ansible.errors import AnsibleError
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
 from rack_recipes.errors import UsageError
+from rack_recipes.journal.record_fields import RunStep
 from rack_recipes.plan.compile.action_names import FLUSH, RECIPE_VARIABLE, STAGE
 from rack_recipes.recipe.recipe_model import CacheKey
 from rack_recipes.recipe.steps_to_and_from_data import check_step, dependencies, from_data
-from rack_recipes.run.current_run import RUN_HOST, RunStep
+from rack_recipes.run.current_run import RUN_HOST
 from rack_recipes.run.delegates import FindDelegates, Variables
 from rack_recipes.run.recorder.ansible_api import AnsibleApi, Resolve
 from rack_recipes.run.stage.bypass_ansible_templating import TEMPLATE_MARKS

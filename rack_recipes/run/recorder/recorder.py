@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_view import n
 from rack_recipes import settings as project
 from rack_recipes.errors import JournalError, RackError, StoreError, UsageError
 from rack_recipes.journal.append import append
-from rack_recipes.journal.record_fields import log_record_lines
+from rack_recipes.journal.record_fields import RunStep, log_record_lines
 from rack_recipes.journal.step_results_and_end_status import EXIT_CODES, INTERRUPTED, status_of
 from rack_recipes.plan.compile.action_names import FLUSH, REPORT, STAGE
 from rack_recipes.run.current_run import (
@@ -24,7 +24,6 @@ from rack_recipes.run.current_run import (
     REFUSED,
     RUN_HOST,
     Run,
-    RunStep,
     checks_of,
     counts_of,
     refuse,

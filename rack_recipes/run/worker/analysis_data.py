@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.run_analysis import HISTORY_RUNS
+from rack_recipes.context.run_context import count_step
 from rack_recipes.errors import StoreError
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.record_fields import Record
-from rack_recipes.journal.step_results_and_end_status import Place, is_counted, weight_of
+from rack_recipes.journal.step_results_and_end_status import CountedRecords
 from rack_recipes.run.current_run import Run
 from rack_recipes.store.database_engine import connect_for_reading
 from rack_recipes.store.reading.earlier_runs import earlier_runs, earlier_values
@@ -42,19 +44,12 @@ def analysis_data(run: Run, steps: Iterable[Mapping[str, Any]]) -> tuple[dict[st
 
 def results_of(run: Run) -> list[dict[str, Any]]:
     """How each step has ended on each host until now, sorted by step and host; without secrets, as in the journal."""
-    weights: dict[Place, int] = {}
-    records: dict[Place, Record] = {}
-    for line in JournalReader(run.path).read():
-        if line.record is None or line.record["kind"] != "step":
-            continue
-        record = run.context.refusals.final_record(line.record)
-        place = (record["step"], record["host"])
-        if is_counted(record, weights.get(place)):
-            weights[place], records[place] = weight_of(record), record
-    records = {**run.peers.records, **records}
+    counted = CountedRecords()
+    JournalReader(run.path).dispatch({"step": partial(count_step, run.context, counted)})
+    records = {**run.peers.records, **counted}
     order = {step.name: step.idx for step in run.steps.values()}
-    places = sorted(records, key=lambda place: (order.get(records[place].get("parent") or place[0], 0), *place))
-    return [_result(records[place]) for place in places if not records[place].get("instances")]
+    cells = sorted(records, key=lambda cell: (order.get(records[cell].get("parent") or cell.step, 0), *cell))
+    return [_result(records[cell]) for cell in cells if not records[cell].get("instances")]
 
 
 def _result(record: Record) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from rack_recipes.journal.allowed_records import MOST_SECRETS, SECRET_ENTRY, Sender, refusal
 from rack_recipes.journal.append import append
 from rack_recipes.journal.record_fields import Record
+from rack_recipes.journal.step_results_and_end_status import Cell
 from rack_recipes.run.stage.remote_executor import RemoteExecutor
 from rack_recipes.run.trust.check_trust import key_access
 from rack_recipes.run.trust.policy import WRITE
@@ -26,8 +27,8 @@ from rack_recipes.settings import Settings
 if TYPE_CHECKING:
     from rack_recipes.run.earlier_run import EarlierRun
     from rack_recipes.run.worker.host_stage_request import StageTask
+
 REFUSED = "the host sent what no step sends: "
-Place = tuple[str, str]  # host, step
 
 
 class HostRecordCheck:
@@ -39,7 +40,7 @@ class HostRecordCheck:
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
-        self.refused: dict[Place, str] = {}
+        self.refused: dict[Cell, str] = {}
 
     def allowed(self, records: Iterable[Record]) -> list[Record]:
         """The records that may be kept. Of steps that are refused none is a result."""
@@ -52,7 +53,7 @@ class HostRecordCheck:
                 self._refuse(record, reason)
         if not self.refused:
             return kept
-        return [record for record in kept if record["kind"] != "step" or _place(record) not in self.refused]
+        return [record for record in kept if record["kind"] != "step" or _about(record) not in self.refused]
 
     def allowed_secrets(self, entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """The entries of registered secrets that may be kept. Each answer has those of the answers before again."""
@@ -66,17 +67,17 @@ class HostRecordCheck:
 
     def _refuse(self, record: object, reason: str) -> None:
         """Note a reason for the step that a record is about; for several steps where that is unknown."""
-        about = _place(record) if isinstance(record, dict) else None
-        places = [(host, step) for host, steps in self._sender.steps.items() for step in steps]
-        of_host = [place for place in places if about and place[0] == about[0]]
-        of_step = [place for place in of_host if place == about]
-        for place in of_step or of_host or places:
-            self.refused.setdefault(place, f"{REFUSED}{reason}")
+        step, host = _about(record) if isinstance(record, dict) else (None, None)
+        cells = [Cell(step, host) for host, steps in self._sender.steps.items() for step in steps]
+        of_host = [cell for cell in cells if cell.host == host]
+        of_step = [cell for cell in of_host if cell.step == step]
+        for cell in of_step or of_host or cells:
+            self.refused.setdefault(cell, f"{REFUSED}{reason}")
 
 
-def _place(record: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Host and step of a record, of an instance the looped step; they may be anything where it was refused."""
-    return record.get("host"), record.get("parent", record.get("step"))
+def _about(record: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Step and host of a record, of an instance the looped step; they may be anything where it was refused."""
+    return record.get("parent", record.get("step")), record.get("host")
 
 
 class KeyGuard:
@@ -84,7 +85,7 @@ class KeyGuard:
 
     def __init__(self, settings: Settings) -> None:
         self._access = key_access(settings)
-        self._refused: dict[tuple[str, str], str] = {}  # the reason of each host and step
+        self._refused: dict[Cell, str] = {}
 
     def allowed(self, records: Iterable[Record]) -> Iterable[Record]:
         """The records that may be kept; the result of a step that has set a forbidden key is an error."""
@@ -92,11 +93,11 @@ class KeyGuard:
 
     def _checked(self, records: Iterable[Record]) -> Iterator[Record]:
         for record in records:
-            place = (str(record.get("host", "")), str(record.get("step", "")))
+            cell = Cell(str(record.get("step", "")), str(record.get("host", "")))
             if record["kind"] == "delta" and (reason := self._refusal(str(record["key"]))):
-                self._refused.setdefault(place, reason)
-            elif record["kind"] == "step" and place in self._refused:
-                yield {**record, "verdict": "error", "reason": self._refused[place]}
+                self._refused.setdefault(cell, reason)
+            elif record["kind"] == "step" and cell in self._refused:
+                yield {**record, "verdict": "error", "reason": self._refused[cell]}
             else:
                 yield record
 

@@ -234,9 +234,7 @@ class StageTask:
 
 def _are_sure(run: Run, number: int, hosts: Collection[str]) -> bool:
     steps = [step for step in run.steps.values() if step.stage == number and step.name not in run.left_out]
-    return all(
-        _is_sure(run.results.ended.get((step.name, host))) for step in steps for host in step.hosts if host in hosts
-    )
+    return all(_is_sure(run.end_of(step.name, host)) for step in steps for host in step.hosts if host in hosts)
 
 
 def request_of(stage: HostStage, program: Program | None) -> Request:
@@ -289,9 +287,8 @@ def _add_analysis(stage: HostStage, message: dict[str, Any]) -> None:
 
 def _collected(run: Run, number: int, host: str) -> tuple[str, ...]:
     """The stages before this one that the host may forget: the journal has all of their results."""
-    ended = run.results.ended
     mine = (step for step in run.steps.values() if host in step.hosts and step.name not in run.left_out)
-    open_stages = {step.stage for step in mine if step.stage < number and not _is_sure(ended.get((step.name, host)))}
+    open_stages = {step.stage for step in mine if step.stage < number and not _is_sure(run.end_of(step.name, host))}
     return tuple(stage_id(run.run_id, stage, host) for stage in range(1, number) if stage not in open_stages)
 
 

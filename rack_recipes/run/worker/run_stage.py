@@ -225,9 +225,9 @@ def _checked(task: StageTask, told: HostAnswer, check: HostRecordCheck, guard: K
     secrets = check.allowed_secrets(told.concealed)
     records = check.allowed(told.records)
     stages = {stage.host: (stage, {step["name"]: step for step in stage.steps}) for stage in task.stages}
-    for host, name in check.refused.keys() - known:
-        stage, steps = stages[host]
-        refused = _missing_result(stage, steps[name], "error", check.refused[host, name])
+    for cell in check.refused.keys() - known:
+        stage, steps = stages[cell.host]
+        refused = _missing_result(stage, steps[cell.step], "error", check.refused[cell])
         records.append({**refused, "final": True})
     return replace(told, records=tuple(guard.allowed(task.told(records))), concealed=tuple(secrets))
 

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED
-from rack_recipes.journal.step_results_and_end_status import StepEnd
+from rack_recipes.journal.record_fields import RunStep
+from rack_recipes.journal.step_results_and_end_status import Cell, StepEnd
 from rack_recipes.recipe.recipe_model import Dependency
 from rack_recipes.recipe.steps_to_and_from_data import from_data, label_of
-from rack_recipes.run.current_run import Run, RunStep
+from rack_recipes.run.current_run import Run
 from rack_recipes.run.stage.host_answer import WRONG_PASSWORD
 from rack_recipes.run.stage.host_request import UNMET
 
@@ -55,14 +56,14 @@ def _ends(run: Run, needed: Dependency, planned: RunStep, host: str) -> Iterator
     The hosts of all parts count where the run is a part of a group that meets at a server.
     """
     if not needed.is_wide and host in planned.hosts:
-        yield host, run.results.ended.get((needed.step, host))
+        yield host, run.end_of(needed.step, host)
         return
     chosen = run.inputs.patterns.get(needed.hosts)
     if chosen is not None:
         chosen = chosen.union(run.peers.patterns.get(needed.hosts, ()))
     for place in run.peers.of_step(needed.step, planned.hosts):
         if chosen is None or place in chosen:
-            yield place, run.ended_anywhere((needed.step, place))
+            yield place, run.ended_anywhere(needed.step, place)
 
 
 def halt_reason(run: Run, host: str) -> str:
@@ -74,7 +75,7 @@ def halt_reason(run: Run, host: str) -> str:
     if host in run.inputs.canary:
         return ""
     canary = (*run.inputs.canary, *run.peers.canary)
-    bad = (place for place in canary for step in run.steps if _blocks(run.ended_anywhere((step, place))))
+    bad = (place for place in canary for step in run.steps if _blocks(run.ended_anywhere(step, place)))
     return next((f"canary {_named(run, place)} did not pass" for place in bad), run.peers.halted)
 
 
@@ -90,8 +91,8 @@ def wrong_password_reason(run: Run, host: str, delegate: str = "") -> str:
     counts against the account, which may be locked for it.
     """
     ended = run.results.ended
-    places = ended if delegate else ((name, host) for name in run.steps)
-    ends = ((place[0], ended.get(place)) for place in places)
+    cells = ended if delegate else (Cell(name, host) for name in run.steps)
+    ends = ((cell.step, ended.get(cell)) for cell in cells)
     wrong = (name for name, end in ends if end and end.through == delegate and end.reason.startswith(WRONG_PASSWORD))
     place = delegate or host
     return next((f"{name} has shown that {WRONG_PASSWORD}: not tried again on {place}" for name in wrong), "")
@@ -114,7 +115,7 @@ def was_given_up(run: Run, host: str, delegate: str) -> str:
 
 def _last_contact(run: Run, host: str, delegate: str) -> StepEnd | None:
     """The end of the last step for which the machine was tried or has answered."""
-    found = ((step, run.results.ended.get((step.name, host))) for step in run.steps.values())
+    found = ((step, run.end_of(step.name, host)) for step in run.steps.values())
     tried = ((step, end) for step, end in found if end and end.through == delegate and end.verdict not in NOT_TRIED)
     known = [end for step, end in tried if (step.stage, host) in run.answered or end.verdict == UNREACHABLE]
     return known[-1] if known else None

@@ -33,7 +33,7 @@ from rack_recipes.context.merge_policies import DEEP_MERGE, from_record, hook_of
 from rack_recipes.context.run_context import Context
 from rack_recipes.errors import JournalError
 from rack_recipes.journal.append import append, append_lines
-from rack_recipes.journal.reader import JournalReader, Line
+from rack_recipes.journal.reader import Handlers, JournalReader, Line
 from rack_recipes.journal.record_fields import Record, encode
 from rack_recipes.server.live.journal_history_index import ChangeIndex
 from rack_recipes.server.live.key_operations import LOCK, UNLOCK, VALUE, WriteRequest, new_value
@@ -170,6 +170,12 @@ class LiveContext:
         self._hooks = hooks
         self._policies = from_record(None)
         self._reader = JournalReader(journal)
+        self._notes: Handlers = {
+            "run": self._begin,
+            "delta": self._note_stage,
+            "step": self._note_stage,
+            "end": self._end,
+        }
         self._requests: dict[RequestId, Done] = {}
         self._places: dict[tuple[str, str], Place] = {}  # by the client and its id of a request
         self._stage = 0
@@ -351,14 +357,8 @@ class LiveContext:
             self._fold(line.record, line.start)
 
     def _fold(self, record: Record, offset: int) -> tuple[Delta, ...]:
-        kind = record["kind"]
-        if kind == "run":
-            self._policies = from_record(record.get("merge"))
-            self.is_over = False
-            self.run = outline_of(record)
-        elif kind == "end":
-            self.is_over = True
-        self._stage = record.get("stage", self._stage) if kind in ("delta", "step") else self._stage
+        if note := self._notes.get(record["kind"]):
+            note(record)
         deltas = self.context.fold(record)
         for delta in deltas:
             self.index.add(delta, offset)
@@ -368,6 +368,17 @@ class LiveContext:
                 done = Done(str(record.get("who", "")), str(record.get("asked", "")), _written(delta))
                 self._remember((delta.host, delta.key, record["request"]), done)
         return deltas
+
+    def _begin(self, record: Record) -> None:
+        self._policies = from_record(record.get("merge"))
+        self.is_over = False
+        self.run = outline_of(record)
+
+    def _note_stage(self, record: Record) -> None:
+        self._stage = record["stage"]
+
+    def _end(self, _record: Record) -> None:
+        self.is_over = True
 
     def _remember(self, request: RequestId, done: Done) -> None:
         self._requests[request] = done

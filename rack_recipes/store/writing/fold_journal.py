@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rack_recipes.context.context_model import REFUSED
 from rack_recipes.context.run_context import Context
 from rack_recipes.journal.record_fields import Record, json_text
-from rack_recipes.journal.step_results_and_end_status import is_counted, weight_of
+from rack_recipes.journal.step_results_and_end_status import Cell, is_counted, weight_of
 from rack_recipes.store.schema.tables import tables
 from rack_recipes.store.writing.record_to_rows import (
     ARTIFACT,
@@ -42,8 +42,6 @@ from rack_recipes.store.writing.record_to_rows import (
 if TYPE_CHECKING:
     from sqlalchemy import Table
 
-Place = tuple[str, str]  # host, step
-
 
 class Counted(NamedTuple):
     """Of the record that counts of a step on a host: how many measurements and checks it has, and its weight."""
@@ -70,9 +68,9 @@ class Batch:
     records: int = 0
     context: list[Row] = field(default_factory=list)
     conflicts: list[Row] = field(default_factory=list)
-    steps: dict[Place, Row] = field(default_factory=dict)
-    measurements: dict[Place, list[Row]] = field(default_factory=dict)
-    again: set[Place] = field(default_factory=set)
+    steps: dict[Cell, Row] = field(default_factory=dict)
+    measurements: dict[Cell, list[Row]] = field(default_factory=dict)
+    again: set[Cell] = field(default_factory=set)
     artifacts: dict[tuple[str, str, int], Row] = field(default_factory=dict)
     hosts: dict[str, Row] = field(default_factory=dict)
 
@@ -223,7 +221,7 @@ class JournalFold:
     def _add_step(self, record: Record, batch: Batch | None) -> None:
         """Update the row of a step, if the record counts. A refused write makes its verdict an error."""
         record = self._context.refusals.final_record(record)
-        host, step = place = intern(name(record["host"]) or ""), intern(name(record["step"]) or "")
+        step, host = cell = Cell(intern(name(record["step"]) or ""), intern(name(record["host"]) or ""))
         recorded = self._recorded.setdefault(host, {})
         before = recorded.get(step)
         if not is_counted(record, before.weight if before else None):
@@ -231,10 +229,10 @@ class JournalFold:
         rows = measurement_rows(self.run_id, record)
         self._count(recorded, step, Counted(len(rows), checks_of(record), weight_of(record)))
         if batch:
-            batch.steps[place] = step_row(self.run_id, record, self._plan_of(record))
-            batch.measurements[place] = rows
+            batch.steps[cell] = step_row(self.run_id, record, self._plan_of(record))
+            batch.measurements[cell] = rows
             if before:
-                batch.again.add(place)
+                batch.again.add(cell)
 
     def _plan_of(self, record: Record) -> dict[str, Any]:
         """The planned step; that of an instance is its parent's."""

@@ -178,7 +178,7 @@ class JournalImport:
         Servers that share a context write an end of their own each, behind the same changes; nothing is judged there.
         """
         whole, batch, times = JournalFold(run_id), Batch(), []
-        for record in (line.record for line in JournalReader(self._journal).read() if line.record):
+        for record in JournalReader(self._journal).records():
             whole.add(record, batch)
             times += [(record["kind"], name(record["time"]))] if record["kind"] in ("run", "end") else []
         begun = next((time for kind, time in times if kind == "run"), sealed.began)
@@ -247,8 +247,7 @@ def _says_otherwise(engine: Engine, whole: JournalFold, batch: Batch) -> bool:
 
 def run_of(journal: Path) -> str:
     """The id of the journal's run: that of its first `run` record, or else the name of its folder."""
-    records = (line.record for line in JournalReader(journal).read() if line.record)
-    return next((record["run"] for record in records if record["kind"] == "run"), journal.parent.name)
+    return next((record["run"] for record in JournalReader(journal).records("run")), journal.parent.name)
 
 
 def stored(engine: Engine, run_id: str) -> tuple[int, Tally, str | None, str | None]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sql
 
+from rack_recipes.journal.step_results_and_end_status import Cell
 from rack_recipes.store.database.database_kind import url_without_password
 from rack_recipes.store.database.databases_and_errors import (
     DATABASES,
@@ -94,10 +95,10 @@ def _staged(dialect: Dialect, table: Table) -> Statements:
     )
 
 
-def forget_measurements(connection: Connection, run_id: str, steps: Iterable[tuple[str, str]]) -> None:
-    """Delete the measurements of these (host, step) pairs: a step that is recorded again may have fewer of them."""
+def forget_measurements(connection: Connection, run_id: str, cells: Iterable[Cell]) -> None:
+    """Delete the measurements of these results: a step that is recorded again may have fewer of them."""
     table = tables().measurements
-    for host, step in sorted(steps):
+    for step, host in sorted(cells):
         connection.execute(
             sql.delete(table).where(table.c.run_id == run_id, table.c.host == host, table.c.step == step)
         )

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import TIME, delta, end, run, step
 from rack_recipes.context.context_model import Delta, HeldValue
-from rack_recipes.context.run_context import Context
+from rack_recipes.context.run_context import Context, fold_into
+from rack_recipes.journal.step_results_and_end_status import Results
 
 
 def folded(*records: dict[str, Any]) -> Context:
@@ -311,3 +312,21 @@ def test_memory_is_that_of_the_live_keys() -> None:
     tracemalloc.stop()
     assert held[0] / (hosts * keys) - text < 400
     assert held[-1] - held[0] < 16 * 1024
+
+
+def test_a_reader_folds_the_context_and_the_results() -> None:
+    context, results = Context(), Results()
+    writes = [write(1, "r1"), write(2, "r2")]
+    handlers = fold_into(context, results)
+    for record in (
+        run(merge=[{"keys": "*", "policy": "fail"}]),
+        *writes,
+        step(host="r1"),
+        step(host="r2", step="of_r2"),
+    ):
+        handlers[record["kind"]](record)
+    assert context.get(KEY) == 1
+    assert {cell: end.verdict for cell, end in results.ended.items()} == {
+        ("compute", "r1"): "passed",
+        ("of_r2", "r2"): "error",
+    }

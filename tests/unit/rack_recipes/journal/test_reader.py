@@ -28,7 +28,7 @@ def journal(tmp_path: Path) -> Path:
 
 
 def records(follower: JournalReader) -> list[Record]:
-    return [line.record for line in follower.read() if line.record]
+    return [*follower.records()]
 
 
 def add(journal: Path, data: bytes) -> None:
@@ -183,3 +183,19 @@ def test_a_journal_that_cannot_be_read_is_an_error_of_ours(journal: Path) -> Non
     journal.mkdir()
     with pytest.raises(JournalError, match=f"{journal}: Is a directory"):
         list(JournalReader(journal).read())
+
+
+def test_each_record_goes_to_the_function_of_its_kind(journal: Path) -> None:
+    append(journal, [step(1), delta(2), step(3)])
+    follower, steps, others = JournalReader(journal), [], []
+    follower.dispatch({"step": steps.append, "run": others.append})
+    assert ([each["n"] for each in steps], others) == ([1, 3], [])
+    assert [*follower.records()] == []
+
+
+def test_some_kinds_of_records_alone_and_where_each_is(journal: Path) -> None:
+    append(journal, [step(1), delta(2), step(3)])
+    follower = JournalReader(journal)
+    places = [(record["n"], follower.start, follower.offset) for record in follower.records("step", "end")]
+    lines = [line for line in JournalReader(journal).read() if line.record]
+    assert places == [(1, lines[0].start, lines[0].end), (3, lines[2].start, lines[2].end)]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import TIME, delta, end, run, step
 from rack_recipes.errors import JournalError
-from rack_recipes.journal.record_fields import FIELDS, TornError, decode, encode, json_text
+from rack_recipes.journal.record_fields import FIELDS, RunStep, TornError, decode, encode, json_text
 
 TEXTS = st.text(st.characters())  # all of Unicode, lone surrogates and NUL too
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -174,3 +174,10 @@ def test_journal_and_context_need_no_database_library() -> None:
         "sys.exit('sqlalchemy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_step_of_a_run_is_read_as_it_was_written() -> None:
+    step = RunStep("a", 2, 7, "host", ("r1", "r2"), frozenset({"b_v1"}), optional=True, cache_key="k", expires_sec=5)
+    told = {"name": "a", "stage": 2, "idx": 7, "scope": "host", "hosts": ["r1", "r2"]}
+    assert step.to_record() == {**told, "cache_key": "k", "optional": True}
+    assert RunStep.of(told).to_record() == told

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rack_recipes.journal.step_results_and_end_status import Results, StepEnd
+from rack_recipes.journal.step_results_and_end_status import Cell, CountedRecords, Results, StepEnd
 
 Record = dict[str, Any]
 
@@ -58,3 +58,11 @@ def test_instances_count_instead_of_their_looped_step():
     )
     assert [place[0] for place, _end in found.counted()] == ["a[x]", "a[y]", "empty"]
     assert found.ended["a", "r1"].blocks
+
+
+def test_the_record_that_counts_is_kept_whole():
+    found = CountedRecords()
+    for record in (step("passed", 7, seconds=2), step("error", 0), step("failed", name="b")):
+        found.add(record)
+    assert found == {("a", "r1"): step("passed", 7, seconds=2), ("b", "r1"): step("failed", name="b")}
+    assert [*found] == [Cell("a", "r1"), Cell("b", "r1")]

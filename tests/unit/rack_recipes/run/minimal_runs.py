@@ -11,7 +11,8 @@ from typing import Any
 from rack_recipes.context.run_context import Context
 from rack_recipes.journal.append import append
 from rack_recipes.journal.reader import JournalReader
-from rack_recipes.run.current_run import RUN_HOST, Run, RunInputs, RunStep
+from rack_recipes.journal.record_fields import RunStep
+from rack_recipes.run.current_run import RUN_HOST, Run, RunInputs
 from rack_recipes.settings import Settings
 
 TIME = "2026-11-25T12:00:00.000000Z"
@@ -21,8 +22,8 @@ Record = dict[str, Any]
 
 
 def first(*steps: RunStep, hosts: tuple[str, ...] = HOSTS, run_id: str = "R1") -> Record:
-    planned = [{"name": s.name, "stage": s.stage, "idx": s.idx, "scope": s.scope, "hosts": [*s.hosts]} for s in steps]
-    return {"kind": "run", "run": run_id, "time": TIME, "recipe": {}, "hosts": [*hosts], "steps": planned}
+    entries = [each.to_record() for each in steps]
+    return {"kind": "run", "run": run_id, "time": TIME, "recipe": {}, "hosts": [*hosts], "steps": entries}
 
 
 def step(name: str, host: str, verdict: str = "passed", n: int = 1, reason: str = "", **fields: Any) -> Record:

@@ -18,7 +18,7 @@ import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import delta, end, first, planned, step
 from rack_recipes.journal.append import append
-from rack_recipes.run.current_run import RunStep
+from rack_recipes.journal.record_fields import RunStep
 from rack_recipes.run.launcher.progress_and_summary import Progress, StatusLine
 
 HOSTS = ("r1", "r2", "r3", "r4", "r5")

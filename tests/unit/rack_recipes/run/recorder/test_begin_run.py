@@ -28,7 +28,8 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs i
 from rack_recipes.errors import CatalogError, UsageError
 from rack_recipes.journal.append import append
 from rack_recipes.journal.reader import JournalReader
-from rack_recipes.run.current_run import Run, RunStep
+from rack_recipes.journal.record_fields import RunStep
+from rack_recipes.run.current_run import Run
 from rack_recipes.run.recorder.begin_run import begin_run
 from rack_recipes.run.run_folders import hold_run_until_exit
 from rack_recipes.settings import Settings

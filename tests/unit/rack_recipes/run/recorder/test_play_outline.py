@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.ansible_plays import an_inventory, means, play, task
 from rack_recipes.errors import UsageError
-from rack_recipes.run.current_run import RunStep
+from rack_recipes.journal.record_fields import RunStep
 from rack_recipes.run.recorder.play_outline import FLUSH, checkpoints, outline, select_by_tags, stage_tasks
 
 ALL = ("r1", "r2", "r3")

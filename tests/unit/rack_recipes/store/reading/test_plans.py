@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 from sqlalchemy import Connection, Engine, Table, event, text
 
+from rack_recipes.journal.step_results_and_end_status import Cell
 from rack_recipes.store.reading import recorded_runs, several_runs
 from rack_recipes.store.reading.earlier_runs import median_durations, read_cached_results
 from rack_recipes.store.schema.tables import tables
@@ -27,7 +28,7 @@ Ask = Callable[[Engine], object]
 
 def _forget(store: Engine) -> None:
     with store.begin() as connection:
-        forget_measurements(connection, RUN, [(HOST, STEP)])
+        forget_measurements(connection, RUN, [Cell(STEP, HOST)])
 
 
 def _delete(store: Engine) -> None:

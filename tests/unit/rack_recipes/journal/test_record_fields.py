@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import TIME, delta, end, run, step
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import log
 from rack_recipes.errors import JournalError
-from rack_recipes.journal.record_fields import FIELDS, RunStep, TornError, decode, encode, json_text
+from rack_recipes.journal.record_fields import FIELDS, RunStep, TornError, decode, encode, json_text, log_record_lines
 
 TEXTS = st.text(st.characters())  # all of Unicode, lone surrogates and NUL too
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -181,3 +182,15 @@ def test_a_step_of_a_run_is_read_as_it_was_written() -> None:
     told = {"name": "a", "stage": 2, "idx": 7, "scope": "host", "hosts": ["r1", "r2"]}
     assert step.to_record() == {**told, "cache_key": "k", "optional": True}
     assert RunStep.of(told).to_record() == told
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "lines"),
+    [
+        ("key: 1", "r1", ["12:00:00.000 R1 a@r1 set: key: 1"]),
+        ("one\ntwo\n", "r1", ["12:00:00.000 R1 a@r1 set: one", "12:00:00.000 R1 a@r1 set: two"]),
+        ("", "", ["12:00:00.000 R1 a@run set: "]),
+    ],
+)
+def test_each_line_says_where_it_is_from(text: str, host: str, lines: list[str]):
+    assert log_record_lines(log("set", text, host), "R1") == lines

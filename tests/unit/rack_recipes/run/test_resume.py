@@ -109,7 +109,7 @@ def finish(run_id: str, **extra_vars: str) -> tuple[int, str]:
 
 def records(run_id: str) -> list[dict[str, Any]]:
     path = Path(f".rack-recipes/runs/{run_id}/journal.jsonl")
-    return [line.record for line in JournalReader(path).read() if line.record] if path.exists() else []
+    return [*JournalReader(path).records()] if path.exists() else []
 
 
 def steps(run_id: str) -> dict[tuple[str, str], dict[str, Any]]:

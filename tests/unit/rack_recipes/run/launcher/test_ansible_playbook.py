@@ -1,19 +1,29 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""What is handed over by a path and is on no disk."""
+
 from __future__ import annotations
 
 import json
 import os
+import re
+import resource
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
+from errno import EACCES
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rack_recipes.errors import UsageError
 from rack_recipes.run.launcher.ansible_playbook import (
+    IS_AN_ERROR,
+    LEAST,
+    MOST,
     ROOT,
     Forks,
     PlaybookCommand,
@@ -22,8 +32,12 @@ from rack_recipes.run.launcher.ansible_playbook import (
     arguments,
     extra_vars,
     follow,
+    forks_in,
     forks_of,
+    room_here,
+    served_by_fifo,
     start,
+    unreadable_is_error,
     warm_start,
 )
 from rack_recipes.run.launcher.forward_signals import SignalForwarder
@@ -241,3 +255,156 @@ def test_a_signal_that_is_passed_on_ends_ansible():
     Path("log").touch()
     with warm_start(ansible_environment("R1")) as ahead, SignalForwarder() as forwarder:
         assert follow(forwarder.forward_to(ahead.go(arguments(asked), "log")), tick) != 0
+
+
+YES = {IS_AN_ERROR: "1"}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with an inventory, a folder of some, and one that has only variables."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("ANSIBLE_CONFIG", "ANSIBLE_INVENTORY", IS_AN_ERROR):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "racks.yml").touch()
+    (tmp_path / "some").mkdir()
+    (tmp_path / "some/racks.yml").touch()
+    (tmp_path / "none/group_vars").mkdir(parents=True)
+    (tmp_path / "none/.hidden").touch()
+    return tmp_path
+
+
+def test_what_cannot_be_read_is_an_error():
+    assert unreadable_is_error(["h1,", "racks.yml", "~/racks.yml"]) == YES
+    assert unreadable_is_error([]) == {}
+
+
+def test_not_every_file_in_a_folder_is_an_inventory():
+    assert unreadable_is_error(["h1,", "some"]) == {}
+    assert unreadable_is_error(["~/some"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        (["some", "zzz"], "there is no inventory 'zzz'"),
+        (["some", "rack.ini"], "there is no inventory 'rack.ini' (did you mean 'racks.yml'?)"),
+        (["some/rocks.yml"], "there is no inventory 'some/rocks.yml' (did you mean 'racks.yml'?)"),
+        (["absent/racks.yml"], "there is no inventory 'absent/racks.yml'"),
+        (["racks.yml", "none"], "the folder 'none' has no inventory: expected a file in it"),
+    ],
+)
+def test_one_that_is_not_there_is_an_error_also_beside_others(given: list[str], error: str):
+    with pytest.raises(UsageError, match=f"^{re.escape(error)}$"):
+        unreadable_is_error(given)
+
+
+def test_those_of_ansible_s_settings_count_too(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    (folder / "etc").mkdir()
+    (folder / "etc/mine.cfg").write_text("[defaults]\ninventory = ../racks.yml, ../some\n")
+    monkeypatch.setenv("ANSIBLE_CONFIG", "etc/mine.cfg")
+    assert unreadable_is_error([]) == {}
+    (folder / "etc/mine.cfg").write_text("[defaults]\ninventory = ../racks.yml, {{CWD}}/racks.yml\n")
+    assert unreadable_is_error([]) == YES
+    monkeypatch.setenv("ANSIBLE_INVENTORY", "racks.yml,lost.yml")
+    with pytest.raises(UsageError, match=r"there is no inventory .lost\.yml"):
+        unreadable_is_error([])
+    assert unreadable_is_error(["racks.yml"]) == YES
+
+
+def test_ansible_s_own_setting_goes_first(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(IS_AN_ERROR, "false")
+    assert unreadable_is_error(["zzz"]) == {}
+    monkeypatch.delenv(IS_AN_ERROR)
+    (folder / "ansible.cfg").write_text("[inventory]\nany_unparsed_is_failed = false\n")
+    assert unreadable_is_error(["zzz"]) == {}
+
+
+def test_what_may_not_be_looked_at_is_an_error(monkeypatch: pytest.MonkeyPatch):
+    def refused(_path: Path) -> None:
+        raise PermissionError(EACCES, os.strerror(EACCES))
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    with pytest.raises(UsageError, match=r"^the inventory 'some' cannot be read: Permission denied$"):
+        unreadable_is_error(["racks.yml", "some"])
+
+
+GIB = 1024**3
+MEMINFO = "MemTotal:       24684352 kB\nMemFree:        18489216 kB\nMemAvailable:    4194304 kB\n"
+
+
+@pytest.mark.parametrize(
+    ("room", "expected"),
+    [
+        (Room(2, 24 * GIB, 20000), 128),  # by its cores
+        (Room(16, 4 * GIB, 20000), 81),  # by its memory
+        (Room(16, 64 * GIB, 1024), 128),  # by its open files
+        (Room(64, 256 * GIB, 1048576), MOST),
+        (Room(1, GIB // 10, 256), LEAST),
+    ],
+)
+def test_what_there_is_least_of_decides(room: Room, expected: int):
+    assert forks_in(room) == expected
+
+
+def test_what_the_machine_has(tmp_path: Path):
+    (tmp_path / "meminfo").write_text(MEMINFO)
+    room = room_here(tmp_path, tmp_path)
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    assert room == Room(len(os.sched_getaffinity(0)), 4 * GIB, files)
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "expected"),
+    [
+        ("memory.max", f"{GIB}\n", GIB),
+        ("memory.max", "max\n", 4 * GIB),
+        ("memory/memory.limit_in_bytes", f"{2 * GIB}\n", 2 * GIB),
+        ("memory/memory.limit_in_bytes", "9223372036854771712\n", 4 * GIB),
+    ],
+)
+def test_the_memory_of_a_container(name: str, limit: str, expected: int, tmp_path: Path):
+    (tmp_path / "meminfo").write_text(MEMINFO)
+    (tmp_path / "memory").mkdir()
+    (tmp_path / name).write_text(limit)
+    assert room_here(tmp_path, tmp_path).memory == expected
+
+
+def test_what_cannot_be_read_limits_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda _kind: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: range(64))
+    assert forks_in(room_here(tmp_path, tmp_path)) == MOST
+
+
+def test_it_reads_well():
+    assert str(Room(2, 23 * GIB, 1024)) == "2 cores, 23.0 GiB of free memory, 1024 open files"
+    assert str(Room(1, GIB // 2, 256)) == "1 core, 0.5 GiB of free memory, 256 open files"
+
+
+@pytest.mark.parametrize("size", [0, 7, 1_000_000])
+def test_the_first_reader_gets_it_and_nobody_else(tmp_path: Path, size: int):
+    path, data = tmp_path / "given.json", b"x" * size
+    before = threading.active_count()
+    with served_by_fifo(path, data):
+        assert (path.is_fifo(), path.stat().st_mode & 0o777) == (True, 0o600)
+        assert path.read_bytes() == data
+        assert not path.exists()
+    assert threading.active_count() == before
+
+
+def test_what_nobody_reads_is_gone_as_well(tmp_path: Path):
+    path = tmp_path / "given.json"
+    started, before = time.monotonic(), threading.active_count()
+    with served_by_fifo(path, b"x" * 1_000_000):
+        pass
+    assert not path.exists()
+    assert time.monotonic() - started < 60
+    assert threading.active_count() == before
+
+
+def test_a_reader_that_leaves_early_holds_up_nobody(tmp_path: Path):
+    path = tmp_path / "given.json"
+    with served_by_fifo(path, b"x" * 1_000_000), path.open("rb") as pipe:
+        assert pipe.read(3) == b"xxx"
+    assert not path.exists()

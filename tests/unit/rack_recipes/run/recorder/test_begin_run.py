@@ -49,7 +49,7 @@ def begun(*plays: Any, **extra_vars: Any) -> Run:
 
 
 def first(run: Run) -> dict[str, Any]:
-    [record] = [line.record for line in JournalReader(run.path).read()]
+    [record] = JournalReader(run.path).records()
     assert record
     return record
 
@@ -192,7 +192,7 @@ def test_a_run_starts_with_the_context_that_it_is_given():
     Path("before.json").write_text('{"run": {"a_v1": 1}, "hosts": {"r1": {"b_v1": "s3cret"}, "r9": {"c_v1": 3}}}')
     about = {**ABOUT, "params": {"password": {"type": "str", "secret": True}}}
     run = begun(play(task(1, {"name": "a"}), about=about), rack_recipes_context="before.json", password="s3cret")
-    record, *deltas = (line.record for line in JournalReader(run.path).read())
+    record, *deltas = JournalReader(run.path).records()
     assert record
     assert record["options"] == {"context": "before.json"}
     assert [(each["key"], each["after"], each["who"]) for each in deltas if each] == [

@@ -45,7 +45,7 @@ def _project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def records(path: Path) -> list[dict[str, Any]]:
-    return [line.record for line in JournalReader(path).read() if line.record]
+    return [*JournalReader(path).records()]
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def test_an_id_that_cannot_be_that_of_a_run(group: str):
 
 def begun(*plays: Any) -> dict[str, Any]:
     run = begin_run(plays, Settings(group="g", parts=2), means(an_inventory()))
-    [record] = [line.record for line in JournalReader(run.path).read()]
+    [record] = JournalReader(run.path).records()
     assert record
     return record
 
@@ -73,7 +73,7 @@ def test_a_part_knows_the_hosts_of_the_whole_inventory():
     variables._inventory.subset("r1")
     made = play(task(1, {"name": "a"}, {"name": "b", "hosts": "odd"}), variables=variables)
     run = begin_run([made], Settings(group="g"), means(variables))
-    [record] = [line.record for line in JournalReader(run.path).read()]
+    [record] = JournalReader(run.path).records()
     assert record
     assert record["hosts"] == ["r1"]
     assert record["group"] == {
@@ -90,7 +90,7 @@ def test_a_part_with_all_hosts_does_not_name_them_twice():
 def test_a_part_without_hosts_says_so_in_its_journal():
     with pytest.raises(EmptyPartError, match="no host matches in this part of the group g") as caught:
         begun(play(task(1, {"name": "a"}), hosts="none"))
-    first, end = [line.record for line in JournalReader(caught.value.run.path).read()]
+    first, end = JournalReader(caught.value.run.path).records()
     assert first
     assert end
     assert (first["hosts"], first["group"]["id"]) == ([], "g")

@@ -49,7 +49,7 @@ def run(folder: Path, text: str, *arguments: str) -> tuple[Records, dict[str, An
         patch.chdir(folder)
         ended = play(text, *arguments, hosts="r1,")
     [path] = (folder / ".rack-recipes/runs").glob("*/journal.jsonl")
-    records = [line.record for line in JournalReader(path).read() if line.record]
+    records = [*JournalReader(path).records()]
     steps = {record["step"]: record for record in records if record["kind"] == "step"}
     keys = {record["key"]: record["after"] for record in records if record["kind"] == "delta"}
     assert all(record["n"] for record in steps.values())

@@ -64,7 +64,7 @@ def ended(run: Run, host: Host, *steps: dict[str, Any], locks: Any = None) -> li
     run_stage(host, 2, steps, locks or {}, VARS)
     assert not Path("started").exists()
     assert not host.asked
-    records = [line.record for line in JournalReader(run.path).read() if line.record]
+    records = [*JournalReader(run.path).records()]
     return [(each["step"], each["verdict"], each["reason"]) for each in records if each["kind"] == "step"]
 
 

@@ -39,7 +39,7 @@ from rack_recipes.run.earlier_run import EarlierRun
 from rack_recipes.run.missing_results_and_artifacts import UNPLANNED, UNRECORDED
 from rack_recipes.run.stage import host_request, remote_executor
 from rack_recipes.run.worker.resource_locks import resources
-from rack_recipes.run.worker.run_stage import run_stage
+from rack_recipes.run.worker.run_stage import run_stage, summary, task_summary
 
 VARS = {"inventory_hostname": "r1", "ansible_python_interpreter": "python3"}
 A, B, TOTAL = ({"name": name, "type": "shell", "module": "s"} for name in ("a", "b", "total"))
@@ -65,7 +65,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
 
 def told(run: Run) -> list[tuple[str, str, str]]:
     run.catch_up()
-    records = [line.record for line in JournalReader(run.path).read() if line.record]
+    records = [*JournalReader(run.path).records()]
     return [(each["step"], each["verdict"], each["reason"]) for each in records if each["kind"] == "step"]
 
 
@@ -88,7 +88,7 @@ def test_how_far_the_host_s_clock_is_ahead_is_written_down_once_a_stage(run: Run
     host = Host(("running", [step("a", "r1")]), ("ended", [step("b", "r1", n=2)]))
     host.clock = {"clock": [time.time() + 3600, 0.0]}
     run_stage(host, 1, [A, B], {}, VARS)
-    records = [line.record for line in JournalReader(run.path).read() if line.record]
+    records = [*JournalReader(run.path).records()]
     assert [each["kind"] for each in records] == ["run", "clock", "step", "step"]
     assert (records[1]["stage"], records[1]["host"]) == (1, "r1")
     assert records[1]["offset"] == pytest.approx(3600, abs=30)
@@ -290,7 +290,7 @@ def test_what_an_earlier_run_left_on_the_host_is_collected_and_offered(run: Run,
     host = Host(("running", late), ("ended", []), ("ended", [step("a", "r1"), step("b", "r1", n=2)]))
     run_stage(host, 1, [A, B], {}, VARS)
     assert [asked["id"].split("-")[:2] for asked in host.asked] == [["R0", "1"], ["R0", "1"], ["R1", "1"]]
-    assert [line.record for line in JournalReader(path).read()][1:] == late
+    assert [*JournalReader(path).records()][1:] == late
     assert host.asked[2]["offers"] == {
         "a": [{"run": "R0", "inputs": "sha256:0", "verdict": "passed", "kind": "resume", "records": late}]
     }
@@ -304,7 +304,7 @@ def pieces(*datas: bytes) -> list[dict[str, Any]]:
 
 
 def transfers(run: Run) -> list[tuple[str | None, str]]:
-    records = [line.record for line in JournalReader(run.path).read() if line.record]
+    records = [*JournalReader(run.path).records()]
     return [(each["path"], each["note"]) for each in records if each["kind"] == "transfer"]
 
 
@@ -591,3 +591,51 @@ def test_a_secret_that_is_none_is_set_aside(run: Run, monkeypatch: pytest.Monkey
     [(name, verdict, reason)] = told(run)
     assert (name, verdict) == ("a", "error")
     assert reason.startswith("the host sent what no step sends: as a secret what is not a text of at most 16384")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "kind", "msg"),
+    [
+        (["passed", "cached"], None, "1 passed, 1 cached in 1.000 s"),
+        (["passed", "skipped:when"], None, "1 passed, 1 skipped in 1.000 s"),
+        (["skipped:when", "blocked:x"], "failed", "s2 blocked: x (1 skipped, 1 blocked)"),
+        (["passed", "failed:hot", "blocked:b"], "failed", "s2 failed: hot (1 passed, 1 failed, 1 blocked)"),
+        (["blocked:x", "blocked:y"], "failed", "s1 blocked: x (2 blocked)"),
+        (["blocked:x", "error"], "failed", "s2 error: no reason given (1 blocked, 1 error)"),
+        (["unreachable:gone", "unreachable:gone"], "unreachable", "s1 unreachable: gone (2 unreachable)"),
+        (["passed", "unreachable:gone"], "unreachable", "s2 unreachable: gone (1 passed, 1 unreachable)"),
+        (["failed:hot", "unreachable:gone"], "failed", "s1 failed: hot (1 failed, 1 unreachable)"),
+    ],
+)
+def test_what_ansible_shows(verdicts: list[str], kind: str | None, msg: str):
+    records = []
+    for number, text in enumerate(verdicts, start=1):
+        verdict, _other, reason = text.partition(":")
+        records.append(step(f"s{number}", "r1", verdict, number, reason))
+    found = summary(iter(records))
+    assert found["msg"] == msg
+    assert [name for name in ("failed", "unreachable") if found.get(name)] == ([kind] if kind else [])
+    assert len(found["steps"]) == len(verdicts)
+
+
+def test_of_a_looped_step_the_instances_are_shown():
+    instances = [step("a[x]", "r1", parent="a"), step("a[y]", "r1", "failed", 2, "hot", parent="a")]
+    found = summary([*instances, step("a", "r1", "failed", 3, "a[y] failed", instances=2)])
+    assert found["msg"] == "a[y] failed: hot (1 passed, 1 failed)"
+    assert [line.split()[3] for line in found["steps"]] == ["a[x]", "a[y]"]
+
+
+def test_a_task_for_many_hosts_names_each():
+    records = [step("a", "r1"), step("a", "r2", "failed", reason="hot"), *(step("a", f"p{n}") for n in range(21))]
+    found = task_summary(records, ["r1", "r2", *(f"p{n}" for n in range(21))])
+    assert (found["msg"], found.get("failed")) == (summary(records[:1])["msg"], None)
+    assert found["others"] == [
+        "r2: a failed: hot (1 failed)",
+        f"passed  {', '.join(f'p{n}' for n in range(20))}",
+        "passed  p20",
+    ]
+
+
+def test_a_task_for_one_host_is_as_ever():
+    records = [step("a", "r1", "failed", reason="hot")]
+    assert task_summary(records, ["r1"]) == summary(records)

@@ -12,15 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
+from rack_recipes.errors import UsageError
 from rack_recipes.run.stage import host_request
 from rack_recipes.run.stage.host_request import (
     Request,
     StageInputs,
     files_of,
+    group_id,
+    group_request,
     imports_installed,
     make_request,
     stage_id,
+    to_message,
     wait_of,
 )
 from rack_recipes.run.stage.project_files import digest_of
@@ -237,3 +244,125 @@ def test_stage_ids_differ_by_run_number_and_host():
 def test_a_host_answers_well_before_its_lease_ends(lease: float, wait: float, found: float):
     assert wait_of(lease, wait) == pytest.approx(found)
     assert asked(STEP, lease=lease).message["attach"] == pytest.approx(min(5, lease / 3))
+
+
+STEP_CASES = Path(__file__).parent / "cases/step_message"
+HELD_THERE = {"disk"}
+
+
+@pytest.mark.parametrize("case", sorted(STEP_CASES.glob("*.yml")), ids=lambda path: path.stem)
+def test_a_compiled_step_as_a_message(case: Path, golden: Callable[[Path, str], None]):
+    step = yaml.safe_load(case.read_bytes())
+    message = to_message(step, {"kind": "shell"}, HELD_THERE)
+    golden(case.with_suffix(".json"), json.dumps(message, indent=1) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        (True, None),
+        (False, False),
+        ("true", None),
+        ("True ", None),
+        ("no", False),
+        ({"value": 1, "eq": 1}, [{"value": 1, "eq": 1}]),
+        ([{"value": 1, "min": 1}], [{"value": 1, "min": 1}]),
+    ],
+)
+def test_what_when_came_out_as(said: Any, found: Any):
+    assert to_message({"name": "a", "when": said}, {}, ()).get("when") == found
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [(True, {}), ({}, {}), ({"network": True}, {"network": True}), (False, None), (None, None)],
+)
+def test_what_a_sandbox_came_out_as(said: Any, found: Any):
+    assert to_message({"name": "a", "sandbox": said}, {}, ()).get("sandbox") == found
+
+
+@pytest.mark.parametrize("said", ["", "true", 0, 1, []])
+def test_a_sandbox_that_is_none_is_refused(said: Any):
+    with pytest.raises(UsageError) as caught:
+        to_message({"name": "a", "sandbox": said}, {}, ())
+    assert str(caught.value) == f"sandbox: expected true or a mapping, got {said!r}"
+
+
+@pytest.mark.parametrize("said", ["", "maybe", 1, None])
+def test_a_when_that_is_neither_true_nor_false(said: Any):
+    with pytest.raises(UsageError) as caught:
+        to_message({"name": "a", "when": said}, {}, ())
+    assert str(caught.value) == f"when: expected true or false, got {said!r}"
+
+
+def test_a_field_that_no_step_has_is_refused():
+    with pytest.raises(UsageError) as caught:
+        to_message({"name": "a", "module": "m", "timeoutt": 3}, {}, ())
+    assert str(caught.value) == "step 'a': expected a known field, got 'timeoutt' (did you mean 'timeout'?)"
+
+
+def test_a_step_that_cannot_be_run_keeps_its_place():
+    step = {"name": "a", "depends_on": ["b"], "always": True, "loop": "{{ x }}", "args": {"x": 1}, "success": "none"}
+    assert to_message({**step, "invalid": "args.x: no"}, {"kind": "shell"}, ()) == {
+        "name": "a",
+        "args": {},
+        "depends_on": ["b"],
+        "after": [],
+        "scope": "host",
+        "timeout": None,
+        "parallel": False,
+        "success": {},
+        "always": True,
+        "invalid": "args.x: no",
+    }
+
+
+VALUES = st.one_of(st.none(), st.booleans(), st.integers(0, 2), st.floats(0, 2), st.text(max_size=2))
+MESSAGES = st.lists(
+    st.dictionaries(st.sampled_from(["steps", "params", "context", "secrets"]), VALUES), min_size=1, max_size=4
+)
+
+
+def request_of(host: str, **fields: Any) -> Request:
+    message = {"id": f"id-{host}", "host": host, "collected": [f"old-{host}"], "lease": 9, **fields}
+    return Request(message, ((f"{host}.txt", Path(host)), ("same.txt", Path("same"))))
+
+
+@given(MESSAGES)
+def test_each_host_gets_back_what_was_its_own(found: list[dict[str, Any]]):
+    requests = [request_of(f"h{number}", **fields) for number, fields in enumerate(found)]
+    message = group_request("name", requests, ["gone"]).message
+    shared = {name: value for name, value in message.items() if name not in ("hosts", "at_once", "id", "collected")}
+    for request, own in zip(requests, message["hosts"], strict=True):
+        expected = {name: value for name, value in request.message.items() if name not in ("id", "collected")}
+        assert repr(sorted({**shared, **own}.items())) == repr(sorted(expected.items()))
+
+
+def test_what_all_share_is_said_once():
+    request = group_request("name", [request_of("a", steps=[1]), request_of("b", steps=[1])], ["gone"])
+    assert request.message == {
+        "id": "name",
+        "collected": ["gone"],
+        "lease": 9,
+        "steps": [1],
+        "hosts": [{"host": "a"}, {"host": "b"}],
+        "at_once": 32,
+    }
+    assert [name for name, _path in request.files] == ["a.txt", "b.txt", "same.txt"]
+
+
+def test_one_and_true_are_not_the_same():
+    message = group_request("name", [request_of("a", x=1), request_of("b", x=True), request_of("c", x=1.0)], ()).message
+    assert [repr(own["x"]) for own in message["hosts"]] == ["1", "True", "1.0"]
+
+
+def test_no_stage_of_a_host_has_the_name_of_a_group():
+    assert group_id("r", 1, "j1") != stage_id("r", 1, "j1")
+    assert group_id("r", 1, "j1") != group_id("r", 1, "j2")
+
+
+def test_a_python_step_of_any_host_needs_what_is_installed():
+    python, shell = {"kind": "python"}, {"kind": "shell"}
+    for steps, expected in (([python], True), ([shell], False)):
+        message = group_request("name", [request_of("a", steps=[shell]), request_of("b", steps=steps)], ()).message
+        assert imports_installed(message) is expected

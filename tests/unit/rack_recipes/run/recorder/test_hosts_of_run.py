@@ -6,25 +6,40 @@ from __future__ import annotations
 
 import json
 import time
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from ansible import context
+from ansible.inventory.host import Host
 from ansible.inventory.manager import InventoryManager
 from ansible.module_utils.common.collections import ImmutableDict
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret, VaultSecretsContext
 from ansible.plugins.loader import vars_loader
 from ansible.plugins.vars import host_group_vars
+from ansible.template import trust_as_template
 from ansible.vars.manager import VariableManager
 
 from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.ansible_plays import play, task
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.ansible_plays import means, play, task
+from rack_recipes.errors import UsageError
 from rack_recipes.journal.reader import JournalReader
+from rack_recipes.run.current_run import Run
 from rack_recipes.run.recorder.ansible_api import AnsibleApi, ansible_api_of
 from rack_recipes.run.recorder.begin_run import begin_run
-from rack_recipes.run.recorder.hosts_of_run import LONGEST_LIST, LONGEST_TEXT, host_attributes
+from rack_recipes.run.recorder.hosts_of_run import (
+    LONGEST_LIST,
+    LONGEST_TEXT,
+    aliases_of_one_host,
+    check_turns,
+    host_attributes,
+    start_warnings,
+    unmatched_patterns,
+)
+from rack_recipes.run.recorder.play_outline import outline
 from rack_recipes.settings import Settings
 
 CASES = json.loads(Path(__file__).with_name("host_attributes.json").read_text())
@@ -138,7 +153,7 @@ def test_they_are_in_the_first_record_of_a_run(tmp_path: Path, project: Path):
     hosts = {"r1": {"rack": "{{ place }}", "place": "R 7", "bmc_password": "no"}, "r2": {}}
     api, _inventory = an_api(tmp_path, {"hosts.json": {"all": {"hosts": hosts}}})
     run = begin_run([play(task(1, {"name": "a"}))], Settings(host_attributes=("rack", "bmc_password")), api)
-    [record] = [line.record for line in JournalReader(run.path).read()]
+    [record] = JournalReader(run.path).records()
     assert record
     assert record["attributes"] == {"r1": {"rack": "R 7"}}
 
@@ -157,3 +172,126 @@ def test_a_thousand_hosts_cost_little(tmp_path: Path):
     assert time.process_time() - started < 1000 * MILLISECONDS / 1000
     assert len(found) == 1000
     assert found["r0021"] == {"groups": ["leaf1"], "position": 21, "uplinks": ["leaf1:1"], "leaf": "leaf1"}
+
+
+HOSTS = ["leaf1", "leaf2", "spine1"]
+NOBODY = "no host or group of the inventory is"
+
+
+def resolve(pattern: str) -> list[str]:
+    return [host for host in HOSTS if pattern == "all" or fnmatchcase(host, pattern)]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "limit", "told"),
+    [
+        ("all", "", []),
+        ("leaf*,!spine9,&all", "leaf1,@retry.txt", []),
+        ("{{ group }}", "leaf1", []),
+        ("all", "leaf1,leaf9", [f"--limit: {NOBODY} leaf9 (did you mean 'leaf2'?)"]),
+        ("all", "leaf1:xx:yy", [f"--limit: {NOBODY} xx, yy"]),
+        ("leaf1,zz*", "leaf1", [f"the recipe's hosts: {NOBODY} zz*"]),
+        (["leaf1", "zz"], "zz,leaf1", [f"the recipe's hosts: {NOBODY} zz", f"--limit: {NOBODY} zz"]),
+        ("all", ",".join(map(str, range(11))), [f"--limit: {NOBODY} 0, 1, 2, 3, 4, 5, 6, 7 and 3 more"]),
+    ],
+)
+def test_names_that_the_inventory_does_not_know(hosts: str | list[str], limit: str, told: list[str]):
+    plays = [SimpleNamespace(hosts=hosts), SimpleNamespace(hosts=hosts)]
+    assert [*unmatched_patterns(plays, limit, resolve)] == told
+
+
+def host(name: str, **variables: Any) -> Host:
+    made = Host(name)
+    for key, value in variables.items():
+        made.set_variable(key, value)
+    return made
+
+
+def test_names_of_one_address_are_found():
+    hosts = [
+        host("leaf1", ansible_host="10.0.0.1", ansible_port=22),
+        host("leaf1-mgmt", ansible_ssh_host="10.0.0.1", ansible_ssh_port="22"),
+        host("console", ansible_host="10.0.0.1", ansible_port=2022),
+        host("10.0.0.2"),
+        host("leaf2", ansible_host="10.0.0.2"),
+        host("leaf3", ansible_host="10.0.0.3"),
+    ]
+    assert [*aliases_of_one_host(hosts)] == [
+        ("10.0.0.1:22", ["leaf1", "leaf1-mgmt"]),
+        ("10.0.0.2", ["10.0.0.2", "leaf2"]),
+    ]
+
+
+def test_what_is_not_known_or_meant_is_not_told():
+    template = "{{ inventory_hostname }}.example.com"
+    here = {"ansible_host": "localhost", "ansible_connection": "local"}
+    assert not [*aliases_of_one_host([host("a", ansible_host=template), host("b", ansible_host=template)])]
+    assert not [*aliases_of_one_host([host("a", **here), host("b", **here)])]
+    apis = [host(name, ansible_host="10.0.0.1", ansible_httpapi_port=port) for name, port in (("a", 8001), ("b", 8002))]
+    assert not [*aliases_of_one_host(apis)]
+
+
+def test_of_many_names_only_some_are_told():
+    names = [f"leaf{number}" for number in range(1, 12)]
+    hosts = [host(name, ansible_host="10.0.0.1") for name in names]
+    inputs = SimpleNamespace(warnings=(), unknown_hosts=names, recipe={}, waivers=SimpleNamespace(over=()))
+    steps = {name: SimpleNamespace(name=name, hosts=()) for name in names}
+    told = [*start_warnings(cast("Run", SimpleNamespace(inputs=inputs, steps=steps)), hosts)]
+    some = "leaf1, leaf2, leaf3, leaf4, leaf5, leaf6, leaf7, leaf8 and 3 more"
+    assert told == [
+        f"left out, as no host of this run is theirs: {some}",
+        f"the given context has keys of hosts not in this run: {some}",
+        f"{some} are one host, 10.0.0.1: their steps run beside each other",
+    ]
+
+
+APART: dict[str, dict[str, Any]] = {
+    "serial": {"serial": [1]},
+    "serial in percent": {"serial": ["50%", "100%"]},
+    "a number as it is written": {"serial": 1},
+    "a template": {"serial": trust_as_template("{{ 1 }}")},
+    "free": {"strategy": "free"},
+    "host_pinned": {"strategy": "ansible.builtin.host_pinned"},
+}
+TOGETHER: dict[str, dict[str, Any]] = {
+    "linear": {},
+    "serial of all": {"serial": [3]},
+    "serial of 100 percent": {"serial": "100%"},
+    "no number": {"serial": "some"},
+    "one host": {"serial": [1], "strategy": "free", "hosts": "r1"},
+}
+FIRST = {"name": "a"}
+WIDE: dict[str, tuple[dict[str, Any], str]] = {
+    "once": ({"name": "b", "scope": "run"}, "step b runs once for all hosts (scope: run)"),
+    "all": ({"name": "b", "depends_on": [{"step": "a", "hosts": "all"}]}, "step b needs a on all hosts"),
+    "reads": ({"name": "b", "args": {"x": "${fan.rpm_v1@r2}"}}, "step b reads keys of other hosts"),
+}
+
+
+def check(step: dict[str, Any], **words: Any) -> None:
+    made = play(task(1, FIRST), task(2, step), hosts=words.pop("hosts", "all"))
+    for word, value in words.items():
+        setattr(made, word, value)
+    api = means()
+    check_turns([made], outline([made], api.resolve), api)
+
+
+@pytest.mark.parametrize("wide", WIDE)
+@pytest.mark.parametrize("apart", APART)
+def test_what_needs_all_hosts_is_refused_where_they_take_turns(apart: str, wide: str):
+    step, why = WIDE[wide]
+    with pytest.raises(UsageError) as raised:
+        check(step, **APART[apart])
+    assert why in str(raised.value)
+    assert str(raised.value).endswith("out of the play, or out of ansible.cfg")
+
+
+@pytest.mark.parametrize("wide", WIDE)
+@pytest.mark.parametrize("together", TOGETHER)
+def test_it_is_taken_where_they_run_together(together: str, wide: str):
+    check(WIDE[wide][0], **TOGETHER[together])
+
+
+@pytest.mark.parametrize("apart", APART)
+def test_what_looks_at_its_own_host_may_take_turns(apart: str):
+    check({"name": "b", "depends_on": ["a"]}, **APART[apart])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -14,9 +15,12 @@ import pytest
 from rack_recipes.run.processes import (
     ENDING,
     HANDLE_SIGNALS,
+    RUN_ID,
     block_ending_signals,
+    chosen_run_id,
     ignore_what_is_blocked,
     leave_dead_terminal,
+    new_run_id,
 )
 
 # It writes without a buffer: a signal that comes in the middle of a `print` would lose what the handler prints.
@@ -96,3 +100,17 @@ def test_to_a_terminal_that_is_gone_nothing_is_written():
     assert os.read(ours, 100) == b"ready"
     os.close(ours)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_a_new_id_sorts_by_time_and_meets_no_other():
+    ids = [new_run_id() for _other in range(100)]
+    assert len({*ids}) == 100
+    assert all(re.fullmatch(r"20\d{6}-\d{6}-[0-9a-f]{6}", run_id) for run_id in ids)
+    assert [run_id[:15] for run_id in ids] == sorted(run_id[:15] for run_id in ids)
+
+
+def test_the_command_chooses_the_id(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(RUN_ID, "mine")
+    assert chosen_run_id() == "mine"
+    monkeypatch.setenv(RUN_ID, "")
+    assert chosen_run_id() not in ("", "mine")

@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import a_run, delta, end, planned, step
+from rack_recipes.errors import UsageError
 from rack_recipes.journal.append import append
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.run import processes
 from rack_recipes.run.current_run import Run
+from rack_recipes.run.recorder import start_server_and_store_writer
 from rack_recipes.run.recorder.start_server_and_store_writer import StoreWriterClient
 from rack_recipes.run.store_writer import LOOK
 from rack_recipes.store.database_engine import connect_store
@@ -138,7 +140,7 @@ def test_a_killed_recorder_leaves_an_interrupted_run_in_the_store(make_run: Call
     append(run.path, [step("a", "r1")])
     storing._close()
     assert storing._process.wait(60) == 0
-    [last] = [line.record for line in JournalReader(run.path).read() if line.record and line.record["kind"] == "end"]
+    [last] = [*JournalReader(run.path).records("end")]
     assert last
     assert (last["status"], last["exit_code"]) == ("interrupted", 1)
     opened = connect_store(run.settings.db)
@@ -163,7 +165,7 @@ def test_a_run_that_had_ended_keeps_its_end(make_run: Callable[..., Run]):
     append(run.path, [step("a", "r1"), end(passed=1)])
     storing._close()
     assert storing._process.wait(60) == 0
-    assert len([line for line in JournalReader(run.path).read() if line.record and line.record["kind"] == "end"]) == 1
+    assert len([*JournalReader(run.path).records("end")]) == 1
 
 
 def test_a_store_that_refuses_says_why_and_may_come_back(make_run: Callable[..., Run], tmp_path: Path):
@@ -280,3 +282,17 @@ def test_an_interrupt_at_the_terminal_does_not_reach_it(make_run: Callable[..., 
     storing = StoreWriterClient(make_run())
     assert os.getsid(pid_of(storing)) == pid_of(storing)
     assert storing.finish() == ""
+
+
+def test_without_its_packages_no_run_begins(monkeypatch):
+    start_server_and_store_writer.check_packages()
+    monkeypatch.setattr(start_server_and_store_writer, "NEEDED", ("json", "starlette_of_nobody"))
+    with pytest.raises(UsageError, match="--serve needs the Python packages starlette_of_nobody: `pip install"):
+        start_server_and_store_writer.check_packages()
+
+
+def test_the_socket_lies_in_the_run_unless_the_path_is_too_long(tmp_path):
+    assert start_server_and_store_writer._socket(Path("runs/R1")) == Path("runs/R1/ctx.sock")
+    path = start_server_and_store_writer._socket(tmp_path / ("x" * 100))
+    assert len(str(path)) < 60
+    path.parent.rmdir()

@@ -15,6 +15,8 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,44 +25,6 @@ from rack_recipes.errors import UsageError, nearest
 
 SECTION = "rack_recipes"
 CONFIG = "ansible.cfg"
-MEANING: dict[str, str] = {
-    "db": "URL of the store",
-    "runs": "folder of the run folders",
-    "group": "id of the group that a run is a part of",
-    "parts": "how many parts that group is to have",
-    "server": "address of the context server at which the parts meet",
-    "server_token": "token for that server",
-    "server_ca": "file with the authority that has signed its certificate",
-    "group_wait": "seconds for which a part waits for others that have not begun",
-    "scriptlets": "trusted folders of drop-in scriptlets, before the collection's own",
-    "flush_interval": "seconds between two flushes of a longer run into the store",
-    "flush_deltas": "changes of the context after which a run is flushed before its interval is over",
-    "store_timeout": "seconds to wait for the store at the end of a run",
-    "reconnect_timeout": "seconds for which a host and its controller wait for each other",
-    "answer_timeout": "seconds within which a host that can be logged in to has to answer",
-    "slots": "how many parallel steps a host runs at once",
-    "debug": "whether what steps do is told in detail",
-    "log_level": "how much of what steps do is told",
-    "serve": "whether a context server runs during the run",
-    "valkey": "address of the Valkey in which several context servers share one context",
-    "locked": "whether only what the lock file has is run",
-    "policy": "the file that says who may do what",
-    "merge": "what becomes of writes of a key that meet",
-    "secret_keys": "patterns of names whose values are secret",
-    "host_attributes": "variables of the inventory that are recorded with each host of a run",
-    "report_templates": "folder of the project's own parts of the report's page",
-    "module_errors": "the file that says which answers of Ansible's modules are errors",
-    "waivers": "the file with the failures that somebody has accepted",
-    "notify_url": "address that is told of the end of each run",
-    "notify_secret": "secret that signs what is told there",
-    "notify_secret_file": "file with that secret",
-    "notify_timeout": "seconds to wait for that address",
-    "summary_url": "address of a language model that writes summaries",
-    "summary_model": "name of that model",
-    "summary_key": "key for that address",
-    "summary_timeout": "seconds to wait for a summary",
-    "summary_budget": "tokens that a summary may cost at most",
-}
 MERGE_POLICIES = ("last_write", "fail", "deep_merge")
 HOOK = "hook "  # before the dotted name of a Python file: a policy of the user's
 HOOK_POLICY = re.compile(rf"{HOOK}[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
@@ -109,44 +73,141 @@ Given = dict[str, tuple[str, Any]]  # a setting's name -> where it was set, and 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings; times are in seconds."""
+    """The settings; times are in seconds.
+
+    The text below each is its documentation: errors have its first sentence, the recorder's options all of it.
+    """
 
     db: str = "sqlite:///.rack-recipes/results.db"
+    """URL of the store."""
     runs: str = ".rack-recipes/runs"
+    """Folder of the run folders, each with the journal of a run."""
     group: str = ""
+    """The id of the group that a run is a part of. Slices of an AWX job find theirs by themselves."""
     parts: int = 0
+    """How many parts that group is to have; 0 where nobody knows."""
     server: str = ""
+    """Address of the context server at which the parts of the group meet, for recipes that need the hosts of all parts.
+
+    It is the path of its socket, or C(https://HOST:PORT).
+    """
     server_token: str = field(default="", repr=False)
+    """Token for that server. Its role is author, for the keys C(group.*) and C(lock.*)."""
     server_ca: str = ""
+    """File with the authority that has signed the server's certificate. None, and the system's ones count."""
     group_wait: float = 600.0
+    """Seconds for which a part waits at the server for parts that have not begun."""
     scriptlets: tuple[str, ...] = ("scriptlets", "orchestrator/scriptlets")
+    """Trusted folders of drop-in scriptlets, separated by colons, before the collection's own."""
     flush_interval: float = 10.0
+    """Seconds between two flushes of a longer run into the store."""
     flush_deltas: int = 10_000
+    """Changes of the context after which a run is flushed before its interval is over."""
     store_timeout: float = 60.0
+    """Seconds to wait for the store at the end of a run."""
     reconnect_timeout: float = 120.0
+    """Seconds for which a host and its controller wait for each other when the connection is lost."""
     answer_timeout: float = 180.0
+    """Seconds within which a host has to answer that can be logged in to.
+
+    A poll may take that much longer than the host was asked to wait, and a large request or answer a second longer for
+    each 64 KiB. A host that gives no answer, or one of more than 64 MiB, is unreachable. In later stages it is waited
+    for 20 seconds at most.
+    """
     slots: int = 4
+    """How many parallel steps a host runs at once."""
     debug: bool = False
+    """Whether what the steps do is shown in detail.
+
+    Each line has run, step and host, and parameters, changes of the context, subprocesses, output, changed local
+    variables or tracebacks. Secrets are masked.
+    """
     log_level: str = ""
+    """How much of that is told.
+
+    C(error) has attempts that ended in failed or error; C(warning) has also marginal ones and what steps write to
+    stderr; C(info) has also arguments, processes, changes of the context and all other ends; C(debug) is everything, as
+    with O(debug).
+    """
     serve: bool = False
+    """Whether a context server runs during the run, which steps on the live bus need. It ends with the run."""
     valkey: str = field(default="", repr=False)
+    """Address of the Valkey in which several context servers share one context, as C(rack-recipes serve) takes it."""
     locked: bool = False
+    """Whether only recipes, scriptlets, hooks and modules are run that are as C(rack-recipes lock) wrote them down.
+
+    What ansible.cfg says cannot be undone by a variable or in the environment.
+    """
     policy: str = ""
+    """The file that says which users and groups may run, debug, change or delete what.
+
+    None, and they may do everything. What ansible.cfg says cannot be undone by a variable or in the environment.
+    """
     merge: Rules = ()
+    """What becomes of a write of a context key that another write had changed in between.
+
+    Patterns of keys with a policy each, separated by colons, such as C(power.*=deep_merge:limits.*=fail). The policies
+    are C(last_write), C(fail), C(deep_merge), and C(hook) with the dotted name of a Python file in a trusted folder of
+    scriptlets. The first pattern that matches counts, those of the recipe before these. Without one the last write
+    counts.
+    """
     secret_keys: tuple[str, ...] = SECRET_KEYS
+    """Patterns of names whose values are secret, separated by colons.
+
+    These are names of arguments, parameters, variables and keys of the context. A key is meant with its version or
+    without. They replace the default ones.
+    """
     host_attributes: tuple[str, ...] = HOST_ATTRIBUTES
+    """Names of the inventory's variables that a run keeps of each host, separated by colons.
+
+    The names of its groups are kept as well. An analysis looks there for what hosts that failed together have in
+    common. They replace the default ones. Only short texts, numbers, booleans and lists of these are kept; what is
+    secret never is.
+    """
     report_templates: str = ""
+    """Folder of the project's own parts of the report's page.
+
+    It has a logo, a style sheet, and columns for tables of all formats. None, and reports are as they come.
+    """
     module_errors: str = ""
+    """The file that says which answers of Ansible's modules are errors, in addition to those that are known.
+
+    It may also say which of these are no errors, and which messages mean that a device could not be reached.
+    """
     waivers: str = ""
+    """The file with the failures that somebody has accepted.
+
+    Without this setting it is C(waivers.yml) beside ansible.cfg, if there is one.
+    """
     notify_url: str = ""
+    """Address that is told of the end of each run.
+
+    It gets a POST with JSON that is signed with HMAC-SHA256, as the source C(ansible.eda.webhook) of Event-Driven
+    Ansible takes it. Where that fails there is a warning, and the run ends as it would have without.
+    """
     notify_secret: str = field(default="", repr=False)
+    """Secret that signs it. Use the environment or O(notify_secret_file), not a command line."""
     notify_secret_file: str = ""
+    """File with that secret in one line, which only its owner and group can read. It wins."""
     notify_timeout: float = 10.0
+    """Seconds to wait for that address, with its further tries."""
     summary_url: str = ""
+    """Address of a language model that may write summaries of runs.
+
+    It is a base such as C(http://localhost:8080/v1) of an interface like OpenAI's. The model is asked only where
+    a report or C(rack-recipes analyse) is told to. Without it summaries are made by rules.
+    """
     summary_model: str = ""
+    """Name of that model."""
     summary_key: str = field(default="", repr=False)
+    """Key for that address. It is sent over https, or to this machine, and nowhere else."""
     summary_timeout: float = 30.0
+    """Seconds to wait for a summary, with its second try."""
     summary_budget: int = 8000
+    """Tokens that a summary may cost at most, question and answer, with its second try."""
+
+
+NAMES_OF_ALL = tuple(field.name for field in fields(Settings))
 
 
 def load(extra_vars: Mapping[str, Any] | None = None) -> Settings:
@@ -204,21 +265,40 @@ def _configured() -> Given:
     path = config_file()
     given = {name: value for name, value in parser[SECTION].items() if name not in parser.defaults()}
     for name in given:
-        if name not in MEANING:
-            near = nearest(name, [*MEANING])
-            hint = f" (did you mean {near!r}?)" if near else f"; there are {', '.join(MEANING)}"
+        if name not in NAMES_OF_ALL:
+            near = nearest(name, NAMES_OF_ALL)
+            hint = f" (did you mean {near!r}?)" if near else f"; there are {', '.join(NAMES_OF_ALL)}"
             raise UsageError(f"{path}: [{SECTION}] has no setting {name!r}{hint}")
     return {name: (f"{path}: [{SECTION}] {name}", value) for name, value in given.items()}
 
 
 def _environment() -> Given:
-    variables = {name: f"{SECTION}_{name}".upper() for name in MEANING}
+    variables = {name: f"{SECTION}_{name}".upper() for name in NAMES_OF_ALL}
     return {name: (variable, os.environ[variable]) for name, variable in variables.items() if variable in os.environ}
 
 
 def _extra(extra_vars: Mapping[str, Any]) -> Given:
-    variables = {name: f"{SECTION}_{name}" for name in MEANING}
+    variables = {name: f"{SECTION}_{name}" for name in NAMES_OF_ALL}
     return {name: (variable, extra_vars[variable]) for name, variable in variables.items() if variable in extra_vars}
+
+
+def about_settings() -> dict[str, str]:
+    """What each setting is for: the texts in this file, which only errors and the documentation need."""
+    import ast
+
+    classes = (node for node in ast.parse(Path(__file__).read_bytes()).body if isinstance(node, ast.ClassDef))
+    body = next(node for node in classes if node.name == Settings.__name__).body
+    return {
+        setting.target.id: " ".join(ast.literal_eval(text.value).split())
+        for setting, text in pairwise(body)
+        if isinstance(setting, ast.AnnAssign) and isinstance(setting.target, ast.Name) and isinstance(text, ast.Expr)
+    }
+
+
+def meaning_of(name: str) -> str:
+    """What a setting is for, in short, as messages have it."""
+    first = about_settings()[name].partition(". ")[0].removesuffix(".")
+    return first if first[1].isupper() else f"{first[0].lower()}{first[1:]}"
 
 
 def converted(options: Mapping[str, tuple[Kind, str]], extra_vars: Mapping[str, Any]) -> dict[str, Any]:
@@ -228,7 +308,7 @@ def converted(options: Mapping[str, tuple[Kind, str]], extra_vars: Mapping[str, 
     """
     given = {name: (f"{SECTION}_{name}", *option) for name, option in options.items()}
     return {
-        name: _converted(variable, kind, meaning, extra_vars[variable])
+        name: _converted(variable, kind, partial(str, meaning), extra_vars[variable])
         for name, (variable, kind, meaning) in given.items()
         if extra_vars.get(variable) not in ("", None)
     }
@@ -236,7 +316,7 @@ def converted(options: Mapping[str, tuple[Kind, str]], extra_vars: Mapping[str, 
 
 def _convert(name: str, origin: str, value: Any) -> Any:
     kind = next(str(field.type) for field in fields(Settings) if field.name == name)
-    return _converted(origin, OWN_KINDS.get(name, KINDS[kind]), MEANING[name], value)
+    return _converted(origin, OWN_KINDS.get(name, KINDS[kind]), partial(meaning_of, name), value)
 
 
 class Kind(NamedTuple):
@@ -246,11 +326,11 @@ class Kind(NamedTuple):
     convert: Callable[[Any], Any]
 
 
-def _converted(origin: str, kind: Kind, meaning: str, value: Any) -> Any:
+def _converted(origin: str, kind: Kind, meaning: Callable[[], str], value: Any) -> Any:
     try:
         return kind.convert(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise UsageError(f"{origin} ({meaning}): expected {kind.expected}, got {value!r}") from error
+        raise UsageError(f"{origin} ({meaning()}): expected {kind.expected}, got {value!r}") from error
 
 
 def _text(value: Any) -> str:

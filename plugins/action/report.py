@@ -75,7 +75,7 @@ def report(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[s
 
 def own_vars(task_vars: Mapping[str, Any]) -> dict[str, Any]:
     """Those variables that are our settings."""
-    names = [f"{settings.SECTION}_{name}" for name in settings.MEANING]
+    names = [f"{settings.SECTION}_{name}" for name in settings.NAMES_OF_ALL]
     return {name: transform_to_native_types(task_vars[name]) for name in names if name in task_vars}
 
 

@@ -34,40 +34,41 @@ options:
     env: [{name: RACK_RECIPES_RUNS}]
   group:
     description: The id of the group that a run is a part of. Slices of an AWX job find theirs by themselves.
-    type: str
     default: ""
+    type: str
     ini: [{section: rack_recipes, key: group}]
     env: [{name: RACK_RECIPES_GROUP}]
   parts:
     description: How many parts that group is to have; 0 where nobody knows.
-    type: int
     default: 0
+    type: int
     ini: [{section: rack_recipes, key: parts}]
     env: [{name: RACK_RECIPES_PARTS}]
   server:
     description:
       - Address of the context server at which the parts of the group meet, for recipes that need the hosts of all
         parts. It is the path of its socket, or C(https://HOST:PORT).
-    type: str
     default: ""
+    type: str
     ini: [{section: rack_recipes, key: server}]
     env: [{name: RACK_RECIPES_SERVER}]
   server_token:
-    description: Token for that server, of the role author, for the keys C(group.*) and C(lock.*).
-    type: str
+    description: Token for that server. Its role is author, for the keys C(group.*) and C(lock.*).
     default: ""
+    type: str
     ini: [{section: rack_recipes, key: server_token}]
     env: [{name: RACK_RECIPES_SERVER_TOKEN}]
   server_ca:
-    description: File with the authority that has signed the server's certificate. None, and the system's ones count.
-    type: str
+    description:
+      - File with the authority that has signed the server's certificate. None, and the system's ones count.
     default: ""
+    type: str
     ini: [{section: rack_recipes, key: server_ca}]
     env: [{name: RACK_RECIPES_SERVER_CA}]
   group_wait:
     description: Seconds for which a part waits at the server for parts that have not begun.
-    type: float
     default: 600
+    type: float
     ini: [{section: rack_recipes, key: group_wait}]
     env: [{name: RACK_RECIPES_GROUP_WAIT}]
   scriptlets:
@@ -117,8 +118,8 @@ options:
     env: [{name: RACK_RECIPES_SLOTS}]
   debug:
     description:
-      - Whether what the steps do is shown in detail, a line each with run, step and host - parameters, changes of the
-        context, subprocesses, output, changed local variables, tracebacks. Secrets are masked.
+      - Whether what the steps do is shown in detail. Each line has run, step and host, and parameters, changes of the
+        context, subprocesses, output, changed local variables or tracebacks. Secrets are masked.
     default: false
     type: bool
     ini: [{section: rack_recipes, key: debug}]
@@ -133,29 +134,69 @@ options:
     type: str
     ini: [{section: rack_recipes, key: log_level}]
     env: [{name: RACK_RECIPES_LOG_LEVEL}]
+  serve:
+    description:
+      - Whether a context server runs during the run, which steps on the live bus need. It ends with the run.
+    default: false
+    type: bool
+    ini: [{section: rack_recipes, key: serve}]
+    env: [{name: RACK_RECIPES_SERVE}]
+  valkey:
+    description:
+      - Address of the Valkey in which several context servers share one context, as C(rack-recipes serve) takes it.
+    default: ""
+    type: str
+    ini: [{section: rack_recipes, key: valkey}]
+    env: [{name: RACK_RECIPES_VALKEY}]
+  locked:
+    description:
+      - Whether only recipes, scriptlets, hooks and modules are run that are as C(rack-recipes lock) wrote them down.
+        What ansible.cfg says cannot be undone by a variable or in the environment.
+    default: false
+    type: bool
+    ini: [{section: rack_recipes, key: locked}]
+    env: [{name: RACK_RECIPES_LOCKED}]
+  policy:
+    description:
+      - The file that says which users and groups may run, debug, change or delete what. None, and they may do
+        everything. What ansible.cfg says cannot be undone by a variable or in the environment.
+    default: ""
+    type: str
+    ini: [{section: rack_recipes, key: policy}]
+    env: [{name: RACK_RECIPES_POLICY}]
+  merge:
+    description:
+      - What becomes of a write of a context key that another write had changed in between. Patterns of keys with a
+        policy each, separated by colons, such as C(power.*=deep_merge:limits.*=fail). The policies are C(last_write),
+        C(fail), C(deep_merge), and C(hook) with the dotted name of a Python file in a trusted folder of scriptlets. The
+        first pattern that matches counts, those of the recipe before these. Without one the last write counts.
+    default: ""
+    type: str
+    ini: [{section: rack_recipes, key: merge}]
+    env: [{name: RACK_RECIPES_MERGE}]
   secret_keys:
     description:
-      - Patterns, separated by colons, of the names of arguments, parameters, variables and keys of the context whose
-        values are secret. A key is meant with its version or without. They replace the default ones.
-    default: "*password:*passwd:*passphrase:*secret:*token:\
-      *api_key:*apikey:*access_key:*secret_key:*private_key:*credentials:*summary_key"
+      - Patterns of names whose values are secret, separated by colons. These are names of arguments, parameters,
+        variables and keys of the context. A key is meant with its version or without. They replace the default ones.
+    default: "*password:*passwd:*passphrase:*secret:*token:*api_key:*apikey:\
+      *access_key:*secret_key:*private_key:*credentials:*summary_key"
     type: str
     ini: [{section: rack_recipes, key: secret_keys}]
     env: [{name: RACK_RECIPES_SECRET_KEYS}]
   host_attributes:
     description:
-      - Names, separated by colons, of the inventory's variables that a run keeps of each host, beside the names of its
-        groups. An analysis looks there for what hosts that failed together have in common. They replace the default
-        ones. Only short texts, numbers, booleans and lists of these are kept; what is secret never is.
-    default: "site:row:rack:position:u:role:class:vendor:model:serial_number:\
-      batch:firmware:nic_model:leaf:spine:uplinks:power_feed:pdu"
+      - Names of the inventory's variables that a run keeps of each host, separated by colons. The names of its groups
+        are kept as well. An analysis looks there for what hosts that failed together have in common. They replace the
+        default ones. Only short texts, numbers, booleans and lists of these are kept; what is secret never is.
+    default: "site:row:rack:position:u:role:class:vendor:model:\
+      serial_number:batch:firmware:nic_model:leaf:spine:uplinks:power_feed:pdu"
     type: str
     ini: [{section: rack_recipes, key: host_attributes}]
     env: [{name: RACK_RECIPES_HOST_ATTRIBUTES}]
   report_templates:
     description:
-      - Folder with the project's own parts of the report's page, a logo, a style sheet, and columns for tables of all
-        formats. None, and reports are as they come.
+      - Folder of the project's own parts of the report's page. It has a logo, a style sheet, and columns for tables of
+        all formats. None, and reports are as they come.
     default: ""
     type: str
     ini: [{section: rack_recipes, key: report_templates}]
@@ -178,9 +219,9 @@ options:
     env: [{name: RACK_RECIPES_WAIVERS}]
   notify_url:
     description:
-      - Address that is told of the end of each run, by a POST with JSON that is signed with HMAC-SHA256, as the source
-        C(ansible.eda.webhook) of Event-Driven Ansible takes it. Where that fails there is a warning, and the run ends
-        as it would have without.
+      - Address that is told of the end of each run. It gets a POST with JSON that is signed with HMAC-SHA256, as the
+        source C(ansible.eda.webhook) of Event-Driven Ansible takes it. Where that fails there is a warning, and the run
+        ends as it would have without.
     default: ""
     type: str
     ini: [{section: rack_recipes, key: notify_url}]
@@ -205,9 +246,9 @@ options:
     env: [{name: RACK_RECIPES_NOTIFY_TIMEOUT}]
   summary_url:
     description:
-      - Address of a language model that may write summaries of runs, as a base such as C(http://localhost:8080/v1) of
-        an interface like OpenAI's. It is asked only where a report or C(rack-recipes analyse) is told to. Without it
-        summaries are made by rules.
+      - Address of a language model that may write summaries of runs. It is a base such as C(http://localhost:8080/v1)
+        of an interface like OpenAI's. The model is asked only where a report or C(rack-recipes analyse) is told to.
+        Without it summaries are made by rules.
     default: ""
     type: str
     ini: [{section: rack_recipes, key: summary_url}]
@@ -236,46 +277,6 @@ options:
     type: int
     ini: [{section: rack_recipes, key: summary_budget}]
     env: [{name: RACK_RECIPES_SUMMARY_BUDGET}]
-  serve:
-    description:
-      - Whether a context server runs during the run, which steps on the live bus need. It ends with the run.
-    default: false
-    type: bool
-    ini: [{section: rack_recipes, key: serve}]
-    env: [{name: RACK_RECIPES_SERVE}]
-  valkey:
-    description:
-      - The address of the Valkey in which several context servers share one context, as C(rack-recipes serve) takes it.
-    default: ""
-    type: str
-    ini: [{section: rack_recipes, key: valkey}]
-    env: [{name: RACK_RECIPES_VALKEY}]
-  locked:
-    description:
-      - Whether only recipes, scriptlets, hooks and modules are run that are as C(rack-recipes lock) wrote them down.
-        What ansible.cfg says cannot be undone by a variable or in the environment.
-    default: false
-    type: bool
-    ini: [{section: rack_recipes, key: locked}]
-    env: [{name: RACK_RECIPES_LOCKED}]
-  policy:
-    description:
-      - The file that says which users and groups may run, debug, change or delete what; none, and they may do
-        everything. What ansible.cfg says cannot be undone by a variable or in the environment.
-    default: ""
-    type: str
-    ini: [{section: rack_recipes, key: policy}]
-    env: [{name: RACK_RECIPES_POLICY}]
-  merge:
-    description:
-      - What becomes of a write of a context key that another write had changed in between. Patterns of keys with a
-        policy each, separated by colons, such as C(power.*=deep_merge:limits.*=fail). The policies are C(last_write),
-        C(fail), C(deep_merge), and C(hook) with the dotted name of a Python file in a trusted folder of scriptlets.
-        The first pattern that matches counts, those of the recipe before these. Without one the last write counts.
-    default: ""
-    type: str
-    ini: [{section: rack_recipes, key: merge}]
-    env: [{name: RACK_RECIPES_MERGE}]
 """
 
 from typing import Any

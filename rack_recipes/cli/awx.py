@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import add_examples
+from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.errors import RackError, UsageError
 
 if TYPE_CHECKING:
@@ -19,14 +18,16 @@ if TYPE_CHECKING:
     from rack_recipes.integrations.awx.write_unless_edited import Difference
 
 
-def add_awx(command: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    command.add_argument("recipes", nargs="+", metavar="RECIPE", help="path of a recipe in this folder")
-    command.add_argument("--output", default="awx", metavar="FOLDER", help="the folder of the files (default: awx)")
-    command.add_argument("--force", action="store_true", help="write files that people have changed, too")
-    add_examples(command, "rack-recipes awx recipes/first.yml", "rack-recipes awx recipes/*.yml --output awx --force")
-
-
+@takes(
+    """
+    RECIPE... as recipes  path of a recipe in this folder
+    --output FOLDER=awx  the folder of the files (default: awx)
+    --force  write files that people have changed, too
+    examples:
+    rack-recipes awx recipes/first.yml
+    rack-recipes awx recipes/*.yml --output awx --force
+    """
+)
 def awx(options: argparse.Namespace) -> Answer:
     """Write what AWX needs to run recipes: playbooks, an execution environment, job templates with surveys, workflows.
 

@@ -21,11 +21,12 @@ from ansible_collections.rack.recipes.plugins.module_utils.journal_record import
 from rack_recipes import settings
 from rack_recipes.cabling.compare_and_learn import Seen
 from rack_recipes.cabling.plan_model import CablingPlan, End
-from rack_recipes.cli.command_table import Answer, parser_of
+from rack_recipes.cli.command_options import Answer, takes
+from rack_recipes.cli.command_table import parser_of
 from rack_recipes.cli.running.run import start_run
-from rack_recipes.cli.shared_options import add_examples, parse_number
 from rack_recipes.cli.terminal import printable
 from rack_recipes.context.run_context import Context, fold_into
+from rack_recipes.errors import UsageError
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.step_results_and_end_status import Results
 from rack_recipes.private_files import make_private
@@ -48,38 +49,6 @@ class NeighbourAnswers:
     silent: Mapping[str, tuple[str, str]]
     run_id: str
     exit_code: int
-
-
-def add_asking(command: argparse.ArgumentParser) -> None:
-    """Add the options that say which hosts are asked, and how."""
-    command.add_argument(
-        "-i",
-        "--inventory",
-        metavar="PATH",
-        action="append",
-        default=[],
-        help="inventory, as for `run`; may be repeated",
-    )
-    command.add_argument("-l", "--limit", metavar="PATTERN", help="only these hosts of the inventory")
-    command.add_argument("-f", "--forks", metavar="N", type=parse_number, help="how many hosts at once, as for `run`")
-    command.add_argument(
-        "--ignore",
-        metavar="PORT",
-        action="append",
-        default=[],
-        help="pass over ports that the plan does not have and whose names match, such as 'eth0' or 'mgmt*'; may be "
-        "repeated",
-    )
-    command.add_argument(
-        "--wait",
-        metavar="SECONDS",
-        type=float,
-        default=WAIT,
-        help=f"look again at a port without its neighbour for so long (default: {WAIT:g})",
-    )
-    command.add_argument(
-        "--db", metavar="URL", help="URL of the store, such as sqlite:///PATH (default: the setting rack_recipes_db)"
-    )
 
 
 def ask_neighbours(options: argparse.Namespace, plan: CablingPlan | None) -> NeighbourAnswers:
@@ -172,52 +141,38 @@ LEARNED = (
 )
 
 
-def add_import(command: argparse.ArgumentParser) -> None:
-    """Its options."""
+WHOM_TO_ASK = f"""\
+    -i, --inventory PATH...  inventory, as for `run`; may be repeated
+    -l, --limit PATTERN
+    -f, --forks N  how many hosts at once, as for `run`
+    --ignore PORT...  pass over ports that the plan does not have and whose names match, such as 'eth0' or 'mgmt*'; may
+        be repeated
+    --wait SECONDS={WAIT}  look again at a port without its neighbour for so long (default: {WAIT:g})
+    --db URL"""
+
+
+def _format_names() -> Sequence[str]:
     from rack_recipes.cabling.import_plan import FORMATS
 
-    command.add_argument(
-        "sources",
-        nargs="+",
-        metavar="SOURCE",
-        help="a file, or the URL of NetBox; several together are one plan, such as links and devices",
-    )
-    command.add_argument(
-        "--format",
-        choices=tuple(FORMATS),
-        default="",
-        help="read the sources as this format (default: seen from their content)",
-    )
-    command.add_argument(
-        "--token-env",
-        metavar="NAME",
-        default=TOKEN,
-        help=f"the environment variable with the token of NetBox (default: {TOKEN})",
-    )
-    _add_output(command)
-    command.add_argument(
-        "--inventory-file",
-        metavar="FILE",
-        help="also write the plan as an inventory: `cables`, `rack` and `position` of each device",
-    )
-    add_examples(
-        command,
-        "rack-recipes cabling import https://netbox.example.com",
-        "rack-recipes cabling import 'https://netbox.example.com/api/dcim/cables/?site=hall-b' -o hall-b.yml",
-        "rack-recipes cabling import lab.clab.yml --inventory-file cables.yml",
-        "rack-recipes cabling import sonic_lab_links.csv sonic_lab_devices.csv",
-    )
+    return tuple(FORMATS)
 
 
-def _add_output(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "-o", "--output", metavar="FILE", default=PLAN, help=f"where the plan is written (default: {PLAN})"
-    )
-    command.add_argument(
-        "--overwrite", action="store_true", help="write a file that is there already and would change, too"
-    )
-
-
+@takes(
+    """
+    SOURCE... as sources  a file, or the URL of NetBox; several together are one plan, such as links and devices
+    --format FORMAT  read the sources as this format (default: seen from their content)
+    --token-env NAME=NETBOX_TOKEN  the environment variable with the token of NetBox (default: NETBOX_TOKEN)
+    -o, --output FILE=cabling.yml  where the plan is written (default: cabling.yml)
+    --overwrite  write a file that is there already and would change, too
+    --inventory-file FILE  also write the plan as an inventory: `cables`, `rack` and `position` of each device
+    examples:
+    rack-recipes cabling import https://netbox.example.com
+    rack-recipes cabling import 'https://netbox.example.com/api/dcim/cables/?site=hall-b' -o hall-b.yml
+    rack-recipes cabling import lab.clab.yml --inventory-file cables.yml
+    rack-recipes cabling import sonic_lab_links.csv sonic_lab_devices.csv
+    """,
+    format={"choices": _format_names, "metavar": None, "default": ""},
+)
 def import_(options: argparse.Namespace) -> Answer:
     """Read a cabling plan in the format that a team has, and write it as cabling.yml.
 
@@ -267,17 +222,15 @@ def _state(one: Change, *, is_refused: bool) -> str:
     return "would change" if is_refused and not one.is_new else "not written" if is_refused else "written"
 
 
-def add_check(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    command.add_argument("plan", nargs="?", default=PLAN, metavar="PLAN", help=f"the cabling plan (default: {PLAN})")
-    add_asking(command)
-    add_examples(
-        command,
-        "rack-recipes cabling check -i inventory.yml",
-        "rack-recipes cabling check hall-b.yml -i inventory.yml --limit rack12 --ignore eth0",
-    )
-
-
+@takes(
+    f"""
+    [PLAN={PLAN}]  the cabling plan (default: cabling.yml)
+{WHOM_TO_ASK}
+    examples:
+    rack-recipes cabling check -i inventory.yml
+    rack-recipes cabling check hall-b.yml -i inventory.yml --limit rack12 --ignore eth0
+    """
+)
 def check(options: argparse.Namespace) -> Answer:
     """Compare a cabling plan with the neighbours that the hosts see by LLDP now, and say what to move where.
 
@@ -288,7 +241,6 @@ def check(options: argparse.Namespace) -> Answer:
     """
     from rack_recipes.cabling.compare_and_learn import compare
     from rack_recipes.cabling.import_plan import import_plan, read_sources
-    from rack_recipes.errors import UsageError
 
     plan = import_plan(read_sources([options.plan], os.environ.get(TOKEN, "")))
     if not plan.cables:
@@ -339,17 +291,16 @@ def _tell_silent(asked: NeighbourAnswers) -> None:
         sys.stderr.write(f"{printable(f'{host}: {verdict}: {reason}')}\n")
 
 
-def add_learn(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    _add_output(command)
-    add_asking(command)
-    add_examples(
-        command,
-        "rack-recipes cabling learn -i inventory.yml",
-        "rack-recipes cabling learn -i inventory.yml --ignore eth0 -o as-is.yml",
-    )
-
-
+@takes(
+    f"""
+    -o, --output FILE={PLAN}  where the plan is written (default: cabling.yml)
+    --overwrite  write a file that is there already and would change, too
+{WHOM_TO_ASK}
+    examples:
+    rack-recipes cabling learn -i inventory.yml
+    rack-recipes cabling learn -i inventory.yml --ignore eth0 -o as-is.yml
+    """
+)
 def learn(options: argparse.Namespace) -> Answer:
     """Write a cabling plan from the neighbours that the hosts see by LLDP now, for people to look through.
 
@@ -359,7 +310,6 @@ def learn(options: argparse.Namespace) -> Answer:
     """
     from rack_recipes.cabling.compare_and_learn import learn_plan as learned
     from rack_recipes.cabling.write_plan_and_inventory import change, plan_text
-    from rack_recipes.errors import UsageError
 
     asked = ask_neighbours(options, None)
     plan, doubts = learned(asked.seen)

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from rack_recipes.cli.argument_parser import NotWritten
-from rack_recipes.cli.command_table import Answer, command_of, parse_command_line
+from rack_recipes.cli.command_options import Answer
+from rack_recipes.cli.command_table import command_of, parse_command_line
 from rack_recipes.cli.signals_and_streams import raise_keyboard_interrupt, write_stdout
 from rack_recipes.errors import RackError, StoreError, UsageError, require_installed
 

@@ -2,29 +2,27 @@
 
 """The table of commands: what each is for, and which module it is in.
 
-A new command is a row of GROUPS and a module with two functions: `add_WORD(parser)` adds the command's options,
-`WORD(options)` runs it. WORD is the command's last word. The module is imported only when its command is called,
-because pandas and SQLAlchemy are slow to import.
+A new command is a row of GROUPS and a function `WORD(options)` in a module; WORD is the command's last word. Above it
+`takes` says which options it has. The module is imported only when its command is called, because pandas and SQLAlchemy
+are slow to import.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from inspect import cleandoc
 from keyword import iskeyword
-from typing import Any
 
 from rack_recipes.cli.argument_parser import Parser, hint
+from rack_recipes.cli.command_options import CommandFunction, add_options
 from rack_recipes.errors import UsageError
 from rack_recipes.version import VERSION
 
 PROGRAM = "rack-recipes"
 PACKAGE = __name__.rpartition(".")[0]
-
-Answer = tuple[dict[str, Any] | str | None, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +111,7 @@ GROUPS: dict[str, dict[str, Command]] = {
         "import": Command("bring the run of a pack here: folder and results", "packs"),
         "upload": Command("send a run with all that belongs to it to a server of pages", "packs"),
     },
-    "AWX": {
-        "awx": Command("write what AWX needs to run recipes: job templates, surveys, an image", "awx"),
-    },
+    "AWX": {"awx": Command("write what AWX needs to run recipes: job templates, surveys, an image", "awx")},
     "cables": {
         "cabling": Command("cabling plans: import them, check them, learn them"),
         "cabling import": Command("write cabling.yml from NetBox, containerlab, ...", "cabling"),
@@ -130,9 +126,7 @@ GROUPS: dict[str, dict[str, Command]] = {
         "rack heal": Command("undo the faults", "rack"),
         "rack down": Command("end it, and leave nothing behind", "rack"),
     },
-    "the shell": {
-        "completion": Command("print a script that completes this command in a shell", "shell.completion"),
-    },
+    "the shell": {"completion": Command("print a script that completes this command in a shell", "shell.completion")},
 }
 COMMANDS = {name: command for group in GROUPS.values() for name, command in group.items()}
 EXIT_CODES = """\
@@ -142,7 +136,7 @@ exit codes:
 """
 
 
-def parse_command_line(words: Sequence[str]) -> tuple[Callable[[argparse.Namespace], Answer], argparse.Namespace]:
+def parse_command_line(words: Sequence[str]) -> tuple[CommandFunction, argparse.Namespace]:
     """Return the function that a command line calls, and its options. Raises UsageError."""
     name, rest = split_command(words)
     parser = parser_of(name)
@@ -181,10 +175,10 @@ def is_group(name: str) -> bool:
     return not name or not COMMANDS[name].module
 
 
-def function_of(name: str) -> Callable[[argparse.Namespace], Answer]:
+def function_of(name: str) -> CommandFunction:
     """Return the function that runs a command."""
-    word = _last_word(name)
-    found: Callable[[argparse.Namespace], Answer] = getattr(_module(name), f"{word}_" if iskeyword(word) else word)
+    module, word = _place(name)
+    found: CommandFunction = getattr(import_module(module), word)
     return found
 
 
@@ -195,12 +189,14 @@ def parser_of(name: str) -> Parser:
     about = cleandoc(function_of(name).__doc__ or "")
     parser = Parser(f"{PROGRAM} {name}", description=about)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout, of errors too")
-    getattr(_module(name), f"add_{_last_word(name)}")(parser)
+    add_options(parser, *_place(name))
     return parser
 
 
-def _module(name: str) -> Any:
-    return import_module(f"{PACKAGE}.{COMMANDS[name].module}")
+def _place(name: str) -> tuple[str, str]:
+    """The module of a command, and its function there."""
+    word = _last_word(name)
+    return f"{PACKAGE}.{COMMANDS[name].module}", f"{word}_" if iskeyword(word) else word
 
 
 def _last_word(name: str) -> str:

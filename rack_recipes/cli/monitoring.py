@@ -9,30 +9,23 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import add_db, add_examples
+from rack_recipes.cli.command_options import Answer, takes
+from rack_recipes.cli.results.open_store import open_store
 
 
-def add_metrics(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    command.add_argument(
-        "--output",
-        metavar="FILE",
-        type=Path,
-        help="write them into this file, which is replaced at once; for node_exporter's textfile collector its name "
-        "ends in .prom (default: print them)",
-    )
-    add_db(command)
-    add_examples(
-        command,
-        "rack-recipes metrics",
-        "rack-recipes metrics --output /var/lib/prometheus/node-exporter/rack_recipes.prom",
-    )
-
-
+@takes(
+    """
+    --output FILE  write them into this file, which is replaced at once; for node_exporter's textfile collector its name
+        ends in .prom (default: print them)
+    --db URL
+    examples:
+    rack-recipes metrics
+    rack-recipes metrics --output /var/lib/prometheus/node-exporter/rack_recipes.prom
+    """,
+    output=Path,
+)
 def metrics(options: argparse.Namespace) -> Answer:
     """Print the numbers that Prometheus alerts on: runs by test and status, when the last one ended and how."""
-    from rack_recipes.cli.results.open_store import open_store
     from rack_recipes.integrations.monitoring import prometheus_metrics
     from rack_recipes.integrations.monitoring.prometheus_metrics import read_metrics
 
@@ -45,21 +38,17 @@ def metrics(options: argparse.Namespace) -> Answer:
     return {"metrics": [asdict(one) for one in found]} if options.json else text, 0
 
 
-def add_grafana(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    command.add_argument(
-        "--output", default="grafana", metavar="FOLDER", type=Path, help="the folder of the files (default: grafana)"
-    )
-    command.add_argument(
-        "--pages",
-        default="http://127.0.0.1:8321",
-        metavar="URL",
-        help="where the pages are that runs and hosts lead to (default: http://127.0.0.1:8321)",
-    )
-    add_db(command)
-    add_examples(command, "rack-recipes grafana", "rack-recipes grafana --db postgresql://grafana@db.example/rack")
-
-
+@takes(
+    """
+    --output FOLDER  the folder of the files (default: grafana)
+    --pages URL=http://127.0.0.1:8321  where the pages are that runs and hosts lead to (default: http://127.0.0.1:8321)
+    --db URL
+    examples:
+    rack-recipes grafana
+    rack-recipes grafana --db postgresql://grafana@db.example/rack
+    """,
+    output={"default": "grafana", "type": Path},
+)
 def grafana(options: argparse.Namespace) -> Answer:
     """Write dashboards for Grafana on the store, and the files by which Grafana finds them and the store.
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import add_db, add_examples, add_run, size_text
-from rack_recipes.errors import UsageError
+from rack_recipes.cli.command_options import Answer, size_text, takes
+from rack_recipes.cli.results.open_store import open_store, run_id_of
+from rack_recipes.cli.terminal import printable
+from rack_recipes.errors import StoreError, UsageError
 from rack_recipes.visible_text import visible
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ def pack_sources(options: argparse.Namespace) -> Iterator[list[PackSource]]:
     Raises UsageError, also for a run that goes on here.
     """
     from rack_recipes import settings
-    from rack_recipes.cli.results.open_store import open_store, run_id_of
-    from rack_recipes.errors import StoreError
     from rack_recipes.run.run_folders import find_here
     from rack_recipes.store.writing.import_journal import run_of
 
@@ -57,7 +56,6 @@ def pack_sources(options: argparse.Namespace) -> Iterator[list[PackSource]]:
 
 
 def _refuse_running(journals: Sequence[Path]) -> None:
-    from rack_recipes.errors import UsageError
     from rack_recipes.run.run_folders import is_run_held
 
     for journal in journals:
@@ -76,26 +74,18 @@ def _of_run(run_id: str, journals: Mapping[str, Path], store: Engine | None) -> 
     yield from (PackSource(part, journals.get(part), store) for part in parts)
 
 
-def add_export(command: argparse.ArgumentParser) -> None:
-    """Add the options of `export`."""
-    add_run(command)
-    command.add_argument(
-        "--to",
-        metavar="PATH",
-        help="a new folder, or a new archive whose name ends with .tar.gz or .zip (default: rack-recipes-RUN.tar.gz)",
-    )
-    command.add_argument(
-        "--sign", metavar="FILE", help="sign the pack with this private key; with a public key, the SSH agent signs"
-    )
-    add_db(command)
-    add_examples(
-        command,
-        "rack-recipes export",
-        "rack-recipes export 20261125-1444 --to /srv/evidence/burn-in.zip",
-        "rack-recipes export 20261125-1444 --to /srv/evidence/burn-in --sign ~/.ssh/id_ed25519",
-    )
-
-
+@takes(
+    """
+    [RUN]
+    --to PATH  a new folder, or a new archive whose name ends with .tar.gz or .zip (default: rack-recipes-RUN.tar.gz)
+    --sign FILE  sign the pack with this private key; with a public key, the SSH agent signs
+    --db URL
+    examples:
+    rack-recipes export
+    rack-recipes export 20261125-1444 --to /srv/evidence/burn-in.zip
+    rack-recipes export 20261125-1444 --to /srv/evidence/burn-in --sign ~/.ssh/id_ed25519
+    """
+)
 def export(options: argparse.Namespace) -> Answer:
     """Pack a run into a folder or one archive, and print the paths of the files that this makes.
 
@@ -133,22 +123,16 @@ def _lacks(run_id: str, missing: Mapping[str, str]) -> Iterator[str]:
         yield f"{f'{run_id}: ' if run_id else ''}without {name}: {why}\n"
 
 
-def add_verify(command: argparse.ArgumentParser) -> None:
-    """Add the options of `verify`."""
-    command.add_argument("pack", metavar="PATH", help="the pack: a folder, or an archive with its .sha256 beside it")
-    command.add_argument(
-        "--allowed-signers", metavar="FILE", help="a file of allowed signers in the form of OpenSSH; needs --signer"
-    )
-    command.add_argument(
-        "--signer", metavar="WHO", help="the name in that file of the one who must have signed the pack"
-    )
-    add_examples(
-        command,
-        "rack-recipes verify rack-recipes-20261125-144400-3f9a2c.tar.gz",
-        "rack-recipes verify /srv/evidence/burn-in --allowed-signers signers --signer lab@example.com",
-    )
-
-
+@takes(
+    """
+    PATH as pack
+    --allowed-signers FILE  a file of allowed signers in the form of OpenSSH; needs --signer
+    --signer WHO  the name in that file of the one who must have signed the pack
+    examples:
+    rack-recipes verify rack-recipes-20261125-144400-3f9a2c.tar.gz
+    rack-recipes verify /srv/evidence/burn-in --allowed-signers signers --signer lab@example.com
+    """
+)
 def verify(options: argparse.Namespace) -> Answer:
     """Check that a pack is as it was exported: name each file that was changed, is missing or was added.
 
@@ -194,7 +178,6 @@ def _verified_data(found: Verified) -> dict[str, object]:
 
 
 def _lines(found: Verified) -> Iterator[str]:
-    from rack_recipes.cli.terminal import printable
 
     for kind, file, detail in found.problems:
         yield printable(f"{kind}  {file}{f': {detail}' if detail else ''}") + "\n"
@@ -203,17 +186,15 @@ def _lines(found: Verified) -> Iterator[str]:
     yield printable(f"run {found.run_id or '?'}, {found.files} files: {what}") + "\n"
 
 
-def add_import(command: argparse.ArgumentParser) -> None:
-    """Add the options of `import`."""
-    command.add_argument("pack", metavar="PATH", help="the pack: a folder, or an archive with its .sha256 beside it")
-    add_db(command)
-    add_examples(
-        command,
-        "rack-recipes import rack-recipes-20261125-144400-3f9a2c.tar.gz",
-        "rack-recipes import /srv/evidence/burn-in --db postgresql://rack@db.example/rack",
-    )
-
-
+@takes(
+    """
+    PATH as pack
+    --db URL
+    examples:
+    rack-recipes import rack-recipes-20261125-144400-3f9a2c.tar.gz
+    rack-recipes import /srv/evidence/burn-in --db postgresql://rack@db.example/rack
+    """
+)
 def import_(options: argparse.Namespace) -> Answer:
     """Bring the run of a pack here: its folder, as it was where the pack was made, and its results into the store.
 
@@ -223,7 +204,6 @@ def import_(options: argparse.Namespace) -> Answer:
     """
     from rack_recipes import settings
     from rack_recipes.archive.import_pack import import_packed_run, opened_pack
-    from rack_recipes.cli.results.open_store import open_store
     from rack_recipes.journal.reader import describe_damage
     from rack_recipes.run.launcher.progress_and_summary import StatusLine
 
@@ -262,36 +242,22 @@ def _line(done: ImportedRun) -> str:
 VARIABLE = "RACK_RECIPES_TOKEN"
 
 
-def add_upload(command: argparse.ArgumentParser) -> None:
-    """Add the options of `upload`."""
-    add_run(command)
-    command.add_argument(
-        "--to",
-        metavar="URL",
-        required=True,
-        help="the server, https://HOST:PORT (http:// only for this machine), which serve --web --allow-upload started",
-    )
-    command.add_argument(
-        "--token-file",
-        metavar="FILE",
-        type=Path,
-        help=f"a token of that server with the role operator, in a file that others cannot read (default: {VARIABLE} "
-        "of the environment)",
-    )
-    command.add_argument(
-        "--ca",
-        metavar="FILE",
-        help="who has signed the server's certificate, in PEM (default: the setting rack_recipes_server_ca, else those "
-        "that the system trusts)",
-    )
-    add_db(command)
-    add_examples(
-        command,
-        "rack-recipes upload --to https://rack.lab:8321 --token-file ci.token",
-        "rack-recipes upload 20261125-1444 --to https://rack.lab:8321 --token-file ci.token --ca lab.pem --json",
-    )
-
-
+@takes(
+    """
+    [RUN]
+    --to URL  the server, https://HOST:PORT (http:// only for this machine), which serve --web --allow-upload started
+    --token-file FILE  a token of that server with the role operator, in a file that others cannot read (default:
+        RACK_RECIPES_TOKEN of the environment)
+    --ca FILE  who has signed the server's certificate, in PEM (default: the setting rack_recipes_server_ca, else those
+        that the system trusts)
+    --db URL
+    examples:
+    rack-recipes upload --to https://rack.lab:8321 --token-file ci.token
+    rack-recipes upload 20261125-1444 --to https://rack.lab:8321 --token-file ci.token --ca lab.pem --json
+    """,
+    to={"required": True},
+    token_file=Path,
+)
 def upload(options: argparse.Namespace) -> Answer:
     """Send a run with all that belongs to it to a server of pages, and print the addresses of its page and report.
 

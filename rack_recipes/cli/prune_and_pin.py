@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import add_db, add_examples, add_run, parse_age, parse_count, parse_size, size_text
-from rack_recipes.errors import RackError, UsageError
+from rack_recipes.cli.command_options import Answer, parse_count, size_text, takes
+from rack_recipes.cli.results.open_store import open_store, run_id_of
+from rack_recipes.cli.terminal import format_table
+from rack_recipes.errors import RackError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -24,45 +25,26 @@ TITLES = ("", "run", "size", "why")
 YES = ("y", "yes")
 
 
-def add_prune(command: argparse.ArgumentParser) -> None:
-    """Add the options of `prune`."""
-    which = command.add_argument_group("which runs: all that any of these options selects")
-    which.add_argument(
-        "--older-than",
-        metavar="AGE",
-        type=parse_age,
-        help="runs that started longer ago than this, such as 90d, 12h or 4w",
-    )
-    which.add_argument("--keep", metavar="N", type=parse_count, help="all runs except the newest N")
-    which.add_argument(
-        "--max-size",
-        metavar="SIZE",
-        type=parse_size,
-        help="the oldest runs, until the folders of all runs have at most this size, such as 10GiB",
-    )
-    command.add_argument(
-        "--compress", action="store_true", help="compress the journals of the runs that stay; they are read as before"
-    )
-    command.add_argument(
-        "--store", action="store_true", help="remove the runs from the store, too, also runs that have no folder here"
-    )
-    command.add_argument(
-        "--vacuum", action="store_true", help="give the space of deleted rows of a SQLite store back to the disk"
-    )
-    command.add_argument("--damaged", action="store_true", help="remove runs whose journal has damaged lines, too")
-    command.add_argument("--dry-run", action="store_true", help="only show what would be done")
-    command.add_argument(
-        "--yes", action="store_true", help="do not ask before removing; without a terminal this is so anyway"
-    )
-    add_db(command)
-    add_examples(
-        command,
-        "rack-recipes prune --older-than 90d --compress --dry-run",
-        "rack-recipes prune --keep 100 --max-size 10GiB",
-        "rack-recipes prune --older-than 2w --store --vacuum --yes",
-    )
-
-
+@takes(
+    """
+    --compress  compress the journals of the runs that stay; they are read as before
+    --store  remove the runs from the store, too, also runs that have no folder here
+    --vacuum  give the space of deleted rows of a SQLite store back to the disk
+    --damaged  remove runs whose journal has damaged lines, too
+    --dry-run  only show what would be done
+    --yes  do not ask before removing; without a terminal this is so anyway
+    --db URL
+    which runs: all that any of these options selects:
+    --older-than AGE  runs that started longer ago than this, such as 90d, 12h or 4w
+    --keep N  all runs except the newest N
+    --max-size SIZE  the oldest runs, until the folders of all runs have at most this size, such as 10GiB
+    examples:
+    rack-recipes prune --older-than 90d --compress --dry-run
+    rack-recipes prune --keep 100 --max-size 10GiB
+    rack-recipes prune --older-than 2w --store --vacuum --yes
+    """,
+    keep=parse_count,
+)
 def prune(options: argparse.Namespace) -> Answer:
     """Remove folders of runs by age, number and size, and compress journals.
 
@@ -72,7 +54,6 @@ def prune(options: argparse.Namespace) -> Answer:
     """
     from rack_recipes import settings
     from rack_recipes.archive.prune_runs import PruneRules
-    from rack_recipes.cli.results.open_store import open_store
     from rack_recipes.run.launcher.progress_and_summary import StatusLine
     from rack_recipes.run.trust.check_trust import check_store
 
@@ -134,8 +115,6 @@ class Pruned:
 
     def lines(self) -> Iterator[str]:
         """The answer for people."""
-        from rack_recipes.cli.terminal import format_table
-
         would = "would be " if self.is_plan else ""
         rows = [
             *((f"{would}removed from {w}", c.run.run_id, size_text(c.run.size), c.why) for c, w in self.removed),
@@ -252,14 +231,16 @@ def _vacuum(store: Engine) -> int:
     return vacuum(store)
 
 
-def add_pin(command: argparse.ArgumentParser) -> None:
-    """Add the options of `pin`."""
-    add_run(command)
-    command.add_argument("--off", action="store_true", help="take the mark away, so that the run may be pruned")
-    add_db(command)
-    add_examples(command, "rack-recipes pin 20261125-1444", "rack-recipes pin 20261125-1444 --off")
-
-
+@takes(
+    """
+    [RUN]
+    --off  take the mark away, so that the run may be pruned
+    --db URL
+    examples:
+    rack-recipes pin 20261125-1444
+    rack-recipes pin 20261125-1444 --off
+    """
+)
 def pin(options: argparse.Namespace) -> Answer:
     """Mark a run, so that `prune` neither removes nor compresses it, nor its rows in the store.
 
@@ -268,7 +249,6 @@ def pin(options: argparse.Namespace) -> Answer:
     """
     from rack_recipes import settings
     from rack_recipes.archive import pins_and_baselines
-    from rack_recipes.errors import StoreError
     from rack_recipes.run.run_folders import find_here
     from rack_recipes.run.trust.check_trust import check_store
 
@@ -294,7 +274,6 @@ def _pin_stored(options: argparse.Namespace, found: FoundRun | None) -> str:
     Raises StoreError, and UsageError where it is neither here nor there.
     """
     from rack_recipes.archive import pins_and_baselines
-    from rack_recipes.cli.results.open_store import open_store, run_id_of
     from rack_recipes.store.writing.import_journal import run_of
 
     with open_store(options) as store:  # reading only: this makes no store

@@ -9,32 +9,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import add_examples
+from rack_recipes.cli.command_options import Answer, takes
+from rack_recipes.errors import UsageError
 
 if TYPE_CHECKING:
     from rack_recipes.lab.rack_state import Broken, RackState
 
 
-def add_up(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    for name, count in (("spines", 2), ("leaves", 4), ("servers", 8)):
-        command.add_argument(
-            f"--{name}", type=int, default=count, metavar="N", help=f"how many {name} (default: {count})"
-        )
-    command.add_argument(
-        "--bmcs",
-        action=argparse.BooleanOptionalAction,
-        help="give servers BMCs (default: if sushy-tools is installed)",
-    )
-    add_examples(
-        command,
-        "rack-recipes rack up",
-        "rack-recipes rack up --spines 2 --leaves 2 --servers 4",
-        "rack-recipes run recipes/fabric.yml -i .rack-recipes/rack/inventory.yml",
-    )
-
-
+@takes(
+    """
+    --spines N=2  how many spines (default: 2)
+    --leaves N=4  how many leaves (default: 4)
+    --servers N=8  how many servers (default: 8)
+    --bmcs  give servers BMCs (default: if sushy-tools is installed)
+    examples:
+    rack-recipes rack up
+    rack-recipes rack up --spines 2 --leaves 2 --servers 4
+    rack-recipes run recipes/fabric.yml -i .rack-recipes/rack/inventory.yml
+    """,
+    bmcs={"action": argparse.BooleanOptionalAction},
+)
 def up(options: argparse.Namespace) -> Answer:
     """Start a rack of routers and servers in namespaces of its own; it needs root.
 
@@ -63,10 +57,7 @@ def _bmcs(state: RackState, *, wanted: bool) -> Sequence[str]:
 
     if not wanted:
         return []
-    parts = {
-        "Redfish": (state.has_bmcs, redfish_bmcs.missing()),
-        "IPMI": (state.has_ipmi, ipmi_bmcs.missing()),
-    }
+    parts = {"Redfish": (state.has_bmcs, redfish_bmcs.missing()), "IPMI": (state.has_ipmi, ipmi_bmcs.missing())}
     there = " and ".join(name for name, (is_there, _command) in parts.items() if is_there)
     lines = [f"no {name}: {command}" for name, (is_there, command) in parts.items() if not is_there]
     count = len(state.topology.of_role(SERVER))
@@ -82,15 +73,16 @@ def _pdus(state: RackState) -> str:
     return f"{_said(len(rack_pdus.pdus_of(state.topology)), 'PDU')} by SNMP, inside of the rack"
 
 
-def add_status(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    command.add_argument("--svg", metavar="FILE", help="also draw it into a file")
-    add_examples(command, "rack-recipes rack status", "rack-recipes rack status --svg rack.svg")
-
-
+@takes(
+    """
+    --svg FILE  also draw it into a file
+    examples:
+    rack-recipes rack status
+    rack-recipes rack status --svg rack.svg
+    """
+)
 def status(options: argparse.Namespace) -> Answer:
     """Show the virtual rack: its cables, which of them are up, and what is broken on purpose."""
-    from rack_recipes.errors import UsageError
     from rack_recipes.lab.rack_state import as_data, as_svg, as_text, look, running
 
     state = running()
@@ -103,15 +95,16 @@ def status(options: argparse.Namespace) -> Answer:
     return (as_data(state, seen) if options.json else as_text(state, seen)), 0
 
 
-def add_break(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    command.add_argument("fault", nargs="?", help="which fault; without one they are listed")
-    command.add_argument(
-        "--where", default="", metavar="NODE[:PORT]", help="where (default: the first place that fits)"
-    )
-    add_examples(command, "rack-recipes rack break", "rack-recipes rack break swapped-cables --where leaf4:swp3")
-
-
+@takes(
+    """
+    [FAULT]  which fault; without one they are listed
+    --where NODE[:PORT]=  where (default: the first place that fits)
+    examples:
+    rack-recipes rack break
+    rack-recipes rack break swapped-cables --where leaf4:swp3
+    """,
+    fault=None,
+)
 def break_(options: argparse.Namespace) -> Answer:
     """Put a fault into the virtual rack."""
     from rack_recipes.lab.faults import FAULTS, break_rack
@@ -124,12 +117,14 @@ def break_(options: argparse.Namespace) -> Answer:
     return (_data([broken]) if options.json else f"broken: {broken.fault} at {broken.where}"), 0
 
 
-def add_heal(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    command.add_argument("fault", nargs="?", default="", help="which fault (default: all)")
-    add_examples(command, "rack-recipes rack heal", "rack-recipes rack heal swapped-cables")
-
-
+@takes(
+    """
+    [FAULT]  which fault (default: all)
+    examples:
+    rack-recipes rack heal
+    rack-recipes rack heal swapped-cables
+    """
+)
 def heal(options: argparse.Namespace) -> Answer:
     """Undo the faults in the virtual rack, or those of one kind."""
     from rack_recipes.lab.faults import heal_rack
@@ -141,11 +136,12 @@ def heal(options: argparse.Namespace) -> Answer:
     return "\n".join(f"healed: {each.fault} at {each.where}" for each in healed) or "nothing is broken", 0
 
 
-def add_down(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    add_examples(command, "rack-recipes rack down")
-
-
+@takes(
+    """
+    examples:
+    rack-recipes rack down
+    """
+)
 def down(options: argparse.Namespace) -> Answer:
     """End the virtual rack, and remove all that it has left."""
     from rack_recipes.lab.start_rack import down as end

@@ -17,8 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import add_db, add_examples, parse_number, parse_size
+from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.cli.signals_and_streams import write_stdout
 from rack_recipes.errors import UsageError
 from rack_recipes.private_files import make_output_private
@@ -31,50 +30,16 @@ if TYPE_CHECKING:
     from rack_recipes.server.shared_run import ValkeyLog
     from rack_recipes.server.step_door import StepDoor
     from rack_recipes.settings import Settings
-LIMITS = {  # fields of Limits
+WHAT_IS_LIMITED = {
     "connections": "connections that one network address may have",
     "all_connections": "connections that all may have together",
     "requests": "requests a second that one network address may send",
     "patience": "seconds that a client may take for its headers, or send or read nothing",
 }
-
-
-def add_tokens(command: argparse._ActionsContainer) -> None:
-    """Add the option --tokens."""
-    command.add_argument(
-        "--tokens",
-        metavar="FILE",
-        type=Path,
-        help="the file of tokens, which only its owner can read (default: .rack-recipes/server/tokens.json)",
-    )
-
-
-def add_network(command: argparse.ArgumentParser) -> None:
-    """Add the options of the network."""
-    network = command.add_argument_group("the network")
-    network.add_argument(
-        "--listen",
-        metavar="HOST:PORT",
-        help="listen on the network, too; who asks there needs a token or a certificate (rack-recipes token)",
-    )
-    network.add_argument("--tls-cert", metavar="FILE", type=Path, help="the server's certificate and its chain, in PEM")
-    network.add_argument("--tls-key", metavar="FILE", type=Path, help="its key, if it is in a file of its own")
-    network.add_argument(
-        "--tls-client-ca",
-        metavar="FILE",
-        type=Path,
-        help="who has signed the certificates of clients; `token create --certificate` gives them roles",
-    )
-    add_tokens(network)
-    for name, about in LIMITS.items():
-        default = getattr(Limits(), name)
-        network.add_argument(
-            f"--{name.replace('_', '-')}",
-            metavar="N",
-            type=parse_number,
-            default=default,
-            help=f"{about} ({default:g})",
-        )
+LIMITS = {name: getattr(Limits(), name) for name in WHAT_IS_LIMITED}
+OF_LIMITS = "\n".join(
+    f"    --{name.replace('_', '-')} N  {about} ({LIMITS[name]:g})" for name, about in WHAT_IS_LIMITED.items()
+)
 
 
 def tokens_of(options: argparse.Namespace, settings: Settings) -> Path:
@@ -173,11 +138,12 @@ def serve_web(options: argparse.Namespace) -> Answer:
     from rack_recipes import settings as all_settings
     from rack_recipes.archive.import_pack import remove_leftovers
     from rack_recipes.server.access.token_file import new_token
-    from rack_recipes.server.network.guarded_server import listening_on_network
-    from rack_recipes.web import site
+    from rack_recipes.server.network.guarded_server import check_packages, listening_on_network
     from rack_recipes.web.page_source import LARGEST_UPLOAD, PageSource
 
-    site.check_packages()
+    check_packages("pages need")
+    from rack_recipes.web import site
+
     settings = all_settings.load()
     source = PageSource(
         options.db or settings.db,
@@ -217,85 +183,52 @@ SOCKET = "server/ctx.sock"  # beside the folder of runs
 JOURNAL, FSYNC = "journal", "fsync"
 
 
-def add_serve(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    command.add_argument(
-        "--socket",
-        metavar="PATH",
-        type=Path,
-        help="the Unix socket to listen on; only you and root can use it, unless the policy lets others read or write "
-        "keys (default: .rack-recipes/server/ctx.sock)",
-    )
-    add_network(command)
-    which = command.add_mutually_exclusive_group()
-    which.add_argument(
-        "--run",
-        metavar="RUN",
-        default="",
-        help="the run whose context is served: id or its beginning (default: the newest that a server began)",
-    )
-    which.add_argument("--new", action="store_true", help="begin a new context")
-    command.add_argument(
-        "--valkey",
-        metavar="URL",
-        help="the Valkey in which several servers share one context, such as valkey://HOST:6379/0 (default: the "
-        "setting `valkey`; in RACK_RECIPES_VALKEY a password stays out of the list of processes)",
-    )
-    command.add_argument("--with-run", action="store_true", help="end when the run of --run ends")
-    command.add_argument(
-        "--durability",
-        choices=(JOURNAL, FSYNC),
-        default=JOURNAL,
-        help="what a write has survived when it is answered: journal is a crash of the server, fsync also one of the "
-        "machine (default: journal)",
-    )
-    command.add_argument(
-        "--web",
-        action="store_true",
-        help="serve pages for browsers instead, of the runs in the store (--db) and of those that go on, at --listen "
-        "(default: 127.0.0.1:8321)",
-    )
-    command.add_argument(
-        "--allow-run",
-        action="store_true",
-        help="with --web: those with the role operator may start the recipes of this project from their pages",
-    )
-    command.add_argument(
-        "-i",
-        "--inventory",
-        metavar="PATH",
-        action="append",
-        default=[],
-        help="with --allow-run: the inventory of the runs that pages start; may be repeated (default: Ansible's "
-        "setting, else this machine)",
-    )
-    command.add_argument(
-        "--allow-upload",
-        action="store_true",
-        help="with --web: those with the role operator may bring runs of other controllers here (rack-recipes upload)",
-    )
-    command.add_argument(
-        "--max-upload",
-        metavar="SIZE",
-        type=parse_size,
-        help="with --allow-upload: how large the pack of a run may be, compressed (default: 1GiB)",
-    )
-    add_db(command)
-    add_examples(
-        command,
-        "rack-recipes serve",
-        "rack-recipes serve --socket ctx/ctx.sock --new --durability fsync",
-        "rack-recipes serve --run 20261129 --with-run",
-        "rack-recipes serve --valkey unix:///run/valkey/valkey.sock --durability fsync",
-        "rack-recipes serve --listen 127.0.0.1:8470",
-        "rack-recipes serve --listen 0.0.0.0:8470 --tls-cert cert.pem --tls-key key.pem --tls-client-ca clients.pem",
-        "rack-recipes serve --web",
-        "rack-recipes serve --web --listen 0.0.0.0:8321 --tls-cert cert.pem --tls-key key.pem",
-        "rack-recipes serve --web --allow-run -i inventory.yml",
-        "rack-recipes serve --web --allow-upload --max-upload 10GiB --listen 0.0.0.0:8321 --tls-cert cert.pem",
-    )
-
-
+@takes(
+    f"""
+    --socket PATH  the Unix socket to listen on; only you and root can use it, unless the policy lets others read or
+        write keys (default: .rack-recipes/server/ctx.sock)
+    --run RUN=  the run whose context is served: id or its beginning (default: the newest that a server began)
+    --new  begin a new context
+    --valkey URL  the Valkey in which several servers share one context, such as valkey://HOST:6379/0 (default: the
+        setting `valkey`; in RACK_RECIPES_VALKEY a password stays out of the list of processes)
+    --with-run  end when the run of --run ends
+    --durability journal|fsync=journal  what a write has survived when it is answered: journal is a crash of the server,
+        fsync also one of the machine (default: journal)
+    --web  serve pages for browsers instead, of the runs in the store (--db) and of those that go on, at --listen
+        (default: 127.0.0.1:8321)
+    --allow-run  with --web: those with the role operator may start the recipes of this project from their pages
+    -i, --inventory PATH...  with --allow-run: the inventory of the runs that pages start; may be repeated (default:
+        Ansible's setting, else this machine)
+    --allow-upload  with --web: those with the role operator may bring runs of other controllers here (rack-recipes
+        upload)
+    --max-upload SIZE  with --allow-upload: how large the pack of a run may be, compressed (default: 1GiB)
+    --db URL
+    the network:
+    --listen HOST:PORT  listen on the network, too; who asks there needs a token or a certificate (rack-recipes token)
+    --tls-cert FILE  the server's certificate and its chain, in PEM
+    --tls-key FILE  its key, if it is in a file of its own
+    --tls-client-ca FILE  who has signed the certificates of clients; `token create --certificate` gives them roles
+    --tokens FILE
+{OF_LIMITS}
+    examples:
+    rack-recipes serve
+    rack-recipes serve --socket ctx/ctx.sock --new --durability fsync
+    rack-recipes serve --run 20261129 --with-run
+    rack-recipes serve --valkey unix:///run/valkey/valkey.sock --durability fsync
+    rack-recipes serve --listen 127.0.0.1:8470
+    rack-recipes serve --listen 0.0.0.0:8470 --tls-cert cert.pem --tls-key key.pem --tls-client-ca clients.pem
+    rack-recipes serve --web
+    rack-recipes serve --web --listen 0.0.0.0:8321 --tls-cert cert.pem --tls-key key.pem
+    rack-recipes serve --web --allow-run -i inventory.yml
+    rack-recipes serve --web --allow-upload --max-upload 10GiB --listen 0.0.0.0:8321 --tls-cert cert.pem
+    """,
+    socket=Path,
+    tls_cert=Path,
+    tls_key=Path,
+    tls_client_ca=Path,
+    either=("run", "new"),
+    **LIMITS,
+)
 def serve(options: argparse.Namespace) -> Answer:
     """Serve a context over HTTP, to programs and steps that read and write it at the same time.
 
@@ -311,7 +244,7 @@ def serve(options: argparse.Namespace) -> Answer:
     from rack_recipes import settings as all_settings
     from rack_recipes.server import serve as process
     from rack_recipes.server.live.live_context import LiveContext, SecretValues
-    from rack_recipes.server.network.guarded_server import listening_on_network
+    from rack_recipes.server.network.guarded_server import check_packages, listening_on_network
     from rack_recipes.server.open_served_run import bring_to_disk
     from rack_recipes.server.served_context import make_service
     from rack_recipes.server.shared_run import catch_up
@@ -319,7 +252,7 @@ def serve(options: argparse.Namespace) -> Answer:
 
     if options.with_run and not options.run:
         raise UsageError("serve --with-run ends with a run: name it by --run RUN")
-    process.check_packages()
+    check_packages("the context server needs")
     settings = all_settings.load()
     path = options.socket or Path(settings.runs).parent / SOCKET  # not made absolute: a socket's path must be short
     identify, shared = identify_of(options, settings)

@@ -7,17 +7,19 @@ Tables as aligned plain text, and colours of verdicts unless the environment for
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Iterable, Sequence
-from typing import TextIO
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TextIO
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import GREEN, RED, VERDICTS, YELLOW
 
 WIDEST = 60  # columns
-Colour = Callable[[str, str], str]
+Paint = Callable[[str, str], str]
+"""What returns a text in the colour of a word."""
 
 
-def format_table(titles: Sequence[str], rows: Iterable[Sequence[object]], colour: Colour | None = None) -> str:
+def format_table(titles: Sequence[str], rows: Iterable[Sequence[object]], colour: Paint | None = None) -> str:
     """Return the titles and the rows as aligned lines. A cell wider than WIDEST is cut, except in the last column.
 
     `colour` is called with each padded cell and its text, and returns the cell as it is shown.
@@ -41,7 +43,7 @@ def _fitted(texts: Sequence[str]) -> list[str]:
     return [(text if len(text) <= width else f"{text[: width - 1]}…").ljust(width) for text in texts]
 
 
-def _coloured(fitted: Sequence[str], texts: Sequence[str], colour: Colour) -> list[str]:
+def _coloured(fitted: Sequence[str], texts: Sequence[str], colour: Paint) -> list[str]:
     """The cells of a column in their colours, without that of the title."""
     return [fitted[0], *map(colour, fitted[1:], texts[1:])]
 
@@ -51,13 +53,22 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
+def counts_text(counts: Mapping[str, int]) -> str:
+    """Counts of verdicts in words, such as `2 failed, 5 passed`."""
+    return ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
+
+
+def value_text(value: Any) -> str:
+    """A value as people are shown it: a text as it is, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 COLOURS = {
     **{name: verdict.colour for name, verdict in VERDICTS.items()},
     "ok": GREEN,
     **dict.fromkeys(("flake", "unchecked", "rehearsed", "interrupted"), YELLOW),
     "not stored": RED,
 }
-Paint = Callable[[str, str], str]
 
 
 def painter(stream: TextIO) -> Paint:

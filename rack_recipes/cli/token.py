@@ -10,9 +10,10 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.serve import add_tokens, tokens_of
-from rack_recipes.cli.shared_options import add_examples, parse_age
+from rack_recipes.cli.command_options import Answer, parse_age, takes
+from rack_recipes.cli.serve import tokens_of
+from rack_recipes.cli.terminal import format_table
+from rack_recipes.errors import UsageError, nearest
 from rack_recipes.private_files import make_output_private
 from rack_recipes.server.access.caller import ANY, ROLES
 
@@ -24,40 +25,45 @@ NEVER = "never"
 TITLES = ("name", "role", "keys", "runs", "certificate", "expires", "state")
 
 
-def add_create(command: argparse.ArgumentParser) -> None:
-    """Add the options of `token create`."""
-    command.add_argument("name", metavar="NAME", type=_name, help="whose it is; it stands in the history")
-    about = "; ".join(f"{role} {about}" for role, about in ROLES.items())
-    command.add_argument("--role", choices=tuple(ROLES), required=True, help=f"{about}. Each may what those before may")
-    command.add_argument(
-        "--keys", metavar="PATTERN", action="append", help="only keys that fit, such as power.*; repeat it (default: *)"
-    )
-    command.add_argument(
-        "--runs", metavar="PATTERN", action="append", help="only runs whose id fits, such as 2026*; repeat it"
-    )
-    command.add_argument(
-        "--expires",
-        metavar="AGE",
-        type=_expiry,
-        default="90d",
-        help="such as 12h, 90d or never (default: 90d)",
-    )
-    command.add_argument(
-        "--certificate",
-        metavar="CN",
-        default="",
-        help="make no token: the role is that of the client certificate with this name (its common name, or a DNS "
-        "name, mail address or URI in it), see serve --tls-client-ca",
-    )
-    add_tokens(command)
-    add_examples(
-        command,
-        "rack-recipes token create traffic-generator --role author --keys 'link.*' --expires 30d",
-        "rack-recipes token create wall-screen --role viewer --expires never > wall-screen.token",
-        "rack-recipes token create ci --role operator --certificate ci.lab.example",
-    )
+def _name(text: str) -> str:
+    if not NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"expected a name of letters, digits and . _ @ -, got {text!r}")
+    return text
 
 
+def _expiry(text: str) -> str:
+    """The moment when an age from now is over; empty for never."""
+    return "" if text == NEVER else _moment(datetime.now(UTC) + parse_age(text))
+
+
+def _moment(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+WHAT_ROLES_MAY = "; ".join(f"{role} {about}" for role, about in ROLES.items())
+
+
+@takes(
+    f"""
+    NAME  whose it is; it stands in the history
+    --role ROLE  {WHAT_ROLES_MAY}. Each may what those before may
+    --keys PATTERN...  only keys that fit, such as power.*; repeat it (default: *)
+    --runs PATTERN...  only runs whose id fits, such as 2026*; repeat it
+    --expires AGE  such as 12h, 90d or never (default: 90d)
+    --certificate CN=  make no token: the role is that of the client certificate with this name (its common name, or a
+        DNS name, mail address or URI in it), see serve --tls-client-ca
+    --tokens FILE
+    examples:
+    rack-recipes token create traffic-generator --role author --keys 'link.*' --expires 30d
+    rack-recipes token create wall-screen --role viewer --expires never > wall-screen.token
+    rack-recipes token create ci --role operator --certificate ci.lab.example
+    """,
+    name=_name,
+    role={"choices": tuple(ROLES), "metavar": None, "required": True},
+    keys=None,
+    runs=None,
+    expires={"default": "90d", "type": _expiry},
+)
 def create(options: argparse.Namespace) -> Answer:
     """Make a token for the context server, and print it: this is the only time that it can be seen.
 
@@ -65,7 +71,6 @@ def create(options: argparse.Namespace) -> Answer:
     file, only the file's owner can read that from then on.
     """
     from rack_recipes import settings
-    from rack_recipes.errors import UsageError
     from rack_recipes.server.access.token_file import VALID, changed_grants
 
     made, text = _made(options)
@@ -116,20 +121,17 @@ def _shown(made: Grant, text: str, *, as_json: bool) -> dict[str, Any] | str | N
     return f"{text}\n"
 
 
-def add_list(command: argparse.ArgumentParser) -> None:
-    """Add the options of `token list`."""
-    add_tokens(command)
-    add_examples(
-        command,
-        "rack-recipes token list",
-        "rack-recipes token list --json | jq '.tokens[] | select(.state == \"valid\")'",
-    )
-
-
+@takes(
+    """
+    --tokens FILE
+    examples:
+    rack-recipes token list
+    rack-recipes token list --json | jq '.tokens[] | select(.state == "valid")'
+    """
+)
 def list(options: argparse.Namespace) -> Answer:  # noqa: A001 the last word of the command
     """List the tokens and certificates that the context server knows: role, patterns, whether they are valid."""
     from rack_recipes import settings
-    from rack_recipes.cli.terminal import format_table
     from rack_recipes.server.access.token_file import read_grants, with_state
 
     grants = read_grants(tokens_of(options, settings.load()))
@@ -145,19 +147,20 @@ def _row(grant: Grant) -> tuple[str, ...]:
     return grant.name, grant.role, keys, runs, grant.certificate, grant.expires or NEVER, grant.state
 
 
-def add_revoke(command: argparse.ArgumentParser) -> None:
-    """Add the options of `token revoke`."""
-    command.add_argument("name", metavar="NAME", type=_name, help="whose token or certificate ends")
-    add_tokens(command)
-    add_examples(command, "rack-recipes token revoke traffic-generator")
-
-
+@takes(
+    """
+    NAME  whose token or certificate ends
+    --tokens FILE
+    examples:
+    rack-recipes token revoke traffic-generator
+    """,
+    name=_name,
+)
 def revoke(options: argparse.Namespace) -> Answer:
     """End a token, or the role of a certificate: a running server refuses its next request, and ends its streams."""
     from dataclasses import replace
 
     from rack_recipes import settings
-    from rack_recipes.errors import UsageError, nearest
     from rack_recipes.server.access.token_file import REVOKED, changed_grants
 
     with changed_grants(tokens_of(options, settings.load())) as grants:
@@ -169,18 +172,3 @@ def revoke(options: argparse.Namespace) -> Answer:
         number = open_ones[options.name]
         grants[number] = replace(grants[number], revoked=_moment(datetime.now(UTC)), digest="")
     return {"status": "ok", "name": options.name, "revoked": grants[number].revoked}, 0
-
-
-def _name(text: str) -> str:
-    if not NAME.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"expected a name of letters, digits and . _ @ -, got {text!r}")
-    return text
-
-
-def _expiry(text: str) -> str:
-    """The moment when an age from now is over; empty for never."""
-    return "" if text == NEVER else _moment(datetime.now(UTC) + parse_age(text))
-
-
-def _moment(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")

@@ -9,8 +9,10 @@ import sys
 from collections.abc import Iterator, Mapping, MutableSequence, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import add_db, add_examples, add_run
+from rack_recipes.cli.command_options import Answer, takes
+from rack_recipes.cli.results.open_store import open_store, run_id_of
+from rack_recipes.cli.terminal import format_table
+from rack_recipes.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     from rack_recipes.analysis.findings import Finding
@@ -20,32 +22,30 @@ if TYPE_CHECKING:
 FIELDS = ("step", "test_id", "hosts", "measurement", "reason", "who", "until", "passes")
 
 
-def add_add(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    command.add_argument("step", metavar="STEP", help="the step, or an instance of a looped one; * stands for any text")
-    command.add_argument("--reason", metavar="TEXT", required=True, help="why it is accepted, such as a ticket")
-    command.add_argument(
-        "--hosts", metavar="PATTERN", action="append", help="its hosts, all for all of them; may be repeated"
-    )
-    command.add_argument("--test", metavar="ID", dest="test_id", help="only in runs of this test")
-    command.add_argument("--measurement", metavar="NAME", help="only results that failed by this measurement alone")
-    command.add_argument("--until", metavar="DATE", help="the last day on which it is in force (UTC)")
-    command.add_argument("--passes", metavar="N", type=int, help="it ends after so many passes in a row")
-    command.add_argument("--who", metavar="NAME", help="who has accepted it (default: you)")
-    add_examples(
-        command,
-        'rack-recipes waivers add link_errors --hosts leaf3 --reason "RMA 1234" --until 2026-12-31',
-        "rack-recipes waivers add fans --hosts all --test 'HALL-*' --measurement fan_noise --reason loud --passes 3",
-    )
-
-
+@takes(
+    """
+    STEP  the step, or an instance of a looped one; * stands for any text
+    --reason TEXT  why it is accepted, such as a ticket
+    --hosts PATTERN...  its hosts, all for all of them; may be repeated
+    --test ID as test_id  only in runs of this test
+    --measurement NAME  only results that failed by this measurement alone
+    --until DATE  the last day on which it is in force (UTC)
+    --passes N  it ends after so many passes in a row
+    --who NAME  who has accepted it (default: you)
+    examples:
+    rack-recipes waivers add link_errors --hosts leaf3 --reason "RMA 1234" --until 2026-12-31
+    rack-recipes waivers add fans --hosts all --test 'HALL-*' --measurement fan_noise --reason loud --passes 3
+    """,
+    reason={"required": True},
+    hosts={"default": None},
+    passes=int,
+)
 def add(options: argparse.Namespace) -> Answer:
     """Add a waiver to the project's file, which is made where there is none. All else in the file stays as it is.
 
     It needs --hosts, and --until or --passes, or both: what ends first counts.
     """
     from rack_recipes import settings
-    from rack_recipes.errors import UsageError
     from rack_recipes.recipe.waiver_file import add_waiver, entry_errors, waivers_path
     from rack_recipes.run.trust.check_trust import check_waivers
     from rack_recipes.run.trust.os_user import this_user
@@ -65,12 +65,14 @@ NO_WAIVERS = (
 )
 
 
-def add_list(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    add_db(command)
-    add_examples(command, "rack-recipes waivers list", "rack-recipes waivers list --json")
-
-
+@takes(
+    """
+    --db URL
+    examples:
+    rack-recipes waivers list
+    rack-recipes waivers list --json
+    """
+)
 def list(options: argparse.Namespace) -> Answer:  # noqa: A001 the last word of the command
     """List the waivers of this project: their state, how often each was used, passes in a row so far.
 
@@ -83,15 +85,15 @@ def list(options: argparse.Namespace) -> Answer:  # noqa: A001 the last word of 
     return "".join(_lines(found)) if found else NO_WAIVERS, 0
 
 
-def add_check(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    command.add_argument(
-        "--exit-code", action="store_true", help="for CI: end with 1 if a waiver is over or lifted, otherwise with 0"
-    )
-    add_db(command)
-    add_examples(command, "rack-recipes waivers check", "rack-recipes waivers check --exit-code")
-
-
+@takes(
+    """
+    --exit-code  for CI: end with 1 if a waiver is over or lifted, otherwise with 0
+    --db URL
+    examples:
+    rack-recipes waivers check
+    rack-recipes waivers check --exit-code
+    """
+)
 def check(options: argparse.Namespace) -> Answer:
     """Check the file of waivers, and tell which ones are over, lifted, about to end, or were never used.
 
@@ -119,8 +121,6 @@ def _uses(file: WaiverFile, options: argparse.Namespace) -> Sequence[WaiverUse]:
     """What is known of each waiver; without a store only what the file says."""
     from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
     from rack_recipes.analysis.waivers import WaiverUse, read_waiver_uses
-    from rack_recipes.cli.results.open_store import open_store
-    from rack_recipes.errors import StoreError
     from rack_recipes.recipe.waivers import day_of
 
     if not file.waivers:
@@ -148,7 +148,6 @@ def _data(use: WaiverUse) -> dict[str, Any]:
 
 
 def _lines(found: Sequence[WaiverUse]) -> Iterator[str]:
-    from rack_recipes.cli.terminal import format_table
 
     titles = ("line", "step", "hosts", "state", "until", "passes so far", "used", "runs", "who", "reason")
     yield format_table(titles, [_row(use) for use in found])
@@ -184,13 +183,15 @@ NOTHING_TO_SUGGEST = (
 KEYS = ("step", "test_id", "hosts", "reason", "who", "passes")
 
 
-def add_suggest(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    add_run(command)
-    add_db(command)
-    add_examples(command, "rack-recipes waivers suggest", "rack-recipes waivers suggest 20261125-14 --json")
-
-
+@takes(
+    """
+    [RUN]
+    --db URL
+    examples:
+    rack-recipes waivers suggest
+    rack-recipes waivers suggest 20261125-14 --json
+    """
+)
 def suggest(options: argparse.Namespace) -> Answer:
     """Print waivers, ready to paste, for steps that fail now and then with the same inputs.
 
@@ -201,7 +202,6 @@ def suggest(options: argparse.Namespace) -> Answer:
     from rack_recipes.analysis import flakes
     from rack_recipes.analysis.history import History
     from rack_recipes.analysis.run_data import load_run_data
-    from rack_recipes.cli.results.open_store import open_store, run_id_of
     from rack_recipes.recipe.waiver_file import as_line
 
     with open_store(options) as store:

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rack_recipes.errors import UsageError
 from rack_recipes.server.access.caller import Caller
 from rack_recipes.server.access.identify import Identify
 from rack_recipes.server.network import listening_sockets
@@ -35,17 +34,6 @@ if TYPE_CHECKING:
 LOOK = 0.3  # seconds between two looks whether a run goes on
 OLDEST = 2  # the generation of objects that have outlived the most searches for garbage
 LONG_SEARCH = 0.01  # seconds
-
-
-def check_packages() -> None:
-    """Raise UsageError if the packages of the server are not installed."""
-    try:
-        import starlette  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise UsageError(
-            f"the context server needs further packages: {error}: `pip install 'rack-recipes[server]'` brings them"
-        ) from error
 
 
 def admission(identify: Identify, turnstile: Turnstile) -> Callable[[Any], Caller]:

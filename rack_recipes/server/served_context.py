@@ -39,18 +39,6 @@ class Service:
     commit: Commit
     turns: Turns = field(default_factory=Turns)
 
-    async def write(self, request: WriteRequest) -> Written:
-        """Write, and return once it is in the journal. Raises Problem."""
-        return await self.commit.write(request)
-
-    async def refresh(self) -> None:
-        """Know all that was acknowledged before this call. Raises Problem."""
-        await self.commit.refresh()
-
-    async def settle(self) -> None:
-        """Wait until all that could be read by now is kept as safely as writes are. Raises Problem."""
-        await self.commit.settle()
-
 
 def make_service(live: LiveContext, *, fsync: bool = False, log: SharedLog | None = None) -> Service:
     """The service of a context; with `log` its journal is a copy of one that several servers share."""

@@ -16,13 +16,15 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlencode
+
+from starlette.responses import Response, StreamingResponse
 
 from rack_recipes.errors import JournalError, RackError, StoreError, TrustError, UsageError
 from rack_recipes.report.writers.json import value_of
@@ -44,7 +46,9 @@ from rack_recipes.web.sign_in import OWN, TYPED, Sessions, Visitor, check_form
 
 if TYPE_CHECKING:
     import uvicorn
-HTML, JSON, PROBLEM = "text/html; charset=utf-8", "application/json", "application/problem+json"
+    from starlette.types import Receive, Scope, Send
+HTML, PLAIN = "text/html; charset=utf-8", "text/plain; charset=utf-8"
+JSON, PROBLEM = "application/json", "application/problem+json"
 EVENTS, FORM = "text/event-stream", "application/x-www-form-urlencoded"
 PAUSE = 0.5  # seconds between two looks at a journal
 SILENCE = 15.0  # seconds after which a comment shows that the connection lives
@@ -52,17 +56,17 @@ LONGEST_ADDRESS = 4096
 LONGEST_FORM = 65_536  # bytes
 MOST_FIELDS = 300
 SIGN_IN, SIGN_OUT, FIRST = "/sign-in", "/sign-out", "/runs"
-NO_STORE = (("cache-control", "no-store"),)
+NO_STORE = {"cache-control": "no-store"}
 HERE = re.compile(r"/(?![/\\])[!-~]*")  # an address on this server: browsers take // and /\\ for another one
 NOT_OURS = "This form is not one that this server made for this browser, or it is an old one: fill it in once more."
 NOT_VALID = "This token is not valid here. `rack-recipes token list` on the server tells which are."
-SAFE = (
-    ("content-security-policy", frame.POLICY),
-    ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "no-referrer"),
-    ("cross-origin-opener-policy", "same-origin"),
-    ("cross-origin-resource-policy", "same-origin"),
-)
+SAFE = {
+    "content-security-policy": frame.POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
 OF_ERRORS: Mapping[type[Exception], str] = {
     NoSuchPageError: "not-found",
     TrustError: "not-allowed",
@@ -70,20 +74,6 @@ OF_ERRORS: Mapping[type[Exception], str] = {
     UsageError: "not-found",
     StoreError: "cannot-read",
 }
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer: its status, media type, content and further headers; or a run whose events it has."""
-
-    status: int
-    kind: str = HTML
-    body: bytes = b""
-    headers: tuple[tuple[str, str], ...] = ()
-    follow: LiveRun | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,33 +118,31 @@ class Site:
         visitor: Visitor | None = None
         try:
             self.count(scope)
-            reply = self._refused(scope, request) or await self._open_to_all(scope, request, incoming)
-            if reply is None:
+            response = self._refused(scope, request) or await self._open_to_all(scope, request, incoming)
+            if response is None:
                 visitor = self.sessions.visitor(scope)
-                reply = await self._visited(scope, request, visitor, incoming)
+                response = await self._visited(scope, request, visitor, incoming)
         except GoneError:
             raise
         except Exception as error:  # whatever it is, the visitor gets an answer
-            reply = self._problem_page(error, request, visitor)
+            response = self._problem_page(error, request, visitor)
             await incoming.discard()
-        if reply.follow and visitor:
-            await self._follow(reply.follow, visitor.caller, receive, send)
-        else:
-            await _send(send, reply, with_body=scope["method"] != "HEAD")
+        if scope["method"] == "HEAD":
+            response.body = b""
+        await response(scope, receive, send)
 
-    def _refused(self, scope: Scope, request: Request) -> Reply | None:
+    def _refused(self, scope: Scope, request: Request) -> Response | None:
         """What refuses a request before anything is read for it; None for one that is answered. Raises Problem."""
         called = request.headers.get("host", "")
         name = called.rpartition(":")[0] or called
         if self.hosts is not None and name not in self.hosts:
-            return _plain(
-                421, f"this server is not called {name[:80]!r}; it answers as {', '.join(sorted(self.hosts))}"
-            )
+            told = f"this server is not called {name[:80]!r}; it answers as {', '.join(sorted(self.hosts))}"
+            return _response(421, f"{visible(told)}\n", PLAIN)
         if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_ADDRESS:
             raise address_too_long(LONGEST_ADDRESS)
         return None
 
-    async def _open_to_all(self, scope: Scope, request: Request, incoming: Incoming) -> Reply | None:
+    async def _open_to_all(self, scope: Scope, request: Request, incoming: Incoming) -> Response | None:
         """What needs no token: files of pages, and the form for one."""
         if request.names[:1] == ["static"]:
             _check_method(request, [GET])
@@ -164,7 +152,7 @@ class Site:
             return await self._sign_in(scope, request, incoming)
         return None
 
-    async def _sign_in(self, scope: Scope, request: Request, incoming: Incoming) -> Reply:
+    async def _sign_in(self, scope: Scope, request: Request, incoming: Incoming) -> Response:
         if request.method == GET:
             return self._sign_in_page(scope, request, "", dict(parse_qsl(request.query)).get("to", ""), 200)
         form = await _form_of(request, incoming)
@@ -176,17 +164,17 @@ class Site:
             cookie = self.sessions.sign_in(scope, form.get("token", ""))
         except Problem as problem:
             return self._sign_in_page(scope, request, wrong, to, problem.status)
-        return _moved(to if HERE.fullmatch(to) else FIRST, ("set-cookie", cookie))
+        return _moved(to if HERE.fullmatch(to) else FIRST, {"set-cookie": cookie})
 
-    def _sign_in_page(self, scope: Scope, request: Request, wrong: str, to: str, status: int) -> Reply:
+    def _sign_in_page(self, scope: Scope, request: Request, wrong: str, to: str, status: int) -> Response:
         """The form for a token. Where a link of another site leads here, the reader has to press its button."""
         form_token, cookie = self.sessions.first_form(scope)
         is_own = request.headers.get("sec-fetch-site") in (OWN, TYPED)
         told = {"wrong": wrong, "to": to if HERE.fullmatch(to) else "", "form_token": form_token, "is_own": is_own}
         html = frame.render(Page("Sign in", "sign_in.html.j2", told=told), SIGN_IN)
-        return Reply(status, HTML, html.encode(), (("set-cookie", cookie), *NO_STORE))
+        return _response(status, html, headers={"set-cookie": cookie, **NO_STORE})
 
-    async def _visited(self, scope: Scope, request: Request, visitor: Visitor, incoming: Incoming) -> Reply:
+    async def _visited(self, scope: Scope, request: Request, visitor: Visitor, incoming: Incoming) -> Response:
         """The answer to one who is known."""
         if request.path == "/":
             return _moved(FIRST)
@@ -199,10 +187,10 @@ class Site:
             visitor.caller.check_valid()
         if request.path == SIGN_OUT:
             _check_method(request, [POST])
-            return _moved(SIGN_IN, ("set-cookie", self.sessions.sign_out(scope)))
+            return _moved(SIGN_IN, {"set-cookie": self.sessions.sign_out(scope)})
         return await asyncio.get_running_loop().run_in_executor(None, self._page, request, visitor, form)
 
-    async def _uploaded(self, route: PageRoute, request: Request, visitor: Visitor, incoming: Incoming) -> Reply:
+    async def _uploaded(self, route: PageRoute, request: Request, visitor: Visitor, incoming: Incoming) -> Response:
         """The answer to a request whose body is a file, which only a program with a token can send.
 
         Files are received beside each other, and done one after the other.
@@ -217,9 +205,9 @@ class Site:
                 await _receive_file(incoming, file, most)
             asked = Asked({}, visitor.caller, as_data=True, body=file)
             page = await asyncio.get_running_loop().run_in_executor(self.one_by_one, route.view, self.source, asked)
-        return Reply(page.http_status, JSON, _json(value_of(page.for_programs(), "text")), NO_STORE)
+        return _data(page, page.http_status)
 
-    def _page(self, request: Request, visitor: Visitor, form: Mapping[str, str]) -> Reply:
+    def _page(self, request: Request, visitor: Visitor, form: Mapping[str, str]) -> Response:
         route, names = _route(request)
         try:
             query = dict(parse_qsl(request.query, errors="strict", max_num_fields=30))
@@ -231,7 +219,10 @@ class Site:
             page = _done(route, self.source, asked)
         except FormError as error:
             page = self._again(route, asked, error, as_data=request.as_data)
-        return _reply(page, request, query, visitor)
+        if page.follow:
+            pieces = self._pieces(page.follow, visitor.caller)
+            return StreamingResponse(pieces, headers={**SAFE, **NO_STORE, "content-type": EVENTS})
+        return _page_response(page, request, query, visitor)
 
     def _again(self, route: PageRoute, asked: Asked, error: FormError, *, as_data: bool) -> Page:
         """The page of a form that cannot be done as it was filled in, with what is wrong beside its fields."""
@@ -241,26 +232,14 @@ class Site:
                           {"errors": dict(error.errors)})  # fmt: skip
         return replace(route.again(self.source, replace(asked, errors=error.errors)), http_status=400)
 
-    async def _follow(self, live: LiveRun, caller: Caller, receive: Receive, send: Send) -> None:
-        """Send what a run is at whenever it has changed.
+    async def _pieces(self, live: LiveRun, caller: Caller) -> AsyncIterator[bytes]:
+        """What a run is at whenever it has changed.
 
-        It ends with the run, with this server, when the browser leaves, and when its token does not count any more.
+        It ends with the run, with this server, and when the token of its reader does not count any more.
         """
-        await _begin(send, 200, EVENTS, (("cache-control", "no-store"),))
-        gone = asyncio.ensure_future(_gone(receive))
-        try:
-            async for piece in self._pieces(live):
-                if gone.done() or not caller.is_valid():
-                    return
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
-        finally:
-            gone.cancel()
-
-    async def _pieces(self, live: LiveRun) -> AsyncIterator[bytes]:
         loop, last, silent = asyncio.get_running_loop(), b"", 0.0
         yield b"retry: 1000\n\n"
-        while not self.ending.is_set():
+        while not self.ending.is_set() and caller.is_valid():
             told = await loop.run_in_executor(None, live.told)
             if self.source.live(live.run_id) is None:
                 yield b"event: end\ndata: {}\n\n"
@@ -278,20 +257,19 @@ class Site:
             except TimeoutError:
                 continue
 
-    def _problem_page(self, error: Exception, request: Request, visitor: Visitor | None) -> Reply:
+    def _problem_page(self, error: Exception, request: Request, visitor: Visitor | None) -> Response:
         problem = _problem_of(error)
-        headers = tuple(problem.headers.items())
+        headers = {**problem.headers}
         if request.method == POST:  # its body may not have been read: nobody may take it for a request
-            headers = (*headers, ("connection", "close"))
+            headers["connection"] = "close"
         if request.as_data or problem.kind == "address-too-long":  # as where no request was read, for want of its end
-            return Reply(problem.status, PROBLEM, _json(problem.body()), headers)
+            return _response(problem.status, _json(problem.body()), PROBLEM, headers)
         if problem.kind == "not-known" and _is_browser(request):
             to = request.address if request.method == GET and request.path != "/" else ""
-            return _moved(f"{SIGN_IN}?{urlencode({'to': to})}" if to else SIGN_IN, *headers)
+            return _moved(f"{SIGN_IN}?{urlencode({'to': to})}" if to else SIGN_IN, headers)
         told = {"problem": {**problem.body(), "detail": visible(problem.detail)}}
         page = Page(KINDS[problem.kind].title, "problem.html.j2", told=told)
-        html = frame.render(page, request.path, visitor)
-        return Reply(problem.status, HTML, html.encode("utf-8", "replace"), (*headers, *NO_STORE))
+        return _response(problem.status, frame.render(page, request.path, visitor), headers={**headers, **NO_STORE})
 
 
 def _done(route: PageRoute, source: PageSource, asked: Asked) -> Page:
@@ -308,23 +286,32 @@ def _problem_of(error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
     if isinstance(error, RackError):
-        return Problem(_kind_of(error), str(error), "")
+        kind = next((kind for kinds, kind in OF_ERRORS.items() if isinstance(error, kinds)), "internal")
+        return Problem(kind, str(error), "")
     sys.stderr.write("".join(traceback.format_exception(error)))
     return Problem("internal", "this page met a fault of the server", "report what it logged")
 
 
-def _reply(page: Page, request: Request, query: Mapping[str, str], visitor: Visitor) -> Reply:
+def _response(status: int, body: str | bytes, kind: str = HTML, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer with the policy; a report brings one of its own."""
+    content = body.encode("utf-8", "replace") if isinstance(body, str) else body
+    return Response(content, status, {**SAFE, "content-type": kind, **(headers or {})})
+
+
+def _page_response(page: Page, request: Request, query: Mapping[str, str], visitor: Visitor) -> Response:
     """The answer that a page is."""
-    if page.follow:
-        return Reply(200, EVENTS, follow=page.follow)
     if page.kind:
-        return Reply(200, page.kind, page.body, (*NO_STORE, *page.headers))
+        return _response(200, page.body, page.kind, {**NO_STORE, **dict(page.headers)})
     if request.as_data:
-        return Reply(200, JSON, _json(value_of(page.for_programs(), "text")), NO_STORE)
+        return _data(page)
     if page.moved_to:
         return _moved(page.moved_to)
-    html = frame.render(page, _address(request.path, query), visitor)
-    return Reply(page.http_status, HTML, html.encode("utf-8", "replace"), NO_STORE)
+    address = f"{request.path}?{urlencode(query)}" if query else request.path
+    return _response(page.http_status, frame.render(page, address, visitor), headers=NO_STORE)
+
+
+def _data(page: Page, status: int = 200) -> Response:
+    return _response(status, _json(value_of(page.for_programs(), "text")), JSON, NO_STORE)
 
 
 def _request(scope: Scope) -> Request:
@@ -377,12 +364,8 @@ def _check_method(request: Request, allowed: list[str]) -> None:
         raise Problem("no-such-method", detail, f"there are {names}", headers={"allow": names})
 
 
-def _moved(to: str, *headers: tuple[str, str]) -> Reply:
-    return Reply(303, HTML, b"", (("location", to), *headers, *NO_STORE))
-
-
-def _kind_of(error: Exception) -> str:
-    return next((kind for kinds, kind in OF_ERRORS.items() if isinstance(error, kinds)), "internal")
+def _moved(to: str, headers: Mapping[str, str] | None = None) -> Response:
+    return _response(303, b"", headers={"location": to, **(headers or {}), **NO_STORE})
 
 
 def _split(scope: Scope) -> tuple[str, list[str]]:
@@ -401,10 +384,6 @@ def _route(request: Request) -> tuple[PageRoute, dict[str, str]]:
     return next((route, parts) for route, parts in found if route.method == request.method)
 
 
-def _address(path: str, query: Mapping[str, str]) -> str:
-    return f"{path}?{urlencode(query)}" if query else path
-
-
 def _wants_data(scope: Scope, headers: Mapping[str, str]) -> bool:
     is_named = b"format=json" in scope["query_string"].split(b"&")
     return is_named or headers.get("accept", "").startswith(JSON)
@@ -416,49 +395,19 @@ def _is_browser(request: Request) -> bool:
     return "text/html" in accepted or accepted == "*/*"
 
 
-def _file(names: list[str]) -> Reply:
+def _file(names: list[str]) -> Response:
     found = frame.files().get(names[0]) if len(names) == 1 else None
     if found is None:
         raise NoSuchPageError(f"there is no file /static/{'/'.join(names)[:200]}")
-    return Reply(200, found[0], found[1], (("cache-control", "private, max-age=86400"),))
+    return _response(200, found[1], found[0], {"cache-control": "private, max-age=86400"})
 
 
 def _json(data: Any) -> bytes:
     return json.dumps(data, ensure_ascii=True, default=str).encode()
 
 
-def _plain(status: int, text: str, *headers: tuple[str, str]) -> Reply:
-    return Reply(status, "text/plain; charset=utf-8", f"{visible(text)}\n".encode(), headers)
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _begin(send: Send, status: int, kind: str, headers: Iterable[tuple[str, str]]) -> None:
-    all_headers = (*{**dict(SAFE), "content-type": kind, **dict(headers)}.items(),)
-    raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in all_headers]
-    await send({"type": "http.response.start", "status": status, "headers": raw})
-
-
-async def _send(send: Send, reply: Reply, *, with_body: bool) -> None:
-    await _begin(send, reply.status, reply.kind, (*reply.headers, ("content-length", str(len(reply.body)))))
-    await send({"type": "http.response.body", "body": reply.body if with_body else b""})
-
-
 DEFAULT = "127.0.0.1:8321"
 NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
-
-
-def check_packages() -> None:
-    """Raise UsageError if the package of the server is not installed."""
-    try:
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise UsageError(
-            f"pages need further packages: {error}: `pip install 'rack-recipes[server]'` brings them"
-        ) from error
 
 
 def is_own_address(listener: Listener) -> bool:

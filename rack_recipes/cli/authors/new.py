@@ -11,8 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import add_examples
+from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.errors import UsageError
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -52,37 +51,17 @@ PROJECT: Files = {
 }
 
 
-def add_scriptlet(command: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    command.add_argument("name", metavar="NAME", help="what recipes write as `module`, such as link.errors")
-    command.add_argument(
-        "--type",
-        choices=SCRIPTLETS,
-        default="python",
-        help="python (the default), shell, awk, or c: compiled on each host",
-    )
-    add_examples(
-        command,
-        "rack-recipes new scriptlet link.errors",
-        "rack-recipes new scriptlet disk.spin --type c",
-        "rack-recipes debug link.errors",
-    )
-
-
-def add_recipe(command: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    command.add_argument("name", metavar="NAME", help="name of the recipe's file in recipes/, such as burn_in")
-    add_examples(command, "rack-recipes new recipe burn_in", "rack-recipes run recipes/burn_in.yml")
-
-
-def add_project(command: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    command.add_argument(
-        "folder", metavar="FOLDER", help="the project's folder, new or existing; `.` is the current one"
-    )
-    add_examples(command, "rack-recipes new project lab && cd lab && rack-recipes run recipes/first.yml")
-
-
+@takes(
+    """
+    NAME  what recipes write as `module`, such as link.errors
+    --type TYPE  python (the default), shell, awk, or c: compiled on each host
+    examples:
+    rack-recipes new scriptlet link.errors
+    rack-recipes new scriptlet disk.spin --type c
+    rack-recipes debug link.errors
+    """,
+    type={"choices": tuple(SCRIPTLETS), "metavar": None, "default": "python"},
+)
 def scriptlet(options: argparse.Namespace) -> Answer:
     """Begin a scriptlet: a file that runs as it stands, and its test. No existing file is overwritten.
 
@@ -109,12 +88,27 @@ def scriptlet(options: argparse.Namespace) -> Answer:
     )
 
 
+@takes(
+    """
+    NAME  name of the recipe's file in recipes/, such as burn_in
+    examples:
+    rack-recipes new recipe burn_in
+    rack-recipes run recipes/burn_in.yml
+    """
+)
 def recipe(options: argparse.Namespace) -> Answer:
     """Begin a recipe that runs as it stands, and its test. No existing file is overwritten."""
     words = _placeholders(options.name, "burn_in")
     return _write_files(Path(), RECIPE, words, [f"rack-recipes run recipes/{words['path']}.yml", _test_command(words)])
 
 
+@takes(
+    """
+    FOLDER  the project's folder, new or existing; `.` is the current one
+    examples:
+    rack-recipes new project lab && cd lab && rack-recipes run recipes/first.yml
+    """
+)
 def project(options: argparse.Namespace) -> Answer:
     """Begin a project: settings of Ansible, an inventory, a playbook for AWX, a first recipe with its test.
 

@@ -10,32 +10,25 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import add_examples
+from rack_recipes.cli.command_options import Answer, takes
+from rack_recipes.cli.terminal import format_table, takes_colours
 from rack_recipes.errors import CatalogError
 
 if TYPE_CHECKING:
     from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
 
 
-def add_scriptlets(command: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    command.add_argument(
-        "words",
-        nargs="*",
-        metavar="WORD",
-        help="what to look for, among recipes and roles as well: what is found has all words",
-    )
-    add_examples(
-        command,
-        "rack-recipes scriptlets",
-        "rack-recipes scriptlets temperature",
-        "rack-recipes scriptlets disk.fio",
-        "rack-recipes scriptlets nvme wear --json | jq '.found[].name'",
-        "rack-recipes scriptlets --json | jq '.scriptlets[].name'",
-    )
-
-
+@takes(
+    """
+    [WORD...] as words  what to look for, among recipes and roles as well: what is found has all words
+    examples:
+    rack-recipes scriptlets
+    rack-recipes scriptlets temperature
+    rack-recipes scriptlets disk.fio
+    rack-recipes scriptlets nvme wear --json | jq '.found[].name'
+    rack-recipes scriptlets --json | jq '.scriptlets[].name'
+    """
+)
 def scriptlets(options: argparse.Namespace) -> Answer:
     """List the scriptlets that recipes here can use, or search them, the recipes and the roles.
 
@@ -47,7 +40,6 @@ def scriptlets(options: argparse.Namespace) -> Answer:
     if options.words:
         return _search(options)
     from rack_recipes import settings
-    from rack_recipes.cli.terminal import format_table
     from rack_recipes.recipe.catalog.find_scriptlet import list_scriptlets, load_errors
 
     folders = tuple(map(Path, settings.load().scriptlets))
@@ -64,7 +56,6 @@ def scriptlets(options: argparse.Namespace) -> Answer:
 def _search(options: argparse.Namespace) -> Answer:
     from rack_recipes import settings
     from rack_recipes.cli.authors.found_entries import as_text, to_data
-    from rack_recipes.cli.terminal import takes_colours
     from rack_recipes.recipe.gallery.entry_and_search import nearest_word, search
     from rack_recipes.recipe.gallery.read_gallery import whole_gallery
 

@@ -18,32 +18,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import spec_of
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import check_key, check_value, shortened
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import Launcher
-from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from rack_recipes import settings
-from rack_recipes.cli.command_table import Answer, parser_of
-from rack_recipes.cli.debugging.python_debugger import with_debugger
-from rack_recipes.cli.running.inventory_hosts import inventory_hosts
+from rack_recipes.cli.command_options import Answer
+from rack_recipes.cli.command_table import parser_of
 from rack_recipes.cli.running.param_options import read_mapping, split_assignment
-from rack_recipes.cli.running.run import start_run
 from rack_recipes.cli.terminal import painter, printable
 from rack_recipes.errors import CatalogError, UsageError
-from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.record_fields import log_record_lines
 from rack_recipes.private_files import make_private
 from rack_recipes.recipe.catalog.find_scriptlet import find_scriptlet
 from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
 from rack_recipes.recipe.param_values import FITS, READERS
 from rack_recipes.recipe.values_in_messages import listed
-from rack_recipes.run.stage.host_request import Request, StageInputs, make_request
 
+if TYPE_CHECKING:
+    from rack_recipes.run.stage.host_request import Request
 LOCAL = "localhost"  # this machine's name as a host
 HOST_OF_RUN_KEYS = ""  # the host of the run's own keys in `ctx show --json`
 Keys = Mapping[str, Any]
@@ -249,6 +245,9 @@ def run_locally(debug_run: ScriptletRun, *, pdb: bool) -> list[Record]:
 
     With `pdb` it stops in the debugger. Raises UsageError if its arguments are wrong.
     """
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import Launcher
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun
+
     request = _request(debug_run, "" if pdb else debug_run.log_level)
     records: list[Record] = []
 
@@ -261,6 +260,8 @@ def run_locally(debug_run: ScriptletRun, *, pdb: bool) -> list[Record]:
     with TemporaryDirectory(prefix="rack-recipes-") as work, _importable(debug_run.entry):
         _unpack(request, Path(work))
         if pdb:
+            from rack_recipes.cli.debugging.python_debugger import with_debugger
+
             request.message["steps"][0]["class"] = with_debugger(debug_run.entry)
         with chdir(work):
             StageRun(request.message, Launcher(request.message, work, work), collect, lambda: True).run()
@@ -268,6 +269,8 @@ def run_locally(debug_run: ScriptletRun, *, pdb: bool) -> list[Record]:
 
 
 def _request(debug_run: ScriptletRun, log_level: str) -> Request:
+    from rack_recipes.run.stage.host_request import StageInputs, make_request
+
     entry = debug_run.entry
     step = {
         "name": debug_run.name,
@@ -345,6 +348,9 @@ def _is_drop_in(name: str) -> bool:
 
 def run_on_host(debug_run: ScriptletRun, options: argparse.Namespace) -> tuple[list[Record], dict[str, Any]]:
     """Run the scriptlet and return the records of the run, and what the answer has in addition. Raises RackError."""
+    from rack_recipes.cli.running.run import start_run
+    from rack_recipes.journal.reader import JournalReader
+
     if debug_run.entry.scope == "run":
         raise UsageError(f"--host: {debug_run.entry.name} is meant for the controller (scope: run), leave --host out")
     runs = Path(settings.load().runs)
@@ -395,6 +401,8 @@ def _write_context(debug_run: ScriptletRun, host: str, inventories: Sequence[str
 
     Return its path.
     """
+    from rack_recipes.cli.running.inventory_hosts import inventory_hosts
+
     hosts = inventory_hosts(inventories, None, [host]).of(host) or (host,)
     path = folder / f"{debug_run.name}.context.json"
     path.write_text(json.dumps({"run": debug_run.run, "hosts": dict.fromkeys(hosts, debug_run.own)}), encoding="utf-8")

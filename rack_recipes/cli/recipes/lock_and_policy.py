@@ -11,8 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import add_examples
+from rack_recipes.cli.command_options import Answer, takes
+from rack_recipes.cli.terminal import format_table
 from rack_recipes.errors import UsageError
 from rack_recipes.run.trust.policy import READ, WRITE
 
@@ -23,22 +23,16 @@ if TYPE_CHECKING:
     from rack_recipes.settings import Settings
 
 
-def add_lock(command: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    command.add_argument(
-        "recipes", nargs="*", metavar="RECIPE", help="recipes to lock, in addition to those that are locked already"
-    )
-    command.add_argument(
-        "--check", action="store_true", help="write nothing; show what differs from the lock file (exit code 1)"
-    )
-    add_examples(
-        command,
-        "rack-recipes lock recipes/*.yml && git diff rack-recipes.lock",
-        "rack-recipes lock --check",
-        "rack-recipes run recipes/numbers.yml --locked",
-    )
-
-
+@takes(
+    """
+    [RECIPE...] as recipes  recipes to lock, in addition to those that are locked already
+    --check  write nothing; show what differs from the lock file (exit code 1)
+    examples:
+    rack-recipes lock recipes/*.yml && git diff rack-recipes.lock
+    rack-recipes lock --check
+    rack-recipes run recipes/numbers.yml --locked
+    """
+)
 def lock(options: argparse.Namespace) -> Answer:
     """Record what recipes are made of, so that `run --locked` runs nothing else.
 
@@ -96,12 +90,14 @@ COLUMNS = ("line", "rule", "recipes", "scriptlets", "hosts", "keys", "become", "
 ANY, UNSET = "any", ""
 
 
-def add_policy(command: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    command.add_argument("--user", metavar="NAME", help="another user of this machine (default: this one)")
-    add_examples(command, "rack-recipes policy", "rack-recipes policy --user alice --json | jq '.rules[].may'")
-
-
+@takes(
+    """
+    --user NAME  another user of this machine (default: this one)
+    examples:
+    rack-recipes policy
+    rack-recipes policy --user alice --json | jq '.rules[].may'
+    """
+)
 def policy(options: argparse.Namespace) -> Answer:
     """Show what a user may do here: the rules of the project's policy that apply to them.
 
@@ -137,7 +133,6 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 
 def _text(user: User, active: Policy | None, rules: list[Rule]) -> str:
-    from rack_recipes.cli.terminal import format_table
 
     if active is None:
         return "no policy is set: everybody may do everything\n"

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import add_examples, add_recipe, add_selection, plan_options
+from rack_recipes.cli.command_options import Answer, plan_options, takes
 from rack_recipes.errors import Place, RackError, RecipeError, RecipeErrors, UsageError
 
 if TYPE_CHECKING:
@@ -20,24 +19,16 @@ if TYPE_CHECKING:
 Finding = dict[str, Any]
 
 
-def add_validate(command: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    command.add_argument(
-        "recipes", nargs="*", metavar="RECIPE", help="paths of recipes; the recipes that they include are checked, too"
-    )
-    command.add_argument(
-        "--stdin",
-        metavar="FILE",
-        help="check the text on stdin as if it were FILE: for an editor's unsaved buffer",
-    )
-    add_examples(
-        command,
-        "rack-recipes validate recipes/*.yml",
-        "rack-recipes validate --json recipes/*.yml | jq -r '.problems[].text'",
-        "rack-recipes validate --stdin recipes/numbers.yml < buffer",
-    )
-
-
+@takes(
+    """
+    [RECIPE...] as recipes  paths of recipes; the recipes that they include are checked, too
+    --stdin FILE  check the text on stdin as if it were FILE: for an editor's unsaved buffer
+    examples:
+    rack-recipes validate recipes/*.yml
+    rack-recipes validate --json recipes/*.yml | jq -r '.problems[].text'
+    rack-recipes validate --stdin recipes/numbers.yml < buffer
+    """
+)
 def validate(options: argparse.Namespace) -> Answer:
     """Check recipes, and report every problem in them.
 
@@ -96,23 +87,21 @@ def _position(place: Place) -> Finding:
     return {"file": place.file, "line": place.line, "column": place.column}
 
 
-def add_plan(command: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    add_recipe(command)
-    command.add_argument(
-        "--format",
-        choices=("tree", "json", "dot", "mermaid"),
-        help="tree for people (the default), json, dot for Graphviz, mermaid for Markdown",
-    )
-    add_selection(command)
-    add_examples(
-        command,
-        "rack-recipes plan recipes/host_health.yml",
-        "rack-recipes plan recipes/host_health.yml --only clock_jitter",
-        "rack-recipes plan recipes/host_health.yml --format dot | dot -Tsvg > plan.svg",
-    )
-
-
+@takes(
+    """
+    RECIPE
+    --format tree|json|dot|mermaid  tree for people (the default), json, dot for Graphviz, mermaid for Markdown
+    --only STEP
+    --skip STEP
+    --stepwise
+    --parallel N
+    --seed N
+    examples:
+    rack-recipes plan recipes/host_health.yml
+    rack-recipes plan recipes/host_health.yml --only clock_jitter
+    rack-recipes plan recipes/host_health.yml --format dot | dot -Tsvg > plan.svg
+    """
+)
 def plan(options: argparse.Namespace) -> Answer:
     """Show what would run, as a tree, as data or as a graph. Nothing is run.
 
@@ -143,17 +132,19 @@ def plan(options: argparse.Namespace) -> Answer:
     return FORMATS[word](planned) + ("".join(waiver_lines(waivers)) if word == "tree" else ""), 0
 
 
-def add_compile(command: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    add_recipe(command)
-    add_selection(command)
-    add_examples(
-        command,
-        "rack-recipes compile recipes/numbers.yml > numbers.playbook.yml",
-        "ansible-playbook -i inventory.yml numbers.playbook.yml",
-    )
-
-
+@takes(
+    """
+    RECIPE
+    --only STEP
+    --skip STEP
+    --stepwise
+    --parallel N
+    --seed N
+    examples:
+    rack-recipes compile recipes/numbers.yml > numbers.playbook.yml
+    ansible-playbook -i inventory.yml numbers.playbook.yml
+    """
+)
 def compile(options: argparse.Namespace) -> Answer:  # noqa: A001 - commands are functions of their names
     """Print the playbook of a recipe.
 

@@ -5,40 +5,33 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import add_db, add_examples, add_run, parse_number
+from rack_recipes.cli.command_options import Answer, takes
+from rack_recipes.cli.results.open_store import open_store, run_id_of
+from rack_recipes.cli.terminal import counts_text, format_table, painter, printable, value_text
+from rack_recipes.errors import StoreError
 
 if TYPE_CHECKING:
     from rack_recipes.analysis.rejudge import Judged
 NOTHING = "nothing was found\n"
 
 
-def add_analyse(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    add_run(command)
-    command.add_argument(
-        "--last", metavar="N", type=parse_number, default=20, help="compare with the last N earlier runs (default: 20)"
-    )
-    command.add_argument(
-        "--summary",
-        action="store_true",
-        help="with a summary in a few sentences: by the language model of the setting summary_url, else by rules",
-    )
-    add_db(command)
-    add_examples(
-        command,
-        "rack-recipes analyse",
-        "rack-recipes analyse 20261125-1444 --last 50",
-        "rack-recipes analyse --json | jq '.findings[] | select(.grade == \"problem\").title'",
-    )
-
-
+@takes(
+    """
+    [RUN]
+    --last N=20  compare with the last N earlier runs (default: 20)
+    --summary
+    --db URL
+    examples:
+    rack-recipes analyse
+    rack-recipes analyse 20261125-1444 --last 50
+    rack-recipes analyse --json | jq '.findings[] | select(.grade == "problem").title'
+    """
+)
 def analyse(options: argparse.Namespace) -> Answer:
     """Find what a run has to tell: causes, what is worse than before, hosts that differ from their twins, changes.
 
@@ -51,9 +44,7 @@ def analyse(options: argparse.Namespace) -> Answer:
     from rack_recipes.analysis.analyse_run import analyse as findings_of
     from rack_recipes.analysis.analyse_run import store_findings_at, with_summary
     from rack_recipes.analysis.run_data import load_run_data
-    from rack_recipes.cli.results.open_store import open_store, run_id_of
     from rack_recipes.cli.results.show_runs import finding_lines
-    from rack_recipes.errors import StoreError
     from rack_recipes.store.reading import recorded_runs
 
     with open_store(options) as store:
@@ -77,25 +68,19 @@ NO_TREND = "no trend"
 Told = dict[str, Any]
 
 
-def add_trend(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    command.add_argument("key", metavar="KEY", help="a measurement's name, or a number's path in the context")
-    command.add_argument(
-        "--host", metavar="HOST", default="", help="only this host (default: the median of each class)"
-    )
-    command.add_argument("--step", metavar="NAME", default="", help="only what this step has measured")
-    command.add_argument(
-        "--last", metavar="N", type=parse_number, default=20, help="the last N runs that have it (default: 20)"
-    )
-    command.add_argument("--run", metavar="RUN", default="", help="up to this run (default: the newest that has it)")
-    add_db(command)
-    add_examples(
-        command,
-        "rack-recipes trend latency --step ping",
-        "rack-recipes trend numbers.stats_v1.mean --host r1 --last 50",
-    )
-
-
+@takes(
+    """
+    KEY  a measurement's name, or a number's path in the context
+    --host HOST=  only this host (default: the median of each class)
+    --step NAME=  only what this step has measured
+    --last N=20  the last N runs that have it (default: 20)
+    --run RUN=  up to this run (default: the newest that has it)
+    --db URL
+    examples:
+    rack-recipes trend latency --step ping
+    rack-recipes trend numbers.stats_v1.mean --host r1 --last 50
+    """
+)
 def trend(options: argparse.Namespace) -> Answer:
     """Show a measurement, or a number inside of the context, over the last runs of a test.
 
@@ -104,7 +89,6 @@ def trend(options: argparse.Namespace) -> Answer:
     when the slope leads to it; with fewer than ten runs neither changes nor a trend are told.
     """
     from rack_recipes.analysis.stored_trends import stored_trends
-    from rack_recipes.cli.results.open_store import open_store, run_id_of
 
     with open_store(options) as store:
         run_id = run_id_of(store, options.run, options.db) if options.run else ""
@@ -115,7 +99,6 @@ def trend(options: argparse.Namespace) -> Answer:
 
 
 def _trend_as_lines(told: Told) -> Iterator[str]:
-    from rack_recipes.cli.terminal import format_table, printable
 
     number = f" (number {told['number']})" if told["number"] > 1 else ""
     of = f" of {told['step']}" if told["step"] else ""
@@ -149,23 +132,18 @@ def _trend_line(found: Told | None, unit: str) -> str:
 JUDGEMENT_TITLES = ("was", "", "now", "name", "value", "step", "host", "why")
 
 
-def add_rejudge(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    command.add_argument("run", metavar="RUN", help="id of the run, or its beginning")
-    command.add_argument("--limits", metavar="FILE", required=True, help="YAML file with the new limits")
-    command.add_argument(
-        "--exit-code",
-        action="store_true",
-        help="for CI: end with 1 if a measurement fails that passed before, or had no limit; otherwise with 0",
-    )
-    add_db(command)
-    add_examples(
-        command,
-        "rack-recipes rejudge 20261125-14 --limits limits.yml",
-        "rack-recipes rejudge 20261125-14 --limits limits.yml --json --exit-code",
-    )
-
-
+@takes(
+    """
+    RUN  id of the run, or its beginning
+    --limits FILE  YAML file with the new limits
+    --exit-code  for CI: end with 1 if a measurement fails that passed before, or had no limit; otherwise with 0
+    --db URL
+    examples:
+    rack-recipes rejudge 20261125-14 --limits limits.yml
+    rack-recipes rejudge 20261125-14 --limits limits.yml --json --exit-code
+    """,
+    limits={"required": True},
+)
 def rejudge(options: argparse.Namespace) -> Answer:
     """Judge the stored measurements of a run by other limits, and tell what changes. Nothing is run.
 
@@ -177,7 +155,6 @@ def rejudge(options: argparse.Namespace) -> Answer:
     from rack_recipes.analysis.rejudge import count_verdicts, read_limits
     from rack_recipes.analysis.rejudge import rejudge as judge
     from rack_recipes.analysis.run_data import load_run_data
-    from rack_recipes.cli.results.open_store import open_store, run_id_of
     from rack_recipes.run.trust.check_trust import check_store
     from rack_recipes.store.writing.write_rows import add_judgement
 
@@ -211,13 +188,11 @@ def _by_whom() -> dict[str, str]:
 def _judgement_lines(
     run_id: str, number: int, judged: Sequence[Judged], changed: Sequence[Judged], counted: Mapping[str, int]
 ) -> Iterator[str]:
-    from rack_recipes.cli.terminal import format_table, painter
 
     if not judged:
         yield "no measurement of this run has a new limit\n"
     else:
-        numbers = ", ".join(f"{amount} {verdict}" for verdict, amount in counted.items())
-        yield f"{len(judged)} measurements judged anew: {numbers}\n"
+        yield f"{len(judged)} measurements judged anew: {counts_text(counted)}\n"
         yield (
             format_table(JUDGEMENT_TITLES, [*map(_row, changed)], painter(sys.stdout))
             if changed
@@ -228,6 +203,6 @@ def _judgement_lines(
 
 def _row(one: Judged) -> tuple[str, ...]:
     row = one.row
-    value = row["value"] if isinstance(row["value"], str) else json.dumps(row["value"], ensure_ascii=False)
-    told: tuple[Any, ...] = (one.before or "-", "->", one.after, row["name"], f"{value} {row['unit'] or ''}".rstrip())
+    value = f"{value_text(row['value'])} {row['unit'] or ''}".rstrip()
+    told: tuple[Any, ...] = (one.before or "-", "->", one.after, row["name"], value)
     return (*told, row["step"], row["host"] or "run", one.why)

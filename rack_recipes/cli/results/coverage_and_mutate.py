@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
-from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import add_db, add_examples, add_run
+from rack_recipes.cli.command_options import Answer, takes
+from rack_recipes.cli.results.open_store import open_store, run_id_of
+from rack_recipes.cli.terminal import format_table, printable
 from rack_recipes.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,22 +27,18 @@ NAMED = 5  # hosts in a line
 Row = Mapping[str, Any]
 
 
-def add_coverage(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    command.add_argument("--last", metavar="N", type=int, default=LAST, help="the last N runs (default: 20)")
-    command.add_argument("--test", metavar="ID", default="", help="of this test (default: that of the newest run)")
-    command.add_argument(
-        "-i",
-        "--inventory",
-        metavar="PATH",
-        action="append",
-        default=[],
-        help="the inventory whose hosts should be covered (default: Ansible's own); repeat it for several",
-    )
-    add_db(command)
-    add_examples(command, "rack-recipes coverage", "rack-recipes coverage --test HALL-001 --last 50 --json")
-
-
+@takes(
+    """
+    --last N  the last N runs (default: 20)
+    --test ID=  of this test (default: that of the newest run)
+    -i, --inventory PATH...  the inventory whose hosts should be covered (default: Ansible's own); repeat it for several
+    --db URL
+    examples:
+    rack-recipes coverage
+    rack-recipes coverage --test HALL-001 --last 50 --json
+    """,
+    last={"default": 20, "type": int},
+)
 def coverage(options: argparse.Namespace) -> Answer:
     """Show what the last runs of a test cover, and what they have never judged.
 
@@ -49,7 +46,6 @@ def coverage(options: argparse.Namespace) -> Answer:
     criteria were judged. Then the measurements that have no limit, and the hosts of the inventory that no run had.
     """
     from rack_recipes.analysis.coverage import coverage_of
-    from rack_recipes.cli.results.open_store import open_store
     from rack_recipes.store.reading import recorded_runs
 
     if options.last < 1:
@@ -111,7 +107,6 @@ def _coverage_data(runs: Sequence[Row], found: Coverage, absent: Sequence[str], 
 
 def _coverage_lines(runs: Sequence[Row], found: Coverage, absent: Sequence[str], problem: str) -> Iterator[str]:
     from rack_recipes.analysis.findings import the_last
-    from rack_recipes.cli.terminal import format_table, printable
 
     yield printable(f"{runs[0]['test_id'] or 'runs without a test'}: {the_last(len(runs), 'run')}") + "\n"
     rows = [
@@ -140,14 +135,16 @@ def _coverage_lines(runs: Sequence[Row], found: Coverage, absent: Sequence[str],
 LONGEST = 40  # characters of a value
 
 
-def add_mutate(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    add_run(command)
-    command.add_argument("--step", metavar="STEP", default="", help="only the outputs of this step")
-    add_db(command)
-    add_examples(command, "rack-recipes mutate", "rack-recipes mutate 20261125-14 --step link_errors --json")
-
-
+@takes(
+    """
+    [RUN]
+    --step STEP=  only the outputs of this step
+    --db URL
+    examples:
+    rack-recipes mutate
+    rack-recipes mutate 20261125-14 --step link_errors --json
+    """
+)
 def mutate(options: argparse.Namespace) -> Answer:
     """Show which wrong outputs of a run's steps no criterion would notice. Nothing is run, and no host is contacted.
 
@@ -159,8 +156,6 @@ def mutate(options: argparse.Namespace) -> Answer:
     from rack_recipes import settings
     from rack_recipes.analysis.mutate_outputs import mutate as changed
     from rack_recipes.analysis.run_data import load_run_data
-    from rack_recipes.cli.results.open_store import open_store, run_id_of
-    from rack_recipes.errors import UsageError
     from rack_recipes.store.reading import recorded_runs
 
     with open_store(options) as store:
@@ -184,7 +179,6 @@ def _criteria(runs: Path, recipe: str, run_ids: Sequence[str]) -> list[StepCrite
     `runs` is the folder of runs. Raises UsageError where nothing is kept.
     """
     from rack_recipes.analysis.mutate_outputs import StepCriteria
-    from rack_recipes.errors import UsageError
     from rack_recipes.recipe.load import load
     from rack_recipes.recipe.steps_to_and_from_data import to_data
     from rack_recipes.run.run_folders import BEGUN, RECIPES
@@ -236,7 +230,6 @@ def _score(found: Sequence[StepMutants]) -> dict[str, Any]:
 
 
 def _mutant_lines(found: Sequence[StepMutants]) -> Iterator[str]:
-    from rack_recipes.cli.terminal import format_table, printable
 
     rows = [(step.step, step.host or "run", f"{step.noticed} of {len(step.mutants)}", step.problem) for step in found]
     yield format_table(("step", "outputs of", "noticed", ""), rows)

@@ -10,9 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
-from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import add_db, add_examples, add_run
-from rack_recipes.errors import MOST_NAMED
+from rack_recipes.cli.argument_parser import hint
+from rack_recipes.cli.command_options import Answer, takes
+from rack_recipes.cli.results.open_store import open_store, run_id_of
+from rack_recipes.cli.terminal import format_table
+from rack_recipes.errors import MOST_NAMED, UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -22,74 +24,25 @@ RUN = "run"  # shown instead of a host for keys of the run itself
 Row = Mapping[str, Any]
 
 
-def add_show(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    add_run(command)
-    _add_at(command)
-    _add_host(command, "only what this host sees: its own keys, and those of the run")
-    add_db(command)
-    add_examples(
-        command,
-        "rack-recipes ctx show",
-        "rack-recipes ctx show 20261125-1444 --at 12",
-        "rack-recipes ctx show --host leaf1 --json > context.json",
-        "rack-recipes debug rack.recipes.numbers_median --arg src=data/numbers.csv --context context.json",
-    )
-
-
-def add_history(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    command.add_argument("key", metavar="KEY", help="the key, such as numbers.stats_v1")
-    add_run(command)
-    _add_host(command, "only the changes that belong to this host; `run` for those of the run")
-    add_db(command)
-    add_examples(
-        command, "rack-recipes ctx history numbers.stats_v1", "rack-recipes ctx history mode_v1 20261125 --host leaf1"
-    )
-
-
-def add_diff(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    command.add_argument("first", metavar="RUN", help="id of the earlier run, or its beginning")
-    command.add_argument("second", metavar="RUN", help="id of the later run, or its beginning")
-    _add_host(command, "only the keys of this host; `run` for those of the run")
-    add_db(command)
-    add_examples(command, "rack-recipes ctx diff 20261124-09 20261125-14")
-
-
-def add_export(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    add_run(command)
-    _add_at(command)
-    add_db(command)
-    add_examples(
-        command,
-        "rack-recipes ctx export > before.json",
-        "rack-recipes ctx export 20261125-1444 --at 12 > before.json",
-        "rack-recipes run recipes/compare.yml --context before.json",
-    )
-
-
-def _add_at(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--at",
-        metavar="SEQ",
-        type=int,
-        help="as it was after this change, a number of `ctx history`, or 0 for the start (default: the last)",
-    )
-
-
-def _add_host(command: argparse.ArgumentParser, about: str) -> None:
-    command.add_argument("--host", metavar="HOST", help=about)
-
-
+@takes(
+    """
+    [RUN]
+    --at SEQ  as it was after this change, a number of `ctx history`, or 0 for the start (default: the last)
+    --host HOST  only what this host sees: its own keys, and those of the run
+    --db URL
+    examples:
+    rack-recipes ctx show
+    rack-recipes ctx show 20261125-1444 --at 12
+    rack-recipes ctx show --host leaf1 --json > context.json
+    rack-recipes debug rack.recipes.numbers_median --arg src=data/numbers.csv --context context.json
+    """,
+    at=int,
+)
 def show(options: argparse.Namespace) -> Answer:
     """Show the keys of a run with their values, as they were at its end or after any change.
 
     With --host and --json the object's `values` can be given to `debug --context`.
     """
-    from rack_recipes.cli.results.open_store import open_store, run_id_of
-
     with open_store(options) as store:
         run_id = run_id_of(store, options.run, options.db)
         entries = _entries(store, run_id, options.at)
@@ -103,17 +56,26 @@ def show(options: argparse.Namespace) -> Answer:
         (one["key"], one["host"] or RUN, one["version"], one["seq"], one["who"], _written(one["value"]))
         for one in entries
     )
-    return _table(("key", "host", "version", "seq", "set by", "value"), rows), 0
+    return format_table(("key", "host", "version", "seq", "set by", "value"), rows), 0
 
 
+@takes(
+    """
+    KEY  the key, such as numbers.stats_v1
+    [RUN]
+    --host HOST  only the changes that belong to this host; `run` for those of the run
+    --db URL
+    examples:
+    rack-recipes ctx history numbers.stats_v1
+    rack-recipes ctx history mode_v1 20261125 --host leaf1
+    """
+)
 def history(options: argparse.Namespace) -> Answer:
     """Show each change of a key: when, by which step and try of which host, from what to what.
 
     The times are those of the hosts, in UTC; `clock` is by how many seconds a host's clock was ahead of the
     controller's.
     """
-    from rack_recipes.cli.results.open_store import open_store, run_id_of
-    from rack_recipes.errors import UsageError
     from rack_recipes.store.reading import recorded_runs
 
     with open_store(options) as store:
@@ -140,13 +102,22 @@ def history(options: argparse.Namespace) -> Answer:
         )
         for one in changes
     )
-    return _table(("seq", "time", "clock", "host", "set by", "step", "try", "before", "", "after"), rows), 0
+    return format_table(("seq", "time", "clock", "host", "set by", "step", "try", "before", "", "after"), rows), 0
 
 
+@takes(
+    """
+    RUN as first
+    RUN as second
+    --host HOST  only the keys of this host; `run` for those of the run
+    --db URL
+    examples:
+    rack-recipes ctx diff 20261124-09 20261125-14
+    """
+)
 def diff(options: argparse.Namespace) -> Answer:
     """Show the keys in which two runs ended differently, field by field."""
     from rack_recipes.analysis.run_changes import context_changes
-    from rack_recipes.cli.results.open_store import open_store, run_id_of
     from rack_recipes.store.reading import recorded_runs
 
     with open_store(options) as store:
@@ -161,9 +132,20 @@ def diff(options: argparse.Namespace) -> Answer:
     return "".join(change_lines(found)) or f"{ids[0]} and {ids[1]} ended with the same context\n", 0
 
 
+@takes(
+    """
+    [RUN]
+    --at SEQ  as it was after this change, a number of `ctx history`, or 0 for the start (default: the last)
+    --db URL
+    examples:
+    rack-recipes ctx export > before.json
+    rack-recipes ctx export 20261125-1444 --at 12 > before.json
+    rack-recipes run recipes/compare.yml --context before.json
+    """,
+    at=int,
+)
 def export(options: argparse.Namespace) -> Answer:
     """Print the context of a run as JSON, which `run --context` starts with: the run's own keys, and those of hosts."""
-    from rack_recipes.cli.results.open_store import open_store, run_id_of
     from rack_recipes.context.initial_context_file import to_data
 
     with open_store(options) as store:
@@ -174,7 +156,6 @@ def export(options: argparse.Namespace) -> Answer:
 
 def _entries(store: Engine, run_id: str, seq: int | None) -> list[dict[str, Any]]:
     """The run's keys after the change `seq`. Raises UsageError where the run has no such change."""
-    from rack_recipes.errors import UsageError
     from rack_recipes.store.reading import recorded_runs
 
     changes = recorded_runs.history(store, run_id)
@@ -200,7 +181,7 @@ def change_lines(found: Sequence[Row]) -> Iterator[str]:
     """The changed fields as a table; nothing if there are none."""
     if found:
         rows = ((one["key"], one["host"] or RUN, one["field"], *_sides(one)) for one in found)
-        yield _table(("key", "host", "field", "first", "second"), rows)
+        yield format_table(("key", "host", "field", "first", "second"), rows)
 
 
 def _sides(change: Row) -> tuple[str, str]:
@@ -214,8 +195,6 @@ def _place(host: str | None) -> str | None:
 
 def _elsewhere(key: str, entries: Sequence[Row]) -> str:
     """A hint for a key that was not found: the hosts that have it, or a similar key."""
-    from rack_recipes.cli.argument_parser import hint
-
     places = [entry["host"] or RUN for entry in entries if entry["key"] == key]
     if places:
         return f"; it is a key of {first_few(places, MOST_NAMED)}"
@@ -224,8 +203,6 @@ def _elsewhere(key: str, entries: Sequence[Row]) -> str:
 
 def _check_host(host: str | None, store: Engine, *run_ids: str) -> None:
     """Raise UsageError for a host that none of the runs had. A host without keys is fine: it sees those of the run."""
-    from rack_recipes.cli.argument_parser import hint
-    from rack_recipes.errors import UsageError
     from rack_recipes.natural_order import natural_places
     from rack_recipes.store.reading import recorded_runs
 
@@ -255,9 +232,3 @@ def _clock(offset: float | None) -> str:
 
 def _written(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-def _table(titles: Sequence[str], rows: Iterator[Sequence[object]]) -> str:
-    from rack_recipes.cli.terminal import format_table
-
-    return format_table(titles, rows)

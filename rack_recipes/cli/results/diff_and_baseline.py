@@ -5,15 +5,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import add_db, add_examples, add_run
-from rack_recipes.cli.terminal import printable
+from rack_recipes.cli.command_options import Answer, takes
+from rack_recipes.cli.results.open_store import open_store, run_id_of
+from rack_recipes.cli.terminal import format_table, painter, printable, value_text
+from rack_recipes.errors import UsageError
 
 NOTABLE = 10.0  # percent
 SHORTEST = 0.1  # seconds: smaller changes of a duration are mostly chance
@@ -22,47 +22,31 @@ NOTHING_COMPARED = 4  # the exit code where two runs have nothing in common
 Row = Mapping[str, Any]
 
 
-def add_diff(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    command.add_argument("first", metavar="RUN", help="id of the earlier run, or its beginning")
-    command.add_argument("second", metavar="RUN", help="id of the later run, or its beginning")
-    add_comparison(command, "in the first run", "in the second one")
-    add_db(command)
-    add_examples(
-        command,
-        "rack-recipes diff 20261124-09 20261125-14",
-        "rack-recipes diff 20261124-09 20261125-14 --percent 1",
-        "rack-recipes diff 20261124-09 20261125-14 --exit-code",
-    )
+COMPARED = f"""\
+    --percent P={NOTABLE:g}  show durations and measurements that changed by at least so much, durations also by at
+        least {SHORTEST:g} s (default: {NOTABLE:g}; JSON has all)
+    --exit-code  for CI: end with 1 if something got worse, and name it on stderr; otherwise with 0. Something got worse
+        if a step passed on a host {{first}} and does not pass there {{second}} (it passes if it is passed, marginal or
+        cached), or if a criterion held and does not hold any more. What only one run has does not count"""
 
 
-def add_comparison(command: argparse.ArgumentParser, first: str, second: str) -> None:
-    """Add the options that say what of a comparison is shown, and how it ends; `first` and `second` are the runs."""
-    command.add_argument(
-        "--percent",
-        metavar="P",
-        type=float,
-        default=NOTABLE,
-        help="show durations and measurements that changed by at least so much, durations also by at least 0.1 s "
-        "(default: 10; JSON has all)",
-    )
-    command.add_argument(
-        "--exit-code",
-        action="store_true",
-        help="for CI: end with 1 if something got worse, and name it on stderr; otherwise with 0. Something got worse "
-        f"if a step passed on a host {first} and does not pass there {second} (it passes if it is "
-        "passed, marginal or cached), or if a criterion held and does not hold any more. What only one run has does "
-        "not count",
-    )
-
-
+@takes(
+    f"""
+    RUN as first
+    RUN as second
+{COMPARED.format(first="in the first run", second="in the second one")}
+    --db URL
+    examples:
+    rack-recipes diff 20261124-09 20261125-14
+    rack-recipes diff 20261124-09 20261125-14 --percent 1
+    rack-recipes diff 20261124-09 20261125-14 --exit-code
+    """
+)
 def diff(options: argparse.Namespace) -> Answer:
     """Show what changed between two runs: verdicts, durations, measurements, the context.
 
     It also shows what is different about the runs themselves: recipe, parameters, versions.
     """
-    from rack_recipes.cli.results.open_store import open_store, run_id_of
-
     with open_store(options) as store:
         first, second = (run_id_of(store, start, options.db) for start in (options.first, options.second))
         return compare_runs(store, first, second, options)
@@ -114,7 +98,7 @@ def _lines(ids: Sequence[str], found: Mapping[str, Sequence[Row]], percent: floa
 
 
 def _run_lines(rows: Sequence[Row]) -> Iterator[str]:
-    shown = ((row["field"], _written(row["before"]), "->", _written(row["after"])) for row in rows)
+    shown = ((row["field"], value_text(row["before"]), "->", value_text(row["after"])) for row in rows)
     yield from _table("the runs", ("field", "first", "", "second"), [*shown])
 
 
@@ -149,7 +133,7 @@ def _measurement_lines(rows: Sequence[Row], percent: float) -> Iterator[str]:
 
 
 def _sides(row: Row) -> tuple[str, str, str]:
-    before, after = (_written(row[side]) if side in row else "-" for side in ("before", "after"))
+    before, after = (value_text(row[side]) if side in row else "-" for side in ("before", "after"))
     return before, "->", after
 
 
@@ -167,7 +151,6 @@ def _grown(row: Row) -> str:
 
 
 def _table(title: str, titles: Sequence[str], rows: Sequence[Sequence[object]], none: str = NO_CHANGE) -> Iterator[str]:
-    from rack_recipes.cli.terminal import format_table, painter
 
     yield from _titled(title, [format_table(titles, rows, painter(sys.stdout))] if rows else [], none)
 
@@ -178,29 +161,21 @@ def _titled(title: str, parts: Iterator[str] | Sequence[str], none: str = NO_CHA
     yield f"\n{title}:\n{text}" if text else f"\n{title}: {none}\n"
 
 
-def _written(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
 NO_BASELINE = "there is no baseline of {}; `rack-recipes baseline accept RUN` makes a run the baseline"
 BASELINE_TITLES = ("test", "run", "accepted", "by", "counts", "note")
 
 
-def add_accept(command: argparse.ArgumentParser) -> None:
-    """Add the options of `baseline accept`."""
-    add_run(command)
-    command.add_argument("--note", metavar="TEXT", default="", help="why it is good, such as `after the rebuild`")
-    command.add_argument(
-        "--force",
-        action="store_true",
-        help="accept a run that did not pass, too: what failed in it is then never worse",
-    )
-    add_db(command)
-    add_examples(
-        command, "rack-recipes baseline accept", 'rack-recipes baseline accept 20261125 --note "after the rebuild"'
-    )
-
-
+@takes(
+    """
+    [RUN]
+    --note TEXT=  why it is good, such as `after the rebuild`
+    --force  accept a run that did not pass, too: what failed in it is then never worse
+    --db URL
+    examples:
+    rack-recipes baseline accept
+    rack-recipes baseline accept 20261125 --note "after the rebuild"
+    """
+)
 def accept(options: argparse.Namespace) -> Answer:
     """Make a run the baseline of its test, with which later runs are compared.
 
@@ -209,7 +184,6 @@ def accept(options: argparse.Namespace) -> Answer:
     """
     from rack_recipes import settings
     from rack_recipes.archive.pins_and_baselines import accept_baseline
-    from rack_recipes.cli.results.open_store import open_store, run_id_of
     from rack_recipes.run.trust.check_trust import check_store
     from rack_recipes.run.trust.os_user import this_user
     from rack_recipes.store.reading import recorded_runs
@@ -226,7 +200,6 @@ def accept(options: argparse.Namespace) -> Answer:
 def _refuse_unfit(run: Any, *, force: bool) -> None:
     """Raise UsageError for a run that cannot be compared with, and without `force` for one that did not pass."""
     from rack_recipes.archive.pins_and_baselines import doubt, unfit
-    from rack_recipes.errors import UsageError
 
     if why := unfit(run):
         raise UsageError(why)
@@ -236,13 +209,15 @@ def _refuse_unfit(run: Any, *, force: bool) -> None:
         sys.stderr.write(f"{why}\n")
 
 
-def add_withdraw(command: argparse.ArgumentParser) -> None:
-    """Add the options of `baseline withdraw`."""
-    add_run(command, "a run of the test, or the beginning of its id (default: the newest run)")
-    add_db(command)
-    add_examples(command, "rack-recipes baseline withdraw", "rack-recipes baseline withdraw 20261125")
-
-
+@takes(
+    """
+    [RUN]  a run of the test, or the beginning of its id (default: the newest run)
+    --db URL
+    examples:
+    rack-recipes baseline withdraw
+    rack-recipes baseline withdraw 20261125
+    """
+)
 def withdraw(options: argparse.Namespace) -> Answer:
     """Withdraw the baseline of a test: no run of it is compared with one until another run is accepted.
 
@@ -250,8 +225,6 @@ def withdraw(options: argparse.Namespace) -> Answer:
     """
     from rack_recipes import settings
     from rack_recipes.analysis import regressions_and_baselines
-    from rack_recipes.cli.results.open_store import open_store, run_id_of
-    from rack_recipes.errors import UsageError
     from rack_recipes.run.trust.check_trust import check_store
     from rack_recipes.store.reading import recorded_runs
 
@@ -267,16 +240,16 @@ def withdraw(options: argparse.Namespace) -> Answer:
     return {"status": "ok", "test_id": test, "withdrawn": number}, 0
 
 
-def add_show(command: argparse.ArgumentParser) -> None:
-    """Add the options of `baseline show`."""
-    add_db(command)
-    add_examples(command, "rack-recipes baseline show", "rack-recipes baseline show --json")
-
-
+@takes(
+    """
+    --db URL
+    examples:
+    rack-recipes baseline show
+    rack-recipes baseline show --json
+    """
+)
 def show(options: argparse.Namespace) -> Answer:
     """List all runs that were accepted as baselines, the newest first: by whom, when, why, and which of them count."""
-    from rack_recipes.cli.results.open_store import open_store
-    from rack_recipes.cli.terminal import format_table
     from rack_recipes.store.reading import recorded_runs
 
     with open_store(options) as store:
@@ -302,22 +275,22 @@ def show(options: argparse.Namespace) -> Answer:
     return format_table(BASELINE_TITLES, rows) if rows else "no run was accepted as a baseline\n", 0
 
 
-def add_compare(command: argparse.ArgumentParser) -> None:
-    """Add the options of `baseline compare`."""
-    add_run(command)
-    add_comparison(command, "in the baseline", "in the run")
-    add_db(command)
-    add_examples(command, "rack-recipes baseline compare", "rack-recipes baseline compare --exit-code")
-
-
+@takes(
+    f"""
+    [RUN]
+{COMPARED.format(first="in the baseline", second="in the run")}
+    --db URL
+    examples:
+    rack-recipes baseline compare
+    rack-recipes baseline compare --exit-code
+    """
+)
 def compare(options: argparse.Namespace) -> Answer:
     """Compare a run with the baseline of its test, as `diff` compares two runs.
 
     Without a baseline it ends with exit code 2; with --exit-code that is only a notice.
     """
     from rack_recipes.analysis.regressions_and_baselines import baseline_of, name_of_test
-    from rack_recipes.cli.results.open_store import open_store, run_id_of
-    from rack_recipes.errors import UsageError
     from rack_recipes.store.reading import recorded_runs
 
     with open_store(options) as store:

@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import add_db, add_examples, add_run
+from rack_recipes.cli.command_options import Answer, takes
+from rack_recipes.cli.results.open_store import open_store
+from rack_recipes.cli.terminal import counts_text
 from rack_recipes.errors import JournalError, StoreError
 
 if TYPE_CHECKING:
@@ -22,40 +23,36 @@ PAUSE = 1.0  # seconds between two looks at the store
 DAY = 86400.0
 
 
-def add_finish(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    command.add_argument("group", metavar="GROUP", help="id of the run in parts, as --group named it")
-    command.add_argument(
-        "--wait",
-        metavar="SECONDS",
-        type=_seconds,
-        default=0.0,
-        help="how long to wait for parts that still run or have not begun (default: 0)",
-    )
-    command.add_argument(
-        "--hosts",
-        metavar="NAME",
-        nargs="+",
-        default=[],
-        help="hosts that must be in a part: needed where no part saw the whole inventory, as in slices of AWX",
-    )
-    add_db(command)
-    add_examples(
-        command,
-        "rack-recipes finish night-42",
-        "rack-recipes finish night-42 --wait 3600",
-        "rack-recipes finish awx-1234 --hosts leaf1 leaf2 spine1 --json",
-    )
+def _seconds(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= DAY:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds from 0 to 86400 (a day), got {text!r}")
+    return found
 
 
+@takes(
+    """
+    GROUP  id of the run in parts, as --group named it
+    --wait SECONDS  how long to wait for parts that still run or have not begun (default: 0)
+    --hosts NAME  hosts that must be in a part: needed where no part saw the whole inventory, as in slices of AWX
+    --db URL
+    examples:
+    rack-recipes finish night-42
+    rack-recipes finish night-42 --wait 3600
+    rack-recipes finish awx-1234 --hosts leaf1 leaf2 spine1 --json
+    """,
+    wait={"default": 0.0, "type": _seconds},
+    hosts={"nargs": "+", "default": []},
+)
 def finish(options: argparse.Namespace) -> Answer:
     """Say that no more parts of a run come, and tell how the whole has ended.
 
     A part that still runs then is given up: the steps without results are errors that name it. What comes of it later
     is not lost, and marked as late. The answer and the exit code are those of the whole run.
     """
-    from rack_recipes.cli.results.open_store import open_store
-    from rack_recipes.cli.results.show_runs import part_lines
     from rack_recipes.store.reading import recorded_runs
     from rack_recipes.store.writing.write_group_run import join_parts
 
@@ -63,21 +60,19 @@ def finish(options: argparse.Namespace) -> Answer:
         _wait(store, options.group, options.wait)
         join_parts(store, options.group, finish=True, hosts=options.hosts)
         run = recorded_runs.run(store, options.group)
-    code: int = run["exit_code"]
-    answer = group_answer(run)
-    if not options.json:
-        counts = ", ".join(f"{number} {verdict}" for verdict, number in run["counts"].items())
-        sys.stderr.write(f"run {run['run_id']} {answer['status']}: {counts}\n")
-        return "".join(part_lines(run["group_info"])), code
-    return answer, code
+    return group_answer(run, as_json=options.json)
 
 
-def group_answer(run: dict[str, Any]) -> dict[str, Any]:
-    """The answer of the command about the whole run; `run` is its row."""
-    info = run["group_info"]
-    status = "ok" if run["status"] == "passed" else run["status"]
+def group_answer(run: dict[str, Any], *, as_json: bool) -> Answer:
+    """The answer about a run in parts, and its exit code; `run` is its row."""
+    from rack_recipes.cli.results.show_runs import part_lines
+
+    info, status = run["group_info"], "ok" if run["status"] == "passed" else run["status"]
     about = {"parts": info["told"], "missing": info["missing"], "problems": info["problems"]}
-    return {"status": status, "run_id": run["run_id"], "counts": run["counts"], **about}
+    if as_json:
+        return {"status": status, "run_id": run["run_id"], "counts": run["counts"], **about}, run["exit_code"]
+    sys.stderr.write(f"run {run['run_id']} {status}: {counts_text(run['counts'])}\n")
+    return "".join(part_lines(info)), run["exit_code"]
 
 
 def _wait(store: Engine, group_id: str, seconds: float) -> None:
@@ -94,25 +89,15 @@ def may_come(group: Group) -> bool:
     return not group.finished and (group.is_running or not group.are_all_here)
 
 
-def _seconds(text: str) -> float:
-    try:
-        found = float(text)
-    except ValueError:
-        found = -1.0
-    if not 0 <= found <= DAY:
-        raise argparse.ArgumentTypeError(f"expected a number of seconds from 0 to 86400 (a day), got {text!r}")
-    return found
-
-
-def add_flush(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    add_run(command)
-    add_db(command)
-    add_examples(
-        command, "rack-recipes flush", "rack-recipes flush 20261125-1444 --db mysql://rack:SECRET@db.example/rack"
-    )
-
-
+@takes(
+    """
+    [RUN]
+    --db URL
+    examples:
+    rack-recipes flush
+    rack-recipes flush 20261125-1444 --db mysql://rack:SECRET@db.example/rack
+    """
+)
 def flush(options: argparse.Namespace) -> Answer:
     """Bring what a run left in its journal into the store: once, whatever of it is there already.
 
@@ -122,7 +107,6 @@ def flush(options: argparse.Namespace) -> Answer:
     """
     from rack_recipes import settings
     from rack_recipes.archive.pins_and_baselines import is_pinned, pin_stored
-    from rack_recipes.cli.results.open_store import open_store
     from rack_recipes.journal.reader import describe_damage
     from rack_recipes.run.run_folders import find_run, is_run_held
     from rack_recipes.run.store_writer import end_abandoned_run
@@ -153,24 +137,14 @@ def flush(options: argparse.Namespace) -> Answer:
     return {"status": "error", **answer, "reason": reason, "exit_code": code}, code
 
 
-def add_current(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    add_db(command)
-    add_examples(command, "rack-recipes db current", "rack-recipes db current --db mysql://rack:SECRET@db.example/rack")
-
-
-def add_check(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    add_db(command)
-    add_examples(command, "rack-recipes db check && echo it is")
-
-
-def add_upgrade(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    add_db(command)
-    add_examples(command, "rack-recipes db upgrade")
-
-
+@takes(
+    """
+    --db URL
+    examples:
+    rack-recipes db current
+    rack-recipes db current --db mysql://rack:SECRET@db.example/rack
+    """
+)
 def current(options: argparse.Namespace) -> Answer:
     """Print which schema the store has, and which is the newest that this version knows."""
     from rack_recipes.store import database_engine
@@ -179,6 +153,13 @@ def current(options: argparse.Namespace) -> Answer:
     return {"status": "ok", "schema": schema.held, "newest": schema.newest}, 0
 
 
+@takes(
+    """
+    --db URL
+    examples:
+    rack-recipes db check && echo it is
+    """
+)
 def check(options: argparse.Namespace) -> Answer:
     """Tell in which ways the store's schema is not the newest one; the exit code is 5 where it is not.
 
@@ -192,6 +173,13 @@ def check(options: argparse.Namespace) -> Answer:
     return answer, StoreError.exit_code if differences else 0
 
 
+@takes(
+    """
+    --db URL
+    examples:
+    rack-recipes db upgrade
+    """
+)
 def upgrade(options: argparse.Namespace) -> Answer:
     """Bring the store to the newest schema with all that it holds; one that is missing is made.
 

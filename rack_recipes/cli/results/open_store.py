@@ -13,14 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sql
-
-from rack_recipes import settings
 from rack_recipes.errors import StoreError, UsageError
-from rack_recipes.run.run_folders import journals
-from rack_recipes.store.database.database_kind import url_without_password
-from rack_recipes.store.database_engine import connect_for_reading, connect_store
-from rack_recipes.store.reading import recorded_runs
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -36,6 +29,9 @@ def open_store(options: argparse.Namespace, *, writing: bool = False) -> Iterato
     Python does not search for garbage meanwhile: it would take an eighth of a report's time with 100,000 results, and
     of the time to import SQLAlchemy. What is read is needed to the end.
     """
+    from rack_recipes import settings
+    from rack_recipes.store.database_engine import connect_for_reading, connect_store
+
     with _without_garbage_search():
         store = (connect_store if writing else connect_for_reading)(options.db or settings.load().db)
         try:
@@ -70,6 +66,8 @@ def run_id_of(store: Engine, start: str, db: str | None = None) -> str:
 
     `db` is the URL that was given with --db. Raises UsageError where there is no such run, or several.
     """
+    from rack_recipes.store.reading import recorded_runs
+
     try:
         found = recorded_runs.find(store, start) if start else recorded_runs.newest(store)
     except UsageError as error:
@@ -81,6 +79,12 @@ def run_id_of(store: Engine, start: str, db: str | None = None) -> str:
 
 def _where_else(start: str, db: str | None) -> str:
     """A hint how to store a run whose journal is here; empty if there is none."""
+    import sqlalchemy as sql
+
+    from rack_recipes import settings
+    from rack_recipes.run.run_folders import journals
+    from rack_recipes.store.database.database_kind import url_without_password
+
     found = [path for path in journals(Path(settings.load().runs)) if path.parent.name.startswith(start)]
     if len(found) != 1:
         return ""

@@ -8,40 +8,29 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import add_db, add_examples, add_run
+from rack_recipes.cli.command_options import Answer, takes
+from rack_recipes.cli.results.open_store import open_store, run_id_of
 from rack_recipes.report.report_formats_and_status import DEFAULT_FORMATS, FORMATS
 
 
-def add_report(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    add_run(command)
-    command.add_argument(
-        "--format",
-        action="append",
-        choices=FORMATS,
-        help=f"only this format, instead of {', '.join(DEFAULT_FORMATS)}; repeat it for several",
-    )
-    command.add_argument("--full", action="store_true", help="Markdown with all tables: md-full instead of md")
-    command.add_argument("--to", metavar="FOLDER", help="where to write it (default: report/ in the run's folder)")
-    command.add_argument(
-        "--summary",
-        action="store_true",
-        help="with a summary in a few sentences: by the language model of the setting summary_url, else by rules",
-    )
-    add_db(command)
-    add_examples(
-        command,
-        "rack-recipes report",
-        "rack-recipes report 20261125-1444 --format html --to /srv/reports",
-        "rack-recipes report --format junit --format md --to out",
-    )
-
-
+@takes(
+    f"""
+    [RUN]
+    --format FORMAT...  only this format, instead of {", ".join(DEFAULT_FORMATS)}; repeat it for several
+    --full  Markdown with all tables: md-full instead of md
+    --to FOLDER  where to write it (default: report/ in the run's folder)
+    --summary
+    --db URL
+    examples:
+    rack-recipes report
+    rack-recipes report 20261125-1444 --format html --to /srv/reports
+    rack-recipes report --format junit --format md --to out
+    """,
+    format={"choices": FORMATS, "metavar": None, "default": None},
+)
 def report(options: argparse.Namespace) -> Answer:
     """Write the report of a run from what the store holds of it, and print the paths of its files."""
     from rack_recipes import settings
-    from rack_recipes.cli.results.open_store import open_store, run_id_of
     from rack_recipes.report.make_report import make
 
     formats = ["md-full" if options.full and name == "md" else name for name in options.format or DEFAULT_FORMATS]
@@ -57,35 +46,24 @@ def report(options: argparse.Namespace) -> Answer:
 KINDS = ("histogram", "box-plot", "trend", "heat-map", "correlation", "timeline")
 
 
-def add_chart(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    command.add_argument("kind", choices=KINDS, help="kind of chart")
-    add_run(command)
-    command.add_argument(
-        "--key",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="the value: a measurement's name, or a number in the context by its path, such as numbers.stats_v1.mean; "
-        "repeat it for a correlation",
-    )
-    command.add_argument("--step", metavar="STEP", default="", help="only what this step measured or did")
-    command.add_argument("--host", metavar="PATTERN", default="", help="only these hosts, such as r01-*")
-    command.add_argument(
-        "--by", metavar="ATTRIBUTE", default="", help="group hosts by what the inventory says of them, such as rack"
-    )
-    command.add_argument(
-        "--to", metavar="FILE", help="where to write it: FILE.svg or FILE.png (default: SVG on stdout)"
-    )
-    add_db(command)
-    add_examples(
-        command,
-        "rack-recipes chart histogram --key rx_errors --to rx_errors.svg",
-        "rack-recipes chart trend --key tcp_throughput --host 'r01-*' --to trend.png",
-        "rack-recipes chart heat-map --by rack --to racks.svg",
-    )
-
-
+@takes(
+    """
+    KIND  kind of chart
+    [RUN]
+    --key NAME...  the value: a measurement's name, or a number in the context by its path, such as
+        numbers.stats_v1.mean; repeat it for a correlation
+    --step STEP=  only what this step measured or did
+    --host PATTERN=  only these hosts, such as r01-*
+    --by ATTRIBUTE=  group hosts by what the inventory says of them, such as rack
+    --to FILE  where to write it: FILE.svg or FILE.png (default: SVG on stdout)
+    --db URL
+    examples:
+    rack-recipes chart histogram --key rx_errors --to rx_errors.svg
+    rack-recipes chart trend --key tcp_throughput --host 'r01-*' --to trend.png
+    rack-recipes chart heat-map --by rack --to racks.svg
+    """,
+    kind=KINDS,
+)
 def chart(options: argparse.Namespace) -> Answer:
     """Draw a chart of a run: its values, their history, its verdicts or its times, with units, limits and changes.
 
@@ -93,7 +71,6 @@ def chart(options: argparse.Namespace) -> Answer:
     """
     from rack_recipes.analysis.history import History
     from rack_recipes.analysis.run_data import load_run_data
-    from rack_recipes.cli.results.open_store import open_store, run_id_of
     from rack_recipes.report.charts import stored_charts
 
     wanted = stored_charts.Wanted(options.step, tuple(options.key), options.host, options.by)

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,9 +13,9 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import GREEN, PASSING, RED, YELLOW
 from rack_recipes.analysis.findings import NOTABLE, NOTE, PROBLEM, Finding
-from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import add_db, add_examples, add_run, parse_number
-from rack_recipes.cli.terminal import format_table, painter, printable, takes_colours
+from rack_recipes.cli.command_options import Answer, takes
+from rack_recipes.cli.results.open_store import open_store, run_id_of
+from rack_recipes.cli.terminal import counts_text, format_table, painter, printable, takes_colours, value_text
 
 COLOURS = {PROBLEM: RED, NOTABLE: YELLOW, NOTE: GREEN}
 WIDTH = max(map(len, COLOURS))
@@ -63,17 +62,17 @@ def part_lines(info: Mapping[str, Any]) -> Iterator[str]:
 RUN_TITLES = ("run", "status", "test", "recipe", "started", "verdicts")
 
 
-def add_runs(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    command.add_argument("-n", "--number", metavar="N", type=parse_number, default=20, help="how many (default: 20)")
-    add_db(command)
-    add_examples(command, "rack-recipes runs", "rack-recipes runs -n 1 --json | jq -r '.runs[].run_id'")
-
-
+@takes(
+    """
+    -n, --number N=20  how many (default: 20)
+    --db URL
+    examples:
+    rack-recipes runs
+    rack-recipes runs -n 1 --json | jq -r '.runs[].run_id'
+    """
+)
 def runs(options: argparse.Namespace) -> Answer:
     """List the runs in the store, the newest first: status, test, recipe, start, counts of verdicts."""
-    from rack_recipes.cli.results.open_store import open_store
-    from rack_recipes.cli.terminal import format_table, painter
     from rack_recipes.store.reading import recorded_runs
 
     with open_store(options) as store:
@@ -89,10 +88,9 @@ def runs(options: argparse.Namespace) -> Answer:
 
 def summary_of(run: Mapping[str, Any], flakes: int) -> str:
     """In words: counts of verdicts and flakes, the run that was resumed, and whether the run is pinned."""
-    counts = ", ".join(f"{number} {verdict}" for verdict, number in run["counts"].items())
     again = f"{flakes} of them after a retry" if flakes else ""
     resumes = run["resumes"] and f"resumes {run['resumes']}"
-    return "; ".join(filter(None, (counts, again, resumes, "pinned" if run["pinned"] else "")))
+    return "; ".join(filter(None, (counts_text(run["counts"]), again, resumes, "pinned" if run["pinned"] else "")))
 
 
 Row = Mapping[str, Any]
@@ -100,21 +98,17 @@ Place = tuple[str, str]
 MOST_FINDINGS = 5
 
 
-def add_show(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    add_run(command)
-    command.add_argument(
-        "--all", action="store_true", help="each instance of a loop, not only those that did not pass, or not at once"
-    )
-    add_db(command)
-    add_examples(
-        command,
-        "rack-recipes show",
-        "rack-recipes show 20261125-1444",
-        "rack-recipes show --json | jq '.steps[] | select(.flake)'",
-    )
-
-
+@takes(
+    """
+    [RUN]
+    --all  each instance of a loop, not only those that did not pass, or not at once
+    --db URL
+    examples:
+    rack-recipes show
+    rack-recipes show 20261125-1444
+    rack-recipes show --json | jq '.steps[] | select(.flake)'
+    """
+)
 def show(options: argparse.Namespace) -> Answer:
     """Show one run: how each step ended on each host, what did not pass first.
 
@@ -123,7 +117,6 @@ def show(options: argparse.Namespace) -> Answer:
     through which host it ran if not on its own. Below stand the criteria that did not hold, or only just, with the
     distance to their limits, and the files that steps have attached, each with its place in the run's folder.
     """
-    from rack_recipes.cli.results.open_store import open_store, run_id_of
     from rack_recipes.store.reading import recorded_runs
 
     with open_store(options) as store:
@@ -163,7 +156,6 @@ def _findings(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _head(run: Row, steps: Sequence[Row]) -> Iterator[str]:
-    from rack_recipes.cli.terminal import painter, printable
     from rack_recipes.journal.step_results_and_end_status import stopped_in_words
 
     status = painter(sys.stdout)(run["status"], run["status"])
@@ -171,7 +163,7 @@ def _head(run: Row, steps: Sequence[Row]) -> Iterator[str]:
     about = [printable(run[name]) for name in ("test_id", "recipe") if run[name]]  # stages by hand have neither
     yield "  ".join([f"run {run['run_id']}", status, *about, summary_of(run, flakes)]) + "\n"
     for name in ("params", "labels", "options"):
-        given = ", ".join(f"{key}={_written(value)}" for key, value in run[name].items())
+        given = ", ".join(f"{key}={value_text(value)}" for key, value in run[name].items())
         if given:
             yield f"{name}: {printable(given)}\n"
     if stopped := stopped_in_words(run):
@@ -227,7 +219,7 @@ def _criteria(measured: Sequence[Row]) -> Iterator[str]:
         (
             one["verdict"],
             one["name"],
-            f"{_written(one['value'])} {one['unit']}".rstrip(),
+            f"{value_text(one['value'])} {one['unit']}".rstrip(),
             "" if one["distance"] is None else f"{one['distance']:+g}",
             one["step"],
             one["host"] or "run",
@@ -240,7 +232,7 @@ def _criteria(measured: Sequence[Row]) -> Iterator[str]:
 
 
 def _limits(limits: Mapping[str, Any] | None) -> str:
-    return ", ".join(f"{word} {_written(bound)}" for word, bound in (limits or {}).items())
+    return ", ".join(f"{word} {value_text(bound)}" for word, bound in (limits or {}).items())
 
 
 def _conflicts(conflicts: Sequence[Row]) -> Iterator[str]:
@@ -251,9 +243,9 @@ def _conflicts(conflicts: Sequence[Row]) -> Iterator[str]:
             one["host"] or (f"run, by {one['origin']}" if one["origin"] else "run"),
             one["step"],
             " ".join(filter(None, (one["policy"], one["outcome"]))),
-            _written(one["before"]),
+            value_text(one["before"]),
             "->",
-            _written(one["after"]),
+            value_text(one["after"]),
             _other(one),
         )
         for one in conflicts
@@ -267,7 +259,7 @@ def _other(conflict: Row) -> str:
     fields = (
         f"both changed {', '.join(name or 'all of it' for name in conflict['fields'])}" if conflict["fields"] else ""
     )
-    other = "" if conflict["outcome"] in (None, "kept") else _written(conflict["other"])
+    other = "" if conflict["outcome"] in (None, "kept") else value_text(conflict["other"])
     return "; ".join(filter(None, (other, fields)))
 
 
@@ -287,24 +279,15 @@ def _artifacts(artifacts: Sequence[Row]) -> Iterator[str]:
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    from rack_recipes.cli.terminal import format_table, painter
 
     return format_table(titles, rows, painter(sys.stdout))
-
-
-def _written(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _judgements(found: Sequence[Row]) -> Iterator[str]:
     """Judgements by other limits, which were made after the run."""
     rows = [
-        (one["n"], one["time"], one["user"], one["source"], len(one["changes"]), _counted(one["counts"]))
+        (one["n"], one["time"], one["user"], one["source"], len(one["changes"]), counts_text(one["counts"]))
         for one in found
     ]
     if rows:
         yield "\n" + _table(("judgement", "time", "by", "limits from", "changes", "measurements"), rows)
-
-
-def _counted(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{number} {verdict}" for verdict, number in counts.items())

@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler im
 from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED
-from rack_recipes.cli.command_table import Answer
+from rack_recipes.cli.command_options import Answer
 from rack_recipes.cli.recipes.plan_notices_and_waivers import planned_waivers, waiver_data, waiver_lines
 from rack_recipes.cli.running.duration_forecast import (
     RUN_HOST,

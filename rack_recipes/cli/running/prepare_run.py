@@ -18,9 +18,9 @@ from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import MASKED, SecretNames
 from rack_recipes import settings as project
 from rack_recipes.cli.argument_parser import hint
+from rack_recipes.cli.command_options import plan_options
 from rack_recipes.cli.recipes.plan_notices_and_waivers import print_notices
 from rack_recipes.cli.running.param_options import params_from_options
-from rack_recipes.cli.shared_options import plan_options
 from rack_recipes.errors import UsageError
 from rack_recipes.plan.compile.playbook_file import plan_of, plan_recipe
 from rack_recipes.plan.plan_model import Plan, PlanOptions

@@ -8,178 +8,76 @@ import argparse
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import add_db, add_examples, add_log_level, add_selection, parse_number
+from rack_recipes.cli.command_options import Answer, log_levels, takes
 
 if TYPE_CHECKING:
     from rack_recipes.run.launcher.forward_signals import SignalForwarder
 
 
-def add_run(command: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    command.add_argument(
-        "recipe",
-        nargs="?",
-        default="",
-        metavar="RECIPE",
-        help="path of the recipe; with --resume the recipe of that run by default",
-    )
-    _add_params(command.add_argument_group("parameters of the recipe"))
-    add_selection(command.add_argument_group("steps"))
-    _add_resume(command.add_argument_group("going on where a run stopped"))
-    _add_hosts(command.add_argument_group("hosts"))
-    _add_group(command.add_argument_group("in several parts"))
-    _add_mode(command.add_argument_group("how"))
-    _add_results(command.add_argument_group("results"))
-    add_examples(
-        command,
-        "rack-recipes run recipes/numbers.yml",
-        "rack-recipes run recipes/host_health.yml -i inventory.yml --limit leafs --report",
-        "rack-recipes run recipes/burn_in.yml -i inventory.yml --param minutes=5 --param-file lab.yml --dry-run",
-        "rack-recipes run --resume last -i inventory.yml",
-        "rack-recipes run recipes/host_health.yml -i inventory.yml --limit row_a --group night-42 --parts 2",
-        "rack-recipes run recipes/compare.yml -i inventory.yml --context before.json",
-        "rack-recipes run recipes/numbers.yml -i inventory.yml -- --ask-become-pass",
-        "",
-        "Arguments after -- go to ansible-playbook.",
-    )
+@takes(
+    """
+    [RECIPE]  path of the recipe; with --resume the recipe of that run by default
+    parameters of the recipe:
+    --param NAME=VALUE...  the value of a parameter, a list or a mapping as JSON or YAML; may be repeated (other users
+        can see it in the process list: put secrets into a file)
+    --param-file FILE...  a file with parameters, a mapping in YAML or JSON; may be repeated, later files and --param
+        win
+    --context FILE= -> context  start with the context keys in this file, JSON as `rack-recipes ctx export` prints it
+    steps:
+    --only STEP
+    --skip STEP
+    --stepwise
+    --parallel N -> slots
+    --seed N
+    going on where a run stopped:
+    --resume RUN  reuse the steps that passed in this run (an id, its beginning, or `last`) and whose inputs are
+        unchanged; parameters, choice of steps and --limit are those of that run unless they are given again
+    --resume-from STEP  reuse only what comes before this step, of --resume RUN or of the recipe's last run
+    hosts:
+    -i, --inventory PATH...  inventory, as for Ansible, but one that is not there or cannot be read is an error; may be
+        repeated (default: Ansible's setting, else this machine)
+    -l, --limit PATTERN
+    -e, --extra-vars VARS...  variables for Ansible: name=value, JSON, or @FILE; may be repeated
+    -f, --forks N  how many hosts at once (default: Ansible's setting, else what the machine's cores, memory and open
+        files allow)
+    in several parts:
+    --group ID= -> group  this run is a part of the run ID: several controllers share its hosts and one store; every
+        command takes ID as the id of the whole run
+    --parts N -> parts  how many parts the group is to have: the whole cannot pass while one is missing
+    --server ADDRESS= -> server  context server at which the parts meet, for recipes that need the hosts of all parts:
+        the path of its socket, or https://HOST:PORT with the token in RACK_RECIPES_SERVER_TOKEN
+    how:
+    --dry-run  run nothing: show the plan with hosts, what would be skipped or reused and why, and how long it may take
+    --locked -> locked  refuse to run recipes, scriptlets, hooks and modules that differ from what `rack-recipes lock`
+        recorded
+    --check  Ansible's check mode: check arguments and run no scriptlet
+    --debug -> debug  show on stderr what steps do: arguments, changes of the context, subprocesses with exit codes and
+        times, output line by line, variables, tracebacks
+    --serve -> serve  start a context server for this run, which ends with it: steps on the live bus need one
+    --log-level LOG_LEVEL -> log_level  show less of it: error has attempts that ended in failed or error; warning also
+        what steps write to stderr; info also their arguments, processes and changes of the context; debug is
+        everything, as --debug
+    -v, --verbose  show Ansible's own output; repeat it for more details
+    results:
+    --db URL -> db
+    --flush-now  store each result at once instead of at intervals
+    --report -> report  write the report when the run has ended
+    --notify URL= -> notify_url  when the run has ended, send a signed notice to this address (default: the setting
+        rack_recipes_notify_url); the secret is in RACK_RECIPES_NOTIFY_SECRET or notify_secret_file
+    examples:
+    rack-recipes run recipes/numbers.yml
+    rack-recipes run recipes/host_health.yml -i inventory.yml --limit leafs --report
+    rack-recipes run recipes/burn_in.yml -i inventory.yml --param minutes=5 --param-file lab.yml --dry-run
+    rack-recipes run --resume last -i inventory.yml
+    rack-recipes run recipes/host_health.yml -i inventory.yml --limit row_a --group night-42 --parts 2
+    rack-recipes run recipes/compare.yml -i inventory.yml --context before.json
+    rack-recipes run recipes/numbers.yml -i inventory.yml -- --ask-become-pass
 
-
-def _add_params(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--param",
-        metavar="NAME=VALUE",
-        action="append",
-        default=[],
-        help="the value of a parameter, a list or a mapping as JSON or YAML; may be repeated (other users can see it "
-        "in the process list: put secrets into a file)",
-    )
-    group.add_argument(
-        "--param-file",
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="a file with parameters, a mapping in YAML or JSON; may be repeated, later files and --param win",
-    )
-    group.add_argument(
-        "--context",
-        metavar="FILE",
-        default="",
-        help="start with the context keys in this file, JSON as `rack-recipes ctx export` prints it",
-    )
-
-
-def _add_resume(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--resume",
-        metavar="RUN",
-        help="reuse the steps that passed in this run (an id, its beginning, or `last`) and whose inputs are "
-        "unchanged; parameters, choice of steps and --limit are those of that run unless they are given again",
-    )
-    group.add_argument(
-        "--resume-from",
-        metavar="STEP",
-        help="reuse only what comes before this step, of --resume RUN or of the recipe's last run",
-    )
-
-
-def _add_hosts(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "-i",
-        "--inventory",
-        metavar="PATH",
-        action="append",
-        default=[],
-        help="inventory, as for Ansible, but one that is not there or cannot be read is an error; may be repeated"
-        " (default: Ansible's setting, else this machine)",
-    )
-    group.add_argument("-l", "--limit", metavar="PATTERN", help="only these hosts of the inventory")
-    group.add_argument(
-        "-e",
-        "--extra-vars",
-        metavar="VARS",
-        action="append",
-        default=[],
-        help="variables for Ansible: name=value, JSON, or @FILE; may be repeated",
-    )
-    group.add_argument(
-        "-f",
-        "--forks",
-        metavar="N",
-        type=parse_number,
-        help="how many hosts at once (default: Ansible's setting, else what the machine's cores, memory and open files"
-        " allow)",
-    )
-
-
-def _add_group(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--group",
-        metavar="ID",
-        default="",
-        help="this run is a part of the run ID: several controllers share its hosts and one store; every command takes "
-        "ID as the id of the whole run",
-    )
-    group.add_argument(
-        "--parts",
-        metavar="N",
-        type=parse_number,
-        default=0,
-        help="how many parts the group is to have: the whole cannot pass while one is missing",
-    )
-    group.add_argument(
-        "--server",
-        metavar="ADDRESS",
-        default="",
-        help="context server at which the parts meet, for recipes that need the hosts of all parts: the path of its "
-        "socket, or https://HOST:PORT with the token in RACK_RECIPES_SERVER_TOKEN",
-    )
-
-
-def _add_mode(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="run nothing: show the plan with hosts, what would be skipped or reused and why, and how long it may take",
-    )
-    group.add_argument(
-        "--locked",
-        action="store_true",
-        help="refuse to run recipes, scriptlets, hooks and modules that differ from what `rack-recipes lock` recorded",
-    )
-    group.add_argument(
-        "--check", action="store_true", help="Ansible's check mode: check arguments and run no scriptlet"
-    )
-    group.add_argument(
-        "--debug",
-        action="store_true",
-        help="show on stderr what steps do: arguments, changes of the context, subprocesses with exit codes and times, "
-        "output line by line, variables, tracebacks",
-    )
-    group.add_argument(
-        "--serve",
-        action="store_true",
-        help="start a context server for this run, which ends with it: steps on the live bus need one",
-    )
-    add_log_level(group)
-    group.add_argument(
-        "-v", "--verbose", action="count", default=0, help="show Ansible's own output; repeat it for more details"
-    )
-
-
-def _add_results(group: argparse._ArgumentGroup) -> None:
-    add_db(group)
-    group.add_argument("--flush-now", action="store_true", help="store each result at once instead of at intervals")
-    group.add_argument("--report", action="store_true", help="write the report when the run has ended")
-    group.add_argument(
-        "--notify",
-        metavar="URL",
-        default="",
-        help="when the run has ended, send a signed notice to this address (default: the setting "
-        "rack_recipes_notify_url); the secret is in RACK_RECIPES_NOTIFY_SECRET or notify_secret_file",
-    )
-
-
+    Arguments after -- go to ansible-playbook.
+    """,
+    log_level=log_levels(),
+    verbose={"action": "count", "default": 0},
+)
 def run(options: argparse.Namespace) -> Answer:
     """Compile a recipe and run it on the hosts of an inventory, or on this machine if there is none.
 

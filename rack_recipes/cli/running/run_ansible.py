@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
+from rack_recipes.cli.command_options import variables_of
 from rack_recipes.cli.running.prepare_run import PreparedRun, prepare_run
+from rack_recipes.cli.running.run import run
 from rack_recipes.cli.running.run_answer import NOT_REPORTED, answer_of, print_summary, report_of
 from rack_recipes.cli.terminal import printable
 from rack_recipes.journal.reader import JournalReader
@@ -38,6 +40,7 @@ from rack_recipes.run.launcher.ansible_playbook import (
 from rack_recipes.run.launcher.forward_signals import SignalForwarder
 from rack_recipes.run.launcher.progress_and_summary import Progress, StatusLine, summarize
 from rack_recipes.run.processes import leave_dead_terminal
+from rack_recipes.settings import SECTION
 
 
 @dataclass
@@ -148,23 +151,13 @@ def _requested_extras(options: argparse.Namespace, prepared: PreparedRun, folder
 
 def _variables(options: argparse.Namespace, prepared: PreparedRun) -> dict[str, Any]:
     """Return the variables that the run is given; empty ones are left out."""
+    own = {f"{SECTION}_{name}": getattr(options, option) for option, name in variables_of(run).items()}
     wanted = {
+        **own,
         GIVEN: dict(prepared.params),
-        "rack_recipes_resume": prepared.earlier.run_id if prepared.earlier else "",
-        "rack_recipes_resume_from": prepared.resume_from,
-        "rack_recipes_context": options.context,
-        "rack_recipes_debug": options.debug,
-        "rack_recipes_log_level": options.log_level,
-        "rack_recipes_slots": options.parallel,
-        "rack_recipes_flush_interval": AT_ONCE if options.flush_now else None,
-        "rack_recipes_report": options.report,
-        "rack_recipes_locked": options.locked,
-        "rack_recipes_serve": options.serve,
-        "rack_recipes_db": options.db,
-        "rack_recipes_group": options.group,
-        "rack_recipes_notify_url": options.notify,
-        "rack_recipes_parts": options.parts,
-        "rack_recipes_server": options.server,
+        f"{SECTION}_resume": prepared.earlier.run_id if prepared.earlier else "",
+        f"{SECTION}_resume_from": prepared.resume_from,
+        f"{SECTION}_flush_interval": AT_ONCE if options.flush_now else None,
     }
     return {name: value for name, value in wanted.items() if value}
 

@@ -12,8 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import add_db, add_examples, add_run
+from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,13 +70,16 @@ GONE = 3.0  # seconds without a process of the run after which its end is not ex
 NO_END = "its process is gone, and has written no end"
 
 
-def add_watch(command: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    add_run(command)
-    add_db(command)
-    add_examples(command, "rack-recipes watch", "rack-recipes watch 20261125-1444", "rack-recipes watch night-42")
-
-
+@takes(
+    """
+    [RUN]
+    --db URL
+    examples:
+    rack-recipes watch
+    rack-recipes watch 20261125-1444
+    rack-recipes watch night-42
+    """
+)
 def watch(options: argparse.Namespace) -> Answer:
     """Show the progress of a run until it ends, its use of this machine's CPU and memory, and then its result.
 
@@ -119,12 +121,14 @@ def watch(options: argparse.Namespace) -> Answer:
     return answer, summary.exit_code
 
 
-def add_stop(command: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    command.add_argument("run", metavar="RUN", help="the run that goes on: its id, or its beginning")
-    add_examples(command, "rack-recipes stop 20261129-101500", "rack-recipes stop 20261129-101500 --json")
-
-
+@takes(
+    """
+    RUN  the run that goes on: its id, or its beginning
+    examples:
+    rack-recipes stop 20261129-101500
+    rack-recipes stop 20261129-101500 --json
+    """
+)
 def stop(options: argparse.Namespace) -> Answer:
     """Stop a run that goes on on this machine, as Ctrl-C does in its own terminal.
 

@@ -10,9 +10,10 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from rack_recipes.cli.command_options import Answer
 from rack_recipes.cli.results.finish_flush_db import group_answer, may_come
 from rack_recipes.cli.results.open_store import open_store
-from rack_recipes.cli.results.show_runs import part_lines
+from rack_recipes.cli.terminal import counts_text
 from rack_recipes.errors import StoreError, UsageError
 from rack_recipes.run.launcher.progress_and_summary import StatusLine
 from rack_recipes.store.reading import recorded_runs
@@ -26,19 +27,14 @@ if TYPE_CHECKING:
 PAUSE = 1.0  # seconds between two looks at the store
 
 
-def watch_parts(options: argparse.Namespace) -> tuple[dict[str, Any] | str, int] | None:
+def watch_parts(options: argparse.Namespace) -> Answer | None:
     """Show how far the parts are until all have ended, then the result of the whole; None where there is no group."""
     try:
         with open_store(options) as store:
             run = _watched(store, recorded_runs.find(store, options.run))
     except (UsageError, StoreError):  # the command says that it knows no such run
         return None
-    answer, code = group_answer(run), run["exit_code"]
-    if options.json:
-        return answer, code
-    counts = ", ".join(f"{number} {verdict}" for verdict, number in run["counts"].items())
-    sys.stderr.write(f"run {run['run_id']} {answer['status']}: {counts}\n")
-    return "".join(part_lines(run["group_info"])), code
+    return group_answer(run, as_json=options.json)
 
 
 def _watched(store: Engine, group_id: str) -> dict[str, Any]:
@@ -64,5 +60,4 @@ def _joined(store: Engine, run_id: str) -> dict[str, Any]:
 
 def _line(group: Group, counts: Mapping[str, int]) -> str:
     over = sum(part.is_over for part in group.parts)
-    verdicts = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
-    return f"{over} of {max(len(group.parts), group.expected)} parts are over  {verdicts}"
+    return f"{over} of {max(len(group.parts), group.expected)} parts are over  {counts_text(counts)}"

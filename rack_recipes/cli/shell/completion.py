@@ -7,23 +7,21 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rack_recipes.cli.command_table import Answer
-from rack_recipes.cli.shared_options import add_examples
+from rack_recipes.cli.command_options import Answer, takes
 
 SHELLS = ("bash", "zsh", "fish")
 
 
-def add_completion(command: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    command.add_argument("shell", choices=SHELLS, help="the shell that will read the script: bash, zsh or fish")
-    add_examples(
-        command,
-        "rack-recipes completion bash > ~/.local/share/bash-completion/completions/rack-recipes",
-        'rack-recipes completion zsh > "${fpath[1]}/_rack-recipes"',
-        "rack-recipes completion fish > ~/.config/fish/completions/rack-recipes.fish",
-    )
-
-
+@takes(
+    """
+    SHELL  the shell that will read the script: bash, zsh or fish
+    examples:
+    rack-recipes completion bash > ~/.local/share/bash-completion/completions/rack-recipes
+    rack-recipes completion zsh > "${fpath[1]}/_rack-recipes"
+    rack-recipes completion fish > ~/.config/fish/completions/rack-recipes.fish
+    """,
+    shell=SHELLS,
+)
 def completion(options: argparse.Namespace) -> Answer:
     """Print a script that makes a shell complete rack-recipes.
 

@@ -13,11 +13,9 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from rack_recipes import settings
 from rack_recipes.cli.argument_parser import Parser
 from rack_recipes.cli.command_table import COMMANDS, is_group, parser_of, subcommands
 from rack_recipes.errors import RackError
-from rack_recipes.run.run_folders import group_of, journals
 
 SUFFIXES = (".yml", ".yaml")
 NEWEST = 20  # how many runs are offered
@@ -110,16 +108,8 @@ def _values(action: argparse.Action, words: Sequence[str], current: str) -> Line
     return kind(words, current) if kind else iter(["words"])
 
 
-def _recipes(_words: Sequence[str], _current: str) -> Lines:
-    yield from ("files", *SUFFIXES)
-
-
-def _files(_words: Sequence[str], _current: str) -> Lines:
-    yield "files"
-
-
-def _folders(_words: Sequence[str], _current: str) -> Lines:
-    yield "folders"
+def _always(*lines: str) -> Callable[[Sequence[str], str], Lines]:
+    return lambda _words, _current: iter(lines)
 
 
 def _steps(words: Sequence[str], current: str) -> Lines:
@@ -135,11 +125,9 @@ def _params(words: Sequence[str], _current: str) -> Lines:
     yield from (f"{name}=" for name in (declared if isinstance(declared, dict) else ()))
 
 
-def _runs(_words: Sequence[str], _current: str) -> Lines:
-    yield "words"
-    newest = _newest()
-    yield from dict.fromkeys(filter(None, map(group_of, newest)))
-    yield from (path.parent.name for path in newest)
+def _runs(words: Sequence[str], current: str) -> Lines:
+    yield from _groups(words, current)
+    yield from (path.parent.name for path in _newest())
 
 
 def _resumed_runs(_words: Sequence[str], _current: str) -> Lines:
@@ -151,16 +139,22 @@ def _resumed_runs(_words: Sequence[str], _current: str) -> Lines:
 
 
 def _groups(_words: Sequence[str], _current: str) -> Lines:
+    from rack_recipes.run.run_folders import group_of
+
     yield "words"
     yield from dict.fromkeys(filter(None, map(group_of, _newest())))
 
 
 def _newest() -> list[Path]:
     """The journals of the newest runs, the newest first."""
+    from rack_recipes import settings
+    from rack_recipes.run.run_folders import journals
+
     return journals(Path(settings.load().runs))[: -NEWEST - 1 : -1]
 
 
 def _scriptlets(_words: Sequence[str], _current: str) -> Lines:
+    from rack_recipes import settings
     from rack_recipes.recipe.catalog.scriptlet_files import MODULES, all_candidates, drop_in_folders
 
     yield "words"
@@ -203,12 +197,9 @@ def _read(recipe: Path | None) -> dict[str, object]:
 # By the option, or else by the word that stands for the value in the help.
 KINDS: dict[str, Callable[[Sequence[str], str], Lines]] = {
     "--resume": _resumed_runs,
-    "RECIPE": _recipes,
-    "FILE": _files,
-    "PATH": _files,
-    "PLAN": _files,
-    "SOURCE": _files,
-    "FOLDER": _folders,
+    "RECIPE": _always("files", *SUFFIXES),
+    **dict.fromkeys(("FILE", "PATH", "PLAN", "SOURCE"), _always("files")),
+    "FOLDER": _always("folders"),
     "STEP": _steps,
     "NAME=VALUE": _params,
     "RUN": _runs,

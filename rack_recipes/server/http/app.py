@@ -80,9 +80,9 @@ class _Endpoint:
             raise _without_body(problem, scope) from None
         body, media = await body_of(entry, scope, incoming)
         if entry.method == "GET":
-            await self._service.refresh()
+            await self._service.commit.refresh()
         response = await entry.handler(Call(self._service, params, body, media, caller))
-        await self._service.settle()
+        await self._service.commit.settle()
         if entry.method == "GET":  # it may have waited; a write is answered, as it is in the journal
             caller.check_valid()
         return response

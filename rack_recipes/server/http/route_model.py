@@ -126,7 +126,7 @@ class Call:
         """Write a key, if the caller may; return once it is in the journal. Raises Problem."""
         self.caller.check_valid()  # the request may have waited
         self.caller.check_write(request.key)
-        return await self.service.write(request)
+        return await self.service.commit.write(request)
 
     def get(self, name: str, default: Any = None) -> Any:
         """A parameter, `default` where it was not given."""

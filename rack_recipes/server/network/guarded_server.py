@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from rack_recipes.errors import UsageError
 from rack_recipes.server.network import listening_sockets
 from rack_recipes.server.network.clients import LARGEST_HEAD, Turnstile, check_head
 from rack_recipes.server.network.guarded_protocol import check_all
@@ -26,6 +27,17 @@ from rack_recipes.server.network.listening_sockets import BACKLOG, Tls, tls_cont
 if TYPE_CHECKING:
     import uvicorn
 GRACE = 5  # seconds for answers that are being made when the server is told to end
+
+
+def check_packages(what: str) -> None:
+    """Raise UsageError if the packages of a server are not installed; `what` needs them."""
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            f"{what} further packages: {error}: `pip install 'rack-recipes[server]'` brings them"
+        ) from error
 
 
 def uvicorn_config(app: Any, **more: Any) -> uvicorn.Config:

@@ -132,9 +132,7 @@ def one_host(source: PageSource, asked: Asked) -> Page:
             **run,
             "verdict": min(counts.get(run["run_id"], Counter()), key=rank, default=None),
             "results": counts.get(run["run_id"], Counter()).total(),
-            "bad": sum(
-                n for verdict, n in counts.get(run["run_id"], Counter()).items() if verdict not in PASSING | NOT_TRIED
-            ),
+            "bad": _bad(counts.get(run["run_id"], Counter())),
         }
         for run in runs
     ]

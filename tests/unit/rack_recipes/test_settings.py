@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
-from dataclasses import asdict, fields
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,9 @@ import yaml
 from ansible.config.manager import find_ini_config_file
 
 from ansible_collections.rack.recipes.plugins.callback import recorder
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import LEVELS
 from rack_recipes.errors import UsageError
-from rack_recipes.settings import MEANING, Settings, config_file, load
+from rack_recipes.settings import NAMES_OF_ALL, Settings, about_settings, config_file, load, meaning_of
 
 OPTIONS = yaml.safe_load(recorder.DOCUMENTATION)["options"]
 
@@ -39,23 +43,47 @@ def refusal(extra_vars: dict[str, Any] | None = None) -> str:
     return str(caught.value)
 
 
-def test_every_setting_has_a_meaning():
-    assert [*MEANING] == [field.name for field in fields(Settings)]
+def default_of(value: Any) -> list[str]:
+    """A default as a value of YAML; a long list goes on in a second line."""
+    text = ":".join(value) if isinstance(value, tuple) else value
+    if isinstance(text, str) and len(text) > 100:
+        middle = text.rindex(":", 0, len(text) // 2) + 1
+        return [f'    default: "{text[:middle]}\\', f'      {text[middle:]}"']
+    shown = f"{text:g}" if isinstance(text, float) else json.dumps(text)
+    return [f"    default: {shown.strip('"') or '""'}"]
 
 
-def test_the_recorder_documents_the_settings():
+def documented(name: str, kind: str, default: Any, about: str) -> Iterator[str]:
+    """A setting as an option of the recorder."""
+    yield f"  {name}:"
+    if len(about) < 100:
+        yield f"    description: {about}"
+    else:
+        yield "    description:"
+        yield from textwrap.wrap(
+            about, 120, initial_indent="      - ", subsequent_indent=" " * 8, break_on_hyphens=False
+        )
+    yield from default_of(default)
+    if name == "log_level":
+        yield f'    choices: ["", {", ".join(LEVELS)}]'
+    yield f"    type: {kind if kind in ('float', 'int', 'bool') else 'str'}"
+    yield f"    ini: [{{section: rack_recipes, key: {name}}}]"
+    yield f"    env: [{{name: RACK_RECIPES_{name.upper()}}}]"
+
+
+def test_the_recorder_documents_the_settings(golden: Callable[[Path, str], None]):
     """Ansible reads them nowhere, but `ansible-doc -t callback rack.recipes.recorder` shows them."""
-    defaults = {
-        name: ":".join(value) if isinstance(value, tuple) else value for name, value in asdict(Settings()).items()
-    }
-    assert {name: option["default"] for name, option in OPTIONS.items()} == defaults
-    kinds = {"str": "str", "float": "float", "int": "int", "bool": "bool", "tuple[str, ...]": "str", "Rules": "str"}
-    assert {name: option["type"] for name, option in OPTIONS.items()} == {
-        field.name: kinds[str(field.type)] for field in fields(Settings)
-    }
-    for name, option in OPTIONS.items():
-        assert option["ini"] == [{"section": "rack_recipes", "key": name}]
-        assert option["env"] == [{"name": f"RACK_RECIPES_{name.upper()}"}]
+    path, about = Path(recorder.__file__), about_settings()
+    assert [*about] == [*NAMES_OF_ALL]
+    lines = [
+        line
+        for field in fields(Settings)
+        for line in documented(field.name, str(field.type), getattr(Settings(), field.name), about[field.name])
+    ]
+    head, start, rest = path.read_text(encoding="utf-8").partition("\noptions:\n")
+    golden(path, f"{head}{start}{'\n'.join(lines)}\n{rest[rest.index('"""') :]}")
+    shown = {name: option["description"] for name, option in OPTIONS.items()}
+    assert {name: text if isinstance(text, str) else text[0] for name, text in shown.items()} == about
 
 
 def test_nothing_set():
@@ -163,7 +191,7 @@ WRONG_RULES = ("power.*", "power.*=deep", "=fail", "a=hook ../x", "a=hook", 7, [
     ],
 )
 def test_a_wrong_value_is_told_with_the_setting_s_meaning(name: str, value: object, expected: str):
-    assert refusal({f"rack_recipes_{name}": value}) == f"rack_recipes_{name} ({MEANING[name]}): {expected}"
+    assert refusal({f"rack_recipes_{name}": value}) == f"rack_recipes_{name} ({meaning_of(name)}): {expected}"
 
 
 def test_a_wrong_value_is_told_with_its_source(monkeypatch: pytest.MonkeyPatch):
@@ -176,7 +204,7 @@ def test_a_wrong_value_is_told_with_its_source(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("slot", " (did you mean 'slots'?)"), ("colour", f"; there are {', '.join(MEANING)}")],
+    [("slot", " (did you mean 'slots'?)"), ("colour", f"; there are {', '.join(NAMES_OF_ALL)}")],
 )
 def test_an_unknown_name_in_the_file(name: str, hint: str):
     configure(f"[rack_recipes]\n{name} = 1\n")

@@ -32,7 +32,7 @@ def test_all_else_is_imported_without_it():
         path for path in paths if not path.startswith((*NEED_ANSIBLE, *RUNS_WHEN_IMPORTED)) and "templates/" not in path
     ]
     names = [f"rack_recipes.{path.removesuffix('.py').replace('/', '.')}" for path in wanted if path != "__init__.py"]
-    assert len(names) > 400
+    assert len(names) > 300
     done = subprocess.run(
         [sys.executable, "-P", "-c", IMPORT_ALL], input=json.dumps(names), capture_output=True, text=True, check=False
     )

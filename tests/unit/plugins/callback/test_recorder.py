@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.callback.recorder import CallbackModule
 from ansible_collections.rack.recipes.tests.unit.plugins.run_playbooks import HEAD, ansible, keep, play
-from rack_recipes.settings import MEANING
+from rack_recipes.settings import NAMES_OF_ALL
 
 
 def test_a_playbook_without_stages_is_none_of_its_business(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -28,7 +28,7 @@ def test_it_is_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     name = "rack.recipes.recorder"
     documented = json.loads(ansible("doc", "--json", "-t", "callback", name).stdout)[name]["doc"]
-    assert set(documented["options"]) == set(MEANING)
+    assert set(documented["options"]) == {*NAMES_OF_ALL}
 
 
 class Recorder:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
-
 import pytest
 
 from rack_recipes.cli.argument_parser import OptionalNumber, Parser, hint
-from rack_recipes.cli.shared_options import add_selection, plan_options, step_names
 from rack_recipes.errors import UsageError
-from rack_recipes.plan.plan_model import PlanOptions
 
 
 @pytest.fixture
@@ -73,33 +69,3 @@ def test_options_may_stand_between_arguments():
 def test_hint():
     assert hint("pln", ["plan", "run"]) == " (did you mean 'plan'?)"
     assert hint("zzz", ["plan", "run"]) == ""
-
-
-@pytest.mark.parametrize(("text", "found"), [("a", ["a"]), ("a,b", ["a", "b"]), (" a , ,b,", ["a", "b"])])
-def test_names_of_a_list_with_commas(text: str, found: list[str]):
-    assert step_names(text) == found
-
-
-def selected(*words: str) -> argparse.Namespace:
-    parser = Parser("prog")
-    add_selection(parser)
-    return parser.parse(words)
-
-
-def test_plan_options_by_default():
-    assert plan_options(selected()) == PlanOptions()
-
-
-def test_plan_options():
-    words = ["--only", "a,b", "--only", "c", "--skip", "d", "--stepwise", "--parallel", "--seed", "5"]
-    assert plan_options(selected(*words)) == PlanOptions(("a", "b", "c"), ("d",), stepwise=True, parallel=True, seed=5)
-    assert selected("--parallel").parallel == 0
-    assert selected("--parallel", "8").parallel == 8
-    assert plan_options(selected("--parallel", "8")).parallel is True
-
-
-def test_a_seed_without_a_number_is_chosen_and_told(capsys: pytest.CaptureFixture[str]):
-    chosen = plan_options(selected("--seed")).seed
-    assert chosen is not None
-    assert 0 <= chosen < 2**32
-    assert capsys.readouterr().err == f"seed {chosen}: --seed {chosen} gives the same order again\n"

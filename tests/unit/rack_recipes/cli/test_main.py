@@ -148,7 +148,7 @@ sys.meta_path.insert(0, Finder)
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize(
-    "where", ["cli.command_table", "cli.running.run", "launcher.start_ansible_early", "running.run_ansible"]
+    "where", ["cli.command_table", "cli.running.run", "launcher.ansible_playbook", "running.run_ansible"]
 )
 def test_no_signal_gets_lost_while_modules_are_imported(number: int, where: str):
     line = [sys.executable, "-c", LOSES, str(int(number)), where, "run", "good.yml"]

@@ -99,7 +99,7 @@ def test_what_waits_goes_out_in_one_exchange(tmp_path: Path) -> None:
     kept.asked = 0
 
     async def storm() -> list[int]:
-        written = await asyncio.gather(*(service.write(ADD) for _each in range(50)))
+        written = await asyncio.gather(*(service.commit.write(ADD) for _each in range(50)))
         return sorted(one.version for one in written)
 
     assert asyncio.run(storm()) == [*range(1, 51)]
@@ -181,13 +181,13 @@ def test_a_log_that_does_not_answer_refuses_what_waits_and_is_asked_again(tmp_pa
 
     async def writes() -> None:
         kept.fault = SILENT
-        found = await asyncio.gather(service.write(setting(1)), service.refresh(), return_exceptions=True)
+        found = await asyncio.gather(service.commit.write(setting(1)), service.commit.refresh(), return_exceptions=True)
         assert [(each.kind, each.detail) for each in found] == [("cannot-write", str(SILENT))] * 2  # type: ignore[union-attr]
         assert "Idempotency-Key" in found[0].advice  # type: ignore[union-attr]
         following = asyncio.create_task(service.commit.follow())
         await asyncio.sleep(0)
         kept.fault = None
-        assert (await service.write(setting(2))).version == 1
+        assert (await service.commit.write(setting(2))).version == 1
         following.cancel()
 
     asyncio.run(writes())
@@ -208,10 +208,13 @@ def test_a_copy_that_is_no_use_any_more_answers_nothing(
             kept.fault = LostRecordsError("Valkey has lost records")
         else:
             monkeypatch.setattr(live_context, "append_lines", full)
-        first = await asyncio.gather(service.write(setting(1)), return_exceptions=True)
+        first = await asyncio.gather(service.commit.write(setting(1)), return_exceptions=True)
         kept.fault = None
         monkeypatch.undo()
-        return [*first, *await asyncio.gather(service.write(setting(2)), service.refresh(), return_exceptions=True)]
+        return [
+            *first,
+            *await asyncio.gather(service.commit.write(setting(2)), service.commit.refresh(), return_exceptions=True),
+        ]
 
     said = {(each.kind, each.advice) for each in asyncio.run(writes())}  # type: ignore[attr-defined]
     assert said == {("cannot-write", "ask another server, see to the reason, and start this one again")}
@@ -225,7 +228,7 @@ def test_a_copy_without_room_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     async def write() -> str:
         with pytest.raises(Problem) as caught:
-            await service.write(setting(1))
+            await service.commit.write(setting(1))
         return caught.value.detail
 
     assert asyncio.run(write()) == f"{tmp_path}/journal.jsonl: No space left on device"
@@ -249,11 +252,11 @@ def test_a_client_that_is_gone_is_not_answered(tmp_path: Path) -> None:
     async def writes() -> int:
         log = service.commit._log  # type: ignore[attr-defined]
         log.append = lambda lines: gate.wait(60) and append_to_log(log, lines)
-        gone = [asyncio.create_task(service.write(setting(1))), asyncio.create_task(service.refresh())]
+        gone = [asyncio.create_task(service.commit.write(setting(1))), asyncio.create_task(service.commit.refresh())]
         await asyncio.sleep(0)
         for task in gone:
             task.cancel()
         gate.set()
-        return (await service.write(ADD)).version
+        return (await service.commit.write(ADD)).version
 
     assert asyncio.run(writes()) == 1

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 LIBRARY = Path(__file__).resolve().parents[4] / "rack_recipes"
-FOLDERS = ("store", "archive", "analysis", "cli/results", "cli/archive", "run/store_writer")
+FOLDERS = ("store", "archive", "analysis", "cli", "run/store_writer")
 CALLS = ("execute", "executemany", "exec_driver_sql", "text", "literal_column", "copy")
 # What is put together of names that stand in this project's own tables, and of nothing else.
 OURS = {

@@ -33,13 +33,13 @@ def test_the_command_knows_every_kind():
     ],
     ids=" ".join,
 )
-def test_a_picture_on_stdout(runs: Path, words: tuple[str, ...]):
+def test_a_picture_on_stdout(stored: Path, words: tuple[str, ...]):
     done = call("chart", *words)
     assert (done.code, done.err) == (0, "")
     assert ET.fromstring(done.out).tag == "{http://www.w3.org/2000/svg}svg"
 
 
-def test_files_by_their_ending(runs: Path):
+def test_files_by_their_ending(stored: Path):
     pytest.importorskip("resvg_py")
     assert call("chart", "trend", "--key", "heat", "--to", "heat.svg").out == "heat.svg\n"
     assert call("chart", "trend", "--key", "heat", "--to", "heat.PNG").out == "heat.PNG\n"
@@ -47,7 +47,7 @@ def test_files_by_their_ending(runs: Path):
     assert Path("heat.PNG").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_figures_and_another_run(runs: Path):
+def test_the_figures_and_another_run(stored: Path):
     done = call("chart", "box-plot", FIRST, "--key", "heat", "--json")
     (row,) = done.answer["figures"]["rows"]
     assert (done.answer["run_id"], done.answer["kind"], done.answer["file"]) == (FIRST, "box-plot", None)
@@ -74,13 +74,13 @@ def test_the_figures_and_another_run(runs: Path):
     ],
     ids=lambda part: " ".join(part) if isinstance(part, tuple) else "",
 )
-def test_what_is_wrong_is_said(runs: Path, words: tuple[str, ...], said: str):
+def test_what_is_wrong_is_said(stored: Path, words: tuple[str, ...], said: str):
     done = call("chart", *words)
     assert (done.code, done.out) == (2, "")
     assert said in done.err
 
 
-def test_png_needs_its_package(runs: Path, monkeypatch: pytest.MonkeyPatch):
+def test_png_needs_its_package(stored: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "resvg_py", None)
     done = call("chart", "heat-map", "--to", "map.png")
     assert (done.code, done.out) == (2, "")

@@ -12,7 +12,7 @@ INVENTORY = "all: {hosts: {leaf1: {}, leaf2: {}, leaf9: {}}}\n"
 
 
 @pytest.fixture(autouse=True)
-def _runs(runs: Path) -> None:
+def _runs(stored: Path) -> None:
     """Two runs of one test are stored."""
     Path("hosts.yml").write_text(INVENTORY)
 

@@ -30,11 +30,11 @@ wire.state_v1  leaf2         {"mtu": 1500, "up": true}  -
 """
 
 
-def test_show(runs: Path):
+def test_show(stored: Path):
     assert call("ctx", "show", FIRST) == (0, STATE, "")
 
 
-def test_show_as_it_was(runs: Path):
+def test_show_as_it_was(stored: Path):
     lines = call("ctx", "show", FIRST, "--at", "2").out.splitlines()
     assert [line.split()[:4] for line in lines[1:]] == [
         ["wire.state_v1", "leaf1", "1", "1"],
@@ -45,13 +45,13 @@ def test_show_as_it_was(runs: Path):
 
 @pytest.mark.parametrize("command", ["show", "export"])
 @pytest.mark.parametrize("number", ["-1", "5", "99"])
-def test_a_change_that_there_is_not(command: str, number: str, runs: Path):
+def test_a_change_that_there_is_not(command: str, number: str, stored: Path):
     text = f"--at {number}: expected a number from 0 to 4, the changes of run {FIRST}\n"
     assert call("ctx", command, FIRST, "--at", number) == (2, "", text)
     assert call("ctx", command, FIRST, "--at", "4").code == 0
 
 
-def test_show_what_a_host_sees(runs: Path):
+def test_show_what_a_host_sees(stored: Path):
     lines = call("ctx", "show", FIRST, "--host", "leaf2").out.splitlines()
     assert [line.split()[:2] for line in lines[1:]] == [["lab.mode_v1", "run"], ["wire.state_v1", "leaf2"]]
     answer = call("ctx", "show", FIRST, "--host", "leaf1", "--json").answer
@@ -69,7 +69,7 @@ def test_a_host_s_own_key_wins_over_the_run_s():
     assert [entry["value"] for entry in state_at(changes, None)] == [2, 1]
 
 
-def test_a_host_without_keys(runs: Path):
+def test_a_host_without_keys(stored: Path):
     run = Writer(THIRD)
     run.begin("sha256:3", ("wire",))
     run.set("wire", "leaf1", "lab.mode_v1", "slow", scope="run")
@@ -84,7 +84,7 @@ def test_a_host_without_keys(runs: Path):
     assert call("ctx", "diff", THIRD, THIRD, "--host", "leaf2").code == 0
 
 
-def test_a_run_without_keys_of_its_own(runs: Path):
+def test_a_run_without_keys_of_its_own(stored: Path):
     run = Writer(THIRD)
     run.begin("sha256:3", ("wire",))
     run.end("passed", 0)
@@ -93,7 +93,7 @@ def test_a_run_without_keys_of_its_own(runs: Path):
     assert call("ctx", "show", THIRD, "--host", "run").code == 0
 
 
-def test_a_host_that_is_not_of_the_run(runs: Path):
+def test_a_host_that_is_not_of_the_run(stored: Path):
     done = call("ctx", "show", FIRST, "--host", "leaf3")
     assert done.code == 2
     text = f"there is no host 'leaf3' in run {FIRST} (did you mean 'leaf2'?); there are run, leaf1, leaf2\n"
@@ -102,7 +102,7 @@ def test_a_host_that_is_not_of_the_run(runs: Path):
     assert done.err == f"there is no host 'zzz' in run {FIRST} and {SECOND}; there are run, leaf1, leaf2\n"
 
 
-def test_hosts_come_as_people_count_and_of_many_only_some_are_named(runs: Path):
+def test_hosts_come_as_people_count_and_of_many_only_some_are_named(stored: Path):
     run = Writer(THIRD)
     run.begin("sha256:3", ("wire",))
     for number in reversed(range(1, 12)):
@@ -117,7 +117,7 @@ def test_hosts_come_as_people_count_and_of_many_only_some_are_named(runs: Path):
     assert done.err.endswith(f"it is a key of {named}, leaf8 and 3 more\n")
 
 
-def test_who_set_a_key_is_the_same_everywhere(runs: Path):
+def test_who_set_a_key_is_the_same_everywhere(stored: Path):
     run = Writer(THIRD)
     run.begin("sha256:3", ("wire",))
     run.set("", "leaf1", "wire.state_v1", 1, who="import")
@@ -126,7 +126,7 @@ def test_who_set_a_key_is_the_same_everywhere(runs: Path):
     assert "import" in call("ctx", "history", "wire.state_v1", THIRD).out.splitlines()[1].split()
 
 
-def test_history(runs: Path):
+def test_history(stored: Path):
     assert call("ctx", "history", "wire.state_v1", FIRST, "--host", "leaf1") == (0, HISTORY, "")
     answer = call("ctx", "history", "wire.state_v1", FIRST, "--json").answer
     assert (answer["run_id"], answer["key"]) == (FIRST, "wire.state_v1")
@@ -137,7 +137,7 @@ def test_history(runs: Path):
     ]
 
 
-def test_history_of_the_newest_run_and_of_the_run_s_keys(runs: Path):
+def test_history_of_the_newest_run_and_of_the_run_s_keys(stored: Path):
     assert len(call("ctx", "history", "wire.state_v1").out.splitlines()) == 2
     unknown = call("ctx", "history", "wire.state_v1", "--json").answer["changes"][0]
     assert (unknown["clock_offset"], unknown["attempt"], unknown["step"]) == (None, 1, "wire")
@@ -159,18 +159,18 @@ def test_history_of_the_newest_run_and_of_the_run_s_keys(runs: Path):
         ),
     ],
 )
-def test_a_key_that_is_not_there(words: list[str], text: str, runs: Path):
+def test_a_key_that_is_not_there(words: list[str], text: str, stored: Path):
     done = call("ctx", "history", words[0], FIRST, *words[1:])
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith(text)
 
 
-def test_diff(runs: Path):
+def test_diff(stored: Path):
     assert call("ctx", "diff", FIRST, SECOND) == (0, DIFFERENCES, "")
     assert len(call("ctx", "diff", FIRST, SECOND, "--json").answer["context"]) == 3
 
 
-def test_diff_of_one_host(runs: Path):
+def test_diff_of_one_host(stored: Path):
     assert [line.split()[1] for line in call("ctx", "diff", FIRST, SECOND, "--host", "leaf1").out.splitlines()[1:]] == [
         "leaf1"
     ]
@@ -180,7 +180,7 @@ def test_diff_of_one_host(runs: Path):
     assert call("ctx", "diff", FIRST, SECOND, "--host", "leaf9").code == 2
 
 
-def test_export(runs: Path):
+def test_export(stored: Path):
     state = {"mtu": 9000, "up": True}
     whole = call("ctx", "export", FIRST)
     assert whole.code == 0
@@ -198,5 +198,5 @@ def test_export(runs: Path):
     }
 
 
-def test_diff_of_the_same(runs: Path):
+def test_diff_of_the_same(stored: Path):
     assert call("ctx", "diff", FIRST, FIRST).out == f"{FIRST} and {FIRST} ended with the same context\n"

@@ -61,24 +61,24 @@ wire.state_v1  leaf2         {{"mtu": 1500, "up": true}}  -
 """
 
 
-def test_diff(runs: Path):
+def test_diff(stored: Path):
     assert call("diff", FIRST, SECOND) == (0, SHOWN, "")
 
 
-def test_diff_as_json_has_everything(runs: Path):
+def test_diff_as_json_has_everything(stored: Path):
     found = call("diff", FIRST, SECOND, "--json").answer
     assert found["runs"] == [FIRST, SECOND]
     assert [len(found[name]) for name in ("run", "verdicts", "durations", "measurements", "context")] == [2, 6, 2, 3, 3]
     assert found["durations"][0] == {"step": "burn", "host": "leaf1", "before": 1.0, "after": 3.0, "percent": 200.0}
 
 
-def test_small_changes_are_left_out_of_the_text(runs: Path):
+def test_small_changes_are_left_out_of_the_text(stored: Path):
     out = call("diff", FIRST, SECOND, "--percent", "201").out
     assert "\ndurations: no change of 201 % and 0.1 s or more\n" in out
     assert "heat" not in out.partition("measurements")[2].splitlines()[1]
 
 
-def test_short_changes_are_left_out_of_the_text_which_says_so(runs: Path):
+def test_short_changes_are_left_out_of_the_text_which_says_so(stored: Path):
     for run_id, seconds in (("20261126-000000-cccccc", 0.01), ("20261126-000000-dddddd", 0.09)):
         run = Writer(run_id)
         run.begin("sha256:3", ("wire",))
@@ -89,13 +89,13 @@ def test_short_changes_are_left_out_of_the_text_which_says_so(runs: Path):
     assert "\nmeasurements: no change of 10 % or more\n" in out
 
 
-def test_the_same(runs: Path):
+def test_the_same(stored: Path):
     done = call("diff", FIRST, FIRST)
     titles = ("the runs", "verdicts", "durations", "measurements", "context")
     assert done.out == f"{FIRST} -> {FIRST}\n" + "".join(f"\n{title}: no change\n" for title in titles)
 
 
-def test_exit_code_tells_whether_something_got_worse(runs: Path):
+def test_exit_code_tells_whether_something_got_worse(stored: Path):
     assert call("diff", FIRST, SECOND).code == 0
     assert call("diff", FIRST, FIRST, "--exit-code").code == 0
     worse, better = "20261126-000000-cccccc", "20261126-000000-dddddd"

@@ -26,9 +26,9 @@ def status() -> str:
 
 
 @pytest.fixture
-def journal(runs: Path) -> Path:
+def journal(stored: Path) -> Path:
     """A journal whose last record, the run's end, was never written."""
-    found = runs / ".rack-recipes/runs" / FIRST / "journal.jsonl"
+    found = stored / ".rack-recipes/runs" / FIRST / "journal.jsonl"
     lines = [line for line in found.read_bytes().splitlines(keepends=True) if b'"kind":"end"' not in line]
     found.write_bytes(b"".join(lines))
     return found
@@ -42,8 +42,8 @@ def test_a_run_that_could_not_write_its_end_was_interrupted(journal: Path):
     assert journal.stat().st_size == size
 
 
-def test_damaged_lines_are_told(runs: Path):
-    path = runs / ".rack-recipes/runs" / FIRST / "journal.jsonl"
+def test_damaged_lines_are_told(stored: Path):
+    path = stored / ".rack-recipes/runs" / FIRST / "journal.jsonl"
     whole = path.read_bytes().splitlines(keepends=True)
     numbers = [number for number, line in enumerate(whole, 1) if b'"kind":"step"' in line]
     lines = [line.replace(b'"host"', b'"hosT"', 1) if n in numbers[:2] else line for n, line in enumerate(whole, 1)]
@@ -58,16 +58,16 @@ def test_damaged_lines_are_told(runs: Path):
     assert answer["rows"] > 0
 
 
-def test_of_many_damaged_lines_the_first_are_named(runs: Path):
-    path = runs / ".rack-recipes/runs" / FIRST / "journal.jsonl"
+def test_of_many_damaged_lines_the_first_are_named(stored: Path):
+    path = stored / ".rack-recipes/runs" / FIRST / "journal.jsonl"
     path.write_bytes(path.read_bytes() + b"by hand\n" * 12)
     done = call("flush", FIRST)
     assert done.err.endswith(" and 7 more\n")
     assert len(done.answer["damaged"]) == 12
 
 
-def test_what_a_killed_writer_left_is_no_damage(runs: Path):
-    path = runs / ".rack-recipes/runs" / FIRST / "journal.jsonl"
+def test_what_a_killed_writer_left_is_no_damage(stored: Path):
+    path = stored / ".rack-recipes/runs" / FIRST / "journal.jsonl"
     path.write_bytes(path.read_bytes() + b'\n{"_":"000000c7dfbf5de7","kind":"del\n')
     done = call("flush", FIRST)
     assert (done.code, done.err) == (0, "")

@@ -13,7 +13,7 @@ from rack_recipes.store.reading import recorded_runs
 
 
 @pytest.fixture(autouse=True)
-def _runs(runs: Path) -> None:
+def _runs(stored: Path) -> None:
     """Two runs are stored."""
 
 

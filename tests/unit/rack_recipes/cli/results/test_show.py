@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import FIRST, SECOND, Writer
 from rack_recipes.cli import terminal
-from rack_recipes.cli.results import open_store as results_store
+from rack_recipes.store import database_engine
 from rack_recipes.store.database_engine import connect_store
 
 SHOWN = f"""\
@@ -33,12 +33,12 @@ failed     dead  3                     burn  leaf2  eq 0
 """
 
 
-def test_show_tells_all_that_is_to_be_said(runs: Path):
+def test_show_tells_all_that_is_to_be_said(stored: Path):
     assert call("show", SECOND) == (0, SHOWN, "")
     assert call("show") == call("show", "20261125") == call("show", SECOND)
 
 
-def test_all_instances_are_shown_where_it_is_asked_for(runs: Path):
+def test_all_instances_are_shown_where_it_is_asked_for(stored: Path):
     lines = call("show", "--all").out.splitlines()
     assert {line.split()[1] for line in lines if line.startswith(("passed", "failed"))} >= {
         "ports[eth0]",
@@ -46,7 +46,7 @@ def test_all_instances_are_shown_where_it_is_asked_for(runs: Path):
     }
 
 
-def test_criteria_come_in_the_order_of_the_recipe_and_hosts_as_people_count(runs: Path):
+def test_criteria_come_in_the_order_of_the_recipe_and_hosts_as_people_count(stored: Path):
     run = Writer("20261126-000000-cccccc")
     run.begin("sha256:3", ("wire", "burn"))
     for name, host in (("burn", "leaf1"), ("wire", "leaf10"), ("wire", "leaf2")):
@@ -59,7 +59,7 @@ def test_criteria_come_in_the_order_of_the_recipe_and_hosts_as_people_count(runs
     assert [" ".join(line.split()[-4:-2]) for line in lines if " max 0" in line] == places
 
 
-def test_conflicts_are_shown(runs: Path):
+def test_conflicts_are_shown(stored: Path):
     run = Writer("20261126-000000-cccccc")
     run.begin("sha256:3", ("wire",))
     run.set("wire", "leaf1", "mode_v1", "a", scope="run")
@@ -72,7 +72,7 @@ def test_conflicts_are_shown(runs: Path):
     assert [one["origin"] for one in call("show", "--json").answer["conflicts"]] == ["leaf2"]
 
 
-def test_conflicts_are_shown_with_what_became_of_them(runs: Path):
+def test_conflicts_are_shown_with_what_became_of_them(stored: Path):
     run = Writer("20261126-000000-cccccc")
     rules = [{"keys": "a*", "policy": "fail"}, {"keys": "b*", "policy": "deep_merge"}]
     run.begin("sha256:3", ("wire",), merge=rules)
@@ -89,7 +89,7 @@ def test_conflicts_are_shown_with_what_became_of_them(runs: Path):
     assert lines[2].split() == ["c_v1", "leaf2", "wire", "last_write", "kept", "1", "->", "null"]
 
 
-def test_a_result_names_the_host_that_it_came_through(runs: Path):
+def test_a_result_names_the_host_that_it_came_through(stored: Path):
     run = Writer("20261126-000000-cccccc")
     run.begin("sha256:3", ("wire",))
     run.step("wire", "leaf1", "failed", reason="no answer (through j1)", through="j1")
@@ -102,7 +102,7 @@ def test_a_result_names_the_host_that_it_came_through(runs: Path):
     assert [one["through"] for one in found] == ["j1", "j1", None]
 
 
-def test_artifacts_are_shown_with_their_place_or_why_there_is_none(runs: Path):
+def test_artifacts_are_shown_with_their_place_or_why_there_is_none(stored: Path):
     run = Writer("20261126-000000-cccccc")
     run.begin("sha256:3", ("wire",))
     run.attach("wire", "leaf1", "wire.log", "1" * 64, "")
@@ -119,7 +119,7 @@ def test_artifacts_are_shown_with_their_place_or_why_there_is_none(runs: Path):
     assert next((one["name"], one["size"], one["note"]) for one in found) == ("all.log", 5242880, None)
 
 
-def test_show_as_json_has_everything(runs: Path):
+def test_show_as_json_has_everything(stored: Path):
     found = call("show", SECOND, "--json").answer
     assert {*found} == {"run", "findings", "steps", "measurements", "context", "conflicts", "artifacts", "judgements"}
     assert found["run"]["run_id"] == SECOND
@@ -130,7 +130,7 @@ def test_show_as_json_has_everything(runs: Path):
     assert [one["distance"] for one in found["measurements"]] == [3.5, None]
 
 
-def test_verdicts_have_colours_on_a_terminal(runs: Path, monkeypatch: pytest.MonkeyPatch):
+def test_verdicts_have_colours_on_a_terminal(stored: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(terminal, "takes_colours", lambda stream: stream is sys.stdout)
     shown = call("show", SECOND).out
     assert "\x1b[31mfailed  \x1b[0m  ports" in shown
@@ -139,7 +139,7 @@ def test_verdicts_have_colours_on_a_terminal(runs: Path, monkeypatch: pytest.Mon
     assert "\x1b[31mfailed\x1b[0m" in call("runs").out
 
 
-def test_runs(runs: Path):
+def test_runs(stored: Path):
     done = call("runs")
     assert done.err == ""
     titles, *lines = done.out.splitlines()
@@ -152,7 +152,7 @@ def test_runs(runs: Path):
     assert [(run["run_id"], run["flakes"]) for run in found] == [(SECOND, 1), (FIRST, 0)]
 
 
-def test_a_run_of_stages_by_hand_has_neither_test_nor_recipe(runs: Path):
+def test_a_run_of_stages_by_hand_has_neither_test_nor_recipe(stored: Path):
     run = Writer("20261126-000000-cccccc")
     run.begin("sha256:3", ("wire",), recipe={})
     run.end("passed", 0, passed=1)
@@ -161,7 +161,7 @@ def test_a_run_of_stages_by_hand_has_neither_test_nor_recipe(runs: Path):
 
 
 @pytest.mark.parametrize("command", ["show", "report", "flush", "watch"])
-def test_a_run_that_is_not_there(command: str, runs: Path):
+def test_a_run_that_is_not_there(command: str, stored: Path):
     done = call(command, "1999", "--json")
     assert (done.code, done.answer["exit_code"]) == (2, 2)
     assert "there is no run '1999' in" in done.answer["reason"]
@@ -169,19 +169,19 @@ def test_a_run_that_is_not_there(command: str, runs: Path):
 
 
 @pytest.mark.parametrize("words", [["show"], ["report"], ["flush"], ["watch"], ["ctx", "show"], ["diff", "2"]])
-def test_a_start_that_means_several_runs(words: list[str], runs: Path):
+def test_a_start_that_means_several_runs(words: list[str], stored: Path):
     done = call(*words, "2026")
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith(f"2 runs begin with '{words[1] if words[0] == 'diff' else '2026'}': ")
 
 
 @pytest.mark.parametrize("number", ["-1", "-0", "0", "x"])
-def test_a_number_of_runs_that_is_none(number: str, runs: Path):
+def test_a_number_of_runs_that_is_none(number: str, stored: Path):
     text = f"rack-recipes runs: argument -n/--number: expected a whole number from 1, got {number!r}; "
     assert call("runs", "-n", number) == (2, "", f"{text}see rack-recipes runs --help\n")
 
 
-def test_a_run_that_is_in_a_journal_alone(runs: Path):
+def test_a_run_that_is_in_a_journal_alone(stored: Path):
     call("db", "upgrade", "--db", "sqlite:///other.db")
     done = call("show", FIRST, "--db", "sqlite:///other.db")
     hint = f", but in a journal: `rack-recipes flush {FIRST} --db sqlite:///other.db` brings it there\n"
@@ -190,9 +190,9 @@ def test_a_run_that_is_in_a_journal_alone(runs: Path):
     assert call("show", FIRST, "--db", "sqlite:///other.db").code == 0
 
 
-def test_the_hint_names_the_store_that_was_asked_without_its_password(runs: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_hint_names_the_store_that_was_asked_without_its_password(stored: Path, monkeypatch: pytest.MonkeyPatch):
     store = connect_store("sqlite:///empty.db")
-    monkeypatch.setattr(results_store, "reader", lambda _url: store)
+    monkeypatch.setattr(database_engine, "connect_for_reading", lambda _url: store)
     done = call("ctx", "show", FIRST, "--db", "mysql://rack:SECRET@db.example/rack")
     assert "`rack-recipes flush 20261124-090000-aaaaaa --db 'mysql://rack:***@db.example/rack'` brings" in done.err
     monkeypatch.setenv("RACK_RECIPES_DB", "mysql://rack:SECRET@db.example/rack")

@@ -58,6 +58,7 @@ def test_every_value_has_a_kind_or_none_on_purpose(name: str):
         "CN",
         "ADDRESS",
         "DATE",
+        "FAULT",
         "GROUP",
         "HOST:PORT",
         "NODE[:PORT]",

@@ -116,4 +116,4 @@ def test_a_token_that_is_revoked_while_its_request_waits_gets_no_answer(as_calle
 def test_no_handler_gets_around_the_check_of_keys():
     """Writes go through Call.write, which asks whether the caller may."""
     folder = Path(http.__path__[0])
-    assert [file.name for file in folder.glob("*.py") if "call.service.write(" in file.read_text()] == []
+    assert [file.name for file in folder.glob("*.py") if "call.service.commit.write(" in file.read_text()] == []

@@ -250,7 +250,7 @@ def test_a_key_is_waited_for(tmp_path):
         for value in (1, 2):
             await asyncio.sleep(0.02)
             assert not reader.done()
-            await service.write(setting(value))
+            await service.commit.write(setting(value))
         await asyncio.wait_for(reader, 10)
         return json.loads(sent[1]["body"])
 

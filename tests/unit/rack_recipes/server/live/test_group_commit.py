@@ -43,7 +43,7 @@ def test_all_that_waits_goes_out_in_one_write(tmp_path, monkeypatch, fsync):
     service = service_in(tmp_path, fsync=fsync)
 
     async def storm() -> list[int]:
-        written = await asyncio.gather(*(service.write(ADD) for _each in range(50)))
+        written = await asyncio.gather(*(service.commit.write(ADD) for _each in range(50)))
         return sorted(one.version for one in written)
 
     assert asyncio.run(storm()) == [*range(1, 51)]
@@ -56,7 +56,7 @@ def test_writes_that_take_long_go_out_one_after_the_other(tmp_path, monkeypatch,
     service = service_in(tmp_path, fsync=fsync)
 
     async def storm() -> list[int]:
-        return [one.version for one in await asyncio.gather(*(service.write(ADD) for _each in range(20)))]
+        return [one.version for one in await asyncio.gather(*(service.commit.write(ADD) for _each in range(20)))]
 
     assert asyncio.run(storm()) == [*range(1, 21)], "in the order in which they came"
 
@@ -67,7 +67,7 @@ def test_what_others_have_appended_is_read_in_slices_before_a_write(tmp_path, mo
     service = service_in(tmp_path, fsync=fsync)
     append(tmp_path / "journal.jsonl", [delta(0, scope="run", key="count_v1", after=10, based_on=0)])
     append(tmp_path / "journal.jsonl", [delta(0, scope="run", key=f"k{n}_v1", based_on=0) for n in range(20)])
-    written = asyncio.run(service.write(ADD))
+    written = asyncio.run(service.commit.write(ADD))
     assert (written.version, written.text, service.live.index.last) == (2, "11", 22)
 
 
@@ -75,7 +75,9 @@ def test_one_refused_write_is_the_problem_of_its_sender_alone(tmp_path):
     service = service_in(tmp_path)
 
     async def both() -> list[object]:
-        return await asyncio.gather(service.write(setting(1, 4)), service.write(setting(2)), return_exceptions=True)
+        return await asyncio.gather(
+            service.commit.write(setting(1, 4)), service.commit.write(setting(2)), return_exceptions=True
+        )
 
     problem, written = asyncio.run(both())
     assert isinstance(problem, Problem)
@@ -93,7 +95,7 @@ def test_a_write_that_another_process_came_before_is_tried_again(tmp_path, monke
         return append_lines(descriptor, lines)
 
     monkeypatch.setattr(live_context, "append_lines", append_late)
-    written = asyncio.run(service.write(ADD))
+    written = asyncio.run(service.commit.write(ADD))
     assert (written.version, written.text) == (2, "11")
 
 
@@ -101,10 +103,10 @@ def test_a_client_that_is_gone_holds_up_nobody(tmp_path):
     service = service_in(tmp_path)
 
     async def cancelled() -> int:
-        first = asyncio.ensure_future(service.write(ADD))
+        first = asyncio.ensure_future(service.commit.write(ADD))
         await asyncio.sleep(0)
         first.cancel()
-        return (await service.write(ADD)).version
+        return (await service.commit.write(ADD)).version
 
     assert asyncio.run(cancelled()) in (1, 2)
 
@@ -134,10 +136,10 @@ def test_nothing_is_answered_or_told_before_it_is_on_the_disk(service):
     disk = SlowDisk(service)
 
     async def tried() -> tuple[bool, bool, int, int]:
-        first = asyncio.ensure_future(service.write(ADD))
+        first = asyncio.ensure_future(service.commit.write(ADD))
         await asyncio.sleep(0.05)
-        rest = [asyncio.ensure_future(service.write(ADD)) for _each in range(10)]
-        reading = asyncio.ensure_future(service.settle())
+        rest = [asyncio.ensure_future(service.commit.write(ADD)) for _each in range(10)]
+        reading = asyncio.ensure_future(service.commit.settle())
         await asyncio.sleep(0.05)
         before = first.done(), reading.done(), service.listeners.told
         disk.may_end.set()
@@ -155,7 +157,7 @@ def test_after_a_failed_sync_nothing_is_written_or_read(service):
 
     async def tried() -> list[str]:
         problems = []
-        for tries in (service.write(ADD), service.write(setting(1)), service.settle()):
+        for tries in (service.commit.write(ADD), service.commit.write(setting(1)), service.commit.settle()):
             with pytest.raises(Problem) as raised:
                 await tries
             problems.append(raised.value.detail)
@@ -184,7 +186,7 @@ def test_a_fault_of_ours_is_answered_too(tmp_path, monkeypatch, capsys):
     service = service_in(tmp_path)
     monkeypatch.setattr(service.live, "commit", lambda _requests: 1 / 0)
     with pytest.raises(Problem) as raised:
-        asyncio.run(service.write(ADD))
+        asyncio.run(service.commit.write(ADD))
     assert raised.value.kind == "internal"
     assert "ZeroDivisionError" in capsys.readouterr().err
 
@@ -195,5 +197,5 @@ def test_a_journal_that_cannot_be_read_stops_writes(tmp_path):
     append(journal, [delta(0, scope="run")])
     journal.rename(tmp_path / "away")
     with pytest.raises(Problem) as raised:
-        asyncio.run(service.write(ADD))
+        asyncio.run(service.commit.write(ADD))
     assert (raised.value.kind, raised.value.detail[-25:]) == ("cannot-write", "No such file or directory")

@@ -11,7 +11,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_st
 
 
 @pytest.fixture(scope="session")
-def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _stored_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -20,7 +20,16 @@ def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def runs(_made: Path, project: Path) -> Path:
+def stored(_stored_runs: Path, project: Path) -> Path:
     """A project with two runs; it is the working folder."""
-    shutil.copytree(_made, project / ".rack-recipes")
+    shutil.copytree(_stored_runs, project / ".rack-recipes")
     return project
+
+
+@pytest.fixture
+def runs(stored: Path) -> Path:
+    """The folders of two runs, in a project that is the working folder."""
+    folder = stored / ".rack-recipes/runs"
+    for run in folder.iterdir():
+        (run / "lock").touch()
+    return folder

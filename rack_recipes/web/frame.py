@@ -78,10 +78,7 @@ def _read(path: Path) -> str:
 
 def told_to_script(data: dict[str, Any]) -> dict[str, Any]:
     """What the shared parts of the script need on any page, and `data`."""
-    return {
-        **format_values.for_script(),
-        **data,
-    }
+    return {**format_values.for_script(), **data}
 
 
 def live_looks() -> dict[str, Any]:

@@ -57,7 +57,8 @@ def compare_runs(store: Any, first: str, second: str, options: argparse.Namespac
     from rack_recipes.analysis.regressions_and_baselines import stored_changes
 
     found = stored_changes(store, first, second)
-    worse, code = [], 0
+    worse: list[str] = []
+    code = 0
     if options.exit_code:
         worse, is_compared = _worse(store, first, second)
         code = 1 if worse else 0 if is_compared else NOTHING_COMPARED

@@ -107,10 +107,7 @@ SCHEMAS: Mapping[str, Schema] = {
         {
             "name": NAME,
             "round": COUNT.schema,
-            "messages": {
-                "type": "array",
-                "items": _object({"host": NAME, "version": COUNT.schema, "value": {}}),
-            },
+            "messages": {"type": "array", "items": _object({"host": NAME, "version": COUNT.schema, "value": {}})},
         }
     ),
     "Abort": _object({"reason": REASON_TEXT}, additionalProperties=False),

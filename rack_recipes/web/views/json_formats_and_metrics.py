@@ -58,12 +58,7 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
     "/runs/{run}/context": {"context": TABLE},
     "/runs/{run}/hosts": {"hosts": TABLE},
     "/runs/{run}/hosts/{host}": {"results": TABLE, "measurements": f"{TABLE}?", "context": f"{TABLE}?"},
-    "/runs/{run}/hosts/{host}/{step}": {
-        "result": RECORD,
-        "history": TABLE,
-        "measurements": f"{TABLE}?",
-        "log-*": TEXT,
-    },
+    "/runs/{run}/hosts/{host}/{step}": {"result": RECORD, "history": TABLE, "measurements": f"{TABLE}?", "log-*": TEXT},
     "/hosts": {"hosts": TABLE},
     "/hosts/{host}": {"runs": TABLE, "findings": f"{TABLE}?"},
     "/keys": {"keys": TABLE},
@@ -72,13 +67,7 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
     "/trends/{key}": {"key": TEXT, "run_id": TEXT, "series": RECORDS, "series-*": TABLE},
     "/diff/{first}/{second}": {"runs": LIST, "changes": RECORD, "*": TABLE},
     "/recipes": {"recipes": RECORDS},
-    "/recipes/{name}": {
-        "steps": TABLE,
-        "arguments": f"{TABLE}?",
-        "graph": f"{TABLE}?",
-        "run": TEXT,
-        "text": TEXT,
-    },
+    "/recipes/{name}": {"steps": TABLE, "arguments": f"{TABLE}?", "graph": f"{TABLE}?", "run": TEXT, "text": TEXT},
     "/scriptlets": {"scriptlets": RECORDS},
     "/scriptlets/{name}": {
         "arguments": f"{TABLE}?",

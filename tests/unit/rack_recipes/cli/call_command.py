@@ -19,10 +19,7 @@ SCRIPTS = {
     "fail": 'echo \'{"status": "failed", "reason": "the link \\u001b[31mis down"}\'',
     "say": 'echo "{\\"status\\": \\"ok\\", \\"outputs\\": {\\"t.said_v1\\": \\"$RACK_PARAM_TEXT\\"}}"',
 }
-PARAMS = {
-    "vlan": {"type": "int", "default": 12, "min": 1, "max": 4094},
-    "name": {"type": "str"},
-}
+PARAMS = {"vlan": {"type": "int", "default": 12, "min": 1, "max": 4094}, "name": {"type": "str"}}
 
 
 class Done(NamedTuple):

@@ -35,13 +35,7 @@ def ended(then: str, **options: Any) -> int:
     return subprocess.run([sys.executable, "-c", PROGRAM.format(then=then)], env=env, check=False, **options).returncode
 
 
-@pytest.mark.parametrize(
-    ("then", "code"),
-    [
-        ("Loses()", -signal.SIGINT),
-        (RAISES, 7),
-    ],
-)
+@pytest.mark.parametrize(("then", "code"), [("Loses()", -signal.SIGINT), (RAISES, 7)])
 def test_what_an_interrupt_does(then: str, code: int):
     assert ended(then) == code
 

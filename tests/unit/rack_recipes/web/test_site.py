@@ -1,16 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every request to the pages has to pass: names, methods, who asks, role, rights, the token of a form."""
+
+"""What every request to the pages has to pass: names, methods, who asks, role, rights, the token of a form.
+
+By which names pages answer, and whether only this machine reaches them.
+"""
 
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Iterator
 
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.served_site import ServedSite
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.stored_pages import night, store_runs
+from rack_recipes.errors import UsageError
 from rack_recipes.server.access.caller import ROLES, VIEWER
+from rack_recipes.server.network.guarded_server import Listener, listening_on_network
+from rack_recipes.web import site
 from rack_recipes.web.page_routes import GET, POST, ROUTES
 from rack_recipes.web.sign_in import FIELD
 from rack_recipes.web.site import LONGEST_FORM
@@ -103,8 +111,8 @@ def test_a_sign_in_of_another_site_is_refused(served):
 
 def test_a_link_of_another_site_signs_nobody_in_by_itself(served):
     """The token in an address is sent by the page's script: only where the reader has opened that address."""
-    for site, is_own in (("none", True), ("same-origin", True), ("cross-site", False), ("same-site", False)):
-        assert (b"data-own" in served.ask("/sign-in", sec_fetch_site=site).text) == is_own
+    for origin, is_own in (("none", True), ("same-origin", True), ("cross-site", False), ("same-site", False)):
+        assert (b"data-own" in served.ask("/sign-in", sec_fetch_site=origin).text) == is_own
     assert b"data-own" not in served.ask("/sign-in").text
 
 
@@ -193,3 +201,35 @@ def test_every_answer_has_the_policy(served):
         headers = served.ask(target, "admin").headers
         assert headers["content-security-policy"].startswith("default-src 'none'")
         assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:0", "localhost:0"])
+def test_a_free_port_is_found_on_this_machine(address):
+    with listening_on_network(address, None) as listener:
+        assert listener.url.startswith(f"http://{address[:-2]}:")
+        assert site.is_own_address(listener)
+        assert site.names_of(listener) == {"localhost", "127.0.0.1", "[::1]"}
+
+
+def test_with_tls_the_certificate_says_which_name_counts():
+    with listening_on_network("127.0.0.1:0", None) as listener:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        assert site.names_of(Listener(listener.socket, context, listener.url)) is None
+
+
+def test_another_address_needs_tls():
+    with (
+        pytest.raises(UsageError, match=r"--listen 0\.0\.0\.0:0 without TLS: everybody on the network could read"),
+        listening_on_network("0.0.0.0:0", None),
+    ):
+        pass
+
+
+def test_a_port_in_use_is_named():
+    with listening_on_network("127.0.0.1:0", None) as first:
+        address = first.url.removeprefix("http://")
+        with (
+            pytest.raises(UsageError, match="in use: give another port, or 0 for any free one"),
+            listening_on_network(address, None),
+        ):
+            pass

@@ -311,10 +311,7 @@ def test_an_argument_that_is_no_mapping():
         (["t.hidden.one"], "scriptlets/t/hidden.py hides the folder scriptlets/t/hidden: rename one of them"),
         (["t.noexec"], "scriptlets/t/noexec is not executable: chmod +x scriptlets/t/noexec"),
         (["t.count", "--context", "keys.yml"], "--context: keys.yml: expected a context key such as numbers.stats_v1"),
-        (
-            ["t.say", "--pdb"],
-            "expected a Python scriptlet on this machine, got scriptlets/t/say.sh (type: shell)",
-        ),
+        (["t.say", "--pdb"], "expected a Python scriptlet on this machine, got scriptlets/t/say.sh (type: shell)"),
         (["t.count", "--pdb", "--host", "r1"], "--pdb: expected a Python scriptlet on this machine, got host r1"),
         (["t.sum", "--host", "r1"], "--host: t.sum is meant for the controller (scope: run), leave --host out"),
     ],

@@ -108,11 +108,7 @@ def test_looking_is_free():
     in_force("rules: []")
     assert [
         call(*words).code for words in (("plan", "good.yml"), ("compile", "good.yml"), ("validate", "good.yml"))
-    ] == [
-        0,
-        0,
-        0,
-    ]
+    ] == [0, 0, 0]
 
 
 def test_what_a_rule_allows_is_done():

@@ -149,10 +149,7 @@ def test_history_of_the_newest_run_and_of_the_run_s_keys(stored: Path):
     [
         (["wire.stat_v1"], f"run {FIRST} has no key 'wire.stat_v1' (did you mean 'wire.state_v1'?)\n"),
         (["zzz_v1"], f"run {FIRST} has no key 'zzz_v1'\n"),
-        (
-            ["lab.mode_v1", "--host", "leaf1"],
-            f"run {FIRST} has no key 'lab.mode_v1' of leaf1; it is a key of run\n",
-        ),
+        (["lab.mode_v1", "--host", "leaf1"], f"run {FIRST} has no key 'lab.mode_v1' of leaf1; it is a key of run\n"),
         (
             ["wire.state_v1", "--host", "run"],
             f"run {FIRST} has no key 'wire.state_v1' of run; it is a key of leaf1, leaf2\n",

@@ -98,13 +98,7 @@ def test_the_past_can_be_read(ask):
     for number in range(1, 6):
         ask("PUT", KEY, number)
         ask("PUT", f"/ctx/other_v1?host=leaf{number}", number)
-    assert ask("GET", f"{KEY}?at=4").data == {
-        "key": "numbers.stats_v1",
-        "host": "",
-        "version": 2,
-        "seq": 3,
-        "value": 2,
-    }
+    assert ask("GET", f"{KEY}?at=4").data == {"key": "numbers.stats_v1", "host": "", "version": 2, "seq": 3, "value": 2}
     page = ask("GET", f"{KEY}/history?limit=2").data
     assert (page["more"], [one["version"] for one in page["changes"]]) == (True, [4, 5])
     page = ask("GET", f"{KEY}/history?limit=3&before={page['changes'][0]['seq']}").data

@@ -121,11 +121,7 @@ def test_a_repeated_request_is_one_message(ask):
 
 @pytest.mark.parametrize(
     "request_",
-    [
-        ("GET", f"{READY}?wait=60"),
-        ("GET", f"{READY}?hosts=*&wait=60"),
-        ("POST", f"{READY}?host=leaf1&wait=60", 1),
-    ],
+    [("GET", f"{READY}?wait=60"), ("GET", f"{READY}?hosts=*&wait=60"), ("POST", f"{READY}?host=leaf1&wait=60", 1)],
 )
 def test_one_of_them_aborts_the_waiting_of_all(service, request_):
     reason = {"reason": "link is down"}

@@ -14,6 +14,25 @@ from rack_recipes.cli.results import report_and_chart
 from rack_recipes.report.charts import stored_charts
 
 
+def test_the_paths_are_printed(stored: Path):
+    done = call("report", "--format", "md", "--to", "out")
+    assert (done.code, done.out, done.err) == (0, "out/report.md\n", "")
+
+
+def test_a_folder_that_cannot_be_written_is_wrong_usage(stored: Path):
+    done = call("report", "--to", "/proc/nowhere", "--json")
+    assert (done.code, done.answer["exit_code"]) == (2, 2)
+    assert done.err == "the report cannot be written to /proc/nowhere: No such file or directory\n"
+
+
+def test_a_package_that_is_missing_is_named(stored: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "xlsxwriter", None)
+    done = call("report", "--format", "xlsx")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("a report cannot be made: ")
+    assert done.err.endswith("`pip install rack-recipes` brings it\n")
+
+
 def test_the_command_knows_every_kind():
     assert tuple(stored_charts.KINDS) == report_and_chart.KINDS
 
@@ -60,10 +79,7 @@ def test_the_figures_and_another_run(stored: Path):
     [
         (("histogram",), "which value? --key NAME; the run has dead, heat, wire.state_v1.mtu"),
         (("histogram", "--key", "heet"), "the run has no numbers of the name 'heet' (did you mean 'heat'?)"),
-        (
-            ("histogram", "--key", "heat", "--host", "leaf9"),
-            "no host that matches 'leaf9' has a value (did you",
-        ),
+        (("histogram", "--key", "heat", "--host", "leaf9"), "no host that matches 'leaf9' has a value (did you"),
         (("timeline", "--host", "x"), "no host that matches 'x' has a value"),
         (("correlation", "--key", "heat"), "a correlation needs no key, or two and more"),
         (("correlation",), "a correlation needs two values that differ from host to host"),

@@ -7,6 +7,7 @@ And how the names of files come to the disk (man 2 fsync).
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import sys
@@ -87,3 +88,12 @@ def sync_file_and_folders(path: Path, above: int) -> None:
         os.close(descriptor)
     for folder in [*path.absolute().parents][:above]:
         sync_folder(folder)
+
+
+def try_lock(file: int | IO[bytes]) -> bool:
+    """Lock a file for this process (man 2 flock); whether nobody else had locked it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -139,24 +139,8 @@ class _Shape:
         return ""
 
 
-def _is_text(value: Any) -> bool:
-    return type(value) is str
-
-
 def _is_count(value: Any) -> bool:
     return type(value) is int and 0 <= value < 2**63
-
-
-def _is_integer(value: Any) -> bool:
-    return type(value) is int and LEAST <= value <= MOST
-
-
-def _is_seconds(value: Any) -> bool:
-    return type(value) in (float, int) and 0 <= value <= LONGEST_TIME  # NaN is in no range
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in (float, int) and -1e308 <= value <= 1e308
 
 
 def _is_time(value: Any) -> bool:
@@ -237,16 +221,17 @@ DATA_OF_HOST = Rule(
     f"JSON of at most {DEEPEST} levels, with integers of 64 bits", lambda value: _is_data(value, MOST + 1)
 )
 DATA_OBJECT = Rule("an object", lambda value: type(value) is dict and _is_data(value))
-TEXT = Rule("a text", _is_text)
+TEXT = Rule("a text", lambda value: type(value) is str)
 NAME = _text(LONGEST_NAME)
 REASON = _text(LONGEST_REASON)
 SECRET = _text(LONGEST_SECRET)
 OUTPUT = _text(LONGEST_OUTPUT)
 WORDS = _list(TEXT, MANY)
 COUNT = Rule("an integer of at least 0", _is_count)
-INTEGER = Rule("an integer of 64 bits", _is_integer)
-NUMBER = Rule("a number", _is_number)
-SECONDS = Rule("a number of seconds", _is_seconds)
+INTEGER = Rule("an integer of 64 bits", lambda value: type(value) is int and LEAST <= value <= MOST)
+# NaN is in no range.
+NUMBER = Rule("a number", lambda value: type(value) in (float, int) and -1e308 <= value <= 1e308)
+SECONDS = Rule("a number of seconds", lambda value: type(value) in (float, int) and 0 <= value <= LONGEST_TIME)
 NUMBERED = Rule("a number from 1 on", lambda value: type(value) is int and 0 < value < 2**24)
 FLAG = Rule("true", lambda value: value is True)
 TRUTH = Rule("true or false", lambda value: type(value) is bool)

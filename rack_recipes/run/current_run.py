@@ -92,13 +92,10 @@ class ReusableResults:
         if self.earlier is None and not self.cached:
             return {}
         names = [step["name"] for step in steps if not step.get("always")]
-        found = {name: [*self._resumed(name, host), *self.cached.get(Cell(name, host), ())] for name in names}
+        resumed = {name: self.earlier.offer(name, host) if self.earlier else None for name in names}
+        found = {name: [*filter(None, [resumed[name]]), *self.cached.get(Cell(name, host), ())] for name in names}
         same = {step: [each for each in offers if _through(each) == delegate] for step, offers in found.items()}
         return {step: offers for step, offers in same.items() if offers}
-
-    def _resumed(self, step: str, host: str) -> Iterable[Offer]:
-        offer = self.earlier.offer(step, host) if self.earlier else None
-        return [offer] if offer else []
 
 
 def _through(offer: Offer) -> str:

@@ -13,10 +13,8 @@ The working folder is not searched for modules: a file `json.py` there must not 
 from __future__ import annotations
 
 import errno
-import getpass
 import os
 import re
-import secrets
 import signal
 import sys
 import termios
@@ -60,6 +58,8 @@ STARTED_BY = "RACK_RECIPES_STARTED_BY"  # another one: who started the run throu
 
 def new_run_id() -> str:
     """A unique id that sorts by time, to the second; `journals` orders the runs of one second."""
+    import secrets  # shell completion, which imports this file, does without it
+
     return time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + secrets.token_hex(3)
 
 
@@ -70,6 +70,8 @@ def chosen_run_id() -> str:
 
 def started_by() -> str:
     """Who started the run of this process, for its record."""
+    import getpass  # as above
+
     return os.environ.pop(STARTED_BY, "") or getpass.getuser()
 
 

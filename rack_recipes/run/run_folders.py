@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from rack_recipes.errors import JournalError, UsageError, nearest
 from rack_recipes.journal.compressed_journal import compressed_path
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.record_fields import Record
-from rack_recipes.private_files import FILE_MODE
+from rack_recipes.private_files import FILE_MODE, try_lock
 
 LOCK = "lock"
 BEGUN = "begun"  # the folder with copies of what a run began with
@@ -36,17 +35,14 @@ def journals(runs: Path) -> list[Path]:
     """The journals of all runs, the oldest first; a compressed one is named by its path before that."""
     names = (JOURNAL, compressed_path(Path(JOURNAL)).name)
     found = sorted({path.with_name(JOURNAL) for name in names for path in runs.glob(f"*/{name}")})
-    return [path for _second, same in groupby(found, _second) for path in _by_start([*same])]
+    seconds = ([*same] for _second, same in groupby(found, _second))
+    # Only where several have begun in one second are their records read: there may be thousands of runs.
+    return [path for same in seconds for path in (sorted(same, key=_started) if len(same) > 1 else same)]
 
 
 def _second(journal: Path) -> str:
     """The second of a run's start, as its id says."""
     return journal.parent.name.rpartition("-")[0] or journal.parent.name
-
-
-def _by_start(journals: list[Path]) -> list[Path]:
-    """Runs of the same second in the order of their records, which are read for these alone: there may be thousands."""
-    return sorted(journals, key=_started) if len(journals) > 1 else journals
 
 
 def _started(journal: Path) -> str:
@@ -159,20 +155,12 @@ def is_run_held(folder: Path) -> bool:
     except FileNotFoundError:
         return False
     with lock:
-        return not _can_lock(lock)
+        return not try_lock(lock)
 
 
 def _locked(folder: Path) -> BinaryIO:
     lock = open(os.open(folder / LOCK, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, FILE_MODE), "ab")  # noqa: PTH123, SIM115
-    if not _can_lock(lock):
+    if not try_lock(lock):
         lock.close()
         raise UsageError(f"run {folder.name} still goes on: its controller is alive")
     return lock
-
-
-def _can_lock(lock: BinaryIO) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -135,7 +135,7 @@ class VaultValues:
         self.problem = ""
         try:
             self.is_open = loader is not None and bool(loader._vault.secrets)
-            self._is_vaulted = _finder() if self.is_open else _never
+            self._is_vaulted = _finder() if self.is_open else lambda _value: False
         except (ImportError, AttributeError):
             self.is_open, self.problem = False, UNKNOWN
 
@@ -168,10 +168,6 @@ def _text(value: Any) -> str:
         return str(value)
     except Exception:
         return ""
-
-
-def _never(_value: Any) -> bool:
-    return False
 
 
 def _finder() -> Callable[[Any], bool]:

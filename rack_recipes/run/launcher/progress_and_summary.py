@@ -228,9 +228,9 @@ def summarize(path: Path) -> Summary:
         last.get("exit_code", 1),
         last.get("counts", {}),
         tuple(context.keys()),
-        tuple((*place, end.verdict, end.reason) for place, end in results.counted() if _is_problem(end)),
+        tuple((*cell, end.verdict, end.reason) for cell, end in results.counted() if _is_problem(end)),
         (*(record["text"] for record in kept["warning"]), *_losses(kept, journal)),
-        tuple(place for place, end in results.counted() if end.verdict == WAIVED),
+        tuple(cell for cell, end in results.counted() if end.verdict == WAIVED),
     )
 
 

@@ -100,7 +100,8 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
         if wanted.context
         else initial_context_file.ExportedContext()
     )
-    mask = Mask([*secrets, *_own_secrets(settings), *_vault_values(vaulted, play_outline.hosts)])
+    own = [*password_in(settings.db), *filter(None, [settings.summary_key, settings.server_token])]  # no host gets them
+    mask = Mask([*secrets, *own, *_vault_values(vaulted, play_outline.hosts)])
     attributes = host_attributes(play_outline.hosts, settings, ansible_api, mask)
     waivers, uncounted = find_waivers(settings, recipe, play_outline, ansible_api.resolve, attributes)
     chosen = _ansible_options()
@@ -112,7 +113,7 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
         mask=mask,
         warnings=(*filter(None, (problem, uncounted)), *unmatched),
         waivers=waivers,
-        options={**recipe.get("options", {}), **chosen, **_own_options(wanted)},
+        options={**recipe.get("options", {}), **chosen, **({"context": wanted.context} if wanted.context else {})},
         patterns=play_outline.patterns,
         canary=_canary(compiled.get("canary") or {}, tuple(play_outline.hosts), ansible_api.resolve),
         unknown_hosts=tuple(host for host in imported.hosts if host not in play_outline.hosts),
@@ -194,11 +195,6 @@ def _empty_part(
     return run
 
 
-def _own_secrets(settings: Settings) -> list[str]:
-    """The secrets among the settings, which no host gets."""
-    return [*password_in(settings.db), *filter(None, [settings.summary_key, settings.server_token])]
-
-
 def _pins(
     plays: Sequence[Any],
     play_outline: PlayOutline,
@@ -249,10 +245,6 @@ def _imported(run: Run, imported: initial_context_file.ExportedContext) -> list[
             run.secret_registry.add(record["host"], [entry, *({"secret": text} for text in texts)])
         found.append({**record, "after": shown})
     return found
-
-
-def _own_options(wanted: RequestedPlan) -> dict[str, str]:
-    return {"context": wanted.context} if wanted.context else {}
 
 
 def _check(play_outline: PlayOutline, plays: Sequence[Any]) -> None:

@@ -2,7 +2,7 @@
 
 """Import the files of this collection from Python's cache of bytecode, in processes of Ansible.
 
-Ansible's loader of collections compiles each file in each process: 130 files of ours are 0.1 s of every run. With the
+Ansible's loader of collections compiles each file in each process, which takes 0.05 s of CPU of every run. With the
 finder below Python loads them as it loads all others: compiled once, and kept in `__pycache__`.
 """
 

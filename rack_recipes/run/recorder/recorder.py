@@ -257,8 +257,7 @@ class Recorder:
         open_steps = [step for step in steps if step.stage == number and (step.name, host) not in ended]
         missing = [self._missing_result(run, step, host) for step in open_steps if host in step.hosts]
         if missing:
-            append(run.path, missing)
-            self._catch_up(run)
+            self._record(run, missing)
 
     def task_skipped(self, result: Any) -> None:
         """Record the steps that a condition of a stage task leaves out on a host."""
@@ -267,13 +266,16 @@ class Recorder:
         number, hosts = int(result.task.args["number"]), (result.host.name, RUN_HOST)
         reason = self.run.hidden(f"left out by its task: when: {result.result['false_condition']}")
         missing = [(step, host) for step, host in self.run.missing() if step.stage == number and host in hosts]
-        append(
-            self.run.path,
+        self._record(
+            self.run,
             [missing_result(step.stage, step.name, host, "skipped", reason, blocks=False) for step, host in missing],
         )
-        self._catch_up(self.run)
         if self.run.meeting:
             self._tell_group(self.run.meeting.stage_ended, self.run, number)
+
+    def _record(self, run: Run, records: Iterable[dict[str, Any]]) -> None:
+        append(run.path, records)
+        self._catch_up(run)
 
     def _catch_up(self, run: Run) -> None:
         """Fold what the journal gained, and append the records that follow from it, until none follow."""
@@ -305,43 +307,38 @@ class Recorder:
         if self.run is None or self.store_writer is None:
             return self.refused or None
         self._attempt(self._complete, self.run)  # also after an error, what is in the journal is stored
-        self.run.stored = "; ".join(filter(None, [self.store_writer.finish(), *self.failures]))
-        self._tell(self.run, was_interrupted=False)
-        if self.run.stored:
-            self.warn(_not_stored(self.run, self.run.stored))
-            return StoreError.exit_code
-        return None
+        return self._store_and_tell(self.run, was_interrupted=False)
 
-    def _tell(self, run: Run, *, was_interrupted: bool) -> None:
-        """Tell others of the end of a run. Where that fails, there is only a warning, also in the journal."""
-        warning = self._tell_end(run, was_interrupted=was_interrupted) if self._tell_end else ""
-        if warning:
+    def _store_and_tell(self, run: Run, *, was_interrupted: bool) -> int | None:
+        """Store what the journal has, and tell others of the end; returns the exit code of results that are not stored.
+
+        Where nobody can be told, there is only a warning, also in the journal.
+        """
+        problem = self.store_writer.finish() if self.store_writer else "there was no time to open it"
+        run.stored = "; ".join(filter(None, [problem, *self.failures]))
+        if self._tell_end and (warning := self._tell_end(run, was_interrupted=was_interrupted)):
             with suppress(RackError, OSError):
                 self._record_warning(run, warning)
+        if not run.stored:
+            return None
+        self.warn(_not_stored(run, run.stored))
+        return StoreError.exit_code
 
     def interrupted(self, number: int) -> None:
         """Close the run of a playbook that ends early, by the signal with that number or, with 0, by a fault."""
         self.guarded(self._close_interrupted, number)
 
     def _close_interrupted(self, number: int) -> None:
-        if self.run is None:
-            return
-        run = self.run
-        self._attempt(self._end_interrupted, run, number)
-        problem = self.store_writer.finish() if self.store_writer else "there was no time to open it"
-        run.stored = "; ".join(filter(None, [problem, *self.failures]))
-        self._tell(run, was_interrupted=True)
-        if run.stored:
-            self.warn(_not_stored(run, run.stored))
+        if self.run is not None:
+            self._attempt(self._end_interrupted, self.run, number)
+            self._store_and_tell(self.run, was_interrupted=True)
 
     def _end_interrupted(self, run: Run, number: int) -> None:
         self._catch_up(run)
         stopped = run.stopped or ({"by": f"a signal ({signal.Signals(number).name})", "time": now()} if number else {})
         why = f"ended by {signal.Signals(number).name}" if number else "ansible-playbook ended early"
         why = f"{run.stopped['by']} has stopped the run" if run.stopped else why
-        append(run.path, [self._missing_result(run, step, host, f"not run: {why}") for step, host in run.missing()])
-        self._catch_up(run)
-        self._leave_group(run)
+        self._close_open(run, f"not run: {why}")
         code = BY_SIGNAL + number if number else EXIT_CODES[INTERRUPTED]
         end = _end_record(INTERRUPTED, code, counts_of(run))
         append(run.path, [{**end, "stopped": stopped} if stopped else end])
@@ -349,12 +346,12 @@ class Recorder:
     def _complete(self, run: Run) -> None:
         """Give each planned step a verdict on each of its hosts, also where no result of it came; end the run."""
         self._catch_up(run)
-        append(run.path, [self._missing_result(run, step, host) for step, host in run.missing()])
-        self._catch_up(run)
-        self._leave_group(run)
+        self._close_open(run)
         self._end(run)
 
-    def _leave_group(self, run: Run) -> None:
+    def _close_open(self, run: Run, why: str = NO_RESULT) -> None:
+        """Give each planned step without a verdict one, and leave the group."""
+        self._record(run, [self._missing_result(run, step, host, why) for step, host in run.missing()])
         if run.meeting:
             self._tell_group(run.meeting.leave, run)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from ast import literal_eval
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
@@ -22,13 +22,12 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import follow_path
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import value_for_message as shown_value
-from rack_recipes.errors import RecipeError, RecipeErrors, UsageError, nearest
+from rack_recipes.errors import nearest
 from rack_recipes.recipe.catalog.find_scriptlet import COLLECTION, nearest_builtin
 from rack_recipes.recipe.recipe_model import Path as ValuePath
 from rack_recipes.recipe.recipe_model import ResultPart
-from rack_recipes.recipe.values_in_messages import closest, listed, shown
-from rack_recipes.recipe.yaml.reader import Document, read
-from rack_recipes.recipe.yaml.values_and_positions import KEY
+from rack_recipes.recipe.values_in_messages import listed, shown
+from rack_recipes.recipe.yaml.files_beside_recipes import Check, Problem, placed, read_file, refuse, unknown
 
 NAMED = 3  # how many errors a reason names
 # Ansible puts these before the message of an error that ends a module.
@@ -153,8 +152,6 @@ LISTS = ("errors", "no_errors")
 TOP = (*LISTS, "unreachable")
 EXPECTED = f"a mapping with {listed(TOP)}"
 EXAMPLE = "{modules: [site.lab.pdu_info], fields: {ok: false}, reason: message}"
-Problem = tuple[ValuePath, str, str, str]
-Check = Callable[[Any, ValuePath], Iterator[Problem]]
 
 
 @cache
@@ -163,19 +160,12 @@ def answer_rules(path: str) -> AnswerRules:
 
     Raises UsageError with all that is wrong with the file, each problem with its place.
     """
-    return (_read(Path(path), path) if path else AnswerRules()) + _read(OURS, OURS.name)
+    return (_read(path) if path else AnswerRules()) + _read(str(OURS))
 
 
-def _read(file: Path, name: str) -> AnswerRules:
-    try:
-        document = read(file.read_bytes(), name, EXPECTED)
-    except OSError as error:
-        raise UsageError(f"{name}: cannot be read: {error.strerror}") from error
-    except RecipeErrors as error:
-        raise UsageError(str(error)) from error
-    problems = [RecipeError(document.places[path], *words) for path, *words in _problems(document)]
-    if problems:
-        raise UsageError(str(RecipeErrors(problems)))
+def _read(file: str) -> AnswerRules:
+    document, _digest = read_file(file, EXPECTED)
+    refuse(placed(document, _problems(document.data)))
     errors, no_errors = (tuple(map(_rule, document.data.get(each) or ())) for each in LISTS)
     return AnswerRules(errors, no_errors, tuple(document.data.get("unreachable") or ()))
 
@@ -191,36 +181,25 @@ def _rule(data: Mapping[str, Any]) -> AnswerRule:
     )
 
 
-def _problems(document: Document) -> Iterator[Problem]:
-    data = document.data
-    yield from _unknown(data, TOP, ())
+def _problems(data: Mapping[str, Any]) -> Iterator[Problem]:
+    yield from unknown(data, TOP, ())
     for name in (name for name in LISTS if data.get(name) is not None):
-        yield from _rules(data[name], (name,))
+        yield from _list_of(_rule_problems, "a list of rules")(data[name], (name,))
     if data.get("unreachable") is not None:
         yield from _list_of(_pattern, "a list of regular expressions")(data["unreachable"], ("unreachable",))
-
-
-def _rules(value: Any, path: ValuePath) -> Iterator[Problem]:
-    yield from _list_of(_rule_problems, "a list of rules")(value, path)
 
 
 def _rule_problems(rule: Any, path: ValuePath) -> Iterator[Problem]:
     if not isinstance(rule, dict):
         yield path, f"a rule, such as {EXAMPLE}", shown(rule), ""
         return
-    yield from _unknown(rule, tuple(CHECKS), path)
+    yield from unknown(rule, CHECKS, path)
     for name in rule.keys() & CHECKS.keys():
         yield from CHECKS[name](rule[name], (*path, name))
     if "modules" not in rule:
         yield path, "modules in a rule (['*'] is every module)", "none", ""
     if ("text" in rule) == ("fields" in rule):
         yield path, "either text or fields in a rule", "both" if "text" in rule else "neither", ""
-
-
-def _unknown(data: Mapping[str, Any], known: tuple[str, ...], path: ValuePath) -> Iterator[Problem]:
-    for name in data:
-        if name not in known:
-            yield (*path, name, KEY), f"one of {listed(known, len(known))}", shown(name), closest(name, known)
 
 
 def _list_of(check: Check, expected: str) -> Check:

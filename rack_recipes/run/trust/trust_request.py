@@ -66,7 +66,7 @@ def request_of_plan(plan: Plan, settings: Settings) -> TrustRequest:
     steps = [
         (name, planned.step.become)
         for planned in plan.steps
-        for name in _used_names(planned.step.module, planned.entry)
+        for name in ((planned.entry.name,) if planned.entry else names_of(planned.step.module))
     ]
     uses = dict.fromkeys([*steps, *((entry.name, become) for entry in hooks for become in users)])
     entries = [planned.entry for planned in plan.steps if planned.entry is not None]
@@ -154,7 +154,3 @@ def uses_of_merge_hooks(merges: Iterable[Candidate]) -> Iterator[Use]:
 def distinct_entries(entries: Iterable[ScriptletEntry]) -> tuple[ScriptletEntry, ...]:
     """Return each scriptlet once, whichever of its classes is used: the lock file is about files."""
     return tuple({(entry.name, entry.kind): entry for entry in entries}.values())
-
-
-def _used_names(module: str, entry: ScriptletEntry | None) -> tuple[str, ...]:
-    return names_of(module) if entry is None else (entry.name,)

@@ -9,7 +9,6 @@ others find it counts.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from rack_recipes.errors import UsageError
-from rack_recipes.private_files import FILE_MODE, make_private
+from rack_recipes.private_files import FILE_MODE, make_private, try_lock
 from rack_recipes.recipe.recipe_model import Lock
 from rack_recipes.recipe.steps_to_and_from_data import from_data
 
@@ -95,18 +94,10 @@ def _free_slot(resource: Resource, folder: Path) -> int | None:
     """Lock a slot that is free and has rested; returns its descriptor, None where there is none now."""
     for path in resource.slots(folder):
         slot = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
-        if _try_lock(slot) and _has_rested(slot, resource.settle_sec):
+        if try_lock(slot) and _has_rested(slot, resource.settle_sec):
             return slot
         os.close(slot)
     return None
-
-
-def _try_lock(slot: int) -> bool:
-    try:
-        fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _has_rested(slot: int, settle_sec: float) -> bool:

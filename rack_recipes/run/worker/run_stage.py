@@ -8,7 +8,7 @@ Ask the host, write its answers to the journal, and sum up for Ansible.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
@@ -43,7 +43,7 @@ from rack_recipes.run.stage.remote_executor import RemoteExecutor, Unreachable
 from rack_recipes.run.stage.worker_stop import WorkerStop
 from rack_recipes.run.worker.host_records import HostRecordCheck, KeyGuard, collect_results
 from rack_recipes.run.worker.host_stage_request import HostStage, Locks, StageTask, Steps, has_secrets, request_of
-from rack_recipes.run.worker.resource_locks import Resource, hold_locks, resources
+from rack_recipes.run.worker.resource_locks import hold_locks, resources
 from rack_recipes.run.worker.startable_steps import startable, was_given_up, was_reached, wrong_password_reason
 
 Record = dict[str, Any]
@@ -249,13 +249,13 @@ def _not_allowed(stage: HostStage) -> str:
     return "" if allowed == place else f"delegate_to: the policy was asked about {allowed}, and this is {place}"
 
 
-def _without_group(stage: HostStage) -> str:
-    """Why a stage that needs the whole group cannot begin."""
-    return stage.run.peers.held_back.get(stage.number, "")
-
-
 # Why a stage does not begin on a host, and the verdict of its steps there. The first reason counts.
-HOLD_BACK = (("error", _group), ("error", _not_allowed), ("blocked", _without_group), ("blocked", _wrong_password))
+HOLD_BACK: tuple[tuple[str, Callable[[HostStage], str]], ...] = (
+    ("error", _group),
+    ("error", _not_allowed),
+    ("blocked", lambda stage: stage.run.peers.held_back.get(stage.number, "")),  # it needs the whole group
+    ("blocked", _wrong_password),
+)
 
 
 def _register_secrets(task: StageTask, answer: HostAnswer) -> None:
@@ -359,7 +359,9 @@ def _answers(task: StageTask, remote: RemoteExecutor) -> Iterator[HostAnswer]:
 
 def _holding_locks(task: StageTask, remote: RemoteExecutor) -> AbstractContextManager[None]:
     """Hold what the steps share with other hosts; with those of other parts, where these meet."""
-    run, wanted = task.run, _resources(task.first)
+    run, stage = task.run, task.first
+    steps = startable(run, stage.steps, stage.host) if stage.locks else ()
+    wanted = resources(stage.locks, steps, stage.host, stage.of_lock)
     if not (wanted and run.meeting):
         return hold_locks(wanted, run.folder / "locks", remote.wait)
     # only a part that meets others pays for this import
@@ -368,12 +370,6 @@ def _holding_locks(task: StageTask, remote: RemoteExecutor) -> AbstractContextMa
     owner = f"{run.run_id} stage {task.number} {task.first.host}"
     lease, patience = run.settings.reconnect_timeout, run.settings.group_wait
     return LockHolder(run.meeting.group_keys, owner, lease, patience, remote.wait).holding(wanted)
-
-
-def _resources(stage: HostStage) -> list[Resource]:
-    if not stage.locks:
-        return []
-    return resources(stage.locks, startable(stage.run, stage.steps, stage.host), stage.host, stage.of_lock)
 
 
 def _run_module_here(stage: HostStage, remote: RemoteExecutor) -> HostAnswer:

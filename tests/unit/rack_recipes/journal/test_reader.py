@@ -194,8 +194,11 @@ def test_each_record_goes_to_the_function_of_its_kind(journal: Path) -> None:
 
 
 def test_some_kinds_of_records_alone_and_where_each_is(journal: Path) -> None:
-    append(journal, [step(1), delta(2), step(3)])
+    append(journal, [step(1), delta(2)])
+    add(journal, b'\n{"_":"0000004012345678","kind":"step","st\x00\xffnoise\n{')
+    append(journal, [step(3)])
     follower = JournalReader(journal)
     places = [(record["n"], follower.start, follower.offset) for record in follower.records("step", "end")]
     lines = [line for line in JournalReader(journal).read() if line.record]
+    assert [line.start for line in lines] == sorted(line.start for line in lines)
     assert places == [(1, lines[0].start, lines[0].end), (3, lines[2].start, lines[2].end)]

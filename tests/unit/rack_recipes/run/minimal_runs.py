@@ -14,6 +14,8 @@ from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.record_fields import RunStep
 from rack_recipes.run.current_run import RUN_HOST, Run, RunInputs
 from rack_recipes.settings import Settings
+from rack_recipes.store.database_engine import connect_store
+from rack_recipes.store.writing.import_journal import import_journal
 
 TIME = "2026-11-25T12:00:00.000000Z"
 HOSTS = ("r1", "r2")
@@ -75,3 +77,10 @@ def a_run(
     )
     append(run.path, [first(*steps, hosts=hosts)])
     return run
+
+
+def store(db: str, journal: Path) -> None:
+    """Bring a journal into the store."""
+    opened = connect_store(db)
+    import_journal(opened, journal)
+    opened.dispose()

@@ -82,13 +82,6 @@ def test_a_step_whose_write_was_refused_has_its_last_word(run: Run):
     assert [each["n"] for each in run.to_append()] == [0]  # of the record that came later
 
 
-def test_damaged_lines_are_passed_over(run: Run):
-    with run.path.open("ab") as journal:
-        journal.write(b'\n{"_":"0000000000000000","kind":"step"}\nnoise\n')
-    told(run, step("a", "r1"))
-    assert ("a", "r1") in run.results.ended
-
-
 def test_what_has_no_verdict_yet(run: Run):
     told(run, step("a", "r1"))
     assert [(each.name, host) for each, host in run.missing()] == [("a", "r2"), ("odd", "r1"), ("total", "")]

@@ -103,20 +103,6 @@ def test_what_is_to_run_anew_is_not_offered(tmp_path: Path):
     assert found.offer("b", "r1") is None
 
 
-def test_torn_and_foreign_lines_cost_nothing_else(tmp_path: Path):
-    path = journal(tmp_path, delta("a.key_v1", 1))
-    with path.open("ab") as file:
-        file.write(b'{"_":"0000004012345678","kind":"step","st')
-    append(path, [passed("a", n=2)])
-    with path.open("ab") as file:
-        file.write(b"\x00\xffnoise\n{")
-    found = EarlierRun(path)
-    found.catch_up()
-    offer = found.offer("a", "r1")
-    assert offer
-    assert [record["kind"] for record in offer["records"]] == ["delta", "step"]
-
-
 def test_results_that_come_late_are_offered_too(tmp_path: Path):
     found = earlier(tmp_path, step("a", "r1", "unreachable", 0), end("interrupted", 1))
     append(found.path, [passed("a")])

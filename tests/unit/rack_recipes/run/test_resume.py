@@ -164,15 +164,6 @@ def test_from_a_step_on_all_runs_anew(log: Path):
     assert ran == {"first": 2, "slow": 4, "next": 4, "last": 2}
 
 
-def test_a_step_whose_arguments_changed_runs_again(log: Path):
-    assert finish(run("R1"))[0] == 0
-    text = Path("play.yml").read_text()
-    Path("play.yml").write_text(text.replace("seconds: 2", "seconds: 0.1"))
-    assert finish(run("R2"), rack_recipes_resume=run("R1"))[0] == 0
-    ran = Counter(line.split()[0] for line in log.read_text().splitlines())
-    assert (ran["first"], ran["slow"]) == (2, 4)
-
-
 def test_a_closing_step_runs_again(log: Path):
     """What it closes may have run again, and what it did be undone; so it is with results under a cache key."""
     play = yaml.safe_load(Path("play.yml").read_text())

@@ -26,7 +26,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs i
 )
 from rack_recipes.errors import JournalError
 from rack_recipes.journal.append import append
-from rack_recipes.journal.record_fields import RunStep, encode
+from rack_recipes.journal.record_fields import RunStep
 from rack_recipes.run.launcher.progress_and_summary import Progress, StatusLine, Summary, summarize
 from rack_recipes.run.missing_results_and_artifacts import transfer_record
 
@@ -104,12 +104,6 @@ def _calls(function: Callable[[], object]) -> int:
     profile = cProfile.Profile()
     profile.runcall(function)
     return sum(entry.callcount for entry in profile.getstats())
-
-
-def test_a_guess_of_the_recorder_is_no_failure_where_there_is_a_result(tmp_path: Path):
-    guess = step("a", "r1", "unreachable", 0)
-    told = line(tmp_path / "journal.jsonl", *done("a", "r1"), guess)
-    assert "unreachable" not in told
 
 
 def test_a_refused_write_is_told_before_the_recorder_has_said_so(tmp_path: Path):
@@ -263,11 +257,6 @@ def test_damaged_lines_are_told_and_cost_nothing_else(tmp_path: Path):
     assert summarize(path) == Summary("R1", "passed", 0, {"passed": 1}, warnings=(told,))
 
 
-def test_a_line_that_a_killed_writer_left_is_none_of_the_damaged(tmp_path: Path):
-    records = (first(), encode(step("a", "r1"))[:60], step("a", "r1"), end(passed=1))
-    assert summarize(journal(tmp_path, *records)) == Summary("R1", "passed", 0, {"passed": 1})
-
-
 def test_without_an_end_it_was_interrupted(tmp_path: Path):
     found = summarize(journal(tmp_path, first(), step("a", "r1")))
     assert (found.status, found.exit_code, found.counts) == ("interrupted", 1, {})
@@ -276,27 +265,6 @@ def test_without_an_end_it_was_interrupted(tmp_path: Path):
 def test_the_last_end_counts(tmp_path: Path):
     found = summarize(journal(tmp_path, first(), end("interrupted", 1), step("a", "r1"), end(passed=1)))
     assert (found.status, found.exit_code) == ("passed", 0)
-
-
-def test_a_result_counts_more_than_a_guess(tmp_path: Path):
-    guess, result = step("a", "r1", "unreachable", 0, "gone"), step("a", "r1", "failed", 1, "hot")
-    for number, records in enumerate(([guess, result], [result, guess])):
-        folder = tmp_path / str(number)
-        assert summarize(journal(folder, first(), *records)).problems == (("a", "r1", "failed", "hot"),)
-
-
-def test_a_refused_write_fails_its_step_although_the_recorder_was_killed_before_it_said_so(tmp_path: Path):
-    rules = {**first(), "merge": [{"keys": "r_v1", "policy": "fail"}]}
-    writes = [{**delta("r_v1", host, host, scope="run"), "step": "a"} for host in ("r1", "r2")]
-    found = summarize(journal(tmp_path, rules, *writes, step("a", "r1", n=2), step("a", "r2", n=2)))
-    ((name, host, verdict, _reason),) = found.problems
-    assert (name, host, verdict) == ("a", "r2", "error")
-
-
-def test_of_a_looped_step_the_instances_are_told_in_the_summary(tmp_path: Path):
-    instances = [step("a[x]", "r1", parent="a"), step("a[y]", "r1", "failed", 2, "hot", parent="a")]
-    found = summarize(journal(tmp_path, first(), *instances, step("a", "r1", "failed", 3, "a[y]", instances=2)))
-    assert found.problems == (("a[y]", "r1", "failed", "hot"),)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\n\n", NOISE])

@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import delta, end, first, planned, step
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import (
+    delta,
+    end,
+    first,
+    planned,
+    step,
+    store,
+)
 from rack_recipes.errors import StoreError, TrustError, UsageError
 from rack_recipes.journal.append import append
 from rack_recipes.recipe.waiver_file import read_waivers
@@ -19,8 +26,6 @@ from rack_recipes.run.recorder import cached_results_and_waivers as module
 from rack_recipes.run.recorder.cached_results_and_waivers import cached_offers, find_waivers
 from rack_recipes.run.recorder.play_outline import PlayOutline
 from rack_recipes.settings import Settings
-from rack_recipes.store.database_engine import connect_store
-from rack_recipes.store.writing.import_journal import import_journal
 
 
 def ago(seconds: float) -> str:
@@ -42,9 +47,7 @@ def db(tmp_path: Path) -> str:
     ]
     append(path, [begun, *results, end(passed=2, failed=1)])
     url = f"sqlite:///{tmp_path}/results.db"
-    store = connect_store(url)
-    import_journal(store, path)
-    store.dispose()
+    store(url, path)
     return url
 
 
@@ -83,9 +86,7 @@ def test_a_result_with_a_waived_instance_runs_again(tmp_path: Path):
     ]
     append(tmp_path / "R0/journal.jsonl", [begun, *results, end(marginal=1)])
     url = f"sqlite:///{tmp_path}/results.db"
-    store = connect_store(url)
-    import_journal(store, tmp_path / "R0/journal.jsonl")
-    store.dispose()
+    store(url, tmp_path / "R0/journal.jsonl")
     assert cached_offers(url, [keyed("a")]) == {("a", "r1"): []}
 
 
@@ -148,9 +149,7 @@ def stored(run_id: str, *ends: tuple[str, str], in_force: bool = True) -> None:
     begun["time"] = f"2026-11-{run_id[1:]}T00:00:00.000000Z"
     results = [step("link", host, verdict, n) for n, (host, verdict) in enumerate(ends, 1)]
     append(Path(run_id) / "journal.jsonl", [begun, *results, end()])
-    store = connect_store(DB)
-    import_journal(store, Path(run_id) / "journal.jsonl")
-    store.dispose()
+    store(DB, Path(run_id) / "journal.jsonl")
 
 
 def test_passes_in_a_row_lift_a_waiver_by_step_and_host():

@@ -11,12 +11,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run import minimal_runs
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import a_run, end, planned, step
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import a_run, end, planned, step, store
 from rack_recipes.journal.append import append
 from rack_recipes.run.current_run import Run, RunInputs
 from rack_recipes.run.worker.analysis_data import analysis_data, results_of
-from rack_recipes.store.database_engine import connect_store
-from rack_recipes.store.writing.import_journal import import_journal
 
 RECIPE = {"test_id": "T-1", "path": "recipes/a.yml"}
 MEASURED = [{"name": "rate", "value": 3, "unit": ""}]
@@ -35,9 +33,7 @@ def stored(run: Run, run_id: str, **recipe: Any) -> None:
     folder = run.folder.parent / run_id
     folder.mkdir()
     append(folder / "journal.jsonl", [first, step("a", "r1", measurements=MEASURED), end()])
-    store = connect_store(run.settings.db)
-    import_journal(store, folder / "journal.jsonl")
-    store.dispose()
+    store(run.settings.db, folder / "journal.jsonl")
 
 
 def test_the_record_of_each_result_that_counts(run: Run) -> None:

@@ -28,7 +28,6 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs i
     step,
 )
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.worker.scripted_host import REASONS, Host
-from rack_recipes.errors import UsageError
 from rack_recipes.journal.append import append
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.plan.compile.action_names import RECIPE_VARIABLE
@@ -224,12 +223,6 @@ def test_a_wrong_argument_is_the_reason_too(run: Run):
     assert [each.get("invalid") for each in host.asked[0]["steps"]] == [reason, None]
 
 
-def test_without_a_run_nothing_is_tried():
-    set_current(None)
-    with pytest.raises(UsageError, match="no run is being recorded"):
-        run_stage(Host(), 1, [A], {}, VARS)
-
-
 def test_what_the_run_and_ansible_say_goes_to_the_host(run: Run):
     locks = {"disk": {"of": "host"}, "pdu": {"of": "rack"}}
     recipe = {"time_box": 60, "fail_fast": True, "locks": locks, "hooks": {"pre_step": [{"module": "raw"}]}}
@@ -318,13 +311,6 @@ def test_what_steps_attach_is_brought_after_their_results(run: Run):
     assert (host.asked[2]["id"], host.asked[2]["artifacts"]) == (host.asked[0]["id"], wanted)
     assert transfers(run) == [(f"artifacts/{digest}", "") for digest in digests]
     assert (run.folder / "artifacts" / digests[1]).read_bytes() == b"two"
-
-
-def test_without_an_artifact_nothing_more_is_asked(run: Run):
-    host = Host(("ended", [step("a", "r1"), step("b", "r1", n=2)]))
-    run_stage(host, 1, [A, B], {}, VARS)
-    assert len(host.asked) == 1
-    assert not (run.folder / "artifacts").exists()
 
 
 def test_an_artifact_that_does_not_come_is_a_warning_and_changes_no_verdict(run: Run):

@@ -136,7 +136,7 @@ def test_this_collection_comes_before_other_copies(tmp_path: Path, monkeypatch: 
     assert (Path(ROOT) / "ansible_collections/rack/recipes/galaxy.yml").is_file()
     assert ansible_environment("R1")["ANSIBLE_COLLECTIONS_PATH"] == f"{ROOT}:{OTHERS}"
     configure("collections_path = ./mine:/abs:~/home")
-    mine = f"{tmp_path}/mine:/abs:{tmp_path}/home/home"
+    mine = f"{tmp_path}/mine:/abs:{Path.home()}/home"
     assert ansible_environment("R1")["ANSIBLE_COLLECTIONS_PATH"] == f"{ROOT}:{mine}"
     (tmp_path / "elsewhere").mkdir()
     configure("collections_path = its", "elsewhere/named.cfg")

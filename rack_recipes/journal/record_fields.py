@@ -58,8 +58,9 @@ class RunStep:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Self:
-        """A step by its entry in a record."""
-        return cls(data["name"], data["stage"], data.get("idx", 0), data.get("scope", ""), tuple(data["hosts"]))
+        """A step by its entry in a record, which may have its name alone where it comes from elsewhere."""
+        stage, hosts = data.get("stage", 0), tuple(data.get("hosts", ()))
+        return cls(data["name"], stage, data.get("idx", 0), data.get("scope", "host"), hosts)
 
     def to_record(self) -> dict[str, Any]:
         """The entry of the step in a record."""

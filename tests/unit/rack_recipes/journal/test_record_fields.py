@@ -182,6 +182,7 @@ def test_a_step_of_a_run_is_read_as_it_was_written() -> None:
     told = {"name": "a", "stage": 2, "idx": 7, "scope": "host", "hosts": ["r1", "r2"]}
     assert step.to_record() == {**told, "cache_key": "k", "optional": True}
     assert RunStep.of(told).to_record() == told
+    assert RunStep.of({"name": "a"}) == RunStep("a", 0, 0, "host", ())
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
@@ -40,8 +40,8 @@ from rack_recipes.run.run_secrets import SecretRegistry
 from rack_recipes.settings import Settings
 
 if TYPE_CHECKING:
+    from rack_recipes.run.context_server_client import GroupKeys
     from rack_recipes.run.earlier_run import EarlierRun, Offer
-    from rack_recipes.run.group_meeting import Meeting
 
 
 @dataclass(slots=True)
@@ -136,6 +136,28 @@ class RunInputs:
         return bool(self.options.get("check"))
 
 
+class GroupMeeting(Protocol):
+    """Where this run meets the other parts of its group (`run/group_meeting.py`), as far as a run knows it."""
+
+    group_keys: GroupKeys
+
+    @property
+    def has_canary(self) -> bool:
+        """Whether a canary that is a number of hosts is in this part."""
+
+    def begin_behind_canary(self, run: Run, task: str, is_ending: Callable[[], bool]) -> None:
+        """Wait for the canary before a stage of other hosts."""
+
+    def begin_stage(self, run: Run, number: int, is_ending: Callable[[], bool]) -> None:
+        """Wait for the other parts before a stage that needs them."""
+
+    def stage_ended(self, run: Run, number: int) -> str:
+        """Tell the other parts how a stage ended; why they were not told, else empty."""
+
+    def leave(self, run: Run) -> str:
+        """Tell the other parts that this one has ended; why they were not told, else empty."""
+
+
 @dataclass
 class Run:
     """One run: its folder, its plan, and its state so far.
@@ -167,7 +189,7 @@ class Run:
     started: float = field(default_factory=time.monotonic)
     secret_registry: SecretRegistry = field(default_factory=SecretRegistry)
     peers: Peers = field(default_factory=Peers)
-    meeting: Meeting | None = None
+    meeting: GroupMeeting | None = None
     stopped: Mapping[str, str] = field(default_factory=dict)
     unwritable: str = ""  # why nothing can be added to the journal
     stored: str | None = None  # why the last flush failed; empty once the store holds all

@@ -9,7 +9,7 @@ import signal
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from rack_recipes import settings as project
@@ -23,6 +23,7 @@ from rack_recipes.run.current_run import (
     NOT_IN_STORE,
     REFUSED,
     RUN_HOST,
+    GroupMeeting,
     Run,
     checks_of,
     counts_of,
@@ -44,9 +45,6 @@ from rack_recipes.run.recorder.start_server_and_store_writer import StoreWriterC
 from rack_recipes.run.stage.bypass_ansible_templating import pack_steps, unpack_steps
 from rack_recipes.run.stage.host_request import ANSIBLE, prepare
 from rack_recipes.run.stage.module_answers import missing_on_controller
-
-if TYPE_CHECKING:
-    from rack_recipes.run.group_meeting import Meeting
 
 
 class TellEnd(Protocol):
@@ -190,7 +188,7 @@ class Recorder:
                 self._end(self.run)
             self.run.stored = self.store_writer.flush()
 
-    def _meet(self, run: Run, meeting: Meeting, task: Any) -> None:
+    def _meet(self, run: Run, meeting: GroupMeeting, task: Any) -> None:
         """Meet the other parts of the group before a stage that needs them."""
 
         def is_ending() -> bool:

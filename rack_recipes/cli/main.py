@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         end_at_once()
         keep_streams_open()
         if "PYTHONPATH" in os.environ:
-            from rack_recipes.run.processes import leave_working_folder
+            from rack_recipes.run.start_python import leave_working_folder
 
             leave_working_folder()
     from rack_recipes.cli.command_line import call_command

@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import check_value, shortened
 from rack_recipes.errors import JournalError, RackError, StoreError, UsageError
-from rack_recipes.run.processes import CALL, PYTHON, python_environment
+from rack_recipes.run.start_python import CALL, PYTHON, python_environment
 
 Inventory = str | os.PathLike[str] | Sequence[str]
 

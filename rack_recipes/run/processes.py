@@ -2,9 +2,7 @@
 
 """How the processes of a run are started and what one hands to the next.
 
-A Python of our own, the run's id, signals, and requests to the store writer.
-
-The working folder is not searched for modules: a file `json.py` there must not stand for Python's.
+The run's id, signals, and requests to the store writer.
 
 `flush` and `end` are answered by a line: `ok`, or what went wrong. `now` is not answered. A colon and a number behind
 `flush` or `end` say for how many seconds a fault of the store that may pass is waited out.
@@ -16,40 +14,10 @@ import errno
 import os
 import re
 import signal
-import sys
 import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-PYTHON = (sys.executable, "-P")
-CALL = "from rack_recipes.cli.main import main; main()"
-PATH = "PYTHONPATH"
-
-
-def python_environment(*folders: str) -> dict[str, str]:
-    """The environment of this process, for a Python that searches `folders` first.
-
-    An empty part of PYTHONPATH, as a colon at its end leaves, stands for the working folder. It is left out.
-    """
-    path = os.pathsep.join(filter(None, (*folders, *_path())))
-    return {**os.environ, PATH: path} if path else {name: os.environ[name] for name in os.environ if name != PATH}
-
-
-def leave_working_folder() -> None:
-    """Search the working folder for no more modules, if nothing names it but an empty part of PYTHONPATH."""
-    named = _path()
-    if "" in named and "." not in named:
-        try:
-            here = os.getcwd()  # noqa: PTH109 - pathlib takes long to import
-        except FileNotFoundError:
-            return
-        sys.path[:] = [folder for folder in sys.path if folder in named or folder != here]
-
-
-def _path() -> list[str]:
-    return os.environ[PATH].split(os.pathsep) if os.environ.get(PATH) else []
-
 
 RUN_ID = "RACK_RECIPES_RUN_ID"  # a variable in the environment of Ansible
 MADE = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")  # what `new_run_id` makes

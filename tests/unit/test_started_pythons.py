@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from rack_recipes.run.processes import PYTHON, python_environment
 from rack_recipes.run.stage.remote_executor import BOOT
+from rack_recipes.run.start_python import PYTHON, python_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("plugins", "rack_recipes", "scriptlets", "roles", "playbooks")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rack_recipes.run.launcher.ansible_playbook import ansible_environment
-from rack_recipes.run.processes import PYTHON
+from rack_recipes.run.start_python import PYTHON
 
 PROGRAM = Path(__file__).with_name("match_hosts.py")
 

@@ -34,8 +34,9 @@ import yaml
 from rack_recipes.collection_path import ROOT
 from rack_recipes.errors import UsageError, nearest
 from rack_recipes.private_files import FILE_MODE
-from rack_recipes.run import processes
-from rack_recipes.run.processes import HANDLE_SIGNALS, PYTHON, RUN_ID, block_ending_signals
+from rack_recipes.run import start_python
+from rack_recipes.run.processes import HANDLE_SIGNALS, RUN_ID, block_ending_signals
+from rack_recipes.run.start_python import PYTHON
 from rack_recipes.settings import SECTION, config_file, read_config
 
 IS_AN_ERROR = "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED"
@@ -304,7 +305,7 @@ def ansible_environment(run_id: str, inventories: Sequence[str] = ()) -> dict[st
 
     Raises UsageError for inventories that are not there.
     """
-    env = processes.python_environment()
+    env = start_python.python_environment()
     enabled = [name.strip() for name in _configured("callbacks_enabled").split(",") if name.strip()]
     env["ANSIBLE_CALLBACKS_ENABLED"] = ",".join(dict.fromkeys([*enabled, RECORDER]))
     env["ANSIBLE_COLLECTIONS_PATH"] = f"{ROOT}:{_collections_path()}"
@@ -315,7 +316,7 @@ def ansible_environment(run_id: str, inventories: Sequence[str] = ()) -> dict[st
 
 def start(command: PlaybookCommand) -> subprocess.Popen[bytes]:
     """Start Ansible with its output on stderr, where people see it."""
-    line = [*processes.PYTHON, "-c", PROGRAM, "playbook", *arguments(command)]
+    line = [*start_python.PYTHON, "-c", PROGRAM, "playbook", *arguments(command)]
     env = ansible_environment(command.run_id, command.inventories)
     with block_ending_signals():
         return subprocess.Popen(line, env=env, stdin=subprocess.DEVNULL, stdout=2, stderr=subprocess.STDOUT)

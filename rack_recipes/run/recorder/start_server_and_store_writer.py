@@ -23,19 +23,8 @@ from rack_recipes.collection_path import ROOT
 from rack_recipes.errors import UsageError
 from rack_recipes.private_files import FILE_MODE
 from rack_recipes.run.current_run import Run
-from rack_recipes.run.processes import (
-    CALL,
-    END,
-    FLUSH,
-    FLUSH_SOON,
-    NOW,
-    OK,
-    PYTHON,
-    SHARE,
-    STORE_WRITER_LOG,
-    python_environment,
-    to_request,
-)
+from rack_recipes.run.processes import END, FLUSH, FLUSH_SOON, NOW, OK, SHARE, STORE_WRITER_LOG, to_request
+from rack_recipes.run.start_python import CALL, PYTHON, python_environment
 
 SOCKET, SERVER_LOG = "ctx.sock", "server.log"
 LONGEST_PATH = 107  # bytes of a socket's path; see unix(7)

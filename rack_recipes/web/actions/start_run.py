@@ -26,7 +26,8 @@ from rack_recipes.recipe.load import load
 from rack_recipes.recipe.param_values import KINDS, MASK, WrongError, unknown_params, value_of, values_of_params
 from rack_recipes.recipe.recipe_model import Param
 from rack_recipes.report.table_model import Column
-from rack_recipes.run.processes import CALL, MADE, PYTHON, RUN_ID, STARTED_BY, new_run_id, python_environment
+from rack_recipes.run.processes import MADE, RUN_ID, STARTED_BY, new_run_id
+from rack_recipes.run.start_python import CALL, PYTHON, python_environment
 from rack_recipes.server.access.caller import OPERATOR
 from rack_recipes.server.problems import Problem
 from rack_recipes.web.actions.action_log import log_action, log_path, log_refusals, read_log

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Steps that analyse their run: what they are handed, and where their findings go."""
+"""One scriptlet by itself, as a module; and steps that analyse their run: what they are handed, where findings go."""
 
 from __future__ import annotations
 

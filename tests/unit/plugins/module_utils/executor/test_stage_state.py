@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What --debug tells of a stage.
-
-Stages with waivers: what a covered failure becomes, and what follows it.
-"""
+"""What --debug tells of a stage, and stages with waivers: what a covered failure becomes, and what follows it."""
 
 from __future__ import annotations
 

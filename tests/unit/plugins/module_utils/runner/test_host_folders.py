@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The executor's code as a host keeps it."""
+"""Where the executor keeps things on a host: its stages, and its own code."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Python scriptlets in real children, each through a stage of one step.
+"""Scriptlets of each kind in real children, each through a stage of one step.
 
-Native scriptlets: C sources compiled by the compiler of this machine, and programs that are ready.
-What scripts are given, and how they are started.
+Python classes; C sources, compiled by the compiler of this machine, and programs that are ready; scripts.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is told of processes, while they come and go.
+"""The processes of a step, what it may use of its host, and its control group.
 
-A step that is stopped leaves no process behind, whatever its processes do; looked up in /proc.
-What a step may use at most, held by the kernel in real children.
+A step that is stopped leaves no process behind, whatever its processes do; looked up in /proc. Its limits are held by
+the kernel, in real children.
 """
 
 from __future__ import annotations

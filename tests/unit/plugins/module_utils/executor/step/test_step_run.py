@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which files of the project a step's inputs have.
-
-Results of earlier runs that stand for a step, and what makes them fit.
-"""
+"""The inputs of a step, and results of earlier runs that stand for it."""
 
 from __future__ import annotations
 

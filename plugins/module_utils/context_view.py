@@ -98,14 +98,7 @@ class ContextView:
     """
 
     def __init__(
-        self,
-        step: str,
-        host: str,
-        scope: str,
-        own: Keys,
-        run: Keys,
-        others: dict[str, Keys],
-        emit: Emit,
+        self, step: str, host: str, scope: str, own: Keys, run: Keys, others: dict[str, Keys], emit: Emit
     ) -> None:
         self.step = step
         self.host = host

@@ -92,9 +92,7 @@ class HostInventory(Scriptlet):
     reads = ()
     writes = {"host.inventory_v1": "hostname, `system`, `kernel`, `cpu`, `memory` (total_bytes), `disks` and `links`"}
     needs = ()
-    verdicts = {
-        "error": "the kernel does not show its files",
-    }
+    verdicts = {"error": "the kernel does not show its files"}
     example = """
         - name: take_inventory
           module: rack.recipes.host_inventory

@@ -118,9 +118,7 @@ class NumbersHistogram(Scriptlet):
         )
     }
     needs = ()
-    verdicts = {
-        "error": "the file cannot be read, or has something that is no number",
-    }
+    verdicts = {"error": "the file cannot be read, or has something that is no number"}
     example = """
         - name: histogram
           module: rack.recipes.numbers_histogram

@@ -82,9 +82,7 @@ class NumbersMedian(Scriptlet):
     reads = ()
     writes = {"numbers.median_v1": "median and count, in the unit of the numbers"}
     needs = ()
-    verdicts = {
-        "error": "the file cannot be read, or has something that is no number",
-    }
+    verdicts = {"error": "the file cannot be read, or has something that is no number"}
     example = """
         - name: median
           module: rack.recipes.numbers_median

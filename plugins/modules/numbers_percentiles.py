@@ -101,9 +101,7 @@ class NumbersPercentiles(Scriptlet):
     reads = ()
     writes = {"numbers.percentiles_v1": "count, and each percentile as `p50` or `p99_9`, in the unit of the numbers"}
     needs = ()
-    verdicts = {
-        "error": "the file cannot be read, or has something that is no number",
-    }
+    verdicts = {"error": "the file cannot be read, or has something that is no number"}
     example = """
         - name: percentiles
           module: rack.recipes.numbers_percentiles

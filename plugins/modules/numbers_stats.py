@@ -86,9 +86,7 @@ class NumbersStats(Scriptlet):
     reads = ()
     writes = {"numbers.stats_v1": "mean, variance, count, min and max, in the unit of the numbers"}
     needs = ()
-    verdicts = {
-        "error": "the file cannot be read, or has something that is no number",
-    }
+    verdicts = {"error": "the file cannot be read, or has something that is no number"}
     example = """
         - name: stats
           module: rack.recipes.numbers_stats

@@ -31,10 +31,7 @@ def inventory(tree: HostFiles) -> Values:
         "hostname": tree.text("proc/sys/kernel/hostname"),
         "system": system(tree),
         "os": operating_system(tree),
-        "kernel": {
-            "release": tree.text("proc/sys/kernel/osrelease"),
-            "version": tree.text("proc/sys/kernel/version"),
-        },
+        "kernel": {"release": tree.text("proc/sys/kernel/osrelease"), "version": tree.text("proc/sys/kernel/version")},
         "cpu": cpu(tree),
         "memory": memory(tree),
         "disks": disks(tree),

@@ -169,10 +169,7 @@ class Attempt:
     """
 
     def __init__(
-        self,
-        timeout: float | None,
-        change: Callable[[Event], None],
-        conceal: Callable[[list[str]], None] | None = None,
+        self, timeout: float | None, change: Callable[[Event], None], conceal: Callable[[list[str]], None] | None = None
     ) -> None:
         self.stdout = OutputCapture()
         self.stderr = OutputCapture()

@@ -139,11 +139,7 @@ _decode = json.JSONDecoder(parse_int=_integer).decode
 
 
 def read_envelope(
-    stdout: OutputCapture,
-    *,
-    needed: bool = True,
-    secret: Callable[[Any], object] | None = None,
-    analyses: bool = False,
+    stdout: OutputCapture, *, needed: bool = True, secret: Callable[[Any], object] | None = None, analyses: bool = False
 ) -> dict[str, Any] | None:
     """The envelope, or None where the last line is no JSON object. Raises ValueError for one that breaks the rules.
 

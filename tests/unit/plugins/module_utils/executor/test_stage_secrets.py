@@ -217,12 +217,7 @@ class Registers(Scriptlet):
 
 REGISTERED = [
     {"secret": "zebra-7777"},
-    {
-        "key": "a_v1",
-        "scope": "host",
-        "value": {"zebra-7777": ["zebra-7777"]},
-        "shown": {"********": ["********"]},
-    },
+    {"key": "a_v1", "scope": "host", "value": {"zebra-7777": ["zebra-7777"]}, "shown": {"********": ["********"]}},
 ]
 ENVELOPE = """echo before lion-8888
 echo lion-8888 | base64 >&2

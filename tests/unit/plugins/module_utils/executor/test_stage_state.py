@@ -40,10 +40,7 @@ def test_what_is_told_of_a_step(work):
     assert all(record["time"].endswith("Z") for record in found)
     texts = [record["text"] for record in found]
     assert json.loads(texts[0]) == {"src": "x", "login": {"user": "me", "word": "********"}}
-    assert texts[1:3] == [
-        'a_v1 by Probe: "before" -> {"x": 1}',
-        'a_v1 by somebody: {"x": 1} -> {"x": 2}',
-    ]
+    assert texts[1:3] == ['a_v1 by Probe: "before" -> {"x": 1}', 'a_v1 by somebody: {"x": 1} -> {"x": 2}']
     assert texts[3].startswith("process ")
     assert texts[3].endswith(" ended with exit code 1")
     assert texts[4] == "failed: hot"

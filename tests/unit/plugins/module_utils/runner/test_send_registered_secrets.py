@@ -28,10 +28,7 @@ from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.runner.run
 KEY = bytes(range(32))
 CODE = {"digest": "1", "files": sorted(module_utils())}
 TELLS = """echo '{"status": "ok", "secrets": ["zebra-7777"], "outputs": {"a_v1": "zebra-7777"}}'"""
-TOLD = [
-    {"secret": "zebra-7777"},
-    {"key": "a_v1", "scope": "host", "value": "zebra-7777", "shown": "********"},
-]
+TOLD = [{"secret": "zebra-7777"}, {"key": "a_v1", "scope": "host", "value": "zebra-7777", "shown": "********"}]
 
 
 @pytest.fixture

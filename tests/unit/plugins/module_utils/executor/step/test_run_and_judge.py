@@ -8,13 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import (
-    LONGEST_MESSAGE,
-    LONGEST_REASON,
-)
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import (
-    SHOWN as SHOWN_IN_MESSAGES,
-)
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LONGEST_MESSAGE, LONGEST_REASON
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import SHOWN as SHOWN_IN_MESSAGES
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import TAIL, Attempt, OutputCapture
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import (
@@ -128,8 +123,7 @@ def test_where_none_is_needed_an_object_without_status_is_none():
 
 
 @pytest.mark.parametrize(
-    "data",
-    [b'{"status": "ok", "reason": "\xff"}', b"\xff\xfe\n", b'{"status": ' + b"[" * 100_000, b"\0" * 10],
+    "data", [b'{"status": "ok", "reason": "\xff"}', b"\xff\xfe\n", b'{"status": ' + b"[" * 100_000, b"\0" * 10]
 )
 def test_what_is_no_text_or_no_json_is_none(data):
     assert read_envelope(captured(data)) is None

@@ -77,8 +77,7 @@ def run(work, *steps, **given):
 
 
 @pytest.mark.parametrize(
-    ("kind", "verdict", "reason"),
-    [("cache", "cached", "cached from run0"), ("resume", "passed", "reused from run0")],
+    ("kind", "verdict", "reason"), [("cache", "cached", "cached from run0"), ("resume", "passed", "reused from run0")]
 )
 def test_a_result_is_taken_over(work, kind, verdict, reason):
     first = run(work, count(work))
@@ -93,10 +92,7 @@ def test_a_result_is_taken_over(work, kind, verdict, reason):
     assert record["inputs"].startswith("sha256:")
     assert [
         (delta["key"], delta["after"], delta["based_on"], delta["step"], delta["who"]) for delta in again.deltas
-    ] == [
-        ("n_v1", 5, 3, "a", "a"),
-        ("run_v1", 7, 0, "a", "a"),
-    ]
+    ] == [("n_v1", 5, 3, "a", "a"), ("run_v1", 7, 0, "a", "a")]
     assert again.deltas[0]["time"] > first.deltas[-1]["time"]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child import sandbox
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import Launcher
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 
 DEFAULTS = {
     "args": {},
@@ -26,6 +27,20 @@ DEFAULTS = {
     "success": {"none": True},
 }
 OK = 'echo \'{"status":"ok"}\'\n'
+
+
+class Pass(Scriptlet):
+    """What passes."""
+
+    def run(self, ctx, params):
+        pass
+
+
+class Fail(Scriptlet):
+    """What fails."""
+
+    def run(self, ctx, params):
+        raise Failed("too hot")
 
 
 def step(name, **fields):

@@ -21,6 +21,8 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run im
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, Skipped
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import (
     OK,
+    Fail,
+    Pass,
     children_of,
     open_files,
     python,
@@ -28,16 +30,6 @@ from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.r
 )
 
 RETRY = {"max": 3, "delay_sec": 0.2}
-
-
-class Pass(Scriptlet):
-    def run(self, ctx, params):
-        pass
-
-
-class Fail(Scriptlet):
-    def run(self, ctx, params):
-        raise Failed("too hot")
 
 
 class Skip(Scriptlet):

@@ -14,7 +14,13 @@ import pytest
 from ansible_collections.rack.recipes.plugins.module_utils.executor import stage_state
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process import attempt
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, python, step
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import (
+    OK,
+    Fail,
+    Pass,
+    python,
+    step,
+)
 
 
 class Probe(Scriptlet):
@@ -227,16 +233,6 @@ def test_of_very_many_measurements_the_checks_are_kept_and_the_rest_is_counted(w
 
 
 SECRET = "hunter2-hunter2"
-
-
-class Pass(Scriptlet):
-    def run(self, ctx, params):
-        pass
-
-
-class Fail(Scriptlet):
-    def run(self, ctx, params):
-        raise Failed("too hot")
 
 
 class Tell(Scriptlet):

@@ -1,13 +1,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reading and writing of file descriptors, the modes of what only its owner may read, and /proc/PID/stat."""
+"""Reads and writes files by their descriptors, and what the kernel tells of a process; modes of private files."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
 FILE_MODE, FOLDER_MODE = 0o600, 0o700
+
+
+def try_to(call: Callable[..., Any], *arguments: Any) -> bool:
+    """Call what may raise OSError; returns whether it did not. A host would pay for the import of `contextlib`."""
+    try:
+        call(*arguments)
+    except OSError:
+        return False
+    return True
 
 
 def write_all(descriptor: int, data: bytes) -> None:

@@ -12,6 +12,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors impo
     FILE_MODE,
     FOLDER_MODE,
     stat_of,
+    try_to,
     write_all,
 )
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL, encode
@@ -69,10 +70,7 @@ class DetachedStage:
 
     def renew(self) -> None:
         """Renew the lease, since the controller is there. If a full disk prevents it, the stage ends with its lease."""
-        try:  # noqa: SIM105 - a target would pay for contextlib
-            self._put_lease()
-        except OSError:
-            pass
+        try_to(self._put_lease)
 
     def _put_lease(self) -> None:
         """Write the time into the lease. It is monotonic time: setting the clock must not end a test."""
@@ -136,10 +134,7 @@ class DetachedStage:
         from ansible_collections.rack.recipes.plugins.module_utils.program_end import oom_kills
 
         self._notes_oom_kills = False
-        try:  # noqa: SIM105 - a target would pay for contextlib
-            self._put(OOM_KILLS, b"%d" % oom_kills())
-        except OSError:  # such as a full disk, which is no reason to end
-            pass
+        try_to(self._put, OOM_KILLS, b"%d" % oom_kills())  # a full disk is no reason to end
 
     def starved(self) -> str:
         """A remark in brackets if lack of memory may have killed the runner, else an empty text."""

@@ -41,7 +41,12 @@ import sys
 import time
 from binascii import a2b_base64, b2a_base64
 
-from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FOLDER_MODE, shared_log, write_all
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import (
+    FOLDER_MODE,
+    shared_log,
+    try_to,
+    write_all,
+)
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import encode
 from ansible_collections.rack.recipes.plugins.module_utils.runner.detached_stage import (
     ARTIFACTS,
@@ -355,10 +360,7 @@ def _unpack(names: list[str], payload: str, work: str) -> None:
 
 def _tell_end(tell: int) -> None:
     """Say that the stage has ended. Closing the pipe is not enough: a daemon that a step left may hold it open."""
-    try:  # noqa: SIM105 - a target would pay for contextlib
-        os.write(tell, b".")
-    except BrokenPipeError:  # nobody waits any more
-        pass
+    try_to(os.write, tell, b".")  # unless nobody waits any more
 
 
 def _described(error: BaseException, base: str) -> str:

@@ -21,7 +21,12 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 )
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child import start_process
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import spawn_program
-from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import close_all, in_memory, write_all
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import (
+    close_all,
+    in_memory,
+    try_to,
+    write_all,
+)
 from ansible_collections.rack.recipes.plugins.module_utils.program_end import BY_SIGNAL, oom_kills, oom_kills_since
 
 TYPE_CHECKING = False
@@ -319,9 +324,12 @@ class Attempt:
         return oom_kills_since(self._oom_kills)
 
     def kill(self, number: int) -> None:
-        """Send a signal to the child's group, or to the child where it has no group yet."""
+        """Send a signal to the child's group, or to the child where it has no group yet.
+
+        It may have ended, or belong to another user now, such as a child that became sudo.
+        """
         if self.pid > 1:  # 0 is the executor's own group
-            _sent(os.killpg, self.pid, number) or _sent(os.kill, self.pid, number)
+            try_to(os.killpg, self.pid, number) or try_to(os.kill, self.pid, number)
 
     def has_ended(self) -> bool:
         """Whether the child has ended, or has to be killed since it does not end. Its pipes may still be open.
@@ -427,14 +435,6 @@ def _process_in_words(event: Event) -> str:
     if not event["end"]:
         return f"{name}{argv}: nobody has waited for its end"
     return f"{name}{argv}, after {event['seconds']:.3f} s, ended with {event['end']}"
-
-
-def _sent(send: Callable[[int, int], None], target: int, number: int) -> bool:
-    try:
-        send(target, number)
-    except OSError:  # it has ended, or belongs to another user now, such as a child that became sudo
-        return False
-    return True
 
 
 def _become(program: Callable[[start_process.EventWriter], NoReturn], opened: list[int]) -> NoReturn:

@@ -21,7 +21,7 @@ import time
 from errno import ESRCH
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import FIRST_MARK
-from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import read_proc, stat_of
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import read_proc, stat_of, try_to
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -190,10 +190,7 @@ class Look:
 
 
 def _kill(pid: int) -> None:
-    try:  # noqa: SIM105
-        os.kill(pid, signal.SIGKILL)
-    except OSError:  # gone, or of another user
-        pass
+    try_to(os.kill, pid, signal.SIGKILL)  # it may be gone, or another user's
 
 
 ROOTS = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")
@@ -212,10 +209,7 @@ class Cgroup:
 
     def join(self) -> None:
         """In the child: join the group. If the host does not allow it, the step runs without being counted."""
-        try:  # noqa: SIM105 - a target would pay for contextlib
-            _write(self.folder, os.getpid())
-        except OSError:
-            pass
+        try_to(_write, self.folder, os.getpid())
 
     def end(self) -> dict[str, Any]:
         """Remove the group and return what was used in it, in seconds, KiB and bytes.
@@ -225,14 +219,8 @@ class Cgroup:
         cpu = self._cpu()
         found = {**cpu, **self._memory(), **self._io()} if any(cpu.values()) else {}
         for pid in _read_figure(self.folder, PROCESSES).split():
-            try:  # noqa: SIM105 - a target would pay for contextlib
-                _write(os.path.dirname(self.folder), int(pid))
-            except OSError:  # it has just ended
-                pass
-        try:  # noqa: SIM105
-            os.rmdir(self.folder)
-        except OSError:  # a process has just been started in it
-            pass
+            try_to(_write, os.path.dirname(self.folder), int(pid))  # it may just have ended
+        try_to(os.rmdir, self.folder)  # a process may just have been started in it
         return found
 
     def _cpu(self) -> dict[str, Any]:

@@ -185,7 +185,7 @@ def test_who_cannot_be_ended_at_all_is_not_waited_for(files, monkeypatch):
     """Such as a child that became root's."""
     monkeypatch.setattr(attempt, "GRACE", 0.2)
     monkeypatch.setattr(process_control, "PATIENCE", 0.2)
-    monkeypatch.setattr(attempt, "_sent", lambda *_signal: False)
+    monkeypatch.setattr(attempt, "try_to", lambda *_signal: False)
     monkeypatch.setattr(process_control, "_kill", lambda _pid: None)
     started = time.monotonic()
     ran = files.run(files.script("echo $$ >> pids; exec sleep 600", timeout=1.5))

@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_library import 
 with Library() as library:
     from rack_recipes import settings
     from rack_recipes.errors import UsageError, translate_errors
-    from rack_recipes.report.report_formats_and_status import DEFAULT_FORMATS, FORMATS, writing_status
+    from rack_recipes.report.report_formats_and_status import DEFAULT_FORMATS, FORMATS, write_with_status
     from rack_recipes.run.current_run import current
 
 
@@ -31,7 +31,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         library.check(AnsibleActionFail)
         result = super().run(tmp, task_vars)
         with translate_errors(AnsibleActionFail):
-            return {**result, **writing_status(lambda: self._report(task_vars or {}))}
+            return {**result, **write_with_status(lambda: self._report(task_vars or {}))}
 
     def _report(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:
         arguments = self.validate_argument_spec(argument_spec())[1]
@@ -52,7 +52,7 @@ def argument_spec() -> dict[str, Any]:
 def report(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
     """Write the report; returns the task's result. Raises RackError."""
     from rack_recipes.report.make_report import make
-    from rack_recipes.report.run_digest import run_in_short
+    from rack_recipes.report.run_digest import digest_run
     from rack_recipes.store.database_engine import connect_for_reading
 
     project = settings.load(own_vars(task_vars))
@@ -63,7 +63,7 @@ def report(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[s
     made = make(
         connect_for_reading(url), run_id, folder, arguments["formats"], url, summary_by, project.report_templates
     )
-    told = run_in_short(connect_for_reading(url), run_id)
+    told = digest_run(connect_for_reading(url), run_id)
     return {
         "changed": any(made.values()),
         "run_id": run_id,

@@ -143,9 +143,9 @@ def with_summary(engine: Engine, run: RunData, findings: list[Finding], summary_
     if summary_by is None:
         return [*findings, *_stored_summary(engine, run)]
     # only who asks for a summary pays for this import
-    from rack_recipes.analysis.summary.write_summary import summary
+    from rack_recipes.analysis.summary.write_summary import summarise
 
-    return [*findings, *summary(run, findings, summary_by)]
+    return [*findings, *summarise(run, findings, summary_by)]
 
 
 def _stored_summary(engine: Engine, run: RunData) -> Iterator[Finding]:

@@ -73,7 +73,7 @@ VERSION = re.compile(r"firmware|version|bios|driver|kernel|revision|microcode|re
 _PLACES = {attribute: place for place, attribute in enumerate(WORDS)}
 
 
-def most_telling(names: Sequence[Shared]) -> list[Shared]:
+def sort_by_telling(names: Sequence[Shared]) -> list[Shared]:
     """What the same hosts share, in the order of the table; what a step has learned comes last."""
     return sorted(names, key=lambda name: (_PLACES.get(name.attribute, len(WORDS)), name))
 
@@ -81,10 +81,10 @@ def most_telling(names: Sequence[Shared]) -> list[Shared]:
 def hosts_with(name: Shared) -> str:
     """The hosts in words: `hosts of leaf2`."""
     words = _words(name.attribute)
-    return words.hosts.format(it=phrase(name), value=name.value)
+    return words.hosts.format(it=name_with_value(name), value=name.value)
 
 
-def phrase(name: Shared) -> str:
+def name_with_value(name: Shared) -> str:
     """The attribute with its value: `leaf2` or `power feed B`."""
     word = _words(name.attribute).word
     return name.value if name.value.lower().startswith(word.lower()) else f"{word} {name.value}"
@@ -94,7 +94,10 @@ def advice_for(name: Shared, others: Sequence[str]) -> str:
     """What to do next; `others` are the values of the hosts that passed, the most common one first."""
     words = _words(name.attribute)
     return words.advice.format(
-        it=phrase(name), value=name.value, word=words.word, others=" or ".join(others[:MOST_OTHERS]) or "no known one"
+        it=name_with_value(name),
+        value=name.value,
+        word=words.word,
+        others=" or ".join(others[:MOST_OTHERS]) or "no known one",
     )
 
 
@@ -341,7 +344,7 @@ def _disjoint(
         steps = {step for step in planned if _fails_more(failures, step, group)}
         own = tuple(result for result in open_results if result.host in group and failures.planned(result) in steps)
         if len(own) >= LEAST:
-            found.append(_Shared(tuple(most_telling(cause.names)), group, own, cause.p, method, compared))
+            found.append(_Shared(tuple(sort_by_telling(cause.names)), group, own, cause.p, method, compared))
     return found
 
 
@@ -389,13 +392,17 @@ def _shared_finding(failures: Failures, traits: Traits, one: _Shared) -> Finding
     if one.p > ALPHA:
         title += f"; on so few hosts this happens by chance, too (p = {one.p:.2g})"
     others = values_of(traits, name.attribute, judged - one.group - failed)
-    about = {"attribute": name.attribute, "value": name.value, "same_hosts": [phrase(other) for other in alike]}
+    about = {
+        "attribute": name.attribute,
+        "value": name.value,
+        "same_hosts": [name_with_value(other) for other in alike],
+    }
     return _finding(failures, one.results, title, advice_for(name, others), one.method, figures, about)
 
 
 def _alike(first: Shared, names: Sequence[Shared]) -> str:
     """Other names of the same hosts, which cannot be told apart from the first one; not a group of the same name."""
-    others = [phrase(name) for name in names if name.value != first.value]
+    others = [name_with_value(name) for name in names if name.value != first.value]
     if not others:
         return ""
     more = f" and {len(others) - MOST_ALIKE} more" if len(others) > MOST_ALIKE else ""

@@ -28,7 +28,13 @@ from rack_recipes.analysis.findings import (
 )
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.methods import intervals_and_multiple_tests
-from rack_recipes.analysis.methods.change_points_and_trends import LEAST_RUNS, ChangePoint, Crossing, Trend, crossing
+from rack_recipes.analysis.methods.change_points_and_trends import (
+    LEAST_RUNS,
+    ChangePoint,
+    Crossing,
+    Trend,
+    find_crossing,
+)
 from rack_recipes.analysis.run_changes import run_field_changes
 from rack_recipes.analysis.run_data import RunData
 from rack_recipes.analysis.values_over_runs import FIRST_DAY, KnownLimits, OverRuns, SeriesLimits, trend_of
@@ -177,7 +183,7 @@ def _kendall_p(one: OverRuns, trend: Trend | None) -> float:
 
 def _drift(one: OverRuns, trend: Trend, limits: SeriesLimits) -> Finding:
     ends = [end for end in (limits.low, limits.high) if end is not None]
-    reached = [(time, end) for end in ends if (time := crossing(trend, end))]
+    reached = [(time, end) for end in ends if (time := find_crossing(trend, end))]
     unit, runs = one.series.unit, int((one.days >= trend.first).sum())
     head = f"{one.series.in_words} ({one.whose}) {'rises' if trend.slope > 0 else 'falls'} by "
     head += f"{format_amount(abs(trend.slope), unit)} a day over {format_count(runs, 'run')}"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import KEY
 from rack_recipes import errors, settings
 from rack_recipes.analysis.analyse_run import analyse
-from rack_recipes.analysis.measured_and_derived_values import statistics
+from rack_recipes.analysis.measured_and_derived_values import statistics_of_run
 from rack_recipes.analysis.run_data import Row, RunData, arrange_run, load_run_data, number_of, numbers_in
 from rack_recipes.errors import UsageError
 from rack_recipes.natural_order import natural
@@ -152,7 +152,7 @@ def make_run_frames(run: RunData, findings: Sequence[Row] = ()) -> RunFrames:
     return RunFrames(
         run=rows.run,
         results=_planned(_ordered(data_frame(rows.steps, STEPS), hosts, steps), rows.parents),
-        statistics=data_frame(statistics(rows), STATISTICS),
+        statistics=data_frame(statistics_of_run(rows), STATISTICS),
         context=_ordered(data_frame(rows.context, CONTEXT), hosts, steps),
         findings=data_frame(findings, FINDINGS),
         hosts=data_frame([{"host": host, "attributes": own} for host, own in rows.attributes.items()], HOSTS),

@@ -42,9 +42,9 @@ class History:
     @cached_property
     def series(self) -> Sequence[SeriesValues]:
         """The numbers of this run and of the earlier ones, by series: two million are read in about three seconds."""
-        from rack_recipes.analysis.values_over_runs import load
+        from rack_recipes.analysis.values_over_runs import load_series
 
-        return load(self.engine, [one["run_id"] for one in self.runs], self.run)
+        return load_series(self.engine, [one["run_id"] for one in self.runs], self.run)
 
     @cached_property
     def limits(self) -> KnownLimits:
@@ -59,15 +59,15 @@ class History:
         from rack_recipes.analysis import values_over_runs as over
 
         runs = [*self.runs, self.run.run]
-        found = over.over_runs(self.series, runs, self.run.attributes, over.LEAST_RUNS)
+        found = over.values_by_run(self.series, runs, self.run.attributes, over.LEAST_RUNS)
         return [one for one in found if not over.is_counter(one)]
 
     @cached_property
     def level_changes(self) -> Mapping[str, Sequence[ChangePoint]]:
         """The changes of level in `over_runs`, by the key of each that has some; none for fewer than 10 runs."""
-        from rack_recipes.analysis.values_over_runs import level_changes
+        from rack_recipes.analysis.values_over_runs import find_level_changes
 
-        return level_changes(self.over_runs)
+        return find_level_changes(self.over_runs)
 
     @cached_property
     def known_outliers(self) -> Mapping[tuple[str, str, str], Sequence[int]]:

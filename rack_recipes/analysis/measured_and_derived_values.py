@@ -27,9 +27,9 @@ from rack_recipes.analysis.findings import (
     format_count,
 )
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.methods.statistics_without_numpy import moments, percentile_of_sorted
+from rack_recipes.analysis.methods.statistics_without_numpy import compute_moments, percentile_of_sorted
 from rack_recipes.analysis.missing_results_and_values import plan_of
-from rack_recipes.analysis.run_data import Row, RunData, text
+from rack_recipes.analysis.run_data import Row, RunData, attribute_text
 from rack_recipes.analysis.run_statistics import (
     SEVERITY,
     Metric,
@@ -113,7 +113,7 @@ def _derived(name: str, one: Derived, of: Numbers, to: Numbers) -> DerivedNumber
 
 
 def _told(derived: DerivedNumbers) -> Finding:
-    found = moments([*derived.numbers.values()])
+    found = compute_moments([*derived.numbers.values()])
     middle = f"median {format_amount(found.median, derived.unit)} on {format_count(found.count, 'host')}"
     ends = f"from {format_amount(found.least, derived.unit)} to {format_amount(found.greatest, derived.unit)}"
     title = f"{derived.name} ({derived.definition}): {middle}, {ends}"
@@ -136,7 +136,7 @@ PERCENTS = (5, 25, 75, 95)
 """The percentiles that are told beside the median, by Hyndman and Fan's type 7; each needs enough values."""
 
 
-def statistics(run: RunData) -> list[Mapping[str, Any]]:
+def statistics_of_run(run: RunData) -> list[Mapping[str, Any]]:
     """A row for each metric, measurements first, and for each derived number: its moments and percentiles.
 
     Only finite numbers up to `GREATEST` count. What too few values do not have is None or NaN: there is no p95 of fewer
@@ -155,7 +155,7 @@ def statistics(run: RunData) -> list[Mapping[str, Any]]:
 
 def _moments(ordered: Sequence[float]) -> dict[str, Any]:
     percentiles = {f"p{percent}": percentile_of_sorted(ordered, percent) for percent in PERCENTS}
-    return {**asdict(moments(ordered)), **percentiles}
+    return {**asdict(compute_moments(ordered)), **percentiles}
 
 
 VERDICTS = (FAILED, MARGINAL, PASSED)  # of a criterion
@@ -172,7 +172,7 @@ def measured_values(run: RunData) -> list[Row]:
     return _nearest_first(map(_judged, run.measurements))
 
 
-def criteria(run: RunData, found: Sequence[Row]) -> list[Row]:
+def criteria_of_run(run: RunData, found: Sequence[Row]) -> list[Row]:
     """A row for each criterion (planned step, name, unit), by verdict and the nearest to its limit first.
 
     `found` are the `values` of the run. Each row has the `limits`, the number of `values`, how many of them `failed`,
@@ -202,7 +202,7 @@ def _judged(row: Row) -> Row:
     limits, distance = row.get("limits"), row.get("distance")
     if limits is None and distance is None and row.get("verdict") is None:  # as most values of a large run
         return row
-    share = nan if distance is None else margin(limits or {}, distance, row["number"])
+    share = nan if distance is None else margin_to_limits(limits or {}, distance, row["number"])
     return {**row, "margin": None if isnan(share) else share, "limits": limits_in_words(limits) if limits else None}
 
 
@@ -219,7 +219,7 @@ def _order(verdict: str | None) -> int:
     return rank(verdict) if verdict else UNJUDGED
 
 
-def margin(limits: Mapping[str, Any], distance: float | None, value: float) -> float:
+def margin_to_limits(limits: Mapping[str, Any], distance: float | None, value: float) -> float:
     """How far a value is inside its limits, in percent of the permitted range; negative outside.
 
     The permitted range is that between two bounds, a tolerance, or the size of a single bound. The margin is NaN where
@@ -255,5 +255,5 @@ def _words(word: str, bound: Any) -> str:
     if word == "warn" and isinstance(bound, dict):
         return ", ".join(f"warn {part}" for part in limits_in_words(bound).split(", "))
     name = word.replace("_", " ") if isinstance(bound, list) else word
-    words = LIMITS[word].bound_in_words(bound, text) if word in LIMITS else text(bound)
+    words = LIMITS[word].bound_in_words(bound, attribute_text) if word in LIMITS else attribute_text(bound)
     return f"{name} {words}"

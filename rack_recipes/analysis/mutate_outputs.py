@@ -61,7 +61,7 @@ MUTATIONS: tuple[tuple[Kind, Mapping[str, Callable[[Any], Any]]], ...] = (
 """For each kind of value the mutations by name. A mutation that changes nothing is left out, such as 0 x 2."""
 
 
-def changes(value: Any) -> Iterator[Change]:
+def changes_of(value: Any) -> Iterator[Change]:
     """Every mutation of a JSON value, at every place inside of it, and every key of a mapping removed."""
     for number, (path, found) in enumerate(_places(value, ())):
         if number == MOST_DEEP:
@@ -299,7 +299,7 @@ def _of_values(
     """The mutants of what the step wrote into the context."""
     for (host, key), value in result.written.items():
         readers = [other.success for other in later if key in keys_in(other.success)]
-        for change in changes(value):
+        for change in changes_of(value):
             noticed = _is_noticed(result, params, words, readers, (host, key, [change.value]))
             yield Mutant(VALUE, f"{key}{change.path}", change.what, change.before, change.after, noticed)
         yield Mutant(VALUE, key, "not set", value, None, _is_noticed(result, params, words, readers, (host, key, [])))

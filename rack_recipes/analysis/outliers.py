@@ -75,7 +75,7 @@ class _Deviant:
 def findings(run: RunData, history: History) -> Iterator[Finding]:
     """Yield findings of the kinds `outlier` and `groups`."""
     groups = [*_groups(run, history)]
-    judged = [*zip(groups, method.judge(group.twins for group in groups), strict=True)]
+    judged = [*zip(groups, method.judge_groups(group.twins for group in groups), strict=True)]
     bad = {(row["step"], row["host"]) for row in run.steps if row["verdict"] not in PASSING}
     deviants = [one for group, outcome in judged for one in _deviants(group, outcome, bad)]
     yield from cap_findings([*_of_hosts(deviants)])

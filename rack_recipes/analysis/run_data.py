@@ -61,10 +61,10 @@ INSTEAD = ("model", "role")  # together they say what a class would
 def host_class(attributes: Mapping[str, Any]) -> str:
     """The class of a host in words, such as `class gpu` or `model X1, role leaf`; empty where nothing is known."""
     names = (CLASS,) if attributes.get(CLASS) else INSTEAD
-    return ", ".join(f"{name} {text(attributes[name])}" for name in names if attributes.get(name))
+    return ", ".join(f"{name} {attribute_text(attributes[name])}" for name in names if attributes.get(name))
 
 
-def by_class(hosts: Iterable[str], attributes: Attributes) -> dict[str, list[int]]:
+def places_by_class(hosts: Iterable[str], attributes: Attributes) -> dict[str, list[int]]:
     """The places of the hosts of each class, without the run itself. Hosts of which nothing is known are one class."""
     found = defaultdict(list)
     for place, host in enumerate(hosts):
@@ -85,25 +85,25 @@ class Twins:
         """The places of the hosts of each class."""
         key = (*hosts,)
         if key not in self._classes:
-            self._classes[key] = by_class(hosts, self._attributes)
+            self._classes[key] = places_by_class(hosts, self._attributes)
         return self._classes[key]
 
     def columns(self, hosts: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """The values of each attribute that tells these hosts apart, in their order."""
         key = (*hosts,)
         if key not in self._columns:
-            self._columns[key] = columns(hosts, self._attributes)
+            self._columns[key] = attribute_columns(hosts, self._attributes)
         return self._columns[key]
 
 
-def columns(hosts: Sequence[str], attributes: Attributes) -> dict[str, list[str]]:
+def attribute_columns(hosts: Sequence[str], attributes: Attributes) -> dict[str, list[str]]:
     """The values of each attribute in the order of these hosts, as texts; those that all hosts share are left out."""
     names = dict.fromkeys(name for host in hosts for name in attributes.get(host, {}))
-    found = {name: [text(attributes.get(host, {}).get(name, "")) for host in hosts] for name in names}
+    found = {name: [attribute_text(attributes.get(host, {}).get(name, "")) for host in hosts] for name in names}
     return {name: values for name, values in found.items() if len(set(values)) > 1}
 
 
-def text(value: Any) -> str:
+def attribute_text(value: Any) -> str:
     """An attribute as people read it."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
@@ -207,7 +207,7 @@ def _arranged(run: RunData, measurements: Sequence[OwnRow], context: Sequence[Ow
         steps=steps,
         results=[row for row in steps if not is_looped(row)],
         measurements=ordered(_with_number(measurements, parents)),
-        context=in_order_of(with_numbers(context), [(row["key"], hosts[row["host"]]) for row in context]),
+        context=in_order_of(add_numbers(context), [(row["key"], hosts[row["host"]]) for row in context]),
         conflicts=sorted(run.conflicts, key=lambda row: (row.get("time") or "", row["key"], hosts[row["host"]])),
         artifacts=ordered(run.artifacts),
         parents=parents,
@@ -226,7 +226,7 @@ def _not_tried(rows: Sequence[Row]) -> list[Row]:
     return [{**row, "verdict": SKIPPED, "cut_off": True} if was_cut_off(row) else row for row in rows]
 
 
-def with_numbers(context: Sequence[OwnRow]) -> Sequence[OwnRow]:
+def add_numbers(context: Sequence[OwnRow]) -> Sequence[OwnRow]:
     """Rows of the context, to which the `numbers` inside of their values are added."""
     for row in context:
         row["numbers"] = numbers_in(row.get("value"))

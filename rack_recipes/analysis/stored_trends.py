@@ -9,9 +9,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.methods.change_points_and_trends import crossing
-from rack_recipes.analysis.run_data import RunData, with_numbers
-from rack_recipes.analysis.values_over_runs import FIRST_DAY, OverRuns, SeriesValues, level_changes, over_runs, trend_of
+from rack_recipes.analysis.methods.change_points_and_trends import find_crossing
+from rack_recipes.analysis.run_data import RunData, add_numbers
+from rack_recipes.analysis.values_over_runs import (
+    FIRST_DAY,
+    OverRuns,
+    SeriesValues,
+    find_level_changes,
+    trend_of,
+    values_by_run,
+)
 from rack_recipes.errors import UsageError, nearest
 from rack_recipes.store.reading import recorded_runs, several_runs
 
@@ -48,7 +55,7 @@ def _run_data(store: Engine, run_id: str, key: str | None = None, step: str | No
     return RunData(
         run=recorded_runs.run(store, run_id),
         measurements=recorded_runs.measurements(store, run_id, name=key, step=step),
-        context=with_numbers(recorded_runs.context(store, run_id, path=key)),
+        context=add_numbers(recorded_runs.context(store, run_id, path=key)),
         runs=recorded_runs.runs(store),
         attributes=recorded_runs.attributes(store, run_id),
     )
@@ -58,7 +65,7 @@ def _over_runs(history: History, key: str, host: str, step: str) -> Sequence[Ove
     """The series that were asked for. Raises UsageError where the run has none."""
     wanted = [one for one in history.series if is_wanted(one, key, step)]
     of_hosts = [one for one in map(_of_host, wanted, [host] * len(wanted)) if len(one.hosts)]
-    found = [*over_runs(of_hosts, [*history.runs, history.run.run], history.run.attributes, 1)]
+    found = [*values_by_run(of_hosts, [*history.runs, history.run.run], history.run.attributes, 1)]
     if not found:
         run_id = history.run.run["run_id"]
         raise UsageError(f"run {run_id} has no such numbers for {key!r}{_hint(history.engine, run_id, key)}")
@@ -89,7 +96,7 @@ def _of_host(one: SeriesValues, host: str) -> SeriesValues:
 def _told(one: OverRuns, history: History) -> Told:
     """What is told of one series, as plain values."""
     runs = [*history.runs, history.run.run]
-    changes = level_changes([one]).get(one.key, ())
+    changes = find_level_changes([one]).get(one.key, ())
     limits = history.limits.of(one.series)
     ends = [end for end in (limits.low, limits.high) if end is not None]
     values = zip(one.places, one.values.tolist(), strict=True)
@@ -121,7 +128,7 @@ def _trend(one: OverRuns, changes: Sequence[ChangePoint], ends: Sequence[float])
     if found is None:
         return None
     told = {"slope": found.slope, "low": found.low, "high": found.high, "p": found.p, "why_not": found.why_not}
-    reached = [(when, end) for end in ends if (when := crossing(found, end))]
+    reached = [(when, end) for end in ends if (when := find_crossing(found, end))]
     if not reached:
         return told
     when, end = min(reached, key=lambda each: each[0].time)

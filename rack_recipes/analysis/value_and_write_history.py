@@ -53,7 +53,7 @@ class PastValues:
     writes_left_out: int = 0
 
 
-def past_values(history: History) -> PastValues:
+def read_past_values(history: History) -> PastValues:
     """Read them from the store. Raises StoreError."""
     series = history.series if len(history.runs) + 1 >= LEAST_RUNS else ()
     points, left_out = _within(MOST_POINTS, series, history)
@@ -61,7 +61,7 @@ def past_values(history: History) -> PastValues:
     return PastValues(points, left_out, writes[-MOST_POINTS:], max(len(writes) - MOST_POINTS, 0))
 
 
-def run_values(values: Floats, runs: Sequence[Row]) -> list[RunValue]:
+def gather_by_run(values: Floats, runs: Sequence[Row]) -> list[RunValue]:
     """The values of some hosts (rows) in runs (columns), gathered by run; runs without a value are left out."""
     import numpy as np  # a report without earlier runs does not wait for it
 
@@ -95,7 +95,7 @@ def _points(one: SeriesValues, history: History, twins: Twins, changes: Mapping[
     series = one.series
     about = {"step": series.step or None, "name": series.name, "unit": series.unit or None, "key": series.key or None}
     for line, places in _lines(one, twins):
-        for point in run_values(one.values[places], runs):
+        for point in gather_by_run(one.values[places], runs):
             yield {**about, "line": line, **point._asdict(), "change": changes.get(point.run_id)}
 
 

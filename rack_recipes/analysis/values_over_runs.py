@@ -26,7 +26,7 @@ import numpy as np
 from rack_recipes.analysis import run_data
 from rack_recipes.analysis.findings import MOST_RESULTS, ResultId
 from rack_recipes.analysis.methods import change_points_and_trends, moments_and_spread
-from rack_recipes.analysis.methods.arrays import Floats, Places, medians, usable
+from rack_recipes.analysis.methods.arrays import Floats, Places, mark_usable, medians
 from rack_recipes.analysis.methods.change_points_and_trends import ChangePoint, Trend, find_in_many, find_trend
 from rack_recipes.analysis.run_data import NUMBERS, Row, RunData, numbers_in
 from rack_recipes.natural_order import natural, natural_places
@@ -86,7 +86,7 @@ class SeriesValues:
         return self.values[:, :-1]
 
 
-def load(engine: Engine, earlier: Sequence[str], run: RunData) -> list[SeriesValues]:
+def load_series(engine: Engine, earlier: Sequence[str], run: RunData) -> list[SeriesValues]:
     """The values of all series that a run has, in it and in the `earlier` runs with these ids.
 
     Those of the run itself are taken from its rows, and not read again. Raises StoreError.
@@ -180,7 +180,7 @@ def _measured_places(known: _KnownPlaces) -> _Layout:
 
 def _by_series(places: _Layout, values: Floats) -> list[SeriesValues]:
     """Gather the rows of each series, in the order in which people read them."""
-    values[~usable(values)] = np.nan
+    values[~mark_usable(values)] = np.nan
     order, ranks = _order(places)
     values = values[order]
     ends = (np.flatnonzero(np.diff(ranks[order])) + 1).tolist()
@@ -364,7 +364,7 @@ class OverRuns:
         return f"median of {len(self.hosts)} hosts{f' of {self.label}' if self.label else ''}"
 
 
-def over_runs(
+def values_by_run(
     series: Iterable[SeriesValues], runs: Sequence[RunRow], attributes: run_data.Attributes, least: int
 ) -> Iterator[OverRuns]:
     """The series of hosts and of classes that have a value in this run and in at least `least` runs; `runs` are all."""
@@ -386,7 +386,7 @@ def _over_runs(one: SeriesValues, label: str, places: Sequence[int], days: Float
         return
     found = medians(values[:, kept], axis=0)
     hosts = [one.hosts[place] for place in places]
-    floor = moments_and_spread.floor(found, None, moments_and_spread.resolution(found))
+    floor = moments_and_spread.least_difference(found, None, moments_and_spread.find_resolution(found))
     yield OverRuns(one.series, label, hosts, kept.tolist(), days[kept], found, floor)
 
 
@@ -412,15 +412,15 @@ def is_counter(one: OverRuns) -> bool:
     return bool(one.series.key) and bool((steps > 0).all() or (steps < 0).all())
 
 
-def level_changes(series: Sequence[OverRuns]) -> Mapping[str, Sequence[ChangePoint]]:
+def find_level_changes(series: Sequence[OverRuns]) -> Mapping[str, Sequence[ChangePoint]]:
     """The changes of level of each series, by its key; series without any are left out."""
     enough = [one for one in series if len(one.values) >= change_points_and_trends.LEAST_RUNS]
     found = find_in_many({one.key: one.values for one in enough}, floors={one.key: one.floor for one in enough})
-    kept = {one.key: without_drift(one, found[one.key]) for one in enough if one.key in found}
+    kept = {one.key: drop_drift(one, found[one.key]) for one in enough if one.key in found}
     return {key: changes for key, changes in kept.items() if changes}
 
 
-def without_drift(one: OverRuns, changes: Sequence[ChangePoint]) -> Sequence[ChangePoint]:
+def drop_drift(one: OverRuns, changes: Sequence[ChangePoint]) -> Sequence[ChangePoint]:
     """The changes of level, or none where a straight line explains the series better than levels do (BIC)."""
     edges = [0, *(change.place for change in changes), len(one.values)]
     levels = sum(_squares(one.values[start:end]) for start, end in pairwise(edges))

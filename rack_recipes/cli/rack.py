@@ -83,10 +83,10 @@ def _pdus(state: RackState) -> str:
 )
 def status(options: argparse.Namespace) -> Answer:
     """Show the virtual rack: its cables, which of them are up, and what is broken on purpose."""
-    from rack_recipes.lab.rack_state import as_data, as_svg, as_text, look, running
+    from rack_recipes.lab.rack_state import as_data, as_svg, as_text, load_running, look_at_ports
 
-    state = running()
-    seen = look(state)
+    state = load_running()
+    seen = look_at_ports(state)
     if options.svg:
         try:
             Path(options.svg).write_text(as_svg(state, seen), encoding="utf-8")
@@ -108,12 +108,12 @@ def status(options: argparse.Namespace) -> Answer:
 def break_(options: argparse.Namespace) -> Answer:
     """Put a fault into the virtual rack."""
     from rack_recipes.lab.faults import FAULTS, break_rack
-    from rack_recipes.lab.rack_state import running
+    from rack_recipes.lab.rack_state import load_running
 
     if not options.fault:
         listed = {name: fault.about for name, fault in FAULTS.items()}
         return (listed if options.json else "\n".join(f"{name:<20}{about}" for name, about in listed.items())), 0
-    broken = break_rack(running(), options.fault, options.where)[1]
+    broken = break_rack(load_running(), options.fault, options.where)[1]
     return (_data([broken]) if options.json else f"broken: {broken.fault} at {broken.where}"), 0
 
 
@@ -128,9 +128,9 @@ def break_(options: argparse.Namespace) -> Answer:
 def heal(options: argparse.Namespace) -> Answer:
     """Undo the faults in the virtual rack, or those of one kind."""
     from rack_recipes.lab.faults import heal_rack
-    from rack_recipes.lab.rack_state import running
+    from rack_recipes.lab.rack_state import load_running
 
-    healed = heal_rack(running(), options.fault)[1]
+    healed = heal_rack(load_running(), options.fault)[1]
     if options.json:
         return _data(healed), 0
     return "\n".join(f"healed: {each.fault} at {each.where}" for each in healed) or "nothing is broken", 0

@@ -177,7 +177,7 @@ def _of_hardware(about: str, file: str, value: str) -> Fault:
 
 
 def _of_part(about: str, file: str, text: str) -> Fault:
-    bad, healthy = (f"echo '{line}' >{_PARTS}/{file}" for line in (text, node_files.files()[file].strip()))
+    bad, healthy = (f"echo '{line}' >{_PARTS}/{file}" for line in (text, node_files.part_files()[file].strip()))
     return Fault(about, (SERVER,), bad, healthy, runs_outside=True)
 
 

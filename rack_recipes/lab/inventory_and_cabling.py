@@ -34,24 +34,24 @@ COMMANDS = {"version": "show version", "ports": "show interface json", "sessions
 def write_inventory(topology: Topology, state: RackState) -> None:
     """Write all files into the rack's folder."""
     folder = state.folder
-    held = inventory(topology, folder, state.pid)
+    held = make_inventory(topology, folder, state.pid)
     if state.has_bmcs or state.has_ipmi:
         add_bmcs(held, topology, folder / hardware_and_event_log.FOLDER)
     if state.has_pdus:
         add_pdus(held, topology)
     with open(os.open(folder / INVENTORY, os.O_WRONLY | os.O_CREAT, FILE_MODE), "w", encoding="utf-8") as file:  # noqa: PTH123
         file.write(_yaml(held))
-    (folder / SWITCHES).write_text(_yaml(switches(topology, folder, state.pid)), encoding="utf-8")
+    (folder / SWITCHES).write_text(_yaml(make_switch_inventory(topology, folder, state.pid)), encoding="utf-8")
     (folder / CABLES).write_text(_yaml(cabling_plan(topology)), encoding="utf-8")
 
 
-def inventory(topology: Topology, folder: Path, pid: int) -> dict[str, Any]:
+def make_inventory(topology: Topology, folder: Path, pid: int) -> dict[str, Any]:
     """The inventory as Ansible's YAML plugin reads it: a group for each role."""
     groups: dict[str, Any] = {
         PLURALS[role]: {"hosts": {node.name: _variables(node, topology) for node in topology.of_role(role)}}
         for role in PLURALS
     }
-    groups[PLURALS[SERVER]]["vars"] = {"parts_golden": node_files.golden()}
+    groups[PLURALS[SERVER]]["vars"] = {"parts_golden": node_files.golden_parts()}
     reached = {
         "ansible_user": "root",
         "ansible_ssh_private_key_file": str(folder / "ssh_key"),
@@ -62,7 +62,7 @@ def inventory(topology: Topology, folder: Path, pid: int) -> dict[str, Any]:
     return {"all": {"vars": reached, "children": groups}}
 
 
-def switches(topology: Topology, folder: Path, pid: int) -> dict[str, Any]:
+def make_switch_inventory(topology: Topology, folder: Path, pid: int) -> dict[str, Any]:
     """The inventory of the routers as a network team has it: devices with a command line, and without Python.
 
     FRR's command line is close enough to that of IOS for Ansible's connection and modules.

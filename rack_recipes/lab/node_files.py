@@ -37,7 +37,7 @@ FREQUENCY = "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq"
 MEMORY = "sys/devices/system/node/node1/meminfo"
 
 
-def files() -> dict[str, str]:
+def part_files() -> dict[str, str]:
     """The text of each file of a healthy server, by its path below `PLACE`."""
     threads = range(_THREADS)
     told = {
@@ -55,7 +55,7 @@ def files() -> dict[str, str]:
     return {path: f"{text}\n" for path, text in told.items()}
 
 
-def golden() -> dict[str, Any]:
+def golden_parts() -> dict[str, Any]:
     """The same parts as `host.golden` takes them: what is compared, as `host.hardware` finds it on a healthy server."""
     card = {"link_width": _CARD["current_link_width"], "link_speed": _CARD["current_link_speed"]}
     disk = {"size_bytes": _DISK_SECTORS * _SECTOR, "rotational": False, "model": _MODEL, "firmware": _FIRMWARE}
@@ -282,7 +282,7 @@ def _router_files(node: Node, topology: Topology) -> Files:
 
 
 def _server_files(node: Node, topology: Topology) -> Files:
-    parts = {f"{PLACE[1:]}/{path}": text for path, text in files().items()}
+    parts = {f"{PLACE[1:]}/{path}": text for path, text in part_files().items()}
     return {f"{PAGES[1:]}/index.html": PAGE, **parts}
 
 

@@ -105,7 +105,7 @@ def start_of(pid: int) -> int:
     return 0 if fields[0] in "ZX" else int(fields[19])
 
 
-def load(folder: Path = FOLDER) -> RackState | None:
+def load_state(folder: Path = FOLDER) -> RackState | None:
     """The rack of a folder, also a stale one; None where there is none. Raises UsageError for a damaged state."""
     try:
         held: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
@@ -117,9 +117,9 @@ def load(folder: Path = FOLDER) -> RackState | None:
         raise UsageError(f"{folder / STATE} cannot be read: {error}; `rack-recipes rack down` removes it") from error
 
 
-def running(folder: Path = FOLDER) -> RackState:
+def load_running(folder: Path = FOLDER) -> RackState:
     """The rack of a folder that is up, with the faults that are still in it. Raises UsageError where there is none."""
-    state = load(folder)
+    state = load_state(folder)
     if state is None:
         raise UsageError("there is no rack here: `rack-recipes rack up` starts one")
     if not state.is_alive():
@@ -133,7 +133,7 @@ def without_ended(state: RackState) -> RackState:
     return replace(state, broken=tuple(each for each, is_there in zip(state.broken, holds, strict=True) if is_there))
 
 
-def save(state: RackState) -> RackState:
+def save_state(state: RackState) -> RackState:
     """Write the state; returns it."""
     held = {name: value for name, value in asdict(state).items() if name != "folder"}
     path = state.folder / STATE
@@ -146,7 +146,7 @@ def save(state: RackState) -> RackState:
 
 def with_broken(state: RackState, broken: Sequence[Broken]) -> RackState:
     """The same rack with other faults in it, saved."""
-    return save(replace(state, broken=tuple(broken)))
+    return save_state(replace(state, broken=tuple(broken)))
 
 
 UP, DOWN = "✓", "✗"
@@ -167,7 +167,7 @@ class RackStatus:
         return not {cable.upper, cable.lower} & self.down and not {cable.upper.node, cable.lower.node} & self.silent
 
 
-def look(state: RackState) -> RackStatus:
+def look_at_ports(state: RackState) -> RackStatus:
     """Ask every node for its ports."""
     silent: set[str] = set()
     down: set[Port] = set()

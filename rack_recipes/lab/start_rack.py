@@ -23,7 +23,7 @@ from rack_recipes.lab.bmc import hardware_and_event_log, ipmi_bmcs, redfish_bmcs
 from rack_recipes.lab.faults import remove_groups
 from rack_recipes.lab.inventory_and_cabling import write_inventory
 from rack_recipes.lab.node_files import FRR, files_of
-from rack_recipes.lab.rack_state import FOLDER, SPEC, RackState, load, save, start_of
+from rack_recipes.lab.rack_state import FOLDER, SPEC, RackState, load_state, save_state, start_of
 from rack_recipes.lab.topology import MANAGER, SERVER, Topology
 from rack_recipes.private_files import FILE_MODE, make_private
 
@@ -59,7 +59,7 @@ def up(topology: Topology, folder: Path = FOLDER, *, with_bmcs: bool | None = No
     be done here, and RackError where a part of it does not start.
     """
     refuse_what_cannot_be(folder)
-    has_bmcs = can_have_bmcs(with_bmcs)
+    has_bmcs = decide_bmcs(with_bmcs)
     has_ipmi, has_pdus = with_bmcs is not False and not ipmi_bmcs.missing(), not rack_pdus.missing()
     _remove(folder)
     make_private(folder / "files")
@@ -70,13 +70,13 @@ def up(topology: Topology, folder: Path = FOLDER, *, with_bmcs: bool | None = No
     write_hardware(topology, folder)
     state = RackState(folder, 0, 0, topology.counts, has_bmcs=has_bmcs, has_ipmi=has_ipmi, has_pdus=has_pdus)
     write_spec(topology, state)
-    pid = started(folder)
+    pid = start_first_process(folder)
     state = replace(state, pid=pid, started=start_of(pid))
     write_inventory(topology, state)
-    return save(state)
+    return save_state(state)
 
 
-def can_have_bmcs(wanted: bool | None) -> bool:
+def decide_bmcs(wanted: bool | None) -> bool:
     """Whether servers get BMCs. Raises UsageError where they are wanted and something for them is missing."""
     needed = redfish_bmcs.missing()
     if wanted and needed:
@@ -94,7 +94,7 @@ def refuse_what_cannot_be(folder: Path) -> None:
     missing = {package: None for program, package in NEEDED.items() if not shutil.which(program, path=path)}
     if missing:
         raise UsageError(f"packages are missing: apt-get install {' '.join(missing)}")
-    state = load(folder)
+    state = load_state(folder)
     if state and state.is_alive():
         raise UsageError("a rack is up already: `rack-recipes rack down` ends it")
 
@@ -170,7 +170,7 @@ def _write(path: Path, text: str) -> None:
     path.chmod(FILE_MODE if "key" in path.name else 0o644)
 
 
-def started(folder: Path) -> int:
+def start_first_process(folder: Path) -> int:
     """Start the first process of a rack and wait until all nodes are up; returns its number.
 
     Raises RackError with the reason where it does not start.
@@ -204,7 +204,7 @@ def _first_line(process: subprocess.Popen[bytes]) -> bytes:
 def down(folder: Path = FOLDER) -> bool:
     """End the rack of a folder and remove the folder; returns whether a rack was up. Raises RackError if it stays."""
     try:
-        state = load(folder)
+        state = load_state(folder)
     except UsageError:  # its state is damaged
         state = None
     was_up = state is not None and state.is_alive()

@@ -20,7 +20,7 @@ from rack_recipes.analysis.analyse_run import analyse_history, store_findings_at
 from rack_recipes.analysis.findings import finding_from_row
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import load_run_data
-from rack_recipes.analysis.value_and_write_history import past_values
+from rack_recipes.analysis.value_and_write_history import read_past_values
 from rack_recipes.errors import StoreError, UsageError, nearest
 from rack_recipes.private_files import FILE_MODE, FOLDER_MODE
 from rack_recipes.report.report_formats_and_status import DEFAULT_FORMATS, FORMATS, WRITERS
@@ -103,5 +103,5 @@ def make(
     if url and findings != [*map(finding_from_row, recorded_runs.findings(engine, run_id))]:
         with suppress(StoreError):
             store_findings_at(url, run_id, findings)
-    shown = with_own_columns(tables(run, findings, past_values(history)), templates)
+    shown = with_own_columns(tables(run, findings, read_past_values(history)), templates)
     return write_report_files(shown, folder, formats, templates)

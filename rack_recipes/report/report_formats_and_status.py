@@ -46,7 +46,7 @@ class ReportStatus:
     error: str = ""
 
 
-def writing_status(write: Callable[[], Result]) -> Result:
+def write_with_status(write: Callable[[], Result]) -> Result:
     """Call `write` and return its result. Its `files`, or the text of its exception, are noted in the run's folder."""
     try:
         result = write()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MOST, LONGEST = 5, 200  # causes, and characters of each: AWX keeps them with the job, and gives them to the next ones
 
 
-def run_in_short(engine: Engine, run_id: str) -> dict[str, Any]:
+def digest_run(engine: Engine, run_id: str) -> dict[str, Any]:
     """The `status` of a run in the store, `counts` of its verdicts, and `causes`: the gravest problems, in words.
 
     Text in a cause may come from a host, so nothing in it is a template for Ansible. Raises UsageError for an unknown

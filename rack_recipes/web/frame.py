@@ -14,7 +14,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from rack_recipes.report import format_values
 from rack_recipes.report.charts import chart_elements
 from rack_recipes.report.page.templates import STATIC as OF_REPORT
-from rack_recipes.report.page.templates import environment
+from rack_recipes.report.page.templates import make_environment
 from rack_recipes.report.writers.html import words
 from rack_recipes.web.page_model import Page, page_address
 from rack_recipes.web.sign_in import Visitor
@@ -39,7 +39,7 @@ PLACES = (
 
 @cache
 def _templates() -> SandboxedEnvironment:
-    made = environment([STATIC, OF_REPORT])
+    made = make_environment([STATIC, OF_REPORT])
     made.globals |= {**words(), "at": page_address, "places": PLACES, "version": version, "live_looks": live_looks}
     return made
 

@@ -21,7 +21,7 @@ GREATEST = 1e150
 """Numbers beyond this are refused: their squares and cubes are no longer numbers."""
 
 
-def usable(values: ArrayLike) -> Marks:
+def mark_usable(values: ArrayLike) -> Marks:
     """Mark the values that the methods accept; the rest is NaN, infinite or greater than `GREATEST`."""
     numbers = np.asarray(values, dtype=np.float64)
     return np.isfinite(numbers) & (np.abs(numbers) <= GREATEST)
@@ -34,9 +34,9 @@ def medians(values: Floats, axis: int) -> Floats:
     return np.nanmedian(values, axis=axis)
 
 
-def floats(values: ArrayLike | Iterable[float]) -> Floats:
+def as_floats(values: ArrayLike | Iterable[float]) -> Floats:
     """Return values as an array. Raises ValueError for one that is not `usable`: drop such values, and say so."""
     numbers = np.asarray(values, dtype=np.float64)
-    if not usable(numbers).all():
+    if not mark_usable(numbers).all():
         raise ValueError(f"only finite numbers up to {GREATEST:g} can be analysed")
     return numbers

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rack_recipes.analysis.methods import intervals_and_multiple_tests
-from rack_recipes.analysis.methods.arrays import Floats, Places, floats
+from rack_recipes.analysis.methods.arrays import Floats, Places, as_floats
 from rack_recipes.analysis.methods.moments_and_spread import NORMAL
 
 if TYPE_CHECKING:
@@ -41,12 +41,12 @@ if TYPE_CHECKING:
 MOST = 0.95  # memory beyond which no series of our lengths has an answer
 
 
-def generator(key: str) -> np.random.Generator:
+def make_generator(key: str) -> np.random.Generator:
     """Return the random numbers of a series: always the same for the same key, so that an answer can be repeated."""
     return np.random.default_rng(int.from_bytes(sha256(key.encode()).digest()[:16]))
 
 
-def memory(residuals: Floats) -> float:
+def measure_memory(residuals: Floats) -> float:
     """Return how much of a residual is left in the next one, 0 to `MOST`, corrected for the shortness of the series.
 
     (n phi + 2) / (n - 4), where phi is the autocorrelation at lag 1 (notes/analysis.md, 2).
@@ -58,9 +58,9 @@ def memory(residuals: Floats) -> float:
     return min(max((n * phi + 2) / (n - 4), 0.0), MOST)
 
 
-def noise_like(residuals: Floats, series: int, random: np.random.Generator) -> Floats:
+def make_noise_like(residuals: Floats, series: int, random: np.random.Generator) -> Floats:
     """Return `series` series (rows) with the length, the memory and the values of some residuals, and nothing else."""
-    phi = memory(residuals)
+    phi = measure_memory(residuals)
     steps = residuals[1:] - phi * residuals[:-1]
     drawn = random.choice(steps - steps.mean(), size=(series, len(residuals)))
     drawn[:, 0] /= np.sqrt(1 - phi * phi)
@@ -121,11 +121,11 @@ def find_change_points(
 
     `key` names the series and seeds the permutations. `floor` is the least shift that counts, in the values' unit.
     """
-    numbers = floats(values)
+    numbers = as_floats(values)
     if len(numbers) < LEAST_RUNS:
         return ()
     middle = float(np.median(numbers))
-    apart = without_spikes(numbers - middle)
+    apart = cut_spikes(numbers - middle)
     found = _search(apart, Search(key, alpha, floor, permutations))
     bounds = [0, *sorted(found), len(numbers)]
     levels = [float(apart[a:b].mean()) + middle for a, b in pairwise(bounds)]
@@ -136,7 +136,7 @@ def find_change_points(
     return tuple(change for change in changes if abs(change.shift) >= floor)
 
 
-def without_spikes(values: Floats) -> Floats:
+def cut_spikes(values: Floats) -> Floats:
     """Return a series in which no run is further than 4 deviations from the median of the 5 runs around it.
 
     A change of level stays where it is: from its third run on it is the median. The deviation is that of the distances.
@@ -154,7 +154,7 @@ def _search(numbers: Floats, how: Search) -> dict[int, float]:
     """
     if len(numbers) < LEAST_RUNS or numbers.min() == numbers.max():
         return {}
-    score, place = best_split(numbers)
+    score, place = find_best_split(numbers)
     before, after = numbers[:place], numbers[place:]
     if abs(after.mean() - before.mean()) < how.floor or not is_more_than_a_spike(before, after):
         return {}
@@ -163,11 +163,11 @@ def _search(numbers: Floats, how: Search) -> dict[int, float]:
         return {}
     inside = _search(before, how) | {place + at: own for at, own in _search(after, how).items()}
     residuals = np.concatenate([part - part.mean() for part in np.split(numbers, sorted([*inside, place]))])
-    p = max(p, _chance(score, residuals, how, noise_like))
+    p = max(p, _chance(score, residuals, how, make_noise_like))
     return {} if p > how.alpha else inside | {place: p}
 
 
-def best_split(values: Floats) -> tuple[float, int]:
+def find_best_split(values: Floats) -> tuple[float, int]:
     """Return the greatest t2 of all places that split a series, and the first such place."""
     scores, places = _scan(values[np.newaxis])
     return float(scores[0]), int(places[0])
@@ -203,7 +203,7 @@ def _is_kept(own: Floats, other: Floats, shift: float) -> bool:
 
 def _chance(score: float, values: Floats, how: Search, make: Maker) -> float:
     """How often series that are made of some values have such a score. Ends once that is more often than `alpha`."""
-    random = generator(how.key)
+    random = make_generator(how.key)
     more = 0
     for size in _blocks(how.permutations, len(values)):
         more += int((_scan(make(values, size, random))[0] >= score * (1 - ROUNDING)).sum())
@@ -306,8 +306,8 @@ def find_trend(
     `times` are numbers that rise, such as days; without them it is the number of the run. `least_shift` is the least
     change over the whole history that matters, in the unit of the values. `key` seeds the sieve.
     """
-    y = floats(values)
-    t = np.arange(len(y), dtype=np.float64) if times is None else floats(times)
+    y = as_floats(values)
+    t = np.arange(len(y), dtype=np.float64) if times is None else as_floats(times)
     slopes = _slopes(t, y)
     if not len(slopes):
         return None
@@ -356,7 +356,7 @@ def _variance(t: Floats, y: Floats) -> float:
 
 def _sieve(t: Floats, y: Floats, line: Floats, key: str) -> float:
     """The chance that a series with the same memory and no trend goes one way as often."""
-    made = noise_like(y - line, SERIES, generator(key))
+    made = make_noise_like(y - line, SERIES, make_generator(key))
     ahead = np.sign(t[:, np.newaxis] - t)
     seen = abs(_kendall(y[np.newaxis], ahead)[0])
     size = max(TREND_BLOCK // len(t) ** 2, 1)
@@ -371,7 +371,7 @@ def _kendall(series: Floats, ahead: Floats) -> Floats:
     return found
 
 
-def crossing(trend: Trend, limit: float) -> Crossing | None:
+def find_crossing(trend: Trend, limit: float) -> Crossing | None:
     """Return when a trend reaches a limit; None if it has none, goes the other way, is past it, or beyond sight.
 
     Nothing is said beyond twice the history: from its first run, `HORIZON` + 1 of its lengths are in sight.

@@ -13,7 +13,7 @@ from math import ceil, log, sqrt
 from statistics import NormalDist
 from typing import NamedTuple
 
-from rack_recipes.analysis.methods.statistics_without_numpy import beta_quantile, moments, student_quantile
+from rack_recipes.analysis.methods.statistics_without_numpy import beta_quantile, compute_moments, student_quantile
 
 RATE = 0.05
 """The share of false ones among all that are found, on average, if nothing else is said."""
@@ -88,7 +88,7 @@ def prediction_interval(earlier: Sequence[float], confidence: float = 0.99) -> I
     The mean with t(n-1) sample deviations times sqrt(1 + 1/n). False alarms: 1 % for normal values at any n (.95 to
     1.05 % tried), 1.5 to 3 % for long tails. `earlier` starts after the last change of level.
     """
-    found = moments(earlier)
+    found = compute_moments(earlier)
     if found.count < LEAST_HISTORY:
         return None
     t = student_quantile((1 + confidence) / 2, found.count - 1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rack_recipes.analysis.methods.arrays import Floats, floats
+from rack_recipes.analysis.methods.arrays import Floats, as_floats
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -16,9 +16,9 @@ NORMAL = 1.4826
 """The standard deviation of normal values, in units of their MAD."""
 
 
-def mad(values: ArrayLike) -> float:
+def median_deviation(values: ArrayLike) -> float:
     """Return the median distance from the median of at least one value."""
-    numbers = floats(values)
+    numbers = as_floats(values)
     return float(np.median(np.abs(numbers - np.median(numbers))))
 
 
@@ -26,9 +26,9 @@ MOST_DECIMALS = 9
 FLOOR_SHARE = 0.01  # of the median
 
 
-def resolution(values: ArrayLike) -> float:
+def find_resolution(values: ArrayLike) -> float:
     """Return the step in which values were written down: 1, .1, .01 and so on; 0 if they have more than 9 decimals."""
-    numbers = floats(values)
+    numbers = as_floats(values)
     if not _has_decimals(numbers, MOST_DECIMALS):
         return 0.0
     return 10.0 ** -next(decimals for decimals in range(MOST_DECIMALS + 1) if _has_decimals(numbers, decimals))
@@ -39,24 +39,24 @@ def _has_decimals(numbers: Floats, decimals: int) -> bool:
     return bool((np.round(numbers, decimals) == numbers).all())
 
 
-def floor(values: ArrayLike, tolerance: float | None = None, step: float | None = None) -> float:
+def least_difference(values: ArrayLike, tolerance: float | None = None, step: float | None = None) -> float:
     """Return the least difference that is ever reported, in the unit of the values.
 
     The tolerance if somebody gave one, else the resolution or 1 % of the median, whichever is greater.
     """
     if tolerance is not None:
         return tolerance
-    numbers = floats(values)
-    smallest = resolution(numbers) if step is None else step
+    numbers = as_floats(values)
+    smallest = find_resolution(numbers) if step is None else step
     return max(smallest, FLOOR_SHARE * abs(float(np.median(numbers))))
 
 
-def scale(values: ArrayLike, step: float | None = None, *, counts: bool = False) -> float:
+def robust_deviation(values: ArrayLike, step: float | None = None, *, counts: bool = False) -> float:
     """Return the spread of values as a standard deviation: 1.4826 MAD, and at least the resolution.
 
     For counts at least the square root of the median: that is how much counts vary by themselves.
     """
-    numbers = floats(values)
-    smallest = resolution(numbers) if step is None else step
+    numbers = as_floats(values)
+    smallest = find_resolution(numbers) if step is None else step
     root = float(np.sqrt(max(np.median(numbers), 0.0))) if counts else 0.0
-    return max(NORMAL * mad(numbers), smallest, root)
+    return max(NORMAL * median_deviation(numbers), smallest, root)

@@ -28,8 +28,8 @@ from typing import NamedTuple
 import numpy as np
 
 from rack_recipes.analysis.methods import intervals_and_multiple_tests, moments_and_spread
-from rack_recipes.analysis.methods.arrays import Floats, Places, floats, medians
-from rack_recipes.analysis.methods.moments_and_spread import mad
+from rack_recipes.analysis.methods.arrays import Floats, Places, as_floats, medians
+from rack_recipes.analysis.methods.moments_and_spread import median_deviation
 from rack_recipes.analysis.methods.statistics_without_numpy import student_two_sided
 
 LEAST_SCORE = 2.3
@@ -43,7 +43,7 @@ class Suspect(NamedTuple):
     p: float
 
 
-def gesd(values: Floats, most: int, least_deviation: float = 0.0) -> list[Suspect]:
+def find_suspects(values: Floats, most: int, least_deviation: float = 0.0) -> list[Suspect]:
     """Remove up to `most` values, each time the most extreme of those left, and return them in that order.
 
     Outliers are all up to the last whose p is small. `least_deviation` is the least standard deviation that the values
@@ -131,7 +131,7 @@ class TwoGroups:
     separators: tuple[Separator, ...]
 
 
-def two_groups(
+def find_two_groups(
     values: Floats, attributes: Mapping[str, Sequence[str]], most_deviants: int, *, must_part: bool
 ) -> TwoGroups | None:
     """Return the two groups of values, None if they are one, or if no attribute tells them apart.
@@ -146,14 +146,14 @@ def two_groups(
     size = most_deviants + 1 + int(allowed.argmax())
     wide = len(values) >= LEAST_HOSTS and allowed.max() > WIDE * np.median(gaps)
     lower, upper = order[:size], order[size:]
-    found = separators(lower, upper, attributes) if wide or must_part else ()
+    found = find_separators(lower, upper, attributes) if wide or must_part else ()
     if not found:
         return None
     ends = float(values[lower[-1]]), float(values[upper[0]])
     return TwoGroups(tuple(sorted(lower.tolist())), tuple(sorted(upper.tolist())), *ends, found)
 
 
-def separators(lower: Places, upper: Places, attributes: Mapping[str, Sequence[str]]) -> tuple[Separator, ...]:
+def find_separators(lower: Places, upper: Places, attributes: Mapping[str, Sequence[str]]) -> tuple[Separator, ...]:
     """Return the attributes that have other values on both sides, unless as good a fit is common.
 
     The chance: the ways in which an attribute with so many values parts hosts, among all ways to choose so many hosts,
@@ -232,7 +232,7 @@ class Outcome:
     earlier_runs: int = 0
 
 
-def judge(groups: Iterable[Twins], rate: float = intervals_and_multiple_tests.RATE) -> list[Outcome]:
+def judge_groups(groups: Iterable[Twins], rate: float = intervals_and_multiple_tests.RATE) -> list[Outcome]:
     """Return for each group what differs in it. Give all groups of a run at once: they share the rate of false alarms.
 
     Raises ValueError for values that are not numbers, and for a group without values.
@@ -245,25 +245,25 @@ def judge(groups: Iterable[Twins], rate: float = intervals_and_multiple_tests.RA
 
 
 def _prepared(twins: Twins) -> Twins:
-    values = floats(twins.values)
+    values = as_floats(twins.values)
     if not len(values):
         raise ValueError("a group needs values")
-    step = moments_and_spread.resolution(values) if twins.resolution is None else twins.resolution
+    step = moments_and_spread.find_resolution(values) if twins.resolution is None else twins.resolution
     return replace(twins, values=values, resolution=step)
 
 
 def _suspects(twins: Twins) -> list[Suspect] | None:
     """What GESD suspects in a group; None for a group that it does not judge."""
-    if len(twins.values) < LEAST_GESD or not mad(twins.values):
+    if len(twins.values) < LEAST_GESD or not median_deviation(twins.values):
         return None
     step = twins.resolution or 0.0
-    least = moments_and_spread.scale(twins.values, step, counts=True) if twins.counts else step
-    return gesd(twins.values, len(twins.values) // 3, least)
+    least = moments_and_spread.robust_deviation(twins.values, step, counts=True) if twins.counts else step
+    return find_suspects(twins.values, len(twins.values) // 3, least)
 
 
 def _outcome(twins: Twins, suspects: list[Suspect] | None, bound: float) -> Outcome:
     hosts = len(twins.values)
-    scale = moments_and_spread.scale(twins.values, twins.resolution, counts=twins.counts)
+    scale = moments_and_spread.robust_deviation(twins.values, twins.resolution, counts=twins.counts)
     blank = Outcome(LIST, float(np.median(twins.values)), scale, earlier_runs=_runs(twins))
     if hosts < LEAST_GROUP:
         return blank
@@ -271,7 +271,7 @@ def _outcome(twins: Twins, suspects: list[Suspect] | None, bound: float) -> Outc
         return _by_history(twins, blank)
     if suspects is not None:
         return _by_gesd(twins, suspects, bound, blank)
-    return _small(twins, blank) if mad(twins.values) else _vote(twins, blank)
+    return _small(twins, blank) if median_deviation(twins.values) else _vote(twins, blank)
 
 
 def most_deviants(hosts: int) -> int:
@@ -309,7 +309,7 @@ def _small(twins: Twins, blank: Outcome) -> Outcome:
 
 def _outliers(twins: Twins, blank: Outcome, places: Iterable[int]) -> list[Outlier]:
     """Describe the hosts at some places that are further out than the floor, the furthest first."""
-    floor = moments_and_spread.floor(twins.values, twins.tolerance, twins.resolution)
+    floor = moments_and_spread.least_difference(twins.values, twins.tolerance, twins.resolution)
     furthest = _furthest(twins)
     spread = _spread_explained(twins.values)
     found = []
@@ -348,5 +348,5 @@ def _spread_explained(values: Floats) -> Floats:
 def _divided(twins: Twins, flagged: int, outcome: Outcome) -> Outcome:
     """Say "two groups" instead, where many differ or a gap is wide."""
     many = flagged > most_deviants(len(twins.values))
-    found = two_groups(twins.values, twins.attributes, most_deviants(len(twins.values)), must_part=many)
+    found = find_two_groups(twins.values, twins.attributes, most_deviants(len(twins.values)), must_part=many)
     return replace(outcome, outliers=(), is_alarm=False, groups=found) if found else outcome

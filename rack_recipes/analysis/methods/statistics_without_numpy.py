@@ -32,17 +32,17 @@ class Moments:
     greatest: float = nan
 
 
-def moments(numbers: Sequence[float]) -> Moments:
+def compute_moments(numbers: Sequence[float]) -> Moments:
     """The moments of numbers. They are finite, and not greater than 1e150. Equal ones have the variance 0."""
     ordered, n = sorted(numbers), len(numbers)
     if not n:
         return Moments(0)
-    middle = middle_of(ordered)
+    middle = median_of_sorted(ordered)
     apart = [number - middle for number in ordered]
     shift = fsum(apart) / n
     rest = [one - shift for one in apart]
     variance = fsum(one * one for one in rest) / (n - 1) if n > 1 else nan
-    mad = middle_of(sorted(map(abs, apart)))
+    mad = median_of_sorted(sorted(map(abs, apart)))
     return Moments(n, middle + shift, variance, middle, mad, _skewness(rest), ordered[0], ordered[-1])
 
 
@@ -56,7 +56,7 @@ def _skewness(rest: Sequence[float]) -> float:
     return fsum((one / deviation) ** 3 for one in scaled) * n / ((n - 1) * (n - 2))
 
 
-def middle_of(ordered: Sequence[float]) -> float:
+def median_of_sorted(ordered: Sequence[float]) -> float:
     """The median of sorted numbers, of which there is at least one."""
     low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
     return low if low == high else low / 2 + high / 2
@@ -123,16 +123,16 @@ def student_two_sided(t: float, freedom: float) -> float:
 def student_quantile(probability: float, freedom: float) -> float:
     """The value below which Student's t lies with a probability of 0.5 or more, and less than 1."""
     tail = 2 * (1 - probability)
-    share = inverse(lambda x: incomplete_beta(freedom / 2, 0.5, x), tail)
+    share = invert(lambda x: incomplete_beta(freedom / 2, 0.5, x), tail)
     return sqrt(freedom * (1 - share) / share) if share else inf
 
 
 def beta_quantile(probability: float, a: float, b: float) -> float:
     """The value below which a beta variable lies with a probability."""
-    return inverse(lambda x: incomplete_beta(a, b, x), probability)
+    return invert(lambda x: incomplete_beta(a, b, x), probability)
 
 
-def inverse(function: Callable[[float], float], wanted: float) -> float:
+def invert(function: Callable[[float], float], wanted: float) -> float:
     """Where a function that rises from 0 to 1 between 0 and 1 has a value, by bisection to the last digit."""
     low, high = 0.0, 1.0
     while low < (middle := (low + high) / 2) < high:

@@ -88,16 +88,16 @@ def run_fact(run: RunData) -> Fact:
         **Counter(row["verdict"] for row in rows),
     }
     named = tuple(ResultId(row["host"], row["step"]) for row in (bad or tried or rows)[:MOST_RESULTS])
-    says = f"The run ended as {quoted(str(run.run.get('status') or 'unknown'), LONGEST_NAME)}."
+    says = f"The run ended as {quote(str(run.run.get('status') or 'unknown'), LONGEST_NAME)}."
     return Fact(RUN, "run", says, named, slots={name: _number(count) for name, count in counts.items()})
 
 
 def _fact(name: str, finding: Finding) -> Fact:
-    says, advice = (quoted(text, LONGEST_TEXT) for text in (finding.title, finding.advice))
+    says, advice = (quote(text, LONGEST_TEXT) for text in (finding.title, finding.advice))
     return Fact(name, finding.kind, says, finding.results, finding.grade, advice, dict(_slots(finding)))
 
 
-def quoted(text: str, longest: int) -> str:
+def quote(text: str, longest: int) -> str:
     """Text from hosts on one line, cut, with its control characters visible."""
     return cut(" ".join(visible(text).split()), longest)
 
@@ -122,11 +122,11 @@ def _slot(value: Any, unit: str) -> Slot | None:
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, list | tuple) or not names or not all(isinstance(name, str) and name for name in names):
         return None
-    text = ", ".join(quoted(name, LONGEST_NAME) for name in names[:MOST_NAMES])
+    text = ", ".join(quote(name, LONGEST_NAME) for name in names[:MOST_NAMES])
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     return None if ADDRESS.search(text) else Slot(text + more, value)
 
 
 def _number(value: float, unit: str = "") -> Slot:
     text = str(value) if isinstance(value, int) or math.isnan(value) else f"{value:.6g}"
-    return Slot(f"{text} {quoted(unit, LONGEST_NAME)}" if unit and not ADDRESS.search(unit) else text, value)
+    return Slot(f"{text} {quote(unit, LONGEST_NAME)}" if unit and not ADDRESS.search(unit) else text, value)

@@ -75,7 +75,7 @@ class Checked:
     struck: Mapping[str, int]
 
 
-def check(content: str, facts: Sequence[Fact]) -> Checked:
+def check_answer(content: str, facts: Sequence[Fact]) -> Checked:
     """Check an answer sentence by sentence. Raises NoAnswer where it has not the form that was asked for."""
     known = {fact.id: fact for fact in facts}
     kept: list[Sentence] = []
@@ -190,7 +190,7 @@ class ModelSummary:
     note: str = ""
 
 
-def by_model(facts: Sequence[Fact], settings: Settings) -> ModelSummary:
+def summarise_by_model(facts: Sequence[Fact], settings: Settings) -> ModelSummary:
     """Ask the model of the settings. It never raises: without a usable answer `note` says why there is none."""
     endpoint = Endpoint(settings.summary_url, settings.summary_model, settings.summary_key)
     if not endpoint.model:
@@ -228,7 +228,7 @@ def _tried(endpoint: Endpoint, facts: Sequence[Fact], settings: Settings) -> Mod
 
 def _kept(content: str, facts: Sequence[Fact]) -> Checked:
     """The sentences of an answer that may be shown. Raises NoAnswer where there is none."""
-    checked = check(content, facts)
+    checked = check_answer(content, facts)
     if not checked.sentences:
         raise NoAnswer(f"no sentence could be kept ({_in_words(checked.struck)})")
     return checked

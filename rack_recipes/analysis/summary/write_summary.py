@@ -16,7 +16,7 @@ KIND = "summary"
 MOST_FINDINGS = 3  # that are named, so that there is room for what to do next
 
 
-def by_rules(run: RunData, findings: Sequence[Finding]) -> list[Finding]:
+def summarise_by_rules(run: RunData, findings: Sequence[Finding]) -> list[Finding]:
     """The sentences as findings. `findings` are those of the run, the most important first."""
     return [*_sentences(run_fact(run), [one for one in findings if one.kind != KIND])]
 
@@ -55,22 +55,22 @@ def _ended(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-def summary(run: RunData, findings: Sequence[Finding], settings: Settings) -> list[Finding]:
+def summarise(run: RunData, findings: Sequence[Finding], settings: Settings) -> list[Finding]:
     """The sentences of a summary as findings of the kind `summary`.
 
     `findings` are those of the run, the most important first. Where a model was asked in vain, or sentences of it were
     left out, the last one says why. It never raises: no report fails because of a summary.
     """
     if not settings.summary_url:
-        return by_rules(run, findings)
+        return summarise_by_rules(run, findings)
     # a summary by rules does not pay for what HTTP needs
     from rack_recipes.analysis.summary.facts import facts_of
-    from rack_recipes.analysis.summary.model_summary import by_model
+    from rack_recipes.analysis.summary.model_summary import summarise_by_model
 
-    made = by_model(facts_of(run, findings), settings)
+    made = summarise_by_model(facts_of(run, findings), settings)
     if made.findings:
         return [*made.findings, *_noted(made.note)]
-    return [*by_rules(run, findings), *_noted(f"This summary is made by rules, not by a model: {made.note}")]
+    return [*summarise_by_rules(run, findings), *_noted(f"This summary is made by rules, not by a model: {made.note}")]
 
 
 def _noted(text: str) -> list[Finding]:

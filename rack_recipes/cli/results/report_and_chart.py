@@ -78,10 +78,10 @@ def chart(options: argparse.Namespace) -> Answer:
         run_id = run_id_of(store, options.run, options.db)
         drawn = stored_charts.draw(options.kind, History(store, load_run_data(store, run_id)), wanted)
     if options.to:
-        stored_charts.write(drawn, Path(options.to))
+        stored_charts.write_chart(drawn, Path(options.to))
     if options.json:
         return {"run_id": run_id, "kind": options.kind, "file": options.to, "figures": _figures(drawn)}, 0
-    return (options.to or stored_charts.svg(drawn).rstrip("\n")), 0
+    return (options.to or stored_charts.to_svg(drawn).rstrip("\n")), 0
 
 
 def _figures(drawn: Any) -> dict[str, Any]:

@@ -85,20 +85,20 @@ def make_hardware(folder: Path) -> None:
         (folder / file).write_text(f"{text}\n", encoding="ascii")
 
 
-def read(folder: Path, file: str) -> str:
+def read_value(folder: Path, file: str) -> str:
     """One value; the healthy one while a file is being written."""
     return (folder / file).read_text(encoding="ascii").strip() or healthy_values()[file]
 
 
-def conditions(folder: Path) -> Conditions:
+def read_conditions(folder: Path) -> Conditions:
     """How each sensor and power supply is: its health, as Redfish calls it, and that in words."""
     found: Conditions = {}
     for sensor in (*TEMPERATURES, *FANS):
-        reading = int(read(folder, sensor.file))
+        reading = int(read_value(folder, sensor.file))
         health = sensor.health(reading)
         found[sensor.label] = health, f"{sensor.label} reads {reading} {sensor.unit} ({health})"
     for file, name in POWER_SUPPLIES.items():
-        is_good = read(folder, file) != "0"
+        is_good = read_value(folder, file) != "0"
         found[name] = ("OK", f"{name} delivers power") if is_good else ("Critical", f"{name} delivers no power")
     return found
 
@@ -106,28 +106,28 @@ def conditions(folder: Path) -> Conditions:
 INTERVAL = 0.5  # seconds between two looks at the sensors
 
 
-def note(folder: Path, severity: str, message: str) -> None:
+def append_event(folder: Path, severity: str, message: str) -> None:
     """Append one event, with the properties of Redfish's LogEntry."""
     event = {"Created": datetime.now(UTC).isoformat(timespec="seconds"), "Severity": severity, "Message": message}
     with (folder / EVENTS).open("a", encoding="utf-8") as file:
         file.write(json.dumps(event) + "\n")
 
 
-def watch(folder: Path) -> None:
+def watch_hardware(folder: Path) -> None:
     """Look at the hardware for ever, and note what has become better or worse. It ends when the folder is gone."""
-    before = conditions(folder)
+    before = read_conditions(folder)
     while folder.exists():
         time.sleep(INTERVAL)
-        before = look(folder, before)
+        before = note_changes(folder, before)
 
 
-def look(folder: Path, before: Conditions) -> Conditions:
+def note_changes(folder: Path, before: Conditions) -> Conditions:
     """Note what differs from before; returns how everything is now."""
     try:
-        now = conditions(folder)
+        now = read_conditions(folder)
     except FileNotFoundError:  # the rack is just ending
         return before
     for name, (health, words) in now.items():
         if health != before[name][0]:
-            note(folder, health, words)
+            append_event(folder, health, words)
     return now

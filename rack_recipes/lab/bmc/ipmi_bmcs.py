@@ -78,7 +78,7 @@ _LOWER = ((4, 3), (2, 4), (0, 5))
 """Each event of a threshold that matters, upper going high and lower going low, and the place of its limit."""
 
 
-def commands(folder: str) -> Iterator[str]:
+def sensor_commands(folder: str) -> Iterator[str]:
     """The commands of ipmi_sim_cmd(5) that make all sensors, which read files in a folder."""
     for number, sensor in enumerate(sensors(), start=1):
         yield f"main_sdr_add {BMC:#x} {_bytes(_record(number, sensor))}"
@@ -191,7 +191,7 @@ def write_files(topology: Topology, folder: Path, password: str) -> None:
         own = folder / FOLDER / node.name
         make_private(own / "state")
         (own / "lan.conf").write_text(lan_config(node, password), encoding="utf-8")
-        (own / "bmc.emu").write_text(emulation(node.name), encoding="utf-8")
+        (own / "bmc.emu").write_text(emulation_config(node.name), encoding="utf-8")
         (own / "chassis").write_text(_chassis(node.name, folder), encoding="utf-8")
 
 
@@ -210,9 +210,9 @@ def _chassis(node: str, folder: Path) -> str:
     )
 
 
-def emulation(node: str) -> str:
+def emulation_config(node: str) -> str:
     """The commands that make a BMC with its sensors, see ipmi_sim_cmd(5)."""
-    sensors = "".join(f"{line}\n" for line in commands(f"{hardware_and_event_log.FOLDER}/{node}"))
+    sensors = "".join(f"{line}\n" for line in sensor_commands(f"{hardware_and_event_log.FOLDER}/{node}"))
     return f"{BEGIN.format(bmc=BMC)}{sensors}mc_enable {BMC:#x}\n"
 
 

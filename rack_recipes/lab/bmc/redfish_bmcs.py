@@ -61,7 +61,7 @@ class Bmc:
         return f"{V1}/Chassis/{self.chassis}"
 
 
-def resources(bmc: Bmc) -> Mapping[str, Callable[[], Resource]]:
+def resources_by_path(bmc: Bmc) -> Mapping[str, Callable[[], Resource]]:
     """A function for each path that answers with the resource there."""
     return {
         INVENTORY: lambda: _collection(
@@ -76,7 +76,7 @@ def resources(bmc: Bmc) -> Mapping[str, Callable[[], Resource]]:
     }
 
 
-def additions(bmc: Bmc) -> Mapping[str, Resource]:
+def additions_by_path(bmc: Bmc) -> Mapping[str, Resource]:
     """What is added to the emulator's own resources, by path: names of this server, links to what is beside them."""
     health = _worst(bmc)
     return {
@@ -85,7 +85,7 @@ def additions(bmc: Bmc) -> Mapping[str, Resource]:
             "Model": "Virtual Server",
             "SerialNumber": f"VR-{bmc.server}",
             "HostName": bmc.server,
-            "BiosVersion": hardware_and_event_log.read(bmc.folder, "firmware_bios"),
+            "BiosVersion": hardware_and_event_log.read_value(bmc.folder, "firmware_bios"),
             "LogServices": _link(bmc.logs),
             "Status": {"State": "Enabled", "Health": "OK", "HealthRollup": health},
         },
@@ -96,12 +96,14 @@ def additions(bmc: Bmc) -> Mapping[str, Resource]:
             "Power": _link(f"{bmc.chassis_path}/Power"),
             "Status": {"State": "Enabled", "Health": "OK", "HealthRollup": health},
         },
-        f"{V1}/Managers/{bmc.system}": {"FirmwareVersion": hardware_and_event_log.read(bmc.folder, "firmware_bmc")},
+        f"{V1}/Managers/{bmc.system}": {
+            "FirmwareVersion": hardware_and_event_log.read_value(bmc.folder, "firmware_bmc")
+        },
     }
 
 
 def _worst(bmc: Bmc) -> str:
-    seen = {health for health, _words in hardware_and_event_log.conditions(bmc.folder).values()}
+    seen = {health for health, _words in hardware_and_event_log.read_conditions(bmc.folder).values()}
     return next((each for each in ("Critical", "Warning") if each in seen), "OK")
 
 
@@ -122,7 +124,7 @@ def _firmware(bmc: Bmc, file: str) -> Callable[[], Resource]:
             "@odata.type": "#SoftwareInventory.v1_3_0.SoftwareInventory",
             "Id": name,
             "Name": f"{name} firmware",
-            "Version": hardware_and_event_log.read(bmc.folder, file),
+            "Version": hardware_and_event_log.read_value(bmc.folder, file),
             "Updateable": True,
             "Status": _status("OK"),
         }
@@ -153,7 +155,7 @@ def _thermal(bmc: Bmc) -> Resource:
 
 
 def _sensor(bmc: Bmc, path: str, sensor: hardware_and_event_log.Sensor, reading: str) -> Resource:
-    value = int(hardware_and_event_log.read(bmc.folder, sensor.file))
+    value = int(hardware_and_event_log.read_value(bmc.folder, sensor.file))
     limits = {
         "UpperThresholdNonCritical": sensor.upper_warning,
         "UpperThresholdCritical": sensor.upper_critical,
@@ -173,7 +175,9 @@ def _sensor(bmc: Bmc, path: str, sensor: hardware_and_event_log.Sensor, reading:
 def _power(bmc: Bmc) -> Resource:
     path = f"{bmc.chassis_path}/Power"
     supplies = [
-        _supply(f"{path}#/PowerSupplies/{number}", name, is_good=hardware_and_event_log.read(bmc.folder, file) != "0")
+        _supply(
+            f"{path}#/PowerSupplies/{number}", name, is_good=hardware_and_event_log.read_value(bmc.folder, file) != "0"
+        )
         for number, (file, name) in enumerate(hardware_and_event_log.POWER_SUPPLIES.items())
     ]
     return {
@@ -307,7 +311,7 @@ def _serve(emulator: Any, spec_file: Path, bmc: Bmc, listening: socket.socket) -
     app = make_app(emulator, spec_file, bmc)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(bmc.folder.parent / CERTIFICATE, bmc.folder.parent / KEY)
-    threading.Thread(target=hardware_and_event_log.watch, args=(bmc.folder,), daemon=True).start()
+    threading.Thread(target=hardware_and_event_log.watch_hardware, args=(bmc.folder,), daemon=True).start()
     host, port = listening.getsockname()
     make_server(host, port, app, threaded=True, ssl_context=context, fd=listening.fileno()).serve_forever()
 
@@ -360,7 +364,7 @@ def driver_class(base: Any, error: Any, spec_file: Path, bmc: Bmc) -> Any:
                 raise error.NotSupportedError(f"reset type {state} is not supported")
             if action == "cycle" and is_off:
                 raise error.Conflict("the system is off")
-            hardware_and_event_log.note(bmc.folder, "OK", f"{state} was ordered by Redfish")
+            hardware_and_event_log.append_event(bmc.folder, "OK", f"{state} was ordered by Redfish")
             threading.Thread(target=power.ACTIONS[action], args=(spec_file, bmc.server)).start()
 
     return NodeDriver
@@ -370,14 +374,14 @@ def add_resources(app: Any, bmc: Bmc) -> None:
     """Let the emulator answer with the resources of this server, and add to its own ones."""
     from flask import jsonify, request
 
-    found = resources(bmc)
+    found = resources_by_path(bmc)
 
     def before() -> Any:
         make = found.get(request.path.rstrip("/")) if request.method == "GET" else None
         return jsonify(make()) if make else None
 
     def after(response: Any) -> Any:
-        more = additions(bmc).get(request.path.rstrip("/"))
+        more = additions_by_path(bmc).get(request.path.rstrip("/"))
         if more and request.method == "GET" and response.status_code == 200:
             response.set_data(json.dumps({**response.get_json(), **more}))
         return response

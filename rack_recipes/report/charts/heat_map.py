@@ -94,7 +94,7 @@ def verdict_map(matrix: Table) -> Chart:
     return Chart(picture("map", layout.width, below + KEY_HEIGHT, _title(layout), *names, body, key), matrix)
 
 
-def gathered(matrix: Table, group_of: Callable[[str], str], title: str = "Rack") -> Table:
+def gather_rows(matrix: Table, group_of: Callable[[str], str], title: str = "Rack") -> Table:
     """The matrix with one row for each group of hosts, such as a rack; a cell is the worst verdict of the group."""
     groups: dict[str, list[Row]] = {}
     for row in matrix.rows:

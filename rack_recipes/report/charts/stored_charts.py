@@ -14,14 +14,14 @@ from math import isfinite
 from pathlib import Path
 
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.run_data import by_class, text
-from rack_recipes.analysis.value_and_write_history import RunValue, run_values
+from rack_recipes.analysis.run_data import attribute_text, places_by_class
+from rack_recipes.analysis.value_and_write_history import RunValue, gather_by_run
 from rack_recipes.analysis.values_over_runs import Series, SeriesValues
 from rack_recipes.errors import UsageError, nearest
 from rack_recipes.natural_order import natural
 from rack_recipes.report.charts.chart_elements import FONT, Chart, Limit, Quantity, limits_of, plain_css, standalone_css
 from rack_recipes.report.charts.correlation import MOST_MEASUREMENTS, correlation
-from rack_recipes.report.charts.heat_map import gathered, number_map, verdict_map
+from rack_recipes.report.charts.heat_map import gather_rows, number_map, verdict_map
 from rack_recipes.report.charts.histogram_and_box_plot import box_plot, histogram
 from rack_recipes.report.charts.timeline import run_timeline
 from rack_recipes.report.charts.trend import Change, TrendPoint, trend
@@ -34,12 +34,12 @@ PNG_ZOOM = 2
 """Pixels of a PNG for each pixel of the SVG, so that it is sharp on paper too."""
 
 
-def svg(chart: Chart) -> str:
+def to_svg(chart: Chart) -> str:
     """The chart as an SVG file; its colours follow the reader's wish for light or dark."""
     return _with_style(chart, standalone_css())
 
 
-def png(chart: Chart) -> bytes:
+def to_png(chart: Chart) -> bytes:
     """The chart as a light PNG. Raises UsageError where the package that draws it is missing."""
     try:
         from resvg_py import svg_to_bytes
@@ -56,11 +56,11 @@ def _with_style(chart: Chart, css: str) -> str:
     return f'{head} xmlns="{NAMESPACE}">{style}{paper}{rest}\n'
 
 
-WRITERS: dict[str, Callable[[Chart], str | bytes]] = {".svg": svg, ".png": png}
+WRITERS: dict[str, Callable[[Chart], str | bytes]] = {".svg": to_svg, ".png": to_png}
 """For each ending of a file's name what its content is."""
 
 
-def write(chart: Chart, path: Path) -> None:
+def write_chart(chart: Chart, path: Path) -> None:
     """Write a chart to a file, as the ending of its name says.
 
     Raises UsageError for another ending, for a missing package, and for a file that cannot be written.
@@ -118,7 +118,7 @@ def _trend(history: History, wanted: Wanted) -> Chart:
     one = _chosen(history, wanted)
     runs = [*history.runs, history.run.run]
     lines = {
-        name: [_point(value) for value in run_values(one.values[[*places]], runs)]
+        name: [_point(value) for value in gather_by_run(one.values[[*places]], runs)]
         for name, places in _lines(history, one, wanted).items()
     }
     return trend(_quantity(one.series), lines, _limits(history, one.series), _changes(history, one.series))
@@ -134,7 +134,7 @@ def _lines(history: History, one: SeriesValues, wanted: Wanted) -> Mapping[str, 
         for place in places:
             found.setdefault(_group_of(history, one.hosts[place], wanted.by), []).append(place)
         return found
-    classes = by_class(one.hosts, history.run.attributes)
+    classes = places_by_class(one.hosts, history.run.attributes)
     return {name or NO_CLASS: own for name, own in classes.items()} or {RUN_SCOPED: places}
 
 
@@ -175,7 +175,7 @@ def _heat_map(history: History, wanted: Wanted) -> Chart:
     kept = tuple(row for row in matrix.rows if _is_wanted(row[0], wanted))
     shown = Table(matrix.name, matrix.title, matrix.columns, kept, matrix.about)
     if wanted.by:
-        shown = gathered(shown, lambda host: _group_of(history, host, wanted.by), wanted.by.capitalize())
+        shown = gather_rows(shown, lambda host: _group_of(history, host, wanted.by), wanted.by.capitalize())
     return verdict_map(shown)
 
 
@@ -185,7 +185,7 @@ def _by_place(history: History, wanted: Wanted) -> Chart:
     for host, value in _last(one, wanted):
         attributes = history.run.attributes.get(host, {})
         if RACK in attributes and POSITION in attributes:
-            cells[text(attributes[RACK]), text(attributes[POSITION])] = value
+            cells[attribute_text(attributes[RACK]), attribute_text(attributes[POSITION])] = value
     if not cells:
         raise UsageError(f"no host with this value has the attributes {RACK} and {POSITION} in the inventory")
     racks, positions = (sorted({place[end] for place in cells}, key=natural) for end in (0, 1))
@@ -258,8 +258,8 @@ def _group_of(history: History, host: str, by: str) -> str:
     """The group of a host: the value of an attribute, else its class in words."""
     attributes = history.run.attributes.get(host, {})
     if by:
-        return f"{by} {text(attributes[by])}" if by in attributes else f"no {by}"
-    return next((name for name in by_class([host], {host: attributes}) if name), NO_CLASS)
+        return f"{by} {attribute_text(attributes[by])}" if by in attributes else f"no {by}"
+    return next((name for name in places_by_class([host], {host: attributes}) if name), NO_CLASS)
 
 
 def _quantity(series: Series) -> Quantity:

@@ -112,7 +112,7 @@ class TimedResult(NamedTuple):
     verdict: str
 
 
-def moment(text: Any) -> float | None:
+def seconds_of_time(text: Any) -> float | None:
     """An ISO time in seconds since 1970; None for what is no time."""
     try:
         return datetime.fromisoformat(text).timestamp() if text else None
@@ -185,7 +185,7 @@ def run_timeline(steps: Sequence[StoredRow], run: StoredRow) -> Chart:
 
 def _timed_steps(steps: Sequence[StoredRow]) -> Iterator[TimedResult]:
     for row in steps:
-        start, seconds = moment(row.get("started")), row.get("seconds")
+        start, seconds = seconds_of_time(row.get("started")), row.get("seconds")
         if start is not None and seconds is not None and not row.get("parent") and not row.get("source_run"):
             yield TimedResult(row["step"], row["host"], row["stage"] or 0, start, seconds, row["verdict"] or "")
 
@@ -194,7 +194,7 @@ MOST_STEPS = 60
 """A run with more steps is shown by its stages."""
 
 
-def lanes(verdicts: Table, steps: Table) -> list[Lane]:
+def lanes_of_tables(verdicts: Table, steps: Table) -> list[Lane]:
     """The rows of the timeline; results that an earlier run had are left out, and so are times that are none."""
     stages = dict(zip(steps.values("step"), steps.values("stage"), strict=True))
     return step_lanes(_timed_verdicts(verdicts, stages), MOST_STEPS)
@@ -202,7 +202,7 @@ def lanes(verdicts: Table, steps: Table) -> list[Lane]:
 
 def _timed_verdicts(verdicts: Table, stages: Mapping[str, int | None]) -> Iterable[TimedResult]:
     columns = map(verdicts.values, ("step", "host", "started", "seconds", "source_run", "verdict", "tries"))
-    moments = {text: moment(text) for text in set(verdicts.values("started"))}
+    moments = {text: seconds_of_time(text) for text in set(verdicts.values("started"))}
     for step, host, started, lasted, source, verdict, tries in zip(*columns, strict=True):
         start = moments[started]
         if source is None and start is not None and tries != 0:

@@ -15,9 +15,9 @@ from typing import Any
 from markupsafe import Markup
 
 from rack_recipes.report.charts.chart_elements import Chart, Limit, Quantity, is_drawable
-from rack_recipes.report.charts.heat_map import gathered, heat_map, proportions
+from rack_recipes.report.charts.heat_map import gather_rows, heat_map, proportions
 from rack_recipes.report.charts.histogram_and_box_plot import box_plot, histogram
-from rack_recipes.report.charts.timeline import lanes, step_time_bars, timeline
+from rack_recipes.report.charts.timeline import lanes_of_tables, step_time_bars, timeline
 from rack_recipes.report.charts.trend import Change, TrendPoint, trend
 from rack_recipes.report.page import hosts_by_rack
 from rack_recipes.report.page.hosts_by_rack import HostGroup, HostPlace, rack_picture
@@ -59,7 +59,7 @@ class KeyTrend:
     chart: Chart
 
 
-def measured(values: Table, racks: Mapping[str, str], over_runs: Table = NO_TREND) -> list[Measured]:
+def measurement_pictures(values: Table, racks: Mapping[str, str], over_runs: Table = NO_TREND) -> list[Measured]:
     """The measurements with pictures, in the order of the table: its first values are nearest to their limits.
 
     `racks` has the rack of each host whose rack is known, `over_runs` is the table of earlier runs.
@@ -102,8 +102,8 @@ def _measured(place: Place, rows: Sequence[Cells], racks: Mapping[str, str], poi
     step, name, unit = place
     quantity, limits = Quantity(name, unit), rows[0]["limits"] or ""
     values = [(row["host"], float(row["value"])) for row in rows]
-    charts = pictures_of(quantity, values, limits, racks) if len(rows) >= FEWEST else ()
-    history = (_over_runs(quantity, points, [*limits_in(limits)]),) if points else ()
+    charts = draw_measurement(quantity, values, limits, racks) if len(rows) >= FEWEST else ()
+    history = (_over_runs(quantity, points, [*parse_limits(limits)]),) if points else ()
     return Measured(step, name, unit, rows[0]["verdict"] or "", len(rows), limits, (*history, *charts))
 
 
@@ -117,18 +117,18 @@ def _over_runs(quantity: Quantity, points: Sequence[Cells], limits: Sequence[Lim
     return trend(quantity, lines, limits, [*changes])
 
 
-def pictures_of(
+def draw_measurement(
     quantity: Quantity, values: Sequence[tuple[str, float]], limits: str, racks: Mapping[str, str]
 ) -> tuple[Chart, ...]:
     """The pictures of one measurement: a histogram, and a box for each rack; `values` are hosts with their values."""
     groups: dict[str, list[tuple[str, float]]] = {}
     for host, value in values:
         groups.setdefault(racks.get(host, NO_RACK), []).append((host, value))
-    lines = [*limits_in(limits)]
+    lines = [*parse_limits(limits)]
     return histogram(quantity, [value for _host, value in values], lines), box_plot(quantity, groups, lines)
 
 
-def limits_in(words: str) -> Iterable[Limit]:
+def parse_limits(words: str) -> Iterable[Limit]:
     """The limits that are numbers, from limits in words such as `min 3, max 9, warn max 8`."""
     return (Limit(word, float(number)) for word, number in _LIMIT.findall(words))
 
@@ -157,7 +157,7 @@ class Pictures:
     bars: Markup
 
 
-def pictures(by_name: Mapping[str, Table], hosts: Sequence[HostPlace]) -> Pictures:
+def draw_pictures(by_name: Mapping[str, Table], hosts: Sequence[HostPlace]) -> Pictures:
     """The pictures of the tables of a report."""
     groups = hosts_by_rack.groups(hosts)
     matrix = hosts_by_rack.by_place(by_name["matrix"], hosts)
@@ -175,7 +175,7 @@ def pictures(by_name: Mapping[str, Table], hosts: Sequence[HostPlace]) -> Pictur
 
 
 def _timeline(by_name: Mapping[str, Table]) -> Markup | None:
-    shown = lanes(by_name["verdicts"], by_name["steps"])
+    shown = lanes_of_tables(by_name["verdicts"], by_name["steps"])
     return timeline(shown, "Stages and steps").svg if shown else None
 
 
@@ -183,7 +183,7 @@ def _by_group(matrix: Table, groups: Sequence[HostGroup]) -> Table:
     """The matrix with a row for each group of hosts; rows of no host are left out."""
     group_of = {one.host: group.name for group in groups for one in group.hosts}
     hosts = replace(matrix, rows=tuple(row for row in matrix.rows if row[0] in group_of))
-    return gathered(hosts, group_of.__getitem__)
+    return gather_rows(hosts, group_of.__getitem__)
 
 
 def _planned(by_name: Mapping[str, Table]) -> Table:

@@ -100,7 +100,7 @@ MOST_LOGO = 200_000
 """A logo with more bytes is refused, since it is in every report."""
 
 
-def environment(folders: Sequence[Path], *, is_cached: bool = True) -> SandboxedEnvironment:
+def make_environment(folders: Sequence[Path], *, is_cached: bool = True) -> SandboxedEnvironment:
     """What reads templates from these folders, of which the first one wins. All text is escaped and made visible."""
     made = SandboxedEnvironment(
         loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]), autoescape=True,
@@ -123,7 +123,7 @@ class Templates:
         if self._own and not self._own.is_dir():
             raise UsageError(f"report_templates: there is no folder {own}")
         folders = [self._own, STATIC] if self._own else [STATIC]
-        self._environment = environment(folders, is_cached=self._own is None)
+        self._environment = make_environment(folders, is_cached=self._own is None)
 
     def render(self, **told: Any) -> str:
         """The page. Raises UsageError that names the template which is wrong."""

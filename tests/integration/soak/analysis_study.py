@@ -148,7 +148,7 @@ def _judged(fleets: Sequence[worlds.Fleet], *, history: bool) -> list[list[outli
         for fleet in fleets
         for part in fleet.classes
     ]
-    found = outliers.judge(groups)
+    found = outliers.judge_groups(groups)
     size = len(worlds.SIZES)
     return [found[at : at + size] for at in range(0, len(found), size)]
 

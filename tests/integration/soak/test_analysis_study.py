@@ -18,8 +18,8 @@ import analysis_study
 import analysis_worlds
 import reliability_sweeps
 from rack_recipes.analysis.methods.change_points_and_trends import find_change_points
-from rack_recipes.analysis.methods.outliers import gesd
-from rack_recipes.analysis.methods.statistics_without_numpy import moments
+from rack_recipes.analysis.methods.outliers import find_suspects
+from rack_recipes.analysis.methods.statistics_without_numpy import compute_moments
 
 SEED = reliability_sweeps.seed()
 NORMAL, SPIKES, REMEMBERS = "normal", "a spike in 20 runs", "each run remembers the last (AR(1) of .6)"
@@ -131,7 +131,7 @@ def test_the_nile_changed_after_1898():
 def test_nist_certifies_the_moments_of_the_filter():
     """https://www.itl.nist.gov/div898/strd/univ/mavro.html certifies mean, deviation and autocorrelation."""
     values = np.array(public("mavro")["values"])
-    found = moments(values)
+    found = compute_moments(values)
     apart = values - found.mean
     assert found.mean == pytest.approx(2.001856, rel=1e-14)
     assert found.variance**0.5 == pytest.approx(0.000429123454003053, rel=1e-12)
@@ -139,7 +139,7 @@ def test_nist_certifies_the_moments_of_the_filter():
 
 
 def test_one_outlier_of_the_filter_is_not_sure():
-    assert min(each.p for each in gesd(np.array(public("mavro")["values"]), 5)) > 0.05
+    assert min(each.p for each in find_suspects(np.array(public("mavro")["values"]), 5)) > 0.05
 
 
 def test_the_study_is_written(golden: Callable[[Path, str], None]):

@@ -30,7 +30,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARML
 from call_rack_recipes import CHECKOUT, rack_recipes, results
 from rack_recipes.lab import node_files
 from rack_recipes.lab.faults import FAULTS, break_rack, heal_rack
-from rack_recipes.lab.rack_state import FOLDER, RackState, load
+from rack_recipes.lab.rack_state import FOLDER, RackState, load_state
 from rack_recipes.lab.start_rack import down, up
 from rack_recipes.lab.topology import build
 
@@ -147,7 +147,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def rack(place: Path, monkeypatch: pytest.MonkeyPatch) -> RackState:
     """A rack without faults whose leaves know all ways, in the working folder; for a sweep a new one."""
     monkeypatch.chdir(place)
-    started = None if reliability_sweeps.is_whole() else load()
+    started = None if reliability_sweeps.is_whole() else load_state()
     return heal_rack(started)[0] if started else new_rack()
 
 

@@ -15,12 +15,12 @@ import pytest
 from rack_recipes.analysis import measured_and_derived_values
 from rack_recipes.analysis.measured_and_derived_values import (
     DerivedNumbers,
-    criteria,
+    criteria_of_run,
     derived_numbers,
     limits_in_words,
-    margin,
+    margin_to_limits,
     measured_values,
-    statistics,
+    statistics_of_run,
 )
 from rack_recipes.analysis.run_data import RunData, arrange_run
 from rack_recipes.journal.append import append
@@ -76,7 +76,7 @@ def test_a_number_of_the_run_serves_every_host(run: Any) -> None:
 
 
 def test_its_statistics_have_its_definition(run: Any) -> None:
-    rows = {row["name"]: row for row in statistics(run(kind="ratio", of=LOST, to=ALL, unit="%"))}
+    rows = {row["name"]: row for row in statistics_of_run(run(kind="ratio", of=LOST, to=ALL, unit="%"))}
     assert (rows["x"]["count"], rows["x"]["mean"], rows["x"]["unit"]) == (2, 0.5, "%")
     assert rows["x"]["definition"] == f"ratio of {LOST} to {ALL}"
     assert rows[LOST]["definition"] is None
@@ -107,7 +107,7 @@ def run_of(values: dict[str, Any], context: dict[str, Any] | None = None) -> Run
 
 def test_the_statistics_of_a_measurement_are_exact() -> None:
     numbers = {f"r{n}": 1e12 + n * n for n in range(25)}
-    (row,) = statistics(run_of(numbers))
+    (row,) = statistics_of_run(run_of(numbers))
     whole = [int(number) for number in numbers.values()]
     assert (row["step"], row["name"], row["unit"], row["count"]) == ("ping", "t", "ms", 25)
     assert row["mean"] == sum(whole) / 25
@@ -118,26 +118,26 @@ def test_the_statistics_of_a_measurement_are_exact() -> None:
 
 
 def test_too_few_values_have_no_percentiles_and_no_variance() -> None:
-    (row,) = statistics(run_of({"r1": 5}))
+    (row,) = statistics_of_run(run_of({"r1": 5}))
     assert (row["count"], row["mean"], row["median"], row["p95"]) == (1, 5.0, 5.0, None)
     assert math.isnan(row["variance"])
 
 
 def test_the_example_of_the_proposal_has_its_mean_variance_and_median() -> None:
     context = {"r1": {"count": 3, "mean": 2.0, "variance": 0.5}, "r2": {"count": 3, "mean": 4.0, "variance": 1.5}}
-    found = {row["name"]: row for row in statistics(run_of({}, context))}
+    found = {row["name"]: row for row in statistics_of_run(run_of({}, context))}
     assert list(found) == ["numbers.stats_v1.count", "numbers.stats_v1.mean", "numbers.stats_v1.variance"]
     assert found["numbers.stats_v1.mean"]["mean"] == 3.0
     assert found["numbers.stats_v1.variance"]["median"] == 1.0
 
 
 def test_what_is_no_number_does_not_count() -> None:
-    (row,) = statistics(run_of({"r1": 1, "r2": "x", "r3": float("nan"), "r4": 10**400, "r5": True, "r6": 3}))
+    (row,) = statistics_of_run(run_of({"r1": 1, "r2": "x", "r3": float("nan"), "r4": 10**400, "r5": True, "r6": 3}))
     assert (row["count"], row["mean"]) == (2, 2.0)
 
 
 def test_a_run_without_numbers_has_no_statistics() -> None:
-    assert statistics(run_of({"r1": "up"})) == []
+    assert statistics_of_run(run_of({"r1": "up"})) == []
 
 
 def measured(*cells, steps=()):
@@ -163,7 +163,7 @@ def measured(*cells, steps=()):
     ],
 )
 def test_the_margin_is_a_share_of_the_room(limits, distance, value, expected):
-    assert margin(limits, distance, value) == pytest.approx(expected)
+    assert margin_to_limits(limits, distance, value) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_the_margin_is_a_share_of_the_room(limits, distance, value, expected):
     ],
 )
 def test_a_margin_that_means_nothing_is_none(limits, distance, value):
-    assert isnan(margin(limits, distance, value))
+    assert isnan(margin_to_limits(limits, distance, value))
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_a_criterion_gathers_hosts_and_instances():
         ("r1", "port[a]", "seen", 3),
         steps=steps,
     )
-    (row,) = criteria(run, measured_values(run))
+    (row,) = criteria_of_run(run, measured_values(run))
     assert row == row | {
         "step": "port",
         "name": "speed",
@@ -264,10 +264,10 @@ def test_a_criterion_gathers_hosts_and_instances():
 
 
 def test_nothing_was_measured():
-    assert criteria(measured(), []) == measured_values(measured()) == []
+    assert criteria_of_run(measured(), []) == measured_values(measured()) == []
 
 
 def test_nothing_had_limits():
     run = measured(("r1", "a", "seen", [1, {"x": 2}]))
-    assert criteria(run, measured_values(run)) == []
+    assert criteria_of_run(run, measured_values(run)) == []
     assert [row["value"] for row in measured_values(run)] == [[1, {"x": 2}]]

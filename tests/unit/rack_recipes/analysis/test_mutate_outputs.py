@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rack_recipes.analysis import mutate_outputs as module
-from rack_recipes.analysis.mutate_outputs import StepCriteria, StepMutants, changes, mutate, mutations_of
+from rack_recipes.analysis.mutate_outputs import StepCriteria, StepMutants, changes_of, mutate, mutations_of
 from rack_recipes.analysis.run_data import RunData, arrange_run
 
 JSON = st.recursive(
@@ -39,7 +39,7 @@ def test_the_mutations_of_a_value(value: Any, told: dict[str, Any]):
 
 
 def test_every_place_inside_of_a_value_is_changed():
-    found = {(one.path, one.what): one.value for one in changes({"a": [1, {"b": "x"}]})}
+    found = {(one.path, one.what): one.value for one in changes_of({"a": [1, {"b": "x"}]})}
     assert found[".a[1].b", "empty"] == {"a": [1, {"b": ""}]}
     assert found[".a[1].b", "removed"] == {"a": [1, {}]}
     assert found[".a[0]", "+ 1"] == {"a": [2, {"b": "x"}]}
@@ -55,13 +55,13 @@ def test_a_number_that_would_be_too_large_is_left_out():
 
 def test_of_a_huge_value_some_places_are_changed(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "MOST_DEEP", 2)
-    assert {one.path for one in changes([1, 2, 3])} == {"", "[0]"}
+    assert {one.path for one in changes_of([1, 2, 3])} == {"", "[0]"}
 
 
 @given(JSON)
 def test_no_mutation_leaves_a_value_as_it_is_or_changes_the_original(value: Any):
     before = json.dumps(value)
-    for one in changes(value):
+    for one in changes_of(value):
         assert json.dumps(one.value) != before
     assert json.dumps(value) == before
 

@@ -16,7 +16,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_ru
 from rack_recipes.analysis import value_and_write_history as module
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import load_run_data
-from rack_recipes.analysis.value_and_write_history import past_values, run_values
+from rack_recipes.analysis.value_and_write_history import gather_by_run, read_past_values
 from rack_recipes.journal.append import append
 from rack_recipes.store.writing.import_journal import import_journal
 
@@ -37,7 +37,7 @@ def nights(number, shift_from=99, attributes=None):
 
 
 def of(store, last):
-    return past_values(History(store, load_run_data(store, last)))
+    return read_past_values(History(store, load_run_data(store, last)))
 
 
 def test_each_class_of_hosts_has_a_line_of_medians(new_store, tmp_path):
@@ -85,7 +85,7 @@ def test_series_without_room_are_counted_and_never_cut(new_store, tmp_path, monk
 def test_runs_without_a_value_are_left_out():
     runs = [{"run_id": f"R{n}", "started": None} for n in range(3)]
     values = np.array([[1.0, math.nan, 3.0], [math.nan, math.nan, 5.0]])
-    assert run_values(values, runs) == [("R0", "", 1.0, None, None, 1), ("R2", "", 4.0, 3.0, 5.0, 2)]
+    assert gather_by_run(values, runs) == [("R0", "", 1.0, None, None, 1), ("R2", "", 4.0, 3.0, 5.0, 2)]
 
 
 def write(n, host, key, value, origin=None):
@@ -110,7 +110,7 @@ def writes(new_store, tmp_path):
 
 
 def test_only_keys_that_were_written_again_have_writes(new_store, writes):
-    found = past_values(History(new_store, writes)).writes
+    found = read_past_values(History(new_store, writes)).writes
     assert [(row["key"], row["host"], row["version"], row["value"]) for row in found] == [
         ("b.often_v1", "r1", 1, 1), ("b.often_v1", "r1", 2, {"x": 2}), ("b.often_v1", "r1", 3, None),
     ]  # fmt: skip
@@ -118,6 +118,6 @@ def test_only_keys_that_were_written_again_have_writes(new_store, writes):
 
 def test_the_last_writes_have_room(new_store, writes, monkeypatch):
     monkeypatch.setattr(module, "MOST_POINTS", 2)
-    found = past_values(History(new_store, writes))
+    found = read_past_values(History(new_store, writes))
     assert [row["version"] for row in found.writes] == [2, 3]
     assert found.writes_left_out == 1

@@ -13,7 +13,7 @@ from rack_recipes.cabling.import_plan import Source, import_plan
 from rack_recipes.cabling.plan_model import Cable, CablingPlan, End, Position
 from rack_recipes.cabling.write_plan_and_inventory import change, inventory_text, plan_text, write
 from rack_recipes.errors import UsageError
-from rack_recipes.lab.inventory_and_cabling import cabling_plan, inventory
+from rack_recipes.lab.inventory_and_cabling import cabling_plan, make_inventory
 from rack_recipes.lab.topology import build
 
 CABLES = (
@@ -40,7 +40,7 @@ def test_the_inventory_has_the_cables_as_a_rack_has_them(tmp_path: Path):
     topology = build(1, 2, 2)
     plan = import_plan([Source("cabling.yml", yaml.safe_dump(cabling_plan(topology)))])
     ours = yaml.safe_load(inventory_text(plan))["all"]["hosts"]
-    groups = inventory(topology, tmp_path, 1)["all"]["children"].values()
+    groups = make_inventory(topology, tmp_path, 1)["all"]["children"].values()
     theirs = {name: own["cables"] for group in groups for name, own in group["hosts"].items()}
     assert {name: own["cables"] for name, own in ours.items()} == theirs
 

@@ -16,7 +16,7 @@ import pytest
 from rack_recipes.errors import RackError, UsageError
 from rack_recipes.lab import faults, rack_state, start_rack
 from rack_recipes.lab.faults import FAULTS, break_rack, heal_rack, name_of, remove_groups
-from rack_recipes.lab.inventory_and_cabling import cabling_plan, inventory
+from rack_recipes.lab.inventory_and_cabling import cabling_plan, make_inventory
 from rack_recipes.lab.node_files import files_of
 from rack_recipes.lab.rack_first_process import BOOT_ID, PIDS
 from rack_recipes.lab.rack_state import Broken, RackState
@@ -195,14 +195,14 @@ def test_ports_are_looked_at_in_every_node(tmp_path: Path, monkeypatch: pytest.M
         return json.dumps([{"ifname": name, "operstate": "UP"} for name in ("swp1", "swp2", "swp3")])
 
     monkeypatch.setattr(RackState, "run", run)
-    seen = rack_state.look(RackState(tmp_path, 1, 1, {"spine": 1, "leaf": 2, "server": 2}))
+    seen = rack_state.look_at_ports(RackState(tmp_path, 1, 1, {"spine": 1, "leaf": 2, "server": 2}))
     assert seen.silent == {"leaf1"}
     assert seen.down == {Port("server1", "eth1"), Port("server2", "eth1")}
 
 
 def test_the_inventory_says_where_a_node_stands_and_what_it_hangs_on(tmp_path: Path) -> None:
     topology = build()
-    found: dict[str, Any] = inventory(topology, tmp_path, 77)["all"]
+    found: dict[str, Any] = make_inventory(topology, tmp_path, 77)["all"]
     assert "nsenter -t 77 -n" in found["vars"]["ansible_ssh_common_args"]
     own = found["children"]["servers"]["hosts"]["server8"]
     assert (own["rack"], own["leaf"], own["uplinks"]) == ("rack2", "leaf4", ["leaf4:swp4"])
@@ -235,13 +235,13 @@ def test_missing_programs_are_named_by_their_packages(monkeypatch: pytest.Monkey
 
 def test_a_rack_that_was_killed_is_known_to_have_ended(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no rack here"):
-        rack_state.running(tmp_path)
-    rack_state.save(RackState(tmp_path, 2**22 + 1, 5, {"spine": 1}))
+        rack_state.load_running(tmp_path)
+    rack_state.save_state(RackState(tmp_path, 2**22 + 1, 5, {"spine": 1}))
     with pytest.raises(UsageError, match="the rack here has ended"):
-        rack_state.running(tmp_path)
+        rack_state.load_running(tmp_path)
     (tmp_path / "state.json").write_text("{")
     with pytest.raises(UsageError, match=r"state.json cannot be read: .* `rack-recipes rack down` removes it"):
-        rack_state.running(tmp_path)
+        rack_state.load_running(tmp_path)
     assert start_rack.down(tmp_path) is False
     assert not tmp_path.exists()
 

@@ -15,7 +15,7 @@ from rack_recipes.lab import node_files
 
 @pytest.fixture
 def tree(tmp_path: Path) -> HostFiles:
-    for path, text in node_files.files().items():
+    for path, text in node_files.part_files().items():
         file = tmp_path / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
@@ -23,7 +23,7 @@ def tree(tmp_path: Path) -> HostFiles:
 
 
 def test_the_golden_hardware_is_what_is_read_there(tree: HostFiles) -> None:
-    golden = node_files.golden()
+    golden = node_files.golden_parts()
     assert {name: cpu(tree)[name] for name in golden["cpu"]} == golden["cpu"]
     assert {disk["name"]: disk for disk in disks(tree)} == golden["disks"]
     assert {name: tree.text(f"sys/class/dmi/id/{name}") for name in golden["dmi"]} == golden["dmi"]

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import a_run
 from rack_recipes.errors import RackError
-from rack_recipes.report.report_formats_and_status import NAME, ReportStatus, read_report_status, writing_status
+from rack_recipes.report.report_formats_and_status import NAME, ReportStatus, read_report_status, write_with_status
 from rack_recipes.run.current_run import Run, RunInputs, set_current
 
 SECRET = "hunter2-and-more"
@@ -35,27 +35,27 @@ def fail() -> dict[str, Any]:
 
 
 def test_the_files_are_noted_without_secrets_for_the_owner_alone(run: Run):
-    assert writing_status(lambda: WRITTEN) is WRITTEN
+    assert write_with_status(lambda: WRITTEN) is WRITTEN
     assert read_report_status(run.folder) == ReportStatus(("out/report.md", "out/********/report.html"))
     assert stat.S_IMODE((run.folder / NAME).stat().st_mode) == 0o600
 
 
 def test_so_is_the_error_and_it_is_raised(run: Run):
-    writing_status(lambda: WRITTEN)
+    write_with_status(lambda: WRITTEN)
     with pytest.raises(RackError, match=f"no room for {SECRET}"):
-        writing_status(fail)
+        write_with_status(fail)
     assert read_report_status(run.folder) == ReportStatus(error="no room for ********")
 
 
 def test_without_a_run_nothing_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    assert writing_status(lambda: WRITTEN) is WRITTEN
+    assert write_with_status(lambda: WRITTEN) is WRITTEN
     assert not [*tmp_path.iterdir()]
 
 
 def test_a_note_that_cannot_be_written_is_none(run: Run):
     (run.folder / NAME).mkdir()
-    assert writing_status(lambda: WRITTEN) is WRITTEN
+    assert write_with_status(lambda: WRITTEN) is WRITTEN
     assert read_report_status(run.folder) is None
 
 

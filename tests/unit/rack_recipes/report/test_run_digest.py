@@ -14,7 +14,7 @@ from rack_recipes.analysis.analyse_run import store_findings_at
 from rack_recipes.analysis.findings import NOTABLE, PROBLEM, Finding
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.append import append
-from rack_recipes.report.run_digest import LONGEST, MOST, run_in_short
+from rack_recipes.report.run_digest import LONGEST, MOST, digest_run
 from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.writing.import_journal import import_journal
 
@@ -34,7 +34,7 @@ def store(url: str, tmp_path: Path) -> Iterator[Engine]:
 
 
 def test_a_run_without_an_analysis(store: Engine):
-    assert run_in_short(store, "R1") == {"status": "failed", "counts": {"passed": 2, "failed": 1}, "causes": []}
+    assert digest_run(store, "R1") == {"status": "failed", "counts": {"passed": 2, "failed": 1}, "causes": []}
 
 
 def test_causes_are_few_short_and_no_templates(store: Engine, url: str):
@@ -47,7 +47,7 @@ def test_causes_are_few_short_and_no_templates(store: Engine, url: str):
         *(Finding("cause", PROBLEM, f"{n} " + "x" * 1000) for n in range(9)),
     ]
     store_findings_at(url, "R1", found)
-    causes = run_in_short(store, "R1")["causes"]
+    causes = digest_run(store, "R1")["causes"]
     assert causes[0] == "{ { lookup('pipe', 'id') }} { % if x %} { # y #}"
     assert [cause[:3] for cause in causes[1:]] == ["0 x", "1 x", "2 x", "3 x"]
     assert len(causes) == MOST
@@ -57,4 +57,4 @@ def test_causes_are_few_short_and_no_templates(store: Engine, url: str):
 
 def test_an_unknown_run_is_told(store: Engine):
     with pytest.raises(UsageError, match="there is no run 'R2' in the store"):
-        run_in_short(store, "R2")
+        digest_run(store, "R2")

@@ -7,18 +7,18 @@ from math import inf, nan
 import numpy as np
 import pytest
 
-from rack_recipes.analysis.methods.arrays import floats, medians, usable
+from rack_recipes.analysis.methods.arrays import as_floats, mark_usable, medians
 
 
 def test_what_can_be_analysed_is_marked():
-    marks = usable([1, -1e150, 1.1e150, nan, inf, -inf])
+    marks = mark_usable([1, -1e150, 1.1e150, nan, inf, -inf])
     assert marks.tolist() == [True, True, False, False, False, False]
 
 
 @pytest.mark.parametrize("value", [nan, inf, -2e150])
 def test_other_values_are_refused(value: float):
     with pytest.raises(ValueError, match=r"only finite numbers up to 1e\+150 can be analysed"):
-        floats([1, value])
+        as_floats([1, value])
 
 
 @pytest.mark.parametrize(("axis", "expected"), [(0, [3.5, 2.0]), (1, [1.5, 4.0])])
@@ -29,4 +29,4 @@ def test_medians_leave_out_what_is_no_number(axis: int, expected: list[float]):
 
 
 def test_whole_numbers_become_floats():
-    assert floats([1, 2]).dtype == "float64"
+    assert as_floats([1, 2]).dtype == "float64"

@@ -14,35 +14,35 @@ from rack_recipes.analysis.methods.change_points_and_trends import (
     REMEMBERS,
     TOO_SMALL,
     ZERO_INSIDE,
-    best_split,
-    crossing,
+    cut_spikes,
+    find_best_split,
     find_change_points,
+    find_crossing,
     find_in_many,
     find_trend,
-    generator,
     is_more_than_a_spike,
-    memory,
-    noise_like,
-    without_spikes,
+    make_generator,
+    make_noise_like,
+    measure_memory,
 )
 
 
 def test_random_numbers_depend_on_the_key_alone():
-    assert generator("a").random() == generator("a").random()
-    assert generator("a").random() != generator("b").random()
+    assert make_generator("a").random() == make_generator("a").random()
+    assert make_generator("a").random() != make_generator("b").random()
 
 
 def test_the_memory_of_a_series_by_hand():
     residuals = np.array([1.0, 1, 1, 1, 1, -1, -1, -1, -1, -1])
     phi = (4 - 1 + 4) / 10
-    assert memory(residuals) == pytest.approx(min((10 * phi + 2) / 6, 0.95))
+    assert measure_memory(residuals) == pytest.approx(min((10 * phi + 2) / 6, 0.95))
     weaker = np.array([1.0, 1, -1, 1, 1, -1, -1, 1, -1, -1])
-    assert memory(weaker) == pytest.approx(max((10 * (-0.1) + 2) / 6, 0))
+    assert measure_memory(weaker) == pytest.approx(max((10 * (-0.1) + 2) / 6, 0))
 
 
 def test_a_series_that_swings_has_no_memory():
-    assert memory(np.array([1.0, -1] * 6)) == 0
-    assert memory(np.zeros(12)) == 0
+    assert measure_memory(np.array([1.0, -1] * 6)) == 0
+    assert measure_memory(np.zeros(12)) == 0
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.4, 0.7])
@@ -51,16 +51,16 @@ def test_the_memory_is_found_again_in_long_series(phi: float):
     values = random.normal(size=5000)
     for place in range(1, len(values)):
         values[place] += phi * values[place - 1]
-    made = noise_like(values, 40, generator("x"))
+    made = make_noise_like(values, 40, make_generator("x"))
     assert made.shape == (40, 5000)
-    assert memory(values) == pytest.approx(phi, abs=0.03)
-    assert np.mean([memory(row) for row in made]) == pytest.approx(phi, abs=0.03)
+    assert measure_memory(values) == pytest.approx(phi, abs=0.03)
+    assert np.mean([measure_memory(row) for row in made]) == pytest.approx(phi, abs=0.03)
     assert made.std() == pytest.approx(values.std(), rel=0.05)
     assert made[:, 0].std() == pytest.approx(values.std(), rel=0.3)
 
 
 def test_noise_has_no_level():
-    made = noise_like(np.array([5.0, 6, 4, 5, 7, 3, 5, 6, 4, 5, 5, 5]), 4000, generator("x"))
+    made = make_noise_like(np.array([5.0, 6, 4, 5, 7, 3, 5, 6, 4, 5, 5, 5]), 4000, make_generator("x"))
     assert abs(made.mean()) < 0.1
 
 
@@ -100,7 +100,7 @@ def test_a_change_of_level_is_found_where_it_is(n: int, place: int, shift: float
 def test_levels_are_means_of_both_sides():
     values = shifted(20, 12, 9)
     (change,) = find_change_points(values, "key")
-    cut = without_spikes(values)
+    cut = cut_spikes(values)
     assert change.before == pytest.approx(cut[:12].mean(), rel=1e-12)
     assert change.after == pytest.approx(cut[12:].mean(), rel=1e-12)
 
@@ -121,7 +121,7 @@ def test_one_spike_is_no_change_of_level(place: int, size: float):
 
 def test_spikes_are_cut_and_levels_stay():
     values = np.array([1.0, 2, 1, 2, 50, 1, 2, 1, 11, 12, 11, 12, -40, 11, 12])
-    cut = without_spikes(values)
+    cut = cut_spikes(values)
     others = np.delete(np.arange(15), [4, 12])
     np.testing.assert_array_equal(cut[others], values[others])
     assert cut[4] == pytest.approx(2 + 4 * 1.4826)
@@ -130,12 +130,12 @@ def test_spikes_are_cut_and_levels_stay():
 
 @pytest.mark.parametrize("level", [[1.0, 2, 1, 2, 1, 2, 1, 11, 12, 11], [11.0, 12, 11, 1, 2, 1, 2, 1, 2, 1]])
 def test_three_runs_at_an_end_are_a_level_and_no_spikes(level: list[float]):
-    np.testing.assert_array_equal(without_spikes(np.array(level)), level)
+    np.testing.assert_array_equal(cut_spikes(np.array(level)), level)
 
 
 def test_among_values_that_are_alike_nothing_is_cut():
     values = np.array([5.0] * 12 + [6.0] * 12 + [9.0])
-    np.testing.assert_array_equal(without_spikes(values), values)
+    np.testing.assert_array_equal(cut_spikes(values), values)
 
 
 def test_spikes_hide_no_change_of_level():
@@ -214,7 +214,7 @@ def test_units_do_not_matter(seed, factor, offset):
 def test_the_place_is_ruptures_place(seed: int):
     values = shifted(24, 4 + seed % 17, 3, seed)
     expected = ruptures.Dynp("l2", min_size=3, jump=1).fit(values.reshape(-1, 1)).predict(1)[0]
-    assert best_split(values)[1] == expected
+    assert find_best_split(values)[1] == expected
 
 
 def alarms(series: list[np.ndarray]) -> float:
@@ -348,7 +348,7 @@ def test_times_may_have_gaps():
     trend = find_trend(3 + 2 * times + 0.01 * np.random.default_rng(1).normal(size=12), "key", times)
     assert trend.slope == pytest.approx(2, abs=0.01)
     assert (trend.first, trend.last) == (0, 31)
-    assert crossing(trend, 69).time == pytest.approx(33, abs=0.1)
+    assert find_crossing(trend, 69).time == pytest.approx(33, abs=0.1)
 
 
 @pytest.mark.parametrize("times", [[], [1], [1, 1, 1]])
@@ -358,7 +358,7 @@ def test_one_time_has_no_slope(times: list[float]):
 
 def test_the_crossing_of_a_limit():
     trend = find_trend(line(30, 0.5), "key")
-    found = crossing(trend, 20)
+    found = find_crossing(trend, 20)
     assert found.time == pytest.approx(40, abs=3)
     assert found.earliest == pytest.approx(trend.middle + (20 - trend.level) / trend.fast)
     assert found.latest == pytest.approx(trend.middle + (20 - trend.level) / trend.slow)
@@ -367,32 +367,32 @@ def test_the_crossing_of_a_limit():
 
 def test_a_falling_series_reaches_a_lower_limit():
     rising, falling = find_trend(line(30, 0.5), "key"), find_trend(-line(30, 0.5), "key")
-    up, down = crossing(rising, 20), crossing(falling, -20)
+    up, down = find_crossing(rising, 20), find_crossing(falling, -20)
     assert (down.time, down.earliest, down.latest) == pytest.approx((up.time, up.earliest, up.latest))
 
 
 @pytest.mark.parametrize("limit", [-20, 10, 35])
 def test_no_crossing_the_other_way_or_in_the_past_or_beyond_sight(limit: float):
-    assert crossing(find_trend(line(30, 0.5), "key"), limit) is None
+    assert find_crossing(find_trend(line(30, 0.5), "key"), limit) is None
 
 
 def test_the_latest_time_may_be_beyond_sight():
     trend = find_trend(line(20, 0.2), "key")
-    found = crossing(trend, trend.level + trend.slope * 27)
+    found = find_crossing(trend, trend.level + trend.slope * 27)
     assert found.time == pytest.approx(trend.middle + 27)
     assert found.latest is None
     assert trend.last < found.earliest < found.time
 
 
 def test_without_a_trend_nothing_is_crossed():
-    assert crossing(find_trend(line(20, 0), "key"), 5) is None
+    assert find_crossing(find_trend(line(20, 0), "key"), 5) is None
 
 
 def test_the_interval_holds_the_true_crossing_as_often_as_is_said():
     held = []
     for seed in range(300):
         trend = find_trend(line(30, 0.3, seed), str(seed))
-        found = crossing(trend, 0.3 * 40)
+        found = find_crossing(trend, 0.3 * 40)
         if found:
             held.append(found.earliest <= 40 <= (found.latest or np.inf))
     assert len(held) > 250

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rack_recipes.analysis.methods.moments_and_spread import floor, resolution, scale
+from rack_recipes.analysis.methods.moments_and_spread import find_resolution, least_difference, robust_deviation
 
 
 @pytest.mark.parametrize(
@@ -19,27 +19,27 @@ from rack_recipes.analysis.methods.moments_and_spread import floor, resolution, 
     ],
 )
 def test_the_resolution_is_the_last_decimal_that_was_written(values: list[float], step: float):
-    assert resolution(values) == pytest.approx(step)
+    assert find_resolution(values) == pytest.approx(step)
 
 
 def test_the_floor_is_the_tolerance_or_a_hundredth_or_the_resolution():
-    assert floor([200.5, 200.5, 201.5], tolerance=0.3) == 0.3
-    assert floor([200.5, 200.5, 201.5], tolerance=0) == 0
-    assert floor([200.5, 200.5, 201.5]) == pytest.approx(2.005)
-    assert floor([-200.5]) == pytest.approx(2.005)
-    assert floor([2, 2, 3]) == 1
-    assert floor([2, 2, 3], step=0.5) == 0.5
+    assert least_difference([200.5, 200.5, 201.5], tolerance=0.3) == 0.3
+    assert least_difference([200.5, 200.5, 201.5], tolerance=0) == 0
+    assert least_difference([200.5, 200.5, 201.5]) == pytest.approx(2.005)
+    assert least_difference([-200.5]) == pytest.approx(2.005)
+    assert least_difference([2, 2, 3]) == 1
+    assert least_difference([2, 2, 3], step=0.5) == 0.5
 
 
 def test_the_scale_is_the_deviation_of_normal_values():
-    assert scale([1.1, 2.3, 3.2, 4.4, 5.9]) == pytest.approx(1.4826 * 1.2)
+    assert robust_deviation([1.1, 2.3, 3.2, 4.4, 5.9]) == pytest.approx(1.4826 * 1.2)
 
 
 def test_the_scale_is_at_least_the_resolution():
-    assert scale([5, 5, 5, 9]) == 1
-    assert scale([5, 5, 5, 9], step=2) == 2
+    assert robust_deviation([5, 5, 5, 9]) == 1
+    assert robust_deviation([5, 5, 5, 9], step=2) == 2
 
 
 def test_counts_vary_by_the_square_root_of_their_median():
-    assert scale([16, 16, 16, 17], counts=True) == 4
-    assert scale([-16, -16, -16, -17], counts=True) == 1
+    assert robust_deviation([16, 16, 16, 17], counts=True) == 4
+    assert robust_deviation([-16, -16, -16, -17], counts=True) == 1

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from rack_recipes.analysis.methods import outliers
-from rack_recipes.analysis.methods.outliers import Twins, gesd, judge, two_groups
+from rack_recipes.analysis.methods.outliers import Twins, find_suspects, find_two_groups, judge_groups
 
 # Rosner's data (1983, Technometrics 25: 165-172), as the NIST/SEMATECH e-Handbook of Statistical Methods prints them,
 # https://www.itl.nist.gov/div898/handbook/eda/section3/eda35h3.htm: three outliers at .05.
@@ -21,7 +21,7 @@ ROSNER = np.array([
 
 
 def test_rosner_s_own_example_has_three_outliers():
-    suspects = gesd(ROSNER, 10)
+    suspects = find_suspects(ROSNER, 10)
     assert [ROSNER[each.place] for each in suspects[:4]] == [6.01, 5.42, 5.34, 4.64]
     assert max(rank for rank, each in enumerate(suspects, 1) if each.p <= 0.05) == 3
 
@@ -45,14 +45,14 @@ def test_it_follows_the_textbook(seed: int):
     random = np.random.default_rng(seed)
     values = random.normal(size=16 + seed) + 12 * (random.random(16 + seed) < 0.15)
     expected = textbook(values, 5)
-    for suspect, (value, p) in zip(gesd(values, 5), expected, strict=True):
+    for suspect, (value, p) in zip(find_suspects(values, 5), expected, strict=True):
         assert values[suspect.place] == value
         assert suspect.p == pytest.approx(p, rel=1e-6) or (suspect.p == 1 and p > 0.05)
 
 
 def test_a_huge_outlier_hides_no_digits_of_the_rest():
     values = np.concatenate([np.random.default_rng(1).normal(size=40), [6.0, 1e14]])
-    first, second, third = gesd(values, 3)
+    first, second, third = find_suspects(values, 3)
     assert (first.place, second.place) == (41, 40)
     assert second.p == pytest.approx(textbook(values[:41], 1)[0][1], rel=1e-6)
     assert third.p > 0.05
@@ -60,21 +60,21 @@ def test_a_huge_outlier_hides_no_digits_of_the_rest():
 
 def test_a_deviation_has_a_least_size():
     values = np.array([0.0] * 10 + [1.0] * 9 + [4.0])
-    assert gesd(values, 1)[0].p < 0.01
-    assert gesd(values, 1, least_deviation=3)[0].p == 1
+    assert find_suspects(values, 1)[0].p < 0.01
+    assert find_suspects(values, 1, least_deviation=3)[0].p == 1
 
 
 def test_values_that_are_all_alike_have_no_suspect():
-    assert {each.p for each in gesd(np.full(20, 3.0), 5)} == {1}
+    assert {each.p for each in find_suspects(np.full(20, 3.0), 5)} == {1}
 
 
 def test_one_value_that_is_all_the_spread_is_certain():
-    assert gesd(np.array([*([0.0] * 19), 1.0]), 1)[0] == (19, 0)
+    assert find_suspects(np.array([*([0.0] * 19), 1.0]), 1)[0] == (19, 0)
 
 
 def test_false_alarms_are_as_rare_as_is_said():
     random = np.random.default_rng(4)
-    found = [min(each.p for each in gesd(random.normal(size=40), 13)) <= 0.01 for _turn in range(1500)]
+    found = [min(each.p for each in find_suspects(random.normal(size=40), 13)) <= 0.01 for _turn in range(1500)]
     assert 0.003 <= np.mean(found) <= 0.02
 
 
@@ -89,7 +89,7 @@ def split(gap: float, minority: int = 10, seed: int = 1) -> np.ndarray:
 
 
 def test_two_groups_are_told_apart_by_an_attribute():
-    found = two_groups(split(12), {"nic_model": NIC, "rack": ["r1", "r2"] * 20}, 4, must_part=False)
+    found = find_two_groups(split(12), {"nic_model": NIC, "rack": ["r1", "r2"] * 20}, 4, must_part=False)
     assert found.lower == tuple(range(30))
     assert found.upper == tuple(range(30, 40))
     assert found.above - found.below > 6
@@ -100,7 +100,7 @@ def test_two_groups_are_told_apart_by_an_attribute():
 
 def test_an_attribute_may_have_several_values_on_a_side():
     nic = ["a"] * 15 + ["b"] * 15 + ["c"] * 5 + ["d"] * 5
-    (separator,) = two_groups(split(12), {"nic": nic}, 4, must_part=False).separators
+    (separator,) = find_two_groups(split(12), {"nic": nic}, 4, must_part=False).separators
     assert (separator.lower, separator.upper) == (("a", "b"), ("c", "d"))
 
 
@@ -111,34 +111,34 @@ def test_an_attribute_may_have_several_values_on_a_side():
 )
 @pytest.mark.parametrize("must_part", [True, False])
 def test_without_an_attribute_that_fits_they_are_no_groups(attributes, must_part: bool):
-    assert two_groups(split(12), attributes, 4, must_part=must_part) is None
+    assert find_two_groups(split(12), attributes, 4, must_part=must_part) is None
 
 
 @pytest.mark.parametrize(("minority", "found"), [(4, False), (5, True), (35, True), (36, False)])
 def test_a_few_are_outliers_and_no_group(minority: int, found: bool):
     nic = ["old"] * (N - minority) + ["new"] * minority
-    assert bool(two_groups(split(12, minority), {"nic": nic}, 4, must_part=False)) is found
+    assert bool(find_two_groups(split(12, minority), {"nic": nic}, 4, must_part=False)) is found
 
 
 @pytest.mark.parametrize(("factor", "found"), [(13.9, False), (14.1, True)])
 def test_a_gap_is_wide_from_14_median_gaps(factor: float, found: bool):
     values = np.concatenate([np.arange(30.0), 29 + factor + np.arange(10.0)])
-    assert bool(two_groups(values, {"nic": NIC}, 4, must_part=False)) is found
-    assert two_groups(values, {"nic": NIC}, 4, must_part=True)
+    assert bool(find_two_groups(values, {"nic": NIC}, 4, must_part=False)) is found
+    assert find_two_groups(values, {"nic": NIC}, 4, must_part=True)
 
 
 def test_fewer_than_16_hosts_have_no_wide_gap():
     values = np.concatenate([np.arange(8.0), 500 + np.arange(7.0)])
     attributes = {"nic": ["old"] * 8 + ["new"] * 7}
-    assert two_groups(values, attributes, 1, must_part=False) is None
-    assert two_groups(values, attributes, 1, must_part=True)
+    assert find_two_groups(values, attributes, 1, must_part=False) is None
+    assert find_two_groups(values, attributes, 1, must_part=True)
     more = np.concatenate([[-1.0], values])
-    assert two_groups(more, {"nic": ["old"] * 9 + ["new"] * 7}, 1, must_part=False)
+    assert find_two_groups(more, {"nic": ["old"] * 9 + ["new"] * 7}, 1, must_part=False)
 
 
 @pytest.mark.parametrize("values", [[], [1.0], [1.0, 2.0], [3.0] * 20])
 def test_what_has_no_gap_is_one_group(values: list[float]):
-    assert two_groups(np.array(values), {"nic": ["a"] * len(values)}, 1, must_part=True) is None
+    assert find_two_groups(np.array(values), {"nic": ["a"] * len(values)}, 1, must_part=True) is None
 
 
 def normal(n: int, seed: int = 1) -> np.ndarray:
@@ -152,7 +152,7 @@ def planted(n: int, size: float, seed: int = 1) -> np.ndarray:
 
 
 def one(values, **fields) -> outliers.Outcome:
-    return judge([Twins(np.asarray(values, dtype=float), **fields)])[0]
+    return judge_groups([Twins(np.asarray(values, dtype=float), **fields)])[0]
 
 
 def named(outcome: outliers.Outcome) -> list[int]:
@@ -177,7 +177,7 @@ def test_a_small_group_without_history_is_notable(n: int):
 def test_one_in_a_hundred_small_groups_of_normal_values_has_an_outlier(n: int):
     random = np.random.default_rng(n)
     twins = [Twins(random.normal(100, 3, size=n)) for _turn in range(1500)]
-    share = np.mean([bool(each.outliers) for each in judge(twins)])
+    share = np.mean([bool(each.outliers) for each in judge_groups(twins)])
     assert 0.005 <= share <= 0.016
 
 
@@ -216,7 +216,7 @@ def test_the_hosts_of_earlier_runs_may_be_others():
 def test_false_alarms_against_a_history_are_as_rare_as_is_said():
     random = np.random.default_rng(8)
     twins = [Twins(random.normal(size=8), random.normal(size=(20, 8)), tolerance=0) for _turn in range(600)]
-    assert np.mean([each.is_alarm for each in judge(twins)]) <= 0.006
+    assert np.mean([each.is_alarm for each in judge_groups(twins)]) <= 0.006
 
 
 def test_a_large_group_is_judged_by_gesd():
@@ -251,7 +251,7 @@ def test_with_a_history_an_alarm_is_also_further_out_than_any_twin_ever_was():
 
 def test_the_rate_of_false_alarms_is_shared_by_all_groups():
     twins = [Twins(planted(40, 8 if seed < 10 else 0, seed)) for seed in range(200)]
-    found = judge(twins)
+    found = judge_groups(twins)
     assert sum(named(each)[:1] == [2] for each in found[:10]) >= 9
     assert sum(bool(each.outliers) for each in found[10:]) <= 3
     assert sum(bool(one(each.values).outliers) for each in twins[10:]) > 4
@@ -303,9 +303,9 @@ def test_values_that_are_all_alike_have_no_outlier():
 def test_counts_vary_by_their_square_root():
     random = np.random.default_rng(3)
     rare = [Twins(random.poisson(0.1, 40).astype(float), counts=True) for _turn in range(300)]
-    assert np.mean([bool(each.outliers) for each in judge(rare)]) <= 0.05
+    assert np.mean([bool(each.outliers) for each in judge_groups(rare)]) <= 0.05
     more = [Twins(random.poisson(3, 40).astype(float), counts=True) for _turn in range(300)]
-    assert np.mean([bool(each.outliers) for each in judge(more)]) <= 0.02
+    assert np.mean([bool(each.outliers) for each in judge_groups(more)]) <= 0.02
     values = random.poisson(3, 40).astype(float)
     values[2] = 25
     assert named(one(values, counts=True)) == [2]

@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.summary.s
     a_run,
 )
 from rack_recipes.analysis.summary.facts import facts_of
-from rack_recipes.analysis.summary.model_summary import Checked, NoAnswer, check
+from rack_recipes.analysis.summary.model_summary import Checked, NoAnswer, check_answer
 
 FACTS = facts_of(a_run(), FINDINGS)
 OWN_NUMBER = "has a number of its own"
@@ -28,7 +28,7 @@ ADDRESS = "has an address"
 
 
 def checked(*written: Any) -> Checked:
-    return check(sentences(*written), FACTS)
+    return check_answer(sentences(*written), FACTS)
 
 
 def test_slots_are_filled_in_and_results_come_from_the_facts() -> None:
@@ -138,19 +138,19 @@ def test_what_is_struck(text: str, reason: str) -> None:
 )
 def test_forged_ids(ids: Any, reason: str) -> None:
     content = json.dumps({"sentences": [{"text": "It failed.", "ids": ids}, {"text": "It did.", "ids": ["r0"]}]})
-    found = check(content, FACTS)
+    found = check_answer(content, FACTS)
     assert dict(found.struck) == {reason: 1}
     assert [one.text for one in found.sentences] == ["It did."]
 
 
 @pytest.mark.parametrize("written", [3, None, [], "text", {}, {"text": 3, "ids": ["r0"]}, {"ids": ["r0"]}])
 def test_what_is_no_sentence(written: Any) -> None:
-    assert dict(check(json.dumps({"sentences": [written]}), FACTS).struck) == {"is no text": 1}
+    assert dict(check_answer(json.dumps({"sentences": [written]}), FACTS).struck) == {"is no text": 1}
 
 
 def test_a_finding_without_results_cannot_be_the_only_one_that_is_cited() -> None:
     nothing = facts_of(a_run({"host": "", "step": "a", "verdict": "passed", "instances": 1}), [])
-    assert dict(check(sentences(("It failed.", "r0")), nothing).struck) == {"cites no result": 1}
+    assert dict(check_answer(sentences(("It failed.", "r0")), nothing).struck) == {"cites no result": 1}
 
 
 def test_there_are_six_sentences_at_most() -> None:
@@ -160,7 +160,7 @@ def test_there_are_six_sentences_at_most() -> None:
 
 @pytest.mark.parametrize("fence", ["```json\n%s\n```", "```\n%s```", "\n %s \n"])
 def test_an_answer_may_stand_in_a_fence(fence: str) -> None:
-    assert check(fence % sentences(("It failed.", "r0")), FACTS).sentences
+    assert check_answer(fence % sentences(("It failed.", "r0")), FACTS).sentences
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_an_answer_may_stand_in_a_fence(fence: str) -> None:
 )
 def test_what_is_no_answer(content: str, said: str) -> None:
     with pytest.raises(NoAnswer, match=said):
-        check(content, FACTS)
+        check_answer(content, FACTS)
 
 
 def test_what_no_check_can_see_is_still_told_with_the_right_numbers() -> None:

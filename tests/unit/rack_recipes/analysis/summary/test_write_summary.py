@@ -32,8 +32,8 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.summary.s
 )
 from rack_recipes.analysis.findings import RULES, Finding, ResultId
 from rack_recipes.analysis.summary.facts import facts_of
-from rack_recipes.analysis.summary.model_summary import NoAnswer, check
-from rack_recipes.analysis.summary.write_summary import by_rules, summary
+from rack_recipes.analysis.summary.model_summary import NoAnswer, check_answer
+from rack_recipes.analysis.summary.write_summary import summarise, summarise_by_rules
 from rack_recipes.settings import Settings
 
 
@@ -42,7 +42,7 @@ def titles(found: list[Finding]) -> list[str]:
 
 
 def test_what_became_of_the_run_comes_first_and_what_to_do_next_last() -> None:
-    assert titles(by_rules(a_run(), FINDINGS)) == [
+    assert titles(summarise_by_rules(a_run(), FINDINGS)) == [
         "The run ended as failed. 3 of 6 results did not pass, on 2 of 3 hosts.",
         "1 planned result was not run.",
         "3 results on leaf1 failed together.",
@@ -53,7 +53,7 @@ def test_what_became_of_the_run_comes_first_and_what_to_do_next_last() -> None:
 
 def test_a_run_that_passed() -> None:
     run = a_run(result("r1", "a"), result("r1", "b", "cached"), status="passed")
-    assert titles(by_rules(run, [])) == [
+    assert titles(summarise_by_rules(run, [])) == [
         "The run ended as passed. Of 2 results on 1 host, all passed.",
         "0 planned results were not run.",
         "The analysis has found nothing that stands out.",
@@ -62,18 +62,18 @@ def test_a_run_that_passed() -> None:
 
 def test_it_cites_the_results_that_did_not_pass_or_all() -> None:
     bad = (ResultId("r01-u07", "link"), ResultId("r01-u08", "link"), ResultId("r01-u08", "rate"))
-    found = by_rules(a_run(), FINDINGS)
+    found = summarise_by_rules(a_run(), FINDINGS)
     assert [one.results for one in found] == [bad, bad, CAUSE.results, OUTLIER.results, CAUSE.results]
     assert found[0].figures["not_passed"] == 3
     assert found[2].figures == CAUSE.figures
-    passed = by_rules(a_run(result("r1", "a"), status="passed"), [])
+    passed = summarise_by_rules(a_run(result("r1", "a"), status="passed"), [])
     assert {one.results for one in passed} == {(ResultId("r1", "a"),)}
 
 
 @pytest.mark.parametrize("number", range(8))
 def test_there_are_three_to_six_sentences_each_with_results(number: int) -> None:
     findings = [replace(CAUSE, title=f"finding {n}") for n in range(number)]
-    found = by_rules(a_run(), findings)
+    found = summarise_by_rules(a_run(), findings)
     assert 3 <= len(found) <= 6
     assert all(one.results and one.kind == "summary" and one.grade == "note" for one in found)
     assert all(one.origin == RULES and not one.suggestion for one in found)
@@ -81,23 +81,23 @@ def test_there_are_three_to_six_sentences_each_with_results(number: int) -> None
 
 def test_an_earlier_summary_is_no_finding() -> None:
     earlier = Finding("summary", "note", "what a model said")
-    assert titles(by_rules(a_run(), [earlier])) == titles(by_rules(a_run(), []))
+    assert titles(summarise_by_rules(a_run(), [earlier])) == titles(summarise_by_rules(a_run(), []))
 
 
 def test_a_run_without_any_result() -> None:
     run = replace(a_run(), steps=())
-    assert titles(by_rules(run, []))[0] == "The run ended as failed. Of 0 results on 0 hosts, all passed."
+    assert titles(summarise_by_rules(run, []))[0] == "The run ended as failed. Of 0 results on 0 hosts, all passed."
 
 
 KEY = "sk-zebra-7777"
 GOOD = sentences(("{r1.explains} results on {r1.value} failed together.", "r1"), ("Look at its uplink.", "r1"))
-BY_RULES = by_rules(a_run(), FINDINGS)
+BY_RULES = summarise_by_rules(a_run(), FINDINGS)
 MODULES = "print([name for name in sys.modules if 'summary' in name or name in ('urllib.request', 'http.client')])"
 
 
 def asked(model: ModelServer, findings: list[Finding] | None = None, **more: Any) -> list[Finding]:
     given = {"summary_url": model.url, "summary_model": "small", "summary_key": KEY, **more}
-    return summary(a_run(), FINDINGS if findings is None else findings, Settings(**given))
+    return summarise(a_run(), FINDINGS if findings is None else findings, Settings(**given))
 
 
 def note(found: list[Finding]) -> str:
@@ -107,7 +107,7 @@ def note(found: list[Finding]) -> str:
 
 
 def test_without_an_address_there_are_rules() -> None:
-    assert summary(a_run(), FINDINGS, Settings()) == BY_RULES
+    assert summarise(a_run(), FINDINGS, Settings()) == BY_RULES
 
 
 def test_without_an_address_nothing_of_http_is_loaded() -> None:
@@ -261,7 +261,7 @@ KNOWN_NUMBERS = set().union(*map(numbers_of, SLOTS))
 @settings(max_examples=400, deadline=None)
 def test_whatever_is_answered_no_number_of_its_own_and_no_address_stays(content: str) -> None:
     try:
-        found = check(content, facts_of(a_run(), FINDINGS))
+        found = check_answer(content, facts_of(a_run(), FINDINGS))
     except NoAnswer:
         return
     for one in found.sentences:

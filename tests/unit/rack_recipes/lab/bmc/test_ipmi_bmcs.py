@@ -26,7 +26,7 @@ def lines(text: str, start: str) -> list[str]:
 
 
 class TestSensors:
-    COMMANDS = tuple(ipmi_bmcs.commands("bmc/server1"))
+    COMMANDS = tuple(ipmi_bmcs.sensor_commands("bmc/server1"))
 
     def test_each_sensor_reads_a_file_of_the_hardware(self):
         files = [

@@ -31,7 +31,7 @@ def bmc(tmp_path: Path) -> redfish_bmcs.Bmc:
 
 
 def resource(bmc: redfish_bmcs.Bmc, path: str) -> dict[str, Any]:
-    return redfish_bmcs.resources(bmc)[f"/redfish/v1/{path}"]()
+    return redfish_bmcs.resources_by_path(bmc)[f"/redfish/v1/{path}"]()
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,9 @@ def test_every_value_is_told(bmc: redfish_bmcs.Bmc) -> None:
     ]  # fmt: skip
     assert {each["Reading"] for each in thermal["Fans"]} == {5400}
     listed = resource(bmc, "UpdateService/FirmwareInventory")["Members"]
-    versions = {path["@odata.id"]: redfish_bmcs.resources(bmc)[path["@odata.id"]]()["Version"] for path in listed}
+    versions = {
+        path["@odata.id"]: redfish_bmcs.resources_by_path(bmc)[path["@odata.id"]]()["Version"] for path in listed
+    }
     assert [*versions.values()] == ["2.4.1", "1.20.3", "22.41.10"]
 
 
@@ -65,20 +67,20 @@ def test_what_is_broken_is_told(bmc: redfish_bmcs.Bmc) -> None:
     assert (inlet["ReadingCelsius"], inlet["UpperThresholdCritical"], inlet["Status"]["Health"]) == (51, 42, "Critical")
     supplies = resource(bmc, "Chassis/cha/Power")["PowerSupplies"]
     assert [(each["LineInputVoltage"], each["Status"]["Health"]) for each in supplies] == [(230, "OK"), (0, "Critical")]
-    added = redfish_bmcs.additions(bmc)["/redfish/v1/Systems/sys"]
+    added = redfish_bmcs.additions_by_path(bmc)["/redfish/v1/Systems/sys"]
     assert (added["BiosVersion"], added["Status"]["HealthRollup"]) == ("2.3.9", "Critical")
 
 
 def test_a_file_that_is_just_being_written_counts_as_healthy(bmc: redfish_bmcs.Bmc) -> None:
     (bmc.folder / "inlet_temperature").write_text("")
-    assert hardware_and_event_log.read(bmc.folder, "inlet_temperature") == "24"
+    assert hardware_and_event_log.read_value(bmc.folder, "inlet_temperature") == "24"
 
 
 def test_what_becomes_worse_and_better_is_an_event(bmc: redfish_bmcs.Bmc) -> None:
-    seen = hardware_and_event_log.conditions(bmc.folder)
+    seen = hardware_and_event_log.read_conditions(bmc.folder)
     for reading in (24, 51, 52, 24):
         (bmc.folder / "inlet_temperature").write_text(f"{reading}\n")
-        seen = hardware_and_event_log.look(bmc.folder, seen)
+        seen = hardware_and_event_log.note_changes(bmc.folder, seen)
     entries = resource(bmc, "Systems/sys/LogServices/SEL/Entries")
     assert [each["Message"] for each in entries["Members"]] == [
         "Inlet Temp reads 51 Cel (Critical)", "Inlet Temp reads 24 Cel (OK)",
@@ -89,7 +91,7 @@ def test_the_watch_ends_with_its_folder(bmc: redfish_bmcs.Bmc, monkeypatch: pyte
     monkeypatch.setattr(
         hardware_and_event_log.time, "sleep", lambda _seconds: bmc.folder.rename(bmc.folder.with_name("gone"))
     )
-    hardware_and_event_log.watch(bmc.folder)
+    hardware_and_event_log.watch_hardware(bmc.folder)
 
 
 class TestDriver:
@@ -141,12 +143,12 @@ class TestWhatIsMissing:
     @pytest.mark.parametrize(("wanted", "has"), [(None, False), (False, False)])
     def test_a_rack_starts_without_bmcs(self, monkeypatch, wanted, has):
         monkeypatch.setattr(redfish_bmcs, "missing", lambda: "pip install x")
-        assert start_rack.can_have_bmcs(wanted) is has
+        assert start_rack.decide_bmcs(wanted) is has
 
     def test_bmcs_that_are_wanted_need_their_packages(self, monkeypatch):
         monkeypatch.setattr(redfish_bmcs, "missing", lambda: "pip install x")
         with pytest.raises(UsageError, match="BMCs need what is not installed: pip install x"):
-            start_rack.can_have_bmcs(True)
+            start_rack.decide_bmcs(True)
 
 
 def test_the_inventory_tells_how_a_bmc_is_reached(tmp_path: Path) -> None:
@@ -155,7 +157,7 @@ def test_the_inventory_tells_how_a_bmc_is_reached(tmp_path: Path) -> None:
         hardware_and_event_log.make_hardware(tmp_path / "bmc" / each.name)
     (tmp_path / "bmc" / "password").write_text("word\n")
     (tmp_path / "bmc" / "bmc.crt").write_text("-----BEGIN")
-    held = inventory_and_cabling.inventory(topology, tmp_path, 7)
+    held = inventory_and_cabling.make_inventory(topology, tmp_path, 7)
     inventory_and_cabling.add_bmcs(held, topology, tmp_path / "bmc")
     servers = held["all"]["children"]["servers"]
     assert servers["hosts"]["server2"]["bmc_address"] == "192.168.255.130"
@@ -163,7 +165,7 @@ def test_the_inventory_tells_how_a_bmc_is_reached(tmp_path: Path) -> None:
     assert servers["vars"] == {
         "bmc_port": 443, "bmc_user": "admin", "bmc_password": "word", "bmc_ca": "-----BEGIN", "bmc_through": "spine1",
         "firmware_golden": {"BIOS": "2.4.1", "BMC": "1.20.3", "NIC1": "22.41.10"},
-        "ipmi_port": 623, "parts_golden": node_files.golden(),
+        "ipmi_port": 623, "parts_golden": node_files.golden_parts(),
     }  # fmt: skip
 
 

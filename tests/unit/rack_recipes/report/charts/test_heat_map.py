@@ -114,7 +114,7 @@ def test_one_picture_with_the_meaning_of_its_colours(drawn, texts):
 
 def test_hosts_are_gathered_by_rack_and_the_worst_verdict_is_shown():
     rows = (("passed", "failed"), ("error", "failed"), (None, "passed"), (None, "marginal"))
-    one = module.gathered(matrix(*rows), lambda host: "a" if host in ("r0", "r1") else "b")
+    one = module.gather_rows(matrix(*rows), lambda host: "a" if host in ("r0", "r1") else "b")
     assert one.rows == (("a", "error", "failed"), ("b", None, "marginal"))
     assert [column.name for column in one.columns] == ["group", "s0", "s1"]
 

@@ -22,7 +22,7 @@ CHART = histogram(Quantity("rx", "frames"), [1, 2, 3, 4, 9])
 
 
 def test_a_file_has_its_own_style_light_and_dark():
-    text = stored_charts.svg(CHART)
+    text = stored_charts.to_svg(CHART)
     root = ET.fromstring(text)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     style = root.find("{*}style").text
@@ -33,7 +33,7 @@ def test_a_file_has_its_own_style_light_and_dark():
 
 def test_a_png_shows_something():
     pytest.importorskip("resvg_py")
-    png = stored_charts.png(CHART)
+    png = stored_charts.to_png(CHART)
     assert png.startswith(b"\x89PNG")
     width, height = (int.from_bytes(png[place : place + 4]) for place in (16, 20))
     assert (width, height) == (1280, 600)

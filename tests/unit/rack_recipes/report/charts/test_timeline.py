@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from rack_recipes.report.charts.timeline import Lane, Span, TimedResult, moment, run_timeline, step_lanes, timeline
+from rack_recipes.report.charts.timeline import (
+    Lane,
+    Span,
+    TimedResult,
+    run_timeline,
+    seconds_of_time,
+    step_lanes,
+    timeline,
+)
 
 
 def test_stages_steps_and_their_times(drawn, texts):
@@ -53,7 +61,7 @@ def test_a_run_of_many_steps_has_its_stages_alone():
 
 @pytest.mark.parametrize("text", ["", None, "</svg>", "2026-99-99"])
 def test_what_is_no_time_has_no_moment(text):
-    assert moment(text) is None
+    assert seconds_of_time(text) is None
 
 
 def row(step, host, stage, start, seconds, verdict="passed", **fields):

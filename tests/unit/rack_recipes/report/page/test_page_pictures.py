@@ -8,10 +8,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from rack_recipes.report.charts.timeline import MOST_STEPS, lanes
+from rack_recipes.report.charts.timeline import MOST_STEPS, lanes_of_tables
 from rack_recipes.report.page import page_pictures
 from rack_recipes.report.page.hosts_by_rack import MOST_HOSTS, MOST_LINKS, HostGroup, HostPlace, places, rack_picture
-from rack_recipes.report.page.page_pictures import GATHER_FROM, pictures
+from rack_recipes.report.page.page_pictures import GATHER_FROM, draw_pictures
 from rack_recipes.report.table_model import Table
 from rack_recipes.report.tables.columns import TREND, VALUES
 
@@ -49,14 +49,14 @@ def test_racks_that_do_not_fit_continue_below():
 
 
 def test_a_map_of_many_hosts_is_gathered_by_rack_first(by_name):
-    few = pictures(by_name, places(by_name["hosts"]))
-    many = pictures(by_name, [HostPlace(f"h{n}", "passed") for n in range(GATHER_FROM + 1)])
+    few = draw_pictures(by_name, places(by_name["hosts"]))
+    many = draw_pictures(by_name, [HostPlace(f"h{n}", "passed") for n in range(GATHER_FROM + 1)])
     assert [one.rows for one in few.maps] == ["rows"]
     assert [one.rows for one in many.maps] == ["racks", "rows"]
 
 
 def test_a_timeline_has_a_row_for_each_stage_and_each_step_that_ran(by_name):
-    found = lanes(by_name["verdicts"], by_name["steps"])
+    found = lanes_of_tables(by_name["verdicts"], by_name["steps"])
     assert [(lane.name, lane.inner) for lane in found] == [
         ("stage 1", False), ("read_inventory", True), ("check_firmware", True), ("link_errors", True),
         ("loopback_rate", True), ("stage 2", False), ("compare_hosts", True), ("stage 3", False), ("burn_in", True),
@@ -69,12 +69,12 @@ def test_a_run_of_many_steps_has_a_timeline_of_its_stages(by_name):
     verdicts, steps = by_name["verdicts"], by_name["steps"]
     step, row = verdicts.place("step"), verdicts.rows[1]
     rows = tuple((*row[:step], f"s{n}", *row[step + 1 :]) for n in range(MOST_STEPS + 1))
-    assert [lane.name for lane in lanes(replace(verdicts, rows=rows), steps)] == ["stage 0"]
+    assert [lane.name for lane in lanes_of_tables(replace(verdicts, rows=rows), steps)] == ["stage 0"]
 
 
 def test_hostile_text_in_pictures_is_text(said, hostile):
     tables = {table.name: table for table in said(hostile)}
-    found = pictures(tables, places(tables["hosts"]))
+    found = draw_pictures(tables, places(tables["hosts"]))
     for picture in (found.racks, found.timeline, found.bars, *(one.body for one in found.maps)):
         if picture is not None:
             parts = {part.tag for part in ET.fromstring(picture).iter()}
@@ -92,7 +92,7 @@ def values(*rows):
 
 def test_a_measurement_has_a_histogram_and_a_box_for_each_rack():
     rows = [(f"r{n}", "copy", "rate", 9.0 + n / 10, "passed") for n in range(12)]
-    [one] = page_pictures.measured(values(*rows), {f"r{n}": f"rack{n % 2}" for n in range(12)})
+    [one] = page_pictures.measurement_pictures(values(*rows), {f"r{n}": f"rack{n % 2}" for n in range(12)})
     assert (one.step, one.name, one.unit, one.verdict, one.values) == ("copy", "rate", "MB/s", "passed", 12)
     histogram, boxes = one.charts
     assert "min 9" in histogram.svg
@@ -102,14 +102,14 @@ def test_a_measurement_has_a_histogram_and_a_box_for_each_rack():
 def test_the_measurement_with_the_worst_value_comes_first_and_few_values_have_no_picture():
     rows = [("r1", "b", "x", 1, "failed"), *((f"r{n}", "a", "y", n, "passed") for n in range(5)),
             *((f"r{n}", "b", "x", n, "passed") for n in range(5)), ("r1", "c", "z", 1, "passed")]  # fmt: skip
-    found = page_pictures.measured(values(*rows), {})
+    found = page_pictures.measurement_pictures(values(*rows), {})
     assert [(one.step, one.verdict, one.values) for one in found] == [("b", "failed", 6), ("a", "passed", 5)]
 
 
 def test_values_that_are_no_numbers_and_too_many_measurements_are_left_out():
     rows = [(f"r{n}", f"s{step}", "x", n, "passed") for step in range(30) for n in range(3)]
     texts = [(f"r{n}", "text", "x", "up", "passed") for n in range(9)]
-    found = page_pictures.measured(values(*texts, *rows), {})
+    found = page_pictures.measurement_pictures(values(*texts, *rows), {})
     assert [one.step for one in found] == [f"s{step}" for step in range(page_pictures.MOST)]
 
 
@@ -128,7 +128,7 @@ def trend(*lines):
 
 def test_a_measurement_with_earlier_runs_has_a_line_with_limits_and_changes():
     past = trend(over_runs("copy", "rate", change_at=2), over_runs("copy", "other"))
-    [one] = page_pictures.measured(values(("r1", "copy", "rate", 9.4, "passed")), {}, past)
+    [one] = page_pictures.measurement_pictures(values(("r1", "copy", "rate", 9.4, "passed")), {}, past)
     [line] = one.charts  # one value has neither a histogram nor a box
     assert line.figures.values("value") == [9.0, 10.0, 11.0, 12.0]
     assert line.figures.values("change") == [None, None, "from 9 to 12", None]
@@ -139,7 +139,7 @@ def test_a_measurement_with_earlier_runs_has_a_line_with_limits_and_changes():
 def test_the_line_stands_before_the_other_pictures():
     rows = [(f"r{n}", "copy", "rate", 9.0 + n / 10, "passed") for n in range(5)]
     past = trend(over_runs("copy", "rate", line="model A"), over_runs("copy", "rate", line="model B"))
-    [one] = page_pictures.measured(values(*rows), {}, past)
+    [one] = page_pictures.measurement_pictures(values(*rows), {}, past)
     assert one.charts[0].figures.name == "trend"
     assert set(one.charts[0].figures.values("series")) == {"model A", "model B"}
     assert len(one.charts) == 3
@@ -168,4 +168,4 @@ def test_numbers_of_the_context_have_a_line_those_that_changed_last_first():
     ],
 )
 def test_limits_in_words(words, expected):
-    assert [*page_pictures.limits_in(words)] == expected
+    assert [*page_pictures.parse_limits(words)] == expected

@@ -113,7 +113,7 @@ def test_hostile_text_is_text(said, hostile, tmp_path):
     for table in report[2:]:
         for row, cells in zip(table.rows, book[table.title].iter_rows(min_row=2), strict=True):
             for value, cell in zip(row, cells, strict=True):
-                expected = excel.fit(visible(value)) if isinstance(value, str) else value
+                expected = excel.cut_to_cell(visible(value)) if isinstance(value, str) else value
                 assert (unescaped(cell.value) or None) == (expected or None)
                 assert cell.data_type != "f"
                 assert cell.hyperlink is None or re.fullmatch(r"'Verdicts'!A[0-9]+", cell.hyperlink.location)
@@ -122,12 +122,12 @@ def test_hostile_text_is_text(said, hostile, tmp_path):
 
 @pytest.mark.parametrize("text", ["x" * 32_767, "\U0001f600" * 16_383])
 def test_text_that_fits_is_whole(text):
-    assert excel.fit(text) == text
+    assert excel.cut_to_cell(text) == text
 
 
 @pytest.mark.parametrize("text", ["x" * 32_768, "\U0001f600" * 16_384, "a" + "\U0001f600" * 30_000])
 def test_text_that_does_not_fit_is_cut_with_a_note(text):
-    cut = excel.fit(text)
+    cut = excel.cut_to_cell(text)
     assert len(cut.encode("utf-16-le")) // 2 <= 32_767
     assert cut.endswith(f"… [cut: {len(text):,} characters in all]")
 
@@ -169,7 +169,7 @@ def test_columns_beyond_a_sheet_are_counted(report, tmp_path, monkeypatch):
 
 
 def test_a_cell_that_would_be_lost_is_an_error(report, tmp_path, monkeypatch):
-    monkeypatch.setattr(excel, "fit", lambda text: text)
+    monkeypatch.setattr(excel, "cut_to_cell", lambda text: text)
     values = Table("values", "Values", (Column("value", "Value"),), (("x" * 40_000,),))
     with pytest.raises(RackError, match="row 2 of the sheet 'Values' could not be written"):
         excel.write([*report[:2], values], tmp_path)

@@ -17,7 +17,7 @@ needs_chromium = pytest.mark.skipif(not any(map(shutil.which, pdf.BROWSERS)), re
 
 
 def test_what_is_printed(report):
-    printed, whole = named(pdf.cut_down(report)), named(report)
+    printed, whole = named(pdf.keep_printed(report)), named(report)
     assert printed["verdicts"].rows == printed["context"].rows == printed["values"].rows == ()
     for name in ("summary", "counts", "findings", "finding_results", "reasons", "not_passed"):
         assert printed[name] == whole[name]
@@ -72,7 +72,7 @@ def test_a_browser_that_hangs(report, tmp_path, monkeypatch):
     def hang(command, *, timeout, **_options):
         raise subprocess.TimeoutExpired(command, timeout)
 
-    monkeypatch.setattr(pdf, "found_browser", lambda: "chromium")
+    monkeypatch.setattr(pdf, "find_browser", lambda: "chromium")
     monkeypatch.setattr(pdf.subprocess, "run", hang)
     with pytest.raises(UsageError, match="did not finish the PDF within 120 s"):
         pdf.write(report, tmp_path)

@@ -25,7 +25,8 @@ from pathlib import Path
 
 from rack_recipes.errors import RackError, UsageError, nearest
 from rack_recipes.lab import node_files, rack_pdus
-from rack_recipes.lab.bmc import hardware_and_event_log, power
+from rack_recipes.lab.bmc import hardware_and_event_log as hardware
+from rack_recipes.lab.bmc import power
 from rack_recipes.lab.node_files import (
     DISK,
     DISK_IMAGE,
@@ -171,7 +172,7 @@ def _of_session(about: str, make: str, heal: str, roles: Sequence[str] = ROUTERS
 
 
 def _of_hardware(about: str, file: str, value: str) -> Fault:
-    healthy = hardware_and_event_log.healthy_values()[file]
+    healthy = hardware.healthy_values()[file]
     write = f"echo {{}} >{{{{bmc}}}}/{file}"
     return Fault(about, (SERVER,), write.format(value), write.format(healthy), runs_outside=True, needs_bmcs=True)
 
@@ -181,8 +182,12 @@ def _of_part(about: str, file: str, text: str) -> Fault:
     return Fault(about, (SERVER,), bad, healthy, runs_outside=True)
 
 
+def _of_server(about: str, make: str, heal: str, *, runs_outside: bool = False, needs_pdus: bool = False) -> Fault:
+    return Fault(about, (SERVER,), make, heal, runs_outside=runs_outside, needs_pdus=needs_pdus)
+
+
 def _of_group(about: str, limit: str) -> Fault:
-    return Fault(about, (SERVER,), ENTER + limit, LEAVE)
+    return _of_server(about, ENTER + limit, LEAVE)
 
 
 def _outlet(action: str) -> str:
@@ -270,9 +275,8 @@ FAULTS: Mapping[str, Fault] = {
         _bgp("no network {prefix}", "address-family ipv4 unicast"),
         _bgp("network {prefix}", "address-family ipv4 unicast"),
     ),
-    "duplicate-address": Fault(
+    "duplicate-address": _of_server(
         "a server with the address of another one as well",
-        (SERVER,),
         "ip address add {other_address}/24 dev eth1",
         "ip address del {other_address}/24 dev eth1",
     ),
@@ -282,32 +286,28 @@ FAULTS: Mapping[str, Fault] = {
         "lldpcli configure system hostname spare-{node}",
         "lldpcli configure system hostname {node}",
     ),
-    "time-stopped": Fault(
+    "time-stopped": _of_server(
         "a server whose clock follows nobody",
-        (SERVER,),
         "kill $(cat /run/chrony/chronyd.pid)",
         START_CLOCK,
     ),
-    "wrong-time": Fault(
+    "wrong-time": _of_server(
         f"a server whose clock is {_OFFSET} s away from the rack's",
-        (SERVER,),
         _CLOCK.format(f"offset {_OFFSET} "),
         _CLOCK.format(""),
     ),
-    "full-disk": Fault(
+    "full-disk": _of_server(
         "a disk without room",
-        (SERVER,),
         "dd if=/dev/zero of={disk}/filled bs=1M 2>/dev/null || :",
         "rm -f {disk}/filled",
     ),
-    "no-inodes": Fault("a disk with room and without inodes", (SERVER,), _FILES, "rm -rf {disk}/many"),
-    "read-only-disk": Fault(
-        "a disk that can only be read", (SERVER,), "mount -o remount,ro {disk}", "mount -o remount,rw {disk}"
+    "no-inodes": _of_server("a disk with room and without inodes", _FILES, "rm -rf {disk}/many"),
+    "read-only-disk": _of_server(
+        "a disk that can only be read", "mount -o remount,ro {disk}", "mount -o remount,rw {disk}"
     ),
     "slow-disk": _of_group("a disk that takes 16 requests a second", SLOW_DISK),
-    "failing-disk": Fault(
+    "failing-disk": _of_server(
         "a disk that cannot be read beyond its first quarter, nor written anew",
-        (SERVER,),
         _FAIL,
         _MEND,
     ),
@@ -320,12 +320,11 @@ FAULTS: Mapping[str, Fault] = {
         f"a server whose processes get {MEMORY_MIB} MiB of memory",
         LITTLE_MEMORY,
     ),
-    "service-stopped": Fault(
-        "a server whose web server has ended", (SERVER,), "kill $(cat /run/httpd.pid)", START_WEB_SERVER
+    "service-stopped": _of_server(
+        "a server whose web server has ended", "kill $(cat /run/httpd.pid)", START_WEB_SERVER
     ),
-    "wrong-page": Fault(
+    "wrong-page": _of_server(
         "a web server with another page than it must have",
-        (SERVER,),
         f"echo 'down for maintenance' >{PAGES}/index.html",
         f"echo '{PAGE.strip()}' >{PAGES}/index.html",
     ),
@@ -336,9 +335,8 @@ FAULTS: Mapping[str, Fault] = {
         "ip link set m-{node} up",
         runs_outside=True,
     ),
-    "outlet-off": Fault(
+    "outlet-off": _of_server(
         "a server whose outlet of the PDU is off",
-        (SERVER,),
         _outlet("off"),
         _outlet("on"),
         runs_outside=True,
@@ -349,16 +347,13 @@ FAULTS: Mapping[str, Fault] = {
     "bmc-sensor": _of_hardware("air that is too hot, as its BMC sees it", "inlet_temperature", "51"),
     "failed-power-supply": _of_hardware("one of two power supplies delivers nothing", "psu2_ok", "0"),
     "wrong-firmware": _of_hardware("an older BIOS than that of the others", "firmware_bios", "2.3.9"),
-    "kernel-errors": Fault(
-        "errors of the memory in the kernel log", (SERVER,), _ERRORS, "sed -i '/EDAC MC0/d' {kernel_log}"
-    ),
+    "kernel-errors": _of_server("errors of the memory in the kernel log", _ERRORS, "sed -i '/EDAC MC0/d' {kernel_log}"),
     "hot-processor": _of_part("a processor that is too hot, as its own sensor says", node_files.HEAT, "98000"),
     "slow-core": _of_part("a core that is held at 800 MHz", node_files.FREQUENCY, "800000"),
     "lost-memory": _of_part("cores without memory of their own", node_files.MEMORY, "Node 1 MemTotal:       0 kB"),
     "lost-lanes": _of_part("a card that has half of its lanes", node_files.LANES, "8"),
-    "missing-drive": Fault(
+    "missing-drive": _of_server(
         "one of two drives is gone",
-        (SERVER,),
         f"mv {_PARTS}/{_DRIVE} removed-{{node}}",
         f"mv removed-{{node}} {_PARTS}/{_DRIVE}",
         runs_outside=True,
@@ -487,7 +482,7 @@ _OF_NODE: Mapping[str, Detail] = {
     "node": lambda _topology, node, _port: node,
     "pdu": lambda topology, node, _port: rack_pdus.variables_of(node, topology).get("pdu"),
     "outlet": lambda topology, node, _port: rack_pdus.variables_of(node, topology).get("pdu_outlet"),
-    "bmc": lambda _topology, node, _port: f"{hardware_and_event_log.FOLDER}/{node}",
+    "bmc": lambda _topology, node, _port: f"{hardware.FOLDER}/{node}",
     "asn": lambda topology, node, _port: topology.nodes[node].asn,
     "prefix": lambda topology, node, _port: topology.nodes[node].prefix,
     "other_address": lambda topology, node, _port: next(iter(_twins(node, topology)), ""),

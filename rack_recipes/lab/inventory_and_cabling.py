@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from rack_recipes.lab import node_files, rack_pdus
-from rack_recipes.lab.bmc import hardware_and_event_log, ipmi_bmcs, redfish_bmcs
+from rack_recipes.lab.bmc import hardware_and_event_log as hardware
+from rack_recipes.lab.bmc import ipmi_bmcs, redfish_bmcs
 from rack_recipes.lab.node_files import COMMAND_LINE_PORT
 from rack_recipes.lab.rack_state import RackState
 from rack_recipes.lab.topology import LEAF, PLURALS, SERVER, SPINE, Node, Topology
@@ -36,7 +37,7 @@ def write_inventory(topology: Topology, state: RackState) -> None:
     folder = state.folder
     held = make_inventory(topology, folder, state.pid)
     if state.has_bmcs or state.has_ipmi:
-        add_bmcs(held, topology, folder / hardware_and_event_log.FOLDER)
+        add_bmcs(held, topology, folder / hardware.FOLDER)
     if state.has_pdus:
         add_pdus(held, topology)
     with open(os.open(folder / INVENTORY, os.O_WRONLY | os.O_CREAT, FILE_MODE), "w", encoding="utf-8") as file:  # noqa: PTH123
@@ -94,11 +95,11 @@ def add_bmcs(held: dict[str, Any], topology: Topology, folder: Path) -> None:
     servers["vars"] |= {
         "bmc_port": redfish_bmcs.PORT,
         "ipmi_port": ipmi_bmcs.PORT,
-        "bmc_user": hardware_and_event_log.USER,
-        "bmc_password": (folder / hardware_and_event_log.PASSWORD).read_text(encoding="ascii").strip(),
+        "bmc_user": hardware.USER,
+        "bmc_password": (folder / hardware.PASSWORD).read_text(encoding="ascii").strip(),
         **({"bmc_ca": certificate.read_text(encoding="ascii")} if certificate.exists() else {}),
         "bmc_through": topology.of_role(SPINE)[0].name,
-        "firmware_golden": dict(hardware_and_event_log.FIRMWARE.values()),
+        "firmware_golden": dict(hardware.FIRMWARE.values()),
     }
 
 

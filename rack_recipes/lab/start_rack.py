@@ -19,7 +19,8 @@ from typing import Any
 
 from rack_recipes.errors import RackError, UsageError
 from rack_recipes.lab import rack_first_process, rack_pdus
-from rack_recipes.lab.bmc import hardware_and_event_log, ipmi_bmcs, redfish_bmcs
+from rack_recipes.lab.bmc import hardware_and_event_log as hardware
+from rack_recipes.lab.bmc import ipmi_bmcs, redfish_bmcs
 from rack_recipes.lab.faults import remove_groups
 from rack_recipes.lab.inventory_and_cabling import write_inventory
 from rack_recipes.lab.node_files import FRR, files_of
@@ -117,8 +118,8 @@ def write_files(topology: Topology, folder: Path) -> None:
 def write_hardware(topology: Topology, folder: Path) -> None:
     """Write what the BMCs watch, the password of their user, which IPMI can take (16 bytes), and the PDUs' files."""
     for server in topology.of_role(SERVER):
-        hardware_and_event_log.make_hardware(folder / hardware_and_event_log.FOLDER / server.name)
-    password = folder / hardware_and_event_log.FOLDER / hardware_and_event_log.PASSWORD
+        hardware.make_hardware(folder / hardware.FOLDER / server.name)
+    password = folder / hardware.FOLDER / hardware.PASSWORD
     _write(password, secrets.token_hex(8) + "\n")
     password.chmod(FILE_MODE)
     ipmi_bmcs.write_files(topology, folder, password.read_text(encoding="ascii").strip())

@@ -17,7 +17,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rack_recipes.lab.bmc import hardware_and_event_log, power
+from rack_recipes.lab.bmc import hardware_and_event_log as hardware
+from rack_recipes.lab.bmc import power
 from rack_recipes.lab.topology import SERVER, Node, Topology
 from rack_recipes.private_files import make_private
 
@@ -59,13 +60,13 @@ def sensors() -> list[Sensor]:
     """The sensors of a server, in the order of their numbers from 1."""
     supplies = [
         Sensor(f"{name} Status", file, POWER_SUPPLY, SUPPLY, 1, conversion=SUPPLY_STATES)
-        for file, name in hardware_and_event_log.POWER_SUPPLIES.items()
+        for file, name in hardware.POWER_SUPPLIES.items()
     ]
-    temperatures = [_numbered(each, TEMPERATURE, CELSIUS, 1) for each in hardware_and_event_log.TEMPERATURES]
-    return [*temperatures, *(_numbered(each, FAN, RPM, 100) for each in hardware_and_event_log.FANS), *supplies]
+    temperatures = [_numbered(each, TEMPERATURE, CELSIUS, 1) for each in hardware.TEMPERATURES]
+    return [*temperatures, *(_numbered(each, FAN, RPM, 100) for each in hardware.FANS), *supplies]
 
 
-def _numbered(sensor: hardware_and_event_log.Sensor, kind: int, unit: int, factor: int) -> Sensor:
+def _numbered(sensor: hardware.Sensor, kind: int, unit: int, factor: int) -> Sensor:
     own = (None, sensor.upper_critical, sensor.upper_warning, None, sensor.lower_critical, sensor.lower_warning)
     return Sensor(
         sensor.label, sensor.file, kind, SYSTEM_BOARD, sensor.healthy // factor, unit, factor,
@@ -81,18 +82,16 @@ _LOWER = ((4, 3), (2, 4), (0, 5))
 def sensor_commands(folder: str) -> Iterator[str]:
     """The commands of ipmi_sim_cmd(5) that make all sensors, which read files in a folder."""
     for number, sensor in enumerate(sensors(), start=1):
-        yield f"main_sdr_add {BMC:#x} {_bytes(_record(number, sensor))}"
-        kind = f"{sensor.kind:#x} {_reading_type(sensor):#x}"
+        record = " ".join(f"{value:#04x}" for value in _record(number, sensor))
+        yield f"main_sdr_add {BMC:#x} {record}"
+        kind = f"{sensor.kind:#x} {THRESHOLDS if sensor.unit else SPECIFIC:#x}"
         file = f'poll {POLL} file "{folder}/{sensor.file}" {sensor.conversion}'.rstrip()
         yield f"sensor_add {BMC:#x} 0 {number} {kind} {file}"
         if sensor.unit:
-            yield f"sensor_set_threshold {BMC:#x} 0 {number} settable {_enabled(sensor)} {_thresholds(sensor)}"
+            limits = " ".join(str(limit or 0) for limit in sensor.limits)
+            yield f"sensor_set_threshold {BMC:#x} 0 {number} settable {_enabled(sensor)} {limits}"
         events = f"{_events(sensor):015b}"
         yield f"sensor_set_event_support {BMC:#x} 0 {number} enable scanning per-state" + f" {events}" * 4
-
-
-def _reading_type(sensor: Sensor) -> int:
-    return THRESHOLDS if sensor.unit else SPECIFIC
 
 
 def _record(number: int, sensor: Sensor) -> list[int]:
@@ -108,23 +107,8 @@ def _full(sensor: Sensor) -> list[int]:
     low, high = events & 0xFF, events >> 8
     conversion = [0, sensor.factor & 0xFF, sensor.factor >> 8 << 6, 0, 0, 0, 0]
     values = [0, sensor.healthy, 0, 0, 255, 0, *(limit or 0 for limit in sensor.limits), 0, 0, 0, 0]
-    return [
-        0x7F,
-        0x68,
-        sensor.kind,
-        THRESHOLDS,
-        low,
-        high,
-        low,
-        high,
-        readable,
-        readable,
-        0,
-        sensor.unit,
-        0,
-        *conversion,
-        *values,
-    ]
+    masks = [low, high, low, high, readable, readable]
+    return [0x7F, 0x68, sensor.kind, THRESHOLDS, *masks, 0, sensor.unit, 0, *conversion, *values]
 
 
 def _compact(sensor: Sensor) -> list[int]:
@@ -142,14 +126,6 @@ def _events(sensor: Sensor) -> int:
 def _enabled(sensor: Sensor) -> str:
     """Which limits there are: upper non-recoverable first, lower non-critical last."""
     return "".join("0" if limit is None else "1" for limit in sensor.limits)
-
-
-def _thresholds(sensor: Sensor) -> str:
-    return " ".join(str(limit or 0) for limit in sensor.limits)
-
-
-def _bytes(values: Sequence[int]) -> str:
-    return " ".join(f"{value:#04x}" for value in values)
 
 
 FOLDER, PROGRAM, PACKAGE = "ipmi", "ipmi_sim", "openipmi"
@@ -192,27 +168,23 @@ def write_files(topology: Topology, folder: Path, password: str) -> None:
         make_private(own / "state")
         (own / "lan.conf").write_text(lan_config(node, password), encoding="utf-8")
         (own / "bmc.emu").write_text(emulation_config(node.name), encoding="utf-8")
-        (own / "chassis").write_text(_chassis(node.name, folder), encoding="utf-8")
+        chassis = CHASSIS_OF_NODE.format(
+            chassis=CHASSIS, python=sys.executable, power=power.__name__, folder=folder, node=node.name
+        )
+        (own / "chassis").write_text(chassis, encoding="utf-8")
 
 
 def lan_config(node: Node, password: str) -> str:
     """The configuration of a BMC's network, user and power, see ipmi_lan(5)."""
     return LAN.format(
         node=node.name, own=f"{FOLDER}/{node.name}", bmc=BMC, address=node.bmc, port=PORT,
-        authentication=AUTHENTICATION, guid=uuid.uuid4().hex, user=hardware_and_event_log.USER, password=password,
+        authentication=AUTHENTICATION, guid=uuid.uuid4().hex, user=hardware.USER, password=password,
     )  # fmt: skip
-
-
-def _chassis(node: str, folder: Path) -> str:
-    """What ipmi_sim runs for the power of a server."""
-    return CHASSIS_OF_NODE.format(
-        chassis=CHASSIS, python=sys.executable, power=power.__name__, folder=folder, node=node
-    )
 
 
 def emulation_config(node: str) -> str:
     """The commands that make a BMC with its sensors, see ipmi_sim_cmd(5)."""
-    sensors = "".join(f"{line}\n" for line in sensor_commands(f"{hardware_and_event_log.FOLDER}/{node}"))
+    sensors = "".join(f"{line}\n" for line in sensor_commands(f"{hardware.FOLDER}/{node}"))
     return f"{BEGIN.format(bmc=BMC)}{sensors}mc_enable {BMC:#x}\n"
 
 
@@ -222,17 +194,5 @@ def services(topology: Topology) -> dict[str, list[str]]:
 
 
 def _command(own: str) -> list[str]:
-    return [
-        "sh",
-        "-c",
-        TELL,
-        "sh",
-        PROGRAM,
-        "-n",
-        "-c",
-        f"{own}/lan.conf",
-        "-f",
-        f"{own}/bmc.emu",
-        "-s",
-        f"{own}/state",
-    ]
+    files = ("-c", f"{own}/lan.conf", "-f", f"{own}/bmc.emu", "-s", f"{own}/state")
+    return ["sh", "-c", TELL, "sh", PROGRAM, "-n", *files]

@@ -32,7 +32,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rack_recipes.lab.bmc import hardware_and_event_log, power
+from rack_recipes.lab.bmc import hardware_and_event_log as hardware
+from rack_recipes.lab.bmc import power
 from rack_recipes.lab.rack_first_process import tell
 
 Resource = dict[str, Any]
@@ -64,10 +65,8 @@ class Bmc:
 def resources_by_path(bmc: Bmc) -> Mapping[str, Callable[[], Resource]]:
     """A function for each path that answers with the resource there."""
     return {
-        INVENTORY: lambda: _collection(
-            INVENTORY, [each for each, _version in hardware_and_event_log.FIRMWARE.values()]
-        ),
-        **{f"{INVENTORY}/{own[0]}": _firmware(bmc, file) for file, own in hardware_and_event_log.FIRMWARE.items()},
+        INVENTORY: lambda: _collection(INVENTORY, [each for each, _version in hardware.FIRMWARE.values()]),
+        **{f"{INVENTORY}/{own[0]}": _firmware(bmc, file) for file, own in hardware.FIRMWARE.items()},
         f"{bmc.chassis_path}/Thermal": lambda: _thermal(bmc),
         f"{bmc.chassis_path}/Power": lambda: _power(bmc),
         bmc.logs: lambda: _collection(bmc.logs, ["SEL"]),
@@ -78,37 +77,31 @@ def resources_by_path(bmc: Bmc) -> Mapping[str, Callable[[], Resource]]:
 
 def additions_by_path(bmc: Bmc) -> Mapping[str, Resource]:
     """What is added to the emulator's own resources, by path: names of this server, links to what is beside them."""
-    health = _worst(bmc)
+    seen = {health for health, _words in hardware.read_conditions(bmc.folder).values()}
+    health = next((each for each in ("Critical", "Warning") if each in seen), "OK")
+    made = {"Manufacturer": "rack.recipes", "Model": "Virtual Server", "SerialNumber": f"VR-{bmc.server}"}
+    status = {"State": "Enabled", "Health": "OK", "HealthRollup": health}
     return {
         f"{V1}/Systems/{bmc.system}": {
-            "Manufacturer": "rack.recipes",
-            "Model": "Virtual Server",
-            "SerialNumber": f"VR-{bmc.server}",
+            **made,
             "HostName": bmc.server,
-            "BiosVersion": hardware_and_event_log.read_value(bmc.folder, "firmware_bios"),
+            "BiosVersion": hardware.read_value(bmc.folder, "firmware_bios"),
             "LogServices": _link(bmc.logs),
-            "Status": {"State": "Enabled", "Health": "OK", "HealthRollup": health},
+            "Status": status,
         },
-        bmc.chassis_path: {
-            "Manufacturer": "rack.recipes",
-            "Model": "Virtual Server",
-            "SerialNumber": f"VR-{bmc.server}",
-            "Power": _link(f"{bmc.chassis_path}/Power"),
-            "Status": {"State": "Enabled", "Health": "OK", "HealthRollup": health},
-        },
-        f"{V1}/Managers/{bmc.system}": {
-            "FirmwareVersion": hardware_and_event_log.read_value(bmc.folder, "firmware_bmc")
-        },
+        bmc.chassis_path: {**made, "Power": _link(f"{bmc.chassis_path}/Power"), "Status": status},
+        f"{V1}/Managers/{bmc.system}": {"FirmwareVersion": hardware.read_value(bmc.folder, "firmware_bmc")},
     }
-
-
-def _worst(bmc: Bmc) -> str:
-    seen = {health for health, _words in hardware_and_event_log.read_conditions(bmc.folder).values()}
-    return next((each for each in ("Critical", "Warning") if each in seen), "OK")
 
 
 def _link(path: str) -> dict[str, str]:
     return {"@odata.id": path}
+
+
+def _resource(path: str, kind: str, name: str, **more: Any) -> Resource:
+    """A resource of a kind, such as `Thermal.v1_3_0`; its id is the end of its path."""
+    of_kind = f"#{kind}.{kind.partition('.')[0]}"
+    return {**_link(path), "@odata.type": of_kind, "Id": path.rpartition("/")[2], "Name": name, **more}
 
 
 def _collection(path: str, names: list[str]) -> Resource:
@@ -116,20 +109,12 @@ def _collection(path: str, names: list[str]) -> Resource:
 
 
 def _firmware(bmc: Bmc, file: str) -> Callable[[], Resource]:
-    name = hardware_and_event_log.FIRMWARE[file][0]
+    name = hardware.FIRMWARE[file][0]
 
-    def found() -> Resource:
-        return {
-            **_link(f"{INVENTORY}/{name}"),
-            "@odata.type": "#SoftwareInventory.v1_3_0.SoftwareInventory",
-            "Id": name,
-            "Name": f"{name} firmware",
-            "Version": hardware_and_event_log.read_value(bmc.folder, file),
-            "Updateable": True,
-            "Status": _status("OK"),
-        }
-
-    return found
+    return lambda: _resource(
+        f"{INVENTORY}/{name}", "SoftwareInventory.v1_3_0", f"{name} firmware",
+        Version=hardware.read_value(bmc.folder, file), Updateable=True, Status=_status("OK"),
+    )  # fmt: skip
 
 
 def _status(health: str) -> Resource:
@@ -138,24 +123,19 @@ def _status(health: str) -> Resource:
 
 def _thermal(bmc: Bmc) -> Resource:
     path = f"{bmc.chassis_path}/Thermal"
-    return {
-        **_link(path),
-        "@odata.type": "#Thermal.v1_3_0.Thermal",
-        "Id": "Thermal",
-        "Name": "Thermal",
-        "Temperatures": [
-            _sensor(bmc, f"{path}#/Temperatures/{number}", each, "ReadingCelsius")
-            for number, each in enumerate(hardware_and_event_log.TEMPERATURES)
-        ],
-        "Fans": [
-            {**_sensor(bmc, f"{path}#/Fans/{number}", each, "Reading"), "ReadingUnits": "RPM"}
-            for number, each in enumerate(hardware_and_event_log.FANS)
-        ],
-    }
+    temperatures = [
+        _sensor(bmc, f"{path}#/Temperatures/{number}", each, "ReadingCelsius")
+        for number, each in enumerate(hardware.TEMPERATURES)
+    ]
+    fans = [
+        {**_sensor(bmc, f"{path}#/Fans/{number}", each, "Reading"), "ReadingUnits": "RPM"}
+        for number, each in enumerate(hardware.FANS)
+    ]
+    return _resource(path, "Thermal.v1_3_0", "Thermal", Temperatures=temperatures, Fans=fans)
 
 
-def _sensor(bmc: Bmc, path: str, sensor: hardware_and_event_log.Sensor, reading: str) -> Resource:
-    value = int(hardware_and_event_log.read_value(bmc.folder, sensor.file))
+def _sensor(bmc: Bmc, path: str, sensor: hardware.Sensor, reading: str) -> Resource:
+    value = int(hardware.read_value(bmc.folder, sensor.file))
     limits = {
         "UpperThresholdNonCritical": sensor.upper_warning,
         "UpperThresholdCritical": sensor.upper_critical,
@@ -175,18 +155,10 @@ def _sensor(bmc: Bmc, path: str, sensor: hardware_and_event_log.Sensor, reading:
 def _power(bmc: Bmc) -> Resource:
     path = f"{bmc.chassis_path}/Power"
     supplies = [
-        _supply(
-            f"{path}#/PowerSupplies/{number}", name, is_good=hardware_and_event_log.read_value(bmc.folder, file) != "0"
-        )
-        for number, (file, name) in enumerate(hardware_and_event_log.POWER_SUPPLIES.items())
+        _supply(f"{path}#/PowerSupplies/{number}", name, is_good=hardware.read_value(bmc.folder, file) != "0")
+        for number, (file, name) in enumerate(hardware.POWER_SUPPLIES.items())
     ]
-    return {
-        **_link(path),
-        "@odata.type": "#Power.v1_5_0.Power",
-        "Id": "Power",
-        "Name": "Power",
-        "PowerSupplies": supplies,
-    }
+    return _resource(path, "Power.v1_5_0", "Power", PowerSupplies=supplies)
 
 
 def _supply(path: str, name: str, *, is_good: bool) -> Resource:
@@ -204,29 +176,16 @@ def _supply(path: str, name: str, *, is_good: bool) -> Resource:
 
 def _log(bmc: Bmc) -> Resource:
     path = f"{bmc.logs}/SEL"
-    return {
-        **_link(path),
-        "@odata.type": "#LogService.v1_1_0.LogService",
-        "Id": "SEL",
-        "Name": "System Event Log",
-        "LogEntryType": "SEL",
-        "Entries": _link(f"{path}/Entries"),
-    }
+    entries = _link(f"{path}/Entries")
+    return _resource(path, "LogService.v1_1_0", "System Event Log", LogEntryType="SEL", Entries=entries)
 
 
 def _entries(bmc: Bmc) -> Resource:
     path = f"{bmc.logs}/SEL/Entries"
-    file = bmc.folder / hardware_and_event_log.EVENTS
+    file = bmc.folder / hardware.EVENTS
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     members = [
-        {
-            **_link(f"{path}/{number}"),
-            "@odata.type": "#LogEntry.v1_4_0.LogEntry",
-            "Id": str(number),
-            "Name": f"Log entry {number}",
-            "EntryType": "SEL",
-            **json.loads(line),
-        }
+        _resource(f"{path}/{number}", "LogEntry.v1_4_0", f"Log entry {number}", EntryType="SEL", **json.loads(line))
         for number, line in enumerate(lines, start=1)
     ]
     return {**_link(path), "Members": members, "Members@odata.count": len(members)}
@@ -260,9 +219,9 @@ def main(spec_file: Path) -> None:
     from sushy_tools.emulator import main as emulator
 
     spec = json.loads(spec_file.read_text(encoding="utf-8"))
-    folder = Path(spec["folder"], hardware_and_event_log.FOLDER)
+    folder = Path(spec["folder"], hardware.FOLDER)
     make_certificate(folder, [*spec["bmcs"].values()])
-    (folder / "users").write_text(f"{hardware_and_event_log.USER}:{_hashed(folder)}\n", encoding="ascii")
+    (folder / "users").write_text(f"{hardware.USER}:{_hashed(folder)}\n", encoding="ascii")
     sockets = {server: _listen(address) for server, address in spec["bmcs"].items()}
     for server, listening in sockets.items():
         if os.fork() == 0:
@@ -287,7 +246,7 @@ def make_certificate(folder: Path, addresses: list[str]) -> None:
 def _hashed(folder: Path) -> str:
     import bcrypt
 
-    password = (folder / hardware_and_event_log.PASSWORD).read_bytes().strip()
+    password = (folder / hardware.PASSWORD).read_bytes().strip()
     return str(bcrypt.hashpw(password, bcrypt.gensalt(HASH_ROUNDS)).decode())
 
 
@@ -311,7 +270,7 @@ def _serve(emulator: Any, spec_file: Path, bmc: Bmc, listening: socket.socket) -
     app = make_app(emulator, spec_file, bmc)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(bmc.folder.parent / CERTIFICATE, bmc.folder.parent / KEY)
-    threading.Thread(target=hardware_and_event_log.watch_hardware, args=(bmc.folder,), daemon=True).start()
+    threading.Thread(target=hardware.watch_hardware, args=(bmc.folder,), daemon=True).start()
     host, port = listening.getsockname()
     make_server(host, port, app, threaded=True, ssl_context=context, fd=listening.fileno()).serve_forever()
 
@@ -364,7 +323,7 @@ def driver_class(base: Any, error: Any, spec_file: Path, bmc: Bmc) -> Any:
                 raise error.NotSupportedError(f"reset type {state} is not supported")
             if action == "cycle" and is_off:
                 raise error.Conflict("the system is off")
-            hardware_and_event_log.append_event(bmc.folder, "OK", f"{state} was ordered by Redfish")
+            hardware.append_event(bmc.folder, "OK", f"{state} was ordered by Redfish")
             threading.Thread(target=power.ACTIONS[action], args=(spec_file, bmc.server)).start()
 
     return NodeDriver

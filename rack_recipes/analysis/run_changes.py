@@ -33,7 +33,7 @@ MEASUREMENT = ("step", "host", "name", "unit", "number")  # what makes two measu
 def run_field_changes(first: Row, second: Row) -> list[Change]:
     """The fields of the two runs themselves that differ."""
     return [
-        {"field": name, **_sides(first.get(name), second.get(name))}
+        {"field": name, "before": first.get(name), "after": second.get(name)}
         for name in ABOUT
         if not _same(first.get(name), second.get(name))
     ]
@@ -71,7 +71,7 @@ def measurement_changes(first: Sequence[Row], second: Sequence[Row]) -> list[Cha
         {
             **_without_number(place),
             **sides(before, after, "value"),
-            **_grown(before, after),
+            **(_percent(before["value"], after["value"]) if before and after else {}),
         }
         for place, before, after in found
         if before is None or after is None or not _same(before["value"], after["value"])
@@ -174,10 +174,6 @@ def sides(before: Row | None, after: Row | None, name: str) -> Change:
     return {side: row[name] for side, row in both if row is not None}
 
 
-def _sides(before: Any, after: Any) -> Change:
-    return {"before": before, "after": after}
-
-
 def _numbered(rows: Sequence[Row]) -> Iterator[Row]:
     """Number the measurements of a step with the same name, so that they are compared in their order."""
     seen: Counter[tuple[str, ...]] = Counter()
@@ -189,10 +185,6 @@ def _numbered(rows: Sequence[Row]) -> Iterator[Row]:
 
 def _without_number(place: Change) -> Change:
     return {name: part for name, part in place.items() if name != "number"}
-
-
-def _grown(before: Row | None, after: Row | None) -> Change:
-    return _percent(before["value"], after["value"]) if before and after else {}
 
 
 def _percent(before: Any, after: Any) -> Change:

@@ -63,7 +63,7 @@ def read_past_values(history: History) -> PastValues:
 
 def gather_by_run(values: Floats, runs: Sequence[Row]) -> list[RunValue]:
     """The values of some hosts (rows) in runs (columns), gathered by run; runs without a value are left out."""
-    import numpy as np  # a report without earlier runs does not wait for it
+    import numpy as np  # a report without earlier runs does not load it
 
     known = np.isfinite(values)
     return [

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import attribute_text, places_by_class
-from rack_recipes.analysis.value_and_write_history import RunValue, gather_by_run
+from rack_recipes.analysis.value_and_write_history import gather_by_run
 from rack_recipes.analysis.values_over_runs import Series, SeriesValues
 from rack_recipes.errors import UsageError, nearest
 from rack_recipes.natural_order import natural
@@ -118,7 +118,7 @@ def _trend(history: History, wanted: Wanted) -> Chart:
     one = _chosen(history, wanted)
     runs = [*history.runs, history.run.run]
     lines = {
-        name: [_point(value) for value in gather_by_run(one.values[[*places]], runs)]
+        name: [TrendPoint(*value[:5]) for value in gather_by_run(one.values[[*places]], runs)]
         for name, places in _lines(history, one, wanted).items()
     }
     return trend(_quantity(one.series), lines, _limits(history, one.series), _changes(history, one.series))
@@ -136,10 +136,6 @@ def _lines(history: History, one: SeriesValues, wanted: Wanted) -> Mapping[str, 
         return found
     classes = places_by_class(one.hosts, history.run.attributes)
     return {name or NO_CLASS: own for name, own in classes.items()} or {RUN_SCOPED: places}
-
-
-def _point(value: RunValue) -> TrendPoint:
-    return TrendPoint(value.run_id, value.started, value.median, value.low, value.high)
 
 
 def _changes(history: History, series: Series) -> list[Change]:

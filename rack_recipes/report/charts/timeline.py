@@ -222,17 +222,13 @@ def step_time_bars(steps: Table) -> Markup:
     left = label_width(row[0] for row in rows)
     most = max([row[place("max")] for row in rows], default=0) or LEAST_TIME
     ticks = time_ticks(most)
-    scale = _scale(left, WIDTH - 190, most)
+    scale = Scale(0.0, most, left, WIDTH - 190)
     lines = [_bar(row, y, left, scale, place) for y, row in enumerate(rows)]
     title = f"Median and longest time of {len(rows)} steps"
     return picture("bars", WIDTH, len(rows) * BAR + 30, title, _axis(ticks, scale, len(rows)), *lines)
 
 
-def _scale(left: float, right: float, most: float) -> Callable[[float], float]:
-    return lambda seconds: left + (right - left) * seconds / most
-
-
-def _bar(row: Row, number: int, left: float, scale: Callable[[float], float], place: Callable[[str], int]) -> Markup:
+def _bar(row: Row, number: int, left: float, scale: Scale, place: Callable[[str], int]) -> Markup:
     median, longest, host = row[place("median")], row[place("max")], row[place("slowest_host")]
     middle = number * BAR + 24 + BAR / 2
     end, far = scale(median), scale(longest)
@@ -248,7 +244,7 @@ def _bar(row: Row, number: int, left: float, scale: Callable[[float], float], pl
     )  # fmt: skip
 
 
-def _axis(ticks: Sequence[float], scale: Callable[[float], float], rows: int) -> Markup:
+def _axis(ticks: Sequence[float], scale: Scale, rows: int) -> Markup:
     lines = element("path", d="".join(f"M{scale(at):.1f} 22v{rows * BAR + 4}" for at in ticks), class_="axis")
     texts = (element("text", seconds(at), x=f"{scale(at):.1f}", y=12, class_="tick") for at in ticks)
     return element("g", lines, *texts)

@@ -39,17 +39,44 @@ SHORT = Extent(
     ),
 )
 """For a pull request: verdict, causes, and the first results that did not pass."""
+ROOM = {
+    "counts": 2_000,
+    "causes": 3_000,
+    "findings": 4_000,
+    "reasons": 6_000,
+    "not_passed": 8_000,
+    "not_run": 3_000,
+    "hosts": 2_000,
+    "waived": 3_000,
+    "flakes": 3_000,
+    "criteria": 4_000,
+    "rounds": 3_000,
+    "reused": 2_000,
+    "hooks": 1_500,
+    "slowest": 4_000,
+    "steps": 5_000,
+    "measurements": 3_500,
+    "context": 3_000,
+    "conflicts": 2_000,
+    "artifacts": 2_000,
+}
+"""The tables in the order of the file, and how many characters each may fill; a comment holds 65,536."""
+FULL = Extent(ROOM, {"slowest": 10})
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?")
 _SPECIAL = re.compile(r"[\\`*_{}\[\]()#+\-.!|~>$:]")
 
 
 def write(tables: Sequence[Table], folder: Path) -> list[Path]:
     """Write `report.md` into the folder."""
-    return write_as(folder / "report.md", tables, SHORT)
+    return _write(folder / "report.md", tables, SHORT)
 
 
-def write_as(path: Path, tables: Sequence[Table], extent: Extent) -> list[Path]:
-    """Write one Markdown file."""
+def write_full(tables: Sequence[Table], folder: Path) -> list[Path]:
+    """Write `report-full.md` into the folder."""
+    return _write(folder / "report-full.md", tables, FULL)
+
+
+def _write(path: Path, tables: Sequence[Table], extent: Extent) -> list[Path]:
     path.write_text(render(tables, extent), encoding="utf-8", newline="\n")
     return [path]
 
@@ -130,33 +157,3 @@ def _rule(column: Column) -> str:
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-ROOM = {
-    "counts": 2_000,
-    "causes": 3_000,
-    "findings": 4_000,
-    "reasons": 6_000,
-    "not_passed": 8_000,
-    "not_run": 3_000,
-    "hosts": 2_000,
-    "waived": 3_000,
-    "flakes": 3_000,
-    "criteria": 4_000,
-    "rounds": 3_000,
-    "reused": 2_000,
-    "hooks": 1_500,
-    "slowest": 4_000,
-    "steps": 5_000,
-    "measurements": 3_500,
-    "context": 3_000,
-    "conflicts": 2_000,
-    "artifacts": 2_000,
-}
-"""The tables in the order of the file, and how many characters each may fill; a comment holds 65,536."""
-FULL = Extent(ROOM, {"slowest": 10})
-
-
-def write_full(tables: Sequence[Table], folder: Path) -> list[Path]:
-    """Write `report-full.md` into the folder."""
-    return write_as(folder / "report-full.md", tables, FULL)

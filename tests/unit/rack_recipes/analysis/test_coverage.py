@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import end, run, step
 from rack_recipes.analysis import coverage as module
@@ -22,7 +23,6 @@ from rack_recipes.analysis.findings import NOTE, Finding, ResultId
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import load_run_data
 from rack_recipes.journal.append import append
-from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.reading.several_runs import Counted
 from rack_recipes.store.writing.import_journal import import_journal
 
@@ -71,18 +71,16 @@ def result(*place: Any, **fields: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Told:
+def told(new_store: Engine, tmp_path: Path) -> Told:
     """Stores runs, each with its steps; returns the findings about the last one, by the beginning of their titles."""
 
     def told(*runs: list[dict[str, Any]]) -> dict[str, Finding]:
-        store = connect_store(f"sqlite:///{tmp_path}/results.db")
         for day, steps in enumerate(runs, 1):
             path = tmp_path / f"R{day}" / "journal.jsonl"
             append(path, [run(f"R{day}", time=f"2026-11-{day:02}T00:00:00.000000Z"), *steps, end(counts={"passed": 2})])
-            import_journal(store, path)
-        data = load_run_data(store, f"R{len(runs)}")
-        found = [*findings(data, History(store, data))]
-        store.dispose()
+            import_journal(new_store, path)
+        data = load_run_data(new_store, f"R{len(runs)}")
+        found = [*findings(data, History(new_store, data))]
         assert {(one.kind, one.grade) for one in found} <= {("coverage", NOTE)}
         return {one.title.partition(":")[0]: one for one in found}
 

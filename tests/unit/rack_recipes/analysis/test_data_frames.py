@@ -15,19 +15,6 @@ def step(host="r1", name="one", **fields):
     return {"host": host, "step": name, "stage": 1, "idx": 1, "verdict": "passed", **fields}
 
 
-def test_rows_come_by_host_and_then_in_the_order_of_the_recipe():
-    steps = [
-        step("r10", "b", idx=2),
-        step("r2", "c", stage=2, idx=1),
-        step("r2", "b", idx=2),
-        step("r2", "a", idx=1),
-        step("", "d", stage=3),
-    ]
-    frame = make_run_frames(RunData(run={}, steps=steps)).results
-    found = list(frame[["host", "step"]].itertuples(index=False, name=None))
-    assert found == [("", "d"), ("r2", "a"), ("r2", "b"), ("r2", "c"), ("r10", "b")]
-
-
 def test_instances_come_after_their_step_in_natural_order():
     steps = [
         step(name="portal", idx=2),

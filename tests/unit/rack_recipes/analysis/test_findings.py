@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,7 +28,6 @@ from rack_recipes.analysis.findings import (
 from rack_recipes.analysis.methods import outliers
 from rack_recipes.analysis.values_over_runs import Series
 from rack_recipes.journal.append import append
-from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.reading import recorded_runs
 from rack_recipes.store.writing.import_journal import import_journal
 
@@ -87,14 +85,11 @@ OUTLIER = Finding("outlier", NOTABLE, "r1 is hot", (ResultId("r1", "read", "t"),
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Engine]:
+def store(new_store: Engine, tmp_path: Path) -> Engine:
     """A store with one run."""
-    journal = tmp_path / "journal.jsonl"
-    append(journal, [run()])
-    opened = connect_store(f"sqlite:///{tmp_path}/results.db")
-    import_journal(opened, journal)
-    yield opened
-    opened.dispose()
+    append(tmp_path / "journal.jsonl", [run()])
+    import_journal(new_store, tmp_path / "journal.jsonl")
+    return new_store
 
 
 def test_findings_are_stored_and_read_back(store: Engine) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import end, run, step
 from rack_recipes.analysis.findings import NOTABLE, NOTE, Finding, ResultId
@@ -15,7 +16,6 @@ from rack_recipes.analysis.run_data import load_run_data
 from rack_recipes.analysis.waivers import UNUSED_RUNS, findings, read_waiver_uses
 from rack_recipes.journal.append import append
 from rack_recipes.recipe.waivers import Streak, Waiver, day_of
-from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.writing.import_journal import import_journal
 
 LINK = Waiver("link", "RMA 1", "alice", day_of("2026-12-31T00:00:00Z"), line=2)
@@ -24,22 +24,20 @@ DAY = "2026-11-{:02}T00:00:00.000000Z"
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Callable[..., list[Finding]]:
+def told(new_store: Engine, tmp_path: Path) -> Callable[..., list[Finding]]:
     """Stores one run a day; each is its steps by host and verdict. Returns the findings about the last one."""
 
     def told(*days: dict[tuple[str, str], str], in_force: Any = (LINK, FAN), over: Any = (), month: str = "11") -> Any:
-        store = connect_store(f"sqlite:///{tmp_path}/results.db")
         for day, ends in enumerate(days, 1):
             waivers = {"in_force": [each.to_data() for each in in_force], "over": [each.to_data() for each in over]}
             begun = run(f"R{day}", time=DAY.format(day).replace("-11-", f"-{month}-"), waivers=waivers)
             results = [_step(number, *place, verdict) for number, (place, verdict) in enumerate(ends.items(), 1)]
             path = tmp_path / f"R{day}" / "journal.jsonl"
             append(path, [begun, *results, end()])
-            import_journal(store, path)
-        data = load_run_data(store, f"R{len(days)}")
-        found = [*findings(data, History(store, data))]
-        told.uses = read_waiver_uses(store, in_force, day_of(data.run["started"]))  # type: ignore[attr-defined]
-        store.dispose()
+            import_journal(new_store, path)
+        data = load_run_data(new_store, f"R{len(days)}")
+        found = [*findings(data, History(new_store, data))]
+        told.uses = read_waiver_uses(new_store, in_force, day_of(data.run["started"]))  # type: ignore[attr-defined]
         return found
 
     return told

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, VERDICTS
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.report.colours import contrast
 from rack_recipes.analysis.run_statistics import SEVERITY
 from rack_recipes.report.format_values import css, cut, shown, style_of, visible
 
@@ -59,17 +60,6 @@ def test_cells_as_people_read_them(value, kind, expected):
 
 LIGHT_PAGE, DARK_PAGE = "#ffffff", "#121417"
 LIGHT_GROUND, DARK_GROUND = "#e3efe8", "#1e2a24"
-
-
-def luminance(colour: str) -> float:
-    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-
-def contrast(one: str, other: str) -> float:
-    dark, light = sorted((luminance(one), luminance(other)))
-    return (light + 0.05) / (dark + 0.05)
 
 
 @pytest.mark.parametrize("verdict", VERDICTS)

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.report.colours import contrast, linear, luminance
 from rack_recipes.report import format_values
 from rack_recipes.report.charts import chart_elements
 from rack_recipes.report.charts.chart_elements import LEVELS, OPPOSITES, PAPER, SERIES
@@ -26,11 +27,6 @@ def times(matrix, vector):
     return [sum(factor * part for factor, part in zip(row, vector, strict=True)) for row in matrix]
 
 
-def linear(colour):
-    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-    return [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-
-
 def lab(colour, sight):
     seen = [min(max(part, 0.0), 1.0) for part in times(LINEAR[sight], linear(colour))]
     x, y, z = (
@@ -42,15 +38,6 @@ def lab(colour, sight):
 
 def distance(one, other, sight):
     return sum((a - b) ** 2 for a, b in zip(lab(one, sight), lab(other, sight), strict=True)) ** 0.5
-
-
-def luminance(colour):
-    return times(XYZ, linear(colour))[1]
-
-
-def contrast(one, other):
-    dark, light = sorted((luminance(one), luminance(other)))
-    return (light + 0.05) / (dark + 0.05)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

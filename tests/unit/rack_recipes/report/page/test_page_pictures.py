@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from rack_recipes.report.charts.timeline import MOST_STEPS, lanes_of_tables
+from rack_recipes.report.charts.timeline import lanes_of_tables
 from rack_recipes.report.page import page_pictures
 from rack_recipes.report.page.hosts_by_rack import MOST_HOSTS, MOST_LINKS, HostGroup, HostPlace, places, rack_picture
 from rack_recipes.report.page.page_pictures import GATHER_FROM, draw_pictures
@@ -63,13 +62,6 @@ def test_a_timeline_has_a_row_for_each_stage_and_each_step_that_ran(by_name):
     ]  # fmt: skip
     assert [span.verdict for lane in found for span in lane.spans][:3] == ["failed", "passed", "failed"]
     assert min(span.start for lane in found for span in lane.spans) == 0
-
-
-def test_a_run_of_many_steps_has_a_timeline_of_its_stages(by_name):
-    verdicts, steps = by_name["verdicts"], by_name["steps"]
-    step, row = verdicts.place("step"), verdicts.rows[1]
-    rows = tuple((*row[:step], f"s{n}", *row[step + 1 :]) for n in range(MOST_STEPS + 1))
-    assert [lane.name for lane in lanes_of_tables(replace(verdicts, rows=rows), steps)] == ["stage 0"]
 
 
 def test_hostile_text_in_pictures_is_text(said, hostile):

@@ -35,12 +35,6 @@ def test_the_host_that_a_result_came_through_has_a_column_where_there_is_one(by_
     assert "through" not in {column.name for column in by_name["verdicts"].columns}
 
 
-def test_waived_failures_have_a_table_with_what_failed(by_name):
-    assert rows_of(by_name["waived"], "host", "step", "was", "failure") == [
-        ("rack1-u5", "link_errors", "failed", "12 > 0 frames")
-    ]
-
-
 def test_numbers_over_runs_and_writes_of_keys_have_tables(by_name):
     assert rows_of(by_name["trend"], "step", "name", "median", "change")[8] == (
         "loopback_rate", "rate", 92.25, "median of 7 hosts: from 97.5 to 92.25",
@@ -99,42 +93,16 @@ def test_a_run_that_has_not_ended_is_running(rows):
     assert (summary["status"], summary["seconds"]) == ("running", None)
 
 
-def test_failures_come_first(by_name):
-    verdicts = by_name["not_passed"].values("verdict")
-    assert list(dict.fromkeys(verdicts)) == ["failed", "error", "unreachable"]
-
-
-def test_hosts_come_in_natural_order(by_name):
-    hosts = list(dict.fromkeys(by_name["verdicts"].values("host")))
-    assert hosts == ["(run)", *(f"rack1-u{number}" for number in (1, 2, 3, 4, 5, 6, 10, 11))]
-
-
 def test_steps_come_in_the_order_of_the_recipe(by_name):
     steps = ["read_inventory", "check_firmware", "link_errors", "loopback_rate", "compare_hosts", "burn_in"]
     assert by_name["steps"].values("step") == steps
     assert [column.name for column in by_name["matrix"].columns] == ["host", *steps]
 
 
-def test_the_matrix_is_empty_where_a_step_is_not_meant_for_a_host(by_name):
-    row = next(row for row in by_name["matrix"].rows if row[0] == "(run)")
-    assert row == ("(run)", None, None, None, None, "passed", None)
-
-
-def test_the_same_reason_is_gathered_over_hosts(by_name):
-    first = by_name["reasons"].rows[0]
-    assert first == ("failed", "check_firmware", "firmware 22.31.1014 is older than 22.36.1010", 2, 2, "rack1-u2")
-
-
 def test_measured_values_are_exact(by_name):
     values = {row[2]: row[3] for row in by_name["values"].rows}  # of each name the last one
     assert values["serial"] == 2**53 + 1
     assert values["carrier"] == "true"
-
-
-def test_values_of_keys_are_json(by_name):
-    keys = {row[0]: row[3] for row in by_name["context"].rows}
-    assert keys["nic.offset_v1"] == "-5"
-    assert keys["host.inventory_v1"] == '{"cpu": "2 x 64", "nic": "0000:3b:00.0", "memory_gib": 512}'
 
 
 def test_past_runs_are_earlier_ones_of_the_same_test(rows):
@@ -177,18 +145,6 @@ def test_the_cover_tells_what_was_asked_for():
 
 def test_the_cover_is_silent_about_what_was_not_asked_for():
     assert set(cover(labels={}, params={}, options={}, refs=[]).values()) == {None}
-
-
-def test_causes_are_told_apart_from_other_findings(by_name):
-    assert rows_of(by_name["causes"], "n", "explains", "results", "figures") == [
-        (1, 2, "rack1-u2: check_firmware, rack1-u5: check_firmware", "hosts = 2, of = 8, p = 0.03571428571428571"),
-    ]
-    assert rows_of(by_name["findings"], "n", "grade", "kind", "explains", "suggestion") == [
-        (1, "problem", "Causes", 2, None),
-        (2, "notable", "Outliers", None, None),
-        (3, "note", "Missing evidence", None, None),
-        (4, "note", "Summary", None, "suggestion"),
-    ]
 
 
 def test_a_finding_names_its_first_results_and_a_table_has_them_all(by_name):
@@ -240,17 +196,6 @@ def test_instances_stand_under_their_step_in_their_order(outcomes):
     ]  # fmt: skip
 
 
-def test_a_reason_is_gathered_over_instances(outcomes):
-    assert ("failed", "port", "speed is 1", 2, 1, "r1") in outcomes["reasons"].rows
-
-
-def test_skipped_and_blocked_results_have_their_reasons(outcomes):
-    assert outcomes["not_run"].rows == (
-        ("blocked", "report", "needs port, which failed", 1, 1, "(run)"),
-        ("skipped", "port", "the loop is empty", 1, 1, "r2"),
-    )
-
-
 def test_a_flake_tells_what_went_wrong_first(outcomes):
     assert outcomes["flakes"].rows == (("r1", "wait", "passed", 3, "failed: no answer", 1.5),)
 
@@ -260,14 +205,6 @@ def test_rounds_have_their_statistics(outcomes):
     assert row == ("r1", "soak", "passed", 100, 100, "t", "ms", 2.5, 3.25, 4.5, 0.25, 4)
     assert not [name for name in outcomes["measurements"].values("name") if name.startswith("t.")]
     assert "t.p95" in outcomes["values"].values("name")
-
-
-def test_reused_results_name_their_run(outcomes):
-    assert outcomes["reused"].rows == (("links", "cached", "R0", 1, "r2"),)
-
-
-def test_hooks_that_did_not_pass_are_told(outcomes):
-    assert outcomes["hooks"].rows == (("site.metrics", "post_step", "wait", "error", "no route", 1, "r1"),)
 
 
 def test_artifacts_have_their_place_or_why_there_is_none(outcomes):

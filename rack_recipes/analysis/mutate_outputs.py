@@ -24,6 +24,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.criteria imp
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope, keys_in, loop_instances
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import COMPLETE
 from rack_recipes.analysis.run_data import RunData
+from rack_recipes.journal.step_results_and_end_status import cell_of
 from rack_recipes.recipe.rules.recipe_node import is_number
 
 MOST_DEEP = 200  # places of one value that are changed; further ones are left out
@@ -249,7 +250,7 @@ def _result(run: RunData, made: _Changes, step: StepCriteria, row: Row) -> _Resu
     mine = made.of(name, host)
     until = mine[-1]["seq"] if mine else float("inf")
     written = {(delta["host"], delta["key"]): delta["after"] for delta in mine}
-    measured = [one for one in run.measurements if (one["step"], one["host"]) == (name, host)]
+    measured = [one for one in run.measurements if cell_of(one) == cell_of(row)]
     return _Result(step, row, made.keys(host, until), made.keys("", until), made.at_end, written, measured)
 
 

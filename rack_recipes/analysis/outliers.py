@@ -30,6 +30,7 @@ from rack_recipes.analysis.methods.arrays import Floats
 from rack_recipes.analysis.methods.outliers import TwoGroups
 from rack_recipes.analysis.run_data import RunData, Twins
 from rack_recipes.analysis.values_over_runs import Series, SeriesLimits, SeriesValues
+from rack_recipes.journal.step_results_and_end_status import Cell, cell_of
 
 MANY_SERIES = 3  # a host that differs in so many measurements is one finding, not many
 COUNTED = frozenset({"", "count", "counts", "errors", "frames", "packets", "drops", "events", "times", "retries"})
@@ -76,7 +77,7 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
     """Yield findings of the kinds `outlier` and `groups`."""
     groups = [*_groups(run, history)]
     judged = [*zip(groups, method.judge_groups(group.twins for group in groups), strict=True)]
-    bad = {(row["step"], row["host"]) for row in run.steps if row["verdict"] not in PASSING}
+    bad = {cell_of(row) for row in run.steps if row["verdict"] not in PASSING}
     deviants = [one for group, outcome in judged for one in _deviants(group, outcome, bad)]
     yield from cap_findings([*_of_hosts(deviants)])
     yield from cap_findings([_two_groups(group, outcome.groups) for group, outcome in judged if outcome.groups])
@@ -120,10 +121,10 @@ def _are_counts(series: Series, values: Floats) -> bool:
     return series.unit.lower() in COUNTED and bool((values >= 0).all() and (values == np.round(values)).all())
 
 
-def _deviants(group: _Group, outcome: method.Outcome, bad: set[tuple[str, str]]) -> Iterator[_Deviant]:
+def _deviants(group: _Group, outcome: method.Outcome, bad: set[Cell]) -> Iterator[_Deviant]:
     for outlier in outcome.outliers:
         host = group.hosts[outlier.place]
-        is_bad = (group.series.step, host) in bad or bool(group.limits.is_worse(outcome.center, outlier.value))
+        is_bad = Cell(group.series.step, host) in bad or bool(group.limits.is_worse(outcome.center, outlier.value))
         sure = outcome.is_alarm and outlier.beyond_history is not False
         yield _Deviant(host, group, outcome, outlier, (PROBLEM if is_bad else NOTABLE) if sure else NOTE)
 

@@ -32,6 +32,7 @@ from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_changes import Change, run_field_changes, worse_criteria, worse_steps
 from rack_recipes.analysis.run_data import RunData
 from rack_recipes.analysis.run_statistics import NO_FAULT
+from rack_recipes.journal.step_results_and_end_status import cell_of
 from rack_recipes.store.database.databases_and_errors import call_patiently, translate_errors
 from rack_recipes.store.reading import recorded_runs, several_runs
 from rack_recipes.store.reading.earlier_runs import earlier_runs
@@ -261,9 +262,9 @@ def _against_the_baseline(run: RunData, history: History) -> Iterator[Finding]:
     accepted = baseline_of(history.engine, run.run)
     if accepted is None or accepted["run_id"] == run.run["run_id"]:
         return
-    cut_off = {(row["step"], row["host"]) for row in run.steps if row.get("cut_off")}
+    cut_off = {cell_of(row) for row in run.steps if row.get("cut_off")}
     found = compare_with_baseline(history.engine, accepted, run.run["run_id"])
-    found = replace(found, steps=[row for row in found.steps if (row["step"], row["host"]) not in cut_off])
+    found = replace(found, steps=[row for row in found.steps if cell_of(row) not in cut_off])
     worse = [ResultId(row["host"], row["step"], row.get("name", "")) for row in (*found.steps, *found.criteria)]
     fields = [change["field"] for change in found.about if change["field"] != "status"]
     yield Finding(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rack_recipes.analysis.findings import NOTABLE, NOTE, Finding, ResultId, format_count
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import RunData
+from rack_recipes.journal.step_results_and_end_status import cell_of
 from rack_recipes.recipe.waivers import ENDS_SOON, LIFTED, OVER, Place, Streak, Waiver, count_streaks, day_of
 from rack_recipes.store.reading.waiver_history import is_for, results_of_step, runs_of, runs_with_waivers
 
@@ -61,8 +62,8 @@ def _use(engine: Engine, waiver: Waiver, runs: Collection[str], today: date) -> 
 
 def _streaks_of_used(rows: Sequence[Row], used: Sequence[Row], needed: int) -> dict[Place, Streak]:
     """The streaks where it has waived something: elsewhere it does not matter whether it still holds."""
-    places = {(row["step"], row["host"]) for row in used}
-    results = ((row["step"], row["host"], row["verdict"]) for row in rows if (row["step"], row["host"]) in places)
+    places = {cell_of(row) for row in used}
+    results = ((row["step"], row["host"], row["verdict"]) for row in rows if cell_of(row) in places)
     return count_streaks(results, needed)
 
 

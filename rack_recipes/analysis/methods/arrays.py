@@ -35,7 +35,7 @@ def medians(values: Floats, axis: int) -> Floats:
 
 
 def as_floats(values: ArrayLike | Iterable[float]) -> Floats:
-    """Return values as an array. Raises ValueError for one that is not `usable`: drop such values, and say so."""
+    """Return values as an array. Raises ValueError for one that is not usable: drop such values, and say so."""
     numbers = np.asarray(values, dtype=np.float64)
     if not mark_usable(numbers).all():
         raise ValueError(f"only finite numbers up to {GREATEST:g} can be analysed")

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What holds for the order and the edges of any recipe."""
+"""The edges between steps, and the keys that they use."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,8 +15,9 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from rack_recipes.errors import Place, RecipeError
-from rack_recipes.plan.dependency_graph import Edges, KeyUsage, arrange, with_needed
-from rack_recipes.recipe.recipe_model import Dependency, Step
+from rack_recipes.plan.dependency_graph import PARTS, Edges, KeyUsage, arrange, key_usage_of, with_needed
+from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
+from rack_recipes.recipe.recipe_model import CacheKey, Dependency, Repeat, ResultPart, Retry, Step, Success
 
 HOSTS: Mapping[str | None, set[int]] = {None: {1, 2, 3}, "leafs": {1, 2}, "spines": {2, 3}, "one": {1}}
 KEYS = st.frozensets(st.sampled_from(["a_v1", "b_v1", "c_v1"]), max_size=2)
@@ -187,3 +189,50 @@ def test_a_chain_written_backwards_is_turned_round():
     arranged = arrange(steps, {step.name: keys for step in steps})
     assert [step.idx for step, _edges in arranged] == [*range(999, -1, -1)]
     assert max(len(edge.needs) + len(edge.after) for _step, edge in arranged) == 1
+
+
+BARE = ScriptletEntry("t.step", "shell", Path("step.sh"), "step.sh", "project")
+HOLDS = ({"value": 1, "within": {"of": "${a_v1.x.0}", "by": "${b.c_v2@leaf1}"}, "warn": {"max": "${d_v1@median}"}},)
+FIELDS = {
+    "args": {"a": ["${a_v1.x.0}", {"b": "of ${b.c_v2@leaf1} and ${d_v1@median}"}]},
+    "when": HOLDS,
+    "loop": ("${a_v1}", ["${b.c_v2@leaf1}", "${d_v1@${item}}"]),
+    "matrix": {"x": "${a_v1}", "y": ("${b.c_v2@leaf1}", "${d_v1@majority}")},
+    "cache_key": CacheKey("${a_v1}${b.c_v2@leaf1}${d_v1@leaf1}"),
+    "retry": Retry(max=2, until=HOLDS),
+    "repeat": Repeat(until=HOLDS),
+    "success": Success(values=HOLDS),
+}
+
+
+def step(**fields: object) -> Step:
+    return Step(1, "a", "shell", "t.step", Place("r.yml"), **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_each_part_of_a_step_reads_keys(part: str):
+    found = key_usage_of(step(**{part: FIELDS[part]}), BARE)
+    assert found == KeyUsage(frozenset({"a_v1", "b.c_v2", "d_v1"}), frozenset(), frozenset({"b.c_v2", "d_v1"}))
+
+
+def test_declared_keys_are_used_too():
+    entry = ScriptletEntry("t.x", "shell", Path("x.sh"), "x.sh", "project", reads=("r_v1",), writes=("w_v1",))
+    found = key_usage_of(step(reads=("s_v1",), writes=(ResultPart("x_v1"),)), entry)
+    assert found == KeyUsage(frozenset({"r_v1", "s_v1"}), frozenset({"w_v1", "x_v1"}))
+    assert key_usage_of(step(writes=(ResultPart("x_v1"),)), None) == KeyUsage(frozenset(), frozenset({"x_v1"}))
+
+
+@pytest.mark.parametrize("part", ["retry", "repeat", "success"])
+def test_a_step_s_own_key_is_there_when_it_is_judged(part: str):
+    found = key_usage_of(step(**{part: FIELDS[part]}, writes=(ResultPart("a_v1"), ResultPart("d_v1"))), BARE)
+    assert (found.reads, found.elsewhere) == ({"b.c_v2", "d_v1"}, {"b.c_v2", "d_v1"})
+
+
+@pytest.mark.parametrize("part", ["args", "when", "loop", "matrix", "cache_key"])
+def test_a_step_s_own_key_is_another_s_before(part: str):
+    assert "a_v1" in key_usage_of(step(**{part: FIELDS[part]}, writes=(ResultPart("a_v1"),)), BARE).reads
+
+
+def test_other_words_are_no_keys():
+    args = {"x": "${params.x_v1} ${item} ${matrix.a} ${step.name} ${HOME} ${index}"}
+    assert key_usage_of(step(args=args, when="{{ x }}"), BARE) == KeyUsage(frozenset(), frozenset())

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Text -> Recipe: cases/good/*.yml, each with its model as JSON beside it."""
+"""A recipe as it is loaded: speed, imports, and errors with their places."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.recipe.recipe_as_text import shown
-from rack_recipes.errors import Place, RackError
+from rack_recipes.errors import Place, RackError, RecipeErrors
 from rack_recipes.recipe import load as module
 from rack_recipes.recipe.load import load, parse
 from rack_recipes.recipe.recipe_model import Step
@@ -112,3 +112,32 @@ def test_importing_costs_no_jsonschema() -> None:
 def test_load_of_nothing(tmp_path: Path) -> None:
     with pytest.raises(RackError, match="expected a file that can be read, got no such file"):
         load(str(tmp_path / "absent.yml"))
+
+
+ERROR_CASES = Path(__file__).parent / "cases" / "errors"
+
+
+@pytest.mark.parametrize("case", sorted(ERROR_CASES.glob("*.yml")), ids=attrgetter("stem"))
+def test_errors(case: Path, golden: Callable[[Path, str], None]) -> None:
+    with pytest.raises(RecipeErrors) as caught:
+        parse(case.read_bytes(), "recipe.yml")
+    golden(case.with_suffix(".txt"), f"{caught.value}\n")
+
+
+@pytest.mark.parametrize("case", sorted(ERROR_CASES.glob("*.yml")), ids=attrgetter("stem"))
+def test_every_error_names_its_place_once(case: Path) -> None:
+    with pytest.raises(RecipeErrors) as caught:
+        parse(case.read_bytes(), "recipe.yml")
+    lines = case.read_bytes().decode(errors="replace").split("\n")
+    errors = caught.value.errors
+    assert caught.value.exit_code == 2
+    assert len({(error.place, error.expected) for error in errors}) == len(errors) > 0
+    assert list(errors) == sorted(errors, key=attrgetter("place"))
+    for error in errors:
+        assert 1 <= error.place.line <= len(lines)
+        assert 1 <= error.place.column <= len(lines[error.place.line - 1]) + 1
+        assert "\n" not in str(error)
+
+
+def test_each_golden_file_has_its_case() -> None:
+    assert {path.stem for path in ERROR_CASES.glob("*.txt")} == {path.stem for path in ERROR_CASES.glob("*.yml")}

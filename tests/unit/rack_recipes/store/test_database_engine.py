@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Stores are opened, refused and maintained alike on every database."""
+
 from __future__ import annotations
 
 import os
@@ -9,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -20,15 +23,16 @@ from sqlalchemy.exc import DBAPIError
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import whole_run
 from rack_recipes.errors import StoreError
 from rack_recipes.journal.append import append
+from rack_recipes.store import database_engine
 from rack_recipes.store.database import sqlite
 from rack_recipes.store.database.database_kind import reading_connection
-from rack_recipes.store.database_engine import connect_for_reading, connect_store
+from rack_recipes.store.database_engine import WRITERS, connect_for_reading, connect_store, opened
 from rack_recipes.store.reading import recorded_runs
+from rack_recipes.store.schema.migrate_and_check import HEAD, MIGRATIONS, upgrade
 from rack_recipes.store.writing.import_journal import import_journal
 
 if TYPE_CHECKING:
     from database_servers import MariaDB
-
 Opened = Callable[..., Engine]
 PASSWORD = "s3cr/et@%"
 SHOWN = ("s3cr", "%40", "et@")
@@ -346,3 +350,92 @@ def test_opening_a_store_that_is_up_to_date_imports_no_alembic(tmp_path: Path) -
     command = [sys.executable, "-c", program, f"sqlite:///{tmp_path}/results.db"]
     answers = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _time in range(2)]
     assert answers == ["True\n", "False\n"]
+
+
+def test_a_store_is_made_and_then_left_alone(url: str) -> None:
+    assert database_engine.upgrade_schema(url) == (None, HEAD)
+    assert database_engine.upgrade_schema(url) == (HEAD, HEAD)
+    assert database_engine.read_schema(url) == (HEAD, HEAD)
+    assert database_engine.check_schema(url) == []
+
+
+def test_an_older_store_is_only_looked_at_until_it_is_upgraded(url: str) -> None:
+    store = opened(url, WRITERS)
+    upgrade(store, MIGRATIONS, "0001")
+    store.dispose()
+    assert f"the schema is 0001, expected {HEAD}" in database_engine.check_schema(url)
+    assert database_engine.read_schema(url) == ("0001", HEAD)
+    assert database_engine.upgrade_schema(url) == ("0001", HEAD)
+    assert database_engine.check_schema(url) == []
+
+
+@pytest.mark.parametrize("ask", [database_engine.read_schema, database_engine.check_schema])
+def test_asking_makes_no_store(tmp_path: Path, ask: Callable[[str], Any]) -> None:
+    with pytest.raises(StoreError, match="there is no store yet"):
+        ask(f"sqlite:///{tmp_path}/results.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_newer_store_is_not_touched(url: str, new_store: Engine) -> None:
+    with new_store.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreError, match=r"its schema is 9999, made by a newer rack\.recipes.*install that version"):
+        database_engine.upgrade_schema(url)
+    assert database_engine.read_schema(url) == ("9999", HEAD)
+    assert database_engine.check_schema(url) == [f"the schema is 9999, expected {HEAD}"]
+
+
+CLOSE = "import sqlite3, sys; store = sqlite3.connect(sys.argv[1]); store.execute('SELECT * FROM runs'); store.close()"
+
+
+def test_a_store_that_is_opened_again_stays_locked(tmp_path: Path) -> None:
+    """Else the last of another process takes the log away that this one reads and writes."""
+    url = f"sqlite:///{tmp_path}/results.db"
+    connect_store(url).dispose()
+    store = connect_for_reading(url)
+    with closing(store.connect()) as connection:
+        connection.execute(text("SELECT * FROM runs"))
+        connect_store(url).dispose()
+        subprocess.run([sys.executable, "-c", CLOSE, f"{tmp_path}/results.db"], check=True)
+        assert (tmp_path / "results.db-wal").exists()
+        assert (tmp_path / "results.db-shm").exists()
+    store.dispose()
+
+
+def test_without_sqlalchemy_the_user_reads_what_to_install(tmp_path: Path) -> None:
+    words = f"runs --db sqlite:///{tmp_path}/store/results.db"
+    program = f"import sys; sys.modules['sqlalchemy'] = None; sys.argv[1:] = {words.split()}\n"
+    program += "from rack_recipes.cli.main import main; main()"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == StoreError.exit_code
+    assert "import of sqlalchemy halted" in done.stderr
+    assert "`pip install rack-recipes` brings it" in done.stderr
+    assert not (tmp_path / "store").exists()
+
+
+def test_without_alembic_a_store_can_be_made_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: Callable[..., Engine]
+) -> None:
+    url = f"sqlite:///{tmp_path}/store/results.db"
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "alembic", None)
+        with pytest.raises(StoreError, match=r"import of alembic halted.*`pip install rack-recipes` brings it"):
+            connect_store(url)
+    assert recorded_runs.runs(opened(url)) == []
+
+
+@pytest.mark.parametrize(
+    ("scheme", "driver", "package"),
+    [
+        ("mysql", "pymysql", "rack-recipes"),
+        ("mariadb", "pymysql", "rack-recipes"),
+        ("postgresql", "psycopg", r"'rack-recipes\[postgresql\]'"),
+    ],
+)
+def test_without_a_driver_the_user_reads_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, scheme: str, driver: str, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, driver, None)
+    with pytest.raises(StoreError, match=f"no driver: .*{driver}.*`pip install {package}` brings") as caught:
+        connect_store(f"{scheme}://rack:s3cret@127.0.0.1/rack")
+    assert "s3cret" not in str(caught.value)

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plan -> playbook: the plans' own cases and cases/recipes/*.yml, each with its playbook in cases/playbooks/."""
+"""Compiled playbooks: cases/*, their files, and how long compiling takes."""
 
 from __future__ import annotations
 
+import gc
 import json
+import random
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, fields, replace
 from operator import attrgetter
 from pathlib import Path
@@ -23,12 +26,14 @@ from ansible.parsing.dataloader import DataLoader
 
 from rack_recipes.errors import Place
 from rack_recipes.plan.compile.playbook import to_playbook, to_plays
+from rack_recipes.plan.compile.playbook_file import compile_to_file
 from rack_recipes.plan.compile.yaml_text import TEMPLATE, Verbatim
 from rack_recipes.plan.make_plan import make_plan
 from rack_recipes.plan.plan_model import Plan, PlanOptions
 from rack_recipes.recipe.load import load, parse
 from rack_recipes.recipe.recipe_model import CacheKey, Dependency, Limits, Repeat, Retry, Sandbox, Step, Success
 from rack_recipes.recipe.steps_to_and_from_data import parts_written
+from rack_recipes.settings import Settings
 
 CASES = Path(__file__).parent / "cases"
 PLANS = Path(__file__).parents[1] / "cases"
@@ -321,3 +326,42 @@ def test_ansible_lint_has_nothing_to_say(compiled: Path):
         timeout=240,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+MOST = 0.45  # seconds of CPU for a thousand steps: half of it is measured on an idle machine
+LINEAR = 1.35  # an allowance for caches, and for neighbours on the machine
+
+
+def recipe(number: int) -> bytes:
+    """Steps with dependencies, references and keys, of one scriptlet whose key they all write."""
+    return "".join(["test_meta: {test_id: MANY}\nsteps:\n", *steps(number)]).encode()
+
+
+def steps(number: int) -> Iterator[str]:
+    chance = random.Random(number)
+    for n in range(number):
+        near = [f"s{max(0, n - chance.randrange(1, 50))}" for _other in range(2)] if n else []
+        yield (
+            f"  - idx: {n}\n    name: s{n}\n    type: shell\n    module: t.limits\n"
+            f"    args:\n      device: eth{n}\n      speed: 100\n"
+            f"    depends_on: [{', '.join(sorted({*near}))}]\n"
+            f"    reads: [of.s{max(0, n - chance.randrange(1, 50))}_v1]\n    writes: [of.s{n}_v1]\n"
+            f"    timeout: 60\n    parallel: {'true' if n % 3 else 'false'}\n"
+        )
+
+
+def seconds(folder: Path, number: int) -> float:
+    path = folder / f"{number}.yml"
+    path.write_bytes(recipe(number))
+    gc.collect()
+    started = time.process_time()
+    compile_to_file(str(path), Settings(runs=str(folder / "runs")))
+    return time.process_time() - started
+
+
+def test_time_to_compile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(PLANS)
+    seconds(tmp_path, 10)
+    thousand = min(seconds(tmp_path, 1000) for _other in range(3))
+    assert thousand <= MOST
+    assert min(seconds(tmp_path, 3000) for _other in range(2)) <= 3 * thousand * LINEAR

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the gallery reads of a user's own project."""
+"""What the gallery reads of files, its pages and its search."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from rack_recipes.recipe.gallery.entry_and_search import Argument, GalleryEntry
+from rack_recipes.recipe.gallery.entry_and_search import Argument, GalleryEntry, nearest_word, search
+from rack_recipes.recipe.gallery.markdown_pages import pages
 from rack_recipes.recipe.gallery.read_gallery import whole_gallery
 
 PYTHON = '''\
@@ -147,3 +150,119 @@ def test_what_is_shipped_is_there_too(own: Path):
     assert entries["recipes/storage.yml"].source == "collection"
     assert entries["rack.recipes.cabling"].kind == "role"
     assert entries["rack.recipes.flush"].kind == "module"
+
+
+FANS = GalleryEntry(
+    kind="scriptlet",
+    name="own.fans",
+    family="own",
+    sentence="Whether the fans turn",
+    path=Path("fans.py"),
+    source="project",
+    language="Python",
+    arguments=(
+        Argument("min_rpm", "int", "1/min", 500, description="a | b", source="ours"),
+        Argument("password", required=True, secret=True, description="Who asks?"),
+        Argument("mode", choices=("on", "off"), description="What"),
+    ),
+    keys={"own.fans_v1": "speed (1/min)"},
+    verdicts={"failed": "one stands still"},
+    example="- name: fans\n  module: own.fans",
+)
+
+
+def test_a_scriptlet():
+    index, page = pages([FANS], "`make`").values()
+    assert "| [`own.fans`](own.md#ownfans) | Whether the fans turn |" in index
+    for text in (
+        "<!-- written by `make` from",
+        "| [`own.fans`](#ownfans) | Whether the fans turn |",
+        "## own.fans\n\nWhether the fans turn.\n\n- Language: Python\n- Needs: nothing\n",
+        "| `min_rpm` | int | 1/min | `500` | a \\| b. Default: ours. |",
+        "| `password` | str |  | required | Who asks? A secret: it is shown nowhere. |",
+        "| `mode` | str |  |  | What. One of `on`, `off`. |",
+        "| `own.fans_v1` | speed (1/min). |",
+        "| `failed` | one stands still. |",
+        "```yaml shown\ntest_meta: {test_id: TRY-001}\nsteps:\n  - name: fans\n    module: own.fans\n```\n",
+    ):
+        assert text in page
+
+
+def test_two_in_one_file_have_a_section_each():
+    page = pages([replace(FANS, function="Mark"), replace(FANS, function="Log")], "")["own.md"]
+    assert "[`own.fans Log`](#ownfans-log)" in page
+    assert "\n## own.fans Mark\n" in page
+
+
+def test_what_takes_any_argument_or_is_deprecated_says_so():
+    page = pages([replace(FANS, arguments=None, deprecated="use own.fans_v2", scope="run")], "")["own.md"]
+    for text in ("It takes any argument.", "Deprecated: use own.fans_v2.", "- Runs: once for the run"):
+        assert text in page
+
+
+def test_a_recipe_names_its_steps_and_keys():
+    steps = (("fans", "scriptlets.own.fans", "all"), ("ping", "ansible.builtin.ping", "leafs"))
+    recipe = replace(FANS, kind="recipe", name="recipes/own.yml", family="recipes", steps=steps, example="run it")
+    page = pages([FANS, recipe], "")["recipes.md"]
+    for text in (
+        "# Recipes\n",
+        "| `fans` | [`own.fans`](own.md#ownfans) | `all` |",
+        "| `ping` | `ansible.builtin.ping` | `leafs` |",
+        "- Keys: `own.fans_v1`",
+        "```text\nrun it\n```",
+    ):
+        assert text in page
+
+
+def entry(name: str, sentence: str = "It tests", kind: Any = "scriptlet", **more: Any) -> GalleryEntry:
+    return GalleryEntry(kind, name, "family", sentence, Path(name), "collection", **more)
+
+
+FAN = entry("host.fan", "Whether the fans turn")
+FOUND_FANS = entry("rack.fan_speed")
+COOLING = entry("cooling.leaks", "Fan and coolant of a node")
+POWER = entry("power.load", arguments=(Argument("max_fan_watts", unit="W", description="What fans may take"),))
+FOUND_RECIPE = entry("recipes/fan.yml", "All about cooling", "recipe", keys={"host.heat_v1": "temperature (Cel)"})
+ROLE = entry("rack.recipes.burn_in", "Runs a server hot", "role", needs=("stress-ng",), verdicts={"failed": "too hot"})
+ALL = [ROLE, POWER, COOLING, FOUND_RECIPE, FOUND_FANS, FAN]
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["fan"], [FAN, FOUND_RECIPE, FOUND_FANS, COOLING, POWER]),  # name, part of the name, sentence, rest
+        (["FAN"], [FAN, FOUND_RECIPE, FOUND_FANS, COOLING, POWER]),
+        (["host.fan"], [FAN]),
+        (["recipes/fan.yml"], [FOUND_RECIPE]),
+        (["cooling"], [COOLING, FOUND_RECIPE]),
+        (["fan", "coolant"], [COOLING]),
+        (["host.heat_v1"], [FOUND_RECIPE]),
+        (["cel"], [FOUND_RECIPE]),
+        (["max_fan_watts"], [POWER]),
+        (["stress-ng"], [ROLE]),
+        (["too", "hot"], [ROLE]),
+        (["fan", "absent"], []),
+    ],
+)
+def test_what_has_all_words_is_found_the_best_first(words: list[str], found: list[GalleryEntry]):
+    assert [each.name for each in search(ALL, words)] == [each.name for each in found]
+
+
+def test_of_two_in_one_file_each_is_found():
+    several = [entry("redfish.log", function=name) for name in ("Mark", "Log")]
+    assert [each.function for each in search(several, ["redfish"])] == ["Log", "Mark"]
+    assert [each.function for each in search(several, ["mark"])] == ["Mark"]
+
+
+@pytest.mark.parametrize(
+    ("words", "lost", "near"),
+    [
+        (["temprature"], "temprature", "temperature"),
+        (["fan", "coolent"], "coolent", "coolant"),
+        (["xyzzy"], "xyzzy", ""),
+        (["fan", "stress-ng"], "", ""),
+    ],
+)
+def test_the_word_that_nothing_has_is_told_with_the_nearest_one(words: list[str], lost: str, near: str):
+    assert search(ALL, words) == []
+    assert nearest_word(ALL, words) == (lost, near)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import pickle
 import time
@@ -16,7 +17,8 @@ import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.recipe.recipe_as_text import shown
 from rack_recipes.errors import Place, RecipeErrors
-from rack_recipes.recipe.load import load
+from rack_recipes.recipe.includes.included_files import read_included_files
+from rack_recipes.recipe.load import digest, load
 from rack_recipes.recipe.recipe_model import Dependency, Recipe
 from rack_recipes.recipe.yaml.values_and_positions import KEY
 
@@ -253,3 +255,83 @@ def test_a_default_that_is_wrong_may_never_be_needed(project: Callable[..., Path
         inner=LIMITED + "steps: [{name: s, module: a.b}]\n",
     )
     assert load("recipe.yml").params["b"].also == {"i.m": {"max": 5}, "i.n": {"min": 1}}
+
+
+ERRORS = Path(__file__).parents[1] / "cases" / "includes"
+
+
+def refusal_of_case(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str = "recipe.yml") -> RecipeErrors:
+    monkeypatch.chdir(folder)
+    with pytest.raises(RecipeErrors) as caught:
+        load(name)
+    return caught.value
+
+
+@pytest.mark.parametrize("case", sorted(ERRORS.iterdir()), ids=attrgetter("stem"))
+def test_errors(case: Path, golden: Callable[[Path, str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    golden(case / "errors.txt", f"{refusal_of_case(case, monkeypatch)}\n")
+
+
+@pytest.mark.parametrize("case", sorted(ERRORS.iterdir()), ids=attrgetter("stem"))
+def test_every_error_has_its_place_in_its_file(case: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for error in refusal_of_case(case, monkeypatch).errors:
+        lines = (case / error.place.file).read_text().split("\n")
+        assert 1 <= error.place.line <= len(lines)
+        assert 1 <= error.place.column <= len(lines[error.place.line - 1]) + 1
+        assert "\n" not in str(error)
+
+
+def test_two_includes_without_a_name_have_a_step_of_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    head = "test_meta: {test_id: T}\n"
+    Path("part.yml").write_text(head + "steps: [{name: check, module: a.check}]\n")
+    Path("recipe.yml").write_text(head + "steps:\n  - include: part.yml\n  - {include: part.yml}\n")
+    with pytest.raises(RecipeErrors) as caught:
+        load("recipe.yml")
+    assert str(caught.value) == "recipe.yml:4:15: expected each step name once, got 'check' again (first by line 3)"
+
+
+def test_a_step_that_no_include_without_a_name_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    head = "test_meta: {test_id: T}\n"
+    Path("part.yml").write_text(head + "steps: [{name: check, module: a.check}]\n")
+    step = "{name: last, module: a.last, depends_on: [chek]}"
+    Path("recipe.yml").write_text(head + f"steps:\n  - include: part.yml\n  - {step}\n")
+    with pytest.raises(RecipeErrors) as caught:
+        load("recipe.yml")
+    assert "got 'chek' (did you mean 'check'?)" in str(caught.value)
+
+
+def write(name: str, *includes: str, steps: int = 0) -> None:
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    own = [{"name": f"own{n}", "module": "x", "success": "none"} for n in range(steps)]
+    inner = [{"name": f"part{n}", "include": path} for n, path in enumerate(includes)]
+    path.write_text(json.dumps({"test_meta": {"test_id": name}, "steps": [*inner, *own]}))
+
+
+def test_in_the_order_of_the_digest(project: Path):
+    write("top.yml", "parts/b.yml", "parts/a.yml", "parts/b.yml")
+    write("parts/a.yml", "deep/c.yml", steps=1)
+    write("parts/b.yml", "a.yml", steps=2)
+    write("parts/deep/c.yml", steps=1)
+    text = Path("top.yml").read_bytes()
+    found = read_included_files(text, "top.yml")
+    assert [*found] == ["parts/b.yml", "parts/a.yml", "parts/deep/c.yml"]
+    assert digest(text, [*found.values()]) == load("top.yml").digest
+
+
+def test_a_recipe_without_includes(project: Path):
+    write("top.yml", steps=1)
+    assert read_included_files(Path("top.yml").read_bytes(), "top.yml") == {}
+
+
+def test_what_leads_nowhere_is_left_out(project: Path):
+    write("top.yml", "absent.yml", "../outside.yml", "/etc/passwd", "part.yml")
+    write("part.yml", "top.yml", "part.yml", steps=1)
+    assert [*read_included_files(Path("top.yml").read_bytes(), "top.yml")] == ["part.yml"]
+
+
+def test_what_is_no_recipe(project: Path):
+    with pytest.raises(RecipeErrors):
+        read_included_files(b"steps: [", "top.yml")

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""YAML -> plain data and places."""
+"""YAML as plain data with places: cases/yaml, and files beside recipes."""
 
 from __future__ import annotations
 
 import gc
 import json
+import os
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import DEEPEST
-from rack_recipes.errors import Place, RecipeErrors
+from rack_recipes.errors import Place, RecipeErrors, TrustError, UsageError
 from rack_recipes.recipe.yaml import reader
+from rack_recipes.recipe.yaml.decode import MAX_SIZE, decode, read_bytes
+from rack_recipes.recipe.yaml.files_beside_recipes import entries, placed, read_file, refuse, unknown, words
 from rack_recipes.recipe.yaml.reader import MAX_REPEATED, read
 from rack_recipes.recipe.yaml.values_and_positions import KEY
 
@@ -152,3 +155,143 @@ def test_as_many_repeated_values_as_allowed_and_more() -> None:
 def test_another_top_than_a_recipe_s() -> None:
     with pytest.raises(RecipeErrors, match="expected a mapping of options, got an empty file"):
         read(b"", "a.yml", "a mapping of options")
+
+
+def refusal_of_bytes(path: str) -> str:
+    with pytest.raises(RecipeErrors) as caught:
+        read_bytes(path)
+    return str(caught.value)
+
+
+def test_content_comes_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_bytes(b"a: \xff\r\n")
+    assert read_bytes(str(tmp_path / "a.yml")) == b"a: \xff\r\n"
+
+
+def test_a_pipe_can_be_read() -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"a: 1\n")
+    os.close(writer)
+    assert read_bytes(f"/dev/fd/{reader}") == b"a: 1\n"
+    os.close(reader)
+
+
+def test_a_missing_file_and_the_one_that_was_meant(tmp_path: Path) -> None:
+    (tmp_path / "example_numbers.yml").touch()
+    (tmp_path / "example_numbers.txt").touch()
+    missing = tmp_path / "example_number.yml"
+    found = tmp_path / "example_numbers.yml"
+    assert refusal_of_bytes(str(missing)) == (
+        f"{missing}:1:1: expected a file that can be read, got no such file (did you mean '{found}'?)"
+    )
+
+
+def test_a_missing_file_in_a_missing_folder(tmp_path: Path) -> None:
+    assert refusal_of_bytes(str(tmp_path / "absent" / "a.yml")).endswith(
+        "expected a file that can be read, got no such file"
+    )
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    assert refusal_of_bytes(str(tmp_path)) == f"{tmp_path}:1:1: expected a file that can be read, got a folder"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+    (tmp_path / "a.yml").touch(mode=0)
+    assert refusal_of_bytes(str(tmp_path / "a.yml")).endswith("got one that you may not read")
+
+
+@pytest.mark.parametrize("path", ["a\0b.yml", "x" * 5000, ""])
+def test_names_that_no_file_has(path: str) -> None:
+    assert "expected a file that can be read, got " in refusal_of_bytes(path)
+
+
+def test_a_file_that_is_too_large(tmp_path: Path) -> None:
+    with (tmp_path / "large.yml").open("wb") as file:
+        file.truncate(MAX_SIZE + 1)
+    assert refusal_of_bytes(str(tmp_path / "large.yml")).endswith("expected a file of at most 8 MiB, got a larger file")
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "column"),
+    [
+        (b"\xff", 1, 1),
+        (b"a: 1\nb: \xe9t\xe9\n", 2, 4),
+        ("a: ü\r\nb: ü".encode() + b"\xff", 2, 5),
+        (b"\xef\xbb\xbfa: \0", 1, 4),
+        (b"a: 1\rb: \x07", 2, 4),
+        ("a: ü\u2028".encode(), 1, 5),
+    ],
+)
+def test_the_place_of_what_is_no_text(content: bytes, line: int, column: int) -> None:
+    with pytest.raises(RecipeErrors) as caught:
+        decode(content, "a.yml")
+    assert caught.value.errors[0].place == Place("a.yml", line, column)
+
+
+def test_lines_are_those_of_an_editor() -> None:
+    assert decode(b"a\r\nb\rc\n\nd", "a.yml").lines == ["a", "b", "c", "", "d"]
+
+
+COLOURS = ("red", "green")
+
+
+def colour(entry, path):
+    if not isinstance(entry, dict):
+        yield path, "a colour", "no mapping", ""
+        return
+    yield from unknown(entry, ("colours",), path, {"color": "colours"}.get)
+    yield from words(entry.get("colours"), (*path, "colours"), COLOURS)
+
+
+def said(tmp_path, text, kind=UsageError, **options):
+    path = tmp_path / "c.yml"
+    path.write_text(text)
+    document, digest = read_file(str(path), "a mapping with things")
+    assert digest.startswith("sha256:")
+    with pytest.raises(kind) as refused:
+        refuse(placed(document, entries(document, "things", "things", colour, **options)), kind)
+    return str(refused.value).replace(str(path), "c.yml")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("thing: []\n", "c.yml:1:1: expected one of things, got 'thing' (did you mean 'things'?)"),
+        ("things: 1\n", "c.yml:1:9: expected a list of things, got the number 1"),
+        ("things:\n", "expected a list of things"),
+        ("things: [1]\n", "c.yml:1:10: expected a colour, got no mapping"),
+        ("things: [{colours: red}]\n", "expected a list of red, green, got 'red'"),
+        ("things: [{colours: [red, gren]}]\n", "expected one of red, green, got 'gren' (did you mean 'green'?)"),
+        ("things: [{colours: [1]}]\n", "expected one of red, green, got the number 1"),
+        ("things: [{hue: 1, colours: [red]}]\n", "c.yml:1:11: expected one of colours, got 'hue'"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place_and_the_nearest_word(tmp_path, text, expected):
+    assert expected in said(tmp_path, text)
+
+
+def test_an_error_may_be_of_another_kind(tmp_path):
+    assert "got no mapping" in said(tmp_path, "things: [1]\n", TrustError)
+
+
+def test_nothing_wrong_is_no_error_and_a_list_may_be_empty(tmp_path):
+    path = tmp_path / "c.yml"
+    path.write_text("things:\n")
+    document, _digest = read_file(str(path), "a mapping")
+    refuse(placed(document, entries(document, "things", "things", colour, may_be_empty=True)))
+
+
+def test_a_word_that_means_another_one_is_told(tmp_path):
+    [(path, _expected, _got, near)] = unknown({"tint": 1}, ("colours",), (), {"tint": "colours"}.get)
+    assert (path[0], near) == ("tint", "colours")
+
+
+@pytest.mark.parametrize(("content", "expected"), [(None, "cannot be read: No such file"), (b"- 1\n", "a mapping")])
+def test_files_that_are_no_mapping_or_not_there(tmp_path, content, expected):
+    path = tmp_path / "c.yml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UsageError, match=expected):
+        read_file(str(path), "a mapping with things")

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""What is read of one run, in the order in which people read it."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import product
 from json import JSONDecodeError
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sql
@@ -14,6 +17,7 @@ from sqlalchemy import Engine
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import delta, run, step
 from rack_recipes.errors import UsageError
 from rack_recipes.store.reading import recorded_runs
+from rack_recipes.store.reading.reading_order import by_names, by_step
 from rack_recipes.store.reading.recorded_runs import NOT_IN_BRIEF, RARE, TEXTS_AT_ONCE
 from rack_recipes.store.schema.tables import tables
 from rack_recipes.store.writing.import_journal import import_journal
@@ -226,3 +230,44 @@ def test_some_of_many_values_and_how_many_there_are(store: Engine, journal: Writ
         ("a_v1", "r1", 1), ("a_v1", "r2", 1), ("b_v1", "r1", 1)
     ]  # fmt: skip
     assert recorded_runs.number_of_values(store, "R1") == 4
+
+
+def step_row(name: str, host: str = "leaf1", idx: int | None = 1, parent: str | None = None) -> dict[str, Any]:
+    return {"step": name, "host": host, "idx": idx, "stage": 1, "parent": parent}
+
+
+def test_steps_come_as_in_the_recipe_and_hosts_as_people_count():
+    rows = [
+        step_row("a", "leaf10", 2),
+        step_row("b", "leaf2"),
+        step_row("a", "leaf2", 2),
+        step_row("b", ""),
+        step_row("b", "leaf10"),
+    ]
+    assert [(row["step"], row["host"]) for row in by_step(rows)] == [
+        ("b", ""),
+        ("b", "leaf2"),
+        ("b", "leaf10"),
+        ("a", "leaf2"),
+        ("a", "leaf10"),
+    ]
+
+
+def test_instances_come_behind_their_step_as_people_count():
+    names = ["port", "port[1]", "port[1#2]", "port[2]", "port[10]", "port[eth2]", "port[eth10]"]
+    rows = [step_row("portal"), *(step_row(name, parent="port" if "[" in name else None) for name in reversed(names))]
+    assert [row["step"] for row in by_step(rows)] == [*names, "portal"]
+
+
+def test_a_step_whose_place_is_not_known_comes_first():
+    assert [row["step"] for row in by_step([step_row("a"), step_row("z", idx=None)])] == ["z", "a"]
+
+
+def test_rows_of_one_name_keep_their_order():
+    rows = [{"key": key, "host": host, "n": n} for n, (key, host) in enumerate([("b_v10", "h"), ("b_v2", "h")] * 2)]
+    assert [(row["key"], row["n"]) for row in by_names(rows, "key", "host")] == [
+        ("b_v2", 1),
+        ("b_v2", 3),
+        ("b_v10", 0),
+        ("b_v10", 2),
+    ]

@@ -1,16 +1,59 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Which file a name means: scriptlets, Ansible modules, files that shadow folders."""
+
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from rack_recipes.errors import CatalogError
+from rack_recipes.recipe.catalog import find_scriptlet as module
 from rack_recipes.recipe.catalog import scriptlet_files
-from rack_recipes.recipe.catalog.find_scriptlet import DEFAULT_FOLDERS, find_scriptlet, list_scriptlets, load_errors
+from rack_recipes.recipe.catalog.find_scriptlet import (
+    DEFAULT_FOLDERS,
+    builtin_modules,
+    find_scriptlet,
+    is_missing_builtin,
+    list_scriptlets,
+    load_errors,
+)
+
+
+@pytest.fixture
+def no_ansible(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine on which Ansible is not installed."""
+    monkeypatch.setattr(module, "find_spec", lambda _name: None)
+    builtin_modules.cache_clear()
+    yield
+    builtin_modules.cache_clear()
+
+
+def test_modules_and_actions_are_known():
+    assert {"ansible.builtin.command", "ansible.builtin.add_host", "ansible.builtin.ping"} <= {*builtin_modules()}
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [
+        ("ansible.builtin.comand", True),
+        ("ansible.builtin.command", False),
+        ("ansible.builtin.docker_container", False),  # it has moved, and Ansible finds it
+        ("arista.eos.eos_comand", False),  # the collection may be where the recipe is run
+    ],
+)
+def test_what_ansible_itself_does_not_have(name: str, missing: bool):
+    assert is_missing_builtin(name) == missing
+
+
+def test_nothing_is_known_without_ansible(no_ansible: None):
+    assert builtin_modules() == ()
+    assert not is_missing_builtin("ansible.builtin.comand")
+
 
 CLASS = "class {0}(Scriptlet):\n    '''What {0} tests.'''\n    writes = ('{1}_v1',)\n"
 SIDECAR = "description: What it tests\noptions: {device: {type: str}}\nreads: []\nwrites: [disk.sectors_v1]\n"
@@ -201,8 +244,8 @@ def test_what_was_searched_is_said(folder):
 
 def test_the_folder_of_the_first_proposal_is_searched_after_the_project_s_own(folder):
     write(Path("orchestrator/scriptlets/python/steps/a.py"), CLASS.format("A", "a"))
-    for module in ("orchestrator.scriptlets.python.steps.a", "python.steps.a"):
-        found = find_scriptlet(module, "A", "python")
+    for name in ("orchestrator.scriptlets.python.steps.a", "python.steps.a"):
+        found = find_scriptlet(name, "A", "python")
         assert (found.path, found.source) == (Path("orchestrator/scriptlets/python/steps/a.py"), "project")
     write(folder / "python/steps/a.py", CLASS.format("A", "a"))
     assert find_scriptlet("orchestrator.scriptlets.python.steps.a", "A", "python").path == folder / "python/steps/a.py"

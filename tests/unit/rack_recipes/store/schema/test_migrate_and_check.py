@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Migrations lead to the schema on each database, and differences from it are found."""
+
 from __future__ import annotations
 
 import json
@@ -13,19 +15,18 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, MetaData, Table, event, inspect, text
 
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import delta, whole_run
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import delta, run, step, whole_run
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.store.all_rows import everything
 from rack_recipes.errors import StoreError
 from rack_recipes.journal.append import append
 from rack_recipes.store.database_engine import WRITERS, connect_for_reading, connect_store
 from rack_recipes.store.database_engine import opened as unprepared
-from rack_recipes.store.schema.migrate_and_check import HEAD, MIGRATIONS, differences, upgrade, version
-from rack_recipes.store.schema.tables import tables
+from rack_recipes.store.schema.migrate_and_check import HEAD, MIGRATIONS, VERSION_TABLE, differences, upgrade, version
+from rack_recipes.store.schema.tables import COLUMNS, tables
 from rack_recipes.store.writing.import_journal import import_journal
 
 if TYPE_CHECKING:
-    from database_servers import MariaDB
-
+    from database_servers import MariaDB, PostgreSQL
 NEXT = """
 from alembic import op
 from sqlalchemy import Column, Text
@@ -38,7 +39,6 @@ def upgrade():
         runs.add_column(Column("note", Text))
     op.execute("UPDATE runs SET note = 'migrated'")
 """
-
 CASES = Path(__file__).with_name("cases")
 JOURNALS = Path(__file__).parents[1] / "writing" / "cases"
 
@@ -204,3 +204,120 @@ def test_the_migrations_may_be_imported_by_whoever_checks_files() -> None:
     titles = ("first", "criteria_instances_rounds", "artifacts_and_conflicts", "drop_key_index", "delegate_host")
     for revision, title in ((f"{number:04}", title) for number, title in enumerate(titles, 1)):
         assert importlib.import_module(f"{name}.versions.{revision}_{title}").revision == revision
+
+
+Opened = Callable[..., Engine]
+
+
+def changed(store: Engine, *statements: str) -> list[str]:
+    with store.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    return sorted(differences(store))
+
+
+@pytest.mark.repeats
+def test_a_store_that_nobody_changed_has_none(new_store: Engine) -> None:
+    assert differences(new_store) == []
+
+
+def test_tables_of_others_do_not_count(new_store: Engine) -> None:
+    assert changed(new_store, "CREATE TABLE theirs (x INTEGER)", "CREATE INDEX theirs_x ON theirs (x)") == []
+
+
+def test_columns_and_indexes_are_held_against_the_schema(new_store: Engine) -> None:
+    on = " ON runs" if new_store.dialect.name == "mysql" else ""
+    found = changed(
+        new_store,
+        f"DROP INDEX ix_runs_test_id_started{on}",
+        "ALTER TABLE steps DROP COLUMN rounds",
+        "ALTER TABLE steps ADD COLUMN mine INTEGER",
+        "CREATE INDEX mine ON runs (status)",
+        "DROP TABLE conflicts",
+        f"UPDATE {VERSION_TABLE} SET version_num = '0001'",
+    )
+    assert found == [
+        "conflicts: the table is missing",
+        "runs: the index ix_runs_test_id_started (test_id, started) is missing",
+        "runs: the index mine (status) is not ours",
+        "steps: the column mine is not ours",
+        "steps: the column rounds is missing",
+        f"the schema is 0001, expected {HEAD}",
+    ]
+
+
+def test_an_empty_database_lacks_all(emptied: MariaDB, opened: Opened) -> None:
+    store = opened(emptied.url)
+    ours = tuple(reversed(COLUMNS))
+    for table in (*ours, VERSION_TABLE):
+        changed(store, f"DROP TABLE {table}")
+    assert sorted(differences(store)) == [
+        *(f"{table}: the table is missing" for table in sorted(ours)),
+        f"the schema is missing, expected {HEAD}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("MODIFY hosts VARCHAR(10)", "runs: the column hosts is VARCHAR(10), expected BIGINT"),
+        ("MODIFY status VARCHAR(255) COLLATE utf8mb4_nopad_bin", "runs: the column status may be NULL"),
+        ("MODIFY tester VARCHAR(255) COLLATE utf8mb4_general_ci", "tester is compared by utf8mb4_general_ci, expected"),
+        ("MODIFY params VARCHAR(99)", "runs: the column params is VARCHAR(99), expected"),
+    ],
+)
+def test_types_of_mariadb(emptied: MariaDB, opened: Opened, statement: str, says: str) -> None:
+    (line,) = changed(opened(emptied.url), f"ALTER TABLE runs {statement}")
+    assert says in line
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("ALTER TABLE runs ALTER hosts TYPE TEXT", "runs: the column hosts is TEXT, expected BIGINT"),
+        ("ALTER TABLE runs ALTER status DROP NOT NULL", "runs: the column status may be NULL, expected the opposite"),
+        ("ALTER TABLE runs ALTER journal SET NOT NULL", "runs: the column journal may not be NULL, expected the"),
+        ('ALTER TABLE runs ALTER tester TYPE VARCHAR(255) COLLATE "en-x-icu"', "tester is compared by en-x-icu"),
+        ('ALTER TABLE runs ALTER tester TYPE VARCHAR(255) COLLATE "default"', "compared by the database's own rules"),
+        ("ALTER TABLE steps DROP CONSTRAINT fk_steps_run_id", "steps: the foreign key on run_id is missing"),
+        ("DROP TRIGGER forget_context ON runs", "runs: the trigger forget_context is missing"),
+    ],
+)
+def test_types_of_postgresql(cleared: PostgreSQL, opened: Opened, statement: str, says: str) -> None:
+    (line,) = changed(opened(cleared.url), statement)
+    assert says in line
+
+
+# What the commands ask, and by which index it is found.
+QUESTIONS = {
+    "the last result of a step on a host": (
+        "SELECT verdict FROM steps WHERE step = 's7' AND host = 'r7' ORDER BY started DESC LIMIT 1",
+        "ix_steps_step_host_started",
+    ),
+    "results under a cache key": (
+        "SELECT run_id FROM steps WHERE cache_key = 'k7' AND host = 'r7' AND inputs = 'x'",
+        "ix_steps_cache_key_host_inputs",
+    ),
+    "the last runs of a test": (
+        "SELECT run_id FROM runs WHERE test_id = 'T-7' ORDER BY started DESC LIMIT 20",
+        "ix_runs_test_id_started",
+    ),
+    "how a step did over the runs": (
+        "SELECT seconds FROM steps WHERE step = 's7' AND host = 'r7'",
+        "ix_steps_step_host_started",
+    ),
+}
+EXPLAIN = {"sqlite": "EXPLAIN QUERY PLAN", "mysql": "EXPLAIN", "postgresql": "EXPLAIN"}
+
+
+def test_what_commands_ask_is_found_by_an_index(new_store: Engine, journal: Callable[..., Path]) -> None:
+    for number in range(20):
+        steps = [step(n, f"r{n % 10}", step=f"s{n}") for n in range(1, 40)]
+        about = {"recipe": {"test_id": f"T-{number}"}}
+        import_journal(new_store, journal([run(f"R{number}") | about, *steps], f"R{number}"))
+    with new_store.connect() as connection:
+        if new_store.dialect.name == "postgresql":
+            connection.execute(text("SET enable_seqscan = off"))  # so small a table it would read as a whole
+        for question, (asked, index) in QUESTIONS.items():
+            plan = connection.execute(text(f"{EXPLAIN[new_store.dialect.name]} {asked}")).mappings().all()
+            assert index in json.dumps([dict(row) for row in plan]), question

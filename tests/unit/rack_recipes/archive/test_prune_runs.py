@@ -1,21 +1,110 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Which runs are listed, selected, pinned and removed."""
+
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import delta, end, whole_run
-from rack_recipes.archive.prune_runs import Choice, IndexedRun, PruneRules, all_runs, select, to_compress, why_kept
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.store.all_rows import everything
+from rack_recipes.archive import pins_and_baselines, prune_runs
+from rack_recipes.archive.pins_and_baselines import pin, pin_stored
+from rack_recipes.archive.prune_runs import (
+    TRASH,
+    Choice,
+    IndexedRun,
+    PruneRules,
+    all_runs,
+    select,
+    to_compress,
+    utc_text,
+    why_kept,
+)
+from rack_recipes.errors import RackError, StoreError, UsageError
 from rack_recipes.journal.append import append
 from rack_recipes.journal.compressed_journal import compress_journal
+from rack_recipes.run.run_folders import journals
+from rack_recipes.store.reading import recorded_runs
 from rack_recipes.store.writing.import_journal import import_journal
+
+
+def test_all_runs_wherever_they_are(store: Engine, runs: Path, make):
+    make("both", 3, stored=store)
+    make("here", 2)
+    make("row", 1, stored=store)
+    (runs / "row").rename(runs.parent / "row")
+    (runs / "refused").mkdir()
+    (runs / "refused/ansible.log").write_text("no host")
+    (runs / TRASH).mkdir()
+    (runs / "a file").touch()
+    pin(runs / "here", pinned=True)
+    pin_stored(store, "row", pinned=True)
+    found = {run.run_id: run for run in all_runs(runs, store)}
+    assert [*found] == ["row", "here", "both", "refused"]  # by their start, the last one today
+    moment = "2026-11-01T12:00:00.000000Z"
+    assert found["row"] == IndexedRun("row", None, 0, moment, pinned=True, status="passed", changes=12)
+    assert [run.run_id for run in found.values() if not run.has_begun] == ["refused"]
+    assert (found["here"].pinned, found["here"].status) == (True, "")
+    size = sum(path.stat().st_size for path in (runs / "both").iterdir())
+    assert found["both"] == IndexedRun(
+        "both", runs / "both", size, "2026-11-03T12:00:00.000000Z", pinned=False, status="passed", changes=12
+    )
+    assert (found["refused"].size, found["refused"].journal) == (7, None)
+    assert found["refused"].started > "2026-11-03"
+
+
+def test_a_compressed_journal_is_one(store: Engine, runs: Path, make):
+    compress_journal(make("R1", 1))
+    [run] = all_runs(runs, store)
+    assert (run.run_id, run.started, run.journal) == ("R1", "2026-11-01T12:00:00.000000Z", runs / "R1/journal.jsonl")
+
+
+def test_a_folder_that_was_made_again_has_its_run_s_start(store: Engine, runs: Path, make):
+    """As by the report of a run whose folder was pruned: it is from today, and has no journal."""
+    for day, run_id in enumerate(("R1", "R2"), 1):
+        make(run_id, day, stored=store)
+    (runs / "R1").rename(runs.parent / "R1")
+    (runs / "R1/report").mkdir(parents=True)
+    found = all_runs(runs, store)
+    moments = [f"2026-11-0{day}T12:00:00.000000Z" for day in (1, 2)]
+    assert [(run.run_id, run.started, run.has_begun) for run in found] == [
+        ("R1", moments[0], True),
+        ("R2", moments[1], True),
+    ]
+
+
+def test_a_run_whose_first_record_is_lost_has_begun(store: Engine, runs: Path, make):
+    journal = make("R1")
+    (runs / "torn").mkdir()
+    (runs / "torn/journal.jsonl").write_bytes(journal.read_bytes()[:60])
+    journal.write_bytes(journal.read_bytes().replace(b"lab-1", b"lab-2"))
+    assert {run.run_id: run.has_begun for run in all_runs(runs, store)} == {"R1": True, "torn": False}
+
+
+def test_a_project_without_runs(store: Engine, runs: Path):
+    assert all_runs(runs, store) == []
+
+
+def test_a_moment_as_records_write_it():
+    assert utc_text(datetime(2026, 1, 2, 3, 4, 5, 6, UTC)) == "2026-01-02T03:04:05.000006Z"
+
+
+def test_the_group_of_a_part_here_and_of_one_in_the_store(store: Engine, runs: Path, make):
+    group = {"id": "g", "part": "1", "parts": 2}
+    make("here", 1, group=group)
+    make("row", 2, stored=store, group=group)
+    (runs / "row").rename(runs.parent / "row")
+    assert [(run.run_id, run.group) for run in all_runs(runs, store)] == [("here", "g"), ("g", "g"), ("row", "g")]
+
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 # One a day, the oldest first.
@@ -261,3 +350,150 @@ def test_plain_journals_are_compressed(store: Engine, runs: Path, make):
     (runs / "R4").mkdir()
     found = to_compress(all_runs(runs, store), lambda run: "pinned" if run.run_id == "R3" else "")
     assert {choice.run.run_id: choice.kept for choice in found} == {"R1": "", "R3": "pinned"}
+
+
+def test_a_mark_in_the_folder(tmp_path: Path):
+    assert not pins_and_baselines.is_pinned(tmp_path)
+    for _again in range(2):
+        pins_and_baselines.pin(tmp_path, pinned=True)
+        assert pins_and_baselines.is_pinned(tmp_path)
+    assert (tmp_path / "pinned").stat().st_mode & 0o077 == 0
+    for _again in range(2):
+        pins_and_baselines.pin(tmp_path, pinned=False)
+        assert not pins_and_baselines.is_pinned(tmp_path)
+
+
+def test_a_mark_in_the_store(store: Engine, make):
+    journal = make("R1", stored=store)
+    assert not recorded_runs.run(store, "R1")["pinned"]
+    for _again in range(2):
+        assert pins_and_baselines.pin_stored(store, "R1", pinned=True)
+        assert recorded_runs.run(store, "R1")["pinned"] is True
+    journal.write_bytes(journal.read_bytes() + b"\n")
+    import_journal(store, journal)  # which writes the run's row anew
+    assert recorded_runs.run(store, "R1")["pinned"] is True
+    assert pins_and_baselines.pin_stored(store, "R1", pinned=False)
+    assert not recorded_runs.run(store, "R1")["pinned"]
+    assert not pins_and_baselines.pin_stored(store, "R2", pinned=True)
+
+
+TABLES = ("runs", "steps", "context", "measurements", "conflicts", "artifacts")
+
+
+def test_a_folder_goes_as_a_whole(runs: Path, make):
+    make("R1")
+    make("R2")
+    prune_runs.remove_folder(runs / "R1")
+    assert [path.parent.name for path in journals(runs)] == ["R2"]
+    assert [*(runs / prune_runs.TRASH).iterdir()] == []
+
+
+def test_what_a_killed_prune_left_is_no_run_and_goes_next(runs: Path, make, monkeypatch: pytest.MonkeyPatch):
+    make("R1")
+
+    def killed(path: Path, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(prune_runs.shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            prune_runs.remove_folder(runs / "R1")
+    assert journals(runs) == []
+    assert len([*(runs / prune_runs.TRASH).iterdir()]) == 1
+    prune_runs.remove_leftovers(runs)
+    assert [*runs.iterdir()] == []
+    prune_runs.remove_leftovers(runs)
+
+
+def test_two_at_once(runs: Path, make, monkeypatch: pytest.MonkeyPatch):
+    """What the other one has removed is no fault."""
+    make("R1")
+    unlink = os.unlink
+
+    def unlink_twice(*path: object, **options: object) -> None:
+        unlink(*path, **options)
+        unlink(*path, **options)
+
+    monkeypatch.setattr(prune_runs.shutil.os, "unlink", unlink_twice)
+    prune_runs.remove_folder(runs / "R1")
+    assert [*(runs / prune_runs.TRASH).iterdir()] == []
+
+
+@pytest.mark.parametrize("change", ["removed", "compressed"])
+def test_a_run_that_was_pinned_or_went_on_meanwhile_stays(change: str, runs: Path, make):
+    journal = make("R1")
+
+    def call() -> None:
+        if change == "removed":
+            prune_runs.remove_folder(runs / "R1")
+        else:
+            prune_runs.compress(runs / "R1", journal)
+
+    with (runs / "R1/lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(UsageError, match="run R1 still goes on"):
+            call()
+    pin(runs / "R1", pinned=True)
+    with pytest.raises(UsageError, match="pinned"):
+        call()
+    assert journal.exists()
+
+
+def test_a_folder_that_cannot_be_removed(runs: Path):
+    with pytest.raises(RackError, match="R1/lock: No such file or directory"):
+        prune_runs.remove_folder(runs / "R1")
+    with pytest.raises(RackError, match="R1/lock: No such file or directory"):
+        prune_runs.compress(runs / "R1", runs / "R1/journal.jsonl")
+
+
+def counts(store: Engine) -> list[int]:
+    with store.connect() as connection:
+        return [connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() for table in TABLES]
+
+
+def test_all_rows_of_a_run_go_with_it(store: Engine, runs: Path, make, evidence: Path):
+    from rack_recipes.store.writing.import_journal import import_journal
+
+    import_journal(store, evidence)
+    make("R2", stored=store)
+    before, done = everything(store, "R2"), []
+    gone = [run for run in all_runs(runs, store) if run.run_id == "R1"]
+    assert min(counts(store)) > 0
+    assert prune_runs.remove_rows(store, gone, done.append) == 1
+    assert done == [1]
+    assert everything(store, "R2") == before
+    prune_runs.remove_rows(store, all_runs(runs, store), done.append)
+    assert counts(store) == [0] * len(TABLES)
+
+
+def test_in_several_transactions(store: Engine, runs: Path, make, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(prune_runs, "MAX_CHANGES", 30)  # each run has 12
+    monkeypatch.setattr(prune_runs, "MAX_RUNS", 4)
+    for number in range(5):
+        make(f"R{number}", stored=store)
+    pin_stored(store, "R3", pinned=True)
+    done: list[int] = []
+    assert prune_runs.remove_rows(store, [*all_runs(runs, store), IndexedRun("R9")], done.append) == 4
+    assert done == [2, 3, 4]
+    assert counts(store)[0] == 1
+    assert list(prune_runs._batches([IndexedRun(f"E{n}") for n in range(6)])) == [
+        ["E0", "E1", "E2", "E3"],
+        ["E4", "E5"],
+    ]
+    assert list(prune_runs._batches([])) == []
+
+
+def test_room_in_the_file(store: Engine, runs: Path, make):
+    for number in range(20):
+        make(f"R{number}", stored=store)
+    if store.dialect.name != "sqlite":
+        with pytest.raises(StoreError, match="only a SQLite store has to be vacuumed"):
+            prune_runs.vacuum(store)
+        return
+    prune_runs.remove_rows(store, all_runs(runs, store), lambda _number: None)
+    before = prune_runs._size(Path(str(store.url.database)))
+    freed = prune_runs.vacuum(store)
+    assert before > freed > 0
+    assert Path(str(store.url.database)).stat().st_size == before - freed
+    make("R99", stored=store)
+    assert len(all_runs(runs, store)) == 21

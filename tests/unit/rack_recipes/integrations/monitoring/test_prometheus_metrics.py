@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the metrics say of the runs in a store."""
+"""Metrics by test, and Prometheus's text form."""
 
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -14,9 +15,44 @@ from sqlalchemy import Engine
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night, run_id, store_nights
 from rack_recipes.analysis.analyse_run import store_findings
 from rack_recipes.analysis.findings import NOTABLE, PROBLEM, Finding
+from rack_recipes.errors import UsageError
 from rack_recipes.integrations.monitoring import prometheus_metrics
+from rack_recipes.integrations.monitoring.prometheus_metrics import Metric, Sample, as_text, write_textfile
 from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.schema.tables import tables
+
+
+def test_a_metric_has_its_meaning_its_type_and_its_samples():
+    found = as_text([Metric("a_seconds", "How\nlong \\.", [Sample(1.5, {"test": "T", "b": "c"}), Sample(2, {})])])
+    assert found == (
+        '# HELP a_seconds How\\nlong \\\\.\n# TYPE a_seconds gauge\na_seconds{test="T",b="c"} 1.5\na_seconds 2\n'
+    )
+
+
+def test_text_of_a_label_cannot_leave_it():
+    assert 'a{test="x\\"} 1\\n\\\\b"} 0\n' in as_text([Metric("a", "A.", [Sample(0, {"test": 'x"} 1\n\\b'})])])
+
+
+def test_a_metric_without_samples_is_left_out():
+    assert as_text([Metric("a", "A.", [])]) == ""
+
+
+def test_a_file_is_replaced_and_everybody_can_read_it(tmp_path: Path):
+    path = tmp_path / "rack.prom"
+    path.write_text("old")
+    write_textfile(path, "new\n")
+    assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("new\n", 0o644)
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_a_file_that_cannot_be_replaced_leaves_no_draft(tmp_path: Path):
+    (tmp_path / "rack.prom").mkdir()
+    with pytest.raises(UsageError, match=r"rack\.prom: cannot be written: Is a directory"):
+        write_textfile(tmp_path / "rack.prom", "new\n")
+    assert [one.name for one in tmp_path.iterdir()] == ["rack.prom"]
+    with pytest.raises(UsageError, match=r"none/rack\.prom: cannot be written: No such file or directory"):
+        write_textfile(tmp_path / "none" / "rack.prom", "new\n")
+
 
 HOSTS = ("r1", "r2", "r3")
 PLACES = {("uplink", host): () for host in HOSTS}

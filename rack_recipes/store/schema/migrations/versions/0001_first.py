@@ -8,15 +8,10 @@ halfway leaves some of them done.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import sqlalchemy as sql
 
+from rack_recipes.store.schema.migrations.changes import add_index, make_table
 from rack_recipes.store.schema.tables import long_text, name
-
-if TYPE_CHECKING:
-    from sqlalchemy import ForeignKeyConstraint
-    from sqlalchemy.schema import SchemaItem
 
 revision = "0001"
 down_revision = None
@@ -29,14 +24,14 @@ def upgrade() -> None:
     _context()
     _measurements()
     _conflicts()
-    _index("context", ["run_id", "key", "host", "version"])
-    _index("measurements", ["name"])
+    add_index("context", "run_id", "key", "host", "version")
+    add_index("measurements", "name")
 
 
 def _runs() -> None:
-    _table(
+    make_table(
         "runs",
-        sql.Column("run_id", name()),
+        (),
         sql.Column("test_id", name()),
         sql.Column("recipe", long_text()),
         sql.Column("digest", name()),
@@ -54,14 +49,13 @@ def _runs() -> None:
         sql.Column("journal", long_text()),
         sql.Column("journal_offset", sql.BigInteger, nullable=False),
         sql.Column("next_seq", sql.BigInteger, nullable=False),
-        sql.PrimaryKeyConstraint("run_id", name="pk_runs"),
     )
 
 
 def _steps() -> None:
-    _table(
+    make_table(
         "steps",
-        sql.Column("run_id", name()),
+        ("host", "step"),
         sql.Column("host", name()),
         sql.Column("step", name()),
         sql.Column("stage", sql.BigInteger),
@@ -83,15 +77,13 @@ def _steps() -> None:
         sql.Column("stdout", long_text()),
         sql.Column("stderr", long_text()),
         sql.Column("attempts", long_text()),
-        sql.PrimaryKeyConstraint("run_id", "host", "step", name="pk_steps"),
-        _of_run("steps"),
     )
 
 
 def _context() -> None:
-    _table(
+    make_table(
         "context",
-        sql.Column("run_id", name()),
+        ("seq",),
         sql.Column("seq", sql.BigInteger, autoincrement=False),
         sql.Column("time", name()),
         sql.Column("host", name(), nullable=False),
@@ -104,15 +96,13 @@ def _context() -> None:
         sql.Column("before", long_text()),
         sql.Column("after", long_text(), nullable=False),
         sql.Column("who", name()),
-        sql.PrimaryKeyConstraint("run_id", "seq", name="pk_context"),
-        _of_run("context"),
     )
 
 
 def _measurements() -> None:
-    _table(
+    make_table(
         "measurements",
-        sql.Column("run_id", name()),
+        ("host", "step", "n"),
         sql.Column("host", name()),
         sql.Column("step", name()),
         sql.Column("n", sql.BigInteger, autoincrement=False),
@@ -120,15 +110,13 @@ def _measurements() -> None:
         sql.Column("value", sql.Double),
         sql.Column("text", long_text()),
         sql.Column("unit", name()),
-        sql.PrimaryKeyConstraint("run_id", "host", "step", "n", name="pk_measurements"),
-        _of_run("measurements"),
     )
 
 
 def _conflicts() -> None:
-    _table(
+    make_table(
         "conflicts",
-        sql.Column("run_id", name()),
+        ("seq",),
         sql.Column("seq", sql.BigInteger, autoincrement=False),
         sql.Column("key", name(), nullable=False),
         sql.Column("host", name(), nullable=False),
@@ -138,25 +126,4 @@ def _conflicts() -> None:
         sql.Column("after", long_text()),
         sql.Column("step", name()),
         sql.Column("time", name()),
-        sql.PrimaryKeyConstraint("run_id", "seq", name="pk_conflicts"),
-        _of_run("conflicts"),
     )
-
-
-def _of_run(table: str) -> ForeignKeyConstraint:
-    return sql.ForeignKeyConstraint(["run_id"], ["runs.run_id"], name=f"fk_{table}_run_id", ondelete="CASCADE")
-
-
-def _table(table: str, *parts: SchemaItem) -> None:
-    from alembic import op
-
-    op.create_table(table, *parts, if_not_exists=True, mysql_engine="InnoDB", mysql_charset="utf8mb4")
-
-
-def _index(table: str, columns: list[str]) -> None:
-    """Create an index unless it exists. MySQL, unlike MariaDB, has no `IF NOT EXISTS` for that."""
-    from alembic import op
-
-    index = "_".join(["ix", table, *columns])
-    if index not in {held["name"] for held in sql.inspect(op.get_bind()).get_indexes(table)}:
-        op.create_index(index, table, columns)

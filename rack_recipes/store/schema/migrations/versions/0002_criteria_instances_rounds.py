@@ -8,19 +8,41 @@ the first migration.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
-
 import sqlalchemy as sql
+from alembic import op
 
+from rack_recipes.store.schema.migrations.changes import add_columns, add_index, drop_index
 from rack_recipes.store.schema.tables import long_text, name
-
-if TYPE_CHECKING:
-    from sqlalchemy import Column
 
 revision = "0002"
 down_revision = "0001"
 
+
+COLUMNS = {
+    "runs": {
+        "params": long_text(),
+        "labels": long_text(),
+        "refs": long_text(),
+        "options": long_text(),
+        "resumes": name(),
+        "checks": sql.BigInteger,
+    },
+    "steps": {
+        "blocks": sql.Boolean,
+        "flake": sql.Boolean,
+        "checks": sql.BigInteger,
+        "instances": sql.BigInteger,
+        "parent": name(),
+        "inputs": name(),
+        "source_run": name(),
+        "cache_key": name(),
+        "rounds": long_text(),
+        "hooks": long_text(),
+        "tags": long_text(),
+    },
+    "context": {"origin": name()},
+    "measurements": {"limits": long_text(), "distance": sql.Double, "verdict": name()},
+}
 # When a run is deleted, so are its changes of the context. Other databases have a foreign key for this.
 FORGET = """
 CREATE OR REPLACE FUNCTION forget_context() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -34,95 +56,15 @@ TRIGGER = "CREATE TRIGGER forget_context AFTER DELETE ON runs FOR EACH ROW EXECU
 
 def upgrade() -> None:
     """Add the columns and indexes, and make bulk writing of `context` cheaper."""
-    _columns("runs", _of_runs())
-    _columns("steps", _of_steps())
-    _columns("context", [sql.Column("origin", name())])
-    _columns("measurements", _of_measurements())
-    _indexes(
-        {
-            "runs": [["test_id", "started"]],
-            "steps": [["step", "host", "started"], ["cache_key", "host", "inputs"]],
-            "context": [["run_id", "key"]],
-        }
-    )
-    _drop_index("context", "ix_context_run_id_key_host_version")
-    _forget_by_trigger()
-
-
-def _of_runs() -> list[Column[Any]]:
-    return [
-        sql.Column("params", long_text()),
-        sql.Column("labels", long_text()),
-        sql.Column("refs", long_text()),
-        sql.Column("options", long_text()),
-        sql.Column("resumes", name()),
-        sql.Column("checks", sql.BigInteger),
-    ]
-
-
-def _of_steps() -> list[Column[Any]]:
-    return [
-        sql.Column("blocks", sql.Boolean),
-        sql.Column("flake", sql.Boolean),
-        sql.Column("checks", sql.BigInteger),
-        sql.Column("instances", sql.BigInteger),
-        sql.Column("parent", name()),
-        sql.Column("inputs", name()),
-        sql.Column("source_run", name()),
-        sql.Column("cache_key", name()),
-        sql.Column("rounds", long_text()),
-        sql.Column("hooks", long_text()),
-        sql.Column("tags", long_text()),
-    ]
-
-
-def _of_measurements() -> list[Column[Any]]:
-    return [
-        sql.Column("limits", long_text()),
-        sql.Column("distance", sql.Double),
-        sql.Column("verdict", name()),
-    ]
-
-
-def _columns(table: str, columns: Iterable[Column[Any]]) -> None:
-    from alembic import op
-
-    held = {column["name"] for column in sql.inspect(op.get_bind()).get_columns(table)}
-    for column in columns:
-        if column.name not in held:
-            op.add_column(table, column)
-
-
-def _indexes(tables: Mapping[str, list[list[str]]]) -> None:
-    from alembic import op
-
-    for table, indexes in tables.items():
-        for columns in indexes:
-            index = "_".join(["ix", table, *columns])
-            if index not in _held_indexes(table):
-                op.create_index(index, table, columns)
-
-
-def _drop_index(table: str, index: str) -> None:
-    """Drop an index. Its successor has to exist before, since MySQL needs one for the foreign key."""
-    from alembic import op
-
-    if index in _held_indexes(table):
-        op.drop_index(index, table)
-
-
-def _held_indexes(table: str) -> set[str | None]:
-    from alembic import op
-
-    return {held["name"] for held in sql.inspect(op.get_bind()).get_indexes(table)}
-
-
-def _forget_by_trigger() -> None:
-    from alembic import op
-
-    if op.get_bind().dialect.name != "postgresql":
-        return
-    # PostgreSQL does a migration as a whole or not at all, so no statement can have been done before.
-    op.execute(FORGET)
-    op.execute(TRIGGER)
-    op.drop_constraint("fk_context_run_id", "context")
+    for table, columns in COLUMNS.items():
+        add_columns(table, columns)
+    add_index("runs", "test_id", "started")
+    add_index("steps", "step", "host", "started")
+    add_index("steps", "cache_key", "host", "inputs")
+    add_index("context", "run_id", "key")
+    drop_index("context", "ix_context_run_id_key_host_version")
+    if op.get_bind().dialect.name == "postgresql":
+        # It does a migration as a whole or not at all, so no statement can have been done before.
+        op.execute(FORGET)
+        op.execute(TRIGGER)
+        op.drop_constraint("fk_context_run_id", "context")

@@ -8,17 +8,12 @@ with a million changes it made finding those of one key only 0.1 to 0.2 s faster
 
 from __future__ import annotations
 
-import sqlalchemy as sql
+from rack_recipes.store.schema.migrations.changes import drop_index
 
 revision = "0004"
 down_revision = "0003"
 
-INDEX = "ix_context_run_id_key"
-
 
 def upgrade() -> None:
     """Drop the index if it exists."""
-    from alembic import op
-
-    if INDEX in {held["name"] for held in sql.inspect(op.get_bind()).get_indexes("context")}:
-        op.drop_index(INDEX, "context")
+    drop_index("context", "ix_context_run_id_key")

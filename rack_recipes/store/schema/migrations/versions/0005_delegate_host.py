@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sql
-
+from rack_recipes.store.schema.migrations.changes import add_columns
 from rack_recipes.store.schema.tables import name
 
 revision = "0005"
@@ -13,8 +12,5 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Add the column if it is missing; no row is rewritten."""
-    from alembic import op
-
-    if "through" not in {column["name"] for column in sql.inspect(op.get_bind()).get_columns("steps")}:
-        op.add_column("steps", sql.Column("through", name()))
+    """Add the column if it is missing."""
+    add_columns("steps", {"through": name()})

@@ -7,10 +7,9 @@ A statement is skipped if it has been done already, as in the first migration.
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sql
 
+from rack_recipes.store.schema.migrations.changes import make_table
 from rack_recipes.store.schema.tables import long_text, name
 
 revision = "0006"
@@ -25,27 +24,12 @@ def upgrade() -> None:
     _judgements()
 
 
-def _table(table: str, key: tuple[str, ...], *columns: Any) -> None:
-    from alembic import op
-
-    op.create_table(
-        table,
-        sql.Column("run_id", name()),
-        *columns,
-        sql.PrimaryKeyConstraint("run_id", *key, name=f"pk_{table}"),
-        sql.ForeignKeyConstraint(["run_id"], ["runs.run_id"], name=f"fk_{table}_run_id", ondelete="CASCADE"),
-        if_not_exists=True,
-        mysql_engine="InnoDB",
-        mysql_charset="utf8mb4",
-    )
-
-
 def _hosts() -> None:
-    _table("hosts", ("host",), sql.Column("host", name()), sql.Column("attributes", long_text()))
+    make_table("hosts", ("host",), sql.Column("host", name()), sql.Column("attributes", long_text()))
 
 
 def _analysis() -> None:
-    _table(
+    make_table(
         "analysis",
         ("n",),
         sql.Column("n", sql.BigInteger, autoincrement=False),
@@ -65,7 +49,7 @@ def _analysis() -> None:
 
 
 def _baselines() -> None:
-    _table(
+    make_table(
         "baselines",
         ("test_id", "accepted"),
         sql.Column("test_id", name()),
@@ -77,7 +61,7 @@ def _baselines() -> None:
 
 
 def _judgements() -> None:
-    _table(
+    make_table(
         "judgements",
         ("n",),
         sql.Column("n", sql.BigInteger, autoincrement=False),

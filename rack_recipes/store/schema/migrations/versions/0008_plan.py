@@ -4,19 +4,13 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sql
-
+from rack_recipes.store.schema.migrations.changes import add_columns
 from rack_recipes.store.schema.tables import long_text
 
 revision = "0008"
 down_revision = "0007"
 
-TABLE, COLUMN = "runs", "plan"
-
 
 def upgrade() -> None:
-    """Add the column if it is missing; no row is rewritten."""
-    from alembic import op
-
-    if COLUMN not in {held["name"] for held in sql.inspect(op.get_bind()).get_columns(TABLE)}:
-        op.add_column(TABLE, sql.Column(COLUMN, long_text()))
+    """Add the column if it is missing."""
+    add_columns("runs", {"plan": long_text()})

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What migrations do to a store. A change is skipped if it has been made already.
+
+MySQL commits each statement by itself, so a migration that is killed halfway leaves some of them done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sql
+from alembic import op
+
+from rack_recipes.store.schema.tables import name
+
+
+def make_table(table: str, key: Sequence[str], *columns: sql.Column[Any]) -> None:
+    """Make a table with rows of runs: `run_id`, which begins its key, and these columns."""
+    of_run = sql.ForeignKeyConstraint(["run_id"], ["runs.run_id"], name=f"fk_{table}_run_id", ondelete="CASCADE")
+    op.create_table(
+        table,
+        sql.Column("run_id", name()),
+        *columns,
+        sql.PrimaryKeyConstraint("run_id", *key, name=f"pk_{table}"),
+        *(() if table == "runs" else (of_run,)),
+        if_not_exists=True,
+        mysql_engine="InnoDB",
+        mysql_charset="utf8mb4",
+    )
+
+
+def add_columns(table: str, types: Mapping[str, Any]) -> None:
+    """Add columns, NULL in all rows: no database rewrites a row for that."""
+    held = {column["name"] for column in sql.inspect(op.get_bind()).get_columns(table)}
+    for column, kind in types.items():
+        if column not in held:
+            op.add_column(table, sql.Column(column, kind))
+
+
+def add_index(table: str, *columns: str) -> None:
+    """Add an index. MySQL, unlike MariaDB, has no `IF NOT EXISTS` for that."""
+    index = "_".join(["ix", table, *columns])
+    if index not in _held_indexes(table):
+        op.create_index(index, table, [*columns])
+
+
+def drop_index(table: str, index: str) -> None:
+    """Drop an index. Its successor has to exist before, since MySQL needs one for the foreign key."""
+    if index in _held_indexes(table):
+        op.drop_index(index, table)
+
+
+def _held_indexes(table: str) -> set[str | None]:
+    return {held["name"] for held in sql.inspect(op.get_bind()).get_indexes(table)}

@@ -19,7 +19,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import sqlalchemy as sql
 
@@ -52,9 +52,6 @@ from rack_recipes.store.database.databases_and_errors import translate_errors
 from rack_recipes.store.schema.tables import tables
 from rack_recipes.store.writing.import_journal import import_journal
 from rack_recipes.visible_text import visible
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
 
 LOCKING = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
 IMPORTING = ".importing"  # the folder, beside those of runs, in which a run's folder is made
@@ -153,7 +150,7 @@ def opened_pack(
         yield _packed_run(found.run_id, folder, unpack.size)
 
 
-def import_packed_run(packed: PackedRun, runs: Path, store: Engine) -> ImportedRun:
+def import_packed_run(packed: PackedRun, runs: Path, store: sql.Engine) -> ImportedRun:
     """Put the run's folder in its place, and bring what is new in its journal into the store.
 
     Raises OtherRunError where something else is in its place, StoreError, and JournalError.
@@ -354,7 +351,7 @@ def _move_into(made: Path, folder: Path) -> None:
     sync_folder(folder)
 
 
-def _stored(store: Engine, packed: PackedRun) -> Any:
+def _stored(store: sql.Engine, packed: PackedRun) -> Any:
     """The row of the run in the store, None where it has none. Raises OtherRunError for another run or group."""
     runs = tables().runs
     columns = (runs.c.run_id, runs.c.group_id, runs.c.part, runs.c.started, runs.c.journal_offset)
@@ -370,7 +367,7 @@ def _stored(store: Engine, packed: PackedRun) -> Any:
     return found
 
 
-def _compare(store: Engine, packed: PackedRun, until: int) -> None:
+def _compare(store: sql.Engine, packed: PackedRun, until: int) -> None:
     """Raise OtherRunError where the store has other results of a run, whose journal is not here, than the pack."""
     if not same_results(store, packed.folder / JOURNAL, packed.run_id, until):
         raise OtherRunError(

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sql
 
@@ -35,8 +35,6 @@ from rack_recipes.store.reading.recorded_runs import read
 from rack_recipes.store.schema.tables import tables
 from rack_recipes.store.writing.import_journal import JournalImport
 
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
 HIDDEN = "."  # the first character of the names of folders that belong to no run
 
 
@@ -72,7 +70,7 @@ class IndexedRun:
         return path if path and journal_exists(path) else None
 
 
-def all_runs(runs: Path, store: Engine) -> list[IndexedRun]:
+def all_runs(runs: Path, store: sql.Engine) -> list[IndexedRun]:
     """All runs, the oldest first. `runs` is the folder of the runs' folders. Raises StoreError."""
     rows = {str(row["run_id"]): row for row in _rows(store)}
     here = {found.run_id: found for folder in _folders(runs) if (found := _from_folder(folder, rows))}
@@ -80,7 +78,7 @@ def all_runs(runs: Path, store: Engine) -> list[IndexedRun]:
     return sorted([*here.values(), *elsewhere], key=lambda found: (found.started, found.run_id))
 
 
-def _rows(store: Engine) -> list[dict[str, Any]]:
+def _rows(store: sql.Engine) -> list[dict[str, Any]]:
     known = tables().runs.c
     wanted = (known.run_id, known.started, known.status, known.pinned, known.next_seq, known.group_id)
     return read(store, sql.select(*wanted), {})
@@ -178,7 +176,7 @@ class Choice:
     kept: str = ""
 
 
-def why_kept(run: IndexedRun, store: Engine, now: datetime, *, even_damaged: bool = False) -> str:
+def why_kept(run: IndexedRun, store: sql.Engine, now: datetime, *, even_damaged: bool = False) -> str:
     """Why a run must be neither removed nor compressed, empty where it may be. Nothing else decides this.
 
     A journal with damaged lines is kept, since somebody may be able to repair them; `even_damaged` lets it go. Raises
@@ -212,7 +210,7 @@ def _why_without_journal(run: IndexedRun, now: datetime) -> str:
     return "it has no journal yet, and may be starting" if may_be_starting else ""
 
 
-def _why_unstored(run: IndexedRun, journal: Path, store: Engine, *, even_damaged: bool) -> str:
+def _why_unstored(run: IndexedRun, journal: Path, store: sql.Engine, *, even_damaged: bool) -> str:
     importing = JournalImport(store, journal)
     try:
         behind = importing.is_behind()
@@ -346,7 +344,7 @@ def _refuse_pinned(folder: Path) -> None:
         raise UsageError("pinned")
 
 
-def remove_rows(store: Engine, runs: Sequence[IndexedRun], on_progress: Callable[[int], None]) -> int:
+def remove_rows(store: sql.Engine, runs: Sequence[IndexedRun], on_progress: Callable[[int], None]) -> int:
     """Delete all rows of these runs from the store, except those of pinned ones. Returns the number of runs deleted.
 
     `on_progress` is called after each transaction with the number of runs deleted so far. Raises StoreError; what was
@@ -373,7 +371,7 @@ def _batches(runs: Sequence[IndexedRun]) -> Iterator[list[str]]:
         yield batch
 
 
-def _delete(store: Engine, run_ids: Sequence[str]) -> int:
+def _delete(store: sql.Engine, run_ids: Sequence[str]) -> int:
     """Delete rows of the table `runs`; the database deletes the rows of other tables with them."""
     runs = tables().runs
     with store.begin() as connection:
@@ -381,7 +379,7 @@ def _delete(store: Engine, run_ids: Sequence[str]) -> int:
         return connection.execute(sql.delete(runs).where(*chosen)).rowcount
 
 
-def vacuum(store: Engine) -> int:
+def vacuum(store: sql.Engine) -> int:
     """Give the space of deleted rows in a SQLite file back to the disk. Returns the number of bytes.
 
     Nobody can write to the store meanwhile, and it needs as much free space as the file has. Raises StoreError, also

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, Any, Self
 
 import sqlalchemy as sql
 
@@ -26,16 +26,13 @@ from rack_recipes.store.schema.tables import COLUMNS, JSON_KINDS, tables
 from rack_recipes.store.writing.fold_journal import Batch, JournalFold
 from rack_recipes.store.writing.record_to_rows import Row
 
-if TYPE_CHECKING:
-    from sqlalchemy import Engine, Table
-
 BATCH_SIZE = 2_000  # rows between two writes
 # Columns whose text is JSON.
 JSON: Mapping[str, frozenset[str]] = {
     table: frozenset(column.name for column in columns if column.kind in JSON_KINDS)
     for table, columns in COLUMNS.items()
 }
-Write = Callable[["Table", Sequence[Row]], None]
+Write = Callable[[sql.Table, Sequence[Row]], None]
 
 
 class ResultWriter:
@@ -61,7 +58,7 @@ class ResultWriter:
     def _open(self, name: str, encoding: str) -> IO[str]:
         return self._files.enter_context((self._folder / name).open("x", encoding=encoding, newline=""))
 
-    def write(self, table: Table, rows: Sequence[Row]) -> None:
+    def write(self, table: sql.Table, rows: Sequence[Row]) -> None:
         """Write rows whose values are in the order of the table's columns."""
         lines, sheet = self._opened[table.name]
         wanted = _columns(table)
@@ -71,12 +68,12 @@ class ResultWriter:
             lines.write(f"{json_text({name: _value(table.name, name, value) for name, value in kept.items()})}\n")
 
 
-def _kept(table: Table, row: Row, wanted: Iterable[str]) -> dict[str, Any]:
+def _kept(table: sql.Table, row: Row, wanted: Iterable[str]) -> dict[str, Any]:
     named = dict(zip(table.columns.keys(), row, strict=True))
     return {name: named[name] for name in wanted}
 
 
-def same_results(store: Engine, journal: Path, run_id: str, until: int) -> bool:
+def same_results(store: sql.Engine, journal: Path, run_id: str, until: int) -> bool:
     """Whether the store has just those results of a run that its journal makes up to the byte `until`.
 
     Raises StoreError, JournalError.
@@ -89,7 +86,7 @@ def _digests(fill: Callable[[Write], object]) -> dict[str, str]:
     """The SHA-256 of the rows of each table that a journal makes."""
     found = {name: sha256() for name in ("runs", "context", "steps", "measurements", "conflicts", "artifacts", "hosts")}
 
-    def add(table: Table, rows: Sequence[Row]) -> None:
+    def add(table: sql.Table, rows: Sequence[Row]) -> None:
         if digest := found.get(table.name):
             wanted = [name for name in _columns(table) if name != "group_info"]  # the group changes it
             for row in rows:
@@ -99,7 +96,7 @@ def _digests(fill: Callable[[Write], object]) -> dict[str, str]:
     return {name: digest.hexdigest() for name, digest in found.items()}
 
 
-def _columns(table: Table) -> list[str]:
+def _columns(table: sql.Table) -> list[str]:
     return ["run_id", *(column.name for column in COLUMNS[table.name] if column.is_packed)]
 
 
@@ -111,7 +108,7 @@ def _cell(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def from_store(store: Engine, run_id: str, write: Write) -> bool:
+def from_store(store: sql.Engine, run_id: str, write: Write) -> bool:
     """Pass the rows that the store has of a run to `write`. Returns whether it has any. Raises StoreError."""
     with translate_errors(store.url), reading_connection(store) as connection:
         streaming = connection.execution_options(yield_per=BATCH_SIZE)

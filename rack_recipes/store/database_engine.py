@@ -20,15 +20,13 @@ from rack_recipes.store.schema.migrate_and_check import HEAD, differences, requi
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlalchemy import URL, Engine
-
-type Openers = Mapping[str, Callable[[URL], Engine]]
+type Openers = Mapping[str, Callable[[sql.URL], sql.Engine]]
 WRITERS: Openers = {name: kind.writer for name, kind in DATABASES.items()}
 READERS: Openers = {name: kind.reader for name, kind in DATABASES.items()}
 PATIENCE = 10.0  # seconds to wait for a server that is starting, or for another process that migrates the store
 
 
-def connect_store(url: str, patience: float = PATIENCE) -> Engine:
+def connect_store(url: str, patience: float = PATIENCE) -> sql.Engine:
     """The store at a URL. It is made if it is missing, and migrated to the newest schema.
 
     `url` is `sqlite:///PATH`, `mysql://` or `mariadb://` (both with PyMySQL), or `postgresql://` (with psycopg). Errors
@@ -37,12 +35,12 @@ def connect_store(url: str, patience: float = PATIENCE) -> Engine:
     return prepared(opened(url, WRITERS), upgrade, patience)
 
 
-def connect_for_reading(url: str, patience: float = PATIENCE) -> Engine:
+def connect_for_reading(url: str, patience: float = PATIENCE) -> sql.Engine:
     """The store at a URL, for reading only. Nothing is made or migrated. Raises StoreError, also for an old schema."""
     return prepared(opened(url, READERS), require_newest, patience)
 
 
-def prepared(store: Engine, prepare: Callable[[Engine], object], patience: float = PATIENCE) -> Engine:
+def prepared(store: sql.Engine, prepare: Callable[[sql.Engine], object], patience: float = PATIENCE) -> sql.Engine:
     """Call `prepare` with the engine and return the engine. If the call fails, close it and raise StoreError."""
     try:
         with translate_errors(store.url):
@@ -53,7 +51,7 @@ def prepared(store: Engine, prepare: Callable[[Engine], object], patience: float
     return store
 
 
-def opened(text: str, openers: Openers) -> Engine:
+def opened(text: str, openers: Openers) -> sql.Engine:
     """A new engine for a URL; `openers` has the function that makes one for each database. Raises StoreError."""
     url = parsed(text)
     kind = url.get_backend_name()
@@ -70,14 +68,14 @@ def opened(text: str, openers: Openers) -> Engine:
     return store
 
 
-def _connect(url: URL, dialect: Any, _record: object, words: Any, options: Any) -> Any:
+def _connect(url: sql.URL, dialect: Any, _record: object, words: Any, options: Any) -> Any:
     """Connect as SQLAlchemy does. Drivers check the options of the URL only here."""
     with _options_checked(url):
         return dialect.connect(*words, **options)
 
 
 @contextmanager
-def _options_checked(url: URL) -> Iterator[None]:
+def _options_checked(url: sql.URL) -> Iterator[None]:
     """Turn errors of drivers about options of the URL into StoreError."""
     try:
         yield
@@ -87,7 +85,7 @@ def _options_checked(url: URL) -> Iterator[None]:
         raise StoreError(f"{url_without_password(url)}: {told}{advice}") from None
 
 
-def parsed(text: str) -> URL:
+def parsed(text: str) -> sql.URL:
     """The parts of the URL of a store, with the name of its driver. Raises StoreError, which does not show the text."""
     try:
         url = sql.make_url(text)
@@ -102,7 +100,7 @@ def parsed(text: str) -> URL:
     return url
 
 
-def _refuse_second_at(text: str, url: URL) -> None:
+def _refuse_second_at(text: str, url: sql.URL) -> None:
     """Raise ValueError for an unescaped @ in the password: its rest would be taken for the host, and be shown."""
     if url.get_backend_name() != "sqlite" and text.partition("://")[2].partition(":")[2].count("@") > 1:
         raise ValueError("@")
@@ -134,7 +132,7 @@ def check_schema(url: str, patience: float = PATIENCE) -> list[str]:
     return _asked(url, READERS, differences, patience)
 
 
-def _asked[T](url: str, kinds: Openers, question: Callable[[Engine], T], patience: float) -> T:
+def _asked[T](url: str, kinds: Openers, question: Callable[[sql.Engine], T], patience: float) -> T:
     answers: list[T] = []
     prepared(opened(url, kinds), lambda store: answers.append(question(store)), patience).dispose()
     return answers[-1]

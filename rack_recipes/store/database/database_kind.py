@@ -6,17 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 
 import sqlalchemy as sql
 
-if TYPE_CHECKING:
-    from sqlalchemy import URL, Connection, Dialect, Engine
-    from sqlalchemy.types import TypeEngine
 
-
-def url_without_password(url: URL) -> str:
+def url_without_password(url: sql.URL) -> str:
     """The URL for people, without the password and without options, which may contain a password too.
 
     An SQLite file that is opened for reading only has a URI as its path; the path itself is shown.
@@ -26,7 +22,7 @@ def url_without_password(url: URL) -> str:
     return url.set(query={}).render_as_string(hide_password=True)
 
 
-def without_secrets(text: str, url: URL) -> str:
+def without_secrets(text: str, url: sql.URL) -> str:
     """The text with all passwords of the URL masked, those in its options too."""
     options = [value for name, value in url.normalized_query.items() if "pass" in name.lower()]
     secrets = [str(url.password or ""), *(secret for value in options for secret in value)]
@@ -38,12 +34,12 @@ def without_secrets(text: str, url: URL) -> str:
 _OPTION = "rack_recipes_reading"
 
 
-def reading_connection(engine: Engine) -> Connection:
+def reading_connection(engine: sql.Engine) -> sql.Connection:
     """A connection for reading."""
     return engine.connect().execution_options(**{_OPTION: True})
 
 
-def is_reading(connection: Connection) -> bool:
+def is_reading(connection: sql.Connection) -> bool:
     """Whether the connection is one for reading."""
     return bool(connection.get_execution_options().get(_OPTION))
 
@@ -64,12 +60,12 @@ def on_conflict(inserted: Any, key: list[str], changing: list[str]) -> Any:
     return inserted.on_conflict_do_update(index_elements=key, set_={c: inserted.excluded[c] for c in changing})
 
 
-def text_type(dialect: Dialect) -> TypeEngine[Any]:
+def text_type(dialect: sql.Dialect) -> sql.types.TypeEngine[Any]:
     """The type of a text of any length."""
     return dialect.type_descriptor(sql.Text())
 
 
-def name_type(dialect: Dialect, collation: str | None = None) -> TypeEngine[Any]:
+def name_type(dialect: sql.Dialect, collation: str | None = None) -> sql.types.TypeEngine[Any]:
     """The type of a short text; `collation` compares it byte by byte, None where the database does so by itself."""
     return dialect.type_descriptor(sql.String(NAME_LENGTH, collation=collation))
 
@@ -91,8 +87,8 @@ class DatabaseKind:
     """
 
     name: str
-    writer: Callable[[URL], Engine]
-    reader: Callable[[URL], Engine]
+    writer: Callable[[sql.URL], sql.Engine]
+    reader: Callable[[sql.URL], sql.Engine]
     driver: str
     code_of: Callable[[Any], Any]
     passing: frozenset[Code]
@@ -106,5 +102,5 @@ class DatabaseKind:
     upsert: Callable[[Any, list[str], list[str]], Any] = on_conflict
     copies: bool = False
     migration_lock: tuple[str, str] = ("", "")
-    text_type: Callable[[Dialect], TypeEngine[Any]] = field(default=text_type)
-    name_type: Callable[[Dialect], TypeEngine[Any]] = field(default=name_type)
+    text_type: Callable[[sql.Dialect], sql.types.TypeEngine[Any]] = field(default=text_type)
+    name_type: Callable[[sql.Dialect], sql.types.TypeEngine[Any]] = field(default=name_type)

@@ -8,7 +8,6 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import sqlalchemy as sql
 
@@ -22,9 +21,6 @@ from rack_recipes.store.database.database_kind import (
     without_secrets,
 )
 
-if TYPE_CHECKING:
-    from sqlalchemy import URL
-    from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 DATABASES: dict[str, DatabaseKind] = {kind.name: kind for kind in (sqlite.KIND, mysql.KIND, postgresql.KIND)}
 BY_DRIVER: dict[str, DatabaseKind] = {kind.driver: kind for kind in DATABASES.values()}
 # The name of a driver for SQLAlchemy, by each name that a URL may begin with.
@@ -41,7 +37,7 @@ class TooBigError(StoreError):
 
 
 @contextmanager
-def translate_errors(url: URL) -> Iterator[None]:
+def translate_errors(url: sql.URL) -> Iterator[None]:
     """Turn SQLAlchemy's errors into StoreError, which has the URL without password, the error and what to do."""
     try:
         yield
@@ -51,7 +47,7 @@ def translate_errors(url: URL) -> Iterator[None]:
         ) from None  # the original text may quote values or the URL
 
 
-def reason(error: SQLAlchemyError, url: URL) -> str:
+def reason(error: sql.exc.SQLAlchemyError, url: sql.URL) -> str:
     """The text of the database's error, and what to do about it if that is known."""
     if not isinstance(error, sql.exc.DBAPIError) or error.orig is None:
         return without_secrets(str(error), url)
@@ -61,19 +57,19 @@ def reason(error: SQLAlchemyError, url: URL) -> str:
     return without_secrets(f"{told} ({advice})" if advice else told, url)
 
 
-def is_passing(error: DBAPIError) -> bool:
+def is_passing(error: sql.exc.DBAPIError) -> bool:
     """Whether the same transaction may succeed a little later."""
     kind, code = _origin(error)
     return error.connection_invalidated or (kind is not None and code in kind.passing)
 
 
-def may_be_too_big(error: DBAPIError) -> bool:
+def may_be_too_big(error: sql.exc.DBAPIError) -> bool:
     """Whether the cause may be a statement that is too long: MySQL then often just closes the connection."""
     kind, code = _origin(error)
     return kind is not None and code in kind.too_big
 
 
-def met_known_row(error: DBAPIError) -> bool:
+def met_known_row(error: sql.exc.DBAPIError) -> bool:
     """Whether a row that was written as a new one exists already. Only PostgreSQL is asked to report that."""
     kind, code = _origin(error)
     return kind is not None and code == kind.known_row
@@ -94,7 +90,7 @@ def call_patiently[T](call: Callable[[], T], patience: float) -> T:
         pause = min(pause * 2, 1.0)
 
 
-def _origin(error: DBAPIError) -> tuple[DatabaseKind | None, Code]:
+def _origin(error: sql.exc.DBAPIError) -> tuple[DatabaseKind | None, Code]:
     """The kind of the database that raised the error, and the error's code; None and 0 where these are not known."""
     kind = BY_DRIVER.get(type(error.orig).__module__.partition(".")[0])
     code = kind.code_of(error.orig) if kind else None

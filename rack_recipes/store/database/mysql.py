@@ -4,15 +4,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sql
 
 from rack_recipes.store.database.database_kind import NAME_LENGTH, DatabaseKind
-
-if TYPE_CHECKING:
-    from sqlalchemy import URL, Connection, Dialect, Engine
-    from sqlalchemy.types import TypeEngine
 
 DEFAULTS = {
     "charset": "utf8mb4",
@@ -24,7 +20,7 @@ DEFAULTS = {
 STATEMENT_MARGIN = 64  # bytes that a packet needs beside the statement
 
 
-def engine(url: URL) -> Engine:
+def engine(url: sql.URL) -> sql.Engine:
     """An engine for an existing database. Options in the URL win over `DEFAULTS`."""
     defaults = {name: value for name, value in DEFAULTS.items() if name not in url.query}
     opened = sql.create_engine(
@@ -45,7 +41,7 @@ def _read_packet_limit(connection: Any, record: Any) -> None:
         record.info["max_allowed_packet"] = cursor.fetchone()[0]
 
 
-def _limit_statements(connection: Connection, cursor: Any, *call: Any) -> None:
+def _limit_statements(connection: sql.Connection, cursor: Any, *call: Any) -> None:
     """Limit the length of a statement: PyMySQL would put more rows into one than the server allows."""
     limit = connection.info["max_allowed_packet"] - STATEMENT_MARGIN
     cursor.max_stmt_length = min(type(cursor).max_stmt_length, limit)
@@ -56,14 +52,14 @@ def _on_duplicate_key(inserted: Any, key: list[str], changing: list[str]) -> Any
     return inserted.on_duplicate_key_update({c: inserted.inserted[c] for c in changing or key[:1]})
 
 
-def _text_type(dialect: Dialect) -> TypeEngine[Any]:
+def _text_type(dialect: sql.Dialect) -> sql.types.TypeEngine[Any]:
     """LONGTEXT, since TEXT ends at 64 KB and JSON is reordered."""
     from sqlalchemy.dialects.mysql import LONGTEXT  # each dialect takes 20 ms to import
 
     return dialect.type_descriptor(LONGTEXT())
 
 
-def _name_type(dialect: Dialect) -> TypeEngine[Any]:
+def _name_type(dialect: sql.Dialect) -> sql.types.TypeEngine[Any]:
     """The collations that compare bytes, also trailing spaces; otherwise `ABC` and `abc ` would be equal."""
     from sqlalchemy.dialects.mysql import VARCHAR
 

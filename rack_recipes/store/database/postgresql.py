@@ -7,15 +7,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sql
 
 from rack_recipes.errors import StoreError
 from rack_recipes.store.database.database_kind import DatabaseKind, last_argument, name_type
-
-if TYPE_CHECKING:
-    from sqlalchemy import URL, Engine
 
 DEFAULTS = {
     "client_encoding": "utf8",
@@ -38,7 +35,7 @@ REFUSALS: Mapping[str, re.Pattern[str]] = {
 LOST = "08000"
 
 
-def engine(url: URL) -> Engine:
+def engine(url: sql.URL) -> sql.Engine:
     """An engine for an existing database. Options in the URL win over `DEFAULTS`."""
     defaults = {name: value for name, value in DEFAULTS.items() if name not in url.query}
     opened = sql.create_engine(

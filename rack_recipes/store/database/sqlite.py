@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 from errno import EACCES, EISDIR
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy as sql
@@ -16,8 +16,6 @@ from rack_recipes.errors import StoreError
 from rack_recipes.private_files import FILE_MODE, make_private
 from rack_recipes.store.database.database_kind import DatabaseKind, is_reading, url_without_password
 
-if TYPE_CHECKING:
-    from sqlalchemy import URL, Connection, Engine
 MOUNTS = Path("/proc/self/mountinfo")
 # The log needs memory that all processes share. On these file systems two machines cannot share any.
 NETWORK = frozenset(
@@ -66,7 +64,7 @@ def file_system(folder: Path) -> str:
 WAIT = 2.0  # seconds that SQLite waits for another writer; an error must come before the recorder gives up waiting
 
 
-def writer(url: URL) -> Engine:
+def writer(url: sql.URL) -> sql.Engine:
     """An engine for a file, which is made if it is missing. Raises StoreError, also on a network file system."""
     path = _path(url)
     prepare(path)
@@ -76,7 +74,7 @@ def writer(url: URL) -> Engine:
     return opened
 
 
-def reader(url: URL) -> Engine:
+def reader(url: sql.URL) -> sql.Engine:
     """An engine that can only read an existing file. Raises StoreError where the file is missing."""
     path = _path(url)
     if not path.exists():
@@ -93,7 +91,7 @@ def _is_still(path: Path) -> bool:
     return not is_open and not os.access(path.parent, os.W_OK)
 
 
-def _path(url: URL) -> Path:
+def _path(url: sql.URL) -> Path:
     if not url.database or url.database == ":memory:":
         raise StoreError(f"{url_without_password(url)}: results in memory would be lost, name a file: sqlite:///PATH")
     return Path(url.database).absolute()
@@ -109,7 +107,7 @@ def _set_up(connection: Any, record: object) -> None:
         raise
 
 
-def _begin(connection: Connection) -> None:
+def _begin(connection: sql.Connection) -> None:
     """Begin as a writer: a transaction that reads first and then writes fails if another one wrote in between."""
     connection.exec_driver_sql("BEGIN" if is_reading(connection) else "BEGIN IMMEDIATE")
 

@@ -8,7 +8,7 @@ And a first look at hosts, keys and measurements over the runs.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sql
 
@@ -26,9 +26,6 @@ from rack_recipes.store.reading.recorded_runs import (
 )
 from rack_recipes.store.schema.tables import STEP_COLUMNS, tables
 
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
 SHORT = ("host", "step", "stage", "idx", "verdict", "reason", "seconds", "started", "tries", "instances", "parent",
          "flake", "source_run", "through")  # fmt: skip
 """Columns of a result that are small: neither output nor attempts."""
@@ -37,7 +34,7 @@ _KINDS = {column.name: column.kind for column in STEP_COLUMNS}
 DECODERS = {name: KINDS[_KINDS[name]] for name in SHORT if _KINDS[name] in KINDS}
 
 
-def verdicts_by_host(engine: Engine, run_id: str) -> list[Row]:
+def verdicts_by_host(engine: sql.Engine, run_id: str) -> list[Row]:
     """`host`, `verdict` and the number of `results`; a looped step counts by its instances."""
     table = tables().steps
     query = sql.select(table.c.host, table.c.verdict, sql.func.count().label("results"))
@@ -45,7 +42,7 @@ def verdicts_by_host(engine: Engine, run_id: str) -> list[Row]:
     return read(engine, query, {})
 
 
-def not_passed(engine: Engine, run_id: str) -> list[Row]:
+def not_passed(engine: sql.Engine, run_id: str) -> list[Row]:
     """The results that were tried and did not pass, without their output."""
     table = tables().steps
     query = sql.select(*(table.c[name] for name in SHORT)).where(
@@ -54,7 +51,9 @@ def not_passed(engine: Engine, run_id: str) -> list[Row]:
     return read(engine, query, DECODERS)
 
 
-def short_results(engine: Engine, run_id: str, host: str | None = None, columns: Sequence[str] = SHORT) -> list[Row]:
+def short_results(
+    engine: sql.Engine, run_id: str, host: str | None = None, columns: Sequence[str] = SHORT
+) -> list[Row]:
     """All results of a run, or those of one host of it, without their output.
 
     Those of all hosts come without the columns that the run does not use.
@@ -67,7 +66,7 @@ def short_results(engine: Engine, run_id: str, host: str | None = None, columns:
     return read(engine, query if host is None else query.where(table.c.host == host), decoders)
 
 
-def result(engine: Engine, run_id: str, host: str, step: str) -> Row | None:
+def result(engine: sql.Engine, run_id: str, host: str, step: str) -> Row | None:
     """One result with its attempts and their output; None where there is none."""
     table = tables().steps
     query = sql.select(table).where(table.c.run_id == run_id, table.c.host == host, table.c.step == step)
@@ -75,7 +74,7 @@ def result(engine: Engine, run_id: str, host: str, step: str) -> Row | None:
     return found[0] if found else None
 
 
-def past_results(engine: Engine, host: str, step: str, most: int) -> list[Row]:
+def past_results(engine: sql.Engine, host: str, step: str, most: int) -> list[Row]:
     """The results of one step on one host in all runs, the newest first, without their output."""
     table = tables().steps
     query = sql.select(table.c.run_id, *(table.c[name] for name in SHORT))
@@ -83,14 +82,14 @@ def past_results(engine: Engine, host: str, step: str, most: int) -> list[Row]:
     return read(engine, query, DECODERS)
 
 
-def runs_with_host(engine: Engine, host: str) -> set[str]:
+def runs_with_host(engine: sql.Engine, host: str) -> set[str]:
     """The ids of the runs with results on a host."""
     table = tables().steps
     query = sql.select(table.c.run_id).where(table.c.host == host).distinct()
     return {row["run_id"] for row in read(engine, query, {})}
 
 
-def host_in_runs(engine: Engine, host: str, run_ids: Collection[str]) -> list[Row]:
+def host_in_runs(engine: sql.Engine, host: str, run_ids: Collection[str]) -> list[Row]:
     """`run_id`, `verdict` and the number of `results` of a host in these runs."""
     table = tables().steps
     query = sql.select(table.c.run_id, table.c.verdict, sql.func.count().label("results"))
@@ -98,7 +97,7 @@ def host_in_runs(engine: Engine, host: str, run_ids: Collection[str]) -> list[Ro
     return read(engine, query.group_by(table.c.run_id, table.c.verdict), {})
 
 
-def hosts_of_runs(engine: Engine, run_ids: Collection[str]) -> list[Row]:
+def hosts_of_runs(engine: sql.Engine, run_ids: Collection[str]) -> list[Row]:
     """`run_id`, `host`, `verdict` and the number of `results` of all hosts in these runs."""
     table = tables().steps
     query = sql.select(table.c.run_id, table.c.host, table.c.verdict, sql.func.count().label("results"))
@@ -106,7 +105,7 @@ def hosts_of_runs(engine: Engine, run_ids: Collection[str]) -> list[Row]:
     return read(engine, query.group_by(table.c.run_id, table.c.host, table.c.verdict), {})
 
 
-def keys_of_runs(engine: Engine, run_ids: Collection[str]) -> list[Row]:
+def keys_of_runs(engine: sql.Engine, run_ids: Collection[str]) -> list[Row]:
     """The `key`s that these runs have set: how many `hosts` (the run counts as one), `changes`, and the last `time`."""
     table = tables().context
     counted = (
@@ -118,7 +117,7 @@ def keys_of_runs(engine: Engine, run_ids: Collection[str]) -> list[Row]:
     return read(engine, query.order_by(table.c.key), {})
 
 
-def runs_with_key(engine: Engine, key: str, most: int) -> list[str]:
+def runs_with_key(engine: sql.Engine, key: str, most: int) -> list[str]:
     """The ids of the newest runs that have set a key, the newest first."""
     known = tables()
     with_key = sql.select(known.context.c.run_id).where(known.context.c.key == key)
@@ -126,7 +125,7 @@ def runs_with_key(engine: Engine, key: str, most: int) -> list[str]:
     return [row["run_id"] for row in read(engine, query.limit(most), {})]
 
 
-def measured_names(engine: Engine, run_ids: Collection[str]) -> list[Row]:
+def measured_names(engine: sql.Engine, run_ids: Collection[str]) -> list[Row]:
     """`step`, `name` and `unit` of what these runs have measured, and how many `values` there are."""
     table = tables().measurements
     by: tuple[Any, ...] = (table.c.step, table.c.name, table.c.unit)
@@ -134,7 +133,7 @@ def measured_names(engine: Engine, run_ids: Collection[str]) -> list[Row]:
     return read(engine, query.order_by(*by), {})
 
 
-def ended_or_not(engine: Engine) -> list[Row]:
+def ended_or_not(engine: sql.Engine) -> list[Row]:
     """`run_id`, `test_id`, `status`, `started`, `ended`, `hosts` and `counts` of all runs, the newest first."""
     columns = tables().runs.c
     names = ("run_id", "test_id", "status", "started", "ended", "hosts", "counts")
@@ -142,7 +141,7 @@ def ended_or_not(engine: Engine) -> list[Row]:
     return read(engine, query, {"counts": RUN["counts"]})
 
 
-def failing_hosts(engine: Engine, run_ids: Collection[str]) -> dict[str, int]:
+def failing_hosts(engine: sql.Engine, run_ids: Collection[str]) -> dict[str, int]:
     """By run how many of its hosts have a result that was tried and did not pass; runs without such are left out."""
     table = tables().steps
     counted = sql.func.count(table.c.host.distinct()).label("hosts")
@@ -152,7 +151,7 @@ def failing_hosts(engine: Engine, run_ids: Collection[str]) -> dict[str, int]:
     return {row["run_id"]: row["hosts"] for row in read(engine, query.group_by(table.c.run_id), {})}
 
 
-def finding_grades(engine: Engine, run_ids: Collection[str]) -> dict[str, dict[str, int]]:
+def finding_grades(engine: sql.Engine, run_ids: Collection[str]) -> dict[str, dict[str, int]]:
     """By run how many findings of each grade the newest analysis has; runs without any are left out."""
     table = tables().analysis
     by = (table.c.run_id, table.c.grade)

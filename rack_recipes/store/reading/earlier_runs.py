@@ -13,12 +13,14 @@ from itertools import batched
 from operator import itemgetter
 from pathlib import PurePath
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sql
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import COMPLETE, PASSING, RAN
+from rack_recipes.journal.step_results_and_end_status import INTERRUPTED
 from rack_recipes.store.reading.recorded_runs import (
+    AT_ONCE,
     STEP,
     Decoders,
     Row,
@@ -30,9 +32,6 @@ from rack_recipes.store.reading.recorded_runs import (
 )
 from rack_recipes.store.schema.tables import STEP_COLUMNS, Cached, tables
 
-if TYPE_CHECKING:
-    from sqlalchemy import Engine, Table
-    from sqlalchemy.sql import ColumnElement
 RunRow = Mapping[str, Any]
 LAST_RUNS = 20
 
@@ -62,7 +61,7 @@ Value = dict[str, Any]
 KEY = re.compile(r"(?P<key>.*?_v[0-9]+)(?:\.(?P<path>.+))?")
 
 
-def earlier_values(engine: Engine, runs: Sequence[Mapping[str, Any]], name: str) -> list[Value]:
+def earlier_values(engine: sql.Engine, runs: Sequence[Mapping[str, Any]], name: str) -> list[Value]:
     """The values of `name` in these runs, in their order, by step and host. `runs` are rows of the table `runs`.
 
     `name` is that of a measurement, a key of the context, or a part of such a key's value, as in
@@ -76,14 +75,14 @@ def earlier_values(engine: Engine, runs: Sequence[Mapping[str, Any]], name: str)
     return [{"run": row["run"], "started": started[row["run"]], **row} for row in found]
 
 
-def _measured(engine: Engine, run_ids: Sequence[str], name: str) -> list[Value]:
+def _measured(engine: sql.Engine, run_ids: Sequence[str], name: str) -> list[Value]:
     table = tables().measurements
     columns = [table.c.run_id.label("run"), table.c.host, table.c.step, table.c.text.label("value"), table.c.unit]
     query = sql.select(*columns, table.c.verdict).where(table.c.run_id.in_(run_ids), table.c.name == name)
     return read(engine, query.order_by(table.c.n), {"value": json.loads, "unit": lambda unit: unit or ""})
 
 
-def _in_context(engine: Engine, run_ids: Sequence[str], name: str) -> Iterator[Value]:
+def _in_context(engine: sql.Engine, run_ids: Sequence[str], name: str) -> Iterator[Value]:
     match = KEY.fullmatch(name)
     if match is None:
         return
@@ -114,11 +113,9 @@ def _inside(value: Any, path: str | None) -> tuple[bool, Any]:
 
 RUNS_OF_FORECAST = 20
 NOT_PASSED = RAN - PASSING  # a step that was cut off has one of these verdicts
-INTERRUPTED = "interrupted"
-AT_ONCE = 500  # names in one statement: databases limit its parameters
 
 
-def median_durations(engine: Engine, test: str, steps: Collection[str]) -> dict[tuple[str, str], float]:
+def median_durations(engine: sql.Engine, test: str, steps: Collection[str]) -> dict[tuple[str, str], float]:
     """The median seconds of each (step, host) over the last runs of a test; steps that never ran are left out.
 
     `test` is the `test_id` or the path of the recipe. `steps` are the names of planned steps, so a looped step is timed
@@ -137,7 +134,7 @@ def median_durations(engine: Engine, test: str, steps: Collection[str]) -> dict[
     return {place: median(seconds) for place, seconds in spent.items()}
 
 
-def _is_complete(table: Table, runs: Mapping[str, str]) -> ColumnElement[bool]:
+def _is_complete(table: sql.Table, runs: Mapping[str, str]) -> sql.ColumnElement[bool]:
     """Whether a step was not cut off: in an interrupted run a step that did not pass may have been."""
     cut_off = [run_id for run_id, status in runs.items() if status == INTERRUPTED]
     return table.c.verdict.in_(sorted(COMPLETE)) | (
@@ -145,7 +142,7 @@ def _is_complete(table: Table, runs: Mapping[str, str]) -> ColumnElement[bool]:
     )
 
 
-def _ran(table: Table, runs: Mapping[str, str]) -> ColumnElement[bool]:
+def _ran(table: sql.Table, runs: Mapping[str, str]) -> sql.ColumnElement[bool]:
     """Whether a step was tried in this run. A looped step has no tries of its own: one of its instances was."""
     each = table.alias()
     of_it = (each.c.run_id == table.c.run_id) & (each.c.host == table.c.host) & (each.c.parent == table.c.step)
@@ -155,7 +152,7 @@ def _ran(table: Table, runs: Mapping[str, str]) -> ColumnElement[bool]:
     return table.c.source_run.is_(None) & table.c.seconds.is_not(None) & was_tried
 
 
-def _last_runs(engine: Engine, test: str) -> dict[str, str]:
+def _last_runs(engine: sql.Engine, test: str) -> dict[str, str]:
     """The ids of the last runs of a test, each with its status."""
     table = tables().runs
     query = sql.select(table.c.run_id, table.c.status).where((table.c.test_id == test) | (table.c.recipe == test))
@@ -173,7 +170,7 @@ JUDGED = ("limits", "distance", "verdict")
 Place = tuple[str, str, str]  # run, host, step
 
 
-def read_cached_results(engine: Engine, keys: Collection[str]) -> list[Row]:
+def read_cached_results(engine: sql.Engine, keys: Collection[str]) -> list[Row]:
     """The newest result of each cache key, host, delegate and inputs that may be used again, the newest first.
 
     Each result has `key`, `step`, `host`, `run`, `inputs`, `ended` and `records`. These are the delta and step records
@@ -195,7 +192,7 @@ def read_cached_results(engine: Engine, keys: Collection[str]) -> list[Row]:
     ]
 
 
-def _newest(engine: Engine, keys: Collection[str]) -> list[Row]:
+def _newest(engine: sql.Engine, keys: Collection[str]) -> list[Row]:
     """Rows of `steps`, at most `MOST` for each key and host."""
     table = tables().steps
     newest = (table.c.started.desc(), table.c.run_id.desc())
@@ -230,7 +227,7 @@ def _ended(started: str, seconds: float) -> str:
 class _Records:
     """The records of the results that were found. They are read with one set of queries for each run."""
 
-    def __init__(self, engine: Engine, found: Iterable[Row]) -> None:
+    def __init__(self, engine: sql.Engine, found: Iterable[Row]) -> None:
         self._engine = engine
         self._steps: dict[Place, list[Row]] = defaultdict(list)
         self._deltas: dict[Place, list[Row]] = defaultdict(list)
@@ -271,7 +268,7 @@ class _Records:
             self._measured[run_id, row["host"], row["step"]].append(row)
 
     def _rows(
-        self, table: Table, run_id: str, column: ColumnElement[Any], names: Collection[str], decoders: Decoders
+        self, table: sql.Table, run_id: str, column: sql.ColumnElement[Any], names: Collection[str], decoders: Decoders
     ) -> list[Row]:
         parts = (
             sql.select(table).where(table.c.run_id == run_id, column.in_(part))

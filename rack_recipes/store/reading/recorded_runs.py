@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import batched, repeat
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sql
 
@@ -30,10 +30,6 @@ from rack_recipes.store.schema.tables import (
 )
 from rack_recipes.store.writing.record_to_rows import OUTPUTS, unpack_plan
 
-if TYPE_CHECKING:
-    from sqlalchemy import Engine, Select, Table
-    from sqlalchemy.sql import ColumnElement
-
 AT_ONCE = 500  # names in one statement: databases limit its parameters
 TEXTS_AT_ONCE = 1000  # JSON texts that one call reads
 
@@ -52,7 +48,7 @@ Row = dict[str, Any]
 Decoders = Mapping[str, Callable[[Any], Any]]
 
 
-def runs(engine: Engine) -> list[Row]:
+def runs(engine: sql.Engine) -> list[Row]:
     """All runs, the newest first. JSON columns are decoded; a missing one is an empty dict or list.
 
     Of a run in parts there is the group, not its parts.
@@ -60,7 +56,7 @@ def runs(engine: Engine) -> list[Row]:
     return read(engine, sql.select(*_run_columns()).where(is_whole()).order_by(*newest_first()), RUN)
 
 
-def run(engine: Engine, run_id: str) -> Row:
+def run(engine: sql.Engine, run_id: str) -> Row:
     """The run with this id. Raises UsageError where the store has none."""
     found = read(engine, sql.select(*_run_columns()).where(tables().runs.c.run_id == run_id), RUN)
     if not found:
@@ -68,7 +64,7 @@ def run(engine: Engine, run_id: str) -> Row:
     return found[0]
 
 
-def plan(engine: Engine, run_id: str) -> dict[str, Any] | None:
+def plan(engine: sql.Engine, run_id: str) -> dict[str, Any] | None:
     """What a run was to do: `steps` has the hosts of each, `derived` the definitions of derived numbers.
 
     None where the store was not told, as of runs that an earlier version has stored.
@@ -78,7 +74,7 @@ def plan(engine: Engine, run_id: str) -> dict[str, Any] | None:
     return unpack_plan(found[0]["plan"]) if found and found[0]["plan"] else None
 
 
-def flakes(engine: Engine, run_ids: Collection[str]) -> dict[str, int]:
+def flakes(engine: sql.Engine, run_ids: Collection[str]) -> dict[str, int]:
     """How many steps of each run passed only after a retry; runs without such steps are left out."""
     table = tables().steps
     counted = sql.func.count().label("flakes")
@@ -88,14 +84,14 @@ def flakes(engine: Engine, run_ids: Collection[str]) -> dict[str, int]:
     return {row["run_id"]: row["flakes"] for row in read(engine, query.group_by(table.c.run_id), {})}
 
 
-def parts(engine: Engine, group_id: str) -> list[Row]:
+def parts(engine: sql.Engine, group_id: str) -> list[Row]:
     """The parts of a group in the order in which they began; empty where there is no such group."""
     table = tables().runs
     query = sql.select(*_run_columns()).where(table.c.group_id == group_id, table.c.part.is_not(None))
     return read(engine, query.order_by(table.c.started, table.c.run_id), RUN)
 
 
-def verdicts(engine: Engine, run_ids: Collection[str]) -> dict[str, int]:
+def verdicts(engine: sql.Engine, run_ids: Collection[str]) -> dict[str, int]:
     """How many results of these runs have each verdict, by name; a looped step counts by its instances."""
     table = tables().steps
     counted = sql.func.count().label("number")
@@ -104,13 +100,13 @@ def verdicts(engine: Engine, run_ids: Collection[str]) -> dict[str, int]:
     return {row["verdict"]: row["number"] for row in rows}
 
 
-def newest(engine: Engine) -> str | None:
+def newest(engine: sql.Engine) -> str | None:
     """The id of the run that started last; None if the store has no runs."""
     found = read(engine, sql.select(tables().runs.c.run_id).where(is_whole()).order_by(*newest_first()).limit(1), {})
     return found[0]["run_id"] if found else None
 
 
-def find(engine: Engine, start: str) -> str:
+def find(engine: sql.Engine, start: str) -> str:
     """The run id that equals `start`, or the only one that begins with it. Raises UsageError for none or several."""
     column = tables().runs.c.run_id
     query = sql.select(column).where(sql.func.substr(column, 1, len(start)) == start).order_by(*newest_first())
@@ -123,7 +119,7 @@ def find(engine: Engine, start: str) -> str:
     return str(ids[0])
 
 
-def near_group(engine: Engine, word: str) -> str:
+def near_group(engine: sql.Engine, word: str) -> str:
     """The group that was probably meant, as the end of an error: people choose these ids, and mistype them."""
     table = tables().runs
     query = sql.select(table.c.run_id).where(table.c.run_id == table.c.group_id).order_by(*newest_first())
@@ -131,7 +127,7 @@ def near_group(engine: Engine, word: str) -> str:
     return f" (did you mean {near!r}?)" if near else ""
 
 
-def steps(engine: Engine, run_id: str, *, attempts: bool = True, in_order: bool = True) -> list[Row]:
+def steps(engine: sql.Engine, run_id: str, *, attempts: bool = True, in_order: bool = True) -> list[Row]:
     """How each step of a run ended on each host, in the order of the recipe; `attempts` as in the journal.
 
     The instances of a looped step are listed too; they name the step as their `parent`. Without `attempts`, these and
@@ -157,7 +153,7 @@ def with_output(rows: list[Row]) -> list[Row]:
     return rows
 
 
-def judged(engine: Engine, run_id: str) -> list[Row]:
+def judged(engine: sql.Engine, run_id: str) -> list[Row]:
     """The rows of `steps` in any order, without what their last attempts used and told, and without unused columns.
 
     Those whose attempts have findings have their `attempts`, without the output; the others have none.
@@ -167,7 +163,7 @@ def judged(engine: Engine, run_id: str) -> list[Row]:
     return rows
 
 
-def reported(engine: Engine, run_id: str) -> list[Row]:
+def reported(engine: sql.Engine, run_id: str) -> list[Row]:
     """The rows of `steps` in any order, with what their last attempts used, and without unused columns.
 
     Those whose attempts have findings, and flakes, have their `attempts`, without the output; the others have none.
@@ -183,7 +179,7 @@ def reported(engine: Engine, run_id: str) -> list[Row]:
     return rows
 
 
-def _without(engine: Engine, run_id: str, left_out: Collection[str]) -> list[Row]:
+def _without(engine: sql.Engine, run_id: str, left_out: Collection[str]) -> list[Row]:
     """The rows of `steps` without some columns and without those of `RARE` that the run does not use, in any order."""
     table = tables().steps
     missing = {"run_id", *left_out, *unused_columns(engine, run_id)}
@@ -192,15 +188,15 @@ def _without(engine: Engine, run_id: str, left_out: Collection[str]) -> list[Row
     return read(engine, sql.select(*columns).where(table.c.run_id == run_id), decoders)
 
 
-def unused_columns(engine: Engine, run_id: str) -> set[str]:
+def unused_columns(engine: sql.Engine, run_id: str) -> set[str]:
     """The columns of `RARE` in which no row of the run has anything."""
     columns = tables().steps.c
-    counted: list[ColumnElement[Any]] = [sql.func.count(columns[name]).label(name) for name in RARE]
+    counted: list[sql.ColumnElement[Any]] = [sql.func.count(columns[name]).label(name) for name in RARE]
     (counts,) = read(engine, sql.select(*counted).where(columns.run_id == run_id), {})
     return {name for name, count in counts.items() if not count}
 
 
-def _attempts(engine: Engine, run_id: str, which: ColumnElement[bool]) -> dict[tuple[str, str], list[Any]]:
+def _attempts(engine: sql.Engine, run_id: str, which: sql.ColumnElement[bool]) -> dict[tuple[str, str], list[Any]]:
     columns = tables().steps.c
     query = sql.select(columns.host, columns.step, columns.attempts).where(columns.run_id == run_id, which)
     return {(row["host"], row["step"]): row["attempts"] for row in read(engine, query, {"attempts": json.loads})}
@@ -217,7 +213,7 @@ def _add(rows: Iterable[Row], name: str, values: Mapping[tuple[str, str], Any], 
 
 
 def context(
-    engine: Engine,
+    engine: sql.Engine,
     run_id: str,
     host: str | None = None,
     *,
@@ -242,7 +238,7 @@ def context(
     return rows if brief else by_names(rows, "key", "host")
 
 
-def number_of_values(engine: Engine, run_id: str) -> int:
+def number_of_values(engine: sql.Engine, run_id: str) -> int:
     """How many values `context` has of a run."""
     table = tables().context
     different = sql.select(table.c.key, table.c.host).where(table.c.run_id == run_id).distinct().subquery()
@@ -250,7 +246,7 @@ def number_of_values(engine: Engine, run_id: str) -> int:
     return int(found["values"])
 
 
-def _may_have(key: ColumnElement[Any], path: str) -> ColumnElement[bool]:
+def _may_have(key: sql.ColumnElement[Any], path: str) -> sql.ColumnElement[bool]:
     return key.in_(keys_of(path)) | is_or_inside(key, path)
 
 
@@ -260,7 +256,7 @@ def keys_of(path: str) -> list[str]:
     return [".".join(parts[:end]).partition("[")[0] for end in range(1, len(parts) + 1)]
 
 
-def history(engine: Engine, run_id: str, key: str | None = None, host: str | None = None) -> list[Row]:
+def history(engine: sql.Engine, run_id: str, key: str | None = None, host: str | None = None) -> list[Row]:
     """The changes of keys in a run, in their order, optionally only those of one key or of one host ("" is the run).
 
     `before` and `after` are decoded; `before` is None for the first value of a key (version 1).
@@ -274,7 +270,7 @@ def history(engine: Engine, run_id: str, key: str | None = None, host: str | Non
     return read(engine, query.order_by(table.c.seq), {"before": decoded, "after": decoded})
 
 
-def history_of_keys(engine: Engine, run_id: str, keys: Collection[str]) -> list[Row]:
+def history_of_keys(engine: sql.Engine, run_id: str, keys: Collection[str]) -> list[Row]:
     """The changes of some keys in a run, in their order; `value` is what each wrote, decoded."""
     table = tables().context
     columns = [column for column in table.c if column.name not in {"before", "after"}]
@@ -284,7 +280,7 @@ def history_of_keys(engine: Engine, run_id: str, keys: Collection[str]) -> list[
     return sorted(found, key=itemgetter("seq"))
 
 
-def conflicts(engine: Engine, run_id: str) -> list[Row]:
+def conflicts(engine: sql.Engine, run_id: str) -> list[Row]:
     """The writes of a key that another write had changed in between, by their number, values decoded.
 
     By the `policy` a write was `kept`, `refused` or `merged` (`outcome`). `other` is the third value, which is neither
@@ -294,7 +290,7 @@ def conflicts(engine: Engine, run_id: str) -> list[Row]:
     return read(engine, _of(table, run_id).order_by(table.c.seq), DETAILS["conflicts"])
 
 
-def hosts(engine: Engine, run_id: str) -> list[str]:
+def hosts(engine: sql.Engine, run_id: str) -> list[str]:
     """The hosts with results or keys in a run, in natural order."""
     both = tables().steps, tables().context
     queries = [sql.select(table.c.host).where(table.c.run_id == run_id).distinct() for table in both]
@@ -302,7 +298,7 @@ def hosts(engine: Engine, run_id: str) -> list[str]:
     return sorted(found - {""}, key=natural)
 
 
-def origins(engine: Engine, run_id: str) -> dict[int, str]:
+def origins(engine: sql.Engine, run_id: str) -> dict[int, str]:
     """For each conflict over a key of the run, by its number, the host that wrote; refused writes are left out."""
     changes, met = tables().context, tables().conflicts
     of_conflicts = sql.select(met.c.seq).where(met.c.run_id == run_id)
@@ -313,7 +309,7 @@ def origins(engine: Engine, run_id: str) -> dict[int, str]:
 
 
 def measurements(
-    engine: Engine,
+    engine: sql.Engine,
     run_id: str,
     *,
     only_bad: bool = False,
@@ -347,7 +343,7 @@ def measurements(
     return by_names(rows, "step", "host")
 
 
-def artifacts(engine: Engine, run_id: str) -> list[Row]:
+def artifacts(engine: sql.Engine, run_id: str) -> list[Row]:
     """The files that the steps of a run attached, by step, host and the order in which they were attached.
 
     `path` is relative to the run's folder, and None for a file that did not arrive; `note` says why. `masked`
@@ -357,63 +353,63 @@ def artifacts(engine: Engine, run_id: str) -> list[Row]:
     return by_names(read(engine, _of(table, run_id).order_by(table.c.n), DETAILS["artifacts"]), "step", "host")
 
 
-def attributes(engine: Engine, run_id: str) -> dict[str, dict[str, Any]]:
+def attributes(engine: sql.Engine, run_id: str) -> dict[str, dict[str, Any]]:
     """By host what the inventory said of it when the run began, such as its rack; empty for runs without attributes."""
     rows = read(engine, _of(tables().hosts, run_id).order_by(tables().hosts.c.host), DETAILS["hosts"])
     return {row["host"]: row["attributes"] for row in rows}
 
 
-def findings(engine: Engine, run_id: str) -> list[Row]:
+def findings(engine: sql.Engine, run_id: str) -> list[Row]:
     """What the newest analysis of a run has found, the most important first; empty where it was not analysed."""
     return read(engine, _of(tables().analysis, run_id).order_by(tables().analysis.c.n), DETAILS["analysis"])
 
 
-def findings_of_runs(engine: Engine, run_ids: Collection[str], kind: str) -> list[Row]:
+def findings_of_runs(engine: sql.Engine, run_ids: Collection[str], kind: str) -> list[Row]:
     """The findings of one kind about several runs, each with its `run_id`."""
     table = tables().analysis
     query = sql.select(table).where(table.c.run_id.in_(run_ids), table.c.kind == kind)
     return read(engine, query.order_by(table.c.run_id, table.c.n), DETAILS["analysis"])
 
 
-def baselines(engine: Engine, test_id: str | None = None) -> list[Row]:
+def baselines(engine: sql.Engine, test_id: str | None = None) -> list[Row]:
     """The runs that were accepted as baselines, of one test or of all, the newest first."""
     table = tables().baselines
     query = sql.select(table).order_by(table.c.accepted.desc())
     return read(engine, query if test_id is None else query.where(table.c.test_id == test_id), DETAILS["baselines"])
 
 
-def judgements(engine: Engine, run_id: str) -> list[Row]:
+def judgements(engine: sql.Engine, run_id: str) -> list[Row]:
     """The judgements of a run's measurements by other limits, in their order."""
     return read(engine, _of(tables().judgements, run_id).order_by(tables().judgements.c.n), DETAILS["judgements"])
 
 
-def _run_columns() -> list[ColumnElement[Any]]:
+def _run_columns() -> list[sql.ColumnElement[Any]]:
     """Those of `runs` without the plan, which is long and is read for one run alone."""
     left_out = {column.name for column in RUN_COLUMNS if not column.is_listed}
     return [column for column in tables().runs.c if column.name not in left_out]
 
 
-def is_whole() -> ColumnElement[bool]:
+def is_whole() -> sql.ColumnElement[bool]:
     """Choose runs that are no part of a group: the results of parts are those of the group's row, too."""
     return tables().runs.c.part.is_(None)
 
 
-def is_or_inside(column: ColumnElement[Any], path: str) -> ColumnElement[bool]:
+def is_or_inside(column: sql.ColumnElement[Any], path: str) -> sql.ColumnElement[bool]:
     """Choose what has this name, or one that begins with this path: `a`, `a.b` and `a[0]` for `a`."""
     return (column == path) | sql.func.substr(column, 1, len(path) + 1).in_([f"{path}.", f"{path}["])
 
 
-def newest_first() -> tuple[ColumnElement[Any], ...]:
+def newest_first() -> tuple[sql.ColumnElement[Any], ...]:
     """Sort runs by their start, the newest first."""
     table = tables().runs
     return table.c.started.desc(), table.c.run_id.desc()
 
 
-def _of(table: Table, run_id: str) -> Select[Any]:
+def _of(table: sql.Table, run_id: str) -> sql.Select[Any]:
     return sql.select(table).where(table.c.run_id == run_id)
 
 
-def read(engine: Engine, query: Select[Any], decoders: Decoders) -> list[Row]:
+def read(engine: sql.Engine, query: sql.Select[Any], decoders: Decoders) -> list[Row]:
     """The rows of a query. The columns in `decoders` are decoded with its functions. Raises StoreError."""
     with translate_errors(engine.url), reading_connection(engine) as connection:
         found = connection.execute(query)

@@ -13,7 +13,7 @@ import operator
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import batched
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sql
 
@@ -33,14 +33,10 @@ from rack_recipes.store.reading.recorded_runs import (
 )
 from rack_recipes.store.schema.tables import tables
 
-if TYPE_CHECKING:
-    from sqlalchemy import Engine, Select
-    from sqlalchemy.sql import ColumnElement
 Place = tuple[str, str]  # host and step
-NAMES_AT_ONCE = 400  # names in one statement: databases limit its parameters
 
 
-def outcomes(engine: Engine, run_ids: Collection[str], places: Iterable[Place]) -> Iterator[dict[str, Any]]:
+def outcomes(engine: sql.Engine, run_ids: Collection[str], places: Iterable[Place]) -> Iterator[dict[str, Any]]:
     """`run_id`, `host`, `step`, `parent`, `verdict`, `inputs` and `flake` of these results in these runs."""
     hosts: dict[str, set[str]] = defaultdict(set)
     for host, step in places:
@@ -48,22 +44,22 @@ def outcomes(engine: Engine, run_ids: Collection[str], places: Iterable[Place]) 
     table = tables().steps
     names = ("run_id", "host", "step", "parent", "verdict", "inputs", "flake")
     for step in sorted(hosts):
-        for some in batched(sorted(hosts[step]), NAMES_AT_ONCE):
+        for some in batched(sorted(hosts[step]), AT_ONCE):
             query = sql.select(*(table.c[name] for name in names)).where(table.c.step == step, table.c.host.in_(some))
             yield from read(engine, query.where(table.c.run_id.in_(run_ids), was_tried()), {"flake": bool})
 
 
-def results_on(engine: Engine, run_ids: Collection[str], hosts: Collection[str]) -> Iterator[dict[str, Any]]:
+def results_on(engine: sql.Engine, run_ids: Collection[str], hosts: Collection[str]) -> Iterator[dict[str, Any]]:
     """`run_id`, `host`, `step`, `parent` and `verdict` of all results of these hosts in these runs."""
     table = tables().steps
     columns = (table.c.run_id, table.c.host, table.c.step, table.c.parent, table.c.verdict)
     for run_id in sorted(run_ids):
-        for some in batched(sorted(hosts), NAMES_AT_ONCE):
+        for some in batched(sorted(hosts), AT_ONCE):
             query = sql.select(*columns).where(table.c.run_id == run_id, table.c.host.in_(some), was_tried())
             yield from read(engine, query, {})
 
 
-def was_tried() -> ColumnElement[bool]:
+def was_tried() -> sql.ColumnElement[bool]:
     """Whether a row of `steps` says something: not so where the end of an interrupted run has cut the step off."""
     table = tables().steps
     reason = sql.func.coalesce(table.c.reason, "")
@@ -71,7 +67,7 @@ def was_tried() -> ColumnElement[bool]:
     return (table.c.verdict != "error") | ~functools.reduce(operator.or_, beginnings)
 
 
-def subjects_of_findings(engine: Engine, run_ids: Collection[str], kind: str) -> list[dict[str, Any]]:
+def subjects_of_findings(engine: sql.Engine, run_ids: Collection[str], kind: str) -> list[dict[str, Any]]:
     """What earlier analyses of these runs say their findings of a kind are about."""
     table = tables().analysis
     query = sql.select(table.c.about).where(table.c.run_id.in_(run_ids), table.c.kind == kind)
@@ -82,7 +78,7 @@ SEPARATOR = "\x1f"  # the ASCII character for this
 
 
 def measured(
-    engine: Engine, run_id: str, names: Collection[str] = (), steps: Collection[str] = ()
+    engine: sql.Engine, run_id: str, names: Collection[str] = (), steps: Collection[str] = ()
 ) -> Sequence[tuple[str, float | None]]:
     """The place and the value of each measurement of a run; those of one step on one host in their order.
 
@@ -98,7 +94,7 @@ def measured(
     return bare(engine, query.order_by(table.c.host, table.c.step, table.c.n))
 
 
-def changes_of_keys(engine: Engine, run_id: str, keys: Collection[str]) -> Sequence[tuple[str, str, str]]:
+def changes_of_keys(engine: sql.Engine, run_id: str, keys: Collection[str]) -> Sequence[tuple[str, str, str]]:
     """Host ("" is the run), key and new value (JSON) of each change of some keys in a run, in their order."""
     table = tables().context
     columns = (table.c.seq, table.c.host, table.c.key, table.c.after)
@@ -110,7 +106,7 @@ def changes_of_keys(engine: Engine, run_id: str, keys: Collection[str]) -> Seque
     return [(host, key, after) for _seq, host, key, after in sorted(found)]
 
 
-def verdicts(engine: Engine, run_id: str, hosts: Collection[str]) -> Sequence[tuple[str, str, str]]:
+def verdicts(engine: sql.Engine, run_id: str, hosts: Collection[str]) -> Sequence[tuple[str, str, str]]:
     """Step, host and verdict of each result of a run on some hosts, where "" is the run; on all if these are many.
 
     What the end of the run has cut off is left out.
@@ -120,7 +116,7 @@ def verdicts(engine: Engine, run_id: str, hosts: Collection[str]) -> Sequence[tu
     return bare(engine, query.where(table.c.host.in_(sorted(hosts))) if len(hosts) <= AT_ONCE else query)
 
 
-def newest_with(engine: Engine, name: str) -> str | None:
+def newest_with(engine: sql.Engine, name: str) -> str | None:
     """The id of the newest run with a measurement of this name, or with a key that is or begins this path."""
     known = tables()
     with_name = sql.select(known.measurements.c.run_id).where(known.measurements.c.name == name)
@@ -130,14 +126,14 @@ def newest_with(engine: Engine, name: str) -> str | None:
     return found[0][0] if found else None
 
 
-def _joined(*columns: ColumnElement[Any]) -> ColumnElement[Any]:
+def _joined(*columns: sql.ColumnElement[Any]) -> sql.ColumnElement[Any]:
     joined, *others = columns
     for column in others:
         joined = joined + SEPARATOR + column
     return joined
 
 
-def bare(engine: Engine, query: Select[Any]) -> Sequence[Any]:
+def bare(engine: sql.Engine, query: sql.Select[Any]) -> Sequence[Any]:
     """The rows as the driver returns them: SQLAlchemy's own would take as long again. So are its errors."""
     with translate_errors(engine.url), reading_connection(engine) as connection:
         cursor = connection.execute(query).cursor
@@ -148,12 +144,11 @@ def bare(engine: Engine, query: Select[Any]) -> Sequence[Any]:
         return found
 
 
-RUNS_AT_ONCE = 500  # runs in one statement: databases limit its parameters
 Counted = tuple[str, str, str, int, int]
 """Planned step, host, verdict, the number of results, and the number of criteria that were judged in them."""
 
 
-def results_by_verdict(engine: Engine, run_ids: Collection[str]) -> Iterator[Counted]:
+def results_by_verdict(engine: sql.Engine, run_ids: Collection[str]) -> Iterator[Counted]:
     """How many results each planned step has on each host by verdict, and how many criteria were judged in them.
 
     The instances of a looped step count for the step.
@@ -162,23 +157,23 @@ def results_by_verdict(engine: Engine, run_ids: Collection[str]) -> Iterator[Cou
     planned = sql.func.coalesce(table.c.parent, table.c.step)
     by = (planned, table.c.host, table.c.verdict)
     counted = (sql.func.count(), sql.func.sum(table.c.checks))
-    for some in batched(run_ids, RUNS_AT_ONCE):
+    for some in batched(run_ids, AT_ONCE):
         query = sql.select(*by, *counted).where(table.c.run_id.in_(some), table.c.instances.is_(None))
         for step, host, verdict, results, checks in bare(engine, query.group_by(*by)):
             yield step, host, verdict, results, int(checks or 0)  # some databases give a sum as a decimal number
 
 
-def measurements_by_name(engine: Engine, run_ids: Collection[str]) -> Iterator[Row]:
+def measurements_by_name(engine: sql.Engine, run_ids: Collection[str]) -> Iterator[Row]:
     """How many values each step has measured under each name and unit, and how many of them had a criterion."""
     table = tables().measurements
     by = (table.c.step, table.c.name, table.c.unit)
     counted = (sql.func.count().label("number"), sql.func.count(table.c.verdict).label("judged"))
-    for some in batched(run_ids, RUNS_AT_ONCE):
+    for some in batched(run_ids, AT_ONCE):
         query = sql.select(*by, *counted).where(table.c.run_id.in_(some))
         yield from read(engine, query.group_by(*by), {})
 
 
-def measurements_of_name(engine: Engine, run_id: str, name: str) -> list[dict[str, Any]]:
+def measurements_of_name(engine: sql.Engine, run_id: str, name: str) -> list[dict[str, Any]]:
     """The measurements of a run that have this name, by step and host; `value` is exactly what was measured."""
     table = tables().measurements
     columns = [table.c[column] for column in ("run_id", "host", "step", "name", "unit", "verdict")]

@@ -7,24 +7,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from itertools import batched
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sql
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import matches_wildcard
 from rack_recipes.recipe.waivers import InForce, Place, Streak, Waiver, count_streaks, lifted
-from rack_recipes.store.reading.recorded_runs import Row, decoded, is_whole, read
+from rack_recipes.store.reading.recorded_runs import AT_ONCE, Row, decoded, is_whole, read
 from rack_recipes.store.schema.tables import tables
 
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-    from sqlalchemy.sql import ColumnElement
-
-AT_ONCE = 500  # runs in one statement: databases limit its parameters
 RESULT = ("run_id", "step", "host", "verdict", "parent", "waived")
 
 
-def runs_with_waivers(engine: Engine) -> list[Row]:
+def runs_with_waivers(engine: sql.Engine) -> list[Row]:
     """The runs that had waivers, the oldest first, each with `run_id`, `started` and `waivers`. Raises StoreError."""
     table = tables().runs
     query = sql.select(table.c.run_id, table.c.started, table.c.waivers).where(table.c.waivers.is_not(None), is_whole())
@@ -40,7 +35,7 @@ def runs_of(runs: Collection[Row]) -> dict[str, list[str]]:
     return found
 
 
-def results_of_step(engine: Engine, run_ids: Collection[str], pattern: str) -> list[Row]:
+def results_of_step(engine: sql.Engine, run_ids: Collection[str], pattern: str) -> list[Row]:
     """How the steps that match a pattern ended in these runs, and their instances, the oldest run first.
 
     In the pattern only `*` is special; more steps may come than match it. Raises StoreError.
@@ -52,7 +47,7 @@ def results_of_step(engine: Engine, run_ids: Collection[str], pattern: str) -> l
 
 
 def streaks_of(
-    engine: Engine, run_ids: Collection[str], waiver: Waiver, hosts: Collection[str] | None
+    engine: sql.Engine, run_ids: Collection[str], waiver: Waiver, hosts: Collection[str] | None
 ) -> dict[Place, Streak]:
     """The streaks of the results that a waiver is for, in the runs in which it was in force. Raises StoreError."""
     rows = results_of_step(engine, run_ids, waiver.step)
@@ -62,7 +57,7 @@ def streaks_of(
     )
 
 
-def lifted_places(engine: Engine, run_ids: Collection[str], each: InForce) -> frozenset[Place]:
+def lifted_places(engine: sql.Engine, run_ids: Collection[str], each: InForce) -> frozenset[Place]:
     """The steps and hosts for which a waiver is lifted by passes; none where it has no number of them."""
     return lifted(streaks_of(engine, run_ids, each.waiver, each.hosts)) if each.waiver.passes else frozenset()
 
@@ -72,7 +67,7 @@ def is_for(waiver: Waiver, row: Row) -> bool:
     return any(matches_wildcard(waiver.step, name) for name in (row["step"], row.get("parent")) if name)
 
 
-def _rows(engine: Engine, run_ids: Collection[str], pattern: str) -> Iterator[Row]:
+def _rows(engine: sql.Engine, run_ids: Collection[str], pattern: str) -> Iterator[Row]:
     table = tables().steps
     columns = [table.c[name] for name in RESULT]
     for some in batched(run_ids, AT_ONCE):
@@ -84,7 +79,7 @@ def _rows(engine: Engine, run_ids: Collection[str], pattern: str) -> Iterator[Ro
         yield from read(engine, query.order_by(table.c.run_id, table.c.host, table.c.step), {"waived": decoded})
 
 
-def _begins(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
+def _begins(column: sql.ColumnElement[Any], pattern: str) -> sql.ColumnElement[bool]:
     start, star, _rest = pattern.partition("*")
     if not star:
         return column == pattern

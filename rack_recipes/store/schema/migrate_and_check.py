@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sql
 
@@ -16,8 +16,6 @@ from rack_recipes.store.database.database_kind import reading_connection, url_wi
 from rack_recipes.store.database.databases_and_errors import DATABASES
 from rack_recipes.store.schema.tables import tables
 
-if TYPE_CHECKING:
-    from sqlalchemy import URL, Connection, Dialect, Engine
 MIGRATIONS = Path(__file__).with_name("migrations")
 VERSION_TABLE = "alembic_version"
 
@@ -30,7 +28,7 @@ def revisions(migrations: Path) -> list[str]:
 HEAD = revisions(MIGRATIONS)[-1]
 
 
-def upgrade(engine: Engine, migrations: Path = MIGRATIONS, head: str = HEAD) -> str | None:
+def upgrade(engine: sql.Engine, migrations: Path = MIGRATIONS, head: str = HEAD) -> str | None:
     """Migrate the store to the revision `head`, with all its data. Several processes may do so at the same time.
 
     Returns the revision before, None for an empty database. Raises StoreError for a newer schema.
@@ -46,7 +44,7 @@ def upgrade(engine: Engine, migrations: Path = MIGRATIONS, head: str = HEAD) -> 
     return held
 
 
-def require_newest(engine: Engine) -> None:
+def require_newest(engine: sql.Engine) -> None:
     """Raise StoreError if the store does not have the newest schema."""
     held = current(engine)
     _refuse_unknown(engine.url, held, MIGRATIONS, HEAD)
@@ -59,13 +57,13 @@ def require_newest(engine: Engine) -> None:
         )
 
 
-def current(engine: Engine) -> str | None:
+def current(engine: sql.Engine) -> str | None:
     """The revision of the store's schema; None for an empty database."""
     with reading_connection(engine) as connection:
         return version(connection)
 
 
-def version(connection: Connection) -> str | None:
+def version(connection: sql.Connection) -> str | None:
     """The revision of the schema of the database behind a connection; None for an empty database."""
     if not sql.inspect(connection).has_table(VERSION_TABLE):
         return None
@@ -73,7 +71,7 @@ def version(connection: Connection) -> str | None:
     return held
 
 
-def _refuse_unknown(url: URL, held: str | None, migrations: Path, head: str) -> None:
+def _refuse_unknown(url: sql.URL, held: str | None, migrations: Path, head: str) -> None:
     if held and held not in revisions(migrations):
         raise StoreError(
             f"{url_without_password(url)}: its schema is {held}, made by a newer rack.recipes "
@@ -83,7 +81,7 @@ def _refuse_unknown(url: URL, held: str | None, migrations: Path, head: str) -> 
 
 
 @contextmanager
-def _alone(connection: Connection) -> Iterator[None]:
+def _alone(connection: sql.Connection) -> Iterator[None]:
     lock, unlock = DATABASES[connection.dialect.name].migration_lock
     if lock:
         connection.execute(sql.text(lock))
@@ -94,7 +92,7 @@ def _alone(connection: Connection) -> Iterator[None]:
             connection.execute(sql.text(unlock))
 
 
-def _migrate(connection: Connection, migrations: Path, head: str) -> None:
+def _migrate(connection: sql.Connection, migrations: Path, head: str) -> None:
     with require_installed("results cannot be stored or read", StoreError):
         from alembic import command
         from alembic.config import Config
@@ -109,7 +107,7 @@ TRIGGER = "forget_context"
 TRIGGERS = "SELECT tgname FROM pg_trigger WHERE tgrelid = 'runs'::regclass AND tgname = 'forget_context'"
 
 
-def differences(engine: Engine) -> list[str]:
+def differences(engine: sql.Engine) -> list[str]:
     """The differences between the store's schema and the newest one, one line each; other tables are ignored.
 
     Raises StoreError where Alembic is missing, which compares the schemas.
@@ -135,7 +133,7 @@ def _is_compared(part: Any, name: str | None, kind: str, reflected: bool, other:
     return not (kind == "foreign_key_constraint" and part.table.name == "context")
 
 
-def _collations(connection: Connection) -> Iterator[str]:
+def _collations(connection: sql.Connection) -> Iterator[str]:
     """Compare the collations of columns, which decide whether two names are equal; Alembic does not compare them."""
     inspected = sql.inspect(connection)
     held_tables = inspected.get_table_names()
@@ -148,12 +146,12 @@ def _collations(connection: Connection) -> Iterator[str]:
             yield f"{table.name}: the column {name} is compared by {own}, expected {wanted[name]}"
 
 
-def _collation(kind: Any, dialect: Dialect) -> str | None:
+def _collation(kind: Any, dialect: sql.Dialect) -> str | None:
     """The collation of one of our column types on this database; None if it has none."""
     return getattr(kind.load_dialect_impl(dialect), "collation", None) if isinstance(kind, sql.TypeDecorator) else None
 
 
-def _missing_trigger(connection: Connection) -> list[str]:
+def _missing_trigger(connection: sql.Connection) -> list[str]:
     if connection.dialect.name != "postgresql" or not sql.inspect(connection).has_table("runs"):
         return []
     return [] if connection.scalar(sql.text(TRIGGERS)) else [f"runs: the trigger {TRIGGER} is missing"]

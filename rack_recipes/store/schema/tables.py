@@ -16,16 +16,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sql
 
 from rack_recipes.store.database.database_kind import NAME_LENGTH, DatabaseKind
 from rack_recipes.store.database.databases_and_errors import DATABASES
-
-if TYPE_CHECKING:
-    from sqlalchemy import Dialect, MetaData, Table
-    from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
 class Kind(Enum):
@@ -271,14 +267,14 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
 
 
 @cache
-def long_text() -> TypeDecorator[str]:
+def long_text() -> sql.types.TypeDecorator[str]:
     """A text of any length."""
 
     class LongText(sql.TypeDecorator[str]):
         impl = sql.Text
         cache_ok = True
 
-        def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        def load_dialect_impl(self, dialect: sql.Dialect) -> sql.types.TypeEngine[Any]:
             """The type of the database that is used."""
             return _kind(dialect).text_type(dialect)
 
@@ -286,21 +282,21 @@ def long_text() -> TypeDecorator[str]:
 
 
 @cache
-def name() -> TypeDecorator[str]:
+def name() -> sql.types.TypeDecorator[str]:
     """A short text that is compared and sorted byte by byte, and not by the rules of a language."""
 
     class Name(sql.TypeDecorator[str]):
         impl = sql.String(NAME_LENGTH)
         cache_ok = True
 
-        def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        def load_dialect_impl(self, dialect: sql.Dialect) -> sql.types.TypeEngine[Any]:
             """The type of the database that is used."""
             return _kind(dialect).name_type(dialect)
 
     return Name()
 
 
-def _kind(dialect: Dialect) -> DatabaseKind:
+def _kind(dialect: sql.Dialect) -> DatabaseKind:
     """The kind of database; SQLAlchemy shows types by a dialect of no database, which is as plain as SQLite's."""
     return DATABASES.get(dialect.name, DATABASES["sqlite"])
 
@@ -316,17 +312,17 @@ NAMES = {
 class Tables:
     """The tables, each under its name in the database."""
 
-    metadata: MetaData
-    runs: Table
-    steps: Table
-    context: Table
-    measurements: Table
-    conflicts: Table
-    artifacts: Table
-    hosts: Table
-    analysis: Table
-    baselines: Table
-    judgements: Table
+    metadata: sql.MetaData
+    runs: sql.Table
+    steps: sql.Table
+    context: sql.Table
+    measurements: sql.Table
+    conflicts: sql.Table
+    artifacts: sql.Table
+    hosts: sql.Table
+    analysis: sql.Table
+    baselines: sql.Table
+    judgements: sql.Table
 
 
 @cache
@@ -341,7 +337,7 @@ def tables() -> Tables:
     return Tables(metadata, **{table: _table(metadata, table, indexes.get(table, ())) for table in COLUMNS})
 
 
-def _table(metadata: MetaData, table: str, indexes: Iterable[Iterable[str]]) -> Table:
+def _table(metadata: sql.MetaData, table: str, indexes: Iterable[Iterable[str]]) -> sql.Table:
     columns = COLUMNS[table]
     of_run = sql.ForeignKeyConstraint(["run_id"], ["runs.run_id"], ondelete="CASCADE")
     return sql.Table(

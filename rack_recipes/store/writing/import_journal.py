@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass
 from operator import ge
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sql
 
@@ -22,10 +22,6 @@ from rack_recipes.store.schema.tables import tables
 from rack_recipes.store.writing.fold_journal import Batch, JournalFold, Tally
 from rack_recipes.store.writing.record_to_rows import Row, name
 from rack_recipes.store.writing.write_rows import forget_measurements, refuse_too_big, write_rows
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine, Table
-
 
 MAY_EXIST = frozenset({"artifacts", "hosts"})  # tables whose rows a later record may write again
 
@@ -53,7 +49,9 @@ class Imported(NamedTuple):
     damaged: tuple[int, ...] = ()
 
 
-def import_journal(engine: Engine, journal: str | os.PathLike[str], limits: BatchLimits = BatchLimits()) -> Imported:
+def import_journal(
+    engine: sql.Engine, journal: str | os.PathLike[str], limits: BatchLimits = BatchLimits()
+) -> Imported:
     """Bring everything new in the journal into the store. Raises StoreError or JournalError.
 
     It is written in batches. Each batch is one transaction, which also notes how far the journal is stored. So an
@@ -62,7 +60,7 @@ def import_journal(engine: Engine, journal: str | os.PathLike[str], limits: Batc
     return JournalImport(engine, journal, limits).catch_up()
 
 
-def is_behind(engine: Engine, journal: str | os.PathLike[str], limits: BatchLimits = BatchLimits()) -> bool:
+def is_behind(engine: sql.Engine, journal: str | os.PathLike[str], limits: BatchLimits = BatchLimits()) -> bool:
     """Whether the journal has something that the store lacks; nothing is written.
 
     Raises StoreError or JournalError.
@@ -81,7 +79,9 @@ class Sealed(NamedTuple):
 class JournalImport:
     """Follows one journal for as long as its run lasts; what was read is remembered from one call to the next."""
 
-    def __init__(self, engine: Engine, journal: str | os.PathLike[str], limits: BatchLimits = BatchLimits()) -> None:
+    def __init__(
+        self, engine: sql.Engine, journal: str | os.PathLike[str], limits: BatchLimits = BatchLimits()
+    ) -> None:
         self._engine = engine
         self._journal = Path(journal).absolute()
         self._limits = limits
@@ -206,7 +206,7 @@ class JournalImport:
         self._stored, self._batch = offset, Batch()
         return sum(len(rows) for _table, rows in batch)
 
-    def _write(self, run_id: str, batch: list[tuple[Table, list[Row]]]) -> None:
+    def _write(self, run_id: str, batch: list[tuple[sql.Table, list[Row]]]) -> None:
         """Write the rows as new ones, which is faster. Once one existed already, write all of them as updates."""
         try:
             self._write_once(run_id, batch)
@@ -217,7 +217,7 @@ class JournalImport:
             self._are_new = False
             self._write_once(run_id, batch)
 
-    def _write_once(self, run_id: str, batch: list[tuple[Table, list[Row]]]) -> None:
+    def _write_once(self, run_id: str, batch: list[tuple[sql.Table, list[Row]]]) -> None:
         """The run's row is written first: its lock makes other writers of the same run wait."""
         with self._engine.begin() as connection:
             for table, rows in batch[:1]:
@@ -228,7 +228,7 @@ class JournalImport:
                 write_rows(connection, table, rows, are_new=self._are_new and not may_exist)
 
 
-def _says_otherwise(engine: Engine, whole: JournalFold, batch: Batch) -> bool:
+def _says_otherwise(engine: sql.Engine, whole: JournalFold, batch: Batch) -> bool:
     """Whether a journal has another status of its run, or another verdict of a step, than the store has.
 
     A damaged store, which has what is no status or no verdict, gets them back.
@@ -250,7 +250,7 @@ def run_of(journal: Path) -> str:
     return next((record["run"] for record in JournalReader(journal).records("run")), journal.parent.name)
 
 
-def stored(engine: Engine, run_id: str) -> tuple[int, Tally, str | None, str | None]:
+def stored(engine: sql.Engine, run_id: str) -> tuple[int, Tally, str | None, str | None]:
     """The byte up to which a run's journal is stored, how many rows of the run there are, when it began and ended."""
     known = tables()
     counts = [

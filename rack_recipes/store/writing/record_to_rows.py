@@ -265,7 +265,7 @@ def pack_plan(record: Mapping[str, Any]) -> dict[str, Any]:
     """
     lists: dict[tuple[str, ...], int] = {}
     steps: dict[str, int] = {}
-    for step in _entries(record.get("steps")):
+    for step in entries(record.get("steps")):
         hosts = step.get("hosts")
         if isinstance(step.get("name"), str) and isinstance(hosts, list):
             known = (*(str(name(host)) for host in hosts if isinstance(host, str)),)
@@ -282,7 +282,3 @@ def unpack_plan(plan: Mapping[str, Any]) -> dict[str, Any]:
     """The plan with the hosts of each step: `steps` has them by name, `derived` the definitions."""
     steps = {name: plan["hosts"][place] for name, place in plan["steps"].items()}
     return {"steps": steps, "derived": plan.get("derived") or {}}
-
-
-def _entries(steps: Any) -> list[Mapping[str, Any]]:
-    return [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import batched
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sql
 
@@ -21,7 +21,7 @@ from rack_recipes.journal.record_fields import json_text
 from rack_recipes.journal.step_results_and_end_status import EXIT_CODES, status_of
 from rack_recipes.store.database.database_kind import reading_connection
 from rack_recipes.store.database.databases_and_errors import call_patiently, translate_errors
-from rack_recipes.store.reading.recorded_runs import decoded, near_group
+from rack_recipes.store.reading.recorded_runs import AT_ONCE, decoded, near_group
 from rack_recipes.store.result import Result
 from rack_recipes.store.schema.tables import RUN_COLUMNS, tables
 from rack_recipes.store.writing.choose_part_results import (
@@ -35,20 +35,14 @@ from rack_recipes.store.writing.choose_part_results import (
     part_of,
 )
 from rack_recipes.store.writing.record_to_rows import in_order, name, pack_plan, step_row, storable
-from rack_recipes.store.writing.write_rows import write_rows
+from rack_recipes.store.writing.write_rows import PATIENCE, write_rows
 
-if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine, Table
-    from sqlalchemy.sql import ColumnElement
-
-PATIENCE = 30.0  # seconds for which a fault that may pass is waited out
-AT_ONCE = 500  # names in one statement
 SHARED = [column.name for column in RUN_COLUMNS if column.is_shared]
 JSON = ("plan", "group_info", "counts", "options")
 
 
 def join_parts(
-    engine: Engine, group_id: str, *, finish: bool = False, hosts: Sequence[str] = (), patience: float = PATIENCE
+    engine: sql.Engine, group_id: str, *, finish: bool = False, hosts: Sequence[str] = (), patience: float = PATIENCE
 ) -> Group:
     """Make the run of a group anew; returns the group.
 
@@ -66,7 +60,7 @@ class _NoGroup(Exception):
 
 
 @contextmanager
-def _named(engine: Engine, group_id: str) -> Iterator[None]:
+def _named(engine: sql.Engine, group_id: str) -> Iterator[None]:
     """Tell with UsageError that there is no such group, once no transaction is open any more."""
     try:
         yield
@@ -74,7 +68,7 @@ def _named(engine: Engine, group_id: str) -> Iterator[None]:
         raise UsageError(f"there is no group {group_id!r} in the store{near_group(engine, group_id)}") from None
 
 
-def _join(engine: Engine, group_id: str, *, finish: bool, hosts: Sequence[str]) -> Group:
+def _join(engine: sql.Engine, group_id: str, *, finish: bool, hosts: Sequence[str]) -> Group:
     """One transaction. The row of the group is locked first, so that parts that end at the same time wait."""
     with engine.begin() as connection:
         held = _lock(connection, group_id)
@@ -92,7 +86,7 @@ def _group(group_id: str, rows: Sequence[Mapping[str, Any]], finished: str, name
     return Group(group_id, [part_of(row, row["plan"]) for row in rows], finished, named)
 
 
-def read_group(engine: Engine, group_id: str) -> Group:
+def read_group(engine: sql.Engine, group_id: str) -> Group:
     """The parts of a group as the store has them now. Raises UsageError where there are none, or StoreError."""
     table = tables().runs
     with _named(engine, group_id), translate_errors(engine.url), reading_connection(engine) as connection:
@@ -104,7 +98,7 @@ def read_group(engine: Engine, group_id: str) -> Group:
     return _group(group_id, rows, info.get("finished", ""), info.get("named", ()))
 
 
-def _lock(connection: Connection, group_id: str) -> dict[str, Any]:
+def _lock(connection: sql.Connection, group_id: str) -> dict[str, Any]:
     """Lock the row of the group, which is made where it is missing; returns what it has said so far of its parts."""
     table = tables().runs
     found = connection.execute(
@@ -121,7 +115,7 @@ def _lock(connection: Connection, group_id: str) -> dict[str, Any]:
     return {}
 
 
-def _part_rows(connection: Connection, group_id: str) -> list[dict[str, Any]]:
+def _part_rows(connection: sql.Connection, group_id: str) -> list[dict[str, Any]]:
     """The rows of the parts in the order in which they began."""
     table = tables().runs
     query = sql.select(table).where(table.c.group_id == group_id, table.c.part.is_not(None))
@@ -129,14 +123,14 @@ def _part_rows(connection: Connection, group_id: str) -> list[dict[str, Any]]:
     return [{**row, **{column: decoded(row[column]) or {} for column in JSON}} for row in rows]
 
 
-def _forget(connection: Connection, group_id: str) -> None:
+def _forget(connection: sql.Connection, group_id: str) -> None:
     """Delete the rows that are made anew; findings, judgements and baselines stay."""
     known = tables()
     for table in (known.measurements, known.conflicts, known.artifacts, known.context, known.steps, known.hosts):
         connection.execute(sql.delete(table).where(table.c.run_id == group_id))
 
 
-def _write(connection: Connection, group: Group, rows: Sequence[Mapping[str, Any]]) -> None:
+def _write(connection: sql.Connection, group: Group, rows: Sequence[Mapping[str, Any]]) -> None:
     ids = [part.run_id for part in group.parts]
     results = {run_id: _results(connection, run_id) for run_id in ids}
     chosen = choose_results(ids, results)
@@ -151,7 +145,7 @@ def _write(connection: Connection, group: Group, rows: Sequence[Mapping[str, Any
     write_rows(connection, tables().runs, [in_order(tables().runs, _group_row(connection, group, rows, seq))])
 
 
-def _results(connection: Connection, run_id: str) -> list[Result]:
+def _results(connection: sql.Connection, run_id: str) -> list[Result]:
     table = tables().steps
     names = ("host", "step", "verdict", "parent", "stage", "idx", "scope", "tries")
     query = sql.select(*(table.c[column] for column in names)).where(table.c.run_id == run_id)
@@ -162,7 +156,7 @@ def _results(connection: Connection, run_id: str) -> list[Result]:
 
 
 def _copy_results(
-    connection: Connection,
+    connection: sql.Connection,
     group_id: str,
     run_id: str,
     all_of_it: Sequence[Result],
@@ -181,7 +175,12 @@ def _copy_results(
 
 
 def _copy(
-    connection: Connection, table: Table, group_id: str, run_id: str, *where: ColumnElement[bool], **changed: Any
+    connection: sql.Connection,
+    table: sql.Table,
+    group_id: str,
+    run_id: str,
+    *where: sql.ColumnElement[bool],
+    **changed: Any,
 ) -> None:
     """Copy the rows of a part that these conditions choose. `changed` has columns with other values."""
     values: dict[str, Any] = {"run_id": sql.literal(group_id), **changed}
@@ -193,7 +192,7 @@ def _copy(
     )
 
 
-def _copy_changes(connection: Connection, group_id: str, run_id: str, seq: int) -> int:
+def _copy_changes(connection: sql.Connection, group_id: str, run_id: str, seq: int) -> int:
     """Copy all changes and conflicts, numbered on behind those of earlier parts; returns the last number."""
     last = seq
     for table in (tables().context, tables().conflicts):
@@ -203,7 +202,7 @@ def _copy_changes(connection: Connection, group_id: str, run_id: str, seq: int) 
     return last
 
 
-def _copy_hosts(connection: Connection, group: Group) -> None:
+def _copy_hosts(connection: sql.Connection, group: Group) -> None:
     """Copy what the inventory says of each host; of a host in several parts the last one counts."""
     table, several = tables().hosts, group.several()
     for part in group.parts:
@@ -217,7 +216,7 @@ def _copy_hosts(connection: Connection, group: Group) -> None:
         )
 
 
-def _raise_versions(connection: Connection, group: Group) -> None:
+def _raise_versions(connection: sql.Connection, group: Group) -> None:
     """Count on the versions of keys that several parts have set, so that none is there twice."""
     table, ids = tables().context, [part.run_id for part in group.parts]
     place = (table.c.key, table.c.host)
@@ -234,7 +233,7 @@ def _raise_versions(connection: Connection, group: Group) -> None:
 
 
 def _write_missing(
-    connection: Connection, group: Group, missing: Sequence[Missing], results: Mapping[str, Sequence[Result]]
+    connection: sql.Connection, group: Group, missing: Sequence[Missing], results: Mapping[str, Sequence[Result]]
 ) -> None:
     """Write an error for each step on a host that has no result, and one for what is wrong with the whole group."""
     known = {row.step: row for rows in results.values() for row in rows if not row.parent}
@@ -260,7 +259,7 @@ def _missing_row(group_id: str, one: Missing, like: Result | None) -> tuple[Any,
     return step_row(group_id, record, {"idx": like.idx, "scope": like.scope} if like else {})
 
 
-def _group_row(connection: Connection, group: Group, rows: Sequence[Mapping[str, Any]], seq: int) -> dict[str, Any]:
+def _group_row(connection: sql.Connection, group: Group, rows: Sequence[Mapping[str, Any]], seq: int) -> dict[str, Any]:
     """The row of the group in `runs`."""
     counts, checks = _counted(connection, group.run_id)
     first, whole = rows[0], group.whole()
@@ -298,7 +297,7 @@ def _options(rows: Sequence[Mapping[str, Any]]) -> str | None:
     return json_text(same) if same else None
 
 
-def _counted(connection: Connection, group_id: str) -> tuple[dict[str, int], int]:
+def _counted(connection: sql.Connection, group_id: str) -> tuple[dict[str, int], int]:
     """The counts of verdicts, and how many criteria were judged."""
     table = tables().steps
     query = sql.select(table.c.verdict, table.c.instances, table.c.checks).where(table.c.run_id == group_id)

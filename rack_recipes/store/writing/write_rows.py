@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sql
 
@@ -22,9 +22,6 @@ from rack_recipes.store.database.databases_and_errors import (
 from rack_recipes.store.schema.tables import tables
 from rack_recipes.store.writing.record_to_rows import Row, judgement_columns
 
-if TYPE_CHECKING:
-    from sqlalchemy import Connection, Dialect, Engine, Table
-    from sqlalchemy.exc import DBAPIError
 # Rows of these tables never change. So an existing row is not updated, which saves SQLite 8 %.
 FIXED = frozenset({"context", "conflicts"})
 KEPT = frozenset({"pinned"})  # columns that the store itself sets, and no journal
@@ -39,7 +36,7 @@ class Statements(NamedTuple):
     after: str = ""
 
 
-def write_rows(connection: Connection, table: Table, rows: Sequence[Row], *, are_new: bool = False) -> None:
+def write_rows(connection: sql.Connection, table: sql.Table, rows: Sequence[Row], *, are_new: bool = False) -> None:
     """Write all rows. A row that exists already is updated, except in tables whose rows never change.
 
     `are_new` says that none of the rows should exist yet, which some databases can use to be faster. They then refuse
@@ -56,7 +53,7 @@ def write_rows(connection: Connection, table: Table, rows: Sequence[Row], *, are
         connection.exec_driver_sql(statements.after)
 
 
-def _statements(dialect: Dialect, table: Table, rows: int, *, are_new: bool) -> Statements:
+def _statements(dialect: sql.Dialect, table: sql.Table, rows: int, *, are_new: bool) -> Statements:
     if not DATABASES[dialect.name].copies:
         return Statements(upsert(dialect, table))
     if are_new:
@@ -64,12 +61,12 @@ def _statements(dialect: Dialect, table: Table, rows: int, *, are_new: bool) -> 
     return Statements(upsert(dialect, table)) if rows <= FEW else _staged(dialect, table)
 
 
-def upsert(dialect: Dialect, table: Table) -> str:
+def upsert(dialect: sql.Dialect, table: sql.Table) -> str:
     """The SQL that inserts a row, or updates an existing one. Values are in the order of the table's columns."""
     return str(_upsert(dialect, table).compile(dialect=dialect))
 
 
-def _upsert(dialect: Dialect, table: Table, source: Any = None) -> Any:
+def _upsert(dialect: sql.Dialect, table: sql.Table, source: Any = None) -> Any:
     key = [column.name for column in table.primary_key]
     changing = (
         [] if table.name in FIXED else [column.name for column in table.columns if column.name not in {*key, *KEPT}]
@@ -79,12 +76,12 @@ def _upsert(dialect: Dialect, table: Table, source: Any = None) -> Any:
     return DATABASES[dialect.name].upsert(inserted, key, changing)
 
 
-def _copy(dialect: Dialect, table: Table, target: str) -> str:
+def _copy(dialect: sql.Dialect, table: sql.Table, target: str) -> str:
     names = ", ".join(dialect.identifier_preparer.quote(column.name) for column in table.columns)
     return f"COPY {target} ({names}) FROM STDIN"
 
 
-def _staged(dialect: Dialect, table: Table) -> Statements:
+def _staged(dialect: sql.Dialect, table: sql.Table) -> Statements:
     """COPY cannot update. So copy into a temporary table first, and insert or update from there."""
     staged = f"staged_{table.name}"
     source: Any = sql.select(*(sql.column(column.name) for column in table.columns)).select_from(sql.text(staged))
@@ -95,7 +92,7 @@ def _staged(dialect: Dialect, table: Table) -> Statements:
     )
 
 
-def forget_measurements(connection: Connection, run_id: str, cells: Iterable[Cell]) -> None:
+def forget_measurements(connection: sql.Connection, run_id: str, cells: Iterable[Cell]) -> None:
     """Delete the measurements of these results: a step that is recorded again may have fewer of them."""
     table = tables().measurements
     for step, host in sorted(cells):
@@ -104,7 +101,9 @@ def forget_measurements(connection: Connection, run_id: str, cells: Iterable[Cel
         )
 
 
-def refuse_too_big(engine: Engine, error: DBAPIError, batch: Iterable[tuple[Table, Sequence[Row]]]) -> None:
+def refuse_too_big(
+    engine: sql.Engine, error: sql.exc.DBAPIError, batch: Iterable[tuple[sql.Table, Sequence[Row]]]
+) -> None:
     """Raise TooBigError if a single row is too long for the server. PyMySQL splits statements with many rows itself."""
     if not may_be_too_big(error):
         return
@@ -131,13 +130,13 @@ def _start(row: Row) -> str:
 PATIENCE = 30.0  # seconds for which a write is tried again after a passing fault
 
 
-def add_judgement(engine: Engine, run_id: str, judgement: Mapping[str, Any]) -> int:
+def add_judgement(engine: sql.Engine, run_id: str, judgement: Mapping[str, Any]) -> int:
     """Add a row of the table `judgements`; returns its number within the run. Raises StoreError."""
     with translate_errors(engine.url):
         return call_patiently(lambda: _add(engine, run_id, judgement), PATIENCE)
 
 
-def _add(engine: Engine, run_id: str, judgement: Mapping[str, Any]) -> int:
+def _add(engine: sql.Engine, run_id: str, judgement: Mapping[str, Any]) -> int:
     table = tables().judgements
     with engine.begin() as connection:
         last = connection.scalar(sql.select(sql.func.max(table.c.n)).where(table.c.run_id == run_id))

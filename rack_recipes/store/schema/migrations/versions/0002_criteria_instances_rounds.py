@@ -8,6 +8,8 @@ the first migration.
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sql
 from alembic import op
 
@@ -17,8 +19,7 @@ from rack_recipes.store.schema.tables import long_text, name
 revision = "0002"
 down_revision = "0001"
 
-
-COLUMNS = {
+COLUMNS: dict[str, dict[str, Any]] = {
     "runs": {
         "params": long_text(),
         "labels": long_text(),

@@ -31,7 +31,7 @@ def three(store: Engine, journal: Callable[..., Path]) -> Engine:
 @pytest.mark.parametrize("at_once", [1, 400])
 def test_single_results_in_some_runs(three: Engine, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many statements that takes."""
-    monkeypatch.setattr(several_runs, "NAMES_AT_ONCE", at_once)
+    monkeypatch.setattr(several_runs, "AT_ONCE", at_once)
     found = [*several_runs.outcomes(three, ["R1", "R2"], [("r1", "a"), ("r2", "a"), ("r2", "b"), ("r9", "z")])]
     places = {(row["run_id"], row["host"], row["step"], row["inputs"], row["flake"]) for row in found}
     assert places == {
@@ -43,7 +43,7 @@ def test_single_results_in_some_runs(three: Engine, at_once: int, monkeypatch: p
 
 @pytest.mark.parametrize("at_once", [1, 400])
 def test_all_results_of_some_hosts(three: Engine, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(several_runs, "NAMES_AT_ONCE", at_once)
+    monkeypatch.setattr(several_runs, "AT_ONCE", at_once)
     found = [*several_runs.results_on(three, ["R3"], ["r1", "r2"])]
     assert sorted((row["run_id"], row["host"], row["step"], row["verdict"]) for row in found) == [
         ("R3", host, name, "passed") for host in ("r1", "r2") for name in "ab"

@@ -94,7 +94,9 @@ def _from_folder(folder: Path, rows: Mapping[str, Mapping[str, Any]]) -> Indexed
     try:
         record = run_record(folder / JOURNAL) if journal_exists(folder / JOURNAL) else {}
         row = rows.get(run_id := str(record.get("run", folder.name)), {})
-        started = record.get("time") or row.get("started") or _utc_text_of(folder.stat().st_mtime)
+        started = (
+            record.get("time") or row.get("started") or utc_text(datetime.fromtimestamp(folder.stat().st_mtime, UTC))
+        )
         has_begun = bool(record or row) or _has_records(folder / JOURNAL)
         size = size_of(folder)
     except FileNotFoundError:
@@ -138,10 +140,6 @@ def size_of(folder: Path) -> int:
             except FileNotFoundError:
                 continue
     return size
-
-
-def _utc_text_of(seconds: float) -> str:
-    return utc_text(datetime.fromtimestamp(seconds, UTC))
 
 
 def utc_text(moment: datetime) -> str:

@@ -61,7 +61,7 @@ def project_files(jobs: Sequence[Job], folder: Path) -> dict[Path, str]:
         DEFINITION: _document(definition(collections)),
         PYTHON: _lines(PACKAGES),
         SYSTEM: _lines(SYSTEM_PACKAGES),
-        **({GALAXY: _document({"collections": _named(collections)})} if collections else {}),
+        **({GALAXY: _document({"collections": [{"name": name} for name in collections]})} if collections else {}),
         CONFIGURE: _document([configuring_play(jobs, SecretNames(load().secret_keys))]),
     }
     return {**{folder / name: text for name, text in texts.items()}, **dict(_playbooks(jobs))}
@@ -99,10 +99,6 @@ def _document(data: Any) -> str:
 
 def _lines(lines: Sequence[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
-
-
-def _named(collections: Sequence[str]) -> list[dict[str, str]]:
-    return [{"name": name} for name in collections]
 
 
 def check_project() -> None:

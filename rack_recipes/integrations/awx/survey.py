@@ -10,7 +10,6 @@ checked where it always is: when the recipe is compiled for a run.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -20,6 +19,7 @@ from rack_recipes.errors import Place, RecipeError, RecipeErrors
 from rack_recipes.recipe.param_values import KINDS, NO_NAMES, OF, in_words, is_open
 from rack_recipes.recipe.recipe_model import Param, Recipe
 from rack_recipes.recipe.steps_to_and_from_data import PARAM_LIMITS
+from rack_recipes.recipe.substitution import as_text
 
 Question = dict[str, Any]
 
@@ -96,7 +96,7 @@ def _choices(param: Param, limits: list[tuple[str, Any]]) -> list[str]:
     if param.type == "bool":
         return [*TRUTHS]
     values = next((bound for word, bound in limits if word == "one_of" and isinstance(bound, list)), [])
-    texts = [*map(_written, values)]
+    texts = [*map(as_text, values)]
     return texts if all(map(_is_choice, texts)) else []
 
 
@@ -123,13 +123,8 @@ def _default(param: Param, kind: str, choices: list[str]) -> Any:
     """The answer that a question begins with; None for none. AWX takes an empty text for none."""
     if param.required or param.secret or is_open(param.default) or param.default == "":
         return None
-    default = param.default if kind in WITH_BOUNDS else _written(param.default)
+    default = param.default if kind in WITH_BOUNDS else as_text(param.default)
     return None if choices and default not in choices else default
-
-
-def _written(value: Any) -> str:
-    """A value as a text that is read as the same value again."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _about(param: Param, unsaid: list[str]) -> str:
@@ -137,5 +132,5 @@ def _about(param: Param, unsaid: list[str]) -> str:
     kind = KINDS[param.type] + (f" {WRITTEN[param.type]}" if param.type in WRITTEN else "")
     parts = [f"{param.name}: {kind}", *dict.fromkeys(unsaid)]
     if not param.required and is_open(param.default):
-        parts.append(f"without an answer {_written(param.default)}")
+        parts.append(f"without an answer {as_text(param.default)}")
     return "; ".join(parts)

@@ -9,6 +9,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils import scriptlet_imports
@@ -36,12 +37,8 @@ def check_declared(declared: Mapping[str, Any], places: Mapping[Path, Place]) ->
     found = [problem for name in declared for problem in _check(name, declared[name], TOP, ())]
     found += _analyses_only_the_run(declared)
     if found:
-        errors = sorted((RecipeError(_place(path, places), *words) for path, *words in found), key=_by_place)
-        raise CatalogError("\n".join(map(str, errors)))
-
-
-def _by_place(error: RecipeError) -> Place:
-    return error.place
+        errors = (RecipeError(_place(path, places), *words) for path, *words in found)
+        raise CatalogError("\n".join(map(str, sorted(errors, key=attrgetter("place")))))
 
 
 def _place(path: Path, places: Mapping[Path, Place]) -> Place:
@@ -192,12 +189,8 @@ def _verdicts(value: Any, path: Path) -> Iterator[Problem]:
         return
     for name, text in value.items():
         if name not in VERDICTS:
-            yield (
-                (*path, name, KEY),
-                f"one of {listed(VERDICTS, len(VERDICTS))}",
-                shown(name),
-                closest(name, tuple(VERDICTS)),
-            )
+            near = closest(name, tuple(VERDICTS))
+            yield (*path, name, KEY), f"one of {listed(VERDICTS, len(VERDICTS))}", shown(name), near
         if not _is_text(text):
             yield (*path, name), "when a step gets this verdict", shown(text), ""
 

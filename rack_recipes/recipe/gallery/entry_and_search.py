@@ -100,23 +100,13 @@ def _is_name(entry: GalleryEntry, word: str) -> bool:
     }
 
 
-def _is_part(entry: GalleryEntry, word: str) -> bool:
-    return word in re.split(r"[./_]", entry.name.lower())
-
-
-def _in_name(entry: GalleryEntry, word: str) -> bool:
-    return word in f"{entry.name} {entry.function}".lower()
-
-
-def _in_sentence(entry: GalleryEntry, word: str) -> bool:
-    return word in entry.sentence.lower()
-
-
-def _in_rest(entry: GalleryEntry, word: str) -> bool:
-    return word in rest(entry).lower()
-
-
-PLACES: tuple[Callable[[GalleryEntry, str], bool], ...] = (_is_name, _is_part, _in_name, _in_sentence, _in_rest)
+PLACES: tuple[Callable[[GalleryEntry, str], bool], ...] = (
+    _is_name,
+    lambda entry, word: word in re.split(r"[./_]", entry.name.lower()),
+    lambda entry, word: word in f"{entry.name} {entry.function}".lower(),
+    lambda entry, word: word in entry.sentence.lower(),
+    lambda entry, word: word in rest(entry).lower(),
+)
 
 
 def rest(entry: GalleryEntry) -> str:

@@ -18,6 +18,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pymysql
 import pytest
 from sqlalchemy import Engine, event, make_url, text
@@ -31,6 +32,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_rec
     whole_run,
 )
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.store.all_rows import everything
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.store.conftest import SERVERS
 from rack_recipes.errors import StoreError
 from rack_recipes.journal.append import append
 from rack_recipes.store import database_engine as engines
@@ -47,7 +49,7 @@ from rack_recipes.store.writing.fold_journal import JournalFold
 from rack_recipes.store.writing.import_journal import BatchLimits, JournalImport, import_journal
 
 if TYPE_CHECKING:
-    from database_servers import MariaDB
+    from database_servers import MariaDB, PostgreSQL
 
 Written = Callable[..., Path]
 Opened = Callable[..., Engine]
@@ -274,19 +276,34 @@ def test_a_transaction_that_a_deadlock_ends_is_done_again(
     assert len(recorded_runs.history(contested._engine, "R1")) == 12
 
 
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest) -> MariaDB | PostgreSQL:
+    """Each of the servers, left without tables."""
+    found: MariaDB | PostgreSQL = request.getfixturevalue(SERVERS[request.param])
+    return found
+
+
+def end_session(server: MariaDB | PostgreSQL, connection: Any) -> None:
+    """End a session as an administrator does."""
+    if server.url.startswith("postgresql"):
+        with psycopg.connect(server.root_url, autocommit=True) as admin:
+            admin.execute("SELECT pg_terminate_backend(%s)", [connection.info.backend_pid])
+    else:
+        with pymysql.connect(unix_socket=str(server.socket), user="root") as admin:
+            admin.cursor().execute(f"KILL {connection.thread_id()}")
+
+
 def test_connections_that_the_server_ends_are_made_anew(
-    emptied: MariaDB, root: Any, opened: Opened, journal: Written
+    server: MariaDB | PostgreSQL, opened: Opened, journal: Written
 ) -> None:
-    store = opened(emptied.url)
-    path = journal(whole_run(hosts=10, steps=10))
-    following = JournalImport(store, path, BatchLimits(records=5))
-    killed = 0
+    store = opened(server.url)
+    following, killed = JournalImport(store, journal(whole_run(hosts=10, steps=10)), BatchLimits(records=5)), 0
 
     def kill(connection: Any, cursor: Any, statement: str, *call: Any) -> None:
         nonlocal killed
-        if "INSERT INTO context" in statement and killed < 5:
+        if statement.startswith(("INSERT INTO context", "COPY context")) and killed < 5:
             killed += 1
-            root.execute(f"KILL {cursor.connection.thread_id()}")
+            end_session(server, cursor.connection)
 
     event.listen(store, "before_cursor_execute", kill)
     following.catch_up()
@@ -294,41 +311,36 @@ def test_connections_that_the_server_ends_are_made_anew(
     assert len(recorded_runs.history(store, "R1")) == 200
 
 
-def test_a_server_that_dies_is_waited_for(emptied: MariaDB, opened: Opened, journal: Written) -> None:
-    store = opened(emptied.url)
-    path = journal(whole_run(hosts=20, steps=10))
-    following = JournalImport(store, path, BatchLimits(records=5))
-    batches = 0
+def test_a_server_that_dies_is_waited_for(server: MariaDB | PostgreSQL, opened: Opened, journal: Written) -> None:
+    store = opened(server.url)
+    following, batches = JournalImport(store, journal(whole_run(hosts=20, steps=10)), BatchLimits(records=5)), 0
 
     def die(connection: Any) -> None:
         nonlocal batches
         batches += 1
         if batches == 5:
-            emptied.kill()
-            threading.Thread(target=emptied.restart).start()
+            server.kill()
+            threading.Thread(target=server.restart).start()
 
     event.listen(store, "commit", die)
     following.catch_up()
     assert recorded_runs.run(store, "R1")["status"] == "passed"
-    assert len(recorded_runs.history(store, "R1")) == 400
-    assert len(recorded_runs.steps(store, "R1")) == 200
+    assert (len(recorded_runs.history(store, "R1")), len(recorded_runs.steps(store, "R1"))) == (400, 200)
 
 
 def test_a_server_that_stays_away_is_told_and_nothing_is_lost(
-    emptied: MariaDB, opened: Opened, journal: Written
+    server: MariaDB | PostgreSQL, opened: Opened, journal: Written
 ) -> None:
-    store = opened(emptied.url)
-    path = journal(whole_run())
-    emptied.kill()
+    store, path = opened(server.url), journal(whole_run())
+    server.kill()
     following = JournalImport(store, path, BatchLimits(patience=0.2))
+    says = "Can't connect to MySQL server.*" if store.dialect.name == "mysql" else ""
     try:
-        with pytest.raises(
-            StoreError, match=f"Can't connect to MySQL server.*the results are safe in {path}"
-        ) as caught:
+        with pytest.raises(StoreError, match=f"{says}the results are safe in {path}") as caught:
             following.catch_up()
-        assert emptied.password not in str(caught.value)
+        assert server.password not in str(caught.value)
     finally:
-        emptied.restart()
+        server.restart()
     following.catch_up()
     assert recorded_runs.run(store, "R1")["status"] == "passed"
 

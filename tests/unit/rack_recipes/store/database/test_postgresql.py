@@ -269,53 +269,6 @@ def test_a_transaction_that_a_deadlock_ends_is_done_again(contested: JournalImpo
     assert len(recorded_runs.history(contested._engine, "R1")) == 12
 
 
-def test_connections_that_the_server_ends_are_made_anew(pg: Engine, admin: Any, journal: Written) -> None:
-    following, killed = JournalImport(pg, journal(whole_run(hosts=10, steps=10)), BatchLimits(records=5)), 0
-
-    def kill(connection: Any, cursor: Any, statement: str, *call: Any) -> None:
-        nonlocal killed
-        if statement.startswith("COPY context") and killed < 5:
-            killed += 1
-            admin.execute("SELECT pg_terminate_backend(%s)", [cursor.connection.info.backend_pid])
-
-    event.listen(pg, "before_cursor_execute", kill)
-    following.catch_up()
-    assert killed == 5
-    assert len(recorded_runs.history(pg, "R1")) == 200
-
-
-def test_a_server_that_dies_is_waited_for(cleared: PostgreSQL, pg: Engine, journal: Written) -> None:
-    following, batches = JournalImport(pg, journal(whole_run(hosts=20, steps=10)), BatchLimits(records=5)), 0
-
-    def die(connection: Any) -> None:
-        nonlocal batches
-        batches += 1
-        if batches == 5:
-            cleared.kill()
-            threading.Thread(target=cleared.restart).start()
-
-    event.listen(pg, "commit", die)
-    following.catch_up()
-    assert recorded_runs.run(pg, "R1")["status"] == "passed"
-    assert (len(recorded_runs.history(pg, "R1")), len(recorded_runs.steps(pg, "R1"))) == (400, 200)
-
-
-def test_a_server_that_stays_away_is_told_and_nothing_is_lost(
-    cleared: PostgreSQL, pg: Engine, journal: Written
-) -> None:
-    path = journal(whole_run())
-    cleared.kill()
-    following = JournalImport(pg, path, BatchLimits(patience=0.2))
-    try:
-        with pytest.raises(StoreError, match=f"the results are safe in {path}") as caught:
-            following.catch_up()
-        assert cleared.password not in str(caught.value)
-    finally:
-        cleared.restart()
-    following.catch_up()
-    assert recorded_runs.run(pg, "R1")["status"] == "passed"
-
-
 def test_a_long_value_goes_in_one_piece(pg: Engine, journal: Written) -> None:
     value = "🎉\\\t'\n" * 2**19
     import_journal(pg, journal([run(), delta(1, after=value), end()]))

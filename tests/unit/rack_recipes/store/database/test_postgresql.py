@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -137,32 +136,6 @@ def test_what_a_server_refuses_is_told_at_once(
     assert time.monotonic() - started < PATIENCE
     assert not [word for word in ("s3cr", "%40", "et@", postgresql.password) if word in str(caught.value)]
     assert "\n" not in str(caught.value)
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def test_a_server_that_is_not_there_is_waited_for_and_told() -> None:
-    started = time.monotonic()
-    with pytest.raises(StoreError, match=r"rack:\*\*\*@.*[Cc]onnection refused"):
-        connect_store(f"postgresql://rack:s3cret@127.0.0.1:{free_port()}/rack", patience=0.3)
-    assert time.monotonic() - started > 0.2
-
-
-def test_a_server_that_says_nothing_is_not_waited_for_for_ever() -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        started = time.monotonic()
-        with pytest.raises(StoreError, match="timeout"):
-            connect_store(
-                f"postgresql://x:y@127.0.0.1:{listener.getsockname()[1]}/rack?connect_timeout=2", patience=0.0
-            )
-        assert time.monotonic() - started < 60
 
 
 def test_a_url_may_set_what_we_would(cleared: PostgreSQL, opened: Opened) -> None:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,4 +64,22 @@ def evidence(runs: Path) -> Path:
     (begun / "hosts.json").write_text('{"r1": {"groups": ["all"], "ansible_host": "192.0.2.1"}}\n')
     (begun / "scriptlets.json").write_text('{"steps.compute": "sha256:77"}\n')
     (path.parent / "ansible.log").write_text("what Ansible said")
+    return path
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    """The file of a new SSH key."""
+    if not shutil.which("ssh-keygen"):
+        pytest.skip("ssh-keygen is not installed")
+    path = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
+    return path
+
+
+@pytest.fixture
+def allowed(key: Path) -> Path:
+    """A file with the key's owner as the one who may sign."""
+    path = key.with_name("allowed")
+    path.write_text(f'lab@example.com namespaces="rack-recipes" {key.with_suffix(".pub").read_text()}')
     return path

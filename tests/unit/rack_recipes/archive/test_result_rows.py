@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,8 +18,6 @@ from rack_recipes.journal.append import append
 from rack_recipes.store.schema.tables import tables
 from rack_recipes.store.writing.import_journal import import_journal
 from rack_recipes.store.writing.write_group_run import read_group
-
-Make = Callable[..., Path]
 
 
 def written(folder: Path) -> dict[str, bytes]:
@@ -59,7 +56,7 @@ def test_attributes_of_hosts_and_findings_are_values_too(store: Engine, tmp_path
     assert (finding["results"], finding["figures"]) == ([["r1", "a", ""]], {"p": 0.01})
 
 
-def test_what_a_group_knows_of_its_parts_is_a_value_too(store: Engine, make: Make, tmp_path: Path):
+def test_what_a_group_knows_of_its_parts_is_a_value_too(store: Engine, make, tmp_path: Path):
     import_journal(store, make("P1", group={"id": "G", "part": "rows 1", "info": {"parts": 2}}))
     for run_id, known in (("P1", {"parts": 2}), ("G", read_group(store, "G").to_info())):
         with ResultWriter(tmp_path / run_id) as writer:

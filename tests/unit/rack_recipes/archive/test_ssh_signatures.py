@@ -14,20 +14,6 @@ from rack_recipes.errors import UsageError
 pytestmark = pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="ssh-keygen is not installed")
 
 
-@pytest.fixture
-def key(tmp_path: Path) -> Path:
-    path = tmp_path / "key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
-    return path
-
-
-@pytest.fixture
-def allowed(key: Path) -> Path:
-    path = key.with_name("allowed")
-    path.write_text(f'lab@example.com namespaces="rack-recipes" {key.with_suffix(".pub").read_text()}')
-    return path
-
-
 def test_a_signature(key: Path, allowed: Path):
     signature = manifest_and_signatures.sign(b"data", key)
     assert signature == manifest_and_signatures.sign(b"data", key)

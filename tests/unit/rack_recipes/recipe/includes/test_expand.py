@@ -28,7 +28,7 @@ ALL = sorted(CASES.iterdir())
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+def in_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Write a project's files and go there."""
 
     def write(**texts: str) -> Path:
@@ -87,8 +87,8 @@ def test_it_survives_pickling(case: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert pickle.loads(pickle.dumps(recipe)) == recipe
 
 
-def test_the_digest_is_of_all_files(project: Callable[..., Path]) -> None:
-    project(recipe=including("a.yml"), a=including("b.yml"), b="steps: [{name: x, module: y}]\n")
+def test_the_digest_is_of_all_files(in_project: Callable[..., Path]) -> None:
+    in_project(recipe=including("a.yml"), a=including("b.yml"), b="steps: [{name: x, module: y}]\n")
     before = load("recipe.yml").digest
     contents = [Path(name).read_bytes() for name in ("recipe.yml", "a.yml", "b.yml")]
     made = hashlib.sha256(contents[0])
@@ -99,8 +99,8 @@ def test_the_digest_is_of_all_files(project: Callable[..., Path]) -> None:
     assert load("recipe.yml").digest != before
 
 
-def test_a_link_inside_the_project_is_followed_and_one_that_leads_out_is_not(project: Callable[..., Path]) -> None:
-    root = project(recipe=including("link.yml"), sub__a="steps: [{name: x, module: y}]\n")
+def test_a_link_inside_the_project_is_followed_and_one_that_leads_out_is_not(in_project: Callable[..., Path]) -> None:
+    root = in_project(recipe=including("link.yml"), sub__a="steps: [{name: x, module: y}]\n")
     (root / "link.yml").symlink_to("sub/a.yml")
     assert [step.name for step in load("recipe.yml").steps] == ["inner.x"]
     (root / "link.yml").unlink()
@@ -109,19 +109,19 @@ def test_a_link_inside_the_project_is_followed_and_one_that_leads_out_is_not(pro
 
 
 def test_a_recipe_in_a_linked_folder_elsewhere_includes_its_neighbours(
-    project: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+    in_project: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """As the recipes of a collection that is installed by a link."""
     elsewhere = tmp_path_factory.mktemp("collection")
     (elsewhere / "parts").mkdir()
     (elsewhere / "parts" / "a.yml").write_text(f"{HEAD}steps: [{{name: a, type: shell, module: m}}]\n")
     (elsewhere / "whole.yml").write_text(HEAD + including("parts/a.yml"))
-    (project() / "linked").symlink_to(elsewhere)
+    (in_project() / "linked").symlink_to(elsewhere)
     assert [step.name for step in load("linked/whole.yml").steps] == ["inner.a"]
 
 
-def test_links_do_not_hide_a_circle(project: Callable[..., Path]) -> None:
-    root = project(recipe=including("link.yml"))
+def test_links_do_not_hide_a_circle(in_project: Callable[..., Path]) -> None:
+    root = in_project(recipe=including("link.yml"))
     (root / "link.yml").symlink_to("recipe.yml")
     assert "expected a recipe that does not include itself, got recipe.yml -> link.yml" in refusal()
     (root / "link.yml").unlink()
@@ -129,28 +129,28 @@ def test_links_do_not_hide_a_circle(project: Callable[..., Path]) -> None:
     assert "expected the path of a recipe in the project, relative to this file, got 'link.yml'" in refusal()
 
 
-def test_only_ordinary_files_are_read(project: Callable[..., Path]) -> None:
-    root = project(recipe=including("pipe"))
+def test_only_ordinary_files_are_read(in_project: Callable[..., Path]) -> None:
+    root = in_project(recipe=including("pipe"))
     os.mkfifo(root / "pipe")
     assert refusal().endswith("got 'pipe', no ordinary file")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read(project: Callable[..., Path]) -> None:
-    root = project(recipe=including("a.yml"), a="")
+def test_a_file_that_may_not_be_read(in_project: Callable[..., Path]) -> None:
+    root = in_project(recipe=including("a.yml"), a="")
     (root / "a.yml").chmod(0)
     assert refusal().endswith("got 'a.yml': one that you may not read")
 
 
-def test_a_name_that_no_file_has(project: Callable[..., Path]) -> None:
-    project(recipe=including("x" * 900))
+def test_a_name_that_no_file_has(in_project: Callable[..., Path]) -> None:
+    in_project(recipe=including("x" * 900))
     assert "expected the path of a recipe in the project" in refusal()
 
 
 def test_a_recipe_elsewhere_includes_what_is_beside_it(
-    project: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    in_project: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = project(recipe=including("sub/a.yml"), sub__a=including("../b.yml"), b="steps: [{name: x, module: y}]\n")
+    root = in_project(recipe=including("sub/a.yml"), sub__a=including("../b.yml"), b="steps: [{name: x, module: y}]\n")
     monkeypatch.chdir(tmp_path_factory.mktemp("other"))
     recipe = load(str(root / "recipe.yml"))
     assert [step.name for step in recipe.steps] == ["inner.inner.x"]
@@ -159,15 +159,15 @@ def test_a_recipe_elsewhere_includes_what_is_beside_it(
     assert refusal(str(root / "recipe.yml")).endswith("got '../../b.yml', which leads out of it")
 
 
-def test_a_recipe_in_a_folder_includes_from_the_whole_project(project: Callable[..., Path]) -> None:
-    project(sub__recipe=including("../a.yml"), a="steps: [{name: x, module: y}]\n")
+def test_a_recipe_in_a_folder_includes_from_the_whole_project(in_project: Callable[..., Path]) -> None:
+    in_project(sub__recipe=including("../a.yml"), a="steps: [{name: x, module: y}]\n")
     assert load("sub/recipe.yml").steps[0].place.file == "a.yml"
 
 
-def test_waiting_for_a_large_include_takes_no_room(project: Callable[..., Path]) -> None:
+def test_waiting_for_a_large_include_takes_no_room(in_project: Callable[..., Path]) -> None:
     many = "steps:\n" + "".join(f"- {{name: s{n}, module: y}}\n" for n in range(2000))
     first = "steps:\n- {include: many.yml, name: a}\n- {include: many.yml, name: b, depends_on: [a]}\n"
-    project(recipe=first, many=many)
+    in_project(recipe=first, many=many)
     steps = load("recipe.yml").steps
     assert len({id(step.depends_on) for step in steps[2000:]}) == 1
     assert steps[-1].depends_on == tuple(Dependency(f"a.s{n}") for n in range(2000))
@@ -180,20 +180,20 @@ def timed(path: str) -> float:
     return time.process_time() - started
 
 
-def test_includes_cannot_explode(project: Callable[..., Path]) -> None:
+def test_includes_cannot_explode(in_project: Callable[..., Path]) -> None:
     def ten(path: str) -> str:
         return "steps:\n" + "".join(f"- {{include: {path}, name: n{n}}}\n" for n in range(10))
 
     names = [f"r{n}" for n in range(9)]
     files = {name: ten(f"{following}.yml") for name, following in zip(names, [*names[1:], "last"], strict=True)}
-    project(recipe=ten("r0.yml"), **files, last="steps: [{name: x, module: y}]\n")
+    in_project(recipe=ten("r0.yml"), **files, last="steps: [{name: x, module: y}]\n")
     assert timed("recipe.yml") < 5
-    project(last=ten("absent.yml"))
+    in_project(last=ten("absent.yml"))
     assert timed("recipe.yml") < 5
 
 
-def recipe_of(project: Callable[..., Path], **texts: str) -> Recipe:
-    project(**texts)
+def recipe_of(in_project: Callable[..., Path], **texts: str) -> Recipe:
+    in_project(**texts)
     return load("recipe.yml")
 
 
@@ -208,9 +208,9 @@ def recipe_of(project: Callable[..., Path], **texts: str) -> Recipe:
         ('{value: "${a_v1}", eq: 1}', '"{{ b }}"', ({"value": "${a_v1}", "eq": 1}, {"value": "{{ b }}", "eq": True})),
     ],
 )
-def test_both_conditions_have_to_hold(project: Callable[..., Path], outer: str, inner: str, both: object) -> None:
+def test_both_conditions_have_to_hold(in_project: Callable[..., Path], outer: str, inner: str, both: object) -> None:
     steps = f"steps: [{{include: a.yml, name: n, when: {outer}}}]\n"
-    recipe = recipe_of(project, recipe=steps, a=f"steps: [{{name: x, module: y, when: {inner}}}]\n")
+    recipe = recipe_of(in_project, recipe=steps, a=f"steps: [{{name: x, module: y, when: {inner}}}]\n")
     assert recipe.steps[0].when == both
 
 
@@ -219,9 +219,9 @@ LIMITED = (
 )
 
 
-def test_a_parameter_takes_over_the_limits_of_those_that_it_is_given_to(project: Callable[..., Path]) -> None:
+def test_a_parameter_takes_over_the_limits_of_those_that_it_is_given_to(in_project: Callable[..., Path]) -> None:
     steps = "steps: [{name: s, module: a.b}]\n"
-    project(
+    in_project(
         recipe="params: {x: {type: int}, y: {type: int, max: 7}}\n"
         "steps: [{name: i, include: mid.yml, params: {p: '${params.x}'}}]\n",
         mid="params: {p: {type: int, ne: 3}}\nsteps: [{name: j, include: inner.yml, params: {m: '${params.p}'}}]\n",
@@ -233,9 +233,9 @@ def test_a_parameter_takes_over_the_limits_of_those_that_it_is_given_to(project:
     assert (params["x"].limits, params["x"].required) == ({}, True)
 
 
-def test_parts_of_parameters_and_texts_with_them_are_asked_for_too(project: Callable[..., Path]) -> None:
+def test_parts_of_parameters_and_texts_with_them_are_asked_for_too(in_project: Callable[..., Path]) -> None:
     given = "{m: '${params.site.long}', tag: '${params.b}-${params.a}', later: '${params.a} ${ctx.key_v1}'}"
-    project(
+    in_project(
         recipe="params: {site: {type: dict}, a: {}, b: {}}\n"
         f"steps: [{{name: i, include: inner.yml, params: {given}}}]\n",
         inner="params: {m: {type: int, max: 5}, tag: {matches: a}, later: {matches: b}}\n"
@@ -247,8 +247,8 @@ def test_parts_of_parameters_and_texts_with_them_are_asked_for_too(project: Call
     assert params["b"].also == {}
 
 
-def test_a_default_that_is_wrong_may_never_be_needed(project: Callable[..., Path]) -> None:
-    project(
+def test_a_default_that_is_wrong_may_never_be_needed(in_project: Callable[..., Path]) -> None:
+    in_project(
         recipe="params: {a: {default: x}, b: {type: int, default: '${params.a}'}, c: {type: int, default: 4}}\n"
         "steps: [{name: i, include: inner.yml, params: {m: '${params.b}'}},"
         " {name: k, include: inner.yml, params: {m: '${params.c}'}}]\n",

@@ -25,7 +25,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.references i
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import COMPLETE
 from rack_recipes.analysis.run_data import RunData
 from rack_recipes.journal.step_results_and_end_status import cell_of
-from rack_recipes.recipe.rules.recipe_node import is_number
+from rack_recipes.recipe.recipe_node import is_number
 
 MOST_DEEP = 200  # places of one value that are changed; further ones are left out
 

@@ -21,7 +21,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.criteria imp
 )
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import matches_wildcard
 from rack_recipes.errors import RecipeError
-from rack_recipes.recipe.rules.recipe_node import Node, is_number
+from rack_recipes.recipe.recipe_node import Node, is_number
 from rack_recipes.recipe.rules.steps import consistent_warnings
 from rack_recipes.recipe.schema.schema_errors import key_for_synonym
 from rack_recipes.recipe.values_in_messages import shown

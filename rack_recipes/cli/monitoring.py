@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rack_recipes.cli.command_options import Answer, takes
-from rack_recipes.cli.results.open_store import open_store
+from rack_recipes.cli.open_store import open_store
 
 
 @takes(

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from rack_recipes.cli.command_options import Answer, size_text, takes
-from rack_recipes.cli.results.open_store import open_store, run_id_of
+from rack_recipes.cli.open_store import open_store, run_id_of
 from rack_recipes.cli.terminal import printable
 from rack_recipes.errors import StoreError, UsageError
 from rack_recipes.visible_text import visible

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rack_recipes.cli.command_options import Answer, parse_count, size_text, takes
-from rack_recipes.cli.results.open_store import open_store, run_id_of
+from rack_recipes.cli.open_store import open_store, run_id_of
 from rack_recipes.cli.terminal import format_table
 from rack_recipes.errors import RackError, StoreError, UsageError
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, MutableSequence, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rack_recipes.cli.command_options import Answer, takes
-from rack_recipes.cli.results.open_store import open_store, run_id_of
+from rack_recipes.cli.open_store import open_store, run_id_of
 from rack_recipes.cli.terminal import format_table
 from rack_recipes.errors import StoreError, UsageError
 

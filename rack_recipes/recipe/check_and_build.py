@@ -15,8 +15,8 @@ from typing import Any
 from rack_recipes.errors import Place, RecipeError, RecipeErrors, nearest
 from rack_recipes.recipe.param_values import is_open, typed
 from rack_recipes.recipe.recipe_model import Canary, Condition, Derived, Hook, Lock, Param, Path, Step, TestMeta
+from rack_recipes.recipe.recipe_node import CONDITION_FIELDS, Node, text
 from rack_recipes.recipe.rules.params import known_before_the_run, param_errors
-from rack_recipes.recipe.rules.recipe_node import CONDITION_FIELDS, Node, text
 from rack_recipes.recipe.rules.references import (
     STEP_WORDS,
     KnownNames,

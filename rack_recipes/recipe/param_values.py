@@ -33,7 +33,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames
 from rack_recipes.errors import RecipeErrors, UsageError
 from rack_recipes.recipe.recipe_model import Condition, Param, Step
-from rack_recipes.recipe.rules.recipe_node import REFERENCE_FIELDS
+from rack_recipes.recipe.recipe_node import REFERENCE_FIELDS
 from rack_recipes.recipe.steps_to_and_from_data import PARAM_LIMITS, to_data
 from rack_recipes.recipe.substitution import REFERENCE, Budget, Substitution, SubstitutionError
 from rack_recipes.recipe.values_in_messages import closest, listed, quoted, shown

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How one step ended on one host, for all that choose, count or compare results."""
+"""How one step ended on one host, for all that choose, count or compare results; and what a stored plan says."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+
+OUTPUTS = ("stdout", "stderr")  # of the last attempt: they have columns of their own, and are left out in `attempts`
 
 
 class Result(NamedTuple):
@@ -45,3 +47,9 @@ class Result(NamedTuple):
     def is_assumed(self) -> bool:
         """Whether the host itself gave no result: it was not reached, or nothing came of it."""
         return not self.tries and self.verdict in {"error", "unreachable"}
+
+
+def unpack_plan(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """The plan with the hosts of each step: `steps` has them by name, `derived` the definitions."""
+    steps = {name: plan["hosts"][place] for name, place in plan["steps"].items()}
+    return {"steps": steps, "derived": plan.get("derived") or {}}

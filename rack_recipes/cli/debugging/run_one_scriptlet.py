@@ -401,7 +401,7 @@ def _write_context(debug_run: ScriptletRun, host: str, inventories: Sequence[str
 
     Return its path.
     """
-    from rack_recipes.cli.running.inventory_hosts import inventory_hosts
+    from rack_recipes.cli.inventory_hosts import inventory_hosts
 
     hosts = inventory_hosts(inventories, None, [host]).of(host) or (host,)
     path = folder / f"{debug_run.name}.context.json"

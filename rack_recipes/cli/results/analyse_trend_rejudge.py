@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rack_recipes.cli.command_options import Answer, takes
-from rack_recipes.cli.results.open_store import open_store, run_id_of
+from rack_recipes.cli.open_store import open_store, run_id_of
 from rack_recipes.cli.terminal import counts_text, format_table, painter, printable, value_text
 from rack_recipes.errors import StoreError
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from rack_recipes.cli.command_options import Answer, takes
-from rack_recipes.cli.results.open_store import open_store, run_id_of
+from rack_recipes.cli.open_store import open_store, run_id_of
 from rack_recipes.cli.terminal import format_table, printable
 from rack_recipes.errors import UsageError
 
@@ -75,7 +75,7 @@ def _chosen(runs: Sequence[Row], test: str) -> list[Row]:
 
 def _absent(inventories: Sequence[str], hosts: set[str]) -> tuple[list[str], str]:
     """The hosts of the inventory that no run had, and why they are not known."""
-    from rack_recipes.cli.running.inventory_hosts import inventory_hosts
+    from rack_recipes.cli.inventory_hosts import inventory_hosts
 
     found = inventory_hosts(inventories, None, ["all"])
     return [host for host in found.of("all") if host not in hosts], found.problem

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from rack_recipes.cli.argument_parser import hint
 from rack_recipes.cli.command_options import Answer, takes
-from rack_recipes.cli.results.open_store import open_store, run_id_of
+from rack_recipes.cli.open_store import open_store, run_id_of
 from rack_recipes.cli.terminal import format_table
 from rack_recipes.errors import MOST_NAMED, UsageError
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rack_recipes.cli.command_options import Answer, takes
-from rack_recipes.cli.results.open_store import open_store
+from rack_recipes.cli.open_store import open_store
 from rack_recipes.cli.terminal import counts_text
 from rack_recipes.errors import JournalError, StoreError
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rack_recipes.cli.command_options import Answer, takes
-from rack_recipes.cli.results.open_store import open_store, run_id_of
+from rack_recipes.cli.open_store import open_store, run_id_of
 from rack_recipes.report.report_formats_and_status import DEFAULT_FORMATS, FORMATS
 
 

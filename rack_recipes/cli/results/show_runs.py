@@ -14,7 +14,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import GREEN, PASSING, RED, YELLOW
 from rack_recipes.analysis.findings import NOTABLE, NOTE, PROBLEM, Finding
 from rack_recipes.cli.command_options import Answer, takes
-from rack_recipes.cli.results.open_store import open_store, run_id_of
+from rack_recipes.cli.open_store import open_store, run_id_of
 from rack_recipes.cli.terminal import counts_text, format_table, painter, printable, takes_colours, value_text
 
 COLOURS = {PROBLEM: RED, NOTABLE: YELLOW, NOTE: GREEN}

@@ -18,6 +18,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED
 from rack_recipes.cli.command_options import Answer
+from rack_recipes.cli.inventory_hosts import InventoryHosts, asking_for_hosts
 from rack_recipes.cli.recipes.plan_notices_and_waivers import planned_waivers, waiver_data, waiver_lines
 from rack_recipes.cli.running.duration_forecast import (
     RUN_HOST,
@@ -29,7 +30,6 @@ from rack_recipes.cli.running.duration_forecast import (
     forecast,
     stored_history_of,
 )
-from rack_recipes.cli.running.inventory_hosts import InventoryHosts, asking_for_hosts
 from rack_recipes.cli.running.prepare_run import PreparedRun, prepare_run
 from rack_recipes.cli.terminal import format_table
 from rack_recipes.errors import UsageError

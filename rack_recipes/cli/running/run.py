@@ -8,7 +8,7 @@ import argparse
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from rack_recipes.cli.command_options import Answer, log_levels, takes
+from rack_recipes.cli.command_options import Answer, log_levels, takes, variables_of
 
 if TYPE_CHECKING:
     from rack_recipes.run.launcher.forward_signals import SignalForwarder
@@ -118,4 +118,4 @@ def _start(
     with nullcontext() if options.verbose else warm_start(ansible_environment(run_id, options.inventory)) as warm:
         from rack_recipes.cli.running.run_ansible import run_ansible
 
-        return run_ansible(options, run_id, warm, forwarder, show_summary=show_summary)
+        return run_ansible(options, variables_of(run), run_id, warm, forwarder, show_summary=show_summary)

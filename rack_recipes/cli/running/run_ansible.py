@@ -17,9 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
-from rack_recipes.cli.command_options import variables_of
 from rack_recipes.cli.running.prepare_run import PreparedRun, prepare_run
-from rack_recipes.cli.running.run import run
 from rack_recipes.cli.running.run_answer import NOT_REPORTED, answer_of, print_summary, report_of
 from rack_recipes.cli.terminal import printable
 from rack_recipes.journal.reader import JournalReader
@@ -77,6 +75,7 @@ AT_ONCE = 0.2  # seconds between two flushes into the store with --flush-now
 
 def run_ansible(
     options: argparse.Namespace,
+    names: Mapping[str, str],
     run_id: str,
     warm: WarmStart | None,
     forwarder: SignalForwarder,
@@ -85,6 +84,7 @@ def run_ansible(
 ) -> tuple[dict[str, Any], int]:
     """Compile the recipe, run it, and return the command's answer and exit code. Raises RackError.
 
+    `names` has the options that are extra vars of a run, with their names there (`variables_of`).
     `warm` is a process of Ansible that was started earlier; without one it is started now. `forwarder` has the signals
     until Ansible has ended, and raises NothingRun. With `show_summary` people are told on stderr how the run ended.
     """
@@ -96,7 +96,8 @@ def run_ansible(
     command = _playbook_command(options, prepared, playbook, run_id)
     if not options.json:
         _tell_forks(command)
-    code = _run(options, prepared, command, folder, warm, forwarder)
+    variables = _variables(options, names, prepared)
+    code = _run(options, variables, command, folder, warm, forwarder)
     forwarder.release()
     leave_dead_terminal()
     summary = summarize(folder / JOURNAL)
@@ -119,7 +120,7 @@ def _tell_forks(command: PlaybookCommand) -> None:
 
 def _run(
     options: argparse.Namespace,
-    prepared: PreparedRun,
+    variables: Mapping[str, Any],
     asked: PlaybookCommand,
     folder: Path,
     warm: WarmStart | None,
@@ -130,7 +131,7 @@ def _run(
     log.touch(FILE_MODE)
     with (
         _live_output(options, folder / JOURNAL) as tick,
-        _private_variables(folder, _variables(options, prepared)) as private,
+        _private_variables(folder, variables) as private,
     ):
         whole = replace(asked, extra_vars=[*asked.extra_vars, *private])
         child = warm.go(arguments(whole), str(log.absolute())) if warm else start(whole)
@@ -149,9 +150,9 @@ def _requested_extras(options: argparse.Namespace, prepared: PreparedRun, folder
     return found
 
 
-def _variables(options: argparse.Namespace, prepared: PreparedRun) -> dict[str, Any]:
+def _variables(options: argparse.Namespace, names: Mapping[str, str], prepared: PreparedRun) -> dict[str, Any]:
     """Return the variables that the run is given; empty ones are left out."""
-    own = {f"{SECTION}_{name}": getattr(options, option) for option, name in variables_of(run).items()}
+    own = {f"{SECTION}_{name}": getattr(options, option) for option, name in names.items()}
     wanted = {
         **own,
         GIVEN: dict(prepared.params),

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rack_recipes.cli.command_options import Answer
+from rack_recipes.cli.open_store import open_store
 from rack_recipes.cli.results.finish_flush_db import group_answer, may_come
-from rack_recipes.cli.results.open_store import open_store
 from rack_recipes.cli.terminal import counts_text
 from rack_recipes.errors import StoreError, UsageError
 from rack_recipes.run.launcher.progress_and_summary import StatusLine

@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope, loop_instances
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, WAIVED
-from rack_recipes.cli.running.inventory_hosts import InventoryHosts, inventory_hosts
+from rack_recipes.cli.inventory_hosts import InventoryHosts, inventory_hosts
 from rack_recipes.errors import Place, RackError, UsageError
 from rack_recipes.plan.compile.playbook_file import plan_of
 from rack_recipes.programs.pytest_plugin.find_recipe_files import inventories_of, project_of

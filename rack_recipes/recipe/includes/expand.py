@@ -23,7 +23,7 @@ from rack_recipes.recipe.includes.included_files import (
     real_path,
 )
 from rack_recipes.recipe.recipe_model import Condition, Dependency, Lock, Path, Step
-from rack_recipes.recipe.rules.recipe_node import REFERENCE_FIELDS, Node
+from rack_recipes.recipe.recipe_node import REFERENCE_FIELDS, Node
 from rack_recipes.recipe.rules.steps import MAX_COMPARED, hosts_of_dependency, not_on_closing_step, unknown_step
 from rack_recipes.recipe.steps_to_and_from_data import fields_from_data
 from rack_recipes.recipe.substitution import Budget, Substitution, SubstitutionError

@@ -25,7 +25,7 @@ from rack_recipes.recipe.param_values import (
     within_limits,
 )
 from rack_recipes.recipe.recipe_model import Condition, Param, Path
-from rack_recipes.recipe.rules.recipe_node import Node
+from rack_recipes.recipe.recipe_node import Node
 from rack_recipes.recipe.substitution import REFERENCE, Substitution, SubstitutionError
 from rack_recipes.recipe.values_in_messages import closest, listed, quoted
 from rack_recipes.recipe.yaml.reader import Document

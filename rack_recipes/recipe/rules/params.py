@@ -12,7 +12,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.references i
 from rack_recipes.errors import RecipeError
 from rack_recipes.recipe.param_values import FITS, KINDS, READERS, WrongError, is_open, typed, within_limits
 from rack_recipes.recipe.recipe_model import Path
-from rack_recipes.recipe.rules.recipe_node import Node, text
+from rack_recipes.recipe.recipe_node import Node, text
 from rack_recipes.recipe.rules.references import KnownNames, reference_errors, reference_texts, types_of
 from rack_recipes.recipe.rules.steps import min_not_above_max, valid_pattern
 from rack_recipes.recipe.steps_to_and_from_data import PARAM_LIMITS

@@ -13,7 +13,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.criteria imp
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import WORDS, parse_reference
 from rack_recipes.errors import RecipeError
 from rack_recipes.recipe.recipe_model import Path
-from rack_recipes.recipe.rules.recipe_node import CONDITION_FIELDS, REFERENCE_FIELDS, Node, text
+from rack_recipes.recipe.recipe_node import CONDITION_FIELDS, REFERENCE_FIELDS, Node, text
 from rack_recipes.recipe.substitution import REFERENCE
 from rack_recipes.recipe.values_in_messages import closest, listed, quoted
 from rack_recipes.recipe.yaml.reader import Document

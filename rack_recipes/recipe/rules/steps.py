@@ -13,7 +13,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.criteria imp
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import MOST as MOST_INSTANCES
 from rack_recipes.errors import RecipeError
 from rack_recipes.recipe.recipe_model import Path
-from rack_recipes.recipe.rules.recipe_node import CONDITION_PATHS, Node, is_number, text
+from rack_recipes.recipe.recipe_node import CONDITION_PATHS, Node, is_number, text
 from rack_recipes.recipe.schema.json_schema import list_fields
 from rack_recipes.recipe.substitution import BARE_REFERENCE
 from rack_recipes.recipe.values_in_messages import closest, listed, quoted, shown

@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from rack_recipes.journal.step_results_and_end_status import INTERRUPTED
-from rack_recipes.store.result import Result
-from rack_recipes.store.writing.record_to_rows import unpack_plan
+from rack_recipes.store.result import Result, unpack_plan
 
 RUNNING, EMPTY, DIED = "running", "empty", "died"  # what a part can be, beside how it ended
 GROUP_STEP = "parts of the group"  # no step of a recipe can have this name: it has blanks

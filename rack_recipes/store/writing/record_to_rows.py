@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from rack_recipes.context.context_model import Delta
 from rack_recipes.journal.record_fields import Record, json_text
 from rack_recipes.store.database.database_kind import NAME_LENGTH
+from rack_recipes.store.result import OUTPUTS
 from rack_recipes.store.schema.tables import COLUMNS, Column, Kind, Source, tables
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 Row = tuple[Any, ...]
 NUL_PICTURE = "\u2400"
 REPLACEMENT = "\ufffd"
-OUTPUTS = ("stdout", "stderr")  # of the last attempt: they have columns of their own, and are left out in `attempts`
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _DIGEST = 16  # characters of the digest at the end of a name that was too long
 
@@ -276,9 +276,3 @@ def pack_plan(record: Mapping[str, Any]) -> dict[str, Any]:
         "steps": steps,
         **({"derived": derived} if derived and isinstance(derived, dict) else {}),
     }
-
-
-def unpack_plan(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """The plan with the hosts of each step: `steps` has them by name, `derived` the definitions."""
-    steps = {name: plan["hosts"][place] for name, place in plan["steps"].items()}
-    return {"steps": steps, "derived": plan.get("derived") or {}}

@@ -12,9 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import MANY, Run, Size
-from ansible_collections.rack.recipes.tests.bench.fleet.page import (
-    stored_sections,
-)
+from ansible_collections.rack.recipes.tests.bench.fleet.page import stored_sections
 from ansible_collections.rack.recipes.tests.bench.fleet.page.medians_and_ratios import (
     BIG,
     GOALS,

@@ -40,7 +40,7 @@ from rack_recipes.recipe.recipe_model import (
     Success,
     TestMeta,
 )
-from rack_recipes.recipe.rules.recipe_node import REFERENCE_FIELDS
+from rack_recipes.recipe.recipe_node import REFERENCE_FIELDS
 from rack_recipes.recipe.rules.steps import RULES_BY_FIELD
 from rack_recipes.recipe.schema.json_schema import SCHEMA, list_fields, mappings, matches, schema, validator
 from rack_recipes.recipe.schema.schema_errors import SYNONYMS

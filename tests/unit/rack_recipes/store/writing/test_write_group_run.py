@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import attempt, delta, run, step
 from rack_recipes.errors import UsageError
 from rack_recipes.store.reading import recorded_runs
-from rack_recipes.store.result import Result
+from rack_recipes.store.result import Result, unpack_plan
 from rack_recipes.store.writing.choose_part_results import (
     GROUP_STEP,
     Group,
@@ -26,7 +26,7 @@ from rack_recipes.store.writing.choose_part_results import (
     missing_results,
 )
 from rack_recipes.store.writing.import_journal import import_journal
-from rack_recipes.store.writing.record_to_rows import pack_plan, unpack_plan
+from rack_recipes.store.writing.record_to_rows import pack_plan
 from rack_recipes.store.writing.write_group_run import join_parts, read_group
 
 LATE = "late: it ended after the group was finished"

@@ -13,7 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from rack_recipes.cli.running import dry_run, inventory_hosts
+from rack_recipes.cli import inventory_hosts
+from rack_recipes.cli.running import dry_run
 
 SLOW = "#!/bin/sh\necho $$ >writing && mv writing asked\nexec sleep 600\n"
 

@@ -7,13 +7,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rack_recipes.cli.argument_parser import NotWritten
-from rack_recipes.cli.command_options import Answer
 from rack_recipes.cli.command_table import command_of, parse_command_line
 from rack_recipes.cli.signals_and_streams import raise_keyboard_interrupt, write_stdout
 from rack_recipes.errors import RackError, StoreError, UsageError, require_installed
+
+if TYPE_CHECKING:
+    from rack_recipes.cli.command_options import Answer
 
 INTERRUPTED = 130
 SHOWN = 100  # characters of a word in a message

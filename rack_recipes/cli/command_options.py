@@ -23,13 +23,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from inspect import cleandoc
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ansible_collections.rack.recipes.plugins.module_utils.journal_record import LEVELS
 from rack_recipes.cli.argument_parser import OptionalNumber, Parser
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rack_recipes.plan.plan_model import PlanOptions
 Answer = tuple[dict[str, Any] | str | None, int]
 CommandFunction = Callable[[argparse.Namespace], Answer]
@@ -82,6 +82,13 @@ def parse_number(text: str) -> int:
     return parse_count(text, 1)
 
 
+def parse_path(text: str) -> Path:
+    """The path of a text."""
+    from pathlib import Path  # 10 ms, which help and completion do not need
+
+    return Path(text)
+
+
 def parse_steps(text: str) -> list[str]:
     """Names with commas between them.
 
@@ -119,7 +126,7 @@ Given = Mapping[str, Any]
 OF_SHARED: Given = {
     "only": {"action": "extend", "default": [], "type": parse_steps},
     "skip": {"action": "extend", "default": [], "type": parse_steps},
-    "tokens": Path,
+    "tokens": parse_path,
     "parallel": {"action": OptionalNumber, "least": 1, "const": 0},
     "seed": {"action": OptionalNumber, "const": ANY_SEED},
 }
@@ -227,7 +234,13 @@ def _said(given: Any) -> dict[str, Any]:
 
 def log_levels(default: str = "") -> dict[str, Any]:
     """What is given for --log-level."""
-    return {"choices": tuple(LEVELS), "metavar": None, "default": default}
+    return {"choices": _levels, "metavar": None, "default": default}
+
+
+def _levels() -> tuple[str, ...]:
+    from ansible_collections.rack.recipes.plugins.module_utils.journal_record import LEVELS
+
+    return tuple(LEVELS)
 
 
 def plan_options(options: argparse.Namespace) -> PlanOptions:

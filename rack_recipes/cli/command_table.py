@@ -15,11 +15,14 @@ from dataclasses import dataclass
 from importlib import import_module
 from inspect import cleandoc
 from keyword import iskeyword
+from typing import TYPE_CHECKING
 
 from rack_recipes.cli.argument_parser import Parser, hint
-from rack_recipes.cli.command_options import CommandFunction, add_options
 from rack_recipes.errors import UsageError
 from rack_recipes.version import VERSION
+
+if TYPE_CHECKING:
+    from rack_recipes.cli.command_options import CommandFunction
 
 PROGRAM = "rack-recipes"
 PACKAGE = __name__.rpartition(".")[0]
@@ -186,6 +189,8 @@ def parser_of(name: str) -> Parser:
     """Return the parser of a command; that of a group lists its subcommands in the help."""
     if is_group(name):
         return _group_parser(name)
+    from rack_recipes.cli.command_options import add_options
+
     about = cleandoc(function_of(name).__doc__ or "")
     parser = Parser(f"{PROGRAM} {name}", description=about)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout, of errors too")

@@ -6,11 +6,8 @@ from __future__ import annotations
 
 import argparse
 import gc
-import shlex
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rack_recipes.errors import StoreError, UsageError
@@ -37,6 +34,9 @@ def open_store(options: argparse.Namespace, *, writing: bool = False) -> Iterato
         try:
             yield store
         except NONSENSE as error:
+            import traceback
+            from pathlib import Path
+
             place = traceback.extract_tb(error.__traceback__)[-1]
             what = f"{type(error).__name__}: {error}, at {Path(place.filename).name}:{place.lineno}"
             raise StoreError(
@@ -79,6 +79,9 @@ def run_id_of(store: Engine, start: str, db: str | None = None) -> str:
 
 def _where_else(start: str, db: str | None) -> str:
     """A hint how to store a run whose journal is here; empty if there is none."""
+    import shlex
+    from pathlib import Path
+
     import sqlalchemy as sql
 
     from rack_recipes import settings

@@ -4,7 +4,7 @@
 
     RECIPE               an argument; [RECIPE] may be left out, RECIPE... may be several, [RECIPE...] may be none
     PATH as pack         the code calls it `pack`; an argument has the name of its word otherwise
-    -l, --limit PATTERN  an option with a value; it may be repeated with `...` behind the value
+    -l, --limit PATTERN  an option with a value; with `...` behind the value it may be repeated, and the help says so
     --last N=20          its value is 20 where it is not given; `=` alone stands for an empty text
     --kind one|other     an option with one of these values
     --db URL -> db       the value goes to a run as the extra var rack_recipes_db
@@ -110,8 +110,8 @@ PATH as pack  the pack: a folder, or an archive with its .sha256 beside it
 --db URL  URL of the store, such as sqlite:///PATH (default: the setting rack_recipes_db)
 --tokens FILE  the file of tokens, which only its owner can read (default: .rack-recipes/server/tokens.json)
 --summary  with a summary in a few sentences: by the language model of the setting summary_url, else by rules
---only STEP  only this step and what it depends on; repeat it, or give a list with commas
---skip STEP  skip this step; a step that depends on it is blocked; repeat it, or give a list with commas
+--only STEP  only this step, or a list with commas, and what it depends on
+--skip STEP  skip this step, or a list with commas; a step that depends on it is blocked
 --stepwise  run each step in a stage of its own: slower, with the same results
 --parallel N  run steps that do not depend on each other at the same time, at most N on a host (without N: the setting
     rack_recipes_slots)
@@ -179,7 +179,9 @@ def add_options(parser: Parser, module: str, function: str) -> None:
             group = parser.add_argument_group(head[:-1])
             continue
         name, flags, arguments = _argument(head, {**OF_SHARED, **given} if not about else given)
-        (one_of if one_of and name in either else group).add_argument(*flags, help=about or known[head], **arguments)
+        repeated = "; may be repeated" if arguments.get("action") in ("append", "extend") else ""
+        text = f"{about or known[head]}{repeated}"
+        (one_of if one_of and name in either else group).add_argument(*flags, help=text, **arguments)
 
 
 def variables_of(command: CommandFunction) -> dict[str, str]:

@@ -187,7 +187,7 @@ JOURNAL, FSYNC = "journal", "fsync"
     f"""
     --socket PATH  the Unix socket to listen on; only you and root can use it, unless the policy lets others read or
         write keys (default: .rack-recipes/server/ctx.sock)
-    --run RUN=  the run whose context is served: id or its beginning (default: the newest that a server began)
+    --run RUN=  the run whose context is served: its id, or its beginning (default: the newest that a server began)
     --new  begin a new context
     --valkey URL  the Valkey in which several servers share one context, such as valkey://HOST:6379/0 (default: the
         setting `valkey`; in RACK_RECIPES_VALKEY a password stays out of the list of processes)
@@ -197,8 +197,8 @@ JOURNAL, FSYNC = "journal", "fsync"
     --web  serve pages for browsers instead, of the runs in the store (--db) and of those that go on, at --listen
         (default: 127.0.0.1:8321)
     --allow-run  with --web: those with the role operator may start the recipes of this project from their pages
-    -i, --inventory PATH...  with --allow-run: the inventory of the runs that pages start; may be repeated (default:
-        Ansible's setting, else this machine)
+    -i, --inventory PATH...  with --allow-run: the inventory of the runs that pages start (default: Ansible's setting,
+        else this machine)
     --allow-upload  with --web: those with the role operator may bring runs of other controllers here (rack-recipes
         upload)
     --max-upload SIZE  with --allow-upload: how large the pack of a run may be, compressed (default: 1GiB)

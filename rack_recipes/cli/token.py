@@ -47,8 +47,8 @@ WHAT_ROLES_MAY = "; ".join(f"{role} {about}" for role, about in ROLES.items())
     f"""
     NAME  whose it is; it stands in the history
     --role ROLE  {WHAT_ROLES_MAY}. Each may what those before may
-    --keys PATTERN...  only keys that fit, such as power.*; repeat it (default: *)
-    --runs PATTERN...  only runs whose id fits, such as 2026*; repeat it
+    --keys PATTERN...  only keys that fit, such as power.* (default: *)
+    --runs PATTERN...  only runs whose id fits, such as 2026*
     --expires AGE  such as 12h, 90d or never (default: 90d)
     --certificate CN=  make no token: the role is that of the client certificate with this name (its common name, or a
         DNS name, mail address or URI in it), see serve --tls-client-ca

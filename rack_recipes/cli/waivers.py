@@ -26,7 +26,7 @@ FIELDS = ("step", "test_id", "hosts", "measurement", "reason", "who", "until", "
     """
     STEP  the step, or an instance of a looped one; * stands for any text
     --reason TEXT  why it is accepted, such as a ticket
-    --hosts PATTERN...  its hosts, all for all of them; may be repeated
+    --hosts PATTERN...  its hosts, all for all of them
     --test ID as test_id  only in runs of this test
     --measurement NAME  only results that failed by this measurement alone
     --until DATE  the last day on which it is in force (UTC)

@@ -16,10 +16,10 @@ from rack_recipes.cli.command_options import Answer, log_levels, takes
     --type python|shell|native  the type, if files of the same name have different types
     --args JSON={}  its arguments as one object, '{"path": "/"}', or @FILE with them in YAML or JSON (other users can
         see what is written here in the process list: put secrets into a file)
-    --arg NAME=VALUE...  one argument, converted to the type of its option; may be repeated, and wins over --args
+    --arg NAME=VALUE...  one argument, converted to the type of its option; it wins over --args
     --context FILE  the context that it finds: keys with values in YAML or JSON, or the output of `ctx show --json`
     --host HOST  run it on this host, as a run of its own (default: in this process)
-    -i, --inventory PATH...  inventory with the host; may be repeated
+    -i, --inventory PATH...  inventory with the host
     --log-level LOG_LEVEL  show less of it: error has attempts that ended in failed or error; warning also what steps
         write to stderr; info also their arguments, processes and changes of the context; debug is everything (default:
         debug)

@@ -31,7 +31,7 @@ Row = Mapping[str, Any]
     """
     --last N  the last N runs (default: 20)
     --test ID=  of this test (default: that of the newest run)
-    -i, --inventory PATH...  the inventory whose hosts should be covered (default: Ansible's own); repeat it for several
+    -i, --inventory PATH...  the inventory whose hosts should be covered (default: Ansible's own)
     --db URL
     examples:
     rack-recipes coverage

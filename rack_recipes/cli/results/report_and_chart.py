@@ -16,7 +16,7 @@ from rack_recipes.report.report_formats_and_status import DEFAULT_FORMATS, FORMA
 @takes(
     f"""
     [RUN]
-    --format FORMAT...  only this format, instead of {", ".join(DEFAULT_FORMATS)}; repeat it for several
+    --format FORMAT...  only this format, instead of {", ".join(DEFAULT_FORMATS)}
     --full  Markdown with all tables: md-full instead of md
     --to FOLDER  where to write it (default: report/ in the run's folder)
     --summary
@@ -51,7 +51,7 @@ KINDS = ("histogram", "box-plot", "trend", "heat-map", "correlation", "timeline"
     KIND  kind of chart
     [RUN]
     --key NAME...  the value: a measurement's name, or a number in the context by its path, such as
-        numbers.stats_v1.mean; repeat it for a correlation
+        numbers.stats_v1.mean, two for a correlation
     --step STEP=  only what this step measured or did
     --host PATTERN=  only these hosts, such as r01-*
     --by ATTRIBUTE=  group hosts by what the inventory says of them, such as rack

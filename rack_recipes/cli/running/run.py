@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     """
     [RECIPE]  path of the recipe; with --resume the recipe of that run by default
     parameters of the recipe:
-    --param NAME=VALUE...  the value of a parameter, a list or a mapping as JSON or YAML; may be repeated (other users
-        can see it in the process list: put secrets into a file)
-    --param-file FILE...  a file with parameters, a mapping in YAML or JSON; may be repeated, later files and --param
-        win
+    --param NAME=VALUE...  the value of a parameter, a list or a mapping as JSON or YAML (other users can see it in the
+        process list: put secrets into a file)
+    --param-file FILE...  a file with parameters, a mapping in YAML or JSON; later files and --param win
     --context FILE= -> context  start with the context keys in this file, JSON as `rack-recipes ctx export` prints it
     steps:
     --only STEP
@@ -34,10 +33,10 @@ if TYPE_CHECKING:
         unchanged; parameters, choice of steps and --limit are those of that run unless they are given again
     --resume-from STEP  reuse only what comes before this step, of --resume RUN or of the recipe's last run
     hosts:
-    -i, --inventory PATH...  inventory, as for Ansible, but one that is not there or cannot be read is an error; may be
-        repeated (default: Ansible's setting, else this machine)
+    -i, --inventory PATH...  inventory, as for Ansible, but one that is not there or cannot be read is an error
+        (default: Ansible's setting, else this machine)
     -l, --limit PATTERN
-    -e, --extra-vars VARS...  variables for Ansible: name=value, JSON, or @FILE; may be repeated
+    -e, --extra-vars VARS...  variables for Ansible: name=value, JSON, or @FILE
     -f, --forks N  how many hosts at once (default: Ansible's setting, else what the machine's cores, memory and open
         files allow)
     in several parts:

@@ -40,7 +40,7 @@ WITHOUT_SETTING = {"report", *REUSE}
         on here
     --to FOLDER=  where
     --level low|high=low  how much
-    --word NAME=VALUE... -> words  may be repeated
+    --word NAME=VALUE... -> words  a word
     --fast  is quick
     results:
     --db URL -> db
@@ -84,7 +84,7 @@ def test_what_is_said_of_them():
         ("results", ["db"])
     ]
     about = {action.dest: action.help for action in made._actions}
-    assert (about["number"], about["to"]) == ("how many; this goes on here", "where")
+    assert (about["number"], about["word"]) == ("how many; this goes on here", "a word; may be repeated")
     assert about["db"] == "URL of the store, such as sqlite:///PATH (default: the setting rack_recipes_db)"
     assert made.epilog == "examples:\n  prog x\n  \n  That is all."
     assert variables_of(sample) == {"word": "words", "db": "db"}

@@ -19,8 +19,6 @@ from ansible_collections.rack.recipes.plugins.module_utils.journal_record import
 from rack_recipes.errors import UsageError
 from rack_recipes.settings import NAMES_OF_ALL, Settings, about_settings, config_file, load, meaning_of
 
-OPTIONS = yaml.safe_load(recorder.DOCUMENTATION)["options"]
-
 
 @pytest.fixture(autouse=True)
 def _nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,8 +79,9 @@ def test_the_recorder_documents_the_settings(golden: Callable[[Path, str], None]
         for line in documented(field.name, str(field.type), getattr(Settings(), field.name), about[field.name])
     ]
     head, start, rest = path.read_text(encoding="utf-8").partition("\noptions:\n")
-    golden(path, f"{head}{start}{'\n'.join(lines)}\n{rest[rest.index('"""') :]}")
-    shown = {name: option["description"] for name, option in OPTIONS.items()}
+    options = "\n".join(lines)
+    golden(path, f"{head}{start}{options}\n{rest[rest.index('"""') :]}")
+    shown = {name: option["description"] for name, option in yaml.safe_load(options).items()}
     assert {name: text if isinstance(text, str) else text[0] for name, text in shown.items()} == about
 
 

@@ -85,7 +85,7 @@ def test_a_copy_is_brought_up_to_the_log_page_after_page(tmp_path: Path) -> None
 
     async def write() -> None:
         for number in range(5):
-            await first.write(setting(number))
+            await first.commit.write(setting(number))
 
     asyncio.run(write())
     second = server(tmp_path / "b", kept)
@@ -111,13 +111,13 @@ def test_a_write_is_decided_on_what_others_have_written(tmp_path: Path) -> None:
     first, second = (server(tmp_path / name, kept) for name in "ab")
 
     async def writes() -> None:
-        await first.write(setting("a", 0))
+        await first.commit.write(setting("a", 0))
         with pytest.raises(Problem) as caught:
-            await second.write(setting("b", 0))
+            await second.commit.write(setting("b", 0))
         assert caught.value.more["current"]["value"] == "a"
-        assert (await second.write(setting("b", 1))).version == 2
-        assert (await first.write(ADD)).text == "1"
-        assert (await second.write(ADD)).text == "2"
+        assert (await second.commit.write(setting("b", 1))).version == 2
+        assert (await first.commit.write(ADD)).text == "1"
+        assert (await second.commit.write(ADD)).text == "2"
 
     asyncio.run(writes())
 
@@ -128,9 +128,9 @@ def test_a_conflict_with_what_is_no_longer_true_is_none(tmp_path: Path) -> None:
     first, second = (server(tmp_path / name, kept) for name in "ab")
 
     async def writes() -> None:
-        await first.write(setting("a", 0))
-        await first.write(setting("b", 1))
-        assert (await second.write(setting("c", 2))).version == 3
+        await first.commit.write(setting("a", 0))
+        await first.commit.write(setting("b", 1))
+        assert (await second.commit.write(setting("c", 2))).version == 3
 
     asyncio.run(writes())
 
@@ -141,8 +141,8 @@ def test_a_request_that_another_server_has_done_is_not_done_again(tmp_path: Path
     request = WriteRequest("count_v1", "", INCREMENT, {"by": 1}, request="r1")
 
     async def writes() -> None:
-        assert not (await first.write(request)).repeated
-        again = await second.write(request)
+        assert not (await first.commit.write(request)).repeated
+        again = await second.commit.write(request)
         assert (again.repeated, again.text) == (True, "1")
 
     asyncio.run(writes())
@@ -154,8 +154,8 @@ def test_a_read_waits_until_the_copy_is_whole(tmp_path: Path) -> None:
 
     async def reads() -> None:
         for number in range(3):
-            await first.write(setting(number))
-        await asyncio.gather(*(second.refresh() for _each in range(10)))
+            await first.commit.write(setting(number))
+        await asyncio.gather(*(second.commit.refresh() for _each in range(10)))
         assert value(second) == "2"
 
     asyncio.run(reads())
@@ -167,7 +167,7 @@ def test_listeners_hear_of_what_other_servers_write(tmp_path: Path) -> None:
 
     async def follow() -> bool:
         following = asyncio.create_task(second.commit.follow())
-        await first.write(setting(1))
+        await first.commit.write(setting(1))
         heard = await second.listeners.wait_beyond(0, 60)
         following.cancel()
         return heard

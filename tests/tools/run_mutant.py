@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from pathlib import Path
 from types import CodeType, ModuleType
 
 import pytest
@@ -60,6 +61,7 @@ class Finder(MetaPathFinder):
 
 if __name__ == "__main__":
     options = ("--exitfirst", "--quiet", "-p", "no:cacheprovider")
+    sys.path[0] = str(Path.cwd())  # as `python -m pytest` has it: the tests find the tools of their own checkout
     finder = Finder(*sys.argv[1:4])
     sys.meta_path.insert(0, finder)  # pytest loads our plugin before it asks for anything
     sys.exit(pytest.main([*options, *sys.argv[4:]], plugins=[finder]))

@@ -130,7 +130,6 @@ class Tree:
     def _pytest(self, mutant: Mutant, tests: Sequence[str], seconds: float) -> tuple[int, str]:
         """Run tests on a mutant: the exit code, and what was said."""
         env = {name: value for name, value in os.environ.items() if name != "RACK_SOAK"}
-        env["PYTHONPATH"] = str(self.root)
         command = [self.python, str(RUN), mutant.module, mutant.source, mutant.becomes, *tests]
         with tempfile.TemporaryFile() as said:
             child = subprocess.Popen(command, cwd=self.root, env=env, stdout=said, stderr=said, process_group=0)

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,41 @@ def call(*command: object, **env: object) -> Done:
 def rack_recipes(*arguments: object, **env: object) -> Done:
     """The command `rack-recipes`."""
     return call(sys.executable, "-c", COMMAND, *arguments, **env)
+
+
+@dataclass(frozen=True)
+class Run(Done):
+    """How `rack-recipes run` ended, in the project of the current folder."""
+
+    @property
+    def run_id(self) -> str:
+        """The run's name."""
+        return str(self.answer["run_id"])
+
+    @property
+    def results(self) -> Results:
+        """The results of this run."""
+        return results(self.run_id)
+
+    @property
+    def journal(self) -> Path:
+        """The file of its records."""
+        return Path(".rack-recipes/runs", self.run_id, "journal.jsonl")
+
+
+def run_recipe(
+    recipe: str | Path | Sequence[dict[str, Any]],
+    *options: object,
+    on: Any = None,
+    hosts: str | Iterable[str] = (),
+    **env: object,
+) -> Run:
+    """Run a recipe, or these steps: here, on an inventory file, or on some or all SSH hosts of a rack."""
+    file = recipe if isinstance(recipe, str | Path) else write_recipe(recipe)
+    inventory = () if on is None else ("-i", getattr(on, "inventory", on))
+    limit = ("--limit", hosts if isinstance(hosts, str) else ",".join(hosts)) if hosts else ()
+    done = rack_recipes("run", file, *inventory, *limit, *options, **env)
+    return Run(done.code, done.stdout, done.stderr)
 
 
 def called_here(*words: str, **env: object) -> tuple[Any, int]:

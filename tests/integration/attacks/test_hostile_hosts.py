@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from call_rack_recipes import Done, Results, rack_recipes, results, write_inventory
+from call_rack_recipes import Done, Results, rack_recipes, results, run_recipe, write_inventory
 from ssh_hosts import Rack
 
 HERE = Path(__file__).parent
@@ -66,11 +66,9 @@ def inventory(rack: Rack, lies: Mapping[str, Any]) -> Path:
 
 def ran(rack: Rack, lies: Mapping[str, Any]) -> tuple[Done, Results]:
     """A run with these lies, after an honest one, and all that shows it."""
-    assert rack_recipes("run", "recipe.yml", "-i", inventory(rack, {})).code == 0
+    assert run_recipe("recipe.yml", on=inventory(rack, {})).code == 0
     before = results()
-    done = rack_recipes(
-        "run", "recipe.yml", "-i", inventory(rack, lies), ANSIBLE_FORKS=20, RACK_RECIPES_RECONNECT_TIMEOUT=8
-    )
+    done = run_recipe("recipe.yml", on=inventory(rack, lies), ANSIBLE_FORKS=20, RACK_RECIPES_RECONNECT_TIMEOUT=8)
     found = results()
     told = [done.stdout + done.stderr, *shown(before.run["run_id"], found.run["run_id"])]
     for text in told:
@@ -134,7 +132,7 @@ def test_no_host_hides_the_words_of_the_run(lying: Path, rack: Rack):
     Path("words.yml").write_text(json.dumps({"test_meta": {"test_id": "T-2"}, "steps": [steps[0], ask, steps[1]]}))
     hosts = {"honest": rack.variables("r01"), "liar": rack.variables("r02")}
     write_inventory(hosts)
-    done = rack_recipes("run", "words.yml", "-i", "inventory.yml")
+    done = run_recipe("words.yml", on="inventory.yml")
     found = results()
     assert found.verdicts() == {(name, host): "passed" for name in ("hides", "ask", "tells") for host in hosts}, done
     assert found.context["t.said_v1", "honest"] == "this step passed on honest: a ********"

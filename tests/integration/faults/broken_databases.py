@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
-from call_rack_recipes import COMMAND, Done, environment, rack_recipes, shell, write_recipe
+from call_rack_recipes import COMMAND, Done, environment, rack_recipes, run_recipe, shell, write_recipe
 from rack_recipes.errors import StoreError
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.store.database_engine import connect_for_reading, connect_store
@@ -193,7 +193,7 @@ def undisturbed(keys: int = 50, length: int = 20) -> Rows:
     """Return the rows of an undisturbed run of the gated recipe."""
     open_gate()
     url = f"sqlite:///{Path('undisturbed.db').absolute()}"
-    done = rack_recipes("run", gated(keys, length), "--json", **SOON, RACK_RECIPES_DB=url)
+    done = run_recipe(gated(keys, length), "--json", **SOON, RACK_RECIPES_DB=url)
     close_gate()
     assert done.code == 1, done.stdout + done.stderr
     found = held(url, done.answer["run_id"])

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.tests.integration.recipe_language.conftest import Ran, said_by
-from call_rack_recipes import Results, rack_recipes, results
+from call_rack_recipes import Results, rack_recipes, results, run_recipe
 
 CASES = Path(__file__).parent / "cases"
 NAMES = sorted(path.stem for path in CASES.glob("*.yml"))
@@ -64,7 +64,7 @@ HOSTS = "r01,r02"
 
 
 def ran(recipe: str, rack: Any, *options: str) -> Results:
-    done = rack_recipes("run", recipe, "-i", rack.inventory, "--limit", HOSTS, *options)
+    done = run_recipe(recipe, *options, on=rack, hosts=HOSTS)
     assert done.code in (0, 1), done.stdout + done.stderr
     return results()
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from call_rack_recipes import rack_recipes, results, shell, write_recipe
+from call_rack_recipes import rack_recipes, results, run_recipe, shell
 from rack_recipes.analysis.analyse_run import analyse_run
 from rack_recipes.analysis.findings import FINDING_KINDS, Finding
 from rack_recipes.store.database_engine import connect_for_reading
@@ -67,7 +67,7 @@ def test_the_report_says_first_what_the_failing_hosts_have_in_common(project: Pa
         (folder / f"{name}.sh").write_text(script)
         (folder / f"{name}.yml").write_text(f"description: A look at {name}.\nwrites: {writes}\n")
     Path("recipe.yml").write_text(json.dumps({"test_meta": {"test_id": "LEAF"}, "steps": STEPS}))
-    done = rack_recipes("run", "recipe.yml", "-i", rack.inventory, "-i", inventory, "--report")
+    done = run_recipe("recipe.yml", "-i", inventory, "--report", on=rack)
     assert done.code == 1, done.stderr
     paths = {path.name: path for path in map(Path, done.answer["report"])}
     causes = paths["causes.csv"].read_text(encoding="utf-8-sig").splitlines()
@@ -128,7 +128,7 @@ def reported(kind: str) -> list[str]:
 
 
 def run_once(steps: list[dict[str, Any]], *options: str, expected: int = 1) -> str:
-    done = rack_recipes("run", write_recipe(steps), *options)
+    done = run_recipe(steps, *options)
     assert done.code == expected, done.stderr
     return done.stderr
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from call_rack_recipes import call, rack_recipes, results, shell, write_recipe
+from call_rack_recipes import call, rack_recipes, results, run_recipe, shell, write_recipe
 
 LOOKUP = "{{ lookup('rack.recipes.context', 't.ok_v1') + 1 }}"
 FACT = "{{ ansible_facts.rack_recipes.context['t.ok_v1'] + 2 }}"
@@ -33,7 +33,7 @@ def test_by_every_road(steps: Path, rack: Any):
             echo("of_the_run_by_lookup", TOTAL),
         ]
     )
-    done = rack_recipes("run", recipe, "-i", rack.inventory, "--limit", ",".join(HOSTS))
+    done = run_recipe(recipe, on=rack, hosts=HOSTS)
     assert done.code == 0, done.stderr
     found = results()
     assert found.context["t.total_v1", ""] == {"sum": 3, "hosts": list(HOSTS)}
@@ -48,22 +48,22 @@ def test_by_every_road(steps: Path, rack: Any):
 
 def test_tags_select_steps_inside_a_stage(steps: Path):
     recipe = write_recipe([shell("ok"), shell("fail"), shell("echo", args={"value": "7"}, depends_on=["fail"])])
-    done = rack_recipes("run", recipe, "--", "--skip-tags", "fail")
+    done = run_recipe(recipe, "--", "--skip-tags", "fail")
     assert done.code == 0, done.stderr
     assert results().verdicts() == {
         ("ok", "localhost"): "passed",
         ("fail", "localhost"): "skipped",
         ("echo", "localhost"): "passed",
     }
-    done = rack_recipes("run", recipe, "--report", "--", "--tags", "ok")
+    done = run_recipe(recipe, "--report", "--", "--tags", "ok")
     assert done.answer["counts"] == {"passed": 1, "skipped": 2}
     assert done.answer["report"]
-    done = rack_recipes("run", recipe, "--", "--tags", "nothing")
+    done = run_recipe(recipe, "--", "--tags", "nothing")
     assert (done.code, done.answer["status"]) == (1, "failed")
 
 
 def test_hosts_of_a_step_narrow_those_of_the_recipe(steps: Path, rack: Any):
-    done = rack_recipes("run", write_recipe([shell("ok"), shell("odd", "ok", hosts="odd")]), "-i", rack.inventory)
+    done = run_recipe([shell("ok"), shell("odd", "ok", hosts="odd")], on=rack)
     assert done.code == 0, done.stderr
     assert {host for step, host in results().verdicts() if step == "odd"} == {"r01", "r03", "r05", "r07"}
 
@@ -72,7 +72,7 @@ def test_a_failed_host_blocks_what_runs_once_for_the_run(steps: Path, rack: Any)
     recipe = write_recipe(
         [shell("ok"), shell("fail"), {"name": "total", "module": "t.total", "scope": "run", "depends_on": ["fail"]}]
     )
-    assert rack_recipes("run", recipe, "-i", rack.inventory, "--limit", "r01").code == 1
+    assert run_recipe(recipe, on=rack, hosts="r01").code == 1
     found = results()
     assert (found.steps["total", ""]["verdict"], found.steps["total", ""]["reason"]) == (
         "blocked",

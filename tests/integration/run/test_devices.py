@@ -24,7 +24,7 @@ import yaml
 from bmc_simulators import BmcSimulators
 
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import no_sandbox
-from call_rack_recipes import CHECKOUT, Done, call, rack_recipes, results, write_recipe
+from call_rack_recipes import CHECKOUT, Done, call, rack_recipes, results, run_recipe, write_recipe
 
 CASES = Path(__file__).parent / "cases" / "devices"
 SECRET = "s3cret-word"
@@ -125,7 +125,7 @@ def run(*steps: dict[str, Any], options: tuple[str, ...] = (), **env: object) ->
     recipe = Path(write_recipe(steps))
     about = {"params": {"password": {"type": "str", "secret": True}}}
     recipe.write_text(json.dumps({**json.loads(recipe.read_text()), **about}))
-    return rack_recipes("run", recipe, "-i", "inventory.yml", *options, "-e", f"password={SECRET}", **env)
+    return run_recipe(recipe, *options, "-e", f"password={SECRET}", on="inventory.yml", **env)
 
 
 def test_what_is_said_of_devices(devices: Path, rack: Any, closed: int):
@@ -201,7 +201,7 @@ def delegates(steps: Path) -> Path:
 
 
 def run_through(recipe: str, rack: Any, *options: object, **env: object) -> Done:
-    return rack_recipes("run", recipe, "-i", rack.inventory, "-i", "inventory.yml", *options, **env)
+    return run_recipe(recipe, "-i", "inventory.yml", *options, on=rack, **env)
 
 
 def write(*steps: dict[str, Any], name: str = "recipe.yml", **recipe: Any) -> str:
@@ -324,7 +324,7 @@ def test_a_canary_batches_only_and_check_mode(delegates: Path, rack: Any):
     assert {row["verdict"] for row in results().steps.values()} == {"passed"}
     checked = run_through(recipe, rack, "--only", "visit", "--check")
     assert checked.answer["status"] == "rehearsed", checked.stdout
-    shown = rack_recipes("run", recipe, "-i", rack.inventory, "-i", "inventory.yml", "--only", "visit", "--dry-run")
+    shown = run_recipe(recipe, "-i", "inventory.yml", "--only", "visit", "--dry-run", on=rack)
     assert (shown.code, "through {{ groups['jump_' ~ site] | first }}" in shown.stdout) == (0, True)
 
 
@@ -368,7 +368,7 @@ def check(rack: Any, run_id: str = "") -> None:
 
 
 def test_in_one_run_and_one_report(servers: Path, rack: Any):
-    done = rack_recipes("run", "recipe.yml", "-i", rack.inventory, "-i", "bmcs.yml", "--report")
+    done = run_recipe("recipe.yml", "-i", "bmcs.yml", "--report", on=rack)
     assert done.code == 0, done.stdout + done.stderr
     check(rack)
     text = next(Path(path) for path in done.answer["report"] if path.endswith(".html")).read_text()
@@ -407,7 +407,7 @@ def test_a_bmc_that_is_away_is_told_with_its_server(servers: Path, rack: Any):
     hosts = json.loads(text)
     hosts["bmcs"]["hosts"]["bmc03"]["redfish"] = url
     (servers / "bmcs.yml").write_text(json.dumps(hosts))
-    done = rack_recipes("run", "recipe.yml", "-i", rack.inventory, "-i", "bmcs.yml")
+    done = run_recipe("recipe.yml", "-i", "bmcs.yml", on=rack)
     assert done.code == 1
     found = results()
     row = found.steps["system", "bmc03"]

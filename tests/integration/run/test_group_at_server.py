@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.rack.recipes.tests.integration.server.certificates import Authority
 from ansible_collections.rack.recipes.tests.integration.server.network_client import new_token
 from ansible_collections.rack.recipes.tests.integration.server.server_process import Server, served
-from call_rack_recipes import Done, rack_recipes
+from call_rack_recipes import Done, rack_recipes, run_recipe
 from controller_process import Controller, wait_for
 
 CASES = Path(__file__).parent / "cases" / "group_at_server"
@@ -62,7 +62,7 @@ class Group:
 
     def run(self, hosts: str, **more: Any) -> Done:
         """Run a part to its end."""
-        return rack_recipes("run", self.recipe, *self.words(hosts, **more), **self._env)
+        return run_recipe(self.recipe, *self.words(hosts, **more), **self._env)
 
     def show(self) -> dict[str, Any]:
         """The results of the group."""
@@ -260,15 +260,15 @@ def test_a_server_on_the_network_wants_a_token(tmp_path_factory: pytest.TempPath
         group = ["--group", "net", "--parts", "1", "--server", url]
         words = ["-i", "inventory.yml", "--limit", "h1", "--param", f"folder={Path.cwd()}", *group, "--json"]
         env = {"RACK_RECIPES_SERVER_CA": authority.pair.cert}
-        refused = rack_recipes("run", "recipe.yml", *words, **env)
+        refused = run_recipe("recipe.yml", *words, **env)
         assert refused.code == 2
         assert "--server: this request needs a valid token" in refused.stderr
-        done = rack_recipes("run", "recipe.yml", *words, RACK_RECIPES_SERVER_TOKEN=token, **env)
+        done = run_recipe("recipe.yml", *words, RACK_RECIPES_SERVER_TOKEN=token, **env)
         # the other hosts of the inventory are in no part
         assert done.code == 1, done.stderr
         assert done.answer["counts"] == {"blocked": 3, "passed": 1}
         assert token not in "".join(path.read_text() for path in Path(".rack-recipes/runs").glob("*/*.jsonl"))
-        untrusted = rack_recipes("run", "recipe.yml", *words, RACK_RECIPES_SERVER_TOKEN=token)
+        untrusted = run_recipe("recipe.yml", *words, RACK_RECIPES_SERVER_TOKEN=token)
         assert untrusted.code == 2
         assert "cannot be reached: " in untrusted.stderr
 
@@ -276,6 +276,6 @@ def test_a_server_on_the_network_wants_a_token(tmp_path_factory: pytest.TempPath
 @pytest.mark.usefixtures("hall")
 def test_a_server_that_is_not_there_is_told_before_anything_runs():
     words = ["-i", "inventory.yml", "--param", f"folder={Path.cwd()}", "--group", "g", "--parts", "2"]
-    done = rack_recipes("run", "recipe.yml", *words, "--server", "none.sock")
+    done = run_recipe("recipe.yml", *words, "--server", "none.sock")
     assert done.code == 2
     assert "--server: the context server none.sock cannot be reached: No such file or directory" in done.stderr

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from call_rack_recipes import COMMAND, environment, rack_recipes, results, shell, write_recipe
+from call_rack_recipes import COMMAND, environment, results, run_recipe, shell, write_recipe
 
 STEPS = [
     shell("ok"),
@@ -51,10 +51,10 @@ def _command_line(pid: int) -> str:
 
 
 def test_each_fault_has_its_verdict_and_reason(steps: Path, rack: Any):
-    done = rack_recipes("run", write_recipe(STEPS), "-i", rack.inventory)
+    done = run_recipe(STEPS, on=rack)
     assert done.code == 1
     assert done.answer["status"] == "failed"
-    found = results(done.answer["run_id"])
+    found = done.results
     wanted = {(step, host): EXPECTED[step] for step in EXPECTED for host in rack.hosts}
     assert {place: (row["verdict"], row["reason"]) for place, row in found.steps.items()} == wanted
     assert found.run["counts"] == done.answer["counts"]
@@ -129,7 +129,7 @@ def is_connection(pid: Path, member: Any) -> bool:
 def test_a_host_that_is_away_from_the_start(steps: Path, rack: Any):
     rack.kill("r02")
     try:
-        done = rack_recipes("run", write_recipe([shell("ok")]), "-i", rack.inventory, "--limit", "r01,r02")
+        done = run_recipe([shell("ok")], on=rack, hosts="r01,r02")
     finally:
         rack.revive("r02")
     assert (done.code, done.answer["status"]) == (3, "unreachable")
@@ -141,7 +141,7 @@ def test_a_host_that_is_away_from_the_start(steps: Path, rack: Any):
 def test_all_hosts_away_still_has_a_record(steps: Path, rack: Any):
     rack.kill("r01")
     try:
-        done = rack_recipes("run", write_recipe([shell("ok")]), "-i", rack.inventory, "--limit", "r01")
+        done = run_recipe([shell("ok")], on=rack, hosts="r01")
     finally:
         rack.revive("r01")
     assert done.code == 3

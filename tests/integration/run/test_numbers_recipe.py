@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from call_rack_recipes import call, rack_recipes, results
+from call_rack_recipes import call, rack_recipes, results, run_recipe
 
 RECIPE = "recipes/numbers.yml"
 CONTEXT = {
@@ -28,21 +28,21 @@ def expected(hosts: list[str]) -> tuple[dict[Any, Any], dict[Any, Any]]:
 
 
 def test_on_this_machine_prints_one_json_object(shipped: Path):
-    done = rack_recipes("run", RECIPE)
+    done = run_recipe(RECIPE)
     assert done.code == 0, done.stderr
     assert done.stdout.count("\n") == 1
     assert done.answer["status"] == "ok"
     assert done.answer["ctx_keys"] == ["numbers.median_v1", "numbers.stats_v1"]
     assert done.answer["counts"] == {"passed": 2}
     assert "\x1b" not in done.stderr
-    found = results(done.answer["run_id"])
+    found = done.results
     assert (found.verdicts(), found.context) == expected(["localhost"])
 
 
 def test_over_eight_hosts_into_both_databases_gives_the_same_rows(shipped: Path, rack: Any, mariadb: Any):
     found = []
     for db in (f"sqlite:///{shipped}/r.db", mariadb.url):
-        done = rack_recipes("run", RECIPE, "-i", rack.inventory, RACK_RECIPES_DB=db)
+        done = run_recipe(RECIPE, on=rack, RACK_RECIPES_DB=db)
         assert done.code == 0, done.stderr
         found.append(results(done.answer["run_id"], RACK_RECIPES_DB=db))
     assert found[0].verdicts() == found[1].verdicts()
@@ -101,7 +101,7 @@ def test_of_the_first_proposal_runs_unchanged(tmp_path: Path, monkeypatch: Any):
         shutil.copytree(frozen, project)
         monkeypatch.chdir(project)
         wanted = json.loads((project / "expected.json").read_text())
-        done = rack_recipes("run", wanted["recipe"])
+        done = run_recipe(wanted["recipe"])
         assert done.code == 0, done.stderr
         assert done.answer["counts"] == wanted["counts"]
         assert {key: value for (key, _host), value in results().context.items()} == wanted["context"]
@@ -114,7 +114,7 @@ def test_the_printed_recipe_of_the_first_proposal_runs_in_an_empty_project(proje
     shutil.copy(printed, recipe)
     (project / "data").mkdir()
     (project / "data/numbers.csv").write_text("10\n20\n30\n40\n")
-    done = rack_recipes("run", "orchestrator/recipes/example_numbers.yaml")
+    done = run_recipe("orchestrator/recipes/example_numbers.yaml")
     assert done.code == 0, done.stderr
     assert done.answer["ctx_keys"] == ["numbers.median_v1", "numbers.stats_v1"]
     assert results().context == {(key, "localhost"): value for key, value in CONTEXT.items()}

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from call_rack_recipes import rack_recipes, results
+from call_rack_recipes import rack_recipes, results, run_recipe
 from service_supervisor import user
 
 TEXT = "a \"b\" \\ $HOME 'c'\n  é;"
@@ -32,7 +32,7 @@ def ran(rack: Any, hosts: str, *steps: dict[str, Any]) -> Any:
     """The results of these steps."""
     recipe = {"test_meta": {"test_id": "LIBRARY-1"}, "hosts": hosts, "steps": steps}
     Path("library.yml").write_text(json.dumps(recipe))
-    done = rack_recipes("run", "library.yml", "-i", rack.inventory, "-i", "devices.yml")
+    done = run_recipe("library.yml", "-i", "devices.yml", on=rack)
     found = results()
     assert done.code == 0, [row["reason"] for row in found.steps.values()]
     return found

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import yaml
 
-from call_rack_recipes import CHECKOUT, LOCAL, Results, rack_recipes, results, write_inventory
+from call_rack_recipes import CHECKOUT, LOCAL, Results, rack_recipes, run_recipe, write_inventory
 
 # What this machine may not have, or be slow, busy or broken in for reasons of its own.
 SKIPPED = {
@@ -47,8 +47,8 @@ def scriptlets(shipped: Path) -> Path:
 def run(name: str, *words: str, **known: Any) -> Results:
     """The results of a recipe on this machine, for which the inventory has these variables."""
     inventory = write_inventory({"r1": {**LOCAL, **known}})
-    done = rack_recipes("run", f"recipes/{name}.yml", "-i", inventory, "--skip", SKIPPED[name], *words)
-    return results(done.answer["run_id"])
+    done = run_recipe(f"recipes/{name}.yml", "--skip", SKIPPED[name], *words, on=inventory)
+    return done.results
 
 
 def change(name: str, args: dict[str, dict[str, Any]]) -> None:
@@ -161,8 +161,8 @@ def checked(port: int, **params: object) -> tuple[int, dict[str, str], str]:
     """The exit code of a run, the verdict of each step, and what it said."""
     given = {"port": port, "url": f"http://127.0.0.1:{port}/health", **params}
     words = [word for name, value in given.items() for word in ("--param", f"{name}={_text(value)}")]
-    done = rack_recipes("run", "recipes/service_checks.yml", *words)
-    found = {step: verdict for (step, _host), verdict in results(done.answer["run_id"]).verdicts().items()}
+    done = run_recipe("recipes/service_checks.yml", *words)
+    found = {step: verdict for (step, _host), verdict in done.results.verdicts().items()}
     return done.code, found, done.stderr
 
 
@@ -191,8 +191,8 @@ def test_secrets_that_a_service_repeats_are_masked(shipped: Path, port: int):
     given = {"token": {"token": "very-secret"}, "password": {"user": "joe", "password": "very-secret"}}
     steps = [{**asked, "name": name, "args": {**args, **own, "equals": "x"}} for name, own in given.items()]
     shipped.joinpath("who.yml").write_text(json.dumps({"test_meta": {"test_id": "WHO-1"}, "steps": steps}))
-    done = rack_recipes("run", "who.yml")
-    found = results(done.answer["run_id"])
+    done = run_recipe("who.yml")
+    found = done.results
     assert found.verdicts() == {("token", "localhost"): "failed", ("password", "localhost"): "failed"}
     assert "has is 'Bearer ********', expected 'x'" in done.stderr
     hidden = (b"very-secret", base64.b64encode(b"joe:very-secret"))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from call_rack_recipes import rack_recipes, shell, write_recipe
+from call_rack_recipes import run_recipe, shell, write_recipe
 from controller_process import Controller, running, wait_for
 
 CASES = Path(__file__).parent / "cases" / "refused"
@@ -21,7 +21,7 @@ CASES = Path(__file__).parent / "cases" / "refused"
 @pytest.mark.parametrize("case", sorted(CASES.glob("*.yml")), ids=lambda case: case.stem)
 def test_refused(case: Path, steps: Path):
     shutil.copy(case, "recipe.yml")
-    done = rack_recipes("run", "recipe.yml")
+    done = run_recipe("recipe.yml")
     error = re.sub(r"[^ ]*/ansible_collections/rack/recipes/", "COLLECTION/", done.stderr)
     assert (done.code, done.stdout) == (2, "")
     assert error == case.with_suffix(".txt").read_text()
@@ -30,7 +30,7 @@ def test_refused(case: Path, steps: Path):
 
 
 def test_missing_file(project: Path):
-    done = rack_recipes("run", "absent.yml", "--json")
+    done = run_recipe("absent.yml", "--json")
     assert done.code == 2
     assert done.answer == {"status": "error", "reason": done.stderr.strip(), "exit_code": 2}
     assert "absent.yml" in done.stderr
@@ -39,18 +39,18 @@ def test_missing_file(project: Path):
 
 def test_no_host_matches(steps: Path):
     shutil.copy(CASES.parent / "ok.yml", "recipe.yml")
-    done = rack_recipes("run", "recipe.yml", "--limit", "nobody")
+    done = run_recipe("recipe.yml", hosts="nobody")
     assert done.code == 2
     assert "nothing was run" in done.stderr
     assert "Traceback" not in done.stderr
-    done = rack_recipes("run", "recipe.yml", "-i", "absent_inventory")
+    done = run_recipe("recipe.yml", on="absent_inventory")
     assert done.code == 2
 
 
 def test_step_that_matches_no_host(steps: Path):
     text = (CASES.parent / "ok.yml").read_text() + "    hosts: spines\n"
     Path("recipe.yml").write_text(text)
-    done = rack_recipes("run", "recipe.yml")
+    done = run_recipe("recipe.yml")
     assert done.code == 2
     assert "no host of this run matches the hosts of any step: ok" in done.stderr
 

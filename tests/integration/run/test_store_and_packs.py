@@ -14,14 +14,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from call_rack_recipes import COMMAND, call, environment, rack_recipes, results, shell, write_recipe
+from call_rack_recipes import COMMAND, call, environment, rack_recipes, results, run_recipe, shell, write_recipe
 
 NOWHERE = "mysql://rack:secret-word@127.0.0.1:1/rack"
 
 
 def test_a_store_that_is_away_ends_with_5_and_flush_brings_the_results_later(steps: Path):
     recipe = write_recipe([shell("ok"), shell("fail")])
-    done = rack_recipes("run", recipe, RACK_RECIPES_DB=NOWHERE, RACK_RECIPES_STORE_TIMEOUT=2)
+    done = run_recipe(recipe, RACK_RECIPES_DB=NOWHERE, RACK_RECIPES_STORE_TIMEOUT=2)
     assert done.code == 5
     assert done.answer["status"] == "not stored"
     assert Path(done.answer["journal"]).is_file()
@@ -88,7 +88,7 @@ def test_progress_is_drawn_on_a_terminal_only(steps: Path):
     assert b"stage 1 of 1" in drawn
     assert b"waiting for localhost" in drawn
     assert b"\x1b[K" in drawn
-    piped = rack_recipes("run", recipe)
+    piped = run_recipe(recipe)
     assert "\x1b" not in piped.stderr
     assert "stage 1" not in piped.stderr
 
@@ -96,7 +96,7 @@ def test_progress_is_drawn_on_a_terminal_only(steps: Path):
 def test_a_killed_worker_leaves_no_green_gap(steps: Path):
     """Every planned step has a row, also where the process that ran its stage was killed."""
     recipe = write_recipe([shell("kill", "killer"), shell("after", "ok")])
-    done = rack_recipes("run", recipe)
+    done = run_recipe(recipe)
     assert done.code == 1
     verdicts = results().verdicts()
     assert set(verdicts) == {("kill", "localhost"), ("after", "localhost")}
@@ -105,7 +105,7 @@ def test_a_killed_worker_leaves_no_green_gap(steps: Path):
 
 def test_the_report_of_a_run(steps: Path, rack: Any):
     recipe = write_recipe([shell("ok"), shell("fail")])
-    done = rack_recipes("run", recipe, "-i", rack.inventory, "--report")
+    done = run_recipe(recipe, "--report", on=rack)
     assert done.code == 1
     made = {Path(path).suffix for path in done.answer["report"]}
     assert {".html", ".xlsx", ".csv", ".md"} <= made
@@ -148,7 +148,7 @@ def write_project() -> None:
 def test_a_run_and_its_pack(steps: Path):
     write_project()
     given = ("--param", f"password={SECRETS[0]}")
-    done = rack_recipes("run", "whole.yml", "-i", "inventory.json", *given)
+    done = run_recipe("whole.yml", *given, on="inventory.json")
     assert done.code == 1, done.stderr
     run_id = done.answer["run_id"]
     made = rack_recipes("export", "--to", "pack", "--json")
@@ -185,13 +185,13 @@ def test_under_plain_ansible_too(steps: Path):
 def test_a_compressed_run_is_gone_on_with(steps: Path):
     write_project()
     given = ("--param", f"password={SECRETS[0]}", "-i", "inventory.json")
-    first = rack_recipes("run", "whole.yml", *given).answer["run_id"]
+    first = run_recipe("whole.yml", *given).answer["run_id"]
     pruned = rack_recipes("prune", "--compress", "--json").answer
     assert [run["run_id"] for run in pruned["compressed"]] == [first]
     assert not (RUNS / first / "journal.jsonl").exists()
     done = rack_recipes("run", "--resume", first, *given)
     assert done.code == 1, done.stderr
-    found = results(done.answer["run_id"])
+    found = done.results
     assert found.steps["ok", "leaf1"]["source_run"] == first
     assert (RUNS / first / "journal.jsonl").exists()
     assert not (RUNS / first / "journal.jsonl.gz").exists()

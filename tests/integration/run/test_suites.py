@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from call_rack_recipes import CHECKOUT, rack_recipes, results
+from call_rack_recipes import CHECKOUT, rack_recipes, results, run_recipe
 
 FILES = {
     "checks/conftest.py": "import pytest\n\n\n@pytest.fixture\ndef limit():\n    return 90\n",
@@ -49,7 +49,7 @@ def _suites(project: Path) -> None:
 def run(rack: Any, hosts: str, *steps: dict[str, Any], **recipe: Any) -> int:
     made = [{"parallel": True, **step} for step in steps]
     Path("suites.yml").write_text(json.dumps({"test_meta": {"test_id": "SUITES-1"}, "steps": made, **recipe}))
-    return rack_recipes("run", "suites.yml", "-i", rack.inventory, "--limit", hosts).code
+    return run_recipe("suites.yml", on=rack, hosts=hosts).code
 
 
 def test_cases_get_into_the_store_and_into_reports(rack: Any):

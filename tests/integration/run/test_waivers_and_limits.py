@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from call_rack_recipes import rack_recipes, results, shell, write_recipe
+from call_rack_recipes import rack_recipes, results, run_recipe, shell, write_recipe
 
 LATER = "until: 2099-12-31"
 MODULE = {"type": "ansible", "module": "ansible.builtin.command", "args": {"cmd": "false"}, "success": "none"}
@@ -65,13 +65,13 @@ def test_only_the_hosts_of_the_waiver_and_passes_lift_it(steps: Path, rack: Any)
     one, other = rack.hosts[:2]
     waive(f"step: fail, hosts: {one}, reason: RMA 1, passes: 1")
     recipe = write_recipe([shell("fail")])
-    done = rack_recipes("run", recipe, "-i", rack.inventory, "--limit", f"{one},{other}")
-    found = results(done.answer["run_id"])
+    done = run_recipe(recipe, on=rack, hosts=f"{one},{other}")
+    found = done.results
     assert (found.steps["fail", one]["verdict"], found.steps["fail", other]["verdict"]) == ("waived", "failed")
     write_recipe([shell("fail", "ok")])
-    assert rack_recipes("run", recipe, "-i", rack.inventory, "--limit", one).code == 0
+    assert run_recipe(recipe, on=rack, hosts=one).code == 0
     write_recipe([shell("fail")])
-    assert rack_recipes("run", recipe, "-i", rack.inventory, "--limit", one).code == 1
+    assert run_recipe(recipe, on=rack, hosts=one).code == 1
     listed = rack_recipes("waivers", "list", "--json").answer["waivers"]
     assert [(waiver["state"], waiver["used"], waiver["runs"]) for waiver in listed] == [("lifted", 1, 3)]
 
@@ -83,9 +83,9 @@ def test_of_hosts_that_one_host_tests_together_only_those_of_the_waiver(steps: P
     probe = shell("probe", "fail", delegate_to=through)
     ports = shell("port", "fail", delegate_to=through, loop=["eth0", "eth1"])
     recipe = write_recipe([probe, ports, shell("after", "ok", depends_on=["port"])])
-    done = rack_recipes("run", recipe, "-i", rack.inventory, "--limit", ",".join(tested))
+    done = run_recipe(recipe, on=rack, hosts=tested)
     assert done.code == 1, done.stderr
-    found = results(done.answer["run_id"])
+    found = done.results
     assert {host: found.steps["probe", host]["verdict"] for host in tested} == {
         tested[0]: "waived",
         **dict.fromkeys(tested[1:], "failed"),
@@ -103,13 +103,9 @@ def test_a_changed_waiver_is_not_refused_by_the_lock_file_and_the_record_tells_i
     digests = []
     for reason in ("RMA 1", "RMA 2"):
         waive(f"step: fail, reason: {reason}, {LATER}")
-        done = rack_recipes("run", recipe, "-i", rack.inventory, "--limit", host, "--locked")
+        done = run_recipe(recipe, "--locked", on=rack, hosts=host)
         assert done.code == 0, done.stderr
-        assert (
-            results(done.answer["run_id"])
-            .steps["fail", host]["reason"]
-            .startswith(f"waived by alice until 2099-12-31: {reason};")
-        )
+        assert done.results.steps["fail", host]["reason"].startswith(f"waived by alice until 2099-12-31: {reason};")
         digests.append(rack_recipes("show", done.answer["run_id"], "--json").answer["run"]["waivers"]["digest"])
     assert len(set(digests)) == 2
 
@@ -118,7 +114,7 @@ def test_a_changed_waiver_is_not_refused_by_the_lock_file_and_the_record_tells_i
 def test_a_host_that_cannot_be_reached(steps: Path, verdicts: str, code: int):
     Path("away.yml").write_text("all: {hosts: {away: {ansible_host: 127.0.0.1, ansible_port: 1}}}\n")
     waive(f"step: ok, reason: moved, {LATER}{verdicts}")
-    done = rack_recipes("run", write_recipe([shell("ok")]), "-i", "away.yml")
+    done = run_recipe([shell("ok")], on="away.yml")
     assert done.code == code, done.stderr
 
 
@@ -141,7 +137,7 @@ steps:
 def test_a_run_is_judged_again_and_no_host_is_touched(project: Path, rack: Any):
     Path("used.yml").write_text(RECIPE)
     Path("limits.yml").write_text(LIMITS)
-    done = rack_recipes("run", "used.yml", "-i", rack.inventory)
+    done = run_recipe("used.yml", on=rack)
     assert done.code == 0, done.stderr
     run_id, hosts = done.answer["run_id"], len(rack.hosts)
     judged = rack_recipes("rejudge", run_id, "--limits", "limits.yml", "--json", "--exit-code")
@@ -173,7 +169,7 @@ STEP = {
 
 def run(source: Path) -> tuple[int, str]:
     """Run the recipe over a file; returns the exit code and the run's id."""
-    done = rack_recipes("run", "night.yml", "--param", f"src={source}")
+    done = run_recipe("night.yml", "--param", f"src={source}")
     assert done.stdout, done.stderr
     return done.code, done.answer["run_id"]
 

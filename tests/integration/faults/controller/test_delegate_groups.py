@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from call_rack_recipes import call, rack_recipes, results
+from call_rack_recipes import call, results, run_recipe
 from controller_process import Controller, wait_for
 
 DEVICES = tuple(f"bmc{number:02}" for number in range(12))
@@ -77,7 +77,7 @@ def test_a_run_whose_controller_was_killed_goes_on_and_no_device_is_tested_twice
 def test_a_killed_process_of_the_delegate_costs_one_device_its_result(devices: Path, rack: Any):
     (devices / "count/open").touch()
     (devices / "count/kill-bmc03").touch()
-    done = rack_recipes("run", "recipe.yml", "-i", rack.inventory, "-i", "devices.yml")
+    done = run_recipe("recipe.yml", "-i", "devices.yml", on=rack)
     assert done.code == 1, done.stderr
     found = results()
     bad = {host: (row["verdict"], row["reason"]) for (_step, host), row in found.steps.items() if row["reason"]}

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from broken_databases import Begun, begun, flush, gated, held, is_stored, open_gate, undisturbed, wait_for
-from call_rack_recipes import environment, rack_recipes, results, shell, write_recipe
+from call_rack_recipes import environment, rack_recipes, results, run_recipe, shell, write_recipe
 from rack_recipes.errors import RackError
 
 SELDOM = {"RACK_RECIPES_FLUSH_INTERVAL": 3600}
@@ -117,12 +117,8 @@ def test_at_a_checkpoint_of_the_recipe(steps: Path):
 
 def test_a_checkpoint_of_the_recipe_that_fails_says_why(steps: Path):
     (steps / "folder").mkdir()
-    done = rack_recipes(
-        "run",
-        write_recipe([shell("ok"), CHECKPOINT]),
-        "--json",
-        RACK_RECIPES_DB=f"sqlite:///{steps}/folder",
-        RACK_RECIPES_STORE_TIMEOUT=2,
+    done = run_recipe(
+        [shell("ok"), CHECKPOINT], "--json", RACK_RECIPES_DB=f"sqlite:///{steps}/folder", RACK_RECIPES_STORE_TIMEOUT=2
     )
     assert done.code == 5
     run_id = done.answer["run_id"]

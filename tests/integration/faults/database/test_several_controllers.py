@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from call_rack_recipes import CHECKOUT, answer, rack_recipes, results, shell, write_recipe
+from call_rack_recipes import CHECKOUT, answer, run_recipe, shell, write_recipe
 
 sys.path.append(str(CHECKOUT / "tests/bench"))
 import journal_import_scaling
@@ -137,8 +137,8 @@ def _seconds(recipe: str, rack: Rack, hosts: int, number: int) -> float:
     """What a run takes over so many of the hosts, whose results must all be there."""
     started = time.monotonic()
     limit = ",".join(rack.hosts[:hosts])
-    done = rack_recipes("run", recipe, "-i", rack.inventory, "--limit", limit, ANSIBLE_FORKS=20)
+    done = run_recipe(recipe, on=rack, hosts=limit, ANSIBLE_FORKS=20)
     spent = time.monotonic() - started
     assert done.code == 0, done.stderr
-    assert sorted(results(done.answer["run_id"]).verdicts().values()) == ["passed"] * hosts * number
+    assert sorted(done.results.verdicts().values()) == ["passed"] * hosts * number
     return spent

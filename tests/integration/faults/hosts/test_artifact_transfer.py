@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import reliability_sweeps
-from call_rack_recipes import Done, answer, called_here, rack_recipes, results, shell, write_recipe
+from call_rack_recipes import Done, answer, called_here, rack_recipes, results, run_recipe, shell, write_recipe
 
 SIZE = 5_000_000
 DATA = random.Random(7).randbytes(SIZE)
@@ -95,7 +95,7 @@ class Cutting:
 
     def run(self, recipe: str, *options: str, **env: object) -> Done:
         python = f"ansible_python_interpreter={self.python}"
-        return rack_recipes("run", recipe, "-i", self.inventory, "--limit", "r01,r02", "-e", python, *options, **env)
+        return run_recipe(recipe, "-e", python, *options, on=self, hosts="r01,r02", **env)
 
     def offsets(self) -> list[list[int]]:
         """From where on each stage was asked for the large file, stage by stage."""

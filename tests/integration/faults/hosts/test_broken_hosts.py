@@ -27,7 +27,7 @@ from own_project import own_project
 import network_links
 import reliability_sweeps
 import service_supervisor
-from call_rack_recipes import COMMAND, Results, environment, rack_recipes, results, shell, write_recipe
+from call_rack_recipes import COMMAND, Results, environment, results, run_recipe, shell, write_recipe
 from faulty_network_proxy import LISTENS_ON, Proxy
 from ssh_hosts import Rack
 
@@ -77,7 +77,7 @@ def through(proxy: Proxy) -> dict[str, Any]:
 
 def ran(recipe: str, hosts: Path, *options: str, **env: object) -> tuple[int, Results, str]:
     """Exit code, results, and what was told on stderr."""
-    done = rack_recipes("run", recipe, "-i", hosts, *options, ANSIBLE_FORKS=20, **env)
+    done = run_recipe(recipe, *options, on=hosts, ANSIBLE_FORKS=20, **env)
     assert done.code in (0, 1, 3), done.stdout + done.stderr
     return done.code, results(), done.stderr
 

@@ -21,7 +21,17 @@ from own_project import own_project
 
 import low_memory_hosts
 import reliability_sweeps
-from call_rack_recipes import COMMAND, Results, environment, rack_recipes, results, shell, write_inventory, write_recipe
+from call_rack_recipes import (
+    COMMAND,
+    Results,
+    environment,
+    rack_recipes,
+    results,
+    run_recipe,
+    shell,
+    write_inventory,
+    write_recipe,
+)
 from low_memory_hosts import Small
 from ssh_hosts import Rack
 
@@ -234,7 +244,7 @@ def test_many_writers_at_once_stay_apart(printing: Path, rack: Rack):
     steps = [shell(name, module="o.prints", parallel=True) for name in names]
     recipe, hosts = write_recipe(steps), ("r01", "r02", "r03")
     options = ("--limit", ",".join(hosts), "--parallel", "8", "--debug")
-    done = rack_recipes("run", recipe, "-i", rack.inventory, *options)
+    done = run_recipe(recipe, *options, on=rack)
     found = results()
     for (step, _host), row in found.steps.items():
         assert row["stdout"].splitlines()[:-1] == [f"{step} says {number}" for number in range(100)]
@@ -286,7 +296,7 @@ def test_the_kernel_kills_for_want_of_memory(hungry: Path, rack: Rack, small: tu
         "host: out of memory", "the kernel is told to have killed, the other hosts go on"
     ) as made:
         for turn in range(reliability_sweeps.count(1, 10)):
-            done = rack_recipes("run", recipe, "--json", "-i", "inventory.yml")
+            done = run_recipe(recipe, "--json", "-i", "inventory.yml")
             assert done.code == 1, done.stdout + done.stderr
             check(results())
             assert group.kills() >= 3 * (turn + 1)

@@ -16,7 +16,7 @@ from typing import Any
 from refusing_servers import LISTENS_ON, WAYS, RefusingServer
 
 import reliability_sweeps
-from call_rack_recipes import rack_recipes, results, shell, write_inventory, write_recipe
+from call_rack_recipes import results, run_recipe, shell, write_inventory, write_recipe
 from service_supervisor import free_port, program
 from ssh_hosts import Rack
 
@@ -83,7 +83,7 @@ def test_many_hosts_that_let_nobody_in(steps: Path, rack: Rack):
         recipe = write_recipe([shell("ok"), shell("next", "ok", depends_on=["ok"])])
         before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
         hosts = inventory({"fine": rack.variables("r02"), **known})
-        done = rack_recipes("run", recipe, "-i", hosts, ANSIBLE_FORKS=20)
+        done = run_recipe(recipe, on=hosts, ANSIBLE_FORKS=20)
         took, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
         assert done.code == 3, done.stderr
         found = results().steps
@@ -114,7 +114,7 @@ def test_a_host_that_refuses_for_a_moment_is_tested_all_the_same(steps: Path, ra
         for retries in (0, 1):
             places[f"retries_{retries}"]["ansible_ssh_retries"] = retries
         hosts = inventory({name: {**rack.variables("r01"), **place} for name, place in places.items()})
-        done = rack_recipes("run", write_recipe([shell("ok")]), "-i", hosts)
+        done = run_recipe([shell("ok")], on=hosts)
         connections = {name: server.connections for name, server in servers.items()}
         assert (done.code, connections) == (3, {"busy": 3, "retries_0": 1, "retries_1": 2}), done.stderr
         verdicts = {"busy": "passed", "retries_0": "unreachable", "retries_1": "unreachable"}
@@ -130,5 +130,5 @@ def test_a_host_that_was_reached_in_a_stage_before_is_waited_for(steps: Path, ra
     with RefusingServer("reset at once", (member.address, member.port), range(2, 9)) as server:
         place = {"ansible_host": LISTENS_ON, "ansible_port": server.port, "ansible_ssh_args": "-o ControlMaster=no"}
         hosts = inventory({"boots": {**rack.variables("r01"), **place}})
-        done = rack_recipes("run", recipe, "-i", hosts)
+        done = run_recipe(recipe, on=hosts)
         assert (done.code, server.connections) == (0, 9), done.stderr

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from call_rack_recipes import Done, answer, called_here, rack_recipes, results
+from call_rack_recipes import Done, answer, called_here, rack_recipes, results, run_recipe
 
 CASES = Path(__file__).parent / "cases" / "conflicts"
 KEY = "power.limits_v1"
@@ -63,7 +63,7 @@ def rows(database: str, run_id: str) -> dict[str, list[dict[str, Any]]]:
 
 def run(rack: Any, meet: Path, policy: str) -> tuple[Done, str]:
     """A run of two hosts with a policy, and its id."""
-    done = rack_recipes("run", write_recipe(meet, policy), "-i", rack.inventory, "--limit", ",".join(HOSTS))
+    done = run_recipe(write_recipe(meet, policy), on=rack, hosts=HOSTS)
     assert done.stdout, done.stderr
     return done, done.answer["run_id"]
 
@@ -131,10 +131,10 @@ def test_a_run_starts_with_the_context_of_another(meeting: Path, rack: Any) -> N
     shutil.rmtree(meeting)
     meeting.mkdir()
     meeting.chmod(0o777)
-    again = rack_recipes("run", "recipe.yml", "-i", rack.inventory, "--limit", "r01,r02", "--context", "before.json")
+    again = run_recipe("recipe.yml", "--context", "before.json", on=rack, hosts="r01,r02")
     assert again.code == 0, again.stderr
     changes = answer("ctx", "history", KEY)["changes"]
     assert (changes[0]["who"], changes[0]["after"]) == ("import", exported.answer["run"][KEY])
     assert [change["based_on"] for change in changes[1:]] == [1, 1]
-    refused_file = rack_recipes("run", "recipe.yml", "--context", "recipe.yml")
+    refused_file = run_recipe("recipe.yml", "--context", "recipe.yml")
     assert (refused_file.code, "expected 'run' and 'hosts', got" in refused_file.stderr) == (2, True)

@@ -13,7 +13,16 @@ import sys
 import zipfile
 from pathlib import Path
 
-from call_rack_recipes import COMMAND, environment, rack_recipes, results, shell, write_recipe, write_scriptlet
+from call_rack_recipes import (
+    COMMAND,
+    environment,
+    rack_recipes,
+    results,
+    run_recipe,
+    shell,
+    write_recipe,
+    write_scriptlet,
+)
 
 OPEN = 0o077
 LOOK = """\
@@ -144,7 +153,7 @@ def test_text_of_a_host_is_text(project: Path):
     steps = [{"success": "none", "depends_on": ["say"] if step["name"] != "say" else [], **step} for step in STEPS]
     (folder / "notes.py").write_text(NOTES)
     Path("recipe.yml").write_text(json.dumps({"test_meta": {"test_id": "T-1"}, "hooks": HOOKS, "steps": steps}))
-    done = rack_recipes("run", "recipe.yml", "--report", "--", "-v")
+    done = run_recipe("recipe.yml", "--report", "--", "-v")
     found = results()
     verdicts = {step: row["verdict"] for (step, _host), row in found.steps.items()}
     wanted = dict.fromkeys(("say", "by_reference", "by_lookup", "by_module"), "passed")

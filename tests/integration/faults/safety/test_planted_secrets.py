@@ -21,7 +21,7 @@ import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
 
 import reliability_sweeps
-from call_rack_recipes import Done, rack_recipes
+from call_rack_recipes import Done, rack_recipes, run_recipe
 from planted_secrets import Search, forms_of, watched
 
 VAULT_PASSWORD = "the password of the vault"
@@ -201,7 +201,7 @@ def run(inputs: Inputs) -> Done:
         f"@{inputs.folder / 'extra.json'}",
     )
     ansible = ("--", "-vvv", "--vault-password-file", inputs.folder / "vault-password")
-    return rack_recipes("run", "recipe.yml", *given, *hosts, "--debug", "--report", *ansible)
+    return run_recipe("recipe.yml", *given, *hosts, "--debug", "--report", *ansible)
 
 
 def told(run_id: str) -> list[Done]:
@@ -289,7 +289,7 @@ def test_the_password_of_a_store_that_is_away(project: Path):
     (project / "recipe.yml").write_text(json.dumps({"test_meta": {"test_id": "STORE"}, "steps": [step]}))
     search = Search({"database": password})
     with watched(search, {}):
-        done = rack_recipes("run", "recipe.yml", "--debug", "--", "-vvv")
+        done = run_recipe("recipe.yml", "--debug", "--", "-vvv")
     assert done.code == 5, done.stderr
     search.look_at("stdout", done.stdout.encode())
     search.look_at("stderr", done.stderr.encode())

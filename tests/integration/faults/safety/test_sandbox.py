@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import no_sandbox
-from call_rack_recipes import Results, rack_recipes, results, write_recipe
+from call_rack_recipes import Results, results, run_recipe, write_recipe
 from ssh_hosts import Rack
 
 HERE = Path(__file__).parent
@@ -49,7 +49,7 @@ def step(name: str, kind: str, script: str, **fields: Any) -> dict[str, Any]:
 
 
 def ran(recipe: str, rack: Rack, *options: str) -> tuple[int, Results]:
-    done = rack_recipes("run", recipe, "-i", rack.inventory, "--limit", ",".join(HOSTS), *options)
+    done = run_recipe(recipe, *options, on=rack, hosts=HOSTS)
     assert done.code in (0, 1), done.stdout + done.stderr
     return done.code, results()
 

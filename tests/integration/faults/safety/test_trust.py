@@ -19,7 +19,7 @@ from typing import NamedTuple
 import pytest
 from own_project import own_project
 
-from call_rack_recipes import COMMAND, call, environment, rack_recipes, results, shell, write_recipe
+from call_rack_recipes import COMMAND, call, environment, rack_recipes, results, run_recipe, shell, write_recipe
 
 ME = pwd.getpwuid(os.getuid()).pw_name
 RUNS = Path(".rack-recipes/runs")
@@ -54,7 +54,7 @@ def rack_of_three(steps: Path) -> Path:
 def started(way: str, recipe: str, *words: str) -> tuple[int, str]:
     """Run a recipe by the command, as `rack.recipes.run`, or as the playbook that it was compiled to before."""
     if way == "command":
-        done = rack_recipes("run", recipe, "-i", "inventory.yml", *words)
+        done = run_recipe(recipe, *words, on="inventory.yml")
     elif way == "playbook":
         done = call("ansible-playbook", "-i", "inventory.yml", "rack.recipes.run", "-e", f"recipe={recipe}", *words)
     else:
@@ -153,17 +153,17 @@ def test_a_changed_module_of_the_project_is_refused_whichever_way_it_is_started(
 
 def test_a_changed_recipe_is_refused_and_locked_anew(rack_of_three: Path):
     recipe = write_recipe([shell("ok")])
-    assert rack_recipes("run", recipe, "--locked").code == 2
+    assert run_recipe(recipe, "--locked").code == 2
     assert rack_recipes("lock", recipe).code == 0
     write_recipe([shell("ok"), shell("echo", args={"value": 1})])
-    done = rack_recipes("run", recipe, "--locked")
+    done = run_recipe(recipe, "--locked")
     assert done.code == 2
     assert "recipe recipe.yml has changed: recipe.yml; scriptlet t.echo (shell) is not locked" in done.stderr
     assert not RUNS.exists()
     assert rack_recipes("lock", "--check").code == 1
     assert rack_recipes("lock").code == 0
     assert rack_recipes("lock", "--check").code == 0
-    assert rack_recipes("run", recipe, "--locked").code == 0
+    assert run_recipe(recipe, "--locked").code == 0
 
 
 def test_a_scriptlet_that_changes_while_a_run_goes_on_is_not_run(rack_of_three: Path):
@@ -253,7 +253,7 @@ def test_a_module_needs_to_be_allowed_as_a_scriptlet_does(rack_of_three: Path):
     )
     Path("policy.yml").write_text(f"rules:\n  - {{users: [{ME}], may: [run], scriptlets: [t.*]}}\n")
     configure("policy = policy.yml")
-    done = rack_recipes("run", recipe)
+    done = run_recipe(recipe)
     assert done.code == 2
     assert done.stderr == f"policy.yml:2: {ME} may not run ansible.builtin.command in recipe.yml\n"
 
@@ -269,7 +269,7 @@ def test_a_step_that_becomes_nobody_cannot_write_what_is_another_s(rack_of_three
         args = {"folder": str(folder)}
         first = shell("first", "tries", args=args, become="nobody")
         then = shell("then", "tries", args=args, become="root", depends_on=["first"])
-        done = rack_recipes("run", write_recipe([first, then]))
+        done = run_recipe([first, then])
         assert done.code == 1, done.stderr  # nothing is checked
         found = results().context
         assert found["t.nobody_tries_v1", "localhost"] == "no no no"

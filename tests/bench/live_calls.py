@@ -2,15 +2,13 @@
 
 """Measure what a call of the live bus costs: directly on the controller, and through a forwarded socket over SSH.
 
-    python tests/bench/live_calls.py [--calls 500] [--rounds 3]
-
-One client calls one server, one call after another, as a step does. `new connection` is the cost of the first call of a
-step, and of each call of `rack_live` beside the start of Python. Figures are medians of rounds.
+`server_speed.py` runs this. One client calls one server, one call after another, as a step does. `new connection` is
+the cost of the first call of a step, and of each call of `rack_live` beside the start of Python. Figures are medians of
+rounds.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -19,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -104,20 +102,3 @@ def medians(calls: int, rounds: int) -> dict[tuple[str, str], tuple[float, ...]]
         place: tuple(statistics.median(column) for column in zip(*each, strict=True))
         for place, each in sorted(figures.items())
     }
-
-
-def main(words: Sequence[str] | None = None) -> int:
-    """Measure, and print a line for each call."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--calls", type=int, default=500)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args(words)
-    figures = medians(options.calls, options.rounds)
-    print(f"{'':<22}{'':<11}{'p50 ms':>8}{'p99 ms':>8}   (load {os.getloadavg()[0]:.1f})")
-    for (call, way), (p50, p99) in figures.items():
-        print(f"{call:<22}{way:<11}{p50:>8.2f}{p99:>8.2f}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,24 +2,19 @@
 
 """Measure how soon a change reaches many listeners, beside a bare ASGI program and Valkey, in one run.
 
-    python tests/bench/server_listeners.py [--listeners 1000] [--changes 20] [--rounds 3]
-
-One client makes a change, and waits until each listener has it. The clock runs from the moment before the change is
-sent. Listeners of ours and of the bare program follow server-sent events, those of Valkey a channel. All of them are in
-one process, which needs some of the time. Figures are medians of rounds.
+`server_speed.py` runs this. One client makes a change, and waits until each listener has it. The clock runs from the
+moment before the change is sent. Listeners of ours and of the bare program follow server-sent events, those of Valkey a
+channel. All of them are in one process, which needs some of the time. Figures are medians of rounds.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
 import resource
 import selectors
 import shutil
 import statistics
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ansible_collections.rack.recipes.tests.bench.server_writes import (
@@ -121,21 +116,3 @@ def medians(listeners: int, changes: int, rounds: int) -> dict[str, tuple[float,
     return {
         name: tuple(statistics.median(column) for column in zip(*each, strict=True)) for name, each in found.items()
     }
-
-
-def main(words: Sequence[str] | None = None) -> int:
-    """Measure, and print a line for each contestant."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--listeners", type=int, default=1000)
-    parser.add_argument("--changes", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args(words)
-    figures = medians(options.listeners, options.changes, options.rounds)
-    print(f"{'':<18}{'p50 ms':>8}{'p99 ms':>8}{'last ms':>8}   (load {os.getloadavg()[0]:.1f})")
-    for name, found in figures.items():
-        print(f"{name:<18}{''.join(f'{each:>8.1f}' for each in found)}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,19 +2,14 @@
 
 """Measure how long writes take at a context with many keys, alone and beside one greedy reader of each kind.
 
-    python tests/bench/server_readers.py [--keys 1000000] [--seconds 10] [--rounds 1]
-
-One client writes a key, again and again with a pause of 2 ms. A greedy reader asks for the whole context, or for all
-that has happened, and reads as fast as it can; the last kind leaves after 200 KB, and begins again. Both are in one
-process, apart from the server. With each kind stands what the server's memory has grown by at most, and last how long
-the server takes to end with readers in the middle. Figures are medians of rounds.
+`server_speed.py` runs this. One client writes a key, again and again with a pause of 2 ms. A greedy reader asks for the
+whole context, or for all that has happened, and reads as fast as it can; the last kind leaves after 200 KB, and begins
+again. Both are in one process, apart from the server. With each kind stands what the server's memory has grown by at
+most, and last how long the server takes to end with readers in the middle. Figures are medians of rounds.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import signal
 import socket
 import statistics
@@ -187,25 +182,3 @@ def medians(keys: int, seconds: float, rounds: int) -> dict[str, tuple[float, ..
         kind: tuple(statistics.median(column) for column in zip(*(each[kind] for each in found), strict=True))
         for kind in found[0]
     }
-
-
-def main(words: Sequence[str] | None = None) -> int:
-    """Measure, and print a line for each kind of reader."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--keys", type=int, default=1_000_000)
-    parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args(words)
-    figures = medians(options.keys, options.seconds, options.rounds)
-    if options.json:
-        print(json.dumps(figures))
-        return 0
-    print(f"{'':<26}{'p50 ms':>10}{'p99 ms':>10}{'max ms':>10}{'MiB':>8}   (load {os.getloadavg()[0]:.1f})")
-    for kind, found in figures.items():
-        print(f"{kind:<26}{found[0]:>10.2f}{found[1]:>10.2f}{found[2]:>10.1f}{found[3]:>8.1f}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

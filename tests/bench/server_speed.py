@@ -2,7 +2,7 @@
 
 """Measure the context server and the live bus beside others, and write the figures for docs/performance.md.
 
-    python tests/bench/server_speed.py [--seconds 3] [--rounds 5] [--listeners 1000] [--keys 1000000] [--write]
+    python tests/bench/server_speed.py [--seconds 3] [--rounds 5] [--listeners 1000] [--keys 1000000] [--only PART]
 
 It runs `server_writes.py`, `server_listeners.py`, `server_readers.py` (one round) and `live_calls.py`. With `--write`
 the figures go into docs/server.json. The page of the fleet benchmark shows them, which is written after this. etcd and
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.rack.recipes.tests.bench import live_calls, server_listeners, server_readers, server_writes
@@ -22,22 +22,24 @@ from ansible_collections.rack.recipes.tests.bench.fleet.page import stored_secti
 CONNECTIONS = 32
 CHANGES = 20
 CALLS = 500
+PARTS = ("requests", "reached", "readers", "calls")
 READ = 10.0  # seconds beside each kind of reader
 
 
-def measured(seconds: float, rounds: int, listeners: int, keys: int) -> dict[str, Any]:
-    """The figures; times are milliseconds."""
+def measured(seconds: float, rounds: int, listeners: int, keys: int, only: Collection[str] = PARTS) -> dict[str, Any]:
+    """The figures, or some parts of them; times are milliseconds."""
+    measure: Mapping[str, Callable[[], Iterable[tuple[str, Sequence[float]]]]] = {
+        "requests": lambda: server_writes.medians(CONNECTIONS, seconds, rounds).items(),
+        "reached": lambda: server_listeners.medians(listeners, CHANGES, rounds).items(),
+        "readers": lambda: server_readers.medians(keys, READ, 1).items(),
+        "calls": lambda: ((", ".join(place), found) for place, found in live_calls.medians(CALLS, rounds).items()),
+    }
     return {
-        **stored_sections.about(rounds=rounds),
-        "seconds": seconds,
-        "connections": CONNECTIONS,
+        **stored_sections.about(
+            rounds=rounds, seconds=seconds, connections=CONNECTIONS, listeners=listeners, keys=keys
+        ),
         "missing": [name for name, command in server_writes.NEEDED.items() if not shutil.which(command)],
-        "requests": _rows(server_writes.medians(CONNECTIONS, seconds, rounds).items()),
-        "listeners": listeners,
-        "reached": _rows(server_listeners.medians(listeners, CHANGES, rounds).items()),
-        "keys": keys,
-        "readers": _rows(server_readers.medians(keys, READ, 1).items()),
-        "calls": _rows((", ".join(place), found) for place, found in live_calls.medians(CALLS, rounds).items()),
+        **{part: _rows(measure[part]()) for part in PARTS if part in only},
     }
 
 
@@ -52,9 +54,14 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--listeners", type=int, default=1000)
     parser.add_argument("--keys", type=int, default=1_000_000, help="of the context that greedy readers read")
+    parser.add_argument("--only", choices=PARTS, help="print the figures of one part")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args(words)
-    figures = measured(options.seconds, options.rounds, options.listeners, options.keys)
+    sizes = (options.seconds, options.rounds, options.listeners, options.keys)
+    if options.only:
+        print(*measured(*sizes, {options.only})[options.only], sep="\n")
+        return
+    figures = measured(*sizes)
     stored_sections.show("server", figures, write=options.write)
 
 

@@ -2,19 +2,15 @@
 
 """Measure versioned writes and reads of the context server beside a bare ASGI program, etcd and Valkey, in one run.
 
-    python tests/bench/server_writes.py [--seconds 2] [--connections 32] [--rounds 3]
-
-Each connection writes a key of its own again and again, each time based on the version that it has written last. Then
-it reads that key again and again. All contestants get the same client, in turns. etcd and Valkey take part where they
-are installed. The bare ASGI program does nothing but read the body and answer: it is what the HTTP server costs without
-us. Figures are medians of rounds.
+`server_speed.py` runs this. Each connection writes a key of its own again and again, each time based on the version
+that it has written last. Then it reads that key again and again. All contestants get the same client, in turns. etcd
+and Valkey take part where they are installed. The bare ASGI program does nothing but read the body and answer: it is
+what the HTTP server costs without us. Figures are medians of rounds.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import selectors
 import shutil
 import socket
@@ -283,24 +279,3 @@ def medians(connections: int, seconds: float, rounds: int) -> dict[str, tuple[fl
     return {
         name: tuple(statistics.median(column) for column in zip(*each, strict=True)) for name, each in found.items()
     }
-
-
-def main(words: Sequence[str] | None = None) -> int:
-    """Measure, and print a line for each contestant."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args(words)
-    figures = medians(options.connections, options.seconds, options.rounds)
-    columns = "".join(f"{what + '/s':>10}{'p50 ms':>8}{'p99 ms':>8}" for what in ("writes", "reads"))
-    print(f"{'':<18}{columns}   (load {os.getloadavg()[0]:.1f})")
-    for name, found in figures.items():
-        print(
-            f"{name:<18}{''.join(f'{rate:>10.0f}{p50:>8.2f}{p99:>8.2f}' for rate, p50, p99 in (found[:3], found[3:]))}"
-        )
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

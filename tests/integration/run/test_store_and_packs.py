@@ -191,7 +191,7 @@ def test_a_compressed_run_is_gone_on_with(steps: Path):
     assert not (RUNS / first / "journal.jsonl").exists()
     done = rack_recipes("run", "--resume", first, *given)
     assert done.code == 1, done.stderr
-    found = done.results
+    found = results(done.answer["run_id"])
     assert found.steps["ok", "leaf1"]["source_run"] == first
     assert (RUNS / first / "journal.jsonl").exists()
     assert not (RUNS / first / "journal.jsonl.gz").exists()

@@ -159,7 +159,7 @@ def test_no_other_way_to_start_imports_it(way: str, tmp_path: Path):
 
 @pytest.mark.parametrize("words", [(), ("-v",)])
 def test_ansible_loads_nothing_from_a_folder_that_everybody_may_write_to(words: tuple[str, ...], tmp_path: Path):
-    """Neither what its ansible.cfg names, nor the plugins for shells that Ansible always looks for there."""
+    """Neither what its ansible.cfg names, which is refused, nor plugins for shells, which Ansible always looks for."""
     seen = tmp_path / "seen"
     seen.touch()
     with project_in(tmp_path / "project"):
@@ -171,9 +171,12 @@ def test_ansible_loads_nothing_from_a_folder_that_everybody_may_write_to(words: 
         )
         write_recipe([{"name": "module", "type": "ansible", "module": "ansible.builtin.ping"}])
         Path.cwd().chmod(0o777)
+        refused = call("rack-recipes", "run", "recipe.yml", *words)
+        Path("ansible.cfg").unlink()
         done = call("rack-recipes", "run", "recipe.yml", *words)
         verdicts = {row["verdict"] for row in results().steps.values()}
     assert seen.read_text() == ""
+    assert (refused.code, "so Ansible ignores the ansible.cfg in it: chmod o-w" in refused.stderr) == (2, True), refused
     assert verdicts == {"passed"}, done
 
 

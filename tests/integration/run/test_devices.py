@@ -382,8 +382,10 @@ def test_by_ansible_playbook(servers: Path, rack: Any):
     check(rack)
 
 
+@pytest.mark.repeats
 @pytest.mark.filterwarnings("default")
 def test_by_ansible_runner(servers: Path, rack: Any, tmp_path_factory: Any, monkeypatch: Any):
+    """It starts `ansible-playbook`, as test_numbers_recipe.py::test_by_ansible_runner shows."""
     import ansible_runner
 
     private = tmp_path_factory.mktemp("runner")

@@ -1,17 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""What it measures is in tests/integration/soak/test_speed.py::test_a_million_deltas."""
+
 from __future__ import annotations
 
 import pytest
 
 from ansible_collections.rack.recipes.tests.bench import context_memory
-
-
-def test_what_a_live_key_costs_and_what_versions_add() -> None:
-    found = context_memory.measure(deltas=12_000, keys=1_000)
-    assert (found.deltas, found.keys) == (12_000, 1_000)
-    assert found.a_key < context_memory.MOST
-    assert found.growth < context_memory.ALLOWANCE
 
 
 def test_the_figures_are_told(capsys: pytest.CaptureFixture[str]) -> None:

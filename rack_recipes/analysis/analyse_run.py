@@ -72,7 +72,7 @@ ANALYSERS: Sequence[str] = (
     "change_points_and_drift",
     "regressions_and_baselines",
     "values_unlike_earlier_runs",
-    "waivers",
+    "waiver_use",
     "coverage",
 )
 """The modules of this folder whose function `findings(run, history)` yields findings; imported when needed.

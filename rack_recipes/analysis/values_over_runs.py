@@ -25,7 +25,7 @@ import numpy as np
 
 from rack_recipes.analysis import run_data
 from rack_recipes.analysis.findings import MOST_RESULTS, ResultId
-from rack_recipes.analysis.methods import change_points_and_trends, moments_and_spread
+from rack_recipes.analysis.methods import change_points_and_trends, spread_and_resolution
 from rack_recipes.analysis.methods.arrays import Floats, Places, mark_usable, medians
 from rack_recipes.analysis.methods.change_points_and_trends import ChangePoint, Trend, find_in_many, find_trend
 from rack_recipes.analysis.run_data import NUMBERS, Row, RunData, numbers_in
@@ -386,7 +386,7 @@ def _over_runs(one: SeriesValues, label: str, places: Sequence[int], days: Float
         return
     found = medians(values[:, kept], axis=0)
     hosts = [one.hosts[place] for place in places]
-    floor = moments_and_spread.least_difference(found, None, moments_and_spread.find_resolution(found))
+    floor = spread_and_resolution.least_difference(found, None, spread_and_resolution.find_resolution(found))
     yield OverRuns(one.series, label, hosts, kept.tolist(), days[kept], found, floor)
 
 

@@ -215,6 +215,8 @@ def _argument(head: str, given: Given) -> tuple[str, list[str], dict[str, Any]]:
         arguments |= {"action": "append", "default": []}
     if found["usual"]:
         arguments["default"] = found["usual"][1:]
+        if word in BY_WORD and not arguments["default"]:
+            raise ValueError(f"{head!r}: leave out the = where there is no number")
     if word and "|" in word:
         arguments |= {"choices": tuple(word.split("|")), "metavar": None}
     said = _said(given.get(name))

@@ -17,7 +17,7 @@ from rack_recipes.errors import StoreError, UsageError
 if TYPE_CHECKING:
     from rack_recipes.analysis.findings import Finding
     from rack_recipes.analysis.run_data import RunData
-    from rack_recipes.analysis.waivers import WaiverUse
+    from rack_recipes.analysis.waiver_use import WaiverUse
     from rack_recipes.recipe.waivers import WaiverFile
 FIELDS = ("step", "test_id", "hosts", "measurement", "reason", "who", "until", "passes")
 
@@ -120,7 +120,7 @@ def _file() -> WaiverFile:
 def _uses(file: WaiverFile, options: argparse.Namespace) -> Sequence[WaiverUse]:
     """What is known of each waiver; without a store only what the file says."""
     from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
-    from rack_recipes.analysis.waivers import WaiverUse, read_waiver_uses
+    from rack_recipes.analysis.waiver_use import WaiverUse, read_waiver_uses
     from rack_recipes.recipe.waivers import day_of
 
     if not file.waivers:

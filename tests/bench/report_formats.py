@@ -57,7 +57,7 @@ def measured(hosts: int, rounds: int) -> dict[str, Any]:
 
 
 def _format(name: str, made: Sequence[Any], rounds: int) -> dict[str, float]:
-    import_module(f"{make_report.__package__}.{WRITERS[name]}")  # an import is no part of what is measured
+    import_module(f"{make_report.__package__}.writers.{WRITERS[name][0]}")  # an import is no part of what is measured
     with tempfile.TemporaryDirectory() as folder:
         seconds = _median(rounds, lambda: make_report.write_report_files(made, Path(folder), (name,)))
         size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())

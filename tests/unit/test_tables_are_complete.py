@@ -161,3 +161,12 @@ def test_a_database_is_known_to_all_that_differ_by_database(name: str):
     assert f"`{name}://" in (ROOT / "docs" / "store.md").read_text(), "docs/store.md"
     servers = {"mysql": "mariadb"}
     assert servers.get(name, name) in {"sqlite", *store_tests.SERVERS}, "tests/unit/rack_recipes/store/conftest.py"
+
+
+def test_shell_scriptlets_know_which_criteria_take_numbers_and_lists():
+    """`rack_check` writes JSON of words, so it has to know which of them are numbers, and which may be given again."""
+    text = (ROOT / "plugins" / "module_utils" / "script_library" / "json.awk").read_text()
+    [numbers] = re.findall(r"last ~ /\^\(([\w|]+)\):\?\$/", text)
+    lists = set(re.findall(r'last == "(\w+)" && text', text))
+    assert {word for word, criterion in LIMITS.items() if criterion.takes == "number"} <= set(numbers.split("|"))
+    assert {word for word, criterion in LIMITS.items() if criterion.takes == "list"} == lists

@@ -34,7 +34,7 @@ import numpy as np
 
 from rack_recipes.analysis.methods import intervals_and_multiple_tests
 from rack_recipes.analysis.methods.arrays import Floats, Places, as_floats
-from rack_recipes.analysis.methods.moments_and_spread import NORMAL
+from rack_recipes.analysis.methods.spread_and_resolution import NORMAL
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

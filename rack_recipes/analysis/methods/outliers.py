@@ -27,9 +27,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rack_recipes.analysis.methods import intervals_and_multiple_tests, moments_and_spread
+from rack_recipes.analysis.methods import intervals_and_multiple_tests, spread_and_resolution
 from rack_recipes.analysis.methods.arrays import Floats, Places, as_floats, medians
-from rack_recipes.analysis.methods.moments_and_spread import median_deviation
+from rack_recipes.analysis.methods.spread_and_resolution import median_deviation
 from rack_recipes.analysis.methods.statistics_without_numpy import student_two_sided
 
 LEAST_SCORE = 2.3
@@ -248,7 +248,7 @@ def _prepared(twins: Twins) -> Twins:
     values = as_floats(twins.values)
     if not len(values):
         raise ValueError("a group needs values")
-    step = moments_and_spread.find_resolution(values) if twins.resolution is None else twins.resolution
+    step = spread_and_resolution.find_resolution(values) if twins.resolution is None else twins.resolution
     return replace(twins, values=values, resolution=step)
 
 
@@ -257,13 +257,13 @@ def _suspects(twins: Twins) -> list[Suspect] | None:
     if len(twins.values) < LEAST_GESD or not median_deviation(twins.values):
         return None
     step = twins.resolution or 0.0
-    least = moments_and_spread.robust_deviation(twins.values, step, counts=True) if twins.counts else step
+    least = spread_and_resolution.robust_deviation(twins.values, step, counts=True) if twins.counts else step
     return find_suspects(twins.values, len(twins.values) // 3, least)
 
 
 def _outcome(twins: Twins, suspects: list[Suspect] | None, bound: float) -> Outcome:
     hosts = len(twins.values)
-    scale = moments_and_spread.robust_deviation(twins.values, twins.resolution, counts=twins.counts)
+    scale = spread_and_resolution.robust_deviation(twins.values, twins.resolution, counts=twins.counts)
     blank = Outcome(LIST, float(np.median(twins.values)), scale, earlier_runs=_runs(twins))
     if hosts < LEAST_GROUP:
         return blank
@@ -309,7 +309,7 @@ def _small(twins: Twins, blank: Outcome) -> Outcome:
 
 def _outliers(twins: Twins, blank: Outcome, places: Iterable[int]) -> list[Outlier]:
     """Describe the hosts at some places that are further out than the floor, the furthest first."""
-    floor = moments_and_spread.least_difference(twins.values, twins.tolerance, twins.resolution)
+    floor = spread_and_resolution.least_difference(twins.values, twins.tolerance, twins.resolution)
     furthest = _furthest(twins)
     spread = _spread_explained(twins.values)
     found = []

@@ -365,7 +365,7 @@ def unknown_keys(invalid: InvalidValue) -> Iterator[RecipeError]:
 
 
 def suggest_key(key: str, invalid: InvalidValue) -> tuple[str, str]:
-    """The key that was probably suggested_value, or a remark on the key that was found."""
+    """The key that was probably meant, or a remark on the key that was found."""
     valid = (*invalid.schema["properties"], *(("include",) if invalid.is_step() else ()))
     if NO_BREAK_SPACE in key:
         return "", ", which holds a no-break space: type that space anew"

@@ -2,9 +2,9 @@
 
 """A stage on one host, and the request that is sent to the host for it, with the secrets that the host has to hide.
 
-It is kept apart from the results that hold these digests: with a digest alone, whoever can read the store could try out
-short passwords. Controllers with different salts do not reuse each other's results of steps with secrets; copy the file
-where they should.
+Digests of inputs with secrets have a salt. It is in a file of its own, apart from the results: with a digest alone,
+whoever can read the store could try out short passwords. Controllers with different salts do not reuse each other's
+results of steps with secrets; copy the file where they should.
 
 Secret for a host are
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rack_recipes.analysis.methods.moments_and_spread import find_resolution, least_difference, robust_deviation
+from rack_recipes.analysis.methods.spread_and_resolution import find_resolution, least_difference, robust_deviation
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_rec
 from rack_recipes.analysis.findings import NOTABLE, NOTE, Finding, ResultId
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import load_run_data
-from rack_recipes.analysis.waivers import UNUSED_RUNS, findings, read_waiver_uses
+from rack_recipes.analysis.waiver_use import UNUSED_RUNS, findings, read_waiver_uses
 from rack_recipes.journal.append import append
 from rack_recipes.recipe.waivers import Streak, Waiver, day_of
 from rack_recipes.store.writing.import_journal import import_journal

@@ -61,7 +61,7 @@ def _use(engine: Engine, waiver: Waiver, runs: Collection[str], today: date) -> 
 
 
 def _streaks_of_used(rows: Sequence[Row], used: Sequence[Row], needed: int) -> dict[Place, Streak]:
-    """The streaks where it has waived something: elsewhere it does not matter whether it still holds."""
+    """The streaks of the results that it has waived. Whether it still holds for others does not matter."""
     places = {cell_of(row) for row in used}
     results = ((row["step"], row["host"], row["verdict"]) for row in rows if cell_of(row) in places)
     return count_streaks(results, needed)

@@ -32,7 +32,7 @@ YES = ("y", "yes")
     --vacuum  give the space of deleted rows of a SQLite store back to the disk
     --damaged  remove runs whose journal has damaged lines, too
     --dry-run  only show what would be done
-    --yes  do not ask before removing; without a terminal this is so anyway
+    --yes  remove without asking; where there is no terminal nothing is asked
     --db URL
     which runs: all that any of these options selects:
     --older-than AGE  runs that started longer ago than this, such as 90d, 12h or 4w
@@ -78,7 +78,7 @@ def prune(options: argparse.Namespace) -> Answer:
 
 @dataclass(frozen=True)
 class PrunePlan:
-    """The selected runs, also those that are kept all the same. `rows` are the runs to delete from the store."""
+    """What is removed and what is compressed, with the reasons. `rows` are the runs to delete from the store."""
 
     removed: Sequence[Choice]
     compressed: Sequence[Choice]

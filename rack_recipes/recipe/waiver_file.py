@@ -57,7 +57,7 @@ def waivers_path(settings: Settings) -> Path:
 
 
 def entry_errors(entry: Mapping[str, Any]) -> dict[str, str]:
-    """What is wrong with an entry that is to be added, by the name of its field; until stands for passes, too.
+    """What is wrong with an entry that is to be added, by the name of its field: `until` where no end is given.
 
     In a file an entry without hosts is for all of them; whoever adds one has to say so.
     """
@@ -119,7 +119,12 @@ def _entry_problems(entry: Any, path: ValuePath) -> Iterator[Problem]:
     if missing:
         yield path, f"{listed(missing)} in a waiver", "none", ""
     if not entry.keys() & {"until", "passes"}:
-        yield path, "until (a date) or passes (so many in a row) in a waiver: none is for ever", "neither", ""
+        yield (
+            path,
+            "until (a date) or passes (how many in a row end it), since a waiver has an end",
+            "neither",
+            "",
+        )
 
 
 def _text(value: Any, path: ValuePath) -> Iterator[Problem]:

@@ -66,7 +66,7 @@ def _holders(path: str) -> Iterator[psutil.Process]:
 
 
 PAUSE = 0.3  # seconds between two drawings
-GONE = 3.0  # seconds without a process of the run after which its end is not expected any more
+GONE = 3.0  # seconds: a run whose process has been gone for so long writes no end any more
 NO_END = "its process is gone, and has written no end"
 
 

@@ -61,7 +61,7 @@ def _secret(settings: Settings) -> str:
 
 
 def post(target: Target, told: Mapping[str, Any], *, is_last_moment: bool = False) -> None:
-    """Send what is told; a server that is away is tried again, but not in the `last_moment` of a process.
+    """Send what is told. A server that is away is tried again, but not in the last moment of a process.
 
     Raises UsageError where nobody has taken it.
     """

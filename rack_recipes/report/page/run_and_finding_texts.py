@@ -74,7 +74,7 @@ SUMMARY = FINDING_KINDS["summary"].title
 CHANGES = frozenset(FINDING_KINDS[kind].title for kind in ("regression", "baseline"))
 """The kinds of findings that say what has changed since the run was good."""
 LOOKS: Mapping[str, tuple[str, str]] = {PROBLEM: ("failed", "✗"), NOTABLE: ("marginal", "≈"), NOTE: ("waived", "i")}
-"""For each grade the verdict in whose colour it is shown, and its symbol."""
+"""How a grade is shown: the verdict whose colour it has, and its symbol."""
 AddressOf = Callable[[str, str], str]
 
 

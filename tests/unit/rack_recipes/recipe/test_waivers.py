@@ -423,7 +423,7 @@ def test_many_at_once_are_all_there(project):
         (
             {"until": None},
             "until",
-            "expected until (a date) or passes (so many in a row) in a waiver",
+            "expected until (a date) or passes (how many in a row end it)",
         ),
         ({"hosts": ["a", "b\n"]}, "hosts", "expected one line of text, at most 200 characters"),
     ],

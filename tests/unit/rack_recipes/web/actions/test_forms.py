@@ -119,7 +119,7 @@ def test_a_form_waives_a_failure(served, run):
         ({"reason": ""}, "reason", "expected reason in a waiver, got none"),
         ({"reason": "a\nb"}, "reason", "expected one line of text, at most 200 characters"),
         ({"until": "soon"}, "until", "expected a date such as 2026-12-31"),
-        ({"until": ""}, "until", "expected until (a date) or passes (so many in a row)"),
+        ({"until": ""}, "until", "expected until (a date) or passes (how many in a row end it)"),
         ({"passes": "0"}, "passes", "expected a whole number from 1 to 1000"),
         ({"passes": HOSTILE}, "passes", "expected a whole number from 1 to 1000"),
         ({"hosts": "x" * 201}, "hosts", "expected one line of text, at most 200 characters"),

@@ -26,7 +26,7 @@ def test_a_waiver_is_added_and_told(project):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((), "until: expected until (a date) or passes (so many in a row) in a waiver"),
+        ((), "until: expected until (a date) or passes (how many in a row end it)"),
         (("--until", "soon"), "until: expected a date such as 2026-12-31, got 'soon'"),
         (("--until", "2020-01-01"), "on, since the waiver would be over, got '2020-01-01'"),
         (("--passes", "0"), "passes: expected a whole number from 1 to 1000"),

@@ -87,12 +87,19 @@ class CablingPlan:
             found.setdefault(end.device, {})[end.port] = str(cable.other(end))
         return found
 
+    @cached_property
+    def _by_short_name(self) -> Mapping[str, Sequence[str]]:
+        """The devices by their names without the domain."""
+        found: dict[str, list[str]] = {}
+        for device in self.ports:
+            found.setdefault(device.partition(".")[0], []).append(device)
+        return found
+
     def of_host(self, host: str) -> Mapping[str, str]:
         """The ports of a host of the inventory. One of the two names may lack the domain, if that leaves no doubt."""
         found = self.ports.get(host) or self.ports.get(host.partition(".")[0])
-        if not found and "." not in host:
-            full = [device for device in self.ports if device.partition(".")[0] == host]
-            found = self.ports[full[0]] if len(full) == 1 else None
+        if not found and len(full := self._by_short_name.get(host, ())) == 1:
+            found = self.ports[full[0]]
         return found or {}
 
     def strangers(self, hosts: Sequence[str]) -> str:

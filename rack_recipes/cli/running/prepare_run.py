@@ -28,7 +28,7 @@ from rack_recipes.recipe.param_values import missing_param_parts, unknown_params
 from rack_recipes.recipe.recipe_model import Param, Recipe
 from rack_recipes.recipe.steps_to_and_from_data import param_to_data
 from rack_recipes.run.extra_vars import GIVEN, secrets_of
-from rack_recipes.run.launcher.ansible_playbook import extra_vars
+from rack_recipes.run.launcher.ansible_playbook import extra_vars, names_hosts
 from rack_recipes.run.run_folders import find_here, journal_of, journals, run_record
 from rack_recipes.run.trust.check_trust import is_guarded
 from rack_recipes.settings import Settings
@@ -199,9 +199,8 @@ def _check_ansible_settings() -> None:
 
 
 def _check_limit(limit: str | None) -> None:
-    """Raise UsageError for a pattern that names no host: Ansible takes an empty one for all, and breaks on `&`."""
-    parts = [part for part in (limit or "").split(",") if part.strip()]
-    if limit is not None and (not parts or not all(part.strip(" !&:") for part in parts)):
+    """Raise UsageError for a pattern that names no host."""
+    if limit is not None and not names_hosts(limit):
         raise UsageError(f"--limit: expected hosts or groups of the inventory, got {limit!r}")
 
 

@@ -331,6 +331,12 @@ def follow(child: subprocess.Popen[bytes], tick: Callable[[], None]) -> int:
             tick()
 
 
+def names_hosts(pattern: str) -> bool:
+    """Whether each part of a host pattern names hosts: Ansible takes an empty one for all, and breaks on `&`."""
+    parts = [part for part in pattern.split(",") if part.strip()]
+    return bool(parts) and all(part.strip(" !&:") for part in parts)
+
+
 def extra_vars(given: Sequence[str]) -> dict[str, Any]:
     """The variables of those -e arguments that may hold our settings.
 

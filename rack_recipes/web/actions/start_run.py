@@ -26,6 +26,7 @@ from rack_recipes.recipe.load import load
 from rack_recipes.recipe.param_values import KINDS, MASK, WrongError, unknown_params, value_of, values_of_params
 from rack_recipes.recipe.recipe_model import Param
 from rack_recipes.report.table_model import Column
+from rack_recipes.run.launcher.ansible_playbook import names_hosts
 from rack_recipes.run.processes import MADE, RUN_ID, STARTED_BY, new_run_id
 from rack_recipes.run.start_python import CALL, PYTHON, python_environment
 from rack_recipes.server.access.caller import OPERATOR
@@ -187,9 +188,8 @@ def _given(declared: Mapping[str, Param], form: Mapping[str, str]) -> dict[str, 
 def _is_pattern(limit: str) -> bool:
     """Whether it can only mean hosts: Ansible reads a file for `@FILE`, and takes `-x` for an option."""
     parts = PARTS.split(limit)
-    names_hosts = not limit or any(parts)  # Ansible takes `,` for all of them
     return (
-        names_hosts
+        (not limit or names_hosts(limit))
         and len(limit) <= LONGEST_LIMIT
         and bool(PATTERN.fullmatch(limit))
         and not any(map(_is_option, parts))

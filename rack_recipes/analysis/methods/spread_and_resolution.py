@@ -23,15 +23,20 @@ def median_deviation(values: ArrayLike) -> float:
 
 
 MOST_DECIMALS = 9
-FLOOR_SHARE = 0.01  # of the median
+ROUNDING = 2.0**-44  # of the greatest value: what is left of a float after some sums
 
 
 def find_resolution(values: ArrayLike) -> float:
-    """Return the step in which values were written down: 1, .1, .01 and so on; 0 if they have more than 9 decimals."""
+    """Return the step in which values were written down: 1, .1, .01 and so on.
+
+    For more than 9 decimals it is what a float of this size can tell apart, which is next to nothing.
+    """
     numbers = as_floats(values)
+    least = ROUNDING * float(np.abs(numbers).max(initial=0.0))
     if not _has_decimals(numbers, MOST_DECIMALS):
-        return 0.0
-    return 10.0 ** -next(decimals for decimals in range(MOST_DECIMALS + 1) if _has_decimals(numbers, decimals))
+        return least
+    step = 10.0 ** -next(decimals for decimals in range(MOST_DECIMALS + 1) if _has_decimals(numbers, decimals))
+    return max(step, least)
 
 
 def _has_decimals(numbers: Floats, decimals: int) -> bool:
@@ -42,13 +47,12 @@ def _has_decimals(numbers: Floats, decimals: int) -> bool:
 def least_difference(values: ArrayLike, tolerance: float | None = None, step: float | None = None) -> float:
     """Return the least difference that is ever reported, in the unit of the values.
 
-    The tolerance if somebody gave one, else the resolution or 1 % of the median, whichever is greater.
+    The tolerance if somebody gave one, else the resolution. How far the values are from 0 says nothing: 12.05 V and
+    300 K have no natural zero, and a share of them would hide any change of a rail or of a temperature.
     """
     if tolerance is not None:
         return tolerance
-    numbers = as_floats(values)
-    smallest = find_resolution(numbers) if step is None else step
-    return max(smallest, FLOOR_SHARE * abs(float(np.median(numbers))))
+    return find_resolution(values) if step is None else step
 
 
 def robust_deviation(values: ArrayLike, step: float | None = None, *, counts: bool = False) -> float:

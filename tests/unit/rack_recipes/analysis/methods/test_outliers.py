@@ -6,6 +6,8 @@ from math import nan
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from rack_recipes.analysis.methods import outliers
@@ -263,12 +265,39 @@ def test_several_outliers_do_not_hide_each_other():
     assert named(one(values)) == [9, 7, 3]
 
 
-def test_a_difference_below_the_floor_is_nothing():
+def test_a_difference_below_the_tolerance_is_nothing():
     values = 1000 + 0.01 * (normal(40) - 100)
     values[2] += 5
-    assert named(one(values)) == []
-    assert named(one(values, tolerance=2)) == [2]
+    assert named(one(values)) == [2]
     assert named(one(values, tolerance=6)) == []
+
+
+def rails(value: float) -> np.ndarray:
+    """31 rails at 12.05 V with a spread of 5 mV, and another."""
+    volts = np.round(np.random.default_rng(5).normal(12.05, 0.005, 32), 3)
+    volts[9] = value
+    return volts
+
+
+@pytest.mark.parametrize(("factor", "offset"), [(1, 0), (1000, 0), (1, 300), (1, -12.05), (0.3048, 1e4), (-1.8, 32)])
+def test_a_rail_that_is_0_1_v_off_is_named_in_any_unit(factor: float, offset: float):
+    assert named(one(rails(11.94) * factor + offset)) == [9]
+    assert named(one(rails(12.05) * factor + offset)) == []
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 10_000),
+    n=st.integers(4, 40),
+    size=st.sampled_from([0, 6, 12, 40]),
+    runs=st.sampled_from([0, 12]),
+    factor=st.sampled_from([-1e3, -1.8, 1e-3, 0.3048, 1, 1e3, 1024]),
+    offset=st.integers(-300_000, 300_000),
+)
+def test_the_unit_of_the_values_does_not_matter(seed: int, n: int, size: float, runs: int, factor: float, offset: int):
+    values, earlier = planted(n, size, seed), history(n, runs, seed)
+    found, again = one(values, history=earlier), one(values * factor + offset, history=earlier * factor + offset)
+    assert (named(again), again.method, again.is_alarm) == (named(found), found.method, found.is_alarm)
 
 
 def test_one_of_forty_that_are_alike_is_outvoted():

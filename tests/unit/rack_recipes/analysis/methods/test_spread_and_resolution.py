@@ -22,13 +22,16 @@ def test_the_resolution_is_the_last_decimal_that_was_written(values: list[float]
     assert find_resolution(values) == pytest.approx(step)
 
 
-def test_the_floor_is_the_tolerance_or_a_hundredth_or_the_resolution():
+def test_the_floor_is_the_tolerance_or_the_resolution_however_far_from_0():
     assert least_difference([200.5, 200.5, 201.5], tolerance=0.3) == 0.3
     assert least_difference([200.5, 200.5, 201.5], tolerance=0) == 0
-    assert least_difference([200.5, 200.5, 201.5]) == pytest.approx(2.005)
-    assert least_difference([-200.5]) == pytest.approx(2.005)
-    assert least_difference([2, 2, 3]) == 1
+    assert least_difference([200.5, 200.5, 201.5]) == 0.1
+    assert least_difference([299_850.5, 299_740.1]) == 0.1
     assert least_difference([2, 2, 3], step=0.5) == 0.5
+
+
+def test_what_is_left_of_a_float_after_a_sum_is_no_difference():
+    assert 1e-16 < least_difference([0.1 + 0.2, 0.3]) < 1e-12
 
 
 def test_the_scale_is_the_deviation_of_normal_values():

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,24 +25,25 @@ from rack_recipes.analysis.findings import (
     format_count,
 )
 from rack_recipes.analysis.history import History
+from rack_recipes.analysis.kinds_of_values import EVENTS, NOISE, SETTING, UNKNOWN, kind_of
+from rack_recipes.analysis.methods import intervals_and_multiple_tests
 from rack_recipes.analysis.methods import outliers as method
-from rack_recipes.analysis.methods.arrays import Floats
 from rack_recipes.analysis.methods.outliers import TwoGroups
 from rack_recipes.analysis.run_data import RunData, Twins
 from rack_recipes.analysis.values_over_runs import Series, SeriesLimits, SeriesValues
 from rack_recipes.journal.step_results_and_end_status import Cell, cell_of
 
+COUNTED, MAY_BE_SETTINGS = (EVENTS, UNKNOWN), (SETTING, UNKNOWN)
 MANY_SERIES = 3  # a host that differs in so many measurements is one finding, not many
-COUNTED = frozenset({"", "count", "counts", "errors", "frames", "packets", "drops", "events", "times", "retries"})
-"""Units of numbers of events, which vary by themselves as the square root of their number."""
-
 METHODS = {
+    method.SETTING: "whole numbers that are the same on all twins but a tenth; no rate of false alarms is known",
     method.VOTE: "a vote of twins; nothing is assumed of the values, so no rate of false alarms is known",
-    method.HISTORY: "1.5 times further from the median than any twin in the earlier runs: a false alarm in less than "
-    "one of (runs + 1) groups, in 0 to 1.5 % as tried with 20 runs",
-    method.SMALL: "distance from the median in MADs, beyond what 1 % of normal groups of this size have; notable only",
-    method.GESD: "GESD, Benjamini and Hochberg over all groups of the run: 5 % of the groups named are false on "
-    "average for normal values, up to 42 % of groups with long tails where no history can tell",
+    method.HISTORY: "1.5 times further from the median than any other twin in the earlier runs: a false alarm in less "
+    "than one of (runs + 1) groups, in 0 to 1.5 % as tried with 20 runs",
+    method.SMALL: "distance from the median in MADs, beyond what 1 % of normal groups of this size have; notable where "
+    "1 % of groups with long tails (t3) have it",
+    method.GESD: "GESD, Benjamini and Hochberg over all groups of the run: where nothing is wrong, 5 % of runs have a "
+    "false one for normal values; up to 42 % of groups with long tails where no history can tell",
 }
 GROUPS_METHOD = (
     "the widest gap between the values, with an attribute that parts them as well by chance in at most 5 % of cases"
@@ -78,7 +79,8 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
     groups = [*_groups(run, history)]
     judged = [*zip(groups, method.judge_groups(group.twins for group in groups), strict=True)]
     bad = {cell_of(row) for row in run.steps if row["verdict"] not in PASSING}
-    deviants = [one for group, outcome in judged for one in _deviants(group, outcome, bad)]
+    chance = intervals_and_multiple_tests.SURE / max(len(groups), 1)
+    deviants = [one for group, outcome in judged for one in _deviants(group, outcome, bad, chance)]
     yield from cap_findings([*_of_hosts(deviants)])
     yield from cap_findings([_two_groups(group, outcome.groups) for group, outcome in judged if outcome.groups])
 
@@ -95,38 +97,43 @@ def _groups(run: RunData, history: History) -> Iterator[_Group]:
 
 
 def _group(one: SeriesValues, label: str, places: Sequence[int], twins: Twins, history: History) -> _Group:
-    limits = history.limits.of(one.series)
-    hosts, values = [one.hosts[place] for place in places], one.last[places]
-    earlier = _without_known(one, places, history)
+    hosts, values, earlier = [one.hosts[place] for place in places], one.last[places], one.earlier[places].T
+    kind = kind_of(one.series.name, one.series.unit)
     known = method.Twins(
         values,
         earlier if earlier.size else None,
         twins.columns(hosts),
-        tolerance=limits.tolerance,
-        counts=_are_counts(one.series, values),
+        counts=kind in COUNTED and bool((values >= 0).all() and (values == np.round(values)).all()),
+        may_be_setting=kind in MAY_BE_SETTINGS,
     )
-    return _Group(one.series, label, hosts, known, limits)
+    return _Group(one.series, label, hosts, known, history.limits.of(one.series))
 
 
-def _without_known(one: SeriesValues, places: Sequence[int], history: History) -> Floats:
-    """The earlier values, a row for each run, without those that were found to differ: they would hide the next."""
-    earlier = one.earlier[places].T.copy()
-    for place, number in enumerate(places if history.known_outliers else ()):
-        for known_as in ((one.series.step, one.series.name, one.hosts[number]), ("", "", one.hosts[number])):
-            earlier[[*history.known_outliers.get(known_as, ())], place] = np.nan
-    return earlier
-
-
-def _are_counts(series: Series, values: Floats) -> bool:
-    return series.unit.lower() in COUNTED and bool((values >= 0).all() and (values == np.round(values)).all())
-
-
-def _deviants(group: _Group, outcome: method.Outcome, bad: set[Cell]) -> Iterator[_Deviant]:
+def _deviants(
+    group: _Group, outcome: method.Outcome, bad: Container[Cell], greatest_chance: float
+) -> Iterator[_Deviant]:
     for outlier in outcome.outliers:
         host = group.hosts[outlier.place]
-        is_bad = Cell(group.series.step, host) in bad or bool(group.limits.is_worse(outcome.center, outlier.value))
         sure = outcome.is_alarm and outlier.beyond_history is not False
-        yield _Deviant(host, group, outcome, outlier, (PROBLEM if is_bad else NOTABLE) if sure else NOTE)
+        grade = _grade(group, outcome, outlier, Cell(group.series.step, host) in bad, greatest_chance) if sure else NOTE
+        yield _Deviant(host, group, outcome, outlier, grade)
+
+
+def _grade(
+    group: _Group, outcome: method.Outcome, outlier: method.Outlier, is_bad: bool, greatest_chance: float
+) -> str:
+    """A problem, or at least notable.
+
+    Noise is a problem where it breaks its limit. All else also where its result is bad, where it is on the worse side
+    beyond what noise explains, and where it is a setting: one of the context only if its name tells so.
+    """
+    kind = kind_of(group.series.name, group.series.unit)
+    if kind == NOISE:
+        return PROBLEM if group.limits.is_broken(outlier.value) else NOTABLE
+    if outcome.method == method.SETTING and (kind == SETTING or not group.series.key):
+        return PROBLEM
+    worse = group.limits.is_worse(outcome.center, outlier.value) and outlier.chance <= greatest_chance
+    return PROBLEM if is_bad or worse else NOTABLE
 
 
 def _of_hosts(deviants: Sequence[_Deviant]) -> Iterator[Finding]:
@@ -162,7 +169,7 @@ def _in_one_series(own: Sequence[_Deviant]) -> Finding:
     own = sorted(own, key=_how_far)
     group, outcome = own[0].group, own[0].outcome
     hosts = [f"{one.host} ({format_amount(one.outlier.value, group.series.unit)})" for one in own]
-    most = "most have" if outcome.method == method.VOTE else "the median is"
+    most = "most have" if outcome.method in (method.SETTING, method.VOTE) else "the median is"
     center = f"{most} {format_amount(outcome.center, group.series.unit)}"
     kind = f" of {group.label}" if group.label else ""
     return Finding(

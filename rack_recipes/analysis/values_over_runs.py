@@ -270,15 +270,17 @@ Ends = tuple[float | None, float | None]
 class SeriesLimits:
     """The limits of a series in its unit: the least and the greatest value that is allowed, None where there is no end.
 
-    `better` is "higher", "lower", "target" or "" where nothing is known; `target` is the best value, `tolerance` how
-    far from it is allowed.
+    `better` is "higher", "lower", "target" or "" where nothing is known; `target` is the best value.
     """
 
     low: float | None = None
     high: float | None = None
     better: str = ""
     target: float | None = None
-    tolerance: float | None = None
+
+    def is_broken(self, value: float) -> bool:
+        """Whether a value is beyond an end."""
+        return (self.low is not None and value < self.low) or (self.high is not None and value > self.high)
 
     def is_worse(self, before: float, after: float) -> bool | None:
         """Whether a value is worse than another; None where no limit tells which direction is good."""
@@ -307,7 +309,7 @@ class KnownLimits:
 def _limits(low: float | None, high: float | None) -> SeriesLimits:
     if low is None or high is None:
         return SeriesLimits(low, high, better=HIGHER if low is not None else LOWER if high is not None else "")
-    return SeriesLimits(low, high, TARGET, (low + high) / 2, abs(high - low) / 2)
+    return SeriesLimits(low, high, TARGET, (low + high) / 2)
 
 
 def _ends(limits: Mapping[str, Any]) -> Ends:
@@ -386,7 +388,7 @@ def _over_runs(one: SeriesValues, label: str, places: Sequence[int], days: Float
         return
     found = medians(values[:, kept], axis=0)
     hosts = [one.hosts[place] for place in places]
-    floor = spread_and_resolution.least_difference(found, None, spread_and_resolution.find_resolution(found))
+    floor = spread_and_resolution.least_difference(found)
     yield OverRuns(one.series, label, hosts, kept.tolist(), days[kept], found, floor)
 
 

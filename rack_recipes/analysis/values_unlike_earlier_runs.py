@@ -24,19 +24,31 @@ from rack_recipes.analysis.findings import (
     format_count,
 )
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.methods import intervals_and_multiple_tests
+from rack_recipes.analysis.kinds_of_values import NOISE, SETTING, UNKNOWN, kind_of
 from rack_recipes.analysis.methods.arrays import Floats
-from rack_recipes.analysis.methods.intervals_and_multiple_tests import LEAST_HISTORY, prediction_interval
+from rack_recipes.analysis.methods.intervals_and_multiple_tests import (
+    LEAST_HISTORY,
+    SURE,
+    chance_beyond,
+    mark_kept_tests,
+    prediction_interval,
+)
+from rack_recipes.analysis.methods.spread_and_resolution import is_more_than
 from rack_recipes.analysis.methods.statistics_without_numpy import student_two_sided
 from rack_recipes.analysis.run_data import RunData
-from rack_recipes.analysis.values_over_runs import OverRuns
+from rack_recipes.analysis.values_over_runs import OverRuns, SeriesLimits
 
 TOGETHER = 3  # so many of one grade are one finding
 VALUE_METHOD = (
-    "one value against earlier runs since the last change of level: mean and t(n-1), Benjamini and Hochberg: 5 % of "
-    "the measurements named are false on average for normal values"
+    "one value against earlier runs since the last change of level: mean and t(n-1), Benjamini and Hochberg: where "
+    "nothing is wrong, 1 % of runs have such a finding for normal values, more for long tails and for values that "
+    "remember; a problem is beyond what 1 % of runs have by tails as long as those of t3"
 )
 SAME_METHOD = "all earlier runs had one value, and this one has another; no rate of false alarms is known"
+LEAST_SAME, LEAST_RUNS = 3, 10  # earlier runs that make a setting of a number: by its name, and of any other
+FACTORS = (1000, 1024, 10**6, 2**20)
+UNITS = {f"{factor:,} times": factor for factor in FACTORS} | {f"1/{factor:,}": 1 / factor for factor in FACTORS}
+NEAR = 0.1  # how far from such a factor values may be
 
 
 class _Unusual(NamedTuple):
@@ -66,10 +78,13 @@ def _unusual(history: History) -> Iterator[_Unusual]:
     compared = [(one, one.values[_start(history, one) : -1]) for one in history.over_runs]
     enough = [(one, earlier) for one, earlier in compared if len(earlier) >= LEAST_HISTORY]
     p = [_chance(one, earlier) for one, earlier in enough]
-    for (one, earlier), chance, kept in zip(enough, p, intervals_and_multiple_tests.mark_kept_tests(p), strict=True):
+    for (one, earlier), chance, kept in zip(enough, p, mark_kept_tests(p, SURE), strict=True):
         found = _Unusual(one, earlier, chance, "")
-        if kept and abs(found.value - found.middle) > one.floor:
-            yield found._replace(grade=_grade(one, history.limits.of(one.series).is_worse(found.middle, found.value)))
+        distance = abs(found.value - found.middle)
+        if kept and (is_more_than(distance, one.floor) or _may_be_setting(found)):
+            furthest = max(float(np.abs(earlier - found.middle).max()), one.floor)
+            sure = len(earlier) >= LEAST_RUNS and chance_beyond(furthest, distance, len(earlier)) * len(p) <= SURE
+            yield found._replace(grade=_grade(found, history.limits.of(one.series), sure=sure))
 
 
 def _start(history: History, one: OverRuns) -> int:
@@ -83,14 +98,32 @@ def _chance(one: OverRuns, earlier: Floats) -> float:
     distance = abs(float(one.values[-1] - np.median(earlier) - apart.mean()))
     spread, n = float(np.std(apart, ddof=1)), len(earlier)
     if spread == 0:
-        return 0.0 if distance > one.floor else 1.0
+        return 0.0 if distance else 1.0
     return student_two_sided(distance / (spread * float(np.sqrt(1 + 1 / n))), n - 1)
 
 
-def _grade(one: OverRuns, worse: bool | None) -> str:
+def _may_be_setting(found: _Unusual) -> bool:
+    """Whether a number that is no event and no reading was the same whole number in all earlier runs, and not 0."""
+    kind = kind_of(found.one.series.name, found.one.series.unit)
+    is_whole = bool((found.earlier == np.round(found.earlier)).all()) and found.value == round(found.value)
+    return kind in (SETTING, UNKNOWN) and is_whole and bool(found.middle) and not np.ptp(found.earlier)
+
+
+def _grade(found: _Unusual, limits: SeriesLimits, *, sure: bool) -> str:
+    """A problem is a setting that has changed, a limit that is broken, or what is worse beyond what noise explains.
+
+    Of a setting its name must tell, or ten earlier runs; of one of the context its name. Noise by nature is a problem
+    only where it breaks a limit.
+    """
+    series = found.one.series
+    kind, worse = kind_of(series.name, series.unit), limits.is_worse(found.middle, found.value)
+    of_parts = kind == SETTING or not series.key
+    if _may_be_setting(found) and of_parts and len(found.earlier) >= (LEAST_SAME if kind == SETTING else LEAST_RUNS):
+        return PROBLEM
     if worse is None:
-        return NOTE if one.series.key else NOTABLE
-    return PROBLEM if worse else NOTE
+        return NOTE if series.key else NOTABLE
+    is_problem = limits.is_broken(found.value) or (sure and kind != NOISE)
+    return NOTE if not worse else PROBLEM if is_problem else NOTABLE
 
 
 def _together(unusual: Sequence[_Unusual]) -> Iterator[Sequence[_Unusual]]:
@@ -123,7 +156,15 @@ def _title(found: _Unusual) -> str:
     one, unit = found.one, found.one.series.unit
     low, high = (format_amount(float(end), unit) for end in (found.earlier.min(), found.earlier.max()))
     had = f"{format_count(len(found.earlier), 'earlier run')} had {low if low == high else f'{low} to {high}'}"
-    return f"{one.series.in_words} ({one.whose}) is {format_amount(found.value, unit)}; {had}"
+    return f"{one.series.in_words} ({one.whose}) is {format_amount(found.value, unit)}; {had}{_as_unit(found)}"
+
+
+def _as_unit(found: _Unusual) -> str:
+    """In words, whether the value is a power of 1,000 or 1,024 times the usual one, as after a change of its unit."""
+    times = found.value / found.middle if found.middle else 0.0
+    distances = {words: abs(times / factor - 1) for words, factor in UNITS.items()}
+    words = min(distances, key=distances.__getitem__)
+    return f": {words} as much, as after a change of the unit" if distances[words] <= NEAR else ""
 
 
 def _title_of_many(own: Sequence[_Unusual]) -> str:

@@ -41,6 +41,9 @@ def greatest_kept_p(p: Sequence[float], rate: float = RATE) -> float:
 CONFIDENCE = 0.95
 BROKEN = 0.01
 """A row of failures whose chance is below this is no flake any more."""
+TAIL = 3  # how fast the chance of a distance falls: as its third power for t3
+SURE = 0.01
+"""The chance below which noise is ruled out, over all that is looked at in a run."""
 LEAST_HISTORY = 3
 """With fewer earlier values there is a difference, but no judgement of it."""
 
@@ -80,6 +83,15 @@ def passes_to_lift(rate: float, confidence: float = CONFIDENCE) -> int:
 def is_broken(failures_in_a_row: int, rate: float) -> bool:
     """Whether a flake that fails at `rate` has failed so often in a row that this happens in less than 1 %."""
     return rate**failures_in_a_row < BROKEN
+
+
+def chance_beyond(furthest: float, distance: float, earlier: int) -> float:
+    """The chance of a distance by what was the furthest of `earlier` runs, for tails up to those of t3.
+
+    A new greatest value has the chance 1 / (earlier + 1), whatever the noise. The rest is the tail: twice as far is 8
+    times rarer for t3, and rarer still for shorter tails. 1 for what is no further than that.
+    """
+    return (furthest / distance) ** TAIL / (earlier + 1) if distance > furthest else 1.0
 
 
 def prediction_interval(earlier: Sequence[float], confidence: float = 0.99) -> Interval | None:

@@ -7,20 +7,23 @@ Outliers by group size, history, vote or GESD (Rosner 1983), and twins that are 
 Methods, and their false alarms:
 
 - 1 to 3 hosts: none, the values are listed.
+- A setting: whole numbers that are the same on all twins but a tenth, now and in 9 of 10 earlier runs.
 - All alike but a few: a vote. No distribution is assumed, so no rate is known, and it is never an alarm.
-- 4 to 15 hosts with 10 or more earlier runs: 1.5 times further out than any twin ever was. Less than one in (runs + 1)
-  groups; tried with 20 runs: 0 to .2 % of normal groups, .6 to 1.1 % of lognormal ones, 1.5 % of t3.
-- 4 to 15 hosts without: a MAD z that 1 % of normal groups of this size have. Notable, never an alarm.
+- 4 to 15 hosts with 10 or more earlier runs: 1.5 times further out than any other twin ever was, and than this one
+  was at first. Less than one in (runs + 1) groups; tried with 20 runs: 0 to .2 % of normal groups, .6 to 1.1 % of
+  lognormal ones, 1.5 % of t3.
+- 4 to 15 hosts without: a MAD z that 1 % of normal groups of this size have. An alarm if 1 % of t3 groups have it.
 - 16 hosts and more: GESD (Rosner 1983), with Benjamini and Hochberg over all groups: on average 5 % of the groups named
   are false, for normal values.
 
 GESD among t3 noise has false alarms in 42 % of groups of 40. So where there is a history, an alarm needs both: GESD,
-and further out than any twin ever was (notes/analysis.md, 1). Leave findings that are known out of the history.
+and further out than any twin ever was (notes/analysis.md, 1). A few values far beyond all others are left out of the
+history, or they would hide the next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import comb, sqrt
 from typing import NamedTuple
@@ -28,7 +31,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rack_recipes.analysis.methods import intervals_and_multiple_tests, spread_and_resolution
-from rack_recipes.analysis.methods.arrays import Floats, Places, as_floats, medians
+from rack_recipes.analysis.methods.arrays import Floats, Marks, Places, as_floats, medians
 from rack_recipes.analysis.methods.spread_and_resolution import median_deviation
 from rack_recipes.analysis.methods.statistics_without_numpy import student_two_sided
 
@@ -169,31 +172,36 @@ def find_separators(lower: Places, upper: Places, attributes: Mapping[str, Seque
     return tuple(sorted(found, key=lambda one: (one.p, one.attribute)))
 
 
-LIST, VOTE, HISTORY, SMALL, GESD = "list", "vote", "history", "small group", "gesd"
+LIST, SETTING, VOTE, HISTORY, SMALL, GESD = "list", "setting", "vote", "history", "small group", "gesd"
 LEAST_GROUP = 4
 LEAST_GESD = 16
 LEAST_HISTORY = 10
 BEYOND_HISTORY = 1.5
+APART = 2.5
+"""Values so many times further out than the next ones are no noise: 6 % of the histories of t3 have one, no normal."""
+WAS_ALIKE = 0.9  # of the earlier runs in which a setting was the same on the other twins
 COUNTS_SCORE = 4.5
 SMALL_SCORES = (15.9, 18.5, 10.1, 10.7, 8.0, 8.2, 6.9, 7.1, 6.3, 6.4, 5.9, 6.0)
 """The MAD z that the furthest of 4 to 15 normal values exceeds in 1 % of groups; 2,000,000 groups of each size."""
+SURE_SCORES = (20.7, 25.6, 16.4, 18.2, 15.3, 16.2, 15.1, 15.7, 15.0, 15.7, 15.2, 15.8)
+"""The same for values of Student's t with 3 degrees of freedom; 1,000,000 groups of each size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Twins:
     """One measurement of one run on the hosts of one class, and what is known of it.
 
-    `history` has a row for each earlier run; hosts need not be the same, NaN is absent. `attributes` has a value for
-    each host, in the order of `values`. `tolerance` and `resolution` are in the unit of the values. `counts` are whole
-    numbers of events.
+    `history` has a row for each earlier run and a column for each host; NaN is absent. `attributes` has a value for
+    each host. Both are in the order of `values`. `resolution` is in their unit. `counts` are whole numbers of events;
+    `may_be_setting` says that whole numbers which are all alike are no coincidence.
     """
 
     values: Floats
     history: Floats | None = None
     attributes: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    tolerance: float | None = None
     resolution: float | None = None
     counts: bool = False
+    may_be_setting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +210,8 @@ class Outlier:
 
     `score` is the distance in units of `Outcome.scale`; None after a vote. `p` is None where the method has none.
     `spread_explained` is how much of all spread in the group this host makes, 0 to 1. `beyond_history` says whether no
-    twin ever was as far out; None without a history.
+    other twin ever was as far out, nor this one at first; None without a history. `chance` is how often noise
+    with tails as long as those of t3 has any twin of the group so far out, judged by the history; 1 without one.
     """
 
     place: int
@@ -212,6 +221,7 @@ class Outlier:
     p: float | None
     spread_explained: float
     beyond_history: bool | None = None
+    chance: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +229,7 @@ class Outcome:
     """What was found in one group: the method that was used, and the outliers, the furthest first.
 
     `center` is the median, or what most hosts have after a vote. `is_alarm` is false where the method's false alarms
-    are not known or its group is small without a history: then it is notable. `groups` are two groups, if that is what
+    are not known, or too many of them are to be expected. `groups` are two groups, if that is what
     they are: then there are no outliers.
     """
 
@@ -267,6 +277,8 @@ def _outcome(twins: Twins, suspects: list[Suspect] | None, bound: float) -> Outc
     blank = Outcome(LIST, float(np.median(twins.values)), scale, earlier_runs=_runs(twins))
     if hosts < LEAST_GROUP:
         return blank
+    if twins.may_be_setting and (others := _unlike_setting(twins, blank.center)):
+        return replace(blank, method=SETTING, outliers=tuple(_described(twins, blank, others)), is_alarm=True)
     if hosts < LEAST_GESD and blank.earlier_runs >= LEAST_HISTORY:
         return _by_history(twins, blank)
     if suspects is not None:
@@ -277,6 +289,24 @@ def _outcome(twins: Twins, suspects: list[Suspect] | None, bound: float) -> Outc
 def most_deviants(hosts: int) -> int:
     """How many of some hosts may differ before they are a group of their own: a tenth, at least 1."""
     return max(1, hosts // 10)
+
+
+def _unlike_setting(twins: Twins, usual: float) -> Sequence[int]:
+    """The places of the values that are not the whole number that all others have, and had; none if it is no setting.
+
+    0 is no setting: most numbers of events are 0.
+    """
+    differ = twins.values != usual
+    is_whole = bool(usual) and bool((twins.values == np.round(twins.values)).all())
+    if not is_whole or differ.sum() > most_deviants(len(differ)):
+        return ()
+    if twins.history is not None:
+        others = twins.history[:, ~differ]
+        rows = others[np.isfinite(others).any(axis=1)]
+        alike = np.nanmax(rows, axis=1) == np.nanmin(rows, axis=1) if len(rows) else np.ones(1)
+        if alike.mean() < WAS_ALIKE:
+            return ()
+    return np.flatnonzero(differ).tolist()
 
 
 def _vote(twins: Twins, blank: Outcome) -> Outcome:
@@ -301,39 +331,73 @@ def _by_history(twins: Twins, blank: Outcome) -> Outcome:
 
 
 def _small(twins: Twins, blank: Outcome) -> Outcome:
-    least = SMALL_SCORES[len(twins.values) - LEAST_GROUP]
+    size = len(twins.values) - LEAST_GROUP
     found = _outliers(twins, blank, range(len(twins.values)))
-    kept = tuple(one for one in found if (one.score or 0.0) > least)
-    return _divided(twins, len(kept), replace(blank, method=SMALL, outliers=kept))
+    kept = tuple(one for one in found if (one.score or 0.0) > SMALL_SCORES[size])
+    sure = any((one.score or 0.0) > SURE_SCORES[size] for one in kept)
+    return _divided(twins, len(kept), replace(blank, method=SMALL, outliers=kept, is_alarm=sure))
 
 
 def _outliers(twins: Twins, blank: Outcome, places: Iterable[int]) -> list[Outlier]:
     """Describe the hosts at some places that are further out than the floor, the furthest first."""
-    floor = spread_and_resolution.least_difference(twins.values, twins.tolerance, twins.resolution)
-    furthest = _furthest(twins)
-    spread = _spread_explained(twins.values)
-    found = []
+    floor = spread_and_resolution.least_difference(twins.values, twins.resolution)
+    is_more_than, values = spread_and_resolution.is_more_than, twins.values.tolist()
+    far = [place for place in places if is_more_than(abs(values[place] - blank.center), floor)]
+    found = _described(twins, blank, far) if far else ()
+    kept = [one for one in found if not (twins.counts and (one.score or 0.0) <= COUNTS_SCORE)]
+    return sorted(kept, key=lambda one: (-abs(one.distance), one.place))
+
+
+def _described(twins: Twins, blank: Outcome, places: Iterable[int]) -> Iterator[Outlier]:
+    bars, spread = _bars(twins), _spread_explained(twins.values)
     for place in places:
-        distance = float(twins.values[place]) - blank.center
+        value = float(twins.values[place])
+        distance = value - blank.center
         score = abs(distance) / blank.scale if blank.scale else np.inf
-        beyond = None if furthest is None else abs(distance) > BEYOND_HISTORY * furthest
-        if abs(distance) > floor and not (twins.counts and score <= COUNTS_SCORE):
-            found.append(
-                Outlier(place, float(twins.values[place]), distance, score, None, float(spread[place]), beyond)
-            )
-    return sorted(found, key=lambda one: (-abs(one.distance), one.place))
+        found = Outlier(place, value, distance, score, None, float(spread[place]))
+        if bars is not None:
+            bar = max(float(bars[place]), twins.resolution or 0.0)
+            chance = intervals_and_multiple_tests.chance_beyond(bar, abs(distance), blank.earlier_runs)
+            found = replace(found, beyond_history=abs(distance) > BEYOND_HISTORY * bar, chance=chance)
+        yield found
 
 
 def _runs(twins: Twins) -> int:
     return 0 if twins.history is None else int(np.isfinite(twins.history).any(axis=1).sum())
 
 
-def _furthest(twins: Twins) -> float | None:
-    """How far from the median of its run any twin was in earlier runs; None for too few runs."""
+def _bars(twins: Twins) -> Floats | None:
+    """For each host how far from the median of their run the other twins were in earlier runs; None for too few runs.
+
+    At least as far as the host itself was at first, in the older half of them. So it does not raise its own bar by
+    drifting away, and what always was apart is nothing new.
+    """
     if twins.history is None or _runs(twins) < LEAST_HISTORY:
         return None
     rows = twins.history[np.isfinite(twins.history).any(axis=1)]
-    return float(np.nanmax(np.abs(rows - medians(rows, axis=1)[:, np.newaxis])))
+    apart = np.abs(rows - medians(rows, axis=1)[:, np.newaxis])
+    early = apart[: len(apart) // 2]
+    present = np.isfinite(early).any(axis=0)
+    at_first = np.zeros(len(present))
+    at_first[present] = medians(early[:, present], axis=0)
+    furthest = np.where(_known(apart) | np.isnan(apart), 0.0, apart).max(axis=0)
+    first = int(furthest.argmax())
+    bars = np.full(len(furthest), furthest[first])
+    bars[first] = np.delete(furthest, first).max()
+    return np.maximum(bars, at_first)
+
+
+def _known(apart: Floats) -> Marks:
+    """Mark the distances that are known outliers: far beyond all others, and on few hosts or in few runs."""
+    ordered = np.sort(apart[np.isfinite(apart)])[::-1]
+    most = min(max(len(apart), len(ordered) // 10), len(ordered) - 1)
+    steep = np.flatnonzero(ordered[:most] > APART * ordered[1 : most + 1])
+    marked = np.zeros(apart.shape, dtype=bool)
+    if len(steep):
+        marked = apart >= ordered[steep[-1]]
+    runs, hosts = marked.any(axis=1).sum(), marked.any(axis=0).sum()
+    is_few = runs <= most_deviants(len(apart)) or hosts <= most_deviants(apart.shape[1])
+    return marked if is_few else np.zeros_like(marked)
 
 
 def _spread_explained(values: Floats) -> Floats:

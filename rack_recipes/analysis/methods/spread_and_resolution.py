@@ -23,6 +23,7 @@ def median_deviation(values: ArrayLike) -> float:
 
 
 MOST_DECIMALS = 9
+SAME = 1e-6
 ROUNDING = 2.0**-44  # of the greatest value: what is left of a float after some sums
 
 
@@ -44,15 +45,18 @@ def _has_decimals(numbers: Floats, decimals: int) -> bool:
     return bool((np.round(numbers, decimals) == numbers).all())
 
 
-def least_difference(values: ArrayLike, tolerance: float | None = None, step: float | None = None) -> float:
-    """Return the least difference that is ever reported, in the unit of the values.
+def least_difference(values: ArrayLike, step: float | None = None) -> float:
+    """Return the least difference that is ever reported, in the unit of the values: their resolution.
 
-    The tolerance if somebody gave one, else the resolution. How far the values are from 0 says nothing: 12.05 V and
-    300 K have no natural zero, and a share of them would hide any change of a rail or of a temperature.
+    How far the values are from 0 says nothing: 12.05 V and 300 K have no natural zero, and a share of them would hide
+    any change of a rail or of a temperature.
     """
-    if tolerance is not None:
-        return tolerance
     return find_resolution(values) if step is None else step
+
+
+def is_more_than(distance: float, step: float) -> bool:
+    """Whether a distance is greater than a step, and not only because 42.6 less 42.5 is a little more than 0.1."""
+    return distance > step * (1 + SAME)
 
 
 def robust_deviation(values: ArrayLike, step: float | None = None, *, counts: bool = False) -> float:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.conftest import Historian
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night, latency, run_id
+from rack_recipes.analysis import run_data
 from rack_recipes.analysis.analyse_run import store_findings
 from rack_recipes.analysis.findings import MOST_OF_ONE_KIND, NOTABLE, NOTE, PROBLEM, ResultId
+from rack_recipes.analysis.history import History
 from rack_recipes.analysis.outliers import findings
-
-LIMITS = {"limits": {"max": 500}, "verdict": "passed"}
+from rack_recipes.analysis.values_over_runs import KnownLimits, Series, SeriesValues
 
 
 def night(
@@ -27,8 +35,8 @@ def night(
     return Night(values)
 
 
-def nights(number: int, last: Night, hosts: int = 20, steps: int = 1) -> list[Night]:
-    return [*(night(one, hosts, steps=steps) for one in range(number)), last]
+def nights(number: int, last: Night, hosts: int = 20, steps: int = 1, **fields: object) -> list[Night]:
+    return [*(night(one, hosts, steps=steps, **fields) for one in range(number)), last]
 
 
 def test_a_host_that_differs_from_its_twins_is_named(history_of: Historian) -> None:
@@ -42,14 +50,45 @@ def test_a_host_that_differs_from_its_twins_is_named(history_of: Historian) -> N
     assert "r7" in found.advice
 
 
-def test_where_limits_say_that_it_is_worse_it_is_a_problem(history_of: Historian) -> None:
-    history = history_of(nights(12, night(99, far={"r7": 140.0}, **LIMITS)))
-    assert [one.grade for one in findings(history.run, history)] == [PROBLEM]
+@pytest.mark.parametrize(
+    ("value", "limits", "name", "grade"),
+    [
+        (140.0, {"max": 500}, "power", PROBLEM),
+        (140.0, {"min": 0, "max": 200}, "power", PROBLEM),
+        (60.0, {"max": 500}, "power", NOTABLE),
+        (140.0, {}, "power", NOTABLE),
+        (105.0, {"max": 500}, "power", NOTABLE),  # what noise with long tails may do
+        (140.0, {"max": 500}, "latency", NOTABLE),  # noise by nature
+        (140.0, {"max": 120}, "latency", PROBLEM),
+    ],
+)
+def test_limits_and_the_kind_of_the_value_grade(
+    history_of: Historian, value: float, limits: dict[str, float], name: str, grade: str
+) -> None:
+    about = {"name": name, "unit": {"power": "W", "latency": "us"}[name]}
+    history = history_of(nights(12, night(99, far={"r7": value}, limits=limits, **about), **about))
+    assert [one.grade for one in findings(history.run, history)] == [grade]
 
 
-def test_where_limits_say_that_it_is_better_it_is_notable(history_of: Historian) -> None:
-    history = history_of(nights(12, night(99, far={"r7": 60.0}, **LIMITS)))
-    assert [one.grade for one in findings(history.run, history)] == [NOTABLE]
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 999),
+    hosts=st.sampled_from([6, 20]),
+    runs=st.sampled_from([0, 12]),
+    far=st.integers(-40, 40),
+    limits=st.sampled_from([{"max": 125}, {"min": 75}, {"min": 75, "max": 125}, {"within": {"of": 100, "by": 60}}]),
+)
+def test_a_criterion_never_hides_a_finding(seed: int, hosts: int, runs: int, far: float, limits: dict[str, Any]):
+    values = np.random.default_rng(seed).normal(100, 1, (hosts, runs + 1))
+    values[2, -1] += far
+    series = SeriesValues(Series("psu", "power", "W"), [f"r{host}" for host in range(hosts)], values)
+    rows = [{"step": "psu", "name": "power", "unit": "W", "limits": each} for each in (None, limits)]
+    named = []
+    for row in rows:
+        history: Any = SimpleNamespace(series=[series], limits=KnownLimits([row]))
+        found = findings(run_data.RunData({"run_id": "R"}), history)
+        named.append([(one.kind, one.results) for one in found])
+    assert named[0] == named[1]
 
 
 def test_what_was_as_far_out_before_is_a_note(history_of: Historian) -> None:
@@ -58,13 +97,13 @@ def test_what_was_as_far_out_before_is_a_note(history_of: Historian) -> None:
     assert [one.grade for one in findings(history.run, history)] == [NOTE]
 
 
-def test_a_known_outlier_does_not_hide_the_next_one(history_of: Historian) -> None:
+def test_a_known_outlier_does_not_hide_the_next_one_whoever_looked(history_of: Historian) -> None:
     nights_before = [night(number) for number in range(11)]
     history = history_of([*nights_before, night(11, far={"r7": 140.0}), night(99, far={"r3": 140.0})])
-    known = history_of([*nights_before, night(11, far={"r7": 140.0})])
-    assert [one.grade for one in findings(history.run, history)] == [NOTE]
+    assert [one.grade for one in findings(history.run, history)] == [NOTABLE]
+    known = History(history.engine, run_data.load_run_data(history.engine, run_id(12)))
     store_findings(history.engine, run_id(12), [*findings(known.run, known)])
-    again = type(history)(history.engine, history.run)
+    again = History(history.engine, history.run)
     assert [one.grade for one in findings(again.run, again)] == [NOTABLE]
 
 
@@ -76,9 +115,10 @@ def test_a_host_that_differs_in_many_measurements_is_one_finding(history_of: His
     assert len(found.results) == 5
 
 
-def test_a_small_group_without_history_is_a_note(history_of: Historian) -> None:
-    history = history_of([night(99, hosts=5, far={"r3": 300.0})])
-    assert [one.grade for one in findings(history.run, history)] == [NOTE]
+@pytest.mark.parametrize(("far", "grade"), [(300.0, NOTABLE), (109.0, NOTE)])
+def test_a_small_group_without_history_is_at_most_notable(history_of: Historian, far: float, grade: str) -> None:
+    history = history_of([night(99, hosts=5, far={"r3": far})])
+    assert [one.grade for one in findings(history.run, history)] == [grade]
 
 
 def test_three_hosts_are_not_compared(history_of: Historian) -> None:
@@ -104,14 +144,60 @@ def test_two_groups_are_told_with_the_attribute(history_of: Historian) -> None:
     assert {result.host for result in found.results} == {f"r{host}" for host in range(30, 40)}
 
 
-def test_a_vote_names_the_one_that_differs(history_of: Historian) -> None:
+def counted(name: str, unit: str, usual: float, other: float, hosts: int = 13) -> Night:
+    """One host has another number than its twins."""
     values = {
-        ("ports", f"r{host}"): [{"name": "up", "value": 48 if host else 40, "unit": "ports"}] for host in range(9)
+        ("parts", f"r{host}"): [{"name": name, "value": usual if host else other, "unit": unit}]
+        for host in range(hosts)
     }
-    history = history_of([Night(values)])
+    return Night(values)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "usual", "other", "grades"),
+    [
+        ("gpus", "GPUs", 8, 7, [PROBLEM]),
+        ("gpus", "", 8, 7, [PROBLEM]),
+        ("memory_modules", "", 32, 31, [PROBLEM]),
+        ("power_supplies", "", 2, 1, [PROBLEM]),
+        ("speed.eth0", "Mbit/s", 100_000, 25_000, [PROBLEM]),
+        ("zorks", "", 5, 6, [PROBLEM]),
+        ("zorks", "", 0, 1, []),
+        ("errors.eth0", "frames", 3, 4, []),
+        ("retries", "", 2, 1, []),
+        ("busy", "processes", 1, 2, []),
+        ("uptime", "d", 12, 13, []),
+        ("temperature.cpu", "Cel", 25, 26, []),
+        ("temperature.cpu", "Cel", 25, 80, [NOTE]),
+        ("fan.1", "rpm", 9000, 300, [NOTE]),
+        ("started", "", 1_796_000_000, 1_796_000_001, []),
+    ],
+)
+def test_whole_numbers_that_are_alike_are_settings(
+    history_of: Historian, name: str, unit: str, usual: float, other: float, grades: list[str]
+) -> None:
+    history = history_of([counted(name, unit, usual, other)])
+    found = [*findings(history.run, history)]
+    assert [one.grade for one in found] == grades
+    for one in found if PROBLEM in grades else ():
+        ends = [f"{value} {unit}".rstrip() for value in (other, usual)]
+        assert one.title == f"{name} of parts: r0 ({ends[0]}) of 13 twins differs; most have {ends[1]}"
+
+
+def test_two_models_are_two_groups_and_no_settings(history_of: Historian) -> None:
+    values = {("parts", f"r{host}"): [{"name": "gpus", "value": 8 - 4 * (host < 6), "unit": ""}] for host in range(20)}
+    attributes = {f"r{host}": {"chassis": "AB"[host < 6]} for host in range(20)}
+    history = history_of([Night(values, attributes=attributes)])
+    assert [(one.kind, one.about["attribute"]) for one in findings(history.run, history)] == [("groups", "chassis")]
+
+
+@pytest.mark.parametrize(("key", "grade"), [("host.parts_v1.modules", PROBLEM), ("host.parts_v1.zorks", NOTABLE)])
+def test_a_setting_of_the_context_is_a_problem_where_its_name_tells(
+    history_of: Historian, key: str, grade: str
+) -> None:
+    history = history_of([Night(context={(f"r{host}", key): 32 - (host == 4) for host in range(8)})])
     (found,) = findings(history.run, history)
-    assert found.title == "up of ports: r0 (40 ports) of 9 twins differs; most have 48 ports"
-    assert found.grade == NOTE
+    assert (found.grade, found.title) == (grade, f"{key}: r4 (31) of 8 twins differs; most have 32")
 
 
 def test_few_events_are_no_outliers(history_of: Historian) -> None:

@@ -47,8 +47,58 @@ def test_two_earlier_runs_are_too_few(history_of: Historian) -> None:
     ("limits", "grade"), [({"max": 200}, PROBLEM), ({"min": 50}, NOTE), ({"eq": 100}, PROBLEM), ({"ne": 0}, NOTABLE)]
 )
 def test_limits_tell_what_is_worse(history_of: Historian, limits: dict[str, Any], grade: str) -> None:
-    runs = nights([*USUAL, 150.0], limits=limits, verdict="passed")
+    runs = nights([*USUAL * 3, 150.0], limits=limits, verdict="passed", name="power", unit="W")
     assert [one.grade for one in found_in(history_of, runs)] == [grade]
+
+
+@pytest.mark.parametrize(
+    ("values", "limits", "name", "grade"),
+    [
+        ((*USUAL, 150.0), {"max": 200}, "power", NOTABLE),  # four runs
+        ((*USUAL * 3, 150.0), {"max": 200}, "busiest_process", NOTABLE),  # noise by nature
+        ((*USUAL * 3, 250.0), {"max": 200}, "busiest_process", PROBLEM),
+    ],
+)
+def test_what_noise_may_do_is_no_problem(
+    history_of: Historian, values: Sequence[float], limits: dict[str, Any], name: str, grade: str
+) -> None:
+    runs = nights(values, limits=limits, verdict="passed", name=name, unit="W")
+    assert [one.grade for one in found_in(history_of, runs)] == [grade]
+
+
+@pytest.mark.parametrize(
+    ("runs", "name", "usual", "value", "grades"),
+    [
+        (19, "zorks", 42, 43, [PROBLEM]),
+        (9, "zorks", 42, 43, [NOTABLE]),
+        (5, "power_supplies", 2, 1, [PROBLEM]),
+        (19, "errors", 3, 4, []),
+        (19, "uptime", 3, 4, []),
+        (19, "temperature", 25, 26, []),
+        (19, "zorks", 0, 1, []),
+        (19, "zorks", 42.5, 42.6, []),
+    ],
+)
+def test_a_setting_is_the_same_in_all_runs(
+    history_of: Historian, runs: int, name: str, usual: float, value: float, grades: list[str]
+) -> None:
+    found = found_in(history_of, nights([*[usual] * runs, value], name=name, unit=""))
+    assert [one.grade for one in found] == grades
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (100_000.0, ": 1,000 times as much, as after a change of the unit"),
+        (102_400.0, ": 1,024 times as much, as after a change of the unit"),
+        (0.1, ": 1/1,000 as much, as after a change of the unit"),
+        (5_000.0, ""),
+    ],
+)
+def test_a_thousand_times_as_much_may_be_another_unit(history_of: Historian, value: float, words: str) -> None:
+    runs = [Night(context={("r1", "disk.speed_v1"): one}) for one in (*USUAL, value)]
+    (found,) = found_in(history_of, runs)
+    assert found.title.endswith(f"4 earlier runs had 99.5 to 101{words}")
 
 
 def test_a_value_that_was_always_the_same_and_is_another_is_told(history_of: Historian) -> None:

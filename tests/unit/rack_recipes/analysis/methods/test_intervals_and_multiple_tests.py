@@ -11,6 +11,7 @@ from scipy import stats
 from rack_recipes.analysis.methods.intervals_and_multiple_tests import (
     Interval,
     adjust_p_values,
+    chance_beyond,
     clopper_pearson,
     greatest_kept_p,
     is_broken,
@@ -104,3 +105,9 @@ def test_fewer_than_three_values_expect_nothing():
 
 def test_an_interval_holds_its_ends():
     assert prediction_interval([3, 3, 3]) == Interval(3, 3)
+
+
+def test_twice_as_far_as_ever_is_eight_times_rarer():
+    assert chance_beyond(3.0, 6.0, 19) == pytest.approx(1 / 160)
+    assert chance_beyond(3.0, 3.0, 19) == 1
+    assert chance_beyond(0.0, 1.0, 19) == 0

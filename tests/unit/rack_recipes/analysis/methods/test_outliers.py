@@ -168,10 +168,14 @@ def test_up_to_three_hosts_are_only_listed(values):
 
 
 @pytest.mark.parametrize("n", range(4, 16))
-def test_a_small_group_without_history_is_notable(n: int):
-    found = one(planted(n, 200))
-    assert (found.method, named(found), found.is_alarm) == (outliers.SMALL, [2], False)
-    assert found.outliers[0].p is None
+def test_a_small_group_without_history_is_an_alarm_only_beyond_long_tails(n: int):
+    values = np.array([*(np.arange(1.0, n) - (n - 1) / 2), 10.0 * n])
+    spread = 1.4826 * np.median(np.abs(values - np.median(values)))
+    for share, sure in ((1.02 * outliers.SMALL_SCORES[n - 4], False), (1.02 * outliers.SURE_SCORES[n - 4], True)):
+        values[-1] = np.median(values) + share * spread
+        found = one(values)
+        assert (found.method, named(found), found.is_alarm) == (outliers.SMALL, [n - 1], sure)
+        assert found.outliers[0].p is None
     assert one(normal(n, seed=2)).outliers == ()
 
 
@@ -198,7 +202,8 @@ def test_a_small_group_is_compared_with_its_history():
 def test_further_than_any_twin_ever_was_means_half_as_far_again(size: float, flagged: list[int]):
     earlier = np.zeros((10, 7))
     earlier[4, 1] = -10
-    found = one([-3, -2, -1, size, 1, 2, 0], history=earlier, tolerance=0)
+    earlier[5, 2] = 6  # or the ten would be a known outlier
+    found = one([-3, -2, -1, size, 1, 2, 0], history=earlier)
     assert named(found) == flagged
 
 
@@ -207,17 +212,17 @@ def test_nine_earlier_runs_are_no_history():
     assert one(normal(8), history=history(8, runs=10)).method == outliers.HISTORY
 
 
-def test_the_hosts_of_earlier_runs_may_be_others():
-    earlier = history(12)
+def test_hosts_may_be_absent_from_earlier_runs():
+    earlier = history(8)
     earlier[3, :] = nan
-    earlier[5, 2:9] = nan
+    earlier[5, 2:7] = nan
     found = one(planted(8, 12), history=earlier)
     assert (named(found), found.earlier_runs) == ([2], 19)
 
 
 def test_false_alarms_against_a_history_are_as_rare_as_is_said():
     random = np.random.default_rng(8)
-    twins = [Twins(random.normal(size=8), random.normal(size=(20, 8)), tolerance=0) for _turn in range(600)]
+    twins = [Twins(random.normal(size=8), random.normal(size=(20, 8))) for _turn in range(600)]
     assert np.mean([each.is_alarm for each in judge_groups(twins)]) <= 0.006
 
 
@@ -265,13 +270,6 @@ def test_several_outliers_do_not_hide_each_other():
     assert named(one(values)) == [9, 7, 3]
 
 
-def test_a_difference_below_the_tolerance_is_nothing():
-    values = 1000 + 0.01 * (normal(40) - 100)
-    values[2] += 5
-    assert named(one(values)) == [2]
-    assert named(one(values, tolerance=6)) == []
-
-
 def rails(value: float) -> np.ndarray:
     """31 rails at 12.05 V with a spread of 5 mV, and another."""
     volts = np.round(np.random.default_rng(5).normal(12.05, 0.005, 32), 3)
@@ -317,11 +315,59 @@ def test_a_tenth_may_be_outvoted_and_at_least_one(n: int, deviants: int, count: 
     assert len(one(values).outliers) == count
 
 
-def test_a_vote_keeps_to_the_tolerance():
+def test_a_vote_keeps_to_the_resolution():
     values = np.array([25.0] * 19 + [27.0])
     assert named(one(values)) == [19]
-    assert named(one(values, tolerance=2.5)) == []
     assert named(one(values, resolution=5)) == []
+
+
+SAME = np.full((12, 8), 8.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "earlier", "flagged"),
+    [
+        ([8, 8, 8, 8, 8, 7, 8, 8], None, [5]),
+        ([8, 8, 8, 8, 8, 7, 8, 8], SAME, [5]),
+        ([8, 8, 8, 8, 8, 7, 8, 8], SAME - [0, 0, 0, 0, 0, 1, 0, 0], [5]),  # always so
+        ([8, 8, 8, 8, 8, 7, 8, 8], SAME - np.eye(12, 8), []),  # others were 7, too
+        ([9, 9, 9, 9, 9, 7, 9, 9], SAME, [5]),  # all got one more
+        ([8, 8, 8, 8, 8, 7, 6, 8], None, []),  # more than a tenth
+        ([0, 0, 0, 0, 0, 1, 0, 0], None, []),  # events
+        ([8.5, 8.5, 8.5, 8.5, 8.5, 7.5, 8.5, 8.5], None, []),
+    ],
+)
+def test_a_setting_is_the_same_on_all_twins(values: list[float], earlier: np.ndarray | None, flagged: list[int]):
+    found = one(values, history=earlier, may_be_setting=True)
+    assert (named(found) if found.method == outliers.SETTING else []) == flagged
+    assert found.is_alarm is bool(flagged)
+
+
+def test_a_host_that_drifts_does_not_raise_its_own_bar():
+    earlier = history(8, runs=29)
+    earlier[:, 3] += 0.5 * np.arange(29)
+    values = normal(8)
+    values[3] += 14.5
+    assert named(one(values, history=earlier)) == [3]
+    assert named(one(values, history=earlier[:, [0, 1, 2, 4, 3, 5, 6, 7]])) == []  # that of another host
+
+
+def test_what_always_was_apart_is_nothing_new():
+    earlier, values = history(8), normal(8)
+    earlier[:, 3] += 20
+    values[3] += 20
+    assert named(one(values, history=earlier)) == []
+    values[5] += 20
+    assert named(one(values, history=earlier)) == [5]
+
+
+def test_a_known_outlier_does_not_hide_the_next_one_and_noise_is_none():
+    spiked, spiky = history(12), history(12)
+    spiked[7, 3] += 30
+    spiky[np.arange(12), np.arange(12)] += 30  # of any host
+    values = planted(12, 15)
+    assert named(one(values, history=spiked)) == [2]
+    assert named(one(values, history=spiky)) == []
 
 
 def test_values_that_are_all_alike_have_no_outlier():

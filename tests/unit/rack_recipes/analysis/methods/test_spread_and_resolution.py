@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from rack_recipes.analysis.methods.spread_and_resolution import find_resolution, least_difference, robust_deviation
+from rack_recipes.analysis.methods.spread_and_resolution import (
+    find_resolution,
+    is_more_than,
+    least_difference,
+    robust_deviation,
+)
 
 
 @pytest.mark.parametrize(
@@ -22,9 +27,7 @@ def test_the_resolution_is_the_last_decimal_that_was_written(values: list[float]
     assert find_resolution(values) == pytest.approx(step)
 
 
-def test_the_floor_is_the_tolerance_or_the_resolution_however_far_from_0():
-    assert least_difference([200.5, 200.5, 201.5], tolerance=0.3) == 0.3
-    assert least_difference([200.5, 200.5, 201.5], tolerance=0) == 0
+def test_the_floor_is_the_resolution_however_far_from_0():
     assert least_difference([200.5, 200.5, 201.5]) == 0.1
     assert least_difference([299_850.5, 299_740.1]) == 0.1
     assert least_difference([2, 2, 3], step=0.5) == 0.5
@@ -32,6 +35,11 @@ def test_the_floor_is_the_tolerance_or_the_resolution_however_far_from_0():
 
 def test_what_is_left_of_a_float_after_a_sum_is_no_difference():
     assert 1e-16 < least_difference([0.1 + 0.2, 0.3]) < 1e-12
+
+
+def test_one_step_is_not_more_than_a_step():
+    assert not is_more_than(42.6 - 42.5, 0.1)
+    assert is_more_than(42.7 - 42.5, 0.1)
 
 
 def test_the_scale_is_the_deviation_of_normal_values():

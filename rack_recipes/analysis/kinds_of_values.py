@@ -59,13 +59,14 @@ KINDS: Sequence[_Signs] = (
         "sessions slots supplies versions",
     ),
 )
-"""The first kind of which a name has a word counts, and else the first kind of which it has the unit."""
+"""What has the unit of a duration or a rate is noise. Else the first kind of which the name has a word counts, and then
+the first of which it has the unit."""
 
 
 @lru_cache(100_000)
 def kind_of(name: str, unit: str = "") -> str:
     """The kind of a number with this name, or path in the context, and unit; `UNKNOWN` where neither tells."""
     words, unit = {*WORD.findall(name.lower())}, unit.lower()
-    by_word = (each.kind for each in KINDS if words & each.words)
-    by_unit = (each.kind for each in KINDS if unit in each.units)
-    return next(by_word, "") or next(by_unit, UNKNOWN)
+    by_unit = next((each.kind for each in KINDS if unit in each.units), UNKNOWN)
+    by_word = next((each.kind for each in KINDS if words & each.words), UNKNOWN)
+    return NOISE if by_unit == NOISE else by_word or by_unit

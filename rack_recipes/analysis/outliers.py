@@ -220,16 +220,17 @@ def _about(group: _Group) -> dict[str, Any]:
 
 def _two_groups(group: _Group, found: TwoGroups) -> Finding:
     minority = min(found.lower, found.upper, key=len)
+    by = found.separators[0]
+    exceptions = f" but for {by.exceptions}" if by.exceptions else ""
     unit = group.series.unit
-    by = found.separators[0] if found.separators else None
     return Finding(
         "groups",
-        NOTABLE if by else NOTE,
-        f"{group.series.in_words}: {format_count(len(group.hosts), 'twin')} are two groups"
-        f"{f' by {by.attribute}' if by else ''}: {len(found.lower)} up to {format_amount(found.below, unit)}, "
+        NOTABLE,
+        f"{group.series.in_words}: {format_count(len(group.hosts), 'twin')} are two groups by {by.attribute}"
+        f"{exceptions}: {len(found.lower)} up to {format_amount(found.below, unit)}, "
         f"{len(found.upper)} from {format_amount(found.above, unit)}",
         group.series.results(group.hosts[place] for place in minority),
-        CHECK_GROUPS if by else "",
+        CHECK_GROUPS,
         {
             "lower": len(found.lower),
             "upper": len(found.upper),
@@ -241,6 +242,6 @@ def _two_groups(group: _Group, found: TwoGroups) -> Finding:
                 for one in found.separators
             ],
         },
-        {**_about(group), **({"attribute": by.attribute} if by else {})},
+        {**_about(group), "attribute": by.attribute},
         GROUPS_METHOD,
     )

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,7 +37,8 @@ from rack_recipes.analysis.methods.intervals_and_multiple_tests import (
 from rack_recipes.analysis.methods.spread_and_resolution import is_more_than
 from rack_recipes.analysis.methods.statistics_without_numpy import student_two_sided
 from rack_recipes.analysis.run_data import RunData
-from rack_recipes.analysis.values_over_runs import OverRuns, SeriesLimits
+from rack_recipes.analysis.values_over_runs import OverRuns, Series, SeriesLimits
+from rack_recipes.store.reading import several_runs
 
 TOGETHER = 3  # so many of one grade are one finding
 VALUE_METHOD = (
@@ -70,7 +72,38 @@ class _Unusual(NamedTuple):
 
 def findings(_run: RunData, history: History) -> Iterator[Finding]:
     """Yield findings of the kind `regression`; none where there are fewer than three earlier runs."""
-    yield from cap_findings([*map(_finding, _together([*_unusual(history)]))])
+    yield from cap_findings([*map(_finding, _together([*_unusual(history)])), *_other_units(history)])
+
+
+def _other_units(history: History) -> Iterator[Finding]:
+    """Measurements that had another unit in earlier runs: they are other series, which nothing compares with these."""
+    ids = [run["run_id"] for run in history.runs]
+    absent = {one.series: np.flatnonzero(~np.isfinite(one.earlier).any(axis=0)) for one in history.series}
+    new = {series: [ids[place] for place in places] for series, places in absent.items() if len(places) and series.step}
+    told: dict[tuple[str, str], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    wanted = {run_id for of_series in new.values() for run_id in of_series}
+    for run_id, step, name, unit in several_runs.units_of(history.engine, wanted, {one.name for one in new}):
+        told[step, name][unit].add(run_id)
+    for series, runs in new.items():
+        units = told[series.step, series.name]
+        for unit in units.keys() - {one.unit for one in absent if one[:2] == series[:2]}:
+            if before := units[unit] & {*runs}:
+                yield _other_unit(history, series, unit, before)
+
+
+def _other_unit(history: History, series: Series, unit: str, before: Collection[str]) -> Finding:
+    ids = [run["run_id"] for run in (*history.runs, history.run.run)]
+    since = 1 + max(place for place, run_id in enumerate(ids) if run_id in before)
+    now, then = (f"in {one}" if one else "without a unit" for one in (series.unit, unit))
+    return Finding(
+        "regression",
+        NOTABLE if since == len(ids) - 1 else NOTE,
+        f"{series.in_words} is {now} since run {ids[since]}, and was {then} in "
+        f"{format_count(len(before), 'earlier run')}: values before and after are not compared",
+        figures={"unit": series.unit, "earlier unit": unit, "earlier runs": len(before)},
+        about=series.about,
+        method="the units of one measurement in all runs; nothing is estimated",
+    )
 
 
 def _unusual(history: History) -> Iterator[_Unusual]:
@@ -82,8 +115,9 @@ def _unusual(history: History) -> Iterator[_Unusual]:
         found = _Unusual(one, earlier, chance, "")
         distance = abs(found.value - found.middle)
         if kept and (is_more_than(distance, one.floor) or _may_be_setting(found)):
-            furthest = max(float(np.abs(earlier - found.middle).max()), one.floor)
-            sure = len(earlier) >= LEAST_RUNS and chance_beyond(furthest, distance, len(earlier)) * len(p) <= SURE
+            furthest = float(np.abs(earlier - found.middle).max())
+            varies = furthest > 0 and len(earlier) >= LEAST_RUNS  # what never varied tells nothing of its noise
+            sure = varies and chance_beyond(furthest, distance, len(earlier)) * len(p) <= SURE
             yield found._replace(grade=_grade(found, history.limits.of(one.series), sure=sure))
 
 

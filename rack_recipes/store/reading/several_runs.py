@@ -173,6 +173,15 @@ def measurements_by_name(engine: sql.Engine, run_ids: Collection[str]) -> Iterat
         yield from read(engine, query.group_by(*by), {})
 
 
+def units_of(engine: sql.Engine, run_ids: Collection[str], names: Collection[str]) -> Iterator[tuple[str, ...]]:
+    """Run, step, name and unit of what was measured under some names, each once."""
+    table = tables().measurements
+    columns = (table.c.run_id, table.c.step, table.c.name, sql.func.coalesce(table.c.unit, ""))
+    for some in batched(sorted(names), AT_ONCE):
+        query = sql.select(*columns).where(table.c.run_id.in_(run_ids), table.c.name.in_(some)).distinct()
+        yield from bare(engine, query)
+
+
 def measurements_of_name(engine: sql.Engine, run_id: str, name: str) -> list[dict[str, Any]]:
     """The measurements of a run that have this name, by step and host; `value` is exactly what was measured."""
     table = tables().measurements

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import analysis_nights
+import analysis_twins_study
 import numpy as np
 
 import analysis_rivals as rivals
@@ -316,7 +317,7 @@ def study(seed: int) -> list[Table]:
     """The whole study."""
     return [
         shifts(seed), shifts_beside_otava(), drifts(seed), twins(seed), planted_causes(seed), flakes(seed),
-        nights(seed), public_series(),
+        nights(seed), public_series(), *(Table(*each) for each in analysis_twins_study.tables()),
     ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import analysis_nights
+import analysis_twins_study as twins
 import numpy as np
 import pytest
 
@@ -115,6 +116,21 @@ def test_all_analysers_over_the_rows_of_a_store():
     assert found["waivers", "ours"] == (3 * size[0], 3 * size[0], 0, 0)
     assert found["flakes", "ours"].false < found["flakes", "both verdicts, whatever the input"].false
     assert found["changes of level", "ours"].false < found["changes of level", "z-score over 3"].false
+
+
+@pytest.mark.parametrize("case", twins.CASES, ids=lambda case: case.title)
+def test_what_was_silent_is_said(case: twins.Case):
+    least = 0 if case.why else 0.8 * case.tries
+    assert least <= twins.found_in(case) <= (0 if case.why else case.tries)
+
+
+@pytest.mark.parametrize("noise", twins.NOISES)
+def test_healthy_runs_have_no_false_problem(noise: str):
+    """At most 1 % of runs with normal noise have one, and 5 % with other noise."""
+    runs = reliability_sweeps.count(12, twins.HEALTHY)
+    share = 0.01 if noise == NORMAL else 0.05
+    for earlier in twins.EARLIER:
+        assert twins.false_findings(noise, earlier, runs)[0] <= max(share * runs, 1)
 
 
 def public(name: str) -> dict:

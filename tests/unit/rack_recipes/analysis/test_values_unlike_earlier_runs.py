@@ -130,3 +130,20 @@ def test_only_runs_at_the_present_level_are_compared(history_of: Historian) -> N
 def test_numbers_of_the_context_are_notes(history_of: Historian) -> None:
     runs = [Night(context={("r1", "disk.speed_v1"): value}) for value in (*USUAL, 150.0)]
     assert [one.grade for one in found_in(history_of, runs)] == [NOTE]
+
+
+def test_a_unit_that_changes_is_told_and_not_compared(history_of: Historian) -> None:
+    watts, milliwatts = ({"name": "power", "unit": unit} for unit in ("W", "mW"))
+    runs = [*nights(USUAL * 2, **watts), *nights([one * 1000 for one in USUAL], **milliwatts)]
+    (found,) = found_in(history_of, runs)
+    assert found.title == (
+        "power of ping0 is in mW since run 20261109-220000-000009, and was in W in 8 earlier runs: values before and "
+        "after are not compared"
+    )
+    assert found.grade == NOTE
+
+
+def test_a_step_that_is_new_and_two_units_at_once_are_no_change(history_of: Historian) -> None:
+    both = [{"name": "power", "unit": "W", "value": 100.0}, {"name": "power", "unit": "%", "value": 50.0}]
+    runs = [*nights(USUAL), *[Night({("psu", "r1"): both, ("ping0", "r1"): latency(one)}) for one in USUAL]]
+    assert not found_in(history_of, runs)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from math import nan
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,19 +15,53 @@ from scipy import stats
 from rack_recipes.analysis.methods import outliers
 from rack_recipes.analysis.methods.outliers import Twins, find_suspects, find_two_groups, judge_groups
 
-# Rosner's data (1983, Technometrics 25: 165-172), as the NIST/SEMATECH e-Handbook of Statistical Methods prints them,
-# https://www.itl.nist.gov/div898/handbook/eda/section3/eda35h3.htm: three outliers at .05.
-ROSNER = np.array([
-    *(-0.25, 0.68, 0.94, 1.15, 1.20, 1.26, 1.26, 1.34, 1.38, 1.43, 1.49, 1.49, 1.55, 1.56, 1.58, 1.65, 1.69, 1.70),
-    *(1.76, 1.77, 1.81, 1.91, 1.94, 1.96, 1.99, 2.06, 2.09, 2.10, 2.14, 2.15, 2.23, 2.24, 2.26, 2.35, 2.37, 2.40),
-    *(2.47, 2.54, 2.62, 2.64, 2.90, 2.92, 2.92, 2.93, 3.21, 3.26, 3.30, 3.59, 3.68, 4.30, 4.64, 5.34, 5.42, 6.01),
-])  # fmt: skip
+PUBLISHED = Path(__file__).parents[1] / "published"
+
+
+def published(name: str) -> dict:
+    """Data of others, with their source and what they say of it."""
+    return json.loads((PUBLISHED / f"{name}.json").read_text())
 
 
 def test_rosner_s_own_example_has_three_outliers():
-    suspects = find_suspects(ROSNER, 10)
-    assert [ROSNER[each.place] for each in suspects[:4]] == [6.01, 5.42, 5.34, 4.64]
+    """By his method, and among twins, where one rate is for all groups of a run."""
+    rosner = published("rosner")
+    values = np.array(rosner["values"])
+    suspects = find_suspects(values, 10)
+    assert [values[each.place] for each in suspects[:4]] == [6.01, 5.42, 5.34, 4.64]
     assert max(rank for rank, each in enumerate(suspects, 1) if each.p <= 0.05) == 3
+    found = one(values)
+    assert (sorted(named(found)), found.is_alarm) == (rosner["outliers"], True)
+
+
+def test_grubbs_outlier_of_eight_is_an_alarm():
+    found = one(published("grubbs")["values"])
+    assert (named(found), found.method, found.is_alarm) == ([7], outliers.SMALL, True)
+
+
+def test_two_of_15_that_tietjen_and_moore_reject_are_not_rare_enough_for_a_whole_run():
+    """Their test at .05 names something in one of twenty healthy measurements."""
+    values = np.array(published("tietjen_moore")["values"])
+    assert named(one(values)) == []
+    far = abs(values[0] - np.median(values)) / (1.4826 * np.median(np.abs(values - np.median(values))))
+    assert far == pytest.approx(3.3, abs=0.1)
+
+
+@pytest.mark.parametrize(("factor", "offset"), [(1, 0), (1, 299_000), (1000, 299_000_000)])
+def test_michelson_s_speed_of_light_is_judged_alike_in_any_unit(factor: float, offset: float):
+    """Of his five experiments the third has values far from all others, as its box plot has, too."""
+    told = published("michelson")
+    parts = np.array(told["values"], dtype=float).reshape(5, 20)
+    found = [sorted(named(one(part * factor + offset))) for part in parts]
+    assert found == [[], [], told["outliers"], [], []]
+
+
+def test_old_faithful_has_two_kinds_of_eruptions():
+    told = published("old_faithful")
+    found = one(told["values"], attributes=told["attributes"]).groups
+    (separator,) = found.separators
+    assert (separator.attribute, separator.lower, separator.upper) == ("kind", ("short",), ("long",))
+    assert (len(found.lower), len(found.upper), separator.exceptions) == (98, 174, 6)
 
 
 def textbook(values: np.ndarray, most: int) -> list[tuple[float, float]]:
@@ -136,6 +172,13 @@ def test_fewer_than_16_hosts_have_no_wide_gap():
     assert find_two_groups(values, attributes, 1, must_part=True)
     more = np.concatenate([[-1.0], values])
     assert find_two_groups(more, {"nic": ["old"] * 9 + ["new"] * 7}, 1, must_part=False)
+
+
+@pytest.mark.parametrize(("wrong", "found"), [(2, True), (3, False)])
+def test_one_host_in_twenty_may_be_an_exception(wrong: int, found: bool):
+    nic = [*NIC[:-wrong], *["old"] * wrong]
+    groups = find_two_groups(split(12), {"nic": nic}, 4, must_part=False)
+    assert [each.exceptions for each in groups.separators if groups] == [wrong] if found else groups is None
 
 
 @pytest.mark.parametrize("values", [[], [1.0], [1.0, 2.0], [3.0] * 20])

@@ -4,11 +4,13 @@
 
     python tests/tools/run_mutant.py MODULE LINE BECOMES TEST...
 
-ends as pytest does: 0 if the tests do not notice, 1 if they do.
+ends as pytest does: 0 if the tests do not notice, 1 if they do. What it writes last is the list of the tests that
+failed, as JSON: an id of pytest may hold spaces.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
@@ -39,10 +41,11 @@ def changed(source: str, line: str, becomes: str) -> str:
 
 
 class Finder(MetaPathFinder):
-    """Finds the one module that is changed."""
+    """Finds the one module that is changed, and keeps which tests fail."""
 
     def __init__(self, module: str, line: str, becomes: str) -> None:
         self._module, self._line, self._becomes = module, line, becomes
+        self.failed: list[str] = []
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -58,10 +61,17 @@ class Finder(MetaPathFinder):
         sys.meta_path.remove(self)
         sys.meta_path.insert(0, self)
 
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the id of a test that fails."""
+        if report.failed:
+            self.failed.append(report.nodeid)
+
 
 if __name__ == "__main__":
     options = ("--exitfirst", "--quiet", "-p", "no:cacheprovider")
     sys.path[0] = str(Path.cwd())  # as `python -m pytest` has it: the tests find the tools of their own checkout
     finder = Finder(*sys.argv[1:4])
     sys.meta_path.insert(0, finder)  # pytest loads our plugin before it asks for anything
-    sys.exit(pytest.main([*options, *sys.argv[4:]], plugins=[finder]))
+    code = pytest.main([*options, *sys.argv[4:]], plugins=[finder])
+    print(f"\n{json.dumps(finder.failed)}", flush=True)
+    sys.exit(code)

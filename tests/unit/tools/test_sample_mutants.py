@@ -96,6 +96,24 @@ def test_a_test_that_fails_anyway_has_noticed_nothing(tree: sample_mutants.Tree)
     assert tree.judge(mutant, 60) == sample_mutants.BROKEN
 
 
+@pytest.mark.parametrize(
+    "tests",
+    [
+        '@pytest.mark.parametrize("n", [9], ids=["of nine, {\'min\': 4}"])\ndef test_it(n):\n    assert half(n) == 4\n',
+        '@pytest.mark.parametrize("n", [half(9)])\ndef test_it(n):\n    assert n == 4\n',
+        "seen = []\ndef test_a():\n    seen.append(1)\n\ndef test_b():\n    assert seen and half(9) == 4\n",
+        "assert half(9) == 4\n\ndef test_it():\n    pass\n",
+    ],
+    ids=["an id with spaces", "an id by the mutant", "after another test", "on import"],
+)
+def test_a_test_that_passes_without_the_mutant_has_noticed_it(tree: sample_mutants.Tree, tests: str):
+    (tree.root / "tests/unit/test_numbers.py").write_text(
+        f"import pytest\nfrom rack_recipes.numbers import half\n{tests}"
+    )
+    mutant = sample_mutants.Mutant("rack_recipes.numbers", "", LIBRARY, LIBRARY.replace("// 2", "// 3"))
+    assert tree.judge(mutant, 60) == sample_mutants.NOTICED
+
+
 def test_tests_of_importers_come_next_and_else_those_beside_the_module(tree: sample_mutants.Tree):
     package, tests = tree.root / "rack_recipes", tree.root / "tests/unit"
     (package / "more.py").write_text("from rack_recipes.numbers import half\n")

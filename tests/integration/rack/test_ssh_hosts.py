@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -81,11 +80,6 @@ def processes_of(folder: Path) -> list[str]:
     return found
 
 
-def test_each_host_answers_with_its_own_python(rack: Rack) -> None:
-    for name, host in rack.members.items():
-        assert run(rack.ssh(name, str(host.python), "-V")) == f"Python {host.version}"
-
-
 def test_hosts_take_the_versions_in_turn(rack: Rack) -> None:
     versions = list(python_interpreters.find())
     assert [host.version for host in rack.members.values()] == [versions[n % len(versions)] for n in range(8)]
@@ -97,16 +91,6 @@ def test_ansible_reaches_every_host(rack: Rack) -> None:
     answers = {line.split()[0]: json.loads(line.split("=>")[1])["ansible_facts"]["ansible_python"] for line in lines}
     versions = {name: "{major}.{minor}.{micro}".format(**answer["version"]) for name, answer in answers.items()}
     assert versions == {name: host.version for name, host in rack.members.items()}
-
-
-def test_the_inventory_has_groups(rack: Rack) -> None:
-    listed = json.loads(run([ansible("ansible-inventory"), "-i", str(rack.inventory), "--list"]))
-    groups = {group: tuple(listed[group]["hosts"]) for group in ("rack", "odd", "even")}
-    assert groups == {"rack": rack.hosts, "odd": rack.hosts[::2], "even": rack.hosts[1::2]}
-
-
-def test_sessions_skip_the_start_files_of_the_user(rack: Rack) -> None:
-    assert run(rack.ssh("r02", "echo $HOME")) == str(rack.folder / "r02")
 
 
 def test_a_killed_host_takes_its_sessions_along_and_no_other_host(rack: Rack) -> None:
@@ -167,29 +151,11 @@ def test_nothing_is_left_when_the_owner_dies(tmp_path: Path, number: int, code: 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_command_is_ended_by_a_signal_that_comes_while_it_starts(tmp_path: Path, number: int, code: int) -> None:
-    words = [
-        ssh_hosts.__file__,
-        str(int(number)),
-        "run",
-        "--count",
-        "1",
-        "--folder",
-        str(tmp_path),
-        "--",
-        "sleep",
-        "1000",
-    ]
-    told = [sys.executable, "-c", TOLD_TOO_SOON, *words]
+    words = f"run --count 1 --folder {tmp_path} -- sleep 1000".split()
+    told = [sys.executable, "-c", TOLD_TOO_SOON, ssh_hosts.__file__, str(int(number)), *words]
     environment = {**os.environ, "PYTHONPATH": str(Path(ssh_hosts.__file__).parent)}
     done = subprocess.run(told, capture_output=True, text=True, check=False, timeout=60, env=environment)
     assert (done.returncode, lives(int(done.stdout))) == (code, False), done.stderr
-
-
-def test_a_temporary_folder_goes_with_its_owner() -> None:
-    command = [*CLI, "run", "--count", "1", "--", "sh", "-c", 'echo "$RACK_INVENTORY"; kill -9 $PPID']
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
-    assert done.returncode == -9
-    wait_until(lambda: not Path(done.stdout.strip()).parent.exists())
 
 
 def test_hosts_die_with_their_supervisor() -> None:
@@ -208,15 +174,6 @@ def started(tmp_path: Path) -> Iterator[Path]:
     assert run([*CLI, "start", "--count", "2", "--folder", str(folder)]) == str(folder / "inventory.yml")
     yield folder
     run([*CLI, "stop", "--folder", str(folder)])  # again, for most
-
-
-def test_start_leaves_the_hosts_running(started: Path) -> None:
-    state = json.loads((started / "state.json").read_text())
-    assert list(state["services"]) == ["r01", "r02"]
-    assert all(
-        service_supervisor.start_time(pid) == at for pid, at in (state["supervisor"], *state["services"].values())
-    )
-    run([ansible("ansible"), "-i", str(started / "inventory.yml"), "rack", "-m", "ping"])
 
 
 def test_stop_ends_the_hosts_of_its_folder(started: Path) -> None:
@@ -241,20 +198,6 @@ def test_run_passes_the_inventory_and_the_exit_code_on() -> None:
     assert "Python 3." in done.stderr
 
 
-def test_a_project_is_the_working_folder_with_its_own_settings(project: Path) -> None:
-    assert Path.cwd() == project
-    changed = run([ansible("ansible-config"), "dump", "--only-changed", "--format", "json"])
-    values = {entry["name"]: entry["value"] for entry in json.loads(changed) if "value" in entry}
-    assert values["CALLBACKS_ENABLED"] == ["rack.recipes.recorder"]
-    assert (values["INJECT_FACTS_AS_VARS"], values["HOST_KEY_CHECKING"]) == (False, False)
-
-
-def test_a_missing_sshd_is_named_with_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda *_args, **_options: None)
-    with pytest.raises(ServiceError, match="sshd is not installed: install the package openssh-server"):
-        Rack(1, tmp_path).start()
-
-
 def test_a_host_that_cannot_start_shows_its_log(tmp_path: Path) -> None:
     rack = Rack(1, tmp_path / "rack")
     host = rack.members["r01"]
@@ -270,16 +213,6 @@ def test_listed_interpreters_replace_those_found(monkeypatch: pytest.MonkeyPatch
     assert python_interpreters.find() == {version: path}
     monkeypatch.setenv("RACK_PYTHONS", "python3")
     with pytest.raises(ServiceError, match="RACK_PYTHONS: python3 is not the absolute path"):
-        python_interpreters.find()
-
-
-def test_shims_are_no_interpreters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shim = tmp_path / "python3.12"
-    shim.write_text("#!/bin/sh\nexit 1\n")
-    shim.chmod(0o755)
-    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "none"))
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ServiceError, match=r"no Python from 3\.9 to 3\.13"):
         python_interpreters.find()
 
 

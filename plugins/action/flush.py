@@ -21,7 +21,7 @@ with Library() as library:
 class ActionModule(ActionBase):  # type: ignore[misc]
     """Say whether the store holds the run's results."""
 
-    def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def run(self, tmp: str | None = None, task_vars: Mapping[str, object] | None = None) -> dict[str, Any]:
         """Return the run's id and its journal's path; fail where the results are not in the store."""
         library.check(AnsibleActionFail)
         result = super().run(tmp, task_vars)

@@ -26,14 +26,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     _supports_check_mode = False
 
-    def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def run(self, tmp: str | None = None, task_vars: Mapping[str, object] | None = None) -> dict[str, Any]:
         """Return the run and the report's files; fail where the run is not in the store."""
         library.check(AnsibleActionFail)
         result = super().run(tmp, task_vars)
         with translate_errors(AnsibleActionFail):
             return {**result, **write_with_status(lambda: self._report(task_vars or {}))}
 
-    def _report(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:
+    def _report(self, task_vars: Mapping[str, object]) -> dict[str, Any]:
         arguments = self.validate_argument_spec(argument_spec())[1]
         return report(transform_to_native_types(arguments), task_vars)
 
@@ -49,7 +49,7 @@ def argument_spec() -> dict[str, Any]:
     }
 
 
-def report(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+def report(arguments: Mapping[str, Any], task_vars: Mapping[str, object]) -> dict[str, Any]:
     """Write the report; returns the task's result. Raises RackError."""
     from rack_recipes.report.make_report import make
     from rack_recipes.report.run_digest import digest_run
@@ -73,7 +73,7 @@ def report(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[s
     }
 
 
-def own_vars(task_vars: Mapping[str, Any]) -> dict[str, Any]:
+def own_vars(task_vars: Mapping[str, object]) -> dict[str, Any]:
     """Those variables that are our settings."""
     names = [f"{settings.SECTION}_{name}" for name in settings.NAMES_OF_ALL]
     return {name: transform_to_native_types(task_vars[name]) for name in names if name in task_vars}

@@ -22,7 +22,7 @@ with Library() as library:
 class ActionModule(ActionBase):  # type: ignore[misc]
     """Run the steps of one stage on the host of the task."""
 
-    def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def run(self, tmp: str | None = None, task_vars: Mapping[str, object] | None = None) -> dict[str, Any]:
         """Return what Ansible shows of the stage; the journal has its results by then."""
         library.check(AnsibleActionFail)
         result = super().run(tmp, task_vars)

@@ -21,7 +21,7 @@ with Library() as library:
 class ActionModule(ActionBase):  # type: ignore[misc]
     """Judge the host of the task by the run's record."""
 
-    def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def run(self, tmp: str | None = None, task_vars: Mapping[str, object] | None = None) -> dict[str, Any]:
         """Return ok, failed or unreachable with the host's reasons; nothing is run on the host."""
         library.check(AnsibleActionFail)
         result = super().run(tmp, task_vars)

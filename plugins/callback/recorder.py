@@ -279,7 +279,6 @@ options:
     env: [{name: RACK_RECIPES_SUMMARY_BUDGET}]
 """
 
-from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.callback import CallbackBase
@@ -309,35 +308,35 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         library.check(AnsibleError)
         self.recorder = Recorder(self._display.warning, self._display.display, SignalGuard(), tell_end)
 
-    def v2_playbook_on_start(self, playbook: Any) -> None:
+    def v2_playbook_on_start(self, playbook: object) -> None:
         """A playbook starts."""
         self.recorder.guarded(self.recorder.playbook_starts, playbook)
 
-    def v2_playbook_on_play_start(self, play: Any) -> None:
+    def v2_playbook_on_play_start(self, play: object) -> None:
         """A play starts."""
         self.recorder.guarded(self.recorder.play_starts, play)
 
-    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+    def v2_playbook_on_task_start(self, task: object, is_conditional: bool) -> None:
         """A task starts, no worker is forked yet."""
         self.recorder.guarded(self.recorder.task_starts, task)
 
-    def v2_runner_on_ok(self, result: Any) -> None:
+    def v2_runner_on_ok(self, result: object) -> None:
         """A task ended well on a host."""
         self.recorder.guarded(self.recorder.task_ended, result)
 
-    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:  # noqa: FBT002 - as Ansible has it
+    def v2_runner_on_failed(self, result: object, ignore_errors: bool = False) -> None:  # noqa: FBT002 - as Ansible has it
         """A task failed on a host."""
         self.recorder.guarded(self.recorder.task_failed, result)
 
-    def v2_runner_on_skipped(self, result: Any) -> None:
+    def v2_runner_on_skipped(self, result: object) -> None:
         """A task was left out on a host."""
         self.recorder.guarded(self.recorder.task_skipped, result)
 
-    def v2_runner_on_unreachable(self, result: Any) -> None:
+    def v2_runner_on_unreachable(self, result: object) -> None:
         """A host could not be reached."""
         self.recorder.guarded(self.recorder.task_ended, result)
 
-    def v2_playbook_on_stats(self, stats: Any) -> None:
+    def v2_playbook_on_stats(self, stats: object) -> None:
         """All plays have ended. Only here can a callback set the exit code."""
         code = self.recorder.exit_code()
         if code:

@@ -51,7 +51,7 @@ def check_value(value: object, name: str = "value") -> Any:
         raise ValueError(f"{name}{''.join(reversed(fault.parts))}: {fault}") from None
 
 
-def check_size(value: Any, name: str) -> None:
+def check_size(value: object, name: str) -> None:
     """Raise ValueError if JSON data is too large for a key. It names the path of the large part, from `name` on."""
     size = _size(value)
     if size <= LARGEST_VALUE:
@@ -69,7 +69,7 @@ def check_size(value: Any, name: str) -> None:
     )
 
 
-def _largest(value: Any) -> tuple[str, Any, int]:
+def _largest(value: object) -> tuple[str, Any, int]:
     """The path, the value and the size of the largest part of a list or mapping; a size of 0 if it has no parts."""
     if isinstance(value, dict):
         parts = [(f".{key}", part, _size(part)) for key, part in value.items()]
@@ -78,7 +78,7 @@ def _largest(value: Any) -> tuple[str, Any, int]:
     return max(parts, key=lambda each: each[2], default=("", None, 0))
 
 
-def _size(value: Any) -> int:
+def _size(value: object) -> int:
     """The bytes of its JSON text. Short texts and numbers are only estimated, since this is asked for every value."""
     if isinstance(value, str) and len(value) <= LARGEST_VALUE // 8:
         return len(value)
@@ -161,7 +161,7 @@ CHECKS: dict[type, Callable[[Any, int], object]] = {
 }
 
 
-def copy_json(value: Any) -> Any:
+def copy_json(value: object) -> Any:
     """A copy of JSON data, which a scriptlet can change without changing the original."""
     if isinstance(value, dict):
         return {key: copy_json(item) for key, item in value.items()}

@@ -22,7 +22,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from typing import Any, Callable
 
     from ansible_collections.rack.recipes.plugins.module_utils.artifact_store import ArtifactStore, Source
@@ -127,7 +127,7 @@ class ContextView:
         """Mask these secrets in texts from now on."""
         self._secrets = secrets
 
-    def analyse_with(self, analysis: dict[str, Any] | None) -> None:
+    def analyse_with(self, analysis: dict[str, object] | None) -> None:
         """Show what the scriptlet declares to read of its run: `results`, and `history` by key. None shows nothing."""
         self._analysis = analysis
 
@@ -138,7 +138,7 @@ class ContextView:
         """
         self._declared = None if reads is None else frozenset(reads)
 
-    def reach_live(self, given: dict[str, Any]) -> None:
+    def reach_live(self, given: dict[str, object]) -> None:
         """Reach the context server of the run by this; what is not given says why there is none."""
         self._live_given = given
 
@@ -154,14 +154,14 @@ class ContextView:
             self._live = Live(given, self._shown, self._adopt)
         return self._live
 
-    def _shown(self, key: str, value: Any) -> Any:
+    def _shown(self, key: str, value: object) -> Any:
         """A value as others may see it."""
         if self._secrets is None:
             return value
         self._secrets.add_value(key, value)
         return self._secrets.hidden_value(value)
 
-    def _adopt(self, key: str, scope: str, version: int, value: Any) -> None:
+    def _adopt(self, key: str, scope: str, version: int, value: object) -> None:
         """Take a change that the server has made already: `get` and the steps that follow see it."""
         place = self._own if scope == self.scope else self._run
         place[key] = [version, value]
@@ -198,7 +198,7 @@ class ContextView:
         keys = {"own": self._own, "run": self._run, "others": self._others}
         return {"step": self.step, "host": self.host, "scope": self.scope, **keys}
 
-    def secret(self, value: Any) -> Any:
+    def secret(self, value: object) -> Any:
         """Hide the texts and numbers in `value` from now on. Returns `value`.
 
         They are masked in everything that is written of this step (also in what it has printed before), of later steps,
@@ -212,7 +212,7 @@ class ContextView:
             self._emit({"kind": "secret", "texts": texts})
         return value
 
-    def get(self, key: str, default: Any = None, host: str | None = None) -> Any:
+    def get(self, key: str, default: object = None, host: str | None = None) -> Any:
         """The value of `key`: in this step's scope, or else in the run's, or else `default`.
 
         With `host`, that host's keys come first instead of this step's. Raises ValueError for a key that the scriptlet
@@ -238,7 +238,7 @@ class ContextView:
                 self._check_declared(key)
         return [place for _scope, place in places]
 
-    def set(self, key: str, value: Any, who: str | None = None, scope: str | None = None) -> None:
+    def set(self, key: str, value: object, who: str | None = None, scope: str | None = None) -> None:
         """Set `key` for this host or, with `scope="run"`, for the run. `who` is the author, by default the step.
 
         Raises ValueError if the value is not JSON or too large, and if the key is malformed or shows a secret.
@@ -262,11 +262,11 @@ class ContextView:
         self._emit({"kind": "delta", **change})
         place[key] = [version + 1, value]
 
-    def measure(self, name: str, value: Any, unit: str = "") -> None:
+    def measure(self, name: str, value: object, unit: str = "") -> None:
         """Record one measured value with its unit."""
         self.add_measurement({"name": name, "value": value, "unit": unit})
 
-    def add_measurement(self, given: Any) -> None:
+    def add_measurement(self, given: object) -> None:
         """Record one item of an envelope's `measurements`. Raises ValueError if it is malformed."""
         if not isinstance(given, dict) or not isinstance(given.get("name"), str) or "value" not in given:
             raise ValueError(f"a measurement needs a name and a value, got {mark_if_long(repr(given))}")
@@ -281,7 +281,7 @@ class ContextView:
         value = check_value(given["value"], f"measurement {name}")
         self._emit({"kind": "measurement", "name": name, "value": value, "unit": unit})
 
-    def check(self, name: str, value: Any, unit: str = "", **limits: Any) -> str:
+    def check(self, name: str, value: object, unit: str = "", **limits: Any) -> str:
         """Judge a value, record it and return its verdict: `passed`, `marginal` or `failed`.
 
         `limits` are the words of a condition: eq, ne, min, max, within, one_of, matches, quantile, warn. The step's
@@ -289,7 +289,7 @@ class ContextView:
         """
         return self.add_check({**limits, "name": name, "value": value, "unit": unit})
 
-    def add_check(self, given: Any) -> str:
+    def add_check(self, given: object) -> str:
         """Record one item of an envelope's `checks` and return its verdict. Raises ValueError if it is malformed."""
         from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import measurement
 
@@ -326,10 +326,10 @@ class ContextView:
     def finding(
         self,
         title: str,
-        results: Iterable[Any] = (),
+        results: Iterable[object] = (),
         grade: str = "notable",
         advice: str = "",
-        figures: dict[str, Any] | None = None,
+        figures: Mapping[str, object] | None = None,
         method: str = "",
     ) -> None:
         """Add a finding to the analysis of the run: a sentence, and the results that it rests on.
@@ -341,7 +341,7 @@ class ContextView:
         given = {"title": title, "results": list(results), "grade": grade, "advice": advice, "method": method}
         self.add_finding({**given, "figures": figures or {}})
 
-    def add_finding(self, given: Any) -> None:
+    def add_finding(self, given: object) -> None:
         """Add one item of an envelope's `findings`. Raises ValueError if it is malformed."""
         self._emit({"kind": "finding", **self._run_analysis().finding(given)})
 
@@ -363,7 +363,7 @@ class ContextView:
         """
         return self._attach(name, media_type, lambda shelf: shelf.keep(source))
 
-    def add_artifact(self, given: Any) -> dict[str, Any]:
+    def add_artifact(self, given: object) -> dict[str, Any]:
         """Attach one item of an envelope's `artifacts`: a file of the working folder. Returns what `attach` does.
 
         Raises ValueError if the item is malformed, or if the file cannot be kept.

@@ -36,7 +36,7 @@ def track_resources(run: Method) -> Method:
     """Log to stderr how long the decorated method took and how much the process's peak memory grew."""
 
     @functools.wraps(run)
-    def wrapper(self: Any, *args: Any, **named: Any) -> Any:
+    def wrapper(self: object, *args: Any, **named: Any) -> Any:
         before, started = _peak(), time.monotonic()
         try:
             return run(self, *args, **named)
@@ -65,7 +65,7 @@ def debug_trace(run: Method | None = None, *, force: bool = False) -> Any:
         return functools.partial(debug_trace, force=force)
 
     @functools.wraps(run)
-    def wrapper(self: Any, *args: Any) -> Any:
+    def wrapper(self: object, *args: Any) -> Any:
         if not force and os.environ.get(DEBUG, "0") in ("", "0"):
             return run(self, *args)
         from ansible_collections.rack.recipes.plugins.module_utils.debug_tracing import traced
@@ -92,7 +92,7 @@ def timeout_enforce(seconds: float, grace: float = GRACE) -> Callable[[Method], 
 
     def decorate(method: Method) -> Method:
         @functools.wraps(method)
-        def wrapper(self: Any, *args: Any, **named: Any) -> Any:
+        def wrapper(self: object, *args: Any, **named: Any) -> Any:
             what = f"{type(self).__name__}.{method.__name__} was ended after {seconds:g} s"
             with _Deadline(what, seconds, grace):
                 return method(self, *args, **named)

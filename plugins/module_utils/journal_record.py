@@ -36,7 +36,7 @@ def log_level(request: dict[str, Any]) -> str:
     return level
 
 
-def logged_events(request: dict[str, Any]) -> frozenset[str]:
+def logged_events(request: dict[str, object]) -> frozenset[str]:
     """The events that a request's log shows: words of LEVELS."""
     level, names = log_level(request), list(LEVELS)
     shown = names[names.index(level) :] if level else []
@@ -50,7 +50,7 @@ _compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(","
 _ascii = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
 
 
-def json_text(value: Any) -> str:
+def json_text(value: object) -> str:
     r"""The value as compact JSON that every file and database accepts: half a surrogate pair stays an escape, `\ud800`.
 
     Raises TypeError, ValueError or RecursionError for what is not JSON.
@@ -77,7 +77,7 @@ def without_checksum(line: bytes) -> bytes | None:
     return b"{" + rest if line[:REST] == b'{"_":"%08x%08x",' % (len(rest), crc32(rest)) else None
 
 
-def encode(record: dict[str, Any]) -> bytes:
+def encode(record: dict[str, object]) -> bytes:
     """The bytes to append to a journal for `record`, which must not be empty."""
     return with_checksum(json_text(record))
 

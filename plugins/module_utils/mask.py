@@ -95,7 +95,7 @@ class Mask:
             self._longest = max(map(_longest, self._whole), default=0) if self._pattern else 0
         return self._longest
 
-    def mask_value(self, value: Any) -> Any:
+    def mask_value(self, value: object) -> Any:
         """The JSON value with its secrets replaced, also in the names of mappings.
 
         A number is replaced only where it is equal to a secret.
@@ -108,7 +108,7 @@ class Mask:
             return [self.mask_value(item) for item in value]
         return MASKED if self._is_secret_number(value) else value
 
-    def _mask_mapping(self, value: dict[str, Any]) -> dict[str, Any]:
+    def _mask_mapping(self, value: dict[str, object]) -> dict[str, Any]:
         """The mapping with its names and values masked. A masked name that is taken gets a number: no entry is lost."""
         masked: dict[str, Any] = {}
         numbers: dict[str, int] = {}

@@ -58,7 +58,7 @@ class RunAnalysis:
         found: list[Row] = copy_json([row for row in rows if row["run"] in runs])
         return found
 
-    def finding(self, given: Any) -> Row:
+    def finding(self, given: object) -> Row:
         """A finding in the form in which it is recorded. Raises ValueError if it is malformed."""
         if not isinstance(given, dict) or not isinstance(given.get("title"), str) or not given["title"].strip():
             raise ValueError(f"a finding needs a title, got {mark_if_long(repr(given))}")

@@ -49,7 +49,7 @@ class SecretNames:
         """Whether a context key fits one of the patterns, with its version or without."""
         return self.match(key) or self.match(key.rpartition("_v")[0])
 
-    def mask_named(self, value: Any, found: list[str]) -> Any:
+    def mask_named(self, value: object, found: list[str]) -> Any:
         """JSON data in which each value under the name of a secret is `********`, and so is each password in a URL.
 
         These texts are appended to `found`. The same object is returned where nothing is masked. A value without any
@@ -64,7 +64,7 @@ class SecretNames:
             return _without_url_passwords(value, found)
         return value
 
-    def _mask_mapping(self, value: dict[str, Any], found: list[str]) -> dict[str, Any]:
+    def _mask_mapping(self, value: dict[str, object], found: list[str]) -> dict[str, Any]:
         changed: dict[str, Any] = {}
         for name, item in value.items():
             if self.match(name) and any(texts_of(item)):
@@ -76,7 +76,7 @@ class SecretNames:
                     changed[name] = masked
         return {**value, **changed} if changed else value
 
-    def mask_key(self, key: str, value: Any, found: list[str]) -> Any:
+    def mask_key(self, key: str, value: object, found: list[str]) -> Any:
         """The value of a context key, masked as by `mask_named`; all of it where the key is the name of a secret."""
         if value is not None and self.match_key(key):
             found += long_texts_of(value)
@@ -88,7 +88,7 @@ def _is_end(pattern: str) -> bool:
     return pattern[:1] == "*" and len(pattern) > 1 and not any(sign in pattern[1:] for sign in "*?[")
 
 
-def texts_of(value: Any, *, numbers: bool = True) -> list[str]:
+def texts_of(value: object, *, numbers: bool = True) -> list[str]:
     """All texts in a value, however deep, and its numbers as texts unless `numbers` is false."""
     if isinstance(value, dict):
         return [text for item in value.values() for text in texts_of(item, numbers=numbers)]
@@ -99,7 +99,7 @@ def texts_of(value: Any, *, numbers: bool = True) -> list[str]:
     return [] if value is None or isinstance(value, bool) else [str(value)]
 
 
-def long_texts_of(value: Any, *, numbers: bool = True) -> list[str]:
+def long_texts_of(value: object, *, numbers: bool = True) -> list[str]:
     """The texts of `texts_of` that can be looked for in other texts: long enough, and no common word."""
     texts = texts_of(value, numbers=numbers)
     return [text for text in texts if len(text) >= SHORTEST and text.lower() not in COMMON]
@@ -129,7 +129,7 @@ def _without_url_passwords(text: str, found: list[str]) -> str:
     return re.sub(AFTER_USER, masked, text)
 
 
-def check_secrets(value: Any) -> list[str]:
+def check_secrets(value: object) -> list[str]:
     """The texts to hide for a secret value, each once; words that stand in every text, such as verdicts, are none.
 
     Raises ValueError for bytes, and for texts that are too many, too long or too deeply nested. It shows none of them.
@@ -147,7 +147,7 @@ def check_secrets(value: Any) -> list[str]:
     return texts
 
 
-def secrets_in(options: Mapping[str, Any] | None, params: Mapping[str, Any], names: SecretNames) -> list[str]:
+def secrets_in(options: Mapping[str, object] | None, params: Mapping[str, object], names: SecretNames) -> list[str]:
     """The texts and numbers of `no_log` options, the texts under names that match `names`, and passwords in URLs.
 
     They are found however deep. `options` is the argument spec of `params`, or None.
@@ -176,7 +176,7 @@ def _found(
 
 
 def _inside(
-    options: Mapping[str, Any] | None, item: Any, names: SecretNames, seen: set[tuple[int, int]]
+    options: Mapping[str, object] | None, item: object, names: SecretNames, seen: set[tuple[int, int]]
 ) -> Iterable[str]:
     if isinstance(item, str):
         return url_passwords(item) if URL in item else ()

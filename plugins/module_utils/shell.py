@@ -191,7 +191,7 @@ class Program:
         return f": {said[:400]}" if said else ""
 
 
-def _filled(word: str, params: dict[str, Any]) -> list[str]:
+def _filled(word: str, params: dict[str, object]) -> list[str]:
     """The words that `word` becomes once its arguments are filled in."""
     alone = PLACE.fullmatch(word)
     if alone and alone.group(1) in params:
@@ -201,7 +201,7 @@ def _filled(word: str, params: dict[str, Any]) -> list[str]:
     return [PLACE.sub(lambda place: _text(params.get(place.group(1), place.group())), word)]
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return "" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 

@@ -75,7 +75,7 @@ class StageSecrets:
 
         return as_reason(f"{masked_beginning(message[: LONGEST_MESSAGE - 1], mask)}...")
 
-    def hidden_value(self, value: Any) -> Any:
+    def hidden_value(self, value: object) -> Any:
         """A JSON value without secrets."""
         mask = self.mask
         return mask.mask_value(value) if mask else value
@@ -92,7 +92,7 @@ class StageSecrets:
             self._mask = None
             self._harmless_keys.clear()
 
-    def add_arguments(self, options: Mapping[str, Any] | None, params: Mapping[str, Any]) -> None:
+    def add_arguments(self, options: Mapping[str, object] | None, params: Mapping[str, object]) -> None:
         """Hide what no_log options hold, and what has the name of a secret."""
         found = secrets_in(options, params, self._names)
         if found:
@@ -106,7 +106,7 @@ class StageSecrets:
             self._registered.add(text)
             self._add_entry({"secret": text})
 
-    def shown(self, key: str, value: Any) -> Any:
+    def shown(self, key: str, value: object) -> Any:
         """A value of a key as it may be written: nothing of it where the key has the name of a secret."""
         found: list[str] = []
         shown = self._names.mask_key(key, value, found)
@@ -114,13 +114,13 @@ class StageSecrets:
             self.register(found)
         return self.hidden_value(shown)
 
-    def add_value(self, key: str, value: Any) -> None:
+    def add_value(self, key: str, value: object) -> None:
         """Hide what has the name of a secret in a value of a key, in this process alone."""
         found: list[str] = []
         self._names.mask_key(key, value, found)
         self.add(found)
 
-    def without_named(self, measurement: dict[str, Any]) -> dict[str, Any]:
+    def without_named(self, measurement: dict[str, object]) -> dict[str, Any]:
         """A measurement without what has the name of a secret: a part of its value, or a text that it is called so."""
         value = measurement["value"]
         found: list[str] = []
@@ -131,7 +131,7 @@ class StageSecrets:
             self.register(found)
         return measurement if shown is value else {**measurement, "value": shown}
 
-    def without_named_figures(self, finding: dict[str, Any]) -> dict[str, Any]:
+    def without_named_figures(self, finding: dict[str, object]) -> dict[str, Any]:
         """A finding without figures that have the name of a secret."""
         found: list[str] = []
         figures = self._names.mask_named(finding["figures"], found)
@@ -160,7 +160,7 @@ class StageSecrets:
         if self.send is not None:
             self.send(entry)
 
-    def key_for(self, value: Any) -> bytes:
+    def key_for(self, value: object) -> bytes:
         """The key for the digest of a JSON value with secrets, so that nobody finds these by trying. Else it is empty.
 
         Without the salt of the project the key is random: no other digest of the same value is equal.

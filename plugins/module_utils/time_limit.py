@@ -11,7 +11,6 @@ from contextlib import contextmanager
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
 
 class _IsOver(BaseException):
@@ -28,7 +27,7 @@ def time_limit(seconds: float) -> Iterator[None]:
     """
     ended = False
 
-    def expire(_number: int, _frame: Any) -> None:
+    def expire(_number: int, _frame: object) -> None:
         if not ended:
             raise _IsOver
 

@@ -105,7 +105,7 @@ def gather(source: PackSource, folder: Path) -> dict[str, Any]:
     return about
 
 
-def _seal(folder: Path, about: Mapping[str, Any]) -> None:
+def _seal(folder: Path, about: Mapping[str, object]) -> None:
     files = facts_of(folder)
     manifest = manifest_text(about, files)
     (folder / MANIFEST).write_bytes(manifest)
@@ -179,7 +179,7 @@ def _below(folder: Path | None, name: str) -> Iterator[str]:
         yield from (f"{name}/{inside}" for inside in names_in(folder / name))
 
 
-def _add_versions(pack: _Pack, run: Mapping[str, Any], record: Mapping[str, Any]) -> None:
+def _add_versions(pack: _Pack, run: Mapping[str, object], record: Mapping[str, object]) -> None:
     """Add the versions of the programs on the controller, and the digests of the recipe and of the scriptlets."""
     kept = pack.source.journal.parent / BEGUN / SCRIPTLETS if pack.source.journal else None
     try:
@@ -221,7 +221,7 @@ def _copy(source: Path, target: Path) -> str:
     return digest.hexdigest()
 
 
-def _json(value: Any) -> bytes:
+def _json(value: object) -> bytes:
     return f"{json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)}\n".encode(errors="backslashreplace")
 
 

@@ -75,7 +75,7 @@ def read_sums(text: bytes) -> dict[str, str] | None:
     return sums if sums and sums_text(sums) == text else None
 
 
-def manifest_text(about: Mapping[str, Any], files: Mapping[str, PackFacts]) -> bytes:
+def manifest_text(about: Mapping[str, object], files: Mapping[str, PackFacts]) -> bytes:
     """The manifest as a text: its fields about the whole pack, and the list of its files."""
     listed = {name: {"sha256": facts.sha256, "size": facts.size} for name, facts in sorted(files.items())}
     whole = {"format": FORMAT, **about, "files": listed}

@@ -104,7 +104,7 @@ def _value(table: str, column: str, value: Any) -> Any:
     return json.loads(value) if value is not None and column in JSON[table] else value
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
 
 

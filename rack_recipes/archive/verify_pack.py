@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from rack_recipes.archive import manifest_and_signatures
@@ -280,7 +280,7 @@ def _list_problems(
             yield PackProblem(CHANGED, SUMS, f"it does not say what {MANIFEST} says")
 
 
-def _journal_problems(read: _ReadFiles, about: Mapping[str, Any]) -> Iterator[PackProblem]:
+def _journal_problems(read: _ReadFiles, about: Mapping[str, object]) -> Iterator[PackProblem]:
     """Where the journal was changed, by the checksum in each record and by the chain over its lines."""
     expected = about.get("journal")
     if not isinstance(expected, Mapping) or JOURNAL not in read.facts or read.chain.to_data() == expected:

@@ -186,7 +186,7 @@ def _json(source: Source) -> Any:
         raise refused([Problem(where, "JSON", error.msg[:1].lower() + error.msg[1:])]) from None
 
 
-def _unknown(source: Source, content: Any) -> Problem:
+def _unknown(source: Source, content: object) -> Problem:
     """The problem of a content that no format recognises."""
     data = content.data if isinstance(content, YamlFile) else content
     words = [*data] if isinstance(data, dict) else []

@@ -87,6 +87,6 @@ def _device(position: Position) -> Mapping[str, Any]:
     return {"rack": position.rack, **({} if whole is None else {"position": whole})}
 
 
-def _yaml(value: Any) -> str:
+def _yaml(value: object) -> str:
     text: str = yaml.safe_dump(value, sort_keys=False, width=WIDTH, allow_unicode=True)
     return text

@@ -41,7 +41,7 @@ class Parser(argparse.ArgumentParser):
         """Raise UsageError with the message and a pointer to the help."""
         raise UsageError(f"{self.prog}: {message}; see {self.prog} --help")
 
-    def _print_message(self, message: str, file: Any = None) -> None:
+    def _print_message(self, message: str, file: object = None) -> None:
         """Print the help or the version. argparse is silent where this cannot be done."""
         problem = write_stdout(message)
         if problem:

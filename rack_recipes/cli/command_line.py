@@ -72,7 +72,7 @@ def _complete(words: Sequence[str]) -> Answer:
     return "\n".join(candidates(words)), 0
 
 
-def _print(answer: dict[str, Any] | str | None, code: int) -> int:
+def _print(answer: dict[str, object] | str | None, code: int) -> int:
     """Print the answer; returns the exit code, which also tells that this could not be done."""
     text = json.dumps(answer, ensure_ascii=False) if isinstance(answer, dict) else answer
     problem = write_stdout("" if text is None else f"{text.removesuffix('\n')}\n")

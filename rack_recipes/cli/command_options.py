@@ -225,7 +225,7 @@ def _argument(head: str, given: Given) -> tuple[str, list[str], dict[str, Any]]:
     return name, flags or [name], {**arguments, **({"dest": name} if flags else {}), **said}
 
 
-def _said(given: Any) -> dict[str, Any]:
+def _said(given: object) -> dict[str, Any]:
     """What is given for an option, as arguments of add_argument."""
     if isinstance(given, Mapping):
         return {name: value() if name == "choices" and callable(value) else value for name, value in given.items()}

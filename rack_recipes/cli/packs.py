@@ -297,7 +297,7 @@ def upload(options: argparse.Namespace) -> Answer:
     return _told(server, answer, as_json=options.json), 0
 
 
-def _whole(group: str, parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _whole(group: str, parts: Sequence[Mapping[str, object]]) -> dict[str, Any]:
     """The answer about a group, from those about its parts."""
     page = parts[-1].get("group_page")
     named = [part["run_id"] for part in parts]
@@ -315,7 +315,7 @@ def _token(options: argparse.Namespace) -> str:
     return token
 
 
-def _told(server: Server, told: Mapping[str, Any], *, as_json: bool) -> dict[str, Any] | str:
+def _told(server: Server, told: Mapping[str, object], *, as_json: bool) -> dict[str, Any] | str:
     addresses = {
         name: f"{server.address}{told[name]}" if told.get(name) else None for name in ("page", "report", "group_page")
     }

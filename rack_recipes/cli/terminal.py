@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TextIO
+from typing import TextIO
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import GREEN, RED, VERDICTS, YELLOW
 
@@ -58,7 +58,7 @@ def counts_text(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
 
 
-def value_text(value: Any) -> str:
+def value_text(value: object) -> str:
     """A value as people are shown it: a text as it is, all else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 

@@ -227,7 +227,7 @@ def _entries(run: RunData, found: Sequence[Finding]) -> Sequence[dict[str, Any]]
     return [_entry(run.run, step, passes, flakes, who) for (step, passes), flakes in gathered.items()]
 
 
-def _entry(run: Mapping[str, Any], step: str, passes: int, flakes: Sequence[Finding], who: str) -> dict[str, Any]:
+def _entry(run: Mapping[str, object], step: str, passes: int, flakes: Sequence[Finding], who: str) -> dict[str, Any]:
     failed, runs = (sum(one.figures[name] for one in flakes) for name in ("failed", "runs"))
     given = {
         "step": step,

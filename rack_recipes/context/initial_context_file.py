@@ -50,7 +50,7 @@ def read_initial_context(path: str) -> ExportedContext:
     return _checked(path, data)
 
 
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _value in pairs]
@@ -58,7 +58,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _checked(path: str, data: Any) -> ExportedContext:
+def _checked(path: str, data: object) -> ExportedContext:
     top = _mapping(path, "", data, "an object with 'run' and 'hosts'")
     for name in top:
         if name not in FIELDS:
@@ -76,7 +76,7 @@ def _checked(path: str, data: Any) -> ExportedContext:
     )
 
 
-def _keys(path: str, where: str, data: Any) -> Keys:
+def _keys(path: str, where: str, data: object) -> Keys:
     keys = _mapping(path, where, data, "an object of keys with their values")
     try:
         return {check_key(key): check_value(value, key) for key, value in keys.items()}
@@ -84,7 +84,7 @@ def _keys(path: str, where: str, data: Any) -> Keys:
         raise UsageError(shortened(f"{path}: {where}: {error}")) from None
 
 
-def _mapping(path: str, where: str, data: Any, expected: str) -> Mapping[str, Any]:
+def _mapping(path: str, where: str, data: object, expected: str) -> Mapping[str, Any]:
     if not isinstance(data, dict):
         got = json.dumps(data)
         shown = got if len(got) <= 80 else f"{got[:77]}..."  # characters

@@ -99,7 +99,7 @@ class MergeHooks:
             self._call(place, record, begun, _value(delta.base), delta, context)
 
     def _call(
-        self, place: Place, record: Record, begun: PendingMerge, base: Any, delta: Delta, context: Context
+        self, place: Place, record: Record, begun: PendingMerge, base: object, delta: Delta, context: Context
     ) -> None:
         """Call a hook. Where it fails or takes too long, the value stays as it was and the step ends as an error."""
         value = begun.value
@@ -134,6 +134,6 @@ def _value(text: str | None) -> Any:
     return None if text is None else json.loads(text)
 
 
-def _copy(value: Any) -> Any:
+def _copy(value: object) -> Any:
     """A copy, so that a hook that changes its arguments changes nothing else."""
     return json.loads(json.dumps(value))

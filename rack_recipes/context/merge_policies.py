@@ -19,7 +19,7 @@ ABSENT: Any = object()  # no field of this name
 NO_FIELDS: Mapping[str, Any] = {}
 
 
-def deep_merge(base: Any, theirs: Any, ours: Any) -> tuple[Any, tuple[str, ...]]:
+def deep_merge(base: object, theirs: object, ours: object) -> tuple[Any, tuple[str, ...]]:
     """The value with the changes of both sides, and the paths of the fields that both sides have changed.
 
     Objects are merged key by key. Lists, numbers and texts are not merged: where one side has changed such a value,
@@ -31,7 +31,7 @@ def deep_merge(base: Any, theirs: Any, ours: Any) -> tuple[Any, tuple[str, ...]]
     return merged, tuple(both)
 
 
-def _merged(base: Any, theirs: Any, ours: Any, path: str, both: list[str]) -> Any:
+def _merged(base: object, theirs: object, ours: object, path: str, both: list[str]) -> Any:
     if _same(ours, base) or _same(ours, theirs):
         return theirs
     if _same(theirs, base):
@@ -56,7 +56,7 @@ def _merged_fields(base: Mapping[str, Any], theirs: Any, ours: Any, path: str, b
     return {name: value for name, value in fields.items() if value is not ABSENT}
 
 
-def _same(first: Any, second: Any) -> bool:
+def _same(first: object, second: object) -> bool:
     """Whether both are the same JSON. In Python 1, 1.0 and True are equal, in JSON they are not."""
     if first is ABSENT or second is ABSENT:
         return first is second
@@ -94,7 +94,7 @@ class MergePolicies:
         return bool(self.rules) and self.policy_of(key).startswith(WITH_BASE)
 
 
-def from_record(entries: Any) -> MergePolicies:
+def from_record(entries: object) -> MergePolicies:
     """The policies in a run's record. Whatever is not a policy there is ignored."""
     entries = entries if isinstance(entries, list) else []
     pairs = [(entry.get("keys"), entry.get("policy")) for entry in entries if isinstance(entry, dict)]

@@ -24,7 +24,7 @@ from rack_recipes.run.start_python import CALL, PYTHON, python_environment
 Inventory = str | os.PathLike[str] | Sequence[str]
 
 
-def write_json_file(folder: Path, name: str, data: Mapping[str, Any]) -> str:
+def write_json_file(folder: Path, name: str, data: Mapping[str, object]) -> str:
     """The path of a new file of JSON in a folder. Raises UsageError for what is no JSON, with its path from `name`."""
     try:
         text = json.dumps(check_value(dict(data), name), indent=1)

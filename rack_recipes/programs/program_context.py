@@ -46,14 +46,14 @@ class Context:
             _check_policy(pattern, policy)
         self._fold({"kind": "run", "run": "", "merge": to_record(rules, {})})
 
-    def set(self, key: str, value: Any, who: str | None = None, host: str = RUN) -> None:
+    def set(self, key: str, value: object, who: str | None = None, host: str = RUN) -> None:
         """Set a key of the run, or of `host`. `who` is the author. The same value again is no change.
 
         Raises ValueError if the value is not JSON or too large, and if the key is malformed.
         """
         author = who or PROGRAM
 
-        def emit(change: dict[str, Any]) -> None:
+        def emit(change: dict[str, object]) -> None:
             self._fold({**change, "stage": STAGE, "host": host, "step": author, "attempt": 1})
 
         scope = "host" if host else "run"
@@ -64,7 +64,7 @@ class Context:
             except ValueError as error:
                 raise ValueError(shortened(str(error))) from None
 
-    def get(self, key: str, default: Any = None, host: str | None = None) -> Any:
+    def get(self, key: str, default: object = None, host: str | None = None) -> Any:
         """The value of a key, or `default`. With `host` it is that host's, or else that of the run.
 
         Without `host` there must be only one value. Raises ValueError if several hosts have one.
@@ -179,7 +179,7 @@ class Context:
             raise ValueError(f"{names} have a key {key}: name one, as in host={having[-1]!r}")
         return having[0] if having else None
 
-    def _fold(self, record: dict[str, Any]) -> None:
+    def _fold(self, record: dict[str, object]) -> None:
         made = self._folded.fold(record)
         self._deltas += made
         self._dirty |= dict.fromkeys(delta.key for delta in made)

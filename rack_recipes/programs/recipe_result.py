@@ -93,7 +93,7 @@ class RecipeResult:
         """The context of the run, with its history. It is read from the run's folder. Raises JournalError."""
         return of_journal(Path(self.folder, JOURNAL)) if self.folder else Context()
 
-    def get(self, key: str, default: Any = None, host: str | None = None) -> Any:
+    def get(self, key: str, default: object = None, host: str | None = None) -> Any:
         """A value of the context; see `Context.get`."""
         return self.ctx.get(key, default, host)
 

@@ -29,8 +29,8 @@ def run_recipe(  # noqa: PLR0913 - the options of the command that programs need
     *,
     inventory: Inventory | None = None,
     limit: str | None = None,
-    params: Mapping[str, Any] | None = None,
-    context: Context | Mapping[str, Any] | None = None,
+    params: Mapping[str, object] | None = None,
+    context: Context | Mapping[str, object] | None = None,
     only: Names | None = None,
     skip: Names | None = None,
     report: bool = False,
@@ -65,7 +65,10 @@ def run_recipe(  # noqa: PLR0913 - the options of the command that programs need
 
 
 def recipe_words(
-    own: Path, recipe: Recipe, params: Mapping[str, Any] | None, context: Context | Mapping[str, Any] | None = None
+    own: Path,
+    recipe: Recipe,
+    params: Mapping[str, object] | None,
+    context: Context | Mapping[str, object] | None = None,
 ) -> Iterator[str]:
     """The words for what the command reads from files. What is no file yet is written into the folder `own`.
 
@@ -78,7 +81,7 @@ def recipe_words(
         yield from ("--context", write_json_file(own, "context", _context_data(context)))
 
 
-def _context_data(context: Context | Mapping[str, Any]) -> dict[str, Any]:
+def _context_data(context: Context | Mapping[str, object]) -> dict[str, Any]:
     """The context as a file has it. Raises UsageError for a key that a run does not take."""
     rows = context.rows() if isinstance(context, Context) else []
     if isinstance(context, Mapping):
@@ -127,12 +130,12 @@ class ScriptletResult:
 
 def run_scriptlet(  # noqa: PLR0913 - the options of the command that programs need, all by name
     name: str,
-    args: Mapping[str, Any] | None = None,
+    args: Mapping[str, object] | None = None,
     *,
     host: str | None = None,
     inventory: Inventory | None = None,
     function: str = "",
-    context: Context | Mapping[str, Any] | None = None,
+    context: Context | Mapping[str, object] | None = None,
     debug: bool = False,
     project: str | os.PathLike[str] | None = None,
     env: Mapping[str, str] | None = None,
@@ -158,7 +161,9 @@ def run_scriptlet(  # noqa: PLR0913 - the options of the command that programs n
     return _result(ended.answer)
 
 
-def _files(own: Path, args: Mapping[str, Any] | None, context: Context | Mapping[str, Any] | None) -> Iterator[str]:
+def _files(
+    own: Path, args: Mapping[str, object] | None, context: Context | Mapping[str, object] | None
+) -> Iterator[str]:
     """The words for what the command reads from files in the folder `own`: other users can see its words."""
     if args:
         yield from ("--args", f"@{write_json_file(own, 'args', args)}")

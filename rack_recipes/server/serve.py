@@ -39,7 +39,7 @@ LONG_SEARCH = 0.01  # seconds
 def admission(identify: Identify, turnstile: Turnstile) -> Callable[[Any], Caller]:
     """What each request has to pass: it may not be one too many, nor too large, and its sender is known."""
 
-    def admit(scope: Any) -> Caller:
+    def admit(scope: object) -> Caller:
         count_request(scope, turnstile)
         return identify(scope)
 

@@ -76,7 +76,7 @@ def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def told_to_script(data: dict[str, Any]) -> dict[str, Any]:
+def told_to_script(data: dict[str, object]) -> dict[str, Any]:
     """What the shared parts of the script need on any page, and `data`."""
     return {**format_values.for_script(), **data}
 

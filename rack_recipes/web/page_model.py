@@ -188,14 +188,14 @@ def page_address(*parts: str, **query: object) -> str:
 
 
 def table(
-    name: str, title: str, columns: Sequence[Column], found: Sequence[Mapping[str, Any]], links: Mapping[str, Link]
+    name: str, title: str, columns: Sequence[Column], found: Sequence[Mapping[str, object]], links: Mapping[str, Link]
 ) -> LinkedTable:
     """A table of records; `links` has, by column, where its cells lead."""
     made = Table(name, title, tuple(columns), rows(found, columns) if found else (), title)
     return linked(made, found, links)
 
 
-def linked(made: Table, found: Sequence[Mapping[str, Any]], links: Mapping[str, Link]) -> LinkedTable:
+def linked(made: Table, found: Sequence[Mapping[str, object]], links: Mapping[str, Link]) -> LinkedTable:
     """A table with links; `found` has the record of each row."""
     view = page_tables.view(made)
     addresses = [
@@ -205,7 +205,7 @@ def linked(made: Table, found: Sequence[Mapping[str, Any]], links: Mapping[str, 
     return LinkedTable(view, addresses)
 
 
-def to_run(record: Mapping[str, Any]) -> str:
+def to_run(record: Mapping[str, object]) -> str:
     """The page of a run that a row names."""
     return page_address("runs", str(record["run_id"])) if record.get("run_id") else ""
 

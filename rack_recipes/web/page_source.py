@@ -225,7 +225,7 @@ class PageSource:
         """The runs that pages have started and whose processes go on."""
         return [run_id for run_id, child in self.started.items() if child.poll() is None]
 
-    def of_run[Made](self, run: Mapping[str, Any], name: str, make: Callable[[], Made]) -> Made:
+    def of_run[Made](self, run: Mapping[str, object], name: str, make: Callable[[], Made]) -> Made:
         """What is made of all results of a run. Of a run that has ended it is made once, until its counts change."""
         if not run["ended"]:
             return make()
@@ -235,7 +235,7 @@ class PageSource:
             found = self.keep(key, make())
         return found
 
-    def keep(self, name: Any, value: Any) -> Any:
+    def keep(self, name: object, value: object) -> Any:
         """Remember what took long to make; the oldest goes when there are many."""
         with self._lock:
             self.kept[name] = value

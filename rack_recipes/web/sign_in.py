@@ -55,7 +55,7 @@ class Sessions:
     _of: dict[str, dict[str, None]] = field(default_factory=dict)  # by the name of the token, the oldest first
     _key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
 
-    def cookie(self, scope: Any) -> str:
+    def cookie(self, scope: object) -> str:
         """The name of the cookie. Ports of one host share their cookies, so it has the port that the browser knows."""
         port = PORT.search(_header_of(scope, b"host"))
         return f"{OF_TLS if self.secure else ''}{COOKIE}{f'_{port[1]}' if port else ''}"
@@ -83,13 +83,13 @@ class Sessions:
             self._end(next(iter(own)))
         return self._header(scope, session, LEAVE)
 
-    def sign_out(self, scope: Any) -> str:
+    def sign_out(self, scope: object) -> str:
         """End the session of a request; returns the header that removes its cookie."""
         if session := self._session(scope):
             self._end(session)
         return self._header(scope, "", 0)
 
-    def first_form(self, scope: Any) -> tuple[str, str]:
+    def first_form(self, scope: object) -> tuple[str, str]:
         """What the form of the sign-in brings along, and the header with the cookie that it belongs to.
 
         The cookie is that of the session to come. It is kept where the browser has one, since all tabs share it.
@@ -97,7 +97,7 @@ class Sessions:
         known = next(self._values(scope), "") or secrets.token_urlsafe(24)
         return self._form_token(f"{BEFORE}{known}"), self._header(scope, known, LEAVE)
 
-    def check_sign_in(self, scope: Any, form: Mapping[str, str], headers: Mapping[str, str]) -> None:
+    def check_sign_in(self, scope: object, form: Mapping[str, str], headers: Mapping[str, str]) -> None:
         """Raise Problem for a sign-in that another site may have made the browser send."""
         known = next(self._values(scope), "")
         if not (known and _is_ours(self._form_token(f"{BEFORE}{known}"), form, headers)):
@@ -109,17 +109,17 @@ class Sessions:
         if not self._of[caller.name]:
             del self._of[caller.name]
 
-    def _header(self, scope: Any, value: str, seconds: int) -> str:
+    def _header(self, scope: object, value: str, seconds: int) -> str:
         secure = "; Secure" if self.secure else ""
         return f"{self.cookie(scope)}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}"
 
-    def _values(self, scope: Any) -> Iterator[str]:
+    def _values(self, scope: object) -> Iterator[str]:
         """The values of our cookie. Those of other servers on this host may be anything, so they are not looked at."""
         pairs = (part.strip().partition("=") for part in _header_of(scope, b"cookie").split(";"))
         name = self.cookie(scope)
         return (value for found, _equals, value in pairs if found == name and VALUE.fullmatch(value))
 
-    def _session(self, scope: Any) -> str:
+    def _session(self, scope: object) -> str:
         """The session of a request, empty for none. One that is too old, or whose token does not count, ends here."""
         session = next((value for value in self._values(scope) if value in self._open), "")
         if not session:

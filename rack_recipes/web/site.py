@@ -21,7 +21,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlencode
 
 from starlette.responses import Response, StreamingResponse
@@ -402,7 +402,7 @@ def _file(names: list[str]) -> Response:
     return _response(200, found[1], found[0], {"cache-control": "private, max-age=86400"})
 
 
-def _json(data: Any) -> bytes:
+def _json(data: object) -> bytes:
     return json.dumps(data, ensure_ascii=True, default=str).encode()
 
 

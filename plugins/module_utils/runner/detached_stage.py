@@ -21,7 +21,6 @@ from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders i
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
 
 ARTIFACTS = "artifacts"  # the folder, within a stage's, of the files that its steps attach
 LEASE = b"%020.3f"
@@ -82,7 +81,7 @@ class DetachedStage:
         self._journal = os.open(self.path(JOURNAL), os.O_WRONLY | os.O_CREAT | os.O_APPEND, FILE_MODE)
         self._lease = os.open(self.path("lease"), os.O_RDONLY)
 
-    def write(self, record: dict[str, Any]) -> None:
+    def write(self, record: dict[str, object]) -> None:
         """Number a record and append it to the journal on this host."""
         self._written += 1
         record["n"] = self._written

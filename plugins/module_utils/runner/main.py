@@ -322,7 +322,7 @@ def _run_hosts(request: dict[str, Any], detached: DetachedStage, payload: str, r
     def alive() -> bool:
         return os.getppid() == runner and detached.leased(request["lease"])
 
-    def run_one(one: dict[str, Any], work: str) -> None:
+    def run_one(one: dict[str, object], work: str) -> None:
         detached.number_anew()
         run(one, work, alive)
         detached.finish_journal()

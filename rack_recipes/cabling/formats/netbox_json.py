@@ -19,7 +19,7 @@ CONNECTED = "connected"
 SIDES = ("a_terminations", "b_terminations")
 
 
-def pages(data: Any) -> list[tuple[str, Any]]:
+def pages(data: object) -> list[tuple[str, Any]]:
     """The entries of a saved answer, of several of them, or of a bare list: each with its path."""
     if isinstance(data, dict):
         return _entries("results", data.get("results"))
@@ -28,26 +28,26 @@ def pages(data: Any) -> list[tuple[str, Any]]:
     return _entries("", data)
 
 
-def _entries(path: str, found: Any) -> list[tuple[str, Any]]:
+def _entries(path: str, found: object) -> list[tuple[str, Any]]:
     return [(f"{path}[{number}]", entry) for number, entry in enumerate(found if isinstance(found, list) else ())]
 
 
-def is_cable_list(data: Any) -> bool:
+def is_cable_list(data: object) -> bool:
     """Whether this is a list of cables."""
     return any(isinstance(entry, dict) and {*SIDES} & {*entry} for _path, entry in pages(data)[:1])
 
 
-def is_device_list(data: Any) -> bool:
+def is_device_list(data: object) -> bool:
     """Whether this is a list of devices."""
     return any(isinstance(entry, dict) and "device_type" in entry for _path, entry in pages(data)[:1])
 
 
-def is_inventory(data: Any) -> bool:
+def is_inventory(data: object) -> bool:
     """Whether this is what `ansible-inventory --list` prints."""
     return isinstance(data, dict) and isinstance(data.get("_meta"), dict)
 
 
-def read_cables(data: Any, name: str) -> Draft:
+def read_cables(data: object, name: str) -> Draft:
     """The cables between interfaces that are connected."""
     draft = Draft()
     _check_whole(data, name, draft)
@@ -56,7 +56,7 @@ def read_cables(data: Any, name: str) -> Draft:
     return draft
 
 
-def read_devices(data: Any, name: str) -> Draft:
+def read_devices(data: object, name: str) -> Draft:
     """The names and positions of the devices."""
     draft = Draft(listed_in=[name])
     _check_whole(data, name, draft)
@@ -88,7 +88,7 @@ def read_inventory(data: Any, name: str) -> Draft:
     return draft
 
 
-def _cables_of(host: str, interface: Any, where: str) -> Iterator[Cable]:
+def _cables_of(host: str, interface: object, where: str) -> Iterator[Cable]:
     """The cables of an interface of a host."""
     entry = _mapping(interface)
     ends = [_mapping(end) for end in _list(entry.get("connected_endpoints"))]
@@ -99,7 +99,7 @@ def _cables_of(host: str, interface: Any, where: str) -> Iterator[Cable]:
             yield Cable(End(host, str(entry.get("name") or "")), far, label, where=where)
 
 
-def _add_cable(draft: Draft, entry: Any, where: str) -> None:
+def _add_cable(draft: Draft, entry: object, where: str) -> None:
     if not isinstance(entry, dict):
         draft.wrong(where, "a cable of NetBox", shown(entry))
         return
@@ -132,7 +132,7 @@ def _is_left_out(entry: Mapping[str, Any]) -> str:
     return "a device without a name" if any("name" in own and own["name"] is None for own in devices) else ""
 
 
-def _end(draft: Draft, termination: Any, where: str) -> End | None:
+def _end(draft: Draft, termination: object, where: str) -> End | None:
     found = _mapping(_mapping(termination).get("object"))
     device, port = _mapping(found.get("device")).get("name"), found.get("name")
     for path, value in ((".object.device.name", device), (".object.name", port)):
@@ -142,7 +142,7 @@ def _end(draft: Draft, termination: Any, where: str) -> End | None:
     return End(str(device), str(port))
 
 
-def _check_whole(data: Any, name: str, draft: Draft) -> None:
+def _check_whole(data: object, name: str, draft: Draft) -> None:
     """Note where a saved answer is only the first page of several."""
     answers = data if isinstance(data, list) else [data]
     counts = {page["count"] for page in answers if isinstance(page, dict) and isinstance(page.get("count"), int)}
@@ -163,9 +163,9 @@ def _position(rack: Any, unit: Any) -> Position | None:
         return Position(str(name))
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _list(value: Any) -> list[Any]:
+def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []

@@ -49,7 +49,7 @@ EXAMPLE = "NODE:PORT, such as leaf1:swp1"
 ValuePath = tuple[str | int, ...]
 
 
-def is_own(data: Any) -> bool:
+def is_own(data: object) -> bool:
     """Whether this is a plan of ours."""
     if isinstance(data, dict):
         return "cables" in data
@@ -73,7 +73,7 @@ def read_own(file: YamlFile) -> Draft:
     return draft
 
 
-def _read_cable(draft: Draft, file: YamlFile, entry: Any, path: ValuePath) -> None:
+def _read_cable(draft: Draft, file: YamlFile, entry: object, path: ValuePath) -> None:
     if not isinstance(entry, dict):
         draft.wrong(file.where(*path), "a cable, such as {a: leaf1:swp1, b: server1:eth1}", shown(entry))
         return
@@ -84,7 +84,7 @@ def _read_cable(draft: Draft, file: YamlFile, entry: Any, path: ValuePath) -> No
         draft.cables.append(Cable(ends[0], ends[1], label, review, file.where(*path)))
 
 
-def _own_end(draft: Draft, file: YamlFile, entry: dict[str, Any], side: str, path: ValuePath) -> End | None:
+def _own_end(draft: Draft, file: YamlFile, entry: dict[str, object], side: str, path: ValuePath) -> End | None:
     value = entry.get(side)
     found = End.of(value) if isinstance(value, str) else None
     if found is None:
@@ -93,7 +93,7 @@ def _own_end(draft: Draft, file: YamlFile, entry: dict[str, Any], side: str, pat
     return found
 
 
-def _text(draft: Draft, file: YamlFile, entry: dict[str, Any], name: str, path: ValuePath) -> str:
+def _text(draft: Draft, file: YamlFile, entry: dict[str, object], name: str, path: ValuePath) -> str:
     value = entry.get(name, "")
     if not isinstance(value, str | int | float) or isinstance(value, bool):
         draft.wrong(file.where(*path, name), "text", shown(value))
@@ -101,7 +101,7 @@ def _text(draft: Draft, file: YamlFile, entry: dict[str, Any], name: str, path: 
     return str(value)
 
 
-def _read_devices(draft: Draft, file: YamlFile, devices: Any) -> None:
+def _read_devices(draft: Draft, file: YamlFile, devices: object) -> None:
     if not isinstance(devices, dict):
         draft.wrong(file.where("devices"), "a mapping of devices", shown(devices))
         return
@@ -118,7 +118,7 @@ def _read_devices(draft: Draft, file: YamlFile, devices: Any) -> None:
         draft.positions[name] = Position(str(entry["rack"]), unit)
 
 
-def _unknown(draft: Draft, file: YamlFile, entry: dict[str, Any], known: tuple[str, ...], path: ValuePath) -> None:
+def _unknown(draft: Draft, file: YamlFile, entry: dict[str, object], known: tuple[str, ...], path: ValuePath) -> None:
     for name in entry:
         if name not in known:
             draft.wrong(file.where(*path, name, KEY), f"one of {listed(known)}", shown(name), closest(name, known))
@@ -131,7 +131,7 @@ VETH = "veth"
 TYPES = (VETH, *ELSEWHERE)
 
 
-def is_containerlab(data: Any) -> bool:
+def is_containerlab(data: object) -> bool:
     """Whether this is a topology of containerlab."""
     return isinstance(data, dict) and isinstance(data.get("topology"), dict)
 
@@ -152,7 +152,7 @@ def read_containerlab(file: YamlFile) -> Draft:
     return draft
 
 
-def _read_link(draft: Draft, file: YamlFile, link: Any, nodes: dict[str, Any], path: ValuePath) -> None:
+def _read_link(draft: Draft, file: YamlFile, link: object, nodes: dict[str, object], path: ValuePath) -> None:
     if not isinstance(link, dict):
         draft.wrong(file.where(*path), "a link with `endpoints`", shown(link))
         return
@@ -180,7 +180,7 @@ def _add(draft: Draft, ends: list[End], nodes: dict[str, Any], where: str) -> No
         draft.cables.append(Cable(ends[0], ends[1], where=where))
 
 
-def _ends(draft: Draft, file: YamlFile, link: dict[str, Any], path: ValuePath) -> list[End]:
+def _ends(draft: Draft, file: YamlFile, link: dict[str, object], path: ValuePath) -> list[End]:
     """Both ends of a link; none where something is wrong with them."""
     found = link.get("endpoints")
     if not isinstance(found, list) or len(found) != 2:
@@ -196,7 +196,7 @@ def _ends(draft: Draft, file: YamlFile, link: dict[str, Any], path: ValuePath) -
     return [end for end in ends if end] if all(ends) else []
 
 
-def _link_end(entry: Any) -> End | None:
+def _link_end(entry: object) -> End | None:
     if isinstance(entry, str):
         return End.of(entry)
     parts = (entry.get("node"), entry.get("interface")) if isinstance(entry, dict) else ("", "")

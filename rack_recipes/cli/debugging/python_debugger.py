@@ -30,7 +30,7 @@ def with_debugger(entry: ScriptletEntry) -> type[Scriptlet]:
     scriptlet: type[Scriptlet] = getattr(module, entry.function)
     terminal = os.dup(0), os.dup(2)
 
-    def run(self: Scriptlet, ctx: Any, params: dict[str, Any]) -> Any:
+    def run(self: Scriptlet, ctx: object, params: dict[str, object]) -> Any:
         with _streams(*terminal) as screen:
             return _debug(Debugger(screen), scriptlet, self, ctx, params)
 

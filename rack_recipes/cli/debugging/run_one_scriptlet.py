@@ -310,7 +310,7 @@ def _secrets(debug_run: ScriptletRun) -> dict[str, list[str]]:
     return {"secret_keys": [*patterns], "secrets": sorted({*secrets})}
 
 
-def _versioned(keys: Mapping[str, Any]) -> dict[str, list[Any]]:
+def _versioned(keys: Mapping[str, object]) -> dict[str, list[Any]]:
     return {key: [1, value] for key, value in keys.items()}
 
 

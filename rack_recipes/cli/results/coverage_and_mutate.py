@@ -252,6 +252,6 @@ def _gathered(step: StepMutants) -> list[tuple[str, str]]:
     return [(f"{name} = {_short(own[0].before)}", ", ".join(one.what for one in own)) for name, own in found.items()]
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

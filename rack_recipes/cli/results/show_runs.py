@@ -231,7 +231,7 @@ def _criteria(measured: Sequence[Row]) -> Iterator[str]:
         yield "\n" + _table(("criterion", "name", "value", "to the limit", "step", "host", "limits"), rows)
 
 
-def _limits(limits: Mapping[str, Any] | None) -> str:
+def _limits(limits: Mapping[str, object] | None) -> str:
     return ", ".join(f"{word} {value_text(bound)}" for word, bound in (limits or {}).items())
 
 

@@ -93,7 +93,7 @@ def _total(job: Job) -> Mapping[str, Any]:
     return {"name": f"Total of {job.name}", "hosts": "all:localhost", "gather_facts": False, "tasks": [task]}
 
 
-def _document(data: Any) -> str:
+def _document(data: object) -> str:
     return f"---\n{to_yaml(data)}"
 
 

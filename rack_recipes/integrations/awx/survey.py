@@ -89,7 +89,7 @@ def _kind(param: Param) -> str:
     return TEXTAREA if is_long else TEXT if kind == CHOICE else kind
 
 
-def _choices(param: Param, limits: list[tuple[str, Any]]) -> list[str]:
+def _choices(param: Param, limits: list[tuple[str, object]]) -> list[str]:
     """The texts to choose from; empty where there are none, or where AWX could not hold one of them."""
     if param.secret:
         return []
@@ -115,7 +115,7 @@ def _bounds(limits: list[tuple[str, Any]]) -> dict[str, int]:
     return found
 
 
-def _is_whole(bound: Any) -> bool:
+def _is_whole(bound: object) -> bool:
     return isinstance(bound, (int, float)) and not isinstance(bound, bool) and bound == bound // 1
 
 

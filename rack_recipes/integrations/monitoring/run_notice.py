@@ -86,7 +86,7 @@ def _report(run: Run) -> list[str]:
     return sorted(status.files) if status else []
 
 
-def _hidden(value: Any, hide: Callable[[str], str]) -> Any:
+def _hidden(value: object, hide: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return hide(value)
     if isinstance(value, Mapping):

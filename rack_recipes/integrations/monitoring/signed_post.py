@@ -15,7 +15,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.request import Request
 
 from rack_recipes.analysis.summary.language_model_client import EndpointError, answer_to, web_address
@@ -60,7 +59,7 @@ def _secret(settings: Settings) -> str:
     return secret
 
 
-def post(target: Target, told: Mapping[str, Any], *, is_last_moment: bool = False) -> None:
+def post(target: Target, told: Mapping[str, object], *, is_last_moment: bool = False) -> None:
     """Send what is told. A server that is away is tried again, but not in the last moment of a process.
 
     Raises UsageError where nobody has taken it.

@@ -86,13 +86,13 @@ def _hosts(patterns: tuple[str, ...], inventories: tuple[str, ...], project: Pat
     return found
 
 
-def _results(step: Step, hosts: Sequence[str], params: Mapping[str, Any]) -> Iterator[Expected]:
+def _results(step: Step, hosts: Sequence[str], params: Mapping[str, object]) -> Iterator[Expected]:
     for instance in _instances(step, params):
         for host in [""] if step.scope == "run" else hosts or [NOBODY]:
             yield Expected(step.name, instance, host, step.place)
 
 
-def _instances(step: Step, params: Mapping[str, Any]) -> list[str]:
+def _instances(step: Step, params: Mapping[str, object]) -> list[str]:
     """The names of a step's instances; the step's own name if it has none or they are not known yet."""
     if step.loop is None and not step.matrix:
         return [step.name]

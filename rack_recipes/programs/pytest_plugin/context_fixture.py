@@ -49,7 +49,7 @@ class Outcome:
     stdout: str = ""
 
 
-def run_here(scriptlet: type[Scriptlet], ctx: ContextView, params: dict[str, Any]) -> Outcome:
+def run_here(scriptlet: type[Scriptlet], ctx: ContextView, params: dict[str, object]) -> Outcome:
     """Run the class; its exceptions and its envelope become a verdict."""
     printed = Printed(sys.stdout)
     try:
@@ -73,7 +73,7 @@ def _limited(ctx: ContextView, scriptlet: type[Scriptlet]) -> Iterator[None]:
         ctx.limit_to(None)
 
 
-def judged(outcome: Outcome, measured: Sequence[dict[str, Any]]) -> Outcome:
+def judged(outcome: Outcome, measured: Sequence[dict[str, object]]) -> Outcome:
     """The outcome with the verdict of the worst criterion in `measured`, if the scriptlet itself passed."""
     for verdict in (FAILED, MARGINAL):
         problems = [problem(one) for one in measured if one.get("verdict") == verdict]
@@ -83,7 +83,7 @@ def judged(outcome: Outcome, measured: Sequence[dict[str, Any]]) -> Outcome:
     return outcome
 
 
-def _ended(scriptlet: type[Scriptlet], ctx: ContextView, params: dict[str, Any]) -> Judged:
+def _ended(scriptlet: type[Scriptlet], ctx: ContextView, params: dict[str, object]) -> Judged:
     """Verdict and reason of the class itself, without its envelope."""
     try:
         code = _run(scriptlet, ctx, params)
@@ -109,7 +109,7 @@ def _after_exit(code: object) -> Judged:
     return "error", str(code)
 
 
-def _run(scriptlet: type[Scriptlet], ctx: ContextView, params: dict[str, Any]) -> int:
+def _run(scriptlet: type[Scriptlet], ctx: ContextView, params: dict[str, object]) -> int:
     made = scriptlet()
     validate = getattr(made, "validate", None)  # a registered class need not have one
     if validate is not None:
@@ -183,10 +183,10 @@ class RackContext(ContextView):
             raise KeyError(f"{key!r} is not set; there is {', '.join(self.keys()) or 'nothing'}")
         return self.get(key)
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: object) -> None:
         self.give(key, value)
 
-    def give(self, key: str, value: Any, host: str = "") -> None:
+    def give(self, key: str, value: object, host: str = "") -> None:
         """Set a key as an earlier step would have done, on this host or on `host`. Raises ValueError as `set` does."""
         own = self._run if self.scope == "run" else self._own
         place = self._others.setdefault(host, {}) if host and host != self.host else own
@@ -202,7 +202,7 @@ class RackContext(ContextView):
         """The last verdict of each check, by name."""
         return {one["name"]: one["verdict"] for one in self.measurements if "verdict" in one}
 
-    def run(self, scriptlet: type[Scriptlet], params: Mapping[str, Any] | None = None) -> Outcome:
+    def run(self, scriptlet: type[Scriptlet], params: Mapping[str, object] | None = None) -> Outcome:
         """Run a scriptlet's class in this process. Its arguments are checked and completed as in a run.
 
         Whatever it raises becomes a verdict with a reason. The traceback of a mistake goes to stderr, where pytest

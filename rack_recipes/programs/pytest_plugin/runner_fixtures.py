@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from rack_recipes.private_files import FOLDER_MODE
 from rack_recipes.programs.call_cli import CommandEnd, call_command, options_of
@@ -41,12 +40,12 @@ class ScriptletRunner:
     def __call__(
         self,
         name: str,
-        args: Mapping[str, Any] | None = None,
+        args: Mapping[str, object] | None = None,
         *,
         host: str | None = None,
         inventory: str | os.PathLike[str] | Sequence[str] | None = None,
         function: str = "",
-        context: Context | Mapping[str, Any] | None = None,
+        context: Context | Mapping[str, object] | None = None,
     ) -> ScriptletResult:
         """Run a scriptlet to its end and return how it ended. Raises RackError if it cannot be run."""
         return run_scriptlet(
@@ -105,7 +104,7 @@ class RecipeRunner:
         recipe: Recipe,
         *,
         inventory: str | os.PathLike[str] | None = None,
-        params: Mapping[str, Any] | None = None,
+        params: Mapping[str, object] | None = None,
         options: Sequence[str] = (),
     ) -> RecipeResult:
         """Run a recipe to its end and return its results. A run that fails raises nothing."""

@@ -51,7 +51,7 @@ def additional_properties(validator: Validator, part: Any, value: object, schema
             yield from errors_inside(validator, part, value[key], key)
 
 
-def items(validator: Validator, part: Mapping[str, Any], value: object, _schema: object) -> Errors:
+def items(validator: Validator, part: Mapping[str, object], value: object, _schema: object) -> Errors:
     """`items`: each item of a list follows a part of the schema."""
     if isinstance(value, list):
         for index, item in enumerate(value):
@@ -89,7 +89,7 @@ KEYWORDS = {
 }
 
 
-def validator_for(schema: Mapping[str, Any]) -> Validator:
+def validator_for(schema: Mapping[str, object]) -> Validator:
     """A validator for a schema, with these keywords."""
     from jsonschema.validators import Draft202012Validator, extend
 

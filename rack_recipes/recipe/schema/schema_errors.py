@@ -126,13 +126,13 @@ def key_for_synonym(word: str, ours: list[str]) -> str:
     return next((key for key in ours if word.casefold() in SYNONYMS.get(key, ())), "")
 
 
-def suggested_value(value: Any, schema: Schema, accepts: Callable[[Any], bool]) -> Any:
+def suggested_value(value: object, schema: Schema, accepts: Callable[[Any], bool]) -> Any:
     """The value that was probably meant instead of `value`; None where none is accepted."""
     offers = (offer for guess in GUESSES.get(type(value), ()) for offer in guess(value, schema))
     return next((offer for offer in offers if accepts(offer)), None)
 
 
-def as_flow_yaml(value: Any) -> str:
+def as_flow_yaml(value: object) -> str:
     """A value as flow-style YAML; empty where it is too long for a suggestion."""
     match value:
         case None:
@@ -249,7 +249,7 @@ def joined(items: list[Any], schema: Schema) -> Iterator[Any]:
         yield {key: value for item in items for key, value in item.items()}
 
 
-def wrapped(value: Any, schema: Schema) -> Iterator[Any]:
+def wrapped(value: object, schema: Schema) -> Iterator[Any]:
     """A mapping that has the value under one of its keys."""
     words = schema.get("title")
     if words == "a parameter":
@@ -328,7 +328,7 @@ def recipe_errors(error: ValidationError, document: Document, validator: Validat
     yield from EXPLANATIONS.get(str(error.validator), wrong_value)(invalid)
 
 
-def step_in_words(step: Mapping[str, Any], index: int) -> str:
+def step_in_words(step: Mapping[str, object], index: int) -> str:
     """A step or an include in words: by its name, or by its number in the file where it has none."""
     kind, name = "include" if "include" in step else "step", step.get("name")
     return f"{kind} {quoted(name)}" if isinstance(name, str) and name else f"{kind} {index + 1} of the file"

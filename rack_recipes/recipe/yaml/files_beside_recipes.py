@@ -57,7 +57,7 @@ def entries(document: Document, name: str, what: str, check: Check, *, may_be_em
 
 
 def unknown(
-    data: Mapping[str, Any], known: Collection[str], path: ValuePath, meant: Callable[[str], str] = lambda _name: ""
+    data: Mapping[str, object], known: Collection[str], path: ValuePath, meant: Callable[[str], str] = lambda _name: ""
 ) -> Iterator[Problem]:
     """Names of a mapping that are none of the known ones; `meant` tells what a word means that is not spelled alike."""
     names = (*known,)
@@ -67,7 +67,7 @@ def unknown(
             yield (*path, name, KEY), f"one of {listed(names, len(names))}", shown(name), near
 
 
-def words(value: Any, path: ValuePath, known: Collection[str]) -> Iterator[Problem]:
+def words(value: object, path: ValuePath, known: Collection[str]) -> Iterator[Problem]:
     """What is no list of words out of a table, or no word of it."""
     names = (*known,)
     if not isinstance(value, list) or not value:

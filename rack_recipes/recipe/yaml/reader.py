@@ -249,7 +249,7 @@ class Builder:
         mark: Any = event.start_mark
         return self.spots.add(mark.line, mark.column)
 
-    def _add(self, value: Any, spot: Spot, height: int = 0) -> None:
+    def _add(self, value: object, spot: Spot, height: int = 0) -> None:
         part = self.open[-1]
         if height >= part.height:
             part.height = height + 1
@@ -261,7 +261,7 @@ class Builder:
             self._set_value(part, part.key, value, spot)
             part.key = None
 
-    def _set_key(self, part: OpenMap, key: Any, spot: Spot) -> None:
+    def _set_key(self, part: OpenMap, key: object, spot: Spot) -> None:
         if not isinstance(key, str):
             self._report(spot, "a key that is text", shown(key))
             key = str(key)
@@ -271,7 +271,7 @@ class Builder:
             self._report(spot, "each key once", f"{quoted(key)} again (first in line {first})")
         part.key = self.spots.keys[spot] = key
 
-    def _set_value(self, part: OpenMap, key: str, value: Any, spot: Spot) -> None:
+    def _set_value(self, part: OpenMap, key: str, value: object, spot: Spot) -> None:
         if key is MERGE:
             self._merge(part, value, spot)
             return
@@ -279,7 +279,7 @@ class Builder:
             self._report(spot - 1, "a space after the colon", quoted(key))
         part.data[key] = value
 
-    def _merge(self, part: OpenMap, value: Any, spot: Spot) -> None:
+    def _merge(self, part: OpenMap, value: object, spot: Spot) -> None:
         if isinstance(value, dict):
             part.merged.append((value, spot))
         elif isinstance(value, list):

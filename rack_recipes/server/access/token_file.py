@@ -67,7 +67,7 @@ def to_row(grant: Grant) -> dict[str, Any]:
     return {name: [*value] if isinstance(value, tuple) else value for name, value in row.items() if value}
 
 
-def from_row(row: Mapping[str, Any]) -> Grant:
+def from_row(row: Mapping[str, object]) -> Grant:
     """The grant of a JSON object. Raises ValueError, KeyError or TypeError for one that cannot be read."""
     given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
     grant = Grant(**given)

@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 
-def answer(data: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def answer(data: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """JSON data as an answer."""
     return _response(json_text(data), status, headers, JSON)
 
 
-def value_answer(key: str, host: str, version: int, text: str, more: Mapping[str, Any] | None = None) -> Response:
+def value_answer(key: str, host: str, version: int, text: str, more: Mapping[str, object] | None = None) -> Response:
     """A key with its version, and its value as JSON text. The version is also the entity tag."""
     head = json.dumps({"key": key, "host": host, "version": version, **(more or {})})
     return _response(f'{head[:-1]}, "value": {text}}}', 200, {"etag": f'"{version}"'}, JSON)
 
 
-def with_texts(about: Mapping[str, Any], **texts: str) -> str:
+def with_texts(about: Mapping[str, object], **texts: str) -> str:
     """An object as JSON text: these fields, and behind them such whose values are JSON text already."""
     more = "".join(f',"{name}":{text}' for name, text in texts.items())
     return f"{json_text(about)[:-1]}{more}}}"
@@ -116,7 +116,7 @@ def _next_piece(parts: Iterator[str], until: float) -> tuple[bytes, bool]:
     return "".join(found).encode(), True
 
 
-def listed(about: Mapping[str, Any], name: str, rows: Iterable[str], marks: str = "[]") -> Iterator[str]:
+def listed(about: Mapping[str, object], name: str, rows: Iterable[str], marks: str = "[]") -> Iterator[str]:
     """The parts of an object with a last field `name`, the list of these JSON texts; empty ones are passed over.
 
     Between other `marks` it is an object.

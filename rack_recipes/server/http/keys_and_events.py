@@ -162,7 +162,7 @@ async def increment_key(call: Call) -> Response:
     return await _write(call, call.params["key"], key_operations.INCREMENT, call.body)
 
 
-async def _write(call: Call, key: str, operation: str, operand: Any) -> Response:
+async def _write(call: Call, key: str, operation: str, operand: object) -> Response:
     request = WriteRequest(
         key,
         call.get("host", ""),
@@ -210,7 +210,7 @@ async def post_change(call: Call) -> Response:
     return written_answer(request.key, request.host, await call.write(check_request(request)))
 
 
-def _field(body: Mapping[str, Any], name: str) -> str:
+def _field(body: Mapping[str, object], name: str) -> str:
     text = body.get(name, "")
     if not isinstance(text, str) or (text and not NAME.fullmatch(text)):
         raise Problem("bad-request", f"{name}: expected a text without control signs", f"send the name of a {name}")

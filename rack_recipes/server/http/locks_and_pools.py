@@ -128,7 +128,7 @@ async def reserve(call: Call) -> Response:
         await call.service.listeners.wait_beyond(seen, min(waits, soonest + 0.001))
 
 
-def _tags(body: Any) -> list[str]:
+def _tags(body: object) -> list[str]:
     """The tags that a request asks for. Raises Problem."""
     tags = body.get("tags", []) if isinstance(body, dict) and body.keys() <= {"tags", "owner", "lease"} else None
     if not isinstance(tags, list) or len(tags) > MOST_TAGS or not all(isinstance(tag, str) for tag in tags):
@@ -150,7 +150,7 @@ def _fitting(call: Call, pool: str, tags: Sequence[str]) -> Resources:
     return found
 
 
-def _own_first(call: Call, pool: str, resources: Resources, owner: Any) -> list[tuple[str, Mapping[str, Any]]]:
+def _own_first(call: Call, pool: str, resources: Resources, owner: object) -> list[tuple[str, Mapping[str, Any]]]:
     """The resources, behind the one that this owner has already: it gets a new lease of that."""
 
     def is_other(name: str) -> bool:
@@ -172,7 +172,7 @@ def _checked_pool(pool: str, value: Any) -> Resources:
     return found
 
 
-def _is_list_of_texts(value: Any) -> bool:
+def _is_list_of_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 

@@ -128,7 +128,7 @@ class Call:
         self.caller.check_write(request.key)
         return await self.service.commit.write(request)
 
-    def get(self, name: str, default: Any = None) -> Any:
+    def get(self, name: str, default: object = None) -> Any:
         """A parameter, `default` where it was not given."""
         return self.params.get(name, default)
 

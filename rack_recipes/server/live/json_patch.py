@@ -13,13 +13,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LARGEST_VALUE, copy_json
 from rack_recipes.errors import nearest
 
 INDEX = re.compile("0|[1-9][0-9]{0,8}")  # section 4: no leading zeros
 END = "-"  # the place behind the last item of a list
+
+
+PatchOperation = TypedDict("PatchOperation", {"op": str, "path": str, "from": str, "value": object}, total=False)
+"""A checked operation; which fields it has beside `path` stands in OPERATIONS."""
 
 
 class PointerError(ValueError):
@@ -42,7 +46,7 @@ def format_pointer(parts: Sequence[str]) -> str:
     return "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in parts)
 
 
-def find_part(value: Any, parts: Sequence[str]) -> Any:
+def find_part(value: object, parts: Sequence[str]) -> Any:
     """The part of `value` that the parts of a pointer lead to. Raises PointerError where there is none."""
     for depth, part in enumerate(parts):
         if isinstance(value, dict):
@@ -57,7 +61,7 @@ def find_part(value: Any, parts: Sequence[str]) -> Any:
     return value
 
 
-def index_of(items: Sequence[Any], parts: Sequence[str]) -> int:
+def index_of(items: Sequence[object], parts: Sequence[str]) -> int:
     """The index of an item that is there: the last of the parts that lead to it. Raises PointerError."""
     part = parts[-1]
     if not INDEX.fullmatch(part):
@@ -81,10 +85,10 @@ class PatchDoesNotApplyError(ValueError):
 class Room:
     """How much the copies of one patch may still make beside the value itself."""
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: object) -> None:
         self.left = LARGEST_VALUE - weight(value, LARGEST_VALUE)
 
-    def copied(self, value: Any) -> Any:
+    def copied(self, value: object) -> Any:
         """A copy of a value. Raises PointerError where there is no room for it."""
         self.left -= weight(value, self.left)
         if self.left < 0:
@@ -92,7 +96,7 @@ class Room:
         return copy_json(value)
 
 
-def weight(value: Any, enough: int) -> int:
+def weight(value: object, enough: int) -> int:
     """The bytes that the JSON of a value has at least; counted up to `enough`."""
     found, parts = -1, [value]
     while parts and found <= enough:
@@ -108,7 +112,7 @@ def weight(value: Any, enough: int) -> int:
     return found
 
 
-def check_patch(patch: Any) -> None:
+def check_patch(patch: object) -> None:
     """Raise PatchError if it is no JSON Patch."""
     if not isinstance(patch, list) or len(patch) > MOST_OPERATIONS:
         raise PatchError(f"expected a list of at most {MOST_OPERATIONS} operations, got {_short(patch)}")
@@ -116,14 +120,14 @@ def check_patch(patch: Any) -> None:
         _check_operation(f"operation {number}", operation)
 
 
-def known_fields(operation: Mapping[str, Any]) -> dict[str, Any]:
+def known_fields(operation: Mapping[str, object]) -> dict[str, object]:
     """The fields of an operation that count; all others are passed over (section 4)."""
-    return {name: operation[name] for name in ("path", *OPERATIONS[operation["op"]][1])}
+    return {name: operation[name] for name in ("path", *OPERATIONS[str(operation["op"])][1])}
 
 
-def _check_operation(where: str, operation: Any) -> None:
+def _check_operation(where: str, operation: object) -> None:
     name = operation.get("op") if isinstance(operation, dict) else None
-    if not isinstance(name, str) or name not in OPERATIONS:
+    if not isinstance(operation, dict) or not isinstance(name, str) or name not in OPERATIONS:
         near = nearest(name, [*OPERATIONS]) if isinstance(name, str) else ""
         hint = f" (did you mean {near!r}?)" if near else ""
         raise PatchError(f"{where}: expected an object with 'op', one of {', '.join(OPERATIONS)}{hint}")
@@ -135,7 +139,7 @@ def _check_operation(where: str, operation: Any) -> None:
             _check_pointer(f"{where} ({name}): {field}", operation[field])
 
 
-def _check_pointer(where: str, pointer: Any) -> None:
+def _check_pointer(where: str, pointer: object) -> None:
     if not isinstance(pointer, str):
         raise PatchError(f"{where}: expected a JSON pointer, got {_short(pointer)}")
     try:
@@ -144,7 +148,7 @@ def _check_pointer(where: str, pointer: Any) -> None:
         raise PatchError(f"{where}: {error}") from None
 
 
-def apply_patch(patch: Sequence[Mapping[str, Any]], value: Any) -> Any:
+def apply_patch(patch: Sequence[PatchOperation], value: object) -> Any:
     """The value after a checked patch; the given one is not changed. Raises PatchDoesNotApplyError."""
     copies = any(operation["op"] == "copy" for operation in patch)
     made, room = copy_json(value), Room(value if copies else None)
@@ -158,11 +162,11 @@ def apply_patch(patch: Sequence[Mapping[str, Any]], value: Any) -> Any:
     return made
 
 
-def _add(value: Any, operation: Mapping[str, Any], _room: Room) -> Any:
+def _add(value: object, operation: PatchOperation, _room: Room) -> Any:
     return _added(value, parse_pointer(operation["path"]), copy_json(operation["value"]))
 
 
-def _added(value: Any, parts: Sequence[str], item: Any) -> Any:
+def _added(value: object, parts: Sequence[str], item: object) -> Any:
     if not parts:
         return item
     inside, last = find_part(value, parts[:-1]), parts[-1]
@@ -176,11 +180,11 @@ def _added(value: Any, parts: Sequence[str], item: Any) -> Any:
     return value
 
 
-def _remove(value: Any, operation: Mapping[str, Any], _room: Room) -> Any:
+def _remove(value: object, operation: PatchOperation, _room: Room) -> Any:
     return _removed(value, parse_pointer(operation["path"]))
 
 
-def _removed(value: Any, parts: Sequence[str]) -> Any:
+def _removed(value: object, parts: Sequence[str]) -> Any:
     find_part(value, parts)
     if not parts:
         return None
@@ -189,7 +193,7 @@ def _removed(value: Any, parts: Sequence[str]) -> Any:
     return value
 
 
-def _replace(value: Any, operation: Mapping[str, Any], _room: Room) -> Any:
+def _replace(value: object, operation: PatchOperation, _room: Room) -> Any:
     parts = parse_pointer(operation["path"])
     find_part(value, parts)
     if not parts:
@@ -199,7 +203,7 @@ def _replace(value: Any, operation: Mapping[str, Any], _room: Room) -> Any:
     return value
 
 
-def _move(value: Any, operation: Mapping[str, Any], _room: Room) -> Any:
+def _move(value: object, operation: PatchOperation, _room: Room) -> Any:
     source, target = parse_pointer(operation["from"]), parse_pointer(operation["path"])
     item = find_part(value, source)
     if source == target:
@@ -209,13 +213,13 @@ def _move(value: Any, operation: Mapping[str, Any], _room: Room) -> Any:
     return _added(_removed(value, source), target, item)
 
 
-def _copy(value: Any, operation: Mapping[str, Any], room: Room) -> Any:
+def _copy(value: object, operation: PatchOperation, room: Room) -> Any:
     return _added(
         value, parse_pointer(operation["path"]), room.copied(find_part(value, parse_pointer(operation["from"])))
     )
 
 
-def _test(value: Any, operation: Mapping[str, Any], _room: Room) -> Any:
+def _test(value: object, operation: PatchOperation, _room: Room) -> Any:
     found = find_part(value, parse_pointer(operation["path"]))
     if not _same(found, operation["value"]):
         where = operation["path"] or "the value"
@@ -223,7 +227,7 @@ def _test(value: Any, operation: Mapping[str, Any], _room: Room) -> Any:
     return value
 
 
-def _same(first: Any, second: Any) -> bool:
+def _same(first: object, second: object) -> bool:
     """Whether both are the same JSON (section 4.6): 1 and 1.0 are one number, and no number is true."""
     if isinstance(first, bool) or isinstance(second, bool):
         return first is second
@@ -234,12 +238,12 @@ def _same(first: Any, second: Any) -> bool:
     return bool(first == second)
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 80 else f"{text[:77]}..."  # characters
 
 
-Operation = Callable[[Any, Mapping[str, Any], Room], Any]
+Operation = Callable[[object, PatchOperation, Room], Any]
 OPERATIONS: Mapping[str, tuple[Operation, tuple[str, ...]]] = {  # with the fields that each needs beside `path`
     "add": (_add, ("value",)),
     "remove": (_remove, ()),

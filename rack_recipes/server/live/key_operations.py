@@ -39,7 +39,7 @@ def lock_key(name: str) -> str:
     return f"lock.{name}_v1"
 
 
-def seconds_left(value: Any) -> float:
+def seconds_left(value: object) -> float:
     """The seconds that the lease of a lock has left; 0 if it is free."""
     until = value.get("until") if isinstance(value, dict) and value.get("owner") else 0
     return max(0.0, until - time.time()) if isinstance(until, int | float) else 0.0
@@ -119,7 +119,7 @@ def check_request(request: WriteRequest) -> WriteRequest:
     return request
 
 
-def new_value(request: WriteRequest, is_set: bool, value: Any) -> Any:
+def new_value(request: WriteRequest, is_set: bool, value: object) -> Any:
     """The value after a request, where the key `is_set` to `value` before. Raises Problem where it does not fit."""
     made = OPERATIONS[request.operation].apply(request, is_set, value)
     if request.operation == VALUE:
@@ -132,7 +132,7 @@ def new_value(request: WriteRequest, is_set: bool, value: Any) -> Any:
         ) from None
 
 
-def _sized(value: Any, name: str) -> Any:
+def _sized(value: object, name: str) -> Any:
     check_size(value, name)
     return value
 
@@ -165,11 +165,11 @@ def _check_increment(request: WriteRequest) -> None:
         raise Problem("bad-request", shortened(str(error)), OPERATION_ADVICE[INCREMENT]) from None
 
 
-def _set(request: WriteRequest, _is_set: bool, _value: Any) -> Any:
+def _set(request: WriteRequest, _is_set: bool, _value: object) -> Any:
     return request.operand
 
 
-def _patched(request: WriteRequest, is_set: bool, value: Any) -> Any:
+def _patched(request: WriteRequest, is_set: bool, value: object) -> Any:
     if not is_set:
         raise Problem("not-found", f"{request.key} is not set, so there is nothing to patch", "set the key first")
     try:
@@ -178,11 +178,11 @@ def _patched(request: WriteRequest, is_set: bool, value: Any) -> Any:
         raise Problem("not-applicable", str(error), "read the key, and patch what it holds") from None
 
 
-def _merged(request: WriteRequest, _is_set: bool, value: Any) -> Any:
+def _merged(request: WriteRequest, _is_set: bool, value: object) -> Any:
     return merge_patch(value, request.operand)
 
 
-def merge_patch(value: Any, patch: Any) -> Any:
+def merge_patch(value: object, patch: object) -> Any:
     """The value with a JSON Merge Patch (RFC 7396): fields are set, those with null are removed, lists are replaced."""
     if not isinstance(patch, dict):
         return patch
@@ -195,7 +195,7 @@ def merge_patch(value: Any, patch: Any) -> Any:
     return made
 
 
-def _incremented(request: WriteRequest, is_set: bool, value: Any) -> Any:
+def _incremented(request: WriteRequest, is_set: bool, value: object) -> Any:
     """The value with a larger number; a number that is not there begins at 0."""
     by, parts = request.operand.get("by", 1), parse_pointer(request.operand.get("path", ""))
     if not parts:
@@ -205,19 +205,19 @@ def _incremented(request: WriteRequest, is_set: bool, value: Any) -> Any:
     except PointerError as error:
         raise Problem("not-applicable", f"{request.key}: {error}", "set what holds the number first") from None
     before = inside.get(parts[-1], 0) if isinstance(inside, dict) else _item(request.key, inside, parts)
-    patch = [{"op": "add" if isinstance(inside, dict) else "replace", "path": format_pointer(parts), "value": 0}]
-    patch[0]["value"] = _sum(f"{request.key}{format_pointer(parts)}", before, by)
-    return json_patch.apply_patch(patch, value if is_set else {})
+    path, op = format_pointer(parts), "add" if isinstance(inside, dict) else "replace"
+    made = _sum(f"{request.key}{path}", before, by)
+    return json_patch.apply_patch([{"op": op, "path": path, "value": made}], value if is_set else {})
 
 
-def _item(key: str, inside: Any, parts: tuple[str, ...]) -> Any:
+def _item(key: str, inside: object, parts: tuple[str, ...]) -> Any:
     try:
         return find_part(inside, parts[-1:])
     except PointerError as error:
         raise Problem("not-applicable", f"{key}: {error}", "increment a number that is there") from None
 
 
-def _sum(name: str, number: Any, by: float) -> Any:
+def _sum(name: str, number: object, by: float) -> Any:
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise Problem("not-applicable", f"{name} is no number", "increment a key that holds a number, or give its path")
     try:

@@ -78,7 +78,7 @@ class SecretValues:
                 del self._known[next(iter(self._known))]
             self._mask = Mask(self._known)
 
-    def masked(self, key: str, value: Any) -> Any:
+    def masked(self, key: str, value: object) -> Any:
         """The value as it may be kept and shown: the same object where nothing in it is secret."""
         found: list[str] = []
         shown = self._names.mask_key(key, value, found)
@@ -318,7 +318,7 @@ class LiveContext:
             return {"request": request.request}
         return {"request": request.request, "asked": digest_of(request)}
 
-    def _masked(self, request: WriteRequest, value: Any) -> Any:
+    def _masked(self, request: WriteRequest, value: object) -> Any:
         """The value as it may be written. Raises Problem for a lock that could not be recognized any more."""
         shown = self._secrets.masked(request.key, value)
         if shown is not value and shown != value and request.operation in (LOCK, UNLOCK):

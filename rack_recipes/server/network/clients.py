@@ -17,9 +17,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rack_recipes.server.problems import Problem
+
+if TYPE_CHECKING:
+    import asyncio
 
 CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: struct ucred of SO_PEERCRED
 ALTERNATIVES = ("DNS", "email", "URI")  # kinds of names in a certificate, beside that of its subject
@@ -43,7 +46,7 @@ class Peer(NamedTuple):
         return "" if self.uid is not None else _client_of(self.address)
 
 
-def peer_of(transport: Any) -> Peer:
+def peer_of(transport: asyncio.BaseTransport) -> Peer:
     """Who is at the other end of a connection."""
     connection = transport.get_extra_info("socket")
     if connection.family == socket.AF_UNIX:
@@ -62,7 +65,7 @@ def credentials_of(connection: socket.socket) -> tuple[int, int]:
     return pid, uid
 
 
-def names_of(certificate: Mapping[str, Any]) -> tuple[str, ...]:
+def names_of(certificate: Mapping[str, object]) -> tuple[str, ...]:
     """The names that a certificate is for, as Python's `getpeercert` has them."""
     return tuple(dict.fromkeys(_names(certificate)))
 

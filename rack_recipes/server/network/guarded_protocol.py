@@ -49,7 +49,7 @@ class Guarded(asyncio.Protocol):
     client: Any
     conn: Any = None  # h11's
 
-    def connection_made(self, transport: Any) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count the connection, and refuse it if it is one too many."""
         self.peer: Peer = peer_of(transport)
         self._received = self._head = self._more = 0

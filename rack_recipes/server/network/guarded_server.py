@@ -40,7 +40,7 @@ def check_packages(what: str) -> None:
         ) from error
 
 
-def uvicorn_config(app: Any, **more: Any) -> uvicorn.Config:
+def uvicorn_config(app: Callable[..., Awaitable[None]], **more: Any) -> uvicorn.Config:
     """The configuration of a server of this ASGI application; `more` are further settings of uvicorn."""
     import uvicorn
 
@@ -133,7 +133,7 @@ def guarded_server(
     class Server(uvicorn.Server):
         """uvicorn's, with our sockets, limits and end."""
 
-        async def startup(self, sockets: Any = None) -> None:
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             """Listen."""
             await super().startup(sockets)
             loop = asyncio.get_running_loop()
@@ -154,7 +154,7 @@ def guarded_server(
                 check_all(self.server_state.connections, turnstile, asyncio.get_running_loop().time())
             return await super().on_tick(counter)
 
-        async def shutdown(self, sockets: Any = None) -> None:
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             """End: first the streams, then what is being answered."""
             ending()
             await super().shutdown(sockets)

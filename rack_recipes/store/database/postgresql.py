@@ -7,12 +7,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sql
 
 from rack_recipes.errors import StoreError
 from rack_recipes.store.database.database_kind import DatabaseKind, last_argument, name_type
+
+if TYPE_CHECKING:
+    from psycopg import Error
 
 DEFAULTS = {
     "client_encoding": "utf8",
@@ -61,7 +64,7 @@ def _refuse_other_encodings(connection: Any, record: object) -> None:
         )
 
 
-def _copy(cursor: Any, statement: str, rows: Iterable[tuple[Any, ...]], context: object) -> bool:
+def _copy(cursor: Any, statement: str, rows: Iterable[tuple[object, ...]], context: object) -> bool:
     """Write the rows of a COPY, which psycopg executes in this way only; returns whether the statement was one."""
     if not statement.startswith(COPY):
         return False
@@ -71,14 +74,14 @@ def _copy(cursor: Any, statement: str, rows: Iterable[tuple[Any, ...]], context:
     return True
 
 
-def _copy_one(cursor: Any, statement: str, row: tuple[Any, ...], context: object) -> bool:
+def _copy_one(cursor: object, statement: str, row: tuple[object, ...], context: object) -> bool:
     return _copy(cursor, statement, [row], context)
 
 
-def _sqlstate(raised: Any) -> str | None:
+def _sqlstate(raised: Error) -> str | None:
     """The code of an error; where psycopg has none, as for a failed or broken connection, one that fits."""
     if raised.sqlstate or type(raised).__name__ != "OperationalError":
-        return raised.sqlstate  # type: ignore[no-any-return]
+        return raised.sqlstate
     return next((code for code, words in REFUSALS.items() if words.search(str(raised))), LOST)
 
 

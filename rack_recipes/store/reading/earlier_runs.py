@@ -99,7 +99,7 @@ def _in_context(engine: sql.Engine, run_ids: Sequence[str], name: str) -> Iterat
             yield {**row, "value": value, "unit": ""}
 
 
-def _inside(value: Any, path: str | None) -> tuple[bool, Any]:
+def _inside(value: object, path: str | None) -> tuple[bool, Any]:
     """Whether a value has such a part, and that part."""
     for word in path.split(".") if path else ():
         if isinstance(value, dict) and word in value:
@@ -268,7 +268,7 @@ class _Records:
             self._measured[run_id, row["host"], row["step"]].append(row)
 
     def _rows(
-        self, table: sql.Table, run_id: str, column: sql.ColumnElement[Any], names: Collection[str], decoders: Decoders
+        self, table: sql.Table, run_id: str, column: sql.ColumnElement[str], names: Collection[str], decoders: Decoders
     ) -> list[Row]:
         parts = (
             sql.select(table).where(table.c.run_id == run_id, column.in_(part))

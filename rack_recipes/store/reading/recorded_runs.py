@@ -202,7 +202,7 @@ def _attempts(engine: sql.Engine, run_id: str, which: sql.ColumnElement[bool]) -
     return {(row["host"], row["step"]): row["attempts"] for row in read(engine, query, {"attempts": json.loads})}
 
 
-def _add(rows: Iterable[Row], name: str, values: Mapping[tuple[str, str], Any], otherwise: Any) -> None:
+def _add(rows: Iterable[Row], name: str, values: Mapping[tuple[str, str], object], otherwise: object) -> None:
     """Give each row the value of its host and step, where there is one."""
     if not values:
         for row in rows:
@@ -246,7 +246,7 @@ def number_of_values(engine: sql.Engine, run_id: str) -> int:
     return int(found["values"])
 
 
-def _may_have(key: sql.ColumnElement[Any], path: str) -> sql.ColumnElement[bool]:
+def _may_have(key: sql.ColumnElement[str], path: str) -> sql.ColumnElement[bool]:
     return key.in_(keys_of(path)) | is_or_inside(key, path)
 
 
@@ -394,7 +394,7 @@ def is_whole() -> sql.ColumnElement[bool]:
     return tables().runs.c.part.is_(None)
 
 
-def is_or_inside(column: sql.ColumnElement[Any], path: str) -> sql.ColumnElement[bool]:
+def is_or_inside(column: sql.ColumnElement[str], path: str) -> sql.ColumnElement[bool]:
     """Choose what has this name, or one that begins with this path: `a`, `a.b` and `a[0]` for `a`."""
     return (column == path) | sql.func.substr(column, 1, len(path) + 1).in_([f"{path}.", f"{path}["])
 
@@ -409,7 +409,7 @@ def _of(table: sql.Table, run_id: str) -> sql.Select[Any]:
     return sql.select(table).where(table.c.run_id == run_id)
 
 
-def read(engine: sql.Engine, query: sql.Select[Any], decoders: Decoders) -> list[Row]:
+def read(engine: sql.Engine, query: sql.Executable, decoders: Decoders) -> list[Row]:
     """The rows of a query. The columns in `decoders` are decoded with its functions. Raises StoreError."""
     with translate_errors(engine.url), reading_connection(engine) as connection:
         found = connection.execute(query)
@@ -456,7 +456,7 @@ def _count(number: int | None) -> int:
     return number or 0
 
 
-def _same(value: Any) -> Any:
+def _same(value: object) -> Any:
     return value
 
 

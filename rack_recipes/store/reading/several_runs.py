@@ -133,7 +133,7 @@ def _joined(*columns: sql.ColumnElement[Any]) -> sql.ColumnElement[Any]:
     return joined
 
 
-def bare(engine: sql.Engine, query: sql.Select[Any]) -> Sequence[Any]:
+def bare(engine: sql.Engine, query: sql.Executable) -> Sequence[Any]:
     """The rows as the driver returns them: SQLAlchemy's own would take as long again. So are its errors."""
     with translate_errors(engine.url), reading_connection(engine) as connection:
         cursor = connection.execute(query).cursor

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from itertools import batched
-from typing import Any
 
 import sqlalchemy as sql
 
@@ -79,7 +78,7 @@ def _rows(engine: sql.Engine, run_ids: Collection[str], pattern: str) -> Iterato
         yield from read(engine, query.order_by(table.c.run_id, table.c.host, table.c.step), {"waived": decoded})
 
 
-def _begins(column: sql.ColumnElement[Any], pattern: str) -> sql.ColumnElement[bool]:
+def _begins(column: sql.ColumnElement[str], pattern: str) -> sql.ColumnElement[bool]:
     start, star, _rest = pattern.partition("*")
     if not star:
         return column == pattern

@@ -124,7 +124,7 @@ def differences(engine: sql.Engine) -> list[str]:
         return [*revision, *_lines(found), *_collations(connection), *_missing_trigger(connection)]
 
 
-def _is_ours(name: str | None, kind: str, parents: Mapping[str, Any]) -> bool:
+def _is_ours(name: str | None, kind: str, parents: Mapping[str, object]) -> bool:
     return kind != "table" or name in tables().metadata.tables
 
 
@@ -146,7 +146,7 @@ def _collations(connection: sql.Connection) -> Iterator[str]:
             yield f"{table.name}: the column {name} is compared by {own}, expected {wanted[name]}"
 
 
-def _collation(kind: Any, dialect: sql.Dialect) -> str | None:
+def _collation(kind: object, dialect: sql.Dialect) -> str | None:
     """The collation of one of our column types on this database; None if it has none."""
     return getattr(kind.load_dialect_impl(dialect), "collation", None) if isinstance(kind, sql.TypeDecorator) else None
 
@@ -171,7 +171,7 @@ def _index(index: Any) -> str:
     return f"{index.table.name}: the index {index.name} ({', '.join(column.name for column in index.columns)})"
 
 
-def _type(schema: str | None, table: str, column: str, about: object, held: Any, wanted: Any) -> str:
+def _type(schema: str | None, table: str, column: str, about: object, held: object, wanted: object) -> str:
     """Empty if only the collation differs, which has a line of its own."""
     differs = str(held).partition(" COLLATE")[0] != str(wanted)
     return f"{table}: the column {column} is {held}, expected {wanted}" if differs else ""

@@ -82,7 +82,7 @@ def part_of(row: Mapping[str, Any], plan: Mapping[str, Any] | None) -> Part:
     )
 
 
-def _sets(packed: Mapping[str, Any] | None) -> Plan:
+def _sets(packed: Mapping[str, object] | None) -> Plan:
     steps = unpack_plan(packed)["steps"] if packed else {}
     return {name: frozenset(hosts) for name, hosts in steps.items() if hosts}
 

@@ -33,7 +33,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 _DIGEST = 16  # characters of the digest at the end of a name that was too long
 
 
-def storable(value: Any) -> str | None:
+def storable(value: object) -> str | None:
     """The text without what some database refuses. None stays None; other values become JSON."""
     if value is None:
         return None
@@ -43,14 +43,14 @@ def storable(value: Any) -> str | None:
     return text if text.isascii() else _SURROGATES.sub(REPLACEMENT, text)
 
 
-def name(value: Any) -> str | None:
+def name(value: object) -> str | None:
     """A text that fits into a column for names. The end of a longer one is replaced by a digest."""
     if value is None:
         return None
     return _name(value if isinstance(value, str) else json_text(value))
 
 
-def _required_name(value: Any) -> str:
+def _required_name(value: object) -> str:
     return name(value) or ""
 
 
@@ -63,12 +63,12 @@ def _name(text: str) -> str:
     return f"{fitting[: NAME_LENGTH - _DIGEST - 1]}~{sha256(fitting.encode()).hexdigest()[:_DIGEST]}"
 
 
-def integer(value: Any) -> int | None:
+def integer(value: object) -> int | None:
     """A whole number of at most 64 bits; None for anything else."""
     return int(value) if isinstance(value, int) and -(2**63) <= value < 2**63 else None
 
 
-def number(value: Any) -> float | None:
+def number(value: object) -> float | None:
     """A finite number; None for anything else."""
     try:
         converted = float(value) if isinstance(value, int | float) else math.nan
@@ -77,40 +77,40 @@ def number(value: Any) -> float | None:
     return converted if math.isfinite(converted) else None
 
 
-def mapping(value: Any) -> Mapping[str, Any]:
+def mapping(value: object) -> Mapping[str, Any]:
     """A JSON object; an empty one for anything else."""
     return value if isinstance(value, dict) else {}
 
 
-def entries(value: Any) -> list[Mapping[str, Any]]:
+def entries(value: object) -> list[Mapping[str, Any]]:
     """The JSON objects in a list; none for anything else."""
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
-def size(value: Any) -> int:
+def size(value: object) -> int:
     """How many entries a list or mapping has; 0 for anything else."""
     return len(value) if isinstance(value, Sequence | Mapping) else 0
 
 
-def flag(value: Any) -> bool | None:
+def flag(value: object) -> bool | None:
     """True for True; None for anything else."""
     return True if value is True else None
 
 
-def truth(value: Any) -> bool | None:
+def truth(value: object) -> bool | None:
     """The value if it is a bool; None for anything else."""
     return value if isinstance(value, bool) else None
 
 
-def _json_object(value: Any) -> str:
+def _json_object(value: object) -> str:
     return json_text(mapping(value))
 
 
-def _some_object(value: Any) -> str | None:
+def _some_object(value: object) -> str | None:
     return json_text(value) if mapping(value) else None
 
 
-def _some_list(value: Any) -> str | None:
+def _some_list(value: object) -> str | None:
     return json_text(value) if isinstance(value, list) and value else None
 
 
@@ -157,7 +157,7 @@ MEASURED, FINDING, JUDGEMENT = (
 )
 
 
-def columns_from(fields: Fields, record: Mapping[str, Any]) -> dict[str, Any]:
+def columns_from(fields: Fields, record: Mapping[str, object]) -> dict[str, Any]:
     """The values of the columns that a record has fields for."""
     return {column: convert(record.get(field)) for column, (field, convert) in fields.items()}
 
@@ -168,7 +168,7 @@ def names_of(table: Table) -> tuple[str, ...]:
     return (*table.columns.keys(),)
 
 
-def in_order(table: Table, columns: Mapping[str, Any]) -> Row:
+def in_order(table: Table, columns: Mapping[str, object]) -> Row:
     """The row as a tuple, in the order of the table's columns."""
     return tuple(map(columns.get, names_of(table)))
 
@@ -214,7 +214,7 @@ def checks_of(record: Record) -> int:
     return 0 if integer(record.get("instances")) else max(integer(record.get("checks")) or 0, 0)
 
 
-def step_row(run_id: str, record: Record, planned: Mapping[str, Any]) -> Row:
+def step_row(run_id: str, record: Record, planned: Mapping[str, object]) -> Row:
     """The row of `steps`; `planned` is the step as the run record describes it."""
     attempts = entries(record.get("attempts"))
     last = attempts[-1] if attempts else {}
@@ -247,17 +247,17 @@ def host_rows(run_id: str, record: Record) -> list[Row]:
     return [(run_id, _name(host), json_text(mapping(own))) for host, own in found.items() if mapping(own)]
 
 
-def analysis_row(run_id: str, n: int, record: Mapping[str, Any]) -> Row:
+def analysis_row(run_id: str, n: int, record: Mapping[str, object]) -> Row:
     """The row of `analysis` for the finding with the number `n`; `record` has its fields."""
     return in_order(tables().analysis, {"run_id": run_id, "n": n, **columns_from(FINDING, record)})
 
 
-def judgement_columns(judgement: Mapping[str, Any]) -> dict[str, Any]:
+def judgement_columns(judgement: Mapping[str, object]) -> dict[str, Any]:
     """The columns of `judgements` for a judgement, without its run and its number."""
     return columns_from(JUDGEMENT, judgement)
 
 
-def pack_plan(record: Mapping[str, Any]) -> dict[str, Any]:
+def pack_plan(record: Mapping[str, object]) -> dict[str, Any]:
     """The plan in a run record: `hosts` are lists, `steps` has by name the place of its list.
 
     Names are those of the rows of results, where a long one is cut. `derived` has the definitions by name, where the

@@ -130,7 +130,7 @@ def _forget(connection: sql.Connection, group_id: str) -> None:
         connection.execute(sql.delete(table).where(table.c.run_id == group_id))
 
 
-def _write(connection: sql.Connection, group: Group, rows: Sequence[Mapping[str, Any]]) -> None:
+def _write(connection: sql.Connection, group: Group, rows: Sequence[Mapping[str, object]]) -> None:
     ids = [part.run_id for part in group.parts]
     results = {run_id: _results(connection, run_id) for run_id in ids}
     chosen = choose_results(ids, results)

@@ -66,7 +66,7 @@ def upsert(dialect: sql.Dialect, table: sql.Table) -> str:
     return str(_upsert(dialect, table).compile(dialect=dialect))
 
 
-def _upsert(dialect: sql.Dialect, table: sql.Table, source: Any = None) -> Any:
+def _upsert(dialect: sql.Dialect, table: sql.Table, source: object = None) -> Any:
     key = [column.name for column in table.primary_key]
     changing = (
         [] if table.name in FIXED else [column.name for column in table.columns if column.name not in {*key, *KEPT}]
@@ -130,13 +130,13 @@ def _start(row: Row) -> str:
 PATIENCE = 30.0  # seconds for which a write is tried again after a passing fault
 
 
-def add_judgement(engine: sql.Engine, run_id: str, judgement: Mapping[str, Any]) -> int:
+def add_judgement(engine: sql.Engine, run_id: str, judgement: Mapping[str, object]) -> int:
     """Add a row of the table `judgements`; returns its number within the run. Raises StoreError."""
     with translate_errors(engine.url):
         return call_patiently(lambda: _add(engine, run_id, judgement), PATIENCE)
 
 
-def _add(engine: sql.Engine, run_id: str, judgement: Mapping[str, Any]) -> int:
+def _add(engine: sql.Engine, run_id: str, judgement: Mapping[str, object]) -> int:
     table = tables().judgements
     with engine.begin() as connection:
         last = connection.scalar(sql.select(sql.func.max(table.c.n)).where(table.c.run_id == run_id))

@@ -33,7 +33,7 @@ def log_path(runs: Path) -> Path:
 
 
 @contextmanager
-def log_action(path: Path, caller: Caller, action: str, about: Mapping[str, Any]) -> Iterator[None]:
+def log_action(path: Path, caller: Caller, action: str, about: Mapping[str, object]) -> Iterator[None]:
     """Write a line before the block, and one after it that says how it ended.
 
     Raises Problem, before the block, where the line cannot be written.
@@ -49,7 +49,7 @@ def log_action(path: Path, caller: Caller, action: str, about: Mapping[str, Any]
 
 
 @contextmanager
-def log_refusals(path: Path, caller: Caller, action: str, about: Mapping[str, Any]) -> Iterator[None]:
+def log_refusals(path: Path, caller: Caller, action: str, about: Mapping[str, object]) -> Iterator[None]:
     """Write a line where the block refuses an action before it has begun."""
     try:
         yield
@@ -59,7 +59,7 @@ def log_refusals(path: Path, caller: Caller, action: str, about: Mapping[str, An
         raise
 
 
-def _told(caller: Caller, action: str, about: Mapping[str, Any]) -> dict[str, Any]:
+def _told(caller: Caller, action: str, about: Mapping[str, object]) -> dict[str, Any]:
     return {"who": caller.name, "role": caller.role, "action": action, "about": dict(about)}
 
 
@@ -67,7 +67,7 @@ def _refused(error: Exception) -> str:
     return f"refused: {cut(error.detail if isinstance(error, Problem) else str(error), LONGEST)}"
 
 
-def _write(path: Path, told: Mapping[str, Any]) -> None:
+def _write(path: Path, told: Mapping[str, object]) -> None:
     line = f"{json.dumps({'time': now(), **told})}\n".encode()
     try:
         make_private(path.parent)

@@ -149,7 +149,7 @@ def waive(source: PageSource, asked: Asked) -> Page:
     )
 
 
-def _entry(run: Mapping[str, Any], asked: Asked) -> dict[str, Any]:
+def _entry(run: Mapping[str, object], asked: Asked) -> dict[str, Any]:
     """The entry that a form asks for; what is wrong with it is found where the file is checked."""
     given = {one.name: asked.form.get(one.name, "").strip() for one in FIELDS}
     passes = given["passes"]

@@ -201,7 +201,7 @@ def _is_option(part: str) -> bool:
 
 
 def _launch(
-    source: PageSource, entry: GalleryEntry, run_id: str, given: Mapping[str, Any], limit: str, who: str
+    source: PageSource, entry: GalleryEntry, run_id: str, given: Mapping[str, object], limit: str, who: str
 ) -> None:
     """Start the command. Its words are fixed; values go through memory, so that no process list shows them.
 

@@ -176,7 +176,7 @@ def _hosts(source: PageSource, run: Row) -> Iterator[dict[str, Any]]:
             }
 
 
-def _text(value: Any) -> str | None:
+def _text(value: object) -> str | None:
     return None if value is None else as_text(value)
 
 

@@ -244,7 +244,7 @@ def findings_of(source: PageSource, run_id: str, results: int) -> Sequence[Findi
     return known
 
 
-def _hosts(counted: Sequence[Row], attributes: Mapping[str, Mapping[str, Any]]) -> list[HostPlace]:
+def _hosts(counted: Sequence[Row], attributes: Mapping[str, Mapping[str, object]]) -> list[HostPlace]:
     """The hosts with their gravest verdicts, by rack and from the top of each rack down."""
     verdicts: dict[str, list[str]] = {host: [] for host in attributes}
     for row in counted:
@@ -259,7 +259,7 @@ def _hosts(counted: Sequence[Row], attributes: Mapping[str, Mapping[str, Any]]) 
     return hosts_by_rack.places(Table("hosts", "Hosts", columns, tuple(records)))
 
 
-def _said(value: Any) -> str | None:
+def _said(value: object) -> str | None:
     return None if value is None else as_text(value)
 
 

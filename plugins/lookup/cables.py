@@ -55,7 +55,7 @@ with Library() as library:
 class LookupModule(LookupBase):  # type: ignore[misc]
     """Reads the cables of a host."""
 
-    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, str]]:
+    def run(self, terms: list[str], variables: dict[str, object] | None = None, **kwargs: Any) -> list[dict[str, str]]:
         """Return one mapping of the host's ports."""
         library.check(AnsibleLookupError)
         self.set_options(var_options=variables, direct=kwargs)

@@ -61,7 +61,7 @@ with Library() as library:
 class LookupModule(LookupBase):  # type: ignore[misc]
     """Reads keys of the context, which the recorder keeps in memory."""
 
-    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[Any]:
+    def run(self, terms: list[str], variables: dict[str, object] | None = None, **kwargs: Any) -> list[Any]:
         """Return the value of each key."""
         library.check(AnsibleLookupError)
         self.set_options(var_options=variables, direct=kwargs)

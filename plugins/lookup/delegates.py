@@ -54,7 +54,7 @@ with Library() as library:
 class LookupModule(LookupBase):  # type: ignore[misc]
     """Names a host for each delegate of a stage."""
 
-    def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
+    def run(self, terms: list[object], variables: dict[str, object] | None = None, **kwargs: Any) -> list[str]:
         """Return the names of the hosts, or the pattern where there is no run."""
         library.check(AnsibleLookupError)
         number, *pattern = terms

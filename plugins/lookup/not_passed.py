@@ -54,7 +54,7 @@ with Library() as library:
 class LookupModule(LookupBase):  # type: ignore[misc]
     """Names the hosts that did not pass, by the results of the run."""
 
-    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
+    def run(self, terms: list[str], variables: dict[str, object] | None = None, **kwargs: Any) -> list[str]:
         """Return the names of the hosts, or `terms` where there is no run."""
         library.check(AnsibleLookupError)
         try:

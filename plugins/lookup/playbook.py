@@ -57,7 +57,7 @@ with Library() as library:
 class LookupModule(LookupBase):  # type: ignore[misc]
     """Compiles recipes to playbooks."""
 
-    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
+    def run(self, terms: list[str], variables: dict[str, object] | None = None, **kwargs: Any) -> list[str]:
         """Return the path of each compiled playbook."""
         library.check(AnsibleLookupError)
         self.set_options(var_options=variables, direct=kwargs)

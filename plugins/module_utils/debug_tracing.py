@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any, Callable
 
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
+
     Say = Callable[[str], None]
 
 MOST = 2000  # lines about the variables of one call; then they are no longer watched
@@ -28,7 +30,7 @@ OURS = "ansible_collections.rack.recipes.plugins.module_utils."
 CALLER = ("self", "ctx", "params")  # logged once, as what the method was given
 
 
-def traced(method: Callable[..., Any], scriptlet: Any, *args: Any) -> Any:
+def traced(method: Callable[..., Any], scriptlet: object, *args: Any) -> Any:
     """Call `method(scriptlet, ..., ctx, params)` and return what it returns or raise what it raises.
 
     Its arguments, its changes of the context and of variables, and its end are logged to stderr.
@@ -50,7 +52,7 @@ def traced(method: Callable[..., Any], scriptlet: Any, *args: Any) -> Any:
     return code
 
 
-def watched(run: Callable[..., Any], scriptlet: Any, ctx: Any, params: Any) -> Any:
+def watched(run: Callable[..., Any], scriptlet: object, ctx: object, params: object) -> Any:
     """Call a scriptlet's bound method `run(ctx, params)` and return what it returns.
 
     Changes of the variables in its files are logged to stderr, unless a debugger or a measurement of coverage is at
@@ -73,7 +75,7 @@ def files_of(kind: type) -> set[str]:
     return {code.co_filename for above in authored for method in vars(above).values() for code in _codes(method)}
 
 
-def _codes(method: Any) -> Iterator[CodeType]:
+def _codes(method: object) -> Iterator[CodeType]:
     """The code of a method or, where it wraps another, of the wrapped one; nothing for anything else."""
     method = method.fget if isinstance(method, property) else getattr(method, "__func__", method)
     while isinstance(method, FunctionType) and "__wrapped__" in vars(method):
@@ -82,13 +84,13 @@ def _codes(method: Any) -> Iterator[CodeType]:
         yield method.__code__
 
 
-def shown_of(scriptlet: Any, ctx: Any, params: Any) -> Shown:
+def shown_of(scriptlet: object, ctx: object, params: object) -> Shown:
     """The formatter of values for a scriptlet with these parameters. It hides the scriptlet's and the run's secrets."""
     secrets = secrets_of(getattr(scriptlet, "options", None) or {}, params)
     return Shown(secrets, getattr(ctx, "hidden", str))
 
 
-def prefixed(ctx: Any, shown: Shown) -> Say:
+def prefixed(ctx: object, shown: Shown) -> Say:
     """A function that writes lines to stderr, each beginning with run, step and host."""
     where = (os.environ.get("RACK_RUN"), getattr(ctx, "step", ""), getattr(ctx, "host", ""))
     head = " ".join(word or "-" for word in where)
@@ -100,7 +102,7 @@ def prefixed(ctx: Any, shown: Shown) -> Say:
     return say
 
 
-def secrets_of(options: dict[str, Any], params: Any) -> list[str]:
+def secrets_of(options: dict[str, Any], params: object) -> list[str]:
     """The texts in the values of `no_log` options, suboptions included."""
     if not isinstance(params, dict):
         return []
@@ -159,7 +161,7 @@ class Shown(reprlib.Repr):
         return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
-def _is_environment(value: Any) -> bool:
+def _is_environment(value: object) -> bool:
     """Whether a value is this process's environment, or a mapping that holds most of it."""
     if value is os.environ or not isinstance(value, dict):
         return value is os.environ
@@ -170,7 +172,7 @@ def _is_environment(value: Any) -> bool:
 class _Changes:
     """A context manager that logs each change of the context: key, author, value before and after."""
 
-    def __init__(self, ctx: Any, say: Say, shown: Shown) -> None:
+    def __init__(self, ctx: ContextView, say: Say, shown: Shown) -> None:
         self.ctx = ctx
         self.say = say
         self.shown = shown

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 FILE_MODE, FOLDER_MODE = 0o600, 0o700
 
 
-def try_to(call: Callable[..., Any], *arguments: Any) -> bool:
+def try_to(call: Callable[..., object], *arguments: Any) -> bool:
     """Call what may raise OSError; returns whether it did not. A host would pay for the import of `contextlib`."""
     try:
         call(*arguments)

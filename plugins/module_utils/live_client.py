@@ -86,7 +86,14 @@ class Request:
     none, since its owner may ask again.
     """
 
-    def __init__(self, method: str, path: str, query: dict[str, str], body: Any = NOTHING, waits: bool = False) -> None:  # noqa: FBT002
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str],
+        body: object = NOTHING,
+        waits: bool = False,  # noqa: FBT002
+    ) -> None:
         self.method = method
         self.path = path
         self.query = query
@@ -195,8 +202,8 @@ class Live:
     def __init__(
         self,
         given: dict[str, Any],
-        hide: Callable[[str, Any], Any] = lambda _key, value: value,
-        changed: Callable[[str, str, int, Any], None] = lambda *_change: None,
+        hide: Callable[[str, object], object] = lambda _key, value: value,
+        changed: Callable[[str, str, int, object], None] = lambda *_change: None,
     ) -> None:
         self.host: str = given.get("host", "")
         self.step: str = given.get("step", "")
@@ -210,7 +217,7 @@ class Live:
         self._wire.close()
 
     def get(
-        self, key: str, default: Any = None, host: str | None = None, timeout: float = ANSWER, on_lost: str = ERROR
+        self, key: str, default: object = None, host: str | None = None, timeout: float = ANSWER, on_lost: str = ERROR
     ) -> Any:
         """The value that a key has now: of this step's host (or of `host`), or else of the run, or else `default`."""
         places = dict.fromkeys((self.host if host is None else host, ""))
@@ -223,7 +230,7 @@ class Live:
     def set(
         self,
         key: str,
-        value: Any,
+        value: object,
         scope: str | None = None,
         version: int | None = None,
         timeout: float = ANSWER,
@@ -309,7 +316,7 @@ class Live:
                 return found["value"]
             query["newer_than"] = str(found["version"])
 
-    def send(self, name: str, value: Any = None, timeout: float = ANSWER, on_lost: str = ERROR) -> int:
+    def send(self, name: str, value: object = None, timeout: float = ANSWER, on_lost: str = ERROR) -> int:
         """Send a message to all who wait for it, now or later; returns how often this host has sent it."""
         body = self._hide(f"message.{name}_v1", value)
         found = self._wire.ask(Request("POST", f"/messages/{_quoted(name)}", self._sender(), body), timeout, on_lost)
@@ -336,7 +343,7 @@ class Live:
         self,
         name: str,
         hosts: Iterable[str] | str = ALL,
-        value: Any = None,
+        value: object = None,
         timeout: float = TIMEOUT,
         on_lost: str = ERROR,
     ) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from rack_recipes.analysis.run_statistics import without_statistics_of_rounds
 from rack_recipes.errors import RackError
 from rack_recipes.natural_order import natural
 from rack_recipes.run.run_folders import run_record
-from rack_recipes.store.result import unpack_plan
+from rack_recipes.store.stored_plan import unpack_plan
 from rack_recipes.store.writing.record_to_rows import pack_plan
 
 

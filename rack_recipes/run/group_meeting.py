@@ -26,7 +26,7 @@ from rack_recipes.journal.step_results_and_end_status import Results, cell_of
 from rack_recipes.run.context_server_client import ALIVE, DEAD, MEMBER, NEWS, RUNNER, GroupKeys, Heartbeat
 from rack_recipes.run.current_run import RUN_HOST, Run
 from rack_recipes.run.missing_results_and_artifacts import missing_result
-from rack_recipes.store.result import unpack_plan
+from rack_recipes.store.stored_plan import unpack_plan
 
 
 @dataclass(frozen=True, slots=True)

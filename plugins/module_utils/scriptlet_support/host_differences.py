@@ -28,12 +28,12 @@ SHOWN = 4
 class Field:
     """One field of one host. `item` is the path of the list item in which it lies, () outside of lists."""
 
-    def __init__(self, value: Any, item: Path = ()) -> None:
-        self.value = value
+    def __init__(self, value: object, item: Path = ()) -> None:
+        self.value: Any = value
         self.item = item
 
 
-def flatten(value: Any, path: Path = (), item: Path = ()) -> Iterator[tuple[Key, Field]]:
+def flatten(value: object, path: Path = (), item: Path = ()) -> Iterator[tuple[Key, Field]]:
     """Yield the fields of a nested value, each with a key of its own. Together they are the whole value.
 
     A list item is a field itself, so that a missing disk is one difference, not one for each of its properties. A
@@ -52,7 +52,7 @@ def flatten(value: Any, path: Path = (), item: Path = ()) -> Iterator[tuple[Key,
         yield (path, VALUE), Field(value, item)
 
 
-def _flatten_item(value: Any, path: Path, item: Path) -> Iterator[tuple[Key, Field]]:
+def _flatten_item(value: object, path: Path, item: Path) -> Iterator[tuple[Key, Field]]:
     if not isinstance(value, (dict, list)):
         yield (path, VALUE), Field(value, item)
         return
@@ -65,7 +65,7 @@ def _flatten_item(value: Any, path: Path, item: Path) -> Iterator[tuple[Key, Fie
         yield from flatten(value, path, path)
 
 
-def parts(items: list[Any]) -> list[Part]:
+def parts(items: list[object]) -> list[Part]:
     """What stands in a path for each item of a list.
 
     It is the item's `name`, or its index if it has no name or an earlier item has the same one.
@@ -83,7 +83,7 @@ def dotted(path: Path) -> str:
     return text if not path or isinstance(path[0], str) else f".{text}"
 
 
-def compare(values: dict[str, Any], ignore: list[str], tolerance: dict[str, float]) -> dict[str, Any]:
+def compare(values: dict[str, object], ignore: list[str], tolerance: dict[str, float]) -> dict[str, Any]:
     """Compare the hosts' values, given by host name, and return what `host.differences_v1` holds of them.
 
     `ignore` and the names in `tolerance` are patterns of fields. A tolerance is in percent of the majority's value.
@@ -144,7 +144,7 @@ def _ballot(key: Key, flats: dict[str, Flat]) -> dict[str, Any]:
     return {host: type(value)() for host, value in ballot.items()} if key[1] == CONTAINER else ballot
 
 
-def _vote(name: str, ballot: dict[str, Any], percent: float) -> dict[str, Any] | None:
+def _vote(name: str, ballot: dict[str, object], percent: float) -> dict[str, Any] | None:
     """The outcome for one field; None if all hosts agree."""
     groups: dict[str, list[str]] = {}
     for host, value in ballot.items():
@@ -175,5 +175,5 @@ def _alike(value: Any, majority: Any, percent: float) -> bool:
     return json.dumps(value, sort_keys=True) == json.dumps(majority, sort_keys=True)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)

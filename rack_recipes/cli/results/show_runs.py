@@ -8,36 +8,31 @@ import argparse
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import GREEN, PASSING, RED, YELLOW
-from rack_recipes.analysis.findings import NOTABLE, NOTE, PROBLEM, Finding
 from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.cli.open_store import open_store, run_id_of
 from rack_recipes.cli.terminal import counts_text, format_table, painter, printable, takes_colours, value_text
 
-COLOURS = {PROBLEM: RED, NOTABLE: YELLOW, NOTE: GREEN}
-WIDTH = max(map(len, COLOURS))
+if TYPE_CHECKING:
+    from rack_recipes.analysis.findings import Finding
 
 
 def finding_lines(findings: Sequence[Finding], *, in_full: bool = True) -> Iterator[str]:
     """Each finding with its grade; in full also with what to do next, and with the method."""
+    from rack_recipes.analysis.findings import NOTABLE, NOTE, PROBLEM  # 16 ms, which `runs` does not need
+
+    colours = {PROBLEM: RED, NOTABLE: YELLOW, NOTE: GREEN}
+    width = max(map(len, colours))
     for one in findings:
-        suggestion = "suggestion: " if one.suggestion else ""
-        yield f"{_painted(one.grade)}  {printable(suggestion + one.title)}\n"
+        grade, suggestion = one.grade.ljust(width), "suggestion: " if one.suggestion else ""
+        painted = f"\x1b[{colours[one.grade]}m{grade}\x1b[0m" if takes_colours(sys.stdout) else grade
+        yield f"{painted}  {printable(suggestion + one.title)}\n"
         if in_full:
-            indent = " " * (WIDTH + 2)
-            yield from (f"{indent}{printable(text)}\n" for text in (one.advice, _method(one)) if text)
-
-
-def _method(finding: Finding) -> str:
-    return f"by: {finding.method}" if finding.method else ""
-
-
-def _painted(grade: str) -> str:
-    word = grade.ljust(WIDTH)
-    return f"\x1b[{COLOURS[grade]}m{word}\x1b[0m" if takes_colours(sys.stdout) else word
+            told = (one.advice, f"by: {one.method}" if one.method else "")
+            yield from (f"{' ' * (width + 2)}{printable(text)}\n" for text in told if text)
 
 
 PART_TITLES = ("part", "state", "hosts", "controller", "run", "remarks")

@@ -21,7 +21,7 @@ type Errors = Iterator[ValidationError]
 VALIDATORS: dict[int, Validator] = {}  # by the identity of a part of the one schema, which lives as long as they do
 
 
-def errors_inside(validator: Validator, part: Mapping[str, Any], value: Any, *path: str | int) -> Errors:
+def errors_inside(validator: Validator, part: Mapping[str, object], value: Any, *path: str | int) -> Errors:
     """What is wrong with a value that is at `path` inside of another one."""
     known = VALIDATORS.get(id(part))
     if known is None or known.schema is not part:
@@ -111,7 +111,7 @@ def schema() -> Mapping[str, Any]:
     return whole
 
 
-def inlined(part: Any, parts: Mapping[str, Any]) -> Any:
+def inlined(part: object, parts: Mapping[str, Any]) -> Any:
     """A part of the schema without `$ref`. Keywords beside a `$ref` replace those of what it names."""
     match part:
         case {"$ref": str() as name, **beside}:

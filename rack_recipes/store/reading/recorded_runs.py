@@ -19,16 +19,17 @@ from rack_recipes.natural_order import natural
 from rack_recipes.store.database.database_kind import reading_connection
 from rack_recipes.store.database.databases_and_errors import translate_errors
 from rack_recipes.store.reading.reading_order import by_names, by_step
-from rack_recipes.store.result import OUTPUTS, unpack_plan
 from rack_recipes.store.schema.tables import (
     ANALYSIS_COLUMNS,
     DETAIL_COLUMNS,
+    OUTPUTS,
     RUN_COLUMNS,
     STEP_COLUMNS,
     Kind,
     Source,
     tables,
 )
+from rack_recipes.store.stored_plan import unpack_plan
 
 AT_ONCE = 500  # names in one statement: databases limit its parameters
 TEXTS_AT_ONCE = 1000  # JSON texts that one call reads

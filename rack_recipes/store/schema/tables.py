@@ -159,6 +159,7 @@ STEP_COLUMNS = (
 )
 
 
+OUTPUTS = ("stdout", "stderr")  # of the last attempt: their columns have them, and `attempts` has not
 CONTEXT_COLUMNS = (
     Column("seq", Kind.INTEGER, is_key=True),
     Column("time", Kind.NAME),

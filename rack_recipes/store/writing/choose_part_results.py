@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from rack_recipes.journal.step_results_and_end_status import INTERRUPTED
-from rack_recipes.store.result import Result, unpack_plan
+from rack_recipes.store.stored_plan import unpack_plan
 
 RUNNING, EMPTY, DIED = "running", "empty", "died"  # what a part can be, beside how it ended
 GROUP_STEP = "parts of the group"  # no step of a recipe can have this name: it has blanks
@@ -23,6 +23,29 @@ IN_NO_PART = "missing: no part of the group had this host"
 NAMED = 5  # hosts in a sentence
 
 Plan = Mapping[str, frozenset[str]]  # the hosts of each step
+
+
+class Result(NamedTuple):
+    """A row of `steps`, as far as it is needed to choose between results."""
+
+    host: str
+    step: str
+    verdict: str
+    parent: str | None = None  # the looped step of an instance
+    stage: int | None = None
+    idx: int | None = None
+    scope: str = "host"
+    tries: int = 0
+
+    @property
+    def planned(self) -> str:
+        """The step in the recipe: of an instance, the looped step."""
+        return self.parent or self.step
+
+    @property
+    def is_assumed(self) -> bool:
+        """Whether the host itself gave no result: it was not reached, or nothing came of it."""
+        return not self.tries and self.verdict in {"error", "unreachable"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +87,7 @@ class Part:
         return DIED if self.status == INTERRUPTED and not self.has_counts else self.status
 
 
-def part_of(row: Mapping[str, Any], plan: Mapping[str, Any] | None) -> Part:
+def part_of(row: Mapping[str, Any], plan: Mapping[str, object] | None) -> Part:
     """The part of a decoded row of `runs`; `plan` is its decoded column `plan`."""
     info = row["group_info"]
     return Part(

@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Any
 from rack_recipes.context.context_model import Delta
 from rack_recipes.journal.record_fields import Record, json_text
 from rack_recipes.store.database.database_kind import NAME_LENGTH
-from rack_recipes.store.result import OUTPUTS
-from rack_recipes.store.schema.tables import COLUMNS, Column, Kind, Source, tables
+from rack_recipes.store.schema.tables import COLUMNS, OUTPUTS, Column, Kind, Source, tables
 
 if TYPE_CHECKING:
     from sqlalchemy import Table

@@ -22,13 +22,13 @@ from rack_recipes.journal.step_results_and_end_status import EXIT_CODES, status_
 from rack_recipes.store.database.database_kind import reading_connection
 from rack_recipes.store.database.databases_and_errors import call_patiently, translate_errors
 from rack_recipes.store.reading.recorded_runs import AT_ONCE, decoded, near_group
-from rack_recipes.store.result import Result
 from rack_recipes.store.schema.tables import RUN_COLUMNS, tables
 from rack_recipes.store.writing.choose_part_results import (
     GROUP_STEP,
     RUNNING,
     Group,
     Missing,
+    Result,
     choose_results,
     counts_of,
     missing_results,

@@ -15,12 +15,13 @@ from sqlalchemy import Engine
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import attempt, delta, run, step
 from rack_recipes.errors import UsageError
 from rack_recipes.store.reading import recorded_runs
-from rack_recipes.store.result import Result, unpack_plan
+from rack_recipes.store.stored_plan import unpack_plan
 from rack_recipes.store.writing.choose_part_results import (
     GROUP_STEP,
     Group,
     Missing,
     Part,
+    Result,
     choose_results,
     counts_of,
     missing_results,

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any, Callable
 
-    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
-
     Say = Callable[[str], None]
 
 MOST = 2000  # lines about the variables of one call; then they are no longer watched
@@ -172,7 +170,7 @@ def _is_environment(value: object) -> bool:
 class _Changes:
     """A context manager that logs each change of the context: key, author, value before and after."""
 
-    def __init__(self, ctx: ContextView, say: Say, shown: Shown) -> None:
+    def __init__(self, ctx: Any, say: Say, shown: Shown) -> None:
         self.ctx = ctx
         self.say = say
         self.shown = shown

@@ -108,6 +108,9 @@ class RunFrames:
     the hosts, `findings` what the analysis has found, and `hosts` what the inventory says of each host. `host` and
     `step` are ordered categories. The instances of a looped step come after it, and have it as `planned`. The `value`
     of a measurement is exact and of any type; its `number` is the value as a float, or NaN.
+
+    >>> sorted(load_run().measurements["name"])
+    ['disk_used', 'used']
     """
 
     run: Row
@@ -126,6 +129,10 @@ def load_run(run_id: str | None = None, db: str | None = None) -> RunFrames:
 
     `db` is the URL of the store, or else the one in the settings of this folder. The run is analysed anew; nothing is
     written. Raises UsageError for a run that is not there, and StoreError.
+
+    >>> newest = load_run()
+    >>> newest.run["test_id"], [*newest.results["verdict"]]
+    ('FIRST-001', ['passed'])
     """
     with _store(db) as store:
         found = recorded_runs.find(store, run_id) if run_id else recorded_runs.newest(store)
@@ -161,7 +168,11 @@ def make_run_frames(run: RunData, findings: Sequence[Row] = ()) -> RunFrames:
 
 
 def runs(test_id: str | None = None, db: str | None = None) -> DataFrame:
-    """All runs in the store, or those of one test, the newest first. Raises StoreError."""
+    """All runs in the store, or those of one test, the newest first. Raises StoreError.
+
+    >>> set(runs("FIRST-001")["status"])
+    {'passed'}
+    """
     with _store(db) as store:
         return data_frame(_runs(store, test_id), ALL_RUNS)
 
@@ -171,6 +182,9 @@ def measurements(key: str, test_id: str | None = None, last: int = 20, db: str |
 
     `key` is the name of a measurement, or a path into the context as in a recipe: `numbers.stats_v1.mean`. The `value`
     is exact and of any type; `number` is the value as a float, or NaN. Raises StoreError.
+
+    >>> set(measurements("used", last=1)["host"])
+    {'localhost'}
     """
     with _store(db) as store:
         chosen = [*reversed(_runs(store, test_id)[:last])]

@@ -34,6 +34,11 @@ class Context:
     The code of a run decides here, too: what a value may be, whether a write is a new version, how two writes of one
     key are merged. `merge` has merge policies by patterns of keys, as in a recipe: `{"power.*": "deep_merge"}`. In a
     program a key needs no version at its end; a run takes only keys with one. Several threads may share a context.
+
+    >>> context = Context()
+    >>> context.set("link.speed_v1", 100, host="leaf1", who="night shift")
+    >>> context.get("link.speed_v1"), context.get_history()[0]["who"]
+    (100, 'night shift')
     """
 
     def __init__(self, merge: Mapping[str, str] | None = None) -> None:

@@ -77,6 +77,10 @@ class RecipeResult:
 
     `folder` is the path of the run's folder. `report` is the path of the report's page, or "". `ctx` is the context
     with its history; `get`, `to_dict` and `get_history` are its own.
+
+    >>> result = run_recipe("recipes/first.yml")
+    >>> result.measurements["disk"]["used"]["limits"], sorted(result.to_dict())
+    ({'max': 95}, ['disk.usage_v1'])
     """
 
     exit_code: int

@@ -50,6 +50,9 @@ def run_recipe(  # noqa: PLR0913 - the options of the command that programs need
 
     A step that does not pass raises nothing: look at `exit_code` and `verdicts`. Raises RackError if nothing was run:
     for a recipe with mistakes its text has file, line and column of each. It may be called from several threads.
+
+    >>> run_recipe("recipes/first.yml").verdicts["disk"]
+    'passed'
     """
     folder = Path.cwd() / (project or "")
     if not folder.is_dir():
@@ -108,6 +111,10 @@ class ScriptletResult:
 
     `context` has the values that it has set, by key. `measurements` has all that it has measured and checked, as a run
     records it. `findings` has what it has found about its run.
+
+    >>> result = run_scriptlet("memory.usage")
+    >>> sorted(result.measured), sorted(result.context)
+    (['memory_used'], ['memory.usage_v1'])
     """
 
     verdict: Verdict
@@ -147,6 +154,9 @@ def run_scriptlet(  # noqa: PLR0913 - the options of the command that programs n
     Context, or values by key. `function` is the class, if the file has several. With `debug` stderr shows what it does.
     `project` is the folder whose scriptlets and settings hold, by default the working folder. `env` are further
     variables. Raises RackError if it cannot be run, as for a name that is not there. Its own checks are judged.
+
+    >>> run_scriptlet("disk.usage", {"path": "/", "max_percent": 100}).verdict
+    'passed'
     """
     folder = Path.cwd() / (project or "")
     if not folder.is_dir():

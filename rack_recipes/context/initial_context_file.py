@@ -15,7 +15,7 @@ from rack_recipes.context.run_context import RUN
 from rack_recipes.errors import UsageError, nearest
 from rack_recipes.journal.record_fields import Record
 
-Keys = Mapping[str, Any]
+Keys = Mapping[str, object]
 
 WHO = "import"
 FIELDS = ("run", "hosts", "run_id", "at")  # the last two say which run the keys are from, and are optional

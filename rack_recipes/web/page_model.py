@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TICK = "nothing was done: tick this first"
 
-Link = Callable[[Mapping[str, Any]], str]
+Link = Callable[[Mapping[str, object]], str]
 """The address that a cell leads to, by the cells of its row; "" where it leads nowhere."""
 
 
@@ -180,9 +180,9 @@ def check_confirmed(asked: Asked, why: str) -> None:
         raise FormError({CONFIRM: f"{why}; {CONFIRM}={CONFIRMED} does it all the same" if asked.as_data else TICK})
 
 
-def page_address(*parts: str, **query: object) -> str:
+def page_address(*parts: object, **query: object) -> str:
     """The address of a page; each part of its path is escaped, and empty values of the query are left out."""
-    path = "".join(f"/{quote(part or RUN_SCOPED, safe='')}" for part in parts)
+    path = "".join(f"/{quote(str(part or RUN_SCOPED), safe='')}" for part in parts)
     given = {name: value for name, value in query.items() if value not in ("", None)}
     return f"{path}?{urlencode(given)}" if given else path
 
@@ -207,7 +207,7 @@ def linked(made: Table, found: Sequence[Mapping[str, object]], links: Mapping[st
 
 def to_run(record: Mapping[str, object]) -> str:
     """The page of a run that a row names."""
-    return page_address("runs", str(record["run_id"])) if record.get("run_id") else ""
+    return page_address("runs", record["run_id"]) if record.get("run_id") else ""
 
 
 def to_result(record: Mapping[str, Any]) -> str:

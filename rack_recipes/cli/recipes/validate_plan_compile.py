@@ -9,14 +9,14 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rack_recipes.cli.command_options import Answer, plan_options, takes
 from rack_recipes.errors import Place, RackError, RecipeError, RecipeErrors, UsageError
 
 if TYPE_CHECKING:
     from rack_recipes.plan.plan_model import Plan
-Finding = dict[str, Any]
+Finding = dict[str, object]
 
 
 @takes(

@@ -82,7 +82,7 @@ def check_names(jobs: Sequence[Job]) -> None:
             raise UsageError(f"{' and '.join(same)}: both would be {name!r} in AWX: rename one of them")
 
 
-Data = dict[str, Any]
+Data = dict[str, object]
 PROJECT, INVENTORY, IMAGE, STORE, NOTIFICATION = (
     "rack recipes",
     "rack inventory",

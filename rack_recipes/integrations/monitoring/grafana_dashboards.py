@@ -25,7 +25,7 @@ from rack_recipes.store.database.database_kind import url_without_password
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
-Query = dict[str, Any]
+Query = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ ONE_NAME = rf"[^\x00-\x1f\x7f,]{{1,{LONGEST_NAME}}}"
 NAMES = re.compile(f"{ONE_NAME}(,{ONE_NAME})*")
 TAG_OF_VERSION = re.compile('"[0-9]{1,15}"|[0-9]{1,15}')
 
-Schema = Mapping[str, Any]
+Schema = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rack_recipes.integrations.monitoring.prometheus_metrics import MEDIA_TYPE, as_text, read_metrics
 from rack_recipes.report.table_model import Column
@@ -18,7 +18,7 @@ from rack_recipes.web.page_model import Asked, Page, Section, table
 
 if TYPE_CHECKING:
     from rack_recipes.web.page_source import PageSource
-Schema = Mapping[str, Any]
+Schema = Mapping[str, object]
 TABLE, RECORD, RECORDS, TEXT, NUMBER, LIST = "table", "record", "records", "text", "number", "list"
 MISSING = "?"
 SCHEMAS: Mapping[str, Schema] = {

@@ -43,8 +43,9 @@ APART = {
     "targets": ("tests/unit/plugins/module_utils",),
 }
 LEFT_OUT = tuple(f"--ignore={path}" for paths in APART.values() for path in paths)
-# What begins late and takes long is waited for alone.
-LONG_FIRST = ("rack", "faults", "run", "integration", "attacks", "commands", "unit", "targets")
+# What begins late and takes long is waited for alone. What waits for most of its time (SSH hosts, databases, browsers)
+# runs beside what computes: the first three wait.
+LONG_FIRST = ("rack", "faults", "run", "integration", "unit", "commands", "attacks", "targets")
 LANES = {name: APART.get(name, (f"tests/{name}", *LEFT_OUT)) for name in LONG_FIRST}
 # What depends on Ansible's own code: all of it is tested on the newest release, and on the oldest one in `make soak`.
 SLICE = tuple(
@@ -60,14 +61,13 @@ PLUGINS = tuple(f"plugins/{name}/" for name in ("action", "callback", "filter", 
 # Ansible's checks that take long: by the Python that they run on, and by the number of files.
 ON_EACH_PYTHON = ("compile", "import")
 OVER_ALL = ("pep8", "pylint")
-# Sessions that run beside the tests, those of a line one after the other. Ansible's checks take as long as the longest
-# part of the tests, and use all cores. The benchmark needs no quiet machine: its threshold is half of what it reaches,
-# and a ratio of CPU times.
+# Sessions that run beside the tests, those of a line one after the other. The benchmark needs no quiet machine: its
+# threshold is half of what it reaches, and a ratio of CPU times.
 FIRST = {
-    "types and rules": ("mypy", "ansible_lint"),
+    "types and rules": ("mypy", "ansible_lint", "bench"),
     "Ansible's own checks": (f"units({TARGET_VERSIONS[0]})", f"units({TARGET_VERSIONS[-1]})", "sanity"),
 }
-LAST = {"other environments": ("core-2.20", "molecule"), "benchmark": ("bench",)}
+MIDDLE = {"other environments": ("core-2.20", "molecule")}
 nox.options.sessions = ["ruff", "imports", "shellcheck", "changelog", "galaxy", "all_tests", "slowest"]
 
 own_world.set_environment()
@@ -131,7 +131,9 @@ def galaxy(session: nox.Session) -> None:
 @nox.session
 def all_tests(session: nox.Session) -> None:
     """The session tests, and beside it all that take long; arguments after -- go to pytest."""
-    side_by_side_or_error(session, {**sessions(FIRST), **tests_of(session), **sessions(LAST)})
+    parts = tests_of(session)
+    last = parts.popitem()
+    side_by_side_or_error(session, {**sessions(FIRST), **parts, **sessions(MIDDLE), **dict([last])})
 
 
 @nox.session
@@ -210,7 +212,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def slowest(session: nox.Session) -> None:
-    """The slowest tests of the last session `tests`, and what each is for."""
+    """The slowest tests of the last session `tests`, what each is for, and which parts, files and tests took CPU time."""
     session.run(PYTHON, "tests/tools/slowest_tests.py", *(str(TIMES / f"{name}.json") for name in LANES))
 
 

@@ -13,7 +13,7 @@ import pytest
 
 import side_by_side
 
-TOLD = re.compile(r"^(\w+): (passed|FAILED \(exit code -?\d+\)) in \d+ s$", re.MULTILINE)
+TOLD = re.compile(r"^(\w+): (passed|FAILED \(exit code -?\d+\)) in \d+ s, CPU \d+ s$", re.MULTILINE)
 
 
 def shell(text: str) -> tuple[str, ...]:

@@ -62,16 +62,3 @@ def test_slice_tries_once_more_where_only_a_rival_failed(
     assert command_line.main(["--slice", "--inventory", "hosts.yml"]) == code
     assert len(played) == rounds
     assert ("runs once more" in capsys.readouterr().err) == (rounds == 2)
-
-
-def test_slice_stands_for_options() -> None:
-    options = command_line.parsed(["--slice"])
-    assert (options.hosts, options.steps, options.rounds) == ([8], [20], 1)
-    assert [one.name for one in options.only] == ["ours", "plain", "floor"]
-
-
-@pytest.mark.parametrize("words", [["--hosts", "0"], ["--hosts", "x"], ["--only", "rival"]])
-def test_wrong_options_are_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        command_line.parsed(words)
-    assert "error" in capsys.readouterr().err

@@ -71,54 +71,11 @@ def test_of_commands_each_has_a_line_with_its_goal():
     ]
 
 
-def test_a_page_that_others_lack_has_an_empty_cell():
-    found = lines("pages")
-    assert "1,000 hosts x 100 steps in SQLite" in found[2]
-    assert found[4:] == [
-        "| page | ours | ARA |",
-        "| --- | --- | --- |",
-        "| a run | 0.40 / 0.25 | 1.50 / 1.25 |",
-        "| the rack | 1.00 / 0.75 |  |",
-        "| failed results of a run, filtered | 0.050 | 1.100 |",
-        "",
-        "- every page is painted within 1 s: 1.00 s (the rack), reached",
-        "- results are filtered within 0.1 s: 0.050 s, reached",
-    ]
-
-
 def test_a_page_that_is_slower_than_its_goal_is_said():
     slow = lines("pages", pages=[["a run", [1.01, 0.9], None]], filter=["failed results", 0.2, 1.0])
     assert slow[-2:] == [
         "- every page is painted within 1 s: 1.01 s (a run), **not reached**",
         "- results are filtered within 0.1 s: 0.200 s, **not reached**",
-    ]
-
-
-def test_each_figure_of_the_server_has_its_place():
-    found = lines("server")
-    assert found[0] == "## Context server"
-    assert "Not installed, so not measured: etcd." in found[2]
-    assert "| bare ASGI | 20,000 | 1.50 | 3.00 | 30,000 | 1.00 | 2.00 |" in found
-    assert "| a change for 1,000 listeners | p50 ms | p99 ms | last ms |" in found
-    assert "| --- | --- | --- | --- |" in found
-    assert "| ours | 12.0 | 30.0 | 31.2 |" in found
-    assert "| get, direct | 0.25 | 0.50 |" in found
-    assert found[-3:] == [
-        "- at least 10,000 writes a second: 12,000, reached",
-        "- at p99 under 10 ms: 10.00 ms, **not reached**",
-        "- listeners reached within 30 ms: 30.0 ms for 99 in 100, reached",
-    ]
-
-
-def test_parts_are_compared_with_one_controller():
-    found = lines("group")
-    assert found[0] == "## A run in several parts"
-    assert ": 256 hosts x 20 steps, by one controller, and by 8 that each have 32 hosts" in found[2]
-    assert "| one controller | 20.00 | 10.00 | 5.00 |" in found
-    assert "| 8 parts that meet at a server, a wide step | 30.00 | 40.00 | 5.50 |" in found
-    assert found[-2:] == [
-        "- 8 parts beside one controller: 1.25 times the time, 1.50 times the CPU",
-        "- 8 parts beside one controller (a wide step): 1.00 times the time, 2.00 times the CPU",
     ]
 
 

@@ -212,7 +212,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def slowest(session: nox.Session) -> None:
-    """The slowest tests of the last session `tests`, what each is for, and which parts, files and tests took CPU time."""
+    """The slowest tests of the last session `tests`, what each is for, and what took most CPU time."""
     session.run(PYTHON, "tests/tools/slowest_tests.py", *(str(TIMES / f"{name}.json") for name in LANES))
 
 

@@ -49,14 +49,22 @@ LONG_FIRST = ("rack", "faults", "run", "integration", "unit", "commands", "attac
 LANES = {name: APART.get(name, (f"tests/{name}", *LEFT_OUT)) for name in LONG_FIRST}
 # What depends on Ansible's own code: all of it is tested on the newest release, and on the oldest one in `make soak`.
 SLICE = tuple(
-    f"tests/integration/run/test_{name}.py"
-    for name in ("context_between_steps", "handwritten_playbooks", "host_failures", "python_search")
+    f"tests/integration/run/test_{name}"
+    for name in (
+        "context_between_steps.py",
+        "handwritten_playbooks.py::test_two_playbooks_of_one_command_are_two_runs",
+        "handwritten_playbooks.py::test_stages_may_stand_in_roles_and_imported_files",
+        "handwritten_playbooks.py::test_a_stage_that_is_included_did_not_pass_whoever_ignores_it",
+        "handwritten_playbooks.py::test_a_stage_that_its_task_leaves_out_is_skipped",
+        "handwritten_playbooks.py::test_a_report_needs_no_flush_before_it",
+        "host_failures.py",
+        "python_search.py",
+    )
 )
 WHOLE = (
     "tests/integration",
     *(f"--ignore=tests/integration/{name}" for name in ("docs", "faults", "rack", "soak", "test_packaging.py")),
 )
-SHIPPED = ("plugins/", "rack_recipes/", "roles/", "scriptlets/")
 PLUGINS = tuple(f"plugins/{name}/" for name in ("action", "callback", "filter", "lookup", "modules"))
 # Ansible's checks that take long: by the Python that they run on, and by the number of files.
 ON_EACH_PYTHON = ("compile", "import")
@@ -162,8 +170,8 @@ def sanity(session: nox.Session) -> None:
     """Ansible's own checks; arguments after -- go to ansible-test.
 
     What takes long is done in part, and wholly in `make soak`: imports are tried on the oldest Python of targets, and
-    on this one of the plugins, which import all the rest. pep8 looks at what we ship, pylint at what Ansible loads and
-    sends to targets: ruff has their rules for all.
+    on this one of the plugins, which import all the rest. pylint looks at what Ansible loads and sends to targets. Of
+    pep8 ruff has the rules.
     """
     if session.posargs:
         ansible_test(session, "sanity", *session.posargs)
@@ -173,15 +181,14 @@ def sanity(session: nox.Session) -> None:
     ansible_test(session, "sanity", "--python", CONTROLLER_VERSION, "--test", "import", *PLUGINS)
     if is_here(TARGET_VERSIONS[0]):
         ansible_test(session, "sanity", "--python", TARGET_VERSIONS[0], *chosen_checks(ON_EACH_PYTHON))
-    ansible_test(session, "sanity", "--test", "pep8", *SHIPPED)
     ansible_test(session, "sanity", "--test", "pylint", *PLUGINS, "plugins/module_utils/")
 
 
 @nox.session(name="core-2.20", venv_backend="venv")
 def core_2_20(session: nox.Session) -> None:
     """Integration tests on the oldest ansible-core and libraries that pyproject.toml admits; -- chooses others."""
-    needed = (*oldest_dependencies(), *nox.project.dependency_groups(PROJECT, "test"))
-    session.install("--no-compile", "--editable", ".", *needed)
+    tools = nox.project.dependency_groups(PROJECT, "test") if session.posargs else ("pytest",)
+    session.install("--no-compile", "--editable", ".", *oldest_dependencies(), *tools)
     session.run("python", "-m", "pytest", *(session.posargs or SLICE))
 
 

@@ -100,7 +100,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    repeated_tests.leave_out(config, items)
+    repeated_tests.leave_out(config, items, is_other_python=HAS_OWN_ENVIRONMENT)
 
 
 def pytest_collection_finish() -> None:

@@ -37,7 +37,7 @@ def wait_for(what: str, found: Callable[[], Any], seconds: float = PATIENCE) -> 
     started = time.monotonic()
     while not found():
         assert time.monotonic() - started < seconds, f"not within {seconds:g} s: {what}"
-        time.sleep(0.05)
+        time.sleep(0.1)
     return time.monotonic() - started
 
 

@@ -14,14 +14,17 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+SHELLS = "script_library"  # a folder of tests of code for shells, awk and C
 MARK = "repeats(one_in=N): shows what another test shows; `make soak` runs all, `make test` one case in N"
 
 
-def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect what repeats, except in `make soak`."""
+def leave_out(config: pytest.Config, items: list[pytest.Item], *, is_other_python: bool = False) -> None:
+    """Deselect what repeats, except in `make soak`; and where another Python is tried, what tests none."""
     if "RACK_SOAK" in os.environ:
         return
     left_out = set(_repeating(items))
+    if is_other_python:
+        left_out.update(item for item in items if SHELLS in item.path.parts)
     if left_out:
         config.hook.pytest_deselected(items=[item for item in items if item in left_out])
         items[:] = [item for item in items if item not in left_out]

@@ -98,8 +98,13 @@ def shown(before: str, run: str) -> Iterable[str]:
         yield done.stdout + done.stderr
 
 
+def by_chance(first: int) -> dict[str, Any]:
+    """Answers that are changed by chance."""
+    return {f"seed{number}": [{"seed": number}] for number in range(first, first + TOGETHER)}
+
+
 def test_what_no_step_sends_is_an_error_of_its_step_alone(lying: Path, rack: Rack):
-    _done, found = ran(rack, {name: lie["changes"] for name, lie in LIES.items()})
+    _done, found = ran(rack, {name: lie["changes"] for name, lie in LIES.items()} | by_chance(0))
     for name, lie in LIES.items():
         step = found.steps["say", name]
         assert step["verdict"] == lie.get("verdict", "error"), (name, step["reason"])
@@ -141,7 +146,7 @@ def test_no_host_hides_the_words_of_the_run(lying: Path, rack: Rack):
     assert "********" not in done.stdout
 
 
-@pytest.mark.repeats(one_in=10)
-@pytest.mark.parametrize("first", range(0, SEEDS, TOGETHER))
+@pytest.mark.repeats  # the first of these are among the lies above
+@pytest.mark.parametrize("first", range(TOGETHER, SEEDS, TOGETHER))
 def test_whatever_a_host_answers_the_run_goes_on(lying: Path, rack: Rack, first: int):
-    ran(rack, {f"seed{number}": [{"seed": number}] for number in range(first, first + TOGETHER)})
+    ran(rack, by_chance(first))

@@ -93,12 +93,23 @@ def unseen(page: Any) -> list[tuple[str, float, float]]:
     return [one for one in reached if one[1] < 2 or one[2] < WORST]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_keyboard_shows_where_it_is(browser, server, scheme):
+REACHED = (*PLACES, f"/runs/{LAST}/report", "/sign-in")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "places"),
+    [
+        pytest.param("light", REACHED[::2], id="light"),
+        pytest.param("dark", REACHED[1::2], id="dark"),
+        pytest.param("light", REACHED[1::2], id="light, the others", marks=pytest.mark.repeats),
+        pytest.param("dark", REACHED[::2], id="dark, the others", marks=pytest.mark.repeats),
+    ],
+)
+def test_a_keyboard_shows_where_it_is(browser, server, scheme, places):
     """On each kind of page, on the page of the sign-in, and on a report."""
     reader = Reader(browser, server, color_scheme=scheme)
     found = {}
-    for place in (*PLACES, f"/runs/{LAST}/report", "/sign-in"):
+    for place in places:
         page = reader.go(place)
         if place in (f"/runs/{LAST}", f"/runs/{LAST}/report"):
             page.wait_for_selector("html[data-ready]")

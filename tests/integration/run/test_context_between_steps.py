@@ -62,24 +62,6 @@ def test_tags_select_steps_inside_a_stage(steps: Path):
     assert (done.code, done.answer["status"]) == (1, "failed")
 
 
-def test_hosts_of_a_step_narrow_those_of_the_recipe(steps: Path, rack: Any):
-    done = run_recipe([shell("ok"), shell("odd", "ok", hosts="odd")], on=rack)
-    assert done.code == 0, done.stderr
-    assert {host for step, host in results().verdicts() if step == "odd"} == {"r01", "r03", "r05", "r07"}
-
-
-def test_a_failed_host_blocks_what_runs_once_for_the_run(steps: Path, rack: Any):
-    recipe = write_recipe(
-        [shell("ok"), shell("fail"), {"name": "total", "module": "t.total", "scope": "run", "depends_on": ["fail"]}]
-    )
-    assert run_recipe(recipe, on=rack, hosts="r01").code == 1
-    found = results()
-    assert (found.steps["total", ""]["verdict"], found.steps["total", ""]["reason"]) == (
-        "blocked",
-        "fail did not pass (failed)",
-    )
-
-
 def test_a_published_scriptlet_is_a_module(shipped: Path):
     Path("play.yml").write_text(
         "- hosts: localhost\n  gather_facts: false\n  tasks:\n"

@@ -223,7 +223,8 @@ def test_hosts_of_all_parts_start_behind_the_canary(server: Server, recipe: str,
 
 
 @pytest.mark.usefixtures("hall")
-def test_a_part_that_never_comes(server: Server):
+def test_a_part_that_never_comes_and_those_that_do_not_fit(server: Server):
+    """The latter are refused before anything runs."""
     group = Group("alone", server, RACK_RECIPES_GROUP_WAIT=1)
     done = group.run("h1,h2")
     assert done.code == 1, done.stderr
@@ -234,19 +235,13 @@ def test_a_part_that_never_comes(server: Server):
     )
     assert (reasons["gate", "h1"], reasons["total", ""]) == (never_came, never_came)
     assert group.started_totals() == []
-
-
-@pytest.mark.usefixtures("hall")
-def test_a_part_that_does_not_fit_is_refused_before_anything_runs(server: Server):
-    group = Group("full", server, RACK_RECIPES_GROUP_WAIT=1)
-    for hosts in SLICES.values():
-        assert group.run(hosts, parts=2).code in (0, 1)
-    third = group.run("h1")
-    assert third.code == 2
-    assert "the group full has its 2 parts already" in third.stderr
     other = group.run("h1", parts=3)
     assert other.code == 2
-    assert re.search(r"part 1 of the group full \(.*\) differs: it runs another recipe, or", other.stderr)
+    assert re.search(r"part 1 of the group alone \(.*\) differs: it runs another recipe, or", other.stderr)
+    assert group.run("h3,h4").code in (0, 1)
+    third = group.run("h1")
+    assert third.code == 2
+    assert "the group alone has its 2 parts already" in third.stderr
 
 
 @pytest.mark.usefixtures("hall")

@@ -77,12 +77,6 @@ def test_two_playbooks_of_one_command_are_two_runs():
     assert {results(run_id).run["status"] for run_id in runs()} == {"passed"}
 
 
-def test_one_playbook_twice_is_two_runs():
-    name = compiled("a", "ok")
-    assert ansible(name, name).code == 0
-    assert len(runs()) == 2
-
-
 def test_a_run_that_did_not_pass_ends_the_command():
     done = ansible(compiled("a", "fail"), compiled("b", "ok"))
     assert done.code == 2

@@ -20,6 +20,7 @@ CONTEXT = {
     "numbers.median_v1": {"median": 25, "count": 4},
 }
 STEPS = ("compute_numbers", "compute_median")
+FEW = ["r01", "r02"]
 
 
 def expected(hosts: list[str]) -> tuple[dict[Any, Any], dict[Any, Any]]:
@@ -68,13 +69,14 @@ def test_over_eight_hosts_into_both_databases_gives_the_same_rows(shipped: Path,
 
 
 def test_by_ansible_playbook_and_the_compiled_playbook_itself(shipped: Path, rack: Any):
-    done = call("ansible-playbook", "-i", str(rack.inventory), "rack.recipes.run", "-e", f"recipe={RECIPE}")
+    command = ("ansible-playbook", "-i", rack.inventory, "--limit", ",".join(FEW))
+    done = call(*command, "rack.recipes.run", "-e", f"recipe={RECIPE}")
     assert done.code == 0, done.stdout + done.stderr
-    assert (results().verdicts(), results().context) == expected(rack.hosts)
+    assert (results().verdicts(), results().context) == expected(FEW)
     Path("compiled.yml").write_text(rack_recipes("compile", RECIPE).stdout)
-    done = call("ansible-playbook", "-i", str(rack.inventory), "compiled.yml")
+    done = call(*command, "compiled.yml")
     assert done.code == 0, done.stdout + done.stderr
-    assert (results().verdicts(), results().context) == expected(rack.hosts)
+    assert (results().verdicts(), results().context) == expected(FEW)
 
 
 @pytest.mark.filterwarnings("default")
@@ -87,11 +89,15 @@ def test_by_ansible_runner(shipped: Path, rack: Any, tmp_path_factory: Any, monk
     shutil.copy(rack.inventory, private / "inventory" / "hosts.yml")
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
     run = ansible_runner.run(
-        private_data_dir=str(private), playbook="rack.recipes.run", extravars={"recipe": RECIPE}, quiet=True
+        private_data_dir=str(private),
+        playbook="rack.recipes.run",
+        extravars={"recipe": RECIPE},
+        limit=",".join(FEW),
+        quiet=True,
     )
     assert (run.status, run.rc) == ("successful", 0)
     monkeypatch.chdir(private / "project")
-    assert (results().verdicts(), results().context) == expected(rack.hosts)
+    assert (results().verdicts(), results().context) == expected(FEW)
 
 
 def test_of_the_first_proposal_runs_unchanged(tmp_path: Path, monkeypatch: Any):

@@ -39,7 +39,6 @@ def test_under_plain_ansible_the_exit_code_is_5_too(steps: Path):
     Path("play.yml").write_text(rack_recipes("compile", write_recipe([shell("ok")])).stdout)
     command = ("ansible-playbook", "-i", "localhost,", "-c", "local", "play.yml")
     assert call(*command, RACK_RECIPES_DB=NOWHERE, RACK_RECIPES_STORE_TIMEOUT=2).code == 5
-    assert call(*command).code == 0
 
 
 def test_without_the_recorder_a_stage_says_what_to_do(steps: Path):
@@ -105,7 +104,7 @@ def test_a_killed_worker_leaves_no_green_gap(steps: Path):
 
 def test_the_report_of_a_run(steps: Path, rack: Any):
     recipe = write_recipe([shell("ok"), shell("fail")])
-    done = run_recipe(recipe, "--report", on=rack)
+    done = run_recipe(recipe, "--report", on=rack, hosts="r01,r02")
     assert done.code == 1
     made = {Path(path).suffix for path in done.answer["report"]}
     assert {".html", ".xlsx", ".csv", ".md"} <= made

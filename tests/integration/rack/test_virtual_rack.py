@@ -153,7 +153,18 @@ SEEN: dict[str, tuple[str, Callable[[RackState], bool]]] = {
 }
 
 
-@pytest.mark.parametrize("name", SEEN)
+# Tests of our recipes, which break a rack and heal it: of acceptance and power, of switches, of load, of storage.
+SEEN_BY_RECIPES = {
+    *("swapped-cables", "failing-disk", "outlet-off", "wrong-firmware", "failed-power-supply"),
+    *("link-down", "mtu-mismatch", "slow-link", "full-disk"),
+}
+
+
+def case(name: str) -> Any:
+    return pytest.param(name, marks=pytest.mark.repeats if name in SEEN_BY_RECIPES else ())
+
+
+@pytest.mark.parametrize("name", [*map(case, SEEN)])
 def test_a_fault_is_seen_where_it_is_and_gone_after_healing(rack: RackState, name: str) -> None:
     where, is_seen = SEEN[name]
     state = break_rack(rack, name, where)[0]

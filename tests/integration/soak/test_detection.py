@@ -2,8 +2,7 @@
 
 """Which faults of a virtual rack our recipes find, where, and what they say wrongly.
 
-`make test` tries one fault, beside which nothing else may be found. `make soak` tries every fault several times, pairs
-of faults, and healthy racks, and writes docs/detection.md.
+`make soak` tries every fault several times, pairs of faults, and healthy racks, and writes docs/detection.md.
 """
 
 from __future__ import annotations
@@ -207,6 +206,7 @@ def _of_run(run: tuple[Mapping[str, str], float], *names: str) -> tuple[Mapping[
     return said, must, may, run[1]
 
 
+@pytest.mark.repeats  # test_acceptance.py: this fault in a rack, and a healthy rack
 @pytest.mark.parametrize("name", EXPECTED if reliability_sweeps.is_whole() else SLICE)
 def test_a_fault_is_found_where_it_is(rack: RackState, name: str) -> None:
     tries = Tries(EXPECTED[name]["at"], recipes_of(name))

@@ -4,11 +4,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from ansible_collections.rack.recipes.tests.unit.plugins.run_playbooks import HEAD, Ended, ansible, attempt, play
+from ansible_collections.rack.recipes.tests.unit.plugins.run_playbooks import HEAD, Ended, attempt, play
 from rack_recipes.plan.compile.playbook_file import compile_to_file
 
 CFG = "[defaults]\ncallbacks_enabled = rack.recipes.recorder\ninject_facts_as_vars = false\n"
@@ -80,11 +78,3 @@ def test_a_flush_brings_the_results_into_the_store(a_run: Ended):
     said = a_run.found["r1"]["flush"]
     assert (said["run_id"], said["journal"]) == (journal.parent.name, str(journal.relative_to(a_run.folder)))
     assert (a_run.folder / ".rack-recipes/results.db").is_file()
-
-
-@pytest.mark.parametrize("name", ["stage", "flush", "verdict"])
-def test_the_actions_are_documented(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(tmp_path)
-    done = ansible("doc", f"rack.recipes.{name}")
-    assert done.returncode == 0
-    assert f"rack.recipes.{name}" in done.stdout

@@ -4,15 +4,13 @@
 
 from __future__ import annotations
 
-import json
 from inspect import signature
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.rack.recipes.plugins.callback.recorder import CallbackModule
-from ansible_collections.rack.recipes.tests.unit.plugins.run_playbooks import HEAD, ansible, keep, play
-from rack_recipes.settings import NAMES_OF_ALL
+from ansible_collections.rack.recipes.tests.unit.plugins.run_playbooks import HEAD, keep, play
 
 
 def test_a_playbook_without_stages_is_none_of_its_business(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -22,13 +20,6 @@ def test_a_playbook_without_stages_is_none_of_its_business(tmp_path: Path, monke
     assert (ended.code, ended.found) == (0, {"r1": {"x": "1"}})
     assert not (tmp_path / ".rack-recipes").exists()
     assert "rack.recipes" not in ended.output
-
-
-def test_it_is_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(tmp_path)
-    name = "rack.recipes.recorder"
-    documented = json.loads(ansible("doc", "--json", "-t", "callback", name).stdout)[name]["doc"]
-    assert set(documented["options"]) == {*NAMES_OF_ALL}
 
 
 class Recorder:

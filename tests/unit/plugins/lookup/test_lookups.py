@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.tests.unit.plugins.run_playbooks import HEAD, Ended, ansible, keep, play
+from ansible_collections.rack.recipes.tests.unit.plugins.run_playbooks import HEAD, Ended, keep, play
 from rack_recipes.plan.compile.playbook_file import compile_to_file
 
 CFG = "[defaults]\ncallbacks_enabled = rack.recipes.recorder\ninject_facts_as_vars = false\n"
@@ -150,13 +149,3 @@ def test_extra_vars_choose_what_is_compiled(without_a_run: Ended):
         "rack_recipes_seed (the order of independent steps): expected a whole number, got 'many'"
         in (without_a_run.found["r1"]["seed"])
     )
-
-
-def test_the_plugins_are_documented(folder: Path):
-    lookups = json.loads(ansible("doc", "--json", "-t", "lookup", *(f"rack.recipes.{n}" for n in LOOKUPS)).stdout)
-    assert {name: set(found["doc"]["options"]) for name, found in lookups.items()} == {
-        f"rack.recipes.{name}": options for name, options in LOOKUPS.items()
-    }
-
-
-LOOKUPS = {"context": {"_terms", "host", "default"}, "playbook": {"_terms"}, "not_passed": {"_terms"}}

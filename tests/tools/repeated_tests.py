@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-SHELLS = "script_library"  # a folder of tests of code for shells, awk and C
+# Tests of code for shells, awk and C, and of what takes long and is arithmetic in each Python.
+OF_NO_PYTHON = frozenset({"script_library", "test_cuts.py", "test_graph.py"})
 MARK = "repeats(one_in=N): shows what another test shows; `make soak` runs all, `make test` one case in N"
 
 
@@ -24,7 +25,7 @@ def leave_out(config: pytest.Config, items: list[pytest.Item], *, is_other_pytho
         return
     left_out = set(_repeating(items))
     if is_other_python:
-        left_out.update(item for item in items if SHELLS in item.path.parts)
+        left_out.update(item for item in items if OF_NO_PYTHON.intersection(item.path.parts))
     if left_out:
         config.hook.pytest_deselected(items=[item for item in items if item in left_out])
         items[:] = [item for item in items if item not in left_out]

@@ -8,7 +8,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +181,7 @@ class Preview:
     history: StoredHistory
     params: Mapping[str, Any]
     waivers: Sequence[Waiver] = ()
+    left_out: Mapping[str, Any] = field(default_factory=dict)
 
 
 def dry_run(options: argparse.Namespace) -> Answer:
@@ -218,6 +219,7 @@ def _preview(options: argparse.Namespace, prepared: PreparedRun) -> Preview:
         history,
         _masked_params(prepared),
         planned_waivers(plan, settings),
+        prepared.left_out(),
     )
 
 
@@ -284,6 +286,7 @@ def _data(preview: Preview) -> dict[str, Any]:
         "history": preview.history.problem or f"median of the last {preview.history.runs} runs",
         "seconds": _total_seconds(preview),
         "stages": stages,
+        **({"left_out": preview.left_out} if preview.left_out else {}),
         "notes": [{"step": note.step, "what": note.what, "why": note.why} for note in preview.warnings],
     }
     return {**plan_to_data(preview.plan), "preview": {**told, **waiver_data(preview.waivers)}}
@@ -301,6 +304,8 @@ def _total_seconds(preview: Preview) -> float | None:
 
 def _lines(preview: Preview) -> Iterator[str]:
     yield FORMATS["tree"](preview.plan)
+    if preview.left_out:
+        yield f"\n{preview.left_out['words']}\n"
     if preview.params:
         yield f"\ngiven: {', '.join(f'{name} = {json.dumps(value)}' for name, value in preview.params.items())}\n"
     yield f"\nhosts: {_hosts_text(preview)}\n"

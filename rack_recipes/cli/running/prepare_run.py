@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import MASKED, SecretNames
 from rack_recipes import settings as project
@@ -34,6 +35,7 @@ from rack_recipes.run.trust.check_trust import is_guarded
 from rack_recipes.settings import Settings
 
 LAST = "last"
+MOST_NAMED = 8  # steps that are left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,22 @@ class PreparedRun:
     earlier: ResumedRun | None = None
     resume_from: str = ""
     limit: str | None = None
+    is_choice_inherited: bool = False
+
+    def left_out(self) -> dict[str, Any]:
+        """The steps of the recipe that --only leaves out, and whose choice it was; empty where it leaves out none.
+
+        `words` says both to people. A run that goes on has the choice of the earlier one, which nobody may remember.
+        """
+        planned, only = _names(self.plan), self.plan.options.only
+        steps = [step.name for step in self.plan.recipe.steps if step.name not in planned]
+        if not (steps and only):
+            return {}
+        choice = f"--only {','.join(only)}"
+        run_id = self.earlier.run_id if self.earlier and self.is_choice_inherited else ""
+        whose = f"left out as in run {run_id} ({choice})" if run_id else f"left out by {choice}"
+        words = f"{whose}: {first_few(steps, MOST_NAMED)}"
+        return {"steps": steps, "only": list(only), "of_run": run_id, "words": words}
 
 
 def prepare_run(options: argparse.Namespace) -> PreparedRun:
@@ -170,7 +188,8 @@ def prepare_run(options: argparse.Namespace) -> PreparedRun:
     if not recipe:
         raise UsageError("rack-recipes run: expected RECIPE or --resume RUN; see rack-recipes run --help")
     resume_from = options.resume_from or ""
-    plan = _plan(recipe, settings, plan_options(options), earlier, resume_from)
+    chosen = plan_options(options)
+    plan = _plan(recipe, settings, chosen, earlier, resume_from)
     print_notices(plan)
     _check_trust(plan, settings)
     declared = plan.recipe.params
@@ -187,7 +206,7 @@ def prepare_run(options: argparse.Namespace) -> PreparedRun:
         read_initial_context(options.context)
     _check_limit(options.limit)
     limit = options.limit or (earlier.options.get("limit") if earlier else None)
-    return PreparedRun(settings, plan, params, earlier, resume_from, limit)
+    return PreparedRun(settings, plan, params, earlier, resume_from, limit, is_choice_inherited=not chosen.only)
 
 
 def _check_ansible_settings() -> None:

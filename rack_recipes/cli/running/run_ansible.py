@@ -140,7 +140,7 @@ def _run(
 
 def _requested_extras(options: argparse.Namespace, prepared: PreparedRun, folder: Path) -> dict[str, Any]:
     """Return the parts of the answer that depend on options: report, seed, the resumed run."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"left_out": left_out} if (left_out := prepared.left_out()) else {}
     if options.report:
         found.update(report_of(folder, folder / LOG, check=options.check))
     if prepared.plan.options.seed is not None:

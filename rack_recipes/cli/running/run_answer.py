@@ -88,7 +88,9 @@ def print_summary(summary: Summary, answer: dict[str, Any]) -> None:
         sys.stderr.write(f"and {more} more: rack-recipes show {summary.run_id}\n")
     sys.stderr.writelines(f"warning: {printable(warning)}\n" for warning in summary.warnings[:SHOWN_PROBLEMS])
     counts = ", ".join(f"{number} {paint(verdict, verdict)}" for verdict, number in summary.counts.items())
-    sys.stderr.write(f"run {summary.run_id} {paint(answer['status'], answer['status'])}: {counts}\n")
+    told = " ".join(filter(None, (counts, printable(summary.place()))))
+    left_out = f"; {printable(answer['left_out']['words'])}" if "left_out" in answer else ""
+    sys.stderr.write(f"run {summary.run_id} {paint(answer['status'], answer['status'])}: {told}{left_out}\n")
     if summary.waived:
         sys.stderr.write(f"{printable(_waived(summary.waived))}: rack-recipes waivers list\n")
     if summary.status in NOTES:

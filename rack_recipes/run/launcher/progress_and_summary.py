@@ -22,6 +22,8 @@ from rack_recipes.journal.step_results_and_end_status import Results, StepEnd, c
 from rack_recipes.run.missing_results_and_artifacts import missing_artifacts
 
 MOST_NAMED = 3  # of the hosts that the run waits for
+THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}  # what Ansible means by localhost
+LONGEST_NAME = 100  # characters: an inventory may be a list of hosts
 MOST_AWAITED = 20  # where it waits for more, their names tell nothing
 
 
@@ -193,6 +195,8 @@ class Summary:
 
     `warnings` are about what changes no verdict: artifacts that have not arrived, names of one and the same host,
     damaged lines of the journal.
+
+    `hosts` are those of the run, `inventory` says where they are from; runs of an earlier version do not tell.
     """
 
     run_id: str = ""
@@ -203,13 +207,31 @@ class Summary:
     problems: tuple[tuple[str, str, str, str], ...] = ()
     warnings: tuple[str, ...] = ()
     waived: tuple[tuple[str, str], ...] = ()
+    hosts: tuple[str, ...] = ()
+    inventory: tuple[str, ...] = ()
+
+    @property
+    def is_here_only(self) -> bool:
+        """Whether nothing but the machine of the controller was tested."""
+        return bool(self.hosts) and set(self.hosts) <= THIS_MACHINE
 
     def to_data(self) -> dict[str, Any]:
         """The JSON object that a run ends with."""
         status = "ok" if self.status == "passed" else self.status
         extra = {"warnings": list(self.warnings)} if self.warnings else {}
         about = {"run_id": self.run_id, "ctx_keys": list(self.keys), "counts": dict(self.counts)}
-        return {"status": status, **about, **extra}
+        where = {"hosts": len(self.hosts), "inventory": list(self.inventory), "this_machine_alone": self.is_here_only}
+        return {"status": status, **about, **where, **extra}
+
+    def place(self) -> str:
+        """How many hosts of which inventory it was, in words; empty where the run does not tell."""
+        if self.is_here_only:
+            return "on this machine alone"
+        number = "1 host" if len(self.hosts) == 1 else f"{len(self.hosts)} hosts"
+        source = (
+            f" of {first_few([name[:LONGEST_NAME] for name in self.inventory], MOST_NAMED)}" if self.inventory else ""
+        )
+        return f"on {number}{source}" if self.hosts else ""
 
 
 def summarize(path: Path) -> Summary:
@@ -217,8 +239,14 @@ def summarize(path: Path) -> Summary:
     if not journal_exists(path):
         return Summary()
     context, results, journal = Context(), Results(), JournalReader(path)
-    kept: dict[str, list[Record]] = {kind: [] for kind in ("end", "warning", "artifact", "transfer")}
-    journal.dispatch({**fold_into(context, results), **{kind: records.append for kind, records in kept.items()}})
+    kept: dict[str, list[Record]] = {kind: [] for kind in ("run", "end", "warning", "artifact", "transfer")}
+
+    def begin(record: Record) -> None:
+        context.fold(record)
+        kept["run"].append(record)
+
+    more = {kind: records.append for kind, records in kept.items()}
+    journal.dispatch({**more, **fold_into(context, results), "run": begin})
     if not context.run_id:
         return Summary()
     last = kept["end"][-1] if kept["end"] else {}
@@ -231,6 +259,8 @@ def summarize(path: Path) -> Summary:
         tuple((*cell, end.verdict, end.reason) for cell, end in results.counted() if _is_problem(end)),
         (*(record["text"] for record in kept["warning"]), *_losses(kept, journal)),
         tuple(cell for cell, end in results.counted() if end.verdict == WAIVED),
+        tuple(kept["run"][0].get("hosts", ())),
+        tuple(kept["run"][0].get("inventory", ())),
     )
 
 

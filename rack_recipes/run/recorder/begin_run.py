@@ -280,6 +280,13 @@ def _ansible_options() -> dict[str, Any]:
     return {word: value for word, value in given.items() if value != ["all"]}
 
 
+def _inventories() -> list[str]:
+    """Where the hosts are from, as the user would name it: files of the working folder without the path to it."""
+    here = Path.cwd()
+    given = [str(source) for source in context.CLIARGS.get("inventory") or ()]
+    return [str(Path(name).relative_to(here)) if Path(name).is_relative_to(here) else name for name in given]
+
+
 def _new_run(settings: Settings, play_outline: PlayOutline, given: RunInputs, reusable: ReusableResults) -> Run:
     run_id = chosen_run_id()
     folder = Path(settings.runs) / run_id
@@ -303,6 +310,7 @@ def _first_record(run: Run) -> dict[str, Any]:
         "canary": list(run.inputs.canary),
         "attributes": run.inputs.attributes,
         "options": dict(run.inputs.options),
+        "inventory": _inventories(),
         "resumes": earlier.run_id if earlier else "",
         "waivers": run.inputs.waivers.to_record(),
         "group": {**run.inputs.group, "part": run.inputs.group["part"] or run.run_id} if run.inputs.group else {},

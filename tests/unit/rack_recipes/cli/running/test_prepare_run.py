@@ -115,7 +115,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("case", CASES, ids=itemgetter("id"))
 def test_which_steps_a_run_that_goes_on_runs(case: dict[str, Any], project: Path):
-    """`runs` are the steps of its plan that are not left out."""
+    """`runs` are the steps of its plan that are not left out, `left_out` is what people are told of others."""
     record = {**first(run_id="20261101"), "recipe": {"path": "lab.yml"}, "options": case["earlier"]}
     append(project / ".rack-recipes/runs/20261101/journal.jsonl", [record])
     options = parse_command_line(["run", "lab.yml", *case["arguments"]])[1]
@@ -125,9 +125,11 @@ def test_which_steps_a_run_that_goes_on_runs(case: dict[str, Any], project: Path
             prepare_run(options)
         assert str(caught.value) == case["refused"]
         return
-    plan = prepare_run(options).plan
+    prepared = prepare_run(options)
+    plan = prepared.plan
     assert sorted(planned.step.name for planned in plan.steps if not planned.skip) == sorted(case["runs"])
     assert (list(plan.options.only), list(plan.options.skip)) == (case.get("only", []), case.get("skip", []))
+    assert prepared.left_out().get("words", "") == case.get("left_out", "")
 
 
 @pytest.mark.parametrize("words", [["--resume-from", "burn"], ["--resume", "last"]])

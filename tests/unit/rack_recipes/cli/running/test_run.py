@@ -75,7 +75,8 @@ def test_a_run_that_passes(good: Done):
     assert (good.code, good.err) == (0, "")
     folder = str(Path(".rack-recipes/runs", run_id(good)).absolute())
     about = {"run_id": run_id(good), "ctx_keys": ["t.ok_v1"], "counts": {"passed": 1}}
-    assert good.answer == {"status": "ok", **about, "folder": folder}
+    where = {"hosts": 1, "inventory": ["localhost,"], "this_machine_alone": True}
+    assert good.answer == {"status": "ok", **about, **where, "folder": folder}
 
 
 def test_a_run_that_fails_tells_people_what_failed(bad: Done):
@@ -84,7 +85,7 @@ def test_a_run_that_fails_tells_people_what_failed(bad: Done):
     lines = bad.err.splitlines()
     assert lines[:2] == [
         "localhost  fail_step  failed: the link  [31mis down",
-        f"run {run_id(bad)} failed: 1 failed, 1 passed",
+        f"run {run_id(bad)} failed: 1 failed, 1 passed on this machine alone",
     ]
     folder = Path(bad.answer["report"][-1]).parent
     told = ["csv/", "report.html", "report.md", "report.xlsx"]
@@ -524,7 +525,7 @@ def test_an_interrupted_run_is_told(number: signal.Signals, folder: Path):
     assert (answer["status"], answer["reason"]) == ("interrupted", f"ended by {number.name}")
     assert answer["counts"] == {"error": 1}
     assert err.splitlines()[-3:] == [
-        f"run {answer['run_id']} interrupted: 1 error",
+        f"run {answer['run_id']} interrupted: 1 error on this machine alone",
         f"ended by {number.name}",
         f"to go on from here: rack-recipes run --resume {answer['run_id']}",
     ]

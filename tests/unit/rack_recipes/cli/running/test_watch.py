@@ -36,7 +36,7 @@ def test_it_tells_how_a_run_ended():
     watched(step("a", "r1", "failed", 1, "hot"), end("failed", 1, failed=1))
     done = call("watch", "R1")
     assert (done.code, done.answer["status"], done.answer["counts"]) == (1, "failed", {"failed": 1})
-    assert done.err == "r1  a  failed: hot\nrun R1 failed: 1 failed\n"
+    assert done.err == "r1  a  failed: hot\nrun R1 failed: 1 failed on 2 hosts\n"
     assert call("watch", "R1", "--json")[::2] == (1, "")
 
 
@@ -46,7 +46,7 @@ def test_it_waits_for_the_end():
     threading.Timer(0.4, append, (path, [last])).start()
     done = call("watch")
     assert (done.code, done.answer["status"]) == (3, "unreachable")
-    assert done.err == "r1  a  unreachable: gone\nrun R1 unreachable: 1 unreachable\n"
+    assert done.err == "r1  a  unreachable: gone\nrun R1 unreachable: 1 unreachable on 2 hosts\n"
 
 
 def test_a_run_whose_process_is_gone_was_interrupted(monkeypatch: pytest.MonkeyPatch):
@@ -75,7 +75,7 @@ def test_many_problems_are_not_all_told():
     watched(*records, end("failed", 1, failed=13))
     lines = call("watch").err.splitlines()
     assert lines[0] == "run  s1  failed: hot"
-    assert lines[10:] == ["and 3 more: rack-recipes show R1", "run R1 failed: 13 failed"]
+    assert lines[10:] == ["and 3 more: rack-recipes show R1", "run R1 failed: 13 failed on 2 hosts"]
 
 
 def test_an_artifact_that_did_not_arrive_is_told():
@@ -84,7 +84,7 @@ def test_an_artifact_that_did_not_arrive_is_told():
     done = call("watch")
     warning = "artifact a.log of step a on r1 is missing: the host cannot read it: gone"
     assert (done.code, done.answer["warnings"]) == (0, [warning])
-    assert done.err == f"warning: {warning}\nrun R1 ok: 1 passed\n"
+    assert done.err == f"warning: {warning}\nrun R1 ok: 1 passed on 2 hosts\n"
 
 
 def test_a_host_does_not_steer_the_terminal():

@@ -206,12 +206,16 @@ def test_what_the_recorder_warned_of(tmp_path: Path):
 def test_a_run_that_passed(tmp_path: Path):
     records = (first(), delta("b.key_v1", 1), delta("a.key_v1", 2, n=2), step("a", "r1", n=3), end(passed=1))
     found = summarize(journal(tmp_path, *records))
-    assert found == Summary("R1", "passed", 0, {"passed": 1}, ("a.key_v1", "b.key_v1"), ())
+    expected = Summary("R1", "passed", 0, {"passed": 1}, ("a.key_v1", "b.key_v1"), hosts=("r1", "r2"))
+    assert found == expected
     assert found.to_data() == {
         "status": "ok",
         "run_id": "R1",
         "ctx_keys": ["a.key_v1", "b.key_v1"],
         "counts": {"passed": 1},
+        "hosts": 2,
+        "inventory": [],
+        "this_machine_alone": False,
     }
 
 
@@ -254,7 +258,28 @@ def test_damaged_lines_are_told_and_cost_nothing_else(tmp_path: Path):
     records = (first(), NOISE, step("a", "r1"), b'{"_":"torn', NOISE, end(passed=1), b'{"_":"still being written')
     path = journal(tmp_path, *records)
     told = f"{path} has damaged lines, which cannot be read: 4, 5, 7, 10, 11 and 2 more"
-    assert summarize(path) == Summary("R1", "passed", 0, {"passed": 1}, warnings=(told,))
+    assert summarize(path) == Summary("R1", "passed", 0, {"passed": 1}, warnings=(told,), hosts=("r1", "r2"))
+
+
+@pytest.mark.parametrize(
+    ("hosts", "inventory", "place"),
+    [
+        (["r1", "r2"], ["inventory.yml"], "on 2 hosts of inventory.yml"),
+        (["r1"], ["lab", "/etc/rack/hall.yml"], "on 1 host of lab, /etc/rack/hall.yml"),
+        (["r1", "r2"], ["r1,r2," + "x" * 200], f"on 2 hosts of r1,r2,{'x' * 94}"),
+        (["r1", "r2"], [], "on 2 hosts"),
+        (["localhost"], ["localhost,"], "on this machine alone"),
+        (["localhost"], ["inventory.yml"], "on this machine alone"),
+        (["localhost", "r1"], ["inventory.yml"], "on 2 hosts of inventory.yml"),
+        ([], [], ""),
+    ],
+)
+def test_the_summary_says_which_hosts_it_was(hosts: list[str], inventory: list[str], place: str, tmp_path: Path):
+    record = {**first(hosts=tuple(hosts)), **({"inventory": inventory} if inventory else {})}
+    found = summarize(journal(tmp_path, record, end(passed=1)))
+    assert found.place() == place
+    about = {"hosts": len(hosts), "inventory": inventory, "this_machine_alone": place == "on this machine alone"}
+    assert {name: found.to_data()[name] for name in about} == about
 
 
 def test_without_an_end_it_was_interrupted(tmp_path: Path):

@@ -101,6 +101,7 @@ def leave_dead_terminal() -> None:
 
 FLUSH, END, NOW = b"flush", b"end", b"now"
 OK = "ok"
+ANSIBLE_LOG = "ansible.log"  # in the run's folder: what Ansible says that nobody sees
 STORE_WRITER_LOG = "follower.log"  # in the run's folder: what the store writer says
 SHARE = 0.8  # of the time that the recorder waits: the store writer gives up before, so that its reason is heard
 

@@ -37,7 +37,7 @@ from rack_recipes.run.launcher.ansible_playbook import (
 )
 from rack_recipes.run.launcher.forward_signals import SignalForwarder
 from rack_recipes.run.launcher.progress_and_summary import Progress, StatusLine, summarize
-from rack_recipes.run.processes import leave_dead_terminal
+from rack_recipes.run.processes import ANSIBLE_LOG, leave_dead_terminal
 from rack_recipes.settings import SECTION
 
 
@@ -69,7 +69,6 @@ class DebugLog:
         self.waiting.clear()
 
 
-LOG = "ansible.log"
 AT_ONCE = 0.2  # seconds between two flushes into the store with --flush-now
 
 
@@ -101,7 +100,7 @@ def run_ansible(
     forwarder.release()
     leave_dead_terminal()
     summary = summarize(folder / JOURNAL)
-    answer, exit_code = answer_of(summary, code, folder / LOG, forwarder.number)
+    answer, exit_code = answer_of(summary, code, folder / ANSIBLE_LOG, forwarder.number)
     answer["folder"] = str(folder.absolute())
     answer.update(_requested_extras(options, prepared, folder))
     if "report_error" in answer and not options.check:
@@ -127,7 +126,7 @@ def _run(
     forwarder: SignalForwarder,
 ) -> int:
     """Run Ansible and show the progress; return Ansible's exit code."""
-    log = folder / LOG
+    log = folder / ANSIBLE_LOG
     log.touch(FILE_MODE)
     with (
         _live_output(options, folder / JOURNAL) as tick,
@@ -142,7 +141,7 @@ def _requested_extras(options: argparse.Namespace, prepared: PreparedRun, folder
     """Return the parts of the answer that depend on options: report, seed, the resumed run."""
     found: dict[str, Any] = {"left_out": left_out} if (left_out := prepared.left_out()) else {}
     if options.report:
-        found.update(report_of(folder, folder / LOG, check=options.check))
+        found.update(report_of(folder, folder / ANSIBLE_LOG, check=options.check))
     if prepared.plan.options.seed is not None:
         found["seed"] = prepared.plan.options.seed
     if prepared.earlier:

@@ -32,9 +32,10 @@ from rack_recipes.run.current_run import (
     set_pending,
 )
 from rack_recipes.run.missing_results_and_artifacts import UNPLANNED, UNRECORDED, failed_task, missing_result
-from rack_recipes.run.processes import BY_SIGNAL
+from rack_recipes.run.processes import ANSIBLE_LOG, BY_SIGNAL
 from rack_recipes.run.recorder import start_server_and_store_writer
 from rack_recipes.run.recorder.ansible_api import AnsibleApi, ansible_api_of, fill_caches, make_params_data
+from rack_recipes.run.recorder.ansible_warnings import ansible_warnings
 from rack_recipes.run.recorder.begin_run import EmptyPartError, begin_run
 from rack_recipes.run.recorder.cached_results_and_waivers import cached_offers
 from rack_recipes.run.recorder.copy_inputs_to_run_folder import write_snapshot
@@ -333,6 +334,7 @@ class Recorder:
 
     def _end_interrupted(self, run: Run, number: int) -> None:
         self._catch_up(run)
+        self._note_ansible_warnings(run)
         stopped = run.stopped or ({"by": f"a signal ({signal.Signals(number).name})", "time": now()} if number else {})
         why = f"ended by {signal.Signals(number).name}" if number else "ansible-playbook ended early"
         why = f"{run.stopped['by']} has stopped the run" if run.stopped else why
@@ -345,7 +347,14 @@ class Recorder:
         """Give each planned step a verdict on each of its hosts, also where no result of it came; end the run."""
         self._catch_up(run)
         self._close_open(run)
+        self._note_ansible_warnings(run)
         self._end(run)
+
+    def _note_ansible_warnings(self, run: Run) -> None:
+        """Write to the journal what Ansible has warned of, once: nothing is written behind the end of a run."""
+        if not self._counts:
+            found = ansible_warnings(run.folder / ANSIBLE_LOG, run.hosts)
+            append(run.path, [{"kind": "warning", "time": now(), "text": run.hidden(text)} for text in found])
 
     def _close_open(self, run: Run, why: str = NO_RESULT) -> None:
         """Give each planned step without a verdict one, and leave the group."""

@@ -73,6 +73,16 @@ def test_a_play_without_stages_is_not_recorded(recorder: Recorder):
     assert not Path(".rack-recipes").exists()
 
 
+def test_what_ansible_warned_of_is_in_the_journal_without_secrets(recorder: Recorder):
+    about = {**ABOUT, "params": {"password": {"secret": True}}}
+    recorder.play_starts(play(task(1, {"name": "a"}), about=about, variables=an_inventory(password="hunter2-and-more")))
+    run = current()
+    (run.folder / "ansible.log").write_text("[WARNING]: hunter2-and-more is weak\n")
+    recorder.exit_code()
+    *_others, warning, end = records(run.path)
+    assert (warning["text"], end["kind"]) == ("Ansible: ******** is weak", "end")
+
+
 def test_a_run_from_its_start_to_the_store(recorder: Recorder):
     stage = task(1, {"name": "a"}, {"name": "b", "hosts": "odd"})
     whole = play(stage)

@@ -1,131 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reads a file of new limits, with every problem at its place, and judges the measurements of a stored run by them.
-
-The criteria are those of recipes, from the one table of them.
-"""
+"""Judges the measurements of a stored run by other limits."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import (
-    FAILED,
-    LIMITS,
-    PASSED,
-    measurement,
-    problem,
-)
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import matches_wildcard
-from rack_recipes.errors import RecipeError
-from rack_recipes.recipe.recipe_node import Node, is_number
-from rack_recipes.recipe.rules.steps import consistent_warnings
-from rack_recipes.recipe.schema.schema_errors import key_for_synonym
-from rack_recipes.recipe.values_in_messages import shown
-from rack_recipes.recipe.yaml.files_beside_recipes import placed, read_file, refuse, unknown
-from rack_recipes.recipe.yaml.reader import Document
-
-WARN = "warn"
-PLACE = ("step", "measurement", "unit")
-WORDS = (*PLACE, *LIMITS, WARN)
-EXPECTED = "a mapping with limits"
-EXAMPLE = "{step: fans, measurement: noise, unit: dB, max: 80}"
-
-
-@dataclass(frozen=True, slots=True)
-class NewLimit:
-    """The limits of the measurements of a step with a name and, where it is set, a unit; `*` stands for any text."""
-
-    step: str
-    measurement: str
-    unit: str | None
-    condition: Mapping[str, Any]
-
-    def is_for(self, row: Mapping[str, Any]) -> bool:
-        """Whether it is for a measurement; the name of a looped step covers its instances."""
-        steps = {row["step"], row.get("planned") or row["step"]}
-        return (
-            matches_wildcard(self.measurement, str(row["name"]))
-            and any(matches_wildcard(self.step, step) for step in steps)
-            and self.unit in (None, row.get("unit") or "")
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class NewLimits:
-    """A file of limits; of several that are for a measurement the first counts. `data` is the file's content."""
-
-    path: str
-    digest: str
-    limits: tuple[NewLimit, ...]
-    data: Mapping[str, Any]
-
-
-def read_limits(path: str) -> NewLimits:
-    """The limits in a file. Raises UsageError with all that is wrong with it, each problem with its place."""
-    document, digest = read_file(path, EXPECTED)
-    refuse(_problems(document))
-    limits = tuple(map(_limit, document.data["limits"]))
-    return NewLimits(path, digest, limits, document.data)
-
-
-def _limit(data: Mapping[str, Any]) -> NewLimit:
-    condition = {word: data[word] for word in (*LIMITS, WARN) if word in data}
-    return NewLimit(data.get("step", "*"), data["measurement"], data.get("unit"), condition)
-
-
-def _problems(document: Document) -> Iterator[RecipeError]:
-    top = Node(document, (), document.data)
-    yield from _unknown(top, ("limits",))
-    entries = document.data.get("limits")
-    if not isinstance(entries, list) or not entries:
-        yield top.error(("limits",) if "limits" in top.data else (), "a list of limits", shown(entries))
-        return
-    for number, entry in enumerate(entries):
-        if isinstance(entry, dict):
-            yield from _entry_problems(Node(document, ("limits", number), entry))
-        else:
-            yield top.error(("limits", number), f"limits of a measurement, such as {EXAMPLE}", shown(entry))
-
-
-def _entry_problems(entry: Node) -> Iterator[RecipeError]:
-    yield from _unknown(entry, WORDS)
-    for name in PLACE:
-        if name in entry.data and not isinstance(entry.data[name], str):
-            yield entry.error((name,), "text", shown(entry.data[name]))
-    if "measurement" not in entry.data:
-        yield entry.error((), "the name of a measurement", "none")
-    if not entry.data.keys() & LIMITS.keys():
-        yield entry.error((), f"a limit: {', '.join(LIMITS)}", "none")
-    yield from _bounds(entry)
-    for warn in entry.children(WARN):
-        yield from _unknown(warn, LIMITS)
-        yield from _bounds(warn)
-    if WARN in entry.data and not isinstance(entry.data[WARN], dict):
-        yield entry.error((WARN,), "limits, such as {max: 75}", shown(entry.data[WARN]))
-    yield from consistent_warnings(entry)
-
-
-def _bounds(node: Node) -> Iterator[RecipeError]:
-    """Bounds of another kind than their criterion takes."""
-    kinds = {"number": is_number, "list": _is(list), "text": _is(str), "mapping": _is(dict)}
-    for word, criterion in LIMITS.items():
-        takes = kinds.get(criterion.takes)
-        if word in node.data and takes is not None and not takes(node.data[word]):
-            yield node.error((word,), f"a {criterion.takes}", shown(node.data[word]))
-
-
-def _is(kind: type) -> Any:
-    return lambda value: isinstance(value, kind)
-
-
-def _unknown(node: Node, known: Collection[str]) -> Iterator[RecipeError]:
-    found = unknown(node.data, known, node.path, lambda name: key_for_synonym(name, [*known]))
-    return placed(node.document, found)
-
+from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import FAILED, PASSED, measurement, problem
+from rack_recipes.recipe.limits_file import NewLimit
 
 UNKNOWN = "error"  # the value cannot be compared with the limits
 Row = Mapping[str, Any]
@@ -158,9 +43,18 @@ class Judged:
         return {**told, "before": self.before, "after": self.after, "why": self.why}
 
 
-def rejudge(measurements: Iterable[Row], limits: Sequence[NewLimit]) -> list[Judged]:
-    """The measurements that the limits are for, in their order; of several limits the first counts."""
-    found = ((row, next((limit for limit in limits if limit.is_for(row)), None)) for row in measurements)
+def rejudge(
+    measurements: Iterable[Row], limits: Sequence[NewLimit], attributes: Mapping[str, Row] | None = None
+) -> list[Judged]:
+    """The measurements that the limits are for, in their order; of several limits the first counts.
+
+    `attributes` has what the inventory says of each host.
+    """
+    of = attributes or {}
+    found = (
+        (row, next((limit for limit in limits if limit.is_for(row, of.get(row.get("host", ""), {}))), None))
+        for row in measurements
+    )
     return [_judged(row, limit) for row, limit in found if limit is not None]
 
 

@@ -66,6 +66,7 @@ GROUPS: dict[str, dict[str, Command]] = {
         "finish": Command("say that no more parts of a run come; the result of the whole", "results.finish_flush_db"),
         "diff": Command("show what changed between two runs", "results.diff_and_baseline"),
         "rejudge": Command("judge the measurements of a run by other limits", "results.analyse_trend_rejudge"),
+        "learn": Command("learn limits from good runs, for a file that a recipe names", "results.learn"),
         "analyse": Command("find what a run has to tell, and store the findings", "results.analyse_trend_rejudge"),
         "trend": Command("show a measurement or a key over the last runs", "results.analyse_trend_rejudge"),
         "baseline": Command("compare runs with one that was accepted as good"),

@@ -38,7 +38,7 @@ from rack_recipes.recipe.values_in_messages import listed, shown
 from rack_recipes.recipe.yaml.reader import MAX_ERRORS, Document
 from rack_recipes.recipe.yaml.values_and_positions import KEY
 
-TOP_LEVEL_ONLY = ("hooks", "canary", "serial", "time_box", "fail_fast", "context", "derived")
+TOP_LEVEL_ONLY = ("hooks", "canary", "serial", "time_box", "fail_fast", "context", "derived", "limits")
 HOOK_WORDS = {"pre_step": STEP_WORDS, "post_step": (*STEP_WORDS, "verdict")}
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
+from rack_recipes.errors import RecipeError, RecipeErrors
 from rack_recipes.recipe import check_and_build
 from rack_recipes.recipe.check_and_build import Whole, check_top
 from rack_recipes.recipe.recipe_model import Recipe
@@ -28,9 +30,11 @@ def parse(text: bytes, name: str) -> Recipe:
     document = read(text, name)
     check_top(document)
     data, found = document.data, whole(document)
+    limits, contents = _limits(document, name)
+    contents = {**found.contents, **contents}
     return Recipe(
         path=name,
-        digest=digest(text, [*found.contents.values()]),
+        digest=digest(text, [*contents.values()]),
         test_meta=check_and_build.test_meta(data["test_meta"]),
         steps=found.steps,
         hosts=data.get("hosts", "all"),
@@ -47,8 +51,9 @@ def parse(text: bytes, name: str) -> Recipe:
         fail_fast=data.get("fail_fast", False),
         merge=dict(data.get("context", {}).get("merge", {})),
         derived=check_and_build.build_derived(data),
+        limits=limits,
         places=found.places,
-        files={file: hashlib.sha256(content).hexdigest() for file, content in {name: text, **found.contents}.items()},
+        files={file: hashlib.sha256(content).hexdigest() for file, content in {name: text, **contents}.items()},
     )
 
 
@@ -60,6 +65,24 @@ def whole(document: Document) -> Whole:
 
         return expand(document)
     return Whole(check_and_build.build_steps(document), check_and_build.build_locks(document.data), document.places)
+
+
+def _limits(document: Document, name: str) -> tuple[tuple[dict[str, Any], ...], dict[str, bytes]]:
+    """The entries of the recipe's file of limits, and the file's content by its name."""
+    if "limits" not in document.data:
+        return (), {}
+    # a recipe without such a file does not pay for these imports
+    from rack_recipes.recipe.includes.included_files import NoFileError, content_of, find_included, project_of
+    from rack_recipes.recipe.limits_file import entries_of
+
+    path = document.data["limits"]
+    try:
+        file = find_included(path, name, project_of(name))
+        content = content_of(file, path)
+    except NoFileError as error:
+        expected = "the path of a file with limits in the project, relative to this file"
+        raise RecipeErrors([RecipeError(document.places["limits",], expected, error.got, error.near)]) from None
+    return entries_of(read(content, file.name, "a mapping with limits")), {file.name: content}
 
 
 def digest(text: bytes, contents: Sequence[bytes]) -> str:

@@ -113,6 +113,7 @@ class Retry:
     `max` limits the number of tries, None leaves that to the deadline. The pause between two tries is `delay_sec` at
     first, and grows by the factor `backoff` up to `max_delay_sec`. `on` names the verdicts after which there is another
     try. With `until`, a try passes only where these conditions hold. After `deadline_sec` there is no further try.
+    `accept` is the verdict of a pass after a try that had failed.
     """
 
     max: int | None = 1
@@ -122,6 +123,7 @@ class Retry:
     on: tuple[str, ...] = ("failed", "error")
     until: tuple[Condition, ...] = ()
     deadline_sec: float | None = None
+    accept: str = "marginal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +279,7 @@ class Recipe:
     `places` has the line and column of every value by its path, such as `("steps", 0, "args", "src")` with the index of
     the step in the *file*. The key of a mapping is at `(..., key, -1)`. A step of an included recipe is at
     `("included", <its name>, ...)`. `merge` has a merge policy for each pattern of keys. Where two writes conflict, the
-    first pattern that matches decides.
+    first pattern that matches decides. `limits` has the entries of its file of limits.
     """
 
     path: str
@@ -295,5 +297,6 @@ class Recipe:
     fail_fast: bool = False
     merge: Mapping[str, str] = field(default_factory=dict)
     derived: Mapping[str, Derived] = field(default_factory=dict)
+    limits: tuple[Mapping[str, Any], ...] = ()
     places: Mapping[Path, Place] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict, compare=False)

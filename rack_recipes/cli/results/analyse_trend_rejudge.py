@@ -152,9 +152,10 @@ def rejudge(options: argparse.Namespace) -> Answer:
     `matches`, `warn`), and `step` and `unit` where they matter; * stands for any text, and the first that fits counts.
     """
     from rack_recipes import settings
-    from rack_recipes.analysis.rejudge import count_verdicts, read_limits
+    from rack_recipes.analysis.rejudge import count_verdicts
     from rack_recipes.analysis.rejudge import rejudge as judge
     from rack_recipes.analysis.run_data import load_run_data
+    from rack_recipes.recipe.limits_file import read_limits
     from rack_recipes.run.trust.check_trust import check_store
     from rack_recipes.store.writing.write_rows import add_judgement
 
@@ -162,7 +163,8 @@ def rejudge(options: argparse.Namespace) -> Answer:
     check_store("change", settings.load())
     with open_store(options, writing=True) as store:
         run_id = run_id_of(store, options.run, options.db)
-        judged = judge(load_run_data(store, run_id).measurements, limits.limits)
+        run = load_run_data(store, run_id)
+        judged = judge(run.measurements, limits.limits, run.attributes)
         changed = [one for one in judged if one.has_changed]
         told: dict[str, Any] = {
             "limits": limits.data,

@@ -40,6 +40,7 @@ def compiled_recipe(plan: Plan) -> dict[str, Any]:
         ("time_box", number(recipe.time_box)),
         ("priority", _highest_priority(plan) if recipe.time_box is not None else None),
         ("fail_fast", recipe.fail_fast or None),
+        ("limits", [*recipe.limits] or None),
         ("context", {"merge": dict(recipe.merge)} if recipe.merge else None),
         ("options", to_data(plan.options) or None),
     )

@@ -104,5 +104,7 @@ def _add_includes(text: bytes, name: str, project: Path, seen: set[Path], found:
 
 
 def _include_paths(text: bytes, name: str) -> Iterator[str]:
-    steps = read(text, name).data.get("steps") or ()
+    data = read(text, name).data
+    steps, limits = data.get("steps") or (), data.get("limits")
     yield from (step["include"] for step in steps if isinstance(step, dict) and isinstance(step.get("include"), str))
+    yield from [limits] if isinstance(limits, str) else []

@@ -14,6 +14,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.references i
 from rack_recipes.errors import RecipeError
 from rack_recipes.recipe.recipe_model import Path
 from rack_recipes.recipe.recipe_node import CONDITION_PATHS, Node, is_number, text
+from rack_recipes.recipe.rules.possible_limits import possible_limits, possible_value
 from rack_recipes.recipe.schema.json_schema import list_fields
 from rack_recipes.recipe.substitution import BARE_REFERENCE
 from rack_recipes.recipe.values_in_messages import closest, listed, quoted, shown
@@ -135,7 +136,7 @@ STEP_LIST_RULES: tuple[Callable[[Steps], Iterator[RecipeError]], ...] = (
     unique_list_entries,
 )
 type Rule = Callable[[Node], Iterator[RecipeError]]
-NEED_A_BOUND = frozenset(("backoff", "max_delay_sec", "on", "until"))  # fields of retry
+NEED_A_BOUND = frozenset(("accept", "backoff", "max_delay_sec", "on", "until"))  # fields of retry
 OF_RUN = ("run", "delegate")  # the locks that a step of scope run can hold, by their `of`
 FULL_NAME = 3  # parts of the name of an Ansible module: namespace, collection, module
 
@@ -325,6 +326,13 @@ def consistent_warnings(condition: Node) -> Iterator[RecipeError]:
                 least = "at least" if word == "min" else "at most"
                 expected = f"{least} {hard}, the hard bound: a warning comes before it"
                 yield warn.error((word,), expected, shown(soft))
+        for word, other, outside in (("min", "max", float.__gt__), ("max", "min", float.__lt__)):
+            hard, soft = condition.data.get(other), warn.data.get(word)
+            if is_number(hard) and is_number(soft) and outside(float(soft), float(hard)):
+                expected = (
+                    f"{word} that is inside of {other}: {hard}, the hard bound: no value passes without a warning"
+                )
+                yield warn.error((word,), expected, shown(soft))
 
 
 def bound_errors(node: Node) -> Iterator[RecipeError]:
@@ -377,5 +385,10 @@ def unique_criterion_names(step: Node) -> Iterator[RecipeError]:
         yield from duplicates(success, "values", names)
 
 
-BOUNDS: tuple[Callable[[Node], Iterator[RecipeError]], ...] = (min_not_above_max, one_tolerance, valid_pattern)
-RULES = (with_criterion, value_in_braces, consistent_warnings, no_pattern_for_quantile)
+BOUNDS: tuple[Callable[[Node], Iterator[RecipeError]], ...] = (
+    min_not_above_max,
+    one_tolerance,
+    valid_pattern,
+    possible_limits,
+)
+RULES = (with_criterion, value_in_braces, consistent_warnings, no_pattern_for_quantile, possible_value)

@@ -14,6 +14,7 @@ Compiled recipes have plays of their own for such stages. A role stands in anyon
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ from ansible.utils.helpers import pct_to_int
 from ansible.utils.vars import transform_to_native_types
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
+from ansible_collections.rack.recipes.plugins.module_utils.language.limits_of_measurements import is_where
 from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames
 from rack_recipes.errors import MOST_NAMED, UsageError, nearest
@@ -144,6 +146,11 @@ def start_warnings(run: Run, hosts: Iterable[Any]) -> Iterator[str]:
         yield f"the given context has keys of hosts not in this run: {first_few(run.inputs.unknown_hosts, MOST_NAMED)}"
     if run.inputs.recipe.get("canary") and not (run.inputs.canary or run.meeting):
         yield "no host of this run is its canary, so none goes first"
+    if limits := run.inputs.recipe.get("limits"):
+        places = [*{json.dumps(limit.get("where") or {}): limit.get("where") or {} for limit in limits}.values()]
+        of = run.inputs.attributes
+        if bare := [host for host in run.hosts if not any(is_where(place, of.get(host, {})) for place in places)]:
+            yield f"none of the recipe's limits is for {first_few(bare, MOST_NAMED)}: see where in its file of limits"
     if over := run.inputs.waivers.over:
         named = ", ".join(f"{waiver.step} ({waiver.until})" for waiver in over)
         yield f"waivers of this recipe are over and change nothing: {named}"

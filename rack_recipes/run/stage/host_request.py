@@ -148,7 +148,7 @@ class StageInputs:
     earlier stages that block steps. `own`, `run` and `hosts` hold the context of this host, of the run and of other
     hosts. `collected` names the stages that the host may forget. `recipe` is what the compiled play says of the whole
     recipe. `halted` is why nothing may start, empty where it may. `offers` has earlier results by step. `waivers` are
-    those in force on this host.
+    those in force on this host. `attributes` are what the inventory says of the host: the recipe has limits by them.
     """
 
     run_id: str
@@ -171,6 +171,7 @@ class StageInputs:
     log_level: str = ""
     offers: Mapping[str, Sequence[Data]] = field(default_factory=dict)
     waivers: Sequence[Data] = ()
+    attributes: Data = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +239,10 @@ def make_request(number: int, steps: Sequence[Data], inputs: StageInputs, progra
         "locks": {name: _lock_message(name, lock) for name, lock in locks.items()},
         "collected": list(inputs.collected),
         "code": dict(zip(("digest", "files"), executor_code(), strict=True)),
-        "steps": [_step_message(step, program, payload_files, locks) for step in steps],
+        "steps": [
+            _with_limits(_step_message(step, program, payload_files, locks), recipe.get("limits") or (), inputs)
+            for step in steps
+        ],
         "hooks": _hooks(recipe, inputs.folders, payload_files),
         "digests": payload_files.digests,
         "files": [name for name in payload_files.files if not is_code(name)],
@@ -254,6 +258,25 @@ def _step_message(step: Data, program: Program, payload_files: PayloadFiles, loc
         return to_message(step, program(step, payload_files), locks)
     except (UsageError, CatalogError) as error:
         return to_message({**step, "invalid": str(error)}, {}, locks)
+
+
+def _with_limits(message: dict[str, Any], limits: Sequence[Data], inputs: StageInputs) -> dict[str, Any]:
+    """The message with the recipe's limits for this step on this host, in their order, beside its criteria."""
+    if not limits or "success" not in message:
+        return message
+    # a recipe without limits does not pay for this import
+    from ansible_collections.rack.recipes.plugins.module_utils.language.limits_of_measurements import (
+        is_where,
+        may_be_step,
+    )
+
+    found = [
+        {word: value for word, value in limit.items() if word != "where"}
+        for limit in limits
+        if may_be_step(limit.get("step", "*"), message["name"])
+        and is_where(limit.get("where") or {}, inputs.attributes)
+    ]
+    return {**message, "success": {**message["success"], "limits": found}} if found else message
 
 
 def imports_installed(message: Data) -> bool:

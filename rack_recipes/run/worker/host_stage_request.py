@@ -263,6 +263,7 @@ def request_of(stage: HostStage, program: Program | None) -> Request:
         log_level=settings.log_level,
         offers=run.reusable.offers(stage.steps, host, stage.delegate),
         waivers=run.inputs.waivers.of(host),
+        attributes=run.inputs.attributes.get(host, {}),
     )
     request = make_request(stage.number, stage.steps, inputs, program)
     for step in request.message["steps"]:

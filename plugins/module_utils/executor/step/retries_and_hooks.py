@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 
 from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import complete_arguments, find_wrong_names
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import (
     InvalidStep,
     judge,
@@ -110,14 +111,21 @@ class Series:
 RETRIED = ("failed", "error")
 AWAY = "unreachable"  # a device, which may be back soon: always tried again
 NEVER = float("inf")
+MOST_TOLD = 3  # reasons of failed tries
+MOST = 20  # failures that are named; a step may be tried thousands of times
 
 
 def retry(step_run: StepRun, params: Record | None, place: Record) -> StepGenerator:
-    """Try until a try counts, or there were enough; what passes after it had failed is a flake."""
+    """Try until a try counts, or there were enough.
+
+    What passes after a try that did not is a flake. It is `marginal` where that try had `failed`: what is under test
+    was not as it must be, whatever came after. A try that could not be judged says nothing of it.
+    """
     rule = step_run.step["retry"]
     most = rule.get("max", NEVER if "until" in rule or "deadline_sec" in rule else 1)
     deadline = time.monotonic() + rule.get("deadline_sec", NEVER)
     tries, has_failed = 0, False
+    failures: dict[str, int] = {}  # the reasons of tries that failed, each with their number
     while True:
         tries += 1
         verdict, reason = yield from step_run.attempt(params, {**place, "try": tries} if tries > 1 else place)
@@ -127,12 +135,22 @@ def retry(step_run: StepRun, params: Record | None, place: Record) -> StepGenera
         if not wants_more or tries >= most or moment > deadline:
             if has_failed and verdict in PASSING:
                 step_run.more["flake"] = True
+            if failures and verdict == "passed" and rule.get("accept") != "passed":
+                return "marginal", _after_failures(tries, failures)
             return verdict, reason
         has_failed = has_failed or not (is_waiting or verdict in PASSING)
+        if verdict == "failed" and not is_waiting and (reason in failures or len(failures) < MOST):
+            failures[reason] = failures.get(reason, 0) + 1
         yield moment
         if step_run.state.lost:
             return verdict, reason
         params = None
+
+
+def _after_failures(tries: int, failures: dict[str, int]) -> str:
+    """The reason of a pass that came only at this try."""
+    told = [f"{reason} ({number} times)" if number > 1 else reason for reason, number in failures.items()]
+    return f"passed only at try {tries}, before it failed: {first_few(told, MOST_TOLD, '; ')}"
 
 
 def repeat(step_run: StepRun, params: Record | None) -> StepGenerator:
@@ -174,9 +192,6 @@ def _end(step_run: StepRun, worst: Outcome, *, is_last: bool) -> Outcome | None:
     if not missing:
         return worst
     return ("failed", f"not yet after {step_run.more['rounds']['count']} rounds: {missing}") if is_last else None
-
-
-MOST = 20  # failures that are named; a step may be tried thousands of times
 
 
 def run_hooks(step_run: StepRun, when: str) -> StepGenerator:

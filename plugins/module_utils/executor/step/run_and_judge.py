@@ -196,7 +196,7 @@ def describe_missing_envelope(stdout: OutputCapture, mask: Mask | None = None) -
     return f"printed no envelope as its last line, but {stdout.size} bytes that end with: {text}"
 
 
-CRITERIA = ("ctx_has_keys", "values", "none")
+CRITERIA = ("ctx_has_keys", "values", "none", "limits")
 UNCHECKED = 'it checked nothing: give it success criteria, or say "success: none"'
 
 
@@ -295,9 +295,15 @@ def apply_envelope(envelope: dict[str, Any], ctx: ContextView) -> None:
 
 
 def check(attempt: Attempt, scope: Scope, success: Record) -> Outcome:
-    """The worst of the scriptlet's own checks and of the step's criteria."""
-    own = [(each, "") for each in attempt.measurements if "verdict" in each]
-    checks = own + _criteria(attempt, scope, success)
+    """The worst of the scriptlet's own checks, the step's criteria, and the recipe's limits for what it measured."""
+    number = len(attempt.measurements)
+    criteria = _criteria(attempt, scope, success)
+    if success.get("limits"):
+        from ansible_collections.rack.recipes.plugins.module_utils.language.limits_of_measurements import hold_to_limits
+
+        name = scope.words["step"]["name"]
+        hold_to_limits(attempt.measurements, success["limits"], (name, name.partition("[")[0]))
+    checks = [(each, "") for each in attempt.measurements[:number] if "verdict" in each] + criteria
     if not checks:
         return ("passed", "") if success.get("none") else ("error", UNCHECKED)
     verdict = min((measured["verdict"] for measured, _wrong in checks), key=ORDER.index)

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS, judge
-from rack_recipes.analysis.rejudge import NewLimit, count_verdicts, read_limits, rejudge
+from rack_recipes.analysis.rejudge import count_verdicts, rejudge
 from rack_recipes.errors import UsageError
+from rack_recipes.recipe.limits_file import NewLimit, read_limits
 
 GOOD = """\
 limits:
@@ -56,7 +57,7 @@ def test_the_measurements_that_limits_are_for(row: dict[str, Any], expected: boo
     ("text", "said"),
     [
         ("", "l.yml:1:1: expected a mapping with limits, got an empty file"),
-        ("limit: []", "l.yml:1:1: expected one of limits, got 'limit' (did you mean 'limits'?)"),
+        ("limit: []", "l.yml:1:1: expected one of limits, learned, got 'limit' (did you mean 'limits'?)"),
         ("limits: []", "l.yml:1:9: expected a list of limits, got an empty list"),
         ("limits: [a]", "l.yml:1:10: expected limits of a measurement, such as {step: fans, measurement: noise,"),
         ("limits: [{step: a, max: 1}]", "l.yml:1:10: expected the name of a measurement, got none"),

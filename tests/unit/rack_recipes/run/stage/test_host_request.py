@@ -366,3 +366,25 @@ def test_a_python_step_of_any_host_needs_what_is_installed():
     for steps, expected in (([python], True), ([shell], False)):
         message = group_request("name", [request_of("a", steps=[shell]), request_of("b", steps=steps)], ()).message
         assert imports_installed(message) is expected
+
+
+LIMITS = [
+    {"step": "s", "measurement": "rpm", "min": 9, "where": {"model": "h100", "groups": "leafs"}},
+    {"step": "s[a]", "measurement": "rpm", "min": 8, "where": {"position": 7}},
+    {"step": "other", "measurement": "rpm", "min": 7},
+    {"measurement": "t", "min": 6},
+]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "bounds"),
+    [
+        ({}, [6]),
+        ({"model": "h100", "groups": ["leafs", "odd"], "position": "7"}, [9, 8, 6]),
+        ({"model": "h100", "groups": ["spines"], "position": 8}, [6]),
+    ],
+)
+def test_a_host_gets_the_limits_that_are_for_it(attributes: dict[str, Any], bounds: list[int]):
+    [step] = asked(STEP, recipe={"path": "r.yml", "limits": LIMITS}, attributes=attributes).message["steps"]
+    assert [limit["min"] for limit in step["success"]["limits"]] == bounds
+    assert not any("where" in limit for limit in step["success"]["limits"])

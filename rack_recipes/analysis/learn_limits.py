@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Limits from good runs: for each measurement of a step and each kind of host the range in which the next run lies."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from math import ceil, floor, log10, sqrt
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.language.exact_numbers import is_number
+from rack_recipes.analysis.methods.statistics_without_numpy import compute_moments, student_quantile
+from rack_recipes.recipe.limits_file import NewLimit
+from rack_recipes.recipe.steps_to_and_from_data import number
+
+Row = Mapping[str, Any]
+Place = tuple[str, str, str, tuple[tuple[str, Any], ...]]  # step, measurement, unit, and attributes of the hosts
+LEAST_RUNS = 10
+FALSE_RUNS = 0.01  # the share of further good runs in which a value may be outside of its limits
+MARGIN = 0.5  # by this share the range is wider than it has to be for normal values
+DECIMALS = 9
+SOUND = 3  # standard deviations: a limit that is nearer fails good values, one of 740 of those that are normal
+INTERVAL = "prediction interval of one more value (Student's t), for all values of a run together"
+CONSTANT = "the same in all runs"
+
+
+@dataclass(frozen=True, slots=True)
+class GoodRun:
+    """What a run measured where its steps passed; `attributes` has what the inventory says of each host."""
+
+    run_id: str
+    measurements: Sequence[Row]
+    attributes: Mapping[str, Row]
+
+
+@dataclass(slots=True)
+class Values:
+    """The values at a place, with the runs and hosts that they are from, and the limits that held in the last run."""
+
+    values: list[Any] = field(default_factory=list)
+    runs: set[str] = field(default_factory=set)
+    hosts: set[str] = field(default_factory=set)
+    before: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedLimit:
+    """A limit at a place, or why there is none; `before` is what held in the last of the runs."""
+
+    limit: NewLimit
+    before: Mapping[str, Any]
+    why_not: str = ""
+
+
+def learn_limits(runs: Sequence[GoodRun], by: Sequence[str], margin: float = MARGIN) -> list[LearnedLimit]:
+    """The limits of all measurements of these runs, in their order, for hosts that share the attributes `by`.
+
+    An attribute that a host does not have is not asked for. `margin` is a share of the half width.
+    """
+    places = _by_place(runs, by)
+    checks = sum(len(found.values) for found in places.values()) / max(len(runs), 1)
+    return [_learned(place, found, checks, margin) for place, found in places.items()]
+
+
+def _by_place(runs: Iterable[GoodRun], by: Sequence[str]) -> Mapping[Place, Values]:
+    places: dict[Place, Values] = defaultdict(Values)
+    for run in runs:
+        for row in run.measurements:
+            own = run.attributes.get(row["host"], {})
+            where = tuple((name, own[name]) for name in by if not isinstance(own.get(name), (list, type(None))))
+            found = places[row["step"], row["name"], row.get("unit") or "", where]
+            found.values.append(row["value"])
+            found.runs.add(run.run_id)
+            found.hosts.add(row["host"])
+            found.before = row.get("limits") or {}
+    return places
+
+
+def _learned(place: Place, found: Values, checks: float, margin: float) -> LearnedLimit:
+    step, name, unit, where = place
+    told = {"runs": len(found.runs), "hosts": len(found.hosts), "values": len(found.values)}
+    condition, method, why_not = _condition(found, checks, margin)
+    about = {**told, **_moments(found.values), "method": method} if method else told
+    return LearnedLimit(NewLimit(step, name, unit, condition, dict(where), about), found.before, why_not)
+
+
+def _moments(values: Sequence[Any]) -> dict[str, float]:
+    """Mean and standard deviation of numbers, with six digits."""
+    if not all(map(is_number, values)):
+        return {}
+    moments = compute_moments([*map(float, values)])
+    return {
+        name: number(float(f"{value:.6g}"))
+        for name, value in (("mean", moments.mean), ("spread", sqrt(moments.variance)))
+    }
+
+
+def _condition(found: Values, checks: float, margin: float) -> tuple[dict[str, Any], str, str]:
+    """The condition and its method, or why there is none."""
+    values, runs = found.values, len(found.runs)
+    if runs < LEAST_RUNS:
+        return {}, "", f"{runs} runs have it: {LEAST_RUNS} are needed"
+    if all(map(is_number, values)):
+        return _range_of(values, runs, checks, margin)
+    if isinstance(values[0], (str, bool)) and all(value == values[0] for value in values):
+        return {"eq": values[0]}, CONSTANT, ""
+    return {}, "", "its values are no numbers, and differ"
+
+
+def _range_of(values: Sequence[float], runs: int, checks: float, margin: float) -> tuple[dict[str, Any], str, str]:
+    """The mean with t(runs - 1) sample deviations times sqrt(1 + 1/runs), wider by the margin.
+
+    This is the interval for one further value (Hahn and Meeker, Statistical Intervals, 1991, chapter 4), at a
+    confidence at which all `checks` of a run hold together (Bonferroni). Runs are counted, not values: the hosts of a
+    run are no independent values. Whole numbers that never differ are configuration, and any other value is wrong.
+    """
+    is_whole = all(isinstance(value, int) for value in values)
+    if is_whole and min(values) == max(values):
+        return {"eq": values[0]}, CONSTANT, ""
+    moments, step = compute_moments([*map(float, values)]), _resolution(values)
+    deviation = max(sqrt(moments.variance), step / sqrt(12))
+    half = (1 + margin) * _factor(runs, max(checks, 1.0)) * deviation
+    if not half:
+        return {}, "", "its values have too many digits to tell how far they may be apart"
+    digits = max(0.0, -log10(half) + 1) if not is_whole else 0.0
+    least, most = (
+        _rounded(end, ceil(digits), up=up) for end, up in ((moments.mean - half, False), (moments.mean + half, True))
+    )
+    return {"min": least, "max": most}, INTERVAL, ""
+
+
+@lru_cache(maxsize=256)
+def _factor(runs: int, checks: float) -> float:
+    return student_quantile(1 - FALSE_RUNS / checks / 2, runs - 1) * sqrt(1 + 1 / runs)
+
+
+def _resolution(values: Iterable[float]) -> float:
+    """The step in which values were written down: 1, .1, .01 and so on; 0 for more than 9 decimals."""
+    needed = max(next((n for n in range(DECIMALS + 1) if round(value, n) == value), DECIMALS + 1) for value in values)
+    return 10.0**-needed if needed <= DECIMALS else 0.0
+
+
+def _rounded(end: float, digits: int, *, up: bool) -> float:
+    """An end of a range with so many decimals, rounded outwards; a whole number without decimals."""
+    scale = 10.0**digits
+    found = (ceil if up else floor)(end * scale) / scale
+    return int(found) if found.is_integer() else found
+
+
+def tighter_than_spread(limit: NewLimit, before: Mapping[str, Any]) -> str:
+    """Why other limits are no sound ones for these values; empty where they are, or where nobody can tell."""
+    mean, spread = limit.learned.get("mean"), limit.learned.get("spread")
+    if not (is_number(mean) and is_number(spread) and spread):
+        return ""
+    if "eq" in before:
+        return "eq on a value that varies"
+    for word, sign in (("min", 1), ("max", -1)):
+        if is_number(before.get(word)) and sign * (mean - before[word]) < SOUND * spread:
+            apart = sign * (mean - before[word]) / spread
+            return f"{word} {before[word]} is {apart:.1f} standard deviations from the mean of good values"
+    return ""

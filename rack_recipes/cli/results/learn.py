@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The command learn: limits from good runs, as a file that people read and a recipe names."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rack_recipes.cli.command_options import Answer, takes
+from rack_recipes.cli.open_store import open_store, run_id_of
+from rack_recipes.cli.terminal import format_table, printable, value_text
+from rack_recipes.errors import UsageError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from rack_recipes.analysis.learn_limits import GoodRun, LearnedLimit
+    from rack_recipes.analysis.rejudge import Judged
+    from rack_recipes.recipe.limits_file import NewLimit, NewLimits
+Row = Mapping[str, Any]
+OTHERS = 50  # further runs that are judged by the new limits
+PLACE = ("model", "position")
+TITLES = ("step", "measurement", "where", "was", "is now", "would have failed", "remark")
+UNCHANGED = "unchanged"
+
+
+@takes(
+    """
+    RUN...  good runs of one test
+    --by NAME...  attributes of hosts that have limits of their own (default: model and position)
+    --margin PERCENT=50  how much wider the ranges are than they have to be for normal values (default: 50)
+    --to FILE  write the limits to this file, which must not be there
+    --update FILE  replace the learned limits in this file, and show what changes; entries without `learned` stay
+    --force  learn from runs that did not pass, too: from those of their results that did
+    --db URL
+    examples:
+    rack-recipes learn 20261125-1444 20261126-1444 --to limits/h100.yml
+    rack-recipes learn $(rack-recipes runs --json | jq -r '.runs[:20][].run_id') --update limits/h100.yml
+    """,
+    margin={"type": float},
+)
+def learn(options: argparse.Namespace) -> Answer:
+    """Learn limits from good runs: the range in which each measurement of a further good run lies.
+
+    Each limit is for one measurement of one step on hosts of one model and position, and says what it rests on: runs,
+    hosts, values, their mean and spread, the method. At least ten runs are needed for one. The table shows what held
+    before, what would hold, and what would have failed in up to 50 other runs of the test. Read the file and change it
+    before a recipe names it by `limits`. A limit without `learned` is yours: no update touches it.
+    """
+    from rack_recipes.analysis.learn_limits import learn_limits
+
+    path = options.update or options.to
+    before = _file_before(options)
+    with open_store(options) as store:
+        runs = _chosen(store, options)
+        good = [_good(store, run["run_id"]) for run in runs]
+        found = learn_limits(good, options.by or PLACE, options.margin / 100)
+        if not any(one.limit.condition for one in found):
+            raise UsageError(_too_few(found))
+        kept = _kept(before, found)
+        limits = [*kept, *(one.limit for one in found if one.limit.condition)]
+        judged = _others(store, runs, limits)
+    if path:
+        _write(Path(path), runs, kept, found, options.margin)
+    rows = [_told(one, before, judged) for one in found]
+    if options.json:
+        return {"runs": [run["run_id"] for run in runs], "file": path or "", "kept": len(kept), "limits": rows}, 0
+    return "".join(_lines(rows, runs, path, len(kept))), 0
+
+
+def _file_before(options: argparse.Namespace) -> NewLimits | None:
+    """The file that is replaced. Raises UsageError where it is not as it should be, and for one that --to would hit."""
+    from rack_recipes.recipe.limits_file import read_limits
+
+    if options.to and options.update:
+        raise UsageError("rack-recipes learn: expected --to or --update, got both")
+    if options.to and Path(options.to).exists():
+        raise UsageError(f"{options.to} is there already: --update shows what changes in it, and replaces it")
+    return read_limits(options.update) if options.update else None
+
+
+def _chosen(store: Engine, options: argparse.Namespace) -> list[Row]:
+    """The runs, the oldest first. Raises UsageError for runs of several tests, and for one that did not pass."""
+    from rack_recipes.store.reading import recorded_runs
+    from rack_recipes.store.reading.earlier_runs import counts, is_same_test
+
+    ids = dict.fromkeys(run_id_of(store, start, options.db) for start in options.run)
+    runs = sorted((recorded_runs.run(store, run_id) for run_id in ids), key=lambda run: (run["started"], run["run_id"]))
+    for run in runs:
+        if not is_same_test(run, runs[0]):
+            tests = " and ".join(f"{one['run_id']} of {one['test_id']}" for one in (runs[0], run))
+            raise UsageError(f"limits are learned from runs of one test, got {tests}")
+        if run["status"] != "passed" and not options.force:
+            raise UsageError(
+                f"run {run['run_id']} is no good one ({run['status'] or 'not ended'}): leave it out, or learn from what "
+                "passed in it by --force"
+            )
+    return [run for run in runs if counts(run)]
+
+
+def _good(store: Engine, run_id: str) -> GoodRun:
+    """What a run measured in results that passed by themselves, apart from the count of keys of the context."""
+    from ansible_collections.rack.recipes.plugins.module_utils.verdicts import COMPLETE
+    from rack_recipes.analysis.learn_limits import GoodRun
+    from rack_recipes.store.reading import recorded_runs
+
+    steps = recorded_runs.steps(store, run_id, attempts=False, in_order=False)
+    passed = {(row["step"], row["host"]) for row in steps if row["verdict"] in COMPLETE}
+    measured = recorded_runs.measurements(store, run_id)
+    rows = [row for row in measured if (row["step"], row["host"]) in passed and row["name"] != "ctx_has_keys"]
+    return GoodRun(run_id, rows, recorded_runs.attributes(store, run_id))
+
+
+def _too_few(found: Sequence[LearnedLimit]) -> str:
+    reasons = dict.fromkeys(one.why_not for one in found)
+    why = "; ".join(reasons) or "their steps have measured nothing, or none of them passed"
+    return f"nothing can be learned from these runs: {why}"
+
+
+def _kept(before: NewLimits | None, found: Sequence[LearnedLimit]) -> list[NewLimit]:
+    """The entries of the file that stay: those of people, and those of places that these runs say nothing of."""
+    anew = {_place(one.limit) for one in found if one.limit.condition}
+    return [limit for limit in (before.limits if before else ()) if not limit.learned or _place(limit) not in anew]
+
+
+def _place(limit: NewLimit) -> tuple[Any, ...]:
+    return (
+        limit.step,
+        limit.measurement,
+        limit.unit or "",
+        *sorted((name, str(value)) for name, value in limit.where.items()),
+    )
+
+
+def _others(store: Engine, runs: Sequence[Row], limits: Sequence[NewLimit]) -> list[tuple[str, NewLimit, Judged]]:
+    """The measurements of further runs of the test that fail by the new limits, each with its run and its limit."""
+    from rack_recipes.analysis.rejudge import rejudge
+    from rack_recipes.store.reading import recorded_runs
+    from rack_recipes.store.reading.earlier_runs import counts, is_same_test
+
+    learned = {run["run_id"] for run in runs}
+    others = [run for run in recorded_runs.runs(store) if is_same_test(run, runs[0]) and counts(run)]
+    found = []
+    for run in [one["run_id"] for one in others if one["run_id"] not in learned][:OTHERS]:
+        measured, attributes = recorded_runs.measurements(store, run, brief=True), recorded_runs.attributes(store, run)
+        for one in rejudge(measured, limits, attributes):
+            if one.after not in ("passed", "marginal"):
+                limit = next(each for each in limits if each.is_for(one.row, attributes.get(one.row["host"], {})))
+                found.append((run, limit, one))
+    return found
+
+
+def _told(
+    one: LearnedLimit, before: NewLimits | None, judged: Sequence[tuple[str, NewLimit, Judged]]
+) -> dict[str, Any]:
+    from rack_recipes.analysis.learn_limits import tighter_than_spread
+
+    old = {_place(limit): limit.condition for limit in (before.limits if before else ())}.get(
+        _place(one.limit), one.before
+    )
+    failed = [
+        f"{each.row['host'] or 'run'} in {run}: {value_text(each.row['value'])}"
+        for run, limit, each in judged
+        if limit is one.limit
+    ]
+    limit = one.limit
+    about = {"step": limit.step, "measurement": limit.measurement, "unit": limit.unit, "where": dict(limit.where)}
+    remark = one.why_not or tighter_than_spread(limit, old)
+    return {
+        **about,
+        "was": dict(old),
+        "now": dict(limit.condition),
+        "learned": dict(limit.learned),
+        "failed": failed,
+        "remark": remark,
+    }
+
+
+def _write(
+    path: Path, runs: Sequence[Row], kept: Sequence[NewLimit], found: Sequence[LearnedLimit], margin: float
+) -> None:
+    from rack_recipes.recipe.limits_file import limits_as_yaml
+
+    about = {"test": runs[0]["test_id"] or "", "runs": [run["run_id"] for run in runs], "margin": f"{margin:g} %"}
+    text = limits_as_yaml([*kept, *(one.limit for one in found if one.limit.condition)], about)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _lines(rows: Sequence[Row], runs: Sequence[Row], path: str | None, kept: int) -> Iterator[str]:
+    shown = [row for row in rows if row["was"] != row["now"] or row["failed"] or row["remark"]]
+    if shown:
+        yield format_table(TITLES, [_row(row) for row in shown])
+    if same := len(rows) - len(shown):
+        yield f"{same} limits are as before\n"
+    learned = sum(bool(row["now"]) for row in rows)
+    yield f"{learned} limits from {len(runs)} runs"
+    yield f"; {kept} entries of the file stay\n" if kept else "\n"
+    if path:
+        sys.stderr.write(f"written to {printable(path)}: read it, then name it in the recipe: limits: PATH\n")
+
+
+def _row(row: Row) -> tuple[str, ...]:
+    where = ", ".join(f"{name} {value_text(value)}" for name, value in row["where"].items()) or "all hosts"
+    name = f"{row['measurement']} ({row['unit']})" if row["unit"] else row["measurement"]
+    failed = f"{len(row['failed'])}, such as {row['failed'][0]}" if row["failed"] else "-"
+    told = (row["step"], name, where, _bounds(row["was"]), _bounds(row["now"]), failed, row["remark"])
+    return tuple(map(printable, told))
+
+
+def _bounds(condition: Row) -> str:
+    return ", ".join(f"{word} {value_text(bound)}" for word, bound in condition.items()) or "-"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import sqlalchemy as sql
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
-from rack_recipes.analysis.findings import Finding, finding_from_row, most_important_first
+from rack_recipes.analysis.findings import SUMMARY, Finding, finding_from_row, most_important_first
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import RunData, load_run_data, mark_cut_off
 from rack_recipes.store.database.databases_and_errors import call_patiently, translate_errors
@@ -79,7 +79,6 @@ ANALYSERS: Sequence[str] = (
 
 `run` is the `RunData` of the run, `history` the `History` of its earlier runs, which reads nothing before it is asked.
 """
-SUMMARY = "summary"
 MOST_ANALYSED = 5000
 """A run with more results is not analysed because somebody looks at it, or waits for it: that would take long."""
 

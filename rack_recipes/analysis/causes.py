@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from rack_recipes.analysis import cabling_and_link_faults
@@ -26,7 +26,7 @@ from rack_recipes.analysis.cabling_and_link_faults import KEYS, link_reports
 from rack_recipes.analysis.failed_and_blocked_results import Failures, failures_of
 from rack_recipes.analysis.findings import NOTE, PROBLEM, Finding, ResultId, format_count
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.methods.causes import ALPHA, Cause, Shared, find_causes, host_sets, perfect_matches
+from rack_recipes.analysis.methods.causes import ALPHA, Cause, Shared, common_group, find_causes, host_sets
 from rack_recipes.analysis.methods.statistics_without_numpy import hypergeometric_tail
 from rack_recipes.analysis.run_data import RunData
 from rack_recipes.natural_order import natural
@@ -69,6 +69,7 @@ WORDS: Mapping[str, Words] = {
     "u": Words("hosts at {it}", "U", "Look at what is the same at {it} in each rack: cables, air flow."),
     "group": Words("hosts of {it}", "group", "Compare the variables of {it} with those of other groups."),
 }
+SWITCHES = frozenset(("leaf", "spine"))
 VERSION = re.compile(r"firmware|version|bios|driver|kernel|revision|microcode|release")
 _PLACES = {attribute: place for place, attribute in enumerate(WORDS)}
 
@@ -82,6 +83,12 @@ def hosts_with(name: Shared) -> str:
     """The hosts in words: `hosts of leaf2`."""
     words = _words(name.attribute)
     return words.hosts.format(it=name_with_value(name), value=name.value)
+
+
+def on_or_with(name: Shared) -> str:
+    """Where some of the hosts are, in words: `on leaf2`, `in rack R1` or `with batch B7`."""
+    where = hosts_with(name).removeprefix("hosts ")
+    return f"{'on' if name.attribute in SWITCHES else 'with'} {where[3:]}" if where.startswith("of ") else where
 
 
 def name_with_value(name: Shared) -> str:
@@ -120,13 +127,27 @@ Traits = Mapping[str, Mapping[str, frozenset[str]]]
 Hosts = dict[str, dict[str, set[str]]]  # the same, while they are gathered
 
 
+def places_of(run: RunData) -> Traits:
+    """By attribute and value, the hosts: what the inventory says, and whom they are reached through."""
+    return _kept(_gathered_pairs([*_said(run), *_through(run)]))
+
+
 def traits_of(run: RunData, unsure: Iterable[str] = ()) -> Traits:
-    """By attribute and value, the hosts. What the steps in `unsure` have learned may be a symptom and is left out."""
+    """The same, with what steps have learned, but for the steps in `unsure`, where it may be a symptom."""
     left_out = frozenset(unsure)
-    found: Hosts = defaultdict(lambda: defaultdict(set))
-    for attribute, value, host in (*_said(run), *_through(run), *_neighbours(run, left_out)):
-        found[attribute][value].add(host)
+    found = _gathered_pairs([*_said(run), *_through(run), *_neighbours(run, left_out)])
     found.update(_learned(run, left_out))
+    return _kept(found)
+
+
+def _gathered_pairs(pairs: Iterable[Pair]) -> Hosts:
+    found: Hosts = defaultdict(lambda: defaultdict(set))
+    for attribute, value, host in pairs:
+        found[attribute][value].add(host)
+    return found
+
+
+def _kept(found: Hosts) -> Traits:
     return {
         attribute: {value: frozenset(hosts) for value, hosts in sorted(values.items()) if len(hosts) >= LEAST_HOSTS}
         for attribute, values in sorted(found.items())
@@ -204,6 +225,7 @@ SHARED_METHOD = (
     f"at most {ALPHA:.0%} of runs without a common cause get a false one"
 )
 EXACT_METHOD = "the attribute that all hosts with failures share and no others have; chance is not ruled out"
+GUESS_METHOD = "the smallest group with all hosts whose failures nothing else explains; chance is not ruled out"
 EVERY_HOST_METHOD = "counted: the step passed on no host; no false alarms, but the cause may also be one for each host"
 ONE_HOST_METHOD = (
     f"hypergeometric test over all results, times the number of hosts; at most {ALPHA:.0%} of runs get a false one"
@@ -225,8 +247,10 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
     # A single link that explains all results says more than their hosts do.
     shared = [one for one in shared if not any(results.issuperset(one.results) for results in of_links)]
     left = [result for result in left if not any(result in results for results in of_links)]
+    guessed = _guessed(failures, traits, left)
+    left = _without(left, guessed)
     yield from everywhere
-    yield from (_shared_finding(failures, traits, one) for one in shared)
+    yield from (_shared_finding(failures, traits, one) for one in (*shared, *guessed))
     yield from of_hosts
     if len(left) >= LEAST or (left and len(left) < len(failures.failed)):
         yield _rest(failures, left)
@@ -302,7 +326,7 @@ def _shared(failures: Failures, traits: Traits, left: list[ResultId]) -> tuple[l
     found += _of_single_steps(failures, traits, left, ALPHA / 2)
     left = _without(left, found)
     if not found:
-        found = _exact(failures, traits, left)
+        found = _guessed(failures, traits, left, is_exact=True)
         left = _without(left, found)
     return _gathered(found), left
 
@@ -327,9 +351,14 @@ def _of_single_steps(failures: Failures, traits: Traits, left: list[ResultId], a
     return found
 
 
-def _exact(failures: Failures, traits: Traits, left: list[ResultId]) -> list[_Shared]:
-    causes = perfect_matches(_hosts(left), failures.hosts, traits)
-    return _disjoint(failures, causes, left, EXACT_METHOD, len(host_sets(failures.hosts, traits)))
+def _guessed(failures: Failures, traits: Traits, left: list[ResultId], *, is_exact: bool = False) -> list[_Shared]:
+    """What all hosts share whose failures are left, and few others; with `is_exact` no others."""
+    known = _hosts(failures.failed) - _hosts(left)
+    groups = host_sets(failures.hosts - known, traits)
+    cause = common_group(_hosts(left), failures.hosts - known, groups)
+    if cause is None or (is_exact and cause.passing):
+        return []
+    return _disjoint(failures, [cause], left, GUESS_METHOD if cause.passing else EXACT_METHOD, len(groups))
 
 
 def _disjoint(
@@ -390,14 +419,15 @@ def _shared_finding(failures: Failures, traits: Traits, one: _Shared) -> Finding
     )
     title = f"{_share(one.results, failures)}{_in_steps(steps)} are on {where}{_alike(name, alike)}"
     if one.p > ALPHA:
-        title += f"; on so few hosts this happens by chance, too (p = {one.p:.2g})"
+        title += f"; chance alone cannot be ruled out (p = {one.p:.2g})"
     others = values_of(traits, name.attribute, judged - one.group - failed)
     about = {
         "attribute": name.attribute,
         "value": name.value,
         "same_hosts": [name_with_value(other) for other in alike],
     }
-    return _finding(failures, one.results, title, advice_for(name, others), one.method, figures, about)
+    found = _finding(failures, one.results, title, advice_for(name, others), one.method, figures, about)
+    return replace(found, suggestion=one.p > ALPHA)
 
 
 def _alike(first: Shared, names: Sequence[Shared]) -> str:

@@ -51,6 +51,8 @@ def format_age(earlier: str | None, later: str | None) -> str:
 PROBLEM, NOTABLE, NOTE = "problem", "notable", "note"
 GRADES = (PROBLEM, NOTABLE, NOTE)
 """How much a finding matters: something is wrong; somebody should look; good to know. The gravest first."""
+SUMMARY = "summary"
+"""The kind of the sentences of a summary, which repeat what other findings say."""
 RULES = "rules"
 """The origin of what our own methods find; other origins are `scriptlet NAME` and `model NAME`."""
 
@@ -79,7 +81,7 @@ FINDING_KINDS: Mapping[str, FindingKind] = {
     "coverage": FindingKind("Not covered", "Steps and values that no run has ever judged."),
     "derived": FindingKind("Derived numbers", "Ratios, rates and differences that the recipe declares."),
     "own": FindingKind("Own analysis", "What scriptlets of this recipe have found."),
-    "summary": FindingKind("Summary", "The run in a few sentences; those of a language model are suggestions."),
+    SUMMARY: FindingKind("Summary", "The run in a few sentences; those of a language model are suggestions."),
 }
 
 

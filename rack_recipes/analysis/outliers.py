@@ -13,6 +13,7 @@ import numpy as np
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from rack_recipes.analysis.causes import Traits, advice_for, on_or_with, places_of, sort_by_telling, values_of
 from rack_recipes.analysis.findings import (
     MOST_RESULTS,
     NOTABLE,
@@ -28,13 +29,16 @@ from rack_recipes.analysis.history import History
 from rack_recipes.analysis.kinds_of_values import EVENTS, NOISE, SETTING, UNKNOWN, kind_of
 from rack_recipes.analysis.methods import intervals_and_multiple_tests
 from rack_recipes.analysis.methods import outliers as method
+from rack_recipes.analysis.methods.causes import ALPHA, Shared, common_group, host_sets
 from rack_recipes.analysis.methods.outliers import TwoGroups
 from rack_recipes.analysis.run_data import RunData, Twins
 from rack_recipes.analysis.values_over_runs import Series, SeriesLimits, SeriesValues
 from rack_recipes.journal.step_results_and_end_status import Cell, cell_of
+from rack_recipes.natural_order import natural
 
 COUNTED, MAY_BE_SETTINGS = (EVENTS, UNKNOWN), (SETTING, UNKNOWN)
-MANY_SERIES = 3  # a host that differs in so many measurements is one finding, not many
+MOST_VALUES = 2  # series that are told with their values in a title
+MOST_OF_ALL = 200  # results of hosts that differ in many series
 METHODS = {
     method.SETTING: "whole numbers that are the same on all twins but a tenth; no rate of false alarms is known",
     method.VOTE: "a vote of twins; nothing is assumed of the values, so no rate of false alarms is known",
@@ -81,7 +85,7 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
     bad = {cell_of(row) for row in run.steps if row["verdict"] not in PASSING}
     chance = intervals_and_multiple_tests.SURE / max(len(groups), 1)
     deviants = [one for group, outcome in judged for one in _deviants(group, outcome, bad, chance)]
-    yield from cap_findings([*_of_hosts(deviants)])
+    yield from cap_findings([*_of_hosts(deviants, places_of(run) if deviants else {})])
     yield from cap_findings([_two_groups(group, outcome.groups) for group, outcome in judged if outcome.groups])
 
 
@@ -136,53 +140,107 @@ def _grade(
     return PROBLEM if is_bad or worse else NOTABLE
 
 
-def _of_hosts(deviants: Sequence[_Deviant]) -> Iterator[Finding]:
-    """A finding for each host that differs in many series, and one for each series with the other hosts."""
-    by_host: dict[str, list[_Deviant]] = defaultdict(list)
-    for one in deviants:
-        by_host[one.host].append(one)
-    many = {host: own for host, own in by_host.items() if len(own) >= MANY_SERIES}
-    yield from (_in_many_series(host, own) for host, own in many.items())
-    by_group: dict[int, list[_Deviant]] = defaultdict(list)
-    for one in deviants:
-        if one.host not in many:
-            by_group[id(one.group)].append(one)
-    yield from map(_in_one_series, by_group.values())
+def _of_hosts(deviants: Sequence[_Deviant], places: Traits) -> Iterator[Finding]:
+    """A finding for all series in which the same hosts differ, since these have one cause."""
+    for together in _together(deviants):
+        own = sorted(together, key=_how_far)
+        where = _where(own, places)
+        yield _in_one_series(own, where) if len(_by_side(own)) == 1 else _in_many_series(own, where)
 
 
-def _in_many_series(host: str, own: Sequence[_Deviant]) -> Finding:
-    own = sorted(own, key=_how_far)
-    names = first_few([one.group.series.in_words for one in own], SHOWN, "; ")
+def _by_side(deviants: Sequence[_Deviant]) -> list[list[_Deviant]]:
+    """Those of one series that are above the others, and those that are below, each in their order."""
+    found: dict[tuple[int, bool], list[_Deviant]] = defaultdict(list)
+    for one in deviants:
+        found[id(one.group), one.outlier.value > one.outcome.center].append(one)
+    return [*found.values()]
+
+
+def _together(deviants: Sequence[_Deviant]) -> list[list[_Deviant]]:
+    """The deviants by the hosts that differ; where most hosts of a larger set differ, they come under that set."""
+    by_hosts: dict[frozenset[str], list[_Deviant]] = defaultdict(list)
+    for own in _by_side(deviants):
+        by_hosts[frozenset(one.host for one in own)] += own
+    found: dict[frozenset[str], list[_Deviant]] = {}
+    for hosts, own in sorted(by_hosts.items(), key=lambda one: -len(one[1])):
+        larger = next((other for other in found if hosts < other and 2 * len(hosts) > len(other)), hosts)
+        found.setdefault(larger, []).extend(own)
+    return [*found.values()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Where:
+    """Where hosts are that differ: in words, and what they share, where that may be the cause."""
+
+    hosts: Sequence[str]
+    words: str
+    shared: Shared | None = None
+    advice: str = ""
+
+    @property
+    def about(self) -> dict[str, Any]:
+        return {"attribute": self.shared.attribute, "value": self.shared.value} if self.shared else {}
+
+
+def _where(own: Sequence[_Deviant], places: Traits) -> _Where:
+    """What the hosts share that few of their twins have; how many twins there are where that is nothing."""
+    hosts, group = sorted({one.host for one in own}, key=natural), own[0].group
+    check = CHECK.format(first_few(hosts, SHOWN))
+    cause = common_group(hosts, group.hosts, host_sets(group.hosts, places)) if len(hosts) > 1 else None
+    if cause is None:
+        return _Where(
+            hosts, f"{len(hosts)} of {len(group.hosts)} twins{f' of {group.label}' * bool(group.label)}", advice=check
+        )
+    shared = sort_by_telling(cause.names)[0]
+    words = f"{len(hosts)} of {len(cause.group)} {on_or_with(shared)}, none elsewhere"
+    if cause.p > ALPHA:
+        return _Where(hosts, f"{words}; chance alone cannot be ruled out", shared, check)
+    others = values_of(places, shared.attribute, frozenset(group.hosts) - cause.group)
+    return _Where(hosts, words, shared, advice_for(shared, others))
+
+
+def _in_many_series(own: Sequence[_Deviant], where: _Where) -> Finding:
+    sides = _by_side(own)
+    told = first_few([f"{same[0].group.series.in_words}: {_instead(same)}" for same in sides], MOST_VALUES, "; ")
+    is_one = len(where.hosts) == 1
+    them = where.hosts[0] if is_one else f"{first_few(where.hosts, SHOWN)} ({where.words})"
     return Finding(
         "outlier",
         own[0].grade,
-        f"{host} differs from its twins in {format_count(len(own), 'measurement')}: {names}",
-        tuple(result for one in own[:MOST_RESULTS] for result in one.group.series.results([host])),
-        CHECK.format(host),
-        {"measurements": [_figures(one) for one in own[:MOST_RESULTS]], "number": len(own)},
-        {"host": host},
+        f"{them} {'differs from its' if is_one else 'differ from their'} twins in "
+        f"{format_count(len(sides), 'measurement')}: {told}",
+        tuple(result for one in own[:MOST_OF_ALL] for result in one.group.series.results([one.host])),
+        where.advice,
+        {"measurements": [_figures(one) for one in own[:MOST_RESULTS]], "number": len(sides)},
+        {"host": where.hosts[0]} if is_one else where.about,
         _method(own),
     )
 
 
-def _in_one_series(own: Sequence[_Deviant]) -> Finding:
-    own = sorted(own, key=_how_far)
-    group, outcome = own[0].group, own[0].outcome
-    hosts = [f"{one.host} ({format_amount(one.outlier.value, group.series.unit)})" for one in own]
-    most = "most have" if outcome.method in (method.SETTING, method.VOTE) else "the median is"
-    center = f"{most} {format_amount(outcome.center, group.series.unit)}"
-    kind = f" of {group.label}" if group.label else ""
+def _in_one_series(own: Sequence[_Deviant], where: _Where) -> Finding:
+    group = own[0].group
     return Finding(
         "outlier",
         own[0].grade,
-        f"{group.series.in_words}: {first_few(hosts, SHOWN)} of {len(group.hosts)} twins{kind} "
-        f"{'differs' if len(own) == 1 else 'differ'}; {center}",
+        f"{group.series.in_words}: {first_few(where.hosts, SHOWN)} ({where.words}): {_instead(own)}",
         group.series.results(one.host for one in own),
-        CHECK.format(first_few([one.host for one in own], SHOWN)),
-        {"hosts": [_figures(one) for one in own[:MOST_RESULTS]], "twins": len(group.hosts), "center": outcome.center},
-        _about(group),
+        where.advice,
+        {
+            "hosts": [_figures(one) for one in own[:MOST_RESULTS]],
+            "twins": len(group.hosts),
+            "center": own[0].outcome.center,
+        },
+        {**_about(group), **where.about},
         _method(own),
     )
+
+
+def _instead(own: Sequence[_Deviant]) -> str:
+    """The values of one series that differ, and what the others have: `25 instead of 100 Gbit/s`."""
+    values = sorted({one.outlier.value for one in own})
+    texts = [*dict.fromkeys(map(format_amount, values))]
+    told = " and ".join(texts) if len(texts) < 3 else f"{texts[0]} to {texts[-1]}"
+    return f"{told} instead of {format_amount(own[0].outcome.center, own[0].group.series.unit)}"
 
 
 def _how_far(one: _Deviant) -> tuple[int, float]:

@@ -16,6 +16,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, RAN, VERDICTS
+from rack_recipes.analysis.alike_reasons import join_reasons, mask_numbers
 from rack_recipes.analysis.run_data import Row, RunData, is_looped
 
 SEVERITY = tuple(VERDICTS)
@@ -69,12 +70,20 @@ def not_run(run: RunData) -> list[Row]:
 
 
 def _gathered(run: RunData, found: Sequence[Row]) -> list[Row]:
-    """Group by `verdict`, planned `step` and `reason`: number of `results` and of `hosts`, and the `first_host`."""
-    groups = group_rows(found, lambda row: (row["verdict"], run.planned(row["step"]), row.get("reason") or ""))
+    """Group by `verdict`, planned `step` and `reason`: number of `results` and of `hosts`, and the `first_host`.
+
+    Reasons that differ only in numbers, ids, addresses and paths are one.
+    """
+    names = {run.planned(step) for step in {row["step"] for row in run.steps}} if found else ()
+    masked = [mask_numbers(row.get("reason") or "", names) for row in found]
+    groups: dict[tuple[str, str, tuple[str, ...]], list[tuple[Row, tuple[str, ...]]]] = {}
+    for row, reason in zip(found, masked, strict=True):
+        groups.setdefault((row["verdict"], run.planned(row["step"]), reason.around), []).append((row, reason.words))
     gathered = [
-        {"verdict": verdict, "step": step, "reason": reason, **_on_hosts(rows)}
-        for (verdict, step, reason), rows in groups.items()
-    ]
+        {"verdict": verdict, "step": step, "reason": join_reasons(around, [words for _row, words in own]),
+         **_on_hosts([row for row, _words in own])}
+        for (verdict, step, around), own in groups.items()
+    ]  # fmt: skip
     ordered = sorted(gathered, key=lambda row: (-row["results"], run.place(row["step"]), row["reason"]))
     return gravest_first(sorted(ordered, key=lambda row: str(row["verdict"])))
 

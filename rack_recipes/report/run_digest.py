@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rack_recipes.analysis.findings import PROBLEM
+from rack_recipes.analysis.findings import PROBLEM, SUMMARY
 from rack_recipes.plan.compile.yaml_text import TEMPLATE
 from rack_recipes.store.reading import recorded_runs
 
@@ -24,7 +24,7 @@ def digest_run(engine: Engine, run_id: str) -> dict[str, Any]:
     """
     run = recorded_runs.run(engine, run_id)
     problems = (
-        one for one in recorded_runs.findings(engine, run_id) if one["grade"] == PROBLEM and not one["suggestion"]
+        one for one in recorded_runs.findings(engine, run_id) if one["grade"] == PROBLEM and one["kind"] != SUMMARY
     )
     causes = [_harmless(one["title"]) for one in problems][:MOST]
     return {"status": run["status"] or "running", "counts": run["counts"] or {}, "causes": causes}

@@ -16,6 +16,7 @@ from rack_recipes.analysis.methods.statistics_without_numpy import hypergeometri
 
 ALPHA = 0.05
 LEAST_MATCH = 2  # hosts that failed
+UNLIKELY = 0.1  # a chance at which a common group is told, as a guess
 
 Host = Hashable
 
@@ -149,15 +150,17 @@ def host_sets(universe: Collection[Host], attributes: Attributes) -> dict[frozen
     return {group: tuple(names) for group, names in found.items()}
 
 
-def perfect_matches(failing: Iterable[Host], universe: Iterable[Host], attributes: Attributes) -> list[Cause]:
-    """Return what all failing hosts and no other share, also where chance cannot be ruled out; its `p` says how likely.
+def common_group(failing: Iterable[Host], universe: Iterable[Host], groups: Groups) -> Cause | None:
+    """Return the smallest group that has all failing hosts, also where chance cannot be ruled out; its `p` says so.
 
-    Needs two failing hosts. In a small rack this is all that can be said.
+    Needs two failing hosts. A group with other hosts, too, is returned only where one group alone has them all by
+    chance in at most UNLIKELY of cases. In a small rack this is all that can be said. `groups` are the `host_sets`.
     """
     everything = frozenset(universe)
     wanted = frozenset(failing) & everything
-    groups = host_sets(everything, attributes)
-    if len(wanted) < LEAST_MATCH or wanted not in groups:
-        return []
-    p = hypergeometric_tail(len(wanted), len(everything), len(wanted), len(wanted))
-    return [Cause(groups[wanted], wanted, wanted, min(p * len(groups), 1.0))]
+    around = [group for group in groups if group >= wanted]
+    if len(wanted) < LEAST_MATCH or not around:
+        return None
+    best = min(around, key=lambda group: (len(group), groups[group]))
+    p = hypergeometric_tail(len(wanted), len(everything), len(wanted), len(best))
+    return Cause(groups[best], wanted, best, min(p * len(groups), 1.0)) if best == wanted or p <= UNLIKELY else None

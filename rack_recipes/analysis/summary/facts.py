@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
-from rack_recipes.analysis.findings import Finding, ResultId
+from rack_recipes.analysis.findings import SUMMARY, Finding, ResultId
 from rack_recipes.analysis.run_data import RunData
 from rack_recipes.visible_text import cut, visible
 
@@ -65,7 +65,7 @@ class Fact:
 
 def facts_of(run: RunData, findings: Sequence[Finding]) -> list[Fact]:
     """The fact about the run, and those of the first findings, which are the most important ones."""
-    found = [one for one in findings if one.kind != "summary"][:MOST_FINDINGS]
+    found = [one for one in findings if one.kind != SUMMARY][:MOST_FINDINGS]
     return [run_fact(run), *(_fact(f"r{n}", finding) for n, finding in enumerate(found, 1))]
 
 

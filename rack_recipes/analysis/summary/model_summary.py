@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
-from rack_recipes.analysis.findings import NOTE, Finding, ResultId
+from rack_recipes.analysis.findings import NOTE, SUMMARY, Finding, ResultId
 from rack_recipes.analysis.summary.facts import Fact, to_text
 from rack_recipes.analysis.summary.language_model_client import Endpoint, EndpointError, ask
 from rack_recipes.settings import Settings
@@ -163,7 +163,6 @@ def _sentence(written: Mapping[str, Any], known: Mapping[str, Fact]) -> Sentence
     return Sentence(filled, tuple(results)[:MOST_RESULTS], {name: slot.value for name, slot in slots.items()})
 
 
-KIND = "summary"
 TRIES = 2
 ANSWER_TOKENS = 800
 BYTES_OF_TOKEN = 3  # a cautious guess: most tokens are longer
@@ -255,7 +254,7 @@ def _tokens(messages: Messages) -> int:
 def _summary(model: str, checked: Checked) -> ModelSummary:
     origin = f"model {cut(visible(model), 100)}"
     sentences = tuple(
-        Finding(KIND, NOTE, one.text, one.results, figures=one.values, method=METHOD, origin=origin, suggestion=True)
+        Finding(SUMMARY, NOTE, one.text, one.results, figures=one.values, method=METHOD, origin=origin, suggestion=True)
         for one in checked.sentences
     )
     struck = sum(checked.struck.values())

@@ -7,30 +7,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from rack_recipes.analysis.findings import NOTE, Finding
+from rack_recipes.analysis.findings import NOTE, SUMMARY, Finding
 from rack_recipes.analysis.run_data import RunData
 from rack_recipes.analysis.summary.facts import Fact, run_fact
 from rack_recipes.settings import Settings
 
-KIND = "summary"
 MOST_FINDINGS = 3  # that are named, so that there is room for what to do next
 
 
 def summarise_by_rules(run: RunData, findings: Sequence[Finding]) -> list[Finding]:
     """The sentences as findings. `findings` are those of the run, the most important first."""
-    return [*_sentences(run_fact(run), [one for one in findings if one.kind != KIND])]
+    return [*_sentences(run_fact(run), [one for one in findings if one.kind != SUMMARY])]
 
 
 def _sentences(about: Fact, findings: Sequence[Finding]) -> Iterator[Finding]:
     figures = {name: slot.value for name, slot in about.slots.items()}
     for text in (_counts(about), _not_run(about)):
-        yield Finding(KIND, NOTE, text, about.results, figures=figures)
+        yield Finding(SUMMARY, NOTE, text, about.results, figures=figures)
     for found in islice(findings, MOST_FINDINGS):
-        yield Finding(KIND, NOTE, _ended(found.title), found.results, figures=found.figures, about={"kind": found.kind})
+        yield Finding(
+            SUMMARY, NOTE, _ended(found.title), found.results, figures=found.figures, about={"kind": found.kind}
+        )
     if not findings:
-        yield Finding(KIND, NOTE, "The analysis has found nothing that stands out.", about.results, figures=figures)
+        yield Finding(SUMMARY, NOTE, "The analysis has found nothing that stands out.", about.results, figures=figures)
     elif findings[0].advice:
-        yield Finding(KIND, NOTE, _ended(f"Next: {findings[0].advice}"), findings[0].results)
+        yield Finding(SUMMARY, NOTE, _ended(f"Next: {findings[0].advice}"), findings[0].results)
 
 
 def _counts(about: Fact) -> str:
@@ -74,4 +75,4 @@ def summarise(run: RunData, findings: Sequence[Finding], settings: Settings) -> 
 
 
 def _noted(text: str) -> list[Finding]:
-    return [Finding(KIND, NOTE, f"{text}.")] if text else []
+    return [Finding(SUMMARY, NOTE, f"{text}.")] if text else []

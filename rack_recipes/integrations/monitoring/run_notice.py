@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
 from rack_recipes.analysis.analyse_run import found_or_analysed
-from rack_recipes.analysis.findings import NOTE, Finding
+from rack_recipes.analysis.findings import NOTE, SUMMARY, Finding
 from rack_recipes.journal.step_results_and_end_status import INTERRUPTED, status_of
 from rack_recipes.report import report_formats_and_status
 from rack_recipes.run.current_run import RUN_HOST, Run, checks_of, counts_of
@@ -71,7 +71,7 @@ def _findings(run: Run, results: int) -> Sequence[Mapping[str, str]]:
             found = found_or_analysed(store, run.run_id, results)
         finally:
             store.dispose()
-        return [_finding(one) for one in found if one.grade != NOTE and not one.suggestion][:MOST_FINDINGS]
+        return [_finding(one) for one in found if one.grade != NOTE and one.kind != SUMMARY][:MOST_FINDINGS]
     return []
 
 

@@ -10,7 +10,15 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
-from rack_recipes.analysis.findings import FINDING_KINDS, NOTABLE, NOTE, PROBLEM, FindingKind, format_count
+from rack_recipes.analysis.findings import (
+    FINDING_KINDS,
+    NOTABLE,
+    NOTE,
+    PROBLEM,
+    SUMMARY,
+    FindingKind,
+    format_count,
+)
 from rack_recipes.report.format_values import cut, shown
 from rack_recipes.report.page.hosts_by_rack import HostPlace
 from rack_recipes.report.table_model import Table
@@ -70,7 +78,7 @@ FIRST = 5
 """So many findings that are no notes stand on the first screen; the others are behind them, by kind."""
 MOST = 300
 MOST_LINKS = 8
-SUMMARY = FINDING_KINDS["summary"].title
+SUMMARY_TITLE = FINDING_KINDS[SUMMARY].title
 CHANGES = frozenset(FINDING_KINDS[kind].title for kind in ("regression", "baseline"))
 """The kinds of findings that say what has changed since the run was good."""
 LOOKS: Mapping[str, tuple[str, str]] = {PROBLEM: ("failed", "✗"), NOTABLE: ("marginal", "≈"), NOTE: ("waived", "i")}
@@ -148,8 +156,8 @@ def findings(by_name: Mapping[str, Table], address_of: AddressOf) -> Findings:
     links = _links(by_name["finding_results"], address_of) if "finding_results" in by_name else {}
     cards = [_card(row, links.get(row["n"], ())) for row in rows[:MOST]]
     changes = [card for card in cards if card.kind in CHANGES]
-    summary = [card for card in cards if card.kind == SUMMARY]
-    others = [card for card in cards if card.kind not in CHANGES and card.kind != SUMMARY]
+    summary = [card for card in cards if card.kind == SUMMARY_TITLE]
+    others = [card for card in cards if card.kind not in CHANGES and card.kind != SUMMARY_TITLE]
     first = [card for card in others if card.grade != NOTE][:FIRST]
     behind = [*changes[FIRST:], *(card for card in others if card not in first)]
     return Findings(

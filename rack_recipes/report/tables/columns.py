@@ -255,8 +255,11 @@ ABOUT_FINDING_RESULTS = "The results on which each finding rests, by the number 
 ABOUT_HOSTS = "Each host with what the inventory says of it, its gravest result and its results by verdict."
 ABOUT_COUNTS = "Results by verdict, the gravest first. Of a looped step its instances count."
 ABOUT_NOT_PASSED = "Results that were tried and did not pass, the gravest first."
-ABOUT_REASONS = "What did not pass, the same step, verdict and reason gathered over hosts and instances."
-ABOUT_NOT_RUN = "Skipped and blocked results, the same step and reason gathered over hosts and instances."
+ABOUT_REASONS = (
+    "What did not pass, the same step, verdict and reason gathered over hosts and instances; reasons that differ only "
+    "in their numbers, ids, addresses and paths are one."
+)
+ABOUT_NOT_RUN = "Skipped and blocked results, the same step and reason gathered in the same way."
 ABOUT_WAIVED = "Failures that somebody has accepted: what failed, and the waiver with its end."
 ABOUT_JUDGEMENTS = "Judgements of this run's measurements by other limits, made later; the run's own verdicts stay."
 ABOUT_FLAKES = "Results that passed only after a try that had failed."

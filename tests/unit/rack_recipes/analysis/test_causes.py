@@ -103,6 +103,7 @@ def test_the_causes_of_a_run(case: dict[str, Any]):
     if "explains" in case:
         assert [finding.explains for finding in found] == case["explains"]
     assert all(finding.method and finding.results for finding in found)
+    assert all(finding.suggestion is ("chance alone" in finding.title) for finding in found)
     assert all((finding.grade == NOTE) is (finding.explains == 0) for finding in found)
 
 

@@ -51,7 +51,11 @@ def test_what_is_learned_of_values(values: list[Any], condition: dict[str, Any],
 
 
 def test_models_and_positions_have_limits_of_their_own():
-    attributes = {"r1": {"model": "h100", "position": 7}, "r2": {"model": "a100"}, "r3": {"model": "h100", "position": 7}}
+    attributes = {
+        "r1": {"model": "h100", "position": 7},
+        "r2": {"model": "a100"},
+        "r3": {"model": "h100", "position": 7},
+    }
     measured = [row(host, "x", 8, limits={"max": 9}) for host in attributes]
     found = learn_limits([GoodRun(f"R{n}", measured, attributes) for n in range(10)], ["model", "position"])
     assert [(one.limit.where, one.limit.learned["hosts"], one.before) for one in found] == [

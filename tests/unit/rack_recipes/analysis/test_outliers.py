@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -42,7 +43,7 @@ def nights(number: int, last: Night, hosts: int = 20, steps: int = 1, **fields: 
 def test_a_host_that_differs_from_its_twins_is_named(history_of: Historian) -> None:
     history = history_of(nights(12, night(99, far={"r7": 140.0})))
     (found,) = findings(history.run, history)
-    assert found.title == "latency of ping0: r7 (140 us) of 20 twins differs; the median is 99.8 us"
+    assert found.title == "latency of ping0: r7 (1 of 20 twins): 140 instead of 99.8 us"
     assert (found.kind, found.grade) == ("outlier", NOTABLE)
     assert found.results == (ResultId("r7", "ping0", "latency"),)
     assert found.figures["hosts"][0]["earlier runs"] == 12
@@ -110,7 +111,11 @@ def test_a_known_outlier_does_not_hide_the_next_one_whoever_looked(history_of: H
 def test_a_host_that_differs_in_many_measurements_is_one_finding(history_of: Historian) -> None:
     history = history_of(nights(12, night(99, far={"r7": 140.0}, steps=5), steps=5))
     (found,) = findings(history.run, history)
-    assert found.title.startswith("r7 differs from its twins in 5 measurements: latency of ping")
+    assert re.fullmatch(
+        r"r7 differs from its twins in 5 measurements: latency of ping\d: 140 instead of [\d.]+ us; "
+        r"latency of ping\d: 140 instead of [\d.]+ us and 3 more",
+        found.title,
+    )
     assert found.about == {"host": "r7"}
     assert len(found.results) == 5
 
@@ -180,8 +185,7 @@ def test_whole_numbers_that_are_alike_are_settings(
     found = [*findings(history.run, history)]
     assert [one.grade for one in found] == grades
     for one in found if PROBLEM in grades else ():
-        ends = [f"{value} {unit}".rstrip() for value in (other, usual)]
-        assert one.title == f"{name} of parts: r0 ({ends[0]}) of 13 twins differs; most have {ends[1]}"
+        assert one.title == f"{name} of parts: r0 (1 of 13 twins): {other} instead of {usual} {unit}".rstrip()
 
 
 def test_two_models_are_two_groups_and_no_settings(history_of: Historian) -> None:
@@ -197,7 +201,7 @@ def test_a_setting_of_the_context_is_a_problem_where_its_name_tells(
 ) -> None:
     history = history_of([Night(context={(f"r{host}", key): 32 - (host == 4) for host in range(8)})])
     (found,) = findings(history.run, history)
-    assert (found.grade, found.title) == (grade, f"{key}: r4 (31) of 8 twins differs; most have 32")
+    assert (found.grade, found.title) == (grade, f"{key}: r4 (1 of 8 twins): 31 instead of 32")
 
 
 def test_few_events_are_no_outliers(history_of: Historian) -> None:
@@ -215,3 +219,85 @@ def test_the_list_is_capped_and_says_so(history_of: Historian) -> None:
     found = [*findings(history.run, history)]
     assert len(found) == MOST_OF_ONE_KIND + 1
     assert found[-1].title == "5 further findings of this kind, not listed"
+
+
+LINK = {"speed": (100, 25, "Gbit/s"), "lanes": (4, 1, "lanes"), "pause": (0, 7, "ms")}
+PLACES = {f"h{number}": {"leaf": f"leaf{(number - 1) // 4 + 1}", "nic": f"X{number % 2}"} for number in range(1, 41)}
+
+
+def behind_leaves(bad: Mapping[str, Sequence[str]], attributes: Mapping[str, Mapping[str, Any]] = PLACES) -> Night:
+    """40 hosts behind ten leaves; `bad` has by measurement of the step `link` the hosts that differ."""
+    measured = {
+        ("link", host): [
+            {"name": name, "value": LINK[name][host in hosts], "unit": LINK[name][2]} for name, hosts in bad.items()
+        ]
+        for host in attributes
+    }
+    return Night(measured, attributes=attributes)
+
+
+BEHIND_ONE_LEAF = ("h5", "h6", "h7")
+SPEED, LANES = "speed of link: 25 instead of 100 Gbit/s", "lanes of link: 1 instead of 4 lanes"
+TOGETHER = "h5, h6, h7 (3 of 4 on leaf2, none elsewhere)"
+
+
+@pytest.mark.parametrize(
+    ("names", "title"),
+    [
+        (("speed",), f"speed of link: {TOGETHER}: 25 instead of 100 Gbit/s"),
+        (
+            ("speed", "lanes"),
+            f"{TOGETHER} differ from their twins in 2 measurements: {SPEED}; {LANES}",
+        ),
+        (
+            ("speed", "lanes", "pause"),
+            f"{TOGETHER} differ from their twins in 3 measurements: {SPEED}; {LANES} and 1 more",
+        ),
+    ],
+    ids=["one", "two", "three"],
+)
+def test_hosts_that_differ_together_are_one_finding(history_of: Historian, names: Sequence[str], title: str) -> None:
+    history = history_of([behind_leaves(dict.fromkeys(names, BEHIND_ONE_LEAF))])
+    (found,) = findings(history.run, history)
+    assert found.title == title
+    assert {result.host for result in found.results} == {*BEHIND_ONE_LEAF}
+    assert len(found.results) == 3 * len(names)
+    assert (found.about["attribute"], found.about["value"]) == ("leaf", "leaf2")
+    assert found.advice == "Check leaf2: its ports to these hosts, its uplinks, and its log."
+
+
+def test_what_one_of_them_has_beside_that_is_a_finding_of_its_own(history_of: Historian) -> None:
+    history = history_of([behind_leaves({"speed": BEHIND_ONE_LEAF, "lanes": BEHIND_ONE_LEAF, "pause": ["h6"]})])
+    assert [one.title.partition(":")[0] for one in findings(history.run, history)] == [
+        "h5, h6, h7 (3 of 4 on leaf2, none elsewhere) differ from their twins in 2 measurements",
+        "pause of link",
+    ]
+
+
+def test_hosts_that_have_nothing_in_common_are_named_without_a_place(history_of: Historian) -> None:
+    history = history_of([behind_leaves({"speed": ["h1", "h9", "h30"]})])
+    (found,) = findings(history.run, history)
+    assert found.title == "speed of link: h1, h9, h30 (3 of 40 twins): 25 instead of 100 Gbit/s"
+    assert "attribute" not in found.about
+
+
+def test_few_hosts_of_one_place_may_be_there_by_chance(history_of: Historian) -> None:
+    """Two of four on one of six leaves: likely enough to be said, and not to be believed."""
+    some = {host: PLACES[host] for host in [*PLACES][:24]}
+    history = history_of([behind_leaves({"speed": ["h5", "h6"]}, some)])
+    (found,) = findings(history.run, history)
+    assert found.title == (
+        "speed of link: h5, h6 (2 of 4 on leaf2, none elsewhere; chance alone cannot be ruled out): "
+        "25 instead of 100 Gbit/s"
+    )
+    assert found.advice.startswith("Compare h5, h6 with a twin")
+
+
+def test_hosts_above_and_below_their_twins_are_two_findings(history_of: Historian) -> None:
+    values = {("ping", f"r{host}"): latency(100.0) for host in range(40)}
+    values |= {("ping", "r1"): latency(90.0), ("ping", "r2"): latency(91.0), ("ping", "r3"): latency(400.0)}
+    history = history_of([Night(values)])
+    assert [one.title for one in findings(history.run, history)] == [
+        "latency of ping: r1, r2 (2 of 40 twins): 90 and 91 instead of 100 us",
+        "latency of ping: r3 (1 of 40 twins): 400 instead of 100 us",
+    ]

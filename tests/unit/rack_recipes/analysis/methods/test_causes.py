@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rack_recipes.analysis.methods.causes import Shared, find_causes, host_sets, perfect_matches
+from rack_recipes.analysis.methods.causes import Shared, common_group, find_causes, host_sets
 from rack_recipes.analysis.methods.statistics_without_numpy import hypergeometric_tail
 
 HOSTS = [f"r{number:03}" for number in range(200)]
@@ -146,13 +146,22 @@ LEAVES = {"leaf": {"a": EIGHT[:3], "b": EIGHT[3:6], "c": EIGHT[6:]}}
 
 def test_in_a_small_rack_a_perfect_match_is_said_with_its_chance():
     assert find_causes(EIGHT[:3], EIGHT, LEAVES) == []
-    (match,) = perfect_matches(EIGHT[:3], EIGHT, LEAVES)
+    match = common_group(EIGHT[:3], EIGHT, host_sets(EIGHT, LEAVES))
+    assert match is not None
     assert match.names == (("leaf", "a"),)
     assert match.p == pytest.approx(3 / 56)
     assert match.passing == 0
 
 
+def test_most_hosts_of_a_group_are_a_guess_where_that_is_unlikely():
+    halves = host_sets(EIGHT, {"leaf": {"a": EIGHT[:4], "b": EIGHT[4:]}})
+    match = common_group(EIGHT[:3], EIGHT, halves)
+    assert match is not None
+    assert (match.p, match.passing) == (pytest.approx(2 * 4 / 56), 1)
+    assert common_group(EIGHT[:2], EIGHT, halves) is None  # 6 of 28 pairs are on leaf a
+
+
 @pytest.mark.parametrize("failing", [EIGHT[:1], EIGHT[:2], EIGHT[:4], EIGHT[5:7], []])
-def test_no_perfect_match(failing: list[str]):
-    assert perfect_matches(failing, EIGHT, LEAVES) == []
-    assert perfect_matches(EIGHT[:1], EIGHT, {"serial": {"S1": EIGHT[:1]}}) == []
+def test_no_common_group(failing: list[str]):
+    assert common_group(failing, EIGHT, host_sets(EIGHT, LEAVES)) is None
+    assert common_group(EIGHT[:1], EIGHT, host_sets(EIGHT, {"serial": {"S1": EIGHT[:1]}})) is None

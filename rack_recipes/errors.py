@@ -124,3 +124,8 @@ def require_installed(lack: str, kind: type[RackError]) -> Iterator[None]:
 def nearest(word: str, valid: Sequence[str]) -> str:
     """The valid word that `word` was probably meant to be, or an empty string."""
     return next(iter(get_close_matches(word, valid, n=1, cutoff=0.6)), "")
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things for a message: `1 run`, `2 runs`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -102,10 +102,10 @@ def parse_steps(text: str) -> list[str]:
 
 BY_WORD = {"AGE": parse_age, "SIZE": parse_size, "N": parse_number, "P": float, "SECONDS": float}
 SHARED = """
-[RUN]  id of the run, or its beginning (default: the newest)
-RUN as first  id of the earlier run, or its beginning
-RUN as second  id of the later run, or its beginning
-RECIPE  path of the recipe, such as recipes/numbers.yml
+[RUN]  the run: its id, the beginning of it, `last`, or `last~1` for the one before (default: the newest)
+RUN as first  the earlier run: its id, the beginning of it, or `last~1`
+RUN as second  the later run: its id, the beginning of it, or `last`
+RECIPE  path of the recipe, such as recipes/numbers.yml, or the name of one, such as rack.recipes.host_health
 PATH as pack  the pack: a folder, or an archive with its .sha256 beside it
 --db URL  URL of the store, such as sqlite:///PATH (default: the setting rack_recipes_db)
 --tokens FILE  the file of tokens, which only its owner can read (default: .rack-recipes/server/tokens.json)

@@ -62,19 +62,16 @@ def _without_garbage_search() -> Iterator[None]:
 
 
 def run_id_of(store: Engine, start: str, db: str | None = None) -> str:
-    """The id of the run that begins with `start`; for an empty text that of the newest run.
+    """The id of the run that `start` names (`run_names`); for an empty text that of the newest run.
 
     `db` is the URL that was given with --db. Raises UsageError where there is no such run, or several.
     """
     from rack_recipes.store.reading import recorded_runs
 
     try:
-        found = recorded_runs.find(store, start) if start else recorded_runs.newest(store)
+        return recorded_runs.find(store, start)
     except UsageError as error:
         raise UsageError(f"{error}{_where_else(start, db)}") from error
-    if found is None:
-        raise UsageError(f"there are no runs in the store{_where_else('', db)}")
-    return found
 
 
 def _where_else(start: str, db: str | None) -> str:
@@ -86,9 +83,11 @@ def _where_else(start: str, db: str | None) -> str:
 
     from rack_recipes import settings
     from rack_recipes.run.run_folders import journals
+    from rack_recipes.run_names import runs_back
     from rack_recipes.store.database.database_kind import url_without_password
 
-    found = [path for path in journals(Path(settings.load().runs)) if path.parent.name.startswith(start)]
+    begin = "" if runs_back(start) == 0 else start
+    found = [path for path in journals(Path(settings.load().runs)) if path.parent.name.startswith(begin)]
     if len(found) != 1:
         return ""
     to = f" --db {shlex.quote(url_without_password(sql.make_url(db)))}" if db else ""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     examples:
     rack-recipes rack up
     rack-recipes rack up --spines 2 --leaves 2 --servers 4
-    rack-recipes run recipes/fabric.yml -i .rack-recipes/rack/inventory.yml
+    rack-recipes run rack.recipes.fabric -i .rack-recipes/rack/inventory.yml
     """,
     bmcs={"action": argparse.BooleanOptionalAction},
 )

@@ -218,7 +218,8 @@ def _file_problems(user: ScriptletUser) -> Iterator[PlanProblem]:
         expected = "a file of the project (an absolute path names a file of the host)"
         if is_there(f"{src}/"):
             expected = "a file of the project (a folder is sent with its files where src ends with a slash)"
-        yield PlanProblem(user, ("args", "src"), expected, f"{src[:100]!r}{'...' if len(src) > 100 else ''}")
+        shown = f"{src[:100]!r}{'...' if len(src) > 100 else ''}"
+        yield PlanProblem(user, ("args", "src"), expected, f"{shown}, which is not there")
     elif problem := _why_untrusted(src):
         expected = "files that can be sent" if src.endswith("/") else "a file that is the project's own"
         yield PlanProblem(user, ("args", "src"), expected, problem)

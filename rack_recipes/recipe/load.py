@@ -16,13 +16,15 @@ from rack_recipes.errors import RecipeError, RecipeErrors
 from rack_recipes.recipe import check_and_build
 from rack_recipes.recipe.check_and_build import Whole, check_top
 from rack_recipes.recipe.recipe_model import Recipe
+from rack_recipes.recipe.recipe_names import resolve
 from rack_recipes.recipe.yaml.decode import read_bytes
 from rack_recipes.recipe.yaml.reader import Document, read
 
 
 def load(path: str) -> Recipe:
-    """The recipe in a file. Raises RecipeErrors with all of its mistakes and their places."""
-    return parse(read_bytes(path), path)
+    """The recipe in a file, or of a name (`recipe_names`). Raises RecipeErrors with all mistakes and their places."""
+    name = resolve(path)
+    return parse(read_bytes(name), name)
 
 
 def parse(text: bytes, name: str) -> Recipe:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
@@ -17,6 +17,7 @@ from rack_recipes.journal.compressed_journal import compressed_path
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.record_fields import Record
 from rack_recipes.private_files import FILE_MODE, try_lock
+from rack_recipes.run_names import choose_run, runs_back
 
 LOCK = "lock"
 BEGUN = "begun"  # the folder with copies of what a run began with
@@ -53,17 +54,15 @@ def _started(journal: Path) -> str:
 
 
 def journal_of(runs: Path, start: str = "") -> Path:
-    """The journal of the run whose id begins with `start`, of the newest without one.
+    """The journal of the run that `start` names (`run_names`), of the newest without one.
 
     Raises UsageError for none and for several, and for a group, whose parts have journals of their own.
     """
-    found = [path for path in journals(runs) if path.parent.name.startswith(start)]
-    exact = [path for path in found if path.parent.name == start]
-    if not found:
-        raise UsageError(_no_run(runs, start) if start else f"there are no runs in {runs}")
-    if start and not exact and len(found) > 1:
-        raise UsageError(_several(start, [path.parent.name for path in found]))
-    return exact[0] if exact else found[-1]
+    found = {path.parent.name: path for path in reversed(journals(runs))}
+    name = choose_run(start, [*found], str(runs))
+    if name is None:
+        raise UsageError(_no_run(runs, start))
+    return found[name]
 
 
 def find_run(runs: Path, start: str = "") -> FoundRun:
@@ -79,14 +78,12 @@ def find_run(runs: Path, start: str = "") -> FoundRun:
 
 def find_here(runs: Path, start: str = "") -> FoundRun | None:
     """The same; None where neither a run nor a group begins so. Raises UsageError for several."""
-    names = [path.parent.name for path in journals(runs)]
-    known = parts_by_group(runs) if start and start not in names else {}
-    is_run = any(name.startswith(start) for name in names)
+    names, by_age = [path.parent.name for path in journals(runs)], runs_back(start) is not None
+    known = {} if by_age or start in names else parts_by_group(runs)
+    is_run = bool(names) if by_age else any(name.startswith(start) for name in names)
     groups = [start] if start in known else [] if is_run else [name for name in known if name.startswith(start)]
-    if len(groups) > 1:
-        raise UsageError(_several(start, groups))
-    if groups:
-        return FoundRun(groups[0], known[groups[0]], is_group=True)
+    if group := choose_run(start, groups, str(runs)) if groups else None:
+        return FoundRun(group, known[group], is_group=True)
     if not is_run:
         return None
     journal = journal_of(runs, start)
@@ -124,10 +121,6 @@ def _no_run(runs: Path, start: str) -> str:
         return f"{start} is a run in several parts, each with a journal of its own: give the id of a part: {names}"
     near = nearest(start, [*known])
     return f"there is no run {start!r} in {runs}" + (f" (did you mean {near!r}?)" if near else "")
-
-
-def _several(start: str, names: Sequence[str]) -> str:
-    return f"{len(names)} runs begin with {start!r}: {', '.join(names[:5])}"
 
 
 def run_record(journal: Path) -> Record:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from rack_recipes.cli.argument_parser import hint
 from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.errors import UsageError
 
@@ -18,6 +19,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 TEST = "tests/test_@flat@.py"
 
+NO_FILES: Mapping[str, str] = {}
 Files = Mapping[str, str]  # the path of a new file -> its template; both have placeholders such as @name@
 
 SCRIPTLETS: Mapping[str, Files] = {
@@ -47,7 +49,6 @@ PROJECT: Files = {
     "inventory.yml": "project/inventory.yml.in",
     "run.yml": "project/run.yml.in",
     "pytest.ini": "project/pytest.ini.in",
-    **RECIPE,
 }
 
 
@@ -105,19 +106,36 @@ def recipe(options: argparse.Namespace) -> Answer:
 @takes(
     """
     FOLDER  the project's folder, new or existing; `.` is the current one
+    --from RECIPE as source  begin with this recipe of the gallery, such as acceptance, and what it includes
     examples:
     rack-recipes new project lab && cd lab && rack-recipes run recipes/first.yml
+    rack-recipes new project hall --from acceptance
     """
 )
 def project(options: argparse.Namespace) -> Answer:
     """Begin a project: settings of Ansible, an inventory, a playbook for AWX, a first recipe with its test.
 
-    No existing file is overwritten.
+    No existing file is overwritten. Without --from the first recipe looks at the file system of each host.
     """
     folder = Path(options.folder)
-    return _write_files(
-        folder, PROJECT, _placeholders("first", ""), [f"cd {folder}", "rack-recipes run recipes/first.yml"]
-    )
+    copies = _shipped_files(options.source) if options.source else {}
+    recipe = next(iter(copies), "recipes/first.yml")
+    files = PROJECT if copies else {**PROJECT, **RECIPE}
+    hints = [f"cd {folder}", f"rack-recipes run {recipe}{' --dry-run' if copies else ''}"]
+    return _write_files(folder, files, _placeholders("first", ""), hints, copies)
+
+
+def _shipped_files(word: str) -> dict[str, str]:
+    """The paths in a project of a shipped recipe and of those that it includes, with their texts. Raises UsageError."""
+    from rack_recipes.recipe.load import load
+    from rack_recipes.recipe.recipe_names import FOLDER, PREFIX, file_of, is_shipped, shipped_names
+
+    name = word.removeprefix(PREFIX)
+    if not is_shipped(PREFIX + name):
+        known = [shipped.removeprefix(PREFIX) for shipped in shipped_names()]
+        raise UsageError(f"--from: expected one of {', '.join(known)}, got {word!r}{hint(name, known)}")
+    inside = {file: file.removeprefix(PREFIX).replace(".", "/") for file in load(PREFIX + name).files}
+    return {f"{FOLDER}/{path}.yml": file_of(file).read_text(encoding="utf-8") for file, path in inside.items()}
 
 
 def _placeholders(name: str, example: str) -> dict[str, str]:
@@ -173,18 +191,22 @@ def _test_command(words: Mapping[str, str]) -> str:
     return f"pytest {_fill(TEST, words)}"
 
 
-def _write_files(folder: Path, files: Files, words: Mapping[str, str], hints: Sequence[str]) -> Answer:
-    """Write the files, or raise UsageError if any of them exists."""
-    wanted = {folder / _fill(path, words): TEMPLATES / template for path, template in files.items()}
+def _write_files(
+    folder: Path, files: Files, words: Mapping[str, str], hints: Sequence[str], copies: Mapping[str, str] = NO_FILES
+) -> Answer:
+    """Write the files, and `copies` by their paths, or raise UsageError if any of them exists."""
+    templates = {path: (TEMPLATES / template).read_text(encoding="utf-8") for path, template in files.items()}
+    filled = {_fill(path, words): _fill(text, words) for path, text in templates.items()}
+    wanted = {folder / path: text for path, text in {**filled, **copies}.items()}
     existing = [str(path) for path in wanted if path.exists() or path.is_symlink()]
     if existing:
         raise UsageError(f"{', '.join(existing)}: there already, so nothing was written")
-    for path, template in wanted.items():
+    for path, text in wanted.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
-            file.write(_fill(template.read_text(encoding="utf-8"), words))
+            file.write(text)
         sys.stderr.write(f"made {path}\n")
-    sys.stderr.writelines(["try it:\n", *(f"  {hint}\n" for hint in hints)])
+    sys.stderr.writelines(["try it:\n", *(f"  {line}\n" for line in hints)])
     return {"status": "ok", "files": [*map(str, wanted)]}, 0
 
 

@@ -8,7 +8,6 @@ import argparse
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rack_recipes.cli.command_options import Answer, takes
@@ -62,9 +61,11 @@ def _recipe_paths(given: Iterable[str], locked: LockFile) -> list[str]:
 
     Raises UsageError if there are none.
     """
+    from rack_recipes.recipe.recipe_names import file_of, resolve
     from rack_recipes.run.trust.trust_request import in_project
 
-    paths = {**dict.fromkeys(map(in_project, given)), **{path: None for path in locked.recipes if Path(path).exists()}}
+    still = (path for path in locked.recipes if file_of(path).exists())
+    paths = dict.fromkeys([*(in_project(resolve(word)) for word in given), *still])
     if not paths and not locked.recipes:
         raise UsageError("rack-recipes lock: expected RECIPE, such as recipes/numbers.yml: none is locked yet")
     return sorted(paths)

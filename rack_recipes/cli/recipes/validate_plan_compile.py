@@ -21,7 +21,7 @@ Finding = dict[str, object]
 
 @takes(
     """
-    [RECIPE...] as recipes  paths of recipes; the recipes that they include are checked, too
+    [RECIPE...] as recipes  paths or names of recipes; the recipes that they include are checked, too
     --stdin FILE  check the text on stdin as if it were FILE: for an editor's unsaved buffer
     examples:
     rack-recipes validate recipes/*.yml
@@ -97,9 +97,9 @@ def _position(place: Place) -> Finding:
     --parallel N
     --seed N
     examples:
-    rack-recipes plan recipes/host_health.yml
-    rack-recipes plan recipes/host_health.yml --only clock_jitter
-    rack-recipes plan recipes/host_health.yml --format dot | dot -Tsvg > plan.svg
+    rack-recipes plan rack.recipes.host_health
+    rack-recipes plan rack.recipes.host_health --only clock_jitter
+    rack-recipes plan rack.recipes.host_health --format dot | dot -Tsvg > plan.svg
     """
 )
 def plan(options: argparse.Namespace) -> Answer:

@@ -134,7 +134,7 @@ JUDGEMENT_TITLES = ("was", "", "now", "name", "value", "step", "host", "why")
 
 @takes(
     """
-    RUN  id of the run, or its beginning
+    RUN  the run: its id, its beginning, or `last`
     --limits FILE  YAML file with the new limits
     --exit-code  for CI: end with 1 if a measurement fails that passed before, or had no limit; otherwise with 0
     --db URL

@@ -37,9 +37,9 @@ COMPARED = f"""\
 {COMPARED.format(first="in the first run", second="in the second one")}
     --db URL
     examples:
-    rack-recipes diff 20261124-09 20261125-14
+    rack-recipes diff last~1 last
     rack-recipes diff 20261124-09 20261125-14 --percent 1
-    rack-recipes diff 20261124-09 20261125-14 --exit-code
+    rack-recipes diff last~1 last --exit-code
     """
 )
 def diff(options: argparse.Namespace) -> Answer:
@@ -212,7 +212,7 @@ def _refuse_unfit(run: Any, *, force: bool) -> None:
 
 @takes(
     """
-    [RUN]  a run of the test, or the beginning of its id (default: the newest run)
+    [RUN]  a run of the test, as everywhere (default: the newest run)
     --db URL
     examples:
     rack-recipes baseline withdraw

@@ -11,6 +11,7 @@ import shlex
 import stat
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,15 @@ from rack_recipes.plan.compile.playbook_file import plan_of, plan_recipe
 from rack_recipes.plan.plan_model import Plan, PlanOptions
 from rack_recipes.recipe.param_values import missing_param_parts, unknown_params, values_of_params
 from rack_recipes.recipe.recipe_model import Param, Recipe
+from rack_recipes.recipe.recipe_names import resolve
 from rack_recipes.recipe.steps_to_and_from_data import param_to_data
 from rack_recipes.run.extra_vars import GIVEN, secrets_of
 from rack_recipes.run.launcher.ansible_playbook import extra_vars, names_hosts
 from rack_recipes.run.run_folders import find_here, journal_of, journals, run_record
 from rack_recipes.run.trust.check_trust import is_guarded
+from rack_recipes.run_names import runs_back
 from rack_recipes.settings import Settings
 
-LAST = "last"
 MOST_NAMED = 8  # steps that are left out
 
 
@@ -51,9 +53,10 @@ class ResumedRun:
 def earlier_run(runs: Path, start: str, recipe: str) -> ResumedRun:
     """Return the run whose id begins with `start`. Raises UsageError if there is none.
 
-    For `last` or an empty `start` it is the newest run, of `recipe` if that is given.
+    For `last` or an empty `start` it is the newest run, of `recipe` if that is given; for `last~1` the one before it.
     """
-    if start not in ("", LAST):
+    back = runs_back(start)
+    if back is None:
         _refuse_group(runs, start)
         journal = journal_of(runs, start)
         found = _begun(journal)
@@ -61,10 +64,11 @@ def earlier_run(runs: Path, start: str, recipe: str) -> ResumedRun:
             raise UsageError(f"{journal}: no run was begun there, so there is nothing to go on with")
         return found
     newest = (found for journal in reversed(journals(runs)) if (found := _begun(journal)))
-    found = next((found for found in newest if recipe in ("", found.recipe)), None)
+    found = next(islice((found for found in newest if recipe in ("", found.recipe)), back, None), None)
     if found is None:
+        which = f"{f' {start}' if back else ''}{f' of {recipe}' if recipe else ''}"
         raise UsageError(
-            f"there is no run{f' of {recipe}' if recipe else ''} in {runs} to go on with: start one with "
+            f"there is no run{which} in {runs} to go on with: start one with "
             f"`rack-recipes run {recipe or 'RECIPE'}`; `--only STEP` runs a step with all that it needs"
         )
     return found
@@ -183,6 +187,7 @@ def prepare_run(options: argparse.Namespace) -> PreparedRun:
     settings = _settings(variables, options)
     _check_group_options(options, settings)
     _check_notify(options, settings)
+    options.recipe = resolve(options.recipe)
     earlier = _run_to_resume(options, settings)
     recipe = options.recipe or (earlier.recipe if earlier else "")
     if not recipe:

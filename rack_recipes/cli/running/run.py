@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 @takes(
     """
-    [RECIPE]  path of the recipe; with --resume the recipe of that run by default
+    [RECIPE]  path of the recipe, or its name: `rack.recipes.fabric` is shipped, `fabric` is the project's if it has it;
+        with --resume the recipe of that run by default
     parameters of the recipe:
     --param NAME=VALUE...  the value of a parameter, a list or a mapping as JSON or YAML (other users can see it in the
         process list: put secrets into a file)
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     --parallel N -> slots
     --seed N
     going on where a run stopped:
-    --resume RUN  reuse the steps that passed in this run (an id, its beginning, or `last`) and whose inputs are
-        unchanged; parameters, choice of steps and --limit are those of that run unless they are given again
+    --resume RUN  reuse the steps that passed in this run (its id, its beginning, `last` or `last~1`) if their inputs
+        are unchanged; parameters, choice of steps and --limit are those of that run unless they are given again
     --resume-from STEP  reuse only what comes before this step, of --resume RUN or of the recipe's last run
     hosts:
     -i, --inventory PATH...  inventory, as for Ansible, but one that is not there or cannot be read is an error
@@ -65,10 +66,10 @@ if TYPE_CHECKING:
         rack_recipes_notify_url); the secret is in RACK_RECIPES_NOTIFY_SECRET or notify_secret_file
     examples:
     rack-recipes run recipes/numbers.yml
-    rack-recipes run recipes/host_health.yml -i inventory.yml --limit leafs --report
+    rack-recipes run rack.recipes.host_health -i inventory.yml --limit leafs --report
     rack-recipes run recipes/burn_in.yml -i inventory.yml --param minutes=5 --param-file lab.yml --dry-run
     rack-recipes run --resume last -i inventory.yml
-    rack-recipes run recipes/host_health.yml -i inventory.yml --limit row_a --group night-42 --parts 2
+    rack-recipes run rack.recipes.host_health -i inventory.yml --limit row_a --group night-42 --parts 2
     rack-recipes run recipes/compare.yml -i inventory.yml --context before.json
     rack-recipes run recipes/numbers.yml -i inventory.yml -- --ask-become-pass
 

@@ -123,7 +123,7 @@ def watch(options: argparse.Namespace) -> Answer:
 
 @takes(
     """
-    RUN  the run that goes on: its id, or its beginning
+    RUN  the run that goes on: its id, its beginning, or `last`
     examples:
     rack-recipes stop 20261129-101500
     rack-recipes stop 20261129-101500 --json

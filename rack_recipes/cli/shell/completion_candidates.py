@@ -112,6 +112,12 @@ def _always(*lines: str) -> Callable[[Sequence[str], str], Lines]:
     return lambda _words, _current: iter(lines)
 
 
+def _recipes(_words: Sequence[str], current: str) -> Lines:
+    from rack_recipes.recipe.recipe_names import PREFIX, shipped_names
+
+    return iter(["words", *shipped_names()] if current.startswith(PREFIX[:5]) else ["files", *SUFFIXES])
+
+
 def _steps(words: Sequence[str], current: str) -> Lines:
     """Yield the steps of the recipe on the line; in a list with commas the last name is completed."""
     yield "words"
@@ -127,15 +133,18 @@ def _params(words: Sequence[str], _current: str) -> Lines:
 
 def _runs(words: Sequence[str], current: str) -> Lines:
     yield from _groups(words, current)
-    yield from (path.parent.name for path in _newest())
+    yield from _by_name()
 
 
 def _resumed_runs(_words: Sequence[str], _current: str) -> Lines:
     """Yield no group, since each controller resumes its own part."""
     yield "words"
-    if newest := _newest():
-        yield "last"
-    yield from (path.parent.name for path in newest)
+    yield from _by_name()
+
+
+def _by_name() -> Lines:
+    ids = [path.parent.name for path in _newest()]
+    return iter([*["last", "last~1"][: len(ids)], *ids])
 
 
 def _groups(_words: Sequence[str], _current: str) -> Lines:
@@ -163,7 +172,10 @@ def _scriptlets(_words: Sequence[str], _current: str) -> Lines:
 
 
 def _recipe_of(words: Sequence[str]) -> Path | None:
-    return next((Path(word) for word in words if word.endswith(SUFFIXES) and Path(word).is_file()), None)
+    from rack_recipes.recipe.recipe_names import PREFIX, file_of
+
+    known = (file_of(word) for word in words if word.endswith(SUFFIXES) or word.startswith(PREFIX))
+    return next((file for file in known if file.is_file()), None)
 
 
 def _step_names(recipe: Path | None, around: tuple[Path, ...] = ()) -> Lines:
@@ -197,7 +209,7 @@ def _read(recipe: Path | None) -> dict[str, object]:
 # By the option, or else by the word that stands for the value in the help.
 KINDS: dict[str, Callable[[Sequence[str], str], Lines]] = {
     "--resume": _resumed_runs,
-    "RECIPE": _always("files", *SUFFIXES),
+    "RECIPE": _recipes,
     **dict.fromkeys(("FILE", "PATH", "PLAN", "SOURCE"), _always("files")),
     "FOLDER": _always("folders"),
     "STEP": _steps,

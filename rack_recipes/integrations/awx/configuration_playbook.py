@@ -20,6 +20,7 @@ from rack_recipes.errors import UsageError
 from rack_recipes.integrations.awx.survey import survey_of
 from rack_recipes.plan.compile.yaml_text import verbatim
 from rack_recipes.recipe.recipe_model import Recipe
+from rack_recipes.recipe.recipe_names import stem_of
 
 NOT_A_WORD = re.compile(r"[^A-Za-z0-9]+")
 
@@ -34,7 +35,7 @@ class Job:
     @property
     def name(self) -> str:
         """The name of the recipe's file in letters, digits and `_`, such as `burn_in`."""
-        return NOT_A_WORD.sub("_", Path(self.recipe.path).stem).strip("_").lower()
+        return NOT_A_WORD.sub("_", stem_of(self.recipe.path)).strip("_").lower()
 
     @property
     def description(self) -> str:

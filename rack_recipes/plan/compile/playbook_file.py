@@ -19,6 +19,7 @@ from rack_recipes.plan.plan_model import Plan, PlanOptions
 from rack_recipes.private_files import FILE_MODE, make_private
 from rack_recipes.recipe.load import load
 from rack_recipes.recipe.recipe_model import Recipe
+from rack_recipes.recipe.recipe_names import stem_of
 from rack_recipes.settings import Settings
 
 
@@ -54,7 +55,7 @@ def write_playbook(plan: Plan, settings: Settings) -> Path:
     with _without_garbage_collection():
         text = to_playbook(plan).encode()
     folder = Path(settings.runs).parent / "compiled"
-    target = folder / f"{Path(plan.recipe.path).stem}-{sha256(text).hexdigest()[:12]}.yml"
+    target = folder / f"{stem_of(plan.recipe.path)}-{sha256(text).hexdigest()[:12]}.yml"
     try:
         make_private(folder)
         partial = folder / f".{target.name}.{os.getpid()}"

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,18 +11,8 @@ import pytest
 
 from rack_recipes.settings import CONFIG
 
-TOP = re.compile(r"^[\"']?(test_meta|steps)[\"']?\s*:", re.MULTILINE)
 DROP_INS = "scriptlets"
 INNER = "orchestrator"  # a project may have its scriptlets in orchestrator/scriptlets/
-
-
-def looks_like_recipe(path: Path) -> bool:
-    """Whether a YAML file has the keys that every recipe has at its top: `test_meta` and `steps`."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    return set(TOP.findall(text)) == {"test_meta", "steps"}
 
 
 def project_of(path: Path, root: Path) -> Path:

@@ -109,7 +109,7 @@ def _is_recipe(path: Path, parent: pytest.Collector) -> bool:
     if path.suffix not in SUFFIXES:
         return False
     if parent.session.isinitpath(path):
-        from rack_recipes.programs.pytest_plugin.find_recipe_files import looks_like_recipe
+        from rack_recipes.recipe.recipe_names import looks_like_recipe
 
         return looks_like_recipe(path) or _is_named_so(path, parent.config)
     return _is_named_so(path, parent.config)

@@ -23,6 +23,7 @@ from rack_recipes.recipe.catalog.scriptlet_files import MODULES, PUBLISHED, is_p
 from rack_recipes.recipe.gallery.entry_and_search import Argument, GalleryEntry
 from rack_recipes.recipe.load import load
 from rack_recipes.recipe.recipe_model import Param, Recipe
+from rack_recipes.recipe.recipe_names import FOLDER, shipped_name
 
 SHARED = "ARGUMENTS"  # the table of a helper: name of an argument -> its description, unit and source
 MARKUP = re.compile(r"\b(?:C|V|O|M|I|B|RV|P)\(([^)]*)\)")
@@ -219,7 +220,7 @@ def recipe(path: Path, root: Path, source: Source, scriptlets: Sequence[GalleryE
         arguments=tuple(_parameter(param) for param in loaded.params.values()),
         keys={key: text for entry in used for key, text in entry.keys.items()},
         needs=tuple(sorted({need for entry in used for need in entry.needs or ()})),
-        example=_command(name, loaded.params.values()),
+        example=_command(_called(path, name), loaded.params.values()),
         steps=tuple((step.name, step.module, step.hosts or loaded.hosts) for step in loaded.steps),
     )
 
@@ -257,6 +258,12 @@ def _parameter(param: Param) -> Argument:
         description=" ".join(param.description.split()),
         secret=param.secret,
     )
+
+
+def _called(path: Path, name: str) -> str:
+    """What a user calls a recipe by: its own name where the collection has it, else its path."""
+    real = path.resolve()
+    return shipped_name(real) if real.is_relative_to((COLLECTION / FOLDER).resolve()) else name
 
 
 def _command(name: str, params: Any) -> str:

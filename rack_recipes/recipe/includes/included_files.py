@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rack_recipes.errors import RecipeErrors
+from rack_recipes.recipe.recipe_names import file_of, is_shipped, nearest_beside, shipped_name
 from rack_recipes.recipe.values_in_messages import quoted
-from rack_recipes.recipe.yaml.decode import nearest_file, read_bytes, reason
+from rack_recipes.recipe.yaml.decode import read_bytes, reason
 from rack_recipes.recipe.yaml.reader import read
 
 EXPECTED = "the path of a recipe in the project, relative to this file"
@@ -44,14 +45,14 @@ def project_of(recipe: str) -> Path:
 def real_path(name: str) -> Path:
     """The path of a recipe's file with its links resolved, as far as that is possible."""
     try:
-        return Path(name).resolve()
+        return file_of(name).resolve()
     except (OSError, ValueError, RuntimeError):
         return Path.cwd() / name
 
 
 def find_included(path: str, including: str, project: Path) -> IncludedFile:
     """The file that `path` names in the file `including`. Raises NoFileError."""
-    folder = Path(including).parent
+    folder = file_of(including).parent
     name = os.path.normpath(folder / path)
     if Path(path).is_absolute():
         raise NoFileError(f"{quoted(path)}, an absolute one")
@@ -60,13 +61,13 @@ def find_included(path: str, including: str, project: Path) -> IncludedFile:
     try:
         real = Path(name).resolve(strict=True)
     except (OSError, ValueError, RuntimeError) as error:
-        near = nearest_file(name)
+        near = nearest_beside(Path(name))
         raise NoFileError(f"{quoted(path)}: {reason(error)}", os.path.relpath(near, folder) if near else "") from None
     if not real.is_relative_to(project):
         raise NoFileError(f"{quoted(path)}, a link that leads out of it")
     if not real.is_file():
         raise NoFileError(f"{quoted(path)}, {'a folder' if real.is_dir() else 'no ordinary file'}")
-    return IncludedFile(name, real)
+    return IncludedFile(shipped_name(real) if is_shipped(including) else name, real)
 
 
 def content_of(file: IncludedFile, path: str) -> bytes:

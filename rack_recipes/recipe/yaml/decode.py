@@ -8,10 +8,9 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from rack_recipes.errors import Place, RecipeError, RecipeErrors
-from rack_recipes.recipe.values_in_messages import closest
+from rack_recipes.recipe.recipe_names import file_of, nearest_recipe
 
 MAX_SIZE = 8 * 1024 * 1024  # bytes of a recipe file: some 20,000 steps
 BOM = b"\xef\xbb\xbf"  # editors on Windows put it before UTF-8
@@ -42,10 +41,10 @@ class RecipeSource:
 def read_bytes(path: str) -> bytes:
     """The content of a file. Raises RecipeErrors where it cannot be read or is too large."""
     try:
-        with Path(path).open("rb") as file:
+        with file_of(path).open("rb") as file:
             content = file.read(MAX_SIZE + 1)
     except (OSError, ValueError) as error:
-        raise refused(Place(path), "a file that can be read", reason(error), nearest_file(path)) from None
+        raise refused(Place(path), "a file that can be read", reason(error), nearest_recipe(path)) from None
     if len(content) > MAX_SIZE:
         raise refused(Place(path), f"a file of at most {MAX_SIZE // 1024**2} MiB", "a larger file")
     return content
@@ -77,17 +76,6 @@ def reason(error: Exception) -> str:
     """Why a file could not be opened, in words."""
     known = (words for kind, words in REASONS.items() if isinstance(error, kind))
     return next(known, (getattr(error, "strerror", None) or str(error)).lower())
-
-
-def nearest_file(path: str) -> str:
-    """The file in the same folder that was probably meant instead of a missing one; empty where there is none."""
-    meant = Path(path)
-    try:
-        beside = tuple(entry.name for entry in meant.parent.iterdir() if entry.suffix in {".yml", ".yaml"})
-    except (OSError, ValueError):
-        return ""
-    found = "" if meant.name in beside else closest(meant.name, beside)
-    return str(meant.with_name(found)) if found else ""
 
 
 def foreign_byte(byte: int) -> str:

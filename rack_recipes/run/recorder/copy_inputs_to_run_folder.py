@@ -19,6 +19,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames, secrets_in
 from rack_recipes.errors import RackError
 from rack_recipes.private_files import FILE_MODE, FOLDER_MODE
+from rack_recipes.recipe.recipe_names import file_of
 from rack_recipes.run.current_run import Run
 from rack_recipes.run.recorder.play_outline import stage_tasks
 from rack_recipes.run.run_folders import BEGUN, HOSTS, PLAYBOOK, RECIPES, SCRIPTLETS
@@ -90,7 +91,7 @@ def recipe_files(path: str, digest: str) -> list[tuple[str, bytes]]:
     Empty where they cannot be read, or are not what was compiled, which `digest` tells.
     """
     try:
-        text = Path(path).read_bytes()
+        text = file_of(path).read_bytes()
         if digest == f"sha256:{sha256(text).hexdigest()}":  # a recipe without includes
             return [(_inside(path, {}), text)]
         # a recipe without includes does not pay for these

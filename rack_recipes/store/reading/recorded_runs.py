@@ -16,6 +16,7 @@ import sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from rack_recipes.errors import UsageError, nearest
 from rack_recipes.natural_order import natural
+from rack_recipes.run_names import choose_run, runs_back
 from rack_recipes.store.database.database_kind import reading_connection
 from rack_recipes.store.database.databases_and_errors import translate_errors
 from rack_recipes.store.reading.reading_order import by_names, by_step
@@ -103,21 +104,28 @@ def verdicts(engine: sql.Engine, run_ids: Collection[str]) -> dict[str, int]:
 
 def newest(engine: sql.Engine) -> str | None:
     """The id of the run that started last; None if the store has no runs."""
-    found = read(engine, sql.select(tables().runs.c.run_id).where(is_whole()).order_by(*newest_first()).limit(1), {})
-    return found[0]["run_id"] if found else None
+    return next(iter(_newest_ids(engine, 1)), None)
 
 
-def find(engine: sql.Engine, start: str) -> str:
-    """The run id that equals `start`, or the only one that begins with it. Raises UsageError for none or several."""
-    column = tables().runs.c.run_id
-    query = sql.select(column).where(sql.func.substr(column, 1, len(start)) == start).order_by(*newest_first())
-    ids = [row["run_id"] for row in read(engine, query, {})]
-    if start in ids:
-        return start
-    if len(ids) != 1:
-        several = f"{len(ids)} runs begin with {start!r}: {', '.join(ids[:5])}"
-        raise UsageError(several if ids else f"there is no run {start!r} in the store{near_group(engine, start)}")
-    return str(ids[0])
+def find(engine: sql.Engine, name: str) -> str:
+    """The id of the run that `name` means (`run_names`). Raises UsageError for none and for several.
+
+    Of a run in parts `last` means the whole, which its parts are no further runs of.
+    """
+    column, back = tables().runs.c.run_id, runs_back(name)
+    query = sql.select(column).where(sql.func.substr(column, 1, len(name)) == name).order_by(*newest_first())
+    ids = [row["run_id"] for row in read(engine, query, {})] if name else []
+    if back is not None and name not in ids:
+        ids = _newest_ids(engine, back + 1)
+    found = choose_run(name, ids, "the store")
+    if found is None:
+        raise UsageError(f"there is no run {name!r} in the store{near_group(engine, name)}")
+    return found
+
+
+def _newest_ids(engine: sql.Engine, number: int) -> list[str]:
+    query = sql.select(tables().runs.c.run_id).where(is_whole()).order_by(*newest_first()).limit(number)
+    return [row["run_id"] for row in read(engine, query, {})]
 
 
 def near_group(engine: sql.Engine, word: str) -> str:

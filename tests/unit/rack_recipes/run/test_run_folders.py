@@ -47,7 +47,7 @@ def test_a_run_by_the_start_of_its_id(runs: Path, start: str, name: str):
 @pytest.mark.parametrize(
     ("start", "text"),
     [
-        ("20260101", "2 runs begin with '20260101': 20260101-a, 20260101-ab"),
+        ("20260101", "2 runs begin with '20260101': 20260101-ab, 20260101-a"),
         ("2027", "there is no run '2027' in {runs}"),
         ("20260103", "there is no run '20260103' in {runs}"),
         ("../" + NAMES[0], "there is no run '../20260101-a' in {runs}"),
@@ -79,6 +79,7 @@ def groups(runs: Path) -> Path:
         ("20260102", "20260102-c", ["20260102-c"]),
         ("20260104-2", "20260104-2", ["20260104-2"]),
         ("", "20260105-d", ["20260105-d"]),
+        ("last~1", "20260104-3", ["20260104-3"]),
     ],
 )
 def test_a_run_or_a_group_by_the_start_of_its_id(groups: Path, start: str, found: str, names: list[str]):
@@ -94,7 +95,7 @@ def test_a_run_or_a_group_by_the_start_of_its_id(groups: Path, start: str, found
         ("night", "2 runs begin with 'night': night-1, night-2"),
         ("nigth-1", "there is no run 'nigth-1' in {runs} (did you mean 'night-1'?)"),
         ("2027", "there is no run '2027' in {runs}"),
-        ("2026", "8 runs begin with '2026': 20260101-a, 20260101-ab, 20260102-c, 20260104-0, 20260104-1"),
+        ("2026", "8 runs begin with '2026': 20260105-d, 20260104-3, 20260104-2, 20260104-1, 20260104-0"),
     ],
 )
 def test_neither_a_run_nor_a_group(groups: Path, start: str, text: str):

@@ -140,7 +140,7 @@ def test_runs_the_newest_first(project: Path):
         folder.mkdir(parents=True)
         (folder / "journal.jsonl").touch()
     found = words_for("show", "")
-    assert (len(found), found[0]) == (20, "20261129")
+    assert (len(found), found[:3]) == (22, ["last", "last~1", "20261129"])
     assert words_for("run", "--resume", "2026112") == [f"2026112{digit}" for digit in "9876543210"]
     assert words_for("diff", "20261101", "20261129") == ["20261129"]
 
@@ -149,9 +149,9 @@ def test_groups_stand_before_their_parts(project: Path):
     for name, group in (("20261101", "night-1"), ("20261102", "night-2"), ("20261103", "night-2"), ("20261104", "")):
         about = {"group": {"id": group, "part": name, "info": {}}} if group else {}
         append(project / f".rack-recipes/runs/{name}/journal.jsonl", [run(name, **about)])
-    assert words_for("show", "")[:3] == ["night-2", "night-1", "20261104"]
+    assert words_for("show", "")[:3] == ["night-2", "night-1", "last"]
     assert words_for("finish", "") == ["night-2", "night-1"]
-    assert words_for("run", "--resume", "")[:2] == ["last", "20261104"]
+    assert words_for("run", "--resume", "")[:3] == ["last", "last~1", "20261104"]
     assert "night-1" not in words_for("run", "--resume", "")
 
 

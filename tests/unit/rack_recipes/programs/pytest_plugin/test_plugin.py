@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rack_recipes.programs.pytest_plugin.find_recipe_files import looks_like_recipe, project_of
+from rack_recipes.programs.pytest_plugin.find_recipe_files import project_of
+from rack_recipes.recipe.recipe_names import looks_like_recipe
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_an_id_that_begins_another_is_found(store: Engine, journal: Written) -> 
     ("start", "says"),
     [
         ("2026", "3 runs begin with '2026': 20261103-ab, 20261102-ab, 20261101-AB%"),
-        ("", "3 runs begin"),
+        ("last~3", "last~3: there are only 3 runs in the store"),
         ("20261101-ab", "there is no run '20261101-ab'"),
         ("2026110%", "there is no run"),
         ("x' OR '1'='1", "there is no run"),

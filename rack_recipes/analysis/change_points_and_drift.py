@@ -35,6 +35,7 @@ from rack_recipes.analysis.methods.change_points_and_trends import (
     Trend,
     find_crossing,
 )
+from rack_recipes.analysis.methods.outliers import BEYOND_HISTORY
 from rack_recipes.analysis.run_changes import run_field_changes
 from rack_recipes.analysis.run_data import RunData
 from rack_recipes.analysis.values_over_runs import FIRST_DAY, KnownLimits, OverRuns, SeriesLimits, trend_of
@@ -140,7 +141,13 @@ def _grade(one: _Changed, *, is_recent: bool) -> str:
     worse = one.limits.is_worse(one.last.before, one.last.after)
     if worse is None:
         return NOTABLE if is_recent and not one.one.series.key else NOTE
-    return (PROBLEM if is_recent else NOTABLE) if worse else NOTE
+    return (PROBLEM if is_recent and _is_clear(one) else NOTABLE) if worse else NOTE
+
+
+def _is_clear(one: _Changed) -> bool:
+    """Whether the new level is further off than any run at the old one: a series that remembers wanders that far."""
+    earlier = one.one.values[one.last.start : one.last.place]
+    return abs(one.last.shift) > BEYOND_HISTORY * float(np.abs(earlier - one.last.before).max())
 
 
 def _figures(one: _Changed, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

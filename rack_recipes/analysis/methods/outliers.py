@@ -396,7 +396,8 @@ def _bars(twins: Twins) -> Floats | None:
     first = int(furthest.argmax())
     bars = np.full(len(furthest), furthest[first])
     bars[first] = np.delete(furthest, first).max()
-    return np.maximum(bars, at_first)
+    found: Floats = np.maximum(bars, at_first)
+    return found
 
 
 def _known(apart: Floats) -> Marks:

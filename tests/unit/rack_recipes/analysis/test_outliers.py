@@ -159,29 +159,31 @@ def counted(name: str, unit: str, usual: float, other: float, hosts: int = 13) -
 
 
 @pytest.mark.parametrize(
-    ("name", "unit", "usual", "other", "grades"),
+    ("name", "unit", "usual", "other", "grades", "earlier"),
     [
-        ("gpus", "GPUs", 8, 7, [PROBLEM]),
-        ("gpus", "", 8, 7, [PROBLEM]),
-        ("memory_modules", "", 32, 31, [PROBLEM]),
-        ("power_supplies", "", 2, 1, [PROBLEM]),
-        ("speed.eth0", "Mbit/s", 100_000, 25_000, [PROBLEM]),
-        ("zorks", "", 5, 6, [PROBLEM]),
-        ("zorks", "", 0, 1, []),
-        ("errors.eth0", "frames", 3, 4, []),
-        ("retries", "", 2, 1, []),
-        ("busy", "processes", 1, 2, []),
-        ("uptime", "d", 12, 13, []),
-        ("temperature.cpu", "Cel", 25, 26, []),
-        ("temperature.cpu", "Cel", 25, 80, [NOTE]),
-        ("fan.1", "rpm", 9000, 300, [NOTE]),
-        ("started", "", 1_796_000_000, 1_796_000_001, []),
+        ("gpus", "GPUs", 8, 7, [PROBLEM], 0),
+        ("gpus", "", 8, 7, [PROBLEM], 0),
+        ("gpus", "GPUs", 8, 7, [PROBLEM], 12),
+        ("temperature.cpu", "Cel", 25, 26, [], 12),
+        ("memory_modules", "", 32, 31, [PROBLEM], 0),
+        ("power_supplies", "", 2, 1, [PROBLEM], 0),
+        ("speed.eth0", "Mbit/s", 100_000, 25_000, [PROBLEM], 0),
+        ("zorks", "", 5, 6, [PROBLEM], 0),
+        ("zorks", "", 0, 1, [], 0),
+        ("errors.eth0", "frames", 3, 4, [], 0),
+        ("retries", "", 2, 1, [], 0),
+        ("busy", "processes", 1, 2, [], 0),
+        ("uptime", "d", 12, 13, [], 0),
+        ("temperature.cpu", "Cel", 25, 26, [], 0),
+        ("temperature.cpu", "Cel", 25, 80, [NOTE], 0),
+        ("fan.1", "rpm", 9000, 300, [NOTE], 0),
+        ("started", "", 1_796_000_000, 1_796_000_001, [], 0),
     ],
 )
 def test_whole_numbers_that_are_alike_are_settings(
-    history_of: Historian, name: str, unit: str, usual: float, other: float, grades: list[str]
+    history_of: Historian, name: str, unit: str, usual: float, other: float, grades: list[str], earlier: int
 ) -> None:
-    history = history_of([counted(name, unit, usual, other)])
+    history = history_of([*[counted(name, unit, usual, usual)] * earlier, counted(name, unit, usual, other)])
     found = [*findings(history.run, history)]
     assert [one.grade for one in found] == grades
     for one in found if PROBLEM in grades else ():

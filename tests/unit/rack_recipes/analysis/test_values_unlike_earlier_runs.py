@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.conftest import Historian
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night, latency
 from rack_recipes.analysis.findings import NOTABLE, NOTE, PROBLEM, Finding
+from rack_recipes.analysis.history import History
+from rack_recipes.analysis.run_data import RunData
+from rack_recipes.analysis.values_over_runs import Series, SeriesValues
 from rack_recipes.analysis.values_unlike_earlier_runs import findings
 
 USUAL = (100.0, 101.0, 99.5, 100.5)
@@ -37,6 +43,30 @@ def test_a_value_that_is_not_as_usual_is_told_with_the_usual_ones(history_of: Hi
 
 def test_a_value_as_usual_is_no_finding(history_of: Historian) -> None:
     assert not found_in(history_of, nights([*USUAL, 102.0]))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 999),
+    far=st.sampled_from([0, 3, 8, 40]),
+    runs=st.integers(3, 30),
+    factor=st.sampled_from([-1e3, -1.8, 1e-3, 0.3048, 1e3, 1024]),
+    offset=st.integers(-300_000, 300_000),
+    limits=st.sampled_from([{"max": 1e9}, {"min": -1e9, "max": 1e9}]),
+)
+def test_neither_the_unit_nor_a_limit_hides_a_value(
+    seed: int, far: float, runs: int, factor: float, offset: int, limits: dict[str, float]
+) -> None:
+    values = np.random.default_rng(seed).normal(100, 1, (1, runs + 1))
+    values[0, -1] += far
+    told = []
+    for numbers, own in ((values, None), (values * factor + offset, None), (values, limits)):
+        series = SeriesValues(Series("psu", "power", "W"), ["r1"], numbers)
+        rows = [{"step": "psu", "name": "power", "unit": "W", "limits": own}]
+        history = History(None, RunData({"run_id": "R"}, measurements=rows))  # type: ignore[arg-type]
+        vars(history).update(runs=[{"run_id": str(one)} for one in range(runs)], series=[series])
+        told.append([one.about for one in findings(history.run, history)])
+    assert told[0] == told[1] == told[2]
 
 
 def test_two_earlier_runs_are_too_few(history_of: Historian) -> None:

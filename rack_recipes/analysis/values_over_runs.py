@@ -388,7 +388,7 @@ def _over_runs(one: SeriesValues, label: str, places: Sequence[int], days: Float
         return
     found = medians(values[:, kept], axis=0)
     hosts = [one.hosts[place] for place in places]
-    floor = spread_and_resolution.least_difference(found)
+    floor = spread_and_resolution.find_resolution(found)
     yield OverRuns(one.series, label, hosts, kept.tolist(), days[kept], found, floor)
 
 

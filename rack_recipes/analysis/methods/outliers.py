@@ -352,10 +352,9 @@ def _small(twins: Twins, blank: Outcome) -> Outcome:
 
 
 def _outliers(twins: Twins, blank: Outcome, places: Iterable[int]) -> list[Outlier]:
-    """Describe the hosts at some places that are further out than the floor, the furthest first."""
-    floor = spread_and_resolution.least_difference(twins.values, twins.resolution)
-    is_more_than, values = spread_and_resolution.is_more_than, twins.values.tolist()
-    far = [place for place in places if is_more_than(abs(values[place] - blank.center), floor)]
+    """Describe the hosts at some places that are further out than the resolution, the furthest first."""
+    is_more_than, values, step = spread_and_resolution.is_more_than, twins.values.tolist(), twins.resolution or 0.0
+    far = [place for place in places if is_more_than(abs(values[place] - blank.center), step)]
     found = _described(twins, blank, far) if far else ()
     kept = [one for one in found if not (twins.counts and (one.score or 0.0) <= COUNTS_SCORE)]
     return sorted(kept, key=lambda one: (-abs(one.distance), one.place))

@@ -28,9 +28,10 @@ ROUNDING = 2.0**-44  # of the greatest value: what is left of a float after some
 
 
 def find_resolution(values: ArrayLike) -> float:
-    """Return the step in which values were written down: 1, .1, .01 and so on.
+    """Return the step in which values were written down: 1, .1, .01 and so on. No smaller difference is ever reported.
 
-    For more than 9 decimals it is what a float of this size can tell apart, which is next to nothing.
+    For more than 9 decimals it is what a float of this size can tell apart, which is next to nothing. How far the
+    values are from 0 says nothing: 12.05 V and 300 K have no natural zero, and a share of them would hide any change.
     """
     numbers = as_floats(values)
     least = ROUNDING * float(np.abs(numbers).max(initial=0.0))
@@ -43,15 +44,6 @@ def find_resolution(values: ArrayLike) -> float:
 def _has_decimals(numbers: Floats, decimals: int) -> bool:
     """Whether so many decimals, or fewer, are all that the numbers have."""
     return bool((np.round(numbers, decimals) == numbers).all())
-
-
-def least_difference(values: ArrayLike, step: float | None = None) -> float:
-    """Return the least difference that is ever reported, in the unit of the values: their resolution.
-
-    How far the values are from 0 says nothing: 12.05 V and 300 K have no natural zero, and a share of them would hide
-    any change of a rail or of a temperature.
-    """
-    return find_resolution(values) if step is None else step
 
 
 def is_more_than(distance: float, step: float) -> bool:

@@ -7,7 +7,6 @@ import pytest
 from rack_recipes.analysis.methods.spread_and_resolution import (
     find_resolution,
     is_more_than,
-    least_difference,
     robust_deviation,
 )
 
@@ -21,20 +20,15 @@ from rack_recipes.analysis.methods.spread_and_resolution import (
         ([1e-9, 2], 1e-9),
         ([1 / 3, 2 / 3], 0),
         ([1e12, 1e12 + 1], 1),
+        ([299_850.5, 299_740.1], 0.1),
     ],
 )
 def test_the_resolution_is_the_last_decimal_that_was_written(values: list[float], step: float):
     assert find_resolution(values) == pytest.approx(step)
 
 
-def test_the_floor_is_the_resolution_however_far_from_0():
-    assert least_difference([200.5, 200.5, 201.5]) == 0.1
-    assert least_difference([299_850.5, 299_740.1]) == 0.1
-    assert least_difference([2, 2, 3], step=0.5) == 0.5
-
-
 def test_what_is_left_of_a_float_after_a_sum_is_no_difference():
-    assert 1e-16 < least_difference([0.1 + 0.2, 0.3]) < 1e-12
+    assert 1e-16 < find_resolution([0.1 + 0.2, 0.3]) < 1e-12
 
 
 def test_one_step_is_not_more_than_a_step():

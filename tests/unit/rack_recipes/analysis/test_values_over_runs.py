@@ -24,11 +24,11 @@ def row(limits: dict[str, Any] | None, **fields: Any) -> dict[str, Any]:
     [
         ({"max": 80}, SeriesLimits(high=80, better="lower")),
         ({"min": 5}, SeriesLimits(low=5, better="higher")),
-        ({"min": 10, "max": 20}, SeriesLimits(10, 20, "target", 15, 5)),
-        ({"within": {"of": 100, "by": 3}}, SeriesLimits(97, 103, "target", 100, 3)),
-        ({"within": {"of": 50, "percent": 10}}, SeriesLimits(45, 55, "target", 50, 5)),
+        ({"min": 10, "max": 20}, SeriesLimits(10, 20, "target", 15)),
+        ({"within": {"of": 100, "by": 3}}, SeriesLimits(97, 103, "target", 100)),
+        ({"within": {"of": 50, "percent": 10}}, SeriesLimits(45, 55, "target", 50)),
         ({"within": {"of": 50}}, NO_LIMITS),
-        ({"eq": 4}, SeriesLimits(4, 4, "target", 4, 0)),
+        ({"eq": 4}, SeriesLimits(4, 4, "target", 4)),
         ({"eq": "up"}, NO_LIMITS),
         ({"max": "${key}"}, NO_LIMITS),
         ({"ne": 3, "warn": {"max": 9}}, NO_LIMITS),
@@ -42,6 +42,12 @@ def test_what_limits_say(limits: dict[str, Any] | None, known: SeriesLimits) -> 
 
 def test_the_strictest_limit_of_all_hosts_counts() -> None:
     assert KnownLimits([row({"max": 80}), row({"max": 70})]).of(T) == SeriesLimits(high=70, better="lower")
+
+
+def test_a_value_beyond_an_end_breaks_the_limit() -> None:
+    limits = SeriesLimits(0, 10, "target", 5)
+    assert [limits.is_broken(value) for value in (-1, 0, 10, 11)] == [True, False, False, True]
+    assert not NO_LIMITS.is_broken(1e9)
 
 
 def test_limits_belong_to_one_name_and_unit_of_a_step() -> None:
@@ -59,8 +65,8 @@ def test_limits_belong_to_one_name_and_unit_of_a_step() -> None:
         (SeriesLimits(high=9, better="lower"), 2, 1, False),
         (SeriesLimits(low=0, better="higher"), 1, 2, False),
         (SeriesLimits(low=0, better="higher"), 2, 1, True),
-        (SeriesLimits(0, 10, "target", 5, 5), 4, 7, True),
-        (SeriesLimits(0, 10, "target", 5, 5), 3, 6, False),
+        (SeriesLimits(0, 10, "target", 5), 4, 7, True),
+        (SeriesLimits(0, 10, "target", 5), 3, 6, False),
     ],
     ids=str,
 )

@@ -22,9 +22,11 @@ LEAST_RUNS = 10
 FALSE_RUNS = 0.01  # the share of further good runs in which a value may be outside of its limits
 MARGIN = 0.5  # by this share the range is wider than it has to be for normal values
 DECIMALS = 9
-SOUND = 3  # standard deviations: a limit that is nearer fails good values, one of 740 of those that are normal
-INTERVAL = "prediction interval of one more value (Student's t), for all values of a run together"
-CONSTANT = "the same in all runs"
+INTERVAL, CONSTANT = "interval", "constant"
+METHODS = {
+    INTERVAL: "where one more value lies, by Student's t, for all values of a run together (Hahn and Meeker 1991)",
+    CONSTANT: "the same in all runs",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,17 +150,3 @@ def _rounded(end: float, digits: int, *, up: bool) -> float:
     scale = 10.0**digits
     found = (ceil if up else floor)(end * scale) / scale
     return int(found) if found.is_integer() else found
-
-
-def tighter_than_spread(limit: NewLimit, before: Mapping[str, Any]) -> str:
-    """Why other limits are no sound ones for these values; empty where they are, or where nobody can tell."""
-    mean, spread = limit.learned.get("mean"), limit.learned.get("spread")
-    if not (is_number(mean) and is_number(spread) and spread):
-        return ""
-    if "eq" in before:
-        return "eq on a value that varies"
-    for word, sign in (("min", 1), ("max", -1)):
-        if is_number(before.get(word)) and sign * (mean - before[word]) < SOUND * spread:
-            apart = sign * (mean - before[word]) / spread
-            return f"{word} {before[word]} is {apart:.1f} standard deviations from the mean of good values"
-    return ""

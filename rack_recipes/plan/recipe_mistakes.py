@@ -34,7 +34,7 @@ from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
 from rack_recipes.recipe.catalog.scriptlet_files import find_merge_hook
 from rack_recipes.recipe.catalog.trusted_files import is_there, source_files
 from rack_recipes.recipe.param_values import MASK, is_open
-from rack_recipes.recipe.recipe_model import Hook, Param, Recipe, Step, Success
+from rack_recipes.recipe.recipe_model import Condition, Hook, Param, Recipe, Step, Success
 from rack_recipes.recipe.recipe_model import Path as ValuePath
 from rack_recipes.recipe.values_in_messages import shown
 from rack_recipes.recipe.yaml.values_and_positions import KEY
@@ -255,6 +255,10 @@ CHECKS_NOTHING = (
     "the criterion for {} checks nothing, since that is the same in each run: let it refer to a value, such as "
     "${{numbers.stats_v1.mean}}"
 )
+EXACTLY = (
+    "the criterion for {} holds only for exactly {}: what is measured seldom is, so say by how much it may differ, "
+    "with within"
+)
 NO_CRITERIA = "it checks nothing, so it will be an error: give it success criteria, or say success: none"
 ONLY_THE_LAST = (
     "each instance of its loop writes {}, so other steps and reports get only what the last one wrote: let each "
@@ -286,6 +290,7 @@ def plan_notices(plan: Plan) -> Iterator[PlanNotice]:
     """The notices about a plan's steps, in the order in which these run."""
     read = {key for planned in plan.steps for key in planned.reads}
     found = [notice for planned in plan.steps for notice in _of_step(planned, plan.recipe.params, read)]
+    found += [PlanProblem(None, ("limits",), text) for text in _unsound_limits(plan.recipe)]
     yield from (PlanNotice(one.place, one.expected) for one in located(plan.recipe, found))
 
 
@@ -296,6 +301,8 @@ def _of_step(planned: PlannedStep, params: Mapping[str, Param], read: Collection
     for criterion in step.success.values:
         if not is_open(criterion["value"]):
             yield PlanProblem(step, (), CHECKS_NOTHING.format(shown(criterion["value"])))
+        for number in _exact_numbers(criterion)[:1]:
+            yield PlanProblem(step, (), EXACTLY.format(shown(criterion["value"]), number))
     if step.type == "ansible" and step.success == Success():
         yield PlanProblem(step, (), NO_CRITERIA)
     own = {*step.success.ctx_has_keys, *keys_in(step.success.values)}
@@ -305,6 +312,23 @@ def _of_step(planned: PlannedStep, params: Mapping[str, Param], read: Collection
     for path, text in _commands(step):
         for value, cure in (*_references(text, step, params), *_templates(text)):
             yield PlanProblem(step, path, RUN_BY_SHELL.format(value, cure))
+
+
+def _unsound_limits(recipe: Recipe) -> Iterator[str]:
+    """Which limits of the recipe's file fail good values, each with its reason."""
+    if recipe.limits:
+        # a recipe without a file of limits does not pay for this import
+        from rack_recipes.recipe.limits_file import why_unsound
+
+        for limit in recipe.limits:
+            if why := why_unsound(limit, limit.get("learned") or {}):
+                yield f"the limit of {limit['measurement']} in step {limit.get('step', '*')} is unsound: {why}"
+
+
+def _exact_numbers(criterion: Condition) -> list[float]:
+    """The numbers with decimals that a criterion demands exactly, of a value that the run measures."""
+    given = [criterion.get("eq"), *(criterion["one_of"] if isinstance(criterion.get("one_of"), (list, tuple)) else ())]
+    return [each for each in given if isinstance(each, float) and not each.is_integer()]
 
 
 def _written_by_each_instance(planned: PlannedStep) -> list[str]:

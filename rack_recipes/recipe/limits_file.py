@@ -25,6 +25,7 @@ from rack_recipes.recipe.yaml.files_beside_recipes import placed, read_file, ref
 from rack_recipes.recipe.yaml.reader import Document
 
 NO_ATTRIBUTES: Mapping[str, Any] = {}
+SOUND = 3  # standard deviations: a limit that is nearer fails good values, one of 740 of those that are normal
 WARN = "warn"
 PLACE = ("step", "measurement", "unit")
 WHERE = "where"
@@ -87,7 +88,28 @@ def entries_of(document: Document) -> tuple[dict[str, Any], ...]:
     """The entries of a file that a recipe names, without what they rest on. Raises RecipeErrors."""
     if found := [*_problems(document)]:
         raise RecipeErrors(found)
-    return tuple({name: value for name, value in one.items() if name != LEARNED} for one in document.data["limits"])
+    return tuple(_short(one) for one in document.data["limits"])
+
+
+def _short(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry as a run needs it: of what it rests on only what tells whether it is sound."""
+    learned = {name: value for name, value in (entry.get(LEARNED) or {}).items() if name in ("mean", "spread")}
+    return {name: value for name, value in entry.items() if name != LEARNED} | ({LEARNED: learned} if learned else {})
+
+
+def why_unsound(condition: Mapping[str, Any], learned: Mapping[str, Any]) -> str:
+    """Why limits are tighter than what good values vary by; empty where they are not, or where nobody can tell."""
+    mean, spread = learned.get("mean"), learned.get("spread")
+    if not (is_number(mean) and is_number(spread) and spread > 0):
+        return ""
+    if "eq" in condition:
+        return "eq on a value that varies from run to run"
+    for word, sign in (("min", 1), ("max", -1)):
+        bound = condition.get(word)
+        if is_number(bound) and sign * (mean - bound) < SOUND * spread:
+            apart = sign * (mean - bound) / spread
+            return f"{word} {bound} is {apart:.1f} standard deviations from the mean of good values, {mean}"
+    return ""
 
 
 def _limit(data: Mapping[str, Any]) -> NewLimit:
@@ -109,7 +131,7 @@ def limits_as_yaml(limits: Sequence[NewLimit], about: Mapping[str, Any]) -> str:
 def _entry(limit: NewLimit) -> str:
     """One entry on one line, and what it rests on in the next."""
     place = {"step": limit.step, "measurement": limit.measurement, "unit": limit.unit, WHERE: limit.where}
-    first = {name: value for name, value in place.items() if value is not None and value != {}}
+    first = {name: value for name, value in place.items() if value}
     line = f"  - {_flow({**first, **limit.condition})}"
     return f"{line[:-1]},\n     learned: {_flow(limit.learned)}}}\n" if limit.learned else f"{line}\n"
 

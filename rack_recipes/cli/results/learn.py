@@ -92,12 +92,12 @@ def _chosen(store: Engine, options: argparse.Namespace) -> list[Row]:
     runs = sorted((recorded_runs.run(store, run_id) for run_id in ids), key=lambda run: (run["started"], run["run_id"]))
     for run in runs:
         if not is_same_test(run, runs[0]):
-            tests = " and ".join(f"{one['run_id']} of {one['test_id']}" for one in (runs[0], run))
+            tests = " and ".join(f"{one['run_id']} of {one['test_id']} ({one['recipe']})" for one in (runs[0], run))
             raise UsageError(f"limits are learned from runs of one test, got {tests}")
         if run["status"] != "passed" and not options.force:
             raise UsageError(
-                f"run {run['run_id']} is no good one ({run['status'] or 'not ended'}): leave it out, or learn from what "
-                "passed in it by --force"
+                f"run {run['run_id']} is no good one ({run['status'] or 'not ended'}): leave it out, or learn from "
+                "what passed in it by --force"
             )
     return [run for run in runs if counts(run)]
 
@@ -157,7 +157,7 @@ def _others(store: Engine, runs: Sequence[Row], limits: Sequence[NewLimit]) -> l
 def _told(
     one: LearnedLimit, before: NewLimits | None, judged: Sequence[tuple[str, NewLimit, Judged]]
 ) -> dict[str, Any]:
-    from rack_recipes.analysis.learn_limits import tighter_than_spread
+    from rack_recipes.recipe.limits_file import why_unsound
 
     old = {_place(limit): limit.condition for limit in (before.limits if before else ())}.get(
         _place(one.limit), one.before
@@ -169,7 +169,7 @@ def _told(
     ]
     limit = one.limit
     about = {"step": limit.step, "measurement": limit.measurement, "unit": limit.unit, "where": dict(limit.where)}
-    remark = one.why_not or tighter_than_spread(limit, old)
+    remark = one.why_not or why_unsound(old, limit.learned)
     return {
         **about,
         "was": dict(old),
@@ -183,9 +183,15 @@ def _told(
 def _write(
     path: Path, runs: Sequence[Row], kept: Sequence[NewLimit], found: Sequence[LearnedLimit], margin: float
 ) -> None:
+    from rack_recipes.analysis.learn_limits import METHODS
     from rack_recipes.recipe.limits_file import limits_as_yaml
 
-    about = {"test": runs[0]["test_id"] or "", "runs": [run["run_id"] for run in runs], "margin": f"{margin:g} %"}
+    about = {
+        "test": runs[0]["test_id"] or "",
+        "runs": [run["run_id"] for run in runs],
+        "margin": f"{margin:g} %",
+        "methods": METHODS,
+    }
     text = limits_as_yaml([*kept, *(one.limit for one in found if one.limit.condition)], about)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -98,7 +98,7 @@ def _empty_range(node: Node, limits: dict[str, Any]) -> Iterator[RecipeError]:
         return
     by, percent = within.get("by"), within.get("percent")
     reach = by if is_number(by) else abs(of) * percent / 100 if is_number(percent) else inf
-    for word, is_outside in (("min", lambda bound: bound > of + reach), ("max", lambda bound: bound < of - reach)):
+    for word, sign in (("min", 1), ("max", -1)):
         bound = limits.get(word)
-        if is_number(bound) and is_outside(bound):
+        if is_number(bound) and sign * (bound - of) > reach:
             yield node.error((word,), f"{word} to leave a value within {reach:g} of {of:g}", shown(bound))

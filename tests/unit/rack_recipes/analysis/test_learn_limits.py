@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rack_recipes.analysis.learn_limits import GoodRun, LearnedLimit, learn_limits, tighter_than_spread
-from rack_recipes.recipe.limits_file import NewLimit
+from rack_recipes.analysis.learn_limits import GoodRun, LearnedLimit, learn_limits
+from rack_recipes.recipe.limits_file import why_unsound
 
 NO_HOSTS: Mapping[str, Any] = {}
 
@@ -67,16 +67,16 @@ def test_models_and_positions_have_limits_of_their_own():
 @pytest.mark.parametrize(
     ("before", "remark"),
     [
-        ({"max": 115}, "max 115 is 1.5 standard deviations from the mean of good values"),
-        ({"min": 101}, "min 101 is -0.1 standard deviations from the mean of good values"),
-        ({"eq": 100}, "eq on a value that varies"),
+        ({"max": 115}, "max 115 is 1.5 standard deviations from the mean of good values, 100"),
+        ({"min": 101}, "min 101 is -0.1 standard deviations from the mean of good values, 100"),
+        ({"eq": 100}, "eq on a value that varies from run to run"),
         ({"min": 60, "max": 140}, ""),
         ({}, ""),
     ],
 )
 def test_limits_that_good_values_do_not_hold_are_remarked(before: dict[str, Any], remark: str):
-    limit = NewLimit("fans", "x", "rpm", {"min": 1}, {}, {"mean": 100, "spread": 10})
-    assert tighter_than_spread(limit, before) == remark
+    assert why_unsound(before, {"mean": 100, "spread": 10}) == remark
+    assert why_unsound(before, {"mean": 100, "spread": 0}) == why_unsound(before, {}) == ""
 
 
 HOSTS, NAMES, RUNS, FURTHER, LEARNINGS = 12, 10, 20, 100, 20

@@ -119,3 +119,26 @@ def test_a_buffer_includes_what_lies_beside_its_file(monkeypatch: pytest.MonkeyP
     steps = [{"name": "burn", "include": "inner.yml"}]
     typed(monkeypatch, json.dumps({"test_meta": {"test_id": "O"}, "steps": steps}).encode())
     assert call("validate", "--stdin", "lab/outer.yml").code == 0
+
+
+def test_limits_that_good_values_do_not_hold_are_notices(project: Path):
+    (project / "l.yml").write_text(
+        "limits:\n"
+        "  - {step: a, measurement: x, max: 101, learned: {mean: 100, spread: 2}}\n"
+        "  - {step: a, measurement: y, max: 120, learned: {mean: 100, spread: 2}}\n"
+    )
+    (project / "tight.yml").write_text(
+        "test_meta: {test_id: T-1}\nlimits: l.yml\nsteps:\n"
+        "  - {name: a, type: shell, module: t.ok, reads: [t.x_v1], success: {values: ["
+        "{name: x, value: '${t.x_v1}', eq: 12.05}, {name: y, value: '${t.x_v1}', one_of: [1, 2.0]}]}}\n"
+    )
+    done = call("validate", "tight.yml")
+    exact = "holds only for exactly 12.05: what is measured seldom is, so say by how much it may differ, with within"
+    near = "max 101 is 0.5 standard deviations from the mean of good values, 100"
+    assert (done.code, done.err.splitlines()) == (
+        0,
+        [
+            f"tight.yml:4:5: the criterion for '${{t.x_v1}}' {exact}",
+            f"tight.yml:2:9: the limit of x in step a is unsound: {near}",
+        ],
+    )

@@ -23,7 +23,9 @@ from typing import IO, Any
 
 import sqlalchemy as sql
 
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
 from rack_recipes.archive.export_pack import VERSIONS
 from rack_recipes.archive.manifest_and_signatures import CHUNK
 from rack_recipes.archive.result_rows import same_results
@@ -34,6 +36,7 @@ from rack_recipes.journal.allowed_records import refusal
 from rack_recipes.journal.compressed_journal import compressed_path, journal_exists, open_journal, raise_if_unreadable
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.record_fields import decode
+from rack_recipes.journal.step_results_and_end_status import EXIT_CODES, Results
 from rack_recipes.private_files import FILE_MODE, FOLDER_MODE, make_private, sync_folder
 from rack_recipes.run.missing_results_and_artifacts import FOLDER as ARTIFACTS
 from rack_recipes.run.run_folders import (
@@ -54,6 +57,7 @@ from rack_recipes.store.writing.import_journal import import_journal
 from rack_recipes.visible_text import visible
 
 LOCKING = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+OWN_ID, ANY_ID = re.compile(r"20\d{6}-\d{6}-[0-9a-f]{6}"), "20000000-000000-000000"  # as runs choose it
 IMPORTING = ".importing"  # the folder, beside those of runs, in which a run's folder is made
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # of a run or a group
 NAMED = 5  # files that a message names
@@ -268,6 +272,8 @@ def _packed_run(run_id: str, folder: Path, size: int) -> PackedRun:
     for name in (run_id, *filter(None, [packed.group])):
         if not ID.fullmatch(name):
             raise UsageError(f"expected a run's id of letters, digits, '-', '_' and '.', got {name[:100]!r}")
+        if OWN_ID.fullmatch(name + ANY_ID[len(name) :]) and len(name) < len(ANY_ID):
+            raise UsageError(f"expected a whole id of a run, got {name!r}, by which commands here mean other runs")
     if record.get("run") != run_id:
         raise UsageError(f"the journal of the pack is of run {record.get('run')!r}, its manifest of {run_id!r}")
     _write_digests(folder)
@@ -276,15 +282,29 @@ def _packed_run(run_id: str, folder: Path, size: int) -> PackedRun:
 
 
 def _check_records(journal: Path) -> None:
-    """Raise UsageError for a record that no run writes. Lines that cannot be read are told once the run is here."""
+    """Raise UsageError for a record that no run writes, and for an end that says something else than its results.
+
+    Lines that cannot be read are told once the run is here.
+    """
+    results = Results()
     with journal.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             try:
                 record = decode(line)
             except JournalError:
                 continue
-            if why := refusal(record):
+            if why := refusal(record) or _contradiction(record, results):
                 raise UsageError(f"{JOURNAL}, line {number}: {why}; so it is not the journal of a run")
+            if record["kind"] == "step":
+                results.add(record)
+
+
+def _contradiction(record: Mapping[str, Any], results: Results) -> str:
+    """Why an end cannot be that of these results: it says that the run has passed; empty where it may."""
+    if record["kind"] != "end" or EXIT_CODES[record["status"]]:
+        return ""
+    bad = [f"{cell.step} on {cell.host or 'the run'}" for cell, end in results.counted() if end.verdict not in HARMLESS]
+    return f"an end that says {record['status']}, but {first_few(bad, NAMED)} did not pass" if bad else ""
 
 
 def _write_digests(folder: Path) -> None:

@@ -144,8 +144,17 @@ def _is_count(value: Any) -> bool:
 
 
 def _is_time(value: Any) -> bool:
-    """Whether a value is a time as `context_view.now` writes it, or without a fraction."""
-    if type(value) is not str or value[10:11] != "T" or value[-1:] != "Z" or not 20 <= len(value) <= 27:
+    """Whether a value is a time as `context_view.now` writes it, or without a fraction, and of a year that a clock has.
+
+    A host's clock may be wrong, but what is before 1970 or long after us no computation with times can hold.
+    """
+    if (
+        type(value) is not str
+        or not "1970" <= value[:4] < "2200"
+        or value[10:11] != "T"
+        or value[-1:] != "Z"
+        or not 20 <= len(value) <= 27
+    ):
         return False
     try:
         datetime.fromisoformat(value)
@@ -235,7 +244,7 @@ SECONDS = Rule("a number of seconds", lambda value: type(value) in (float, int) 
 NUMBERED = Rule("a number from 1 on", lambda value: type(value) is int and 0 < value < 2**24)
 FLAG = Rule("true", lambda value: value is True)
 TRUTH = Rule("true or false", lambda value: type(value) is bool)
-MOMENT = Rule("a time in UTC", _is_time)
+MOMENT = Rule("a time in UTC from 1970 to 2199", _is_time)
 VERDICT = _one_of(*VERDICTS)
 SCOPE = _one_of("host", "run")
 CONTEXT_KEY = _matching("a key of the context", KEY)
@@ -326,6 +335,7 @@ RECORDS: Mapping[str, Mapping[str, Rule]] = {
             "a recipe", dict.fromkeys(("path", "digest", "test_id", "tester", "description"), _or_nothing(TEXT))
         ),
         "hosts": WORDS,
+        "inventory": WORDS,
         "steps": _list(PLANNED_STEP, MANY),
         "canary": WORDS,
         "resumes": NAME,

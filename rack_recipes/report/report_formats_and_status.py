@@ -30,7 +30,11 @@ WRITERS = {
     "ocp": ("ocp", "write"),
     "pdf": ("pdf", "write"),
 }
-"""For each format the module in `writers/`, and the function there that makes its files."""
+"""For each format the module in `writers/`, and the function there that makes its files.
+
+Their order is that of the help, of the module's documentation, of the role and of docs/report.md. It decides nothing:
+files are written in the order in which the formats are asked for.
+"""
 FORMATS = tuple(WRITERS)
 DEFAULT_FORMATS = ("html", "xlsx", "csv", "md")
 """The formats of a report for which nobody names any."""

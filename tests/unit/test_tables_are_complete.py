@@ -5,20 +5,24 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.store import conftest as store_tests
 from rack_recipes.analysis import data_frames
 from rack_recipes.context.context_model import Delta
+from rack_recipes.journal import allowed_records
 from rack_recipes.report.tables import columns
-from rack_recipes.store.database.databases_and_errors import DATABASES
+from rack_recipes.store.database.databases_and_errors import DATABASES, by_driver
 from rack_recipes.store.schema import tables
 from rack_recipes.store.schema.tables import COLUMNS, DETAIL_COLUMNS, STEP_COLUMNS, Kind, Source
 from rack_recipes.store.writing import fold_journal
@@ -105,6 +109,21 @@ def test_every_column_of_a_result_gets_its_value_from_somewhere():
     planned = {column.name for column in STEP_COLUMNS if column.source is Source.STORE}
     source = Path(rows.__file__).read_text()
     assert not {name for name in planned if f'"{name}":' not in source}, "store/writing/record_to_rows.py, step_row"
+
+
+def test_every_column_of_an_attempt_is_measured_and_may_be_sent():
+    names = {column.name for column in STEP_COLUMNS if column.source is Source.ATTEMPT}
+    measured, allowed = inspect.getsource(Attempt.record), Path(allowed_records.__file__).read_text()
+    assert not [name for name in names if f'"{name}":' not in measured], (
+        "module_utils/executor/process/attempt.py, record"
+    )
+    assert not [name for name in names if f'"{name}"' not in allowed], "journal/allowed_records.py, ATTEMPT"
+
+
+def test_two_databases_of_one_driver_are_an_error_at_once():
+    two = [replace(kind, driver="psycopg") for kind in (DATABASES["mysql"], DATABASES["postgresql"])]
+    with pytest.raises(ValueError, match="mysql and postgresql are databases of one driver, psycopg"):
+        by_driver(two)
 
 
 def test_every_column_of_a_run_gets_its_value_from_somewhere():

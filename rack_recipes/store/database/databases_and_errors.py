@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import sqlalchemy as sql
@@ -22,7 +22,19 @@ from rack_recipes.store.database.database_kind import (
 )
 
 DATABASES: dict[str, DatabaseKind] = {kind.name: kind for kind in (sqlite.KIND, mysql.KIND, postgresql.KIND)}
-BY_DRIVER: dict[str, DatabaseKind] = {kind.driver: kind for kind in DATABASES.values()}
+
+
+def by_driver(kinds: Iterable[DatabaseKind]) -> dict[str, DatabaseKind]:
+    """The kinds by the driver whose errors they know. Raises ValueError for two of one: they would share its errors."""
+    found: dict[str, DatabaseKind] = {}
+    for kind in kinds:
+        if other := found.get(kind.driver):
+            raise ValueError(f"{other.name} and {kind.name} are databases of one driver, {kind.driver}")
+        found[kind.driver] = kind
+    return found
+
+
+BY_DRIVER = by_driver(DATABASES.values())
 # The name of a driver for SQLAlchemy, by each name that a URL may begin with.
 SCHEMES: dict[str, str] = {
     scheme: f"{kind.name}+{kind.driver}"

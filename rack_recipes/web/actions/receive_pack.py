@@ -45,6 +45,7 @@ SHRUNK = 100  # times the bytes that were sent is what they may be unpacked: 40 
 SMALLEST = 2**20  # bytes that any pack may have unpacked
 DAY = 86400.0  # seconds
 MOST_FILES = 200_000
+FREE_FILES, BYTES_OF_FILE = 1000, 64  # beyond so many files each takes so many bytes of what was sent: two digests
 MOST_PARSED = 32 * 2**20  # bytes of a list of files, or of a line of a journal
 ALLOW = "`rack-recipes serve --web --allow-upload` takes runs: ask who runs the server"
 EXPORT = "send a pack as `rack-recipes export` makes it; `rack-recipes upload` does both"
@@ -144,7 +145,7 @@ def _limits(source: PageSource, caller: Caller, sent: int) -> PackLimits:
     )
     if left < by_size:
         why = f"what is left of the {most} that {caller.name} may have here in a day"
-    return PackLimits(min(by_size, left), why, MOST_FILES, MOST_PARSED)
+    return PackLimits(min(by_size, left), why, min(MOST_FILES, FREE_FILES + sent // BYTES_OF_FILE), MOST_PARSED)
 
 
 def _answer(done: ImportedRun) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import tarfile
 from collections.abc import Callable, Iterator
@@ -312,6 +313,37 @@ def test_an_id_that_leads_elsewhere(name, pack, make, there, stored):
     with pytest.raises(UsageError) as refused:
         brought(made, there, stored)
     assert str(refused.value) == expected
+
+
+@pytest.mark.parametrize("name", ["2026", "202611", "20261125-", "20261125-1444"])
+def test_an_id_that_means_other_runs(name, pack, make, there, stored):
+    with pytest.raises(UsageError) as refused:
+        brought(pack(make(name)), there, stored)
+    assert str(refused.value) == f"expected a whole id of a run, got {name!r}, by which commands here mean other runs"
+
+
+@pytest.mark.parametrize("name", ["R2", "night-42", "20261125-144431-0c12a4", "20261125-x", "1999", "4711"])
+def test_an_id_of_its_own(name, pack, make, there, stored):
+    assert brought(pack(make(name)), there, stored).run_id == name
+
+
+@pytest.mark.parametrize(
+    ("index", "field", "value", "why"),
+    [
+        (0, "time", "0001-01-01T00:00:00Z", "a run record whose time is '0001-01-01T00:00:00Z'"),
+        (0, "time", "9999-12-31T23:59:59Z", "a run record whose time is '9999-12-31T23:59:59Z'"),
+        (-1, "time", "2200-01-01T00:00:00Z", "an end record whose time is '2200-01-01T00:00:00Z'"),
+        (-1, "status", "passed", "an end that says passed, but "),
+        (-1, "status", "rehearsed", "an end that says rehearsed, but "),
+    ],
+)
+def test_what_no_run_says_is_refused(index, field, value, why, pack, runs, there, stored):
+    records = [*whole_run("R2")[:-1], step(99, step="broken", verdict="failed"), end(status="failed", exit_code=1)]
+    records[index] = {**records[index], field: value}
+    append(runs / "R2/journal.jsonl", records)
+    with pytest.raises(UsageError) as refused:
+        brought(pack(runs / "R2/journal.jsonl"), there, stored)
+    assert re.fullmatch(rf"journal\.jsonl, line \d+: {re.escape(why)}.*", str(refused.value).replace("a end", "an end"))
 
 
 def test_an_id_that_is_not_that_of_the_journal(pack, make, there, stored):

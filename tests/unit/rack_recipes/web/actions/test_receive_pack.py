@@ -151,6 +151,19 @@ def test_a_bomb_is_refused(served, project):
     assert is_empty()
 
 
+def test_many_empty_files_are_given_up_early(served, project):
+    """They are few bytes, and would hold up what others send."""
+    pack = io.BytesIO()
+    with tarfile.open(fileobj=pack, mode="w:gz") as tar:
+        for number in range(20_000):
+            tar.addfile(tarfile.TarInfo(f"x/artifacts/{number}"))
+    answer = sent(served, pack.getvalue())
+    most = 1000 + len(pack.getvalue()) // 64
+    assert (answer.status, answer.data["detail"]) == (400, f"the pack is too large: it has more than {most} files")
+    assert most < 5000
+    assert is_empty()
+
+
 @pytest.mark.parametrize("name", ["x/../../evil", "/etc/evil", "x/a\x1b[2J"])
 def test_names_that_lead_out_are_refused(served, project, name):
     evil = io.BytesIO()

@@ -290,7 +290,10 @@ def plan_notices(plan: Plan) -> Iterator[PlanNotice]:
     """The notices about a plan's steps, in the order in which these run."""
     read = {key for planned in plan.steps for key in planned.reads}
     found = [notice for planned in plan.steps for notice in _of_step(planned, plan.recipe.params, read)]
-    found += [PlanProblem(None, ("limits",), text) for text in _unsound_limits(plan.recipe)]
+    for limit in plan.recipe.limits:
+        if remark := limit.get("remark"):
+            where = f"{limit['measurement']} in step {limit.get('step', '*')}"
+            found.append(PlanProblem(None, ("limits",), f"{where}: {remark}"))
     yield from (PlanNotice(one.place, one.expected) for one in located(plan.recipe, found))
 
 
@@ -312,17 +315,6 @@ def _of_step(planned: PlannedStep, params: Mapping[str, Param], read: Collection
     for path, text in _commands(step):
         for value, cure in (*_references(text, step, params), *_templates(text)):
             yield PlanProblem(step, path, RUN_BY_SHELL.format(value, cure))
-
-
-def _unsound_limits(recipe: Recipe) -> Iterator[str]:
-    """Which limits of the recipe's file fail good values, each with its reason."""
-    if recipe.limits:
-        # a recipe without a file of limits does not pay for this import
-        from rack_recipes.recipe.limits_file import why_unsound
-
-        for limit in recipe.limits:
-            if why := why_unsound(limit, limit.get("learned") or {}):
-                yield f"the limit of {limit['measurement']} in step {limit.get('step', '*')} is unsound: {why}"
 
 
 def _exact_numbers(criterion: Condition) -> list[float]:

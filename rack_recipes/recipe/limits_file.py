@@ -85,16 +85,18 @@ def read_limits(path: str) -> NewLimits:
 
 
 def entries_of(document: Document) -> tuple[dict[str, Any], ...]:
-    """The entries of a file that a recipe names, without what they rest on. Raises RecipeErrors."""
+    """The entries of a file that a recipe names; in place of what an unsound one rests on there is a `remark` on it.
+
+    Raises RecipeErrors.
+    """
     if found := [*_problems(document)]:
         raise RecipeErrors(found)
-    return tuple(_short(one) for one in document.data["limits"])
-
-
-def _short(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """An entry as a run needs it: of what it rests on only what tells whether it is sound."""
-    learned = {name: value for name, value in (entry.get(LEARNED) or {}).items() if name in ("mean", "spread")}
-    return {name: value for name, value in entry.items() if name != LEARNED} | ({LEARNED: learned} if learned else {})
+    found = []
+    for entry in document.data["limits"]:
+        why = why_unsound(entry, entry.get(LEARNED) or {})
+        rest = {name: value for name, value in entry.items() if name != LEARNED}
+        found.append({**rest, "remark": f"an unsound limit: {why}"} if why else rest)
+    return tuple(found)
 
 
 def why_unsound(condition: Mapping[str, Any], learned: Mapping[str, Any]) -> str:

@@ -31,15 +31,16 @@ def may_be_step(pattern: str, name: str) -> bool:
     return matches_wildcard(pattern, name) or pattern.startswith(f"{name}[") or "*" in pattern
 
 
-def hold_to_limits(measured: list[dict[str, Any]], limits: Iterable[Limit], steps: tuple[str, ...]) -> None:
+def hold_to_limits(measured: list[dict[str, Any]], limits: Iterable[Limit], steps: tuple[str, ...]) -> dict[int, str]:
     """Judge the measurements of a step by the limits for it; `steps` has its name, and that of its looped step.
 
     Of several limits for a measurement the first counts. Limits that it has already hold as well: of two bounds the
-    tighter one counts. Raises ValueError for what cannot be compared, and for a limit without its measurement: nobody
-    could tell a value that holds from one that was not taken.
+    tighter one counts. Returns the remarks on these limits, by the number of the measurement. Raises ValueError for
+    what cannot be compared, and for a limit without its measurement: nobody could tell a value that holds from one that
+    was not taken.
     """
     own = [limit for limit in limits if any(matches_wildcard(limit.get("step", "*"), name) for name in steps)]
-    judged: set[int] = set()
+    judged: dict[int, str] = {}
     for limit in own:
         found = [number for number, each in enumerate(measured) if _is_for(limit, each)]
         if not found and "*" not in limit["measurement"]:
@@ -47,8 +48,9 @@ def hold_to_limits(measured: list[dict[str, Any]], limits: Iterable[Limit], step
             raise ValueError(f"{limit['measurement']}{unit}: it has limits, but the step has not measured it")
         for number in found:
             if number not in judged:
-                judged.add(number)
+                judged[number] = limit.get("remark", "")
                 measured[number].update(_held(measured[number], limit))
+    return judged
 
 
 def _is_for(limit: Limit, measured: Mapping[str, Any]) -> bool:

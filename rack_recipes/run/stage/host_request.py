@@ -271,7 +271,7 @@ def _with_limits(message: dict[str, Any], limits: Sequence[Data], inputs: StageI
     )
 
     found = [
-        {word: value for word, value in limit.items() if word not in ("where", "learned")}
+        {word: value for word, value in limit.items() if word != "where"}
         for limit in limits
         if may_be_step(limit.get("step", "*"), message["name"])
         and is_where(limit.get("where") or {}, inputs.attributes)

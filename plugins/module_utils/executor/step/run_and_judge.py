@@ -296,20 +296,22 @@ def apply_envelope(envelope: dict[str, Any], ctx: ContextView) -> None:
 
 def check(attempt: Attempt, scope: Scope, success: Record) -> Outcome:
     """The worst of the scriptlet's own checks, the step's criteria, and the recipe's limits for what it measured."""
-    number = len(attempt.measurements)
+    own, remarks = len(attempt.measurements), {}
     criteria = _criteria(attempt, scope, success)
     if success.get("limits"):
         from ansible_collections.rack.recipes.plugins.module_utils.language.limits_of_measurements import hold_to_limits
 
         name = scope.words["step"]["name"]
-        hold_to_limits(attempt.measurements, success["limits"], (name, name.partition("[")[0]))
-    checks = [(each, "") for each in attempt.measurements[:number] if "verdict" in each] + criteria
+        remarks = hold_to_limits(attempt.measurements, success["limits"], (name, name.partition("[")[0]))
+    checks = [(each, "") for each in attempt.measurements[:own] if "verdict" in each] + criteria
     if not checks:
         return ("passed", "") if success.get("none") else ("error", UNCHECKED)
     verdict = min((measured["verdict"] for measured, _wrong in checks), key=ORDER.index)
     if verdict == "passed":
         return verdict, ""
-    return verdict, "; ".join(wrong or _problem(each) for each, wrong in checks if each["verdict"] == verdict)
+    told = {id(attempt.measurements[number]): f" ({remark})" for number, remark in remarks.items() if remark}
+    bad = [(each, wrong) for each, wrong in checks if each["verdict"] == verdict]
+    return verdict, "; ".join((wrong or _problem(each)) + told.get(id(each), "") for each, wrong in bad)
 
 
 def _criteria(attempt: Attempt, scope: Scope, success: Record) -> list[tuple[Record, str]]:

@@ -139,6 +139,6 @@ def test_limits_that_good_values_do_not_hold_are_notices(project: Path):
         0,
         [
             f"tight.yml:4:5: the criterion for '${{t.x_v1}}' {exact}",
-            f"tight.yml:2:9: the limit of x in step a is unsound: {near}",
+            f"tight.yml:2:9: x in step a: an unsound limit: {near}",
         ],
     )

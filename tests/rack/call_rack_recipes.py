@@ -101,7 +101,7 @@ def _call_here(words: Sequence[str], env: Mapping[str, str]) -> Done:
             main(words)
         except SystemExit as ended:
             code = ended.code
-    stdout, stderr = (stream.buffer.getvalue().decode() for stream in (out, err))  # type: ignore[attr-defined]
+    stdout, stderr = (stream.buffer.getvalue().decode() for stream in (out, err))
     return Done(int(str(code or 0)), stdout, stderr)
 
 

@@ -53,7 +53,7 @@ class SlowestTests:
         try:
             return (yield)
         finally:
-            self._cpu[item.nodeid] = used_cpu() - before
+            self._cpu[item.nodeid] = max(0.0, used_cpu() - before)  # what has left its parent is not counted any more
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add a phase."""

@@ -98,7 +98,7 @@ def steps_of(server: int) -> list[dict[str, Any]]:
     """Two stages, and between them one that runs once. `server` is the SSH server of the host that stops it."""
     hangs = {"module": "h.hang", "success": {"ctx_has_keys": ["h.hang_v1"]}}
     stops = {"module": "h.stop", "success": {"ctx_has_keys": ["h.stop_v1"]}, "args": {"server": server}}
-    ping = {"name": "ping", "type": "ansible", "module": "ansible.builtin.ping", "timeout": 5}
+    ping = {"name": "ping", "type": "ansible", "module": "ansible.builtin.ping", "timeout": 10}
     return [
         {**ping, "name": "before", "hosts": "fine:drips"},
         shell("one", "ok", timeout=5),
@@ -167,7 +167,7 @@ def test_a_host_whose_server_stops_is_lost_as_before(first: Ran):
 
 
 def test_a_module_is_ended_by_its_step_s_timeout_and_not_begun_on_a_host_that_hung_before(first: Ran):
-    assert first.said("before", "drips") == ("error", "timed out after 5 s")
+    assert first.said("before", "drips") == ("error", "timed out after 10 s")
     verdict, reason = first.said("ping", "sleeps")
     assert (verdict, reason.startswith("no answer from sleeps ")) == ("unreachable", True), reason
 

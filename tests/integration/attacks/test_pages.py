@@ -129,10 +129,13 @@ class Client:
         """One request; returns its status and text."""
         kind = {"Content-Type": "application/x-www-form-urlencoded"} if form is not None else {}
         given = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.connection.request(
-            method, place, urlencode(form) if form is not None else None, {"Cookie": self.cookie, **kind, **given}
-        )
-        answer = self.connection.getresponse()
+        body = urlencode(form) if form is not None else None
+        try:
+            self.connection.request(method, place, body, {"Cookie": self.cookie, **kind, **given})
+            answer = self.connection.getresponse()
+        except http.client.RemoteDisconnected:  # it was idle for too long: a browser asks again
+            self.connection.request(method, place, body, {"Cookie": self.cookie, **kind, **given})
+            answer = self.connection.getresponse()
         text = answer.read().decode()
         self.cookie = (answer.getheader("set-cookie") or self.cookie).partition(";")[0]
         return answer.status, text

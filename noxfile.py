@@ -43,9 +43,9 @@ APART = {
     "targets": ("tests/unit/plugins/module_utils",),
 }
 LEFT_OUT = tuple(f"--ignore={path}" for paths in APART.values() for path in paths)
-# What begins late and takes long is waited for alone. What waits for most of its time (SSH hosts, databases, browsers)
-# runs beside what computes: the first three wait.
-LONG_FIRST = ("rack", "faults", "run", "integration", "unit", "commands", "attacks", "targets")
+# What begins late and takes long is waited for alone. Nothing makes those quicker that mostly wait, for hosts,
+# databases and browsers, so they begin first; those of `unit` compute, and take what the others leave.
+LONG_FIRST = ("rack", "faults", "run", "integration", "attacks", "commands", "unit", "targets")
 LANES = {name: APART.get(name, (f"tests/{name}", *LEFT_OUT)) for name in LONG_FIRST}
 # What depends on Ansible's own code: all of it is tested on the newest release, and on the oldest one in `make soak`.
 SLICE = tuple(

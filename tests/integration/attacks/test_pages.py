@@ -21,9 +21,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import sync_playwright
 
-from ansible_collections.rack.recipes.tests.integration.web.test_pages import CHROMIUM, LAST, PLACES, Reader, inside
+from ansible_collections.rack.recipes.tests.integration.web.test_pages import LAST, PLACES, Reader, inside
 from ansible_collections.rack.recipes.tests.integration.web.test_signed_in import folder, tokens  # noqa: F401 fixtures
 from ansible_collections.rack.recipes.tests.integration.web.web_server import TIMEOUT, WebServer, web_server
 from call_rack_recipes import COMMAND, environment, rack_recipes
@@ -64,14 +63,6 @@ FOCUS = """() => {
   one.dataset.reached = "";
   return { what, width, contrast: width ? contrast(colour, behind(one.parentElement)) : 0, again };
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib import resources
@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from rack_recipes.analysis.findings import Finding, ResultId, finding_from_row
 from rack_recipes.analysis.run_data import RunData, arrange_run
@@ -30,7 +29,6 @@ from rack_recipes.report.writers import html
 CHECKOUT = Path(__file__).resolve().parents[3]
 UNITS = CHECKOUT / "tests" / "unit" / "rack_recipes" / "report"
 CASES = UNITS / "cases"
-CHROMIUM = "/usr/bin/chromium"
 AXE = resources.files("axe_playwright_python") / "axe.min.js"
 
 WIDE, NARROW = {"width": 1340, "height": 900}, {"width": 400, "height": 800}
@@ -46,14 +44,6 @@ PLACES = (
 """Every kind of address of the page; what each one opens stays open."""
 
 MARKUP = ("script", "comment", "image", "quotes", "entity", "cdata", "template", "link", "markdown", "bidi", "crlf")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

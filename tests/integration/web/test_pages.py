@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import urldefrag, urljoin
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from ansible_collections.rack.recipes.tests.integration.web.ten_runs import HOSTS, id_of, store_ten_runs
 from ansible_collections.rack.recipes.tests.integration.web.web_server import TIMEOUT, WebServer, web_server
@@ -22,7 +21,6 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_st
 from rack_recipes.run.run_folders import hold_run
 from rack_recipes.web.page_routes import GET, ROUTES
 
-CHROMIUM = "/usr/bin/chromium"
 AXE = resources.files("axe_playwright_python") / "axe.min.js"
 WIDE, NARROW = {"width": 1340, "height": 900}, {"width": 400, "height": 800}
 LAST = id_of(10)
@@ -61,14 +59,6 @@ PLACES = (
     "/shapes",
 )
 """One address of every page."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM)
-        yield opened
-        opened.close()
 
 
 @contextmanager

@@ -9,12 +9,10 @@ import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import sync_playwright
 
-from ansible_collections.rack.recipes.tests.integration.web.test_pages import AXE, CHROMIUM, LAST, inside, make_project
+from ansible_collections.rack.recipes.tests.integration.web.test_pages import AXE, LAST, inside, make_project
 from ansible_collections.rack.recipes.tests.integration.web.web_server import TIMEOUT, WebServer, web_server
 from call_rack_recipes import rack_recipes
 from rack_recipes.journal.step_results_and_end_status import INTERRUPTED
@@ -39,14 +37,6 @@ def pair(folder: Path, name: str) -> tuple[str, str]:
     words = ["openssl", "req", "-x509", *EC, "-nodes", "-days", "2", "-keyout", key, "-out", cert, *subject]
     subprocess.run(words, check=True, capture_output=True)
     return cert, key
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -177,17 +177,17 @@ def server() -> Iterator[Uploads]:
 
 
 @pytest.fixture(scope="module")
-def jobs(awx_project: Path, server: Uploads, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Job]:
-    """A function that runs the job of a recipe with the answers of its survey, once."""
+def jobs(awx_project: Path, server: Uploads, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Job]:
+    """A function that runs the job of a recipe with the answers of its survey, once; its upload may be refused."""
     taken = {"RACK_RECIPES_UPLOAD": f"{server.url}/reports/", "RACK_RECIPES_UPLOAD_AUTHORIZATION": "Bearer hunter2"}
     refused = {"RACK_RECIPES_UPLOAD": f"{server.url}/refused"}
 
     @cache
-    def run(name: str) -> Job:
+    def run(name: str, *, is_refused: bool = False) -> Job:
         own = {"rack_recipes_report": True, "report_formats": ["html", "md", "json"], "awx_job_id": NUMBERS[name]}
         chosen = {"rack_recipes_only": ONLY[name]} if name in ONLY else {}
         given = {**own, **answers_of(name, server), **chosen}
-        env = {"RACK_RECIPES_DB": store_of(awx_project), **(refused if name == "golden_host" else taken)}
+        env = {"RACK_RECIPES_DB": store_of(awx_project), **(refused if is_refused else taken)}
         return run_job(awx_project, tmp_path_factory.mktemp(name), f"awx/run_{name}.yml", given, HOSTS[:1], **env)
 
     return run
@@ -238,8 +238,7 @@ def test_a_job_leaves_its_report_and_its_address(server: Uploads, jobs: Any):
 
 
 def test_a_refused_upload_is_told(server: Uploads, jobs: Any):
-    done = jobs("golden_host")
-    told = told_by(done, "golden_host")
+    told = told_by(jobs("host_health", is_refused=True), "host_health")
     assert told["report"] == ""
     assert told["report_error"].startswith(f"the report was not uploaded: PUT {server.url}/refused/{told['run_id']}/")
     assert "403" in told["report_error"]

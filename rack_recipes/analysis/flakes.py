@@ -190,7 +190,7 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
         yield from _told_of(run, flakes)
 
 
-def _told_of(run: RunData, flakes: list[tuple[several_runs.Place, Flake]]) -> Iterator[Finding]:
+def _told_of(run: RunData, flakes: list[tuple[several_runs.HostStep, Flake]]) -> Iterator[Finding]:
 
     flakes.sort(key=lambda one: (-one[1].failed / one[1].runs, natural(one[0][0]), one[0][1]))
     failed = {(row["host"], row["step"]) for row in run.steps if row["verdict"] in FAILED}
@@ -200,7 +200,7 @@ def _told_of(run: RunData, flakes: list[tuple[several_runs.Place, Flake]]) -> It
         yield Finding(KIND, NOTABLE, f"{len(rest)} more results are flakes", tuple(rest), method=METHOD)
 
 
-def _places(run: RunData, history: History, earlier: Sequence[str]) -> list[several_runs.Place]:
+def _places(run: RunData, history: History, earlier: Sequence[str]) -> list[several_runs.HostStep]:
     """The results that may be flakes: those that failed or were retried now, and those that were flakes before."""
     retried = [(row["host"], row["step"]) for row in run.steps if row.get("flake") and not row.get("instances")]
     before = [(about.get("host"), about.get("step")) for about in _told(history, earlier)]
@@ -217,8 +217,8 @@ def _told(history: History, earlier: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _outcomes(
-    run: RunData, history: History, earlier: Sequence[str], places: Sequence[several_runs.Place]
-) -> dict[several_runs.Place, list[Outcome]]:
+    run: RunData, history: History, earlier: Sequence[str], places: Sequence[several_runs.HostStep]
+) -> dict[several_runs.HostStep, list[Outcome]]:
     """By result its outcomes, the oldest first, this run's last. Runs in which it was not judged are left out."""
     if not places:
         return {}
@@ -226,7 +226,7 @@ def _outcomes(
     rows = [*several_runs.outcomes(history.engine, earlier, places)] if earlier else []
     order = {run_id: n for n, run_id in enumerate(earlier)}
     rows.sort(key=lambda row: order[row["run_id"]])
-    found: dict[several_runs.Place, list[Outcome]] = {place: [] for place in places}
+    found: dict[several_runs.HostStep, list[Outcome]] = {place: [] for place in places}
     for row in (*rows, *run.steps):
         place = (row["host"], row["step"])
         if place in wanted and row["verdict"] in BAD | PASSED:

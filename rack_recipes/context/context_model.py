@@ -62,7 +62,7 @@ class Delta(NamedTuple):
 
 
 MAX_VALUES = 256  # earlier values of one key that are kept during a stage
-Place = tuple[str, str]  # host, or an empty text for the run, and key
+HostKey = tuple[str, str]  # host, or an empty text for the run, and key
 Record = dict[str, Any]
 
 
@@ -85,9 +85,9 @@ class WriterVersions:
     __slots__ = ("differing",)
 
     def __init__(self) -> None:
-        self.differing: dict[Place, dict[str, KnownVersion]] = {}
+        self.differing: dict[HostKey, dict[str, KnownVersion]] = {}
 
-    def known_by(self, place: Place, record: Record) -> KnownVersion | None:
+    def known_by(self, place: HostKey, record: Record) -> KnownVersion | None:
         """The version that the writer of a record knew; None where it counts as the context does."""
         if record.get("exact") is True:
             return None
@@ -95,7 +95,7 @@ class WriterVersions:
         still_holds = known and (known.stage, known.local) == (record["stage"], record["based_on"])
         return known if still_holds else None
 
-    def note_write(self, place: Place, record: Record, version: int, text: str | None) -> None:
+    def note_write(self, place: HostKey, record: Record, version: int, text: str | None) -> None:
         """Remember what the writer of a record knows from now on.
 
         Its next version is `version` in the context, and has the value `text` (None for the context's own value).
@@ -119,9 +119,9 @@ class EarlierValues:
 
     def __init__(self) -> None:
         self._stage = 0
-        self._values: dict[Place, list[HeldValue]] = {}
+        self._values: dict[HostKey, list[HeldValue]] = {}
 
-    def add(self, stage: int, place: Place, entry: HeldValue) -> None:
+    def add(self, stage: int, place: HostKey, entry: HeldValue) -> None:
         """Keep a value that is about to be replaced."""
         if stage != self._stage:
             self._stage = stage
@@ -131,7 +131,7 @@ class EarlierValues:
         if len(values) > 2 * MAX_VALUES:
             del values[1 : -MAX_VALUES + 1]
 
-    def text(self, stage: int, place: Place, version: int) -> str | None:
+    def text(self, stage: int, place: HostKey, version: int) -> str | None:
         """The value of an earlier version as JSON; None where there was none, or where it is no longer kept."""
         values = self._values.get(place, []) if stage == self._stage else []
         return next((entry.text for entry in values if entry.version == version), None)

@@ -18,7 +18,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import as_reason, check_value
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.module_utils.time_limit import time_limit
-from rack_recipes.context.context_model import MERGED, Delta, Place
+from rack_recipes.context.context_model import MERGED, Delta, HostKey
 from rack_recipes.context.merge_policies import hook_of, hooks_in
 from rack_recipes.context.run_context import Context
 from rack_recipes.errors import CatalogError
@@ -80,7 +80,7 @@ class MergeHooks:
 
     def __init__(self, hooks: Mapping[str, MergeHook] | None = None) -> None:
         self._hooks = hooks or {}
-        self._pending: dict[Place, PendingMerge] = {}
+        self._pending: dict[HostKey, PendingMerge] = {}
 
     def add(self, record: Record, delta: Delta, context: Context) -> None:
         """Look at a change that was folded: merge one with a conflict, and each that comes while a merge is pending."""
@@ -99,7 +99,7 @@ class MergeHooks:
             self._call(place, record, begun, _value(delta.base), delta, context)
 
     def _call(
-        self, place: Place, record: Record, begun: PendingMerge, base: object, delta: Delta, context: Context
+        self, place: HostKey, record: Record, begun: PendingMerge, base: object, delta: Delta, context: Context
     ) -> None:
         """Call a hook. Where it fails or takes too long, the value stays as it was and the step ends as an error."""
         value = begun.value

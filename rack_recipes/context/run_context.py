@@ -24,8 +24,8 @@ from rack_recipes.context.context_model import (
     Delta,
     EarlierValues,
     HeldValue,
+    HostKey,
     KnownVersion,
-    Place,
     WriterVersions,
 )
 from rack_recipes.context.merge_policies import ABSENT, DEEP_MERGE, FAIL, MergePolicies, deep_merge, from_record
@@ -167,7 +167,7 @@ class Context:
             place, record, held, known or KnownVersion(record["stage"], -1, record["based_on"], None)
         )
 
-    def _decide_conflict(self, place: Place, record: Record, held: HeldValue | None, known: KnownVersion) -> Delta:
+    def _decide_conflict(self, place: HostKey, record: Record, held: HeldValue | None, known: KnownVersion) -> Delta:
         """Decide a conflict: another write has changed the key since the version that this writer knew."""
         after, policy = json_text(record["after"]), self._policies.policy_of(place[1])
         if held and policy == FAIL:
@@ -178,26 +178,26 @@ class Context:
         return self._set_diverging(place, record, held, after, Conflict(policy, KEPT, base=base))
 
     def _set_diverging(
-        self, place: Place, record: Record, held: HeldValue | None, after: str, conflict: Conflict | None = None
+        self, place: HostKey, record: Record, held: HeldValue | None, after: str, conflict: Conflict | None = None
     ) -> Delta:
         """Set a key for a writer whose count of versions differs from the context's from now on."""
         made = self._set(place, record, held, after, conflict)
         self._writers.note_write(place, record, made.version, None)
         return made
 
-    def _refuse(self, place: Place, record: Record, held: HeldValue, after: str, known: KnownVersion) -> Delta:
+    def _refuse(self, place: HostKey, record: Record, held: HeldValue, after: str, known: KnownVersion) -> Delta:
         by = f"{held.host or 'run'}/{held.step}"
         reason = f"based on version {known.version}, but {by} had set version {held.version} (merge policy {FAIL})"
         self.refusals.add(record["host"], record["step"], f"wrote {place[1]} {reason}")
         self._writers.note_write(place, record, known.version, after)
         return self._delta(place, record, held, held, Conflict(FAIL, REFUSED, after))
 
-    def _refuse_changed(self, place: Place, record: Record, held: HeldValue | None) -> Delta:
+    def _refuse_changed(self, place: HostKey, record: Record, held: HeldValue | None) -> Delta:
         """Refuse a write that was to count only if nobody writes before it. Its writer is told; no step fails by it."""
         after = json_text(record["after"])
         return self._delta(place, record, held, held or HeldValue("null", 0), Conflict(FAIL, REFUSED, after))
 
-    def _deep_merge(self, place: Place, record: Record, held: HeldValue, after: str, known: KnownVersion) -> Delta:
+    def _deep_merge(self, place: HostKey, record: Record, held: HeldValue, after: str, known: KnownVersion) -> Delta:
         base = self._base(place, known, held)
         theirs, ours = json.loads(held.text), json.loads(after)
         merged, both = deep_merge(ABSENT if base is None else json.loads(base), theirs, ours)
@@ -206,7 +206,7 @@ class Context:
         self._writers.note_write(place, record, made.version, None if text == after else after)
         return made
 
-    def _base(self, place: Place, known: KnownVersion, held: HeldValue | None) -> str | None:
+    def _base(self, place: HostKey, known: KnownVersion, held: HeldValue | None) -> str | None:
         """The value that a writer knew, as JSON; None where it knew none, or where it is no longer kept."""
         if known.text is not None:
             return known.text
@@ -222,7 +222,7 @@ class Context:
         conflict = Conflict(record["who"], MERGED, json_text(record["theirs"]))
         return (self._set(place, record, held, json_text(record["after"]), conflict),)
 
-    def _place(self, record: Record) -> tuple[Place, HeldValue | None]:
+    def _place(self, record: Record) -> tuple[HostKey, HeldValue | None]:
         host = RUN if record["scope"] == "run" else intern(record["host"])
         key = intern(record["key"])
         held = self._held.get(host)
@@ -232,7 +232,7 @@ class Context:
         return (host, key), held.get(key)
 
     def _set(
-        self, place: Place, record: Record, before: HeldValue | None, text: str, conflict: Conflict | None = None
+        self, place: HostKey, record: Record, before: HeldValue | None, text: str, conflict: Conflict | None = None
     ) -> Delta:
         host, key = place
         version = before.version + 1 if before else 1
@@ -244,7 +244,12 @@ class Context:
         return self._delta(place, record, before, after, conflict)
 
     def _delta(
-        self, place: Place, record: Record, before: HeldValue | None, after: HeldValue, conflict: Conflict | None = None
+        self,
+        place: HostKey,
+        record: Record,
+        before: HeldValue | None,
+        after: HeldValue,
+        conflict: Conflict | None = None,
     ) -> Delta:
         self.seq += 1
         delta = Delta(

@@ -21,7 +21,6 @@ from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.step_results_and_end_status import CountedRecords
 from rack_recipes.programs.program_context import Context, of_journal
 
-Place = tuple[str, str]
 Record = dict[str, Any]
 
 
@@ -41,12 +40,12 @@ class Verdict(str):
         return f"{super().__repr__()} ({self.reason})" if self.reason else super().__repr__()
 
 
-class ResultTable(dict[Place, Any]):
+class ResultTable(dict[tuple[str, str], Any]):
     """Values by (name, host); the host of the run is "". Where a name has one host only, the name alone is enough."""
 
     if TYPE_CHECKING:
 
-        def __getitem__(self, key: Place | str, /) -> Any:
+        def __getitem__(self, key: tuple[str, str] | str, /) -> Any:
             """The value of a place, or of the only one with a name."""
 
     def __missing__(self, key: object) -> Any:

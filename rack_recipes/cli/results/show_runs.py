@@ -89,7 +89,6 @@ def summary_of(run: Mapping[str, Any], flakes: int) -> str:
 
 
 Row = Mapping[str, Any]
-Place = tuple[str, str]
 MOST_FINDINGS = 5
 
 
@@ -167,7 +166,7 @@ def _head(run: Row, steps: Sequence[Row]) -> Iterator[str]:
 
 
 def _steps(shown: Sequence[Row], steps: Sequence[Row]) -> Iterator[str]:
-    instances: dict[Place, list[Row]] = defaultdict(list)
+    instances: dict[tuple[str, str], list[Row]] = defaultdict(list)  # by step and host
     for step in steps:
         if step["parent"]:
             instances[step["parent"], step["host"]].append(step)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rack_recipes.context.context_model import REFUSED, Delta
+from rack_recipes.context.context_model import REFUSED, Delta, HostKey
 from rack_recipes.context.run_context import Context
 from rack_recipes.errors import JournalError
 from rack_recipes.journal.record_fields import Record, decode, json_text
@@ -71,7 +71,6 @@ class SortedPlaces:
         return rest or (self._chunks[at + 1][:] if at + 1 < len(self._chunks) else [])
 
 
-Place = tuple[str, str]  # host, empty for the run, and key
 Row = dict[str, Any]
 COPIED = ("time", "step", "attempt", "who", "based_on")  # fields of a row that are those of the record
 LINE = 4096  # bytes that are read at first: most lines have fewer
@@ -148,11 +147,11 @@ class ChangeIndex:
         near = self._sorted.around((key, ""), NEAR) if self._sorted else []
         return [*dict.fromkeys(found for found, _host in near)]
 
-    def number_of_changes(self, place: Place, before: int) -> int:
+    def number_of_changes(self, place: HostKey, before: int) -> int:
         """How many changes of a key have numbers below `before`."""
         return bisect_left(self._places.get(place[::-1], ()), before)
 
-    def history(self, place: Place, before: int, limit: int) -> Iterator[tuple[str, Change]]:
+    def history(self, place: HostKey, before: int, limit: int) -> Iterator[tuple[str, Change]]:
         """The last `limit` changes of a key with numbers below `before`, each behind the JSON text that it replaced."""
         changes = self._places.get(place[::-1], array("Q"))
         end = self.number_of_changes(place, before)
@@ -175,7 +174,7 @@ class ChangeIndex:
             else:
                 yield None
 
-    def value_at(self, place: Place, at: int) -> StateOfKey | None:
+    def value_at(self, place: HostKey, at: int) -> StateOfKey | None:
         """The same of one key; None where it was not set by then."""
         changes = self._places.get(place[::-1], array("Q"))
         return self._state_of(place[::-1], changes, bisect_right(changes, at) - 1)

@@ -27,7 +27,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_view import n
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import json_text
 from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import MOST, SecretNames
-from rack_recipes.context.context_model import REFUSED, Delta
+from rack_recipes.context.context_model import REFUSED, Delta, HostKey
 from rack_recipes.context.merge_hooks import MergeHooks
 from rack_recipes.context.merge_policies import DEEP_MERGE, from_record, hook_of
 from rack_recipes.context.run_context import Context
@@ -89,7 +89,6 @@ class SecretValues:
 BOTH_WAYS = os.O_RDWR | os.O_APPEND
 MOST_REQUESTS = 100_000  # ids of requests that are remembered
 SOON = 0.01  # seconds of CPU time; to write and to fold what was drafted takes as long again
-Place = tuple[str, str]
 RequestId = tuple[str, str, str]  # host, key, and the client's id of its request
 
 
@@ -177,7 +176,7 @@ class LiveContext:
             "end": self._end,
         }
         self._requests: dict[RequestId, Done] = {}
-        self._places: dict[tuple[str, str], Place] = {}  # by the client and its id of a request
+        self._places: dict[tuple[str, str], HostKey] = {}  # by the client and its id of a request
         self._stage = 0
         self.catch_up()
         self.index.sort()
@@ -221,7 +220,7 @@ class LiveContext:
         Large values take time. What is not drafted soon is left for another batch, and other clients come before it.
         """
         batch = Batch([None] * len(requests))
-        drafts: dict[Place, Draft] = {}
+        drafts: dict[HostKey, Draft] = {}
         ids: set[tuple[str, str]] = set()
         time, until = now(), thread_time() + SOON
         for number, request in enumerate(requests):
@@ -250,7 +249,7 @@ class LiveContext:
             raise JournalError(f"{self._reader.path}: {os.strerror(errno.ENOSPC)}")
         return [self._outcome(line.record, line.start - 1) for line in self._reader.read() if line.record]
 
-    def _draft(self, request: WriteRequest, drafts: dict[Place, Draft], time: str) -> Record | Outcome:
+    def _draft(self, request: WriteRequest, drafts: dict[HostKey, Draft], time: str) -> Record | Outcome:
         """The record of a request, or its outcome where there is nothing to write."""
         if request.request and (earlier := self._earlier(request)):
             return earlier
@@ -279,11 +278,11 @@ class LiveContext:
             )
         return None
 
-    def _held(self, place: Place) -> Draft:
+    def _held(self, place: HostKey) -> Draft:
         entry = self.context.entry(place[1], place[0])
         return Draft(entry.version, text=entry.text) if entry else Draft(0)
 
-    def _record(self, request: WriteRequest, held: Draft, drafts: dict[Place, Draft], time: str) -> Record:
+    def _record(self, request: WriteRequest, held: Draft, drafts: dict[HostKey, Draft], time: str) -> Record:
         based_on = held.version if request.based_on is None else request.based_on
         merges = based_on < held.version and request.operation == VALUE and self._merges(request.key)
         if based_on != held.version and not merges:

@@ -167,7 +167,7 @@ DELTA = ("host", "step", "attempt", "scope", "key", "after", "based_on", "who", 
 SAME = ("cache_key", "host", "inputs", "through")  # of results of which only the newest one is used
 MEASURED = ("name", "value", "unit")
 JUDGED = ("limits", "distance", "verdict")
-Place = tuple[str, str, str]  # run, host, step
+ResultKey = tuple[str, str, str]  # run, host, step
 
 
 def read_cached_results(engine: sql.Engine, keys: Collection[str]) -> list[Row]:
@@ -229,16 +229,16 @@ class _Records:
 
     def __init__(self, engine: sql.Engine, found: Iterable[Row]) -> None:
         self._engine = engine
-        self._steps: dict[Place, list[Row]] = defaultdict(list)
-        self._deltas: dict[Place, list[Row]] = defaultdict(list)
-        self._measured: dict[Place, list[Row]] = defaultdict(list)
+        self._steps: dict[ResultKey, list[Row]] = defaultdict(list)
+        self._deltas: dict[ResultKey, list[Row]] = defaultdict(list)
+        self._measured: dict[ResultKey, list[Row]] = defaultdict(list)
         wanted: dict[str, set[str]] = defaultdict(set)
         for row in found:
             wanted[row["run_id"]].add(row["step"])
         for run_id, steps in wanted.items():
             self._read(run_id, steps)
 
-    def of(self, place: Place) -> list[Row]:
+    def of(self, place: ResultKey) -> list[Row]:
         """The numbered records of one result."""
         run_id, host, step = place
         ends = sorted(self._steps[place], key=lambda row: (row["step"] == step, row["started"] or "", row["step"]))

@@ -33,10 +33,10 @@ from rack_recipes.store.reading.recorded_runs import (
 )
 from rack_recipes.store.schema.tables import tables
 
-Place = tuple[str, str]  # host and step
+HostStep = tuple[str, str]
 
 
-def outcomes(engine: sql.Engine, run_ids: Collection[str], places: Iterable[Place]) -> Iterator[dict[str, Any]]:
+def outcomes(engine: sql.Engine, run_ids: Collection[str], places: Iterable[HostStep]) -> Iterator[dict[str, Any]]:
     """`run_id`, `host`, `step`, `parent`, `verdict`, `inputs` and `flake` of these results in these runs."""
     hosts: dict[str, set[str]] = defaultdict(set)
     for host, step in places:

@@ -7,7 +7,7 @@
 A mutant has one operator, number or condition of one module of `rack_recipes` changed. It runs the unit tests that
 import this module, then those that import an importer of it, until one fails. Each line of output is a mutant and how
 it ended; the last one is a JSON object of the counts. An unnoticed mutant is a missing test, code that nobody needs, or
-another program that does the same.
+another program that does the same. `--seconds` is how much CPU time its tests may take.
 
 `--tree` is another checkout, whose own `.venv` runs its tests: a sample before a change can be compared with one after.
 """
@@ -21,6 +21,7 @@ import json
 import os
 import random
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -36,6 +37,7 @@ PACKAGE, UNITS = "rack_recipes", "tests/unit"
 DOTTED = re.compile(rf"\b{PACKAGE}(?:\.\w+)+")  # in strings, too: what a test replaces, or runs in another process
 RUN = Path(__file__).with_name("run_mutant.py")
 NOTICED, UNNOTICED, NO_TIME, BROKEN = "noticed", "unnoticed", "no time", "its test fails without it, too"
+WAITS = 10  # seconds on the clock for each of CPU time: the machine may be busy, and a mutant may wait for ever
 PASSED, NO_TESTS, TOO_LONG = 0, 5, -signal.SIGKILL  # exit codes of pytest, and of one that was ended
 SWAPPED = (
     *((ast.Eq, ast.NotEq), (ast.Lt, ast.LtE), (ast.Gt, ast.GtE), (ast.Is, ast.IsNot), (ast.In, ast.NotIn)),
@@ -137,8 +139,9 @@ class Tree:
         command = [self.python, str(RUN), mutant.module, mutant.source, mutant.becomes, *tests]
         with tempfile.TemporaryFile() as said:
             child = subprocess.Popen(command, cwd=self.root, env=env, stdout=said, stderr=said, process_group=0)
+            resource.prlimit(child.pid, resource.RLIMIT_CPU, (int(seconds), int(seconds)))
             with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(seconds)
+                child.wait(WAITS * seconds)
             with contextlib.suppress(ProcessLookupError):  # what it started ends with it, in any case
                 os.killpg(child.pid, signal.SIGKILL)
             code = child.wait()

@@ -200,6 +200,7 @@ def test_every_answer_has_the_policy(served):
     for target in ("/runs", "/sign-in", "/static/pages.js", "/nothing"):
         headers = served.ask(target, "admin").headers
         assert headers["content-security-policy"].startswith("default-src 'none'")
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
 
 

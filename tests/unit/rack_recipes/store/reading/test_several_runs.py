@@ -12,9 +12,11 @@ import pytest
 from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import delta, run, step
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import step as result_of
 from rack_recipes.errors import StoreError
 from rack_recipes.recipe.waivers import InForce, Streak, Waiver
 from rack_recipes.store.database_engine import connect_store
+from rack_recipes.store.reading import several_runs
 from rack_recipes.store.reading import waiver_history as module
 from rack_recipes.store.reading.several_runs import AT_ONCE, changes_of_keys, measured, results_by_verdict, verdicts
 from rack_recipes.store.reading.waiver_history import (
@@ -175,3 +177,44 @@ def test_a_row_that_leaves_out_what_its_run_does_not_use():
     """A report reads rows without `parent` where no step of the run has a loop."""
     assert is_for(LINK, {"step": "link"})
     assert not is_for(LINK, {"step": "psu"})
+
+
+RUNS = ("R1", "R2", "R3")
+
+
+@pytest.fixture
+def three(store: Engine, journal: Callable[..., Path]) -> Engine:
+    """Three runs of the steps a and b on two hosts."""
+    for run_id in RUNS:
+        results = [
+            result_of(name, host, n=n, inputs=f"{name} {host}", flake=run_id == "R2")
+            for n, (name, host) in enumerate((name, host) for name in "ab" for host in ("r1", "r2"))
+        ]
+        import_journal(store, journal([run(run_id), *results], run_id))
+    return store
+
+
+@pytest.mark.parametrize("at_once", [1, 400])
+def test_single_results_in_some_runs(three: Engine, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many statements that takes."""
+    monkeypatch.setattr(several_runs, "AT_ONCE", at_once)
+    found = [*several_runs.outcomes(three, ["R1", "R2"], [("r1", "a"), ("r2", "a"), ("r2", "b"), ("r9", "z")])]
+    places = {(row["run_id"], row["host"], row["step"], row["inputs"], row["flake"]) for row in found}
+    assert places == {
+        (run_id, host, name, f"{name} {host}", run_id == "R2")
+        for run_id in ("R1", "R2")
+        for host, name in (("r1", "a"), ("r2", "a"), ("r2", "b"))
+    }
+
+
+@pytest.mark.parametrize("at_once", [1, 400])
+def test_all_results_of_some_hosts(three: Engine, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(several_runs, "AT_ONCE", at_once)
+    found = [*several_runs.results_on(three, ["R3"], ["r1", "r2"])]
+    assert sorted((row["run_id"], row["host"], row["step"], row["verdict"]) for row in found) == [
+        ("R3", host, name, "passed") for host in ("r1", "r2") for name in "ab"
+    ]
+
+
+def test_without_an_earlier_analysis_nothing_is_told(three: Engine) -> None:
+    assert several_runs.subjects_of_findings(three, RUNS, "flake") == []

@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A run without an end in its journal: one that goes on keeps it so, another one was interrupted."""
+"""The commands flush and db.
+
+Of a run without an end in its journal one that goes on keeps it so, another one was interrupted.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import FIRST
 from rack_recipes.run.run_folders import hold_run
 from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.reading import recorded_runs
+from rack_recipes.store.schema.migrate_and_check import HEAD
 
 URL = "sqlite:///other.db"
 
@@ -79,3 +84,39 @@ def test_a_run_that_goes_on_is_running(journal: Path):
     with hold_run(journal.parent):
         assert call("flush", FIRST, "--db", URL).code == 0
     assert (status(), journal.stat().st_size) == ("running", size)
+
+
+NEW = "sqlite:///new.db"
+
+
+def test_a_store_is_made(project: Path):
+    assert call("db", "upgrade", "--db", NEW).answer == {"status": "ok", "before": None, "schema": HEAD}
+    assert call("db", "upgrade", "--db", NEW).answer == {"status": "ok", "before": HEAD, "schema": HEAD}
+    assert call("db", "current", "--db", NEW).answer == {"status": "ok", "schema": HEAD, "newest": HEAD}
+    assert call("db", "check", "--db", NEW) == (0, '{"status": "ok", "differences": []}\n', "")
+
+
+def test_the_project_s_store_is_meant_by_default(project: Path):
+    assert call("db", "upgrade").code == 0
+    assert (project / ".rack-recipes/results.db").is_file()
+
+
+def test_a_schema_that_is_another(project: Path):
+    call("db", "upgrade", "--db", NEW)
+    store = create_engine(NEW)
+    with store.begin() as connection:
+        connection.execute(text("ALTER TABLE runs DROP COLUMN tester"))
+    store.dispose()
+    done = call("db", "check", "--db", NEW, "--json")
+    assert done.code == 5
+    assert done.answer["status"] == "error"
+    assert [difference for difference in done.answer["differences"] if "tester" in difference]
+    assert done.err.splitlines() == done.answer["differences"]
+
+
+def test_nothing_is_made_by_asking(project: Path):
+    for command in ("current", "check"):
+        done = call("db", command, "--db", NEW)
+        assert done.code == 5
+        assert "there is no store yet" in done.err
+    assert not (project / "new.db").exists()

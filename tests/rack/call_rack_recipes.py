@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -58,6 +59,12 @@ class Results:
     def verdicts(self) -> dict[tuple[str, str], str]:
         """The verdict of each (step, host)."""
         return {place: step["verdict"] for place, step in self.steps.items()}
+
+    def span(self, step: str, host: str) -> tuple[float, float]:
+        """When the last try of a step began and ended, in seconds."""
+        row = self.steps[step, host]
+        begun = datetime.fromisoformat(str(row["started"])).timestamp()
+        return begun, begun + row["seconds"]
 
 
 def environment(**env: object) -> dict[str, str]:

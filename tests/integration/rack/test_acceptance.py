@@ -9,7 +9,6 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -83,13 +82,6 @@ def parts(found: Results, verdict: str) -> set[str]:
     return {step.partition(".")[0] for (step, _host), row in found.steps.items() if row["verdict"] == verdict}
 
 
-def span(row: Any) -> tuple[float, float]:
-    """When the last try of a step began and ended, in seconds."""
-    started = row["started"]
-    begun = (started if isinstance(started, datetime) else datetime.fromisoformat(started)).timestamp()
-    return begun, begun + row["seconds"]
-
-
 def test_a_healthy_rack_is_accepted_and_its_servers_lose_their_power_after_the_canary(
     recipes: Path, rack: RackState
 ) -> None:
@@ -99,14 +91,14 @@ def test_a_healthy_rack_is_accepted_and_its_servers_lose_their_power_after_the_c
         "complete", "inventory", "drives", "bmc", "log_mark", "pdu", "canary", "power", "event_log", "cabling", "links",
         "fabric", "alike", "throughput", "storage", "burn_in", "health",
     } == parts(found, "passed")  # fmt: skip
-    canary = span(found.steps["canary.power_cycle", "server1"])
-    others = sorted(span(found.steps["power.power_cycle", server]) for server in SERVERS[1:])
+    canary = found.span("canary.power_cycle", "server1")
+    others = sorted(found.span("power.power_cycle", server) for server in SERVERS[1:])
     assert canary[1] <= others[0][0], "the others did not wait for the canary"
     pdus = {host: each["pdu"] for host, each in inventory(rack)["servers"]["hosts"].items()}
     for one in SERVERS[1:]:
         for other in SERVERS[1:]:
             if one < other and pdus[one] == pdus[other]:
-                first, second = sorted(span(found.steps["power.power_cycle", each]) for each in (one, other))
+                first, second = sorted(found.span("power.power_cycle", each) for each in (one, other))
                 assert first[1] <= second[0], "two of one PDU were without power at once"
 
 

@@ -7,9 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -56,7 +54,7 @@ def test_healthy_servers_pass_and_lose_their_power_one_after_the_other(recipe: P
     found = results(done.answer["run_id"])
     assert found.verdicts() == {(step, server): "passed" for step in STEPS for server in ("server1", "server2")}
     assert not {*before} & {rack.run(server, BOOT) for server in ("server1", "server2")}
-    spans = sorted(_span(found.steps["power_cycle", server]) for server in ("server1", "server2"))
+    spans = sorted(found.span("power_cycle", server) for server in ("server1", "server2"))
     assert spans[0][1] <= spans[1][0], "both were without power at once"
     for server in ("server1", "server2"):
         cycle = found.context["redfish.power_cycle_v1", server]
@@ -68,13 +66,6 @@ def test_healthy_servers_pass_and_lose_their_power_one_after_the_other(recipe: P
     written = [path for path in Path().rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
     assert not written
     assert secret not in done.stdout + done.stderr
-
-
-def _span(row: Any) -> tuple[float, float]:
-    """When the last try of a step began and ended, in seconds."""
-    started = row["started"]
-    begun = (started if isinstance(started, datetime) else datetime.fromisoformat(started)).timestamp()
-    return begun, begun + row["seconds"]
 
 
 def test_each_fault_is_found_where_it_is(recipe: Path, rack: RackState) -> None:

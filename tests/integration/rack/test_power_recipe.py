@@ -11,9 +11,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -85,7 +83,7 @@ def test_healthy_servers_pass_and_two_of_one_pdu_are_never_off_at_once(recipe: P
     found = results(done.answer["run_id"])
     assert found.verdicts() == {(step, server): "passed" for step in STEPS for server in SERVERS}
     assert not {*before} & {rack.run(server, BOOT) for server in SERVERS}
-    spans = sorted(_span(found.steps["power_cycle", server]) for server in SERVERS)
+    spans = sorted(found.span("power_cycle", server) for server in SERVERS)
     assert spans[0][1] <= spans[1][0], "both were without power at once"
     for server in SERVERS:
         cycle = found.context["ipmi.power_cycle_v1", server]
@@ -96,13 +94,6 @@ def test_healthy_servers_pass_and_two_of_one_pdu_are_never_off_at_once(recipe: P
     secrets = ((rack.folder / "bmc/password").read_text().strip(), rack_pdus.COMMUNITY)
     files = [path for path in Path(".rack-recipes").rglob("*") if path.is_file()]
     assert not [path for path in files for secret in secrets if secret.encode() in path.read_bytes()]
-
-
-def _span(row: Any) -> tuple[float, float]:
-    """When the last try of a step began and ended, in seconds."""
-    started = row["started"]
-    begun = (started if isinstance(started, datetime) else datetime.fromisoformat(started)).timestamp()
-    return begun, begun + row["seconds"]
 
 
 def test_each_fault_is_found_where_it_is(recipe: Path, rack: RackState) -> None:

@@ -199,4 +199,7 @@ def first_few(names: Sequence[str], most: int, separator: str = ", ") -> str:
 def as_reason(text: object) -> str:
     """The text as a verdict's reason: storable, and short enough to read. Secrets must have been masked before."""
     whole = escape_unstorable(shortened(str(text))).strip()
-    return whole if len(whole) <= LONGEST_REASON else whole[: LONGEST_REASON - 3] + "..."
+    if len(whole) <= LONGEST_REASON:
+        return whole
+    cut = f"... (cut: it had {len(whole)} characters{' or more' if len(whole) >= LONGEST_MESSAGE else ''})"
+    return whole[: LONGEST_REASON - len(cut)] + cut

@@ -66,6 +66,22 @@ function rack_check(name, value, unit, limit1, limit2, limit3, limit4, limit5, l
     _rack_record(count, fields)
 }
 
+# A line of the log on stderr, where the run's level shows it; a level is debug, info, warning or error.
+function rack_log(level, text,    levels, wanted, now) {
+    levels = " debug info warning error "
+    wanted = ENVIRON["RACK_LOG_LEVEL"] == "" ? "warning" : ENVIRON["RACK_LOG_LEVEL"]
+    if (level == "" || !index(levels, " " level " "))
+        rack_error("rack_log: expected debug, info, warning or error, got " level)
+    if (index(levels, " " level " ") < index(levels, " " wanted " "))
+        return
+    "date -u +%Y-%m-%dT%H:%M:%SZ" | getline now
+    close("date -u +%Y-%m-%dT%H:%M:%SZ")
+    printf "%s %s awk [%s %s %s] %s\n", now, toupper(level), _rack_word("RUN"), _rack_word("STEP"), \
+        _rack_word("HOST"), text > "/dev/stderr"
+}
+
+function _rack_word(name) { return ENVIRON["RACK_" name] == "" ? "-" : ENVIRON["RACK_" name] }
+
 function rack_secret(text) { _rack_record(2, _rack_field("rack_secret") _rack_field(text)) }
 
 function rack_attach(file, name, media_type) {

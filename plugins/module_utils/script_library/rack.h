@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define RACK_FORMAT(text, values) __attribute__((format(printf, text, values), unused))
@@ -179,6 +180,36 @@ static void __attribute__((noreturn)) RACK_FORMAT(1, 2) rack_skip(const char *fo
 
     va_start(values, format);
     rack_end("skipped", 0, format, values);
+}
+
+/* A line of the log on stderr, where the run's level shows it; a level is debug, info, warning or error. */
+static inline void RACK_FORMAT(2, 3) rack_log(const char *level, const char *format, ...)
+{
+    static const char *const levels[] = {"debug", "info", "warning", "error"};
+    static const char *const names[] = {"DEBUG", "INFO", "WARNING", "ERROR"};
+    static const char *const words[] = {"RACK_RUN", "RACK_STEP", "RACK_HOST"};
+    const char *wanted = getenv("RACK_LOG_LEVEL"), *found[3];
+    int own = -1, least = 2, i;
+    char moment[32];
+    time_t now = time(NULL);
+    va_list values;
+
+    for (i = 0; i < 4; i++) {
+        own = strcmp(level, levels[i]) == 0 ? i : own;
+        least = wanted != NULL && strcmp(wanted, levels[i]) == 0 ? i : least;
+    }
+    if (own < 0)
+        rack_error("rack_log: expected debug, info, warning or error, got %s", level);
+    if (own < least)
+        return;
+    for (i = 0; i < 3; i++)
+        found[i] = getenv(words[i]) != NULL ? getenv(words[i]) : "-";
+    strftime(moment, sizeof moment, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
+    fprintf(stderr, "%s %s c [%s %s %s] ", moment, names[own], found[0], found[1], found[2]);
+    va_start(values, format);
+    vfprintf(stderr, format, values);
+    va_end(values);
+    fputc('\n', stderr);
 }
 
 /* A parameter as text; `standard` where it has no value. A secret is on stdin only. */

@@ -84,6 +84,19 @@ rack_skip() {
   exit 0
 }
 
+# rack_log debug|info|warning|error TEXT: a line of the log on stderr, where the run's level shows it.
+rack_log() {
+  case $1:${RACK_LOG_LEVEL:-warning} in
+    debug:debug | info:debug | info:info | warning:debug | warning:info | warning:warning | error:*) ;;
+    debug:* | info:* | warning:*) return 0 ;;
+    *) rack_error "rack_log: expected debug, info, warning or error, got $1" ;;
+  esac
+  _rack_capitals "$1"
+  shift
+  printf '%s %s shell [%s %s %s] %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$_rack_variable" \
+    "${RACK_RUN:--}" "${RACK_STEP:--}" "${RACK_HOST:--}" "$*" >&2
+}
+
 # rack_attach FILE [NAME [MEDIA_TYPE]]. A file outside of the working folder, or with an odd name, is copied first.
 rack_attach() {
   case $1 in

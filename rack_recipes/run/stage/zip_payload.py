@@ -30,7 +30,7 @@ INSIDE = f"ansible_collections/rack/recipes/{FOLDER}"  # the path of the library
 FOR_SCRIPTS = ("envelope.sh", "json.awk", "rack.awk", "rack.sh")
 LIVE = (f"{FOLDER}/rack_live.py", "plugins/module_utils/live_client.py")  # the program, and what it imports
 LIVE_CALL = re.compile(rb"\brack_live\b")
-CALLS = "param|get|percent|set|set_number|set_json|field|field_number|measure|check|secret|attach|fail|error|skip"
+CALLS = "param|get|percent|set|set_number|set_json|field|field_number|measure|check|log|secret|attach|fail|error|skip"
 # The sign of its use in a file with this suffix, and the files that are sent then.
 USES = {
     ".sh": (re.compile(rb"\bRACK_(?:SH|AWK)\b"), FOR_SCRIPTS),

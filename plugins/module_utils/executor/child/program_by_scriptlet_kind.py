@@ -35,14 +35,22 @@ if TYPE_CHECKING:
 DEBUG = "RACK_DEBUG"
 
 
-def run_class(load: Load, ctx: ContextView, params: dict[str, Any], emit: Emit, method: str = "run") -> NoReturn:
+def run_class(
+    load: Load,
+    ctx: ContextView,
+    params: dict[str, Any],
+    emit: Emit,
+    method: str = "run",
+    logs: tuple[str, str] = ("", ""),
+) -> NoReturn:
     """Run a Python scriptlet, or only its `validate` if `method` says so, and end this process.
 
-    The last event, of kind `ending`, has the verdict and the reason.
+    The last event, of kind `ending`, has the verdict and the reason. `logs` are the id of the run and the level of its
+    log, for Python's `logging`.
     """
     sys.stdin = _stream(0, "r")
     sys.stdout, sys.stderr = printed = _stream(1, "w"), _stream(2, "w")
-    verdict, reason, code = _outcome(load, ctx, params, method)
+    verdict, reason, code = _outcome(load, ctx, params, method, logs)
     for stream in printed:
         if not stream.closed:
             stream.flush()
@@ -58,10 +66,12 @@ def _stream(number: int, mode: str) -> IO[str]:
     return open(number, mode, 1, encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
-def _outcome(load: Load, ctx: ContextView, params: dict[str, Any], method: str) -> tuple[str, str, int]:
+def _outcome(
+    load: Load, ctx: ContextView, params: dict[str, Any], method: str, logs: tuple[str, str]
+) -> tuple[str, str, int]:
     """Verdict, reason and exit code."""
     try:
-        code = _run(load, ctx, params, method)
+        code = _run(load, ctx, params, method, logs)
     except Failed as failed:
         return "failed", str(failed), 1
     except Skipped as skipped:
@@ -71,13 +81,19 @@ def _outcome(load: Load, ctx: ContextView, params: dict[str, Any], method: str) 
     except BaseException as error:  # a scriptlet may raise anything, and nothing else would catch it
         import traceback  # imported here, since only a failure needs it
 
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.child.place_of_exception import place_of
+
         traceback.print_exc()
-        return "error", _reason(error), 1
+        return "error", _reason(error) + place_of(error, with_advice=not _is_debug()), 1
     return ("error", f"run returned {code}", code) if code else ("passed", "", 0)
 
 
-def _run(load: Load, ctx: ContextView, params: dict[str, Any], method: str) -> int:
+def _run(load: Load, ctx: ContextView, params: dict[str, Any], method: str, logs: tuple[str, str]) -> int:
     scriptlet = load()()
+    if logs[1] or "logging" in sys.modules:  # most scriptlets log nothing, and do not pay for the import
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.child.scriptlet_logging import set_up
+
+        set_up((logs[0], ctx.step, ctx.host), logs[1])
     validate = getattr(scriptlet, "validate", None)  # a registered class need not have one
     if validate is not None:
         validate(ctx, params)
@@ -90,11 +106,15 @@ def _run(load: Load, ctx: ContextView, params: dict[str, Any], method: str) -> i
 def _called(scriptlet: Scriptlet, ctx: ContextView, params: dict[str, Any]) -> object:
     """Call `run` and return what it returns. With --debug its variables are logged, unless it does that itself."""
     run = scriptlet.run
-    if os.environ.get(DEBUG, "0") in ("", "0") or getattr(run, "is_traced", False):
+    if not _is_debug() or getattr(run, "is_traced", False):
         return run(ctx, params)
     from ansible_collections.rack.recipes.plugins.module_utils.debug_tracing import watched
 
     return watched(run, scriptlet, ctx, params)
+
+
+def _is_debug() -> bool:
+    return os.environ.get(DEBUG, "0") not in ("", "0")
 
 
 def _left(code: object) -> tuple[str, str, int]:
@@ -201,7 +221,8 @@ class Launcher:
         logged = logged_events(request)
         self.is_debug = "variables" in logged
         self._traces_processes = "process" in logged
-        self._own = {"RACK_RUN": self.run, "RACK_HOST": self.host, **({DEBUG: "1"} if self.is_debug else {})}
+        self._own = {"RACK_RUN": self.run, "RACK_HOST": self.host, "RACK_LOG_LEVEL": self.log_level or "warning"}
+        self._own.update({DEBUG: "1"} if self.is_debug else {})
         self._base = {**os.environ, **self._own}
         self.live: dict[str, Any] = request.get("live") or {}
         self._interpreters: dict[str, list[str]] = {}
@@ -261,7 +282,8 @@ class Launcher:
             ctx.send_to(self._hiding(emit))
             ctx.hide_by(self.secrets)
             ctx.limit_to(step.get("reads"))
-            run_class(load, ctx, params, self._traced(emit) if self._traces_processes else emit, method)
+            last = self._traced(emit) if self._traces_processes else emit
+            run_class(load, ctx, params, last, method, (self.run, self.log_level))
 
         return program
 

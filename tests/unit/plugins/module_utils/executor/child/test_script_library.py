@@ -74,3 +74,35 @@ def test_a_c_step(work):
     source = f'#include "rack.h"\nint main(void) {{ {check}; return 0; }}\n'
     ran = work.run(work.source(source, library="library", args={"most": 4}))
     assert ran.outcome == ("failed", "n: 5 s is above max 4 s")
+
+
+LOG = {
+    "sh": '. "$RACK_SH"\nrack_log debug d\nrack_log info "i $RACK_STEP"\nrack_log warning w 1\n(rack_log error e)\n',
+    "awk": 'BEGIN { rack_log("debug", "d"); rack_log("info", "i"); rack_log("warning", 1); rack_log("error", "e") }\n',
+    "c": '#include "rack.h"\nint main(void) { rack_log("debug", "d"); rack_log("warning", "w %d", 1);'
+    ' rack_log("error", "e"); return 0; }\n',
+}
+NAMED = {"sh": "shell", "awk": "awk", "c": "c"}
+
+
+@pytest.mark.parametrize("kind", LOG)
+@pytest.mark.parametrize(("level", "shown"), [("", ["WARNING", "ERROR"]), ("error", ["ERROR"]), ("debug", ["DEBUG"])])
+def test_the_level_of_the_log_is_that_of_the_run(kind, level, shown, work):
+    shutil.copytree(LIBRARY, work.folder / "library")
+    if kind == "c":
+        one = work.source(LOG[kind], library="library")
+    else:
+        one = work.script(LOG[kind], file=f"script.{kind}", library="library")
+    ran = work.run(one, **({"log_level": level} if level else {}))
+    lines = ran.attempt["stderr"].splitlines()
+    assert [line.split()[1] for line in lines][: len(shown)] == shown
+    moment, *words = lines[-1].split(" ")
+    assert words == ["ERROR", NAMED[kind], "[run1", one["name"], "r1]", "e"]
+    assert moment.endswith("Z")
+
+
+def test_a_level_that_is_none_is_an_error(step):
+    assert step('. "$RACK_SH"\nrack_log loud x\n').outcome == (
+        "error",
+        "rack_log: expected debug, info, warning or error, got loud",
+    )

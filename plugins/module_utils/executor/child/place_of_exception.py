@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where a scriptlet's own code was when an exception came out of it. Only a failure needs this."""
+
+from __future__ import annotations
+
+import os
+import traceback
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
+LIBRARY = "ansible_collections.rack.recipes.plugins.module_utils."
+PUBLISHED = "ansible_collections.rack.recipes.plugins.modules."
+DROP_INS = "scriptlets."
+
+
+def place_of(error: BaseException, *, with_advice: bool) -> str:
+    """File and line of the scriptlet, in brackets, and `with_advice` how to see more.
+
+    It is empty where no code of a scriptlet was at work, and for a ValueError that a scriptlet raises itself: its words
+    are meant for who reads the reason.
+    """
+    frames = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if _is_of_scriptlet(frame)]
+    if not frames or (type(error) is ValueError and _is_raised_there(error)):
+        return ""
+    (frame, line), name = frames[-1], _name_of(frames[0][0])
+    more = f"; `rack-recipes debug {name}` shows more" if name and with_advice else ""
+    return f" ({_file_of(frame)}:{line}{more})"
+
+
+def _is_of_scriptlet(frame: FrameType) -> bool:
+    return _module_of(frame).startswith((DROP_INS, PUBLISHED))
+
+
+def _is_raised_there(error: BaseException) -> bool:
+    """Whether the last line of the traceback is a `raise`."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return (last.line or "raise").startswith("raise")
+
+
+def _file_of(frame: FrameType) -> str:
+    """The path of a file in the project, or the name of one of the collection. On a host it lies elsewhere."""
+    name = _module_of(frame)
+    return f"{name.replace('.', '/')}.py" if name.startswith(DROP_INS) else os.path.basename(frame.f_code.co_filename)
+
+
+def _name_of(frame: FrameType) -> str:
+    """What recipes write as `module`."""
+    name = _module_of(frame)
+    return name[len(DROP_INS) :] if name.startswith(DROP_INS) else f"rack.recipes.{name[len(PUBLISHED) :]}"
+
+
+def _module_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))

@@ -43,7 +43,7 @@ OF, TYPE = "of", "type"  # words of `Param.also` beside limits
 MASK = "********"
 TRY_MATCH = "import json, re, sys; re.fullmatch(*json.load(sys.stdin))"
 NO_NAMES = SecretNames()
-NUMBER = re.compile(r"[-+]?[0-9]{1,400}(\.[0-9]{1,400})?([eE][-+]?[0-9]{1,4})?")
+NUMBER = re.compile(r"[-+]?([0-9]{1,400}(\.[0-9]{0,400})?|\.[0-9]{1,400})([eE][-+]?[0-9]{1,4})?")
 INTEGER = re.compile(r"[-+]?[0-9]{1,400}")
 TRUTHS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.cli.terminal import format_table
-from rack_recipes.errors import UsageError
+from rack_recipes.errors import UsageError, counted
 from rack_recipes.run.trust.policy import READ, WRITE
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def lock(options: argparse.Namespace) -> Answer:
     from rack_recipes.run.trust.lock_file import LockFile, differences, has_lock, read_lock, write_lock
 
     settings = project.load()
-    locked = read_lock() if has_lock() or options.check else LockFile()
+    is_first = not has_lock()
+    locked = LockFile() if is_first and not options.check else read_lock()
     paths = _recipe_paths(options.recipes, locked)
     current = _current_lock(paths, settings)
     found = [*differences(locked, current)]
@@ -53,7 +54,13 @@ def lock(options: argparse.Namespace) -> Answer:
         return _answer(found, len(current.recipes), 1 if found else 0)
     check_lock(paths, settings)
     write_lock(current)
-    return _answer(found, len(current.recipes), 0)
+    if is_first:  # all of it is new: each line would sound like a complaint
+        sys.stderr.write(f"locked {counted(len(current.recipes), 'recipe')}, {_made_of(current)}\n")
+    return _answer(found, len(current.recipes), 0, is_told=is_first)
+
+
+def _made_of(lock: LockFile) -> str:
+    return f"{counted(len(lock.scriptlets), 'scriptlet')} and {counted(len(lock.modules), 'module')} of Ansible"
 
 
 def _recipe_paths(given: Iterable[str], locked: LockFile) -> list[str]:
@@ -79,10 +86,10 @@ def _current_lock(paths: Iterable[str], settings: Settings) -> LockFile:
     return lock_of(request_of_plan(plan_of(path, settings), settings) for path in paths)
 
 
-def _answer(found: Iterable[Difference], recipes: int, code: int) -> Answer:
-    """Print a line to stderr for each difference, and return the answer with all of them."""
+def _answer(found: Iterable[Difference], recipes: int, code: int, *, is_told: bool = False) -> Answer:
+    """Print a line to stderr for each difference unless it is told, and return the answer with all of them."""
     differences = [*found]
-    sys.stderr.writelines(f"{one}\n" for one in differences)
+    sys.stderr.writelines(f"{one}\n" for one in differences if not is_told)
     status = "error" if code else "ok"
     return {"status": status, "recipes": recipes, "differences": [asdict(one) for one in differences]}, code
 

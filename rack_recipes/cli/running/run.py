@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     steps:
     --only STEP
     --skip STEP
+    -t, --tags TAGS  only steps with one of these tags or names, with commas between them, as in Ansible
+    --skip-tags TAGS  no steps with one of these tags or names
     --stepwise
     --parallel N -> slots
     --seed N
@@ -38,6 +41,10 @@ if TYPE_CHECKING:
         (default: Ansible's setting, else this machine)
     -l, --limit PATTERN
     -e, --extra-vars VARS...  variables for Ansible: name=value, JSON, or @FILE
+    -u, --user USER  who logs in to the hosts
+    -b, --become  run all steps as root, or as -e ansible_become_user
+    -k, --ask-pass  ask for the password of the login
+    -K, --ask-become-pass  ask for the password with which a user becomes another, as for sudo
     -f, --forks N  how many hosts at once (default: Ansible's setting, else what the machine's cores, memory and open
         files allow)
     in several parts:
@@ -71,7 +78,8 @@ if TYPE_CHECKING:
     rack-recipes run --resume last -i inventory.yml
     rack-recipes run rack.recipes.host_health -i inventory.yml --limit row_a --group night-42 --parts 2
     rack-recipes run recipes/compare.yml -i inventory.yml --context before.json
-    rack-recipes run recipes/numbers.yml -i inventory.yml -- --ask-become-pass
+    rack-recipes run recipes/numbers.yml -i inventory.yml -bK
+    rack-recipes run recipes/numbers.yml -i inventory.yml -- --private-key lab.key
 
     Arguments after -- go to ansible-playbook.
     """,
@@ -84,11 +92,21 @@ def run(options: argparse.Namespace) -> Answer:
     While it runs, stderr shows the progress. At the end stdout has one JSON object: status, run id, keys of the
     context, counts of verdicts. The exit code says the same.
     """
+    options.ansible = [*_for_ansible(options), *options.ansible]
     if options.dry_run:
         from rack_recipes.cli.running.dry_run import dry_run
 
         return dry_run(options)
     return start_run(options)
+
+
+def _for_ansible(options: argparse.Namespace) -> Iterator[str]:
+    """The options that are Ansible's own, as it spells them."""
+    for name in ("user", "tags", "skip_tags"):
+        if value := getattr(options, name):
+            yield from (f"--{name.replace('_', '-')}", value)
+    flags = (name for name in ("become", "ask_pass", "ask_become_pass") if getattr(options, name))
+    yield from (f"--{name.replace('_', '-')}" for name in flags)
 
 
 def start_run(options: argparse.Namespace, *, show_summary: bool = True) -> tuple[dict[str, Any], int]:

@@ -113,6 +113,12 @@ WORDS = {
 UNITS = {"ms": 0.001, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) *(ms|sec|s|min|m|h|d)[a-z]{0,7}")
 CLOCK = re.compile(r"(?:([0-9]{1,5}):)?([0-9]{1,5}):([0-9]{2})")
+COMPARED = re.compile(
+    r"(\$\{[^{}]{1,200}\}|[a-z][a-z0-9_.]{0,200}_v[0-9]{1,4}[\w.\[\]]{0,200}|params\.\w{1,100}) *(>=|<=|==|!=|>|<) *"
+    r"(-?[0-9.]{1,40}|\"[^\"]{0,100}\"|'[^']{0,100}'|\w{1,100})"
+)
+SPECIAL = re.compile(r"[][{}]|: | #|^\s|\s$|^$")
+SIGNS = {">": "min", ">=": "min", "<": "max", "<=": "max", "==": "eq", "!=": "ne"}
 NUMBER = re.compile(r"[-+]?(?:[0-9_]{0,20}[0-9]{1,20}\.?|[0-9_]{0,20}\.[0-9]{1,20})")
 SIZES = {"k": 1 / 1024, "m": 1, "g": 1024, "t": 1024**2}
 SIZE = re.compile(r"([0-9]{1,9}) *([kmgt])(?:i?b)?", re.IGNORECASE)
@@ -140,12 +146,19 @@ def as_flow_yaml(value: object) -> str:
         case str():
             text = value
         case list():
-            text = f"[{', '.join(map(as_flow_yaml, value))}]"
+            text = f"[{', '.join(map(_inside, value))}]"
         case dict():
-            text = "{" + ", ".join(f"{key}: {as_flow_yaml(item)}" for key, item in value.items()) + "}"
+            text = "{" + ", ".join(f"{key}: {_inside(item)}" for key, item in value.items()) + "}"
         case _:
             text = json.dumps(value)
-    return text if len(text) <= MAX_LENGTH else ""
+    return text if len(text) <= MAX_LENGTH * (1 if isinstance(value, str) else 2) else ""
+
+
+def _inside(item: Any) -> str:
+    """An item of a list or mapping in brackets, where a text with a bracket or a comma needs quotes."""
+    return (
+        json.dumps(item, ensure_ascii=False) if isinstance(item, str) and SPECIAL.search(item) else as_flow_yaml(item)
+    )
 
 
 def one_of(word: str, schema: Schema) -> Iterator[Any]:
@@ -201,10 +214,22 @@ def braces(word: str, schema: Schema) -> Iterator[Any]:
     words, text = schema.get("errorMessage", ""), word.strip()
     if "${" in words and BARE_REFERENCE.fullmatch(text):
         yield f"${{{text}}}"
+    compared = COMPARED.fullmatch(text)
+    if "condition" in words and compared:
+        yield condition(*compared.groups())
     if "Jinja" in words and REFERENCE.fullmatch(text):
         yield {"value": text, "eq": True}
     elif "Jinja" in words and not BRACE.search(text):
         yield f"{{{{ {text} }}}}"
+
+
+def condition(key: str, sign: str, value: str) -> Any:
+    """What a comparison of a key with a value is called in a recipe: `t.a_v1 >= 5`."""
+    reference = key if key.startswith("${") else f"${{{key}}}"
+    bound = float(value) if NUMBER.fullmatch(value) else value.strip("\"'")
+    bound = int(bound) if isinstance(bound, float) and bound.is_integer() else bound
+    same = {"value": reference, SIGNS[sign]: bound}
+    return [same, {"value": reference, "ne": bound}] if sign in (">", "<") else same
 
 
 def dotted(word: str, _schema: Schema) -> Iterator[Any]:

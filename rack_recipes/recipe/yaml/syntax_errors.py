@@ -93,6 +93,7 @@ JAMMED_DASH = re.compile(r"\s*(?:- +)*(?P<found>-[A-Za-z\"'{\[].*)")
 JAMMED_COLON = re.compile(r"\s*(?:- +)*(?P<found>[A-Za-z_][\w.-]*:\S.*)")
 NO_COLON = re.compile(r"\s*(?:- +)*(?P<found>[A-Za-z_][\w.-]*)\s*(?:#.*)?$")
 TWO_COLONS = re.compile(r"\s*(?:- +)*[^:'\"#]+:\s+(?P<found>[^'\"{\[].*)")
+REFERENCE = re.compile(r"\$\{[^{}\"']*\}")
 QUOTES = {
     '"': ' (inside the text a double quote is written \\")',
     "'": " (inside the text a single quote is written twice)",
@@ -209,6 +210,10 @@ def columns_of(line: str) -> set[int]:
 def unclosed_bracket(problem: ParserProblem) -> RecipeError:
     """A list or mapping in brackets without a comma or its closing bracket."""
     bracket = "]" if "]" in problem.message else "}"
+    reference = REFERENCE.match(problem.line(problem.at.line), problem.at.column - 2)
+    if reference:
+        place = problem.place(problem.at.line, problem.at.column - 1)
+        return problem.error(place, f'a reference in quotes, "{reference[0]}"', quoted(reference[0]))
     if problem.at.line == problem.begin.line and problem.rest(problem.at):
         return problem.error(problem.at, f"a comma or {bracket!r}")
     return problem.error(problem.begin, f"a {bracket!r} that closes {problem.found(problem.begin)}", problem.ending())

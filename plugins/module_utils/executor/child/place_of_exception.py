@@ -11,19 +11,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
-LIBRARY = "ansible_collections.rack.recipes.plugins.module_utils."
 PUBLISHED = "ansible_collections.rack.recipes.plugins.modules."
 DROP_INS = "scriptlets."
+AUTHORS = (DROP_INS, PUBLISHED)
 
 
 def place_of(error: BaseException, *, with_advice: bool) -> str:
     """File and line of the scriptlet, in brackets, and `with_advice` how to see more.
 
-    It is empty where no code of a scriptlet was at work, and for a ValueError that a scriptlet raises itself: its words
-    are meant for who reads the reason.
+    It is empty where no code of a scriptlet was at work, and for a ValueError or an error of its own that a scriptlet
+    raises itself: these words are meant for who reads the reason.
     """
     frames = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if _is_of_scriptlet(frame)]
-    if not frames or (type(error) is ValueError and _is_raised_there(error)):
+    is_own = type(error) is ValueError or type(error).__module__.startswith(AUTHORS)
+    if not frames or (is_own and _is_raised_there(error)):
         return ""
     (frame, line), name = frames[-1], _name_of(frames[0][0])
     more = f"; `rack-recipes debug {name}` shows more" if name and with_advice else ""
@@ -31,7 +32,7 @@ def place_of(error: BaseException, *, with_advice: bool) -> str:
 
 
 def _is_of_scriptlet(frame: FrameType) -> bool:
-    return _module_of(frame).startswith((DROP_INS, PUBLISHED))
+    return _module_of(frame).startswith(AUTHORS)
 
 
 def _is_raised_there(error: BaseException) -> bool:

@@ -28,8 +28,10 @@ def test_recipes_are_locked_and_told():
         "t.fail (shell)",
         "t.ok (shell)",
     ]
-    assert done.err.splitlines()[0] == "recipe bad.yml is not locked"
+    assert done.err == "locked 2 recipes, 2 scriptlets and 0 modules of Ansible\n"
     assert sorted(json.loads(LOCK.read_text())["recipes"]) == ["bad.yml", "good.yml"]
+    Path("third.yml").write_text(Path("good.yml").read_text())
+    assert call("lock", "third.yml").err == "recipe third.yml is not locked\n"
 
 
 def test_those_that_are_locked_stay_locked():

@@ -63,13 +63,13 @@ def test_a_long_reason_is_shortened():
 
 
 def test_secrets_are_taken_out_before_a_reason_is_shortened():
-    attempt, scope = ended(json.dumps({"status": "failed", "reason": "x" * (LONGEST_REASON - 40) + "hunter2" * 10}))
+    attempt, scope = ended(json.dumps({"status": "failed", "reason": "x" * (LONGEST_REASON - 40) + "hunter2" + "y" * 100}))
     reason = judge(attempt, scope.ctx, scope, {}, StageSecrets({"secrets": ["hunter2"]}))[1]
     assert (len(reason), "hunt" in reason) == (LONGEST_REASON, False)
 
 
 def test_half_a_secret_where_a_message_was_cut_is_not_shown():
-    attempt, scope = ended(ending={"verdict": "failed", "reason": "hunter2" * 100_000})
+    attempt, scope = ended(ending={"verdict": "failed", "reason": "hunter2" * 400_000})
     attempt.ending["reason"] = attempt.ending["reason"][:LONGEST_MESSAGE]
     assert judge(attempt, scope.ctx, scope, {}, StageSecrets({"secrets": ["hunter2"]})) == ("failed", "********...")
 

@@ -82,6 +82,11 @@ class Settings:
     """URL of the store."""
     runs: str = ".rack-recipes/runs"
     """Folder of the run folders, each with the journal of a run."""
+    test_id: str = ""
+    """What the test of a playbook without a recipe is called, for its history and its baseline.
+
+    A recipe has its own name. Without this setting stages that come from roles are called after these.
+    """
     group: str = ""
     """The id of the group that a run is a part of. Slices of an AWX job find theirs by themselves."""
     parts: int = 0

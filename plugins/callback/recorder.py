@@ -32,6 +32,14 @@ options:
     type: str
     ini: [{section: rack_recipes, key: runs}]
     env: [{name: RACK_RECIPES_RUNS}]
+  test_id:
+    description:
+      - What the test of a playbook without a recipe is called, for its history and its baseline. A recipe has its own
+        name. Without this setting stages that come from roles are called after these.
+    default: ""
+    type: str
+    ini: [{section: rack_recipes, key: test_id}]
+    env: [{name: RACK_RECIPES_TEST_ID}]
   group:
     description: The id of the group that a run is a part of. Slices of an AWX job find theirs by themselves.
     default: ""

@@ -292,6 +292,7 @@ def compare(options: argparse.Namespace) -> Answer:
     Without a baseline it ends with exit code 2; with --exit-code that is only a notice.
     """
     from rack_recipes.analysis.regressions_and_baselines import baseline_of, name_of_test
+    from rack_recipes.archive.pins_and_baselines import unfit
     from rack_recipes.store.reading import recorded_runs
 
     with open_store(options) as store:
@@ -300,7 +301,7 @@ def compare(options: argparse.Namespace) -> Answer:
         baseline = baseline_of(store, run)
         if baseline is not None:
             return compare_runs(store, str(baseline["run_id"]), run_id, options)
-    reason = NO_BASELINE.format(name_of_test(run))
+    reason = NO_BASELINE.format(name_of_test(run)) if name_of_test(run) else unfit(run)
     if not options.exit_code:
         raise UsageError(reason)
     return {"status": "no baseline", "run": run_id, "reason": reason} if options.json else f"{reason}\n", 0

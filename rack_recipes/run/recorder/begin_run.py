@@ -85,6 +85,8 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
         answer_rules(settings.module_errors)  # what is wrong with the file is known before anything is run
     compiled = plays[0].vars.get(RECIPE_VARIABLE) or {}
     recipe = transform_to_native_types(dict(compiled))
+    if name := recipe.get("test_id") or settings.test_id or _roles(plays):
+        recipe["test_id"] = name
     rules = merge_rules(recipe, settings)
     pin(_pins(plays, play_outline, recipe, rules, settings, ansible_api) if is_guarded(settings) else None)
     wanted = RequestedPlan.of(ansible_api.extra_vars)
@@ -300,6 +302,12 @@ def _new_run(settings: Settings, play_outline: PlayOutline, given: RunInputs, re
     run.stages, run.judged = frozenset(play_outline.tasks), play_outline.judged
     run.secret_registry = SecretRegistry(shared=True)  # before any worker is forked
     return run
+
+
+def _roles(plays: Sequence[Any]) -> str:
+    """The names of the roles that all stages come from; empty where one stands in a play itself."""
+    roles = {task._role and task._role.get_name() for play in plays for task in stage_tasks(play)}
+    return "" if None in roles else " + ".join(sorted(roles))
 
 
 def _first_record(run: Run) -> dict[str, Any]:

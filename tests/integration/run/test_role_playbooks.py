@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from call_rack_recipes import LOCAL, Done, call, results, shell, write_recipe
+from call_rack_recipes import LOCAL, Done, answer, call, results, shell, write_recipe
 from rack_recipes.plan.compile.action_names import STAGE
 from rack_recipes.plan.compile.playbook_file import plan_of
 from role_tasks import tasks_of
@@ -79,6 +79,23 @@ def test_all_stages_run_on_the_others_and_the_end_is_a_failure_of_that_host_alon
     assert {host: verdicts["last", host] for host in (GOOD, BAD)} == {GOOD: "passed", BAD: "passed"}
     assert (recap(done, GOOD, "failed"), recap(done, BAD, "failed")) == (0, 1)
     assert "broken failed: the link is down" in done.stdout
+
+
+def test_a_role_is_a_test_and_a_playbook_may_name_its_own() -> None:
+    """So they have a history and a baseline, which they share with nothing else."""
+    alone = {"name": "Alone", "ansible.builtin.import_role": {"name": "alone"}}
+    for tasks, words, name in (
+        (None, (), "part"),
+        ([alone], (), "alone"),
+        ([alone, {"name": "Part", "ansible.builtin.import_role": ROLE}], (), "alone + part"),
+        ([alone], ("-e", "rack_recipes_test_id=NIGHT"), "NIGHT"),
+        ([alone], (), "alone"),
+    ):
+        ansible(*words, tasks=tasks, hosts=GOOD)
+        assert results().run["test_id"] == name
+    assert answer("baseline", "accept", "--force")["test_id"] == "alone"
+    assert call("rack-recipes", "baseline", "compare", "last~3").code == 0, "the other run of the role"
+    assert "there is no baseline of NIGHT" in call("rack-recipes", "baseline", "compare", "last~1").stderr
 
 
 def test_a_host_that_cannot_be_reached_ends_as_such_and_the_others_run() -> None:

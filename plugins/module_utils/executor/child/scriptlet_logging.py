@@ -28,7 +28,7 @@ def set_up(where: tuple[str, str, str], level: str) -> None:
 class _Lines(logging.Formatter):
     """Formats `2026-11-25T14:44:31.123Z WARNING scriptlets.link.errors [RUN STEP HOST] text`."""
 
-    converter = staticmethod(time.gmtime)  # type: ignore[assignment]
+    converter = staticmethod(time.gmtime)
 
     def __init__(self, where: str) -> None:
         form = f"%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s {where.replace('%', '%%')} %(message)s"

@@ -332,6 +332,15 @@ def test_a_run_that_tested_nothing_is_refused(project: Path, about: dict[str, ob
     assert f"run {run_id(1)} cannot be a baseline: it has not ended, or it was in check mode" in err
 
 
+def test_a_test_without_a_name_has_no_baseline(project: Path) -> None:
+    """All playbooks would share one: a burn-in was compared with another playbook, and passed."""
+    store([Night({("ping", "r1"): ()}, about={"recipe": {}})])
+    for command in ("accept", "compare"):
+        done = call("baseline", command)
+        assert done.code == 2
+        assert "its test has no name, so every playbook would have the same baseline" in done.err
+
+
 def test_a_gate_in_ci_ends_with_1_where_something_is_worse(two: Path) -> None:
     call("baseline", "accept", run_id(1))
     code, out, err = call("baseline", "compare", "--exit-code")

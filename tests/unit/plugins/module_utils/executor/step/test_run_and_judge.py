@@ -63,7 +63,9 @@ def test_a_long_reason_is_shortened():
 
 
 def test_secrets_are_taken_out_before_a_reason_is_shortened():
-    attempt, scope = ended(json.dumps({"status": "failed", "reason": "x" * (LONGEST_REASON - 40) + "hunter2" + "y" * 100}))
+    attempt, scope = ended(
+        json.dumps({"status": "failed", "reason": "x" * (LONGEST_REASON - 40) + "hunter2" + "y" * 100})
+    )
     reason = judge(attempt, scope.ctx, scope, {}, StageSecrets({"secrets": ["hunter2"]}))[1]
     assert (len(reason), "hunt" in reason) == (LONGEST_REASON, False)
 

@@ -9,14 +9,14 @@ store.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sql
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
-from rack_recipes.analysis.findings import SUMMARY, Finding, finding_from_row, most_important_first
+from rack_recipes.analysis.findings import NOTE, SUMMARY, Finding, finding_from_row, most_important_first
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import RunData, load_run_data, mark_cut_off
 from rack_recipes.store.database.databases_and_errors import call_patiently, translate_errors
@@ -109,7 +109,16 @@ def analyse(engine: Engine, run: RunData, length: int = LAST_RUNS) -> list[Findi
 def analyse_history(history: History) -> list[Finding]:
     """All findings about the run of a history, the most important first. Raises StoreError."""
     run = mark_cut_off(history.run)
-    return most_important_first(found for name in _useful(run, history) for found in _findings(name, run, history))
+    found = [one for name in _useful(run, history) for one in _findings(name, run, history)]
+    return most_important_first(_once_for_each_cause(found))
+
+
+def _once_for_each_cause(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Yield the findings; what a cause says of the same hosts and the same attribute already is only a note."""
+    causes = {(one.about.get("attribute"), one.hosts) for one in findings if one.kind == "cause"}
+    for one in findings:
+        is_told = one.kind in ("outlier", "groups") and (one.about.get("attribute"), one.hosts) in causes
+        yield replace(one, grade=NOTE) if is_told else one
 
 
 def analyse_run(engine: Engine, run_id: str, length: int = LAST_RUNS) -> list[Finding]:

@@ -26,7 +26,7 @@ from rack_recipes.analysis.cabling_and_link_faults import KEYS, link_reports
 from rack_recipes.analysis.failed_and_blocked_results import Failures, failures_of
 from rack_recipes.analysis.findings import NOTE, PROBLEM, Finding, ResultId, format_count
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.methods.causes import ALPHA, Cause, Shared, common_group, find_causes, host_sets
+from rack_recipes.analysis.methods.causes import ALPHA, UNLIKELY, Cause, Shared, common_group, find_causes, host_sets
 from rack_recipes.analysis.methods.statistics_without_numpy import hypergeometric_tail
 from rack_recipes.analysis.run_data import RunData
 from rack_recipes.natural_order import natural
@@ -247,7 +247,7 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
     # A single link that explains all results says more than their hosts do.
     shared = [one for one in shared if not any(results.issuperset(one.results) for results in of_links)]
     left = [result for result in left if not any(result in results for results in of_links)]
-    guessed = _guessed(failures, traits, left)
+    guessed = _guesses(failures, traits, left)
     left = _without(left, guessed)
     yield from everywhere
     yield from (_shared_finding(failures, traits, one) for one in (*shared, *guessed))
@@ -272,12 +272,9 @@ def _finding(
 # A step that failed everywhere.
 def _on_every_host(failures: Failures) -> tuple[list[Finding], list[ResultId]]:
     """The steps that failed on every host where they were judged, and the results that are left."""
-    failed: dict[str, list[ResultId]] = defaultdict(list)
-    for result in failures.failed:
-        failed[failures.planned(result)].append(result)
     whole = {
         step: results
-        for step, results in failed.items()
+        for step, results in _by_step(failures, failures.failed).items()
         if len(failures.judged[step]) >= LEAST and failures.hosts_failed[step] == failures.judged[step]
     }
     left = [result for result in failures.failed if failures.planned(result) not in whole]
@@ -326,7 +323,7 @@ def _shared(failures: Failures, traits: Traits, left: list[ResultId]) -> tuple[l
     found += _of_single_steps(failures, traits, left, ALPHA / 2)
     left = _without(left, found)
     if not found:
-        found = _guessed(failures, traits, left, is_exact=True)
+        found = [one for one in _guessed(failures, traits, left, failures.hosts) if one.method == EXACT_METHOD]
         left = _without(left, found)
     return _gathered(found), left
 
@@ -338,10 +335,7 @@ def _over_all_steps(failures: Failures, traits: Traits, left: list[ResultId], al
 
 
 def _of_single_steps(failures: Failures, traits: Traits, left: list[ResultId], alpha: float) -> list[_Shared]:
-    by_step: dict[str, list[ResultId]] = defaultdict(list)
-    for result in left:
-        by_step[failures.planned(result)].append(result)
-    several = {step: results for step, results in by_step.items() if len(_hosts(results)) >= LEAST}
+    several = {step: own for step, own in _by_step(failures, left).items() if len(_hosts(own)) >= LEAST}
     groups = {judged: host_sets(judged, traits) for judged in {failures.judged[step] for step in several}}
     found: list[_Shared] = []
     for step, results in several.items():
@@ -351,14 +345,34 @@ def _of_single_steps(failures: Failures, traits: Traits, left: list[ResultId], a
     return found
 
 
-def _guessed(failures: Failures, traits: Traits, left: list[ResultId], *, is_exact: bool = False) -> list[_Shared]:
-    """What all hosts share whose failures are left, and few others; with `is_exact` no others."""
-    known = _hosts(failures.failed) - _hosts(left)
-    groups = host_sets(failures.hosts - known, traits)
-    cause = common_group(_hosts(left), failures.hosts - known, groups)
-    if cause is None or (is_exact and cause.passing):
+def _guessed(failures: Failures, traits: Traits, results: list[ResultId], judged: frozenset[str]) -> list[_Shared]:
+    """What all hosts with these results share, and few others of the hosts that were judged."""
+    groups = host_sets(judged, traits)
+    cause = common_group(_hosts(results), judged, groups)
+    if cause is None:
         return []
-    return _disjoint(failures, [cause], left, GUESS_METHOD if cause.passing else EXACT_METHOD, len(groups))
+    return _disjoint(failures, [cause], results, GUESS_METHOD if cause.passing else EXACT_METHOD, len(groups))
+
+
+def _guesses(failures: Failures, traits: Traits, left: list[ResultId]) -> list[_Shared]:
+    """The same of all that nothing has explained, or else of single steps; hosts that are explained do not count."""
+    known = _hosts(failures.failed) - _hosts(left)
+    if found := _guessed(failures, traits, left, failures.hosts - known):
+        return found
+    several = {step: own for step, own in _by_step(failures, left).items() if len(_hosts(own)) >= LEAST}
+    found = [
+        one
+        for step, own in several.items()
+        for one in _guessed(failures, traits, own, failures.judged[step] - (failures.hosts_failed[step] - _hosts(own)))
+    ]
+    return [one for one in found if one.p * len(several) <= UNLIKELY]
+
+
+def _by_step(failures: Failures, results: Iterable[ResultId]) -> dict[str, list[ResultId]]:
+    found: dict[str, list[ResultId]] = defaultdict(list)
+    for result in results:
+        found[failures.planned(result)].append(result)
+    return found
 
 
 def _disjoint(

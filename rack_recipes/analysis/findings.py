@@ -116,6 +116,11 @@ class Finding:
     origin: str = RULES
     suggestion: bool = False
 
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The hosts of the results that it rests on."""
+        return frozenset(result.host for result in self.results)
+
 
 _KIND_PLACES = {kind: place for place, kind in enumerate(FINDING_KINDS)}
 _GRADE_PLACES = {grade: place for place, grade in enumerate(GRADES)}

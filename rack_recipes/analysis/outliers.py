@@ -80,13 +80,19 @@ class _Deviant:
 
 def findings(run: RunData, history: History) -> Iterator[Finding]:
     """Yield findings of the kinds `outlier` and `groups`."""
-    groups = [*_groups(run, history)]
+    groups = _without_copies([*_groups(run, history)])
     judged = [*zip(groups, method.judge_groups(group.twins for group in groups), strict=True)]
     bad = {cell_of(row) for row in run.steps if row["verdict"] not in PASSING}
     chance = intervals_and_multiple_tests.SURE / max(len(groups), 1)
     deviants = [one for group, outcome in judged for one in _deviants(group, outcome, bad, chance)]
     yield from cap_findings([*_of_hosts(deviants, places_of(run) if deviants else {})])
     yield from cap_findings([_two_groups(group, outcome.groups) for group, outcome in judged if outcome.groups])
+
+
+def _without_copies(groups: Sequence[_Group]) -> list[_Group]:
+    """The groups, but for numbers of the context that a step of the run has measured, too: these are told once."""
+    measured = {(*one.hosts, one.twins.values.tobytes()) for one in groups if one.series.step}
+    return [one for one in groups if one.series.step or (*one.hosts, one.twins.values.tobytes()) not in measured]
 
 
 def _groups(run: RunData, history: History) -> Iterator[_Group]:

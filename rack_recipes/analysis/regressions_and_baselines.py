@@ -7,6 +7,7 @@ Between two runs in the store, since the last pass, and against the accepted bas
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -39,10 +40,12 @@ from rack_recipes.store.reading.earlier_runs import earlier_runs
 from rack_recipes.store.schema.tables import tables
 from rack_recipes.store.writing.record_to_rows import in_order, name, storable
 from rack_recipes.store.writing.write_rows import write_rows
+from rack_recipes.visible_text import visible
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 Row = Mapping[str, Any]
+LONGEST = 40  # characters of a value that has changed
 PATIENCE = 30.0  # seconds for which a write is tried again after a passing fault
 
 
@@ -155,7 +158,7 @@ def _since_the_last_pass(run: RunData, failing: Sequence[ResultId]) -> Iterator[
         return
     changed = _changes_between(passed, run.run)
     since = len(earlier) - [one["run_id"] for one in earlier].index(passed["run_id"])
-    fields = ", ".join(change["field"] for change in changed) or "nothing that is recorded"
+    fields = first_few([*_in_words(changed)], SHOWN) or "nothing that is recorded"
     yield Finding(
         "regression",
         NOTE,
@@ -183,6 +186,27 @@ def _changes_between(earlier: Row, later: Row) -> list[dict[str, Any]]:
     return [dict(change) for change in run_field_changes(earlier, later) if change["field"] != "status"]
 
 
+def _in_words(changed: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """What has changed, from what to what: `params mtu (9000 to 1500)`; of a digest only that it has."""
+    for change in changed:
+        name, before, after = change["field"], change["before"], change["after"]
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            for part in dict.fromkeys([*before, *after]):
+                if before.get(part) != after.get(part) or (part in before) != (part in after):
+                    yield _from_to(f"{name} {part}", before.get(part), after.get(part))
+        else:
+            yield "text of the recipe" if name == "digest" else _from_to(name, before, after)
+
+
+def _from_to(name: str, before: Any, after: Any) -> str:
+    return f"{name} ({_short(before)} to {_short(after)})"
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return visible(text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…")
+
+
 def _own_last_passes(run: RunData, history: History, failing: Sequence[ResultId]) -> Iterator[Finding]:
     """For the results that do not pass: the run in which each of them last did."""
     left, seen = set(failing), set[ResultId]()
@@ -205,7 +229,8 @@ def _passed_before(run: RunData, history: History, earlier: Row, results: Sequen
     hosts, steps = _hosts(results), [*dict.fromkeys(result.step for result in results)]
     moved = _attribute_changes(history, earlier["run_id"], run, hosts)
     changed = _changes_between(earlier, run.run)
-    words = [f"{one['attribute']} of {one['host']}" for one in moved] + [change["field"] for change in changed]
+    words = [_from_to(f"{one['attribute']} of {one['host']}", one["before"], one["after"]) for one in moved]
+    words += _in_words(changed)
     return Finding(
         "regression",
         PROBLEM,
@@ -267,7 +292,7 @@ def _against_the_baseline(run: RunData, history: History) -> Iterator[Finding]:
     found = compare_with_baseline(history.engine, accepted, run.run["run_id"])
     found = replace(found, steps=[row for row in found.steps if cell_of(row) not in cut_off])
     worse = [ResultId(row["host"], row["step"], row.get("name", "")) for row in (*found.steps, *found.criteria)]
-    fields = [change["field"] for change in found.about if change["field"] != "status"]
+    fields = [*_in_words([change for change in found.about if change["field"] != "status"])]
     yield Finding(
         "baseline",
         PROBLEM if worse else NOTE,

@@ -40,6 +40,8 @@ from rack_recipes.report.table_model import Column, Table
 HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT = 640, 300
 HISTOGRAM_TOP, HISTOGRAM_BOTTOM, HISTOGRAM_RIGHT = 64, 44, 24
 FEWEST_BINS, MOST_BINS = 5, 50
+OF_ONE_VALUE = 12
+"""The width in pixels of the bar where all values are one."""
 ABOUT_HISTOGRAM = "How many values lie in each range: from its lower end on, below its upper end."
 
 
@@ -70,6 +72,8 @@ def bins_of(ordered: Sequence[float]) -> Bins:
     """Ranges for sorted values, by the rule of Freedman and Diaconis, with round ends."""
     if not ordered:
         return Bins(0.0, 1.0, ())
+    if ordered[0] == ordered[-1]:
+        return Bins(ordered[0], 0.0, (len(ordered),))
     width = _width(ordered)
     middle = width / 2 if width == 1 and all(value == floor(value) for value in ordered) else 0.0
     places = [floor((value + middle) / width) for value in ordered]
@@ -94,6 +98,9 @@ def _title(quantity: Quantity, known: Sequence[float], total: int) -> str:
     left_out = f"; {total - len(known):,} more are no finite numbers" if len(known) < total else ""
     if not known:
         return f"Histogram of {quantity.label}: no values{left_out}"
+    if known[0] == known[-1]:
+        counted = "1 value," if len(known) == 1 else f"{len(known):,} values, all"
+        return f"Histogram of {quantity.label}: {counted} {number(known[0])}{left_out}"
     middle = quantile_of_sorted(known, 0.5)
     spread = f"from {number(known[0])} to {number(known[-1])}, median {number(middle)}"
     return f"Histogram of {quantity.label}: {len(known):,} values {spread}{left_out}"
@@ -115,8 +122,9 @@ def _bars(bins: Bins, across: Scale, up: Scale) -> Iterator[Markup]:
     for place, count in enumerate(bins.counts):
         if count:
             low, high = bins.ends(place)
-            left, right = across(low), across(high)
-            said = element("title", f"{number(low)} to {number(high)}: {count:,}")
+            half = OF_ONE_VALUE / 2 if low == high else 0
+            left, right = across(low) - half, across(high) + half
+            said = element("title", f"{number(low)}{f' to {number(high)}' if low < high else ''}: {count:,}")
             size = {"width": f"{max(right - left - 1, 1):.1f}", "height": f"{up(0) - up(count):.1f}"}
             yield element("rect", said, x=f"{left:.1f}", y=f"{up(count):.1f}", **size, class_="bar")
 

@@ -102,6 +102,7 @@ class Card:
     kind: str
     title: str
     advice: str
+    owner: str
     explains: int
     figures: str
     method: str
@@ -192,7 +193,7 @@ def _links(results: Table, address_of: AddressOf) -> dict[int, list[Link]]:
 def _card(row: Mapping[str, Any], links: Sequence[Link]) -> Card:
     texts = {
         name: str(row.get(name) or "")
-        for name in ("grade", "kind", "title", "advice", "figures", "method", "origin", "suggestion")
+        for name in ("grade", "kind", "title", "advice", "owner", "figures", "method", "origin", "suggestion")
     }
     explains = row.get("explains") or 0
     return Card(n=row["n"], explains=explains, links=tuple(links[:MOST_LINKS]), total=len(links), **texts)

@@ -35,7 +35,7 @@ def tables(run: RunData, findings: Sequence[Finding] = (), past: PastValues = NO
     return (
         Table("summary", "Summary", of.SUMMARY, (summary(run),), layout="record"),
         _table("counts", "Counts", of.COUNTS, run_statistics.counts(run), of.ABOUT_COUNTS),
-        *finding_tables(findings),
+        *finding_tables(findings, run),
         *_of_results(run),
         host_table(run),
         _table(

@@ -236,6 +236,7 @@ FINDINGS = (
     Column("kind", "Kind"),
     Column("title", "Finding"),
     Column("advice", "What to do next"),
+    Column("owner", "Owner"),
     Column("explains", "Explains", "number"),
     Column("results", "Rests on"),
     Column("figures", "Figures"),

@@ -81,13 +81,17 @@ SUGGESTION = "suggestion"
 """Stands beside a finding that comes from a heuristic or from a language model."""
 
 
-def finding_tables(findings: Sequence[Finding]) -> tuple[Table, ...]:
-    """The causes, and all findings; a finding has the same number in every table."""
+TEAMS = ("team", "owner")
+"""Labels of a run, and attributes of hosts, that name who looks after them."""
+
+
+def finding_tables(findings: Sequence[Finding], data: RunData) -> tuple[Table, ...]:
+    """The causes, and all findings about a run; a finding has the same number in every table."""
     numbered = [*enumerate(findings, 1)]
     causes = [(n, finding) for n, finding in numbered if finding.kind == "cause"]
     return (
-        Table("causes", "Causes", of.CAUSES, _rows(causes, of.CAUSES), of.ABOUT_CAUSES),
-        Table("findings", "Findings", of.FINDINGS, _rows(numbered, of.FINDINGS), of.ABOUT_FINDINGS),
+        Table("causes", "Causes", of.CAUSES, _rows(causes, of.CAUSES, data), of.ABOUT_CAUSES),
+        Table("findings", "Findings", of.FINDINGS, _rows(numbered, of.FINDINGS, data), of.ABOUT_FINDINGS),
     )
 
 
@@ -101,8 +105,8 @@ def finding_results(findings: Sequence[Finding], verdicts: Mapping[tuple[str, st
     return Table("finding_results", "Results of findings", of.FINDING_RESULTS, rows, of.ABOUT_FINDING_RESULTS)
 
 
-def _rows(numbered: Sequence[tuple[int, Finding]], columns: Sequence[Column]) -> tuple[Row, ...]:
-    told = (_told(n, finding) for n, finding in numbered)
+def _rows(numbered: Sequence[tuple[int, Finding]], columns: Sequence[Column], data: RunData) -> tuple[Row, ...]:
+    told = ({**_told(n, finding), "owner": _owner(finding, data)} for n, finding in numbered)
     return tuple(tuple(cells[column.name] for column in columns) for cells in told)
 
 
@@ -121,6 +125,15 @@ def _told(n: int, finding: Finding) -> Mapping[str, Any]:
         "origin": finding.origin,
         "suggestion": SUGGESTION if finding.suggestion else None,
     }
+
+
+def _owner(finding: Finding, data: RunData) -> str | None:
+    """Whose hosts these are, by the inventory; else whose test it is, by the labels of the run."""
+    hosts = dict.fromkeys(result.host for result in finding.results)
+    said = (data.attributes.get(host, {}).get(name) for host in hosts for name in TEAMS)
+    teams = dict.fromkeys(as_text(team) for team in said if team)
+    labels = data.run.get("labels") or {}
+    return ", ".join(teams) or next((as_text(labels[name]) for name in TEAMS if labels.get(name)), None)
 
 
 def _named(results: Sequence[ResultId]) -> str | None:

@@ -20,6 +20,7 @@ from rack_recipes.report.page import hosts_by_rack, page_pictures, page_tables, 
 from rack_recipes.report.page.hosts_by_rack import HostPlace
 from rack_recipes.report.page.page_pictures import draw_pictures
 from rack_recipes.report.page.page_tables import Block, block
+from rack_recipes.report.page.since_when import since_when
 from rack_recipes.report.page.templates import Templates
 from rack_recipes.report.table_model import Column, Table, named
 
@@ -64,6 +65,7 @@ def _told(by_name: Mapping[str, Table], hosts: Sequence[HostPlace]) -> dict[str,
         "run": run,
         "sentence": run_and_finding_texts.sentence(run, hosts),
         "facts": run_and_finding_texts.facts(by_name["summary"]),
+        "since_when": since_when(run, by_name["past_runs"]),
         "last_pass": run_and_finding_texts.last_pass(by_name["past_runs"]),
         "findings": run_and_finding_texts.findings(by_name, _addresses(by_name["verdicts"])),
         "not_passed": page_tables.view(by_name["not_passed"]),

@@ -13,10 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
+from rack_recipes.analysis.findings import FINDING_KINDS, PROBLEM, SUMMARY
 from rack_recipes.report.format_values import cut, shown, style_of, visible
 from rack_recipes.report.table_model import Column, Kind, Row, Table, named
+from rack_recipes.report.tables.columns import FINDINGS
 
 MOST_IN_CELL = 200
+MOST_SENTENCES = 8
+NO_FINDINGS = Table("findings", "Findings", FINDINGS, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +35,17 @@ class Extent:
     facts: frozenset[str] = frozenset()
 
 
+PROBLEMS = "problems"
 SHORT = Extent(
-    {"counts": 1_000, "causes": 5_000, "not_passed": 9_000},
-    {"causes": 10, "not_passed": 20},
+    {"counts": 1_000, PROBLEMS: 6_000, "not_passed": 9_000},
+    {PROBLEMS: 20, "not_passed": 20},
     frozenset(
         {"run_id", "recipe", "started", "seconds", "hosts", "steps", "results", "not_passing", "not_run", "parts"}
     ),
 )
-"""For a pull request: verdict, causes, and the first results that did not pass."""
+"""For a pull request: verdict, summary, findings that are problems, and the first results that did not pass."""
+OF_PROBLEM = ("n", "title", "advice", "owner", "explains", "suggestion")
+SUMMARY_TITLE = FINDING_KINDS[SUMMARY].title
 ROOM = {
     "counts": 2_000,
     "causes": 3_000,
@@ -84,8 +91,30 @@ def _write(path: Path, tables: Sequence[Table], extent: Extent) -> list[Path]:
 def render(tables: Sequence[Table], extent: Extent = SHORT) -> str:
     """The text of the file. A note says how many rows do not fit."""
     by_name = named(tables)
+    findings = by_name.get("findings", NO_FINDINGS)
+    by_name[PROBLEMS] = _problems(findings)
     sections = (_section(by_name[name], extent) for name in extent.rooms)
-    return "".join(f"{line}\n" for line in chain(_head(by_name["summary"], extent), *sections))
+    return "".join(f"{line}\n" for line in chain(_head(by_name["summary"], extent), _summary(findings), *sections))
+
+
+def _problems(findings: Table) -> Table:
+    """The findings of grade problem, as far as somebody needs them who has to act."""
+    columns = tuple(column for column in findings.columns if column.name in OF_PROBLEM)
+    rows = tuple(
+        tuple(row[column.name] for column in columns)
+        for row in findings.records()
+        if row["grade"] == PROBLEM and row["kind"] != SUMMARY_TITLE
+    )
+    return Table(PROBLEMS, "What is wrong", columns, rows)
+
+
+def _summary(findings: Table) -> Iterator[str]:
+    """The sentences of the summary, where one was asked for."""
+    sentences = [row for row in findings.records() if row["kind"] == SUMMARY_TITLE]
+    if sentences:
+        yield from ("", f"## {SUMMARY_TITLE}", "")
+        for row in sentences[:MOST_SENTENCES]:
+            yield f"- {f'({row["suggestion"]}) ' if row['suggestion'] else ''}{plain(row['title'])}"
 
 
 def plain(text: str, *, at_end: bool = True) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, NOT_TRIED, PASSING
 from rack_recipes.analysis import run_statistics
-from rack_recipes.analysis.findings import FINDING_KINDS
+from rack_recipes.analysis.findings import FINDING_KINDS, Finding
 from rack_recipes.analysis.run_data import RunData, arrange_run, number_of, place_steps
 from rack_recipes.analysis.run_statistics import rank
 from rack_recipes.errors import UsageError
@@ -79,8 +79,7 @@ def above(run: Row, *more: tuple[str, str]) -> Sequence[tuple[str, str]]:
 def findings(source: PageSource, asked: Asked) -> Page:
     """All that the last analysis of a run has found, by kind, causes first."""
     run = run_of(source, asked)
-    results = sum(row["results"] for row in counts_and_short_results.verdicts_by_host(source.store(), run["run_id"]))
-    found = [*enumerate(findings_of(source, run["run_id"], results), 1)]
+    found = _found(source, run)
     sections = [
         _of_kind(run, kind, [(n, one) for n, one in found if one.kind == kind])
         for kind in dict.fromkeys([*FINDING_KINDS])
@@ -90,7 +89,31 @@ def findings(source: PageSource, asked: Asked) -> Page:
     return Page("Findings", sections=sections, above=above(run), status=run["status"] or "running", about=none)
 
 
-def _of_kind(run: Row, kind: str, found: Sequence[tuple[int, Any]]) -> Section:
+def _found(source: PageSource, run: Row) -> list[tuple[int, Finding]]:
+    """What was found about a run, each with its number."""
+    results = sum(row["results"] for row in counts_and_short_results.verdicts_by_host(source.store(), run["run_id"]))
+    return [*enumerate(findings_of(source, run["run_id"], results), 1)]
+
+
+def _about(source: PageSource, run: Row, host: str, step: str = "") -> Sequence[Section]:
+    """The findings that rest on a host, or on one of its results; nothing where there are none."""
+    found = [
+        (n, one)
+        for n, one in _found(source, run)
+        if any(result.host == host and step in ("", result.step) for result in one.results)
+    ]
+    name = f"{step} on {host or RUN_SCOPED}" if step else host or RUN_SCOPED
+    listed = _listed(run, "findings", "Findings", found, page_address("runs", run["run_id"], "findings"))
+    return [Section("findings", f"Findings about {name}", table=listed)] if found else []
+
+
+def _of_kind(run: Row, kind: str, found: Sequence[tuple[int, Finding]]) -> Section:
+    about = FINDING_KINDS[kind]
+    return Section(kind, about.title, about.about, _listed(run, kind, about.title, found))
+
+
+def _listed(run: Row, name: str, title: str, found: Sequence[tuple[int, Finding]], link: str = "") -> LinkedTable:
+    """Findings as a table; each leads to `link`, else to the first result that it rests on."""
     rows = [
         {
             "grade": one.grade,
@@ -105,12 +128,11 @@ def _of_kind(run: Row, kind: str, found: Sequence[tuple[int, Any]]) -> Section:
 
     def where(row: Row) -> str:
         first = row["first"]
-        if first is None:
-            return ""
+        if link or first is None:
+            return link
         return page_address("runs", run["run_id"], "hosts", first.host, first.step) if first.step else ""
 
-    about = FINDING_KINDS[kind]
-    return Section(kind, about.title, about.about, table(kind, about.title, FINDINGS, rows, {"title": where}))
+    return table(name, title, FINDINGS, rows, {"title": where})
 
 
 def steps(source: PageSource, asked: Asked) -> Page:
@@ -297,6 +319,7 @@ def one_host(source: PageSource, asked: Asked) -> Page:
     sections = [
         Section("results", "Results", "What did not pass first. A step leads to its log.", listed, facts=facts,
                 links=[("All runs of this host", page_address("hosts", host))]),
+        *_about(source, run, _host_of(host)),
         *([Section("measurements", "Measurements", table=_measured(measured))] if measured else []),
         *([Section("context", "Context", table=_keys(run, keys))] if keys else []),
     ]  # fmt: skip
@@ -354,6 +377,7 @@ def one_result(source: PageSource, asked: Asked) -> Page:
     sections = [
         Section("result", "Result", _changed(past, run["run_id"]), facts=_facts(found), links=links),
         *logs,
+        *_about(source, run, _host_of(host), step),
         *([Section("measurements", "Measurements", table=_measured(measured))] if measured else []),
         Section("history", "This step on this host over the runs", "The newest first.",
                 table("history", "History", PAST_RESULTS, earlier, {"run_id": to_result, "verdict": to_result})),

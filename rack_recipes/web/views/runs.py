@@ -23,6 +23,7 @@ from rack_recipes.report.format_values import visible
 from rack_recipes.report.page import hosts_by_rack, run_and_finding_texts
 from rack_recipes.report.page.hosts_by_rack import HostPlace, rack_picture
 from rack_recipes.report.page.page_tables import block_data
+from rack_recipes.report.page.since_when import since_when
 from rack_recipes.report.table_model import Column, Table, as_text, in_words, rows
 from rack_recipes.report.tables import columns as of
 from rack_recipes.report.tables.summary_and_finding_tables import (
@@ -277,7 +278,7 @@ def _tables(data: RunData, counted: Sequence[Row], findings: Sequence[Any]) -> d
     made = (
         Table("summary", "Summary", of.SUMMARY, (summary(data),), layout="record"),
         Table("counts", "Counts", of.COUNTS, rows(shares, of.COUNTS) if shares else (), of.ABOUT_COUNTS),
-        *finding_tables(findings),
+        *finding_tables(findings, data),
         finding_results(findings, verdicts),
         Table("reasons", "Reasons", of.REASONS, rows(reasons, of.REASONS) if reasons else (), of.ABOUT_REASONS),
         Table("past_runs", "Past runs", of.RUNS, past_runs(data), f"The last {PAST_RUNS} earlier runs of this test."),
@@ -307,6 +308,7 @@ def _told(data: RunData, tables: Mapping[str, Table], hosts: Sequence[HostPlace]
         "run": run,
         "sentence": run_and_finding_texts.sentence(run, hosts),
         "facts": run_and_finding_texts.facts(tables["summary"]),
+        "since_when": since_when(run, tables["past_runs"]),
         "last_pass": run_and_finding_texts.last_pass(tables["past_runs"]),
         "findings": run_and_finding_texts.findings(tables, address_of),
         "tables": tables,

@@ -267,6 +267,9 @@ def test_a_result_has_a_permanent_link_with_all_that_is_known_of_it(show, run):
     assert "firmware 22.31.1014 is older than 22.36.1010" in page.inner_text("#result dl")
     assert "expected at least 22.36.1010" in page.inner_text("#result .log pre")
     assert page.evaluate("document.activeElement.textContent") == page.inner_text("#result h3")
+    for place in ("#result h3", "#result .log pre"):
+        box = page.query_selector(place).bounding_box()
+        assert 0 <= box["y"] < 900, f"{place} can be seen"
     page.click("#result button.clear")
     assert page.query_selector("#result .detail") is None
 
@@ -275,7 +278,7 @@ def test_a_finding_leads_to_its_results(show, run):
     page = show(run)
     page.click("#wrong .evidence a:has-text('rack1-u2')")
     page.wait_for_selector("#result h3:has-text('check_firmware on rack1-u2')")
-    page.click("#wrong .evidence a:has-text('show all 2')")
+    page.click("#wrong .evidence a:has-text('Show all 2')")
     page.wait_for_timeout(200)
     assert count(page) == "2 rows of finding 1"
 
@@ -288,6 +291,10 @@ def test_a_host_has_a_section_of_its_own(show, run):
     assert page.eval_on_selector_all("#host h3", "all => all.map(one => one.textContent)") == [
         "Findings about rack1-u2", "Results of rack1-u2", "Measured on rack1-u2", "Context of rack1-u2",
     ]  # fmt: skip
+    [about] = page.query_selector_all("#host .about-this li")
+    assert about.inner_text().startswith("problem: 2 results failed together: all their hosts have nic_model CX-6")
+    about.query_selector("a").click()
+    assert page.evaluate("document.querySelector(':target').id") == "f1"
     page.click("#host .chooser a:has-text('rack1-u1')")
     page.wait_for_selector("#host-title:has-text('rack1-u1')")
     page.fill("#go", "rack1-u4")
@@ -383,8 +390,8 @@ def test_of_a_long_table_only_the_rows_that_can_be_seen_are_drawn(show):
 def test_many_findings_are_behind_the_first_ones(show):
     page = show(many())
     assert len(page.query_selector_all("#wrong .finding")) == 5
-    assert page.inner_text("#wrong .more >> nth=0") == "195 more findings"
-    page.click("#wrong .more a")
+    assert page.inner_text("#wrong .more:has-text('finding')") == "195 more findings"
+    page.click("#wrong .more:has-text('finding') a")
     page.click("#findings summary")
     assert page.is_visible("#findings .finding >> nth=194")
 

@@ -197,7 +197,7 @@ def test_a_run_that_is_worse_closes_the_gate_and_says_what_changed(project: Path
 
     titles = {one["title"]: one for one in rack_recipes("analyse", "--json").answer["findings"]}
     last = next(one for title, one in titles.items() if title.startswith("This test last passed"))
-    assert last["title"].endswith(f"in run {good[-1][1]}, 1 run before this one; since then changed: params")
+    assert last["title"].endswith(f"in run {good[-1][1]}, 1 run before this one; since then changed: params ")
     baseline = next(one for one in titles.values() if one["kind"] == "baseline")
     assert baseline["advice"] == "Look first at what changed since the baseline: params."
     usual = "mean of compute_numbers (localhost) is 110 us; 4 earlier runs had 50 us"

@@ -225,16 +225,21 @@ def test_a_text_from_a_host_is_only_text():
 
 
 def test_many_failures_at_random_have_no_cause():
-    """200 hosts in 20 leaves, 30 steps, 2 % failures, 30 runs: false ones are fewer than 5 % of the runs allow."""
+    """200 hosts in 20 leaves, 30 steps, 2 % failures, 30 runs: false ones are fewer than 5 % of the runs allow.
+
+    A guess about a step is in at most 10 % more of them.
+    """
     chance = random.Random(15)
     hosts = {f"r{number}": {"leaf": f"leaf{number % 20}", "firmware": str(number % 3)} for number in range(200)}
     steps = [f"s{number}" for number in range(30)]
-    false = 0
+    false = guessed = 0
     for _n in range(30):
         failed = {step: [host for host in hosts if chance.random() < 0.02] for step in steps}
-        found = found_in(run_of(hosts, steps, {"failed": failed}))
-        false += any(finding.explains for finding in found)
+        found = [one for one in found_in(run_of(hosts, steps, {"failed": failed})) if one.explains]
+        false += any(not finding.suggestion for finding in found)
+        guessed += any(finding.suggestion for finding in found)
     assert false <= 4
+    assert guessed <= 5
 
 
 def test_a_planted_leaf_is_found_among_noise():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -302,4 +303,13 @@ def test_hosts_above_and_below_their_twins_are_two_findings(history_of: Historia
     assert [one.title for one in findings(history.run, history)] == [
         "latency of ping: r1, r2 (2 of 40 twins): 90 and 91 instead of 100 us",
         "latency of ping: r3 (1 of 40 twins): 400 instead of 100 us",
+    ]
+
+
+def test_a_number_of_the_context_that_a_step_has_measured_too_is_told_once(history_of: Historian) -> None:
+    night = behind_leaves({"speed": BEHIND_ONE_LEAF})
+    context = {(host, "link.state_v1"): {"speed": rows[0]["value"]} for (_step, host), rows in night.measured.items()}
+    history = history_of([replace(night, context=context)])
+    assert [one.title for one in findings(history.run, history)] == [
+        f"speed of link: {TOGETHER}: 25 instead of 100 Gbit/s"
     ]

@@ -83,10 +83,20 @@ def test_the_card_names_the_last_run_that_passed_and_what_changed_since(history_
     card = card_of(found_in(history_of([night(), night(bad), night(bad, **changed)])))
     assert card.title == (
         f"This test last passed 2 days earlier, in run {run_id(1)}, 2 runs before this one; since then changed: "
-        "digest, params"
+        "text of the recipe, params size (nothing to 2)"
     )
     assert card.figures["changed"][0] == {"field": "digest", "before": "sha256:01", "after": "sha256:02"}
     assert card.advice == f"rack-recipes diff {run_id(1)} {run_id(3)}"
+
+
+def test_what_changed_is_told_from_what_to_what(history_of: Historian) -> None:
+    before = {"params": {"mtu": 9000, "ports": ["a"], "same": 1}, "labels": {"team": "a"}, "user": "al"}
+    after = {"params": {"mtu": 1500, "ports": ["a", "b" * 90], "same": 1}, "labels": {}, "user": "bo"}
+    card = card_of(found_in(history_of([night(about=before), night({("ping", "r1"): "failed"}, about=after)])))
+    long = '["a", "' + "b" * 32
+    assert card.title.endswith(
+        f"""user (al to bo), params mtu (9000 to 1500), params ports (["a"] to {long}…), labels team (a to nothing)"""
+    )
 
 
 def test_the_card_says_where_nothing_is_known_to_have_changed(history_of: Historian) -> None:
@@ -167,7 +177,7 @@ def test_what_changed_on_the_hosts_is_named(history_of: Historian) -> None:
     before, after = ({host: {"nic_fw": fw} for host in ("r1", "r2")} for fw in ("1.2", "1.3"))
     nights = [night(attributes=before), night({("ping", "r1"): "failed"}, attributes=after)]
     found = found_in(history_of(nights))
-    assert found[1].advice == "Look first at what changed in between: nic_fw of r1."
+    assert found[1].advice == "Look first at what changed in between: nic_fw of r1 (1.2 to 1.3)."
     assert found[1].figures["attributes"] == [{"host": "r1", "attribute": "nic_fw", "before": "1.2", "after": "1.3"}]
 
 
@@ -190,7 +200,7 @@ def test_what_is_worse_than_in_the_baseline_is_a_problem(history_of: Historian) 
         f"1 result and 1 criterion that passed in the baseline, run {run_id(1)}, do not pass now: ping on r1"
     )
     assert found.results == (ResultId("r1", "ping"), ResultId("r1", "ping", "latency"))
-    assert found.advice == "Look first at what changed since the baseline: digest."
+    assert found.advice == "Look first at what changed since the baseline: text of the recipe."
     assert found.figures["by"] == "al"
 
 

@@ -43,6 +43,21 @@ async function logOf(host, step) {
   return text ? make("div", { class: "part" }, make("h4", {}, "End of the log"), make("details", { class: "log", open: true }, make("summary", {}, "log"), make("pre", {}, text))) : null;
 }
 
+// The findings that rest on some results, by their titles: each leads to its card, or to its row where it has no card.
+async function findingsAbout(wanted, title, level = 4) {
+  const [rests, all] = [await table("finding_results"), await table("findings")];
+  const numbers = new Set((rests?.where(wanted) ?? []).map((row) => rests.text(row, "n")));
+  const lines = [...numbers].filter((n) => n <= (all?.length ?? 0)).map((n) => findingLine(all, n));
+  return lines.length ? make("div", { class: "part" }, make(`h${level}`, {}, title), make("ul", { class: "about-this" }, ...lines)) : null;
+}
+
+function findingLine(all, n) {
+  const row = n - 1; // they are numbered in the order of their table
+  const href = document.getElementById(`f${n}`) ? `#f${n}` : address("table=findings", { row: n });
+  const advice = all.text(row, "advice");
+  return make("li", {}, `${all.text(row, "grade")}: `, make("a", { href }, all.text(row, "title")), advice ? ` ${advice}` : "");
+}
+
 async function resultDetail(data, row) {
   const [host, step] = [data.text(row, "host"), data.text(row, "step")];
   return [
@@ -50,6 +65,6 @@ async function resultDetail(data, row) {
     await logOf(host, step),
     await part("values", { host, step }, `Measured by ${step} on ${host}`),
     await part("artifacts", { host, step }, `Artifacts of ${step} on ${host}`),
-    await part("finding_results", { host, step }, "Findings that rest on this result", { link: null }),
+    await findingsAbout({ host, step }, "Findings that rest on this result"),
   ];
 }

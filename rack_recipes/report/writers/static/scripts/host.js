@@ -10,7 +10,7 @@ async function showHost(name) {
   const parts = [
     hostChooser(name),
     row === undefined ? null : cells(hosts, row),
-    await part("finding_results", { host: name }, `Findings about ${name}`, { level: 3, link: null }),
+    await findingsAbout({ host: name }, `Findings about ${name}`, 3),
     await part("verdicts", { host: name }, `Results of ${name}`, { level: 3, link: (own) => `#r${own + 1}`, facets: ["verdict"] }),
     await part("values", { host: name }, `Measured on ${name}`, { level: 3 }),
     await part("context", { host: name }, `Context of ${name}`, { level: 3 }),

@@ -17,9 +17,9 @@ ERRORS = Quantity("rx_errors", "frames")
     ("values", "first", "width", "counts"),
     [
         ([], 0.0, 1.0, ()),
-        ([3, 3, 3], 2.5, 1.0, (3,)),
+        ([3, 3, 3], 3, 0.0, (3,)),
         ([0, 0, 1, 12], -0.5, 1.0, (2, 1, *[0] * 10, 1)),
-        ([0.5] * 3, 0.5, 0.02, (3,)),
+        ([0.5] * 3, 0.5, 0.0, (3,)),
         ([0, 100, 200, 300, 1000], 0.0, 200.0, (2, 2, 0, 0, 0, 1)),
         ([1.0, 1.25, 1.5, 2.0], 1.0, 0.2, (1, 1, 1, 0, 0, 1)),
     ],
@@ -35,6 +35,14 @@ def test_every_value_is_in_its_range():
     for place, count in enumerate(bins.counts):
         low, high = bins.ends(place)
         assert count == sum(low <= value < high for value in values)
+
+
+def test_one_value_is_drawn_as_one_value(drawn):
+    chart = histogram(Quantity("speed", "Gbit/s"), [25.0] * 8)
+    assert drawn(chart.svg).find("title").text == "Histogram of speed (Gbit/s): 8 values, all 25"
+    [bar] = [one for one in drawn(chart.svg).iter("rect") if one.get("class") == "bar"]
+    assert (bar.find("title").text, bar.get("width")) == ("25: 8", "11.0")
+    assert chart.figures.rows == ((25, 25, 8),)
 
 
 def test_title_axes_and_limits(drawn, texts):

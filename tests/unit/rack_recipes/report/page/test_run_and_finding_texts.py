@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rack_recipes.analysis.findings import GRADES, Finding, ResultId
+from rack_recipes.analysis.run_data import RunData
 from rack_recipes.report.page import run_and_finding_texts
 from rack_recipes.report.page.hosts_by_rack import HostPlace
 from rack_recipes.report.page.run_and_finding_texts import LastPass, last_pass, sentence
@@ -54,8 +55,13 @@ def address_of(host: str, step: str) -> str:
     return f"#r{NUMBERS[host, step]}" if (host, step) in NUMBERS else ""
 
 
+OWNED = RunData({"labels": {"team": "fabric"}}, attributes={"r2": {"team": "storage"}, "r3": {"owner": "ops"}})
+
+
 def cards(*findings):
-    return run_and_finding_texts.findings(named((*finding_tables(findings), finding_results(findings, {}))), address_of)
+    return run_and_finding_texts.findings(
+        named((*finding_tables(findings, OWNED), finding_results(findings, {}))), address_of
+    )
 
 
 def test_a_report_without_findings_has_no_cards():
@@ -68,6 +74,14 @@ def test_a_card_has_what_the_finding_says_and_links_to_its_results():
     assert (card.n, card.grade, card.kind, card.title) == (1, "problem", "Causes", "All on leaf3")
     assert (card.advice, card.explains, card.suggestion, card.total) == ("Look at leaf3.", 3, "", 3)
     assert card.links == (("r1: link (rx)", "#r7"), ("(run): compare", "#r1"), ("r9: link", ""))
+
+
+@pytest.mark.parametrize(
+    ("hosts", "owner"), [((), "fabric"), (("r1",), "fabric"), (("r2", "r1"), "storage"), (("r2", "r3"), "storage, ops")]
+)
+def test_a_card_names_the_team_of_its_hosts_or_of_the_test(hosts, owner):
+    [card] = cards(Finding("cause", "problem", "x", tuple(ResultId(host, "link") for host in hosts))).first
+    assert card.owner == owner
 
 
 @pytest.mark.parametrize("grade", [*GRADES, "unheard"])

@@ -27,14 +27,22 @@ def test_a_run_with_all_that_a_recipe_can_ask_for(outcomes, golden):
     golden(GOLDEN / "outcomes" / "report-full.md", full(tuple(outcomes.values())))
 
 
-def test_a_pull_request_gets_the_causes_and_the_first_twenty(report):
+def test_a_pull_request_gets_the_problems_and_the_first_twenty(report):
     text = markdown.render(many(report, 500))
-    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == [
-        table.title for table in report if table.name in markdown.SHORT.rooms and table.rows
-    ]
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Summary", "Counts", "What is wrong", "Not passed"]
     assert len(re.findall(r"^\| [^|]+ \| rack1", text, re.MULTILINE)) <= 20
     assert "4,480 of 4,500 rows are left out." in text
     assert len(text) < 20_000
+
+
+def test_every_problem_of_the_page_is_in_it_and_the_summary(report):
+    text = markdown.render(report)
+    findings = next(table for table in report if table.name == "findings")
+    rows = [*findings.records()]
+    wanted = [row["title"] for row in rows if row["grade"] == "problem" or row["kind"] == "Summary"]
+    assert wanted
+    assert all(markdown.plain(title) in text for title in wanted)
+    assert not any(markdown.plain(row["title"]) in text for row in rows if row["title"] not in wanted)
 
 
 def many(report, number):
@@ -68,7 +76,19 @@ def test_hostile_text_stays_in_its_cell(said, hostile):
 def test_hostile_text_renders_as_itself(said, hostile):
     command = ["cmark-gfm", "--unsafe", "-e", "table", "-e", "autolink", "-e", "strikethrough"]
     html = subprocess.run(command, input=full(said(hostile)).encode(), capture_output=True, check=True).stdout.decode()
-    assert set(re.findall(r"<(\w+)", html)) <= {"h1", "h2", "p", "table", "thead", "tbody", "tr", "th", "td"}
+    assert set(re.findall(r"<(\w+)", html)) <= {
+        "h1",
+        "h2",
+        "p",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "ul",
+        "li",
+    }
 
 
 def test_the_end_of_a_log_is_kept():

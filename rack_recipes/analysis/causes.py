@@ -21,7 +21,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from rack_recipes.analysis import cabling_and_link_faults
+from rack_recipes.analysis import cabling_and_link_faults, failed_pairs
 from rack_recipes.analysis.cabling_and_link_faults import KEYS, link_reports
 from rack_recipes.analysis.failed_and_blocked_results import Failures, failures_of
 from rack_recipes.analysis.findings import NOTE, PROBLEM, Finding, ResultId, format_count
@@ -160,6 +160,19 @@ def values_of(traits: Traits, attribute: str, hosts: frozenset[str]) -> list[str
     return [value for count, value in sorted(counted, key=lambda one: (-one[0], one[1])) if count]
 
 
+PLACES_IN_A_RACK = ("position", "u")  # no network goes along them
+
+
+def _values_by_attribute(run: RunData) -> dict[str, dict[str, str]]:
+    """By attribute of the inventory and host, the value; the most telling attribute first. Lists are left out."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for host, attributes in run.attributes.items():
+        for name, value in attributes.items():
+            if isinstance(value, str | int) and name not in PLACES_IN_A_RACK:
+                found[name][host] = str(value)
+    return {name: found[name] for name in sorted(found, key=lambda name: (_PLACES.get(name, len(WORDS)), name))}
+
+
 Pair = tuple[str, str, str]  # attribute, value, host
 
 
@@ -239,7 +252,8 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
     failures = failures_of(run)
     if len(failures.failed) < LEAST:
         return
-    everywhere, left = _on_every_host(failures)
+    pairs = [*failed_pairs.findings(run, failures, _values_by_attribute(run))]
+    everywhere, left = _on_every_host(failures, {result for one in pairs for result in one.results})
     traits = traits_of(run, unsure={failures.planned(result) for result in failures.failed})
     shared, left = _shared(failures, traits, left)
     of_hosts, left = _of_hosts(failures, left)
@@ -249,6 +263,7 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
     left = [result for result in left if not any(result in results for results in of_links)]
     guessed = _guesses(failures, traits, left)
     left = _without(left, guessed)
+    yield from pairs
     yield from everywhere
     yield from (_shared_finding(failures, traits, one) for one in (*shared, *guessed))
     yield from of_hosts
@@ -270,14 +285,15 @@ def _finding(
 
 
 # A step that failed everywhere.
-def _on_every_host(failures: Failures) -> tuple[list[Finding], list[ResultId]]:
+def _on_every_host(failures: Failures, explained: Collection[ResultId]) -> tuple[list[Finding], list[ResultId]]:
     """The steps that failed on every host where they were judged, and the results that are left."""
+    open_results = [result for result in failures.failed if result not in explained]
     whole = {
         step: results
-        for step, results in _by_step(failures, failures.failed).items()
-        if len(failures.judged[step]) >= LEAST and failures.hosts_failed[step] == failures.judged[step]
+        for step, results in _by_step(failures, open_results).items()
+        if len(failures.judged[step]) >= LEAST and {result.host for result in results} == failures.judged[step]
     }
-    left = [result for result in failures.failed if failures.planned(result) not in whole]
+    left = [result for result in open_results if failures.planned(result) not in whole]
     if len(whole) > MOST_STEPS:
         return [_every_step(failures, whole)], left
     return [_every_host(failures, step, results) for step, results in whole.items()], left

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whom the analysis names where pairs of hosts fail, on runs as the virtual rack has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.methods.test_failed_pairs import matched
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.planted_runs import NO_HISTORY, step_row
+from rack_recipes.analysis import causes
+from rack_recipes.analysis.findings import PROBLEM, Finding, most_important_first
+from rack_recipes.analysis.methods.failed_pairs import Pair
+from rack_recipes.analysis.run_data import RunData
+from rack_recipes.lab.topology import LEAF, SERVER, SPINE, build
+
+CASES = yaml.safe_load(Path(__file__).with_name("failed_pairs_of_runs.yml").read_text())
+RACK = build()
+SERVERS = [node.name for node in RACK.of_role(SERVER)]
+ROUTERS = [node.name for role in (SPINE, LEAF) for node in RACK.of_role(role)]
+LEAVES = {leaf.name: [name for name in SERVERS if RACK.leaf_of(name) == leaf] for leaf in RACK.of_role(LEAF)}
+OF_ROUTERS = ("bgp", "forwarding")
+
+
+def run_of(case: dict[str, Any]) -> RunData:
+    everywhere = matched(case["lost"], {"leaf": LEAVES})
+    less = {step: matched(patterns, {"leaf": LEAVES}) for step, patterns in case.get("less", {}).items()}
+    lost = {step: less.get(step, everywhere) for step in ("mesh", "reach")}
+    given = {**case.get("failed", {}), **case.get("error", {})}
+    steps = [*_rows(lost, given, case)]
+    measured = {(row["host"], row["step"]) for row in steps if row["verdict"] in ("passed", "failed")}
+    return RunData(
+        {"run_id": "R"},
+        steps=steps,
+        measurements=[row for row in _measurements(lost) if (row["host"], row["step"]) in measured],
+        attributes={name: _attributes(name) for name in RACK.nodes},
+    )
+
+
+def _attributes(name: str) -> dict[str, Any]:
+    node = RACK.nodes[name]
+    leaf = {SERVER: lambda: RACK.leaf_of(name).name, LEAF: lambda: name}.get(node.role, str)()
+    return {"rack": node.rack, "role": node.role, "class": node.role, **({"leaf": leaf} if leaf else {})}
+
+
+def _rows(lost: dict[str, set[Pair]], given: dict[str, str], case: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    sources = {(pair.source, step) for step, pairs in lost.items() for pair in pairs}
+    for host, steps in (*((name, ("mesh", "reach")) for name in SERVERS), *((name, OF_ROUTERS) for name in ROUTERS)):
+        for step in steps:
+            place = f"{host}/{step}"
+            verdict = "failed" if (host, step) in sources or place in given else "passed"
+            verdict = "error" if place in case.get("error", {}) else verdict
+            verdict = "unreachable" if host in case.get("away", ()) else verdict
+            yield step_row(host, step, verdict, reason=given.get(place, ""))
+
+
+def _measurements(lost: dict[str, set[Pair]]) -> Iterator[dict[str, Any]]:
+    for host in SERVERS:
+        for step in ("mesh", "reach"):
+            for other in SERVERS:
+                if other != host:
+                    verdict = "failed" if (host, other) in lost[step] else "passed"
+                    name = f"loss.{RACK.nodes[other].address}"
+                    yield {"host": host, "step": step, "name": name, "value": 0, "verdict": verdict}
+            yield {"host": host, "step": step, "name": "hops.10.9.9.9", "value": 0, "verdict": None}
+
+
+def found_in(run: RunData) -> list[Finding]:
+    return most_important_first(causes.findings(run, NO_HISTORY))
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["about"] for case in CASES])
+def test_who_is_named(case: dict[str, Any]) -> None:
+    first, *others = found_in(run_of(case))
+    assert first.title == case["title"]
+    assert first.advice == case.get("advice", first.advice)
+    assert len(others) == case.get("others", 0)
+    assert first.grade == PROBLEM
+    assert first.explains == len({*first.results})
+
+
+def test_a_healthy_matrix_has_no_findings() -> None:
+    assert not found_in(run_of({"lost": []}))

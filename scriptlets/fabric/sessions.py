@@ -33,8 +33,8 @@ class BgpSessions(Scriptlet):
     reads = ()
     writes = {
         "fabric.bgp_v1": (
-            "For each port state, remote_as, prefixes (networks), dropped (times), refuses_as, is_shut_down "
-            "and the reason of the last end"
+            "For each port state, remote_as, prefixes (networks), dropped (times), hold_seconds (agreed) and "
+            "configured_hold_seconds (s), refuses_as, is_shut_down and the reason of the last end"
         )
     }
     needs = (
@@ -43,6 +43,7 @@ class BgpSessions(Scriptlet):
     )
     verdicts = {
         "failed": "a session is not established, or brings too little; a wrong AS is named",
+        "marginal": "the ends of a session are configured with different hold times",
         "error": "vtysh is not there, or does not answer",
     }
     example = """
@@ -74,9 +75,15 @@ def _session(own):
         "prefixes": family.get("acceptedPrefixCounter", 0),
         "dropped": own.get("connectionsDropped", 0),
         "refuses_as": str(own.get("lastErrorCodeSubcode", "")).endswith(WRONG_AS),
+        "hold_seconds": _seconds(own.get("bgpTimerHoldTimeMsecs")),
+        "configured_hold_seconds": _seconds(own.get("bgpTimerConfiguredHoldTimeMsecs")),
         "is_shut_down": bool(own.get("adminShutDown")),
         "reason": own.get("lastNotificationReason") or own.get("lastResetDueTo") or "",
     }
+
+
+def _seconds(told):
+    return None if told is None else told / 1000
 
 
 def judge(ctx, port, found, params):
@@ -89,6 +96,10 @@ def judge(ctx, port, found, params):
         yield f"{port}: {_why(found)}"
     elif ctx.check(f"prefixes.{port}", found["prefixes"], "networks", min=params["min_prefixes"]) == "failed":
         yield f"{port}: {found['prefixes']} networks come in, expected at least {params['min_prefixes']}"
+    hold, configured = found["hold_seconds"], found["configured_hold_seconds"]
+    if found["state"] == "Established" and None not in (hold, configured):
+        # Both ends take the shorter time (RFC 4271, 4.2): another one than the own says that the two differ.
+        ctx.check(f"hold.{port}", hold, "s", min=0, warn={"min": configured})
 
 
 def _why(found):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -152,6 +153,64 @@ class TestBgp:
 
     def test_a_session_that_is_not_configured(self, scriptlet, prints, rack_context):
         assert self.run(scriptlet, prints, rack_context, "{}", "swp1").reason == "no session is configured at swp1"
+
+    def test_ends_that_hold_for_different_times(self, scriptlet, prints, rack_context):
+        told = json.loads(captured("frr-10.3-bgp-neighbors.json"))
+        told["swp1"]["bgpTimerConfiguredHoldTimeMsecs"] = 180000
+        outcome = self.run(scriptlet, prints, rack_context, json.dumps(told), "swp1", "swp2")
+        assert (outcome.verdict, rack_context.checked["hold.swp1"]) == ("marginal", "marginal")
+        assert rack_context.checked["hold.swp2"] == "passed"
+
+
+class TestForwarding:
+    SETTINGS = {
+        "all/rp_filter": 0, "swp1/forwarding": 1, "swp1/rp_filter": 0, "swp2/forwarding": 1, "swp2/rp_filter": 2,
+    }  # fmt: skip
+    QUEUES = [
+        {"kind": "noqueue", "dev": "swp1", "root": True, "options": {}},
+        {"kind": "tbf", "dev": "swp2", "root": True, "options": {"rate": 1250000, "lat": 50000}},
+    ]
+    ADDRESSES = [{"ifname": "lo", "addr_info": [{"family": "inet", "local": "10.0.255.22", "prefixlen": 32}]}]
+
+    def run(self, scriptlet, prints, rack_context, folder, *, queues=(), addresses=ADDRESSES, **settings):
+        for name, value in {**self.SETTINGS, **{key.replace("__", "/"): own for key, own in settings.items()}}.items():
+            file = folder / "proc/sys/net/ipv4/conf" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(f"{value}\n")
+        module = scriptlet("fabric.forwarding")
+        prints(module, {"qdisc": json.dumps([*self.QUEUES, *queues]), "address": json.dumps(addresses)})
+        params = {"ports": ["swp1", "swp2"], "loopback": "10.0.255.22", "root": str(folder)}
+        return rack_context.run(module.Forwarding, params)
+
+    def test_a_healthy_router(self, scriptlet, prints, rack_context, tmp_path):
+        assert self.run(scriptlet, prints, rack_context, tmp_path).verdict == "passed"
+        assert rack_context["fabric.forwarding_v1"]["swp1"] == {"forwards": True, "strict": False, "queue": None}
+
+    @pytest.mark.parametrize(
+        ("more", "reason"),
+        [
+            ({"swp2__forwarding": 0}, "swp2 does not forward: set net.ipv4.ip_forward, and net.ipv4.conf.swp2.forw"),
+            ({"queues": [{"kind": "pfifo", "dev": "swp1", "options": {"limit": 1}}]}, "the queue of swp1 takes 1 pack"),
+            ({"addresses": []}, "the router does not have its address 10.0.255.22: put it back"),
+        ],
+        ids=["forwarding", "queue", "address"],
+    )
+    def test_what_loses_packets(self, scriptlet, prints, rack_context, tmp_path, more, reason):
+        outcome = self.run(scriptlet, prints, rack_context, tmp_path, **more)
+        assert outcome.verdict == "failed"
+        assert outcome.reason.startswith(reason)
+
+    @pytest.mark.parametrize("setting", ["swp1__rp_filter", "all__rp_filter"])
+    def test_a_strict_filter_is_marginal(self, scriptlet, prints, rack_context, tmp_path, setting):
+        assert self.run(scriptlet, prints, rack_context, tmp_path, **{setting: 1}).verdict == "marginal"
+        assert rack_context.checked["strict.swp1"] == "marginal"
+        assert rack_context.checked["strict.swp2"] == "passed"  # its own filter is loose, and that counts more
+
+    def test_a_port_that_is_not_there(self, scriptlet, prints, rack_context, tmp_path):
+        (tmp_path / "proc/sys/net/ipv4/conf/swp2").mkdir(parents=True)
+        self.SETTINGS = {name: value for name, value in self.SETTINGS.items() if "swp2" not in name}
+        outcome = self.run(scriptlet, prints, rack_context, tmp_path)
+        assert outcome.verdict == "error"
 
 
 class TestRoutes:
@@ -334,20 +393,39 @@ class TestKernelLog:
         assert outcome.verdict == "error"
 
 
+def _processes(wanted, read, *, children=0.0, parent=1):
+    return {
+        pid: SimpleNamespace(wanted=seconds, children=children, parent=parent, read=read)
+        for pid, seconds in wanted.items()
+    }
+
+
 class TestCpuHogs:
     def test_a_busy_process_is_named(self, scriptlet, rack_context, monkeypatch):
         module = scriptlet("host.cpu_hogs")
-        seen = iter([{7: (1.0, 0), 8: (0.0, 0)}, {7: (9.0, 10), 8: (0.1, 10), 9: (5.0, 10)}])
+        seen = iter([_processes({7: 1.0, 8: 0.0}, 0), _processes({7: 9.0, 8: 0.1, 9: 5.0}, 10)])
         monkeypatch.setattr(module, "wanted", lambda _root: next(seen))
         monkeypatch.setattr(module, "command_line", lambda _root, _pid: "spin")
         outcome = rack_context.run(module.CpuHogs, {"seconds": 0.01})
         assert outcome.verdict == "passed"
-        seen = iter([{7: (1.0, 0), 8: (0.0, 0)}, {7: (9.5, 10), 8: (0.1, 10), 9: (5.0, 10)}])
+        seen = iter([_processes({7: 1.0, 8: 0.0}, 0), _processes({7: 9.5, 8: 0.1, 9: 5.0}, 10)])
         outcome = rack_context.run(module.CpuHogs, {"seconds": 0.01})
         assert outcome.reason.startswith("process 7 (spin) wants 85 % of a core")
 
     def test_a_wait_that_began_before_makes_no_more_than_a_core(self, scriptlet):
-        assert scriptlet("host.cpu_hogs").percent((1.0, 100.0), (5.0, 101.0)) == 100
+        before, after = (_processes({7: seconds}, read)[7] for seconds, read in ((1.0, 100.0), (5.0, 101.0)))
+        assert scriptlet("host.cpu_hogs").percent(before, after, []) == 100
+
+    def test_short_lived_children_count_with_their_parent(self, scriptlet, rack_context, monkeypatch):
+        """What a child that was there before has run before it ended does not: that is no work of now."""
+        module = scriptlet("host.cpu_hogs")
+        first = {**_processes({7: 1.0, 8: 0.0}, 0), **_processes({9: 400.0}, 0, parent=8)}
+        last = {**_processes({7: 1.1}, 10, children=9.0), **_processes({8: 0.1}, 10, children=401.0)}
+        seen = iter([first, last])
+        monkeypatch.setattr(module, "wanted", lambda _root: next(seen))
+        monkeypatch.setattr(module, "command_line", lambda _root, _pid: "sh")
+        outcome = rack_context.run(module.CpuHogs, {"seconds": 0.01})
+        assert outcome.reason.startswith("process 7 (sh) with its short-lived children wants 91 % of a core")
 
     def test_no_process_wants_more_than_a_core(self, scriptlet, rack_context):
         hogs = scriptlet("host.cpu_hogs").CpuHogs

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rack_recipes.errors import RackError, UsageError, nearest
-from rack_recipes.lab import node_files, rack_pdus
+from rack_recipes.lab import node_files, rack_pdus, swap_values
 from rack_recipes.lab.bmc import hardware_and_event_log as hardware
 from rack_recipes.lab.bmc import power
 from rack_recipes.lab.node_files import (
@@ -194,11 +194,18 @@ def _outlet(action: str) -> str:
     return f"{shlex.quote(sys.executable)} -I -m {rack_pdus.__name__} {SPEC} {{pdu}} {{outlet}} {action}"
 
 
+def _swap_values(file: str, place: str, other: str) -> str:
+    return f"{shlex.quote(sys.executable)} -I -m {swap_values.__name__} {file} {place} {other}"
+
+
 def _bgp(line: str, family: str = "") -> str:
     words = ["configure terminal", "router bgp {asn}", *([family] if family else []), line]
     return "vtysh " + " ".join(f"-c '{word}'" for word in words)
 
 
+_BMC_OF = "all.children.servers.hosts.{}.bmc_address"
+_SWAP_BMCS = _swap_values("inventory.yml", _BMC_OF.format("{node}"), _BMC_OF.format("{other_server}"))
+_SWAP_CORDS = _swap_values(SPEC, "outlets.{pdu}.{outlet}", "outlets.{pdu}.{other_outlet}")
 _SWAP = """
 ip link set {port} down && ip link set {other_port} down
 ip link set {port} name rack-swap && ip link set {other_port} name {port} && ip link set rack-swap name {other_port}
@@ -342,6 +349,21 @@ FAULTS: Mapping[str, Fault] = {
         runs_outside=True,
         needs_pdus=True,
     ),
+    "swapped-bmcs": Fault(
+        "two servers with each other's BMC address in the inventory",
+        (SERVER,),
+        _SWAP_BMCS,
+        _SWAP_BMCS,
+        runs_outside=True,
+        needs_bmcs=True,
+    ),
+    "swapped-outlets": _of_server(
+        "two servers that hang on each other's outlets",
+        _SWAP_CORDS,
+        _SWAP_CORDS,
+        runs_outside=True,
+        needs_pdus=True,
+    ),
     "reboot": Fault("a node that has started anew", ALL, "", "", reboots=True),
     "host-hung": Fault("a node that answers pings and nothing else", ALL, "kill -STOP -1", "kill -CONT -1"),
     "bmc-sensor": _of_hardware("air that is too hot, as its BMC sees it", "inlet_temperature", "51"),
@@ -444,7 +466,8 @@ def places_of(fault: Fault, topology: Topology) -> Sequence[str]:
 
 
 def _has_twin(fault: Fault, node: str, topology: Topology) -> bool:
-    return "{other_address}" not in fault.make or bool(_twins(node, topology))
+    wanted = {"{other_address}": _twins, "{other_server}": _others, "{other_outlet}": _beside}
+    return all(find(node, topology) for word, find in wanted.items() if word in fault.make)
 
 
 def _fits(fault: Fault, port: Port, topology: Topology) -> bool:
@@ -466,6 +489,20 @@ def _twins(server: str, topology: Topology) -> list[str]:
     ]
 
 
+def _others(server: str, topology: Topology) -> list[str]:
+    """The servers behind this one, and then those before it."""
+    names = [node.name for node in topology.of_role(SERVER)]
+    place = names.index(server) if server in names else len(names)
+    return [*names[place + 1 :], *names[:place]]
+
+
+def _beside(server: str, topology: Topology) -> list[object]:
+    """The outlets of the other servers of the same PDU."""
+    own = rack_pdus.variables_of(server, topology).get("pdu")
+    places = (rack_pdus.variables_of(each, topology) for each in _others(server, topology))
+    return [place["pdu_outlet"] for place in places if place["pdu"] == own]
+
+
 def _other_port(port: Port, topology: Topology) -> str:
     """The next port of the node with a cable of the same kind: to a router, or to a server."""
     kind = bool(topology.nodes[topology.ports[port].other(port).node].asn)
@@ -485,6 +522,8 @@ _OF_NODE: Mapping[str, Detail] = {
     "bmc": lambda _topology, node, _port: f"{hardware.FOLDER}/{node}",
     "asn": lambda topology, node, _port: topology.nodes[node].asn,
     "prefix": lambda topology, node, _port: topology.nodes[node].prefix,
+    "other_server": lambda topology, node, _port: next(iter(_others(node, topology)), ""),
+    "other_outlet": lambda topology, node, _port: next(iter(_beside(node, topology)), ""),
     "other_address": lambda topology, node, _port: next(iter(_twins(node, topology)), ""),
 }
 _OF_PORT: Mapping[str, Detail] = {

@@ -52,7 +52,7 @@ def make_inventory(topology: Topology, folder: Path, pid: int) -> dict[str, Any]
         PLURALS[role]: {"hosts": {node.name: _variables(node, topology) for node in topology.of_role(role)}}
         for role in PLURALS
     }
-    groups[PLURALS[SERVER]]["vars"] = {"parts_golden": node_files.golden_parts()}
+    groups[PLURALS[SERVER]]["vars"] = {"parts_golden": node_files.golden_parts(), "dmi_root": node_files.PLACE}
     reached = {
         "ansible_user": "root",
         "ansible_ssh_private_key_file": str(folder / "ssh_key"),

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from rack_recipes.lab.bmc import hardware_and_event_log as hardware
 from rack_recipes.lab.rack_first_process import BOOT_ID
 from rack_recipes.lab.topology import FABRIC_MTU, LEAF, MANAGER, SERVER, SPINE, Node, Port, Topology
 
@@ -282,7 +283,9 @@ def _router_files(node: Node, topology: Topology) -> Files:
 
 
 def _server_files(node: Node, topology: Topology) -> Files:
-    parts = {f"{PLACE[1:]}/{path}": text for path, text in part_files().items()}
+    own = {"product_uuid": hardware.system_uuid(node.name), "product_serial": hardware.serial_number(node.name)}
+    told = {**part_files(), **{f"sys/class/dmi/id/{name}": f"{text}\n" for name, text in own.items()}}
+    parts = {f"{PLACE[1:]}/{path}": text for path, text in told.items()}
     return {f"{PAGES[1:]}/index.html": PAGE, **parts}
 
 

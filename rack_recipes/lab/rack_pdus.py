@@ -163,6 +163,7 @@ def _outlet(pdu: Pdu, number: int) -> Iterator[tuple[str, str]]:
     yield f"{APC}.9.2.3.1.3.{number}", f"{STRING}|{pdu.servers.get(number, f'Outlet {number}')}"
     yield f"{APC}.9.2.3.1.5.{number}", _changing(INTEGER, "outlet", pdu.name, number)
     yield f"{APC}.9.2.4.1.5.{number}", _changing(INTEGER, "command", pdu.name, number)
+    yield f"{APC}.9.4.3.1.7.{number}", _changing(INTEGER, "load", pdu.name, number)  # rPDU2OutletMeteredStatusPower
 
 
 def _changing(kind: int, *words: object) -> str:

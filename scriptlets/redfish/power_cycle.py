@@ -11,6 +11,9 @@ import socket
 import time
 
 from rack_recipes import Failed, Scriptlet
+from scriptlets.redfish.identity import system_identity
+from scriptlets.tools.identity import refuse_another_server
+from scriptlets.tools.outlet_load import OutletWatch
 from scriptlets.tools.redfish import RedfishError, client_of
 
 ACTION = "#ComputerSystem.Reset"
@@ -68,21 +71,47 @@ class RedfishPowerCycle(Scriptlet):
             "unit": "s",
             "source": "our choice: servers with much memory start for minutes",
         },
+        "identify_by": {
+            "type": "list",
+            "elements": "str",
+            "choices": ["uuid", "serial"],
+            "default": ["uuid", "serial"],
+        },
+        "unidentified": {"type": "str", "choices": ["failed", "switched"], "default": "failed"},
+        "pdu_address": {"type": "str", "default": ""},
+        "pdu_port": {"type": "int", "default": 161},
+        "pdu_community": {"type": "str", "no_log": True},
+        "pdu_outlet": {"type": "str", "default": ""},
     }
-    reads = ()
-    writes = {"redfish.power_cycle_v1": "`orders` that were given, away_after_seconds and back_after_seconds (s)"}
+    reads = ("host.identity_v1",)
+    writes = {
+        "redfish.power_cycle_v1": (
+            "`orders` that were given, away_after_seconds and back_after_seconds (s), and `outlet`: its load before "
+            "and while the server was off (W); null where no PDU tells it"
+        )
+    }
     needs = (
         "a BMC with Redfish and a user who may reset",
+        "host.identity_v1 of an earlier step",
         "it runs on another machine",
     )
     verdicts = {
-        "failed": "the server does not go away, or does not come back in time",
+        "failed": (
+            "the BMC is that of another server, or nobody knows whose it is, and nothing is switched; the server does "
+            "not go away, or does not come back in time; the load of another outlet falls"
+        ),
         "error": "the BMC does not answer, or refuses the order",
     }
     example = """
+        - name: identity
+          module: host.identity
+          hosts: servers
+          become: true
+          success: {ctx_has_keys: [host.identity_v1]}
         - name: power_cycle
           module: redfish.power_cycle
           hosts: servers
+          depends_on: [identity]
           delegate_to: localhost
           args:
             url: "https://{{ bmc_address }}"
@@ -95,25 +124,29 @@ class RedfishPowerCycle(Scriptlet):
     def run(self, ctx, params):
         with client_of(params) as device:
             system = device.system(params["system"])
+            refuse_another_server(ctx, params, *system_identity(system))
             refuse_what_cannot_be(system, params)
             order = _Orders(device, system)
-            self._cycle(ctx, params, order)
+            watch = OutletWatch(params)
+            self._cycle(ctx, params, order, watch)
             # A BMC may tell the old state for a while after the host answers.
             waited(lambda: order.state() == "On", time.monotonic(), params["max_off_seconds"])
             ctx.check("power", order.state(), eq="On")
+            watch.judge(ctx)
 
-    def _cycle(self, ctx, params, order):
+    def _cycle(self, ctx, params, order, watch):
         started = time.monotonic()
         order.off()
         try:
             away = waited(lambda: not answers(params), started, params["max_off_seconds"])
             if away is None:
                 raise Failed(f"{params['host']} answers all the time: is this the BMC of another server?")
-            order.wait_until_off(params["max_off_seconds"])
+            if order.wait_until_off(params["max_off_seconds"]):
+                watch.look_while_off()
         finally:
             order.on()
         back = waited(lambda: answers(params), started, params["max_seconds"])
-        found = {"orders": order.given, "away_after_seconds": away, "back_after_seconds": back}
+        found = {"orders": order.given, "away_after_seconds": away, "back_after_seconds": back, "outlet": watch.found}
         ctx.set("redfish.power_cycle_v1", found)
         if back is None:
             raise Failed(
@@ -155,11 +188,12 @@ class _Orders:
         self._give("PowerCycle" if "PowerCycle" in self._allowed else "ForceOff")
 
     def wait_until_off(self, limit):
-        """Wait until the BMC tells that the system is off; there is nothing to wait for in a power cycle."""
+        """Wait until the BMC tells that the system is off; False for an order that gives the power back by itself."""
         if self.given == ["PowerCycle"]:
-            return
+            return False
         if waited(lambda: self.state() == "Off", time.monotonic(), limit) is None:
             raise Failed(f"the BMC does not tell that the system is off within {limit:g} s: it is {self.state()}")
+        return True
 
     def state(self):
         """The power state that the BMC tells now."""

@@ -97,6 +97,12 @@ class PduOutlets(Scriptlet):
             "default": "on",
             "description": "Whether these outlets must be on, or off",
         },
+        "others": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Names of other hosts: an outlet of `outlets` that is called like one of them is wrong",
+        },
         "max_current": {
             "type": "float",
             "description": "The highest current of the whole PDU",
@@ -122,7 +128,10 @@ class PduOutlets(Scriptlet):
         "it runs on another machine",
     )
     verdicts = {
-        "failed": ("an outlet is not as it must be, the PDU has too much load, or the device has no outlets"),
+        "failed": (
+            "an outlet is not as it must be, or is called like another host; the PDU has too much load, or the device "
+            "has no outlets"
+        ),
         "skipped": "the device has no outlets, with `missing: skipped`",
         "error": "the device does not answer",
     }
@@ -193,6 +202,13 @@ def judged_outlets(ctx, found, params):
         if ctx.check(f"outlet.{number}", outlet["state"], eq=params["state"]) == "failed":
             named = f" ({outlet['name']})" if outlet["name"] else ""
             yield f"outlet {number}{named} of {params['address']} is {outlet['state']}: switch it {params['state']}"
+        if params["others"] and outlet["name"]:
+            is_own = outlet["name"] not in params["others"]
+            if ctx.check(f"own_outlet.{number}", is_own, eq=True) == "failed":
+                yield (
+                    f"outlet {number} of {params['address']} is called {outlet['name']}, which is another host: "
+                    "correct the inventory or the label, before anybody switches it"
+                )
 
 
 def judged_load(ctx, found, params):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -67,6 +68,16 @@ FIRMWARE: Mapping[str, tuple[str, str]] = {
     "firmware_nic1": ("NIC1", "22.41.10"),
 }
 """The file of each firmware, with its id and its healthy version."""
+
+
+def system_uuid(server: str) -> str:
+    """The UUID of a server: its own firmware, Redfish and IPMI tell the same one."""
+    return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{server}.virtual-rack.invalid"))
+
+
+def serial_number(server: str) -> str:
+    """The serial number of a server, on all of these ways."""
+    return f"VR-{server}"
 
 
 def healthy_values() -> dict[str, str]:

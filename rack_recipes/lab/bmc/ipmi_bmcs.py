@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,7 +177,8 @@ def lan_config(node: Node, password: str) -> str:
     """The configuration of a BMC's network, user and power, see ipmi_lan(5)."""
     return LAN.format(
         node=node.name, own=f"{FOLDER}/{node.name}", bmc=BMC, address=node.bmc, port=PORT,
-        authentication=AUTHENTICATION, guid=uuid.uuid4().hex, user=hardware.USER, password=password,
+        authentication=AUTHENTICATION, guid=hardware.system_uuid(node.name).replace("-", ""),
+        user=hardware.USER, password=password,
     )  # fmt: skip
 
 

@@ -26,7 +26,6 @@ import ssl
 import subprocess
 import sys
 import threading
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +78,11 @@ def additions_by_path(bmc: Bmc) -> Mapping[str, Resource]:
     """What is added to the emulator's own resources, by path: names of this server, links to what is beside them."""
     seen = {health for health, _words in hardware.read_conditions(bmc.folder).values()}
     health = next((each for each in ("Critical", "Warning") if each in seen), "OK")
-    made = {"Manufacturer": "rack.recipes", "Model": "Virtual Server", "SerialNumber": f"VR-{bmc.server}"}
+    made = {
+        "Manufacturer": "rack.recipes",
+        "Model": "Virtual Server",
+        "SerialNumber": hardware.serial_number(bmc.server),
+    }
     status = {"State": "Enabled", "Health": "OK", "HealthRollup": health}
     return {
         f"{V1}/Systems/{bmc.system}": {
@@ -225,7 +228,9 @@ def main(spec_file: Path) -> None:
     sockets = {server: _listen(address) for server, address in spec["bmcs"].items()}
     for server, listening in sockets.items():
         if os.fork() == 0:
-            bmc = Bmc(server, folder / server, _id(server), _id(f"chassis of {server}"))
+            bmc = Bmc(
+                server, folder / server, hardware.system_uuid(server), hardware.system_uuid(f"chassis of {server}")
+            )
             _serve(emulator, spec_file, bmc, listening)
     tell({"up": len(sockets)})
 
@@ -252,11 +257,6 @@ def _hashed(folder: Path) -> str:
 
 def _listen(address: str) -> socket.socket:
     return socket.create_server((address, PORT), backlog=64)
-
-
-def _id(name: str) -> str:
-    """The Redfish id of something, always the same."""
-    return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{name}.virtual-rack.invalid"))
 
 
 def _serve(emulator: Any, spec_file: Path, bmc: Bmc, listening: socket.socket) -> None:

@@ -9,6 +9,7 @@ Such a line of a record names this module, a row of `READERS`, and what that nee
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -17,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from rack_recipes.lab import rack_pdus
+from rack_recipes.lab.rack_first_process import PIDS
 
 STATES = {"off": 1, "on": 2}  # rPDU2OutletSwitchedStatusState
 COMMANDS = {1: "on", 2: "off", 3: "cycle"}  # rPDU2OutletSwitchedControlCommand: immediate on, off, reboot
-VOLTS, BASE_AMPERES, STEP_AMPERES = 230, 1.2, 0.1
+VOLTS, BASE_AMPERES, STEP_AMPERES, STANDBY_AMPERES = 230, 1.2, 0.1, 0.03
 """What a server takes; that at the next outlet takes a little more, so that their shares can be told apart."""
 
 ENERGY = 12_345  # what the meter shows at the start, in tenths of a kilowatt hour
@@ -61,8 +63,11 @@ def _state(pdu: str, number: str) -> int:
 
 
 def _amperes(pdu: str, *numbers: str) -> float:
-    on = [int(number) for number in numbers if rack_pdus.state(Path(), pdu, number) == "on"]
-    return sum(BASE_AMPERES + STEP_AMPERES * (number % 8) for number in on)
+    """What servers take at outlets that are on; one that its BMC has switched off takes next to nothing."""
+    spec = json.loads(Path("spec.json").read_text(encoding="utf-8"))["outlets"][pdu]
+    on = [number for number in numbers if number in spec and rack_pdus.state(Path(), pdu, number) == "on"]
+    is_running = {number: bool(Path(PIDS, spec[number]).read_text(encoding="ascii").strip()) for number in on}
+    return sum(BASE_AMPERES + STEP_AMPERES * (int(each) % 8) if is_running[each] else STANDBY_AMPERES for each in on)
 
 
 def _watts(pdu: str, *numbers: str) -> float:
@@ -77,6 +82,7 @@ READERS: Mapping[str, Callable[..., int]] = {
     "outlet": _state,
     "command": _state,
     "current": lambda *words: round(_amperes(*words) * 10),
+    "load": lambda *words: round(_watts(*words)),
     "power": lambda *words: round(_watts(*words) / 10),
     "energy": lambda *words: ENERGY + int(_watts(*words) * _seconds() / 360_000),
     "uptime": lambda: int(_seconds() * 100),

@@ -20,7 +20,18 @@ from rack_recipes.lab.topology import build
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
 
-STEPS = ("log_mark", "inventory", "firmware", "sensors", "power_supplies", "power_cycle", "event_log")
+STEPS = (
+    "identity",
+    "same_server",
+    "returned",
+    "log_mark",
+    "inventory",
+    "firmware",
+    "sensors",
+    "power_supplies",
+    "power_cycle",
+    "event_log",
+)
 BOOT = "cat /proc/sys/kernel/random/boot_id"
 
 
@@ -91,6 +102,24 @@ def test_each_fault_is_found_where_it_is(recipe: Path, rack: RackState) -> None:
         ),
     }
     assert {found.verdicts()["power_cycle", server] for server in ("server1", "server2")} == {"skipped"}
+
+
+def test_the_server_of_another_bmc_is_not_switched(recipe: Path, rack: RackState) -> None:
+    before = [rack.run(server, BOOT) for server in ("server1", "server2")]
+    state = break_rack(rack, "swapped-bmcs", "server1")[0]
+    try:
+        done = run(recipe, rack)
+    finally:
+        heal_rack(state)
+    assert done.code == 1, done.stdout + done.stderr
+    assert [rack.run(server, BOOT) for server in ("server1", "server2")] == before
+    found = results(done.answer["run_id"])
+    for server, other in (("server1", "server2"), ("server2", "server1")):
+        for step in ("same_server", "power_cycle"):
+            assert found.verdicts()[step, server] == "failed"
+            words = f"this is the BMC of another server: of {other} (serial VR-{other}, UUID "
+            assert found.steps[step, server]["reason"].startswith(words)
+        assert found.verdicts()["returned", server] == "blocked"
 
 
 def test_a_bmc_tells_that_its_server_is_off_and_one_that_is_away_is_said(recipe: Path, rack: RackState) -> None:

@@ -27,7 +27,7 @@ from rack_recipes.lab.topology import build
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
 
 SERVERS = ("server1", "server2")
-STEPS = ("outlet", "pdu_ports", "bmc_sensors", "bmc_mark", "power_cycle", "bmc_events")
+STEPS = ("identity", "returned", "outlet", "pdu_ports", "bmc_sensors", "bmc_mark", "power_cycle", "bmc_events")
 BOOT = "cat /proc/sys/kernel/random/boot_id"
 OUTLET, COMMAND = (f"{rack_pdus.APC}.9.2.{column}.2" for column in ("3.1.5", "4.1.5"))
 ASK = f"SNMP_PERSISTENT_DIR=/run snmp{{}} -v2c -c {rack_pdus.COMMUNITY} -m '' -Oqvn 192.168.255.201 {{}}"
@@ -121,6 +121,32 @@ def test_each_fault_is_found_where_it_is(recipe: Path, rack: RackState) -> None:
         ),
     }
     wait_until(lambda: is_on(rack, "server1"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("swapped-bmcs", "this is the BMC of another server: of a server (UUID "),
+        (
+            "swapped-outlets",
+            "the load of outlet 1 of 192.168.255.201 did not fall while the server was off, that of outlet 2 fell",
+        ),
+    ],
+)
+def test_another_machine_than_the_inventory_says(recipe: Path, rack: RackState, fault: str, reason: str) -> None:
+    """Whose BMC it is, is known before anything is switched; where the cord of a server leads, while it is off."""
+    before = [rack.run(server, BOOT) for server in SERVERS]
+    state = break_rack(rack, fault, "server1")[0]
+    try:
+        done = run(recipe, rack)
+    finally:
+        heal_rack(state)
+    assert done.code == 1, done.stdout + done.stderr
+    found = results(done.answer["run_id"])
+    assert found.verdicts()["power_cycle", "server1"] == "failed"
+    assert found.steps["power_cycle", "server1"]["reason"].startswith(reason)
+    is_switched = [rack.run(server, BOOT) for server in SERVERS] != before
+    assert is_switched == (fault == "swapped-outlets")
 
 
 def test_an_outlet_that_is_switched_by_snmp_takes_its_server_and_gives_it_back(rack: RackState) -> None:

@@ -196,13 +196,47 @@ class TestEventLog:
 
 
 class TestPowerCycle:
-    HOST = {**BMC, "host": "127.0.0.1", "max_off": 2, "max_return": 3}
+    HOST = {**BMC, "host": "127.0.0.1", "max_off": 2, "max_return": 3, "identify_by": []}
 
-    def script(self, folder: Path, *, obeys: bool = True) -> str:
+    @pytest.mark.parametrize(
+        ("told", "verdict"),
+        [
+            ({"uuid": "5194e74e-9b81-5b36-94a9-5a6e85d2a42e"}, "passed"),
+            ({"uuid": "4ee79451-819b-365b-94a9-5a6e85d2a42e"}, "passed"),
+            ({"uuid": "2ea4d285-6e5a-a994-365b-819b4ee79451"}, "passed"),  # the lowest byte first, as IPMI has it
+            ({"uuid": "3c4f97d2-58e4-5b37-90dc-3a755eaf12e0", "serial": "S1"}, "failed"),
+            ({"serial": "S1"}, "failed"),
+            ({}, "failed"),
+        ],
+    )
+    def test_whose_bmc_it_is(self, scriptlet, tool, rack_context, tmp_path, listener, told, verdict):
+        """The GUID decides; a serial number alone has nothing to be compared with, and that is said."""
+        tool(self.script(tmp_path, more='*raw*) echo " 51 94 e7 4e 9b 81 5b 36 94 a9 5a 6e 85 d2 a4 2e" ;;'))
+        rack_context.set("host.identity_v1", {"host_name": "a7", **told})
+        params = {**self.HOST, "host_port": listener, "identify_by": ["uuid", "serial"]}
+        outcome = rack_context.run(scriptlet("ipmi.power_cycle").IpmiPowerCycle, params)
+        assert outcome.verdict == verdict, outcome.reason
+        assert verdict == "passed" or "nothing was switched" in outcome.reason
+        assert (tmp_path / "power").read_text().strip() == "on"
+
+    @pytest.mark.parametrize(("serial", "verdict"), [("MXQ1", "passed"), ("MXQ2", "failed")])
+    def test_the_record_of_parts_decides_where_there_is_no_guid(
+        self, scriptlet, tool, rack_context, tmp_path, listener, serial, verdict
+    ):
+        fru = "echo ' Product Serial        : MXQ1'; echo ' Board Serial : .B1.'"
+        tool(self.script(tmp_path, more=f"*raw*) echo; exit 1 ;; *fru*) {fru} ;;"))
+        rack_context.set("host.identity_v1", {"host_name": "a7", "serial": serial})
+        params = {**self.HOST, "host_port": listener, "identify_by": ["uuid", "serial"]}
+        outcome = rack_context.run(scriptlet("ipmi.power_cycle").IpmiPowerCycle, params)
+        assert outcome.verdict == verdict, outcome.reason
+        assert verdict == "passed" or "of a server (serial MXQ1, .B1.), not of a7 (serial MXQ2)" in outcome.reason
+
+    def script(self, folder: Path, *, obeys: bool = True, more: str = "") -> str:
         state = folder / "power"
         state.write_text("on")
         do = f"echo $last >{state}" if obeys else ":"
         return f"""for last; do :; done
+case "$*" in {more} esac
 case $last in
   status) echo "Chassis Power is $(cat {state})" ;;
   on | off) {do} ;;

@@ -515,7 +515,58 @@ class TestPowerCycle:
         return found
 
     def asked(self, server: Device, host: Host, **more: Any) -> dict[str, Any]:
-        return args(server, host="127.0.0.1", port=host.port, **{"max_off_seconds": 1, "max_seconds": 1, **more})
+        known = {"max_off_seconds": 1, "max_seconds": 1, "unidentified": "switched"}
+        return args(server, host="127.0.0.1", port=host.port, **{**known, **more})
+
+    @pytest.mark.parametrize(
+        ("told", "reason"),
+        [
+            ({}, "nothing was switched, since it is not known whose BMC this is: it tells of a server (serial MXQ"),
+            ({"uuid": "6f" * 16, "host_name": "a7"}, "this is the BMC of another server: of "),
+            ({"serial": "VR-7", "host_name": "a7"}, "this is the BMC of another server: of "),
+        ],
+    )
+    def test_the_wrong_server_is_not_switched(self, scriptlet, server, host, rack_context, told, reason):
+        server.resources[self.SYSTEM] |= {"SerialNumber": "MXQ1", "UUID": "5194e74e-9b81-5b36-94a9-5a6e85d2a42e"}
+        server.resources[self.SYSTEM].pop("HostName", None)
+        rack_context.set("host.identity_v1", told)
+        asked = self.asked(server, host, unidentified="failed")
+        outcome = rack_context.run(scriptlet("redfish.power_cycle").RedfishPowerCycle, asked)
+        assert outcome.verdict == "failed"
+        assert outcome.reason.startswith(reason)
+        assert not server.orders
+        assert "MXQ1" in outcome.reason
+        assert told.get("host_name", "the host") in outcome.reason
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            {"uuid": "4ee79451-819b-365b-94a9-5a6e85d2a42e", "serial": "another part"},  # SMBIOS has another order
+            {"serial": "svc1234 "},
+        ],
+    )
+    def test_the_right_server_is_switched(self, scriptlet, server, host, rack_context, told):
+        more = {"UUID": "5194e74e-9b81-5b36-94a9-5a6e85d2a42e", "SerialNumber": "CN0BOARD", "SKU": "SVC1234"}
+        server.resources[self.SYSTEM] |= more
+        rack_context.set("host.identity_v1", told)
+        asked = self.asked(server, host, unidentified="failed")
+        outcome = rack_context.run(scriptlet("redfish.power_cycle").RedfishPowerCycle, asked)
+        assert outcome.verdict == "passed", outcome.reason
+
+    @pytest.mark.parametrize(
+        ("told", "verdict"),
+        [
+            ({"serial": "MXQ1"}, "passed"),
+            ({"serial": "MXQ2"}, "failed"),
+            ({"serial": "To Be Filled By O.E.M."}, "skipped"),
+        ],
+    )
+    def test_a_bmc_tells_whose_it_is(self, scriptlet, server, rack_context, told, verdict):
+        server.resources[self.SYSTEM]["SerialNumber"] = "MXQ1"
+        rack_context.set("host.identity_v1", {"host_name": "a7", **told})
+        outcome = rack_context.run(scriptlet("redfish.identity").RedfishIdentity, args(server))
+        assert outcome.verdict == verdict
+        assert rack_context["redfish.identity_v1"]["serial"] == "MXQ1"
 
     def test_off_and_on_with_the_return_timed(self, scriptlet, server, host, rack_context):
         outcome = rack_context.run(scriptlet("redfish.power_cycle").RedfishPowerCycle, self.asked(server, host))

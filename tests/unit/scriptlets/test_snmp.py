@@ -185,6 +185,16 @@ class TestOutlets:
         outcome = rack_context.run(run, {**PDU, "outlets": ["9"]})
         assert (outcome.verdict, outcome.reason) == ("failed", "192.0.2.7 has no outlet 9, only 1, 2")
 
+    @pytest.mark.parametrize(
+        ("others", "verdict"), [(["server2", "server3"], "passed"), (["server1", "server3"], "failed")]
+    )
+    def test_an_outlet_that_is_called_like_another_host(self, scriptlet, tool, rack_context, others, verdict):
+        tool(f"cat {CAPTURED / 'pdu-apc-rpdu2.txt'}")
+        params = {**PDU, "outlets": ["1"], "others": others}
+        outcome = rack_context.run(scriptlet("snmp.outlets").PduOutlets, params)
+        assert outcome.verdict == verdict, outcome.reason
+        assert verdict == "passed" or "is called server1, which is another host" in outcome.reason
+
     def test_load(self, scriptlet, tool, rack_context):
         tool(f"cat {CAPTURED / 'pdu-apc-rpdu.txt'}")
         params = {**PDU, "max_current": 3.2, "max_power": 500}

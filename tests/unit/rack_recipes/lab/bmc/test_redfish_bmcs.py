@@ -165,7 +165,7 @@ def test_the_inventory_tells_how_a_bmc_is_reached(tmp_path: Path) -> None:
     assert servers["vars"] == {
         "bmc_port": 443, "bmc_user": "admin", "bmc_password": "word", "bmc_ca": "-----BEGIN", "bmc_through": "spine1",
         "firmware_golden": {"BIOS": "2.4.1", "BMC": "1.20.3", "NIC1": "22.41.10"},
-        "ipmi_port": 623, "parts_golden": node_files.golden_parts(),
+        "ipmi_port": 623, "parts_golden": node_files.golden_parts(), "dmi_root": node_files.PLACE,
     }  # fmt: skip
 
 

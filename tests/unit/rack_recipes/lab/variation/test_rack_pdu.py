@@ -22,6 +22,10 @@ def outlets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir(parents=True)
     for number, state in {"1": "on", "2": "off", "3": "on"}.items():
         (folder / number).write_text(state)
+    (tmp_path / "spec.json").write_text('{"outlets": {"pdu1": {"1": "server1", "2": "server2", "3": "server3"}}}')
+    (tmp_path / "pids").mkdir()
+    for number, pid in {1: "12", 2: "", 3: "14"}.items():
+        (tmp_path / "pids" / f"server{number}").write_text(pid)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(rack_pdu, "_seconds", lambda: 3600.0)
     return folder
@@ -38,6 +42,9 @@ def answer(value: str, **context: Any) -> tuple[Any, str, Any]:
         ("outlet,pdu1,2", "1"),
         ("current,pdu1,1,2,3", "28"),  # 1.3 A and 1.5 A
         ("power,pdu1,1,2,3", "64"),
+        ("load,pdu1,1", "299"),
+        ("load,pdu1,2", "0"),
+        ("load,pdu1,8", "0"),  # nobody hangs on it
         ("energy,pdu1,1,2,3", "12351"),
         ("uptime", "360000"),
         ("counter,100,2.5", "9100"),
@@ -45,6 +52,11 @@ def answer(value: str, **context: Any) -> tuple[Any, str, Any]:
 )
 def test_what_changes(outlets, value, told):
     assert answer(value) == ("1.2.3", "2", told)
+
+
+def test_a_server_that_its_bmc_has_switched_off_takes_next_to_nothing(outlets):
+    (outlets.parents[1] / "pids/server1").write_text("")
+    assert answer("load,pdu1,1") == ("1.2.3", "2", "7")
 
 
 def test_an_identifier_that_is_not_there(outlets):

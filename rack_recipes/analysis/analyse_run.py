@@ -70,6 +70,7 @@ ANALYSERS: Sequence[str] = (
     "flakes",
     "findings_from_scriptlets",
     "change_points_and_drift",
+    "hosts_beside_twins",
     "regressions_and_baselines",
     "values_unlike_earlier_runs",
     "waiver_use",
@@ -93,6 +94,7 @@ class Needs(NamedTuple):
 NEEDS: Mapping[str, Needs] = {
     "outliers": Needs(hosts=4),
     "change_points_and_drift": Needs(runs=10),
+    "hosts_beside_twins": Needs(hosts=4, runs=10),
     "values_unlike_earlier_runs": Needs(runs=4),
 }
 """Methods that are left out where they can find nothing, since numpy takes longer to import than a small report."""

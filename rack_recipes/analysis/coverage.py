@@ -18,6 +18,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARML
 from rack_recipes.analysis.findings import NOTE, Finding, ResultId, format_count
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import RunData
+from rack_recipes.store.reading.earlier_runs import runs_within
 from rack_recipes.store.reading.several_runs import Counted, measurements_by_name, results_by_verdict
 
 if TYPE_CHECKING:
@@ -172,14 +173,8 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
 
 def _looked_at(run: RunData, history: History) -> list[str]:
     """The run itself and as many of the last runs as have not too many results together."""
-    room = MOST_COUNTED - len(run.results)
-    found = [str(run.run["run_id"])]
-    for one in reversed(history.runs):
-        room -= sum((one.get("counts") or {}).values())
-        if room < 0:
-            break
-        found.append(str(one["run_id"]))
-    return found
+    earlier = runs_within(MOST_COUNTED - len(run.results), history.runs)
+    return [str(one["run_id"]) for one in (run.run, *reversed(earlier))]
 
 
 def _never_run(steps: Sequence[StepCoverage], runs: int) -> Iterator[Finding]:

@@ -5,7 +5,8 @@
 How often they fail, and whether they belong in quarantine.
 
 Retries are not independent of each other, so runs are counted, and each run once: it counts as failed if its first try
-failed. Looked at are the results that failed or were retried in this run, and those that earlier analyses call flakes.
+failed. Looked at are the results that failed or were retried in this run, and those that did so in several earlier
+runs: what is said follows from the results alone, and not from who has analysed which of these runs.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import WAIVED
 from rack_recipes.analysis.findings import NOTABLE, NOTE, PROBLEM, Finding, ResultId
@@ -28,7 +28,7 @@ from rack_recipes.analysis.methods.intervals_and_multiple_tests import is_broken
 from rack_recipes.analysis.run_data import RunData
 from rack_recipes.natural_order import natural
 from rack_recipes.store.reading import several_runs
-from rack_recipes.store.reading.earlier_runs import earlier_runs
+from rack_recipes.store.reading.earlier_runs import earlier_runs, runs_within
 
 LEAST_EPISODES = 2
 
@@ -173,6 +173,9 @@ def _said(name: str, flake: Flake) -> tuple[str, str, str]:
 KIND = "flake"
 LENGTH = 100  # earlier runs: 29 passes in a row end a quarantine at a rate of 10 %
 MOST_FLAKES = 50  # findings; the rest is counted
+MOST_LOOKED_AT = (
+    500_000  # results of earlier runs in which flakes are searched: reading them takes a quarter of a second
+)
 MOST_PLACES = 2000  # results of one run that are looked up in earlier ones
 FAILED = frozenset(("failed", "error"))
 BAD = FAILED | {WAIVED}  # a waived failure is one all the same: otherwise no quarantine would count what fails in it
@@ -181,11 +184,16 @@ PASSED = frozenset(("passed", "marginal"))
 
 def findings(run: RunData, history: History) -> Iterator[Finding]:
     """The flakes of a run, those that fail most often first."""
-    earlier = [row["run_id"] for row in earlier_runs(run.run, run.runs, LENGTH)]
-    places = _places(run, history, earlier)
+    runs = earlier_runs(run.run, run.runs, LENGTH)
+    earlier = [row["run_id"] for row in runs]
+    now = dict.fromkeys(_bad_now(run))
+    looked_at = [row["run_id"] for row in runs_within(MOST_LOOKED_AT, runs)] if _has_inputs(run) else ()
+    places = _places(run, now, several_runs.failed_again(history.engine, looked_at, BAD, LEAST) if looked_at else ())
     outcomes = _outcomes(run, history, earlier, places)
     found = [(place, flake_of(outcomes[place])) for place in places]
-    flakes = [(place, flake) for place, flake in found if flake is not None]
+    flakes = [
+        (place, flake) for place, flake in found if flake is not None and (place in now or flake.episodes >= LEAST)
+    ]
     if flakes:
         yield from _told_of(run, flakes)
 
@@ -200,20 +208,24 @@ def _told_of(run: RunData, flakes: list[tuple[several_runs.HostStep, Flake]]) ->
         yield Finding(KIND, NOTABLE, f"{len(rest)} more results are flakes", tuple(rest), method=METHOD)
 
 
-def _places(run: RunData, history: History, earlier: Sequence[str]) -> list[several_runs.HostStep]:
-    """The results that may be flakes: those that failed or were retried now, and those that were flakes before."""
-    retried = [(row["host"], row["step"]) for row in run.steps if row.get("flake") and not row.get("instances")]
-    before = [(about.get("host"), about.get("step")) for about in _told(history, earlier)]
-    failed = [(row["host"], row["step"]) for row in run.steps if row["verdict"] in BAD and row.get("inputs")]
-    found = dict.fromkeys([*retried, *before, *failed])
-    if not found:
-        return []
-    present = {(row["host"], row["step"]) for row in run.steps if not row.get("instances")}
+def _has_inputs(run: RunData) -> bool:
+    """Whether anything can be a flake: without a digest of inputs nothing is."""
+    return any(row.get("inputs") for row in run.steps)
+
+
+def _bad_now(run: RunData) -> Iterator[several_runs.HostStep]:
+    """The results that were retried in this run or failed, the former first."""
+    yield from ((row["host"], row["step"]) for row in run.steps if row.get("flake") and not row.get("instances"))
+    yield from ((row["host"], row["step"]) for row in run.steps if row["verdict"] in BAD and row.get("inputs"))
+
+
+def _places(
+    run: RunData, now: Iterable[several_runs.HostStep], before: Sequence[several_runs.HostStep]
+) -> list[several_runs.HostStep]:
+    """The results that may be flakes: those that are bad now, and those of this run that were bad before."""
+    found = dict.fromkeys([*now, *sorted(before)])
+    present = {(row["host"], row["step"]) for row in run.steps if not row.get("instances")} if found else ()
     return [place for place in found if place in present][:MOST_PLACES]
-
-
-def _told(history: History, earlier: Sequence[str]) -> list[dict[str, Any]]:
-    return several_runs.subjects_of_findings(history.engine, earlier, KIND) if earlier else []
 
 
 def _outcomes(

@@ -4,14 +4,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rack_recipes.analysis.run_data import RunData
-from rack_recipes.store.reading import recorded_runs
 from rack_recipes.store.reading.earlier_runs import LAST_RUNS, earlier_runs
 
 if TYPE_CHECKING:
@@ -68,17 +66,3 @@ class History:
         from rack_recipes.analysis.values_over_runs import find_level_changes
 
         return find_level_changes(self.over_runs)
-
-    @cached_property
-    def known_outliers(self) -> Mapping[tuple[str, str, str], Sequence[int]]:
-        """By step, name and host of a value: the places among `runs` in which it was found to differ from its twins.
-
-        Step and name are "" for a host that was found to differ as a whole.
-        """
-        places = {one["run_id"]: place for place, one in enumerate(self.runs)}
-        found: dict[tuple[str, str, str], list[int]] = defaultdict(list)
-        for row in recorded_runs.findings_of_runs(self.engine, places, "outlier"):
-            whole = row["about"].get("host")
-            for host, step, name in [(whole, "", "")] if whole else row["results"]:
-                found[step, name, host].append(places[row["run_id"]])
-        return found

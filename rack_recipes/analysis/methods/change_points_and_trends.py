@@ -169,15 +169,18 @@ def _search(numbers: Floats, how: Search) -> dict[int, float]:
 
 def find_best_split(values: Floats) -> tuple[float, int]:
     """Return the greatest t2 of all places that split a series, and the first such place."""
-    scores, places = _scan(values[np.newaxis])
+    scores, places = scan(values[np.newaxis])
     return float(scores[0]), int(places[0])
 
 
-def _scan(series: Floats) -> tuple[Floats, Places]:
-    """For each series (a row) the greatest t2 and its place. Without any spread the t2 is 0."""
+def scan(series: Floats, least_after: int = LEAST_SIDE) -> tuple[Floats, Places]:
+    """For each series (a row) the greatest t2 and its place. Without any spread the t2 is 0.
+
+    At least 3 runs are before the place, and `least_after` from there on.
+    """
     n = series.shape[1]
     series = series - series.mean(axis=1, keepdims=True)
-    k = np.arange(LEAST_SIDE, n - LEAST_SIDE + 1)
+    k = np.arange(LEAST_SIDE, n - least_after + 1)
     sums = np.cumsum(series, axis=1)[:, k - 1]
     between = sums**2 * (n / (k * (n - k)))
     total = (series**2).sum(axis=1, keepdims=True)
@@ -206,7 +209,7 @@ def _chance(score: float, values: Floats, how: Search, make: Maker) -> float:
     random = make_generator(how.key)
     more = 0
     for size in _blocks(how.permutations, len(values)):
-        more += int((_scan(make(values, size, random))[0] >= score * (1 - ROUNDING)).sum())
+        more += int((scan(make(values, size, random))[0] >= score * (1 - ROUNDING)).sum())
         if more + 1 > how.alpha * (how.permutations + 1):
             break
     return (more + 1) / (how.permutations + 1)

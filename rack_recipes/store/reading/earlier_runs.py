@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import batched
+from itertools import accumulate, batched
 from operator import itemgetter
 from pathlib import PurePath
 from statistics import median
@@ -40,6 +40,13 @@ def earlier_runs(run: RunRow, runs: Sequence[RunRow], length: int = LAST_RUNS) -
     """The last `length` of `runs` that are earlier runs of the same test and count, the oldest first."""
     found = [one for one in runs if _started(one) < _started(run) and is_same_test(one, run) and counts(one)]
     return sorted(found, key=_started)[-length:] if length else []
+
+
+def runs_within(most: int, runs: Sequence[RunRow]) -> Sequence[RunRow]:
+    """As many of the newest of some runs, the oldest first, as have at most so many results together."""
+    sizes = accumulate(sum((one.get("counts") or {}).values()) for one in reversed(runs))
+    number = sum(size <= most for size in sizes)
+    return runs[len(runs) - number :]
 
 
 def is_same_test(one: RunRow, other: RunRow) -> bool:

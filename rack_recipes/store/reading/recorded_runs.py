@@ -373,13 +373,6 @@ def findings(engine: sql.Engine, run_id: str) -> list[Row]:
     return read(engine, _of(tables().analysis, run_id).order_by(tables().analysis.c.n), DETAILS["analysis"])
 
 
-def findings_of_runs(engine: sql.Engine, run_ids: Collection[str], kind: str) -> list[Row]:
-    """The findings of one kind about several runs, each with its `run_id`."""
-    table = tables().analysis
-    query = sql.select(table).where(table.c.run_id.in_(run_ids), table.c.kind == kind)
-    return read(engine, query.order_by(table.c.run_id, table.c.n), DETAILS["analysis"])
-
-
 def baselines(engine: sql.Engine, test_id: str | None = None) -> list[Row]:
     """The runs that were accepted as baselines, of one test or of all, the newest first."""
     table = tables().baselines

@@ -23,7 +23,6 @@ from rack_recipes.store.database.databases_and_errors import translate_errors
 from rack_recipes.store.reading.reading_order import by_names
 from rack_recipes.store.reading.recorded_runs import (
     AT_ONCE,
-    DETAILS,
     Row,
     decoded,
     is_whole,
@@ -67,11 +66,17 @@ def was_tried() -> sql.ColumnElement[bool]:
     return (table.c.verdict != "error") | ~functools.reduce(operator.or_, beginnings)
 
 
-def subjects_of_findings(engine: sql.Engine, run_ids: Collection[str], kind: str) -> list[dict[str, Any]]:
-    """What earlier analyses of these runs say their findings of a kind are about."""
-    table = tables().analysis
-    query = sql.select(table.c.about).where(table.c.run_id.in_(run_ids), table.c.kind == kind)
-    return [row["about"] for row in read(engine, query, {"about": DETAILS["analysis"]["about"]})]
+def failed_again(
+    engine: sql.Engine, run_ids: Collection[str], verdicts: Collection[str], least: int
+) -> Sequence[HostStep]:
+    """The results that have one of these verdicts, or needed a retry, in at least `least` of these runs."""
+    table = tables().steps
+    is_bad = (table.c.verdict.in_(sorted(verdicts)) | table.c.flake.is_(True)) & was_tried()
+    query = sql.select(table.c.host, table.c.step).where(table.c.run_id.in_(run_ids), is_bad)
+    by_place = query.where(table.c.instances.is_(None), table.c.inputs.is_not(None)).group_by(
+        table.c.host, table.c.step
+    )
+    return [(host, step) for host, step in bare(engine, by_place.having(sql.func.count() >= least))]
 
 
 SEPARATOR = "\x1f"  # the ASCII character for this

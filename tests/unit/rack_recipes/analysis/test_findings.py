@@ -113,6 +113,7 @@ def test_a_method_is_left_out_only_where_it_can_find_nothing() -> None:
     least = {
         "outliers": (outliers.LEAST_GROUP, 0),
         "change_points_and_drift": (0, change_points_and_drift.LEAST_RUNS),
+        "hosts_beside_twins": (outliers.LEAST_GROUP, change_points_and_drift.LEAST_RUNS),
         "values_unlike_earlier_runs": (0, values_unlike_earlier_runs.LEAST_HISTORY + 1),
     }
     assert {name: tuple(needs) for name, needs in analyse_run.NEEDS.items()} == least

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.conftest import Historian
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night, run_id
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night
 from rack_recipes.analysis import flakes
-from rack_recipes.analysis.analyse_run import store_findings
-from rack_recipes.analysis.findings import NOTE, Finding, ResultId
+from rack_recipes.analysis.findings import NOTE, ResultId
 from rack_recipes.analysis.flakes import Outcome, flake_of
 
 CASES = json.loads(Path(__file__).with_name("flakes.json").read_text())
@@ -71,16 +71,26 @@ def test_a_waived_failure_counts_as_one(history_of: Historian):
 
 
 def test_what_was_a_flake_is_followed_until_it_has_passed_often_enough(history_of: Historian):
-    """A flake that passes now is known from the findings of earlier runs."""
-    nights = [night(letter) for letter in "rrrr" + 9 * "p"]
-    history = history_of(nights)
-    assert not [*flakes.findings(history.run, history)]
-    about = {"host": "r1", "step": "link"}
-    store_findings(history.engine, run_id(4), [Finding("flake", "notable", "it is", about=about)])
+    """A flake that passes now is known from the results of earlier runs, whether anybody has analysed them or not."""
+    history = history_of([night(letter) for letter in "rrrr" + 9 * "p"])
     [finding] = flakes.findings(history.run, history)
     assert finding.grade == NOTE
     assert finding.title == "link on r1 is no flake any more: it passed at the first try in the last 9 runs"
     assert finding.advice == "End its quarantine."
+
+
+def test_two_bad_runs_that_are_over_are_not_told_for_ever(history_of: Historian):
+    history = history_of([night(letter) for letter in "prprpp"])
+    assert not [*flakes.findings(history.run, history)]
+
+
+def test_a_flake_of_three_nights_in_ten_is_found_on_a_night_on_which_it_passes(history_of: Historian):
+    chance = random.Random(5)
+    letters = ["f" if chance.random() < 0.3 else "p" for _night in range(29)] + ["p"]
+    history = history_of([night(letter) for letter in letters])
+    [finding] = flakes.findings(history.run, history)
+    assert finding.title.startswith(f"link on r1 is a flake: {letters.count('f')} of 30 runs failed")
+    assert finding.about["quarantine"]
 
 
 def test_many_flakes_are_counted(history_of: Historian):

@@ -216,5 +216,7 @@ def test_all_results_of_some_hosts(three: Engine, at_once: int, monkeypatch: pyt
     ]
 
 
-def test_without_an_earlier_analysis_nothing_is_told(three: Engine) -> None:
-    assert several_runs.subjects_of_findings(three, RUNS, "flake") == []
+@pytest.mark.parametrize(("verdicts", "least", "number"), [(["failed"], 1, 4), (["failed"], 2, 0), (["passed"], 3, 4)])
+def test_results_that_were_bad_again(three: Engine, verdicts: list[str], least: int, number: int) -> None:
+    """In the second run all four passed, but only after a retry."""
+    assert len(several_runs.failed_again(three, RUNS, verdicts, least)) == number

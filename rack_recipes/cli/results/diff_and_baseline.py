@@ -8,12 +8,15 @@ import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.cli.open_store import open_store, run_id_of
 from rack_recipes.cli.terminal import format_table, painter, printable, value_text
 from rack_recipes.errors import UsageError
+
+if TYPE_CHECKING:
+    from rack_recipes.analysis.regression_gate import Levels
 
 NOTABLE = 10.0  # percent
 SHORTEST = 0.1  # seconds: smaller changes of a duration are mostly chance
@@ -27,7 +30,9 @@ COMPARED = f"""\
         least {SHORTEST:g} s (default: {NOTABLE:g}; JSON has all)
     --exit-code  for CI: end with 1 if something got worse, and name it on stderr; otherwise with 0. Something got worse
         if a step passed on a host {{first}} and does not pass there {{second}} (it passes if it is passed, marginal or
-        cached), or if a criterion held and does not hold any more. What only one run has does not count"""
+        cached), if a criterion held and does not hold any more, or if a measurement is at another level than in up to
+        20 runs around the first one, and no limit tells that this is better. What only one run has does not count. It
+        says how small a shift would be seen; where there is no history only verdicts and criteria are compared"""
 
 
 @takes(
@@ -56,18 +61,30 @@ def compare_runs(store: Any, first: str, second: str, options: argparse.Namespac
     """The answer to a comparison of two runs; `options` are those of `add_comparison`, and `json`."""
     from rack_recipes.analysis.regressions_and_baselines import stored_changes
 
-    found = stored_changes(store, first, second)
-    worse: list[str] = []
+    found: dict[str, Any] = dict(stored_changes(store, first, second))
+    levels = None
     code = 0
     if options.exit_code:
+        from rack_recipes.analysis.regression_gate import compare_levels
+
         worse, is_compared = _worse(store, first, second)
+        levels = compare_levels(store, first, second)
+        worse += [printable(one.in_words) for one in levels.worse]
         code = 1 if worse else 0 if is_compared else NOTHING_COMPARED
-    sys.stderr.writelines(f"worse: {what}\n" for what in worse)
+        sys.stderr.writelines(f"worse: {what}\n" for what in worse)
     if code == NOTHING_COMPARED:
         sys.stderr.write(f"nothing was compared: no step on a host is in both {first} and {second}\n")
     if options.json:
-        return {"runs": [first, second], **found}, code
-    return "".join(_lines([first, second], found, options.percent)), code
+        return {"runs": [first, second], **found, **({"levels": levels.to_data()} if levels else {})}, code
+    told = [f"\nlevels: {levels.power}\n", *_shift_lines(levels)] if levels else []
+    return "".join([*_lines([first, second], found, options.percent), *told]), code
+
+
+def _shift_lines(levels: Levels) -> Iterator[str]:
+    """The measurements that are at another level: whether that is worse, and the chance of it."""
+    words = {True: "worse", False: "better", None: "changed"}
+    for one in levels.shifts:
+        yield printable(f"{words[one.worse]}: {one.in_words}, p {one.p:.2g}") + "\n"
 
 
 def _worse(store: Any, first: str, second: str) -> tuple[list[str], bool]:

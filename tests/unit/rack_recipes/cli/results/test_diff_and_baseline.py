@@ -386,3 +386,33 @@ def test_a_baseline_is_withdrawn(two: Path) -> None:
 
 def test_no_baselines(two: Path) -> None:
     assert call("baseline", "show").out == "no run was accepted as a baseline\n"
+
+
+def test_a_gate_measures_with_the_runs_before_as_its_history(project: Path):
+    chance = Random(3)
+    nights = [
+        Night({("ping", f"h{host}"): latency(level * chance.gauss(1, 0.02)) for host in range(12)})
+        for level in [100.0] * 21 + [105.0]
+    ]
+    store(nights)
+    same = call("diff", run_id(20), run_id(21), "--exit-code")
+    assert (same.code, same.err) == (0, "")
+    assert "\nlevels: 1 series compared with 20 runs; smallest shift that would be seen in 9 of 10 cases: " in same.out
+    code, out, err = call("diff", run_id(21), run_id(22), "--exit-code")
+    assert code == 1
+    assert err.startswith("worse: latency of ping (median of 12 hosts): ")
+    assert err.endswith(" %); no limit tells which direction is good\n")
+    assert "\nchanged: latency of ping (median of 12 hosts): " in out
+    call("baseline", "accept", run_id(21))
+    data = json.loads(call("baseline", "compare", run_id(22), "--exit-code", "--json").out)
+    assert [one["worse"] for one in data["levels"]["shifts"]] == [None]
+
+
+def test_a_gate_without_a_history_says_what_it_could_compare(project: Path):
+    store([Night({("ping", "h1"): latency(level)}) for level in (100.0, 200.0)])
+    code, out, _err = call("diff", run_id(1), run_id(2), "--exit-code")
+    assert code == 0
+    assert out.endswith(
+        "\nlevels: only verdicts and criteria were compared: 1 earlier run with the same measurements cannot tell a "
+        "shift, which takes 3\n"
+    )

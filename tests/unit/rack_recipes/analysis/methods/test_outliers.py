@@ -212,14 +212,23 @@ def test_up_to_three_hosts_are_only_listed(values):
 
 @pytest.mark.parametrize("n", range(4, 16))
 def test_a_small_group_without_history_is_an_alarm_only_beyond_long_tails(n: int):
-    values = np.array([*(np.arange(1.0, n) - (n - 1) / 2), 10.0 * n])
-    spread = 1.4826 * np.median(np.abs(values - np.median(values)))
-    for share, sure in ((1.02 * outliers.SMALL_SCORES[n - 4], False), (1.02 * outliers.SURE_SCORES[n - 4], True)):
-        values[-1] = np.median(values) + share * spread
-        found = one(values)
+    for score, sure in ((1.02 * outliers.SMALL_SCORES[n - 4], False), (1.02 * outliers.SURE_SCORES[n - 4], True)):
+        found = one(at_score(n, score))
         assert (found.method, named(found), found.is_alarm) == (outliers.SMALL, [n - 1], sure)
         assert found.outliers[0].p is None
     assert one(normal(n, seed=2)).outliers == ()
+
+
+def at_score(n: int, score: float) -> np.ndarray:
+    """Values of which the last is so many deviations from the median."""
+    values = np.array([*(np.arange(1.0, n) - (n - 1) / 2), 10.0 * n])
+    values[-1] = np.median(values) + score * 1.4826 * np.median(np.abs(values - np.median(values)))
+    return values
+
+
+@pytest.mark.parametrize(("n", "score"), [(4, 20.7), (8, 15.3), (15, 15.8)])
+def test_how_far_long_tails_reach_in_one_group_of_a_hundred(n: int, score: float):
+    assert [one(at_score(n, score + step)).is_alarm for step in (-0.2, 0.2)] == [False, True]
 
 
 @pytest.mark.parametrize("n", [4, 9])

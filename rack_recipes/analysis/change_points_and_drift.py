@@ -25,6 +25,7 @@ from rack_recipes.analysis.findings import (
     cap_findings,
     format_amount,
     format_count,
+    format_percent,
 )
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.methods import intervals_and_multiple_tests
@@ -132,7 +133,7 @@ def _title(own: Sequence[_Changed]) -> str:
 
 def _one_title(one: _Changed) -> str:
     unit, change = one.one.series.unit, one.last
-    percent = f" ({100 * change.shift / abs(change.before):+.3g} %)" if change.before else ""
+    percent = format_percent(change.before, change.after)
     levels = f"from {format_amount(change.before, unit)} to {format_amount(change.after, unit)}{percent}"
     return f"{one.one.series.in_words} ({one.one.whose}) went {levels}"
 
@@ -193,7 +194,9 @@ def _drift(one: OverRuns, trend: Trend, limits: SeriesLimits) -> Finding:
     reached = [(time, end) for end in ends if (time := find_crossing(trend, end))]
     unit, runs = one.series.unit, int((one.days >= trend.first).sum())
     head = f"{one.series.in_words} ({one.whose}) {'rises' if trend.slope > 0 else 'falls'} by "
-    head += f"{format_amount(abs(trend.slope), unit)} a day over {format_count(runs, 'run')}"
+    head += f"{format_amount(abs(trend.shift) / (runs - 1), unit)} a run over {format_count(runs, 'run')}"
+    if trend.last - trend.first >= 1:  # runs within a day say nothing of days
+        head += f", {format_amount(abs(trend.slope), unit)} a day"
     found = min(reached, key=lambda each: each[0].time, default=None)
     worse = limits.is_worse(trend.level - trend.slope, trend.level)
     return Finding(
@@ -204,6 +207,7 @@ def _drift(one: OverRuns, trend: Trend, limits: SeriesLimits) -> Finding:
         BEFORE_THEN.format(one.series.in_words, _date(found[0].earliest)) if found else "",
         {
             "slope a day": trend.slope,
+            "slope a run": trend.shift / (runs - 1),
             "low": trend.low,
             "high": trend.high,
             "p": trend.p,

@@ -22,6 +22,11 @@ def format_amount(value: float, unit: str = "") -> str:
     return f"{figure} {unit}".rstrip()
 
 
+def format_percent(before: float, after: float) -> str:
+    """By how many percent a level has changed, in brackets with a blank before them; empty for a change from 0."""
+    return f" ({100 * (after - before) / abs(before):+.3g} %)" if before else ""
+
+
 def format_count(number: int, one: str, many: str = "") -> str:
     """A number and what it counts, such as `1 host` and `2 hosts`."""
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"

@@ -107,6 +107,11 @@ class Move(NamedTuple):
     names: Sequence[tuple[str, str]] = ()
 
     @property
+    def hosts(self) -> Sequence[str]:
+        """The names of the hosts."""
+        return [self.peers.hosts[row] for row in self.rows]
+
+    @property
     def ends(self) -> tuple[float, float]:
         """The level of these hosts before and since, or of the ends of their line."""
         own = medians(self.peers.values[[*self.rows]], axis=0)
@@ -286,14 +291,14 @@ def _without_repeats(found: Sequence[Move]) -> Iterator[Move]:
     """Leave out a host whose group is named, a group whose part or whole is named more surely, and the rest of it."""
     groups = [one for one in found if one.names]
     for one in found:
-        own = {one.peers.hosts[row] for row in one.rows}
+        own = {*one.hosts}
         more_sure = groups if not one.names else groups[: groups.index(one)]
         if not any(other.peers is one.peers and _is_the_same(one, other, own) for other in more_sure):
             yield one
 
 
 def _is_the_same(one: Move, other: Move, own: set[str]) -> bool:
-    hosts = {other.peers.hosts[row] for row in other.rows}
+    hosts = {*other.hosts}
     return bool(own & hosts) or (bool(one.names) and not own & hosts and one.beside * other.beside < 0)
 
 
@@ -302,7 +307,7 @@ def _together(found: Sequence[Move]) -> Iterator[Sequence[Move]]:
     parts: dict[tuple[Any, ...], list[Move]] = {}
     for one in found:
         since = None if one.place is None else one.peers.runs[one.place]
-        parts.setdefault((*(one.peers.hosts[row] for row in one.rows), since), []).append(one)
+        parts.setdefault((*one.hosts, since), []).append(one)
     for own in parts.values():
         yield from [own] if len(own) >= TOGETHER else [[one] for one in own]
 
@@ -318,7 +323,7 @@ def _grade(one: Move, history: History) -> str:
 def _whose(one: Move) -> str:
     """The hosts in words, with what they share."""
     if not one.names:
-        return one.peers.hosts[one.rows[0]]
+        return one.hosts[0]
     names = " and ".join(f"{attribute} {value}" for attribute, value in one.names[:2])
     return f"the {format_count(len(one.rows), 'host')} of {names}"
 
@@ -375,7 +380,7 @@ def _finding(
     kind: str, own: Sequence[Move], history: History, title: str, advice: str, figures: Mapping[str, Any], method: str
 ) -> Finding:
     first = own[0]
-    hosts = [first.peers.hosts[row] for row in first.rows]
+    hosts = first.hosts
     shared = {"attribute": first.names[0][0], "value": first.names[0][1]} if first.names else {"host": hosts[0]}
     results = tuple(result for one in own for result in one.peers.series.results(hosts))[:MOST_RESULTS]
     told = {**figures, "measurements": [_figures(one) for one in own[:MOST_RESULTS]], "number": len(own)}
@@ -388,7 +393,7 @@ def _figures(one: Move) -> dict[str, Any]:
     before, after = one.ends
     return {
         **one.peers.series.about,
-        "hosts": [one.peers.hosts[row] for row in one.rows][:MOST_RESULTS],
+        "hosts": one.hosts[:MOST_RESULTS],
         "twins": len(one.peers.hosts),
         "runs": len(one.peers.runs),
         "before": before,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rack_recipes.analysis.findings import format_amount, format_count
+from rack_recipes.analysis.findings import format_amount, format_count, format_percent
 from rack_recipes.analysis.methods.arrays import Floats
 from rack_recipes.analysis.methods.intervals_and_multiple_tests import LEAST_HISTORY, SURE, chance_beyond
 from rack_recipes.analysis.methods.outliers import LEAST_GROUP
@@ -65,7 +65,7 @@ class Shift:
     def in_words(self) -> str:
         """What is at another level, in a phrase."""
         before, after = (format_amount(value, self.series.unit) for value in (self.before, self.after))
-        percent = f" ({100 * (self.after - self.before) / abs(self.before):+.3g} %)" if self.before else ""
+        percent = format_percent(self.before, self.after)
         doubt = "" if self.worse is not None else "; no limit tells which direction is good"
         return f"{self.series.in_words} ({self.whose}): {before} -> {after}{percent}{doubt}"
 

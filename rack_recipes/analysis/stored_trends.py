@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from rack_recipes.analysis import hosts_beside_twins
+from rack_recipes.analysis.findings import format_amount, format_count
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.methods.change_points_and_trends import find_crossing
-from rack_recipes.analysis.run_data import RunData, add_numbers
+from rack_recipes.analysis.run_data import RunData, Twins, add_numbers
 from rack_recipes.analysis.values_over_runs import (
     FIRST_DAY,
     OverRuns,
@@ -21,10 +23,12 @@ from rack_recipes.analysis.values_over_runs import (
 )
 from rack_recipes.errors import UsageError, nearest
 from rack_recipes.store.reading import recorded_runs, several_runs
+from rack_recipes.store.reading.earlier_runs import earlier_runs
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from rack_recipes.analysis.hosts_beside_twins import Move
     from rack_recipes.analysis.methods.change_points_and_trends import ChangePoint
 
 Told = dict[str, Any]
@@ -35,11 +39,15 @@ def stored_trends(
 ) -> tuple[str, list[Told]]:
     """The id of the last run, and for each series of the `key` its values, limits, changes of level and trend.
 
-    Only what `host` and `step` have, where these are named. `last` is how many runs, with `run_id` or the newest that
-    has the key among them. Raises UsageError where there are no such numbers.
+    Also what its hosts do beside their twins. Only what `host` and `step` have, where these are named. `last` is how
+    many runs, with `run_id` or the newest that has the key among them. Raises UsageError where there are no such
+    numbers.
     """
     history = _history_of(store, key, step, last, run_id)
-    return history.run.run["run_id"], [_told(one, history) for one in _over_runs(history, key, host, step)]
+    wanted = [one for one in history.series if is_wanted(one, key, step)]
+    twins = Twins(history.run.attributes)
+    moves = hosts_beside_twins.find_moves(hosts_beside_twins.peers_of(wanted, twins), twins)
+    return history.run.run["run_id"], [_told(one, history, moves) for one in _over_runs(history, key, host, wanted)]
 
 
 def _history_of(store: Engine, key: str, step: str, last: int, run_id: str) -> History:
@@ -61,9 +69,8 @@ def _run_data(store: Engine, run_id: str, key: str | None = None, step: str | No
     )
 
 
-def _over_runs(history: History, key: str, host: str, step: str) -> Sequence[OverRuns]:
-    """The series that were asked for. Raises UsageError where the run has none."""
-    wanted = [one for one in history.series if is_wanted(one, key, step)]
+def _over_runs(history: History, key: str, host: str, wanted: Sequence[SeriesValues]) -> Sequence[OverRuns]:
+    """The series of the wanted host, or of all. Raises UsageError where the run has none."""
     of_hosts = [one for one in map(_of_host, wanted, [host] * len(wanted)) if len(one.hosts)]
     found = [*values_by_run(of_hosts, [*history.runs, history.run.run], history.run.attributes, 1)]
     if not found:
@@ -93,13 +100,13 @@ def _of_host(one: SeriesValues, host: str) -> SeriesValues:
     return SeriesValues(one.series, [one.hosts[place] for place in places], one.values[places])
 
 
-def _told(one: OverRuns, history: History) -> Told:
-    """What is told of one series, as plain values."""
-    runs = [*history.runs, history.run.run]
+def _told(one: OverRuns, history: History, moves: Sequence[Move]) -> Told:
+    """What is told of one series, as plain values. `of_runs` is how many runs of the test there are up to this one."""
+    run, runs = history.run.run, [*history.runs, history.run.run]
     changes = find_level_changes([one]).get(one.key, ())
     limits = history.limits.of(one.series)
     ends = [end for end in (limits.low, limits.high) if end is not None]
-    values = zip(one.places, one.values.tolist(), strict=True)
+    own = [move for move in moves if move.peers.series == one.series and {*one.hosts} & {*move.hosts}]
     return {
         "step": one.series.step,
         "name": one.series.name,
@@ -108,30 +115,63 @@ def _told(one: OverRuns, history: History) -> Told:
         "hosts": [*one.hosts],
         "whose": one.whose,
         "limits": ends,
+        "runs": len(runs),
+        "of_runs": len(earlier_runs(run, history.run.runs, len(history.run.runs))) + 1,
         "values": [
             {"run_id": runs[place]["run_id"], "started": runs[place]["started"], "value": value}
-            for place, value in values
+            for place, value in zip(one.places, one.values.tolist(), strict=True)
         ],
         "changes": [_change(change, one, runs) for change in changes],
         "trend": _trend(one, changes, ends),
+        "beside_twins": [hosts_beside_twins.in_words(move, runs) for move in own],
     }
 
 
 def _change(change: ChangePoint, one: OverRuns, runs: Sequence[Mapping[str, Any]]) -> Told:
-    since = runs[one.places[change.place]]["run_id"]
-    return {"since": since, "before": change.before, "after": change.after, "p": change.p}
+    run = runs[one.places[change.place]]
+    levels = {"before": change.before, "after": change.after, "p": change.p}
+    return {"since": run["run_id"], "started": run["started"], **levels, "runs": len(one.values) - change.place}
 
 
 def _trend(one: OverRuns, changes: Sequence[ChangePoint], ends: Sequence[float]) -> Told | None:
-    """The trend since the last change of level, in units a day; None where nothing can be told."""
+    """The trend since the last change of level, in units a day and a run; None where nothing can be told."""
     found = trend_of(one, changes)
     if found is None:
         return None
+    runs, days = int((one.days >= found.first).sum()), found.last - found.first
     told = {"slope": found.slope, "low": found.low, "high": found.high, "p": found.p, "why_not": found.why_not}
+    told |= {"slope_a_run": found.shift / max(runs - 1, 1), "runs": runs, "days": days}
     reached = [(when, end) for end in ends if (when := find_crossing(found, end))]
     if not reached:
         return told
     when, end = min(reached, key=lambda each: each[0].time)
-    days = {"time": when.time, "earliest": when.earliest, "latest": when.latest}
-    dates = {name: day and f"{FIRST_DAY + timedelta(days=day):%Y-%m-%d}" for name, day in days.items()}
+    times = {"time": when.time, "earliest": when.earliest, "latest": when.latest}
+    dates = {name: day and f"{FIRST_DAY + timedelta(days=day):%Y-%m-%d}" for name, day in times.items()}
     return {**told, "reaches": end, **dates}
+
+
+def told_in_words(told: Told) -> list[str]:
+    """What a series says, in sentences: each change of level, the trend since the last, hosts beside their twins."""
+    changes = [_change_in_words(told, change) for change in told["changes"]]
+    return [*changes, _trend_in_words(told), *told["beside_twins"]]
+
+
+def _change_in_words(told: Told, change: Told) -> str:
+    before, after = (format_amount(change[name], told["unit"]) for name in ("before", "after"))
+    percent = format_percent(change["before"], change["after"])
+    when = f"run {change['since']} ({(change['started'] or '')[:10]}, {format_count(change['runs'], 'run')} since)"
+    return f"went from {before} to {after}{percent} in {when}"
+
+
+def _trend_in_words(told: Told) -> str:
+    found, unit = told["trend"], told["unit"]
+    since = " since then" if told["changes"] else ""
+    if found is None or found["why_not"]:
+        return f"no trend{since}: {found['why_not'] if found else 'fewer than two times'}"
+    slope = f"{found['slope_a_run']:+.3g} {unit} a run over {format_count(found['runs'], 'run')}{since}"
+    if found["days"] >= 1:  # runs within a day say nothing of days
+        slope += f", {found['slope']:+.3g} {unit} a day ({found['low']:+.3g} to {found['high']:+.3g}, 95 %)"
+    if "reaches" not in found:
+        return slope
+    span = f"{found['earliest']} to {found['latest'] or 'later than can be told'}"
+    return f"{slope}; reaches {found['reaches']:g} on {found['time']} ({span}, 90 %)"

@@ -64,7 +64,6 @@ def analyse(options: argparse.Namespace) -> Answer:
 
 
 TREND_TITLES = ("run", "started", "value", "")
-NO_TREND = "no trend"
 Told = dict[str, Any]
 
 
@@ -86,7 +85,8 @@ def trend(options: argparse.Namespace) -> Answer:
 
     Hosts of one class (attribute `class`, or `model` and `role`) are shown by their median. Where there are fewer than
     four, each host is shown. Below the values stand changes of level, the slope with its 95 % interval, the limit and
-    when the slope leads to it; with fewer than ten runs neither changes nor a trend are told.
+    when the slope leads to it, and the hosts, racks and other groups that move away from their twins. With fewer than
+    ten runs none of these is told.
     """
     from rack_recipes.analysis.stored_trends import stored_trends
 
@@ -99,34 +99,24 @@ def trend(options: argparse.Namespace) -> Answer:
 
 
 def _trend_as_lines(told: Told) -> Iterator[str]:
+    from rack_recipes.analysis.stored_trends import told_in_words
 
     number = f" (number {told['number']})" if told["number"] > 1 else ""
     of = f" of {told['step']}" if told["step"] else ""
     limits = f", limit {' to '.join(f'{end:g}' for end in told['limits'])}" if told["limits"] else ""
-    yield printable(f"{told['name']}{number}{of}, {told['whose']}{limits}") + "\n"
+    window = f"; {told['runs']} of {told['of_runs']} runs (--last)" if told["runs"] < told["of_runs"] else ""
+    yield printable(f"{told['name']}{number}{of}, {told['whose']}{limits}{window}") + "\n"
     changes = {change["since"]: change for change in told["changes"]}
     rows = [
         (one["run_id"], one["started"], f"{one['value']:g} {told['unit']}".rstrip(), _mark(changes.get(one["run_id"])))
         for one in told["values"]
     ]
     yield format_table(TREND_TITLES, rows)
-    yield _trend_line(told["trend"], told["unit"])
+    yield from (printable(sentence) + "\n" for sentence in told_in_words(told))
 
 
 def _mark(change: Told | None) -> str:
     return f"level {change['before']:g} -> {change['after']:g} (p {change['p']:.2g})" if change else ""
-
-
-def _trend_line(found: Told | None, unit: str) -> str:
-    if found is None:
-        return f"{NO_TREND}: fewer than two times\n"
-    if found["why_not"]:
-        return f"{NO_TREND}: {found['why_not']}\n"
-    slope = f"{found['slope']:+.3g} {unit} a day ({found['low']:+.3g} to {found['high']:+.3g}, 95 %)"
-    if "reaches" not in found:
-        return f"{slope}\n"
-    latest = found["latest"] or "later than can be told"
-    return f"{slope}; reaches {found['reaches']:g} on {found['time']} ({found['earliest']} to {latest}, 90 %)\n"
 
 
 JUDGEMENT_TITLES = ("was", "", "now", "name", "value", "step", "host", "why")

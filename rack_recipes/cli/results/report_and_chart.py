@@ -54,6 +54,7 @@ KINDS = ("histogram", "box-plot", "trend", "heat-map", "correlation", "timeline"
         numbers.stats_v1.mean, two for a correlation
     --step STEP=  only what this step measured or did
     --host PATTERN=  only these hosts, such as r01-*
+    --last N=20  a trend of the last N runs (default: 20)
     --by ATTRIBUTE=  group hosts by what the inventory says of them, such as rack
     --to FILE  where to write it: FILE.svg or FILE.png (default: SVG on stdout)
     --db URL
@@ -76,7 +77,8 @@ def chart(options: argparse.Namespace) -> Answer:
     wanted = stored_charts.Wanted(options.step, tuple(options.key), options.host, options.by)
     with open_store(options) as store:
         run_id = run_id_of(store, options.run, options.db)
-        drawn = stored_charts.draw(options.kind, History(store, load_run_data(store, run_id)), wanted)
+        history = History(store, load_run_data(store, run_id), options.last - 1)
+        drawn = stored_charts.draw(options.kind, history, wanted)
     if options.to:
         stored_charts.write_chart(drawn, Path(options.to))
     if options.json:

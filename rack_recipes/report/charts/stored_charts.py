@@ -27,7 +27,6 @@ from rack_recipes.report.charts.timeline import run_timeline
 from rack_recipes.report.charts.trend import Change, TrendPoint, trend
 from rack_recipes.report.table_model import RUN_SCOPED, Column, Table, named
 from rack_recipes.report.tables.all_tables import tables
-from rack_recipes.store.reading import recorded_runs
 
 NAMESPACE = "http://www.w3.org/2000/svg"
 PNG_ZOOM = 2
@@ -139,16 +138,15 @@ def _lines(history: History, one: SeriesValues, wanted: Wanted) -> Mapping[str, 
 
 
 def _changes(history: History, series: Series) -> list[Change]:
-    """The changes of level that the analysis has found and stored."""
-    rows = recorded_runs.findings(history.engine, history.run.run["run_id"])
-    found = (row for row in rows if row["kind"] == "change_point")
-    measured = (one for row in found for one in row["figures"].get("measurements", ()))
-    own = (one for one in measured if (one["step"], one["name"]) == (series.step, series.name))
+    """The changes of level of the series, computed from its values, whether anybody has analysed the run or not."""
+    runs = [*history.runs, history.run.run]
     return [
-        Change(change["since"], f"{one['whose']}: from {change['before']:.6g} to {change['after']:.6g}")
-        for one in own
-        for change in one["changes"]
-    ]
+        Change(runs[one.places[change.place]]["run_id"],
+               f"{one.whose}: from {change.before:.6g} to {change.after:.6g}")
+        for one in history.over_runs
+        if one.series == series
+        for change in history.level_changes.get(one.key, ())
+    ]  # fmt: skip
 
 
 def _correlation(history: History, wanted: Wanted) -> Chart:

@@ -151,7 +151,7 @@ def _dot(point: TrendPoint, number_of: int, x: float, y: float) -> Markup:
 
 
 def _runs_below(area: Area, across: Scale, runs: Sequence[tuple[str, str]]) -> Markup:
-    texts = [label(time[5:10] if time[4:5] == "-" else time, 10) for time, _run in runs]
+    texts = [label(text, 11) for text in _texts_of([time for time, _run in runs])]
     room = max((area.right - area.left) / max(len(runs), 1), 0.1)
     every = ceil((max(map(len, texts), default=1) * LETTER + 10) / room)
     shown = (
@@ -161,6 +161,21 @@ def _runs_below(area: Area, across: Scale, runs: Sequence[tuple[str, str]]) -> M
         if place % every == 0
     )  # fmt: skip
     return element("g", *shown, name_below(area, "Runs (UTC)"))
+
+
+TIMES = ((5, 10), (5, 16), (11, 19))
+"""What is written of ISO times: the day, the day and the minute, the time of day; the first that tells them apart."""
+
+
+def _texts_of(times: Sequence[str]) -> list[str]:
+    """The texts of runs: no two are the same unless nothing tells them apart, where they are numbered."""
+    if not all(time[4:5] == "-" for time in times):
+        return [*times]
+    for start, end in TIMES:
+        texts = [time[start:end].replace("T", " ") for time in times]
+        if len({*texts}) == len(times):
+            return texts
+    return [f"run {number}" for number in range(1, len(times) + 1)]
 
 
 def _changes(area: Area, across: Scale, changes: Sequence[Change], places: Mapping[str, int]) -> Iterator[Markup]:

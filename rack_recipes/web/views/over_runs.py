@@ -226,15 +226,10 @@ def _series(place: int, told: Row) -> Section:
 
 
 def _trend_words(told: Row) -> str:
-    """The trend since the last change of level, or why none is told."""
-    found = told["trend"]
-    if found is None or found["why_not"]:
-        return f"No trend: {found['why_not'] if found else 'fewer than two times'}."
-    slope = f"{found['slope']:+.3g} {told['unit']} a day ({found['low']:+.3g} to {found['high']:+.3g}, 95 %)"
-    if "reaches" not in found:
-        return f"{slope}."
-    span = f"{found['earliest']} to {found['latest'] or 'later than can be told'}"
-    return f"{slope}; reaches {found['reaches']:g} on {found['time']} ({span}, 90 %)."
+    """What the series says, or why no trend is told."""
+    from rack_recipes.analysis.stored_trends import told_in_words
+
+    return " ".join(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in told_in_words({**told}))
 
 
 def differences(source: PageSource, asked: Asked) -> Page:

@@ -54,8 +54,11 @@ def test_a_trend_has_the_values_the_changes_and_no_more_than_is_known(history: P
     assert len(changed) == 1
     assert changed[0].startswith(run_id(9))
     assert "level 1" in changed[0]
-    assert lines[-1] == "no trend: fewer than 10 runs"
-    assert len(lines) == 15
+    assert re.fullmatch(
+        rf"went from 1\S+ us to 13\S+ us \(\+\S+ %\) in run {run_id(9)} \(2026-11-09, 4 runs since\)", lines[-2]
+    )
+    assert lines[-1] == "no trend since then: fewer than 10 runs"
+    assert len(lines) == 16
 
 
 def test_each_of_few_hosts_has_a_table(history: Path) -> None:
@@ -77,10 +80,33 @@ def test_a_slope_tells_when_it_reaches_the_limit(project: Path) -> None:
     store(steps([150.0 + 2 * night for night in range(20)]))
     last = call("trend", "latency", "--host", "r1").out.splitlines()[-1]
     assert re.fullmatch(
-        r"\+(1\.9\d|2\.?\d*) us a day \(\+1\.\d+ to \+2\.\d+, 95 %\); "
+        r"\+(1\.9\d|2\.?\d*) us a run over 20 runs, \+(1\.9\d|2\.?\d*) us a day \(\+1\.\d+ to \+2\.\d+, 95 %\); "
         r"reaches 200 on 2026-11-2\d \(2026-11-2\d to 2026-11-2\d, 90 %\)",
         last,
     )
+
+
+def test_runs_within_a_day_have_a_slope_a_run_alone(project: Path) -> None:
+    nights = steps([150.0 + 2 * night for night in range(20)])
+    store([
+        Night(night.measured, about={"time": f"2026-11-01T10:{number:02}:00.000000Z"})
+        for number, night in enumerate(nights)
+    ])  # fmt: skip
+    last = call("trend", "latency", "--host", "r1").out.splitlines()[-1]
+    assert " us a run over 20 runs" in last
+    assert "a day" not in last
+
+
+def test_a_host_that_drifts_is_told_though_the_median_does_not(project: Path) -> None:
+    noise = random.Random(5)
+    levels = [[100 + noise.gauss(0, 2.2) + 0.5 * night * (host == 5) for host in range(12)] for night in range(30)]
+    store([Night({("burn", f"h{host}"): latency(level) for host, level in enumerate(night)}) for night in levels])
+    told = call("trend", "latency", "--last", "30").out.splitlines()
+    assert told[0] == "latency of burn, median of 12 hosts"
+    assert told[-1].startswith("latency of burn: h5 rises away from its 11 twins, by 0.")
+    assert call("trend", "latency", "--host", "h5", "--last", "30").out.splitlines()[-1] == told[-1]
+    assert call("trend", "latency", "--host", "h4", "--last", "30").out.splitlines()[-1] != told[-1]
+    assert call("trend", "latency").out.startswith("latency of burn, median of 12 hosts; 20 of 30 runs (--last)\n")
 
 
 def test_only_the_last_runs_up_to_a_run(history: Path) -> None:

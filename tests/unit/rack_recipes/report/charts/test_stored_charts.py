@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from rack_recipes.analysis.history import History
+from rack_recipes.analysis.methods.change_points_and_trends import ChangePoint
 from rack_recipes.analysis.run_data import RunData
 from rack_recipes.analysis.values_over_runs import Series, SeriesValues
 from rack_recipes.errors import UsageError
@@ -16,7 +17,6 @@ from rack_recipes.report.charts import stored_charts
 from rack_recipes.report.charts.chart_elements import Quantity
 from rack_recipes.report.charts.histogram_and_box_plot import histogram
 from rack_recipes.report.charts.stored_charts import Wanted, draw
-from rack_recipes.store.reading import recorded_runs
 
 CHART = histogram(Quantity("rx", "frames"), [1, 2, 3, 4, 9])
 
@@ -50,7 +50,7 @@ def series(name, values, step="burn", unit="C"):
 
 
 @pytest.fixture
-def history(monkeypatch):
+def history():
     measured = [{"step": "burn", "name": "heat", "limits": {"max": 90}} for _host in HOSTS]
     run = RunData({**RUNS[-1]}, measurements=measured, attributes=ATTRIBUTES)
     made = History(None, run)
@@ -64,14 +64,7 @@ def history(monkeypatch):
         series("n", [[1] * 4] * 6),
     ]
     made.__dict__.update(runs=RUNS[:-1], series=own)
-    changed = {
-        "step": "burn",
-        "name": "heat",
-        "whose": "model M1",
-        "changes": [{"since": "R3", "before": 1, "after": 2.5}],
-    }
-    rows = [{"kind": "change_point", "figures": {"measurements": [changed]}}, {"kind": "drift", "figures": {}}]
-    monkeypatch.setattr(recorded_runs, "findings", lambda _engine, _run: rows)
+    made.__dict__["level_changes"] = {made.over_runs[0].key: [ChangePoint(2, 1, 2.5, 0.001, 0, 4)]}
     return made
 
 
@@ -96,7 +89,7 @@ def test_the_trend_of_classes_with_changes(history):
         ("R2", "2026-11-02T00:00:00Z", "model M1", 42.0, 41.0, 43.0, None),
     )
     assert {row[0] for row in figures.rows if row[-1]} == {"R3"}
-    assert figures.rows[2][-1] == "model M1: from 1 to 2.5"
+    assert figures.rows[2][-1] == "r1-u1: from 1 to 2.5"
 
 
 def test_the_trend_of_hosts_and_groups(history):

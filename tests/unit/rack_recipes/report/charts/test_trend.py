@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from rack_recipes.report.charts.chart_elements import Limit, Quantity
 from rack_recipes.report.charts.trend import Change, TrendPoint, trend
 
@@ -48,3 +50,17 @@ def test_no_more_lines_than_can_be_told_apart(drawn):
     chart = trend(SPEED, {f"h{n}": points(n, n) for n in range(9)})
     assert "6 of 9 lines" in drawn(chart.svg).find("title").text
     assert len(chart.figures.rows) == 18
+
+
+@pytest.mark.parametrize(
+    ("times", "shown"),
+    [
+        ([f"2026-11-{day:02}T01:00:00Z" for day in range(1, 4)], ["11-01", "11-02", "11-03"]),
+        ([f"2026-11-30T{hour:02}:05:00Z" for hour in range(3)], ["11-30 00:05", "11-30 01:05", "11-30 02:05"]),
+        ([f"2026-11-30T10:00:{second:02}Z" for second in range(3)], ["10:00:00", "10:00:01", "10:00:02"]),
+        (["2026-11-30T10:00:00Z"] * 3, ["run 1", "run 2", "run 3"]),
+    ],
+)
+def test_no_two_runs_have_the_same_label(texts, times, shown):
+    series = [TrendPoint(f"R{number}", time, 1.0) for number, time in enumerate(times)]
+    assert [text for text in texts(trend(SPEED, {"x": series}).svg) if text in shown] == shown

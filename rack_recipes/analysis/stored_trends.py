@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from rack_recipes.analysis import hosts_beside_twins
-from rack_recipes.analysis.findings import format_amount, format_count
+from rack_recipes.analysis.findings import format_amount, format_count, format_percent
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.methods.change_points_and_trends import find_crossing
 from rack_recipes.analysis.run_data import RunData, Twins, add_numbers

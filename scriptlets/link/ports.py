@@ -13,6 +13,7 @@ from rack_recipes import Failed, HostFiles, Scriptlet
 
 # Dropped frames are not among them: a healthy bridge drops what is not meant for it.
 ERRORS = ("rx_errors", "tx_errors", "rx_crc_errors", "rx_frame_errors", "rx_length_errors")
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 FRAMES = ("rx_packets", "tx_packets")
 
 
@@ -63,7 +64,8 @@ class LinkPorts(Scriptlet):
     reads = ()
     writes = {
         "links.ports_v1": (
-            "For each port state, mtu (bytes), downs (times), errors (frames) and `counters` that have grown (frames)"
+            "For each port state, mtu (bytes), downs (times), boot (the id of the host's start), errors (frames) and "
+            "`counters` that have grown (frames)"
         )
     }
     needs = ()
@@ -98,6 +100,7 @@ def read_port(folder):
         "state": files.text("operstate") or "unknown",
         "mtu": files.number("mtu"),
         "downs": files.number("carrier_down_count"),
+        "boot": BOOT_ID.read_text(encoding="ascii").strip(),
         **counters,
     }
 
@@ -106,7 +109,7 @@ def compared(before, after):
     """What a port is now, and what it has counted since."""
     grown = {name: after[name] - before[name] for name in ERRORS if None not in (before[name], after[name])}
     return {
-        "state": after["state"], "mtu": after["mtu"], "downs": after["downs"],
+        "state": after["state"], "mtu": after["mtu"], "downs": after["downs"], "boot": after["boot"],
         "errors": sum(grown.values()), "counters": {name: count for name, count in grown.items() if count},
     }  # fmt: skip
 

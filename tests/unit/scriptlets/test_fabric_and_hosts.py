@@ -118,7 +118,13 @@ class TestPorts:
 
     def test_only_new_errors_count(self, scriptlet):
         module = scriptlet("link.ports")
-        before = {"state": "up", "mtu": 1, "downs": 0, **dict.fromkeys((*module.ERRORS, *module.FRAMES), 5)}
+        before = {
+            "state": "up",
+            "mtu": 1,
+            "downs": 0,
+            "boot": "b1",
+            **dict.fromkeys((*module.ERRORS, *module.FRAMES), 5),
+        }
         after = {**before, "rx_errors": 8, "tx_errors": None}
         assert module.compared(before, after)["errors"] == 3
         assert module.compared(before, after)["counters"] == {"rx_errors": 3}

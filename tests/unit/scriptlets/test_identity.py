@@ -174,3 +174,33 @@ def test_a_pdu_that_does_not_answer_stops_no_power_cycle(scriptlet, monkeypatch)
 
     monkeypatch.setattr(module, "tables", silent)
     assert module.OutletWatch(PDU).found is None
+
+
+def told(*hosts: str, **more: str) -> dict[str, dict[str, str]]:
+    """What hosts tell of themselves; `more` are other names that they call themselves by."""
+    return {host: {"host_name": more.get(host, host), "boot_id": f"boot of {host}"} for host in hosts}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "verdict", "reason"),
+    [
+        (told("a1", "a2", "a3"), "passed", ""),
+        (told("a1", "a2", a1="a1.lab.example"), "passed", ""),
+        (told("a1", "a2", a1="node17"), "passed", ""),  # the inventory may call hosts as it likes
+        (
+            told("a1", "a2", "a3", a1="a2", a2="a1"),
+            "failed",
+            "a1 calls itself a2, a2 calls itself a1: correct the host",
+        ),
+        ({**told("a1"), "a2": told("a1")["a1"]}, "failed", "a2 calls itself a1: correct"),
+        ({"x": told("n")["n"], "y": told("n")["n"]}, "failed", "one machine answers for x and y"),
+        ({host: {"host_name": host, "boot_id": "of the kernel"} for host in ("c1", "c2")}, "passed", ""),
+        (told("a1"), "skipped", "1 hosts have told who they are"),
+    ],
+)
+def test_the_names_of_an_inventory(scriptlet, rack_context, hosts, verdict, reason):
+    for host, own in hosts.items():
+        rack_context.give("host.identity_v1", own, host=host)
+    outcome = rack_context.run(scriptlet("host.identities").HostIdentities, {})
+    assert outcome.verdict == verdict, outcome.reason
+    assert outcome.reason.startswith(reason)

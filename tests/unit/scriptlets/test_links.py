@@ -253,3 +253,39 @@ class TestMlag:
         monkeypatch.setattr(scriptlet("tools.commands"), "PATHS", ())
         outcome = self.run(scriptlet, rack_context, told)
         assert (outcome.verdict, outcome.reason) == ("skipped", "no such hardware: MLAG")
+
+
+class TestFlaps:
+    """Between two runs, by the counter of the kernel."""
+
+    BEFORE = {"swp1": {"downs": 4, "boot": "b1"}, "swp2": {"downs": 1, "boot": "b1"}}
+
+    def run(self, scriptlet, rack_context, now: dict[str, Any], **params: Any) -> Any:
+        rows = [
+            {"run": run, "host": "leaf1", "step": "ports", "value": own}
+            for run, own in (("R1", {}), ("R2", self.BEFORE))
+        ]
+        rack_context.run_history["links.ports_v1"] = rows
+        rack_context.give("links.ports_v1", now, host="leaf1")
+        return rack_context.run(scriptlet("link.flaps").LinkFlaps, params)
+
+    @pytest.mark.parametrize(
+        ("now", "verdict"),
+        [
+            ({"swp1": {"downs": 4, "boot": "b1"}, "swp2": {"downs": 3, "boot": "b1"}}, "passed"),
+            ({"swp1": {"downs": 7, "boot": "b1"}, "swp2": {"downs": 1, "boot": "b1"}}, "failed"),
+            ({"swp1": {"downs": 9, "boot": "b2"}, "swp2": {"downs": 9, "boot": "b2"}}, "skipped"),
+            ({"swp1": {"downs": None, "boot": "b1"}}, "skipped"),
+            ({"swp9": {"downs": 9, "boot": "b1"}}, "skipped"),
+        ],
+        ids=["two", "three", "restarted", "no counter", "new port"],
+    )
+    def test_a_link_that_flaps_between_two_looks(self, scriptlet, rack_context, now, verdict):
+        outcome = self.run(scriptlet, rack_context, now)
+        assert outcome.verdict == verdict, outcome.reason
+        if verdict == "failed":
+            assert outcome.reason.startswith("carrier lost since the last run: leaf1 swp1 3 times: look at cable")
+
+    def test_without_an_earlier_run(self, scriptlet, rack_context):
+        rack_context.give("links.ports_v1", self.BEFORE, host="leaf1")
+        assert rack_context.run(scriptlet("link.flaps").LinkFlaps, {}).verdict == "skipped"

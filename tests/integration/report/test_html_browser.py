@@ -291,7 +291,7 @@ def test_a_host_has_a_section_of_its_own(show, run):
     assert page.eval_on_selector_all("#host h3", "all => all.map(one => one.textContent)") == [
         "Findings about rack1-u2", "Results of rack1-u2", "Measured on rack1-u2", "Context of rack1-u2",
     ]  # fmt: skip
-    [about] = page.query_selector_all("#host .about-this li")
+    about = page.query_selector_all("#host .about-this li")[0]
     assert about.inner_text().startswith("problem: 2 results failed together: all their hosts have nic_model CX-6")
     about.query_selector("a").click()
     assert page.evaluate("document.querySelector(':target').id") == "f1"

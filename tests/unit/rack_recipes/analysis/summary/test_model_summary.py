@@ -17,6 +17,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.summary.s
     FINDINGS,
     OUTLIER,
     a_run,
+    result,
 )
 from rack_recipes.analysis.summary.facts import facts_of
 from rack_recipes.analysis.summary.model_summary import Checked, NoAnswer, check_answer
@@ -49,7 +50,7 @@ def test_slots_are_filled_in_and_results_come_from_the_facts() -> None:
         "Most of what failed (see {r1.host_names}) has one leaf in common; the rest doesn't.".replace("one ", "a "),
         "Compare {r2.host}'s value with \u201cits twins\u201d \u2013 they had {r2.median}!",
         "'{r1.value}' explains {r1.explains} results.",
-        "Is link_errors to blame? Perhaps.",
+        "Is the link to blame? Perhaps.",
     ],
 )
 def test_a_plain_sentence_stays(text: str) -> None:
@@ -60,6 +61,39 @@ def test_a_plain_sentence_stays(text: str) -> None:
 def test_what_is_struck(text: str, reason: str) -> None:
     found = checked((text, "r0", "r2"))
     assert (found.sentences, dict(found.struck)) == ((), {reason: 1})
+
+
+OWN_WORDS = yaml.safe_load(Path(__file__).with_name("own_words.yml").read_text())
+PASSED = facts_of(a_run(result("r01-u07", "link"), result("r01-u08", "link"), status="passed"), FINDINGS)
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason", "text"),
+    [
+        (facts, reason, text)
+        for facts, name in ((FACTS, "struck"), (PASSED, "struck_of_a_run_that_passed"))
+        for reason, texts in OWN_WORDS[name].items()
+        for text in texts
+    ],
+)
+def test_names_commands_and_verdicts_of_its_own_are_struck(facts: Any, reason: str, text: str) -> None:
+    """With a full stop and without, and beside a sentence that is right."""
+    for written in (text, f"{text.rstrip('.?')}.", f"It is a suggestion. {text}"):
+        found = check_answer(sentences((written, "r0", "r1", "r2")), facts)
+        assert (found.sentences, dict(found.struck)) == ((), {reason: 1}), written
+
+
+@pytest.mark.parametrize(
+    ("facts", "text"),
+    [
+        (facts, text)
+        for facts, name in ((FACTS, "kept"), (PASSED, "kept_of_a_run_that_passed"))
+        for text in OWN_WORDS[name]
+    ],
+)
+def test_honest_sentences_stay(facts: Any, text: str) -> None:
+    found = check_answer(sentences((text, "r0", "r1", "r2")), facts)
+    assert (len(found.sentences), dict(found.struck)) == (1, {})
 
 
 @pytest.mark.parametrize(
@@ -127,10 +161,10 @@ def test_what_no_check_can_see_is_still_told_with_the_right_numbers() -> None:
     """Swapped roles and negations pass: so a sentence is a suggestion, and the raw figures stand beside it."""
     found = checked(
         ("The limit is {r2.value}, and {r2.host} has {r2.median}.", "r2"),
-        ("No result failed on {r1.host_names}.", "r1"),
+        ("{r1.host_names} have nothing in common.", "r1"),
     )
     assert [one.text for one in found.sentences] == [
         "The limit is 9214.7 MB/s, and r02-u01 has 12000 MB/s.",
-        "No result failed on r01-u07, r01-u08.",
+        "r01-u07, r01-u08 have nothing in common.",
     ]
     assert found.sentences[0].values == {"r2.value": 9214.7, "r2.host": "r02-u01", "r2.median": 12000}

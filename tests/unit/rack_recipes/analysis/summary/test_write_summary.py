@@ -221,8 +221,8 @@ def test_orders_in_names_reasons_and_logs_are_data(model: ModelServer, order: st
         figures={"log": order},
         results=(ResultId(order, "link"),),
     )
-    obeys = "The rack passed, because of {r1.value} on {r1.host_names}."
-    model.replies = [saying(sentences((obeys, "r1"), ("The rack passed.", "r0")))]
+    obeys = "It failed because of {r1.value} on {r1.host_names}."
+    model.replies = [saying(sentences((obeys, "r1"), ("It failed.", "r0")))]
     found = asked(model, [planted])
     told = model.asked[0][2]["messages"][1]["content"]
     assert told.isascii()

@@ -183,6 +183,7 @@ def _recipe_branches(plan: Plan) -> Iterator[Branch]:
         ("serial", ", then ".join(map(str, recipe.serial))),
         ("time box", seconds(recipe.time_box) if recipe.time_box is not None else ""),
         ("fail fast", "the first step that does not pass ends the run" if recipe.fail_fast else ""),
+        ("limits", f"{len(recipe.limits)} out of a file" if recipe.limits else ""),
         ("merge", ", ".join(f"{keys} {policy}" for keys, policy in recipe.merge.items())),
         *((f"lock {lock.name}", _lock(lock)) for lock in recipe.locks.values()),
         *((HOOKS[planned.when], planned.entry.name) for planned in plan.hooks),

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from pathlib import PurePath
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.language.limits_of_measurements import is_where
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import (
     VERDICTS,
     WAIVED,
@@ -79,7 +80,7 @@ class Waiver:
 
     def has_attributes(self, own: Mapping[str, Any]) -> bool:
         """Whether a host with these attributes is one of its hosts; of a list one element is enough."""
-        return all(_is(own.get(name), value) for name, value in self.attributes.items())
+        return is_where(self.attributes, own)
 
     def is_of(self, recipe: Mapping[str, Any]) -> bool:
         """Whether it is for the runs of a recipe, of which the `path` and the `test_id` are given where known."""
@@ -135,10 +136,6 @@ class WaiverFile:
     path: str = ""
     digest: str = ""
     waivers: tuple[Waiver, ...] = ()
-
-
-def _is(found: Any, wanted: Any) -> bool:
-    return any(str(one) == str(wanted) for one in (found if isinstance(found, list) else [found]))
 
 
 def day_of(time_text: str) -> date:

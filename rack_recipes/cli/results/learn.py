@@ -25,7 +25,6 @@ Row = Mapping[str, Any]
 OTHERS = 50  # further runs that are judged by the new limits
 PLACE = ("model", "position")
 TITLES = ("step", "measurement", "where", "was", "is now", "would have failed", "remark")
-UNCHANGED = "unchanged"
 
 
 @takes(

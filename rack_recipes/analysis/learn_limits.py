@@ -12,6 +12,7 @@ from math import ceil, floor, log10, sqrt
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.exact_numbers import is_number
+from ansible_collections.rack.recipes.plugins.module_utils.secret_names import MASKED
 from rack_recipes.analysis.methods.statistics_without_numpy import compute_moments, student_quantile
 from rack_recipes.recipe.limits_file import NewLimit
 from rack_recipes.recipe.steps_to_and_from_data import number
@@ -105,6 +106,8 @@ def _condition(found: Values, checks: float, margin: float) -> tuple[dict[str, A
     values, runs = found.values, len(found.runs)
     if runs < LEAST_RUNS:
         return {}, "", f"{runs} runs have it: {LEAST_RUNS} are needed"
+    if any(MASKED in str(value) for value in values):
+        return {}, "", "its values are secret"
     if all(map(is_number, values)):
         return _range_of(values, runs, checks, margin)
     if isinstance(values[0], (str, bool)) and all(value == values[0] for value in values):

@@ -13,6 +13,7 @@ from rack_recipes.errors import RecipeError
 from rack_recipes.recipe.param_values import FITS, KINDS, READERS, WrongError, is_open, typed, within_limits
 from rack_recipes.recipe.recipe_model import Path
 from rack_recipes.recipe.recipe_node import Node, text
+from rack_recipes.recipe.rules.possible_limits import possible_limits
 from rack_recipes.recipe.rules.references import KnownNames, reference_errors, reference_texts, types_of
 from rack_recipes.recipe.rules.steps import min_not_above_max, valid_pattern
 from rack_recipes.recipe.steps_to_and_from_data import PARAM_LIMITS
@@ -50,6 +51,7 @@ def limit_errors(node: Node) -> Iterator[RecipeError]:
         except WrongError as error:
             yield node.error(path, error.expected, error.got)
     yield from min_not_above_max(node)
+    yield from possible_limits(node)
     yield from valid_pattern(node)
 
 

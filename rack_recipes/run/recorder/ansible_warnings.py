@@ -13,6 +13,7 @@ import ansible
 from rack_recipes.collection_path import ROOT
 
 SAID = re.compile(r"^\[(WARNING|DEPRECATION WARNING|DEPRECATED)\]: (.+)(?:\nOrigin: (.+))?", re.MULTILINE)
+COLOUR = re.compile(r"\x1b\[[\d;]*m")  # the user may have Ansible use colours in any case
 OURS = "rack.recipes."  # how our own warnings begin: the journal has them
 NOT_OF_THE_RUN = ("Deprecation warnings can be disabled", " is using the discovered Python interpreter at ")
 NAME = re.compile(r"[\w.-]+")
@@ -26,7 +27,7 @@ def ansible_warnings(log: Path, hosts: Collection[str]) -> Iterator[str]:
 
     Only the sentence and its place are taken: the lines of the file that Ansible shows beside it may hold secrets.
     """
-    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    text = COLOUR.sub("", log.read_text(encoding="utf-8", errors="replace")) if log.exists() else ""
     found: dict[str, list[str]] = {}
     for kind, said, place in SAID.findall(text):
         is_for_authors = kind != "WARNING" and place.startswith(CODE)

@@ -38,6 +38,7 @@ def learned(*values: Any) -> LearnedLimit:
         ([12.04, 12.05, 12.06] * 4, {"min": 12.008, "max": 12.092}, ""),
         ([0.1, 0.2, 0.1, 0.3, 0.1] * 2, {"min": -0.28, "max": 0.6}, ""),
         ([1e6, 1.1e6] * 5, {"min": 780537, "max": 1319463}, ""),
+        (["key ********"] * 10, {}, "its values are secret"),
         (["up", "down"] * 5, {}, "its values are no numbers, and differ"),
         ([[1, 2]] * 10, {}, "its values are no numbers, and differ"),
         ([8] * 9, {}, "9 runs have it: 10 are needed"),

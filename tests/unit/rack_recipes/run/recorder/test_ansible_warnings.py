@@ -35,7 +35,7 @@ Origin: {here}/tasks.yml:3:5
 [DEPRECATION WARNING]: Ours to mend.
 Origin: {ours}/playbooks/run.yml:1:1
 
-[DEPRECATION WARNING]: The setting foo is deprecated.
+\x1b[0;35m[DEPRECATION WARNING]: The setting foo is deprecated.\x1b[0m
 """
 EXPECTED = """\
 Ansible: Invalid characters were found in group names but not replaced, use -vvvv to see details

@@ -86,7 +86,8 @@ def home(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module", params=["wheel", "editable"])
+# The environment of the tests is an editable install.
+@pytest.fixture(scope="module", params=["wheel", pytest.param("editable", marks=pytest.mark.repeats)])
 def programs(request, checkout, wheel, home):
     """The folder of the environment's commands; the editable install replaces the wheel's."""
     package = (wheel,) if request.param == "wheel" else ("--editable", checkout)

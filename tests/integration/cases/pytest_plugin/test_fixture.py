@@ -10,20 +10,17 @@ def recipe(**args):
     return {"test_meta": {"test_id": "T"}, "steps": [{**STEP, "args": args, "success": {"values": [LIMIT]}}]}
 
 
-def test_a_mapping(run_recipe):
-    result = run_recipe(recipe(value=3))
+def test_two_mappings_in_one_test(run_recipe):
+    result, other = run_recipe(recipe(value=3)), run_recipe(recipe(value=6))
     assert (result.exit_code, result.status) == (0, "ok"), result
     assert result.verdicts == {("value", "localhost"): "passed"}
     assert result.context == {("t.value_v1", "localhost"): 3}
     assert result.measurements["value"]["value"]["distance"] == 2
-
-
-def test_one_that_fails(run_recipe):
-    result = run_recipe(recipe(value=6))
-    assert (result.exit_code, result.status) == (1, "failed")
-    assert result.reasons["value"] == "value: 6 is above max 5"
+    assert (other.exit_code, other.status) == (1, "failed")
+    assert other.reasons["value"] == "value: 6 is above max 5"
     with pytest.raises(AssertionError, match=r"assert 'failed' == 'passed'\n\s+value: 6 is above max 5"):
-        assert result.verdicts["value"] == "passed"
+        assert other.verdicts["value"] == "passed"
+    assert result.run_id != other.run_id
 
 
 def test_a_file_with_parameters_on_other_hosts(run_recipe):
@@ -33,10 +30,6 @@ def test_a_file_with_parameters_on_other_hosts(run_recipe):
     assert result.exit_code == 0, result
     assert result.verdicts["port[4]", "leaf2"] == "passed"
     assert result.context["t.value_v1", "leaf1"] == 3
-
-
-def test_two_runs_in_one_test(run_recipe):
-    assert run_recipe(recipe(value=1)).run_id != run_recipe(recipe(value=2)).run_id
 
 
 def test_one_that_cannot_be_run(run_recipe):

@@ -293,13 +293,7 @@ class TestPaths:
 
 
 class TestRelease:
-    @pytest.mark.parametrize(
-        ("tree", "expected"),
-        [
-            ("debian", {"distribution": "debian", "version": "13", "timezone": "Europe/Berlin"}),
-            ("rocky", {"distribution": "rocky", "version": "9.*", "timezone": "UTC"}),
-        ],
-    )
+    @table("tree", "expected")
     def test_two_distributions(self, run, tmp_path, tree, expected):
         if tree == "debian":
             (tmp_path / "etc").mkdir()

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
+
 TREES = yaml.safe_load(Path(__file__).with_name("infiniband_trees.yml").read_text(encoding="utf-8"))
 PORT = "mlx5_0/ports/1/"
 Run = Callable[..., Any]
@@ -35,13 +37,7 @@ def run(scriptlet: Any, rack_context: Any, tmp_path: Path, monkeypatch: pytest.M
     return run
 
 
-@pytest.mark.parametrize(
-    ("tree", "params"),
-    [
-        ("old", {"expected": 1, "min_gbps": 40, "max_downs": 2}),
-        ("new", {"expected": 2, "min_gbps": 100, "firmware": "28.*"}),
-    ],
-)
+@table("tree", "params")
 def test_healthy_ports(run, tree, params):
     assert run(tree, {}, {}, **params).reason == ""
 

@@ -240,13 +240,7 @@ class TestTrust:
 
 
 class TestInventory:
-    @pytest.mark.parametrize(
-        ("vendor", "model", "memory", "bmc"),
-        [
-            ("dell-idrac9", "PowerEdge R640", 476.837376, "5.10.00.00"),
-            ("hpe-ilo5", "ProLiant DL360 Gen10", 384, "iLO 5 v2.55"),
-        ],
-    )
+    @table("vendor", "model", "memory", "bmc")
     def test_what_a_server_is(self, scriptlet, device, rack_context, vendor, model, memory, bmc):
         module = scriptlet("redfish.inventory")
         outcome = rack_context.run(module.RedfishInventory, args(device(vendor), expected={"model": model}))
@@ -281,13 +275,7 @@ class TestInventory:
 
 
 class TestFirmware:
-    @pytest.mark.parametrize(
-        ("vendor", "golden"),
-        [
-            ("dell-idrac9", {"Mellanox Network Adapter*": ["24.35.20.00", "24.36.10.00"]}),
-            ("hpe-ilo5", {"iLO 5": "2.55 Oct 01 2021"}),
-        ],
-    )
+    @table("vendor", "golden")
     def test_a_golden_list_that_holds(self, scriptlet, device, rack_context, vendor, golden):
         outcome = rack_context.run(scriptlet("redfish.firmware").RedfishFirmware, args(device(vendor), golden=golden))
         assert outcome.verdict == "passed", outcome.reason

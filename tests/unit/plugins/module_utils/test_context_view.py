@@ -155,13 +155,7 @@ def test_a_host_knows_itself_by_name():
     assert Seen(own={"a_v1": [1, "own"]}).get("a_v1", host="r1") == "own"
 
 
-@pytest.mark.parametrize(
-    ("scope", "asked", "error"),
-    [
-        ("run", "host", "scope 'host': a step of the run cannot set it"),
-        ("host", "rack", "scope 'rack': a step of the host cannot set it"),
-    ],
-)
+@table("scope", "asked", "error")
 def test_scopes_that_cannot_be_set(scope, asked, error):
     with pytest.raises(ValueError) as caught:
         Seen(scope=scope).set("a_v1", 1, scope=asked)

@@ -250,11 +250,11 @@ TOGETHER = "h5, h6, h7 (3 of 4 on leaf2, none elsewhere)"
         (("speed",), f"speed of link: {TOGETHER}: 25 instead of 100 Gbit/s"),
         (
             ("speed", "lanes"),
-            f"{TOGETHER} differ from their twins in 2 measurements: {SPEED}; {LANES}",
+            f"{TOGETHER} differ from their twins in 2 measurements: {LANES}; {SPEED}",
         ),
         (
             ("speed", "lanes", "pause"),
-            f"{TOGETHER} differ from their twins in 3 measurements: {SPEED}; {LANES} and 1 more",
+            f"{TOGETHER} differ from their twins in 3 measurements: {LANES}; {SPEED} and 1 more",
         ),
     ],
     ids=["one", "two", "three"],

@@ -29,7 +29,7 @@ from rack_recipes.analysis.methods import twins_over_runs
 from rack_recipes.analysis.methods.arrays import Floats, medians
 from rack_recipes.analysis.methods.change_points_and_trends import LEAST_RUNS, is_more_than_a_spike
 from rack_recipes.analysis.methods.intervals_and_multiple_tests import RATE
-from rack_recipes.analysis.methods.outliers import LEAST_GROUP
+from rack_recipes.analysis.methods.outliers import BEYOND_HISTORY, LEAST_GROUP
 from rack_recipes.analysis.methods.spread_and_resolution import find_resolution, is_more_than
 from rack_recipes.analysis.methods.twins_over_runs import (
     Moves,
@@ -317,7 +317,14 @@ def _grade(one: Move, history: History) -> str:
     worse = history.limits.of(series).is_worse(*one.ends)
     if worse is None:
         return NOTE if series.key else NOTABLE
-    return NOTE if not worse else NOTABLE if kind_of(series.name, series.unit) == NOISE else PROBLEM
+    is_problem = kind_of(series.name, series.unit) != NOISE and _is_clear(one)
+    return NOTE if not worse else PROBLEM if is_problem else NOTABLE
+
+
+def _is_clear(one: Move) -> bool:
+    """Whether a single host has moved further than any twin ever was from the others, as noise hardly does."""
+    others = np.delete(one.peers.apart, [*one.rows], axis=0)
+    return bool(one.names) or abs(one.beside) > BEYOND_HISTORY * float(np.abs(others).max())
 
 
 def _whose(one: Move) -> str:

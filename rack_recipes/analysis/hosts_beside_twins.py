@@ -41,6 +41,7 @@ from rack_recipes.analysis.methods.twins_over_runs import (
 from rack_recipes.analysis.run_data import RunData, Twins
 from rack_recipes.analysis.values_over_runs import PRESENT, Series, SeriesValues
 
+CERTAIN = 0.001  # the chance of any such move in a run: a problem is rarer
 TESTS_OF_A_HOST = 2  # for a drift, and for another level
 LEAST_OF_GROUP = 3  # hosts: fewer share no place, but a chance
 TOGETHER = 3  # so many measurements that move in the same way are one finding
@@ -97,13 +98,14 @@ class Peers:
 class Move(NamedTuple):
     """What has moved: some hosts (`rows`), one or a group, which `names` (attribute, value) tell.
 
-    `place` is the first run (column) at the new level; None for a drift. `p` is its chance.
+    `place` is the first run (column) at the new level; None for a drift. `p` is its chance, among so many `tests`.
     """
 
     peers: Peers
     rows: Places
     place: int | None
     p: float
+    tests: int
     names: Sequence[tuple[str, str]] = ()
 
     @property
@@ -200,15 +202,19 @@ def find_moves(peers: Iterable[Peers], twins: Twins, rate: float = RATE) -> list
     known: dict[tuple[str, ...], _Groups] = {}
     measured = [_measure(one, twins, known) for one in peers]
     groups = [one.of_groups for one in measured if one.of_groups]
+    of_hosts = sum(TESTS_OF_A_HOST * len(one.peers.places) for one in measured)
+    of_groups = sum(len(one.level) for one in groups)
     p_host = greatest_p(
         lambda p: sum(int(one.of_hosts.drifts_at(p).sum() + one.of_hosts.levels_at(p).sum()) for one in measured),
-        sum(TESTS_OF_A_HOST * len(one.peers.places) for one in measured),
+        of_hosts,
         rate,
     )
-    p_group = greatest_p(
-        lambda p: sum(int(one.levels_at(p).sum()) for one in groups), sum(len(one.level) for one in groups), rate
-    )
-    found = [move for one in measured for move in (*_moving_hosts(one, p_host), *_moving_groups(one, p_group))]
+    p_group = greatest_p(lambda p: sum(int(one.levels_at(p).sum()) for one in groups), of_groups, rate)
+    found = [
+        move
+        for one in measured
+        for move in (*_moving_hosts(one, p_host, of_hosts), *_moving_groups(one, p_group, of_groups))
+    ]
     return [*_without_repeats(sorted(found, key=lambda one: one.p))]
 
 
@@ -235,7 +241,7 @@ def _groups(hosts: Sequence[str], twins: Twins) -> _Groups:
     return _Groups([*found], [*found.values()], twins_over_runs.mark_groups([*found], len(hosts)))
 
 
-def _moving_hosts(one: _Measured, least: float) -> Iterator[Move]:
+def _moving_hosts(one: _Measured, least: float, tests: int) -> Iterator[Move]:
     """The hosts that move with at most this chance; 0 is none."""
     moves = one.of_hosts
     rows = np.flatnonzero(moves.drifts_at(least) | moves.levels_at(least)).tolist() if least else ()
@@ -249,9 +255,9 @@ def _moving_hosts(one: _Measured, least: float) -> Iterator[Move]:
             shifts = twins_over_runs.shifts_at(apart, place)
             is_real = is_more_than_a_spike(own[:place], own[place:]) and is_more_than(abs(shifts[row]), step)
             if is_real and twins_over_runs.is_unusual(shifts, row):
-                yield Move(one.peers, [row], place, moves.level_p(row))
+                yield Move(one.peers, [row], place, moves.level_p(row), tests)
         elif is_more_than(abs(slopes[row]) * (len(own) - 1), step) and twins_over_runs.is_unusual(slopes, row):
-            yield Move(one.peers, [row], None, moves.drift_p(row))
+            yield Move(one.peers, [row], None, moves.drift_p(row), tests)
 
 
 def _fits_better_as_levels(values: Floats, place: int) -> bool:
@@ -261,7 +267,7 @@ def _fits_better_as_levels(values: Floats, place: int) -> bool:
     return bool(((values - levels) ** 2).sum() < ((values - line) ** 2).sum())
 
 
-def _moving_groups(one: _Measured, least: float) -> Iterator[Move]:
+def _moving_groups(one: _Measured, least: float, tests: int) -> Iterator[Move]:
     """The groups that move with at most this chance; 0 is none."""
     moves = one.of_groups
     rows = np.flatnonzero(moves.levels_at(least)).tolist() if least and moves else ()
@@ -273,7 +279,7 @@ def _moving_groups(one: _Measured, least: float) -> Iterator[Move]:
         shifts = twins_over_runs.shifts_at(apart, place)
         is_group = twins_over_runs.group_chance(shifts, hosts) <= GROUP_CHANCE
         if is_group and _is_more_than_a_host(apart, hosts, shifts, step):
-            yield Move(one.peers, hosts, place, moves.level_p(row), one.groups.names[row])
+            yield Move(one.peers, hosts, place, moves.level_p(row), tests, one.groups.names[row])
 
 
 def _is_more_than_a_host(apart: Floats, hosts: Places, shifts: Floats, step: float) -> bool:
@@ -317,8 +323,8 @@ def _grade(one: Move, history: History) -> str:
     worse = history.limits.of(series).is_worse(*one.ends)
     if worse is None:
         return NOTE if series.key else NOTABLE
-    is_problem = kind_of(series.name, series.unit) != NOISE and _is_clear(one)
-    return NOTE if not worse else PROBLEM if is_problem else NOTABLE
+    is_sure = one.p * one.tests <= CERTAIN and kind_of(series.name, series.unit) != NOISE and _is_clear(one)
+    return NOTE if not worse else PROBLEM if is_sure else NOTABLE
 
 
 def _is_clear(one: Move) -> bool:

@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import analysis_nights
+import analysis_time_study
 import analysis_twins_study
 import numpy as np
 
 import analysis_rivals as rivals
 import analysis_worlds as worlds
 from rack_recipes.analysis.methods import causes, change_points_and_trends, intervals_and_multiple_tests, outliers
+from rack_recipes.analysis.methods.change_points_and_trends import ChangePoint, Trend
+from rack_recipes.analysis.values_over_runs import OverRuns, Series, drop_drift, trend_of
 
 DATA = Path(__file__).with_name("analysis_data")
 CHECKOUT = Path(__file__).parents[3]
@@ -296,19 +299,31 @@ def nights(seed: int, count: int = 6, hosts: int = analysis_nights.HOSTS, runs: 
     return Table("Whole reports", about, ("kind", "method", "put in", "found", "missed", "false"), rows)
 
 
+def said_of(told: dict[str, Any], last: int = 0) -> tuple[Sequence[ChangePoint], Trend]:
+    """The changes of level of a public series, or of its last values, and its trend: as `trend` tells them."""
+    values = np.array(told["values"][-last:], dtype=float)
+    times = np.arange(len(values), dtype=float)
+    one = OverRuns(Series("", told["name"]), "", ["public"], range(len(values)), times, values, 0.0)
+    changes = drop_drift(one, change_points_and_trends.find_change_points(values, told["name"]))
+    trend = trend_of(one, changes)
+    assert trend is not None
+    return changes, trend
+
+
 def public_series() -> Table:
     """What is said of series that nobody here made."""
     rows = []
     for path in sorted(DATA.glob("public_*.json")):
         told = json.loads(path.read_text())
-        found = change_points_and_trends.find_change_points(told["values"], told["name"])
+        changes, trend = said_of(told)
         said = "; ".join(
             f"since {told['times'][change.place]}: {change.before:.6g} -> {change.after:.6g}, p = {change.p:.3f}"
-            for change in found
+            for change in changes
         )
+        said = said or f"no change of level; {trend.why_not or f'a trend: {trend.slope:+.3g} a value'}"
         pelt = ", ".join(str(told["times"][place]) for place in rivals.pelt(np.array(told["values"], dtype=float)))
         source = f"{told['title']} ([source]({told['url']}), {told['licence']})"
-        rows.append((source, told["known"], said or "no change of level", f"since {pelt}" if pelt else "none"))
+        rows.append((source, told["known"], said, f"since {pelt}" if pelt else "none"))
     about = "Measured by others, long before this project. What is known of them is from the sources named."
     return Table("Public series", about, ("series", "what is known", "ours", "ruptures: PELT"), rows)
 
@@ -318,6 +333,7 @@ def study(seed: int) -> list[Table]:
     return [
         shifts(seed), shifts_beside_otava(), drifts(seed), twins(seed), planted_causes(seed), flakes(seed),
         nights(seed), public_series(), *(Table(*each) for each in analysis_twins_study.tables()),
+        *(Table(*each) for each in analysis_time_study.tables()),
     ]  # fmt: skip
 
 

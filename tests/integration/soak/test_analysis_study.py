@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import analysis_nights
+import analysis_time_study
 import analysis_twins_study as twins
 import numpy as np
 import pytest
@@ -142,6 +143,40 @@ def test_the_nile_changed_after_1898():
     (change,) = find_change_points(nile["values"], "nile")
     assert nile["times"][change.place] == 1899
     assert change.p <= 0.01
+
+
+@pytest.mark.parametrize(("name", "slope"), [("co2", 0.195), ("airline", 2.45)])
+def test_a_season_is_no_change_of_level_and_hides_a_rise_of_few_seasons(name: str, slope: float):
+    """Seasons are not recognised, as docs/analysis.md says."""
+    changes, trend = analysis_study.said_of(public(name))
+    assert (changes, trend.why_not) == ((), "")
+    assert trend.slope == pytest.approx(slope, rel=0.01)
+    for last in (20, 24, 36):
+        changes, trend = analysis_study.said_of(public(name), last)
+        assert not changes
+        assert trend.why_not
+
+
+@pytest.mark.parametrize("night", analysis_time_study.RACK_NIGHTS[1:])
+def test_a_rack_that_shifts_is_named_each_night_since(night: int):
+    assert analysis_time_study.rack_that_shifts(night) >= 0.75 * analysis_time_study.TRIES
+
+
+def test_a_host_that_drifts_among_twins_is_named():
+    assert analysis_time_study.host_that_drifts() >= 0.9 * analysis_time_study.TRIES
+
+
+def test_flakes_are_the_same_whoever_has_analysed():
+    alone = analysis_time_study.flakes_found(nightly=False)
+    assert alone >= 0.9 * analysis_time_study.FLAKES
+    if reliability_sweeps.is_whole():
+        assert alone == analysis_time_study.flakes_found(nightly=True)
+
+
+def test_the_gate_tells_5_percent_under_2_percent_of_noise():
+    """90 of 100 pairs for 12 hosts, and at most 2 where nothing changed."""
+    assert analysis_time_study.gate(12, 10, 0.05) >= 90
+    assert analysis_time_study.gate(12, 10, 0.0) <= 2
 
 
 def test_nist_certifies_the_moments_of_the_filter():

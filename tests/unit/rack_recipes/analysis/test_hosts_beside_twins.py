@@ -84,7 +84,7 @@ def test_a_rack_that_shifts_is_named_each_night_since(history_of: Historian, num
 @pytest.mark.parametrize(("name", "grade"), [("temperature", PROBLEM), ("latency", NOTABLE)])
 def test_a_limit_tells_that_a_rack_is_worse(history_of: Historian, name: str, grade: str) -> None:
     about = {"name": name, "unit": "C" if name == "temperature" else "us", "limits": {"max": 200}, "verdict": "passed"}
-    history = history_of(nights(20, rack_since_17, hosts=32, spread=4.0, **about))
+    history = history_of(nights(28, rack_since_17, hosts=32, spread=4.0, **about))
     (found,) = findings(history.run, history)
     assert found.grade == grade
 

@@ -101,11 +101,13 @@ def findings(run: RunData, failures: Failures, groups: Mapping[str, Mapping[str,
                 sorted(result for pair in one.pairs for result in matrix.failed[pair] if result in whole)
             )
     tested = {pair.source for matrix in matrices.values() for pair in (*matrix.failed, *matrix.passed)}
+    of_pairs = {result for matrix in matrices.values() for results in matrix.failed.values() for result in results}
+    own = [result for result in failures.failed if result.host and result not in of_pairs]
     # A step of a switch that failed beside pairs over that switch says more than the pairs do.
-    between = [result for result in failures.failed if result.host and result.host not in tested]
+    between = [result for result in own if result.host not in tested]
     for share, cause in sorted(causes.items(), key=lambda one: -len(one[1].results)):
         if cause.results and (between or share.way != ALL):
-            yield _finding(share, cause, failures, groups, run, between)
+            yield _finding(share, cause, failures, groups, run, between if share.way in (BETWEEN, ALL) else own)
 
 
 def _told_before(
@@ -208,8 +210,7 @@ def _finding(
     others: Sequence[ResultId],
 ) -> Finding:  # fmt: skip
     members = _members(share, groups)
-    said = [result for result in failures.failed if result.host in members and result not in cause.results]
-    between = others if share.way in (BETWEEN, ALL) else ()
+    said = [result for result in others if share.way in (BETWEEN, ALL) or result.host in members]
     pairs = sum(len(one.pairs) for one in cause.explanations)
     of = sum(one.of for one in cause.explanations)
     steps = " and ".join(dict.fromkeys(cause.steps))
@@ -223,12 +224,12 @@ def _finding(
     lead = WAYS[way if share.way == ENDS else share.way].format(**words)
     counted = "" if share.way == ALL else f" ({pairs} of {of} such pairs failed)"
     title = f"{format_count(pairs, 'failing pair')} of {steps} {lead}{counted}"
-    title += _own_words(run, [*between, *said])
-    results = (*cause.results, *between, *said)
+    title += _own_words(run, said)
+    results = (*cause.results, *said)
     blocked = failures.blocked_by(results)
     about = {"host": share.value} if _is_node(share) else {"attribute": share.attribute, "value": share.value}
     figures = {"failed_pairs": pairs, "pairs": of, "failures": len(results), "of_failures": len(failures.failed)}
-    advice = _advice(share, words, [*dict.fromkeys(result.host for result in between)])
+    advice = _advice(share, words, [*dict.fromkeys(result.host for result in said)])
     everything = (*results, *blocked)
     return Finding(KIND, PROBLEM, title, everything, advice, figures, about, METHOD, explains=len(everything))
 
@@ -272,7 +273,7 @@ def _own_words(run: RunData, said: Sequence[ResultId]) -> str:
 
 
 def _advice(share: Share, words: Mapping[str, str], blamed: Sequence[str]) -> str:
-    if blamed:
+    if blamed and share.way in (BETWEEN, ALL):
         return LOOK_AT_SAID.format(it=" and ".join(blamed[:SHOWN]))
     if share.way == ALL:
         return LOOK_AT_ALL

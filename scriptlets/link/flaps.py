@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from rack_recipes import Failed, Scriptlet, Skipped
 
-KEY = "links.ports_v1"
+PORTS, START = "links.ports_v1", "host.start_v1"
 NAMED = 10  # ports in a reason
 
 
@@ -29,10 +29,10 @@ class LinkFlaps(Scriptlet):
             "source": "our choice: the neighbour may have been started anew, and had its power switched",
         },
     }
-    reads = ("links.ports_v1",)
-    reads_history = ("links.ports_v1",)
+    reads = ("links.ports_v1", "host.start_v1")
+    reads_history = ("links.ports_v1", "host.start_v1")
     writes = {"links.flaps_v1": "By host and port how often it has lost its carrier since the last run (times)"}
-    needs = ("links.ports_v1 of link.ports, of an earlier run of the same test as well",)
+    needs = ("links.ports_v1 and host.start_v1 of link.ports, of an earlier run of the same test as well",)
     verdicts = {
         "failed": "a port has lost its carrier more often",
         "skipped": "there is no earlier run to compare with, or all hosts have started anew",
@@ -48,9 +48,12 @@ class LinkFlaps(Scriptlet):
     """
 
     def run(self, ctx, params):
-        before = {row["host"]: row["value"] for row in ctx.history(KEY)}
-        found = {host: lost(before.get(host), now) for host, now in ctx.values(KEY).items()}
-        known = {host: ports for host, ports in found.items() if ports is not None}
+        before = {row["host"]: (row["run"], row["value"]) for row in ctx.history(PORTS)}
+        starts = {(row["run"], row["host"]): row["value"] for row in ctx.history(START)}
+        now = ctx.values(START)
+        same = {host for host, (run, _ports) in before.items() if host in now and starts.get((run, host)) == now[host]}
+        ports_now = {host: ports for host, ports in ctx.values(PORTS).items() if host in same}
+        known = {host: own for host, ports in ports_now.items() if (own := lost(before[host][1], ports))}
         if not known:
             raise Skipped("no host has counters of an earlier run that have gone on since")
         ctx.set("links.flaps_v1", known)
@@ -64,12 +67,6 @@ class LinkFlaps(Scriptlet):
 
 
 def lost(before, now):
-    """How often each port of a host has lost its carrier since an earlier look.
-
-    None where that is not known: the host has started anew since, or one of the looks has no counters.
-    """
-    ports = [port for port in now if isinstance((before or {}).get(port), dict) and now[port].get("boot")]
-    same = [port for port in ports if before[port].get("boot") == now[port]["boot"]]
-    counted = {port: (before[port].get("downs"), now[port]["downs"]) for port in same}
-    known = {port: after - then for port, (then, after) in counted.items() if None not in (then, after)}
-    return known or None
+    """How often each port of a host has lost its carrier since an earlier look; those that both looks have counted."""
+    counted = {port: (before[port].get("downs"), own["downs"]) for port, own in now.items() if port in before}
+    return {port: after - then for port, (then, after) in counted.items() if None not in (then, after)}

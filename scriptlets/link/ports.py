@@ -64,9 +64,9 @@ class LinkPorts(Scriptlet):
     reads = ()
     writes = {
         "links.ports_v1": (
-            "For each port state, mtu (bytes), downs (times), boot (the id of the host's start), errors (frames) and "
-            "`counters` that have grown (frames)"
-        )
+            "For each port state, mtu (bytes), downs (times), errors (frames) and `counters` that have grown (frames)"
+        ),
+        "host.start_v1": "boot_id, which is another one at each start of the host: counters begin anew then",
     }
     needs = ()
     verdicts = {
@@ -87,6 +87,7 @@ class LinkPorts(Scriptlet):
         time.sleep(params["seconds"])
         found = {port: compared(before[port], read_port(root / port)) for port in ports}
         ctx.set("links.ports_v1", found)
+        ctx.set("host.start_v1", {"boot_id": BOOT_ID.read_text(encoding="ascii").strip()})
         wrong = [said for port in ports for said in _judge(ctx, port, found[port], params)]
         if wrong:
             raise Failed("; ".join(wrong))
@@ -100,7 +101,6 @@ def read_port(folder):
         "state": files.text("operstate") or "unknown",
         "mtu": files.number("mtu"),
         "downs": files.number("carrier_down_count"),
-        "boot": BOOT_ID.read_text(encoding="ascii").strip(),
         **counters,
     }
 
@@ -109,7 +109,7 @@ def compared(before, after):
     """What a port is now, and what it has counted since."""
     grown = {name: after[name] - before[name] for name in ERRORS if None not in (before[name], after[name])}
     return {
-        "state": after["state"], "mtu": after["mtu"], "downs": after["downs"], "boot": after["boot"],
+        "state": after["state"], "mtu": after["mtu"], "downs": after["downs"],
         "errors": sum(grown.values()), "counters": {name: count for name, count in grown.items() if count},
     }  # fmt: skip
 

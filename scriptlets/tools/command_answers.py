@@ -63,7 +63,8 @@ def rows(told, *names):
 def _session(state, remote_as, prefixes, *, is_shut_down=False):
     return {
         "state": state, "remote_as": _number(remote_as), "prefixes": _number(prefixes) or 0, "dropped": None,
-        "refuses_as": False, "is_shut_down": is_shut_down, "reason": "",
+        "hold_seconds": None, "configured_hold_seconds": None, "refuses_as": False, "is_shut_down": is_shut_down,
+        "reason": "",
     }  # fmt: skip
 
 

@@ -258,34 +258,39 @@ class TestMlag:
 class TestFlaps:
     """Between two runs, by the counter of the kernel."""
 
-    BEFORE = {"swp1": {"downs": 4, "boot": "b1"}, "swp2": {"downs": 1, "boot": "b1"}}
-
-    def run(self, scriptlet, rack_context, now: dict[str, Any], **params: Any) -> Any:
-        rows = [
-            {"run": run, "host": "leaf1", "step": "ports", "value": own}
-            for run, own in (("R1", {}), ("R2", self.BEFORE))
+    def run(self, scriptlet, rack_context, now: dict[str, Any], boot: str) -> Any:
+        looks = {"R1": ({"swp1": 0, "swp2": 0}, "b0"), "R2": ({"swp1": 4, "swp2": 1}, "b1")}
+        rack_context.run_history["links.ports_v1"] = [
+            {"run": run, "host": "leaf1", "value": self.ports(downs)} for run, (downs, _boot) in looks.items()
         ]
-        rack_context.run_history["links.ports_v1"] = rows
-        rack_context.give("links.ports_v1", now, host="leaf1")
-        return rack_context.run(scriptlet("link.flaps").LinkFlaps, params)
+        rack_context.run_history["host.start_v1"] = [
+            {"run": run, "host": "leaf1", "value": {"boot_id": then}} for run, (_downs, then) in looks.items()
+        ]
+        rack_context.give("links.ports_v1", self.ports(now), host="leaf1")
+        rack_context.give("host.start_v1", {"boot_id": boot}, host="leaf1")
+        return rack_context.run(scriptlet("link.flaps").LinkFlaps, {})
+
+    def ports(self, downs: dict[str, Any]) -> dict[str, Any]:
+        return {port: {"state": "up", "downs": count} for port, count in downs.items()}
 
     @pytest.mark.parametrize(
-        ("now", "verdict"),
+        ("now", "boot", "verdict"),
         [
-            ({"swp1": {"downs": 4, "boot": "b1"}, "swp2": {"downs": 3, "boot": "b1"}}, "passed"),
-            ({"swp1": {"downs": 7, "boot": "b1"}, "swp2": {"downs": 1, "boot": "b1"}}, "failed"),
-            ({"swp1": {"downs": 9, "boot": "b2"}, "swp2": {"downs": 9, "boot": "b2"}}, "skipped"),
-            ({"swp1": {"downs": None, "boot": "b1"}}, "skipped"),
-            ({"swp9": {"downs": 9, "boot": "b1"}}, "skipped"),
+            ({"swp1": 4, "swp2": 3}, "b1", "passed"),
+            ({"swp1": 7, "swp2": 1}, "b1", "failed"),
+            ({"swp1": 9, "swp2": 9}, "b2", "skipped"),
+            ({"swp1": None}, "b1", "skipped"),
+            ({"swp9": 9}, "b1", "skipped"),
         ],
         ids=["two", "three", "restarted", "no counter", "new port"],
     )
-    def test_a_link_that_flaps_between_two_looks(self, scriptlet, rack_context, now, verdict):
-        outcome = self.run(scriptlet, rack_context, now)
+    def test_a_link_that_flaps_between_two_looks(self, scriptlet, rack_context, now, boot, verdict):
+        outcome = self.run(scriptlet, rack_context, now, boot)
         assert outcome.verdict == verdict, outcome.reason
         if verdict == "failed":
             assert outcome.reason.startswith("carrier lost since the last run: leaf1 swp1 3 times: look at cable")
 
     def test_without_an_earlier_run(self, scriptlet, rack_context):
-        rack_context.give("links.ports_v1", self.BEFORE, host="leaf1")
+        rack_context.give("links.ports_v1", self.ports({"swp1": 4}), host="leaf1")
+        rack_context.give("host.start_v1", {"boot_id": "b1"}, host="leaf1")
         assert rack_context.run(scriptlet("link.flaps").LinkFlaps, {}).verdict == "skipped"

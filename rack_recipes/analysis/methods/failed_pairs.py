@@ -71,10 +71,13 @@ def explain_pairs(failed: AbstractSet[Pair], passed: AbstractSet[Pair], groups: 
     nodes = {node for pair in everything for node in pair}
     if len(failed) < LEAST_PAIRS or len(nodes) < LEAST_NODES:
         return []
-    if len(failed) >= LEAST_SHARE * len(everything):
-        return [Explanation(Share(ALL), frozenset(failed), len(failed), len(everything))]
     named = {NODE: {node: node for node in nodes}, **groups}
     total, bad = _counted(everything, named), _counted(failed, named)
+    if len(failed) >= LEAST_SHARE * len(everything):
+        # With many groups, nearly all pairs are between them; those inside of one tell that the nodes are fine.
+        between = (one for one, count in bad.items() if one.way == BETWEEN and count == total[one] == len(failed))
+        share = next(between, Share(ALL)) if len(failed) < len(everything) else Share(ALL)
+        return [Explanation(share, frozenset(failed), len(failed), total[share] or len(everything))]
     able = {share for share, count in bad.items() if count >= LEAST_PAIRS and count >= LEAST_SHARE * total[share]}
     found: list[Explanation] = []
     left = frozenset(failed)

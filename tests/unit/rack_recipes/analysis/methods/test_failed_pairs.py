@@ -72,6 +72,15 @@ def test_sick_nodes_of_different_leaves_are_all_that_is_named(sick: set[str]) ->
     assert {pair for one in found for pair in one.pairs} == failed
 
 
+def test_many_leaves_without_a_spine() -> None:
+    """Nearly all pairs are between leaves then, and the few inside of one pass."""
+    leaves = {"leaf": {f"n{number}": f"l{number // 2}" for number in range(40)}}
+    everything = {Pair(*pair) for pair in permutations(leaves["leaf"], 2)}
+    failed = {pair for pair in everything if leaves["leaf"][pair.source] != leaves["leaf"][pair.target]}
+    [found] = explain_pairs(failed, everything - failed, leaves)
+    assert (found.share.way, found.share.attribute, found.failed, found.of) == ("between", "leaf", 1520, 1520)
+
+
 def test_names_do_not_matter() -> None:
     everything = {Pair(*pair) for pair in permutations(NODES, 2)}
     failed = {pair for pair in everything if "n4" in pair}

@@ -30,6 +30,7 @@ TITLES = ("step", "measurement", "where", "was", "is now", "would have failed", 
 @takes(
     """
     RUN...  good runs of one test
+    --last N=1  with one RUN: this one and those before it that passed, N in all
     --by NAME...  attributes of hosts that have limits of their own (default: model and position)
     --margin PERCENT=50  how much wider the ranges are than they have to be for normal values (default: 50)
     --to FILE  write the limits to this file, which must not be there
@@ -37,8 +38,8 @@ TITLES = ("step", "measurement", "where", "was", "is now", "would have failed", 
     --force  learn from runs that did not pass, too: from those of their results that did
     --db URL
     examples:
-    rack-recipes learn 20261125-1444 20261126-1444 --to limits/h100.yml
-    rack-recipes learn $(rack-recipes runs --json | jq -r '.runs[:20][].run_id') --update limits/h100.yml
+    rack-recipes learn last --last 20 --to limits/h100.yml
+    rack-recipes learn last --last 20 --by model --update limits/h100.yml --json
     """,
     margin={"type": float},
 )
@@ -85,10 +86,13 @@ def _file_before(options: argparse.Namespace) -> NewLimits | None:
 def _chosen(store: Engine, options: argparse.Namespace) -> list[Row]:
     """The runs, the oldest first. Raises UsageError for runs of several tests, and for one that did not pass."""
     from rack_recipes.store.reading import recorded_runs
-    from rack_recipes.store.reading.earlier_runs import counts, is_same_test
+    from rack_recipes.store.reading.earlier_runs import counts, earlier_runs, is_same_test
 
     ids = dict.fromkeys(run_id_of(store, start, options.db) for start in options.run)
     runs = sorted((recorded_runs.run(store, run_id) for run_id in ids), key=lambda run: (run["started"], run["run_id"]))
+    if len(runs) == 1 < options.last:
+        passed = [run for run in recorded_runs.runs(store) if run["status"] == "passed"]
+        runs = [*earlier_runs(runs[0], passed, options.last - 1), *runs]
     for run in runs:
         if not is_same_test(run, runs[0]):
             tests = " and ".join(f"{one['run_id']} of {one['test_id']} ({one['recipe']})" for one in (runs[0], run))

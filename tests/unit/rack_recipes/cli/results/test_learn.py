@@ -97,6 +97,14 @@ def test_from_a_run_that_failed_only_what_passed_is_learned(runs: Path):
 
 
 @pytest.mark.parametrize(
+    ("words", "runs_"), [(["--last", "10"], [*GOOD[1:], EARLIER]), (["--last", "99"], [*GOOD, EARLIER])]
+)
+def test_the_good_runs_before_a_run(words: list[str], runs_: list[str], runs: Path):
+    assert learn(EARLIER, *words, "--json").answer["runs"] == runs_
+    assert learn(BAD, *words, "--force", "--json").answer["runs"][-2:] == [EARLIER, BAD]
+
+
+@pytest.mark.parametrize(
     ("words", "error"),
     [
         (GOOD[:9], "nothing can be learned from these runs: 9 runs have it: 10 are needed\n"),

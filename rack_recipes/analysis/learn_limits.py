@@ -72,14 +72,26 @@ def _by_place(runs: Iterable[GoodRun], by: Sequence[str]) -> Mapping[Place, Valu
     places: dict[Place, Values] = defaultdict(Values)
     for run in runs:
         for row in run.measurements:
-            own = run.attributes.get(row["host"], {})
-            where = tuple((name, own[name]) for name in by if not isinstance(own.get(name), (list, type(None))))
-            found = places[row["step"], row["name"], row.get("unit") or "", where]
+            found = places[place_of(row, run.attributes, by)]
             found.values.append(row["value"])
             found.runs.add(run.run_id)
             found.hosts.add(row["host"])
             found.before = row.get("limits") or {}
     return places
+
+
+def place_of(row: Row, attributes: Mapping[str, Row], by: Sequence[str]) -> Place:
+    """The place of a measurement on its host."""
+    own = attributes.get(row["host"], {})
+    where = tuple((name, own[name]) for name in by if not isinstance(own.get(name), (list, type(None))))
+    return row["step"], row["name"], row.get("unit") or "", where
+
+
+def place_of_limit(limit: NewLimit, by: Sequence[str]) -> Place:
+    """The place that a limit is for; one for hosts with other attributes than `by` has a place of its own."""
+    names = (*(name for name in by if name in limit.where), *sorted(limit.where.keys() - {*by}))
+    where = tuple((name, limit.where[name]) for name in names)
+    return limit.step, limit.measurement, limit.unit or "", where
 
 
 def _learned(place: Place, found: Values, checks: float, margin: float) -> LearnedLimit:

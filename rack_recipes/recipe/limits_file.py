@@ -91,12 +91,12 @@ def entries_of(document: Document) -> tuple[dict[str, Any], ...]:
     """
     if found := [*_problems(document)]:
         raise RecipeErrors(found)
-    found = []
+    entries: list[dict[str, Any]] = []
     for entry in document.data["limits"]:
         why = why_unsound(entry, entry.get(LEARNED) or {})
         rest = {name: value for name, value in entry.items() if name != LEARNED}
-        found.append({**rest, "remark": f"an unsound limit: {why}"} if why else rest)
-    return tuple(found)
+        entries.append({**rest, "remark": f"an unsound limit: {why}"} if why else rest)
+    return tuple(entries)
 
 
 def why_unsound(condition: Mapping[str, Any], learned: Mapping[str, Any]) -> str:

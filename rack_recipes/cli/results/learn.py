@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import COMPLETE, PASSING
 from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.cli.open_store import open_store, run_id_of
 from rack_recipes.cli.terminal import format_table, printable, value_text
@@ -18,9 +19,8 @@ from rack_recipes.errors import UsageError
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from rack_recipes.analysis.learn_limits import GoodRun, LearnedLimit
-    from rack_recipes.analysis.rejudge import Judged
-    from rack_recipes.recipe.limits_file import NewLimit, NewLimits
+    from rack_recipes.analysis.learn_limits import GoodRun, LearnedLimit, Place
+    from rack_recipes.recipe.limits_file import NewLimit
 Row = Mapping[str, Any]
 OTHERS = 50  # further runs that are judged by the new limits
 PLACE = ("model", "position")
@@ -51,45 +51,50 @@ def learn(options: argparse.Namespace) -> Answer:
     before, what would hold, and what would have failed in up to 50 other runs of the test. Read the file and change it
     before a recipe names it by `limits`. A limit without `learned` is yours: no update touches it.
     """
-    from rack_recipes.analysis.learn_limits import learn_limits
+    from rack_recipes.analysis.learn_limits import learn_limits, place_of_limit
 
-    path = options.update or options.to
+    path, by = options.update or options.to, options.by or PLACE
     before = _file_before(options)
     with open_store(options) as store:
         runs = _chosen(store, options)
-        good = [_good(store, run["run_id"]) for run in runs]
-        found = learn_limits(good, options.by or PLACE, options.margin / 100)
-        if not any(one.limit.condition for one in found):
+        found = learn_limits([_good(store, run["run_id"]) for run in runs], by, options.margin / 100)
+        anew = {place_of_limit(one.limit, by): one.limit for one in found if one.limit.condition}
+        if not anew:
             raise UsageError(_too_few(found))
-        kept = _kept(before, found)
-        limits = [*kept, *(one.limit for one in found if one.limit.condition)]
-        judged = _others(store, runs, limits)
+        failing = _failing(store, runs, anew, by)
+    old = {place_of_limit(limit, by): limit for limit in before}
+    kept = [limit for limit in before if not limit.learned or place_of_limit(limit, by) not in anew]
     if path:
-        _write(Path(path), runs, kept, found, options.margin)
-    rows = [_told(one, before, judged) for one in found]
+        _write(Path(path), runs, [*kept, *anew.values()], options.margin)
+    rows = []
+    for one in found:
+        place = place_of_limit(one.limit, by)
+        was = old[place].condition if place in old else one.before
+        rows.append(_told(one.limit, one.why_not, was, failing.get(place, ())))
     if options.json:
         return {"runs": [run["run_id"] for run in runs], "file": path or "", "kept": len(kept), "limits": rows}, 0
     return "".join(_lines(rows, runs, path, len(kept))), 0
 
 
-def _file_before(options: argparse.Namespace) -> NewLimits | None:
-    """The file that is replaced. Raises UsageError where it is not as it should be, and for one that --to would hit."""
+def _file_before(options: argparse.Namespace) -> tuple[NewLimit, ...]:
+    """The limits of the file that is replaced. Raises UsageError for a faulty file, and for one that --to would hit."""
     from rack_recipes.recipe.limits_file import read_limits
 
     if options.to and options.update:
         raise UsageError("rack-recipes learn: expected --to or --update, got both")
     if options.to and Path(options.to).exists():
         raise UsageError(f"{options.to} is there already: --update shows what changes in it, and replaces it")
-    return read_limits(options.update) if options.update else None
+    return read_limits(options.update).limits if options.update else ()
 
 
-def _chosen(store: Engine, options: argparse.Namespace) -> list[Row]:
+def _chosen(store: Engine, options: argparse.Namespace) -> Sequence[Row]:
     """The runs, the oldest first. Raises UsageError for runs of several tests, and for one that did not pass."""
     from rack_recipes.store.reading import recorded_runs
     from rack_recipes.store.reading.earlier_runs import counts, earlier_runs, is_same_test
 
     ids = dict.fromkeys(run_id_of(store, start, options.db) for start in options.run)
-    runs = sorted((recorded_runs.run(store, run_id) for run_id in ids), key=lambda run: (run["started"], run["run_id"]))
+    found = (recorded_runs.run(store, run_id) for run_id in ids)
+    runs: list[Row] = sorted(found, key=lambda run: (run["started"], run["run_id"]))
     if len(runs) == 1 < options.last:
         passed = [run for run in recorded_runs.runs(store) if run["status"] == "passed"]
         runs = [*earlier_runs(runs[0], passed, options.last - 1), *runs]
@@ -107,7 +112,6 @@ def _chosen(store: Engine, options: argparse.Namespace) -> list[Row]:
 
 def _good(store: Engine, run_id: str) -> GoodRun:
     """What a run measured in results that passed by themselves, apart from the count of keys of the context."""
-    from ansible_collections.rack.recipes.plugins.module_utils.verdicts import COMPLETE
     from rack_recipes.analysis.learn_limits import GoodRun
     from rack_recipes.store.reading import recorded_runs
 
@@ -124,81 +128,45 @@ def _too_few(found: Sequence[LearnedLimit]) -> str:
     return f"nothing can be learned from these runs: {why}"
 
 
-def _kept(before: NewLimits | None, found: Sequence[LearnedLimit]) -> list[NewLimit]:
-    """The entries of the file that stay: those of people, and those of places that these runs say nothing of."""
-    anew = {_place(one.limit) for one in found if one.limit.condition}
-    return [limit for limit in (before.limits if before else ()) if not limit.learned or _place(limit) not in anew]
-
-
-def _place(limit: NewLimit) -> tuple[Any, ...]:
-    return (
-        limit.step,
-        limit.measurement,
-        limit.unit or "",
-        *sorted((name, str(value)) for name, value in limit.where.items()),
-    )
-
-
-def _others(store: Engine, runs: Sequence[Row], limits: Sequence[NewLimit]) -> list[tuple[str, NewLimit, Judged]]:
-    """The measurements of further runs of the test that fail by the new limits, each with its run and its limit."""
+def _failing(
+    store: Engine, runs: Sequence[Row], limits: Mapping[Place, NewLimit], by: Sequence[str]
+) -> dict[Place, list[str]]:
+    """By the place of a learned limit the measurements of further runs of the test that fail by it, in words."""
+    from rack_recipes.analysis.learn_limits import place_of
     from rack_recipes.analysis.rejudge import rejudge
     from rack_recipes.store.reading import recorded_runs
     from rack_recipes.store.reading.earlier_runs import counts, is_same_test
 
     learned = {run["run_id"] for run in runs}
-    others = [run for run in recorded_runs.runs(store) if is_same_test(run, runs[0]) and counts(run)]
-    found = []
-    for run in [one["run_id"] for one in others if one["run_id"] not in learned][:OTHERS]:
-        measured, attributes = recorded_runs.measurements(store, run, brief=True), recorded_runs.attributes(store, run)
-        for one in rejudge(measured, limits, attributes):
-            if one.after not in ("passed", "marginal"):
-                limit = next(each for each in limits if each.is_for(one.row, attributes.get(one.row["host"], {})))
-                found.append((run, limit, one))
+    others = [run["run_id"] for run in recorded_runs.runs(store) if is_same_test(run, runs[0]) and counts(run)]
+    found: dict[Place, list[str]] = {}
+    for run_id in [one for one in others if one not in learned][:OTHERS]:
+        attributes = recorded_runs.attributes(store, run_id)
+        for row in recorded_runs.measurements(store, run_id, brief=True):
+            place = place_of(row, attributes, by)
+            judged = rejudge([row], [limits[place]], attributes) if place in limits else []
+            if judged and judged[0].after not in PASSING:
+                found.setdefault(place, []).append(f"{row['host'] or 'run'} in {run_id}: {value_text(row['value'])}")
     return found
 
 
-def _told(
-    one: LearnedLimit, before: NewLimits | None, judged: Sequence[tuple[str, NewLimit, Judged]]
-) -> dict[str, Any]:
+def _told(limit: NewLimit, why_not: str, old: Row, failed: Sequence[str]) -> dict[str, Any]:
     from rack_recipes.recipe.limits_file import why_unsound
 
-    old = {_place(limit): limit.condition for limit in (before.limits if before else ())}.get(
-        _place(one.limit), one.before
-    )
-    failed = [
-        f"{each.row['host'] or 'run'} in {run}: {value_text(each.row['value'])}"
-        for run, limit, each in judged
-        if limit is one.limit
-    ]
-    limit = one.limit
     about = {"step": limit.step, "measurement": limit.measurement, "unit": limit.unit, "where": dict(limit.where)}
-    remark = one.why_not or why_unsound(old, limit.learned)
-    return {
-        **about,
-        "was": dict(old),
-        "now": dict(limit.condition),
-        "learned": dict(limit.learned),
-        "failed": failed,
-        "remark": remark,
-    }
+    told = {"was": dict(old), "now": dict(limit.condition), "learned": dict(limit.learned), "failed": [*failed]}
+    return {**about, **told, "remark": why_not or why_unsound(old, limit.learned)}
 
 
-def _write(
-    path: Path, runs: Sequence[Row], kept: Sequence[NewLimit], found: Sequence[LearnedLimit], margin: float
-) -> None:
+def _write(path: Path, runs: Sequence[Row], limits: Sequence[NewLimit], margin: float) -> None:
     from rack_recipes.analysis.learn_limits import METHODS
     from rack_recipes.recipe.limits_file import limits_as_yaml
 
-    about = {
-        "test": runs[0]["test_id"] or "",
-        "runs": [run["run_id"] for run in runs],
-        "margin": f"{margin:g} %",
-        "methods": METHODS,
-    }
-    text = limits_as_yaml([*kept, *(one.limit for one in found if one.limit.condition)], about)
+    how = {"margin": f"{margin:g} %", "methods": METHODS}
+    about = {"test": runs[0]["test_id"] or "", "runs": [run["run_id"] for run in runs], **how}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(limits_as_yaml(limits, about), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
 

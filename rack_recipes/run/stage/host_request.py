@@ -212,6 +212,7 @@ def make_request(number: int, steps: Sequence[Data], inputs: StageInputs, progra
     payload_files = PayloadFiles()
     program = program or (lambda step, files: _scriptlet(step, inputs.folders, files))
     recipe = inputs.recipe
+    limits = _limits_of_host(recipe.get("limits") or (), inputs.attributes)
     locks = {name: lock for name, lock in (recipe.get("locks") or {}).items() if lock.get("of") == "host"}
     message = {
         "id": stage_id(inputs.run_id, number, inputs.host),
@@ -239,10 +240,7 @@ def make_request(number: int, steps: Sequence[Data], inputs: StageInputs, progra
         "locks": {name: _lock_message(name, lock) for name, lock in locks.items()},
         "collected": list(inputs.collected),
         "code": dict(zip(("digest", "files"), executor_code(), strict=True)),
-        "steps": [
-            _with_limits(_step_message(step, program, payload_files, locks), recipe.get("limits") or (), inputs)
-            for step in steps
-        ],
+        "steps": [_with_limits(_step_message(step, program, payload_files, locks), limits) for step in steps],
         "hooks": _hooks(recipe, inputs.folders, payload_files),
         "digests": payload_files.digests,
         "files": [name for name in payload_files.files if not is_code(name)],
@@ -260,22 +258,24 @@ def _step_message(step: Data, program: Program, payload_files: PayloadFiles, loc
         return to_message({**step, "invalid": str(error)}, {}, locks)
 
 
-def _with_limits(message: dict[str, Any], limits: Sequence[Data], inputs: StageInputs) -> dict[str, Any]:
-    """The message with the recipe's limits for this step on this host, in their order, beside its criteria."""
+def _limits_of_host(limits: Sequence[Data], attributes: Data) -> list[dict[str, Any]]:
+    """The recipe's limits for a host with these attributes, in their order."""
+    if not limits:
+        return []
+    # a recipe without limits does not pay for this import
+    from ansible_collections.rack.recipes.plugins.module_utils.language.limits_of_measurements import is_where
+
+    own = (limit for limit in limits if is_where(limit.get("where") or {}, attributes))
+    return [{word: value for word, value in limit.items() if word != "where"} for limit in own]
+
+
+def _with_limits(message: dict[str, Any], limits: Sequence[Data]) -> dict[str, Any]:
+    """The message with the host's limits for this step beside its criteria."""
     if not limits or "success" not in message:
         return message
-    # a recipe without limits does not pay for this import
-    from ansible_collections.rack.recipes.plugins.module_utils.language.limits_of_measurements import (
-        is_where,
-        may_be_step,
-    )
+    from ansible_collections.rack.recipes.plugins.module_utils.language.limits_of_measurements import may_be_step
 
-    found = [
-        {word: value for word, value in limit.items() if word != "where"}
-        for limit in limits
-        if may_be_step(limit.get("step", "*"), message["name"])
-        and is_where(limit.get("where") or {}, inputs.attributes)
-    ]
+    found = [limit for limit in limits if may_be_step(limit.get("step", "*"), message["name"])]
     return {**message, "success": {**message["success"], "limits": found}} if found else message
 
 

@@ -76,11 +76,11 @@ def test_an_update_keeps_what_people_wrote_and_what_it_says_nothing_of(runs: Pat
         "limits:\n"
         "  - {step: burn, measurement: heat, max: 90}\n"
         "  - {step: burn, measurement: heat, unit: C, where: {model: h100}, max: 60, learned: {runs: 9}}\n"
-        "  - {step: gone, measurement: noise, max: 9, learned: {runs: 9}}\n"
+        "  - {step: burn, measurement: heat, unit: C, where: {model: h100, rack: 3}, max: 9, learned: {runs: 9}}\n"
     )
     done = learn(*GOOD, "--update", "l.yml", "--json")
     kept = [(one.step, one.condition) for one in read_limits("l.yml").limits[:3]]
-    assert kept == [("burn", {"max": 90}), ("gone", {"max": 9}), ("burn", {"min": 38.4, "max": 42.5})]
+    assert kept == [("burn", {"max": 90}), ("burn", {"max": 9}), ("burn", {"min": 38.4, "max": 42.5})]
     assert (done.answer["kept"], done.answer["limits"][0]["was"]) == (2, {"max": 60})
     again = learn(*GOOD, "--update", "l.yml")
     assert again.out.splitlines()[-1] == "4 limits from 10 runs; 2 entries of the file stay"

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import getpass
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call, make_project
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal import sample_records
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import end, first, step
 from rack_recipes.journal.append import append
 from rack_recipes.recipe.waiver_file import read_waivers
@@ -28,14 +31,14 @@ waivers:
 """
 
 
-@pytest.fixture(autouse=True)
-def _project(project: Path) -> None:
+@pytest.fixture
+def lab(project: Path) -> None:
     make_project(project)
     Path("waivers.yml").write_text(FILE)
 
 
 @pytest.fixture
-def stored() -> Any:
+def stored(lab: None) -> Any:
     """Three runs with these waivers: `ok_step` failed on r1, and then passed twice; `fail_step` failed each time."""
     waivers = read_waivers("waivers.yml").waivers
     for day, ok in enumerate(("waived", "passed", "passed"), 1):
@@ -71,7 +74,7 @@ def test_the_list_as_json(stored):
     assert "last_used" not in found["old"]
 
 
-def test_without_a_store_the_file_alone_is_told():
+def test_without_a_store_the_file_alone_is_told(lab):
     done = call("waivers", "list", "--json")
     assert done.err.startswith("what waivers were used for is not known: ")
     assert [waiver["state"] for waiver in done.answer["waivers"]] == ["active", "active", "over", "ends soon"]
@@ -108,7 +111,7 @@ def test_the_check_tells_of_a_waiver_that_was_never_used(stored):
 @pytest.mark.parametrize(
     "words", [("waivers", "list"), ("waivers", "check"), ("plan", "good.yml"), ("run", "good.yml")]
 )
-def test_a_file_that_is_wrong_is_told_with_its_place(words: tuple[str, ...]):
+def test_a_file_that_is_wrong_is_told_with_its_place(lab, words: tuple[str, ...]):
     Path("waivers.yml").write_text("waivers:\n  - {step: a, reason: r, who: w, until: soon}\n")
     done = call(*words, "--json", *(["--dry-run"] if words[0] == "run" else []))
     reason = "waivers.yml:2:41: expected a date such as 2026-12-31, got 'soon'"
@@ -116,7 +119,7 @@ def test_a_file_that_is_wrong_is_told_with_its_place(words: tuple[str, ...]):
 
 
 @pytest.mark.parametrize("words", [("plan", "bad.yml"), ("run", "bad.yml", "--dry-run")])
-def test_a_plan_tells_which_failures_are_waived(words: tuple[str, ...]):
+def test_a_plan_tells_which_failures_are_waived(lab, words: tuple[str, ...]):
     lines = call(*words).out.splitlines()
     at = lines.index(next(line for line in lines if line.startswith("step  ") and "waived if it fails" in line))
     told = [" ".join(line.split()) for line in lines[at + 1 : at + 3]]
@@ -127,5 +130,110 @@ def test_a_plan_tells_which_failures_are_waived(words: tuple[str, ...]):
     assert [waiver["step"] for waiver in told] == ["fail_step", "ok_step"]
 
 
-def test_other_drawings_of_a_plan_stay_drawings():
+def test_other_drawings_of_a_plan_stay_drawings(lab):
     assert "RMA 1" not in call("plan", "bad.yml", "--format", "dot").out
+
+
+WORDS = ("waivers", "add", "fans", "--reason", "RMA 1", "--who", "alice")
+
+
+def test_a_waiver_is_added_and_told(project):
+    code, out, _err = call(*WORDS, "--hosts", "r1", "--hosts", "leaf*", "--until", "2099-12-31", "--json")
+    told = json.loads(out)
+    assert (code, told["file"], told["waiver"]["hosts"]) == (0, "waivers.yml", ["r1", "leaf*"])
+    [waiver] = read_waivers("waivers.yml").waivers
+    assert waiver.to_data() == told["waiver"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "until: expected until (a date) or passes (how many in a row end it)"),
+        (("--until", "soon"), "until: expected a date such as 2026-12-31, got 'soon'"),
+        (("--until", "2020-01-01"), "on, since the waiver would be over, got '2020-01-01'"),
+        (("--passes", "0"), "passes: expected a whole number from 1 to 1000"),
+    ],
+)
+def test_what_is_wrong_is_told_and_nothing_is_written(project, words, message):
+    code, out, err = call(*WORDS, "--hosts", "r1", *words)
+    assert (code, message in out + err) == (2, True)
+    assert not Path("waivers.yml").exists()
+
+
+def test_all_hosts_are_waived_only_where_somebody_says_so(project):
+    code, _out, err = call(*WORDS, "--until", "2099-12-31")
+    assert (code, "hosts: expected hosts, such as leaf3 or leaf*, or all for all of them, got none" in err) == (2, True)
+    assert not Path("waivers.yml").exists()
+    assert call(*WORDS, "--hosts", "all", "--until", "2099-12-31").code == 0
+    [waiver] = read_waivers("waivers.yml").waivers
+    assert waiver.hosts == ()
+
+
+def test_the_policy_says_who_may(project):
+    Path("policy.yml").write_text('rules:\n  - {users: ["*"], may: [run]}\n')
+    Path("policy.yml").chmod(0o600)
+    Path("ansible.cfg").write_text("[defaults]\n[rack_recipes]\npolicy = policy.yml\n")
+    code, out, err = call(*WORDS, "--hosts", "all", "--until", "2099-12-31")
+    assert (code, "may not waive" in out + err) == (2, True)
+
+
+FLAKY = "pppfppfppfpppfpf"  # a letter for each run, the newest last
+WAIVED = {"verdict": "failed", "reason": "down", "by": ["0a1b2c3d"]}
+
+
+def result_of(letter: str, number: int, host: str) -> dict[str, Any]:
+    verdict = {"p": "passed", "f": "failed", "w": "waived"}[letter]
+    more = {"waived": WAIVED} if letter == "w" else {}
+    return sample_records.step(number, host, step="link", verdict=verdict, inputs="sha256:1", **more)
+
+
+@pytest.fixture
+def flaky(project: Path) -> Any:
+    """A function that stores runs in which the step `link` ended so on r1 and on r2."""
+
+    def flaky(on_r1: str, on_r2: str) -> None:
+        store = connect_store("sqlite:///.rack-recipes/results.db")
+        for day, (one, two) in enumerate(zip(on_r1, on_r2, strict=True), 1):
+            path = Path(f"R{day:02}.jsonl")
+            begun = sample_records.run(f"R{day:02}", time=f"2026-11-{day:02}T00:00:00.000000Z")
+            append(path, [begun, result_of(one, 1, "r1"), result_of(two, 1, "r2"), sample_records.end()])
+            import_journal(store, path)
+        store.dispose()
+
+    return flaky
+
+
+def test_what_fails_now_and_then_gets_a_waiver_ready_to_paste(flaky: Any):
+    flaky(FLAKY, "p" * len(FLAKY))
+    text = call("waivers", "suggest").out
+    Path("waivers.yml").write_text(f"waivers:\n{text}")
+    (waiver,) = read_waivers("waivers.yml").waivers
+    assert (waiver.step, waiver.hosts, waiver.test_id, waiver.who) == ("link", ("r1",), "T-17", getpass.getuser())
+    assert waiver.reason == f"a flake: 5 of {len(FLAKY)} results failed with the same inputs"
+    assert waiver.passes >= 3
+    assert call("waivers", "suggest", "--json").answer["waivers"] == [
+        {
+            "step": "link",
+            "test_id": "T-17",
+            "hosts": ["r1"],
+            "reason": waiver.reason,
+            "who": waiver.who,
+            "passes": waiver.passes,
+        }
+    ]
+
+
+def test_hosts_with_the_same_rate_share_a_waiver(flaky: Any):
+    flaky(FLAKY, FLAKY)
+    assert call("waivers", "suggest", "--json").answer["waivers"][0]["hosts"] == ["r1", "r2"]
+
+
+def test_what_is_waived_already_is_left_out(flaky: Any):
+    flaky(FLAKY.replace("f", "w"), "p" * len(FLAKY))
+    assert call("waivers", "suggest", "--json").answer["waivers"] == []
+
+
+def test_where_nothing_fails_now_and_then(flaky: Any):
+    flaky("pppp", "pppf")
+    run_id = "R04"
+    assert call("waivers", "suggest").out.startswith(f"# nothing to put into quarantine: no step of run {run_id} fails")

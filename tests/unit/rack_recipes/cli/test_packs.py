@@ -125,18 +125,6 @@ def test_a_changed_pack_is_refused_and_no_store_is_made(pack):
     assert not Path("elsewhere/results.db").exists()
 
 
-def test_what_is_no_pack(pack):
-    assert call("import", "absent.zip") == (2, "", "absent.zip: there is no such pack\n")
-    assert call("import", "ansible.cfg").code == 2
-
-
-def test_another_run_is_refused(pack):
-    call("import", pack)
-    (Path("elsewhere/runs") / FIRST / "journal.jsonl").write_text("another\n")
-    done = call("import", pack, "--json")
-    assert (done.code, "there is another run" in done.answer["reason"]) == (2, True)
-
-
 @pytest.fixture
 def sent(monkeypatch) -> list[tuple[Any, Any]]:
     """What would have been sent: to which server, and what the pack is."""

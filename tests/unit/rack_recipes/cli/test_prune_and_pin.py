@@ -149,36 +149,6 @@ def test_a_run_with_damaged_lines_is_kept_unless_it_is_asked_for(runs: Path):
     assert ([run["run_id"] for run in done["removed"]], done["kept"]) == ([FIRST], [])
 
 
-def test_folders_of_runs_that_never_began(runs: Path):
-    for name in ("20260101-000000-cccccc", "20260102-000000-dddddd"):
-        (runs / name).mkdir()
-        (runs / name / "ansible.log").write_text("no host")
-    os.utime(runs / "20260101-000000-cccccc", (0, 0))
-    done = call("prune", "--keep", "0", "--json").answer
-    assert "20260101-000000-cccccc" in {run["run_id"] for run in done["removed"]}
-    [kept] = done["kept"]
-    assert (kept["run_id"], kept["because"]) == ("20260102-000000-dddddd", "it has no journal yet, and may be starting")
-
-
-def test_folders_of_runs_that_never_began_take_no_run_s_place(runs: Path):
-    for name in ("20260101-000000-cccccc", "20991231-000000-dddddd"):
-        (runs / name).mkdir()
-        (runs / name / "ansible.log").write_text("no host" * 100_000)
-    assert call("prune", "--keep", "2", "--json").answer["removed"] == []
-    both = str(size_of(runs / FIRST) + size_of(runs / SECOND))
-    assert call("prune", "--max-size", both, "--json").answer["removed"] == []
-    done = call("prune", "--keep", "1", "--json").answer
-    assert [(run["run_id"], run["why"]) for run in done["removed"]] == [(FIRST, "1 are newer")]
-
-
-def test_the_report_of_a_run_makes_it_no_newer(runs: Path):
-    call("prune", "--keep", "1")
-    assert call("report", FIRST, "--format", "csv").code == 0
-    done = call("prune", "--keep", "1", "--store", "--json").answer
-    assert [(run["run_id"], run["from"]) for run in done["removed"]] == [(FIRST, "its folder and the store")]
-    assert (folders(runs), stored(), done["kept"]) == ([SECOND], [SECOND], [])
-
-
 @pytest.mark.parametrize(
     ("words", "text"),
     [

@@ -68,6 +68,15 @@ HOST_ATTRIBUTES = (  # what hosts that fail together may have in common
     "pdu",
 )
 
+
+def project_below() -> str:
+    """The end of a message in a folder that is no project: that one is below it; else an empty text."""
+    if Path(CONFIG).exists():
+        return ""
+    found = [path.parent.name for path in sorted(Path().glob(f"*/{CONFIG}"))]
+    return f"; there is a project in {found[0]}: `cd {found[0]}` first" if len(found) == 1 else ""
+
+
 Given = dict[str, tuple[str, Any]]  # a setting's name -> where it was set, and to what
 
 

@@ -22,11 +22,13 @@ PROGRAM = Path(__file__).with_name("match_hosts.py")
 class InventoryHosts:
     """The host names of each pattern, or why there are none. `devices` has the connections of network devices.
 
+    `whole` are all hosts, whatever --limit says.
     `problem` says why they are not known here, `refusal` why the run would have none either.
     """
 
     hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     devices: Mapping[str, str] = field(default_factory=dict)
+    whole: Sequence[str] = ()
     problem: str = ""
     refusal: str = ""
 

@@ -42,11 +42,12 @@ def answer(wanted: dict[str, Any]) -> dict[str, Any]:
         if encrypted:
             return {"problem": UNREADABLE.format(ENCRYPTED.format(encrypted))}
         inventory = InventoryManager(DataLoader(), sources)
+        whole = [host.name for host in inventory.get_hosts()]
         inventory.subset(wanted["limit"])
         found = {pattern: [host.name for host in inventory.get_hosts(pattern)] for pattern in wanted["patterns"]}
     except AnsibleError as error:
         return {"refusal": UNREADABLE.format(error)}
-    answered: dict[str, Any] = {"hosts": found}
+    answered: dict[str, Any] = {"hosts": found, "whole": whole}
     with suppress(AnsibleError):  # variables may be in a vault, whose password only the run asks for
         answered["devices"] = dict(devices(inventory))
     return answered

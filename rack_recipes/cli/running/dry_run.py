@@ -44,6 +44,7 @@ from rack_recipes.run.extra_vars import masked, secrets_of
 from rack_recipes.run.launcher.ansible_playbook import PlaybookCommand, forks_of
 from rack_recipes.run.run_folders import journal_of
 from rack_recipes.run.stage.host_request import ANSIBLE
+from rack_recipes.run.unmatched_hosts import no_match
 
 EVERY_HOST = ("", "all")
 SKIPPED, BLOCKED = "skipped", "blocked"
@@ -238,7 +239,7 @@ def _refusal(plan: Plan, inventory: InventoryHosts, hosts: Mapping[str, Sequence
     if inventory.problem or inventory.refusal or is_open(plan.recipe.hosts):
         return inventory.refusal
     if not inventory.of(plan.recipe.hosts):
-        return f"no host matches {plan.recipe.hosts!r} here, see the inventory and --limit"
+        return no_match(repr(plan.recipe.hosts), inventory.whole)
     if not any(hosts.values()):
         return f"no host of this run matches the hosts of any step: {', '.join(hosts)}"
     return ""

@@ -10,16 +10,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
+from rack_recipes.cli.inventory_hosts import inventory_hosts
 from rack_recipes.cli.running.prepare_run import PreparedRun, prepare_run
 from rack_recipes.cli.running.run_answer import NOT_REPORTED, answer_of, print_summary, report_of
 from rack_recipes.cli.terminal import printable
+from rack_recipes.errors import UsageError
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.record_fields import log_record_lines
 from rack_recipes.plan.compile.playbook_file import write_playbook
@@ -31,13 +33,14 @@ from rack_recipes.run.launcher.ansible_playbook import (
     arguments,
     follow,
     forks_of,
-    is_here_only,
     served_by_fifo,
     start,
 )
 from rack_recipes.run.launcher.forward_signals import SignalForwarder
 from rack_recipes.run.launcher.progress_and_summary import Progress, StatusLine, summarize
 from rack_recipes.run.processes import ANSIBLE_LOG, leave_dead_terminal
+from rack_recipes.run.run_folders import run_record
+from rack_recipes.run.unmatched_hosts import no_match
 from rack_recipes.settings import SECTION
 
 
@@ -69,6 +72,7 @@ class DebugLog:
         self.waiting.clear()
 
 
+NO_HOSTS = "leaves us with no hosts to target"  # Ansible's words
 AT_ONCE = 0.2  # seconds between two flushes into the store with --flush-now
 
 
@@ -93,28 +97,39 @@ def run_ansible(
     make_private(folder)
     forwarder.only_note()
     command = _playbook_command(options, prepared, playbook, run_id)
-    if not options.json:
-        _tell_forks(command)
     variables = _variables(options, names, prepared)
     code = _run(options, variables, command, folder, warm, forwarder)
     forwarder.release()
     leave_dead_terminal()
     summary = summarize(folder / JOURNAL)
-    answer, exit_code = answer_of(summary, code, folder / ANSIBLE_LOG, forwarder.number)
+    try:
+        answer, exit_code = answer_of(summary, code, folder / ANSIBLE_LOG, forwarder.number)
+    except UsageError as error:
+        raise _with_hosts(error, options.inventory, prepared.limit) from None
     answer["folder"] = str(folder.absolute())
     answer.update(_requested_extras(options, prepared, folder))
     if "report_error" in answer and not options.check:
         exit_code = exit_code or NOT_REPORTED
     if show_summary and not options.json:
+        _tell_forks(command, len(run_record(folder / JOURNAL).get("hosts", ())))
         print_summary(summary, answer)
     return answer, exit_code
 
 
-def _tell_forks(command: PlaybookCommand) -> None:
-    """Say how many hosts are tested at once, where that was chosen and there may be several hosts."""
+def _with_hosts(error: UsageError, inventory: Sequence[str], limit: str | None) -> UsageError:
+    """The error; where --limit matches no host, with those that there are."""
+    if not limit or NO_HOSTS not in str(error):
+        return error
+    return UsageError(f"nothing was run: {no_match(f'--limit {limit!r}', inventory_hosts(inventory, None, ()).whole)}")
+
+
+def _tell_forks(command: PlaybookCommand, hosts: int) -> None:
+    """Say how many hosts were tested at once, where that was chosen and others had to wait."""
     forks = forks_of(command)
-    if forks.reason and not is_here_only(command):
-        sys.stderr.write(f"at most {forks.number} hosts at once ({forks.reason}); -f N sets another number\n")
+    if forks.reason and hosts > forks.number:
+        sys.stderr.write(
+            f"of {hosts} hosts at most {forks.number} at once ({forks.reason}); -f N sets another number\n"
+        )
 
 
 def _run(

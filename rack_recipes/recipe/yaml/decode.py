@@ -11,6 +11,7 @@ from functools import cached_property
 
 from rack_recipes.errors import Place, RecipeError, RecipeErrors
 from rack_recipes.recipe.recipe_names import file_of, nearest_recipe
+from rack_recipes.settings import project_below
 
 MAX_SIZE = 8 * 1024 * 1024  # bytes of a recipe file: some 20,000 steps
 BOM = b"\xef\xbb\xbf"  # editors on Windows put it before UTF-8
@@ -44,7 +45,8 @@ def read_bytes(path: str) -> bytes:
         with file_of(path).open("rb") as file:
             content = file.read(MAX_SIZE + 1)
     except (OSError, ValueError) as error:
-        raise refused(Place(path), "a file that can be read", reason(error), nearest_recipe(path)) from None
+        why = reason(error) + (project_below() if isinstance(error, FileNotFoundError) else "")
+        raise refused(Place(path), "a file that can be read", why, nearest_recipe(path)) from None
     if len(content) > MAX_SIZE:
         raise refused(Place(path), f"a file of at most {MAX_SIZE // 1024**2} MiB", "a larger file")
     return content

@@ -42,6 +42,7 @@ from rack_recipes.run.run_secrets import SecretRegistry
 from rack_recipes.run.stage.module_answers import answer_rules
 from rack_recipes.run.stage.project_files import Pins, pin
 from rack_recipes.run.trust.check_trust import is_guarded
+from rack_recipes.run.unmatched_hosts import no_match
 from rack_recipes.settings import Settings
 from rack_recipes.version import VERSION
 
@@ -78,7 +79,7 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
     group, join = _group(plays, play_outline, settings, ansible_api)
     if group and not play_outline.hosts:
         raise EmptyPartError(_empty_part(plays, play_outline, settings, group, join))
-    _check(play_outline, plays)
+    _check(play_outline, plays, () if play_outline.hosts else ansible_api.resolve_whole("all"))
     _check_delegates(plays, ansible_api)
     check_turns(plays, play_outline, ansible_api)
     if settings.module_errors:
@@ -249,12 +250,12 @@ def _imported(run: Run, imported: initial_context_file.ExportedContext) -> list[
     return found
 
 
-def _check(play_outline: PlayOutline, plays: Sequence[Any]) -> None:
+def _check(play_outline: PlayOutline, plays: Sequence[Any], whole: Iterable[str]) -> None:
     if not play_outline.hosts:
         written = (play.hosts if isinstance(play.hosts, list) else [play.hosts] for play in plays)
         patterns = dict.fromkeys(str(pattern) for patterns in written for pattern in patterns)
         listed = ", ".join(repr(pattern) for pattern in patterns if DELEGATES_LOOKUP not in pattern)
-        raise UsageError(f"no host matches {listed} here, see the inventory and --limit")
+        raise UsageError(no_match(listed, whole))
     if len(play_outline.left_out) == len(play_outline.steps):
         raise UsageError(f"no host of this run matches the hosts of any step: {', '.join(play_outline.left_out)}")
 

@@ -35,7 +35,7 @@ WRONG_PASSWORD = "the become password is wrong"  # noqa: S105 - a reason
 # Messages of Ansible about a host that can be reached. To ask again would change nothing, or would lock an account.
 REFUSALS = (
     (r"Incorrect (\S+) password", f"{WRONG_PASSWORD}: {{0}} refused it"),
-    (r"Missing (\S+) password", "{0} asks for a become password, and none is set"),
+    (r"Missing (\S+) password", "{0} asks for a become password, and none is set: -K asks for it"),
     (r"Failed to create temporary directory", "Ansible's temporary folder cannot be made"),
     (r"([^\n:]*): No space left on device", "no space left on the host: {0}"),
 )
@@ -63,6 +63,24 @@ NEVER_CONNECTED = (
     "onfiguration option",
     "too long for Unix domain socket",
 )
+# What to do about those that a first contact meets.
+ADVICE = {
+    "verification failed": "its key is not known here, or has changed: log in once by `ssh` and compare it",
+    "Permission denied": "see ansible_user, and ansible_ssh_private_key_file or ssh-agent; -k asks for a password",
+    "Could not resolve": "set ansible_host in the inventory",
+    "connect to host": "see ansible_host, ansible_port, and whether `ssh` reaches it from here",
+}
+# What sudo itself says, where it ended before our program began.
+NO_SUDO = {
+    **dict.fromkeys(
+        ("not in the sudoers file", "may not run sudo"),
+        "the user may not become another one there: give it the right, or leave out become",
+    ),
+    **dict.fromkeys(
+        ("sudo: not found", "sudo: command not found"),
+        "there is no sudo on the host: install it, or set ansible_become_method",
+    ),
+}
 
 
 def is_cut(code: int) -> bool:
@@ -89,7 +107,13 @@ def no_answer(code: int, stdout: str, stderr: str, python: str, hide: Callable[[
         return f"Python is missing: {python}" if missing else f"Python cannot be run: {output}"
     if code in BY_SIGNAL:
         return f"Python was killed on the host ({_signal(code - 128)})"
-    return f"the executor did not answer (exit code {code}){': ' + output if output else ''}"
+    return _sudo_refusal(output) or f"the executor did not answer (exit code {code}){': ' + output if output else ''}"
+
+
+def _sudo_refusal(output: str) -> str:
+    """Why sudo ended before our program began, with what to do; empty where it is not to blame."""
+    advice = next((advice for sign, advice in NO_SUDO.items() if sign in output), "")
+    return advice and f"{output.splitlines()[-1]}: {advice}"
 
 
 def _old_pythons(output: str, python: str) -> list[str]:
@@ -136,7 +160,8 @@ def loss_reason(error: AnsibleError, transport: str = "ssh") -> str:
     """Why a connection was lost. Where ssh itself names no reason, it was not the network."""
     reason = " ".join(without_notes(str(error)).split())
     silent = SILENT if has_begun(error, transport) else SILENT_BEFORE
-    return f"{reason} {silent}" if reason.endswith(":") else reason
+    advice = next((advice for sign, advice in ADVICE.items() if sign in reason), "")
+    return f"{reason} {silent}" if reason.endswith(":") else f"{reason}{'; ' if advice else ''}{advice}"
 
 
 def is_never_connected(reason: str) -> bool:

@@ -14,6 +14,7 @@ import sqlalchemy as sql
 
 from rack_recipes.errors import StoreError
 from rack_recipes.private_files import FILE_MODE, make_private
+from rack_recipes.settings import project_below
 from rack_recipes.store.database.database_kind import DatabaseKind, is_reading, url_without_password
 
 MOUNTS = Path("/proc/self/mountinfo")
@@ -78,7 +79,8 @@ def reader(url: sql.URL) -> sql.Engine:
     """An engine that can only read an existing file. Raises StoreError where the file is missing."""
     path = _path(url)
     if not path.exists():
-        raise StoreError(f"{url_without_password(url)}: there is no store yet, it is made by the first run")
+        what = "there is no store yet, it is made by the first run"
+        raise StoreError(f"{url_without_password(url)}: {what}{project_below()}")
     still = {"immutable": "1"} if _is_still(path) else {}
     read_only = url.set(database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true", **still})
     return sql.create_engine(read_only, hide_parameters=True, connect_args={"timeout": WAIT})

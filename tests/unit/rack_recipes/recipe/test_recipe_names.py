@@ -117,3 +117,11 @@ def test_a_project_can_not_begin_with_what_is_not_shipped() -> None:
     done = call("new", "project", "lab", "--from", "aceptance")
     assert (done.code, Path("lab").exists()) == (2, False)
     assert "did you mean 'acceptance'" in done.err
+
+
+@pytest.mark.parametrize("words", [["run", "recipes/first.yml"], ["validate", "recipes/first.yml"], ["runs"], ["show"]])
+def test_in_the_folder_above_a_project_a_command_says_so(words: list[str]) -> None:
+    call("new", "project", "lab")
+    done = call(*words)
+    assert done.code in (2, 5)
+    assert "; there is a project in lab: `cd lab` first" in done.err

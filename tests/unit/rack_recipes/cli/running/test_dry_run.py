@@ -238,15 +238,15 @@ def test_a_wrong_value_with_the_name_of_a_secret_is_not_shown(lab: Path):
 
 
 def test_no_host_matches(lab: Path):
-    refusal = "no host matches 'lab' here, see the inventory and --limit"
+    refusal = "no host matches 'lab' here, see the inventory and --limit; the inventory has "
     for words in ([], ["-i", "inventory.yml", "--limit", "spine1"]):
         done = call("run", "burn.yml", "--dry-run", *words)
-        assert (done.code, f"\nhosts: {refusal}\n" in done.out) == (2, True)
-        assert done.err.endswith(f"nothing would be run: {refusal}\n")
+        assert (done.code, f"\nhosts: {refusal}" in done.out) == (2, True)
+        assert f"nothing would be run: {refusal}" in done.err
     done = call("run", "burn.yml", "--dry-run", "-i", "inventory.yml", "-i", "absent.yml")
     assert (done.code, done.err) == (2, "there is no inventory 'absent.yml'\n")
     done = call("run", "burn.yml", "--dry-run", "--json")
-    assert (done.code, json.loads(done.out)["preview"]["problem"]) == (2, refusal)
+    assert (done.code, json.loads(done.out)["preview"]["problem"]) == (2, f"{refusal}localhost")
 
 
 def test_no_host_matches_the_hosts_of_any_step(lab: Path):

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -22,7 +21,8 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command i
 from rack_recipes.cli import main as module
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.run.current_run import IN_CHECK
-from rack_recipes.run.launcher.ansible_playbook import WarmStart
+from rack_recipes.run.launcher.ansible_playbook import Forks, WarmStart
+from rack_recipes.run.unmatched_hosts import no_match
 
 CFG = "[defaults]\nhost_key_checking = false\n"
 PROGRAM = f"from {module.__name__} import main; main()"
@@ -327,12 +327,19 @@ def test_verdicts_have_colours_on_a_terminal(folder: Path):
         shown.expect(pexpect.EOF)
 
 
-def test_how_many_hosts_run_at_once_is_told_where_that_was_chosen(folder: Path, bad: Done):
-    words = ("run", "good.yml", "-i", "localhost,", "-e", "ansible_connection=local")
-    told = re.compile(r"^at most \d+ hosts at once \(\d+ cores?, .+\); -f N sets another number$", re.MULTILINE)
-    assert told.search(call(*words).err)
-    assert "at once" not in call(*words, "-f", "7").err
-    assert "at once" not in bad.err  # it has no inventory, and so one host
+def test_how_many_hosts_run_at_once_is_told_where_others_wait(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    words = ("run", "good.yml", "-e", "ansible_connection=local", "-i", "a,b,")
+    assert "at once" not in call(*words).err, "both have run at once"
+    monkeypatch.setattr("rack_recipes.cli.running.run_ansible.forks_of", lambda _command: Forks(1, "1 core"))
+    assert "of 2 hosts at most 1 at once (1 core); -f N sets another number\n" in call(*words).err
+
+
+def test_a_limit_that_matches_nothing_names_the_hosts_that_there_are(folder: Path):
+    done = call("run", "good.yml", "-i", "leaf1,leaf2,", "--limit", "leaf3")
+    assert (done.code, done.err) == (
+        2,
+        f"nothing was run: {no_match("--limit 'leaf3'", ['leaf1', 'leaf2'])}\n",
+    )
 
 
 def test_only_and_skip(folder: Path):

@@ -224,7 +224,7 @@ def test_a_run_belongs_to_this_process():
 @pytest.mark.parametrize(
     ("hosts", "of_step", "extra_vars", "text"),
     [
-        ("none", None, {}, "no host matches 'none' here, see the inventory and --limit"),
+        ("none", None, {}, "no host matches 'none' here, see the inventory and --limit; the inventory has "),
         ("odd", "none", {}, "no host of this run matches the hosts of any step: a"),
         ("odd", None, {"rack_recipes_params": {"x": 1}}, "expected the name of a parameter of the recipe, got 'x'"),
         ("odd", None, {"rack_recipes_context": "gone.json"}, "gone.json: cannot be read: No such file or directory"),
@@ -254,5 +254,7 @@ def test_steps_that_are_delegated_to_a_group_begin_nothing():
 def test_a_play_of_delegates_has_no_pattern_of_its_own():
     plays = [play(task(number, {"name": f"s{number}"}), hosts="none") for number in (1, 2)]
     plays[1].hosts = trust_as_template("{{ 'none' if 'rack.recipes.delegates' }}")
-    with pytest.raises(UsageError, match=r"^no host matches 'none' here, see the inventory and --limit$"):
+    with pytest.raises(
+        UsageError, match=r"^no host matches 'none' here, see the inventory and --limit; the inventory has r1, r2, r3$"
+    ):
         begin_run(plays, Settings(), means(an_inventory()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from ansible_collections.rack.recipes.plugins.module_utils.runner.main import MA
 from rack_recipes.journal import record_fields
 from rack_recipes.run.stage.find_python import BEGUN, NONE_FOUND, TRIES
 from rack_recipes.run.stage.host_answer import (
+    ADVICE,
+    NO_SUDO,
     SILENT,
     SILENT_BEFORE,
     HostAnswer,
@@ -164,7 +167,7 @@ NO_ROOM = f"{PYTHON}: error while loading shared libraries: libm.so.6: failed to
         ),
         (137, "", "Python was killed on the host (SIGKILL)"),
         (159, "", "Python was killed on the host (SIGSYS)"),
-        (127, "sh: 1: sudo: not found", "the executor did not answer (exit code 127): sh: 1: sudo: not found"),
+        (127, "sh: 1: sudo: not found", f"sh: 1: sudo: not found: {NO_SUDO['sudo: not found']}"),
         (3, "", "the executor did not answer (exit code 3)"),
     ],
 )
@@ -201,7 +204,7 @@ def test_noise_hides_no_version():
         (127, [f"{NONE_FOUND}python3, python"], "Python is missing: there is none of python3, python"),
         (126, [f"{TRIES}/a", "sh: 1: /a: denied"], "Python cannot be run: sh: 1: /a: denied"),
         (127, [f"{TRIES}/a", "sh: 1: /a: not found"], "Python is missing: /a"),
-        (127, ["sh: 1: sudo: not found"], "the executor did not answer (exit code 127): sh: 1: sudo: not found"),
+        (127, ["sh: 1: sudo: not found"], f"sh: 1: sudo: not found: {NO_SUDO['sudo: not found']}"),
         (137, [f"{TRIES}/a", BEGUN, "Killed"], "Python was killed on the host (SIGKILL)"),
     ],
 )
@@ -256,7 +259,7 @@ def test_what_is_cut(code: int, cut: bool):
     ("said", "reason"),
     [
         ("Incorrect sudo password", "the become password is wrong: sudo refused it"),
-        ("Missing doas password", "doas asks for a become password, and none is set"),
+        ("Missing doas password", "doas asks for a become password, and none is set: -K asks for it"),
         (
             "Timeout (12s) waiting for privilege escalation prompt: ",
             "the become password is wrong, or its prompt is one that Ansible does not know: no answer within 12 s",
@@ -286,3 +289,41 @@ def test_what_is_worth_asking_again():
     assert is_lost(AnsibleConnectionFailure("anything"))
     assert is_lost(AnsibleError("Data could not be sent because of ControlPersist broken pipe"))
     assert not is_lost(AnsibleError("Unable to execute ssh command line on a controller."))
+
+
+PAGE = (Path(__file__).resolve().parents[5] / "docs/troubleshooting.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("Host key verification failed.", "log in once by `ssh`"),
+        ("tester@192.0.2.1: Permission denied (publickey,password).", "-k asks for a password"),
+        ("ssh: Could not resolve hostname leaf1: Name or service not known", "set ansible_host in the inventory"),
+        ("ssh: connect to host 192.0.2.1 port 22: Connection refused", "see ansible_host, ansible_port"),
+    ],
+)
+def test_the_first_contact_says_what_to_do(said: str, advice: str):
+    reason = loss_reason(AnsibleConnectionFailure(f"Failed to connect to the host via ssh: {said}"))
+    assert advice in reason
+    assert is_never_connected(reason)
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("tester is not in the sudoers file.", "give it the right, or leave out become"),
+        ("Sorry, user tester may not run sudo on leaf1.", "give it the right, or leave out become"),
+        ("/bin/sh: 1: sudo: not found", "there is no sudo on the host"),
+        ("bash: line 1: sudo: command not found", "there is no sudo on the host"),
+    ],
+)
+def test_without_sudo_it_says_what_to_do(said: str, advice: str):
+    reason = no_answer(1, "", said, "python3")
+    assert reason.startswith(said)
+    assert advice in reason
+
+
+@pytest.mark.parametrize("sign", [*ADVICE, *NO_SUDO])
+def test_each_is_a_row_of_the_page(sign: str):
+    assert sign in PAGE

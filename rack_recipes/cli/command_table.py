@@ -155,13 +155,21 @@ def split_command(words: Sequence[str]) -> tuple[str, Sequence[str]]:
 
     Raises UsageError for a word that is no command.
     """
-    name, rest = "", words
+    name, rest = "", _other_spelling(words)
     while rest and not rest[0].startswith("-") and (valid := subcommands(name)):
         if rest[0] not in valid:
             prog = f"{PROGRAM} {name}".strip()
             raise UsageError(f"{prog}: there is no command {rest[0]!r}{hint(rest[0], valid)}; see {prog} --help")
         name, rest = f"{name} {rest[0]}".strip(), rest[1:]
     return name, rest
+
+
+def _other_spelling(words: Sequence[str]) -> Sequence[str]:
+    """The words with `resume RUN` as what it stands for, `run --resume RUN`."""
+    if words[:1] != ["resume"]:
+        return words
+    is_named = len(words) > 1 and not words[1].startswith("-")
+    return ["run", "--resume", *(words[1:] if is_named else ["last", *words[1:]])]
 
 
 def command_of(words: Sequence[str]) -> Command:

@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.cli.open_store import open_store, run_id_of
+from rack_recipes.errors import UsageError
 from rack_recipes.report.report_formats_and_status import DEFAULT_FORMATS, FORMATS
 
 
@@ -19,12 +22,14 @@ from rack_recipes.report.report_formats_and_status import DEFAULT_FORMATS, FORMA
     --format FORMAT...  only this format, instead of {", ".join(DEFAULT_FORMATS)}
     --full  Markdown with all tables: md-full instead of md
     --to FOLDER  where to write it (default: report/ in the run's folder)
+    --out FILE=  one file, whose ending says the format: .html, .xlsx, .csv (the steps), .md, .json, .xml (JUnit), .pdf
     --summary
     --db URL
     examples:
     rack-recipes report
     rack-recipes report 20261125-1444 --format html --to /srv/reports
     rack-recipes report --format junit --format md --to out
+    rack-recipes report last --out results.csv
     """,
     format={"choices": FORMATS, "metavar": None, "default": None},
 )
@@ -33,6 +38,8 @@ def report(options: argparse.Namespace) -> Answer:
     from rack_recipes import settings
     from rack_recipes.report.make_report import make
 
+    if options.out:
+        return _one_file(options)
     formats = ["md-full" if options.full and name == "md" else name for name in options.format or DEFAULT_FORMATS]
     with open_store(options) as store:
         run_id, project = run_id_of(store, options.run, options.db), settings.load()
@@ -41,6 +48,33 @@ def report(options: argparse.Namespace) -> Answer:
         url, templates = options.db or project.db, project.report_templates
         files = [*map(str, make(store, run_id, folder, formats, url, summary_by, templates))]
     return ({"run_id": run_id, "files": files} if options.json else "\n".join(files)), 0
+
+
+ENDINGS = {
+    ".html": "html",
+    ".xlsx": "xlsx",
+    ".csv": "csv",
+    ".md": "md",
+    ".json": "json",
+    ".xml": "junit",
+    ".pdf": "pdf",
+}
+RESULTS = "csv/steps.csv"
+
+
+def _one_file(options: argparse.Namespace) -> Answer:
+    """Write one file of a report. Raises UsageError for an ending that is none of a format."""
+    target = Path(options.out)
+    if options.to or options.format:
+        raise UsageError("rack-recipes report: --out is one file by itself: leave out --to and --format")
+    if target.suffix not in ENDINGS:
+        raise UsageError(f"--out: expected a file that ends with {', '.join(ENDINGS)}, got {options.out!r}")
+    with TemporaryDirectory(prefix="rack-recipes-") as folder:
+        asked = argparse.Namespace(**{**vars(options), "to": folder, "format": [ENDINGS[target.suffix]], "out": ""})
+        answer, code = report(argparse.Namespace(**{**vars(asked), "json": True}))
+        made = [Path(file) for file in answer["files"]]
+        shutil.copyfile(next((file for file in made if file.match(RESULTS)), made[0]), target)
+    return ({**answer, "files": [options.out]} if options.json else options.out), code
 
 
 KINDS = ("histogram", "box-plot", "trend", "heat-map", "correlation", "timeline")

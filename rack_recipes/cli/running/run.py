@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from rack_recipes.cli.command_options import Answer, log_levels, takes, variables_of
+from rack_recipes.errors import UsageError
 
 if TYPE_CHECKING:
     from rack_recipes.run.launcher.forward_signals import SignalForwarder
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     """
     [RECIPE]  path of the recipe, or its name: `rack.recipes.fabric` is shipped, `fabric` is the project's if it has it;
         with --resume the recipe of that run by default
+    --recipe RECIPE as spelled  the same, spelled as an option
     parameters of the recipe:
     --param NAME=VALUE...  the value of a parameter, a list or a mapping as JSON or YAML (other users can see it in the
         process list: put secrets into a file)
@@ -76,6 +78,7 @@ if TYPE_CHECKING:
     rack-recipes run rack.recipes.host_health -i inventory.yml --limit leafs --report
     rack-recipes run recipes/burn_in.yml -i inventory.yml --param minutes=5 --param-file lab.yml --dry-run
     rack-recipes run --resume last -i inventory.yml
+    rack-recipes resume last -i inventory.yml
     rack-recipes run rack.recipes.host_health -i inventory.yml --limit row_a --group night-42 --parts 2
     rack-recipes run recipes/compare.yml -i inventory.yml --context before.json
     rack-recipes run recipes/numbers.yml -i inventory.yml -bK
@@ -92,6 +95,9 @@ def run(options: argparse.Namespace) -> Answer:
     While it runs, stderr shows the progress. At the end stdout has one JSON object: status, run id, keys of the
     context, counts of verdicts. The exit code says the same.
     """
+    if options.recipe and options.spelled:
+        raise UsageError("rack-recipes run: expected one recipe, got RECIPE and --recipe")
+    options.recipe = options.recipe or options.spelled or ""
     options.ansible = [*_for_ansible(options), *options.ansible]
     if options.dry_run:
         from rack_recipes.cli.running.dry_run import dry_run

@@ -212,7 +212,7 @@ KINDS: dict[str, Callable[[Sequence[str], str], Lines]] = {
     "RECIPE": _recipes,
     **dict.fromkeys(("FILE", "PATH", "PLAN", "SOURCE"), _always("files")),
     "FOLDER": _always("folders"),
-    "STEP": _steps,
+    **dict.fromkeys(("STEP", "TAGS"), _steps),
     "NAME=VALUE": _params,
     "RUN": _runs,
     "GROUP": _groups,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
-from rack_recipes.cli.command_table import COMMANDS, is_group, parser_of
+from rack_recipes.cli.command_table import COMMANDS, command_of, is_group, parse_command_line, parser_of
 
 ELSEWHERE = {"stop", "serve", "mutate", "upload"}  # their runs go on, keep a recipe, or go to a server
 NAMES = ("last", "last~1")
@@ -39,3 +39,45 @@ def test_last_is_the_newest_and_the_one_before_it(stored: Path) -> None:
     assert json.loads(call("watch", "last~1", "--json").out)["run_id"] == older
     done = call("show", "last~7")
     assert (done.code, "last~7: there are only 2 runs in the store" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("file", "begins"),
+    [("out.csv", "\ufeffstep,"), ("out.json", "{"), ("out.xml", "<?xml"), ("out.md", "# ")],
+)
+def test_a_report_is_one_file_where_that_is_asked_for(file: str, begins: str, stored: Path) -> None:
+    done = call("report", "last", "--out", file)
+    assert (done.code, done.out) == (0, f"{file}\n")
+    assert Path(file).read_text(encoding="utf-8").startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("words", "lack"),
+    [
+        (["--out", "x.foo"], "expected a file that ends with .html"),
+        (["--out", "x.csv", "--to", "y"], "leave out --to and --format"),
+    ],
+)
+def test_an_ending_names_the_format(words: list[str], lack: str, stored: Path) -> None:
+    done = call("report", *words)
+    assert (done.code, lack in done.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        (["resume", "20261125"], ["run", "--resume", "20261125"]),
+        (["resume"], ["run", "--resume", "last"]),
+        (["resume", "-i", "inventory.yml"], ["run", "--resume", "last", "-i", "inventory.yml"]),
+        (["run", "--recipe", "host_health"], ["run", "--recipe", "host_health"]),
+    ],
+)
+def test_other_spellings(words: list[str], same: list[str]) -> None:
+    assert parse_command_line(words) == parse_command_line(same)
+    assert command_of(words).handles_signals
+
+
+def test_a_recipe_is_named_once(project: Path) -> None:
+    done = call("run", "--recipe", "a.yml", "b.yml")
+    assert (done.code, "got RECIPE and --recipe" in done.err) == (2, True)
+    assert "a.yml:1:1: expected a file that can be read" in call("run", "--recipe", "a.yml").err

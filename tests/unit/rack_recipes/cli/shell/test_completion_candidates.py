@@ -67,6 +67,7 @@ def test_every_value_has_a_kind_or_none_on_purpose(name: str):
         "SIZE",
         "WHO",
         "URL",
+        "USER",
         "N",
         "P",
         "SEQ",

@@ -40,6 +40,11 @@ class Covered(Scriptlet):
             "default": [],
             "description": "The names that `leave_out` may have; by default those of `parts`",
         },
+        "left_out_by": {
+            "type": "str",
+            "default": "--param 'leave_out=[PARTS]'",
+            "description": "What a user writes to leave PARTS out, for the reason",
+        },
     }
     reads = ()
     writes = {"coverage.parts_v1": "for each part `tested`, or why it is not"}
@@ -71,7 +76,7 @@ class Covered(Scriptlet):
         ctx.set("coverage.parts_v1", found)
         lacking = {part: said for part, said in found.items() if said.startswith("no ")}
         if ctx.check("not_tested", len(lacking), "parts", max=0) == "failed":
-            raise Failed(told(lacking))
+            raise Failed(told(lacking, params["left_out_by"]))
 
 
 def state(part, needs, leave_out):
@@ -82,9 +87,9 @@ def state(part, needs, leave_out):
     return f"no {', no '.join(missing)} in the inventory" if missing else TESTED
 
 
-def told(lacking):
+def told(lacking, left_out_by):
     """The parts that cannot run, why, and what to do."""
     parts = "; ".join(f"{part}: {why}" for part, why in lacking.items())
     names = ", ".join(lacking)
-    left_out = f"or say that it is left out: --param 'leave_out=[{names}]'"
+    left_out = f"or say that it is left out: {left_out_by.replace('PARTS', names)}"
     return f"not tested: {parts}. Add it to the inventory and to --limit, {left_out}"

@@ -110,15 +110,26 @@ PAIRS = (Column("name", "Name"), Column("text", "What it is"))
 
 
 def _entries(source: PageSource) -> Sequence[GalleryEntry]:
-    """All entries; they are read again when a file has changed."""
+    return _gallery(source)[0]
+
+
+def _gallery(source: PageSource) -> tuple[Sequence[GalleryEntry], Sequence[str]]:
+    """All entries, and why files are left out; they are read again when a file has changed."""
     folders = [source.project / "recipes", *source.scriptlets]
     files = sorted(path for folder in folders if folder.is_dir() for path in folder.rglob("*") if path.is_file())
     stamp = tuple((str(path), path.stat().st_mtime_ns) for path in files)
     known = source.kept.get(("gallery", stamp))
-    found: Sequence[GalleryEntry] = known or source.keep(
-        ("gallery", stamp), whole_gallery(source.scriptlets, source.project)[0]
+    found: tuple[Sequence[GalleryEntry], Sequence[str]] = known or source.keep(
+        ("gallery", stamp), whole_gallery(source.scriptlets, source.project)
     )
     return found
+
+
+def _faulty_recipes(source: PageSource) -> list[Row]:
+    """A row for each recipe of the project that cannot be read, with its first mistake."""
+    faults = [why.removeprefix(f"{source.project}/") for why in _gallery(source)[1]]
+    told = ((why.partition(":")[0], why.splitlines()[0]) for why in faults if why.startswith("recipes/"))
+    return [{"name": name, "sentence": f"error: {why}", "language": "", "source": PROJECT} for name, why in told]
 
 
 def recipes(source: PageSource, asked: Asked) -> Page:
@@ -140,7 +151,13 @@ def _listed(source: PageSource, asked: Asked, kind: str, title: str) -> Page:
     rows = [
         {"name": _name(one), "sentence": one.sentence, "language": one.language, "source": one.source} for one in found
     ]
-    listed = table(folder, title, ENTRIES, rows, {"name": lambda row: page_address(folder, row["name"])})
+    faulty = _faulty_recipes(source) if kind == "recipe" and not words else []
+    rows = [*faulty, *rows]
+
+    def address(row: Row) -> str:
+        return "" if row in faulty else page_address(folder, row["name"])
+
+    listed = table(folder, title, ENTRIES, rows, {"name": address})
     told = {"listed": listed, "query": asked.query, "folder": folder, "found": len(found)}
     return Page(title, "gallery.html.j2", told=told, data={folder: rows})
 

@@ -100,6 +100,8 @@ class TestCovered:
             "not tested: bmc: no bmc_address, no bmc_user in the inventory. Add it to the inventory and to --limit, "
             "or say that it is left out: --param 'leave_out=[bmc]'"
         )
+        told = covered(left_out_by="acceptance_leave_out: [PARTS]").reason
+        assert told.endswith("or say that it is left out: acceptance_leave_out: [bmc]")
         assert rack_context["coverage.parts_v1"] == {
             "bmc": "no bmc_address, no bmc_user in the inventory",
             "cabling": "tested",

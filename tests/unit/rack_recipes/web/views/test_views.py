@@ -165,3 +165,14 @@ def test_a_run_that_is_left_in_a_journal_is_named_with_what_to_do(served):
 
 def test_forms_are_told_apart_from_pages():
     assert {route.path for route in ROUTES if route.method == POST} <= {*SHAPES}
+
+
+def test_a_recipe_with_an_error_is_listed_with_it(served):
+    Path("recipes").mkdir(exist_ok=True)
+    Path("recipes/broken.yml").write_text("test_meta: {test_id: X}\nsteps: 7\n")
+    first = served.data("/recipes")["recipes"][0]
+    assert first["name"] == "recipes/broken.yml"
+    assert first["sentence"].startswith("error: recipes/broken.yml:2:8: expected ")
+    page = served.ask("/recipes", "viewer").text
+    assert b"recipes/broken.yml:2:8" in page
+    assert b'href="/recipes/recipes/broken.yml"' not in page

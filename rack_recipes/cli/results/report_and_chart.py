@@ -72,6 +72,8 @@ def _one_file(options: argparse.Namespace) -> Answer:
     with TemporaryDirectory(prefix="rack-recipes-") as folder:
         asked = argparse.Namespace(**{**vars(options), "to": folder, "format": [ENDINGS[target.suffix]], "out": ""})
         answer, code = report(argparse.Namespace(**{**vars(asked), "json": True}))
+        if not isinstance(answer, dict):
+            return answer, code
         made = [Path(file) for file in answer["files"]]
         shutil.copyfile(next((file for file in made if file.match(RESULTS)), made[0]), target)
     return ({**answer, "files": [options.out]} if options.json else options.out), code

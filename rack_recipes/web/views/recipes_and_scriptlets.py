@@ -148,11 +148,11 @@ def _listed(source: PageSource, asked: Asked, kind: str, title: str) -> Page:
     if not words:
         found.sort(key=lambda one: (one.source != PROJECT, one.name, one.function))
     folder = f"{kind}s"
-    rows = [
+    rows: list[Row] = [
         {"name": _name(one), "sentence": one.sentence, "language": one.language, "source": one.source} for one in found
     ]
     faulty = _faulty_recipes(source) if kind == "recipe" and not words else []
-    rows = [*faulty, *rows]
+    rows[:0] = faulty
 
     def address(row: Row) -> str:
         return "" if row in faulty else page_address(folder, row["name"])

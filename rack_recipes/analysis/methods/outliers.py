@@ -220,7 +220,7 @@ class Twins:
 class Outlier:
     """A host that differs: its place among the values, its distance from the median, and how far that is.
 
-    `score` is the distance in units of `Outcome.scale`; None after a vote. `p` is None where the method has none.
+    `score` is the distance in units of `Outcome.scale`; None for votes and settings. `p` is None where it has none.
     `spread_explained` is how much of all spread in the group this host makes, 0 to 1. `beyond_history` says whether no
     other twin ever was as far out, nor this one at first; None without a history. `chance` is how often noise with
     tails as long as those of t3 has any twin of the group so far out, by the history; 1 without one.
@@ -290,7 +290,7 @@ def _outcome(twins: Twins, suspects: list[Suspect] | None, bound: float) -> Outc
     if hosts < LEAST_GROUP:
         return blank
     if twins.may_be_setting and (others := _unlike_setting(twins, blank.center)):
-        found = [replace(one, beyond_history=None) for one in _described(twins, blank, others)]
+        found = [replace(one, score=None, beyond_history=None) for one in _described(twins, blank, others)]
         return replace(blank, method=SETTING, outliers=tuple(found), is_alarm=True)
     if hosts < LEAST_GESD and blank.earlier_runs >= LEAST_HISTORY:
         return _by_history(twins, blank)

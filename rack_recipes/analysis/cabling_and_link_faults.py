@@ -27,6 +27,7 @@ from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import RunData
 
 LONGEST = 64  # characters of what a host says: a longer one is no name of a port, and no setting
+IDENTITY = "host.identity_v1"
 KEYS = re.compile(r"(links?|lldp)\..+_v[0-9]+")
 ADDRESSES = frozenset(("port", "peer", "peer_port", "expected_peer", "expected_port"))
 
@@ -141,7 +142,8 @@ def findings(run: RunData, _history: History) -> Iterator[Finding]:
     if not reports:
         return
     failed = {*failures_of(run).failed}
-    moved = _against_plan(reports)
+    names = _other_names(run)
+    moved = {ends: _by_name(finding, ends, names) for ends, finding in _against_plan(reports).items()}
     explained = {end for ends in moved for end in ends}
     others = {end: report for end, report in reports.items() if end not in explained}
     for sort in (
@@ -152,6 +154,27 @@ def findings(run: RunData, _history: History) -> Iterator[Finding]:
         _counting(reports),
     ):
         yield from _capped([_with_failures(finding, failed) for finding in sort])
+
+
+def _other_names(run: RunData) -> dict[str, str]:
+    """The hosts that call themselves by the name of another one, with that name."""
+    own = {
+        row["host"]: row["value"] for row in run.context if row["key"] == IDENTITY and isinstance(row["value"], dict)
+    }
+    names = {host: _host(str(told.get("host_name")), {*own}) for host, told in own.items()}
+    return {host: name for host, name in names.items() if name in own and name != host}
+
+
+def _by_name(finding: Finding, ends: frozenset[End], names: Mapping[str, str]) -> Finding:
+    """The finding, or that two hosts have each other's name: LLDP tells names, and then the cables look swapped."""
+    devices = {end.device for end in ends}
+    two = sorted(host for host, name in names.items() if names.get(name) == host and {host, name} <= devices)
+    if not two:
+        return finding
+    first, second = two[:2]
+    title = f"{first} and {second} have each other's host name, so their cables look swapped"
+    advice = f"Correct the host names of {first} and {second}, and leave the cables: they are where they belong."
+    return replace(finding, title=title, advice=advice)
 
 
 def _with_failures(finding: Finding, failed: set[ResultId]) -> Finding:

@@ -46,6 +46,21 @@ def test_a_finding_rests_on_the_steps_that_looked_and_explains_those_that_failed
     assert finding.figures == {"r3 eth1": "leaf1 5", "r5 eth1": "leaf1 3"}
 
 
+@pytest.mark.parametrize("domain", ["", ".lab.example"])
+def test_two_hosts_with_each_others_name_have_no_swapped_cables(domain: str):
+    seen = {"3": "r5", "5": "r3"}
+    links = {
+        port: {"peer": peer, "peer_port": "eth1", "expected_peer": wanted, "expected_port": "eth1"}
+        for (port, peer), wanted in zip(seen.items(), ("r3", "r5"), strict=True)
+    }
+    names = {"r3": f"r5{domain}", "r5": f"r3{domain}", "r4": f"r4{domain}"}
+    context = [context_row(host, "host.identity_v1", {"host_name": name}, "identity") for host, name in names.items()]
+    context.append(context_row("leaf1", "links.state_v1", links, "look"))
+    [finding] = cabling_and_link_faults.findings(RunData({}, context=context), NO_HISTORY)
+    assert finding.title == "r3 and r5 have each other's host name, so their cables look swapped"
+    assert finding.advice.endswith("leave the cables: they are where they belong.")
+
+
 def test_errors_at_both_ends_are_one_finding_about_the_cable():
     clean = {f"e{n}": {"rx_errors": 0} for n in range(20)}
     bad = {

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
 WORD = re.compile(r"[\w.,:/%@+~-]+")
@@ -15,6 +15,7 @@ KIND_OF_FAULT = re.compile(r"(?:code|signal|errno|status|HTTP|exit)[ =:]*$", re.
 """What stands before a number that says what happened, and not how much of it."""
 LONGEST_KIND = 12  # characters before such a number
 NUMBER = re.compile(r"([+-]?[\d,]*\.?\d+(?:[eE][+-]?\d+)?)(\D*)")
+FEW = 2  # different reasons that are told one by one
 LONGEST = 2000  # characters of a reason that are looked at
 
 
@@ -43,18 +44,36 @@ def mask_numbers(reason: str, names: Container[str] = ()) -> MaskedReason:
     return MaskedReason((*around, reason[at:]), tuple(words))
 
 
-def join_reasons(around: Sequence[str], words: Sequence[Sequence[str]]) -> str:
-    """One reason for many with the same texts around their words: `rx_errors 3 to 400 > 0`."""
-    told = (_in_words([*dict.fromkeys(column)]) for column in zip(*words, strict=True))
-    return "".join(text + word for text, word in zip(around, (*told, ""), strict=True))
+Words = tuple[str, ...]
 
 
-def _in_words(words: Sequence[str]) -> str:
-    """The least and the greatest number of words that are numbers with one unit, else the first and how many more."""
+def join_reasons(around: Sequence[str], words: Sequence[Words]) -> Iterator[tuple[str, Sequence[Words]]]:
+    """Yield one reason for many with the same texts around their words, and which of the words it tells of.
+
+    Numbers are told from the least to the greatest: `rx_errors 3 to 400 > 0`. Of other words the first one is told, and
+    how many more there are; where there are few, each is a reason of its own.
+    """
+    columns = [[*dict.fromkeys(column)] for column in zip(*words, strict=True)]
+    ranges = [_range(column) for column in columns]
+    if None in ranges and len(words) <= FEW:
+        yield from ((_joined(around, own), [own]) for own in words)
+    else:
+        told = (
+            one or f"{column[0]} (and {len(column) - 1:,} more)" for one, column in zip(ranges, columns, strict=True)
+        )
+        yield _joined(around, (*told,)), words
+
+
+def _joined(around: Sequence[str], words: Words) -> str:
+    return "".join(text + word for text, word in zip(around, (*words, ""), strict=True))
+
+
+def _range(words: Sequence[str]) -> str | None:
+    """The least and the greatest of numbers with one unit, or the only word; None for other words."""
     if len(words) == 1:
         return words[0]
     numbers = [found for found in map(NUMBER.fullmatch, words) if found]
     if len(numbers) < len(words) or len({found[2] for found in numbers}) > 1:
-        return f"{words[0]} (and {len(words) - 1:,} more)"
+        return None
     by_size = sorted((found[1] for found in numbers), key=lambda number: float(number.replace(",", "")))
     return f"{by_size[0]} to {by_size[-1]}{numbers[0][2]}"

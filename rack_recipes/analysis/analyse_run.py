@@ -116,10 +116,23 @@ def analyse_history(history: History) -> list[Finding]:
 
 
 def _once_for_each_cause(findings: Sequence[Finding]) -> Iterator[Finding]:
-    """Yield the findings; what a cause says of the same hosts and the same attribute already is only a note."""
-    causes = {(one.about.get("attribute"), one.hosts) for one in findings if one.kind == "cause"}
+    """Yield the findings; what a cause has said already of an attribute is only a note.
+
+    That is a difference of the same hosts, and groups of hosts that the attribute parts in the steps of the cause.
+    """
+    causes = [one for one in findings if one.kind == "cause" and "attribute" in one.about]
+    hosts = {(one.about["attribute"], one.hosts) for one in causes}
+    steps = {(one.about["attribute"], result.step) for one in causes for result in one.results}
     for one in findings:
-        is_told = one.kind in ("outlier", "groups") and (one.about.get("attribute"), one.hosts) in causes
+        attribute = one.about.get("attribute")
+        is_told = (
+            (attribute, one.hosts) in hosts
+            if one.kind == "outlier"
+            else (
+                one.kind in ("groups", "change_point")
+                and all((attribute, result.step) in steps for result in one.results)
+            )
+        )
         yield replace(one, grade=NOTE) if is_told else one
 
 

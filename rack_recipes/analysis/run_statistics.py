@@ -76,14 +76,20 @@ def _gathered(run: RunData, found: Sequence[Row]) -> list[Row]:
     """
     names = {run.planned(step) for step in {row["step"] for row in run.steps}} if found else ()
     masked = [mask_numbers(row.get("reason") or "", names) for row in found]
-    groups: dict[tuple[str, str, tuple[str, ...]], list[tuple[Row, tuple[str, ...]]]] = {}
+    groups: dict[tuple[str, str, tuple[str, ...]], dict[tuple[str, ...], list[Row]]] = {}
     for row, reason in zip(found, masked, strict=True):
-        groups.setdefault((row["verdict"], run.planned(row["step"]), reason.around), []).append((row, reason.words))
+        alike = groups.setdefault((row["verdict"], run.planned(row["step"]), reason.around), {})
+        alike.setdefault(reason.words, []).append(row)
     gathered = [
-        {"verdict": verdict, "step": step, "reason": join_reasons(around, [words for _row, words in own]),
-         **_on_hosts([row for row, _words in own])}
-        for (verdict, step, around), own in groups.items()
-    ]  # fmt: skip
+        {
+            "verdict": verdict,
+            "step": step,
+            "reason": reason,
+            **_on_hosts([row for words in own for row in alike[words]]),
+        }
+        for (verdict, step, around), alike in groups.items()
+        for reason, own in join_reasons(around, [*alike])
+    ]
     ordered = sorted(gathered, key=lambda row: (-row["results"], run.place(row["step"]), row["reason"]))
     return gravest_first(sorted(ordered, key=lambda row: str(row["verdict"])))
 

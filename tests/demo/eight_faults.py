@@ -35,7 +35,7 @@ PLANTED: Mapping[str, Mapping[str, str]] = {
 NAMED: Mapping[str, str] = {
     "three links at a quarter of their speed": "25 instead of 100 Gbit/s",
     "a memory module that is missing": "31 instead of 32",
-    "a hot processor": "93 > 85 degrees",
+    "a hot processor": "93 degrees",
     "an old BIOS": "2.3",
     "a power feed that is low": "power feed B",
     "a tool that is missing": "smartctl: not found",

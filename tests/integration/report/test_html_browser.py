@@ -283,6 +283,31 @@ def test_a_finding_leads_to_its_results(show, run):
     assert count(page) == "2 rows of finding 1"
 
 
+def test_on_paper_nothing_is_folded_and_the_next_step_is_larger_than_the_small_print(show, run):
+    page = show(run)
+    page.emulate_media(media="print")
+    sizes = {
+        place: page.evaluate(
+            "place => [...document.querySelectorAll(place)].map(one => [one.getBoundingClientRect().height, "
+            "parseFloat(getComputedStyle(one).fontSize)])",
+            f"#wrong .finding {place}",
+        )
+        for place in (".advice", ".evidence", ".figures-of dd", ".figures-of dt")
+    }
+    assert all(height > 0 for found in sizes.values() for height, _size in found)
+    next_step = min(size for _height, size in sizes.pop(".advice"))
+    assert all(size < next_step for found in sizes.values() for _height, size in found)
+    assert not [text for text in page.locator("#wrong .evidence").all_inner_texts() if text.strip().endswith(":")]
+
+
+def test_the_racks_and_the_last_runs_stand_on_the_first_screen(show, run):
+    page = show(run)
+    for place in (".since-when .chart", ".racks"):
+        box = page.query_selector(place).bounding_box()
+        assert box["y"] + box["height"] < 900, place
+    assert page.inner_text(".since-when span").endswith("passed.")
+
+
 def test_a_host_has_a_section_of_its_own(show, run):
     page = show(run)
     page.click(".racks a[href='#host=rack1-u2']")

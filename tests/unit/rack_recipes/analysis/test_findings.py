@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.module_utils import run_analysis
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.planted_runs import NO_HISTORY
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import attempt, end, run, step
 from rack_recipes.analysis import analyse_run, change_points_and_drift, values_unlike_earlier_runs
 from rack_recipes.analysis.analyse_run import store_findings
@@ -15,6 +16,7 @@ from rack_recipes.analysis.findings import (
     FINDING_KINDS,
     GRADES,
     NOTABLE,
+    NOTE,
     PROBLEM,
     Finding,
     ResultId,
@@ -172,3 +174,25 @@ def test_the_findings_of_the_last_attempt_go_through_the_store(new_store: Engine
     ]
     store_findings(new_store, "R1", found)
     assert [*map(finding_from_row, recorded_runs.findings(new_store, "R1"))] == found
+
+
+def test_what_a_cause_says_already_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    rests = (ResultId("r1", "power"), ResultId("r2", "power"))
+    found = [
+        Finding("cause", PROBLEM, "on feed B", rests, about={"attribute": "power_feed", "value": "B"}),
+        Finding("groups", NOTABLE, "two groups by power_feed", rests, about={"attribute": "power_feed"}),
+        Finding("outlier", PROBLEM, "by leaf", rests, about={"attribute": "leaf"}),
+        Finding("outlier", NOTABLE, "of other hosts", rests[:1], about={"attribute": "power_feed"}),
+        Finding("change_point", PROBLEM, "feed A rose", (ResultId("r3", "power"),), about={"attribute": "power_feed"}),
+        Finding(
+            "change_point", PROBLEM, "in another step", (ResultId("r3", "fan"),), about={"attribute": "power_feed"}
+        ),
+        Finding("groups", NOTABLE, "of nothing", (ResultId("r3", "power"),)),
+    ]
+    monkeypatch.setattr(analyse_run, "_useful", lambda _run, _history: ["causes"])
+    monkeypatch.setattr(analyse_run, "_findings", lambda _name, _run, _history: found)
+    grades = {one.title: one.grade for one in analyse_run.analyse_history(NO_HISTORY)}
+    assert grades == {
+        "on feed B": PROBLEM, "two groups by power_feed": NOTE, "by leaf": PROBLEM, "of other hosts": NOTABLE,
+        "feed A rose": NOTE, "in another step": PROBLEM, "of nothing": NOTABLE,
+    }  # fmt: skip

@@ -256,7 +256,7 @@ def test_a_summary_from_before_the_run_ended_is_not_kept(url, store, tmp_path):
 def test_a_model_adds_suggestions_and_changes_nothing_else(store, tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
     lies = sentences(
-        ("All {r0.results} results passed.", "r0"), ("99 passed: http://evil.example", "r0"), ("Ok.", "r7")
+        ("{r0.results} results were tried.", "r0"), ("99 passed: http://evil.example", "r0"), ("Ok.", "r7")
     )
     make(store, "R1", tmp_path / "without", ["csv"])
     with model_server() as model:
@@ -269,7 +269,7 @@ def test_a_model_adds_suggestions_and_changes_nothing_else(store, tmp_path, monk
     assert {name for name in before if before[name] != after[name]} == {"findings.csv", "finding_results.csv"}
     assert after["findings.csv"].startswith(before["findings.csv"])
     added = after["findings.csv"].removeprefix(before["findings.csv"])
-    assert "results passed." in added
+    assert "results were tried." in added
     assert "suggestion" in added
     assert "2 of 3 sentences of the model small were left out" in added
     assert not [text for text in after.values() if "evil" in text or "99 passed" in text]

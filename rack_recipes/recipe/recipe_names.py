@@ -85,8 +85,9 @@ def nearest_beside(missing: Path) -> str:
 def nearest_recipe(word: str) -> str:
     """The recipe that was probably meant by a word that names none: one in its folder, or one with a name."""
     missing = Path(word)
-    if missing.exists():
-        return ""
+    with suppress(OSError):  # a name may be too long for any file
+        if missing.exists():
+            return ""
     own = {str(path): path.stem for path in _recipes_in(Path(FOLDER))}
     shipped = {name: file_of(name).stem for name in shipped_names()}
     stem = missing.name.removeprefix(PREFIX).removesuffix(missing.suffix if missing.suffix in SUFFIXES else "")

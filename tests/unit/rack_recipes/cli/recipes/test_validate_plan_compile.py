@@ -55,7 +55,7 @@ def test_the_problems_of_all_recipes():
         ("absent.yml", 1, 1),
     ]
     assert done.err.splitlines() == [each["text"] for each in problems]
-    assert problems[1]["got"] == "'x'"
+    assert problems[1]["got"] == "'x', which is not there"
     assert {*problems[0]} == {"file", "line", "column", "expected", "got", "near", "text"}
 
 

@@ -177,7 +177,7 @@ def test_a_pipe_can_be_read() -> None:
 
 
 def test_a_missing_file_and_the_one_that_was_meant(tmp_path: Path) -> None:
-    (tmp_path / "example_numbers.yml").touch()
+    (tmp_path / "example_numbers.yml").write_text("test_meta: {test_id: N}\nsteps: []\n")
     (tmp_path / "example_numbers.txt").touch()
     missing = tmp_path / "example_number.yml"
     found = tmp_path / "example_numbers.yml"

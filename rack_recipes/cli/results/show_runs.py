@@ -192,7 +192,7 @@ def _remarks(step: Row, instances: Sequence[Row]) -> Iterator[str]:
     """What is shown of how a step ended, beside its verdict."""
     if step["reason"]:
         yield str(step["reason"])
-    if step["flake"] and not step["instances"]:
+    if step["flake"] and not step["instances"] and f"at try {step['tries']}" not in step["reason"]:
         yield f"flake: passed at try {step['tries']}"
     if step["source_run"] and step["source_run"] not in step["reason"]:
         yield f"from {step['source_run']}"

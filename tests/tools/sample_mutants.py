@@ -7,7 +7,8 @@
 A mutant has one operator, number or condition of one module of `rack_recipes` changed. It runs the unit tests that
 import this module, then those that import an importer of it, until one fails. Each line of output is a mutant and how
 it ended; the last one is a JSON object of the counts. An unnoticed mutant is a missing test, code that nobody needs, or
-another program that does the same. `--seconds` is how much CPU time its tests may take.
+another program that does the same. `--seconds` is how much CPU time its tests may take. The checkout has to stay as it
+is meanwhile.
 
 `--tree` is another checkout, whose own `.venv` runs its tests: a sample before a change can be compared with one after.
 """

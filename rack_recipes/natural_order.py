@@ -23,6 +23,6 @@ def natural_places[Name](names: Iterable[Name], key: Callable[[Name], Any] = nat
     return {name: place for place, name in enumerate(sorted({*names}, key=key))}
 
 
-def in_order_of[Row](rows: Sequence[Row], keys: Iterable[Any]) -> list[Row]:
+def in_order_of[Row](rows: Sequence[Row], keys: Iterable[object]) -> list[Row]:
     """The rows in the order of their keys; where these are equal, in their own."""
     return [row for _key, row in sorted(zip(keys, rows, strict=True), key=itemgetter(0))]

@@ -79,7 +79,7 @@ def link_reports(run: RunData) -> Reports:
     return found
 
 
-def _entries(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _entries(value: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The ports of a value with their entries; what has another shape is passed over."""
     if isinstance(value, dict):
         named: Any = value.items()
@@ -91,7 +91,7 @@ def _entries(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield port, entry
 
 
-def _report(end: End, entry: Mapping[str, Any], result: ResultId, known: set[str]) -> Report:
+def _report(end: End, entry: Mapping[str, object], result: ResultId, known: set[str]) -> Report:
     fields = {name: value for name, value in entry.items() if name not in ADDRESSES and _is_short(value)}
     peer = _end(entry, "peer", "peer_port", known)
     expected = _end(entry, "expected_peer", "expected_port", known)
@@ -99,11 +99,11 @@ def _report(end: End, entry: Mapping[str, Any], result: ResultId, known: set[str
     return Report(end, peer, expected, fields, dict.fromkeys(said, result))
 
 
-def _is_short(value: Any) -> bool:
+def _is_short(value: object) -> bool:
     return isinstance(value, str | int | float) and len(str(value)) <= LONGEST
 
 
-def _end(entry: Mapping[str, Any], device: str, port: str, known: set[str]) -> End | None:
+def _end(entry: Mapping[str, object], device: str, port: str, known: set[str]) -> End | None:
     given = entry.get(device), entry.get(port)
     if not isinstance(given[0], str) or not given[0] or given[1] in (None, "") or not all(map(_is_short, given)):
         return None
@@ -191,7 +191,7 @@ def _capped(found: Sequence[Finding]) -> Iterator[Finding]:
 
 
 def _finding(
-    title: str, advice: str, results: Iterable[ResultId], figures: Mapping[str, Any], method: str,
+    title: str, advice: str, results: Iterable[ResultId], figures: Mapping[str, object], method: str,
     *, ends: Sequence[End], grade: str = PROBLEM,
 ) -> Finding:  # fmt: skip
     about = {"host": ends[0].device, "ends": [str(end) for end in ends]}

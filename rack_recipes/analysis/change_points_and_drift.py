@@ -88,7 +88,7 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
     yield from cap_findings([*_drifts(series, changes, limits)])
 
 
-def _changes(changed: Sequence[_Changed], runs: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+def _changes(changed: Sequence[_Changed], runs: Sequence[Mapping[str, object]]) -> Iterator[Finding]:
     together: dict[int, list[_Changed]] = defaultdict(list)
     for one in changed:
         together[one.place].append(one)
@@ -97,7 +97,7 @@ def _changes(changed: Sequence[_Changed], runs: Sequence[Mapping[str, Any]]) -> 
         yield from (_change(part, place, runs) for part in parts)
 
 
-def _change(own: Sequence[_Changed], place: int, runs: Sequence[Mapping[str, Any]]) -> Finding:
+def _change(own: Sequence[_Changed], place: int, runs: Sequence[Mapping[str, object]]) -> Finding:
     own = sorted(own, key=lambda one: -abs(one.last.shift) / max(one.one.floor, 1e-300))
     before, since = (runs[max(place - 1, 0)], runs[place])
     fields = [change["field"] for change in run_field_changes(before, since) if change["field"] != "status"]
@@ -151,7 +151,7 @@ def _is_clear(one: _Changed) -> bool:
     return abs(one.last.shift) > BEYOND_HISTORY * float(np.abs(earlier - one.last.before).max())
 
 
-def _figures(one: _Changed, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _figures(one: _Changed, runs: Sequence[Mapping[str, object]]) -> dict[str, Any]:
     return {
         **one.one.series.about,
         "whose": one.one.whose,

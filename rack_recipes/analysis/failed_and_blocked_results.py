@@ -75,7 +75,7 @@ def failures_of(run: RunData) -> Failures:
     )
 
 
-def planned(row: Mapping[str, Any]) -> str:
+def planned(row: Mapping[str, object]) -> str:
     """The step that a row of `steps` belongs to in the recipe."""
     return str(row.get("parent") or row["step"])
 

@@ -72,13 +72,13 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
 # Where the parts are.
 
 
-def _in_context(changes: Iterable[tuple[str, str, Any]]) -> dict[Slot, str]:
+def _in_context(changes: Iterable[tuple[str, str, object]]) -> dict[Slot, str]:
     """The serial numbers in values of keys: host, key, value; a later change of the same key replaces the earlier."""
     newest = {(host, key): value for host, key, value in changes if host}
     return {Slot(host, path): serial for (host, key), value in newest.items() for path, serial in _serials(key, value)}
 
 
-def _serials(path: str, value: Any) -> Iterator[tuple[str, str]]:
+def _serials(path: str, value: object) -> Iterator[tuple[str, str]]:
     """The paths and texts of all leaves with the name of a serial number."""
     items: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, dict):
@@ -92,7 +92,7 @@ def _serials(path: str, value: Any) -> Iterator[tuple[str, str]]:
             yield f"{path}.{name}", item
 
 
-def _said(attributes: Mapping[str, Mapping[str, Any]]) -> dict[Slot, str]:
+def _said(attributes: Mapping[str, Mapping[str, object]]) -> dict[Slot, str]:
     return {
         Slot(host, path): serial for host, own in attributes.items() for path, serial in _serials(INVENTORY, dict(own))
     }

@@ -346,7 +346,7 @@ def _others(one: Move) -> str:
     return f"{number:,} twins{f' of {one.peers.label}' if one.peers.label else ''}"
 
 
-def in_words(one: Move, runs: Sequence[Mapping[str, Any]]) -> str:
+def in_words(one: Move, runs: Sequence[Mapping[str, object]]) -> str:
     """What has moved, since when and by how much, in one sentence."""
     unit = one.peers.series.unit
     before, after = one.ends
@@ -374,7 +374,7 @@ def _drift(own: Sequence[Move], history: History) -> Finding:
     return _finding("drift", own, history, title, advice, {}, DRIFT_METHOD)
 
 
-def _level(own: Sequence[Move], history: History, runs: Sequence[Mapping[str, Any]]) -> Finding:
+def _level(own: Sequence[Move], history: History, runs: Sequence[Mapping[str, object]]) -> Finding:
     first = own[0]
     place = first.peers.runs[first.place or 0]
     since, before = runs[place]["run_id"], runs[place - 1]["run_id"]
@@ -390,7 +390,13 @@ def _title_of_many(own: Sequence[Move], what: str) -> str:
 
 
 def _finding(
-    kind: str, own: Sequence[Move], history: History, title: str, advice: str, figures: Mapping[str, Any], method: str
+    kind: str,
+    own: Sequence[Move],
+    history: History,
+    title: str,
+    advice: str,
+    figures: Mapping[str, object],
+    method: str,
 ) -> Finding:
     first = own[0]
     hosts = first.hosts

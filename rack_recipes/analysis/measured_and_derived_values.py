@@ -219,7 +219,7 @@ def _order(verdict: str | None) -> int:
     return rank(verdict) if verdict else UNJUDGED
 
 
-def margin_to_limits(limits: Mapping[str, Any], distance: float | None, value: float) -> float:
+def margin_to_limits(limits: Mapping[str, object], distance: float | None, value: float) -> float:
     """How far a value is inside its limits, in percent of the permitted range; negative outside.
 
     The permitted range is that between two bounds, a tolerance, or the size of a single bound. The margin is NaN where
@@ -231,7 +231,7 @@ def margin_to_limits(limits: Mapping[str, Any], distance: float | None, value: f
     return 100 * distance / room if room and isfinite(room) else nan
 
 
-def _room(limits: Mapping[str, Any]) -> float:
+def _room(limits: Mapping[str, object]) -> float:
     """The tolerance where there is one, else the range between two ends, else the size of the one end."""
     rooms = {LIMITS[word].room: bound for word, bound in limits.items() if word in LIMITS}
     tolerance = rooms.get("tolerance")
@@ -242,16 +242,16 @@ def _room(limits: Mapping[str, Any]) -> float:
     return abs(ends[1] - ends[0]) if len(ends) > 1 else abs(sum(ends))
 
 
-def _number(value: Any) -> float:
+def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
 
 
-def limits_in_words(limits: Mapping[str, Any]) -> str:
+def limits_in_words(limits: Mapping[str, object]) -> str:
     """The limits as people write them: `min 3, max 9, warn max 8`."""
     return ", ".join(_words(word, bound) for word, bound in limits.items())
 
 
-def _words(word: str, bound: Any) -> str:
+def _words(word: str, bound: object) -> str:
     if word == "warn" and isinstance(bound, dict):
         return ", ".join(f"warn {part}" for part in limits_in_words(bound).split(", "))
     name = word.replace("_", " ") if isinstance(bound, list) else word

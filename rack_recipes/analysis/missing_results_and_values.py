@@ -188,7 +188,7 @@ def _told(run: RunData) -> Mapping[_Place, Mapping[str, str]]:
     return found
 
 
-def _add(faults: dict[str, str], host: str, value: Any) -> None:
+def _add(faults: dict[str, str], host: str, value: object) -> None:
     """Add the value of a host; of several values of one name, one without a fault is enough."""
     fault = fault_of(value)
     faults[host] = fault and faults.get(host, fault)
@@ -211,7 +211,7 @@ def _measured(run: RunData) -> Mapping[_Place, Sequence[Row]]:
     return {_Place(*place): rows for place, rows in found.items()}
 
 
-def fault_of(value: Any) -> str:
+def fault_of(value: object) -> str:
     """What is wrong with a value: `empty`, `not a finite number`, or nothing."""
     if isinstance(value, float):
         return "" if isfinite(value) else "not a finite number"

@@ -62,7 +62,7 @@ MUTATIONS: tuple[tuple[Kind, Mapping[str, Callable[[Any], Any]]], ...] = (
 """For each kind of value the mutations by name. A mutation that changes nothing is left out, such as 0 x 2."""
 
 
-def changes_of(value: Any) -> Iterator[Change]:
+def changes_of(value: object) -> Iterator[Change]:
     """Every mutation of a JSON value, at every place inside of it, and every key of a mapping removed."""
     for number, (path, found) in enumerate(_places(value, ())):
         if number == MOST_DEEP:
@@ -73,7 +73,7 @@ def changes_of(value: Any) -> Iterator[Change]:
             yield Change(_written(path), "removed", found, None, _removed(value, path))
 
 
-def mutations_of(value: Any) -> Iterator[tuple[str, Any]]:
+def mutations_of(value: object) -> Iterator[tuple[str, Any]]:
     """Every mutation of a single value, by its name."""
     for is_kind, mutations in MUTATIONS:
         if not is_kind(value):
@@ -87,14 +87,14 @@ def mutations_of(value: Any) -> Iterator[tuple[str, Any]]:
                 yield what, after
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(one: object, other: object) -> bool:
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
 Path = tuple[str | int, ...]
 
 
-def _places(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+def _places(value: object, path: Path) -> Iterator[tuple[Path, Any]]:
     yield path, value
     if isinstance(value, dict):
         for name, inner in value.items():
@@ -104,7 +104,7 @@ def _places(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
             yield from _places(inner, (*path, number))
 
 
-def _replaced(value: Any, path: Path, after: Any) -> Any:
+def _replaced(value: Any, path: Path, after: object) -> Any:
     if not path:
         return after
     if isinstance(value, dict):
@@ -254,7 +254,7 @@ def _result(run: RunData, made: _Changes, step: StepCriteria, row: Row) -> _Resu
     return _Result(step, row, made.keys(host, until), made.keys("", until), made.at_end, written, measured)
 
 
-def _words(result: _Result, params: dict[str, Any]) -> dict[str, Any]:
+def _words(result: _Result, params: dict[str, object]) -> dict[str, Any]:
     """The words of an instance, which its criteria may use."""
     step, name = result.step, str(result.row["step"])
     words: dict[str, Any] = {"step": {"name": name, "attempt": 1, "verdict": ""}}
@@ -269,7 +269,7 @@ def _words(result: _Result, params: dict[str, Any]) -> dict[str, Any]:
     return {**words, **dict(found).get(name, {})}
 
 
-def _scope(result: _Result, own: Keys, run: Keys, params: dict[str, Any], words: dict[str, Any]) -> Scope:
+def _scope(result: _Result, own: Keys, run: Keys, params: dict[str, object], words: dict[str, object]) -> Scope:
     view = ContextView(
         str(result.row["step"]), str(result.row["host"]), result.step.scope, own, run, dict(result.others), _ignore
     )
@@ -280,7 +280,7 @@ def _ignore(_event: object) -> None:
     """What a view would send is of no interest."""
 
 
-def _judged(result: _Result, scope: Scope, success: dict[str, Any]) -> tuple[str, str, frozenset[str]]:
+def _judged(result: _Result, scope: Scope, success: dict[str, object]) -> tuple[str, str, frozenset[str]]:
     """Verdict and reason by the executor's own code, and the names of what the criteria measured."""
     attempt: Any = SimpleNamespace(measurements=[_plain(one) for one in result.checks])
     try:
@@ -295,7 +295,7 @@ def _plain(row: Row) -> dict[str, Any]:
 
 
 def _of_values(
-    result: _Result, params: dict[str, Any], words: dict[str, Any], later: Sequence[StepCriteria]
+    result: _Result, params: dict[str, object], words: dict[str, object], later: Sequence[StepCriteria]
 ) -> Iterator[Mutant]:
     """The mutants of what the step wrote into the context."""
     for (host, key), value in result.written.items():
@@ -308,10 +308,10 @@ def _of_values(
 
 def _is_noticed(
     result: _Result,
-    params: dict[str, Any],
-    words: dict[str, Any],
-    readers: Sequence[dict[str, Any]],
-    changed: tuple[str, str, list[Any]],
+    params: dict[str, object],
+    words: dict[str, object],
+    readers: Sequence[dict[str, object]],
+    changed: tuple[str, str, list[object]],
 ) -> bool:
     """Whether the step, or another one whose criteria name the key, would not pass any more."""
     host, key, value = changed
@@ -332,7 +332,7 @@ def _of_measured(checks: Sequence[Row], unjudged: Sequence[Row]) -> Iterator[Mut
             yield Mutant(MEASURED, row["name"], what, row["value"], after, is_judged and _fails(row, after))
 
 
-def _fails(row: Row, value: Any) -> bool:
+def _fails(row: Row, value: object) -> bool:
     limits = {word: bound for word, bound in (row["limits"] or {}).items() if word in LIMITS or word == "warn"}
     try:
         return measurement(str(row["name"]), value, limits)["verdict"] not in COMPLETE

@@ -198,11 +198,11 @@ def _in_words(changed: Iterable[Mapping[str, Any]]) -> Iterator[str]:
             yield "text of the recipe" if name == "digest" else _from_to(name, before, after)
 
 
-def _from_to(name: str, before: Any, after: Any) -> str:
+def _from_to(name: str, before: object, after: object) -> str:
     return f"{name} ({_short(before)} to {_short(after)})"
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = "nothing" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return visible(text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…")
 

@@ -145,7 +145,7 @@ def _is_other_container(before: Field | None, after: Field | None) -> bool:
     return isinstance(values[0], list) and _is_reordered(*values)
 
 
-def _is_reordered(before: list[Any], after: list[Any]) -> bool:
+def _is_reordered(before: list[object], after: list[object]) -> bool:
     """Whether named items have another order: they are compared by name, so their fields do not show it."""
     if not any(isinstance(item, dict) for item in before):
         return False
@@ -187,12 +187,12 @@ def _without_number(place: Change) -> Change:
     return {name: part for name, part in place.items() if name != "number"}
 
 
-def _percent(before: Any, after: Any) -> Change:
+def _percent(before: Any, after: object) -> Change:
     """By how many percent a number has grown; empty for other values and for growth from 0."""
     numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (before, after))
     return {"percent": round(100 * (after - before) / abs(before), 2)} if numbers and before else {}
 
 
-def _same(first: Any, second: Any) -> bool:
+def _same(first: object, second: object) -> bool:
     """Whether two values are the same JSON; in Python 1, 1.0 and True would be equal."""
     return json.dumps(first, sort_keys=True) == json.dumps(second, sort_keys=True)

@@ -35,14 +35,14 @@ def number_of(value: Any) -> float:
         return nan
 
 
-def numbers_in(value: Any, path: str = "") -> Numbers:
+def numbers_in(value: object, path: str = "") -> Numbers:
     """The numbers inside of a JSON value, each with its path, such as `.mean` or `.disks[0].hours`; "" is the value."""
     found: Numbers = []
     _gather(value, path, found)
     return found
 
 
-def _gather(value: Any, path: str, found: Numbers) -> None:
+def _gather(value: object, path: str, found: Numbers) -> None:
     if type(value) in NUMBERS:
         found.append((path, number_of(value)))
     elif isinstance(value, dict):
@@ -58,7 +58,7 @@ CLASS = "class"
 INSTEAD = ("model", "role")  # together they say what a class would
 
 
-def host_class(attributes: Mapping[str, Any]) -> str:
+def host_class(attributes: Mapping[str, object]) -> str:
     """The class of a host in words, such as `class gpu` or `model X1, role leaf`; empty where nothing is known."""
     names = (CLASS,) if attributes.get(CLASS) else INSTEAD
     return ", ".join(f"{name} {attribute_text(attributes[name])}" for name in names if attributes.get(name))
@@ -103,7 +103,7 @@ def attribute_columns(hosts: Sequence[str], attributes: Attributes) -> dict[str,
     return {name: values for name, values in found.items() if len(set(values)) > 1}
 
 
-def attribute_text(value: Any) -> str:
+def attribute_text(value: object) -> str:
     """An attribute as people read it."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 

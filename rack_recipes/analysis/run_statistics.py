@@ -223,7 +223,7 @@ def passed_after_retry(run: RunData) -> list[Row]:
     return [{**row, "first": _first_failure(row.get("attempts") or ())} for row in found]
 
 
-def _first_failure(attempts: Sequence[Mapping[str, Any]]) -> str | None:
+def _first_failure(attempts: Sequence[Mapping[str, object]]) -> str | None:
     failed = (one for one in attempts if one.get("verdict") not in PASSING and not one.get("waiting"))
     return next((f"{one.get('verdict')}: {one.get('reason') or 'no reason given'}" for one in failed), None)
 

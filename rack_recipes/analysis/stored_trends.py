@@ -127,7 +127,7 @@ def _told(one: OverRuns, history: History, moves: Sequence[Move]) -> Told:
     }
 
 
-def _change(change: ChangePoint, one: OverRuns, runs: Sequence[Mapping[str, Any]]) -> Told:
+def _change(change: ChangePoint, one: OverRuns, runs: Sequence[Mapping[str, object]]) -> Told:
     run = runs[one.places[change.place]]
     levels = {"before": change.before, "after": change.after, "p": change.p}
     return {"since": run["run_id"], "started": run["started"], **levels, "runs": len(one.values) - change.place}

@@ -312,7 +312,7 @@ def _limits(low: float | None, high: float | None) -> SeriesLimits:
     return SeriesLimits(low, high, TARGET, (low + high) / 2)
 
 
-def _ends(limits: Mapping[str, Any]) -> Ends:
+def _ends(limits: Mapping[str, object]) -> Ends:
     within = limits.get("within")
     if isinstance(within, dict):
         return _around(*(_number(within.get(name)) for name in ("of", "by", "percent")))

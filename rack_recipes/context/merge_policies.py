@@ -42,7 +42,7 @@ def _merged(base: object, theirs: object, ours: object, path: str, both: list[st
     return ours
 
 
-def _merged_fields(base: Mapping[str, Any], theirs: Any, ours: Any, path: str, both: list[str]) -> dict[str, Any]:
+def _merged_fields(base: Mapping[str, object], theirs: Any, ours: Any, path: str, both: list[str]) -> dict[str, Any]:
     fields = {
         name: _merged(
             base.get(name, ABSENT),

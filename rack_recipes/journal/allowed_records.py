@@ -124,7 +124,7 @@ class _Shape:
         self._holds = {name: rule.holds for name, rule in fields.items()}
         self._required = frozenset(required)
 
-    def wrong(self, given: Mapping[str, Any], *, is_strict: bool) -> str:
+    def wrong(self, given: Mapping[str, object], *, is_strict: bool) -> str:
         """What is wrong with the object, as the end of a sentence about it; empty where nothing is."""
         rules = self._holds
         for name, value in given.items():
@@ -139,11 +139,11 @@ class _Shape:
         return ""
 
 
-def _is_count(value: Any) -> bool:
+def _is_count(value: object) -> bool:
     return type(value) is int and 0 <= value < 2**63
 
 
-def _is_time(value: Any) -> bool:
+def _is_time(value: object) -> bool:
     """Whether a value is a time as `context_view.now` writes it, or without a fraction, and of a year that a clock has.
 
     A host's clock may be wrong, but what is before 1970 or long after us no computation with times can hold.

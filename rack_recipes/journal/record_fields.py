@@ -278,7 +278,7 @@ def _fault(record: Record) -> str:
     return f"a {kind} record with n={record.get('n')!r}"
 
 
-def log_record_lines(record: Mapping[str, Any], run: str) -> list[str]:
+def log_record_lines(record: Mapping[str, object], run: str) -> list[str]:
     """A log record as lines, each with its time, run, step, host and event."""
     head = f"{str(record['time'])[11:23]} {run} {record['step']}@{record['host'] or 'run'} {record['event']}"
     return [f"{head}: {line}" for line in str(record["text"]).splitlines() or [""]]

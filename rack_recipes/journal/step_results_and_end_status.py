@@ -122,12 +122,12 @@ REHEARSED = "rehearsed"
 EXIT_CODES = {"passed": 0, REHEARSED: 0, "failed": 1, "unchecked": 1, "unreachable": 3, INTERRUPTED: 1}
 
 
-def was_cut_off(row: Mapping[str, Any]) -> bool:
+def was_cut_off(row: Mapping[str, object]) -> bool:
     """Whether a result only says that its run ended before the step did: it tells nothing of what was tested."""
     return row["verdict"] == "error" and str(row.get("reason") or "").startswith(CUT_OFF)
 
 
-def stop_of(record: Mapping[str, Any]) -> dict[str, str]:
+def stop_of(record: Mapping[str, object]) -> dict[str, str]:
     """Who has stopped the run, and when, by a record of the journal; empty where it says nothing of that."""
     return {"by": str(record["stopped_by"]), "time": str(record.get("time", ""))} if "stopped_by" in record else {}
 

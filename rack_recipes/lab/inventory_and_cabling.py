@@ -142,6 +142,6 @@ def cabling_plan(topology: Topology) -> list[dict[str, str]]:
     return [{"a": str(cable.upper), "b": str(cable.lower)} for cable in topology.cables]
 
 
-def _yaml(value: Any) -> str:
+def _yaml(value: object) -> str:
     text: str = yaml.safe_dump(value, sort_keys=False, width=120)
     return text

@@ -67,7 +67,7 @@ def main(spec_file: str) -> None:
         reap()
 
 
-def tell(message: Mapping[str, Any]) -> None:
+def tell(message: Mapping[str, object]) -> None:
     """One line for whoever started the rack."""
     sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()

@@ -75,7 +75,7 @@ def _values(parts: Mapping[str, Part], step: Step) -> list[Any]:
     return [value for part in parts.values() if (value := part(step))]
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):

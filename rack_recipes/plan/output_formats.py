@@ -94,7 +94,7 @@ def seconds(value: float) -> str:
     return f"{number(value)} s"
 
 
-def _pairs(values: Mapping[str, Any]) -> str:
+def _pairs(values: Mapping[str, object]) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
@@ -110,7 +110,7 @@ def _loop(step: Step) -> str:
     return "; ".join(f"{name}: {_items(values)}" for name, values in step.matrix.items())
 
 
-def _items(values: Iterable[Any] | str) -> str:
+def _items(values: Iterable[object] | str) -> str:
     """The first few items of a list; of a reference its name."""
     if isinstance(values, str):
         return without_braces(values)

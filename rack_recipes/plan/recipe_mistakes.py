@@ -189,7 +189,7 @@ def _argument_problems(user: ScriptletUser, entry: ScriptletEntry) -> Iterator[P
 
 
 def _value_problems(
-    user: ScriptletUser, entry: ScriptletEntry, name: str, spec: Mapping[str, Any]
+    user: ScriptletUser, entry: ScriptletEntry, name: str, spec: Mapping[str, object]
 ) -> Iterator[PlanProblem]:
     """What the scriptlet would say of a value that is known already."""
     try:
@@ -368,7 +368,7 @@ def _is_known(word: str, path: list[str], step: Step, params: Mapping[str, Param
     return word in OWN_NAMES
 
 
-def _as_list(value: Any) -> Any:
+def _as_list(value: object) -> Any:
     return [*value] if isinstance(value, tuple) else value
 
 

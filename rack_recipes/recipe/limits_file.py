@@ -55,7 +55,7 @@ class NewLimit:
     where: Mapping[str, Any] = field(default_factory=dict)
     learned: Mapping[str, Any] = field(default_factory=dict)
 
-    def is_for(self, row: Mapping[str, Any], attributes: Mapping[str, Any] = NO_ATTRIBUTES) -> bool:
+    def is_for(self, row: Mapping[str, Any], attributes: Mapping[str, object] = NO_ATTRIBUTES) -> bool:
         """Whether it is for a measurement on a host; the name of a looped step covers its instances."""
         steps = {row["step"], row.get("planned") or row["step"]}
         return (
@@ -99,7 +99,7 @@ def entries_of(document: Document) -> tuple[dict[str, Any], ...]:
     return tuple(entries)
 
 
-def why_unsound(condition: Mapping[str, Any], learned: Mapping[str, Any]) -> str:
+def why_unsound(condition: Mapping[str, object], learned: Mapping[str, object]) -> str:
     """Why limits are tighter than what good values vary by; empty where they are not, or where nobody can tell."""
     mean, spread = learned.get("mean"), learned.get("spread")
     if not (is_number(mean) and is_number(spread) and spread > 0):
@@ -125,7 +125,7 @@ PLAIN = re.compile(r"[A-Za-z_][\w.%/-]*")
 NOT_PLAIN = ("true", "false", "null", "yes", "no", "on", "off")  # some readers take them for more than a text
 
 
-def limits_as_yaml(limits: Sequence[NewLimit], about: Mapping[str, Any]) -> str:
+def limits_as_yaml(limits: Sequence[NewLimit], about: Mapping[str, object]) -> str:
     """The text of a file with these limits; `about` is what all learned ones rest on."""
     return "".join([HEAD, f"learned: {_flow(about)}\nlimits:\n", *map(_entry, limits)])
 
@@ -138,7 +138,7 @@ def _entry(limit: NewLimit) -> str:
     return f"{line[:-1]},\n     learned: {_flow(limit.learned)}}}\n" if limit.learned else f"{line}\n"
 
 
-def _flow(value: Any) -> str:
+def _flow(value: object) -> str:
     """A value as YAML in flow style, which is read as the same value again."""
     if isinstance(value, str) and PLAIN.fullmatch(value) and value.lower() not in NOT_PLAIN:
         return value

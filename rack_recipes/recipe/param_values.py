@@ -67,7 +67,7 @@ class DefaultError(WrongError):
 
 def values_of_params(
     declared: Mapping[str, Param],
-    given: Mapping[str, Any],
+    given: Mapping[str, object],
     *,
     texts: bool,
     names: SecretNames = NO_NAMES,
@@ -105,7 +105,7 @@ def values_of_params(
     return whole
 
 
-def beyond_includes(declared: Mapping[str, Param], found: Mapping[str, Any]) -> Iterator[str]:
+def beyond_includes(declared: Mapping[str, Param], found: Mapping[str, object]) -> Iterator[str]:
     """What included recipes would refuse of the values that they get."""
     for name in found:
         for place, wanted in declared[name].also.items():
@@ -122,7 +122,7 @@ def beyond_includes(declared: Mapping[str, Param], found: Mapping[str, Any]) -> 
                 yield f"{what}: expected {error.expected}, got {MASK if is_secret else error.got}"
 
 
-def _check_limits(wanted: Condition, value: Any) -> None:
+def _check_limits(wanted: Condition, value: object) -> None:
     """Raise WrongError for a value that an included recipe would refuse."""
     limits = {word: bound for word, bound in wanted.items() if word in PARAM_LIMITS}
     if TYPE in wanted:
@@ -132,7 +132,7 @@ def _check_limits(wanted: Condition, value: Any) -> None:
 
 
 def unknown_params(
-    declared: Mapping[str, Param], given: Mapping[str, Any], where: Callable[[str], str] = lambda _name: ""
+    declared: Mapping[str, Param], given: Mapping[str, object], where: Callable[[str], str] = lambda _name: ""
 ) -> Iterator[str]:
     """The names of parameters that the recipe does not have, as messages; `where` as in `values`."""
     for name in map(str, given):
@@ -142,7 +142,7 @@ def unknown_params(
             yield f"{where(name)}expected the name of a parameter of the recipe, got {quoted(name)}{known}"
 
 
-def value_of(param: Param, value: Any, *, texts: bool = False) -> Any:
+def value_of(param: Param, value: object, *, texts: bool = False) -> Any:
     """A value converted for a parameter. Raises WrongError, which does not show the value of a secret."""
     try:
         return convert_value(param.type, param.limits, value, texts=texts)
@@ -150,13 +150,13 @@ def value_of(param: Param, value: Any, *, texts: bool = False) -> Any:
         raise WrongError(error.expected, MASK if param.secret else error.got) from None
 
 
-def convert_value(kind: str, limits: Mapping[str, Any], value: Any, *, texts: bool) -> Any:
+def convert_value(kind: str, limits: Mapping[str, object], value: object, *, texts: bool) -> Any:
     """A value of a type, within limits; with `texts`, a text is converted first. Raises WrongError."""
     read = READERS[kind](value) if texts and isinstance(value, str) else value
     return within_limits(limits, typed(kind, read))
 
 
-def typed(kind: str, value: Any) -> Any:
+def typed(kind: str, value: object) -> Any:
     """A copy of a value as plain data of a type. Raises WrongError where it is of another type."""
     if value is None or not FITS[kind](value):
         raise WrongError(KINDS[kind], shown(value) if isinstance(value, PLAIN) else f"a {type(value).__name__}")
@@ -167,7 +167,7 @@ def typed(kind: str, value: Any) -> Any:
     return int(plain) if kind == "int" else plain
 
 
-def within_limits(limits: Mapping[str, Any], value: Any) -> Any:
+def within_limits(limits: Mapping[str, object], value: object) -> Any:
     """The value. Raises WrongError with the first limit that it does not meet."""
     for word, bound in limits.items():
         try:
@@ -183,7 +183,7 @@ def within_limits(limits: Mapping[str, Any], value: Any) -> Any:
     return value
 
 
-def _await_match(pattern: Any, value: Any) -> None:
+def _await_match(pattern: object, value: object) -> None:
     """Raise UndecidedError where this thread cannot be interrupted, as in a server, and the match takes too long.
 
     Python's `re` would also hold up all other threads meanwhile, so another process tries it.
@@ -205,19 +205,21 @@ def _try_match(pattern: str, value: str) -> None:
         raise UndecidedError(f"matches: {pattern} took more than {PATIENCE:g} s: say it simpler") from None
 
 
-def in_words(word: str, bound: Any) -> str:
+def in_words(word: str, bound: object) -> str:
     """What a limit expects, for an error message."""
     is_pattern = LIMITS[word].takes == "text"
     words = listed(map(shown, bound)) if isinstance(bound, list) else bound if is_pattern else plain_shown(bound)
     return f"{LIMITS[word].expected} {words}"
 
 
-def plain_shown(value: Any) -> str:
+def plain_shown(value: object) -> str:
     """A number or a text, for an error message."""
     return shown(value).removeprefix("the number ")
 
 
-def defaults(declared: Mapping[str, Param], given: Mapping[str, Any], budget: Budget | None = None) -> dict[str, Any]:
+def defaults(
+    declared: Mapping[str, Param], given: Mapping[str, object], budget: Budget | None = None
+) -> dict[str, Any]:
     """The defaults of the parameters that are not given, with references to other parameters filled in.
 
     Raises DefaultError where a default is then of the wrong type or outside of its limits.
@@ -230,7 +232,7 @@ def defaults(declared: Mapping[str, Param], given: Mapping[str, Any], budget: Bu
     return found
 
 
-def default_of(param: Param, default: Any, filling: Substitution) -> Any:
+def default_of(param: Param, default: object, filling: Substitution) -> Any:
     """A default with its references to parameters filled in. Raises DefaultError."""
     try:
         value = filling.fill(default)
@@ -239,7 +241,7 @@ def default_of(param: Param, default: Any, filling: Substitution) -> Any:
         raise DefaultError(param.name, error.expected, error.got) from None
 
 
-def _known_default(param: Param, value: Any) -> Any:
+def _known_default(param: Param, value: object) -> Any:
     """A default all of whose parameters have values: what looks like a reference in one of these is data."""
     try:
         return value_of(param, value)
@@ -247,7 +249,7 @@ def _known_default(param: Param, value: Any) -> Any:
         raise DefaultError(param.name, error.expected, error.got) from None
 
 
-def is_open(value: Any) -> bool:
+def is_open(value: object) -> bool:
     """Whether a value becomes known only later, since it holds a reference or a Jinja expression."""
     if isinstance(value, str):
         return any(sign in value for sign in OPENINGS)
@@ -306,7 +308,7 @@ READERS: dict[str, Callable[[str], Any]] = {
 
 
 def missing_param_parts(
-    steps: Iterable[Step], declared: Mapping[str, Param], values: Mapping[str, Any], mask: Mask
+    steps: Iterable[Step], declared: Mapping[str, Param], values: Mapping[str, object], mask: Mask
 ) -> Iterator[str]:
     """A message for each reference of `steps` to a part that these values of parameters do not have.
 
@@ -322,7 +324,7 @@ def missing_param_parts(
             yield from (f"{step.place}: step {step.name!r}: {one}" for one in told)
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list | tuple):
@@ -330,7 +332,7 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(part)
 
 
-def _missing(text: str, declared: Mapping[str, Param], values: Mapping[str, Any], mask: Mask) -> Iterator[str]:
+def _missing(text: str, declared: Mapping[str, Param], values: Mapping[str, object], mask: Mask) -> Iterator[str]:
     for match in REFERENCE.finditer(text):
         word, path, _host = parse_reference(match) or ("", [], "")
         if word != "params" or not path or path[0] not in values:
@@ -341,7 +343,7 @@ def _missing(text: str, declared: Mapping[str, Param], values: Mapping[str, Any]
             yield f"{match[0]}: {shown or 'it has no such part'}"
 
 
-def _why_not(name: str, value: Any, path: list[str]) -> str:
+def _why_not(name: str, value: object, path: list[str]) -> str:
     """Why a parameter has no such part, empty where it has."""
     try:
         follow_path(f"params.{name}", value, path)

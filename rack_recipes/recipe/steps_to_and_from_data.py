@@ -125,7 +125,7 @@ def param_to_data(param: Param) -> dict[str, Any]:
     return data
 
 
-def from_data[T](kind: type[T], data: Any, **outside: Any) -> T:
+def from_data[T](kind: type[T], data: object, **outside: Any) -> T:
     """A part of a recipe; `outside` has the fields that its data does not have. Raises UsageError for unknown ones."""
     found = fields_from_data(kind, data)
     if kind is Step:
@@ -172,7 +172,7 @@ def check_hook(hook: Data) -> None:
     _check(hook, field_names(Hook), "hook", "module")
 
 
-def number(value: Any) -> Any:
+def number(value: object) -> Any:
     """A whole number without its `.0`; anything else as it is."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
@@ -214,7 +214,7 @@ def _check(data: Data, known: frozenset[str], owner: str, named_by: str = "") ->
     raise UsageError(f"{owner}: expected a known field, got {unknown!r} ({hint})")
 
 
-def _check_part(kind: type, data: Any, owner: str) -> None:
+def _check_part(kind: type, data: object, owner: str) -> None:
     """Check a part, or each of a list or of a mapping of parts. What is no mapping is a short form, or a template."""
     if kind in IN_MAPPINGS and isinstance(data, Mapping):
         data = [*data.values()]
@@ -245,14 +245,14 @@ def _reader(hint: Any) -> Convert | None:
     return read and (lambda data: {name: read(value) for name, value in data.items()})
 
 
-def _union_reader(kinds: tuple[Any, ...]) -> Convert | None:
+def _union_reader(kinds: tuple[object, ...]) -> Convert | None:
     """Text, true, false and null stay as they are, where they are allowed; a union has at most one other type."""
     plain = tuple(kind for kind in kinds if kind in (str, bool, NoneType))
     read = next((_reader(kind) for kind in kinds if kind not in plain), None)
     return read and (lambda data: data if isinstance(data, plain) else read(data))
 
 
-def _tuple_reader(kind: Any) -> Convert:
+def _tuple_reader(kind: object) -> Convert:
     """A list; a single condition may stand for a list of one."""
     if get_origin(kind) is Mapping:
         return lambda data: tuple(data) if isinstance(data, (list, tuple)) else (data,)
@@ -272,7 +272,7 @@ def _written(kind: type) -> tuple[Written, ...]:
     return tuple(found)
 
 
-def _default(kind: type, field: Field[Any]) -> Any:
+def _default(kind: type, field: Field[object]) -> Any:
     """What is not written; for a field that is always written nothing is."""
     if field.name in ALWAYS_WRITTEN.get(kind, ()):
         return MISSING
@@ -281,7 +281,7 @@ def _default(kind: type, field: Field[Any]) -> Any:
     return field.default if field.default_factory is MISSING else field.default_factory()
 
 
-def _writer(hint: Any) -> Convert | None:
+def _writer(hint: object) -> Convert | None:
     if float in (hint, *get_args(hint)):
         return number
     if _dataclass_in(hint):
@@ -289,6 +289,6 @@ def _writer(hint: Any) -> Convert | None:
     return None
 
 
-def _dataclass_in(hint: Any) -> type | None:
+def _dataclass_in(hint: object) -> type | None:
     """The dataclass in `Part`, `Part | None` or `tuple[Part, ...]`."""
     return next((kind for kind in (hint, *get_args(hint)) if is_dataclass(kind) and isinstance(kind, type)), None)

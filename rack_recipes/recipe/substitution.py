@@ -40,7 +40,7 @@ class Budget:
 
     left: int = MAX_REPEATED
 
-    def spend(self, value: Any, path: Path) -> None:
+    def spend(self, value: object, path: Path) -> None:
         """Count the values inside of a value. Raises SubstitutionError where there are too many, or too many levels."""
         level = [value]
         depth = len(path)
@@ -63,7 +63,7 @@ class Substitution:
     values: Mapping[str, Any]
     budget: Budget = field(default_factory=Budget)
 
-    def fill(self, value: Any, path: Path = ()) -> Any:
+    def fill(self, value: object, path: Path = ()) -> Any:
         """Replace the references to these parameters in a value. Raises SubstitutionError.
 
         A text that is only a reference becomes the value of the parameter. In a longer text that value becomes text.
@@ -111,13 +111,13 @@ def value_at(value: Any, parts: list[str], reference: str, path: Path) -> Any:
     return value
 
 
-def values_inside(value: Any) -> list[Any]:
+def values_inside(value: object) -> list[Any]:
     """The items of a list, or the values of a mapping."""
     if isinstance(value, dict):
         return list(value.values())
     return value if isinstance(value, list) else []
 
 
-def as_text(value: Any) -> str:
+def as_text(value: object) -> str:
     """A value as it is written inside of a longer text."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import islice
-from typing import Any
 
 from rack_recipes.errors import nearest
 
@@ -22,7 +21,7 @@ def quoted(text: str) -> str:
     return f'"{readable}"' if "'" in readable else f"'{readable}'"
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value in words that fit after "got"."""
     match value:
         case None:

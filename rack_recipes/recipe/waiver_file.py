@@ -108,7 +108,7 @@ def _check_each_once(path: str, waivers: tuple[Waiver, ...]) -> None:
             raise UsageError(f"{path}:{waiver.line}: expected each waiver once, got that of line {same.line} again")
 
 
-def _entry_problems(entry: Any, path: ValuePath) -> Iterator[Problem]:
+def _entry_problems(entry: object, path: ValuePath) -> Iterator[Problem]:
     if not isinstance(entry, dict):
         yield path, f"a waiver, such as {EXAMPLE}", shown(entry), ""
         return
@@ -127,13 +127,13 @@ def _entry_problems(entry: Any, path: ValuePath) -> Iterator[Problem]:
         )
 
 
-def _text(value: Any, path: ValuePath) -> Iterator[Problem]:
+def _text(value: object, path: ValuePath) -> Iterator[Problem]:
     is_line = isinstance(value, str) and value.strip() and value.isprintable() and len(value) <= LONGEST
     if not is_line:
         yield path, f"one line of text, at most {LONGEST} characters", shown(value), ""
 
 
-def _texts(value: Any, path: ValuePath) -> Iterator[Problem]:
+def _texts(value: object, path: ValuePath) -> Iterator[Problem]:
     if isinstance(value, str):
         yield from _text(value, path)
     elif not isinstance(value, list) or not value:
@@ -143,7 +143,7 @@ def _texts(value: Any, path: ValuePath) -> Iterator[Problem]:
             yield from _text(item, (*path, number))
 
 
-def _patterns(value: Any, path: ValuePath) -> Iterator[Problem]:
+def _patterns(value: object, path: ValuePath) -> Iterator[Problem]:
     """Ansible would fail on a broken pattern in the middle of each run."""
     yield from _texts(value, path)
     for item in [value] if isinstance(value, str) else value if isinstance(value, list) else ():
@@ -161,7 +161,7 @@ def _is_pattern(text: str) -> bool:
     return True
 
 
-def _attributes(value: Any, path: ValuePath) -> Iterator[Problem]:
+def _attributes(value: object, path: ValuePath) -> Iterator[Problem]:
     if not isinstance(value, dict) or not value:
         yield path, "a mapping of attributes of hosts, such as {nic_model: CX-6}", shown(value), ""
         return
@@ -170,11 +170,11 @@ def _attributes(value: Any, path: ValuePath) -> Iterator[Problem]:
             yield (*path, name), "text, a number, true or false", shown(item), ""
 
 
-def _verdicts(value: Any, path: ValuePath) -> Iterator[Problem]:
+def _verdicts(value: object, path: ValuePath) -> Iterator[Problem]:
     return words(value, path, WAIVABLE)
 
 
-def _date(value: Any, path: ValuePath) -> Iterator[Problem]:
+def _date(value: object, path: ValuePath) -> Iterator[Problem]:
     try:
         is_date = isinstance(value, str) and str(date.fromisoformat(value)) == value
     except ValueError:
@@ -183,7 +183,7 @@ def _date(value: Any, path: ValuePath) -> Iterator[Problem]:
         yield path, "a date such as 2026-12-31", shown(value), ""
 
 
-def _passes(value: Any, path: ValuePath) -> Iterator[Problem]:
+def _passes(value: object, path: ValuePath) -> Iterator[Problem]:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_PASSES:
         yield path, f"a whole number from 1 to {MOST_PASSES}", shown(value), ""
 
@@ -206,13 +206,13 @@ ENTRY = re.compile(r"^waivers:[^\n]*\n(?:[ \t]*(?:#[^\n]*)?\n)*( *)- ", re.MULTI
 INDENTATION = "  "
 
 
-def as_line(entry: Mapping[str, Any], indentation: str = INDENTATION) -> str:
+def as_line(entry: Mapping[str, object], indentation: str = INDENTATION) -> str:
     """An entry as a line of YAML, to stand under `waivers:`."""
     fields = ", ".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in entry.items())
     return f"{indentation}- {{{fields}}}\n"
 
 
-def add_waiver(path: Path, entry: Mapping[str, Any]) -> Waiver:
+def add_waiver(path: Path, entry: Mapping[str, object]) -> Waiver:
     """Add an entry at the end of the file, which is made where there is none; returns it as it is read again.
 
     One for all hosts has none in the file: then it is for a step that runs once for the run, too.
@@ -240,7 +240,7 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _added(path: Path, real: Path, entry: Mapping[str, Any]) -> Waiver:
+def _added(path: Path, real: Path, entry: Mapping[str, object]) -> Waiver:
     is_there = real.exists()
     before = read_waivers(str(path)).waivers if is_there else ()
     text = real.read_text(encoding="utf-8") if is_there else EMPTY

@@ -78,11 +78,11 @@ class Waiver:
         hosts = ", ".join(self.hosts) or "all"
         return f"{hosts} with {own}" if own else hosts
 
-    def has_attributes(self, own: Mapping[str, Any]) -> bool:
+    def has_attributes(self, own: Mapping[str, object]) -> bool:
         """Whether a host with these attributes is one of its hosts; of a list one element is enough."""
         return is_where(self.attributes, own)
 
-    def is_of(self, recipe: Mapping[str, Any]) -> bool:
+    def is_of(self, recipe: Mapping[str, object]) -> bool:
         """Whether it is for the runs of a recipe, of which the `path` and the `test_id` are given where known."""
         if self.test_id and not matches_wildcard(self.test_id, str(recipe.get("test_id") or "")):
             return False
@@ -244,7 +244,7 @@ class RunWaivers:
 
 def waivers_for(
     file: WaiverFile,
-    recipe: Mapping[str, Any],
+    recipe: Mapping[str, object],
     steps: Sequence[str],
     resolve: Resolve,
     today: date,

@@ -40,7 +40,7 @@ def seconds(value: Any) -> str:
 __all__ = ("cut", "shown", "visible")
 
 
-def shown(value: Any, kind: Kind) -> str:
+def shown(value: object, kind: Kind) -> str:
     """A value as people read it: six digits, seconds with milliseconds, times without letters."""
     if value is None:
         return ""

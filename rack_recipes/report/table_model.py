@@ -76,20 +76,20 @@ RUN_SCOPED = "(run)"
 STDERR_LINES, STDERR_CHARACTERS = 20, 2000
 
 
-def rows(found: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> tuple[Row, ...]:
+def rows(found: Sequence[Mapping[str, object]], columns: Sequence[Column]) -> tuple[Row, ...]:
     """The rows with the columns of these names; a missing cell is empty."""
     values = _values(found, [column.name for column in columns])
     return tuple(zip(*map(_cells, values, columns), strict=True))
 
 
-def _cells(values: Sequence[Any], column: Column) -> Sequence[Any]:
+def _cells(values: Sequence[object], column: Column) -> Sequence[Any]:
     if column.name.endswith("host"):
         return [RUN_SCOPED if host == "" else host for host in values] if "" in values else values
     convert = CONVERTERS.get(column.kind)
     return _converted(values, convert, PLAIN[column.kind]) if convert else values
 
 
-def _converted(values: Sequence[Any], convert: Callable[[Any], Any], plain: frozenset[type]) -> Sequence[Any]:
+def _converted(values: Sequence[object], convert: Callable[[Any], Any], plain: frozenset[type]) -> Sequence[Any]:
     types = set(map(type, values))
     if types <= plain:
         return values
@@ -99,7 +99,7 @@ def _converted(values: Sequence[Any], convert: Callable[[Any], Any], plain: froz
     return [*map(convert, values)]
 
 
-def _values(found: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Sequence[Any]]:
+def _values(found: Sequence[Mapping[str, object]], names: Sequence[str]) -> list[Sequence[Any]]:
     """The values by column. Of each row those that the first one has are taken at once: that takes half as long."""
     common = [name for name in names if found and name in found[0]]
     values: dict[str, Sequence[Any]] = {}
@@ -109,7 +109,7 @@ def _values(found: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Se
     return [values[name] if name in values else [row.get(name) for row in found] for name in names]
 
 
-def _number(value: Any) -> Any:
+def _number(value: object) -> Any:
     """A whole number as int, NaN as an empty cell, and what is no number as text: a measurement may be anything."""
     if value is None or (isinstance(value, int) and not isinstance(value, bool)):
         return value
@@ -125,22 +125,22 @@ def _seconds(value: float | None) -> float | None:
 _JSON = json.JSONEncoder(ensure_ascii=False, check_circular=False)
 
 
-def to_json(value: Any) -> str:
+def to_json(value: object) -> str:
     """A value as JSON for people to read."""
     return _JSON.encode(value)
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> bool:
     """Whether a value is a whole number or a float; true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def as_text(value: Any) -> str:
+def as_text(value: object) -> str:
     """A text as it is, any other value as JSON."""
     return value if isinstance(value, str) else to_json(value)
 
 
-def in_words(mapping: Mapping[str, Any] | None, between: str) -> str | None:
+def in_words(mapping: Mapping[str, object] | None, between: str) -> str | None:
     """Names and values on one line, such as `vlan = 12, team = "a"`; None where there is nothing to say."""
     return ", ".join(f"{name}{between}{as_text(value)}" for name, value in (mapping or {}).items()) or None
 

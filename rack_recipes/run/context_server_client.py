@@ -136,7 +136,7 @@ class GroupKeys:
         self.link = link
         self._group = group
 
-    def take(self, key: str, place: object, value: Any) -> bool:
+    def take(self, key: str, place: object, value: object) -> bool:
         """Set a key that nobody has set yet; whether this was the first. It is set once, whoever asks at once."""
         try:
             self._set(key, place, value, "0")
@@ -146,11 +146,11 @@ class GroupKeys:
             return False
         return True
 
-    def put(self, key: str, place: object, value: Any) -> None:
+    def put(self, key: str, place: object, value: object) -> None:
         """Set a key, or its next version."""
         self._set(key, place, value, "")
 
-    def _set(self, key: str, place: object, value: Any, version: str) -> None:
+    def _set(self, key: str, place: object, value: object, version: str) -> None:
         query = {"host": self._at(place), "version": version}
         self.link.ask(Request("PUT", f"/ctx/{quote(key)}", query, value), ANSWER, ERROR)
 

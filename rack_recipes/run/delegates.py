@@ -18,7 +18,7 @@ from rack_recipes.plan.compile.action_names import CONTROLLER
 THROUGH = "through"  # the field of a step record: the host that ran the step on behalf of its own one
 
 
-def delegate_of(delegate_to: Any, host: str) -> str:
+def delegate_of(delegate_to: object, host: str) -> str:
     """The delegate of a task whose `delegate_to` is filled in; empty where `host` runs the step itself.
 
     `host` is empty for a step of the run, which the controller runs itself.
@@ -48,7 +48,7 @@ def group_problem(name: str) -> str:
     return f"delegate_to: {name!r} is a group and no host: name one host, such as {{{{ groups[{name!r}] | first }}}}"
 
 
-def starts_programs(connection: Any) -> bool:
+def starts_programs(connection: object) -> bool:
     """Whether a connection, or a class of connections, starts programs on its host.
 
     For a network device Ansible silently starts them on the controller.

@@ -137,7 +137,7 @@ def _read(journal: Any, start: int, end: int) -> bytes:
     return bytes(journal.read(end - start))
 
 
-def find_earlier(runs: Path, resume: str, resume_from: str, recipe: Mapping[str, Any], needs: Needs) -> EarlierRun:
+def find_earlier(runs: Path, resume: str, resume_from: str, recipe: Mapping[str, object], needs: Needs) -> EarlierRun:
     """The run with the id `resume`, or without one the newest of the recipe; this process locks it until it ends.
 
     Raises UsageError where there is no such run or step, the run is of another recipe, or another process has it.
@@ -154,18 +154,18 @@ def find_earlier(runs: Path, resume: str, resume_from: str, recipe: Mapping[str,
     return earlier
 
 
-def _newest(runs: Path, recipe: Mapping[str, Any]) -> Path:
+def _newest(runs: Path, recipe: Mapping[str, object]) -> Path:
     for path in reversed(journals(runs)):
         if _is_same(recipe, run_record(path).get("recipe", {})):
             return path
     raise UsageError(f"there is no earlier run of {_named(recipe)} in {runs}")
 
 
-def _is_same(recipe: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def _is_same(recipe: Mapping[str, object], other: Mapping[str, object]) -> bool:
     return any(recipe.get(name) and recipe.get(name) == other.get(name) for name in ("path", "test_id"))
 
 
-def _named(recipe: Mapping[str, Any]) -> str:
+def _named(recipe: Mapping[str, object]) -> str:
     return f"{recipe.get('path', 'an unknown recipe')} ({recipe.get('test_id', 'no test_id')})"
 
 

@@ -318,7 +318,7 @@ class Meeting:
         self._own_keys |= {key: value for _kind, host, key, value in keys if host == RUN_HOST}
         return [*keys, *steps]
 
-    def _post(self, items: list[Any], stage: int, *, is_over: bool) -> None:
+    def _post(self, items: list[object], stage: int, *, is_over: bool) -> None:
         *pieces, last = _pieces(items)
         for piece in pieces:
             self.group_keys.put(NEWS, self.place, {"items": piece, "stage": 0, "over": False})
@@ -420,7 +420,7 @@ class Meeting:
                 run.context.fold(self._delta(run, number, place, key, value, host))
         run.peers.ended = self._results.ended
 
-    def _take_keys(self, run: Run, number: int, keys: Mapping[str, tuple[int, Any]]) -> None:
+    def _take_keys(self, run: Run, number: int, keys: Mapping[str, tuple[int, object]]) -> None:
         """Write what other parts have set for the run into the journal, so that all readers of it know that."""
         changes = [
             {**self._delta(run, number, place, key, value, RUN_HOST), COMES_FROM: place}
@@ -430,7 +430,7 @@ class Meeting:
         if changes:
             append(run.path, changes)
 
-    def _delta(self, run: Run, number: int, place: int, key: str, value: Any, host: str) -> Record:
+    def _delta(self, run: Run, number: int, place: int, key: str, value: object, host: str) -> Record:
         held = run.context.entry(key, host)
         return {
             "kind": "delta",
@@ -508,7 +508,7 @@ def _value(run: Run, host: str, key: str) -> Any:
     return json.loads(entry.text) if entry else None
 
 
-def _pieces(items: list[Any]) -> list[list[Any]]:
+def _pieces(items: list[object]) -> list[list[Any]]:
     """The items in pieces that fit into a value of the server; at least one piece."""
     pieces: list[list[Any]] = [[]]
     size = 0

@@ -210,6 +210,6 @@ def to_run(record: Mapping[str, object]) -> str:
     return page_address("runs", record["run_id"]) if record.get("run_id") else ""
 
 
-def to_result(record: Mapping[str, Any]) -> str:
+def to_result(record: Mapping[str, object]) -> str:
     """The page of a result that a row names by run, host and step."""
     return page_address("runs", record["run_id"], "hosts", record["host"], record["step"])

@@ -47,7 +47,7 @@ OF_PROGRAM = (
 FIELDS = frozenset((*OF_STEP, *OF_PROGRAM))
 
 
-def check_fields(steps: Iterable[dict[str, Any]]) -> None:
+def check_fields(steps: Iterable[dict[str, object]]) -> None:
     """Raise ValueError for a field of a step that is unknown here."""
     for step in steps:
         if not step.keys() <= FIELDS:
@@ -283,7 +283,7 @@ def _due(waits_for: Attempt | float) -> float:
 ATTACHED = ("name", "sha256", "size")
 
 
-def run_single(scriptlet: type[Scriptlet], params: dict[str, Any]) -> dict[str, Any]:
+def run_single(scriptlet: type[Scriptlet], params: dict[str, object]) -> dict[str, Any]:
     """Verdict, reason, `context` (the keys set), measurements, stdout and stderr of one run of `scriptlet`.
 
     Without a run there is nowhere to keep what it attaches: `artifacts` has name, size and digest of each, if any.
@@ -305,7 +305,7 @@ def run_single(scriptlet: type[Scriptlet], params: dict[str, Any]) -> dict[str, 
     }
 
 
-def _request(scriptlet: type[Scriptlet], params: dict[str, Any]) -> dict[str, Any]:
+def _request(scriptlet: type[Scriptlet], params: dict[str, object]) -> dict[str, Any]:
     """A stage of one step."""
     step = {
         "name": scriptlet.__name__,

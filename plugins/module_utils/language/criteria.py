@@ -161,7 +161,7 @@ def _not_limits(limits: Condition) -> str:
     return f"expected a limit: {', '.join(LIMITS)}"
 
 
-def _words(word: str, value: Any, bound: Any, unit: str) -> str:
+def _words(word: str, value: object, bound: Any, unit: str) -> str:
     def show(item: Any) -> str:
         return _with_unit(item, unit)
 
@@ -193,11 +193,11 @@ def _numbers(word: str, *values: Any) -> None:
             raise ValueError(f"{word} needs a number, got {value_for_message(value)}")
 
 
-def _eq(value: Any, bound: Any) -> Held:
+def _eq(value: object, bound: Any) -> Held:
     return equality_key(value) == equality_key(bound), _nearness(value, [bound])
 
 
-def _ne(value: Any, bound: Any) -> Held:
+def _ne(value: object, bound: Any) -> Held:
     near = _nearness(value, [bound])
     return equality_key(value) != equality_key(bound), None if near is None else 0 - near
 
@@ -212,7 +212,7 @@ def _max(value: Any, bound: Any) -> Held:
     return value <= bound, difference(bound, value)
 
 
-def _within(value: Any, bound: Any) -> Held:
+def _within(value: Any, bound: object) -> Held:
     if not isinstance(bound, dict) or sorted(bound) not in (["by", "of"], ["of", "percent"]):
         raise ValueError(f"within: expected of, and by or percent, got {value_for_message(bound)}")
     reach = bound["by"] if "by" in bound else bound["percent"]
@@ -223,7 +223,7 @@ def _within(value: Any, bound: Any) -> Held:
     return distance >= 0, distance
 
 
-def _one_of(value: Any, bound: Any) -> Held:
+def _one_of(value: object, bound: Any) -> Held:
     if not isinstance(bound, list):
         raise ValueError(f"one_of needs a list, got {value_for_message(bound)}")
     return equality_key(value) in map(equality_key, bound), _nearness(value, bound)

@@ -13,19 +13,19 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable
-    from typing import Any, Union
+    from typing import Union
 
     Number = Union[int, float]
 
 LARGEST_FLOAT = 1.7976931348623157e308
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> bool:
     """Whether a value is a finite JSON number. True and false are none, although they are integers in Python."""
     return isinstance(value, (int, float)) and value is not True and value is not False and abs(value) <= LARGEST_FLOAT
 
 
-def equality_key(value: Any) -> Hashable:
+def equality_key(value: object) -> Hashable:
     """A key that is equal for equal JSON values, whatever the order of names: 1 and 1.0 are equal, 1 and true not."""
     if isinstance(value, bool):
         return bool, value

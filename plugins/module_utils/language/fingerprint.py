@@ -23,12 +23,12 @@ BLOCK = 64  # bytes that SHA-256 takes at once
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
-def _plain(_value: Any) -> bytes:
+def _plain(_value: object) -> bytes:
     return b""
 
 
 def fingerprint(
-    digest: str, args: Any, read: Mapping[str, Any], host: str, files: Mapping[str, str], key_for: KeyFor = _plain
+    digest: str, args: object, read: Mapping[str, object], host: str, files: Mapping[str, str], key_for: KeyFor = _plain
 ) -> str:
     """`sha256:...` over the scriptlet's digest, its arguments, the context that it reads, the host, and its files.
 
@@ -42,25 +42,25 @@ def fingerprint(
 class ContextDigest:
     """A digest of a whole context, for steps that may read any key. A change of one key digests only that key again."""
 
-    def __init__(self, values: Mapping[str, Any], key_for: KeyFor = _plain) -> None:
+    def __init__(self, values: Mapping[str, object], key_for: KeyFor = _plain) -> None:
         self._key_for = key_for
         self._parts = {key: self._part(key, value) for key, value in values.items()}
         self._sum = sum(self._parts.values()) % WIDTH
 
-    def set(self, key: str, value: Any) -> None:
+    def set(self, key: str, value: object) -> None:
         """Change the digest for a new or changed value of a key."""
         part = self._part(key, value)
         self._sum = (self._sum + part - self._parts.get(key, 0)) % WIDTH
         self._parts[key] = part
 
-    def _part(self, key: str, value: Any) -> int:
+    def _part(self, key: str, value: object) -> int:
         return int.from_bytes(_digest([key, value], self._key_for(value)), "big")
 
     def __str__(self) -> str:
         return f"sum:{self._sum:064x}"
 
 
-def _digest(value: Any, key: bytes) -> bytes:
+def _digest(value: object, key: bytes) -> bytes:
     data = _canonical(value).encode("ascii")
     return hmac(key, data) if key else sha256(data)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 TIGHTER = {"min": max, "max": min}  # of two bounds the one that leaves less
 
 
-def is_where(where: Mapping[str, Any], attributes: Mapping[str, Any]) -> bool:
+def is_where(where: Mapping[str, object], attributes: Mapping[str, Any]) -> bool:
     """Whether a host has all of these attributes. Of an attribute that is a list one entry is enough."""
     for name, wanted in where.items():
         found = attributes.get(name)

@@ -67,7 +67,7 @@ class Scope:
     `words` may have `index` and `item` or `matrix` of a loop, and `step`, a mapping with `name`, `attempt` and so on.
     """
 
-    def __init__(self, ctx: Context, params: dict[str, Any], words: dict[str, Any]) -> None:
+    def __init__(self, ctx: Context, params: dict[str, object], words: dict[str, Any]) -> None:
         self.ctx = ctx
         self.words = {**words, "params": params}
 
@@ -270,7 +270,7 @@ MOST = 10_000
 SHORT = re.compile(r"[A-Za-z0-9_.:/-]{1,40}")
 
 
-def loop_instances(name: str, loop: Any, matrix: Any, scope: Scope) -> list[Instance]:
+def loop_instances(name: str, loop: object, matrix: Any, scope: Scope) -> list[Instance]:
     """The name of each instance of the step `name`, such as `measure[eth0]`, and its words.
 
     The words are `index` and `item`, or `index` and `matrix`. `loop` is a list or a reference to one. Where it is None,

@@ -169,7 +169,7 @@ def _majority(ballot: dict[str, Any], largest: list[str], percent: float) -> Any
     return ballot[largest[0]]
 
 
-def _alike(value: Any, majority: Any, percent: float) -> bool:
+def _alike(value: object, majority: Any, percent: float) -> bool:
     if percent and _is_number(value) and _is_number(majority):
         return bool(abs(value - majority) <= abs(majority) * percent / 100)
     return json.dumps(value, sort_keys=True) == json.dumps(majority, sort_keys=True)

@@ -105,7 +105,7 @@ def _written(content: str) -> list[Any]:
     return sentences
 
 
-def _problem(written: Any, known: Mapping[str, Fact]) -> str:
+def _problem(written: object, known: Mapping[str, Fact]) -> str:
     """Why a sentence is struck; empty where it may stay."""
     if not isinstance(written, dict) or not isinstance(written.get("text"), str) or not written["text"].strip():
         return "is no text"

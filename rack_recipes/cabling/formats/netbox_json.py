@@ -151,7 +151,7 @@ def _check_whole(data: object, name: str, draft: Draft) -> None:
         draft.wrong(f"{name}: count", f"all {max(counts)} entries: save all pages, or give the URL", f"{found} of them")
 
 
-def _position(rack: Any, unit: Any) -> Position | None:
+def _position(rack: object, unit: Any) -> Position | None:
     """A position, from a rack with its name, a name, or a list with one."""
     first = rack[0] if isinstance(rack, list) and rack else rack
     name = first.get("name") if isinstance(first, dict) else first

@@ -97,7 +97,7 @@ def _run_of_record(record: Mapping[str, Any]) -> ResumedRun:
 
 
 def plan_resumed(
-    recipe: str, settings: Settings, given: PlanOptions, earlier: Mapping[str, Any], resume_from: str
+    recipe: str, settings: Settings, given: PlanOptions, earlier: Mapping[str, object], resume_from: str
 ) -> Plan:
     """Return the plan of `recipe`; options that are not `given` are those of the earlier run.
 
@@ -228,7 +228,7 @@ def _check_limit(limit: str | None) -> None:
         raise UsageError(f"--limit: expected hosts or groups of the inventory, got {limit!r}")
 
 
-def _settings(variables: Mapping[str, Any], options: argparse.Namespace) -> Settings:
+def _settings(variables: Mapping[str, object], options: argparse.Namespace) -> Settings:
     settings = project.load(variables)
     return replace(settings, locked=settings.locked or options.locked)
 
@@ -288,7 +288,7 @@ def _recorded_params(
     return kept
 
 
-def _params_of_extra_vars(variables: Mapping[str, Any]) -> dict[str, Any]:
+def _params_of_extra_vars(variables: Mapping[str, object]) -> dict[str, Any]:
     """Return the parameters in the extra variable `rack_recipes_params`, which the command would replace otherwise."""
     given = variables.get(GIVEN)
     return dict(given) if isinstance(given, Mapping) else {}
@@ -296,7 +296,7 @@ def _params_of_extra_vars(variables: Mapping[str, Any]) -> dict[str, Any]:
 
 def _known_params(
     declared: Mapping[str, Param],
-    given: Mapping[str, Any],
+    given: Mapping[str, object],
     options: argparse.Namespace,
     names: SecretNames,
     where: Callable[[str], str],
@@ -314,7 +314,7 @@ def _known_params(
     return values_of_params({name: declared[name] for name in given}, given, texts=True, names=names, where=where)
 
 
-def _check_param_parts(plan: Plan, known: Mapping[str, Any], names: SecretNames) -> None:
+def _check_param_parts(plan: Plan, known: Mapping[str, object], names: SecretNames) -> None:
     """Raise UsageError where a step refers to a part that a parameter does not have. It shows no secret."""
     declared = plan.recipe.params
     mask = Mask(secrets_of({name: param_to_data(declared[name]) for name in known}, known, names))

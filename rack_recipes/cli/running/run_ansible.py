@@ -134,7 +134,7 @@ def _tell_forks(command: PlaybookCommand, hosts: int) -> None:
 
 def _run(
     options: argparse.Namespace,
-    variables: Mapping[str, Any],
+    variables: Mapping[str, object],
     asked: PlaybookCommand,
     folder: Path,
     warm: WarmStart | None,
@@ -178,7 +178,7 @@ def _variables(options: argparse.Namespace, names: Mapping[str, str], prepared: 
 
 
 @contextmanager
-def _private_variables(folder: Path, variables: Mapping[str, Any]) -> Iterator[list[str]]:
+def _private_variables(folder: Path, variables: Mapping[str, object]) -> Iterator[list[str]]:
     """Yield the argument that passes variables to Ansible by a named pipe, so that no other user can see them."""
     if not variables:
         yield []

@@ -259,7 +259,7 @@ def _listen(address: str) -> socket.socket:
     return socket.create_server((address, PORT), backlog=64)
 
 
-def _serve(emulator: Any, spec_file: Path, bmc: Bmc, listening: socket.socket) -> None:
+def _serve(emulator: object, spec_file: Path, bmc: Bmc, listening: socket.socket) -> None:
     """Be one BMC until the rack ends."""
     from werkzeug.serving import make_server
 

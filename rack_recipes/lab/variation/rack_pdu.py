@@ -37,7 +37,7 @@ def shutdown(**_context: Any) -> None:
     """snmpsim calls it at the end."""
 
 
-def variate(oid: Any, tag: str, value: str, **context: Any) -> tuple[Any, str, Any]:
+def variate(oid: object, tag: str, value: str, **context: Any) -> tuple[Any, str, Any]:
     """The value of a line, or what a command to it came to."""
     if not context["nextFlag"] and not context["exactMatch"]:
         return context["origOid"], tag, context["errorStatus"]

@@ -33,7 +33,7 @@ class Verbatim(str):
     __slots__ = ()
 
 
-def verbatim(value: Any) -> Any:
+def verbatim(value: object) -> Any:
     """The value with each text in it that looks like a template marked as none."""
     if isinstance(value, str):
         return Verbatim(value) if TEMPLATE.search(value) else value
@@ -42,12 +42,12 @@ def verbatim(value: Any) -> Any:
     return [verbatim(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def to_yaml(value: Any) -> str:
+def to_yaml(value: object) -> str:
     """The YAML document of `value`, without a document start. Mappings keep their order."""
     return _block(value, "") + "\n"
 
 
-def _block(value: Any, indent: str) -> str:
+def _block(value: object, indent: str) -> str:
     if isinstance(value, Mapping) and value:
         return "\n".join([_entry(_head(indent, key), item, indent) for key, item in value.items()])
     if isinstance(value, (list, tuple)) and value:
@@ -69,13 +69,13 @@ def _entry(head: str, item: Any, indent: str) -> str:
     return f"{head}\n{_block(item, indent + '  ')}" if nested or len(line) > WIDTH else line
 
 
-def _item(item: Any, indent: str) -> str:
+def _item(item: object, indent: str) -> str:
     if _is_filled(item):
         return f"{indent}- {_block(item, indent + '  ').lstrip(' ')}"
     return _scalar(f"{indent}- ", item, indent)
 
 
-def _is_filled(value: Any) -> bool:
+def _is_filled(value: object) -> bool:
     return isinstance(value, (Mapping, list, tuple)) and bool(value)
 
 
@@ -83,7 +83,7 @@ def _in_brackets(items: Any) -> str:
     return f"[{', '.join(_text(item, PLAIN_IN_BRACKETS) if isinstance(item, str) else _other(item) for item in items)}]"
 
 
-def _scalar(head: str, value: Any, indent: str) -> str:
+def _scalar(head: str, value: object, indent: str) -> str:
     """A scalar. Text of several lines is written as a block, other text that is too long is quoted and folded."""
     if not isinstance(value, str):
         return head + _other(value)
@@ -129,7 +129,7 @@ def _quoted(value: str) -> str:
     return UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
 
 
-def _other(value: Any) -> str:
+def _other(value: object) -> str:
     """A number, true, false, null, or an empty list or mapping."""
     text = json.dumps(value, allow_nan=False)
     return text.replace("e", ".0e") if isinstance(value, float) and "e" in text and "." not in text else text

@@ -29,7 +29,7 @@ PLAIN = ("str", "int", "float")  # types whose choices can be compared with valu
 OPTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def check_declared(declared: Mapping[str, Any], places: Mapping[Path, Place]) -> None:
+def check_declared(declared: Mapping[str, object], places: Mapping[Path, Place]) -> None:
     """Raise CatalogError with every problem and its file, line and column.
 
     `places` has the position of each declared value, by the value's path.
@@ -46,7 +46,7 @@ def _place(path: Path, places: Mapping[Path, Place]) -> Place:
     return next(places[path[:end]] for end in range(len(path), -1, -1) if path[:end] in places)
 
 
-def _analyses_only_the_run(declared: Mapping[str, Any]) -> Iterator[Problem]:
+def _analyses_only_the_run(declared: Mapping[str, object]) -> Iterator[Problem]:
     """Yield a problem for each part of the run that a scriptlet for single hosts declares to read."""
     if declared.get("scope", "host") == "host":
         for name in ANALYSES:
@@ -54,7 +54,7 @@ def _analyses_only_the_run(declared: Mapping[str, Any]) -> Iterator[Problem]:
                 yield (name,), "scope: run beside it, since only such a step sees the whole run", "scope: host", ""
 
 
-def _check(name: str, value: Any, checks: Mapping[str, Check], path: Path) -> Iterator[Problem]:
+def _check(name: str, value: object, checks: Mapping[str, Check], path: Path) -> Iterator[Problem]:
     """Yield the problems of one declared name; an unknown name is a problem itself."""
     if name in checks:
         yield from checks[name](value, (*path, name))
@@ -63,7 +63,7 @@ def _check(name: str, value: Any, checks: Mapping[str, Check], path: Path) -> It
 
 
 def _instance_of(kind: type, expected: str) -> Check:
-    def check(value: Any, path: Path) -> Iterator[Problem]:
+    def check(value: object, path: Path) -> Iterator[Problem]:
         if not isinstance(value, kind):
             yield path, expected, shown(value), ""
 
@@ -71,7 +71,7 @@ def _instance_of(kind: type, expected: str) -> Check:
 
 
 def _one_of(*words: str) -> Check:
-    def check(value: Any, path: Path) -> Iterator[Problem]:
+    def check(value: object, path: Path) -> Iterator[Problem]:
         if value not in words:
             near = closest(value, words) if isinstance(value, str) else ""
             yield path, f"one of {listed(words, len(words))}", shown(value), near
@@ -80,7 +80,7 @@ def _one_of(*words: str) -> Check:
 
 
 def _list_of(fits: Callable[[Any], bool], expected: str) -> Check:
-    def check(value: Any, path: Path) -> Iterator[Problem]:
+    def check(value: object, path: Path) -> Iterator[Problem]:
         if not isinstance(value, list):
             yield path, f"a list, each item {expected}", shown(value), ""
         else:
@@ -94,7 +94,7 @@ def _none_or(check: Check) -> Check:
     return lambda value, path: (_anything if value is None else check)(value, path)
 
 
-def _options(value: Any, path: Path) -> Iterator[Problem]:
+def _options(value: object, path: Path) -> Iterator[Problem]:
     if not isinstance(value, dict):
         yield path, "a mapping of options, such as {device: {type: str, required: true}}", shown(value), ""
         return
@@ -104,7 +104,7 @@ def _options(value: Any, path: Path) -> Iterator[Problem]:
         yield from _option(name, spec, (*path, name))
 
 
-def _option(name: str, spec: Any, path: Path) -> Iterator[Problem]:
+def _option(name: str, spec: object, path: Path) -> Iterator[Problem]:
     if not isinstance(spec, dict):
         yield path, "a mapping such as {type: str, required: true}", shown(spec), ""
         return
@@ -150,19 +150,19 @@ def _choices(name: str, spec: Mapping[str, Any], path: Path) -> Iterator[Problem
             yield (*path, "choices", index), f"a choice of type {kind}", shown(choice), ""
 
 
-def _anything(value: Any, path: Path) -> Iterator[Problem]:
+def _anything(value: object, path: Path) -> Iterator[Problem]:
     yield from ()
 
 
-def _is_anything(value: Any) -> bool:
+def _is_anything(value: object) -> bool:
     return True
 
 
-def _is_text(value: Any) -> bool:
+def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value)
 
 
-def _is_key(value: Any) -> bool:
+def _is_key(value: object) -> bool:
     return isinstance(value, str) and CONTEXT_KEY.fullmatch(value) is not None
 
 
@@ -171,7 +171,7 @@ def _notice(value: Any, path: Path) -> Iterator[Problem]:
         yield path, "one line that names what to use instead, such as: use steps.probe_v2", shown(value), ""
 
 
-def _writes(value: Any, path: Path) -> Iterator[Problem]:
+def _writes(value: object, path: Path) -> Iterator[Problem]:
     """Yield what is wrong with a list of keys, or with a mapping of each key to what it holds."""
     if not isinstance(value, dict):
         yield from _keys(value, path)
@@ -183,7 +183,7 @@ def _writes(value: Any, path: Path) -> Iterator[Problem]:
             yield (*path, name), "what this key holds, with units", shown(text), ""
 
 
-def _verdicts(value: Any, path: Path) -> Iterator[Problem]:
+def _verdicts(value: object, path: Path) -> Iterator[Problem]:
     if not isinstance(value, dict):
         yield path, "a mapping such as {failed: a limit is exceeded}", shown(value), ""
         return

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from textwrap import indent
-from typing import Any
 
 from rack_recipes.recipe.gallery.entry_and_search import KINDS, Argument, GalleryEntry
 from rack_recipes.recipe.gallery.read_gallery import short_name
@@ -126,7 +125,7 @@ def _default(argument: Argument) -> str:
     return "" if argument.default is None else cell(f"`{_shown(argument.default)}`")
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 

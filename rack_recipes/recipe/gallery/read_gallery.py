@@ -178,7 +178,7 @@ def scriptlet(entry: ScriptletEntry, *, is_alone: bool) -> GalleryEntry:
     )
 
 
-def _arguments(entry: ScriptletEntry, documented: Mapping[str, Any] | None) -> tuple[Argument, ...] | None:
+def _arguments(entry: ScriptletEntry, documented: Mapping[str, object] | None) -> tuple[Argument, ...] | None:
     if entry.options is None:
         return None
     found = arguments_of(entry.options, documented)

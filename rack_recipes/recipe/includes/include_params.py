@@ -44,7 +44,7 @@ class OuterParams:
         self.also: dict[str, dict[str, Condition]] = {}
         self._known = known_defaults(params)
 
-    def referenced(self, value: Any) -> Param | None:
+    def referenced(self, value: object) -> Param | None:
         """The parameter that a value refers to; None where the value is more than such a reference."""
         whole = REFERENCE.fullmatch(value) if isinstance(value, str) else None
         word, _dot, name = whole[1].partition(".") if whole else ("", "", "")
@@ -68,7 +68,7 @@ class OuterParams:
             except WrongError as error:
                 raise WrongError(error.expected, f"{value}, which is {error.got} by default") from None
 
-    def require(self, value: Any, param: Param, inner: str) -> None:
+    def require(self, value: object, param: Param, inner: str) -> None:
         """Note that a value made of parameters goes to `param`. It is checked when the run starts and it is known."""
         names = names_in(value, "params")
         if names and names <= self.params.keys() and not is_open(OF_PARAMS.sub("", json.dumps(value))):
@@ -141,7 +141,7 @@ def name_errors(include: Node, declared: Mapping[str, Param], file: str) -> Iter
         yield include.error(path, f"values of the parameters of {file} without a default: {listed(missing)}", got)
 
 
-def accepted(param: Param, value: Any, outer: OuterParams, inner: str) -> Any:
+def accepted(param: Param, value: object, outer: OuterParams, inner: str) -> Any:
     """The value as the parameter takes it. Raises WrongError. A value that is not known yet is checked when it is."""
     source = outer.referenced(value)
     if param.secret and not (source and source.secret):
@@ -154,7 +154,11 @@ def accepted(param: Param, value: Any, outer: OuterParams, inner: str) -> Any:
 
 
 def accepted_defaults(
-    declared: Mapping[str, Param], given: Mapping[str, Any], substitution: Substitution, outer: OuterParams, prefix: str
+    declared: Mapping[str, Param],
+    given: Mapping[str, object],
+    substitution: Substitution,
+    outer: OuterParams,
+    prefix: str,
 ) -> dict[str, Any]:
     """The defaults of all other parameters, which may refer to given values. Raises DefaultError."""
     found = defaults(declared, given, substitution.budget)

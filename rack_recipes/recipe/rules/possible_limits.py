@@ -58,7 +58,7 @@ def _kind(condition: Node) -> str:
     return f"the text {quoted(whole)}"
 
 
-def _is_known(value: Any) -> bool:
+def _is_known(value: object) -> bool:
     return not ("${" in str(value) or "{{" in str(value))
 
 
@@ -71,7 +71,7 @@ def _choices(limits: dict[str, Any]) -> tuple[str, list[Any]] | None:
     return None
 
 
-def _nothing_left(node: Node, limits: dict[str, Any], choices: tuple[str, list[Any]]) -> Iterator[RecipeError]:
+def _nothing_left(node: Node, limits: dict[str, Any], choices: tuple[str, list[object]]) -> Iterator[RecipeError]:
     source, left = choices
     for word, bound in limits.items():
         if word == source or not _is_known(bound) or not left:
@@ -82,7 +82,7 @@ def _nothing_left(node: Node, limits: dict[str, Any], choices: tuple[str, list[A
             yield node.error((word,), f"{word} to leave a value that {source} accepts ({told})", shown(bound))
 
 
-def _holds(word: str, value: Any, bound: Any) -> bool:
+def _holds(word: str, value: object, bound: object) -> bool:
     """Whether a value holds a bound. What is wrong with a bound has a rule of its own."""
     try:
         return LIMITS[word].compare(value, bound)[0]
@@ -90,7 +90,7 @@ def _holds(word: str, value: Any, bound: Any) -> bool:
         return is_number(value) if word in OF_NUMBERS else isinstance(value, str)
 
 
-def _empty_range(node: Node, limits: dict[str, Any]) -> Iterator[RecipeError]:
+def _empty_range(node: Node, limits: dict[str, object]) -> Iterator[RecipeError]:
     """A tolerance that is outside of `min` and `max`; these two have a rule of their own."""
     within = limits.get("within")
     of = within.get("of") if isinstance(within, dict) else None

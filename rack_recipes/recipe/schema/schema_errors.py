@@ -154,7 +154,7 @@ def as_flow_yaml(value: object) -> str:
     return text if len(text) <= MAX_LENGTH * (1 if isinstance(value, str) else 2) else ""
 
 
-def _inside(item: Any) -> str:
+def _inside(item: object) -> str:
     """An item of a list or mapping in brackets, where a text with a bracket or a comma needs quotes."""
     return (
         json.dumps(item, ensure_ascii=False) if isinstance(item, str) and SPECIAL.search(item) else as_flow_yaml(item)

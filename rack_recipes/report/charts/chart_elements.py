@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, TypeGuard
+from typing import NamedTuple, TypeGuard
 
 from markupsafe import Markup, escape
 
@@ -52,7 +52,7 @@ LARGEST = 1e300
 """Larger numbers are not drawn: the distance of two of them is no number any more."""
 
 
-def is_drawable(value: Any) -> TypeGuard[float]:
+def is_drawable(value: object) -> TypeGuard[float]:
     """Whether a value is a finite number that has a place on an axis."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
@@ -64,12 +64,12 @@ class Limit(NamedTuple):
     value: float
 
 
-def limits_of(criterion: Mapping[str, Any]) -> list[Limit]:
+def limits_of(criterion: Mapping[str, object]) -> list[Limit]:
     """The limits of a measurement's criterion that are numbers; a tolerance has two ends."""
     return [limit for word, bound in criterion.items() for limit in _limits(word, bound)]
 
 
-def _limits(word: str, bound: Any) -> Sequence[Limit]:
+def _limits(word: str, bound: object) -> Sequence[Limit]:
     if word == "warn" and isinstance(bound, dict):
         return [Limit(f"warn {limit.word}", limit.value) for limit in limits_of(bound)]
     if isinstance(bound, dict):
@@ -77,7 +77,7 @@ def _limits(word: str, bound: Any) -> Sequence[Limit]:
     return [Limit(word, float(bound))] if is_drawable(bound) else []
 
 
-def _ends(word: str, tolerance: Mapping[str, Any]) -> Sequence[Limit]:
+def _ends(word: str, tolerance: Mapping[str, object]) -> Sequence[Limit]:
     of, by, percent = (tolerance.get(name) for name in ("of", "by", "percent"))
     if is_drawable(of) and is_drawable(percent):
         by = of * percent / 100

@@ -81,7 +81,7 @@ def _fitting_cells(table: Table) -> Iterator[list[Cell]]:
         yield cells
 
 
-def cell(value: Any, column: Column) -> Cell:
+def cell(value: object, column: Column) -> Cell:
     """A value as a cell of the page."""
     text = cut(shown(value, column.kind), MOST_IN_MARKUP_CELL, at_end=column.kind != "log")
     if column.kind == "verdict":
@@ -149,14 +149,14 @@ def _compressed(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
-def _fit_all(columns: Sequence[Sequence[Any]]) -> bool:
+def _fit_all(columns: Sequence[Sequence[object]]) -> bool:
     """Whether all texts fit; one that is met twice takes room once."""
     with_texts = (own for own in columns if str in set(map(type, own)))
     texts = {cell for own in with_texts for cell in set(own) if isinstance(cell, str)}
     return sum(min(len(text), MOST_IN_BLOCK_CELL) for text in texts) <= MOST_IN_BLOCK
 
 
-def _count_fitting_rows(rows: Sequence[Sequence[Any]]) -> int:
+def _count_fitting_rows(rows: Sequence[Sequence[object]]) -> int:
     """How many rows fit; a text that was met before takes no room."""
     room, met = MOST_IN_BLOCK, set[str]()
     for number, row in enumerate(rows):
@@ -169,7 +169,7 @@ def _count_fitting_rows(rows: Sequence[Sequence[Any]]) -> int:
     return len(rows)
 
 
-def _encoded(column: Column, values: Sequence[Any]) -> dict[str, Any]:
+def _encoded(column: Column, values: Sequence[object]) -> dict[str, Any]:
     """A column with its `numbers`, its `times`, or its `words` and `codes`."""
     head = {"name": visible(column.name), "label": visible(column.label), "kind": column.kind}
     if column.kind in ("number", "seconds") and (numbers := _numbers(values, column)) is not None:
@@ -224,7 +224,7 @@ def _milliseconds(text: str) -> int:
     return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
 
 
-def _coded(column: Column, values: Sequence[Any]) -> dict[str, Any]:
+def _coded(column: Column, values: Sequence[object]) -> dict[str, Any]:
     """Each different text once, and for each row its place there. The first text is that of an empty cell."""
     keys = values
     if not set(map(type, values)) <= TEXTS:
@@ -235,6 +235,6 @@ def _coded(column: Column, values: Sequence[Any]) -> dict[str, Any]:
     return {"words": [_text(key, column) for key in places], "codes": codes}
 
 
-def _text(key: Any, column: Column) -> str:
+def _text(key: object, column: Column) -> str:
     value = key[1] if isinstance(key, tuple) else key
     return cut(shown(value, column.kind), MOST_IN_BLOCK_CELL, at_end=column.kind != "log")

@@ -42,7 +42,7 @@ def host_table(run: RunData) -> Table:
     return Table("hosts", "Hosts", columns, tuple(rows), of.ABOUT_HOSTS)
 
 
-def _attribute_columns(attributes: Collection[Mapping[str, Any]]) -> dict[str, Column]:
+def _attribute_columns(attributes: Collection[Mapping[str, object]]) -> dict[str, Column]:
     """A column for each attribute, by its name; it has numbers where all hosts have numbers."""
     names = sorted({name for own in attributes for name in own}, key=natural)
     values = {name: [own[name] for own in attributes if own.get(name) is not None] for name in names}
@@ -52,7 +52,7 @@ def _attribute_columns(attributes: Collection[Mapping[str, Any]]) -> dict[str, C
     }
 
 
-def _row(host: str, found: Sequence[Row], attributes: Mapping[str, Any], names: Iterable[str]) -> tuple[Any, ...]:
+def _row(host: str, found: Sequence[Row], attributes: Mapping[str, object], names: Iterable[str]) -> tuple[Any, ...]:
     counts = Counter(result["verdict"] for result in found)
     gravest = min(map(rank, counts), default=None)
     worst = next((result for result in found if rank(result["verdict"]) == gravest), {})
@@ -62,7 +62,7 @@ def _row(host: str, found: Sequence[Row], attributes: Mapping[str, Any], names: 
     return host, worst.get("verdict"), *told, *said, len(found), *(counts[verdict] for verdict in VERDICTS)
 
 
-def _attribute(value: Any) -> Any:
+def _attribute(value: object) -> Any:
     return value if value is None or is_number(value) else as_text(value)
 
 
@@ -117,6 +117,6 @@ def _extended(table: Table, wanted: Sequence[Mapping[str, str]], hosts: Table) -
     return replace(table, columns=(*table.columns, *columns), rows=rows)
 
 
-def _cells(row: Sequence[Any], names: Sequence[str], hosts: Table) -> tuple[Any, ...]:
+def _cells(row: Sequence[object], names: Sequence[str], hosts: Table) -> tuple[Any, ...]:
     places = {column.name: place for place, column in enumerate(hosts.columns)}
     return tuple(row[places[name]] if name in places else None for name in names)

@@ -47,7 +47,7 @@ def _parts(info: Mapping[str, Any]) -> str | None:
     return "; ".join(f"{part['part']}: {part['state']}{_note(part)}" for part in info.get("told", ())) or None
 
 
-def _note(part: Mapping[str, Any]) -> str:
+def _note(part: Mapping[str, object]) -> str:
     return f" ({part['note']})" if part["note"] else ""
 
 

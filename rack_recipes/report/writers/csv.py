@@ -36,7 +36,7 @@ def _write(table: Table, path: Path) -> Path:
     return path
 
 
-def harmless(value: Any) -> Any:
+def harmless(value: object) -> Any:
     """The value; text that a spreadsheet would run gets an apostrophe in front."""
     if not isinstance(value, str):
         return value

@@ -206,7 +206,7 @@ def _series(table: Table, column: str, title: str, last: int) -> dict[str, Any]:
     return {"name": title, "categories": [table.title, 1, 0, last, 0], "values": [table.title, 1, place, last, place]}
 
 
-def _insert(sheet: Worksheet, row: int, chart: Any) -> None:
+def _insert(sheet: Worksheet, row: int, chart: object) -> None:
     _check(sheet.insert_chart(row, 4, chart, {"x_scale": 1.3, "y_scale": 1.3}), sheet, "the chart")
 
 
@@ -297,7 +297,7 @@ def _narrowed(table: Table) -> tuple[Sequence[Column], Sequence[Row]]:
     return (*table.columns[:kept], note), [(*row[:kept], None) for row in table.rows]
 
 
-def _put(sheet: Worksheet, row: int, values: Iterable[Any], look: Format | None = None, first: int = 0) -> None:
+def _put(sheet: Worksheet, row: int, values: Iterable[object], look: Format | None = None, first: int = 0) -> None:
     _check(sheet.write_row(row, first, values, look), sheet, f"row {row + 1}")
 
 
@@ -307,7 +307,7 @@ def _cells(rows: Sequence[Row], columns: Sequence[Column]) -> Iterator[Row]:
     return zip(*map(_column, parts, (column.kind for column in columns)), strict=True)
 
 
-def _column(values: Sequence[Any], kind: Kind) -> list[Any]:
+def _column(values: Sequence[object], kind: Kind) -> list[Any]:
     if kind in ("number", "seconds"):  # 1 and True would be one key
         return [cell(value, kind) for value in values]
     cells = {value: cell(value, kind) for value in set(values)}

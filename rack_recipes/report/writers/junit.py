@@ -125,11 +125,11 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:.3f}"
 
 
-def _attributes(pairs: dict[str, Any]) -> str:
+def _attributes(pairs: dict[str, object]) -> str:
     return "".join(f" {name}={_quoted(value)}" for name, value in pairs.items() if value != "" or name != "timestamp")
 
 
-def _quoted(value: Any) -> str:
+def _quoted(value: object) -> str:
     return quoteattr(cut(visible(str(value)), MOST_IN_TEXT))
 
 

@@ -129,7 +129,7 @@ def _measurement(value: Cells) -> Artifact:
             **({"metadata": metadata} if metadata else {})}  # fmt: skip
 
 
-def _value(value: Any) -> Any:
+def _value(value: object) -> Any:
     """A value that the format allows: a number, a text, or true and false."""
     if value is None:
         return ""

@@ -71,7 +71,7 @@ class SignalForwarder:
         if error is not None and self.number and not self._child:
             raise NothingRun from None  # where a signal comes at a bad moment, its exception leads to another one
 
-    def _end(self, number: int, _frame: Any) -> None:
+    def _end(self, number: int, _frame: object) -> None:
         if not self.number:
             self.number, self._received_at = number, time.monotonic()
             self._end_first()
@@ -95,7 +95,7 @@ class SignalForwarder:
         if lost.exc_type is not NothingRun:  # `only_note` raises it again
             self._previous_hook(lost)
 
-    def _flush(self, _number: int, _frame: Any) -> None:
+    def _flush(self, _number: int, _frame: object) -> None:
         if self._child:
             forward_flush(self._child)
 

@@ -185,7 +185,7 @@ def _join(plays: Sequence[Any], play_outline: PlayOutline, settings: Settings, m
 
 
 def _empty_part(
-    plays: Sequence[Any], play_outline: PlayOutline, settings: Settings, group: Mapping[str, Any], join: Join | None
+    plays: Sequence[Any], play_outline: PlayOutline, settings: Settings, group: Mapping[str, object], join: Join | None
 ) -> Run:
     """The run of a part without hosts, which has ended: nobody shall wait for it. Raises UsageError."""
     recipe = transform_to_native_types(dict(plays[0].vars.get(RECIPE_VARIABLE) or {}))
@@ -199,9 +199,9 @@ def _empty_part(
 
 
 def _pins(
-    plays: Sequence[Any],
+    plays: Sequence[object],
     play_outline: PlayOutline,
-    recipe: Mapping[str, Any],
+    recipe: Mapping[str, object],
     rules: Sequence[tuple[str, str]],
     settings: Settings,
     ansible_api: AnsibleApi,
@@ -219,7 +219,7 @@ def _vault_values(vaulted: Mapping[str, Sequence[str]], hosts: Iterable[str]) ->
 
 
 def _earlier(
-    settings: Settings, wanted: RequestedPlan, recipe: Mapping[str, Any], play_outline: PlayOutline
+    settings: Settings, wanted: RequestedPlan, recipe: Mapping[str, object], play_outline: PlayOutline
 ) -> EarlierRun | None:
     """The run to continue, if there is one. Raises UsageError."""
     if not wanted.resume and not wanted.resume_from:
@@ -260,7 +260,7 @@ def _check(play_outline: PlayOutline, plays: Sequence[Any], whole: Iterable[str]
         raise UsageError(f"no host of this run matches the hosts of any step: {', '.join(play_outline.left_out)}")
 
 
-def _check_delegates(plays: Sequence[Any], ansible_api: AnsibleApi) -> None:
+def _check_delegates(plays: Sequence[object], ansible_api: AnsibleApi) -> None:
     """Raise UsageError where steps are delegated to a group; what a template comes out as is checked by each stage."""
     for task in (task for play in plays for task in stage_tasks(play)):
         if task.delegate_to and ansible_api.is_only_group(str(task.delegate_to)):
@@ -305,7 +305,7 @@ def _new_run(settings: Settings, play_outline: PlayOutline, given: RunInputs, re
     return run
 
 
-def _roles(plays: Sequence[Any]) -> str:
+def _roles(plays: Sequence[object]) -> str:
     """The names of the roles that all stages come from; empty where one stands in a play itself."""
     roles = {task._role and task._role.get_name() for play in plays for task in stage_tasks(play)}
     return "" if None in roles else " + ".join(sorted(roles))

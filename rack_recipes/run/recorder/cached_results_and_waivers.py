@@ -81,7 +81,11 @@ def _seconds(time_text: str) -> float:
 
 
 def find_waivers(
-    settings: Settings, recipe: Mapping[str, Any], play_outline: PlayOutline, resolve: Resolve, attributes: Attributes
+    settings: Settings,
+    recipe: Mapping[str, object],
+    play_outline: PlayOutline,
+    resolve: Resolve,
+    attributes: Attributes,
 ) -> tuple[RunWaivers, str]:
     """The waivers, and why passes in a row could not be counted; empty where they could.
 

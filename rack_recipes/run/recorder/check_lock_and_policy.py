@@ -71,7 +71,7 @@ def become_users(task: Any, variables: Variables, fill: Fill) -> BecomeUsers:
         raise TrustError(f"the policy needs to know whom a step becomes, and nobody can tell: {error}") from error
 
 
-def _plugin(method: str, task: Any, variables: Variables, fill: Fill) -> Any:
+def _plugin(method: str, task: object, variables: Variables, fill: Fill) -> Any:
     plugin = become_loader.get(method)
     if plugin is None:
         raise AnsibleError(f"there is no become method {method!r}")
@@ -164,7 +164,10 @@ def _entry(step: Data, folders: tuple[Path, ...]) -> ScriptletEntry | None:
 
 
 def _uses(
-    planned: PlayOutline, steps: Sequence[tuple[Any, Data, ScriptletEntry | None]], hooks: Sequence[str], where: Where
+    planned: PlayOutline,
+    steps: Sequence[tuple[object, Data, ScriptletEntry | None]],
+    hooks: Sequence[str],
+    where: Where,
 ) -> Iterator[Use]:
     """Each scriptlet or module with its user and its hosts; hooks run wherever a step runs."""
     places: dict[tuple[str, BecomeUsers], dict[str, None]] = {}
@@ -202,7 +205,7 @@ def _where(api: AnsibleApi, judged: dict[tuple[int, str], str], *, with_users: b
         known = variables(task, place)
         return place, become_users(task, known, lambda value: api.fill(value, known))
 
-    def where(task: Any, host: str) -> tuple[str, BecomeUsers]:
+    def where(task: object, host: str) -> tuple[str, BecomeUsers]:
         if (id(task), host) not in of_task:
             of_task[id(task), host] = look(task, host)
         return of_task[id(task), host]

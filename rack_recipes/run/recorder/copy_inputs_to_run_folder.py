@@ -35,7 +35,7 @@ Said = Mapping[str, Any]
 Texts = Iterable[tuple[str, bytes]]
 
 
-def write_snapshot(run: Run, plays: Sequence[Any], hosts: Mapping[str, Any]) -> None:
+def write_snapshot(run: Run, plays: Sequence[object], hosts: Mapping[str, object]) -> None:
     """Write the copies; `hosts` are Ansible's hosts by their names."""
     folder = run.folder / BEGUN
     with suppress(OSError, RackError, ValueError):
@@ -77,7 +77,7 @@ def _secrets(run: Run, used: Sequence[Said], folders: tuple[Path, ...]) -> Itera
         yield from literal_secrets_of(said, options, names)
 
 
-def _texts(run: Run, plays: Sequence[Any], hosts: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
+def _texts(run: Run, plays: Sequence[Any], hosts: Mapping[str, object]) -> Iterator[tuple[str, bytes]]:
     for name, text in recipe_files(str(run.inputs.recipe.get("path", "")), str(run.inputs.recipe.get("digest", ""))):
         yield f"{RECIPES}/{name}", text
     with suppress(OSError):
@@ -109,7 +109,7 @@ def recipe_files(path: str, digest: str) -> list[tuple[str, bytes]]:
     return [*named.items()]
 
 
-def _inside(path: str, taken: Mapping[str, Any]) -> str:
+def _inside(path: str, taken: Mapping[str, object]) -> str:
     """The name of the copy: the path itself if it leads down from here, otherwise a number and the file's name."""
     parts = PurePosixPath(path)
     plain = path.isprintable() and "\\" not in path
@@ -125,7 +125,7 @@ def _host(host: Any) -> dict[str, Any]:
     return {"groups": sorted(group.name for group in host.get_groups()), **reached}
 
 
-def _used(run: Run, plays: Sequence[Any]) -> Iterator[Said]:
+def _used(run: Run, plays: Sequence[object]) -> Iterator[Said]:
     """The steps and hooks of the plays."""
     for play in plays:
         for task in stage_tasks(play):
@@ -145,5 +145,5 @@ def _scriptlets(used: Iterable[Said], folders: tuple[Path, ...]) -> dict[str, st
     return dict(sorted(found.items()))
 
 
-def _json(value: Any) -> bytes:
+def _json(value: object) -> bytes:
     return f"{json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)}\n".encode()

@@ -46,7 +46,7 @@ class Membership:
     parts: int = 0
 
 
-def find_membership(settings: Settings, extra_vars: Mapping[str, Any]) -> Membership | None:
+def find_membership(settings: Settings, extra_vars: Mapping[str, object]) -> Membership | None:
     """The group that the settings name or, without them, that of the slices of an AWX job; None for no group.
 
     Raises UsageError for an id that cannot be that of a run.
@@ -67,7 +67,7 @@ def find_membership(settings: Settings, extra_vars: Mapping[str, Any]) -> Member
     )
 
 
-def _is_slice(extra_vars: Mapping[str, Any]) -> bool:
+def _is_slice(extra_vars: Mapping[str, object]) -> bool:
     """Whether AWX runs this job as a slice: it makes a workflow of the slices, with the name of their template.
 
     In a workflow that people made, jobs are runs of their own.
@@ -76,7 +76,7 @@ def _is_slice(extra_vars: Mapping[str, Any]) -> bool:
     return bool(extra_vars.get("awx_workflow_job_id")) and names[0] is not None and names[0] == names[1]
 
 
-def check_alone(plays: Sequence[Any], whole: PlayOutline, recipe: Mapping[str, Any], group: str) -> None:
+def check_alone(plays: Sequence[object], whole: PlayOutline, recipe: Mapping[str, object], group: str) -> None:
     """Raise UsageError where the recipe needs hosts of other parts. `whole` is its outline over the whole inventory."""
     wide = (why for found in wide_stages(plays, whole).values() for why in found)
     locks = (f"other parts do not see who holds the lock {lock}" for lock in shared_locks(plays))
@@ -88,13 +88,13 @@ def check_alone(plays: Sequence[Any], whole: PlayOutline, recipe: Mapping[str, A
         )
 
 
-def shared_locks(plays: Sequence[Any]) -> list[str]:
+def shared_locks(plays: Sequence[object]) -> list[str]:
     """The locks that hosts share."""
     tasks = (task for play in plays for task in stage_tasks(play))
     return [*dict.fromkeys(lock for task in tasks for lock in task.args.get("locks") or {})]
 
 
-def wide_stages(plays: Sequence[Any], whole: PlayOutline) -> dict[int, list[str]]:
+def wide_stages(plays: Sequence[object], whole: PlayOutline) -> dict[int, list[str]]:
     """The stages with steps that need hosts of other parts, by number, and why they do."""
     found: dict[int, list[str]] = {}
     for task in (task for play in plays for task in stage_tasks(play)):
@@ -103,7 +103,7 @@ def wide_stages(plays: Sequence[Any], whole: PlayOutline) -> dict[int, list[str]
     return found
 
 
-def meeting_places(plays: Sequence[Any], recipe: Mapping[str, Any]) -> MeetingPlaces | None:
+def meeting_places(plays: Sequence[object], recipe: Mapping[str, Any]) -> MeetingPlaces | None:
     """Where the parts meet; None where they need each other for nothing."""
     canary = recipe.get("canary") or {}
     is_counted = bool(canary) and "hosts" not in canary
@@ -111,7 +111,7 @@ def meeting_places(plays: Sequence[Any], recipe: Mapping[str, Any]) -> MeetingPl
     return found if found.stages or found.behind_canary or shared_locks(plays) else None
 
 
-def _behind_canary(plays: Sequence[Any], canary: Mapping[str, Any], *, is_counted: bool) -> dict[str, int]:
+def _behind_canary(plays: Sequence[Any], canary: Mapping[str, object], *, is_counted: bool) -> dict[str, int]:
     """The stage tasks that wait for the canary, each with the number of the first stage of its play.
 
     A canary with a pattern has plays of its own, before those with the same stages for the other hosts.
@@ -127,7 +127,7 @@ def _behind_canary(plays: Sequence[Any], canary: Mapping[str, Any], *, is_counte
     return found
 
 
-def meeting_stages(plays: Sequence[Any]) -> dict[int, GroupStage]:
+def meeting_stages(plays: Sequence[object]) -> dict[int, GroupStage]:
     """The stages before which the parts meet, by number. All parts find the same ones, whatever their inventories."""
     tasks = {int(task.args["number"]): task for play in plays for task in stage_tasks(play)}
     steps = {str(step["name"]): step for task in tasks.values() for step in task.args["steps"]}
@@ -138,7 +138,7 @@ def meeting_stages(plays: Sequence[Any]) -> dict[int, GroupStage]:
     }
 
 
-def _meets(step: Mapping[str, Any], steps: Mapping[str, Mapping[str, Any]]) -> bool:
+def _meets(step: Mapping[str, object], steps: Mapping[str, Mapping[str, object]]) -> bool:
     """Whether a step may need hosts of other parts. What runs once for all is known to each part."""
     if step.get("scope") == "run" or keys_of_others(step):
         return True
@@ -185,7 +185,7 @@ def join_group(
     own: PlayOutline,
     places: MeetingPlaces,
     canary: Sequence[str],
-    about: Sequence[Any],
+    about: Sequence[object],
 ) -> Meeting:
     """Take a place in the group. `name` is what the other parts call this one, `about` what all parts run alike.
 
@@ -214,7 +214,7 @@ def join_group(
         raise UsageError(f"--server: the group {member.group} cannot be joined: {error}") from error
 
 
-def _signature(own: PlayOutline, places: MeetingPlaces, about: Sequence[Any]) -> str:
+def _signature(own: PlayOutline, places: MeetingPlaces, about: Sequence[object]) -> str:
     """A digest of the steps, of their order and of the places where all meet."""
     steps = [(step.name, step.stage, step.scope) for step in own.steps.values()]
     return sha256(json.dumps([steps, sorted(places.stages), *about], sort_keys=True).encode()).hexdigest()

@@ -73,7 +73,7 @@ def _variables(inventory: InventoryVariables, host: str) -> Mapping[str, Any]:
         return {}
 
 
-def _filled(api: AnsibleApi, own: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+def _filled(api: AnsibleApi, own: Mapping[str, object], variables: Mapping[str, object]) -> dict[str, Any]:
     """The values with their templates filled in, without those that came out of a vault."""
     filled = {}
     for name, value in own.items():
@@ -85,14 +85,14 @@ def _filled(api: AnsibleApi, own: Mapping[str, Any], variables: Mapping[str, Any
     return {name: value for name, value in filled.items() if not api.is_vaulted(value)}
 
 
-def _template(value: Any) -> str:
+def _template(value: object) -> str:
     """The template in a value, or in the values of a list; empty where there is none."""
     if isinstance(value, list):
         return " ".join(filter(None, map(_template, value)))
     return value if isinstance(value, str) and any(mark in value for mark in TEMPLATE_MARKS) else ""
 
 
-def _kept(values: Mapping[str, Any], mask: Mask) -> dict[str, Any]:
+def _kept(values: Mapping[str, object], mask: Mask) -> dict[str, Any]:
     """The values that are plain and have no secret in them: a masked value would look the same on many hosts."""
     plain = {name: value for name, value in values.items() if _is_plain(value)}
     native: dict[str, Any] = transform_to_native_types(plain)
@@ -103,13 +103,13 @@ def _kept(values: Mapping[str, Any], mask: Mask) -> dict[str, Any]:
     }
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     if isinstance(value, list):
         return 0 < len(value) <= LONGEST_LIST and all(map(_is_scalar, value))
     return _is_scalar(value)
 
 
-def _is_scalar(value: Any) -> bool:
+def _is_scalar(value: object) -> bool:
     if isinstance(value, str):
         return 0 < len(value) <= LONGEST_TEXT
     return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
@@ -137,7 +137,7 @@ ADDRESS = ("ansible_host", "ansible_ssh_host")
 PORT = ("ansible_port", "ansible_ssh_port", "ansible_httpapi_port")
 
 
-def start_warnings(run: Run, hosts: Iterable[Any]) -> Iterator[str]:
+def start_warnings(run: Run, hosts: Iterable[object]) -> Iterator[str]:
     """The warnings, a line each; `hosts` are Ansible's hosts of the run."""
     yield from run.inputs.warnings
     if names := [step.name for step in run.steps.values() if not step.hosts]:
@@ -202,7 +202,7 @@ def _turns(play: Any, api: AnsibleApi) -> str:
     return "serial" if play.serial and 0 < _first_batch(play.serial, hosts, api) < hosts else ""
 
 
-def _first_batch(serial: Any, hosts: int, api: AnsibleApi) -> int:
+def _first_batch(serial: object, hosts: int, api: AnsibleApi) -> int:
     """How many hosts of a play run first. Ansible has not read `serial` yet where the play comes later."""
     try:
         sizes = api.fill(serial)

@@ -53,12 +53,12 @@ class PlayOutline:
         return [step.name for step in self.steps.values() if not step.hosts]
 
 
-def stage_tasks(play: Any) -> list[Any]:
+def stage_tasks(play: object) -> list[Any]:
     """The stage tasks of an Ansible play, in order, without what is included only while it runs."""
     return [task for task in _all_tasks(play) if task.resolved_action == STAGE]
 
 
-def checkpoints(plays: Iterable[Any]) -> frozenset[str]:
+def checkpoints(plays: Iterable[object]) -> frozenset[str]:
     """The ids of the flush tasks that come before the last stage."""
     tasks = [task for play in plays for task in _all_tasks(play)]
     last = max((place for place, task in enumerate(tasks) if task.resolved_action == STAGE), default=0)
@@ -169,7 +169,7 @@ def _match(found: PlayOutline, pattern: str, resolve: Resolve) -> frozenset[str]
     return found.patterns[pattern]
 
 
-def select_by_tags(play: Any) -> Iterator[str]:
+def select_by_tags(play: object) -> Iterator[str]:
     """The steps that --tags or --skip-tags leave out, by Ansible's rules for a task with a step's name and tags.
 
     The stage's task keeps only the tags of its other steps. Otherwise one skipped step would skip the whole stage.
@@ -204,7 +204,7 @@ def _left_out(task: Any, play: Any) -> Iterator[str]:
         task.tags = list(dict.fromkeys(selected))
 
 
-def delegate_finder(plays: Iterable[Any], api: AnsibleApi) -> FindDelegates:
+def delegate_finder(plays: Iterable[object], api: AnsibleApi) -> FindDelegates:
     """The function that finds delegates in these plays. It takes a millisecond for a host."""
     tasks = {int(task.args["number"]): (task, play) for play in plays for task in stage_tasks(play) if task.delegate_to}
 

@@ -215,7 +215,7 @@ class Recorder:
         with suppress(RackError):  # the stage of each host reports it
             prepare(scriptlets, tuple(map(Path, run.settings.scriptlets)), run.inputs.recipe)
 
-    def task_failed(self, result: Any) -> None:
+    def task_failed(self, result: object) -> None:
         """The same; where Ansible could not even begin the task, its result itself does not say that it failed."""
         self.task_ended(result, has_failed=True)
 
@@ -272,14 +272,14 @@ class Recorder:
         if self.run.meeting:
             self._tell_group(self.run.meeting.stage_ended, self.run, number)
 
-    def _record(self, run: Run, records: Iterable[dict[str, Any]]) -> None:
+    def _record(self, run: Run, records: Iterable[dict[str, object]]) -> None:
         append(run.path, records)
         self._catch_up(run)
 
     def _catch_up(self, run: Run) -> None:
         """Fold what the journal gained, and append the records that follow from it, until none follow."""
 
-        def show(record: Mapping[str, Any]) -> None:
+        def show(record: Mapping[str, object]) -> None:
             for line in log_record_lines(record, run.run_id):
                 self.show(line)
 
@@ -418,7 +418,7 @@ class Recorder:
         self.warn(f"rack.recipes.recorder: {text}")
 
 
-def _begun(plays: Sequence[Any], settings: project.Settings, api: AnsibleApi) -> Run:
+def _begun(plays: Sequence[object], settings: project.Settings, api: AnsibleApi) -> Run:
     """The run that has begun. Raises RackError as `begin_run` does, and UsageError where nothing can be written."""
     try:
         return begin_run(plays, settings, api)

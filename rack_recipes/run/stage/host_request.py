@@ -412,5 +412,5 @@ def group_request(name: str, requests: Sequence[Request], collected: Sequence[st
     return Request(message, tuple(sorted(files.items())))
 
 
-def _own(message: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
+def _own(message: dict[str, object], shared: dict[str, Any]) -> dict[str, Any]:
     return {field: value for field, value in message.items() if field not in shared and field not in OWN - {"host"}}

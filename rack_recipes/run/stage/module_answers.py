@@ -56,7 +56,7 @@ class AnswerRule:
         """Whether one of the names of a module matches a pattern."""
         return any(fnmatchcase(name, pattern) for name in names for pattern in self.modules)
 
-    def covers(self, path: tuple[str, ...], value: Any) -> bool:
+    def covers(self, path: tuple[str, ...], value: object) -> bool:
         """Whether a value of the result, which is at `path` there, is what this rule describes."""
         if path[: len(self.at)] != self.at:
             return False
@@ -101,7 +101,7 @@ class AnswerRules:
         )
         return AnswerRules(errors, no_errors, self.unreachable)
 
-    def error_in(self, result: Mapping[str, Any]) -> str:
+    def error_in(self, result: Mapping[str, object]) -> str:
         """The errors inside of a module's result, in the words of the device; empty where there are none."""
         if not self.errors:
             return ""
@@ -130,7 +130,7 @@ def readable(message: str) -> str:
     return "\n".join(line.strip() for line in lines[1:-1]).strip() or message
 
 
-def _values(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _values(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     """All texts and mappings in JSON data, with their paths; the items of a list are numbered."""
     if isinstance(value, (str, Mapping)):
         yield path, value
@@ -139,11 +139,11 @@ def _values(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
         yield from _values(part, (*path, str(name)))
 
 
-def _same(value: Any, known: Any) -> bool:
+def _same(value: object, known: object) -> bool:
     return value == known and isinstance(value, bool) == isinstance(known, bool)  # to Python, 0 is False
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -181,7 +181,7 @@ def _rule(data: Mapping[str, Any]) -> AnswerRule:
     )
 
 
-def _problems(data: Mapping[str, Any]) -> Iterator[Problem]:
+def _problems(data: Mapping[str, object]) -> Iterator[Problem]:
     yield from unknown(data, TOP, ())
     for name in (name for name in LISTS if data.get(name) is not None):
         yield from _list_of(_rule_problems, "a list of rules")(data[name], (name,))
@@ -189,7 +189,7 @@ def _problems(data: Mapping[str, Any]) -> Iterator[Problem]:
         yield from _list_of(_pattern, "a list of regular expressions")(data["unreachable"], ("unreachable",))
 
 
-def _rule_problems(rule: Any, path: ValuePath) -> Iterator[Problem]:
+def _rule_problems(rule: object, path: ValuePath) -> Iterator[Problem]:
     if not isinstance(rule, dict):
         yield path, f"a rule, such as {EXAMPLE}", shown(rule), ""
         return
@@ -203,7 +203,7 @@ def _rule_problems(rule: Any, path: ValuePath) -> Iterator[Problem]:
 
 
 def _list_of(check: Check, expected: str) -> Check:
-    def check_list(value: Any, path: ValuePath) -> Iterator[Problem]:
+    def check_list(value: object, path: ValuePath) -> Iterator[Problem]:
         if not isinstance(value, list) or not value:
             yield path, expected, shown(value), ""
             return
@@ -213,12 +213,12 @@ def _list_of(check: Check, expected: str) -> Check:
     return check_list
 
 
-def _text(value: Any, path: ValuePath) -> Iterator[Problem]:
+def _text(value: object, path: ValuePath) -> Iterator[Problem]:
     if not isinstance(value, str) or not value:
         yield path, "text", shown(value), ""
 
 
-def _pattern(value: Any, path: ValuePath) -> Iterator[Problem]:
+def _pattern(value: object, path: ValuePath) -> Iterator[Problem]:
     yield from _text(value, path)
     try:
         re.compile(str(value))
@@ -226,7 +226,7 @@ def _pattern(value: Any, path: ValuePath) -> Iterator[Problem]:
         yield path, "a regular expression", f"{shown(value)} ({error})", ""
 
 
-def _fields(value: Any, path: ValuePath) -> Iterator[Problem]:
+def _fields(value: object, path: ValuePath) -> Iterator[Problem]:
     if not isinstance(value, dict) or not value:
         yield path, "a mapping of fields to their values, such as {ret: false}", shown(value), ""
 
@@ -303,7 +303,7 @@ def _modules_of(collection: str) -> Path | None:
 RESULT = "the result"
 
 
-def part_of(result: Mapping[str, Any], part: ResultPart) -> Any:
+def part_of(result: Mapping[str, object], part: ResultPart) -> Any:
     """The value at the path of a part. Raises ValueError, with the nearest key, where the result has none there.
 
     With `parse: json` each text on the path and at its end is read as JSON. What is no text is parsed already.
@@ -316,7 +316,7 @@ def part_of(result: Mapping[str, Any], part: ResultPart) -> Any:
     return value
 
 
-def _parsed(value: Any, part: ResultPart, name: str) -> Any:
+def _parsed(value: object, part: ResultPart, name: str) -> Any:
     if not isinstance(value, str) or part.parse != "json":
         return value
     try:

@@ -18,7 +18,7 @@ from rack_recipes.errors import CatalogError, UsageError
 from rack_recipes.recipe.catalog.trusted_files import is_there, source_files
 
 
-def project_files(args: Mapping[str, Any]) -> dict[str, Path]:
+def project_files(args: Mapping[str, object]) -> dict[str, Path]:
     """The project's files that a relative `src` names, by their paths in the payload. They are sent with the stage.
 
     A `src` that ends with a slash is a folder. Raises UsageError where there is no such file or folder inside the

@@ -229,7 +229,7 @@ def _routes(file: Path) -> Any:
     return _nested_value(found, "plugin_routing")
 
 
-def _nested_value(data: Any, *keys: str) -> Any:
+def _nested_value(data: object, *keys: str) -> Any:
     """Return the value at the end of a chain of keys, None if a key is missing."""
     for key in keys:
         data = data.get(key) if isinstance(data, Mapping) else None

@@ -86,7 +86,9 @@ def differences(locked: LockFile, current: LockFile) -> Iterator[Difference]:
         yield from _differences_of_kind(kind, getattr(locked, f"{kind}s"), getattr(current, f"{kind}s"))
 
 
-def _differences_of_kind(kind: str, locked: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[Difference]:
+def _differences_of_kind(
+    kind: str, locked: Mapping[str, object], current: Mapping[str, object]
+) -> Iterator[Difference]:
     for name in sorted(locked.keys() | current.keys()):
         if name not in locked:
             yield Difference(kind, name, "new")
@@ -196,7 +198,7 @@ def _part(document: Document, name: str) -> Any:
     return document.data.get(name, {} if name == "plugins" else None)
 
 
-def _is_shaped(name: str, value: Any) -> bool:
+def _is_shaped(name: str, value: object) -> bool:
     if name not in SHAPES:
         return isinstance(value, str)
     shape = SHAPES[name]

@@ -63,7 +63,7 @@ def _rule(document: Document, number: int, data: Mapping[str, Any]) -> Rule:
     )
 
 
-def _rule_problems(rule: Any, path: ValuePath) -> Iterator[Problem]:
+def _rule_problems(rule: object, path: ValuePath) -> Iterator[Problem]:
     if not isinstance(rule, dict):
         yield path, "a rule, such as {users: [alice], may: [run]}", shown(rule), ""
         return
@@ -91,7 +91,7 @@ def _mixed(rule: Mapping[str, Any], path: ValuePath) -> Iterator[Problem]:
         yield path, f"{READ} and {WRITE} in a rule of their own", shown(actions), ""
 
 
-def _texts(value: Any, path: ValuePath) -> Iterator[Problem]:
+def _texts(value: object, path: ValuePath) -> Iterator[Problem]:
     if not isinstance(value, list) or not value:
         yield path, "a list of texts, each of which may have * in it", shown(value), ""
         return
@@ -99,16 +99,16 @@ def _texts(value: Any, path: ValuePath) -> Iterator[Problem]:
     yield from (((*path, n), "text", shown(item), "") for n, item in wrong)
 
 
-def _actions(value: Any, path: ValuePath) -> Iterator[Problem]:
+def _actions(value: object, path: ValuePath) -> Iterator[Problem]:
     return words(value, path, ACTIONS)
 
 
-def _truth(value: Any, path: ValuePath) -> Iterator[Problem]:
+def _truth(value: object, path: ValuePath) -> Iterator[Problem]:
     if not isinstance(value, bool):
         yield path, "true or false", shown(value), ""
 
 
-def _become(value: Any, path: ValuePath) -> Iterator[Problem]:
+def _become(value: object, path: ValuePath) -> Iterator[Problem]:
     if isinstance(value, list):
         yield from _texts(value, path)
     elif not isinstance(value, bool):

@@ -9,7 +9,6 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rack_recipes.context.merge_policies import hook_of, hooks_in
 from rack_recipes.plan.compile.action_names import CONTROLLER
@@ -84,7 +83,7 @@ def request_of_plan(plan: Plan, settings: Settings) -> TrustRequest:
     )
 
 
-def suites_of(users: Iterable[tuple[ScriptletEntry | str, Mapping[str, Any]]]) -> dict[str, Mapping[str, Path]]:
+def suites_of(users: Iterable[tuple[ScriptletEntry | str, Mapping[str, object]]]) -> dict[str, Mapping[str, Path]]:
     """The files that scriptlets or Ansible modules with these arguments run, by what names them.
 
     A path that a template or a reference decides is known only when it is sent. Raises UsageError where a file is not
@@ -103,7 +102,7 @@ def suites_of(users: Iterable[tuple[ScriptletEntry | str, Mapping[str, Any]]]) -
     return found
 
 
-def file_run_by_module(module: str, args: Mapping[str, Any]) -> tuple[str, str]:
+def file_run_by_module(module: str, args: Mapping[str, object]) -> tuple[str, str]:
     """The file of the controller that an Ansible module runs, and the folder in which Ansible looks for it first.
 
     Both are empty where it runs none. `template` runs the Jinja in its file.
@@ -117,7 +116,7 @@ def file_run_by_module(module: str, args: Mapping[str, Any]) -> tuple[str, str]:
     return files.get(name, ""), FOLDERS.get(name, "")
 
 
-def _files_of_module(module: str, args: Mapping[str, Any]) -> Mapping[str, Path]:
+def _files_of_module(module: str, args: Mapping[str, object]) -> Mapping[str, Path]:
     """The file that a module runs, if it is there. Where a template decides it, the worker looks."""
     name, folder = file_run_by_module(module, args)
     places = (Path(folder, name), Path(name)) if name and not is_open(name) else ()

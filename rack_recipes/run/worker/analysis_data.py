@@ -74,7 +74,7 @@ def _history(run: Run, keys: Collection[str]) -> tuple[History, str]:
         store.dispose()
 
 
-def _earlier(run: Run, rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+def _earlier(run: Run, rows: Sequence[Mapping[str, object]]) -> Sequence[Mapping[str, Any]]:
     """The earlier runs of the same test. This run may not be in the store yet: all that are there began before it."""
     recipe = run.inputs.recipe
     this = {"run_id": run.run_id, "test_id": recipe.get("test_id"), "recipe": recipe.get("path"), "started": "9999"}

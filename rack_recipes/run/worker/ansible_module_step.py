@@ -224,7 +224,7 @@ def _unlocked(handler: ActionBase, name: str, params: Result) -> str:
     return ""
 
 
-def _execute(handler: ActionBase, task_vars: Mapping[str, Any]) -> Result:
+def _execute(handler: ActionBase, task_vars: Mapping[str, object]) -> Result:
     try:
         found: Result = handler.run(task_vars=task_vars)
     except AnsibleAction as error:  # a plugin ended early; in newer versions the result does not say how
@@ -235,7 +235,7 @@ def _execute(handler: ActionBase, task_vars: Mapping[str, Any]) -> Result:
     return found
 
 
-def _files(args: Mapping[str, Any]) -> dict[str, str]:
+def _files(args: Mapping[str, object]) -> dict[str, str]:
     """The digest of the project's file that `src` names; files that Ansible finds elsewhere have none."""
     src = args.get("src")
     exists = isinstance(src, str) and Path(src).is_file()

@@ -106,7 +106,7 @@ def _size_of(downloads: Iterable[ArtifactDownload]) -> int:
     return sum(download.offset for download in downloads)
 
 
-def _add_piece(download: ArtifactDownload, piece: dict[str, Any], ended: dict[str, str]) -> None:
+def _add_piece(download: ArtifactDownload, piece: dict[str, object], ended: dict[str, str]) -> None:
     try:
         download.add(piece)
     except (MissingError, OSError) as error:

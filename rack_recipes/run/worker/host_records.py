@@ -55,7 +55,7 @@ class HostRecordCheck:
             return kept
         return [record for record in kept if record["kind"] != "step" or _about(record) not in self.refused]
 
-    def allowed_secrets(self, entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    def allowed_secrets(self, entries: Iterable[Mapping[str, object]]) -> list[Mapping[str, Any]]:
         """The entries of registered secrets that may be kept. Each answer has those of the answers before again."""
         kept = [*entries]
         odd = next((entry for entry in kept if not SECRET_ENTRY.holds(entry)), None)
@@ -75,7 +75,7 @@ class HostRecordCheck:
             self.refused.setdefault(cell, f"{REFUSED}{reason}")
 
 
-def _about(record: Mapping[str, Any]) -> tuple[Any, Any]:
+def _about(record: Mapping[str, object]) -> tuple[Any, Any]:
     """Step and host of a record, of an instance the looped step; they may be anything where it was refused."""
     return record.get("parent", record.get("step")), record.get("host")
 

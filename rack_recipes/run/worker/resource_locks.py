@@ -48,7 +48,7 @@ class Resource:
 
 
 def resources(
-    locks: Mapping[str, Mapping[str, Any]],
+    locks: Mapping[str, Mapping[str, object]],
     steps: Iterable[Mapping[str, Any]],
     host: str,
     variable: Callable[[str], Any],

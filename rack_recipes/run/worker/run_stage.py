@@ -119,7 +119,7 @@ LOST = {  # by the state of the host's last answer, why steps have no result
 
 
 def run_stage(
-    action: ActionBase, number: int, steps: Steps, locks: Locks, task_vars: Mapping[str, Any]
+    action: ActionBase, number: int, steps: Steps, locks: Locks, task_vars: Mapping[str, object]
 ) -> dict[str, Any]:
     """Run the stage on the task's host; returns the task's result. Raises RackError where it cannot be tried."""
     run = current()
@@ -148,7 +148,7 @@ def run_stage(
     return {**result, "ansible_facts": remote.facts} if remote.facts and is_own else result
 
 
-def _for_member(stage: HostStage, host: str, variables: Mapping[str, Any]) -> HostStage:
+def _for_member(stage: HostStage, host: str, variables: Mapping[str, object]) -> HostStage:
     """The same stage on another host of the delegate's, with that host's variables."""
     template = Templar(loader=stage.action._loader, variables=variables).template
     return replace(stage, host=host, task_vars=variables, template=template)

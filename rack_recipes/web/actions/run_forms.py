@@ -64,7 +64,7 @@ def stop(source: PageSource, asked: Asked) -> Page:
 LONGEST_NOTE = 500  # characters
 
 
-def baseline_form(run: Mapping[str, Any], asked: Asked) -> Form | None:
+def baseline_form(run: Mapping[str, object], asked: Asked) -> Form | None:
     """The form that makes a run the baseline; None where it cannot be one, or for those who may not."""
     if unfit(run) or not asked.caller.has_role(AUTHOR):
         return None

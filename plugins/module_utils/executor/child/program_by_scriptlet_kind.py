@@ -38,7 +38,7 @@ DEBUG = "RACK_DEBUG"
 def run_class(
     load: Load,
     ctx: ContextView,
-    params: dict[str, Any],
+    params: dict[str, object],
     emit: Emit,
     method: str = "run",
     logs: tuple[str, str] = ("", ""),
@@ -67,7 +67,7 @@ def _stream(number: int, mode: str) -> IO[str]:
 
 
 def _outcome(
-    load: Load, ctx: ContextView, params: dict[str, Any], method: str, logs: tuple[str, str]
+    load: Load, ctx: ContextView, params: dict[str, object], method: str, logs: tuple[str, str]
 ) -> tuple[str, str, int]:
     """Verdict, reason and exit code."""
     try:
@@ -88,7 +88,7 @@ def _outcome(
     return ("error", f"run returned {code}", code) if code else ("passed", "", 0)
 
 
-def _run(load: Load, ctx: ContextView, params: dict[str, Any], method: str, logs: tuple[str, str]) -> int:
+def _run(load: Load, ctx: ContextView, params: dict[str, object], method: str, logs: tuple[str, str]) -> int:
     scriptlet = load()()
     if logs[1] or "logging" in sys.modules:  # most scriptlets log nothing, and do not pay for the import
         from ansible_collections.rack.recipes.plugins.module_utils.executor.child.scriptlet_logging import set_up
@@ -103,7 +103,7 @@ def _run(load: Load, ctx: ContextView, params: dict[str, Any], method: str, logs
     return code or 0
 
 
-def _called(scriptlet: Scriptlet, ctx: ContextView, params: dict[str, Any]) -> object:
+def _called(scriptlet: Scriptlet, ctx: ContextView, params: dict[str, object]) -> object:
     """Call `run` and return what it returns. With --debug its variables are logged, unless it does that itself."""
     run = scriptlet.run
     if not _is_debug() or getattr(run, "is_traced", False):
@@ -227,7 +227,9 @@ class Launcher:
         self.live: dict[str, Any] = request.get("live") or {}
         self._interpreters: dict[str, list[str]] = {}
 
-    def start(self, step: Step, ctx: ContextView, params: dict[str, Any], method: str = "run") -> tuple[bytes, Program]:
+    def start(
+        self, step: Step, ctx: ContextView, params: dict[str, object], method: str = "run"
+    ) -> tuple[bytes, Program]:
         """What the child reads on stdin, and what it becomes. `method` is `run` or, for a Python class, `validate`.
 
         Raises OSError if a file of the stage is missing, and ValueError if the step cannot be given its arguments.
@@ -260,7 +262,7 @@ class Launcher:
 
         return ArtifactStore(self.artifacts, self.work, self.secrets.mask)
 
-    def _stdin(self, step: Step, ctx: ContextView, params: dict[str, Any]) -> bytes:
+    def _stdin(self, step: Step, ctx: ContextView, params: dict[str, object]) -> bytes:
         """What a script or program reads: its parameters, and the keys of the context that it declares to read."""
         keys = ctx.keys() if step.get("reads") is None else step["reads"]
         context = {key: ctx.get(key) for key in keys if key in ctx}
@@ -268,7 +270,7 @@ class Launcher:
         given.update(ctx.analysis or {})
         return json.dumps(given, allow_nan=False).encode() + b"\n"
 
-    def of_class(self, step: Step, ctx: ContextView, params: dict[str, Any], method: str) -> Fork:
+    def of_class(self, step: Step, ctx: ContextView, params: dict[str, object], method: str) -> Fork:
         """A function with which the child runs a method of the step's Python class. Raises ValueError as `box` does."""
         if "sandbox" in step:
             boxed: Fork = self.sandbox.python(self, step, ctx, params, method, _limiter(step))
@@ -299,7 +301,7 @@ class Launcher:
         trace = ProcessTrace(emit, emit.at_once)
         trace.install()
 
-        def last(event: dict[str, Any]) -> None:
+        def last(event: dict[str, object]) -> None:
             trace.tell_running()
             emit(event)
 
@@ -312,7 +314,7 @@ class Launcher:
         path = os.path.join(self.work, step["file"])
         return [*self._interpreters.get(path, ()), path]
 
-    def _call(self, step: Step, ctx: ContextView, params: dict[str, Any], _method: str) -> Program:
+    def _call(self, step: Step, ctx: ContextView, params: dict[str, object], _method: str) -> Program:
         if "sandbox" in step:
             raise ValueError("a module of Ansible's cannot run in a sandbox")
         limit = _limiter(step)
@@ -337,7 +339,7 @@ class Launcher:
 
         return hiding
 
-    def _script(self, step: Step, params: dict[str, Any]) -> Program:
+    def _script(self, step: Step, params: dict[str, object]) -> Program:
         path = os.path.join(self.work, step["file"])
         if path not in self._interpreters:
             self._interpreters[path] = _interpreter(path)
@@ -360,7 +362,7 @@ class Launcher:
 
         return program
 
-    def _native(self, step: Step, params: dict[str, Any]) -> Program:
+    def _native(self, step: Step, params: dict[str, object]) -> Program:
         source = os.path.join(self.work, step["file"])
         os.stat(source)
         program = os.path.join(self.cache, f"{step['digest'].replace(':', '-')}-{os.uname().machine}")
@@ -376,7 +378,7 @@ class Launcher:
 
         return lambda _emit: run_native(source, program, flags, limit, become)
 
-    def _environment(self, step: Step, params: dict[str, Any]) -> dict[str, str]:
+    def _environment(self, step: Step, params: dict[str, object]) -> dict[str, str]:
         return {
             **self._base,
             "RACK_STEP": step["name"],
@@ -392,7 +394,7 @@ class Launcher:
 
 
 def variables(
-    options: dict[str, Any] | None, params: dict[str, Any], shows: Callable[[str], bool] | None = None
+    options: dict[str, Any] | None, params: dict[str, object], shows: Callable[[str], bool] | None = None
 ) -> dict[str, str]:
     """The parameters as variables for the environment of a program, `RACK_PARAM_` and the name in capitals.
 

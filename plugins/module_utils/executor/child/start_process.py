@@ -163,7 +163,7 @@ class EventWriter:
         self.events = events
         self._lock = allocate_lock()
 
-    def __call__(self, event: dict[str, Any]) -> None:
+    def __call__(self, event: dict[str, object]) -> None:
         """Send one event in one piece. Raises ValueError if it is too large."""
         data = json.dumps(event).encode() + b"\n"
         if len(data) > LARGEST_EVENT:

@@ -66,7 +66,7 @@ class ProcessTrace:
         setattr(os, "system", self._wrap_system(os.system))  # noqa: B010 - its type is that of one function
         sys.addaudithook(self._audit)
 
-    def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+    def _audit(self, event: str, arguments: tuple[object, ...]) -> None:
         if event == "subprocess.Popen":
             opened = sys._getframe(1).f_locals.get("self")
             self._opened.append((opened, _texts(arguments[1] or arguments[0]), time.monotonic()))
@@ -75,7 +75,7 @@ class ProcessTrace:
 
     def _wrap_spawn(self, start: Callable[..., int]) -> Callable[..., int]:
         @functools.wraps(start)
-        def wrapper(path: Any, argv: Any, *more: Any, **named: Any) -> int:
+        def wrapper(path: object, argv: object, *more: Any, **named: Any) -> int:
             started = time.monotonic()
             pid = start(path, argv, *more, **named)
             self._running[pid] = _texts(argv), started
@@ -116,7 +116,7 @@ class ProcessTrace:
 
     def _wrap_system(self, system: Callable[[Any], int]) -> Callable[[Any], int]:
         @functools.wraps(system)
-        def wrapper(command: Any) -> int:
+        def wrapper(command: object) -> int:
             started = time.monotonic()
             status = system(command)
             self._tell(0, ["sh", "-c", *_texts([command])], started, _end(status))

@@ -125,4 +125,5 @@ def write_report(project: Path, nights: int = NIGHTS, say: Callable[[str], objec
                 (folder / name).write_text(f"{value}\n")
         rack.kill(AWAY)
         answer = run(project, rack, "--param", "mtu=1500", "--report")
-    return project / next(path for path in answer["report"] if path.endswith("report.html"))
+    page: str = next(path for path in answer["report"] if path.endswith("report.html"))
+    return project / page

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import KEY
@@ -100,7 +100,7 @@ MEASURED = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RunFrames:
     """One run: `run` is what is known of it as a whole, the rest are data frames with frozen columns.
 
@@ -122,6 +122,13 @@ class RunFrames:
     hosts: DataFrame
     artifacts: DataFrame
     conflicts: DataFrame
+
+    def __repr__(self) -> str:
+        """A summary: a notebook shows it where somebody writes the name of a run."""
+        counts = ", ".join(f"{number} {verdict}" for verdict, number in (self.run["counts"] or {}).items())
+        frames = ", ".join(f"{each.name} {len(getattr(self, each.name))}" for each in fields(self)[1:])
+        about = f"run {self.run['run_id']} of {self.run['test_id'] or self.run['recipe'] or 'no recipe'}"
+        return f"<{about}: {self.run['status']}, {counts or 'no results'}; rows: {frames}>"
 
 
 def load_run(run_id: str | None = None, db: str | None = None) -> RunFrames:

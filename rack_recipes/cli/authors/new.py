@@ -9,6 +9,7 @@ import keyword
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from rack_recipes.cli.argument_parser import hint
@@ -188,7 +189,9 @@ def _check_importable(words: Mapping[str, str]) -> None:
 
 
 def _test_command(words: Mapping[str, str]) -> str:
-    return f"pytest {_fill(TEST, words)}"
+    """What runs the generated test; the package does not bring pytest."""
+    begin = "" if find_spec("pytest") else "pip install pytest && "
+    return f"{begin}pytest {_fill(TEST, words)}"
 
 
 def _write_files(

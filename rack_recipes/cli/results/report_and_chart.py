@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -35,19 +36,24 @@ from rack_recipes.report.report_formats_and_status import DEFAULT_FORMATS, FORMA
 )
 def report(options: argparse.Namespace) -> Answer:
     """Write the report of a run from what the store holds of it, and print the paths of its files."""
-    from rack_recipes import settings
-    from rack_recipes.report.make_report import make
-
     if options.out:
         return _one_file(options)
     formats = ["md-full" if options.full and name == "md" else name for name in options.format or DEFAULT_FORMATS]
+    run_id, files = _made(options, formats, options.to)
+    return ({"run_id": run_id, "files": files} if options.json else "\n".join(files)), 0
+
+
+def _made(options: argparse.Namespace, formats: Sequence[str], to: str | None) -> tuple[str, list[str]]:
+    """The id of the run, and the paths of the report's files, which are made."""
+    from rack_recipes import settings
+    from rack_recipes.report.make_report import make
+
     with open_store(options) as store:
         run_id, project = run_id_of(store, options.run, options.db), settings.load()
-        folder = Path(options.to) if options.to else Path(project.runs) / run_id / "report"
+        folder = Path(to) if to else Path(project.runs) / run_id / "report"
         summary_by = project if options.summary else None
         url, templates = options.db or project.db, project.report_templates
-        files = [*map(str, make(store, run_id, folder, formats, url, summary_by, templates))]
-    return ({"run_id": run_id, "files": files} if options.json else "\n".join(files)), 0
+        return run_id, [*map(str, make(store, run_id, folder, formats, url, summary_by, templates))]
 
 
 ENDINGS = {
@@ -70,13 +76,10 @@ def _one_file(options: argparse.Namespace) -> Answer:
     if target.suffix not in ENDINGS:
         raise UsageError(f"--out: expected a file that ends with {', '.join(ENDINGS)}, got {options.out!r}")
     with TemporaryDirectory(prefix="rack-recipes-") as folder:
-        asked = argparse.Namespace(**{**vars(options), "to": folder, "format": [ENDINGS[target.suffix]], "out": ""})
-        answer, code = report(argparse.Namespace(**{**vars(asked), "json": True}))
-        if not isinstance(answer, dict):
-            return answer, code
-        made = [Path(file) for file in answer["files"]]
+        run_id, files = _made(options, [ENDINGS[target.suffix]], folder)
+        made = [*map(Path, files)]
         shutil.copyfile(next((file for file in made if file.match(RESULTS)), made[0]), target)
-    return ({**answer, "files": [options.out]} if options.json else options.out), code
+    return ({"run_id": run_id, "files": [options.out]} if options.json else options.out), 0
 
 
 KINDS = ("histogram", "box-plot", "trend", "heat-map", "correlation", "timeline")

@@ -188,7 +188,8 @@ class RecipeItem(pytest.Item):
         if record is None and self.expected.host == NOBODY and result.run_id:
             raise _skipped("no host of this run matches its hosts")
         if record is None:
-            raise StepFailed(result.reason or f"there is no result of {self.expected.name}\n{result!r}")
+            why = result.reason or f"run {result.run_id or 'not begun'} is {result.status}, without a result of it"
+            raise StepFailed(f"{self.expected.name} was never begun: {why}\n{self.expected.place}")
         self.rack_seconds = record.get("seconds")
         self.user_properties.append(("verdict", record["verdict"]))
         if record.get("flake"):

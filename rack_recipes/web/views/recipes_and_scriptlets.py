@@ -125,7 +125,7 @@ def _gallery(source: PageSource) -> tuple[Sequence[GalleryEntry], Sequence[str]]
     return found
 
 
-def _faulty_recipes(source: PageSource) -> list[Row]:
+def _faulty_recipes(source: PageSource) -> list[dict[str, str]]:
     """A row for each recipe of the project that cannot be read, with its first mistake."""
     faults = [why.removeprefix(f"{source.project}/") for why in _gallery(source)[1]]
     told = ((why.partition(":")[0], why.splitlines()[0]) for why in faults if why.startswith("recipes/"))
@@ -155,7 +155,7 @@ def _listed(source: PageSource, asked: Asked, kind: str, title: str) -> Page:
     rows[:0] = faulty
 
     def address(row: Row) -> str:
-        return "" if row in faulty else page_address(folder, row["name"])
+        return "" if row in faulty else page_address(folder, str(row["name"]))
 
     listed = table(folder, title, ENTRIES, rows, {"name": address})
     told = {"listed": listed, "query": asked.query, "folder": folder, "found": len(found)}

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
+from rack_recipes.analysis.data_frames import load_run
 from rack_recipes.cli.command_table import COMMANDS, command_of, is_group, parse_command_line, parser_of
 
 ELSEWHERE = {"stop", "serve", "mutate", "upload"}  # their runs go on, keep a recipe, or go to a server
@@ -81,3 +82,12 @@ def test_a_recipe_is_named_once(project: Path) -> None:
     done = call("run", "--recipe", "a.yml", "b.yml")
     assert (done.code, "got RECIPE and --recipe" in done.err) == (2, True)
     assert "a.yml:1:1: expected a file that can be read" in call("run", "--recipe", "a.yml").err
+
+
+def test_a_run_as_data_frames_prints_a_summary(stored: Path) -> None:
+    run = load_run("last")
+    text = repr(run)
+    assert text.startswith(f"<run {run.run['run_id']} of ")
+    assert f": {run.run['status']}, " in text
+    assert f"results {len(run.results)}, measurements " in text
+    assert len(text) < 400

@@ -7,10 +7,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from rack_recipes.errors import Place
+from rack_recipes.programs.pytest_plugin.collect import Expected, RecipeItem, StepFailed
 from rack_recipes.programs.pytest_plugin.find_recipe_files import project_of
+from rack_recipes.programs.recipe_result import RecipeResult, ResultTable
 from rack_recipes.recipe.recipe_names import looks_like_recipe
 
 
@@ -109,3 +113,17 @@ def test_for_other_names_nothing_is_imported(tmp_path: Path):
         "import sys\ntry: import absent\nexcept ImportError: print([n for n in sys.modules if 'legacy_imports' in n])"
     )
     assert python(code, tmp_path) == "[]\n"
+
+
+def test_a_result_that_never_came_has_its_reason_and_not_the_whole_run():
+    others = ResultTable({(f"step{number}", "r1"): {"verdict": "passed"} for number in range(500)})
+    result = RecipeResult(1, "interrupted", "R1", steps=others)
+    item = SimpleNamespace(
+        recipe=SimpleNamespace(result=lambda: result),
+        expected=Expected("burn", "burn", "r1", Place("burn_in.yml", 9, 5)),
+    )
+    with pytest.raises(StepFailed) as caught:
+        RecipeItem.runtest(item)  # type: ignore[arg-type]
+    assert str(caught.value) == (
+        "burn[r1] was never begun: run R1 is interrupted, without a result of it\nburn_in.yml:9:5"
+    )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rack_recipes.analysis.findings import NOTABLE, NOTE, Finding, ResultId, format_count
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import RunData
+from rack_recipes.errors import counted
 from rack_recipes.journal.step_results_and_end_status import cell_of
 from rack_recipes.recipe.waivers import ENDS_SOON, LIFTED, OVER, Place, Streak, Waiver, count_streaks, day_of
 from rack_recipes.store.reading.waiver_history import is_for, results_of_step, runs_of, runs_with_waivers
@@ -41,8 +42,8 @@ class WaiverUse:
     @property
     def passes(self) -> int:
         """The fewest passes in a row of what it has waived; of what is lifted those that were needed."""
-        counted = (self.waiver.passes if one.is_lifted else one.passes for one in self.streaks.values())
-        return min(counted, default=0)
+        passes = (self.waiver.passes if one.is_lifted else one.passes for one in self.streaks.values())
+        return min(passes, default=0)
 
 
 def read_waiver_uses(engine: Engine, waivers: Iterable[Waiver], today: date) -> list[WaiverUse]:
@@ -99,7 +100,7 @@ def _of_use(run: RunData, use: WaiverUse, today: date) -> Iterator[Finding]:
         )  # fmt: skip
     elif not use.used and len(use.runs) >= UNUSED_RUNS:
         yield _finding(
-            use, NOTE, f"{_named(use)} has covered nothing in {len(use.runs)} runs.",
+            use, NOTE, f"{_named(use)} has covered nothing in {counted(len(use.runs), 'run')}.",
             advice=f"Remove it from the file of waivers, line {use.waiver.line}, if the fault is gone.",
         )  # fmt: skip
 

@@ -26,7 +26,7 @@ from rack_recipes.cli.command_table import parser_of
 from rack_recipes.cli.running.run import start_run
 from rack_recipes.cli.terminal import printable
 from rack_recipes.context.run_context import Context, fold_into
-from rack_recipes.errors import UsageError
+from rack_recipes.errors import UsageError, counted
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.step_results_and_end_status import Results
 from rack_recipes.private_files import make_private
@@ -212,7 +212,7 @@ def _written(options: argparse.Namespace, plan: CablingPlan, changes: Sequence[C
         return {"status": status, "cables": len(plan.cables), "files": files, "diffs": diffs, **more}, code
     lines = [f"{one.path}  {_state(one, is_refused=is_refused)}" for one in changes]
     refusal = ["nothing is written: --overwrite writes what is shown above"] if is_refused else []
-    return "\n".join([f"{len(plan.cables)} cables", *lines, *refusal]), code
+    return "\n".join([counted(len(plan.cables), "cable"), *lines, *refusal]), code
 
 
 def _state(one: Change, *, is_refused: bool) -> str:
@@ -261,7 +261,9 @@ def check(options: argparse.Namespace) -> Answer:
         }, code
     _tell_silent(asked)
     if review:
-        sys.stderr.write(f"{len(review)} cables of {options.plan} are still to be reviewed (`review`)\n")
+        many = "is" if len(review) == 1 else "are"
+        told = f"{counted(len(review), 'cable')} of {options.plan} {many} still to be reviewed (`review`)"
+        sys.stderr.write(f"{told}\n")
     return "\n".join(map(printable, _lines(plan, asked, found))), code
 
 

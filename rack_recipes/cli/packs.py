@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from rack_recipes.cli.command_options import Answer, size_text, takes
 from rack_recipes.cli.open_store import open_store, run_id_of
 from rack_recipes.cli.terminal import printable
-from rack_recipes.errors import StoreError, UsageError
+from rack_recipes.errors import StoreError, UsageError, counted
 from rack_recipes.visible_text import visible
 
 if TYPE_CHECKING:
@@ -182,8 +182,8 @@ def _lines(found: Verified) -> Iterator[str]:
     for kind, file, detail in found.problems:
         yield printable(f"{kind}  {file}{f': {detail}' if detail else ''}") + "\n"
     signed = f", signed by {found.signer}" if found.signer else ""
-    what = f"{len(found.problems)} problems" if found.problems else f"nothing was changed{signed}"
-    yield printable(f"run {found.run_id or '?'}, {found.files} files: {what}") + "\n"
+    what = counted(len(found.problems), "problem") if found.problems else f"nothing was changed{signed}"
+    yield printable(f"run {found.run_id or '?'}, {counted(found.files, 'file')}: {what}") + "\n"
 
 
 @takes(
@@ -236,7 +236,7 @@ def _imported_data(done: ImportedRun, runs: Path) -> dict[str, object]:
 
 def _line(done: ImportedRun) -> str:
     group = f", a part of {done.group}" if done.group else ""
-    return f"run {done.run_id}{group}: {done.state}, {done.rows} rows stored\n"
+    return f"run {done.run_id}{group}: {done.state}, {counted(done.rows, 'row')} stored\n"
 
 
 VARIABLE = "RACK_RECIPES_TOKEN"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.cli.open_store import open_store, run_id_of
 from rack_recipes.cli.terminal import format_table
-from rack_recipes.errors import StoreError, UsageError
+from rack_recipes.errors import StoreError, UsageError, counted
 
 if TYPE_CHECKING:
     from rack_recipes.analysis.findings import Finding
@@ -174,7 +174,7 @@ def _remark(use: WaiverUse) -> str:
     }
     if use.state in said:
         return f"{named} {said[use.state]}"
-    return f"{named} has covered nothing in {len(use.runs)} runs" if use.runs and not use.used else ""
+    return f"{named} has covered nothing in {counted(len(use.runs), 'run')}" if use.runs and not use.used else ""
 
 
 NOTHING_TO_SUGGEST = (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.cli.open_store import open_store, run_id_of
 from rack_recipes.cli.terminal import counts_text, format_table, painter, printable, value_text
-from rack_recipes.errors import StoreError
+from rack_recipes.errors import StoreError, counted
 
 if TYPE_CHECKING:
     from rack_recipes.analysis.rejudge import Judged
@@ -178,13 +178,13 @@ def _by_whom() -> dict[str, str]:
 
 
 def _judgement_lines(
-    run_id: str, number: int, judged: Sequence[Judged], changed: Sequence[Judged], counted: Mapping[str, int]
+    run_id: str, number: int, judged: Sequence[Judged], changed: Sequence[Judged], verdicts: Mapping[str, int]
 ) -> Iterator[str]:
 
     if not judged:
         yield "no measurement of this run has a new limit\n"
     else:
-        yield f"{len(judged)} measurements judged anew: {counts_text(counted)}\n"
+        yield f"{counted(len(judged), 'measurement')} judged anew: {counts_text(verdicts)}\n"
         yield (
             format_table(JUDGEMENT_TITLES, [*map(_row, changed)], painter(sys.stdout))
             if changed

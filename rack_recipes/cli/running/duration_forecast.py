@@ -14,7 +14,7 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
-from rack_recipes.errors import StoreError
+from rack_recipes.errors import StoreError, counted
 from rack_recipes.plan.plan_model import Plan, PlannedStep, Stage
 from rack_recipes.store.database_engine import connect_for_reading
 from rack_recipes.store.reading.earlier_runs import RUNS_OF_FORECAST, median_durations, read_cached_results
@@ -38,7 +38,7 @@ class StoredHistory:
     def source_text(self) -> str:
         """Return a text that says where the durations come from."""
         if self.seconds:
-            return f"the steps alone, by the median of each in the last {self.runs} runs"
+            return f"the steps alone, by the median of each in the last {counted(self.runs, 'run')}"
         return self.problem or "no run of this recipe is in the store yet"
 
 

@@ -49,7 +49,7 @@ class ProcessUsage:
             with suppress(psutil.Error):
                 percent += process.cpu_percent()
                 size += process.memory_info().rss
-        return f"controller: {len(found)} processes, {percent:.0f} % of a core, {size / MIB:.0f} MiB"
+        return f"controller: {len(found)} process{'' if len(found) == 1 else 'es'}, {percent:.0f} % of a core, {size / MIB:.0f} MiB"
 
 
 def _holders(path: str) -> Iterator[psutil.Process]:

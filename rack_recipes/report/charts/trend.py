@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from rack_recipes.errors import counted
 from rack_recipes.report.charts.axes import (
     Area,
     Scale,
@@ -90,7 +91,7 @@ def _drawn(
     area, up = _area(_extent(shown, limits), limits, key_height)
     across = Scale(-0.5, max(len(runs), 1) - 0.5, area.left, area.right)
     places = {run_id: place for place, (_time, run_id) in enumerate(runs)}
-    title = f"Trend of {quantity.label} over {len(runs):,} runs, {len(shown)} of {len(series)} lines"
+    title = f"Trend of {quantity.label} over {counted(len(runs), 'run')}, {len(shown)} of {len(series)} lines"
     lines = [
         part for number, points in enumerate(shown.values(), 1) for part in _line(number, points, places, across, up)
     ]

@@ -49,7 +49,8 @@ class ProcessUsage:
             with suppress(psutil.Error):
                 percent += process.cpu_percent()
                 size += process.memory_info().rss
-        return f"controller: {len(found)} process{'' if len(found) == 1 else 'es'}, {percent:.0f} % of a core, {size / MIB:.0f} MiB"
+        processes = "1 process" if len(found) == 1 else f"{len(found)} processes"
+        return f"controller: {processes}, {percent:.0f} % of a core, {size / MIB:.0f} MiB"
 
 
 def _holders(path: str) -> Iterator[psutil.Process]:

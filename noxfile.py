@@ -101,7 +101,7 @@ def mypy(session: nox.Session) -> None:
     folder = str(collections_folder())
     session.run("mypy", env={"MYPYPATH": folder})
     scripts = ("noxfile.py", "hatch_build.py", "tests/demo", "tests/rack", "tests/tools")
-    session.run("mypy", *scripts, env={"MYPYPATH": f"tests/rack:tests/tools:{folder}"})
+    session.run("mypy", *scripts, env={"MYPYPATH": f"tests/demo:tests/rack:tests/tools:{folder}"})
 
 
 @nox.session(tags=["lint"])

@@ -51,7 +51,8 @@ def demo_report(_folder: Path) -> Path:
     """The page of the first recipe of the demo."""
     with Rack(demo.HOSTS) as rack:
         _code, answer = demo.run(demo.RECIPES[0], rack.inventory)
-    return ROOT / next(path for path in answer["report"] if path.endswith("report.html"))
+    files: list[str] = answer["report"]
+    return ROOT / next(path for path in files if path.endswith("report.html"))
 
 
 SCENES: Mapping[str, Scene] = {

@@ -86,4 +86,5 @@ def write_report(project: Path) -> Path:
     with Rack(len(planned())) as rack:
         run(project, rack, {})
         answer = run(project, rack, SWAPPED)
-    return project / next(path for path in answer["report"] if path.endswith("report.html"))
+    files: list[str] = answer["report"]
+    return project / next(path for path in files if path.endswith("report.html"))

@@ -213,7 +213,8 @@ def _finding(
     said = [result for result in others if share.way in (BETWEEN, ALL) or result.host in members]
     pairs = sum(len(one.pairs) for one in cause.explanations)
     of = sum(one.of for one in cause.explanations)
-    steps = " and ".join(dict.fromkeys(cause.steps))
+    *names, last = dict.fromkeys(cause.steps)
+    steps = f"{', '.join(names)} and {last}" if names else last
     ways = {one.share.way for one in cause.explanations}
     way = ways.pop() if len(ways) == 1 else ENDS
     words = {

@@ -37,6 +37,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a
 
 EXPECTED: Mapping[str, Mapping[str, Any]] = yaml.safe_load(Path(__file__).with_name("detection.yml").read_text())
 FIGURES, PAGE = CHECKOUT / "docs" / "detection.json", CHECKOUT / "docs" / "detection.md"
+OTHERS = CHECKOUT / "docs" / "detection_of_other_faults.json"
 SLICE = ("failing-disk",)
 ROUNDS, PAIRS, HEALTHY = 5, 20, 20
 PATIENCE = 60.0
@@ -107,6 +108,34 @@ nodes have no systemd. Unit tests hold these, on what the tools really said.
 
 | fault | at | recipes | tries | found | tries with wrong findings | seconds of a run |
 | --- | --- | --- | --- | --- | --- | --- |
+"""
+
+
+HEAD_OF_OTHERS = """\
+## Faults that stand on no list
+
+Made by hand in a rack with the commands of the table, each once, and healed again. *Found by* are the steps that did
+not pass, with `marginal` where that is all. *Named first* says whether the first line of `rack-recipes analyse` names
+the node that the fault is at.
+
+| fault | at | made by | found by | named first |
+| --- | --- | --- | --- | --- |
+"""
+NOT_FOUND = """\
+What would be needed for those that no recipe finds, or names, and for some that the rack cannot have:
+
+- *A thread that burns a core beside a main thread that sleeps.* `host.cpu_hogs` would have to read `schedstat` of each
+  thread.
+- *Short-lived processes on a machine that is busy with other work.* The kernel counts what children ran, not what they
+  waited; so they are found where they get a core.
+- *One switch of several that drops the way to one network.* The pairs name the network; no step asks each switch for
+  its ways to all networks. `fabric.routes` on spines, with the prefixes of all leaves, would.
+- *A new connection that hangs after login, while the open one works.* Ansible keeps its connection. A step on the
+  controller would have to open one of its own to each host, with the connection's arguments and `ControlPath=none`, and
+  wait for a command's answer. `generic.port` and the power cycle's `banner` see the greeting alone.
+- *Constant delay, jitter or duplicates at a port.* `fabric.mesh` measures delay and jitter and judges them with
+  `max_p99_ms` and `max_jitter_ms`; what is usual differs from network to network, so there is no default. The kernel of
+  the rack has no `netem` to make such faults.
 """
 
 
@@ -269,7 +298,25 @@ def page(known: Mapping[str, Mapping[str, Any]]) -> str:
     days = sorted({own["when"][:10] for own in known.values()})
     seeds = sorted({own["seed"] for own in known.values()})
     end = f"Measured on {', '.join(days)}, with the seeds {', '.join(map(str, seeds))}."
-    return "\n".join([HEAD.rstrip(), *rows, "", end, ""])
+    return "\n".join([HEAD.rstrip(), *rows, "", end, "", *other_faults()])
+
+
+def other_faults() -> Iterator[str]:
+    """The table of faults that were made by hand."""
+    told = json.loads(OTHERS.read_text())
+    yield HEAD_OF_OTHERS.rstrip()
+    for each in told["faults"]:
+        found = ", ".join(each["found_by"]) or "nothing"
+        made = each["made_by"].replace("|", "\\|")
+        yield f"| {each['fault']} | {each['at']} | `{made}` | {found} | {each['named_first']} |"
+    found_count = sum(bool(each["found_by"]) for each in told["faults"])
+    first = sum(each["named_first"] == "yes" for each in told["faults"])
+    yield ""
+    yield (
+        f"{found_count} of {len(told['faults'])} were found, and {first} were named first, on {told['when']} by "
+        f"{', '.join(told['recipes'])}."
+    )
+    yield f"\n{NOT_FOUND}"
 
 
 def _row(name: str, own: Mapping[str, Any]) -> str:

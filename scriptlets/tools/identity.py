@@ -70,7 +70,9 @@ def host_side(told):
 
 def asked_host(ctx):
     """What the host has told of itself in an earlier step (host.identity), as `of_host` gives it, and in words."""
-    told = ctx.get(KEY) or {}
+    told = ctx.get(KEY)
+    if not told:
+        return host_side({}), "one that nobody has asked"
     return host_side(told), in_words(told.get("host_name") or "the host", told.get("uuid"), told.get("serial"))
 
 

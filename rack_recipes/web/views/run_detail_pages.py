@@ -91,7 +91,10 @@ def findings(source: PageSource, asked: Asked) -> Page:
 
 def _found(source: PageSource, run: Row) -> list[tuple[int, Finding]]:
     """What was found about a run, each with its number."""
-    results = sum(row["results"] for row in counts_and_short_results.verdicts_by_host(source.store(), run["run_id"]))
+    counts = run["counts"] or {
+        "": sum(row["results"] for row in counts_and_short_results.verdicts_by_host(source.store(), run["run_id"]))
+    }
+    results = sum(counts.values())
     return [*enumerate(findings_of(source, run["run_id"], results), 1)]
 
 

@@ -117,7 +117,7 @@ def _condition(found: Values, checks: float, margin: float) -> tuple[dict[str, A
     """The condition and its method, or why there is none."""
     values, runs = found.values, len(found.runs)
     if runs < LEAST_RUNS:
-        return {}, "", f"{runs} runs have it: {LEAST_RUNS} are needed"
+        return {}, "", f"{runs} {'run has' if runs == 1 else 'runs have'} it: {LEAST_RUNS} are needed"
     if any(MASKED in str(value) for value in values):
         return {}, "", "its values are secret"
     if all(map(is_number, values)):

@@ -136,7 +136,8 @@ def retry(step_run: StepRun, params: Record | None, place: Record) -> StepGenera
             if has_failed and verdict in PASSING:
                 step_run.more["flake"] = True
             if failures and verdict == "passed" and rule.get("accept") != "passed":
-                return "marginal", _after_failures(tries, failures)
+                told = _after_failures(tries, failures)
+                return "marginal", step_run.state.secrets.reason(told)  # a later try may have registered secrets
             return verdict, reason
         has_failed = has_failed or not (is_waiting or verdict in PASSING)
         if verdict == "failed" and not is_waiting and (reason in failures or len(failures) < MOST):

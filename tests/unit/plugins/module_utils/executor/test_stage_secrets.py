@@ -141,7 +141,7 @@ def test_a_reason_is_masked_before_it_is_shortened(work):
     ran = work.run(python(Leak, args={"word": "${params.password}"}), **GIVEN)
     assert leaks(ran) == []
     assert "hunt" not in ran.only["reason"]
-    assert ran.only["reason"].endswith("*...") or ran.only["reason"].endswith("...")
+    assert "... (cut: it had " in ran.only["reason"]
 
 
 @pytest.mark.parametrize("before", range(9_990, 10_003))
@@ -258,7 +258,7 @@ if mkdir ../tried 2>/dev/null; then echo '{"status": "failed", "reason": "no tig
 else echo '{"status": "ok", "secrets": ["tiger-99"]}'; fi
 """
     ran = work.run(work.script(tries, retry={"max": 2}))
-    assert ran.only["verdict"] == "passed"
+    assert ran.outcome == ("marginal", "passed only at try 2, before it failed: no ********")
     assert len(ran.only["attempts"]) == 2
     assert shows(ran, "tiger") == []
 

@@ -70,6 +70,7 @@ def test_every_value_has_a_kind_or_none_on_purpose(name: str):
         "USER",
         "N",
         "P",
+        "PERCENT",
         "SEQ",
         "PATTERN",
         "VARS",

@@ -60,7 +60,7 @@ Row = Mapping[str, Any]
 def unfit(run: Row) -> str:
     """Why a run cannot be a baseline; empty where it can."""
     why = "" if counts(run) else "it has not ended, or it was in check mode"
-    if not regressions_and_baselines.name_of_test(run):
+    if not why and not regressions_and_baselines.name_of_test(run):
         why = "its test has no name, so every playbook would have the same baseline: name it by rack_recipes_test_id"
     return why and f"run {run['run_id']} cannot be a baseline: {why}"
 

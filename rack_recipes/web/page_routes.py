@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rack_recipes.server.access.caller import ADMIN, ANY, AUTHOR, OPERATOR, VIEWER, Caller, no_objection
+from rack_recipes.server.access.caller import ADMIN, AUTHOR, OPERATOR, VIEWER, Caller
 from rack_recipes.server.problems import Problem
 from rack_recipes.store.reading import counts_and_short_results, recorded_runs
 from rack_recipes.web.actions import receive_pack, run_forms, start_run
@@ -165,16 +165,16 @@ def check_rights(route: PageRoute, source: PageSource, names: Mapping[str, str],
 
 def _check(route: PageRoute, source: PageSource, names: Mapping[str, str], caller: Caller) -> None:
     caller.check_role(route.needs, f"{route.method} {route.path}")
-    if caller.runs != ANY and route.over_runs:
+    if route.over_runs and not caller.sees_all_runs:
         raise Problem(
             "not-allowed",
             f"{caller.name} may see the runs {', '.join(caller.runs)}, and this page is made of all runs",
             "look at one of these runs, from /runs",
         )
-    if caller.runs != ANY:
+    if not caller.sees_all_runs:
         for run in _runs(source, names):
             caller.check_run(run)
-    if route.shows_keys and not (caller.keys == ANY and caller.objection is no_objection):
+    if route.shows_keys and not caller.reads_all:
         for key in [names["key"]] if "key" in names else _keys(source, names):
             caller.check_read(key)
 

@@ -15,7 +15,11 @@ from rack_recipes.collection_path import ROOT
 SAID = re.compile(r"^\[(WARNING|DEPRECATION WARNING|DEPRECATED)\]: (.+)(?:\nOrigin: (.+))?", re.MULTILINE)
 COLOUR = re.compile(r"\x1b\[[\d;]*m")  # the user may have Ansible use colours in any case
 OURS = "rack.recipes."  # how our own warnings begin: the journal has them
-NOT_OF_THE_RUN = ("Deprecation warnings can be disabled", " is using the discovered Python interpreter at ")
+NOT_OF_THE_RUN = (
+    "Deprecation warnings can be disabled",
+    " is using the discovered Python interpreter at ",
+    "Could not match supplied host pattern, ignoring: ",  # the launcher says it of a limit, the plan of a recipe
+)
 NAME = re.compile(r"[\w.-]+")
 LONGEST = 300  # characters
 CODE = (str(ROOT), str(Path(ansible.__file__).parent))

@@ -71,6 +71,16 @@ class Caller:
             runs = ", ".join(self.runs)
             raise Problem("not-allowed", f"{self.name} may see the runs {runs}, not {run_id}", "ask for another token")
 
+    @property
+    def sees_all_runs(self) -> bool:
+        """Whether this caller may see all runs."""
+        return self.runs == ANY
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether this caller may read all keys."""
+        return self.keys == ANY and self.objection is no_objection
+
     def sees_run(self, run_id: str) -> bool:
         """Whether this caller may see a run."""
         return self.runs == ANY or any(fnmatchcase(run_id, pattern) for pattern in self.runs)

@@ -79,7 +79,7 @@ def above(run: Row, *more: tuple[str, str]) -> Sequence[tuple[str, str]]:
 def findings(source: PageSource, asked: Asked) -> Page:
     """All that the last analysis of a run has found, by kind, causes first."""
     run = run_of(source, asked)
-    found = _found(source, run)
+    found = _found(source, asked, run)
     sections = [
         _of_kind(run, kind, [(n, one) for n, one in found if one.kind == kind])
         for kind in dict.fromkeys([*FINDING_KINDS])
@@ -89,20 +89,22 @@ def findings(source: PageSource, asked: Asked) -> Page:
     return Page("Findings", sections=sections, above=above(run), status=run["status"] or "running", about=none)
 
 
-def _found(source: PageSource, run: Row) -> list[tuple[int, Finding]]:
+def _found(source: PageSource, asked: Asked, run: Row) -> list[tuple[int, Finding]]:
     """What was found about a run, each with its number."""
     counts = run["counts"] or {
         "": sum(row["results"] for row in counts_and_short_results.verdicts_by_host(source.store(), run["run_id"]))
     }
     results = sum(counts.values())
-    return [*enumerate(findings_of(source, run["run_id"], results), 1)]
+    return [*enumerate(findings_of(source, asked, run["run_id"], results), 1)]
 
 
-def _about(source: PageSource, run: Row, host: str, step: str = "") -> Sequence[Section]:
-    """The findings that rest on a host, or on one of its results; nothing where there are none."""
+def _about(source: PageSource, asked: Asked, run: Row, host: str, step: str = "") -> Sequence[Section]:
+    """The findings that rest on a host, or on one of its results, for those who may read all keys."""
+    if not asked.caller.reads_all:
+        return []
     found = [
         (n, one)
-        for n, one in _found(source, run)
+        for n, one in _found(source, asked, run)
         if any(result.host == host and step in ("", result.step) for result in one.results)
     ]
     name = f"{step} on {host or RUN_SCOPED}" if step else host or RUN_SCOPED
@@ -322,7 +324,7 @@ def one_host(source: PageSource, asked: Asked) -> Page:
     sections = [
         Section("results", "Results", "What did not pass first. A step leads to its log.", listed, facts=facts,
                 links=[("All runs of this host", page_address("hosts", host))]),
-        *_about(source, run, _host_of(host)),
+        *_about(source, asked, run, _host_of(host)),
         *([Section("measurements", "Measurements", table=_measured(measured))] if measured else []),
         *([Section("context", "Context", table=_keys(run, keys))] if keys else []),
     ]  # fmt: skip
@@ -380,7 +382,7 @@ def one_result(source: PageSource, asked: Asked) -> Page:
     sections = [
         Section("result", "Result", _changed(past, run["run_id"]), facts=_facts(found), links=links),
         *logs,
-        *_about(source, run, _host_of(host), step),
+        *_about(source, asked, run, _host_of(host), step),
         *([Section("measurements", "Measurements", table=_measured(measured))] if measured else []),
         Section("history", "This step on this host over the runs", "The newest first.",
                 table("history", "History", PAST_RESULTS, earlier, {"run_id": to_result, "verdict": to_result})),

@@ -171,6 +171,7 @@ def _two_newest(runs: Sequence[Row]) -> str:
 OF_RESULTS = ("host", "step", "verdict", "reason", "seconds", "tries", "source_run", "started")
 RESULTS = tuple(column for column in of.VERDICTS if column.name in OF_RESULTS)
 ABOVE = (("Runs", "/runs"),)
+OVER_RUNS = frozenset({"regression", "baseline", "change_point", "drift", "flake", "moved"})  # kinds of findings
 
 
 def one_run(source: PageSource, asked: Asked) -> Page:
@@ -214,7 +215,7 @@ def _stored_run_page(source: PageSource, run_id: str, asked: Asked) -> Page:
         RunData(run, steps=bad, runs=past, attributes=attributes, plan=recorded_runs.plan(store, run_id))
     )
     hosts = _hosts(counted, attributes)
-    tables = _tables(data, counted, findings_of(source, run_id, sum(row["results"] for row in counted)))
+    tables = _tables(data, counted, findings_of(source, asked, run_id, sum(row["results"] for row in counted)))
     told = _told(data, tables, hosts)
     numbers = {name: told["run"][name] for name in ("status", "results", "not_passing", "not_run", "seconds")}
     return Page(
@@ -233,8 +234,20 @@ def _stored_run_page(source: PageSource, run_id: str, asked: Asked) -> Page:
     )
 
 
-def findings_of(source: PageSource, run_id: str, results: int) -> Sequence[Finding]:
-    """What the last analysis has found. A small run that nobody has analysed is analysed now; this is not stored."""
+def findings_of(source: PageSource, asked: Asked, run_id: str, results: int) -> Sequence[Finding]:
+    """What the last analysis has found, without what rests on runs that who asks may not see.
+
+    A small run that nobody has analysed is analysed now; this is not stored.
+    """
+    found = _all_findings(source, run_id, results)
+    hidden = (
+        [] if asked.caller.sees_all_runs else [run for run in recorded_runs.runs(source.store()) if not asked.sees(run)]
+    )
+    ids = [run["run_id"] for run in hidden]
+    return [one for one in found if not (ids and (one.kind in OVER_RUNS or any(name in f"{one}" for name in ids)))]
+
+
+def _all_findings(source: PageSource, run_id: str, results: int) -> Sequence[Finding]:
     from rack_recipes.analysis.analyse_run import MOST_ANALYSED, analyse_run
 
     found = [finding_from_row(row) for row in recorded_runs.findings(source.store(), run_id)]
@@ -353,11 +366,12 @@ def one_table(source: PageSource, asked: Asked) -> Page:
     table = TABLES.get(name)
     if table is None:
         raise UsageError(f"there is no table {name[:80]!r}: there are {', '.join(TABLES)}")
-    body = source.of_run(run, name, lambda: block_data(table(source, run_id)))
+    seen = "" if asked.caller.sees_all_runs else f" for {asked.caller.runs}"
+    body = source.of_run(run, f"{name}{seen}", lambda: block_data(table(source, asked, run_id)))
     return Page("", kind="application/json", body=body)
 
 
-def _results(source: PageSource, run_id: str) -> Table:
+def _results(source: PageSource, _asked: Asked, run_id: str) -> Table:
     store = source.store()
     found = counts_and_short_results.short_results(store, run_id)
     data = arrange_run(RunData(run={"run_id": run_id}, steps=found))
@@ -367,9 +381,9 @@ def _results(source: PageSource, run_id: str) -> Table:
     return hosts_by_rack.with_racks(table, sorted(places, key=lambda one: natural(one.host)))
 
 
-def _finding_results(source: PageSource, run_id: str) -> Table:
+def _finding_results(source: PageSource, asked: Asked, run_id: str) -> Table:
     results = sum(row["results"] for row in counts_and_short_results.verdicts_by_host(source.store(), run_id))
-    return finding_results(findings_of(source, run_id, results), {})
+    return finding_results(findings_of(source, asked, run_id, results), {})
 
 
 TABLES = {"verdicts": _results, "finding_results": _finding_results}

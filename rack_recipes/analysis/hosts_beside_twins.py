@@ -277,9 +277,16 @@ def _moving_groups(one: _Measured, least: float, tests: int) -> Iterator[Move]:
     for row in rows:
         place, hosts = int(moves.places[row]), one.groups.members[row]
         shifts = twins_over_runs.shifts_at(apart, place)
-        is_group = twins_over_runs.group_chance(shifts, hosts) <= GROUP_CHANCE
+        is_group = twins_over_runs.group_chance(shifts, hosts) <= GROUP_CHANCE and _moved_more(one.peers, hosts, place)
         if is_group and _is_more_than_a_host(apart, hosts, shifts, step):
             yield Move(one.peers, hosts, place, moves.level_p(row), tests, one.groups.names[row])
+
+
+def _moved_more(peers: Peers, hosts: Places, place: int) -> bool:
+    """Whether a group has itself moved further than the other twins: those that stayed are not named for the others."""
+    others = [row for row in range(len(peers.places)) if row not in hosts]
+    own, rest = (np.ptp(Move(peers, rows, place, 1.0, 1).ends) for rows in (hosts, others))
+    return bool(own > rest)
 
 
 def _is_more_than_a_host(apart: Floats, hosts: Places, shifts: Floats, step: float) -> bool:

@@ -98,6 +98,21 @@ def test_one_host_that_is_elsewhere_than_before_is_named(history_of: Historian) 
 
 
 @pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("since", [8, 10])
+def test_hosts_that_stayed_are_not_named_for_those_that_moved(history_of: Historian, seed: int, since: int) -> None:
+    """One of two feeds falls: the hosts of the other one have not risen."""
+    chance, feeds = np.random.default_rng(seed), {f"h{host}": {"feed": "AAB"[host % 3]} for host in range(12)}
+    history = history_of([
+        Night({("burn", f"h{host}"): latency(round(12.05 - 0.95 * (host % 3 == 2 and night >= since)
+                                                   + chance.normal(0, 0.005), 2)) for host in range(12) if host != 9},
+              attributes=feeds)
+        for night in range(11)
+    ])  # fmt: skip
+    titles = [one.title for one in findings(history.run, history)]
+    assert [title.partition(" went from ")[0] for title in titles] == ["latency of burn: the 4 hosts of feed B"]
+
+
+@pytest.mark.parametrize("seed", range(5))
 def test_twins_that_do_nothing_are_not_named(history_of: Historian, seed: int) -> None:
     history = history_of(nights(21, lambda _night, _host: 0.0, seed=seed))
     assert not [*findings(history.run, history)]

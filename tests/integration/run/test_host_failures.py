@@ -34,7 +34,7 @@ EXPECTED = {
     "flood": ("passed", ""),
     "binary": ("passed", ""),
     "daemon": ("passed", ""),
-    "flaky": ("passed", ""),
+    "flaky": ("marginal", "passed only at try 3, before it failed: not yet (2 times)"),
     "no_key": ("failed", "the context has no key t.absent_v1"),
 }
 

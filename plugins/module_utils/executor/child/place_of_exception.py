@@ -14,17 +14,20 @@ if TYPE_CHECKING:
 PUBLISHED = "ansible_collections.rack.recipes.plugins.modules."
 DROP_INS = "scriptlets."
 AUTHORS = (DROP_INS, PUBLISHED)
+LIBRARY = "ansible_collections.rack.recipes.plugins.module_utils."
 
 
 def place_of(error: BaseException, *, with_advice: bool) -> str:
     """File and line of the scriptlet, in brackets, and `with_advice` how to see more.
 
-    It is empty where no code of a scriptlet was at work, and for a ValueError or an error of its own that a scriptlet
-    raises itself: these words are meant for who reads the reason.
+    It is empty where no code of a scriptlet was at work, for an error of the library's own, such as that of a run that
+    is aborted, and for a ValueError or an error of its own that a scriptlet raises itself: these words are meant for
+    who reads the reason.
     """
     frames = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if _is_of_scriptlet(frame)]
     is_own = type(error) is ValueError or type(error).__module__.startswith(AUTHORS)
-    if not frames or (is_own and _is_raised_there(error)):
+    is_told = type(error).__module__.startswith(LIBRARY) or (is_own and _is_raised_there(error))
+    if not frames or is_told:
         return ""
     (frame, line), name = frames[-1], _name_of(frames[0][0])
     more = f"; `rack-recipes debug {name}` shows more" if name and with_advice else ""

@@ -25,7 +25,7 @@ def place_of(error: BaseException, *, with_advice: bool) -> str:
     who reads the reason.
     """
     frames = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if _is_of_scriptlet(frame)]
-    is_own = type(error) is ValueError or type(error).__module__.startswith(AUTHORS)
+    is_own = type(error).__name__ == "ValueError" or type(error).__module__.startswith(AUTHORS)
     is_told = type(error).__module__.startswith(LIBRARY) or (is_own and _is_raised_there(error))
     if not frames or is_told:
         return ""

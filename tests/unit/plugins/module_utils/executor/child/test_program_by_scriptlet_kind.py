@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -530,66 +529,3 @@ def test_a_program_within_limits_is_told_as_it_is(work):
         "error",
         "printed no envelope: its stdout is empty (exit code 127: /no/such/interpreter: No such file or directory)",
     )
-
-
-LOGS = """
-import logging
-import json
-from rack_recipes import Scriptlet
-log = logging.getLogger(__name__)
-class Talk(Scriptlet):
-    options = {"how": {"type": "str", "default": ""}}
-    reads, writes = (), ()
-    def run(self, ctx, params):
-        log.debug("d %s", 1); log.info("i"); log.warning("w"); log.error("e")
-        if params["how"] == "key":
-            {}["n"]
-        if params["how"] == "json":
-            json.loads("{")
-        if params["how"] == "int":
-            int("x")
-        if params["how"] == "own":
-            raise ValueError("own words")
-"""
-
-
-@pytest.fixture
-def talk(tmp_path):
-    """A function that runs the scriptlet t.talk by itself, in processes of its own: pytest has handlers of its own."""
-    (tmp_path / "scriptlets/t").mkdir(parents=True)
-    (tmp_path / "scriptlets/t/talk.py").write_text(LOGS)
-
-    def run(*words):
-        command = [Path(sys.executable).with_name("rack-recipes"), "debug", "t.talk", *words]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100)
-
-    return run
-
-
-@pytest.mark.parametrize(
-    ("words", "levels"),
-    [
-        (["--log-level", "warning"], ["WARNING", "ERROR"]),
-        (["--log-level", "info"], ["INFO", "WARNING", "ERROR"]),
-        ([], ["DEBUG", "INFO", "WARNING", "ERROR"]),
-    ],
-)
-def test_python_s_logging_has_the_level_of_the_run(talk, words, levels):
-    lines = [line.split()[1:] for line in talk(*words).stderr.splitlines() if line.startswith("stderr: 20")]
-    assert [line[1] for line in lines] == levels
-    assert all(len(line[0]) == len("2026-11-25T14:44:31.123Z") for line in lines)
-    assert {(line[2], line[4], line[5]) for line in lines} == {("scriptlets.t.talk", "talk", "localhost]")}
-
-
-@pytest.mark.parametrize(
-    ("how", "reason"),
-    [
-        ("key", "KeyError: 'n' (scriptlets/t/talk.py:12; `rack-recipes debug t.talk` shows more)"),
-        ("json", "JSONDecodeError: .*in double quotes.* \\(scriptlets/t/talk.py:14; .*"),
-        ("int", "invalid literal for int.* \\(scriptlets/t/talk.py:16; .*"),
-        ("own", "own words"),
-    ],
-)
-def test_an_exception_names_file_and_line(talk, how, reason):
-    told = json.loads(talk("--log-level", "error", "--arg", f"how={how}").stdout)["reason"]
-    assert told == reason or re.fullmatch(reason, told)

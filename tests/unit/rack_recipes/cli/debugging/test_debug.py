@@ -441,7 +441,7 @@ class Talk(Scriptlet):
 @pytest.fixture
 def talk(tmp_path):
     """A function that runs the scriptlet t.talk by itself, in processes of its own: pytest has handlers of its own."""
-    (tmp_path / "scriptlets/t").mkdir(parents=True)
+    (tmp_path / "scriptlets/t").mkdir(parents=True, exist_ok=True)
     (tmp_path / "scriptlets/t/talk.py").write_text(LOGS)
 
     def run(*words):

@@ -85,7 +85,9 @@ def test_a_page_does_not_show_other_runs(served):
     served.grant("second", "viewer", runs=(SECOND,))
     assert served.data(f"/runs/{SECOND}", "viewer")["past_runs"] != []
     assert FIRST in served.ask(f"/runs/{SECOND}/hosts/r0/uplink", "viewer").text.decode()
-    assert FIRST not in served.ask(f"/runs/{SECOND}/hosts/r0/uplink", "second").text.decode()
+    assert FIRST in served.ask(f"/runs/{SECOND}/findings", "viewer").text.decode()
+    for place in ("", "/findings", "/hosts/r0", "/hosts/r0/uplink", "/tables/finding_results"):
+        assert FIRST not in served.ask(f"/runs/{SECOND}{place}", "second").text.decode(), place
     assert served.data(f"/runs/{SECOND}", "second")["past_runs"] == []
 
 
@@ -95,3 +97,5 @@ def test_a_token_for_some_keys_sees_pages_that_show_no_others(served):
         assert (status(served, place, "links"), status(served, place, "power")) == (200, 403), place
     for place in ("/runs", "/hosts", f"/runs/{FIRST}/steps", f"/runs/{FIRST}/hosts/r0/uplink"):
         assert status(served, place, "power") == 200, place
+    findings = [served.ask(f"/runs/{SECOND}/hosts/r0/uplink", who).text.decode() for who in ("viewer", "power")]
+    assert ["Findings about" in text for text in findings] == [True, False], "findings show values of keys"

@@ -25,7 +25,7 @@ from rack_recipes.lab.faults import remove_groups
 from rack_recipes.lab.inventory_and_cabling import write_inventory
 from rack_recipes.lab.node_files import FRR, files_of
 from rack_recipes.lab.rack_state import FOLDER, SPEC, RackState, load_state, save_state, start_of
-from rack_recipes.lab.topology import MANAGER, SERVER, Topology
+from rack_recipes.lab.topology import LEAF, MANAGER, SERVER, Topology
 from rack_recipes.private_files import FILE_MODE, make_private
 
 INIT = Path(__file__).parent / "static" / "node_init.sh"
@@ -49,6 +49,7 @@ NEEDED = {
 """The programs that a rack is made of, each with its Debian package."""
 
 PATIENCE = 10.0  # seconds in which a killed rack is gone
+CONVERGENCE = 30.0  # seconds in which a healthy rack has its routes
 IN_FOLDER = 'cd "$1" && shift && exec "$@"'
 """Starts a program in the folder of the rack."""
 
@@ -74,7 +75,21 @@ def up(topology: Topology, folder: Path = FOLDER, *, with_bmcs: bool | None = No
     pid = start_first_process(folder)
     state = replace(state, pid=pid, started=start_of(pid))
     write_inventory(topology, state)
+    wait_for_routes(state)
     return save_state(state)
+
+
+def wait_for_routes(state: RackState) -> None:
+    """Wait until each leaf has a route to the servers of each other leaf; at most CONVERGENCE seconds."""
+    leaves = [name for name, node in state.topology.nodes.items() if node.role == LEAF]
+    until = time.monotonic() + CONVERGENCE
+    while time.monotonic() < until and min(_networks(state, leaf) for leaf in leaves) < len(leaves) - 1:
+        time.sleep(0.1)
+
+
+def _networks(state: RackState, leaf: str) -> int:
+    """How many networks of servers a leaf has learned."""
+    return state.run(leaf, "ip -o route show proto bgp", check=False).count("/24 ")
 
 
 def decide_bmcs(wanted: bool | None) -> bool:

@@ -64,6 +64,8 @@ def device_of(mount, table):
     found = [line.split()[0] for line in table.splitlines() if line.split()[1:2] == [mount]]
     if not found:
         raise ValueError(f"nothing is mounted at {mount}")
+    if not found[-1].startswith("/"):
+        raise ValueError(f"what is mounted at {mount} is {found[-1]}, and no device: name the mount point of a disk")
     return found[-1]
 
 

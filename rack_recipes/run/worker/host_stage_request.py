@@ -283,7 +283,7 @@ def _add_analysis(stage: HostStage, message: dict[str, Any]) -> None:
     if problem:
         text = stage.run.hidden(problem)
         append(stage.run.path, [{"kind": "warning", "time": now(), "text": text}])
-        stage.action._display.warning(text)
+        stage.action._display.warning(f"rack.recipes.stage: {text}")
 
 
 def _collected(run: Run, number: int, host: str) -> tuple[str, ...]:

@@ -275,7 +275,7 @@ def _register_secrets(task: StageTask, answer: HostAnswer) -> None:
         if left := len(entries) - len(kept):
             text = NOT_HIDDEN.format(number=left, host=host or "a step of the run", shortest=SHORTEST)
             append(task.run.path, [{"kind": "warning", "time": now(), "text": text}])
-            task.first.action._display.warning(text)
+            task.first.action._display.warning(f"rack.recipes.stage: {text}")
     if is_new and not registry.is_shared:
         task.first.action._display.warning(NOT_SHARED)
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,11 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARML
 from call_rack_recipes import Results, call, results
 from rack_recipes.lab.faults import break_rack, heal_rack
 from rack_recipes.lab.rack_state import RackState
-from rack_recipes.lab.start_rack import down, up
+from rack_recipes.lab.start_rack import down, up, wait_for_routes
 from rack_recipes.lab.topology import build
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
 
-PATIENCE = 60.0  # seconds until the leaves know the routes of a rack that has just been started or healed
 SERVERS = {"server1", "server2", "server3", "server4"}
 NODES = {"spine1", "leaf1", "leaf2", *SERVERS}
 PLAN = {"cabling_expected": "{{ lookup('rack.recipes.cables', cabling_plan) }}"}
@@ -49,18 +47,9 @@ def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RackState]:
     folder = tmp_path_factory.mktemp("virtual") / "rack"
     state = up(build(1, 2, 4), folder)
     try:
-        wait_for_routes(state)
         yield state
     finally:
         down(folder)
-
-
-def wait_for_routes(rack: RackState) -> None:
-    until = time.monotonic() + PATIENCE
-    for leaf in ("leaf1", "leaf2"):
-        while rack.run(leaf, "vtysh -c 'show ip route json'", check=False).count('"fib":true') < 3:
-            assert time.monotonic() < until, f"{leaf} does not learn its routes"
-            time.sleep(0.2)
 
 
 def played(rack: RackState, role: str, hosts: str, turns: Mapping[str, Any], **variables: Any) -> tuple[int, Results]:

@@ -373,6 +373,8 @@ class TestDisk:
     def test_nothing_is_mounted(self, scriptlet):
         with pytest.raises(ValueError, match="nothing is mounted at /srv/x"):
             scriptlet("disk.readable").device_of("/srv/x", "")
+        with pytest.raises(ValueError, match="mounted at / is tmpfs, and no device: name the mount point of a disk"):
+            scriptlet("disk.readable").device_of("/", "tmpfs / tmpfs rw 0 0")
 
 
 class TestKernelLog:

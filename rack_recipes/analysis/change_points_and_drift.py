@@ -190,12 +190,13 @@ def _kendall_p(one: OverRuns, trend: Trend | None) -> float:
 
 
 def _drift(one: OverRuns, trend: Trend, limits: SeriesLimits) -> Finding:
-    ends = [end for end in (limits.low, limits.high) if end is not None]
+    over_days = trend.last - trend.first >= 1  # runs within a day say nothing of days
+    ends = [end for end in (limits.low, limits.high) if end is not None and over_days]
     reached = [(time, end) for end in ends if (time := find_crossing(trend, end))]
     unit, runs = one.series.unit, int((one.days >= trend.first).sum())
     head = f"{one.series.in_words} ({one.whose}) {'rises' if trend.slope > 0 else 'falls'} by "
     head += f"{format_amount(abs(trend.shift) / (runs - 1), unit)} a run over {format_count(runs, 'run')}"
-    if trend.last - trend.first >= 1:  # runs within a day say nothing of days
+    if over_days:
         head += f", {format_amount(abs(trend.slope), unit)} a day"
     found = min(reached, key=lambda each: each[0].time, default=None)
     worse = limits.is_worse(trend.level - trend.slope, trend.level)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -104,6 +105,15 @@ def test_a_drift_tells_when_it_reaches_its_limit(history_of: Historian) -> None:
     assert found.title.endswith(" it reaches its limit of 125 us")
     assert found.figures["reached"] in ("2026-11-25", "2026-11-26")
     assert found.advice.startswith("Plan to look at latency of ping0 before 2026-11-2")
+
+
+def test_runs_within_an_hour_tell_no_day_on_which_a_limit_is_reached(history_of: Historian) -> None:
+    made = nights(20, lambda one: 100.0 + one, limits={"max": 125}, verdict="passed")
+    minutes = [replace(night, about={"time": f"2026-11-01T22:{n:02}:00.000000Z"}) for n, night in enumerate(made)]
+    history = history_of(minutes)
+    (found,) = findings(history.run, history)
+    assert (found.kind, found.grade) == ("drift", NOTABLE)
+    assert found.title.endswith(" a run over 20 runs")
 
 
 def test_a_drift_without_a_limit_is_a_note(history_of: Historian) -> None:

@@ -241,7 +241,7 @@ def _outcomes(
     found: dict[several_runs.HostStep, list[Outcome]] = {place: [] for place in places}
     for row in (*rows, *run.steps):
         place = (row["host"], row["step"])
-        if place in wanted and row["verdict"] in BAD | PASSED:
+        if place in wanted and row["verdict"] in BAD | PASSED and not row.get("source_run"):
             outcome = Outcome(row["verdict"] in PASSED, bool(row.get("flake")), row.get("inputs") or "")
             found[place].append(outcome)
     return found

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.exact_numbers import is_number
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import MASKED
+from rack_recipes.analysis.kinds_of_values import SETTING, kind_of
 from rack_recipes.analysis.methods.statistics_without_numpy import compute_moments, student_quantile
 from rack_recipes.recipe.limits_file import NewLimit
 from rack_recipes.recipe.steps_to_and_from_data import number
@@ -97,7 +98,7 @@ def place_of_limit(limit: NewLimit, by: Sequence[str]) -> Place:
 def _learned(place: Place, found: Values, checks: float, margin: float) -> LearnedLimit:
     step, name, unit, where = place
     told = {"runs": len(found.runs), "hosts": len(found.hosts), "values": len(found.values)}
-    condition, method, why_not = _condition(found, checks, margin)
+    condition, method, why_not = _condition(found, checks, margin, is_setting=kind_of(name, unit) == SETTING)
     about = {**told, **_moments(found.values), "method": method} if method else told
     return LearnedLimit(NewLimit(step, name, unit, condition, dict(where), about), found.before, why_not)
 
@@ -113,18 +114,24 @@ def _moments(values: Sequence[Any]) -> dict[str, float]:
     }
 
 
-def _condition(found: Values, checks: float, margin: float) -> tuple[dict[str, Any], str, str]:
-    """The condition and its method, or why there is none."""
+def _condition(found: Values, checks: float, margin: float, *, is_setting: bool) -> tuple[dict[str, Any], str, str]:
+    """The condition and its method, or why there is none: what lies between two settings is no good value."""
     values, runs = found.values, len(found.runs)
     if runs < LEAST_RUNS:
         return {}, "", f"{runs} {'run has' if runs == 1 else 'runs have'} it: {LEAST_RUNS} are needed"
     if any(MASKED in str(value) for value in values):
         return {}, "", "its values are secret"
     if all(map(is_number, values)):
+        if is_setting and len({*values}) > 1 and all(isinstance(value, int) for value in values):
+            return {}, "", f"a setting that differs ({_counted(values)}): leave out the runs in which it is wrong"
         return _range_of(values, runs, checks, margin)
     if isinstance(values[0], (str, bool)) and all(value == values[0] for value in values):
         return {"eq": values[0]}, CONSTANT, ""
     return {}, "", "its values are no numbers, and differ"
+
+
+def _counted(values: Sequence[int]) -> str:
+    return ", ".join(f"{number} times {value}" for value, number in Counter(values).most_common())
 
 
 def _range_of(values: Sequence[float], runs: int, checks: float, margin: float) -> tuple[dict[str, Any], str, str]:

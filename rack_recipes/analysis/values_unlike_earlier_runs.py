@@ -34,6 +34,7 @@ from rack_recipes.analysis.methods.intervals_and_multiple_tests import (
     mark_kept_tests,
     prediction_interval,
 )
+from rack_recipes.analysis.methods.outliers import WAS_ALIKE
 from rack_recipes.analysis.methods.spread_and_resolution import is_more_than
 from rack_recipes.analysis.methods.statistics_without_numpy import student_two_sided
 from rack_recipes.analysis.run_data import RunData
@@ -108,7 +109,7 @@ def _other_unit(history: History, series: Series, unit: str, before: Collection[
 
 def _unusual(history: History) -> Iterator[_Unusual]:
     """The series that are not as usual, by one rate of false ones for all."""
-    compared = [(one, one.values[_start(history, one) : -1]) for one in history.over_runs]
+    compared = [(one, _usual(one, one.values[_start(history, one) : -1])) for one in history.over_runs]
     enough = [(one, earlier) for one, earlier in compared if len(earlier) >= LEAST_HISTORY]
     p = [_chance(one, earlier) for one, earlier in enough]
     for (one, earlier), chance, kept in zip(enough, p, mark_kept_tests(p, SURE), strict=True):
@@ -124,6 +125,14 @@ def _unusual(history: History) -> Iterator[_Unusual]:
 def _start(history: History, one: OverRuns) -> int:
     """The first run at the present level."""
     return max((change.place for change in history.level_changes.get(one.key, ())), default=0)
+
+
+def _usual(one: OverRuns, earlier: Floats) -> Floats:
+    """The earlier values; of a setting without the few that were wrong, which would let the next one pass."""
+    if kind_of(one.series.name, one.series.unit) != SETTING or not len(earlier):
+        return earlier
+    usual = earlier == np.median(earlier)
+    return earlier[usual] if usual.mean() >= WAS_ALIKE else earlier
 
 
 def _chance(one: OverRuns, earlier: Floats) -> float:

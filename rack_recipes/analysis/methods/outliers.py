@@ -191,7 +191,7 @@ LEAST_HISTORY = 10
 BEYOND_HISTORY = 1.5
 APART = 3.0
 """Values so many times further out than the next ones are no noise: 4 % of the histories of t3 have one, no normal."""
-WAS_ALIKE = 0.9  # of the earlier runs in which a setting was the same on the other twins
+WAS_ALIKE = 0.9  # of the earlier runs in which a setting was the same, on the host or on its twins
 COUNTS_SCORE = 4.5
 SMALL_SCORES = (15.9, 18.5, 10.1, 10.7, 8.0, 8.2, 6.9, 7.1, 6.3, 6.4, 5.9, 6.0)
 """The MAD z that the furthest of 4 to 15 normal values exceeds in 1 % of groups; 2,000,000 groups of each size."""

@@ -96,7 +96,7 @@ def _chosen(store: Engine, options: argparse.Namespace) -> Sequence[Row]:
     found = (recorded_runs.run(store, run_id) for run_id in ids)
     runs: list[Row] = sorted(found, key=lambda run: (run["started"], run["run_id"]))
     if len(runs) == 1 < options.last:
-        passed = [run for run in recorded_runs.runs(store) if run["status"] == "passed"]
+        passed = [run for run in recorded_runs.runs(store) if options.force or run["status"] == "passed"]
         runs = [*earlier_runs(runs[0], passed, options.last - 1), *runs]
     for run in runs:
         if not is_same_test(run, runs[0]):
@@ -111,12 +111,12 @@ def _chosen(store: Engine, options: argparse.Namespace) -> Sequence[Row]:
 
 
 def _good(store: Engine, run_id: str) -> GoodRun:
-    """What a run measured in results that passed by themselves, apart from the count of keys of the context."""
+    """What a run measured itself in results that passed, apart from the count of keys of the context."""
     from rack_recipes.analysis.learn_limits import GoodRun
     from rack_recipes.store.reading import recorded_runs
 
     steps = recorded_runs.steps(store, run_id, attempts=False, in_order=False)
-    passed = {(row["step"], row["host"]) for row in steps if row["verdict"] in COMPLETE}
+    passed = {(row["step"], row["host"]) for row in steps if row["verdict"] in COMPLETE and not row["source_run"]}
     measured = recorded_runs.measurements(store, run_id)
     rows = [row for row in measured if (row["step"], row["host"]) in passed and row["name"] != "ctx_has_keys"]
     return GoodRun(run_id, rows, recorded_runs.attributes(store, run_id))

@@ -36,7 +36,7 @@ HostStep = tuple[str, str]
 
 
 def outcomes(engine: sql.Engine, run_ids: Collection[str], places: Iterable[HostStep]) -> Iterator[dict[str, Any]]:
-    """`run_id`, `host`, `step`, `parent`, `verdict`, `inputs` and `flake` of these results in these runs."""
+    """`run_id`, `host`, `step`, `parent`, `verdict`, `inputs` and `flake` of these results that were not reused."""
     hosts: dict[str, set[str]] = defaultdict(set)
     for host, step in places:
         hosts[step].add(host)
@@ -45,7 +45,8 @@ def outcomes(engine: sql.Engine, run_ids: Collection[str], places: Iterable[Host
     for step in sorted(hosts):
         for some in batched(sorted(hosts[step]), AT_ONCE):
             query = sql.select(*(table.c[name] for name in names)).where(table.c.step == step, table.c.host.in_(some))
-            yield from read(engine, query.where(table.c.run_id.in_(run_ids), was_tried()), {"flake": bool})
+            is_own = table.c.source_run.is_(None)
+            yield from read(engine, query.where(table.c.run_id.in_(run_ids), was_tried(), is_own), {"flake": bool})
 
 
 def results_on(engine: sql.Engine, run_ids: Collection[str], hosts: Collection[str]) -> Iterator[dict[str, Any]]:
@@ -72,6 +73,7 @@ def failed_again(
     """The results that have one of these verdicts, or needed a retry, in at least `least` of these runs."""
     table = tables().steps
     is_bad = (table.c.verdict.in_(sorted(verdicts)) | table.c.flake.is_(True)) & was_tried()
+    is_bad &= table.c.source_run.is_(None)
     query = sql.select(table.c.host, table.c.step).where(table.c.run_id.in_(run_ids), is_bad)
     by_place = query.where(table.c.instances.is_(None), table.c.inputs.is_not(None)).group_by(
         table.c.host, table.c.step

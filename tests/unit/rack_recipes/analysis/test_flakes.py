@@ -20,7 +20,7 @@ from rack_recipes.analysis.findings import NOTE, ResultId
 from rack_recipes.analysis.flakes import Outcome, flake_of
 
 CASES = json.loads(Path(__file__).with_name("flakes.json").read_text())
-# What a letter of a case stands for: passed, failed, passed after a retry, not run, blocked, failed with other inputs.
+# What a letter of a case stands for: passed, failed, passed after a retry, not run, blocked, failed with other inputs, used again.
 ENDS = {
     "p": ("passed", {"inputs": "one"}),
     "f": ("failed", {"inputs": "one"}),
@@ -28,6 +28,7 @@ ENDS = {
     "b": ("blocked", {}),
     "w": ("waived", {"inputs": "one"}),
     "F": ("failed", {"inputs": "two"}),
+    "u": ("passed", {"inputs": "one", "flake": True, "from": "20261101-220000-000001"}),
 }
 PLACE = ("link", "r1")
 
@@ -61,6 +62,12 @@ def test_a_finding_has_both_intervals(history_of: Historian):
     assert figures.pop("clopper_pearson") == pytest.approx([0.0252, 0.5561], abs=1e-4)
     counted = {"failed": 2, "runs": 10, "episodes": 2, "rate": 0.2}
     assert figures == {**counted, "passes_in_a_row": 0, "passes_needed": 14}
+
+
+def test_a_result_that_is_used_again_is_no_new_one(history_of: Historian):
+    history = history_of([night(letter) for letter in "rupuupuuppppr"])
+    [finding] = flakes.findings(history.run, history)
+    assert (finding.figures["failed"], finding.figures["runs"]) == (2, 8)
 
 
 def test_a_waived_failure_counts_as_one(history_of: Historian):

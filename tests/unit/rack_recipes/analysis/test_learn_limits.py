@@ -51,6 +51,13 @@ def test_what_is_learned_of_values(values: list[Any], condition: dict[str, Any],
     assert found.limit.learned["runs"] == len(values)
 
 
+def test_a_setting_that_differs_has_no_range():
+    runs = [GoodRun(f"R{n}", [{**row("r1", "gpus", 7 if n in (3, 9) else 8), "unit": ""}], NO_HOSTS) for n in range(14)]
+    [found] = learn_limits(runs, ["model"])
+    told = "a setting that differs (12 times 8, 2 times 7): leave out the runs in which it is wrong"
+    assert (found.limit.condition, found.why_not) == ({}, told)
+
+
 def test_models_and_positions_have_limits_of_their_own():
     attributes = {
         "r1": {"model": "h100", "position": 7},

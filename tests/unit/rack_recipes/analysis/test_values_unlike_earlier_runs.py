@@ -116,6 +116,14 @@ def test_a_setting_is_the_same_in_all_runs(
     assert [one.grade for one in found] == grades
 
 
+@pytest.mark.parametrize(("after", "grades"), [([], [PROBLEM]), ([7], [PROBLEM]), ([7, 8, 8], [PROBLEM])])
+def test_a_setting_that_was_wrong_before_is_told_again(
+    history_of: Historian, after: list[int], grades: list[str]
+) -> None:
+    found = found_in(history_of, nights([*[8] * 18, *after, 7], name="gpus", unit=""))
+    assert [one.grade for one in found] == grades
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [

@@ -36,7 +36,7 @@ HostStep = tuple[str, str]
 
 
 def outcomes(engine: sql.Engine, run_ids: Collection[str], places: Iterable[HostStep]) -> Iterator[dict[str, Any]]:
-    """`run_id`, `host`, `step`, `parent`, `verdict`, `inputs` and `flake` of these results that were not reused."""
+    """`run_id`, `host`, `step`, `parent`, `verdict`, `inputs` and `flake` of these results; none that was reused."""
     hosts: dict[str, set[str]] = defaultdict(set)
     for host, step in places:
         hosts[step].add(host)

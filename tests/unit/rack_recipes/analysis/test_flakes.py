@@ -20,7 +20,8 @@ from rack_recipes.analysis.findings import NOTE, ResultId
 from rack_recipes.analysis.flakes import Outcome, flake_of
 
 CASES = json.loads(Path(__file__).with_name("flakes.json").read_text())
-# What a letter of a case stands for: passed, failed, passed after a retry, not run, blocked, failed with other inputs, used again.
+# What a letter of a case stands for: passed, failed, passed after a retry, not run, blocked, failed with other inputs,
+# used again.
 ENDS = {
     "p": ("passed", {"inputs": "one"}),
     "f": ("failed", {"inputs": "one"}),

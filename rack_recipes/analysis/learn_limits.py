@@ -22,6 +22,7 @@ Row = Mapping[str, Any]
 Place = tuple[str, str, str, tuple[tuple[str, Any], ...]]  # step, measurement, unit, and attributes of the hosts
 LEAST_RUNS = 10
 FALSE_RUNS = 0.01  # the share of further good runs in which a value may be outside of its limits
+LEAST_USUAL = 0.75  # the share of the usual value of a setting: what differs more is a reading, as the speed of a fan
 MARGIN = 0.5  # by this share the range is wider than it has to be for normal values
 DECIMALS = 9
 INTERVAL, CONSTANT = "interval", "constant"
@@ -122,12 +123,20 @@ def _condition(found: Values, checks: float, margin: float, *, is_setting: bool)
     if any(MASKED in str(value) for value in values):
         return {}, "", "its values are secret"
     if all(map(is_number, values)):
-        if is_setting and len({*values}) > 1 and all(isinstance(value, int) for value in values):
+        if (
+            is_setting
+            and LEAST_USUAL <= _share_of_usual(values) < 1
+            and all(isinstance(value, int) for value in values)
+        ):
             return {}, "", f"a setting that differs ({_counted(values)}): leave out the runs in which it is wrong"
         return _range_of(values, runs, checks, margin)
     if isinstance(values[0], (str, bool)) and all(value == values[0] for value in values):
         return {"eq": values[0]}, CONSTANT, ""
     return {}, "", "its values are no numbers, and differ"
+
+
+def _share_of_usual(values: Sequence[Any]) -> float:
+    return Counter(values).most_common(1)[0][1] / len(values)
 
 
 def _counted(values: Sequence[int]) -> str:

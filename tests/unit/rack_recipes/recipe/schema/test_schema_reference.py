@@ -18,14 +18,15 @@ from rack_recipes.recipe.schema.json_schema import SCHEMA, mappings, schema
 from rack_recipes.recipe.yaml.reader import read
 
 DOCS = Path(__file__).resolve().parents[5] / "docs"
-PAGE = DOCS / "recipe.md"
+GUIDE, PAGE = DOCS / "recipe.md", DOCS / "recipe-reference.md"
 BLOCK = re.compile(r"(?s)```(\w+)\n(.*?)```")
 TABLE = re.compile(r"^\| (`.*?) \| (.*?) \|", re.MULTILINE)
 ERRORS = Path(__file__).parents[1] / "cases" / "errors" / "several.txt"
 
 
 def blocks(language: str) -> list[str]:
-    return [text for name, text in BLOCK.findall(PAGE.read_text(encoding="utf-8")) if name == language]
+    pages = (page.read_text(encoding="utf-8") for page in (GUIDE, PAGE))
+    return [text for page in pages for name, text in BLOCK.findall(page) if name == language]
 
 
 def test_the_fields_are_the_schema_s(golden: Callable[[Path, str], None]) -> None:

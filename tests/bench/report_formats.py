@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Measure each format of the report of a large run: CPU seconds and size; and write the figures into docs/report.md.
+"""Measure each format of the report of a large run: CPU seconds and size; and write docs/report-speed.md.
 
     python tests/bench/report_formats.py [HOSTS [ROUNDS]] [--write]
 
 The run is that of report_page.py: HOSTS (1000) hosts with 100 steps each, a measurement for each tenth step, 20 earlier
 runs. A figure is the median of ROUNDS (3), in CPU time, since a busy machine makes all else longer. PDF is left out: it
 is Chromium's time; report_page.py measures what Chromium takes for the page. `--write` writes docs/report.json, and
-from it the section of docs/report.md.
+from it docs/report-speed.md.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from rack_recipes.report.report_formats_and_status import WRITERS
 from rack_recipes.report.tables.all_tables import tables
 
 DOCS = Path(__file__).parents[2] / "docs"
-FIGURES, PAGE = DOCS / "report.json", DOCS / "report.md"
+FIGURES, PAGE = DOCS / "report.json", DOCS / "report-speed.md"
 START, END = (
     "<!-- made by tests/bench/report_formats.py: start -->",
     "<!-- made by tests/bench/report_formats.py: end -->",

@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command i
 from rack_recipes.cli.command_table import COMMANDS, is_group, parser_of
 
 CASES: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("group_cases.yml").read_text(encoding="utf-8"))
-PAGE = Path(__file__).resolve().parents[4] / "docs/parts.md"
+PAGE = Path(__file__).resolve().parents[4] / "docs/server.md"
 GROUP, MISTYPED = "night-42", ("nigth-42", "@night-42")
 INVENTORY = {"all": {"hosts": {"h1": {}, "h2": {}}, "vars": {"ansible_connection": "local"}}}
 LIMITS = {"limits": [{"measurement": "*", "max": 5}]}

@@ -116,8 +116,8 @@ DOWN = "is down: check its cable, its transceiver and the port at the other end"
 
 
 def documented(name: str) -> Path:
-    """A recipe of docs/switches.md, and a step more: a command that Ansible parses."""
-    [text] = [each.text for each in examples(CHECKOUT / "docs/switches.md") if each.file == name]
+    """A recipe of docs/devices.md, and a step more: a command that Ansible parses."""
+    [text] = [each.text for each in examples(CHECKOUT / "docs/devices.md") if each.file == name]
     recipe = yaml.safe_load(text)
     Path("own.yml").write_text(yaml.safe_dump({**recipe, "steps": [*recipe["steps"], PARSED]}, sort_keys=False))
     return Path("own.yml")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""docs/hall.md, made of the figures of the comparison and of a text beside it."""
+"""docs/hall-comparison.md, made of the figures of the comparison and of a text beside it."""
 
 from __future__ import annotations
 

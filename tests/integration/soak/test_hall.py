@@ -3,7 +3,7 @@
 """A hall that nobody here wrote, judged by recipes/hall.yml and by a peer, turnup-check.
 
 `make test` tries a healthy hall and one with several faults at once. `make soak` tries every kind of fault three times
-and twenty pairs, and writes docs/hall.json and docs/hall.md.
+and twenty pairs, and writes docs/hall.json and docs/hall-comparison.md.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import reliability_sweeps
 from call_rack_recipes import CHECKOUT, call, rack_recipes
 from simulated_hall import SimulatedHall
 
-FIGURES, PAGE = CHECKOUT / "docs" / "hall.json", CHECKOUT / "docs" / "hall.md"
+FIGURES, PAGE = CHECKOUT / "docs" / "hall.json", CHECKOUT / "docs" / "hall-comparison.md"
 TRIES, PAIRS, HEALTHY, ROUNDS = 3, 20, 3, 5
 SLICE = ("wrong_port", "gpu_unhealthy", "partial_redfish", "coolant_leak", "pdu_outlet_off", "lldp_port_id_mac")
 

@@ -126,7 +126,7 @@ def test_where_nothing_was_run_no_older_run_is_reported(project: Path, ci: str):
 
 
 def test_the_file_for_gitlab_runs(project: Path):
-    """docs/ci.md says how to install the runner."""
+    """The runner: `npm install --no-save --ignore-scripts gitlab-ci-local@4.62.0` in the checkout, and rsync."""
     runner = shutil.which("gitlab-ci-local", path=f"{ROOT / 'node_modules' / '.bin'}{os.pathsep}{os.environ['PATH']}")
     if not runner or not shutil.which("rsync"):
         pytest.skip("gitlab-ci-local or rsync is not installed")

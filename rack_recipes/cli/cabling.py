@@ -305,9 +305,9 @@ def _tell_silent(asked: NeighbourAnswers) -> None:
 def learn(options: argparse.Namespace) -> Answer:
     """Write a cabling plan from the neighbours that the hosts see by LLDP now, for people to look through.
 
-    A cable that only one of its ends tells of has a remark in the field `review`. A port that several cables would be
-    in is left out, and named on stderr. The exit code is 1 if a file would change (see --overwrite) or a host could not
-    be asked, 3 if hosts were unreachable.
+    A cable that only one of its ends sees has a remark in the field `review`. A port that sees several cables is left
+    out and named on stderr. The exit code is 1 if a file would change (see --overwrite) or a host could not be asked,
+    and 3 if hosts were unreachable.
     """
     from rack_recipes.cabling.compare_and_learn import learn_plan as learned
     from rack_recipes.cabling.write_plan_and_inventory import change, plan_text

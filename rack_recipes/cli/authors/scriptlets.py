@@ -33,9 +33,9 @@ def scriptlets(options: argparse.Namespace) -> Answer:
     """List the scriptlets that recipes here can use, or search them, the recipes and the roles.
 
     The list has name, type, arguments, and what each does; an argument in brackets may be left out. A search looks at
-    names, sentences, keys, units, arguments and tools; what has the word as its name comes first, then what has it in
-    its name, in its sentence, and elsewhere. What the word names is shown in full. `ansible-doc NAME`
-    documents the published scriptlets. Files that cannot be used are named on stderr, with the reason.
+    names, sentences, keys, units, arguments and tools. Matches of the name come first, and a scriptlet with exactly
+    this name is shown in full. `ansible-doc NAME` documents the published scriptlets. Files that cannot be used are
+    named on stderr, with the reason.
     """
     if options.words:
         return _search(options)

@@ -50,8 +50,8 @@ def _seconds(text: str) -> float:
 def finish(options: argparse.Namespace) -> Answer:
     """Say that no more parts of a run come, and tell how the whole has ended.
 
-    A part that still runs then is given up: the steps without results are errors that name it. What comes of it later
-    is not lost, and marked as late. The answer and the exit code are those of the whole run.
+    A part that still runs is given up: its steps without results are errors that name it. Results that come later
+    count, marked as late. The answer and the exit code are those of the whole run.
     """
     from rack_recipes.store.reading import recorded_runs
     from rack_recipes.store.writing.write_group_run import join_parts
@@ -99,11 +99,11 @@ def may_come(group: Group) -> bool:
     """
 )
 def flush(options: argparse.Namespace) -> Answer:
-    """Bring what a run left in its journal into the store: once, whatever of it is there already.
+    """Bring what a run left in its journal into the store. What is there already stays as it is.
 
-    For results that could not be stored when the run ended (exit code 5), or that another store is to have, too. Of a
-    run that goes on it brings what there is by now; `kill -USR1` to its process does the same. Damaged lines of the
-    journal are named, and the exit code is 5 then. Of a run in parts it brings all parts that are on this machine.
+    Use it after exit code 5, or to fill another store. A run that goes on brings what there is by now, as `kill -USR1`
+    to its process does. A run in parts brings all parts on this machine. Damaged lines of the journal are named, and
+    the exit code is then 5.
     """
     from rack_recipes import settings
     from rack_recipes.archive.pins_and_baselines import is_pinned, pin_stored

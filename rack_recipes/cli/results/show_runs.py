@@ -106,10 +106,10 @@ MOST_FINDINGS = 5
 def show(options: argparse.Namespace) -> Answer:
     """Show one run: how each step ended on each host, what did not pass first.
 
-    At the top are the gravest findings of the last analysis, which `analyse` and `report` make.
-    With the reason: why it was skipped or blocked, which run a result was used again of, how often it was tried,
-    through which host it ran if not on its own. Below stand the criteria that did not hold, or only just, with the
-    distance to their limits, and the files that steps have attached, each with its place in the run's folder.
+    At the top are the gravest findings of the last analysis, which `analyse` and `report` make. Each result has its
+    reason: why it was skipped or blocked, how often it was tried, from which run it was used again, and through which
+    other host it ran. Below are the criteria that did not hold, or only just, with the distance to their limits, and
+    the files that steps have attached.
     """
     from rack_recipes.store.reading import recorded_runs
 

@@ -25,15 +25,19 @@ lint: ## The linters alone.
 	@$(SETUP) test
 	@$(NOX) --tags lint
 
+docs: ## The site, in build/site, which opens from there: pages, search, and llms.txt.
+	@$(SETUP) test
+	@$(NOX) --session docs
+
 bench: ## The benchmark that has a threshold: this project against plain Ansible.
 	@$(SETUP) test
 	@$(NOX) --session bench
 
-soak: ## Long sweeps and every benchmark in full, written to docs/reliability.md and docs/performance.md.
+soak: ## Long sweeps and every benchmark in full, written to pages of docs/.
 	@$(SETUP) test
 	@$(NOX) --session soak
 
 clean: ## Remove environments, caches and runs.
 	@rm -rf .venv .nox .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .rack-recipes build dist tests/output
 
-.PHONY: help demo rack-demo test lint bench soak clean
+.PHONY: help demo rack-demo test lint docs bench soak clean

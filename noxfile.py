@@ -76,7 +76,7 @@ FIRST = {
     "Ansible's own checks": (f"units({TARGET_VERSIONS[0]})", f"units({TARGET_VERSIONS[-1]})", "sanity"),
 }
 MIDDLE = {"other environments": ("core-2.20", "molecule")}
-nox.options.sessions = ["ruff", "imports", "shellcheck", "changelog", "galaxy", "all_tests", "slowest"]
+nox.options.sessions = ["ruff", "imports", "shellcheck", "changelog", "galaxy", "docs", "all_tests", "slowest"]
 
 own_world.set_environment()
 if not os.access(Path.home(), os.W_OK):
@@ -134,6 +134,12 @@ def ansible_lint(session: nox.Session) -> None:
 def galaxy(session: nox.Session) -> None:
     """The collection as an archive for Galaxy."""
     session.run("ansible-galaxy", "collection", "build", "--force", "--output-path", session.create_tmp())
+
+
+@nox.session(tags=["lint"])
+def docs(session: nox.Session) -> None:
+    """The site, in build/site; a warning is an error."""
+    session.run(PYTHON, "-m", "mkdocs", "--quiet", "build", env={"NO_MKDOCS_2_WARNING": "1"})
 
 
 @nox.session

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Counts the attacks of a whole run, and writes the counts into docs/security.md."""
+"""Counts the attacks of a whole run, and writes the counts into docs/threats.md."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "soak"))
 from reliability_sweeps import CHECKOUT, is_whole, seed
 
-PAGE = CHECKOUT / "docs" / "security.md"
+PAGE = CHECKOUT / "docs" / "threats.md"
 COLUMNS = "| attacked | cases | held | seed | when |\n| --- | --- | --- | --- | --- |\n"
 TABLE = re.compile(rf"(?<={re.escape(COLUMNS)})(?:\|.*\n)*")
 

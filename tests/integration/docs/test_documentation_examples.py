@@ -35,8 +35,9 @@ PLUGIN = "rack_recipes.programs.pytest_plugin.plugin"
 PYTEST = ("-p", "no:rack_recipes", "-p", "no:cacheprovider")
 NO_OTHER_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 OWN_COMMAND = re.compile(r"rack-recipes (.*?)(?=\s+(?:[|&]|\d?>)|$)")
+OWN_PAGE = re.compile(r"https://github\.com/rack-recipes/rack\.recipes/(?:blob|tree)/main/")
 OUTPUT = re.compile(r'"\$\(.*\)"')  # of a command, as a word of another one
-KINDS = ("yaml", "task", "python", "notebook", "json", "envelope", "console", "shown")
+KINDS = ("yaml", "task", "python", "notebook", "json", "envelope", "console", "typed", "shown")
 INVENTORY = """\
 all:
   vars:
@@ -189,7 +190,7 @@ def own_words(line: str) -> list[list[str]]:
     return [shlex.split(words.partition(" -- ")[0]) for words in found]
 
 
-@of_kind("console")
+@of_kind("console", "typed")
 def test_commands_have_the_options_that_are_shown(block):
     for command in commands(block[1].text):
         found = own_words(command.line)
@@ -234,5 +235,6 @@ def with_command(folder: Path) -> Path:
 
 def test_every_link_leads_somewhere():
     for document in DOCUMENTS:
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
+        text = OWN_PAGE.sub(f"{CHECKOUT}/", document.read_text())
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
             assert (document.parent / target).exists(), f"{name_of(document)}: {target}"

@@ -2,7 +2,7 @@
 
 """The seeded study of the methods of analysis: what they find, miss and say falsely, beside simple rules.
 
-Each function makes one table. `docs/analysis.json` has their figures, and `docs/analysis.md` shows them.
+Each function makes one table. `docs/analysis.json` has their figures, and `docs/study.md` shows them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from rack_recipes.analysis.values_over_runs import OverRuns, Series, drop_drift,
 DATA = Path(__file__).with_name("analysis_data")
 CHECKOUT = Path(__file__).parents[3]
 FIGURES = CHECKOUT / "docs" / "analysis.json"
-PAGE = CHECKOUT / "docs" / "analysis.md"
+PAGE = CHECKOUT / "docs" / "study.md"
 START, END = "<!-- made by `make soak`: start -->", "<!-- made by `make soak`: end -->"
 RUNS = worlds.RUNS
 NEAR = 2  # runs between a change and where it is said to be
@@ -349,7 +349,7 @@ def page(text: str, figures: dict[str, Any]) -> str:
     before, start, rest = text.partition(START)
     _old, end, after = rest.partition(END)
     if not start or not end:
-        raise ValueError(f"docs/analysis.md needs the lines {START} and {END}")
+        raise ValueError(f"docs/study.md needs the lines {START} and {END}")
     return f"{before}{START}\n\n{section(figures)}\n{END}{after}"
 
 

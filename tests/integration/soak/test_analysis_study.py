@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the methods of analysis find, miss and say falsely in synthetic histories, as docs/analysis.md tells."""
+"""What the methods of analysis find, miss and say falsely in synthetic histories, as docs/study.md tells."""
 
 from __future__ import annotations
 
@@ -202,5 +202,5 @@ def test_the_study_is_written(golden: Callable[[Path, str], None]):
 
 
 def test_a_page_without_its_marks_is_refused():
-    with pytest.raises(ValueError, match=r"docs/analysis\.md needs the lines"):
+    with pytest.raises(ValueError, match=r"docs/study\.md needs the lines"):
         analysis_study.page("# Analysis\n", {"date": "", "seed": 1, "tables": []})

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The pages Start and Install, typed as they stand, each in one folder from its top to its end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.rack.recipes.tests.integration.docs.markdown_examples import commands, examples, missing
+from ansible_collections.rack.recipes.tests.integration.docs.test_documentation_examples import with_command
+from call_rack_recipes import CHECKOUT, TIMEOUT, environment
+
+
+def with_real_hosts(text: str, rack: Any) -> str:
+    """The inventory of the page with addresses that answer; what else it says of a host stays."""
+    told = yaml.safe_load(text)["all"]
+    real = yaml.safe_load(rack.inventory.read_text())["all"]["children"]["rack"]
+    hosts = {
+        name: {**real["hosts"][name], **own, "ansible_host": real["hosts"][name]["ansible_host"]}
+        for name, own in told["hosts"].items()
+    }
+    return yaml.safe_dump({"all": {"vars": real["vars"], "hosts": hosts}})
+
+
+def type_page(name: str, folder: Path, env: Mapping[str, str], made: Callable[[str], str] = str) -> None:
+    """Write the files and type the commands of a page in their order; `made` changes the text of an inventory."""
+    top = folder
+    for example in examples(CHECKOUT / "docs" / name):
+        if example.file:
+            path = top / example.file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(made(example.text) if path.name == "inventory.yml" else example.text)
+            continue
+        for command in (typed := commands(example.text)):
+            if command.line.startswith("cd "):
+                folder /= command.line.removeprefix("cd ")
+                continue
+            done = subprocess.run(
+                ["/bin/sh", "-c", command.line], cwd=folder, env=env, text=True, timeout=TIMEOUT, capture_output=True
+            )
+            printed = done.stderr + done.stdout
+            assert done.returncode == (example.exit_code if command is typed[-1] else 0), f"{command.line}\n{printed}"
+            assert missing(command, printed) == [], f"{command.line}\n{printed}"
+
+
+def test_a_reader_comes_from_nothing_to_a_failure_and_its_end(project: Path, rack: Any):
+    (project / "ansible.cfg").unlink()
+    env = environment(PATH=f"{with_command(Path('bin'))}:{environment()['PATH']}", COLUMNS="200")
+    type_page("start.md", project, env, lambda text: with_real_hosts(text, rack))
+
+
+@pytest.mark.repeats
+def test_it_is_installed_also_without_network(tmp_path: Path):
+    """The package is that of this checkout, as if it had been published."""
+    published = tmp_path / "published"
+    build = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", published, CHECKOUT)
+    subprocess.run(build, check=True)
+    type_page("install.md", tmp_path, environment(PIP_FIND_LINKS=str(published)))

@@ -190,7 +190,7 @@ def own_words(line: str) -> list[list[str]]:
     return [shlex.split(words.partition(" -- ")[0]) for words in found]
 
 
-@of_kind("console", "typed")
+@of_kind("console")
 def test_commands_have_the_options_that_are_shown(block):
     for command in commands(block[1].text):
         found = own_words(command.line)

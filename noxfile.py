@@ -139,7 +139,7 @@ def galaxy(session: nox.Session) -> None:
 @nox.session(tags=["lint"])
 def docs(session: nox.Session) -> None:
     """The site, in build/site; a warning is an error."""
-    session.run(PYTHON, "-m", "mkdocs", "--quiet", "build", env={"NO_MKDOCS_2_WARNING": "1"})
+    session.run(PYTHON, "-m", "mkdocs", "build", env={"NO_MKDOCS_2_WARNING": "1"})
 
 
 @nox.session

@@ -14,6 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import griffe
+
 ROOT = Path(__file__).parents[2]
 HOME = "https://github.com/rack-recipes/rack.recipes"
 LINK = re.compile(r"(?<=\]\()(?:\.\./)+([^)\s#]*)(#[^)\s]*)?(?=\))")
@@ -23,7 +25,22 @@ NODE = re.compile(r'^ +(\w+)\["<b>\w+</b>(?:<br>)?(.*)"\]$', re.MULTILINE)
 NEED = re.compile(r"^ +(\w+) -->\|(.*)\| (\w+)$", re.MULTILINE)
 NAME = re.compile(r"^::: (\S+)$", re.MULTILINE)
 EXAMPLE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+TRIED = re.compile(r"^>>> (?:.+\n?)+", re.MULTILINE)
 TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
+
+
+def with_fences(docstring: str) -> str:
+    """A docstring whose examples are code in Markdown, too."""
+    return TRIED.sub(lambda found: f"```pycon\n{found[0].rstrip()}\n```\n", docstring)
+
+
+class FencedExamples(griffe.Extension):
+    """The same for what mkdocstrings reads."""
+
+    def on_object(self, *, obj: griffe.Object, **_more: Any) -> None:
+        if obj.docstring:
+            obj.docstring.value = with_fences(obj.docstring.value)
+
 
 made: dict[str, str] = {}  # the Markdown of each page, by its path
 
@@ -73,7 +90,7 @@ def _documented(name: str) -> str:
     documented = getattr(import_module(module), own)
     is_error = isinstance(documented, type) and issubclass(documented, Exception)  # whose signature is Python's own
     signature = "" if is_error else f"`{own}{inspect.signature(documented)}`\n\n"
-    return f"### {own}\n\n{signature}{inspect.getdoc(documented) or ''}"
+    return f"### {own}\n\n{signature}{with_fences(inspect.getdoc(documented) or '')}"
 
 
 def on_post_build(config: Any, **_more: Any) -> None:

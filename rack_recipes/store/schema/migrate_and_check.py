@@ -18,6 +18,10 @@ from rack_recipes.store.schema.tables import tables
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 VERSION_TABLE = "alembic_version"
+VERSIONS = (  # as Alembic makes it
+    f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL, "
+    f"CONSTRAINT {VERSION_TABLE}_pkc PRIMARY KEY (version_num))"
+)
 
 
 def revisions(migrations: Path) -> list[str]:
@@ -40,8 +44,23 @@ def upgrade(engine: sql.Engine, migrations: Path = MIGRATIONS, head: str = HEAD)
         held = version(connection)
         if held != head:
             _refuse_unknown(engine.url, held, migrations, head)
-            _migrate(connection, migrations, head)
+            if head == HEAD and _is_new_file(connection):
+                _make_tables(connection)
+            else:
+                _migrate(connection, migrations, head)
     return held
+
+
+def _is_new_file(connection: sql.Connection) -> bool:
+    """Whether this is SQLite, which makes all tables or none, and there are none yet."""
+    return connection.dialect.name == "sqlite" and not sql.inspect(connection).get_table_names()
+
+
+def _make_tables(connection: sql.Connection) -> None:
+    """Make the newest schema at once: to import Alembic takes most of the first flush into a new store."""
+    tables().metadata.create_all(connection)
+    connection.execute(sql.text(VERSIONS))
+    connection.execute(sql.text(f"INSERT INTO {VERSION_TABLE} VALUES (:head)"), {"head": HEAD})  # noqa: S608
 
 
 def require_newest(engine: sql.Engine) -> None:

@@ -9,10 +9,11 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,12 +23,26 @@ from unittest.mock import patch
 CHECKOUT = Path(__file__).parents[2]
 COMMAND = "from rack_recipes.cli.main import main; main()"
 TIMEOUT = 300
-# Commands that only look at what runs have left. In this process: the start of one of their own, with pandas, takes
-# longer than they do. Not those that ask Ansible, which reads the settings of one project for good.
+# Commands that are called in this process: the start of one of their own takes longer than most of them do. Ansible is
+# a process of its own in any case. Not those that ask it here: it reads the settings of one project for good.
 HERE = {
-    *("analyse", "baseline", "coverage", "ctx", "db", "diff", "export", "finish", "flush", "mutate", "prune"),
-    *("rejudge", "report", "runs", "show", "token", "trend", "verify", "waivers"),
+    *(
+        "analyse",
+        "baseline",
+        "compile",
+        "coverage",
+        "ctx",
+        "db",
+        "diff",
+        "export",
+        "finish",
+        "flush",
+        "learn",
+        "mutate",
+    ),
+    *("plan", "prune", "rejudge", "report", "run", "runs", "show", "token", "trend", "validate", "verify", "waivers"),
 }
+ASKS_ANSIBLE_HERE = {"--locked", "-k", "-K", "--ask-pass", "--ask-become-pass"}
 LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}  # a host that is this machine
 SUCCESS = {"ok": {"ctx_has_keys": ["t.ok_v1"]}}  # a run in which nothing is checked does not pass
 
@@ -91,8 +106,9 @@ def call(*command: object, **env: object) -> Done:
 def rack_recipes(*arguments: object, **env: object) -> Done:
     """The command `rack-recipes`; what it prints, and how it ends."""
     words = [str(word) for word in arguments]
+    is_here = words[:1] and words[0] in HERE and not ASKS_ANSIBLE_HERE.intersection(words)
     has_own_python = any(name.startswith("PYTHON") for name in env)
-    if words[:1] and words[0] in HERE and not has_own_python and threading.current_thread() is threading.main_thread():
+    if is_here and not has_own_python and threading.current_thread() is threading.main_thread():
         return _call_here(words, environment(**env))
     return call(sys.executable, "-c", COMMAND, *words, **env)
 
@@ -101,16 +117,33 @@ def _call_here(words: Sequence[str], env: Mapping[str, str]) -> Done:
     """Call a command as its program does."""
     from rack_recipes.cli.main import main
 
-    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _stream in range(2))
     code: object = 0
-    with patch.dict(os.environ, env), redirect_stdout(out), redirect_stderr(err), warnings.catch_warnings():
+    with ExitStack() as stack:
+        out, err = (stack.enter_context(_written_to(number)) for number in (1, 2))
+        stack.enter_context(patch.dict(os.environ, env))
+        stack.enter_context(redirect_stdout(out))
+        stack.enter_context(redirect_stderr(err))
+        stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")  # as Python does outside of tests
         try:
             main(words)
         except SystemExit as ended:
             code = ended.code
-    stdout, stderr = (stream.buffer.getvalue().decode() for stream in (out, err))
-    return Done(int(str(code or 0)), stdout, stderr)
+        stdout, stderr = (os.pread(stream.fileno(), os.fstat(stream.fileno()).st_size, 0) for stream in (out, err))
+    return Done(int(str(code or 0)), stdout.decode(), stderr.decode())
+
+
+@contextmanager
+def _written_to(number: int) -> Iterator[io.TextIOWrapper]:
+    """A file that meanwhile stands for stdout or stderr, also of what the command starts."""
+    before = os.dup(number)
+    with tempfile.TemporaryFile(buffering=0) as file:
+        os.dup2(file.fileno(), number)
+        try:
+            yield io.TextIOWrapper(file, "utf-8", write_through=True)
+        finally:
+            os.dup2(before, number)
+            os.close(before)
 
 
 @dataclass(frozen=True)

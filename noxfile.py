@@ -35,8 +35,10 @@ TIMES = ROOT / ".nox" / "times"
 # Parts of the tests that run beside each other: what no other part has is in `integration` and `unit`. A fork out of a
 # process with few tests is cheap, so `targets` is a part.
 APART = {
-    "rack": ("tests/integration/rack", "tests/integration/soak", "tests/integration/docs"),
-    "faults": ("tests/integration/faults", "tests/unit/rack_recipes/store"),
+    "rack": ("tests/integration/rack",),
+    "soak": ("tests/integration/soak", "tests/integration/docs"),
+    "faults": tuple(f"tests/integration/faults/{name}" for name in ("controller", "database", "server")),
+    "hosts": ("tests/integration/faults/hosts", "tests/integration/faults/safety", "tests/unit/rack_recipes/store"),
     "run": ("tests/integration/run",),
     "attacks": ("tests/integration/attacks", "tests/integration/awx"),
     "commands": ("tests/unit/rack_recipes/cli", "tests/unit/rack_recipes/run"),
@@ -45,7 +47,7 @@ APART = {
 LEFT_OUT = tuple(f"--ignore={path}" for paths in APART.values() for path in paths)
 # What begins late and takes long is waited for alone. Nothing makes those quicker that mostly wait, for hosts,
 # databases and browsers, so they begin first; those of `unit` compute, and take what the others leave.
-LONG_FIRST = ("rack", "faults", "run", "integration", "attacks", "commands", "unit", "targets")
+LONG_FIRST = ("rack", "faults", "run", "soak", "hosts", "integration", "attacks", "commands", "unit", "targets")
 LANES = {name: APART.get(name, (f"tests/{name}", *LEFT_OUT)) for name in LONG_FIRST}
 # What depends on Ansible's own code: all of it is tested on the newest release, and on the oldest one in `make soak`.
 SLICE = tuple(

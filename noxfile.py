@@ -37,8 +37,11 @@ TIMES = ROOT / ".nox" / "times"
 APART = {
     "rack": ("tests/integration/rack",),
     "soak": ("tests/integration/soak", "tests/integration/docs"),
-    "faults": tuple(f"tests/integration/faults/{name}" for name in ("controller", "database", "server")),
-    "hosts": ("tests/integration/faults/hosts", "tests/integration/faults/safety", "tests/unit/rack_recipes/store"),
+    "faults": (
+        *(f"tests/integration/faults/{name}" for name in ("controller", "database", "server")),
+        "tests/unit/rack_recipes/store",
+    ),
+    "hosts": ("tests/integration/faults/hosts", "tests/integration/faults/safety"),
     "run": ("tests/integration/run",),
     "attacks": ("tests/integration/attacks", "tests/integration/awx"),
     "commands": ("tests/unit/rack_recipes/cli", "tests/unit/rack_recipes/run"),

@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
+from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import FAILED
 from rack_recipes.analysis import hosts_beside_twins
-from rack_recipes.analysis.findings import format_amount, format_count, format_percent
+from rack_recipes.analysis.findings import SHOWN, format_amount, format_count, format_percent
 from rack_recipes.analysis.history import History
+from rack_recipes.analysis.measured_and_derived_values import RUN, limits_in_words
 from rack_recipes.analysis.methods.change_points_and_trends import find_crossing
 from rack_recipes.analysis.run_data import RunData, Twins, add_numbers
 from rack_recipes.analysis.values_over_runs import (
@@ -47,7 +50,20 @@ def stored_trends(
     wanted = [one for one in history.series if is_wanted(one, key, step)]
     twins = Twins(history.run.attributes)
     moves = hosts_beside_twins.find_moves(hosts_beside_twins.peers_of(wanted, twins), twins)
-    return history.run.run["run_id"], [_told(one, history, moves) for one in _over_runs(history, key, host, wanted)]
+    copies = _copies(history)
+    return history.run.run["run_id"], [
+        _told(one, history, moves, copies) for one in _over_runs(history, key, host, wanted)
+    ]
+
+
+def _copies(history: History) -> Mapping[int, frozenset[tuple[str, str]]]:
+    """By the place of a run the host and the step, or key, of what it used again of an earlier run."""
+    places = {run["run_id"]: place for place, run in enumerate((*history.runs, history.run.run))}
+    return {
+        places[run_id]: several_runs.copied_results(history.engine, run_id)
+        | {(host, key) for host, key, _step in several_runs.copied_keys(history.engine, run_id)}
+        for run_id in several_runs.with_copies(history.engine, places)
+    }
 
 
 def _history_of(store: Engine, key: str, step: str, last: int, run_id: str) -> History:
@@ -75,6 +91,8 @@ def _over_runs(history: History, key: str, host: str, wanted: Sequence[SeriesVal
     found = [*values_by_run(of_hosts, [*history.runs, history.run.run], history.run.attributes, 1)]
     if not found:
         run_id = history.run.run["run_id"]
+        if of_hosts:
+            raise UsageError(f"run {run_id} has measured no {key!r} itself: it used results of earlier runs again")
         raise UsageError(f"run {run_id} has no such numbers for {key!r}{_hint(history.engine, run_id, key)}")
     return found
 
@@ -100,8 +118,14 @@ def _of_host(one: SeriesValues, host: str) -> SeriesValues:
     return SeriesValues(one.series, [one.hosts[place] for place in places], one.values[places])
 
 
-def _told(one: OverRuns, history: History, moves: Sequence[Move]) -> Told:
-    """What is told of one series, as plain values. `of_runs` is how many runs of the test there are up to this one."""
+def _told(
+    one: OverRuns, history: History, moves: Sequence[Move], copies: Mapping[int, frozenset[tuple[str, str]]]
+) -> Told:
+    """What is told of one series, as plain values.
+
+    `of_runs` is how many runs of the test there are up to this one. `copies` are the runs without a value because they
+    used an earlier result again. `beyond` has the hosts whose last value breaks its limit, with both.
+    """
     run, runs = history.run.run, [*history.runs, history.run.run]
     changes = find_level_changes([one]).get(one.key, ())
     limits = history.limits.of(one.series)
@@ -121,9 +145,24 @@ def _told(one: OverRuns, history: History, moves: Sequence[Move]) -> Told:
             {"run_id": runs[place]["run_id"], "started": runs[place]["started"], "value": value}
             for place, value in zip(one.places, one.values.tolist(), strict=True)
         ],
+        "copies": sum(
+            place not in one.places and any((host, one.series.step or one.series.key) in own for host in one.hosts)
+            for place, own in copies.items()
+        ),
+        "beyond": _beyond(one, history),
         "changes": [_change(change, one, runs) for change in changes],
         "trend": _trend(one, changes, ends),
         "beside_twins": [hosts_beside_twins.in_words(move, runs) for move in own],
+    }
+
+
+def _beyond(one: OverRuns, history: History) -> Told:
+    """By host the values of the last run that break their limits."""
+    rows = [row for row in history.run.measurements if row["verdict"] == FAILED and row["host"] in {*one.hosts}]
+    return {
+        row["host"]: {"value": row["value"], "limits": limits_in_words(row["limits"])}
+        for row in rows
+        if (row["step"], row["name"], row["unit"] or "") == one.series[:3]
     }
 
 
@@ -151,9 +190,28 @@ def _trend(one: OverRuns, changes: Sequence[ChangePoint], ends: Sequence[float])
 
 
 def told_in_words(told: Told) -> list[str]:
-    """What a series says, in sentences: each change of level, the trend since the last, hosts beside their twins."""
+    """What a series says, in sentences.
+
+    Runs without a value of their own, values beyond a limit, each change of level, the trend since the last, hosts
+    beside their twins.
+    """
     changes = [_change_in_words(told, change) for change in told["changes"]]
-    return [*changes, _trend_in_words(told), *told["beside_twins"]]
+    return [*_copies_in_words(told), *_beyond_in_words(told), *changes, _trend_in_words(told), *told["beside_twins"]]
+
+
+def _copies_in_words(told: Told) -> Iterator[str]:
+    if number := told["copies"]:
+        yield f"{format_count(number, 'run')} used an earlier result again and measured nothing anew: not counted"
+
+
+def _beyond_in_words(told: Told) -> Iterator[str]:
+    hosts = [
+        f"{host or RUN}: {format_amount(found['value'], told['unit'])} ({found['limits']})"
+        for host, found in told["beyond"].items()
+    ]
+    if hosts:
+        of = f"{len(hosts)} of {len(told['hosts'])} hosts: " if len(told["hosts"]) > 1 else ""
+        yield f"beyond the limit in the last run: {of}{first_few(hosts, SHOWN)}"
 
 
 def _change_in_words(told: Told, change: Told) -> str:

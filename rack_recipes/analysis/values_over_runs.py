@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -69,16 +69,22 @@ class Series(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SeriesValues:
-    """The values of one series: a row for each of `hosts`, a column for each run, this run last; NaN is none."""
+    """The values of one series: a row for each of `hosts`, a column for each run, this run last; NaN is none.
+
+    A result that was used again has no value here, since nothing was measured anew. `copied` has those of this run, with
+    which hosts are compared with each other; None where it has none.
+    """
 
     series: Series
     hosts: Sequence[str]
     values: Floats
+    copied: Floats | None = None
 
     @property
     def last(self) -> Floats:
-        """The values of this run, by host."""
-        return self.values[:, -1]
+        """The values of this run, by host, also those that were measured in an earlier one."""
+        last: Floats = self.values[:, -1]
+        return last if self.copied is None else np.where(np.isnan(last), self.copied, last)
 
     @property
     def earlier(self) -> Floats:
@@ -91,7 +97,31 @@ def load_series(engine: Engine, earlier: Sequence[str], run: RunData) -> list[Se
 
     Those of the run itself are taken from its rows, and not read again. Raises StoreError.
     """
-    return [*_measurements(engine, earlier, run.measurements), *_context(engine, earlier, run.context)]
+    of_run = run.run["run_id"]
+    runs = _Earlier(engine, earlier, several_runs.with_copies(engine, [*earlier, of_run]))
+    results, keys = frozenset[Any](), frozenset[Any]()
+    if of_run in runs.with_copies:
+        results, keys = several_runs.copied_results(engine, of_run), several_runs.copied_keys(engine, of_run)
+    return [*_measurements(runs, run.measurements, results), *_context(runs, run.context, keys)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """The earlier runs, the oldest first, and those of them that have results which were used again."""
+
+    engine: Engine
+    ids: Sequence[str]
+    with_copies: Container[str]
+
+    def measured(self, names: Collection[str], steps: Collection[str]) -> Iterator[Sequence[tuple[str, float | None]]]:
+        """What each run has measured itself."""
+        for run_id in self.ids:
+            yield several_runs.measured(self.engine, run_id, names, steps, only_new=run_id in self.with_copies)
+
+    def changes_of_keys(self, keys: Collection[str]) -> Iterator[Sequence[tuple[str, str, str]]]:
+        """What each run has itself written."""
+        for run_id in self.ids:
+            yield several_runs.changes_of_keys(self.engine, run_id, keys, only_new=run_id in self.with_copies)
 
 
 class _KnownPlaces:
@@ -143,25 +173,25 @@ class _Layout:
         return self.known.setdefault(series, len(self.known))
 
 
-def _measurements(engine: Engine, earlier: Sequence[str], rows: Sequence[Row]) -> list[SeriesValues]:
+def _measurements(earlier: _Earlier, rows: Sequence[Row], copied: frozenset[Any]) -> list[SeriesValues]:
     if not rows:
         return []
     between = several_runs.SEPARATOR
     known = _KnownPlaces(
         [f"{row['host']}{between}{row['step']}{between}{row['name']}{between}{row.get('unit') or ''}" for row in rows]
     )
-    values = np.full((len(earlier) + 1, len(rows)), np.nan)
+    values = np.full((len(earlier.ids) + 1, len(rows)), np.nan)
     values[-1, known.own] = np.array([stored_number(row["value"]) for row in rows], np.float64)
     texts: Sequence[str] = ()
     found = known.own
     names, steps = ({row[name] for row in rows} for name in ("name", "step"))
-    for column, run_id in enumerate(earlier):
-        read = several_runs.measured(engine, run_id, names, steps)
+    for column, read in enumerate(earlier.measured(names, steps)):
         before, texts = texts, [text for text, _number in read]
         found = found if texts == before else known.of(texts)  # most runs have measured the same in the same order
         numbers = np.array([number for _text, number in read], np.float64)
         values[column, found[found >= 0]] = numbers[found >= 0]
-    return _by_series(_measured_places(known), values.T)
+    are_copies = [(row["host"], row["step"]) in copied for row in rows] if copied else ()
+    return _by_series(_measured_places(known), values.T, known.own[np.flatnonzero(are_copies)])
 
 
 def _measured_places(known: _KnownPlaces) -> _Layout:
@@ -178,21 +208,30 @@ def _measured_places(known: _KnownPlaces) -> _Layout:
     return places
 
 
-def _by_series(places: _Layout, values: Floats) -> list[SeriesValues]:
-    """Gather the rows of each series, in the order in which people read them."""
+def _by_series(places: _Layout, values: Floats, copies: Places) -> list[SeriesValues]:
+    """Gather the rows of each series, in the order in which people read them; `copies` are rows of copied values."""
     values[~mark_usable(values)] = np.nan
     order, ranks = _order(places)
+    copied = None
+    if len(copies):
+        copied = np.full(len(order), np.nan)
+        copied[copies] = values[copies, -1]
+        values[copies, -1] = np.nan
+        copied = copied[order]
     values = values[order]
     ends = (np.flatnonzero(np.diff(ranks[order])) + 1).tolist()
     spans = zip([0, *ends], [*ends, len(order)], strict=True)
     series, rows = [*places.known], order.tolist()
-    return [
+    found = (
         SeriesValues(
-            series[places.series[rows[start]]], [places.hosts[row] for row in rows[start:end]], values[start:end]
+            series[places.series[rows[start]]],
+            [places.hosts[row] for row in rows[start:end]],
+            values[start:end],
+            None if copied is None else copied[start:end],
         )
         for start, end in spans
-        if np.isfinite(values[start:end, -1]).any()
-    ]
+    )
+    return [one for one in found if np.isfinite(one.last).any()]
 
 
 def _order(places: _Layout) -> tuple[NDArray[np.intp], Places]:
@@ -210,8 +249,8 @@ def _readable(series: Series) -> tuple[Any, ...]:
     return natural(series.step), natural(series.name), series.unit, series.number
 
 
-def _context(engine: Engine, earlier: Sequence[str], context: Iterable[Row]) -> list[SeriesValues]:
-    places, last = _Layout(), list[float]()
+def _context(earlier: _Earlier, context: Iterable[Row], copied: frozenset[Any]) -> list[SeriesValues]:
+    places, last, copies = _Layout(), list[float](), list[int]()
     codes: dict[str, dict[str, int]] = {}  # of the series, by key and path
     starts: dict[tuple[str, str], tuple[int, tuple[str, ...]]] = {}  # by host and key: the first row, and the paths
     for row in context:
@@ -220,6 +259,8 @@ def _context(engine: Engine, earlier: Sequence[str], context: Iterable[Row]) -> 
             host, key = row["host"], row["key"]
             of_key = codes.setdefault(key, {})
             starts[host, key] = len(last), (*numbers,)
+            if copied and (host, key, row["step"]) in copied:
+                copies.extend(range(len(last), len(last) + len(numbers)))
             for path, number in numbers.items():
                 code = of_key.get(path)
                 if code is None:
@@ -229,13 +270,13 @@ def _context(engine: Engine, earlier: Sequence[str], context: Iterable[Row]) -> 
                 last.append(number)
     if not last:
         return []
-    values = np.full((len(last), len(earlier) + 1), np.nan)
+    values = np.full((len(last), len(earlier.ids) + 1), np.nan)
     values[:, -1] = last
     leaves = lru_cache(KEPT_TEXTS)(_numbers_of)
-    for column, run_id in enumerate(earlier):
-        rows, numbers_of_run = _earlier(several_runs.changes_of_keys(engine, run_id, {*codes}), starts, leaves)
+    for column, changes in enumerate(earlier.changes_of_keys({*codes})):
+        rows, numbers_of_run = _earlier(changes, starts, leaves)
         values[rows, column] = numbers_of_run
-    return _by_series(places, values)
+    return _by_series(places, values, np.array(copies, np.int64))
 
 
 Starts = Mapping[tuple[str, str], tuple[int, tuple[str, ...]]]
@@ -377,26 +418,26 @@ def values_by_run(
         if "" in one.hosts:
             classes["the run"] = [[*one.hosts].index("")]
         for label, places in classes.items():
-            for part in [places] if len(places) >= FEW_HOSTS else [[place] for place in places]:
+            new = np.isfinite(one.values[places, -1]).sum()
+            are_many = len(places) >= FEW_HOSTS and 2 * new >= len(places)  # few of them have another median
+            for part in [places] if are_many else [[place] for place in places]:
                 yield from _over_runs(one, label, part, days, least)
 
 
 def _over_runs(one: SeriesValues, label: str, places: Sequence[int], days: Floats, least: int) -> Iterator[OverRuns]:
-    values = one.values[_steady(one.values, places)]
-    kept = np.flatnonzero(np.isfinite(values).any(axis=0))
-    if len(kept) < least or not np.isfinite(values[:, -1]).any():
+    """The median of hosts in the runs that have a value of half of them, among those hosts that most such runs have."""
+    present = np.isfinite(one.values[places])
+    in_run = present.sum(axis=0)
+    is_full = 2 * in_run >= max(in_run.max(), 1)
+    often = present[:, is_full].sum(axis=1) >= PRESENT * is_full.sum()
+    steady = [place for place, is_often in zip(places, often, strict=True) if is_often] or places
+    kept = np.flatnonzero(is_full & np.isfinite(one.values[steady]).any(axis=0))
+    if len(kept) < least or kept[-1] != len(in_run) - 1:
         return
-    found = medians(values[:, kept], axis=0)
+    found = medians(one.values[np.ix_(steady, kept)], axis=0)
     hosts = [one.hosts[place] for place in places]
     floor = spread_and_resolution.find_resolution(found)
     yield OverRuns(one.series, label, hosts, kept.tolist(), days[kept], found, floor)
-
-
-def _steady(values: Floats, places: Sequence[int]) -> Sequence[int]:
-    """The hosts that were there in most runs; all of them where none was."""
-    counts = np.isfinite(values[places]).sum(axis=1)
-    enough = PRESENT * np.isfinite(values[places]).any(axis=0).sum()
-    return [place for place, count in zip(places, counts, strict=True) if count >= enough] or places
 
 
 def day_of(time: str | None) -> float:

@@ -84,9 +84,9 @@ def trend(options: argparse.Namespace) -> Answer:
     """Show a measurement, or a number inside of the context, over the last runs of a test.
 
     Hosts of one class (attribute `class`, or `model` and `role`) are shown by their median. Where there are fewer than
-    four, each host is shown. Below the values stand changes of level, the slope with its 95 % interval, the limit and
-    when the slope leads to it, and the hosts, racks and other groups that move away from their twins. With fewer than
-    ten runs none of these is told.
+    four, each host is shown. A result that was used again is no new value. Below the values stand those beyond their
+    limits, changes of level, the slope with its 95 % interval, the limit and when the slope leads to it, and the hosts,
+    racks and other groups that move away from their twins. With fewer than ten runs none of the last four is told.
     """
     from rack_recipes.analysis.stored_trends import stored_trends
 
@@ -108,9 +108,11 @@ def _trend_as_lines(told: Told) -> Iterator[str]:
     yield printable(f"{told['name']}{number}{of}, {told['whose']}{limits}{window}") + "\n"
     changes = {change["since"]: change for change in told["changes"]}
     rows = [
-        (one["run_id"], one["started"], f"{one['value']:g} {told['unit']}".rstrip(), _mark(changes.get(one["run_id"])))
+        [one["run_id"], one["started"], f"{one['value']:g} {told['unit']}".rstrip(), _mark(changes.get(one["run_id"]))]
         for one in told["values"]
     ]
+    if told["beyond"]:
+        rows[-1][-1] = "; ".join(filter(None, (rows[-1][-1], "beyond the limit")))
     yield format_table(TREND_TITLES, rows)
     yield from (printable(sentence) + "\n" for sentence in told_in_words(told))
 

@@ -49,6 +49,46 @@ def outcomes(engine: sql.Engine, run_ids: Collection[str], places: Iterable[Host
             yield from read(engine, query.where(table.c.run_id.in_(run_ids), was_tried(), is_own), {"flake": bool})
 
 
+def with_copies(engine: sql.Engine, run_ids: Collection[str]) -> frozenset[str]:
+    """Those of some runs that may have results of earlier runs, used again. Only their steps need to be looked at."""
+    table = tables().runs
+    query = sql.select(table.c.run_id).where(table.c.run_id.in_(run_ids), _may_have_copies())
+    return frozenset(run_id for (run_id,) in bare(engine, query))
+
+
+def _may_have_copies() -> sql.ColumnElement[bool]:
+    """Whether a run went on from another, has parts, has not ended, or counts results of a cache."""
+    table = tables().runs
+    resumes, counts = (sql.func.coalesce(column, "") for column in (table.c.resumes, table.c.counts))
+    has_parts_or_goes_on = table.c.group_id.is_not(None) | table.c.ended.is_(None)
+    return (resumes != "") | counts.contains('"cached"') | has_parts_or_goes_on
+
+
+def is_copy(table: sql.Table) -> sql.ColumnElement[bool]:
+    """Whether a measurement, or a change of the context, belongs to a result of an earlier run that was used again.
+
+    Its value is no new one: whoever counts values or runs leaves it out.
+    """
+    step = tables().steps.alias()
+    host = table.c.host if table is tables().measurements else sql.func.coalesce(table.c.origin, table.c.host)
+    of_it = (step.c.run_id == table.c.run_id) & (step.c.host == host) & (step.c.step == table.c.step)
+    return sql.exists().where(of_it, step.c.source_run.is_not(None))
+
+
+def copied_results(engine: sql.Engine, run_id: str) -> frozenset[HostStep]:
+    """The host and the step of each result of a run that was used again."""
+    table = tables().steps
+    query = sql.select(table.c.host, table.c.step).where(table.c.run_id == run_id, table.c.source_run.is_not(None))
+    return frozenset((host, step) for host, step in bare(engine, query))
+
+
+def copied_keys(engine: sql.Engine, run_id: str) -> frozenset[tuple[str, str, str]]:
+    """Host ("" is the run), key and step of the changes of the context that belong to such results."""
+    table = tables().context
+    query = sql.select(table.c.host, table.c.key, table.c.step).where(table.c.run_id == run_id, is_copy(table))
+    return frozenset((host, key, step) for host, key, step in bare(engine, query))
+
+
 def results_on(engine: sql.Engine, run_ids: Collection[str], hosts: Collection[str]) -> Iterator[dict[str, Any]]:
     """`run_id`, `host`, `step`, `parent` and `verdict` of all results of these hosts in these runs."""
     table = tables().steps
@@ -85,11 +125,12 @@ SEPARATOR = "\x1f"  # the ASCII character for this
 
 
 def measured(
-    engine: sql.Engine, run_id: str, names: Collection[str] = (), steps: Collection[str] = ()
+    engine: sql.Engine, run_id: str, names: Collection[str] = (), steps: Collection[str] = (), *, only_new: bool = False
 ) -> Sequence[tuple[str, float | None]]:
     """The place and the value of each measurement of a run; those of one step on one host in their order.
 
-    Where only one of `names` is wanted, or one of `steps`, there are only those of this one.
+    Where only one of `names` is wanted, or one of `steps`, there are only those of this one. `only_new` leaves out the
+    copies (`is_copy`).
 
     The place is host, step, name and unit, with `SEPARATOR` between them. The value is None for what is no number.
     """
@@ -98,18 +139,21 @@ def measured(
     query = sql.select(place, table.c.value).where(table.c.run_id == run_id)
     for column, wanted in ((table.c.name, names), (table.c.step, steps)):
         query = query.where(column.in_(wanted)) if len(wanted) == 1 else query
+    query = query.where(~is_copy(table)) if only_new else query
     return bare(engine, query.order_by(table.c.host, table.c.step, table.c.n))
 
 
-def changes_of_keys(engine: sql.Engine, run_id: str, keys: Collection[str]) -> Sequence[tuple[str, str, str]]:
-    """Host ("" is the run), key and new value (JSON) of each change of some keys in a run, in their order."""
+def changes_of_keys(
+    engine: sql.Engine, run_id: str, keys: Collection[str], *, only_new: bool = False
+) -> Sequence[tuple[str, str, str]]:
+    """Host ("" is the run), key and new value (JSON) of each change of some keys in a run, in their order.
+
+    `only_new` leaves out the copies (`is_copy`).
+    """
     table = tables().context
-    columns = (table.c.seq, table.c.host, table.c.key, table.c.after)
-    found = [
-        row
-        for part in batched(sorted(keys), AT_ONCE)
-        for row in bare(engine, sql.select(*columns).where(table.c.run_id == run_id, table.c.key.in_(part)))
-    ]
+    query = sql.select(table.c.seq, table.c.host, table.c.key, table.c.after).where(table.c.run_id == run_id)
+    query = query.where(~is_copy(table)) if only_new else query
+    found = [row for part in batched(sorted(keys), AT_ONCE) for row in bare(engine, query.where(table.c.key.in_(part)))]
     return [(host, key, after) for _seq, host, key, after in sorted(found)]
 
 
@@ -124,11 +168,16 @@ def verdicts(engine: sql.Engine, run_id: str, hosts: Collection[str]) -> Sequenc
 
 
 def newest_with(engine: sql.Engine, name: str) -> str | None:
-    """The id of the newest run with a measurement of this name, or with a key that is or begins this path."""
+    """The id of the newest run with a measurement of this name, or with a key that is or begins this path; no copy."""
     known = tables()
-    with_name = sql.select(known.measurements.c.run_id).where(known.measurements.c.name == name)
-    with_key = sql.select(known.context.c.run_id).where(known.context.c.key.in_(keys_of(name)))
-    either = known.runs.c.run_id.in_(with_name) | known.runs.c.run_id.in_(with_key)
+    of_name, of_key = known.measurements.c.name == name, known.context.c.key.in_(keys_of(name))
+    found_in = (
+        sql.select(table.c.run_id)
+        .join(known.runs, known.runs.c.run_id == table.c.run_id)
+        .where(wanted, sql.not_(_may_have_copies()) | ~is_copy(table))
+        for table, wanted in ((known.measurements, of_name), (known.context, of_key))
+    )
+    either = sql.or_(*(known.runs.c.run_id.in_(own) for own in found_in))
     found = bare(engine, sql.select(known.runs.c.run_id).where(either, is_whole()).order_by(*newest_first()).limit(1))
     return found[0][0] if found else None
 

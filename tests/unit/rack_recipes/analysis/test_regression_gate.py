@@ -7,7 +7,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rack_recipes.analysis.regression_gate import Levels, judge_levels
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.conftest import Historian
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night, latency, run_id
+from rack_recipes.analysis.regression_gate import Levels, compare_levels, judge_levels
 from rack_recipes.analysis.values_over_runs import KnownLimits, Series, SeriesValues
 
 LIMITS = {"step": "ping", "name": "m0", "unit": "us"}
@@ -110,3 +112,12 @@ def test_a_step_of_the_resolution_is_no_shift():
     assert not compared([made]).shifts
     made[:, -1] += 0.3
     assert len(compared([made]).shifts) == 1
+
+
+def test_runs_that_used_results_again_are_no_history(history_of: Historian):
+    def night(value: float, **more: dict) -> Night:
+        return Night({("ping", "r1"): latency(value)}, **more)
+
+    again = {"fields": {("ping", "r1"): {"from": run_id(5)}}, "end": {"counts": {"cached": 1}}}
+    history = history_of([*map(night, [1.0, 1.1, 1.2, 1.1, 1.0]), *[night(1.0, **again)] * 9, night(1.1)])
+    assert compare_levels(history.engine, run_id(14), run_id(15)).runs == 5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.conftest import Historian
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night, latency
-from rack_recipes.analysis.values_over_runs import KnownLimits, Series, SeriesLimits
+from rack_recipes.analysis.values_over_runs import KnownLimits, Series, SeriesLimits, values_by_run
 
 T = Series("read", "t", "C")
 NO_LIMITS = SeriesLimits()
@@ -139,3 +141,49 @@ def test_a_run_without_numbers_has_no_series(history_of: Historian) -> None:
 def test_a_name_may_have_the_character_that_stands_between_names_in_the_query(history_of: Historian) -> None:
     measured = latency(1, name="a\x1fb")
     assert [one.series.unit for one in history_of([Night({("ping", "r1"): measured})]).series] == ["b\x1fus"]
+
+
+HOSTS = [f"h{number}" for number in range(8)]
+
+
+def night(number: int, again: Sequence[str], about: Mapping[str, Any] | None = None) -> Night:
+    """The latency of eight hosts, `again` those whose result of the first night was used again."""
+    values = {host: 1.0 if host in again else number + place / 100 for place, host in enumerate(HOSTS)}
+    return Night(
+        {("ping", host): latency(value) for host, value in values.items()},
+        context={(host, "speed_v1"): value for host, value in values.items()},
+        fields={("ping", host): {"from": "20261101-220000-000001"} for host in again},
+        end={"counts": {"cached": len(again)} if again else {"passed": 8}},
+        about=about or {},
+    )
+
+
+def test_a_result_that_was_used_again_is_no_new_value_of_its_host(history_of: Historian) -> None:
+    history = history_of([night(1, ()), night(2, HOSTS[:1]), night(3, HOSTS[:1])])
+    measured = history.series[0]
+    assert np.array_equal(measured.values[:2], [[1, NAN, NAN], [1.01, 2.01, 3.01]], equal_nan=True)
+    assert measured.last[:2].tolist() == [1, 3.01]  # among its twins it stays what it is
+
+
+def test_a_run_that_went_on_from_another_has_copies_under_their_own_verdicts(history_of: Historian) -> None:
+    second = replace(night(2, HOSTS, {"resumes": "20261101-220000-000001"}), end={"counts": {"passed": 8}})
+    assert np.isnan(history_of([night(1, ()), second]).series[0].values[:, 1]).all()
+
+
+def test_what_a_step_that_was_used_again_left_in_the_context_is_not_new(history_of: Historian) -> None:
+    nights = [replace(one, fields={**one.fields, ("collect", "h0"): {"from": "R"}},
+                      verdicts={("collect", "h0"): "cached"})
+              for one in (night(2, HOSTS[:1]), night(3, HOSTS[:1]))]  # fmt: skip
+    (of_key,) = [one for one in history_of([night(1, ()), *nights]).series if one.series.key]
+    assert np.array_equal(of_key.values[:2], [[1, NAN, NAN], [1.01, 2.01, 3.01]], equal_nan=True)
+    assert of_key.last[0] == 1
+
+
+@pytest.mark.parametrize(("again", "rows"), [(HOSTS[:2], [(8, 3)]), (HOSTS[:6], [(1, 4), (1, 4)])])
+def test_the_median_of_a_class_is_that_of_half_of_it_at_least(
+    again: list[str], rows: list[tuple[int, int]], history_of: Historian
+) -> None:
+    history = history_of([night(1, ()), night(2, HOSTS[:6]), night(3, ()), night(4, again)])
+    runs = [*history.runs, history.run.run]
+    found = [one for one in values_by_run(history.series, runs, {}, 2) if one.series.step]
+    assert [(len(one.hosts), len(one.values)) for one in found] == rows

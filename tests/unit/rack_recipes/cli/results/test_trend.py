@@ -6,6 +6,7 @@ import json
 import random
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,29 @@ def test_what_nothing_is_known_of(history: Path, words: tuple[str, ...], says: s
     code, out, err = call("trend", *words)
     assert (code, out) == (2, "")
     assert err.rstrip().endswith(says)
+
+
+def test_a_result_that_was_used_again_is_no_new_point(project: Path) -> None:
+    """Ten nights that measure, and ten that use the tenth result again: not twenty quiet ones."""
+    again = {
+        "fields": {("ping", host): {"from": run_id(10)} for host in ("r1", "r2")}, "end": {"counts": {"cached": 2}},
+    }  # fmt: skip
+    nights = steps([100.0] * 11)
+    store([*nights[:10], *(replace(nights[9], **again) for _copy in range(10))])
+    told = call("trend", "latency", "--host", "r1").out.splitlines()
+    assert told[11].startswith(run_id(10))
+    assert told[12].startswith("no trend: ")
+    store([*nights[:10], *(replace(nights[9], **again) for _copy in range(10)), nights[10]])
+    told = call("trend", "latency", "--host", "r1", "--last", "30").out.splitlines()
+    assert (told[11].split()[0], told[12].split()[0]) == (run_id(10), run_id(21))
+    assert told[13] == "10 runs used an earlier result again and measured nothing anew: not counted"
+    assert f"run {run_id(20)} has measured no 'latency' itself" in call("trend", "latency", "--run", run_id(20)).err
+
+
+def test_a_value_beyond_its_limit_is_marked_and_said(project: Path) -> None:
+    limits = {"limits": {"max": 200}, "verdict": "failed"}
+    bad = Night({("ping", f"r{host}"): latency(205.0, **limits) for host in (1, 2)})
+    store([*steps([100.0] * 3), bad])
+    told = call("trend", "latency", "--host", "r1").out.splitlines()
+    assert told[5].endswith("  beyond the limit")
+    assert told[6] == "beyond the limit in the last run: r1: 205 us (max 200)"

@@ -32,7 +32,7 @@ from rack_recipes.analysis.findings import (
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_changes import Change, run_field_changes, worse_criteria, worse_steps
 from rack_recipes.analysis.run_data import RunData
-from rack_recipes.analysis.run_statistics import NO_FAULT
+from rack_recipes.analysis.run_statistics import NO_FAULT, gather_reasons
 from rack_recipes.journal.step_results_and_end_status import cell_of
 from rack_recipes.store.database.databases_and_errors import call_patiently, translate_errors
 from rack_recipes.store.reading import recorded_runs, several_runs
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 Row = Mapping[str, Any]
 LONGEST = 40  # characters of a value that has changed
+LONGEST_REASON = 160  # characters
+REASONS = 2  # are told in a sentence
 PATIENCE = 30.0  # seconds for which a write is tried again after a passing fault
 
 
@@ -136,9 +138,9 @@ FACT = "compared as they are stored; no statistics, so no rate of false alarms"
 
 def findings(run: RunData, history: History) -> Iterator[Finding]:
     """Yield findings of the kinds `regression` and `baseline`."""
-    failing = [ResultId(row["host"], row["step"]) for row in run.steps if _is_failing(row)]
+    failing = {ResultId(row["host"], row["step"]): row for row in run.steps if _is_failing(row)}
     if failing:
-        yield from _since_the_last_pass(run, failing)
+        yield from _since_the_last_pass(run, [*failing])
         yield from cap_findings([*_own_last_passes(run, history, failing)])
     yield from _against_the_baseline(run, history)
 
@@ -202,12 +204,15 @@ def _from_to(name: str, before: object, after: object) -> str:
     return f"{name} ({_short(before)} to {_short(after)})"
 
 
-def _short(value: object) -> str:
+def _short(value: object, longest: int = LONGEST) -> str:
     text = "nothing" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return visible(text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…")
+    return visible(text if len(text) <= longest else f"{text[: longest - 1]}…")
 
 
-def _own_last_passes(run: RunData, history: History, failing: Sequence[ResultId]) -> Iterator[Finding]:
+Failing = Mapping[ResultId, Row]
+
+
+def _own_last_passes(run: RunData, history: History, failing: Failing) -> Iterator[Finding]:
     """For the results that do not pass: the run in which each of them last did."""
     left, seen = set(failing), set[ResultId]()
     for earlier in reversed(history.runs):
@@ -218,14 +223,22 @@ def _own_last_passes(run: RunData, history: History, failing: Sequence[ResultId]
         seen |= left & found.keys()
         left -= {*passed}
         if passed:
-            yield _passed_before(run, history, earlier, passed)
+            yield _passed_before(run, history, earlier, {result: failing[result] for result in passed})
         if not left:
             return
     if never := [result for result in failing if result in left & seen]:
-        yield _none_passed(history, never)
+        yield _none_passed(run, history, {result: failing[result] for result in never})
 
 
-def _passed_before(run: RunData, history: History, earlier: Row, results: Sequence[ResultId]) -> Finding:
+def _why(run: RunData, rows: Iterable[Row]) -> str:
+    """The reasons of results, most frequent first, after a colon; those that differ in their numbers are one."""
+    found = dict.fromkeys(row["reason"] for row in gather_reasons(run, [row for row in rows if row.get("reason")]))
+    told = [_short(reason, LONGEST_REASON) for reason in found]
+    return f": {first_few(told, REASONS, '; ')}" if told else ""
+
+
+def _passed_before(run: RunData, history: History, earlier: Row, failing: Failing) -> Finding:
+    results = [*failing]
     hosts, steps = _hosts(results), [*dict.fromkeys(result.step for result in results)]
     moved = _attribute_changes(history, earlier["run_id"], run, hosts)
     changed = _changes_between(earlier, run.run)
@@ -236,9 +249,12 @@ def _passed_before(run: RunData, history: History, earlier: Row, results: Sequen
         PROBLEM,
         f"{format_count(len(results), 'result')} of {first_few(steps, SHOWN)} on {first_few(hosts, SHOWN)} passed "
         f"{_ago(earlier, run.run)}"
-        f"in run {earlier['run_id']} and {'does' if len(results) == 1 else 'do'} not pass now",
+        f"in run {earlier['run_id']} and {'does' if len(results) == 1 else 'do'} not pass now"
+        f"{_why(run, failing.values())}",
         tuple(results[:MOST_RESULTS]),
-        f"Look first at what changed in between: {first_few(words, SHOWN)}." if words else "",
+        f"Look first at what changed in between: {first_few(words, SHOWN)}."
+        if words
+        else f"Nothing that is recorded changed in between: rack-recipes diff {earlier['run_id']} {run.run['run_id']}",
         {
             "last pass": earlier["run_id"],
             "when": earlier["started"],
@@ -251,11 +267,13 @@ def _passed_before(run: RunData, history: History, earlier: Row, results: Sequen
     )
 
 
-def _none_passed(history: History, results: Sequence[ResultId]) -> Finding:
+def _none_passed(run: RunData, history: History, failing: Failing) -> Finding:
+    results = [*failing]
     hosts, steps = _hosts(results), [*dict.fromkeys(result.step for result in results)]
     counted = format_count(len(results), "result")
     title = f"{counted} of {first_few(steps, SHOWN)} on {first_few(hosts, SHOWN)} did not pass in "
     title += f"{'any of ' if len(history.runs) > 1 else ''}{the_last(len(history.runs), 'run')} either"
+    title += _why(run, failing.values())
     figures = {"results": len(results), "earlier runs": len(history.runs)}
     return Finding("regression", NOTABLE, title, tuple(results[:MOST_RESULTS]), "", figures, {}, FACT)
 
@@ -296,7 +314,7 @@ def _against_the_baseline(run: RunData, history: History) -> Iterator[Finding]:
     yield Finding(
         "baseline",
         PROBLEM if worse else NOTE,
-        _worse_than(accepted, found, worse)
+        f"{_worse_than(accepted, found, worse)}{_why(run, _rows_of(run, worse))}"
         if worse
         else f"All that passed in the baseline, run {accepted['run_id']}, passes or was not tried",
         tuple(worse[:MOST_RESULTS]),
@@ -313,6 +331,11 @@ def _against_the_baseline(run: RunData, history: History) -> Iterator[Finding]:
         {},
         FACT,
     )
+
+
+def _rows_of(run: RunData, worse: Iterable[ResultId]) -> list[Row]:
+    cells = {one[:2] for one in worse}
+    return [row for row in run.results if (row["host"], row["step"]) in cells]
 
 
 def _worse_than(accepted: Row, found: Comparison, worse: Sequence[ResultId]) -> str:

@@ -55,7 +55,7 @@ def not_passed(run: RunData) -> list[Row]:
 
 def reasons(run: RunData) -> list[Row]:
     """The rows of `not_passed`, grouped by verdict, step and reason."""
-    return _gathered(run, not_passed(run))
+    return gather_reasons(run, not_passed(run))
 
 
 def waived_results(run: RunData) -> list[Row]:
@@ -66,10 +66,10 @@ def waived_results(run: RunData) -> list[Row]:
 
 def not_run(run: RunData) -> list[Row]:
     """Skipped and blocked results, grouped by verdict, step and reason."""
-    return _gathered(run, [row for row in run.results if row["verdict"] in NOT_TRIED])
+    return gather_reasons(run, [row for row in run.results if row["verdict"] in NOT_TRIED])
 
 
-def _gathered(run: RunData, found: Sequence[Row]) -> list[Row]:
+def gather_reasons(run: RunData, found: Sequence[Row]) -> list[Row]:
     """Group by `verdict`, planned `step` and `reason`: number of `results` and of `hosts`, and the `first_host`.
 
     Reasons that differ only in numbers, ids, addresses and paths are one.

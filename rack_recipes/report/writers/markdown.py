@@ -98,13 +98,11 @@ def render(tables: Sequence[Table], extent: Extent = SHORT) -> str:
 
 
 def _problems(findings: Table) -> Table:
-    """The findings of grade problem, as far as somebody needs them who has to act."""
-    columns = tuple(column for column in findings.columns if column.name in OF_PROBLEM)
-    rows = tuple(
-        tuple(row[column.name] for column in columns)
-        for row in findings.records()
-        if row["grade"] == PROBLEM and row["kind"] != SUMMARY_TITLE
-    )
+    """The findings of grade problem, as far as somebody needs them who has to act; without columns that are empty."""
+    found = [row for row in findings.records() if row["grade"] == PROBLEM and row["kind"] != SUMMARY_TITLE]
+    told = {name for row in found for name in OF_PROBLEM if row[name] is not None}
+    columns = tuple(column for column in findings.columns if column.name in told)
+    rows = tuple(tuple(row[column.name] for column in columns) for row in found)
     return Table(PROBLEMS, "What is wrong", columns, rows)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import pytest
 from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.conftest import Historian
@@ -117,15 +118,35 @@ def test_each_result_has_its_own_last_pass(history_of: Historian) -> None:
     assert own == [
         (
             PROBLEM,
-            f"2 results of dns on r1, r2 passed 24 hours earlier, in run {run_id(2)} and do not pass now",
+            f"2 results of dns on r1, r2 passed 24 hours earlier, in run {run_id(2)} and do not pass now: dns is bad",
             (ResultId("r1", "dns"), ResultId("r2", "dns")),
         ),
         (
             PROBLEM,
-            f"1 result of ping on r1 passed 2 days earlier, in run {run_id(1)} and does not pass now",
+            f"1 result of ping on r1 passed 2 days earlier, in run {run_id(1)} and does not pass now: ping is bad",
             (ResultId("r1", "ping"),),
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    ("reasons", "told"),
+    [
+        (["gpus 7 < 8"], ": gpus 7 < 8"),
+        (["gpus 7 < 8", "gpus 4 < 8", "gpus 6 < 8"], ": gpus 4 to 7 < 8"),
+        (["link down", "link down", "gpus 6 < 8"], ": link down; gpus 6 < 8"),
+        (["a", "b", "c"], ": a; b and 1 more"),
+        (["x" * 200, ""], f": {'x' * 159}\u2026"),
+        ([""], ""),
+    ],
+)
+def test_why_a_result_does_not_pass_now_is_said(reasons: list[str], told: str, history_of: Historian) -> None:
+    places = [("gpus", f"r{number}") for number in range(len(reasons))]
+    fields = {place: {"reason": reason} for place, reason in zip(places, reasons, strict=True)}
+    nights = [Night(dict.fromkeys(places, ())), Night({}, dict.fromkeys(places, "failed"), fields=fields)]
+    (own,) = [one for one in found_in(history_of(nights)) if not one.about.get("card")]
+    assert own.title.partition(" pass now")[2] == told
+    assert own.advice == f"Nothing that is recorded changed in between: rack-recipes diff {run_id(1)} {run_id(2)}"
 
 
 def test_what_never_passed_is_told_apart(history_of: Historian) -> None:
@@ -133,7 +154,7 @@ def test_what_never_passed_is_told_apart(history_of: Historian) -> None:
     new = Night({**dict.fromkeys(PLACES, ()), ("new", "r1"): ()}, {**bad, ("new", "r1"): "failed"})
     found = found_in(history_of([night(bad), night(bad), new]))
     own = [(one.grade, one.title) for one in found if not one.about.get("card")]
-    assert own == [(NOTABLE, "1 result of ping on r1 did not pass in any of the last 2 runs either")]
+    assert own == [(NOTABLE, "1 result of ping on r1 did not pass in any of the last 2 runs either: ping is bad")]
 
 
 def test_one_earlier_run_is_not_called_many(history_of: Historian) -> None:
@@ -141,7 +162,7 @@ def test_one_earlier_run_is_not_called_many(history_of: Historian) -> None:
     titles = [one.title for one in found_in(history_of([night(bad), night(bad)]))]
     assert titles == [
         "This test has not passed as a whole in its only earlier run",
-        "1 result of ping on r1 did not pass in the last run either",
+        "1 result of ping on r1 did not pass in the last run either: ping is bad",
     ]
 
 
@@ -197,7 +218,7 @@ def test_what_is_worse_than_in_the_baseline_is_a_problem(history_of: Historian) 
     found = of_baseline(history_of([first, second]))
     assert found.grade == PROBLEM
     assert found.title == (
-        f"1 result and 1 criterion that passed in the baseline, run {run_id(1)}, do not pass now: ping on r1"
+        f"1 result and 1 criterion that passed in the baseline, run {run_id(1)}, do not pass now: ping on r1: ping is bad"
     )
     assert found.results == (ResultId("r1", "ping"), ResultId("r1", "ping", "latency"))
     assert found.advice == "Look first at what changed since the baseline: text of the recipe."

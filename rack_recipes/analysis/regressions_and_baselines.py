@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 LONGEST = 40  # characters of a value that has changed
 LONGEST_REASON = 160  # characters
-REASONS = 2  # are told in a sentence
+REASONS = 3  # are told in a sentence
 PATIENCE = 30.0  # seconds for which a write is tried again after a passing fault
 
 

@@ -26,7 +26,7 @@ from rack_recipes.analysis.values_over_runs import (
 )
 from rack_recipes.errors import UsageError, nearest
 from rack_recipes.store.reading import recorded_runs, several_runs
-from rack_recipes.store.reading.earlier_runs import earlier_runs
+from rack_recipes.store.reading.earlier_runs import counts, earlier_runs, is_same_test
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -50,15 +50,21 @@ def stored_trends(
     wanted = [one for one in history.series if is_wanted(one, key, step)]
     twins = Twins(history.run.attributes)
     moves = hosts_beside_twins.find_moves(hosts_beside_twins.peers_of(wanted, twins), twins)
-    copies = _copies(history)
+    copies = _copies(history, () if run_id else _newer(history.run))
     return history.run.run["run_id"], [
         _told(one, history, moves, copies) for one in _over_runs(history, key, host, wanted)
     ]
 
 
-def _copies(history: History) -> Mapping[int, frozenset[tuple[str, str]]]:
+def _newer(run: RunData) -> list[Told]:
+    """The runs of the test after this one: they have no such numbers, or have used those of an earlier run again."""
+    started = run.run["started"] or ""
+    return [one for one in run.runs if (one["started"] or "") > started and is_same_test(one, run.run) and counts(one)]
+
+
+def _copies(history: History, newer: Sequence[Told]) -> Mapping[int, frozenset[tuple[str, str]]]:
     """By the place of a run the host and the step, or key, of what it used again of an earlier run."""
-    places = {run["run_id"]: place for place, run in enumerate((*history.runs, history.run.run))}
+    places = {run["run_id"]: place for place, run in enumerate((*history.runs, history.run.run, *newer))}
     return {
         places[run_id]: several_runs.copied_results(history.engine, run_id)
         | {(host, key) for host, key, _step in several_runs.copied_keys(history.engine, run_id)}
@@ -181,7 +187,7 @@ def _trend(one: OverRuns, changes: Sequence[ChangePoint], ends: Sequence[float])
     told = {"slope": found.slope, "low": found.low, "high": found.high, "p": found.p, "why_not": found.why_not}
     told |= {"slope_a_run": found.shift / max(runs - 1, 1), "runs": runs, "days": days}
     reached = [(when, end) for end in ends if (when := find_crossing(found, end))]
-    if not reached:
+    if not reached or days < 1:  # runs within a day say nothing of days
         return told
     when, end = min(reached, key=lambda each: each[0].time)
     times = {"time": when.time, "earliest": when.earliest, "latest": when.latest}

@@ -16,8 +16,10 @@ from rack_recipes.cli.terminal import counts_text, format_table, painter, printa
 from rack_recipes.errors import StoreError, counted
 
 if TYPE_CHECKING:
+    from rack_recipes.analysis.findings import Finding
     from rack_recipes.analysis.rejudge import Judged
-NOTHING = "nothing was found\n"
+    from rack_recipes.analysis.run_data import RunData
+MOST_REASONS = 10
 
 
 @takes(
@@ -44,7 +46,7 @@ def analyse(options: argparse.Namespace) -> Answer:
     from rack_recipes.analysis.analyse_run import analyse as findings_of
     from rack_recipes.analysis.analyse_run import store_findings_at, with_summary
     from rack_recipes.analysis.run_data import load_run_data
-    from rack_recipes.cli.results.show_runs import finding_lines
+    from rack_recipes.cli.results.show_runs import finding_lines, state_in_words
     from rack_recipes.store.reading import recorded_runs
 
     with open_store(options) as store:
@@ -59,8 +61,26 @@ def analyse(options: argparse.Namespace) -> Answer:
         sys.stderr.write(f"the findings are not stored: {error}\n")
     if options.json:
         findings: list[dict[str, Any]] = [asdict(one) for one in found]
-        return {"run_id": run_id, "stored": is_stored, "findings": findings}, 0
-    return "".join([f"run {run_id}\n", *(finding_lines(found) if found else [NOTHING])]), 0
+        about = {name: run.run[name] for name in ("status", "counts", "ended")}
+        return {"run_id": run_id, **about, "stored": is_stored, "findings": findings}, 0
+    head = f"run {run_id} {state_in_words(run.run)}\n"
+    return "".join([head, *_unsaid_lines(run, found), *finding_lines(found)]), 0
+
+
+def _unsaid_lines(run: RunData, findings: Sequence[Finding]) -> Iterator[str]:
+    """What did not pass, where there are no findings but notes; and where there is nothing at all, that."""
+    from rack_recipes.analysis.findings import NOTE
+    from rack_recipes.analysis.run_statistics import reasons
+
+    bad = () if any(one.grade != NOTE for one in findings) else reasons(run)
+    if bad:
+        yield "no finding says why this did not pass:\n"
+    elif not findings:
+        yield "nothing was found\n"
+    for row in bad[:MOST_REASONS]:
+        on = row["first_host"] or "the run"
+        more = f" and {counted(row['hosts'] - 1, 'other host')}" if row["hosts"] > 1 else ""
+        yield printable(f"{row['verdict']}: {row['step']} on {on}{more}: {row['reason']}") + "\n"
 
 
 TREND_TITLES = ("run", "started", "value", "")
@@ -111,8 +131,9 @@ def _trend_as_lines(told: Told) -> Iterator[str]:
         [one["run_id"], one["started"], f"{one['value']:g} {told['unit']}".rstrip(), _mark(changes.get(one["run_id"]))]
         for one in told["values"]
     ]
-    if told["beyond"]:
-        rows[-1][-1] = "; ".join(filter(None, (rows[-1][-1], "beyond the limit")))
+    if beyond := len(told["beyond"]):
+        hosts = f"{beyond} of {len(told['hosts'])} hosts " if len(told["hosts"]) > 1 else ""
+        rows[-1][-1] = "; ".join(filter(None, (rows[-1][-1], f"{hosts}beyond the limit")))
     yield format_table(TREND_TITLES, rows)
     yield from (printable(sentence) + "\n" for sentence in told_in_words(told))
 

@@ -88,6 +88,15 @@ def summary_of(run: Mapping[str, Any], flakes: int) -> str:
     return "; ".join(filter(None, (counts_text(run["counts"]), again, resumes, "pinned" if run["pinned"] else "")))
 
 
+def state_in_words(run: Mapping[str, Any]) -> str:
+    """How a run ended, and by whom it was stopped: `failed: 1 failed, 5 passed`."""
+    from rack_recipes.journal.step_results_and_end_status import stopped_in_words
+
+    counted, stopped = counts_text(run["counts"] or {}), stopped_in_words(run)
+    state = run["status"] if run["ended"] else "has not ended"
+    return f"{state}{': ' if counted else ''}{counted}{f'; stopped {printable(stopped)}' if stopped else ''}"
+
+
 Row = Mapping[str, Any]
 MOST_FINDINGS = 5
 

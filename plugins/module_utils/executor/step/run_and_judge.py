@@ -211,7 +211,7 @@ def judge(
     try:
         verdict, reason = _outcome(attempt, ctx, scope, success, secrets, until)
     except ValueError as error:
-        verdict, reason = "error", str(error)
+        verdict, reason = "error", _with_broken(str(error), attempt)
     if verdict == "passed":
         return verdict, ""
     return verdict, secrets.reason(reason) or "gave no reason"
@@ -221,12 +221,18 @@ def _outcome(
     attempt: Attempt, ctx: ContextView, scope: Scope, success: Record, secrets: StageSecrets, until: Any
 ) -> Outcome:
     if attempt.stopped or attempt.signal:
-        return "error", attempt.stopped or f"killed by {signal_name(attempt.signal)}"
+        return "error", _with_broken(attempt.stopped or f"killed by {signal_name(attempt.signal)}", attempt)
     verdict, reason = _said(attempt, ctx, secrets)
     if verdict != "passed":
-        return verdict, reason
+        return verdict, _with_broken(reason, attempt) if verdict == "error" else reason
     missing_yet = _missing_yet(attempt, scope, until) if until else ""
     return ("failed", f"not yet: {missing_yet}") if missing_yet else check(attempt, scope, success)
+
+
+def _with_broken(reason: str, attempt: Attempt) -> str:
+    """The reason of an error and, where it does not say them, the checks that had failed before."""
+    broken = [_problem(each) for each in attempt.measurements if each.get("verdict") == "failed"]
+    return "; ".join((*filter(None, [reason]), *(problem for problem in broken if problem not in reason)))
 
 
 def _missing_yet(attempt: Attempt, scope: Scope, until: Any) -> str:

@@ -135,7 +135,7 @@ def test_each_result_has_its_own_last_pass(history_of: Historian) -> None:
         (["gpus 7 < 8"], ": gpus 7 < 8"),
         (["gpus 7 < 8", "gpus 4 < 8", "gpus 6 < 8"], ": gpus 4 to 7 < 8"),
         (["link down", "link down", "gpus 6 < 8"], ": link down; gpus 6 < 8"),
-        (["a", "b", "c"], ": a; b and 1 more"),
+        (["a", "b", "c", "d"], ": a; b; c and 1 more"),
         (["x" * 200, ""], f": {'x' * 159}\u2026"),
         ([""], ""),
     ],

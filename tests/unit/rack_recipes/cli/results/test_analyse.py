@@ -17,7 +17,7 @@ from rack_recipes.cli.results.show_runs import finding_lines
 from rack_recipes.errors import StoreError
 
 GOOD, BAD = Night({("ping", "r1"): ()}), Night({("ping", "r1"): ()}, {("ping", "r1"): "failed"})
-WORSE = f"1 result of ping on r1 passed 24 hours earlier, in run {run_id(1)} and does not pass now"
+WORSE = f"1 result of ping on r1 passed 24 hours earlier, in run {run_id(1)} and does not pass now: ping is bad"
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_findings_are_printed_and_stored(two: Path) -> None:
     code, out, err = call("analyse")
     assert (code, err) == (0, "")
     lines = out.splitlines()
-    assert lines[0] == f"run {run_id(2)}"
+    assert lines[0] == f"run {run_id(2)} failed"
     assert f"problem  {WORSE}" in lines
     assert any(line.startswith("         by: ") for line in lines)
     told = json.loads(call("show", "--json").out)
@@ -58,10 +58,42 @@ def test_a_summary_is_there_where_it_is_asked_for(two: Path, monkeypatch: pytest
 
 def test_a_run_in_which_nothing_is_wrong(two: Path) -> None:
     found = call("analyse", run_id(1)).out.splitlines()
-    assert found[0] == f"run {run_id(1)}"
+    assert found[0] == f"run {run_id(1)} passed"
     assert [line for line in found if line.startswith(("problem", "notable", "note"))] == [
         "note     1 step judges nothing: ping"
     ]
+
+
+CUT_OFF = {"reason": "stopped: the run was interrupted"}
+
+
+@pytest.mark.parametrize(
+    ("end", "fields", "told"),
+    [
+        (
+            {"status": "failed", "counts": {"error": 1}},
+            {"reason": "KeyError: 'rx'"},
+            [" failed: 1 error", "no finding says why this did not pass:"] + ["error: ping on r1: KeyError: 'rx'"],
+        ),
+        (
+            {"status": "interrupted", "counts": {"error": 1}},
+            CUT_OFF,
+            [" interrupted: 1 error"]
+            + ["no finding says why this did not pass:"]
+            + ["error: ping on r1: stopped: the run was interrupted"],
+        ),
+        ({"kind": "unknown"}, {}, [" has not ended", "no finding says why this did not pass:"]),
+    ],
+    ids=["error", "interrupted", "not ended"],
+)
+def test_what_no_finding_tells_of_is_said_with_the_state_of_the_run(
+    end: dict[str, object], fields: dict[str, object], told: list[str], project: Path
+) -> None:
+    places = [("ping", f"r{number}") for number in (1, 2)]
+    store([Night(dict.fromkeys(places, ()), {places[0]: "error"}, fields={places[0]: fields}, end=end)])
+    head, *lines = [line for line in call("analyse").out.splitlines() if not line.startswith(("note", " "))]
+    assert [head.removeprefix(f"run {run_id(1)}"), *lines][: len(told)] == told
+    assert json.loads(call("analyse", "--json").out)["status"] == end.get("status", "running")
 
 
 def test_fewer_earlier_runs(project: Path) -> None:

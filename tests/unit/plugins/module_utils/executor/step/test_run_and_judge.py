@@ -57,6 +57,33 @@ def test_verdict_and_reason(case):
     assert attempt.measurements == given["measurements"]
 
 
+BROKEN = {"name": "gpus", "value": 7, "unit": None, "limits": {"min": 8}, "distance": -1, "verdict": "failed"}
+HELD = {**BROKEN, "value": 8, "distance": 0, "verdict": "passed"}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (
+            {"ending": {"verdict": "error", "reason": "KeyError: 'rx'"}},
+            ("error", "KeyError: 'rx'; gpus: 7 is below min 8"),
+        ),
+        ({"ending": {"verdict": "error", "reason": "gpus: 7 is below min 8"}}, ("error", "gpus: 7 is below min 8")),
+        ({"ending": {"verdict": "failed", "reason": "hot"}}, ("failed", "hot")),
+        ({"ending": {"verdict": "skipped", "reason": "no GPU"}}, ("skipped", "no GPU")),
+        ({"stopped": "timed out after 5 s"}, ("error", "timed out after 5 s; gpus: 7 is below min 8")),
+        (
+            {"stdout": "{"},
+            ("error", "printed no envelope as its last line, but 1 bytes that end with: {; gpus: 7 is below min 8"),
+        ),
+    ],
+)
+def test_a_limit_that_was_broken_before_is_in_the_reason_of_what_came_after(given, told):
+    attempt, scope = ended(**given)
+    attempt.measurements += [HELD, BROKEN]
+    assert judge(attempt, scope.ctx, scope, {}, StageSecrets({})) == told
+
+
 def test_a_long_reason_is_shortened():
     attempt, scope = ended(json.dumps({"status": "failed", "reason": "x" * 100_000}))
     assert len(judge(attempt, scope.ctx, scope, {}, StageSecrets({}))[1]) == LONGEST_REASON

@@ -15,7 +15,7 @@ from rack_recipes.analysis.findings import SHOWN, format_amount, format_count, f
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.measured_and_derived_values import RUN, limits_in_words
 from rack_recipes.analysis.methods.change_points_and_trends import find_crossing
-from rack_recipes.analysis.run_data import RunData, Twins, add_numbers
+from rack_recipes.analysis.run_data import Row, RunData, Twins, add_numbers
 from rack_recipes.analysis.values_over_runs import (
     FIRST_DAY,
     OverRuns,
@@ -56,13 +56,13 @@ def stored_trends(
     ]
 
 
-def _newer(run: RunData) -> list[Told]:
+def _newer(run: RunData) -> list[Row]:
     """The runs of the test after this one: they have no such numbers, or have used those of an earlier run again."""
     started = run.run["started"] or ""
     return [one for one in run.runs if (one["started"] or "") > started and is_same_test(one, run.run) and counts(one)]
 
 
-def _copies(history: History, newer: Sequence[Told]) -> Mapping[int, frozenset[tuple[str, str]]]:
+def _copies(history: History, newer: Sequence[Row]) -> Mapping[int, frozenset[tuple[str, str]]]:
     """By the place of a run the host and the step, or key, of what it used again of an earlier run."""
     places = {run["run_id"]: place for place, run in enumerate((*history.runs, history.run.run, *newer))}
     return {

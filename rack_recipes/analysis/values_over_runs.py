@@ -71,8 +71,8 @@ class Series(NamedTuple):
 class SeriesValues:
     """The values of one series: a row for each of `hosts`, a column for each run, this run last; NaN is none.
 
-    A result that was used again has no value here, since nothing was measured anew. `copied` has those of this run, with
-    which hosts are compared with each other; None where it has none.
+    A result that was used again has no value here, since nothing was measured anew. `copied` has those of this run,
+    with which hosts are compared with each other; None where it has none.
     """
 
     series: Series

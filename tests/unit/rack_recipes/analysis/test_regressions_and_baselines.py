@@ -218,7 +218,8 @@ def test_what_is_worse_than_in_the_baseline_is_a_problem(history_of: Historian) 
     found = of_baseline(history_of([first, second]))
     assert found.grade == PROBLEM
     assert found.title == (
-        f"1 result and 1 criterion that passed in the baseline, run {run_id(1)}, do not pass now: ping on r1: ping is bad"
+        f"1 result and 1 criterion that passed in the baseline, run {run_id(1)}, do not pass now: ping on r1"
+        ": ping is bad"
     )
     assert found.results == (ResultId("r1", "ping"), ResultId("r1", "ping", "latency"))
     assert found.advice == "Look first at what changed since the baseline: text of the recipe."

@@ -8,7 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from math import ceil, floor, log10, sqrt
+from math import ceil, floor, fsum, log10, sqrt
+from operator import mul
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.exact_numbers import is_number
@@ -26,8 +27,11 @@ LEAST_USUAL = 0.75  # the share of the usual value of a setting: what differs mo
 MARGIN = 0.5  # by this share the range is wider than it has to be for normal values
 DECIMALS = 9
 INTERVAL, CONSTANT = "interval", "constant"
+MOST_MEMORY, LEAST_TOLD = 0.95, 0.05
+LEAST_SEEN = 0.2  # the share of the variance that few runs show at least
 METHODS = {
-    INTERVAL: "where one more value lies, by Student's t, for all values of a run together (Hahn and Meeker 1991)",
+    INTERVAL: "where one more value lies, by Student's t, for all values of a run together (Hahn and Meeker 1991); wider "
+    "where each run resembles the last (memory, AR(1)), since such runs count as fewer",
     CONSTANT: "the same in all runs",
 }
 
@@ -43,11 +47,11 @@ class GoodRun:
 
 @dataclass(slots=True)
 class Values:
-    """The values at a place, with the runs and hosts that they are from, and the limits that held in the last run."""
+    """The values at a place, all and by host, with the runs that they are from, and the limits that held in the last."""
 
     values: list[Any] = field(default_factory=list)
     runs: set[str] = field(default_factory=set)
-    hosts: set[str] = field(default_factory=set)
+    hosts: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     before: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -67,7 +71,27 @@ def learn_limits(runs: Sequence[GoodRun], by: Sequence[str], margin: float = MAR
     """
     places = _by_place(runs, by)
     checks = sum(len(found.values) for found in places.values()) / max(len(runs), 1)
-    return [_learned(place, found, checks, margin) for place, found in places.items()]
+    series: dict[Place, list[Sequence[Any]]] = defaultdict(list)
+    for (*of, _where), found in places.items():
+        series[of[0], of[1], of[2], ()] += [one for one in found.hosts.values() if len(one) == len(found.runs)]
+    memories = {of: _memory(own) for of, own in series.items()}
+    return [_learned(place, found, checks, margin, memories[(*place[:3], ())]) for place, found in places.items()]
+
+
+def _memory(series: Iterable[Sequence[Any]]) -> float:
+    """How much of a value is left in the next run, 0 to .95: the mean over the hosts of a measurement.
+
+    Corrected for the shortness of each, as by `typical_memory` of methods/twins_over_runs.py.
+    """
+    found = list[float]()
+    for values in series:
+        if len(values) >= LEAST_RUNS and all(map(is_number, values)) and min(values) < max(values):
+            mean = fsum(values) / len(values)
+            apart = [value - mean for value in values]
+            share = fsum(map(mul, apart, apart[1:])) / fsum(map(mul, apart, apart))
+            found.append((len(values) * share + 2) / (len(values) - 4))
+    memory = fsum(found) / len(found) if found else 0.0
+    return min(memory, MOST_MEMORY) if memory >= LEAST_TOLD else 0.0
 
 
 def _by_place(runs: Iterable[GoodRun], by: Sequence[str]) -> Mapping[Place, Values]:
@@ -77,7 +101,7 @@ def _by_place(runs: Iterable[GoodRun], by: Sequence[str]) -> Mapping[Place, Valu
             found = places[place_of(row, run.attributes, by)]
             found.values.append(row["value"])
             found.runs.add(run.run_id)
-            found.hosts.add(row["host"])
+            found.hosts[row["host"]].append(row["value"])
             found.before = row.get("limits") or {}
     return places
 
@@ -96,11 +120,14 @@ def place_of_limit(limit: NewLimit, by: Sequence[str]) -> Place:
     return limit.step, limit.measurement, limit.unit or "", where
 
 
-def _learned(place: Place, found: Values, checks: float, margin: float) -> LearnedLimit:
+def _learned(place: Place, found: Values, checks: float, margin: float, memory: float) -> LearnedLimit:
     step, name, unit, where = place
     told = {"runs": len(found.runs), "hosts": len(found.hosts), "values": len(found.values)}
-    condition, method, why_not = _condition(found, checks, margin, is_setting=kind_of(name, unit) == SETTING)
+    is_setting = kind_of(name, unit) == SETTING
+    condition, method, why_not = _condition(found, checks, margin, memory, is_setting=is_setting)
     about = {**told, **_moments(found.values), "method": method} if method else told
+    if memory and method == INTERVAL:
+        about["memory"] = round(memory, 2)
     return LearnedLimit(NewLimit(step, name, unit, condition, dict(where), about), found.before, why_not)
 
 
@@ -115,7 +142,9 @@ def _moments(values: Sequence[Any]) -> dict[str, float]:
     }
 
 
-def _condition(found: Values, checks: float, margin: float, *, is_setting: bool) -> tuple[dict[str, Any], str, str]:
+def _condition(
+    found: Values, checks: float, margin: float, memory: float, *, is_setting: bool
+) -> tuple[dict[str, Any], str, str]:
     """The condition and its method, or why there is none: what lies between two settings is no good value."""
     values, runs = found.values, len(found.runs)
     if runs < LEAST_RUNS:
@@ -129,7 +158,7 @@ def _condition(found: Values, checks: float, margin: float, *, is_setting: bool)
             and all(isinstance(value, int) for value in values)
         ):
             return {}, "", f"a setting that differs ({_counted(values)}): leave out the runs in which it is wrong"
-        return _range_of(values, runs, checks, margin)
+        return _range_of(values, runs, checks, margin, memory)
     if isinstance(values[0], (str, bool)) and all(value == values[0] for value in values):
         return {"eq": values[0]}, CONSTANT, ""
     return {}, "", "its values are no numbers, and differ"
@@ -143,8 +172,10 @@ def _counted(values: Sequence[int]) -> str:
     return ", ".join(f"{number} times {value}" for value, number in Counter(values).most_common())
 
 
-def _range_of(values: Sequence[float], runs: int, checks: float, margin: float) -> tuple[dict[str, Any], str, str]:
-    """The mean with t(runs - 1) sample deviations times sqrt(1 + 1/runs), wider by the margin.
+def _range_of(
+    values: Sequence[float], runs: int, checks: float, margin: float, memory: float
+) -> tuple[dict[str, Any], str, str]:
+    """The mean with t(runs - 1) deviations times sqrt(1 + variance of the mean), wider by the margin.
 
     This is the interval for one further value (Hahn and Meeker, Statistical Intervals, 1991, chapter 4), at a
     confidence at which all `checks` of a run hold together (Bonferroni). Runs are counted, not values: the hosts of a
@@ -155,7 +186,7 @@ def _range_of(values: Sequence[float], runs: int, checks: float, margin: float) 
         return {"eq": values[0]}, CONSTANT, ""
     moments, step = compute_moments([*map(float, values)]), _resolution(values)
     deviation = max(sqrt(moments.variance), step / sqrt(12))
-    half = (1 + margin) * _factor(runs, max(checks, 1.0)) * deviation
+    half = (1 + margin) * _factor(runs, max(checks, 1.0), memory) * deviation
     if not half:
         return {}, "", "its values have too many digits to tell how far they may be apart"
     digits = max(0.0, -log10(half) + 1) if not is_whole else 0.0
@@ -166,8 +197,16 @@ def _range_of(values: Sequence[float], runs: int, checks: float, margin: float) 
 
 
 @lru_cache(maxsize=256)
-def _factor(runs: int, checks: float) -> float:
-    return student_quantile(1 - FALSE_RUNS / checks / 2, runs - 1) * sqrt(1 + 1 / runs)
+def _factor(runs: int, checks: float, memory: float) -> float:
+    """How many sample deviations one further value may be from the mean of so many runs.
+
+    Runs that remember count as fewer: their mean varies by `of_mean` of the variance, and as much of it they do not show
+    (Priestley, Spectral Analysis and Time Series, 1981, 5.3.2, of an AR(1) series).
+    """
+    rest = 1 - memory
+    of_mean = ((1 + memory) / rest - 2 * memory * (1 - memory**runs) / (runs * rest**2)) / runs
+    shown = max(1 - of_mean, LEAST_SEEN) * runs / (runs - 1)
+    return student_quantile(1 - FALSE_RUNS / checks / 2, runs - 1) * sqrt((1 + of_mean) / shown)
 
 
 def _resolution(values: Iterable[float]) -> float:

@@ -8,15 +8,19 @@ The criteria are those of recipes, from the one table of them.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS
 from ansible_collections.rack.recipes.plugins.module_utils.language.limits_of_measurements import is_where
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import matches_wildcard
 from rack_recipes.errors import RecipeError, RecipeErrors
+from rack_recipes.recipe.includes.included_files import project_of
+from rack_recipes.recipe.recipe_names import is_shipped
 from rack_recipes.recipe.recipe_node import Node, is_number
 from rack_recipes.recipe.rules.steps import consistent_warnings
 from rack_recipes.recipe.schema.schema_errors import key_for_synonym
@@ -121,13 +125,23 @@ def _limit(data: Mapping[str, Any]) -> NewLimit:
 
 
 HEAD = "# Limits from good runs, by `rack-recipes learn`. Read them; an entry without `learned` is yours, and stays.\n"
-PLAIN = re.compile(r"[A-Za-z_][\w.%/-]*")
+PLAIN = re.compile(r"(?:\.\./)*[A-Za-z_][\w.%/-]*")
 NOT_PLAIN = ("true", "false", "null", "yes", "no", "on", "off")  # some readers take them for more than a text
 
 
 def limits_as_yaml(limits: Sequence[NewLimit], about: Mapping[str, object]) -> str:
     """The text of a file with these limits; `about` is what all learned ones rest on."""
     return "".join([HEAD, f"learned: {_flow(about)}\nlimits:\n", *map(_entry, limits)])
+
+
+def line_for_recipe(path: str, recipe: str) -> str:
+    """The line by which a recipe names a file of limits.
+
+    Empty where it cannot: for a recipe that we ship, and for a file that is not in the recipe's project.
+    """
+    if is_shipped(recipe) or not Path(path).resolve().is_relative_to(project_of(recipe)):
+        return ""
+    return f"limits: {_flow(os.path.relpath(path, Path(recipe).parent))}"
 
 
 def _entry(limit: NewLimit) -> str:

@@ -49,9 +49,10 @@ def learn(options: argparse.Namespace) -> Answer:
     Each limit is for one measurement of one step on hosts of one model and position, and says what it rests on: runs,
     hosts, values, their mean and spread, the method. At least ten runs are needed for one. The table shows what held
     before, what would hold, and what would have failed in up to 50 other runs of the test. Read the file and change it
-    before a recipe names it by `limits`. A limit without `learned` is yours: no update touches it.
+    before a recipe names it by `limits`: the line for that is printed. A limit without `learned` is yours: no update touches it.
     """
     from rack_recipes.analysis.learn_limits import learn_limits, place_of_limit
+    from rack_recipes.recipe.limits_file import line_for_recipe
 
     path, by = options.update or options.to, options.by or PLACE
     before = _file_before(options)
@@ -71,9 +72,20 @@ def learn(options: argparse.Namespace) -> Answer:
         place = place_of_limit(one.limit, by)
         was = old[place].condition if place in old else one.before
         rows.append(_told(one.limit, one.why_not, was, failing.get(place, ())))
+    line = line_for_recipe(path, runs[-1]["recipe"] or "") if path else ""
     if options.json:
-        return {"runs": [run["run_id"] for run in runs], "file": path or "", "kept": len(kept), "limits": rows}, 0
-    return "".join(_lines(rows, runs, path, len(kept))), 0
+        told = {"runs": [run["run_id"] for run in runs], "file": path or "", "recipe": runs[-1]["recipe"], "line": line}
+        return {**told, "kept": len(kept), "limits": rows}, 0
+    if path:
+        sys.stderr.write(f"written to {printable(path)}: read it, {_how_to_name(line, runs[-1]['recipe'])}\n")
+    return "".join(_lines(rows, runs, len(kept))), 0
+
+
+def _how_to_name(line: str, recipe: str | None) -> str:
+    """How a recipe gets the limits of a file."""
+    if line:
+        return f"then add this line to {printable(recipe or 'the recipe')}:\n{printable(line)}"
+    return "then name it in a recipe of yours that has it in its project: limits: PATH, relative to the recipe"
 
 
 def _file_before(options: argparse.Namespace) -> tuple[NewLimit, ...]:
@@ -171,7 +183,7 @@ def _write(path: Path, runs: Sequence[Row], limits: Sequence[NewLimit], margin: 
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
 
 
-def _lines(rows: Sequence[Row], runs: Sequence[Row], path: str | None, kept: int) -> Iterator[str]:
+def _lines(rows: Sequence[Row], runs: Sequence[Row], kept: int) -> Iterator[str]:
     shown = [row for row in rows if row["was"] != row["now"] or row["failed"] or row["remark"]]
     if shown:
         yield format_table(TITLES, [_row(row) for row in shown])
@@ -180,8 +192,6 @@ def _lines(rows: Sequence[Row], runs: Sequence[Row], path: str | None, kept: int
     learned = sum(bool(row["now"]) for row in rows)
     yield f"{learned} limits from {len(runs)} runs"
     yield f"; {kept} entries of the file stay\n" if kept else "\n"
-    if path:
-        sys.stderr.write(f"written to {printable(path)}: read it, then name it in the recipe: limits: PATH\n")
 
 
 def _row(row: Row) -> tuple[str, ...]:

@@ -87,16 +87,40 @@ def test_limits_that_good_values_do_not_hold_are_remarked(before: dict[str, Any]
     assert why_unsound(before, {"mean": 100, "spread": 0}) == why_unsound(before, {}) == ""
 
 
+def remembering(rng: np.random.Generator, shape: tuple[int, ...], memory: float) -> np.ndarray:
+    """Values that are in each run in part what they were in the last."""
+    found = rng.normal(size=shape)
+    for run in range(1, len(found)):
+        found[run] = memory * found[run - 1] + (1 - memory**2) ** 0.5 * found[run]
+    return 100 + 3 * found
+
+
+def test_runs_that_resemble_the_last_count_as_fewer():
+    values = remembering(np.random.default_rng(1), (20, 40), 0.8)
+    runs = [GoodRun(f"R{n}", [row(f"r{h}", "x", v) for h, v in enumerate(one)], NO_HOSTS)
+            for n, one in enumerate(values.tolist())]  # fmt: skip
+    rng = np.random.default_rng(2)
+    other = [GoodRun(f"R{n}", [row(f"r{h}", "x", v) for h, v in enumerate(rng.permutation(one))], NO_HOSTS)
+             for n, one in enumerate(values.tolist())]  # fmt: skip
+    [found], [without] = learn_limits(runs, []), learn_limits(other, [])
+    assert 0.7 < found.limit.learned["memory"] < 0.9
+    assert "memory" not in without.limit.learned
+    assert found.limit.condition["max"] > without.limit.condition["max"] + 3
+
+
 HOSTS, NAMES, RUNS, FURTHER, LEARNINGS = 12, 10, 20, 100, 20
 KINDS = {
     "normal": lambda rng, shape: rng.normal(100, 3, shape),
     "whole numbers": lambda rng, shape: rng.normal(100, 3, shape).round(),
     "one decimal": lambda rng, shape: rng.normal(12, 0.3, shape).round(1),
     "host by host": lambda rng, shape: rng.normal(100, 3, shape) + rng.normal(0, 5, (1, HOSTS, 1)),
+    "each run resembles the last (AR(1) of .7)": lambda rng, shape: remembering(rng, shape, 0.7),
+    "each run resembles the last (AR(1) of .9)": lambda rng, shape: remembering(rng, shape, 0.9),
     "long tails (t with 5 degrees)": lambda rng, shape: 100 + 3 * rng.standard_t(5, shape),
     "one-sided (log-normal, 0.25)": lambda rng, shape: 100 * rng.lognormal(0, 0.25, shape),
 }
 MOST_FAILING = dict.fromkeys(KINDS, 0.01) | {
+    "each run resembles the last (AR(1) of .9)": 0.05,
     "long tails (t with 5 degrees)": 0.05,
     "one-sided (log-normal, 0.25)": 0.05,
 }

@@ -13,6 +13,7 @@ import yaml
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import Done, call
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import HOSTS, Writer, measured
 from rack_recipes.recipe.limits_file import read_limits
+from rack_recipes.recipe.load import load
 
 GOOD = [f"202611{day:02}-090000-aaaaaa" for day in range(1, 11)]
 BAD, EARLIER = "20261112-090000-bbbbbb", "20261111-090000-cccccc"
@@ -34,7 +35,7 @@ def store(run_id: str, heat: float, verdict: str = "passed") -> None:
 def runs(project: Path) -> Path:
     """Ten good runs of 40 to 41 C, one that failed at 55 C, one that passed at 44 C."""
     for number, run_id in enumerate(GOOD):
-        store(run_id, 40 + number / 10)
+        store(run_id, 40 + number * 7 % 10 / 10)
     store(EARLIER, 44.0)
     store(BAD, 55.0, "failed")
     return project
@@ -59,6 +60,28 @@ def test_a_file_says_what_its_limits_rest_on(runs: Path):
     assert (found.data["learned"]["runs"], found.data["learned"]["margin"]) == (GOOD, "50 %")
     assert done.answer["limits"][0]["was"] == {"max": 41.5}
     assert done.answer["limits"][0]["failed"] == [f"leaf1 in {BAD}: 55.0", f"leaf1 in {EARLIER}: 44.0"]
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("limits/burn.yml", "limits: ../limits/burn.yml"),
+        ("recipes/burn.yml", "limits: burn.yml"),
+        ("my limits/burn in #1: a.yml", 'limits: "../my limits/burn in #1: a.yml"'),
+        ("../burn.yml", ""),
+    ],
+)
+def test_the_line_for_the_recipe_names_the_file(path: str, line: str, runs: Path):
+    Path("recipes").mkdir(exist_ok=True)
+    done = learn(*GOOD, "--to", path)
+    assert done.err.splitlines()[1:] == ([line] if line else [])
+    assert learn(*GOOD, "--update", path, "--json").answer["line"] == line
+    if line:
+        recipe = Path("recipes/burn_in.yml")
+        recipe.write_text(
+            f"test_meta: {{test_id: B}}\n{line}\nsteps: [{{name: burn, module: rack.recipes.host_facts}}]\n"
+        )
+        assert {limit["measurement"] for limit in load(str(recipe)).limits} == {"heat", "state"}
 
 
 def test_people_see_what_changes_and_what_would_have_failed(runs: Path):

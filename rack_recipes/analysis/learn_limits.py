@@ -30,8 +30,8 @@ INTERVAL, CONSTANT = "interval", "constant"
 MOST_MEMORY, LEAST_TOLD = 0.95, 0.05
 LEAST_SEEN = 0.2  # the share of the variance that few runs show at least
 METHODS = {
-    INTERVAL: "where one more value lies, by Student's t, for all values of a run together (Hahn and Meeker 1991); wider "
-    "where each run resembles the last (memory, AR(1)), since such runs count as fewer",
+    INTERVAL: "where one more value lies, by Student's t, for all values of a run together (Hahn and Meeker 1991); "
+    "wider where each run resembles the last (memory, AR(1)), since such runs count as fewer",
     CONSTANT: "the same in all runs",
 }
 
@@ -47,7 +47,7 @@ class GoodRun:
 
 @dataclass(slots=True)
 class Values:
-    """The values at a place, all and by host, with the runs that they are from, and the limits that held in the last."""
+    """The values at a place, all and by host, the runs that they are from, and the limits that held in the last."""
 
     values: list[Any] = field(default_factory=list)
     runs: set[str] = field(default_factory=set)
@@ -125,7 +125,7 @@ def _learned(place: Place, found: Values, checks: float, margin: float, memory: 
     told = {"runs": len(found.runs), "hosts": len(found.hosts), "values": len(found.values)}
     is_setting = kind_of(name, unit) == SETTING
     condition, method, why_not = _condition(found, checks, margin, memory, is_setting=is_setting)
-    about = {**told, **_moments(found.values), "method": method} if method else told
+    about: dict[str, Any] = {**told, **_moments(found.values), "method": method} if method else {**told}
     if memory and method == INTERVAL:
         about["memory"] = round(memory, 2)
     return LearnedLimit(NewLimit(step, name, unit, condition, dict(where), about), found.before, why_not)
@@ -200,8 +200,8 @@ def _range_of(
 def _factor(runs: int, checks: float, memory: float) -> float:
     """How many sample deviations one further value may be from the mean of so many runs.
 
-    Runs that remember count as fewer: their mean varies by `of_mean` of the variance, and as much of it they do not show
-    (Priestley, Spectral Analysis and Time Series, 1981, 5.3.2, of an AR(1) series).
+    Runs that remember count as fewer: their mean varies by `of_mean` of the variance, and as much of it they do not
+    show (Priestley, Spectral Analysis and Time Series, 1981, 5.3.2, of an AR(1) series).
     """
     rest = 1 - memory
     of_mean = ((1 + memory) / rest - 2 * memory * (1 - memory**runs) / (runs * rest**2)) / runs

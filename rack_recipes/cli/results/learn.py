@@ -49,7 +49,8 @@ def learn(options: argparse.Namespace) -> Answer:
     Each limit is for one measurement of one step on hosts of one model and position, and says what it rests on: runs,
     hosts, values, their mean and spread, the method. At least ten runs are needed for one. The table shows what held
     before, what would hold, and what would have failed in up to 50 other runs of the test. Read the file and change it
-    before a recipe names it by `limits`: the line for that is printed. A limit without `learned` is yours: no update touches it.
+    before a recipe names it by `limits`: the line for that is printed. A limit without `learned` is yours: no update
+    touches it.
     """
     from rack_recipes.analysis.learn_limits import learn_limits, place_of_limit
     from rack_recipes.recipe.limits_file import line_for_recipe

@@ -9,12 +9,15 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.cli.open_store import open_store, run_id_of
 from rack_recipes.errors import UsageError
 from rack_recipes.report.report_formats_and_status import DEFAULT_FORMATS, FORMATS
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 
 @takes(
@@ -88,7 +91,7 @@ KINDS = ("histogram", "box-plot", "trend", "heat-map", "correlation", "timeline"
 @takes(
     """
     KIND  kind of chart
-    [RUN]
+    [RUN]  the run, as everywhere, or the value, as --key (default: the newest run)
     --key NAME...  the value: a measurement's name, or a number in the context by its path, such as
         numbers.stats_v1.mean, two for a correlation
     --step STEP=  only what this step measured or did
@@ -99,7 +102,7 @@ KINDS = ("histogram", "box-plot", "trend", "heat-map", "correlation", "timeline"
     --db URL
     examples:
     rack-recipes chart histogram --key rx_errors --to rx_errors.svg
-    rack-recipes chart trend --key tcp_throughput --host 'r01-*' --to trend.png
+    rack-recipes chart trend tcp_throughput --host 'r01-*' --to trend.png
     rack-recipes chart heat-map --by rack --to racks.svg
     """,
     kind=KINDS,
@@ -113,9 +116,9 @@ def chart(options: argparse.Namespace) -> Answer:
     from rack_recipes.analysis.run_data import load_run_data
     from rack_recipes.report.charts import stored_charts
 
-    wanted = stored_charts.Wanted(options.step, tuple(options.key), options.host, options.by)
     with open_store(options) as store:
-        run_id = run_id_of(store, options.run, options.db)
+        run_id, keys = _run_and_keys(store, options)
+        wanted = stored_charts.Wanted(options.step, keys, options.host, options.by)
         history = History(store, load_run_data(store, run_id), options.last - 1)
         drawn = stored_charts.draw(options.kind, history, wanted)
     if options.to:
@@ -123,6 +126,16 @@ def chart(options: argparse.Namespace) -> Answer:
     if options.json:
         return {"run_id": run_id, "kind": options.kind, "file": options.to, "figures": _figures(drawn)}, 0
     return (options.to or stored_charts.to_svg(drawn).rstrip("\n")), 0
+
+
+def _run_and_keys(store: Engine, options: argparse.Namespace) -> tuple[str, tuple[str, ...]]:
+    """The id of the run, and the keys. A word that names no run is a key, where no other is given."""
+    try:
+        return run_id_of(store, options.run, options.db), (*options.key,)
+    except UsageError:
+        if options.key:
+            raise
+        return run_id_of(store, "", options.db), (options.run,)
 
 
 def _figures(drawn: Any) -> dict[str, Any]:

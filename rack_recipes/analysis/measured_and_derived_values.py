@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import FAILED, LIMITS, MARGINAL, PASSED
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from rack_recipes.analysis.findings import (
     MOST_RESULTS,
     NOTABLE,
@@ -23,6 +24,7 @@ from rack_recipes.analysis.findings import (
     SHOWN,
     Finding,
     ResultId,
+    cap_findings,
     format_amount,
     format_count,
 )
@@ -36,6 +38,7 @@ from rack_recipes.analysis.run_statistics import (
     by_metric,
     group_rows,
     rank,
+    repeated_results,
     without_statistics_of_rounds,
 )
 from rack_recipes.natural_order import natural
@@ -63,12 +66,49 @@ class DerivedNumbers:
 
 
 def findings(run: RunData, _history: History) -> Iterator[Finding]:
-    """Yield a finding of the kind `derived` for each derived number, and one of `evidence` where some are missing."""
+    """Yield a finding of the kind `derived` for each derived number, and one of `evidence` where some are missing.
+
+    And one of `evidence` for each measurement whose rounds in this run are far apart.
+    """
+    yield from cap_findings([*_far_apart(run)])
     for derived in derived_numbers(run):
         if derived.numbers:
             yield _told(derived)
         if derived.lost:
             yield _lost(derived)
+
+
+APART = 0.25  # the deviation of rounds, as a share of their mean, from which on the mean alone says little
+LEAST_ROUNDS = 3
+LOOK_AT_ROUNDS = "Look at the rounds, not at their mean alone; a limit on the spread makes a verdict of it."
+ROUNDS_METHOD = (
+    f"the standard deviation over the rounds is {APART:.0%} of the mean, or more; what is usual is not asked: hosts "
+    "that differ in it from their twins or from earlier runs are outliers and changes of NAME.stdev"
+)
+
+
+def _far_apart(run: RunData) -> Iterator[Finding]:
+    """The measurements of repeated steps that passed, none negative, with a large spread over their rounds."""
+    rows = (row for row in repeated_results(run) if row["verdict"] in PASSING and _is_far_apart(row))
+    found = group_rows(rows, lambda row: (run.planned(row["step"]), row["name"], row["unit"] or ""))
+    for (step, name, unit), own in found.items():
+        furthest = max(own, key=lambda row: float(row["stdev"] / row["mean"]))
+        hosts = [row["host"] or RUN for row in own]
+        least, most = format_amount(furthest["min"]), format_amount(furthest["max"], unit)
+        title = (
+            f"{name} of {step} is far apart in its rounds on {first_few(hosts, SHOWN)}: {furthest['rounds']} rounds on "
+            f"{furthest['host'] or RUN} gave {least} to {most}, a deviation of "
+            f"{furthest['stdev'] / furthest['mean']:.0%} of the mean"
+        )
+        results = tuple(ResultId(row["host"], row["step"], f"{name}.stdev") for row in own[:MOST_RESULTS])
+        figures = {each: furthest[each] for each in ("rounds", "min", "mean", "max", "stdev")}
+        about = {"step": step, "name": name, "unit": unit}
+        yield Finding("evidence", NOTE, title, results, LOOK_AT_ROUNDS, figures, about, ROUNDS_METHOD)
+
+
+def _is_far_apart(row: Row) -> bool:
+    least, mean, deviation = (row.get(name, nan) for name in ("min", "mean", "stdev"))
+    return bool((row["rounds"] or 0) >= LEAST_ROUNDS and least >= 0 and deviation >= APART * mean > 0)
 
 
 def derived_numbers(run: RunData) -> list[DerivedNumbers]:

@@ -12,6 +12,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.planted_runs import NO_HISTORY
 from rack_recipes.analysis import measured_and_derived_values
 from rack_recipes.analysis.measured_and_derived_values import (
     DerivedNumbers,
@@ -271,3 +272,33 @@ def test_nothing_had_limits():
     run = measured(("r1", "a", "seen", [1, {"x": 2}]))
     assert criteria_of_run(run, measured_values(run)) == []
     assert [row["value"] for row in measured_values(run)] == [[1, {"x": 2}]]
+
+
+def rounds(host: str, least: float, mean: float, most: float, stdev: float, **more: Any) -> dict[str, Any]:
+    figures = {"count": 5, "min": least, "mean": mean, "max": most, "stdev": stdev}
+    measured = [{"host": host, "step": "disk", "n": n, "name": f"write.{name}", "unit": "MB/s", "value": value}
+                for n, (name, value) in enumerate(figures.items())]  # fmt: skip
+    step = {"host": host, "step": "disk", "verdict": "passed", "rounds": {"count": 5, "passed": 5}}
+    return {"step": {**step, **more}, "measured": measured}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ([rounds("r1", 40, 70, 98, 22)], "r1: 5 rounds on r1 gave 40 to 98 MB/s, a deviation of 31% of the mean"),
+        (
+            [rounds("r1", 40, 70, 98, 22), rounds("r2", 1, 9, 20, 8.1), rounds("r3", 60, 70, 80, 8)],
+            "r1, r2: 5 rounds on r2 gave 1 to 20 MB/s, a deviation of 90% of the mean",
+        ),
+        ([rounds("r1", 60, 70, 80, 8)], ""),
+        ([rounds("r1", -3, 1, 4, 2)], ""),
+        ([rounds("r1", 0, 0, 0, 0)], ""),
+        ([rounds("r1", 40, 70, 98, 22, rounds={"count": 2, "passed": 2})], ""),
+        ([rounds("r1", 40, 70, 98, 22, verdict="failed")], ""),
+    ],
+)
+def test_rounds_that_are_far_apart_are_told(given: list[dict[str, Any]], told: str) -> None:
+    steps, measured = [one["step"] for one in given], [row for one in given for row in one["measured"]]
+    run = arrange_run(RunData({"run_id": "R"}, steps=steps, measurements=measured))
+    titles = [one.title for one in measured_and_derived_values.findings(run, NO_HISTORY)]
+    assert titles == ([f"write of disk is far apart in its rounds on {told}"] if told else [])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.cli.open_store import open_store
 from rack_recipes.cli.terminal import counts_text
-from rack_recipes.errors import JournalError, StoreError
+from rack_recipes.errors import JournalError, StoreError, counted
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -69,9 +69,12 @@ def group_answer(run: dict[str, Any], *, as_json: bool) -> Answer:
 
     info, status = run["group_info"], "ok" if run["status"] == "passed" else run["status"]
     about = {"parts": info["told"], "missing": info["missing"], "problems": info["problems"]}
+    hosts = (run["hosts"] or 0) - len(info["missing"])
     if as_json:
-        return {"status": status, "run_id": run["run_id"], "counts": run["counts"], **about}, run["exit_code"]
-    sys.stderr.write(f"run {run['run_id']} {status}: {counts_text(run['counts'])}\n")
+        told = {"status": status, "run_id": run["run_id"], "counts": run["counts"], "hosts": hosts}
+        return {**told, **about}, run["exit_code"]
+    where = f"on {counted(hosts, 'host')} in {counted(len(info['told']), 'part')}"
+    sys.stderr.write(f"run {run['run_id']} {status}: {counts_text(run['counts'])} {where}\n")
     return "".join(part_lines(info)), run["exit_code"]
 
 

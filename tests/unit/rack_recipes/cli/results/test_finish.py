@@ -35,12 +35,16 @@ def test_all_parts_that_are_here_are_stored_by_the_id_of_the_group():
     assert [row["run_id"] for row in call("runs", "--json").answer["runs"]] == ["night-42"]
     done = call("finish", "night-42", "--json")
     assert (done.code, done.answer["status"], done.answer["counts"]) == (0, "ok", {"passed": 2})
+    assert (done.answer["hosts"], call("finish", "night-42").err) == (
+        2, "run night-42 ok: 2 passed on 2 hosts in 2 parts\n",
+    )  # fmt: skip
 
 
 def test_a_host_in_no_part_never_passes():
     call("flush", "night-42")
     done = call("finish", "night-42", "--hosts", "r1", "r9", "--json")
-    assert (done.code, done.answer["status"], done.answer["missing"]) == (1, "failed", ["r2", "r9"])
+    told = (done.code, done.answer["status"], done.answer["missing"], done.answer["hosts"])
+    assert told == (1, "failed", ["r2", "r9"], 1)
     watched = call("watch", "night-42", "--json")
     assert (watched.code, watched.answer) == (1, done.answer)
 

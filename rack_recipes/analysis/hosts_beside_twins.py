@@ -27,7 +27,7 @@ from rack_recipes.analysis.history import History
 from rack_recipes.analysis.kinds_of_values import NOISE, kind_of
 from rack_recipes.analysis.methods import twins_over_runs
 from rack_recipes.analysis.methods.arrays import Floats, medians
-from rack_recipes.analysis.methods.change_points_and_trends import LEAST_RUNS, is_more_than_a_spike
+from rack_recipes.analysis.methods.change_points_and_trends import LEAST_RUNS, cut_spikes, is_more_than_a_spike
 from rack_recipes.analysis.methods.intervals_and_multiple_tests import RATE
 from rack_recipes.analysis.methods.outliers import BEYOND_HISTORY, LEAST_GROUP
 from rack_recipes.analysis.methods.spread_and_resolution import find_resolution, is_more_than
@@ -248,11 +248,12 @@ def _moving_hosts(one: _Measured, least: float, tests: int) -> Iterator[Move]:
     if not rows:
         return
     apart, step = one.peers.apart, find_resolution(one.peers.one.last[[*one.peers.places]])
-    slopes = twins_over_runs.slopes_of(apart)
+    usual = np.array([*map(cut_spikes, apart)])  # one night of a few twins is no move of theirs
+    slopes = twins_over_runs.slopes_of(usual)
     for row in rows:
         place, own = int(moves.places[row]), apart[row]
         if _fits_better_as_levels(own, place):
-            shifts = twins_over_runs.shifts_at(apart, place)
+            shifts = twins_over_runs.shifts_at(usual, place)
             is_real = is_more_than_a_spike(own[:place], own[place:]) and is_more_than(abs(shifts[row]), step)
             if is_real and twins_over_runs.is_unusual(shifts, row):
                 yield Move(one.peers, [row], place, moves.level_p(row), tests)

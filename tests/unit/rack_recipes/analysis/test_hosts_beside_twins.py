@@ -58,6 +58,17 @@ def test_a_host_that_drifts_among_twins_that_do_not_is_named(history_of: Histori
     assert [result.host for result in found.results] == ["h5"]
 
 
+@pytest.mark.parametrize("night_of_spike", [3, 10, 18, 19, 20])
+def test_a_night_in_which_two_of_six_twins_are_far_off_hides_no_drift(
+    history_of: Historian, night_of_spike: int
+) -> None:
+    def moved(night: int, host: int) -> float:
+        return 0.8 * night * (host == 2) + 35.0 * (night == night_of_spike and host in (0, 5))
+
+    history = history_of(nights(21, moved, hosts=6, spread=1.0))
+    assert [one.about["host"] for one in findings(history.run, history) if one.kind == "drift"] == ["h2"]
+
+
 def test_hosts_that_all_drift_are_not_named_one_by_one(history_of: Historian) -> None:
     history = history_of(nights(21, lambda night, host: 0.5 * night + 0.02 * host * night))
     assert not [*findings(history.run, history)]

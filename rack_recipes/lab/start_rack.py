@@ -25,7 +25,7 @@ from rack_recipes.lab.faults import remove_groups
 from rack_recipes.lab.inventory_and_cabling import write_inventory
 from rack_recipes.lab.node_files import FRR, files_of
 from rack_recipes.lab.rack_state import FOLDER, SPEC, RackState, load_state, save_state, start_of
-from rack_recipes.lab.topology import LEAF, MANAGER, SERVER, Topology
+from rack_recipes.lab.topology import LEAF, MANAGER, SERVER, SPINE, Topology
 from rack_recipes.private_files import FILE_MODE, make_private
 
 INIT = Path(__file__).parent / "static" / "node_init.sh"
@@ -80,16 +80,22 @@ def up(topology: Topology, folder: Path = FOLDER, *, with_bmcs: bool | None = No
 
 
 def wait_for_routes(state: RackState) -> None:
-    """Wait until each leaf has a route to the servers of each other leaf; at most CONVERGENCE seconds."""
-    leaves = [name for name, node in state.topology.nodes.items() if node.role == LEAF]
-    until = time.monotonic() + CONVERGENCE
-    while time.monotonic() < until and min(_networks(state, leaf) for leaf in leaves) < len(leaves) - 1:
-        time.sleep(0.1)
+    """Wait until each router has all its paths to the servers of each leaf; at most CONVERGENCE seconds.
+
+    A spine has one path to each leaf, and a leaf has one through each spine to each other leaf.
+    """
+    topology, until = state.topology, time.monotonic() + CONVERGENCE
+    spines, leaves = topology.of_role(SPINE), topology.of_role(LEAF)
+    paths = {SPINE: len(leaves), LEAF: len(spines) * (len(leaves) - 1)}
+    for router in (*spines, *leaves):
+        while _paths(state, router.name) < paths[router.role] and time.monotonic() < until:
+            time.sleep(0.1)
 
 
-def _networks(state: RackState, leaf: str) -> int:
-    """How many networks of servers a leaf has learned."""
-    return state.run(leaf, "ip -o route show proto bgp", check=False).count("/24 ")
+def _paths(state: RackState, router: str) -> int:
+    """How many paths to networks of servers a router has learned."""
+    routes = state.run(router, "ip -o route show proto bgp", check=False).splitlines()
+    return sum(route.count(" via ") for route in routes if "/24 " in route)
 
 
 def decide_bmcs(wanted: bool | None) -> bool:

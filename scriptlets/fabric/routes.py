@@ -34,7 +34,7 @@ class FabricRoutes(Scriptlet):
         "root or the group frrvty",
     )
     verdicts = {
-        "failed": "a network is not reached, or over too few paths",
+        "failed": "a network is not reached, is dropped by a route (blackhole), or is reached over too few paths",
         "error": "vtysh is not there, or does not answer",
     }
     example = """
@@ -49,21 +49,30 @@ class FabricRoutes(Scriptlet):
         told = run_json(("vtysh", "-c", "show ip route json")) or {}
         found = {prefix: paths(told.get(prefix)) for prefix in params["prefixes"]}
         ctx.set("fabric.routes_v1", [{"prefix": prefix, "through": through} for prefix, through in found.items()])
-        wrong = [said for prefix in found if (said := _judge(ctx, prefix, found[prefix], params["paths"]))]
+        dropped = {prefix for prefix in found if any(hop.get("unreachable") for hop in hops(told.get(prefix)))}
+        said = [_judge(ctx, prefix, through, params["paths"], prefix in dropped) for prefix, through in found.items()]
+        wrong = [each for each in said if each]
         if wrong:
             raise Failed("; ".join(wrong))
 
 
+def hops(routes):
+    """The next hops of a network that the kernel uses, from FRR's JSON; a blackhole is one that is `unreachable`."""
+    used = [hop for route in routes or () if route.get("installed") for hop in route.get("nexthops", ())]
+    return [hop for hop in used if hop.get("fib")]
+
+
 def paths(routes):
-    """The ports over which a network is really sent, from FRR's JSON; those that the kernel uses."""
-    hops = [hop for route in routes or () if route.get("installed") for hop in route.get("nexthops", ())]
-    return sorted(hop.get("interfaceName", "") for hop in hops if hop.get("fib"))
+    """The ports over which a network is really sent."""
+    return sorted(hop.get("interfaceName", "") for hop in hops(routes) if not hop.get("unreachable"))
 
 
-def _judge(ctx, prefix, found, expected):
+def _judge(ctx, prefix, found, expected, is_dropped):
     """Judge one network; returns what is wrong with it."""
     if ctx.check(f"paths.{prefix}", len(found), "paths", min=expected) == "passed":
         return ""
+    if is_dropped:
+        return f"{prefix} is dropped by a route of this router: look at `ip route show {prefix}`"
     if not found:
         return f"{prefix} is not reached"
     return f"{prefix} is reached over {len(found)} of {expected} paths ({', '.join(found)})"

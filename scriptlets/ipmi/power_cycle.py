@@ -7,15 +7,14 @@
 from __future__ import annotations
 
 import re
-import socket
 import time
 
 from rack_recipes import Failed, Scriptlet
 from scriptlets.tools.identity import in_words, of_host, refuse_another_server
 from scriptlets.tools.ipmi import ipmi
 from scriptlets.tools.outlet_load import OutletWatch
+from scriptlets.tools.return_of_host import answers, waited
 
-PAUSE = 0.2  # seconds between two looks
 GET_SYSTEM_GUID = ("raw", "0x06", "0x37")  # IPMI 2.0, 22.14
 SERIAL_FIELDS = ("Product Serial", "Chassis Serial", "Board Serial")
 
@@ -127,7 +126,7 @@ class IpmiPowerCycle(Scriptlet):
             watch.look_while_off()
         finally:
             ipmi(params, ("chassis", "power", "on"))
-        back = waited(lambda: answers(params), started, params["max_return"])
+        back = waited(lambda: answers(params["host"], params["host_port"]), started, params["max_return"])
         ctx.set("ipmi.power_cycle_v1", {"off_s": off, "return_s": back, "outlet": watch.found})
         if back is None:
             raise Failed(
@@ -167,21 +166,3 @@ def is_on(params):
     if said not in states:
         raise ValueError(f"ipmitool says {said[:100]!r} of the power")
     return states[said]
-
-
-def answers(params):
-    """Whether the server takes a connection."""
-    try:
-        with socket.create_connection((params["host"], params["host_port"]), timeout=1):
-            return True
-    except OSError:
-        return False
-
-
-def waited(holds, started, limit):
-    """The seconds since `started` until something holds; None where it does not within `limit`."""
-    while time.monotonic() - started < limit:
-        if holds():
-            return round(time.monotonic() - started, 2)
-        time.sleep(PAUSE)
-    return None

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import time
 
 from rack_recipes import Failed, Scriptlet
@@ -15,9 +14,9 @@ from scriptlets.redfish.identity import system_identity
 from scriptlets.tools.identity import refuse_another_server
 from scriptlets.tools.outlet_load import OutletWatch
 from scriptlets.tools.redfish import RedfishError, client_of
+from scriptlets.tools.return_of_host import PAUSE, answers, waited
 
 ACTION = "#ComputerSystem.Reset"
-PAUSE = 0.2  # seconds between two looks
 TRIES = 3  # to turn a system on again, which an order too many does no harm to
 
 
@@ -138,14 +137,18 @@ class RedfishPowerCycle(Scriptlet):
         started = time.monotonic()
         order.off()
         try:
-            away = waited(lambda: not answers(params), started, params["max_off_seconds"])
+            away = waited(
+                lambda: not answers(params["host"], params["port"], params["banner"]),
+                started,
+                params["max_off_seconds"],
+            )
             if away is None:
                 raise Failed(f"{params['host']} answers all the time: is this the BMC of another server?")
             if order.wait_until_off(params["max_off_seconds"]):
                 watch.look_while_off()
         finally:
             order.on()
-        back = waited(lambda: answers(params), started, params["max_seconds"])
+        back = waited(lambda: answers(params["host"], params["port"], params["banner"]), started, params["max_seconds"])
         found = {"orders": order.given, "away_after_seconds": away, "back_after_seconds": back, "outlet": watch.found}
         ctx.set("redfish.power_cycle_v1", found)
         if back is None:
@@ -159,7 +162,7 @@ def refuse_what_cannot_be(system, params):
     """Raise Failed where a return could not be seen: the system is off, or the host does not answer now."""
     if system.get("PowerState") != "On":
         raise Failed(f"the system is {system.get('PowerState')} before the power cycle: turn it on first")
-    if not answers(params):
+    if not answers(params["host"], params["port"], params["banner"]):
         raise Failed(f"{params['host']} does not answer at port {params['port']} before the power cycle")
 
 
@@ -215,23 +218,3 @@ class _Orders:
             raise RedfishError(f"the BMC does not offer {kind}, but {', '.join(map(str, self._allowed))}")
         self._device.post(self._target, {"ResetType": kind})
         self.given.append(kind)
-
-
-def answers(params):
-    """Whether the host takes a connection, and begins with the right words."""
-    try:
-        with socket.create_connection((params["host"], params["port"]), timeout=1) as connection:
-            wanted = params["banner"].encode()
-            return not wanted or connection.recv(len(wanted)) == wanted
-    except OSError:
-        return False
-
-
-def waited(holds, started, limit):
-    """The seconds since `started` at which something was so first; None if it was not within `limit` seconds."""
-    while True:
-        is_so = holds()
-        passed = time.monotonic() - started
-        if is_so or passed > limit:
-            return round(passed, 2) if is_so else None
-        time.sleep(PAUSE)

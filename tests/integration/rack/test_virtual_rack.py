@@ -23,7 +23,7 @@ from rack_recipes.errors import RackError
 from rack_recipes.lab import faults, node_files, rack_state
 from rack_recipes.lab.faults import FAULTS, WRONG_AS, break_rack, heal_rack, switch_power
 from rack_recipes.lab.rack_state import RackState, look_at_ports
-from rack_recipes.lab.start_rack import down, up
+from rack_recipes.lab.start_rack import down, up, wait_for_routes
 from rack_recipes.lab.topology import build
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
@@ -38,9 +38,9 @@ PATHS = "vtysh -c 'show ip route 10.1.4.0/24 json'"
 def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RackState]:
     """A rack whose leaves know all paths."""
     folder = tmp_path_factory.mktemp("virtual") / "rack"
-    state = up(build(), folder)
     try:
-        wait_until(lambda: routes(state) == 2)
+        state = up(build(), folder)
+        assert routes(state) == 2
         yield state
     finally:
         down(folder)
@@ -174,7 +174,7 @@ def test_a_fault_is_seen_where_it_is_and_gone_after_healing(rack: RackState, nam
         heal_rack(state)
     if name != "host-hung":
         wait_until(lambda: not is_seen(state))
-    wait_until(lambda: routes(state) == 2)
+    wait_for_routes(state)
 
 
 def test_every_fault_is_tried_here() -> None:
@@ -187,7 +187,7 @@ def test_a_port_that_flaps_counts_it(rack: RackState) -> None:
     before = int(rack.run("leaf2", count))
     heal_rack(break_rack(rack, "link-flapping", "leaf2:swp1")[0])
     assert int(rack.run("leaf2", count)) - before == 3
-    wait_until(lambda: routes(rack) == 2)
+    wait_for_routes(rack)
 
 
 @pytest.mark.parametrize("node", ["server1", "leaf4"])
@@ -197,7 +197,8 @@ def test_a_node_that_restarts_has_another_boot_id_and_its_cables(rack: RackState
     state = break_rack(rack_state.load_running(rack.folder), "reboot", node)[0]
     assert state.run(node, boot) != before
     heal_rack(state)
-    wait_until(lambda: routes(state) == 2)
+    wait_for_routes(state)
+    assert routes(state) == 2
     wait_until(lambda: says("server1", "ping -c 1 -W 1 10.1.4.17", " 0% packet loss")(state))
 
 

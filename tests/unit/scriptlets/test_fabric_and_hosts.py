@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -243,6 +245,16 @@ class TestRoutes:
             "10.9.0.0/24 is not reached"
         )
 
+    def test_a_route_that_drops_is_no_path(self, scriptlet, prints, rack_context):
+        """Taken from FRR 10.3 after `ip route add blackhole`; the route of BGP behind it is not installed."""
+        hop = {"flags": 3, "fib": True, "unreachable": True, "blackhole": True, "active": True, "weight": 1}
+        told = {"10.1.3.0/24": [{"protocol": "kernel", "installed": True, "nexthops": [hop]}]}
+        outcome = self.run(scriptlet, prints, rack_context, json.dumps(told), prefixes=["10.1.3.0/24"])
+        assert outcome.reason == (
+            "10.1.3.0/24 is dropped by a route of this router: look at `ip route show 10.1.3.0/24`"
+        )
+        assert rack_context["fabric.routes_v1"] == [{"prefix": "10.1.3.0/24", "through": []}]
+
 
 class TestReach:
     def run(self, scriptlet, prints, rack_context, answers: dict[str, str]) -> Any:
@@ -403,42 +415,68 @@ class TestKernelLog:
 
 def _processes(wanted, read, *, children=0.0, parent=1):
     return {
-        pid: SimpleNamespace(wanted=seconds, children=children, parent=parent, read=read)
+        pid: SimpleNamespace(threads={pid: seconds}, children=children, parent=parent, read=read)
         for pid, seconds in wanted.items()
     }
 
 
 class TestCpuHogs:
-    def test_a_busy_process_is_named(self, scriptlet, rack_context, monkeypatch):
+    @pytest.fixture
+    def run(self, scriptlet, rack_context, monkeypatch):
+        """Run the scriptlet over two looks, and the numbers of the last process at each of them."""
         module = scriptlet("host.cpu_hogs")
-        seen = iter([_processes({7: 1.0, 8: 0.0}, 0), _processes({7: 9.0, 8: 0.1, 9: 5.0}, 10)])
-        monkeypatch.setattr(module, "wanted", lambda _root: next(seen))
-        monkeypatch.setattr(module, "command_line", lambda _root, _pid: "spin")
-        outcome = rack_context.run(module.CpuHogs, {"seconds": 0.01})
-        assert outcome.verdict == "passed"
-        seen = iter([_processes({7: 1.0, 8: 0.0}, 0), _processes({7: 9.5, 8: 0.1, 9: 5.0}, 10)])
-        outcome = rack_context.run(module.CpuHogs, {"seconds": 0.01})
-        assert outcome.reason.startswith("process 7 (spin) wants 85 % of a core")
+        monkeypatch.setattr(module, "command_line", lambda _root, pid: {7: "sh"}.get(pid, "spin"))
 
-    def test_a_wait_that_began_before_makes_no_more_than_a_core(self, scriptlet):
-        before, after = (_processes({7: seconds}, read)[7] for seconds, read in ((1.0, 100.0), (5.0, 101.0)))
-        assert scriptlet("host.cpu_hogs").percent(before, after, []) == 100
+        def look(first, last, numbers=(None, None), **params):
+            seen, last_ones = iter([first, last]), iter(numbers)
+            monkeypatch.setattr(module, "wanted", lambda _root: next(seen))
+            monkeypatch.setattr(module, "last_started", lambda _root: next(last_ones))
+            return rack_context.run(module.CpuHogs, {"seconds": 0.01, **params})
 
-    def test_short_lived_children_count_with_their_parent(self, scriptlet, rack_context, monkeypatch):
+        return look
+
+    def test_a_busy_process_is_named(self, run):
+        first = _processes({7: 1.0, 8: 0.0}, 0)
+        assert run(first, _processes({7: 9.0, 8: 0.1, 9: 5.0}, 10)).verdict == "passed"
+        outcome = run(first, _processes({7: 9.5, 8: 0.1, 9: 5.0}, 10))
+        assert outcome.reason.startswith("process 7 (sh) wants 85 % of a core: end it")
+
+    def test_a_wait_that_began_before_makes_no_more_than_a_core(self, run, rack_context):
+        run(_processes({7: 1.0}, 100), _processes({7: 5.0}, 101))
+        assert rack_context.measured["busiest_process"] == 100
+
+    def test_the_busiest_thread_counts_and_not_all_of_a_process(self, run, rack_context):
+        first, last = _processes({7: 0.0}, 0), _processes({7: 0.0}, 10)
+        first[7].threads = {7: 0.0, 70: 0.0, 71: 0.0}
+        last[7].threads = {7: 0.0, 70: 5.0, 71: 6.0, 72: 9.0}  # one of them is new
+        assert run(first, last).verdict == "passed"
+        assert rack_context.measured["busiest_process"] == 60
+
+    def test_short_lived_children_count_with_their_parent(self, run):
         """What a child that was there before has run before it ended does not: that is no work of now."""
-        module = scriptlet("host.cpu_hogs")
         first = {**_processes({7: 1.0, 8: 0.0}, 0), **_processes({9: 400.0}, 0, parent=8)}
         last = {**_processes({7: 1.1}, 10, children=9.0), **_processes({8: 0.1}, 10, children=401.0)}
-        seen = iter([first, last])
-        monkeypatch.setattr(module, "wanted", lambda _root: next(seen))
-        monkeypatch.setattr(module, "command_line", lambda _root, _pid: "sh")
-        outcome = rack_context.run(module.CpuHogs, {"seconds": 0.01})
+        outcome = run(first, last)
         assert outcome.reason.startswith("process 7 (sh) with its short-lived children wants 91 % of a core")
 
-    def test_no_process_wants_more_than_a_core(self, scriptlet, rack_context):
-        hogs = scriptlet("host.cpu_hogs").CpuHogs
-        assert rack_context.run(hogs, {"seconds": 0.1, "max_percent": 100}).verdict == "passed"
+    def test_a_host_that_starts_processes_all_the_time(self, run):
+        """The numbers of processes begin anew after the last one; whose children ran most is named."""
+        first, last = _processes({7: 1.0, 8: 0.0}, 0), _processes({7: 1.0, 8: 0.1}, 10, children=0.5)
+        most = int(Path("/proc/sys/kernel/pid_max").read_text())
+        outcome = run(first, last, (most - 10, 20), max_starts=2000)
+        assert outcome.reason.startswith("3000 processes or threads are started in a second, most by process 7 (sh): ")
+        assert run(first, last, (100, 110), max_starts=2000).verdict == "passed"
+
+    def test_what_runs_here(self, scriptlet, rack_context):
+        hogs = scriptlet("host.cpu_hogs")
+        assert (
+            rack_context.run(hogs.CpuHogs, {"seconds": 0.1, "max_percent": 100, "max_starts": 1e6}).verdict == "passed"
+        )
+        with ThreadPoolExecutor() as pool:
+            pool.submit(int).result()
+            assert len(hogs.wanted(Path("/proc"))[os.getpid()].threads) > 1
 
     def test_a_kernel_that_does_not_count(self, scriptlet, tmp_path):
         with pytest.raises(ValueError, match="does not count the time of processes"):
             scriptlet("host.cpu_hogs").wanted(tmp_path)
+        assert scriptlet("host.cpu_hogs").last_started(tmp_path) is None

@@ -321,3 +321,61 @@ class TestUptime:
         assert outcome.verdict == ("failed" if says else "passed")
         assert outcome.reason.startswith(says)
         assert rack_context["host.uptime_v1"]["boot_id"][:8] == "5f0c8c4e"
+
+
+class TestLogin:
+    PARAMS = {"host": "h1", "port": "2222", "user": "lab", "key": "/k y", "arguments": "-o 'ProxyCommand=nc %h %p'"}
+
+    @pytest.fixture
+    def login(self, scriptlet, rack_context, tmp_path, monkeypatch):
+        """Run the scriptlet with a program instead of ssh."""
+
+        def by(script, **params):
+            (tmp_path / "ssh").write_text(f"#!/bin/sh\n{script}\n")
+            (tmp_path / "ssh").chmod(0o755)
+            monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+            return rack_context.run(scriptlet("host.login").HostLogin, {**self.PARAMS, **params})
+
+        return by
+
+    @pytest.mark.parametrize(
+        ("script", "verdict", "reason"),
+        [
+            ("echo Welcome; echo rack-recipes-login", "passed", ""),
+            ("exec sleep 60", "failed", "a new login has run no command within 1 s: look at name server, home"),
+            (
+                "echo This account is not available.; exit 1",
+                "failed",
+                "a new login does not run a command: This account",
+            ),
+            ("exit 5", "failed", "a new login does not run a command: exit code 5"),
+            (
+                "echo 'connect to host h1 port 22: Connection refused' >&2; exit 255",
+                "failed",
+                "a new login does not run",
+            ),
+            (
+                "echo 'lab@h1: Permission denied (publickey).' >&2; exit 255",
+                "skipped",
+                "a new login is not let in with",
+            ),
+            ("echo 'Host key verification failed.' >&2; exit 255", "skipped", "a new login is not let in without"),
+        ],
+    )
+    def test_what_a_login_comes_to(self, login, rack_context, script, verdict, reason):
+        outcome = login(script, max_seconds=1)
+        assert (outcome.verdict, outcome.reason[: len(reason)]) == (verdict, reason)
+        if verdict == "passed":
+            assert rack_context["host.login_v1"]["seconds"] < 1
+
+    def test_its_connection_is_no_shared_one(self, scriptlet):
+        words = scriptlet("host.login").command(self.PARAMS)
+        assert words[:5] == ["ssh", "-o", "ControlPath=none", "-o", "ControlMaster=no"]
+        assert words[8:] == [
+            *("-p", "2222", "-l", "lab", "-i", "/k y", "-o", "ProxyCommand=nc %h %p", "--", "h1"),
+            "echo rack-recipes-login",
+        ]
+
+    def test_a_machine_without_ssh(self, scriptlet, rack_context, monkeypatch):
+        monkeypatch.setenv("PATH", "/none")
+        assert rack_context.run(scriptlet("host.login").HostLogin, self.PARAMS).verdict == "skipped"

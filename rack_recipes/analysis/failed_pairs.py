@@ -100,14 +100,16 @@ def findings(run: RunData, failures: Failures, groups: Mapping[str, Mapping[str,
             cause.results |= dict.fromkeys(
                 sorted(result for pair in one.pairs for result in matrix.failed[pair] if result in whole)
             )
-    tested = {pair.source for matrix in matrices.values() for pair in (*matrix.failed, *matrix.passed)}
-    of_pairs = {result for matrix in matrices.values() for results in matrix.failed.values() for result in results}
+    # What a switch tells of its ways to networks is no matrix of hosts, unless it explains something.
+    used = [matrices[step] for step in {step for cause in causes.values() for step in cause.steps}]
+    tested = {pair.source for matrix in used for pair in (*matrix.failed, *matrix.passed)}
+    of_pairs = {result for matrix in used for results in matrix.failed.values() for result in results}
     own = [result for result in failures.failed if result.host and result not in of_pairs]
     # A step of a switch that failed beside pairs over that switch says more than the pairs do.
     between = [result for result in own if result.host not in tested]
     for share, cause in sorted(causes.items(), key=lambda one: -len(one[1].results)):
         if cause.results and (between or share.way != ALL):
-            yield _finding(share, cause, failures, groups, run, between if share.way in (BETWEEN, ALL) else own)
+            yield _finding(share, cause, failures, groups, run, _said(share, groups, own, between))
 
 
 def _told_before(
@@ -207,10 +209,9 @@ def _left_out(step: str, by_host: Mapping[str, set[str]], run: RunData) -> dict[
 # In words.
 def _finding(
     share: Share, cause: _Cause, failures: Failures, groups: Mapping[str, Mapping[str, str]], run: RunData,
-    others: Sequence[ResultId],
+    said: Sequence[ResultId],
 ) -> Finding:  # fmt: skip
     members = _members(share, groups)
-    said = [result for result in others if share.way in (BETWEEN, ALL) or result.host in members]
     pairs = sum(len(one.pairs) for one in cause.explanations)
     of = sum(one.of for one in cause.explanations)
     *names, last = dict.fromkeys(cause.steps)
@@ -230,9 +231,18 @@ def _finding(
     blocked = failures.blocked_by(results)
     about = {"host": share.value} if _is_node(share) else {"attribute": share.attribute, "value": share.value}
     figures = {"failed_pairs": pairs, "pairs": of, "failures": len(results), "of_failures": len(failures.failed)}
-    advice = _advice(share, words, [*dict.fromkeys(result.host for result in said)])
+    advice = _advice(share, words, members, [*dict.fromkeys(result.host for result in said)])
     everything = (*results, *blocked)
     return Finding(KIND, PROBLEM, title, everything, advice, figures, about, METHOD, explains=len(everything))
+
+
+def _said(
+    share: Share, groups: Mapping[str, Mapping[str, str]], own: Sequence[ResultId], between: Sequence[ResultId]
+) -> Sequence[ResultId]:
+    """The other failed results that say why: of the hosts in question, or where these have none, of what is between."""
+    members = _members(share, groups)
+    of_members = [result for result in own if result.host in members]
+    return of_members if of_members or _is_node(share) else between
 
 
 def _is_node(share: Share) -> bool:
@@ -273,8 +283,8 @@ def _own_words(run: RunData, said: Sequence[ResultId]) -> str:
     return "".join([*told.values()][:SAYING])
 
 
-def _advice(share: Share, words: Mapping[str, str], blamed: Sequence[str]) -> str:
-    if blamed and share.way in (BETWEEN, ALL):
+def _advice(share: Share, words: Mapping[str, str], members: Sequence[str], blamed: Sequence[str]) -> str:
+    if blamed and not {*blamed} & {*members}:
         return LOOK_AT_SAID.format(it=" and ".join(blamed[:SHOWN]))
     if share.way == ALL:
         return LOOK_AT_ALL

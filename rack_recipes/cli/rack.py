@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 @takes(
     """
     --spines N=2  how many spines (default: 2)
-    --leaves N=4  how many leaves (default: 4)
-    --servers N=8  how many servers (default: 8)
+    --leaves N  how many leaves (default: 4, and no more than servers)
+    --servers N  how many servers (default: 8, and at least one for each leaf)
     --bmcs  give servers BMCs (default: if sushy-tools is installed)
     examples:
     rack-recipes rack up
     rack-recipes rack up --spines 2 --leaves 2 --servers 4
     rack-recipes run rack.recipes.fabric -i .rack-recipes/rack/inventory.yml
     """,
+    leaves={"type": int},
+    servers={"type": int},
     bmcs={"action": argparse.BooleanOptionalAction},
 )
 def up(options: argparse.Namespace) -> Answer:

@@ -107,8 +107,17 @@ class Topology:
         return self.nodes[self.ports[Port(server, "eth1")].upper.node]
 
 
-def build(spines: int = 2, leaves: int = 4, servers: int = 8) -> Topology:
-    """A rack with so many nodes of each role. Raises UsageError where there are too few or too many."""
+LEAVES, SERVERS = 4, 8
+
+
+def build(spines: int = 2, leaves: int | None = None, servers: int | None = None) -> Topology:
+    """A rack with so many nodes of each role, of servers one for each leaf or more.
+
+    What is not given fits the rest: LEAVES and SERVERS, or fewer leaves or more servers. Raises UsageError where there
+    are too few or too many.
+    """
+    leaves = min(LEAVES, max(1, servers or SERVERS)) if leaves is None else leaves
+    servers = max(SERVERS, leaves) if servers is None else servers
     counts = {SPINE: spines, LEAF: leaves, SERVER: servers}
     for role, count in counts.items():
         if not 1 <= count <= MOST[role]:

@@ -24,7 +24,7 @@ RACK = build()
 SERVERS = [node.name for node in RACK.of_role(SERVER)]
 ROUTERS = [node.name for role in (SPINE, LEAF) for node in RACK.of_role(role)]
 LEAVES = {leaf.name: [name for name in SERVERS if RACK.leaf_of(name) == leaf] for leaf in RACK.of_role(LEAF)}
-OF_ROUTERS = ("bgp", "forwarding")
+OF_ROUTERS = ("bgp", "forwarding", "routes")
 
 
 def run_of(case: dict[str, Any]) -> RunData:
@@ -34,10 +34,15 @@ def run_of(case: dict[str, Any]) -> RunData:
     given = {**case.get("failed", {}), **case.get("error", {})}
     steps = [*_rows(lost, given, case)]
     measured = {(row["host"], row["step"]) for row in steps if row["verdict"] in ("passed", "failed")}
+    networks = [
+        {"host": host, "step": "routes", "name": f"paths.{prefix}", "value": 0, "verdict": verdict}
+        for host, own in case.get("networks", {}).items()
+        for prefix, verdict in own.items()
+    ]
     return RunData(
         {"run_id": "R"},
         steps=steps,
-        measurements=[row for row in _measurements(lost) if (row["host"], row["step"]) in measured],
+        measurements=[*(row for row in _measurements(lost) if (row["host"], row["step"]) in measured), *networks],
         attributes={name: _attributes(name) for name in RACK.nodes},
     )
 

@@ -49,3 +49,18 @@ def test_neighbouring_servers_share_a_leaf_and_two_leaves_a_rack() -> None:
 def test_counts_that_make_no_rack(counts: tuple[int, int, int], says: str) -> None:
     with pytest.raises(UsageError, match=says):
         build(*counts)
+
+
+@pytest.mark.parametrize(
+    ("given", "counts"),
+    [
+        ({}, (4, 8)),
+        ({"servers": 1}, (1, 1)),
+        ({"leaves": 1}, (1, 8)),
+        ({"leaves": 12}, (12, 12)),
+        ({"servers": 3}, (3, 3)),
+    ],
+)
+def test_what_is_not_given_fits_the_rest(given: dict[str, int], counts: tuple[int, int]) -> None:
+    topology = build(**given)
+    assert (len(topology.of_role("leaf")), len(topology.of_role("server"))) == counts

@@ -222,6 +222,9 @@ _DRIVE = f"sys/block/{node_files.DISKS[-1]}"
 _LONGEST_HOG = 3600
 """For how many seconds of a core's time the hog works: a rack that is forgotten is not for ever a load."""
 _HOG = f"nohup sh -c 'ulimit -t {_LONGEST_HOG}; while :; do :; done' >/dev/null 2>&1 & echo $! >/run/rack-hog"
+_MANY = f"nohup timeout {_LONGEST_HOG} sh -c 'while :; do /bin/true; done' >/dev/null 2>&1 & echo $! >/run/rack-many"
+_SSH_CONFIG = "/etc/rack/sshd_config"
+_RELOAD_SSH = "kill -HUP $(cat /run/sshd.pid)"
 # What holds the disk takes no new page, so what was never written cannot be, either.
 _FAIL = f"""
 truncate -s 16M {DISK_IMAGE}
@@ -282,6 +285,12 @@ FAULTS: Mapping[str, Fault] = {
         _bgp("no network {prefix}", "address-family ipv4 unicast"),
         _bgp("network {prefix}", "address-family ipv4 unicast"),
     ),
+    "dropped-network": Fault(
+        "a router that drops what goes to the network of a leaf",
+        ROUTERS,
+        "ip route add blackhole {other_prefix}",
+        "ip route del blackhole {other_prefix}",
+    ),
     "duplicate-address": _of_server(
         "a server with the address of another one as well",
         "ip address add {other_address}/24 dev eth1",
@@ -319,6 +328,7 @@ FAULTS: Mapping[str, Fault] = {
         _MEND,
     ),
     "cpu-hog": Fault("a process that takes a whole core", ALL, _HOG, "kill $(cat /run/rack-hog)"),
+    "many-processes": Fault("short-lived processes, hundreds in a second", ALL, _MANY, "kill $(cat /run/rack-many)"),
     "memory-short": Fault("hardly any free memory, as /proc/meminfo tells", ALL, _SHORT, "umount /proc/meminfo"),
     "memory-fragments": Fault(
         "free memory in single pages only, as /proc/buddyinfo tells", ALL, _FRAGMENTS, "umount /proc/buddyinfo"
@@ -365,6 +375,11 @@ FAULTS: Mapping[str, Fault] = {
         needs_pdus=True,
     ),
     "reboot": Fault("a node that has started anew", ALL, "", "", reboots=True),
+    "login-hangs": _of_server(
+        "a server on which new logins hang, while open connections work",
+        f"echo 'ForceCommand sleep {_LONGEST_HOG}' >>{_SSH_CONFIG} && {_RELOAD_SSH}",
+        f"sed -i '/ForceCommand sleep/d' {_SSH_CONFIG} && {_RELOAD_SSH}",
+    ),
     "host-hung": Fault("a node that answers pings and nothing else", ALL, "kill -STOP -1", "kill -CONT -1"),
     "bmc-sensor": _of_hardware("air that is too hot, as its BMC sees it", "inlet_temperature", "51"),
     "failed-power-supply": _of_hardware("one of two power supplies delivers nothing", "psu2_ok", "0"),
@@ -466,7 +481,9 @@ def places_of(fault: Fault, topology: Topology) -> Sequence[str]:
 
 
 def _has_twin(fault: Fault, node: str, topology: Topology) -> bool:
-    wanted = {"{other_address}": _twins, "{other_server}": _others, "{other_outlet}": _beside}
+    wanted = {
+        "{other_address}": _twins, "{other_server}": _others, "{other_outlet}": _beside, "{other_prefix}": _prefixes
+    }  # fmt: skip
     return all(find(node, topology) for word, find in wanted.items() if word in fault.make)
 
 
@@ -487,6 +504,11 @@ def _twins(server: str, topology: Topology) -> list[str]:
         for node in topology.of_role(SERVER)
         if node.name != server and topology.leaf_of(node.name).name == leaf
     ]
+
+
+def _prefixes(router: str, topology: Topology) -> list[str]:
+    """The networks of the other leaves."""
+    return [leaf.prefix for leaf in topology.of_role(LEAF) if leaf.name != router]
 
 
 def _others(server: str, topology: Topology) -> list[str]:
@@ -524,6 +546,7 @@ _OF_NODE: Mapping[str, Detail] = {
     "prefix": lambda topology, node, _port: topology.nodes[node].prefix,
     "other_server": lambda topology, node, _port: next(iter(_others(node, topology)), ""),
     "other_outlet": lambda topology, node, _port: next(iter(_beside(node, topology)), ""),
+    "other_prefix": lambda topology, node, _port: next(reversed(_prefixes(node, topology)), ""),
     "other_address": lambda topology, node, _port: next(iter(_twins(node, topology)), ""),
 }
 _OF_PORT: Mapping[str, Detail] = {

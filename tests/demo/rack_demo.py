@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +20,36 @@ RUN = (
     "run", str(ROOT / "recipes/fabric.yml"), "-i", ".rack-recipes/rack/inventory.yml",
     "-e", "kernel_log=/var/log/kern.log", "-e", "disk=/srv/disk",
 )  # fmt: skip
+DROP = ("rack", "break", "dropped-network", "--where", "spine2")
+NAMED: Mapping[str, str] = {"a spine that drops a network": "spine2 says"}
 SWAP = ("rack", "break", "swapped-cables", "--where", "leaf4:swp3")
 
 
 def main(folder: Path) -> int:
     """Run the demo in a folder. Returns 0 where the rack passed whole and did not pass with swapped cables."""
+    codes, answer = broken_rack(folder, SWAP)
+    call(folder, "analyse", answer["run_id"])
+    print(*(path for path in answer["report"] if path.endswith(".html")), sep="\n")
+    return 0 if codes == (0, 1) else 1
+
+
+def broken_rack(folder: Path, fault: Sequence[str]) -> tuple[tuple[int, int], dict[str, Any]]:
+    """Test a rack, break it and test it again; returns both exit codes, and the answer of the second run."""
     if call(folder, "rack", "up"):
-        return 1
+        raise SystemExit(1)
     try:
         healthy, _answer = test(folder)
-        call(folder, *SWAP)
+        call(folder, *fault)
         broken, answer = test(folder, "--report")
-        call(folder, "analyse", answer["run_id"])
     finally:
         call(folder, "rack", "down")
-    print(*(path for path in answer["report"] if path.endswith(".html")), sep="\n")
-    return 0 if (healthy, broken) == (0, 1) else 1
+    return (healthy, broken), answer
+
+
+def write_report(folder: Path) -> Path:
+    """The page of a rack in which a spine drops what goes to one leaf."""
+    files: list[str] = broken_rack(folder, DROP)[1]["report"]
+    return folder / next(path for path in files if path.endswith("report.html"))
 
 
 def call(folder: Path, *words: str) -> int:

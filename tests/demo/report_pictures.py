@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Make the pictures of the first screens of reports: the demo, swapped cables, and a night with eight planted faults.
+"""Make the pictures of the first screens of reports: the demo, swapped cables, a fabric, a night with eight faults.
 
     .venv/bin/python tests/demo/report_pictures.py [FOLDER [SCENE...]]
 
-Every report is of real runs over SSH hosts of the script's own. Writes SCENE-SIZE-SCHEME.webp into FOLDER
-(docs/images), for the scenes demo, cables and night. Ends with 1 where a planted fault is not named above the fold of a
-wide screen, or in a card there. Needs Chromium and playwright.
+Every report is of real runs over SSH hosts of the script's own; that of the fabric is of a virtual rack, and needs
+root. Writes SCENE-SIZE-SCHEME.webp into FOLDER (docs/images), for the scenes demo, cables, fabric and night. Ends with
+1 where a planted fault is not named above the fold of a wide screen, or in a card there. Needs Chromium and playwright.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path += [str(ROOT / "tests" / name) for name in ("rack", "demo")]
 import demo
 import eight_faults
+import rack_demo
 import swapped_cables
 
 from ssh_hosts import Rack
@@ -58,6 +59,7 @@ def demo_report(_folder: Path) -> Path:
 SCENES: Mapping[str, Scene] = {
     "demo": Scene(demo_report, {}),
     "cables": Scene(swapped_cables.write_report, swapped_cables.NAMED),
+    "fabric": Scene(rack_demo.write_report, rack_demo.NAMED),
     "night": Scene(eight_faults.write_report, eight_faults.NAMED),
 }
 

@@ -82,7 +82,7 @@ def test_a_healthy_rack_is_accepted_and_its_servers_lose_their_power_after_the_c
     assert not bad(found), done.stderr
     assert {
         "complete", "inventory", "identity", "drives", "bmc", "log_mark", "pdu", "canary", "power", "event_log",
-        "cabling", "links", "fabric", "alike", "throughput", "storage", "burn_in", "health", "identities",
+        "cabling", "links", "fabric", "alike", "throughput", "storage", "burn_in", "health", "login", "identities",
     } == parts(found, "passed")  # fmt: skip
     canary = found.span("canary.power_cycle", "server1")
     others = sorted(found.span("power.power_cycle", server) for server in SERVERS[1:])

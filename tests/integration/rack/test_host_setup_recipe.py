@@ -29,7 +29,9 @@ PARAMS = {
     "write": "[/srv/disk, /tmp]",
     "seconds": "8",  # a busy machine may take long for a file of a few bytes
 }
-JUDGED = ("release", "uptime", "kernel", "packages", "limits", "paths", "processes", "fragments", "cores", "mounts")
+JUDGED = (
+    "release", "uptime", "kernel", "packages", "limits", "paths", "processes", "fragments", "cores", "mounts", "login",
+)  # fmt: skip
 # A file system (FUSE) whose server never says a word: whoever asks it waits, as with an NFS server that is away. And a
 # process that has ended, with a parent that takes no note.
 BREAK = """

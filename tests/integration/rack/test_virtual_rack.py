@@ -30,6 +30,8 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a
 
 PATIENCE = 60.0  # seconds until something must be so
 ASK_BMC = Path(__file__).with_name("ask_bmc.py")
+SSH = "ssh -i ssh_key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+LOGIN = f"timeout 3 {SSH} 192.168.255.63 true || echo hangs"
 GET = "busybox wget -q -O - http://localhost/"
 PATHS = "vtysh -c 'show ip route 10.1.4.0/24 json'"
 
@@ -120,6 +122,7 @@ SEEN: dict[str, tuple[str, Callable[[RackState], bool]]] = {
     "wrong-peer-as": ("leaf1:swp2", is_refused("leaf1", "swp2", WRONG_AS)),
     "missing-path": ("leaf1:swp1", lambda state: routes(state) == 1),
     "missing-route": ("leaf4", lambda state: routes(state) == 0),
+    "dropped-network": ("spine2", says("spine2", "ip route show 10.1.4.0/24", "blackhole")),
     "duplicate-address": ("server1", says("server2", "arping -D -I eth1 -c 2 10.1.1.12 || echo twice", "twice")),
     "wrong-name": ("spine1", lambda state: neighbours(state, "leaf1").get("swp1") == {"spare-spine1"}),
     "time-stopped": ("server3", says("server3", "chronyc -c tracking 2>&1 || :", "506")),
@@ -131,6 +134,8 @@ SEEN: dict[str, tuple[str, Callable[[RackState], bool]]] = {
         says("server5", "dd if=$(findmnt -n -o SOURCE /srv/disk) of=/dev/null bs=1M 2>&1", "error"),
     ),
     "cpu-hog": ("server6", says("server6", "ps ax -o args", "while :; do :; done")),
+    "many-processes": ("server6", says("server6", "ps ax -o args", "/bin/true; done")),
+    "login-hangs": ("server3", lambda state: "hangs" in state.run("", f"cd {state.folder}; {LOGIN}")),
     "memory-short": ("server7", says("server7", "free -k", " 10240")),
     "memory-fragments": ("server7", says("server7", "cat /proc/buddyinfo", " 0 0 0 0 0 0 0")),
     "slow-disk": ("server6", in_group("server6", "blkio", "io")),

@@ -112,9 +112,9 @@ nodes have no systemd. Unit tests hold these, on what the tools really said.
 HEAD_OF_OTHERS = """\
 ## Faults that stand on no list
 
-Made by hand in a rack with the commands of the table, each once, and healed again. *Found by* are the steps that did
-not pass, with `marginal` where that is all. *Named first* says whether the first line of `rack-recipes analyse` names
-the node that the fault is at.
+Made by hand in a rack with the commands of the table, and healed again. *Found by* are the steps that did not pass,
+with `marginal` where that is all. *Named first* says whether the first line of `rack-recipes analyse` names the node
+that the fault is at, or the other end of its cable. `tests/integration/soak/test_other_faults.py` makes them.
 
 | fault | at | made by | found by | named first |
 | --- | --- | --- | --- | --- |
@@ -122,15 +122,6 @@ the node that the fault is at.
 NOT_FOUND = """\
 What would be needed for those that no recipe finds, or names, and for some that the rack cannot have:
 
-- *A thread that burns a core beside a main thread that sleeps.* `host.cpu_hogs` would have to read `schedstat` of each
-  thread.
-- *Short-lived processes on a machine that is busy with other work.* The kernel counts what children ran, not what they
-  waited; so they are found where they get a core.
-- *One switch of several that drops the way to one network.* The pairs name the network; no step asks each switch for
-  its ways to all networks. `fabric.routes` on spines, with the prefixes of all leaves, would.
-- *A new connection that hangs after login, while the open one works.* Ansible keeps its connection. A step on the
-  controller would have to open one of its own to each host, with the connection's arguments and `ControlPath=none`, and
-  wait for a command's answer. `generic.port` and the power cycle's `banner` see the greeting alone.
 - *Constant delay, jitter or duplicates at a port.* `fabric.mesh` measures delay and jitter and judges them with
   `max_p99_ms` and `max_jitter_ms`; what is usual differs from network to network, so there is no default. The kernel of
   the rack has no `netem` to make such faults.
@@ -297,20 +288,20 @@ def page(known: Mapping[str, Mapping[str, Any]]) -> str:
 
 def other_faults() -> Iterator[str]:
     """The table of faults that were made by hand."""
-    told = json.loads(OTHERS.read_text())
+    faults = json.loads(OTHERS.read_text())
     yield HEAD_OF_OTHERS.rstrip()
-    for each in told["faults"]:
+    for each in faults:
         found = ", ".join(each["found_by"]) or "nothing"
         made = each["made_by"].replace("|", "\\|")
         yield f"| {each['fault']} | {each['at']} | `{made}` | {found} | {each['named_first']} |"
-    found_count = sum(bool(each["found_by"]) for each in told["faults"])
-    first = sum(each["named_first"] == "yes" for each in told["faults"])
+    found_count = sum(bool(each["found_by"]) for each in faults)
+    first = sum(each["named_first"] == "yes" for each in faults)
+    by = Counter(each["by"] for each in faults)
+    tried = ", ".join(f"{count} by {recipes}" for recipes, count in by.items())
+    days = " and ".join(sorted({each["when"] for each in faults}))
     yield ""
-    yield (
-        f"{found_count} of {len(told['faults'])} were found, and {first} were named first, on {told['when']} by "
-        f"{', '.join(told['recipes'])}."
-    )
-    yield f"\n{NOT_FOUND}"
+    yield f"{found_count} of {len(faults)} were found, and {first} were named first, on {days}. Tried were {tried}."
+    yield f"\n{NOT_FOUND.rstrip()}\n"
 
 
 def _row(name: str, own: Mapping[str, Any]) -> str:

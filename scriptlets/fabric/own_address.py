@@ -2,16 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether nobody else has an address of this host."""
+"""Whether nobody else has an address of this host, or of its gateway."""
 
 from __future__ import annotations
 
 from rack_recipes import Failed, Scriptlet
-from scriptlets.tools.commands import run
+from scriptlets.tools.commands import run, run_json
+
+SELF = "this host"
 
 
 class OwnAddress(Scriptlet):
-    """Whether nobody else has an address of this host (RFC 5227)."""
+    """Whether nobody else has an address of this host (RFC 5227), and one machine alone that of each gateway."""
 
     options = {
         "address": {
@@ -30,15 +32,24 @@ class OwnAddress(Scriptlet):
             "description": "How often is asked",
             "unit": "requests",
         },
+        "gateways": {
+            "type": "bool",
+            "default": False,
+            "description": "Whether the gateways of the routes at this port are asked for, too",
+        },
     }
     reads = ()
-    writes = {"fabric.address_v1": "`address`, and the MAC addresses of `others` that have it"}
+    writes = {
+        "fabric.address_v1": (
+            "`address`, and the MAC addresses of `others` that have it; of each of the `gateways` those that answer"
+        )
+    }
     needs = (
         "root",
-        "arping (Debian: iputils-arping)",
+        "arping (Debian: iputils-arping), and iproute2 for gateways",
     )
     verdicts = {
-        "failed": "another one has this address, too",
+        "failed": "another one has this address, too; several have that of a gateway, or the host itself has it",
         "error": "arping is not there, or the port is not",
     }
     example = """
@@ -51,9 +62,38 @@ class OwnAddress(Scriptlet):
     def run(self, ctx, params):
         words = ("arping", "-D", "-I", params["port"], "-c", str(params["count"]), params["address"])
         answers = owners(run(words, exit_codes=(0, 1)))
-        ctx.set("fabric.address_v1", {"address": params["address"], "others": answers})
+        gateways = gateways_of(params["port"], params["count"]) if params["gateways"] else {}
+        ctx.set("fabric.address_v1", {"address": params["address"], "others": answers, "gateways": gateways})
+        wrong = []
         if ctx.check("others", len(answers), "hosts", max=0) == "failed":
-            raise Failed(f"{params['address']} is also that of {', '.join(answers)}: give one of them another address")
+            wrong.append(f"{params['address']} is also that of {', '.join(answers)}: give one of them another address")
+        twice = [said for gateway, own in gateways.items() if (said := judge(gateway, own))]
+        if gateways:
+            ctx.check("gateways_twice", len(twice), "gateways", max=0)
+        wrong += twice
+        if wrong:
+            raise Failed("; ".join(wrong))
+
+
+def gateways_of(port, count):
+    """The gateways of the routes at a port, each with the hardware addresses that answer; SELF where it is here."""
+    routes, links = run_json(("ip", "-j", "-4", "route", "show", "dev", port)), run_json(("ip", "-j", "-4", "address"))
+    own = {each.get("local") for link in links or () for each in link.get("addr_info") or ()}
+    found = {}
+    for gateway in sorted({route["gateway"] for route in routes or () if route.get("gateway")}):
+        words = ("arping", "-b", "-I", port, "-c", str(count), "-w", str(count + 1), gateway)
+        here = [SELF] if gateway in own else []
+        found[gateway] = [*here, *owners(run(words, exit_codes=(0, 1)))]
+    return found
+
+
+def judge(gateway, found):
+    """What is wrong with who has the address of a gateway."""
+    if SELF in found:
+        return f"this host has the address of its gateway {gateway} itself: take it away (`ip address del`)"
+    if len(found) > 1:
+        return f"{' and '.join(found)} have the address of the gateway {gateway}: give one of them another address"
+    return ""
 
 
 def owners(text):

@@ -348,6 +348,30 @@ class TestOwnAddress:
         assert outcome.verdict == verdict
         assert verdict == "passed" or "10.1.1.1 is also that of 9E:89:50:B7:83:D7" in outcome.reason
 
+    @pytest.mark.parametrize(
+        ("more", "own", "reason"),
+        [
+            ("", "10.1.1.11", ""),
+            (
+                "Unicast reply from 10.1.1.1 [8E:3E:D1:6A:4F:6E]  7.276ms\n", "10.1.1.11",
+                "8E:3E:D1:6A:4F:6E and 9A:94:A6:E5:69:C3 have the address of the gateway 10.1.1.1: give one of them",
+            ),
+            ("", "10.1.1.1", "this host has the address of its gateway 10.1.1.1 itself: take it away"),
+        ],
+    )  # fmt: skip
+    def test_who_has_the_address_of_the_gateway(self, scriptlet, prints, rack_context, more, own, reason):
+        module = scriptlet("fabric.own_address")
+        routes = [{"dst": "10.0.0.0/8", "gateway": "10.1.1.1"}, {"dst": "10.1.1.0/24", "protocol": "kernel"}]
+        prints(module, {
+            "arping -D": captured("arping-healthy.txt"), "route": json.dumps(routes),
+            "arping -b": f"Unicast reply from 10.1.1.1 [9A:94:A6:E5:69:C3]  0.568ms\n{more}",
+            "address": json.dumps([{"addr_info": [{"local": own}]}]),
+        })  # fmt: skip
+        params = {"address": "10.1.1.11", "port": "eth1", "gateways": True}
+        outcome = rack_context.run(module.OwnAddress, params)
+        assert (outcome.verdict, outcome.reason[: len(reason)]) == ("failed" if reason else "passed", reason)
+        assert list(rack_context["fabric.address_v1"]["gateways"]) == ["10.1.1.1"]
+
 
 class TestClock:
     @table("text", "verdict", "says")

@@ -165,6 +165,12 @@ class Settings:
     scriptlets. The first pattern that matches counts, those of the recipe before these. Without one the last write
     counts.
     """
+    persist: tuple[str, ...] = ()
+    """Patterns of the context keys that go to the store, separated by colons, such as C(numbers.*:power.*).
+
+    A pattern with C(!) in front leaves keys out, so that C(!raw.*) is all but these. The journal has every key. A recipe's own
+    patterns replace these. Without any, all keys go to the store.
+    """
     secret_keys: tuple[str, ...] = SECRET_KEYS
     """Patterns of names whose values are secret, separated by colons.
 
@@ -434,7 +440,7 @@ KINDS = {
     "Rules": MERGE_RULES,
 }
 OWN_KINDS = {
-    "secret_keys": Kind("patterns, separated by colons", _separated(":")),
+    **dict.fromkeys(("persist", "secret_keys"), Kind("patterns, separated by colons", _separated(":"))),
     "host_attributes": Kind("names of variables, separated by colons", _separated(":")),
     "log_level": Kind(f"one of {', '.join(LEVELS)}", _level),
 }

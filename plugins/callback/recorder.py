@@ -182,6 +182,15 @@ options:
     type: str
     ini: [{section: rack_recipes, key: merge}]
     env: [{name: RACK_RECIPES_MERGE}]
+  persist:
+    description:
+      - Patterns of the context keys that go to the store, separated by colons, such as C(numbers.*:power.*). A pattern
+        with C(!) in front leaves keys out, so that C(!raw.*) is all but these. The journal has every key. A recipe's
+        own patterns replace these. Without any, all keys go to the store.
+    default: ""
+    type: str
+    ini: [{section: rack_recipes, key: persist}]
+    env: [{name: RACK_RECIPES_PERSIST}]
   secret_keys:
     description:
       - Patterns of names whose values are secret, separated by colons. These are names of arguments, parameters,

@@ -185,6 +185,7 @@ def _recipe_branches(plan: Plan) -> Iterator[Branch]:
         ("fail fast", "the first step that does not pass ends the run" if recipe.fail_fast else ""),
         ("limits", f"{len(recipe.limits)} out of a file" if recipe.limits else ""),
         ("merge", ", ".join(f"{keys} {policy}" for keys, policy in recipe.merge.items())),
+        ("persist", ", ".join(recipe.persist)),
         *((f"lock {lock.name}", _lock(lock)) for lock in recipe.locks.values()),
         *((HOOKS[planned.when], planned.entry.name) for planned in plan.hooks),
     )

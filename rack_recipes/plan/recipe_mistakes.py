@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -294,7 +295,19 @@ def plan_notices(plan: Plan) -> Iterator[PlanNotice]:
         if remark := limit.get("remark"):
             where = f"{limit['measurement']} in step {limit.get('step', '*')}"
             found.append(PlanProblem(None, ("limits",), f"{where}: {remark}"))
+    found += _matching_nothing(plan)
     yield from (PlanNotice(one.place, one.expected) for one in located(plan.recipe, found))
+
+
+def _matching_nothing(plan: Plan) -> Iterator[PlanProblem]:
+    """The patterns of `persist` that match none of the keys which steps say they set: most likely a typing error."""
+    keys = {key for planned in plan.steps for key in planned.writes}
+    for place, pattern in enumerate(plan.recipe.persist):
+        bare = pattern.removeprefix("!")
+        if not any(fnmatchcase(key, bare) or fnmatchcase(bare, key) for key in keys):
+            near = nearest(bare, sorted(keys))
+            hint = f" (did you mean {near!r}?)" if near else ""
+            yield PlanProblem(None, ("context", "persist", place), f"no step says that it sets a key {bare!r}{hint}")
 
 
 def _of_step(planned: PlannedStep, params: Mapping[str, Param], read: Collection[str]) -> Iterator[PlanProblem]:

@@ -52,6 +52,7 @@ def parse(text: bytes, name: str) -> Recipe:
         time_box=float(data["time_box"]) if "time_box" in data else None,
         fail_fast=data.get("fail_fast", False),
         merge=dict(data.get("context", {}).get("merge", {})),
+        persist=(*data.get("context", {}).get("persist", ()),),
         derived=check_and_build.build_derived(data),
         limits=limits,
         places=found.places,

@@ -279,7 +279,8 @@ class Recipe:
     `places` has the line and column of every value by its path, such as `("steps", 0, "args", "src")` with the index of
     the step in the *file*. The key of a mapping is at `(..., key, -1)`. A step of an included recipe is at
     `("included", <its name>, ...)`. `merge` has a merge policy for each pattern of keys. Where two writes conflict, the
-    first pattern that matches decides. `limits` has the entries of its file of limits.
+    first pattern that matches decides. `persist` has the patterns of the keys that go to the store, empty for all.
+    `limits` has the entries of its file of limits.
     """
 
     path: str
@@ -296,6 +297,7 @@ class Recipe:
     time_box: float | None = None
     fail_fast: bool = False
     merge: Mapping[str, str] = field(default_factory=dict)
+    persist: tuple[str, ...] = ()
     derived: Mapping[str, Derived] = field(default_factory=dict)
     limits: tuple[Mapping[str, Any], ...] = ()
     places: Mapping[Path, Place] = field(default_factory=dict)

@@ -47,6 +47,7 @@ def show(options: argparse.Namespace) -> Answer:
         run_id = run_id_of(store, options.run, options.db)
         entries = _entries(store, run_id, options.at)
         _check_host(options.host, store, run_id)
+        told = _not_here(store, run_id)
     if options.host is not None:
         entries = [entry for entry in entries if entry["host"] in ("", options.host)]
     if options.json:
@@ -56,7 +57,7 @@ def show(options: argparse.Namespace) -> Answer:
         (one["key"], one["host"] or RUN, one["version"], one["seq"], one["who"], _written(one["value"]))
         for one in entries
     )
-    return format_table(("key", "host", "version", "seq", "set by", "value"), rows), 0
+    return format_table(("key", "host", "version", "seq", "set by", "value"), rows) + (f"{told}\n" if told else ""), 0
 
 
 @takes(
@@ -83,7 +84,7 @@ def history(options: argparse.Namespace) -> Answer:
         changes = recorded_runs.history(store, run_id, options.key, _place(options.host))
         if not changes:
             of = "" if options.host is None else f" of {options.host}"
-            told = _elsewhere(options.key, recorded_runs.context(store, run_id))
+            told = _elsewhere(options.key, recorded_runs.context(store, run_id)) or _not_here(store, run_id, "; ")
             raise UsageError(f"run {run_id} has no key {options.key!r}{of}{told}")
     if options.json:
         return {"run_id": run_id, "key": options.key, "changes": changes}, 0
@@ -199,6 +200,15 @@ def _elsewhere(key: str, entries: Sequence[Row]) -> str:
     if places:
         return f"; it is a key of {first_few(places, MOST_NAMED)}"
     return hint(key, sorted({one["key"] for one in entries}))
+
+
+def _not_here(store: Engine, run_id: str, before: str = "") -> str:
+    """What is said of a run whose recipe or settings keep only some of its keys in the store."""
+    from rack_recipes.context.persisted_keys import elsewhere
+    from rack_recipes.store.reading import recorded_runs
+
+    told = elsewhere(recorded_runs.run(store, run_id)["options"])
+    return f"{before}{told}" if told else ""
 
 
 def _check_host(host: str | None, store: Engine, *run_ids: str) -> None:

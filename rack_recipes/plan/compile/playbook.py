@@ -41,10 +41,15 @@ def compiled_recipe(plan: Plan) -> dict[str, Any]:
         ("priority", _highest_priority(plan) if recipe.time_box is not None else None),
         ("fail_fast", recipe.fail_fast or None),
         ("limits", [*recipe.limits] or None),
-        ("context", {"merge": dict(recipe.merge)} if recipe.merge else None),
+        ("context", _of_context(recipe) or None),
         ("options", to_data(plan.options) or None),
     )
     return {name: value for name, value in pairs if value is not None}
+
+
+def _of_context(recipe: Recipe) -> dict[str, Any]:
+    fields: dict[str, Any] = {"merge": dict(recipe.merge), "persist": [*recipe.persist]}
+    return {name: value for name, value in fields.items() if value}
 
 
 def _highest_priority(plan: Plan) -> int | None:

@@ -313,12 +313,13 @@ def _roles(plays: Sequence[object]) -> str:
 
 def _first_record(run: Run) -> dict[str, Any]:
     recipe, earlier = run.inputs.recipe, run.reusable.earlier
+    persist = [*((recipe.get("context") or {}).get("persist") or run.settings.persist)]
     optional = {
         "params": masked(recipe.get("params") or {}, run.inputs.params, run.inputs.mask),
         **{name: recipe.get(name) for name in OPTIONS_OF_RECIPE},
         "canary": list(run.inputs.canary),
         "attributes": run.inputs.attributes,
-        "options": dict(run.inputs.options),
+        "options": {**run.inputs.options, **({"persist": persist} if persist else {})},
         "inventory": _inventories(),
         "resumes": earlier.run_id if earlier else "",
         "waivers": run.inputs.waivers.to_record(),

@@ -15,6 +15,7 @@ from rack_recipes.errors import StoreError, require_installed
 from rack_recipes.store.database.database_kind import reading_connection, url_without_password
 from rack_recipes.store.database.databases_and_errors import DATABASES
 from rack_recipes.store.schema.tables import tables
+from rack_recipes.store.schema.views import SAME_COLUMNS, missing
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 VERSION_TABLE = "alembic_version"
@@ -140,7 +141,8 @@ def differences(engine: sql.Engine) -> list[str]:
         held = version(connection)
         found = compare_metadata(MigrationContext.configure(connection, opts=options), tables().metadata)
         revision = [] if held == HEAD else [f"the schema is {held or 'missing'}, expected {HEAD}"]
-        return [*revision, *_lines(found), *_collations(connection), *_missing_trigger(connection)]
+        return [*revision, *_lines(found), *_collations(connection), *_missing_trigger(connection),
+                *missing(connection)]  # fmt: skip
 
 
 def _is_ours(name: str | None, kind: str, parents: Mapping[str, object]) -> bool:
@@ -148,7 +150,9 @@ def _is_ours(name: str | None, kind: str, parents: Mapping[str, object]) -> bool
 
 
 def _is_compared(part: Any, name: str | None, kind: str, reflected: bool, other: object) -> bool:
-    """Leave out one foreign key: PostgreSQL has a trigger instead of it."""
+    """Leave out columns that repeat others, and one foreign key: PostgreSQL has a trigger instead of it."""
+    if kind == "column":
+        return name not in SAME_COLUMNS.get(part.table.name, ())
     return not (kind == "foreign_key_constraint" and part.table.name == "context")
 
 

@@ -331,9 +331,10 @@ def tables() -> Tables:
     """The tables; every caller gets the same objects."""
     metadata = sql.MetaData(naming_convention=NAMES)
     indexes = {
-        "runs": (("test_id", "started"), ("group_id",)),
+        "runs": (("test_id", "started"), ("group_id",), ("started",)),
         "steps": (("step", "host", "started"), ("cache_key", "host", "inputs")),
         "measurements": (("name",),),
+        "context": (("key", "time"),),
     }
     return Tables(metadata, **{table: _table(metadata, table, indexes.get(table, ())) for table in COLUMNS})
 

@@ -10,7 +10,8 @@ from itertools import chain
 from sys import intern
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rack_recipes.context.context_model import REFUSED
+from rack_recipes.context.context_model import REFUSED, Delta
+from rack_recipes.context.persisted_keys import Persisted, patterns_of
 from rack_recipes.context.run_context import Context
 from rack_recipes.journal.record_fields import Record, json_text
 from rack_recipes.journal.step_results_and_end_status import Cell, is_counted, weight_of
@@ -105,6 +106,7 @@ class JournalFold:
         self._artifacts: dict[tuple[str, str, int], dict[str, Any]] = {}  # columns by host, step, n
         self._attached: dict[tuple[int, str, str], list[dict[str, Any]]] = {}  # the same by stage, host, digest
         self._offsets: dict[str, float | None] = {}  # of the hosts' clocks
+        self._persisted = Persisted()
         self._changes = 0
         self._conflicts = 0
         self._checks = 0
@@ -164,6 +166,7 @@ class JournalFold:
     def _add_run(self, record: Record, batch: Batch | None) -> None:
         """The run begins, or goes on; in that case it is running again and keeps its first start and plan."""
         self._context.fold(record)
+        self._persisted = Persisted(patterns_of(record.get("options")))
         steps = entries(record.get("steps"))
         self._planned |= {step["name"]: step for step in steps if isinstance(step.get("name"), str)}
         started, plan = self._run.get("started"), self._run.get("plan")
@@ -184,10 +187,13 @@ class JournalFold:
         self._run |= columns_from(END, record)
 
     def _add_delta(self, record: Record, batch: Batch | None) -> None:
-        """Rows of a change and of a conflict. A refused write is a conflict only. A merge has the controller's time."""
+        """Rows of a change and of a conflict. A refused write, or one of a key that is not kept, is a conflict only.
+
+        A merge has the controller's time.
+        """
         offset = self._offsets.get(record["host"]) if record["kind"] == "delta" else None
         for delta in self._context.fold(record):
-            is_change = delta.outcome != REFUSED
+            is_change = delta.outcome != REFUSED and self._is_kept(delta)
             self._changes += is_change
             self._conflicts += delta.conflict
             if batch:
@@ -196,6 +202,12 @@ class JournalFold:
                     batch.context.append(row)
                 if delta.conflict:
                     batch.conflicts.append(conflict_row(row, delta))
+
+    def _is_kept(self, delta: Delta) -> bool:
+        """Whether a key goes to the store. What a later run may take from there with a cached result always does."""
+        if not self._persisted.patterns or self._persisted.has(delta.key):
+            return True
+        return bool(self._planned.get(delta.step.partition("[")[0], {}).get("cache_key"))
 
     def _add_clock(self, record: Record, batch: Batch | None) -> None:
         """Remember how far a host's clock is ahead: it goes into the rows of its later changes."""

@@ -130,3 +130,14 @@ def test_a_module_of_ansible_that_checks_nothing():
 def test_a_key_that_each_instance_of_a_loop_writes(loop: Any, success: Any, is_told: bool):
     found = told(COMMAND, {"cmd": "true"}, loop=loop, success=success, writes={"t.out_v1": {"at": "rc"}})
     assert [text.partition(", so")[0] for text in found] == ["each instance of its loop writes t.out_v1"] * is_told
+
+
+def test_a_pattern_of_stored_keys_that_matches_nothing() -> None:
+    step = {"name": "a", "type": "ansible", "module": "ansible.builtin.ping", "writes": ["link.speed_v1"]}
+    persist = ["link.*", "lnk.speed_v1", "!raw.*"]
+    recipe = {"test_meta": {"test_id": "T"}, "context": {"persist": persist}, "steps": [step | {"success": "none"}]}
+    Path("r.yml").write_text(json.dumps(recipe, indent=0))
+    assert [notice.text for notice in plan_notices(plan_of("r.yml", Settings()))] == [
+        "no step says that it sets a key 'lnk.speed_v1' (did you mean 'link.speed_v1'?)",
+        "no step says that it sets a key 'raw.*'",
+    ]

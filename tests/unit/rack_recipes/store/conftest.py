@@ -18,6 +18,7 @@ from rack_recipes.journal.append import append
 from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.schema.migrate_and_check import differences
 from rack_recipes.store.schema.tables import tables
+from rack_recipes.store.schema.views import VIEWS
 
 if TYPE_CHECKING:
     from database_servers import MariaDB, PostgreSQL
@@ -32,6 +33,8 @@ def drop_tables(url: str) -> None:
         tables = inspect(connection).get_table_names()
         if store.dialect.name == "mysql":
             connection.execute(text("SET foreign_key_checks = 0"))
+        for view in VIEWS:
+            connection.execute(text(f"DROP VIEW IF EXISTS {view}"))
         for table in tables:
             connection.execute(text(f"DROP TABLE {table}{' CASCADE' if store.dialect.name == 'postgresql' else ''}"))
     store.dispose()

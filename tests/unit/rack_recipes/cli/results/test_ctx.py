@@ -197,3 +197,15 @@ def test_export(stored: Path):
 
 def test_diff_of_the_same(stored: Path):
     assert call("ctx", "diff", FIRST, FIRST).out == f"{FIRST} and {FIRST} ended with the same context\n"
+
+
+def test_keys_that_the_store_was_not_to_have(stored: Path):
+    run = Writer(THIRD)
+    run.begin("sha256:3", ("wire",), options={"persist": ["lab.*"]})
+    run.set("wire", "leaf1", "lab.mode_v1", "slow", scope="run")
+    run.set("wire", "leaf1", "wire.state_v1", 1)
+    run.end("passed", 0, passed=2)
+    why = "the store has the keys of `persist` alone (lab.*), the run's journal all"
+    assert call("ctx", "show", THIRD).out.splitlines()[1:] == ['lab.mode_v1  run   1        1    wire    "slow"', why]
+    found = call("ctx", "history", "wire.state_v1", THIRD)
+    assert found == (2, "", f"run {THIRD} has no key 'wire.state_v1'; {why}\n")

@@ -106,7 +106,7 @@ OF_PARAM = {"name", "required", "limits", "also", *(f"-{word}" for word in PARAM
         (
             schema(),
             Recipe,
-            {"path", "digest", "files", "places", "pre_step", "post_step", "-hooks", "merge", "-context"},
+            {"path", "digest", "files", "places", "pre_step", "post_step", "-hooks", "merge", "persist", "-context"},
         ),
         (TOP["test_meta"], TestMeta, set()),
         (TOP["canary"], Canary, set()),

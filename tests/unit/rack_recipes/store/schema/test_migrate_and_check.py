@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, MetaData, Table, event, inspect, text
+from yaml import safe_load as load
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import delta, run, step, whole_run
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.store.all_rows import everything
@@ -24,6 +25,7 @@ from rack_recipes.store.database_engine import WRITERS, connect_for_reading, con
 from rack_recipes.store.database_engine import opened as unprepared
 from rack_recipes.store.schema.migrate_and_check import HEAD, MIGRATIONS, VERSION_TABLE, differences, upgrade, version
 from rack_recipes.store.schema.tables import COLUMNS, tables
+from rack_recipes.store.schema.views import VIEWS
 from rack_recipes.store.writing.import_journal import import_journal
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ def upgrade():
     op.execute("UPDATE runs SET note = 'migrated'")
 """
 CASES = Path(__file__).with_name("cases")
+SEEN = CASES / "names_of_the_proposal.yml"
 JOURNALS = Path(__file__).parents[1] / "writing" / "cases"
 
 
@@ -76,7 +79,11 @@ def test_a_new_file_gets_what_migrations_make(tmp_path: Path) -> None:
 def test_mysql_compares_keys_byte_by_byte_and_can_roll_back(emptied: MariaDB, opened: Callable[..., Engine]) -> None:
     columns = "information_schema.columns WHERE table_schema = 'rack' AND data_type = 'varchar'"
     with opened(emptied.url).connect() as connection:
-        engines = connection.scalars(text("SELECT engine FROM information_schema.tables WHERE table_schema = 'rack'"))
+        engines = connection.scalars(
+            text(
+                "SELECT engine FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND table_schema = 'rack'"
+            )
+        )
         assert set(engines) == {"InnoDB"}
         names = text(f"SELECT collation_name FROM {columns} AND table_name <> 'alembic_version'")
         assert set(connection.scalars(names)) == {"utf8mb4_nopad_bin"}
@@ -130,7 +137,7 @@ class KilledError(Exception):
 
 
 @pytest.mark.repeats(one_in=3)
-@pytest.mark.parametrize("done", [0, 1, 3, 6, 8, 9, 14, 22, 30, 33, 36, 38, 40])
+@pytest.mark.parametrize("done", [0, 1, 3, 6, 8, 9, 14, 22, 30, 33, 36, 38, 40, 44, 47, 50])
 def test_a_migration_that_was_killed_is_finished(url: str, opened: Callable[..., Engine], done: int) -> None:
     """MySQL commits each statement by itself: some of what the migrations make is there, their version is not."""
     killed, changes = unprepared(url, WRITERS), 0
@@ -324,13 +331,28 @@ QUESTIONS = {
         "SELECT seconds FROM steps WHERE step = 's7' AND host = 'r7'",
         "ix_steps_step_host_started",
     ),
-}
+    "a key in all runs": ("SELECT c.run_id, c.after FROM context c WHERE c.key = 'k7.x_v1'", "ix_context_key_time"),
+    "a key in an hour, by the proposal's names": (
+        "SELECT c.run_id, c.value FROM context_snapshots c WHERE c.key = 'k7.x_v1' "
+        "AND c.timestamp BETWEEN '2026-11-25T12' AND '2026-11-25T13'",
+        "ix_context_key_time",
+    ),
+    "the runs of a day": ("SELECT run_id FROM runs WHERE started >= '2026-11-25' AND started < '2026-11-26'",
+                          "ix_runs_started"),
+    "the newest runs": ("SELECT run_id FROM runs ORDER BY started DESC, run_id DESC LIMIT 20", "ix_runs_started"),
+    "what changed in the runs of a day": (
+        "SELECT c.key FROM runs r JOIN context c ON c.run_id = r.run_id "
+        "WHERE r.started >= '2026-11-25' AND r.started < '2026-11-26'",
+        "ix_runs_started",
+    ),
+}  # fmt: skip
 EXPLAIN = {"sqlite": "EXPLAIN QUERY PLAN", "mysql": "EXPLAIN", "postgresql": "EXPLAIN"}
 
 
 def test_what_commands_ask_is_found_by_an_index(new_store: Engine, journal: Callable[..., Path]) -> None:
     for number in range(20):
         steps = [step(n, f"r{n % 10}", step=f"s{n}") for n in range(1, 40)]
+        steps += [delta(n, f"r{n % 10}", key=f"k{n}.x_v1") for n in range(40, 80)]
         about = {"recipe": {"test_id": f"T-{number}"}}
         import_journal(new_store, journal([run(f"R{number}") | about, *steps], f"R{number}"))
     with new_store.connect() as connection:
@@ -339,3 +361,36 @@ def test_what_commands_ask_is_found_by_an_index(new_store: Engine, journal: Call
         for question, (asked, index) in QUESTIONS.items():
             plan = connection.execute(text(f"{EXPLAIN[new_store.dialect.name]} {asked}")).mappings().all()
             assert index in json.dumps([dict(row) for row in plan]), question
+
+
+@pytest.fixture(params=["new", "old"])
+def shown(
+    request: pytest.FixtureRequest, url: str, opened: Callable[..., Engine], journal: Callable[..., Path]
+) -> Engine:
+    """A store with a run and a finding, made by the newest schema or brought to it from the first one."""
+    if request.param == "new":
+        store = opened(url)
+        path = JOURNALS / "run.jsonl"
+        import_journal(store, journal(json.loads(line) for line in path.read_text().splitlines()))
+    else:
+        request.getfixturevalue("older")
+        store = opened(url)
+    with store.begin() as connection:
+        connection.execute(tables().analysis.insert(), load(SEEN.read_text())["finding"])
+    return store
+
+
+@pytest.mark.parametrize("revision", ["0001"])
+def test_the_names_of_the_proposal_are_there(shown: Engine, revision: str) -> None:
+    with shown.connect() as connection:
+        for case in load(SEEN.read_text())["questions"]:
+            rows = connection.execute(text(case["sql"])).all()
+            assert [[*row] for row in rows] == case["rows"], case["sql"]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_that_is_missing_is_told(new_store: Engine, view: str) -> None:
+    assert changed(new_store, f"DROP VIEW {view}") == [f"{view}: the view is missing"]
+    assert (
+        changed(new_store, "ALTER TABLE analysis DROP COLUMN metrics")[0] == "analysis: the column metrics is missing"
+    )

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Views and columns with further names (`schema/views.py`), and indexes for questions by key and by time."""
+
+from __future__ import annotations
+
+from rack_recipes.store.schema.migrations.changes import add_index, add_same_columns, make_views
+
+revision = "0011"
+down_revision = "0010"
+
+
+def upgrade() -> None:
+    """Add what is missing."""
+    add_same_columns()
+    add_index("context", "key", "time")
+    add_index("runs", "started")
+    make_views()

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Further names for what the store holds, for SQL: views, and columns that repeat another one. Nobody writes them.
+
+They are those of the proposal from which this software came; `docs/proposal.md` compares the two. Nothing of ours reads
+them. A migration that changes what they are made of makes them anew (`migrations/changes.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import sqlalchemy as sql
+
+SAME_COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "runs": {"start_time": "started", "end_time": "ended", "recipe_name": "recipe", "metadata": "labels"},
+    "analysis": {"summary_text": "title", "metrics": "figures"},
+}
+"""By table, each column that repeats another one of the table."""
+
+VIEWS: Mapping[str, str] = {
+    "context_snapshots": (
+        "SELECT c.run_id, c.host, c.key, c.after AS value, c.version, c.time AS {timestamp}, c.who, c.seq "
+        "FROM context c"
+    ),
+    "context_data": (
+        "SELECT c.run_id, c.host, c.key, c.after AS value_json FROM context c JOIN (SELECT run_id, MAX(seq) AS seq "
+        "FROM context GROUP BY run_id, host, {key}) n ON n.run_id = c.run_id AND n.seq = c.seq"
+    ),
+    "step_metrics": (
+        "SELECT s.run_id, s.host, s.step AS step_name, s.verdict, s.started AS start_time, "
+        "s.seconds * 1000 AS duration_ms, s.max_rss_kib * 1024 AS memory_used, s.exit_code, s.stderr AS logs "
+        "FROM steps s"
+    ),
+}
+"""By name, what each view selects; words of SQL stand in braces."""
+
+
+def creating(dialect: sql.Dialect) -> Iterator[tuple[str, str]]:
+    """The name of each view with the SQL that makes it. A view of MySQL has the rights of whoever reads it."""
+    words = {word: dialect.identifier_preparer.quote_identifier(word) for word in ("key", "timestamp")}
+    rights = " SQL SECURITY INVOKER" if dialect.name == "mysql" else ""
+    for name, select in VIEWS.items():
+        yield name, f"CREATE{rights} VIEW {name} AS {select.format(**words)}"
+
+
+def missing(connection: sql.Connection) -> Iterator[str]:
+    """A line for each of these views and columns that the store lacks; a table that is missing has a line already."""
+    inspected = sql.inspect(connection)
+    there, tables = inspected.get_view_names(), inspected.get_table_names()
+    yield from (f"{name}: the view is missing" for name in VIEWS if name not in there)
+    for table in filter(tables.__contains__, SAME_COLUMNS):
+        held = {column["name"] for column in inspected.get_columns(table)}
+        yield from (f"{table}: the column {name} is missing" for name in SAME_COLUMNS[table] if name not in held)

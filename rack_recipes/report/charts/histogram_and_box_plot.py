@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor
 from typing import NamedTuple
 
@@ -37,8 +38,9 @@ from rack_recipes.report.charts.chart_elements import (
 from rack_recipes.report.format_values import number
 from rack_recipes.report.table_model import Column, Table
 
-HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT = 640, 300
-HISTOGRAM_TOP, HISTOGRAM_BOTTOM, HISTOGRAM_RIGHT = 64, 44, 24
+HISTOGRAM_WIDTH, PLOT_HEIGHT, PANEL_HEIGHT = 640, 192, 90
+HISTOGRAM_TOP, HISTOGRAM_BOTTOM, HISTOGRAM_RIGHT, BETWEEN_PANELS = 64, 44, 24, 72
+MOST_PANELS = 12
 FEWEST_BINS, MOST_BINS = 5, 50
 OF_ONE_VALUE = 12
 """The width in pixels of the bar where all values are one."""
@@ -47,15 +49,14 @@ ABOUT_HISTOGRAM = "How many values lie in each range: from its lower end on, bel
 
 @dataclass(frozen=True, slots=True)
 class Bins:
-    """Ranges of equal width, and how many values lie in each."""
+    """Ranges that begin where the one before ends, and how many values lie in each."""
 
-    first: float
-    width: float
+    edges: tuple[float, ...]
     counts: tuple[int, ...]
 
     def ends(self, place: int) -> tuple[float, float]:
         """The lower and the upper end of a range."""
-        return self.first + place * self.width, self.first + (place + 1) * self.width
+        return self.edges[place], self.edges[place + 1]
 
 
 def histogram(quantity: Quantity, values: Sequence[float], limits: Sequence[Limit] = ()) -> Chart:
@@ -63,22 +64,48 @@ def histogram(quantity: Quantity, values: Sequence[float], limits: Sequence[Limi
     known = sorted(value for value in values if is_drawable(value))
     bins = bins_of(known)
     return Chart(
-        _draw_histogram(quantity, bins, limits, _title(quantity, known, len(values))),
+        _draw_histogram(quantity, {"": bins}, limits, _title(quantity, known, len(values))),
         _histogram_figures(quantity, bins),
     )
+
+
+def histograms(quantity: Quantity, of_hosts: Mapping[str, Bins], left_out: str = "") -> Chart:
+    """The histograms of several hosts, one below the other with the same axes. `left_out` says what is not in them.
+
+    Those of the first `MOST_PANELS` hosts are drawn; all are in the figures.
+    """
+    drawn = min(len(of_hosts), MOST_PANELS)
+    values = sum(sum(bins.counts) for bins in of_hosts.values())
+    hosts = next(iter(of_hosts)) if len(of_hosts) == 1 else f"{drawn:,} of {len(of_hosts):,} hosts"
+    title = f"Histogram of {quantity.label}: {values:,} values, {hosts}{left_out}"
+    tables = {host: _histogram_figures(quantity, bins) for host, bins in of_hosts.items()}
+    rows = tuple((host, *row) for host, table in tables.items() for row in table.rows)
+    first = next(iter(tables.values()))
+    return Chart(
+        _draw_histogram(quantity, of_hosts, (), title),
+        replace(first, columns=(Column("host", "Host"), *first.columns), rows=rows),
+    )
+
+
+def count_in(edges: Sequence[float], values: Sequence[float]) -> Bins:
+    """How many of the values, which all are within the edges, lie in each range."""
+    counted = Counter(min(bisect_right(edges, value), len(edges) - 1) - 1 for value in values)
+    return Bins((*edges,), tuple(counted[place] for place in range(len(edges) - 1)))
 
 
 def bins_of(ordered: Sequence[float]) -> Bins:
     """Ranges for sorted values, by the rule of Freedman and Diaconis, with round ends."""
     if not ordered:
-        return Bins(0.0, 1.0, ())
+        return Bins((0.0, 1.0), ())
     if ordered[0] == ordered[-1]:
-        return Bins(ordered[0], 0.0, (len(ordered),))
+        return Bins((ordered[0], ordered[0]), (len(ordered),))
     width = _width(ordered)
     middle = width / 2 if width == 1 and all(value == floor(value) for value in ordered) else 0.0
     places = [floor((value + middle) / width) for value in ordered]
-    counted = Counter(place - places[0] for place in places)
-    return Bins(places[0] * width - middle, width, tuple(counted[place] for place in range(places[-1] - places[0] + 1)))
+    counted = Counter(places)
+    first, bins = places[0] * width - middle, places[-1] - places[0] + 1
+    edges = tuple(first + place * width for place in range(bins + 1))
+    return Bins(edges, tuple(counted[place + places[0]] for place in range(bins)))
 
 
 def _width(ordered: Sequence[float]) -> float:
@@ -106,16 +133,24 @@ def _title(quantity: Quantity, known: Sequence[float], total: int) -> str:
     return f"Histogram of {quantity.label}: {len(known):,} values {spread}{left_out}"
 
 
-def _draw_histogram(quantity: Quantity, bins: Bins, limits: Sequence[Limit], title: str) -> Markup:
-    up = scale_of([0, max(bins.counts, default=1)], HISTOGRAM_HEIGHT - HISTOGRAM_BOTTOM, HISTOGRAM_TOP, room=0)
-    area = Area(left_width(up), HISTOGRAM_TOP, HISTOGRAM_WIDTH - HISTOGRAM_RIGHT, HISTOGRAM_HEIGHT - HISTOGRAM_BOTTOM)
-    ends = [bins.ends(0)[0], bins.ends(len(bins.counts) - 1)[1]] if bins.counts else [0.0]
-    across = scale_of([*ends, *(limit.value for limit in limits)], area.left, area.right)
-    return picture(
-        "histogram", HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT, title,
-        axis_left(area, up, "Values", whole=True), axis_below(area, across, quantity.label),
-        *_bars(bins, across, up), *upright_limits(area, across, limits),
-    )  # fmt: skip
+def _draw_histogram(quantity: Quantity, panels: Mapping[str, Bins], limits: Sequence[Limit], title: str) -> Markup:
+    drawn = [*panels.items()][:MOST_PANELS]
+    tall = PLOT_HEIGHT if len(drawn) == 1 else PANEL_HEIGHT
+    most = max((count for _name, bins in drawn for count in bins.counts), default=1)
+    left, right = left_width(scale_of([0, most], tall, 0, room=0)), HISTOGRAM_WIDTH - HISTOGRAM_RIGHT
+    ends = [end for _name, bins in drawn if bins.counts for end in (bins.edges[0], bins.edges[-1])] or [0.0]
+    across = scale_of([*ends, *(limit.value for limit in limits)], left, right)
+    shapes: list[Markup] = []
+    bottom = 0
+    for place, (name, bins) in enumerate(drawn):
+        top = HISTOGRAM_TOP + place * (tall + BETWEEN_PANELS)
+        bottom = top + tall
+        area, up = Area(left, top, right, bottom), scale_of([0, most], bottom, top, room=0)
+        shapes += [axis_left(area, up, "" if place else "Values", whole=True), axis_below(area, across, quantity.label)]
+        shapes += [*_bars(bins, across, up), *upright_limits(area, across, limits)]
+        if name:
+            shapes.append(element("text", label(name), x=f"{left:.1f}", y=f"{top - 12}", class_="value"))
+    return picture("histogram", HISTOGRAM_WIDTH, bottom + HISTOGRAM_BOTTOM, title, *shapes)
 
 
 def _bars(bins: Bins, across: Scale, up: Scale) -> Iterator[Markup]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import attribute_text, places_by_class
+from rack_recipes.analysis.samples import Samples, samples_in, samples_of
 from rack_recipes.analysis.value_and_write_history import gather_by_run
 from rack_recipes.analysis.values_over_runs import Series, SeriesValues
 from rack_recipes.errors import UsageError, nearest
@@ -23,6 +24,7 @@ from rack_recipes.report.charts.chart_elements import FONT, Chart, Limit, Quanti
 from rack_recipes.report.charts.correlation import MOST_MEASUREMENTS, correlation
 from rack_recipes.report.charts.heat_map import gather_rows, number_map, verdict_map
 from rack_recipes.report.charts.histogram_and_box_plot import box_plot, histogram
+from rack_recipes.report.charts.sample_charts import draw_boxes, draw_histogram
 from rack_recipes.report.charts.timeline import run_timeline
 from rack_recipes.report.charts.trend import Change, TrendPoint, trend
 from rack_recipes.report.table_model import RUN_SCOPED, Column, Table, named
@@ -99,12 +101,19 @@ def draw(kind: str, history: History, wanted: Wanted) -> Chart:
 
 # --- Values -----------------------------------------------------------------------------------------------------------
 def _histogram(history: History, wanted: Wanted) -> Chart:
+    if samples := _samples(history, wanted):
+        return draw_histogram(Quantity(wanted.keys[0]), samples)
     one = _chosen(history, wanted)
     values = [value for _host, value in _last(one, wanted)]
     return histogram(_quantity(one.series), values, _limits(history, one.series))
 
 
 def _box_plot(history: History, wanted: Wanted) -> Chart:
+    if samples := _samples(history, wanted):
+        grouping = ((lambda host: _group_of(history, host, wanted.by)),) if wanted.by else ()
+        if drawn := draw_boxes(Quantity(wanted.keys[0]), samples, *grouping):
+            return drawn
+        raise UsageError(f"{wanted.keys[0]} has bins, and no values to draw boxes of: chart histogram draws bins")
     one = _chosen(history, wanted)
     groups: dict[str, list[tuple[str, float]]] = {}
     for host, value in _last(one, wanted):
@@ -216,12 +225,28 @@ def _chosen(history: History, wanted: Wanted, key: str = "") -> SeriesValues:
         raise UsageError(f"which value? --key NAME; the run has {_list(one.series for one in history.series)}")
     found = [one for one in history.series if one.series.name == name and wanted.step in ("", one.series.step)]
     if not found:
-        near = nearest(name, [one.series.name for one in history.series])
+        lists = {path for row in history.run.context for path, _list in samples_in(row.get("value"), row["key"])}
+        if name in lists:
+            raise UsageError(f"{name} is a list of numbers: chart histogram and box-plot draw lists")
+        near = nearest(name, [*(one.series.name for one in history.series), *lists])
         hint = f" (did you mean {near!r}?)" if near else f"; it has {_list(one.series for one in history.series)}"
         raise UsageError(f"the run has no numbers of the name {name!r}{hint}")
     if len({one.series.step for one in found}) > 1:
         raise UsageError(f"several steps have {name!r}: --step {' or --step '.join(one.series.step for one in found)}")
     return found[0]
+
+
+def _samples(history: History, wanted: Wanted) -> dict[str, Samples]:
+    """By host, the wanted list of numbers in the context; empty where the name is that of one number."""
+    name = wanted.keys[0] if len(wanted.keys) == 1 else ""
+    if not name or any(one.series.name == name for one in history.series):
+        return {}
+    rows = [row for row in history.run.context if wanted.step in ("", row["step"])]
+    found = samples_of(rows, name)
+    chosen = {host: samples for host, samples in found.items() if _is_wanted(host, wanted)}
+    if found and not chosen:
+        raise UsageError(_no_host(wanted, found))
+    return chosen
 
 
 def _list(series: Iterable[Series]) -> str:

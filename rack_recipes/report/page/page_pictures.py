@@ -14,9 +14,11 @@ from typing import Any
 
 from markupsafe import Markup
 
+from rack_recipes.analysis.samples import Samples, StoredBins, samples_in
 from rack_recipes.report.charts.chart_elements import Chart, Limit, Quantity, is_drawable
 from rack_recipes.report.charts.heat_map import gather_rows, heat_map, proportions
-from rack_recipes.report.charts.histogram_and_box_plot import box_plot, histogram
+from rack_recipes.report.charts.histogram_and_box_plot import MOST_PANELS, box_plot, histogram
+from rack_recipes.report.charts.sample_charts import draw_boxes, draw_histogram
 from rack_recipes.report.charts.timeline import lanes_of_tables, step_time_bars, timeline
 from rack_recipes.report.charts.trend import Change, TrendPoint, trend
 from rack_recipes.report.page import hosts_by_rack
@@ -32,6 +34,8 @@ FEWEST = 3
 """A measurement with fewer values has no pictures: its values say all."""
 MOST_KEYS = 10
 """So many numbers of the context have a picture, those whose level has changed first."""
+FEWEST_SAMPLES = 5
+"""A shorter list of numbers has no picture."""
 NO_RACK = "all hosts"
 NO_TREND = Table("trend", "Over runs", TREND, ())
 _LIMIT = re.compile(r"(?:^|, )((?:warn )?[a-z]+) (-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?=,|$)")
@@ -59,6 +63,15 @@ class KeyTrend:
     chart: Chart
 
 
+@dataclass(frozen=True, slots=True)
+class KeySamples:
+    """A list of numbers in the context of some hosts, or bins of such, with its pictures."""
+
+    name: str
+    hosts: int
+    charts: tuple[Chart, ...]
+
+
 def measurement_pictures(values: Table, racks: Mapping[str, str], over_runs: Table = NO_TREND) -> list[Measured]:
     """The measurements with pictures, in the order of the table: its first values are nearest to their limits.
 
@@ -83,6 +96,22 @@ def key_trends(over_runs: Table) -> list[KeyTrend]:
     last = {place: max((row["started"] for row in rows if row["change"]), default="") for place, rows in keys.items()}
     shown = sorted(keys, key=last.__getitem__, reverse=True)[:MOST_KEYS]
     return [_key_trend(place[1], keys[place]) for place in shown]
+
+
+def key_samples(context: Table, racks: Mapping[str, str]) -> list[KeySamples]:
+    """The lists of numbers and the stored bins in the context, with a picture of each: by host, of many by rack."""
+    found: dict[str, dict[str, Samples]] = {}
+    for key, host, value in zip(*map(context.values, ("key", "host", "value")), strict=True):
+        for path, samples in samples_in(value, key) if isinstance(value, dict | list) else ():
+            if isinstance(samples, StoredBins) or len(samples) >= FEWEST_SAMPLES:
+                found.setdefault(path, {})[host] = samples
+    return [_key_samples(name, of_hosts, racks) for name, of_hosts in [*found.items()][:MOST_KEYS]]
+
+
+def _key_samples(name: str, of_hosts: Mapping[str, Samples], racks: Mapping[str, str]) -> KeySamples:
+    by_rack = ((lambda host: racks.get(host, NO_RACK)),) if len(of_hosts) > MOST_PANELS else ()
+    boxes = draw_boxes(Quantity(name), of_hosts, *by_rack)
+    return KeySamples(name, len(of_hosts), (draw_histogram(Quantity(name), of_hosts), *([boxes] if boxes else ())))
 
 
 def _key_trend(name: str, rows: Sequence[Cells]) -> KeyTrend:

@@ -72,6 +72,7 @@ def _told(by_name: Mapping[str, Table], hosts: Sequence[HostPlace]) -> dict[str,
         "pictures": draw_pictures(by_name, hosts),
         "measured": _measured(by_name, hosts),
         "key_trends": page_pictures.key_trends(by_name.get("trend", page_pictures.NO_TREND)),
+        "key_samples": page_pictures.key_samples(by_name["context"], {one.host: one.rack for one in hosts if one.rack}),
         "hosts": hosts,
     }
 

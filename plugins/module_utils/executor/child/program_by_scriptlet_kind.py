@@ -279,8 +279,7 @@ class Launcher:
 
         def program(emit: start_process.EventWriter) -> NoReturn:
             limit()
-            if self.is_debug:
-                os.environ.update(self._own)
+            os.environ.update(self._own)
             ctx.send_to(self._hiding(emit))
             ctx.hide_by(self.secrets)
             ctx.limit_to(step.get("reads"))

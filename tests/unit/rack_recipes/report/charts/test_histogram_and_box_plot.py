@@ -26,7 +26,8 @@ ERRORS = Quantity("rx_errors", "frames")
 )
 def test_ranges_are_round_and_count_every_value(values, first, width, counts):
     bins = bins_of(values)
-    assert (bins.first, bins.width, bins.counts) == (pytest.approx(first), pytest.approx(width), counts)
+    assert (bins.edges[:2], bins.counts) == (pytest.approx((first, first + width)), counts)
+    assert len(bins.edges) == max(len(counts), 1) + 1
 
 
 def test_every_value_is_in_its_range():

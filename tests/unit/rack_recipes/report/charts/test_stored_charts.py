@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -124,3 +125,74 @@ def test_names_are_cut_in_errors(history):
 
 def test_every_kind_is_drawn_by_a_function_of_its_own():
     assert len(set(stored_charts.KINDS.values())) == len(stored_charts.KINDS)
+
+
+GAUGE = [9.8 + n % 7 / 10 for n in range(50)]
+BINS = {"count": 6, "rule": "given", "edges": [10, 25, 40, 100], "counts": [2, 2, 1], "below": 1, "above": 0}
+
+
+@pytest.fixture
+def sampled(history):
+    """Hosts with a list of numbers each, a short list inside of a value, and stored bins."""
+    values = [("gauge.samples_v1", host, [one + place for one in GAUGE]) for place, host in enumerate(HOSTS)]
+    values += [("fan.speeds_v1", "", {"rpm": [900, 905, 910], "on": [True, False], "none": []})]
+    values += [("numbers.histogram_v1", host, BINS) for host in HOSTS[:2]]
+    rows = [{"key": key, "host": host, "step": "gauge", "value": value} for key, host, value in values]
+    made = History(None, replace(history.run, context=rows))
+    made.__dict__.update(history.__dict__ | {"run": made.run})
+    return made
+
+
+def sample(key="gauge.samples_v1", **fields):
+    return Wanted(**{"keys": (key,), **fields})
+
+
+def test_the_lists_of_hosts_stand_below_each_other(sampled, texts):
+    chart = draw("histogram", sampled, sample(host="r1-*"))
+    assert chart.svg.count('class="bar"') >= 6
+    assert {"r1-u1", "r1-u2", "r1-u3", "Values", "gauge.samples_v1"} <= set(texts(chart.svg))
+    assert "150 values, 3 of 3 hosts" in chart.svg
+    by_host = {host: sum(row[3] for row in chart.figures.rows if row[0] == host) for host in HOSTS[:3]}
+    assert by_host == dict.fromkeys(HOSTS[:3], 50)
+    ranges = {row[1:3] for row in chart.figures.rows}
+    assert len({high - low < 1 for low, high in ranges}) == 1
+
+
+def test_one_list_is_drawn_as_the_values_of_hosts_are(sampled):
+    one = draw("histogram", sampled, sample(host="r1-u1"))
+    assert one == histogram(Quantity("gauge.samples_v1"), GAUGE)
+    inside = draw("histogram", sampled, sample("fan.speeds_v1.rpm"))
+    assert "3 values from 900 to 910, median 905" in inside.svg
+
+
+def test_bins_that_are_stored_keep_their_edges(sampled):
+    chart = draw("histogram", sampled, sample("numbers.histogram_v1"))
+    assert chart.figures.rows[:3] == (("r1-u1", 10, 25, 2), ("r1-u1", 25, 40, 2), ("r1-u1", 40, 100, 1))
+    assert "10 values, 2 of 2 hosts; 2 more lie outside" in chart.svg
+    with pytest.raises(UsageError, match="has bins, and no values to draw boxes of: chart histogram draws bins"):
+        draw("box-plot", sampled, sample("numbers.histogram_v1"))
+
+
+@pytest.mark.parametrize(("by", "groups"), [("", HOSTS), ("rack", ["rack r1", "rack r2"])])
+def test_a_box_for_each_list(sampled, by, groups):
+    rows = draw("box-plot", sampled, sample(by=by)).figures.rows
+    assert [row[:2] for row in rows] == [(name, 300 // len(groups)) for name in groups]
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted", "says"),
+    [
+        ("trend", sample(), "gauge.samples_v1 is a list of numbers: chart histogram and box-plot draw lists"),
+        (
+            "histogram",
+            sample("gauge.sample_v1"),
+            "no numbers of the name 'gauge.sample_v1' (did you mean 'gauge.samples_v1'?)",
+        ),
+        ("histogram", sample(host="r9*"), "no host that matches 'r9*' has a value"),
+        ("histogram", sample("fan.speeds_v1.on"), "no numbers of the name 'fan.speeds_v1.on'"),
+        ("histogram", sample(step="idle"), "is a list of numbers"),
+    ],
+)
+def test_a_list_that_is_not_to_be_had(sampled, kind, wanted, says):
+    with pytest.raises(UsageError, match=re.escape(says)):
+        draw(kind, sampled, wanted)

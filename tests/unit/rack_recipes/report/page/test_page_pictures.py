@@ -12,7 +12,7 @@ from rack_recipes.report.page import page_pictures
 from rack_recipes.report.page.hosts_by_rack import MOST_HOSTS, MOST_LINKS, HostGroup, HostPlace, places, rack_picture
 from rack_recipes.report.page.page_pictures import GATHER_FROM, draw_pictures
 from rack_recipes.report.table_model import Table
-from rack_recipes.report.tables.columns import TREND, VALUES
+from rack_recipes.report.tables.columns import CONTEXT, TREND, VALUES
 
 
 def rack(hosts, verdict="failed", name="r1"):
@@ -135,6 +135,23 @@ def test_the_line_stands_before_the_other_pictures():
     assert one.charts[0].figures.name == "trend"
     assert set(one.charts[0].figures.values("series")) == {"model A", "model B"}
     assert len(one.charts) == 3
+
+
+def test_lists_in_the_context_have_pictures_of_many_hosts_by_rack():
+    rows = [("gauge.samples_v1", f"r{n}", 1, [n, n + 1, n + 2, n + 3, 9], "gauge", None) for n in range(40)]
+    rows += [
+        ("fan.rpm_v1", "r1", 1, {"all": [1, 2, 3, 4, 5, 6], "few": [1, 2]}, "fan", None),
+        ("x_v1", "", 1, "a", "", None),
+    ]
+    rows += [("bins_v1", "", 1, {"edges": [0, 1, 2], "counts": [3, 4]}, "fan", None)]
+    table = Table("context", "Context", CONTEXT, tuple(rows))
+    racks = {f"r{n}": f"R{n % 2}" for n in range(40)}
+    many, one, bins = page_pictures.key_samples(table, racks)
+    assert [(one.name, one.hosts, len(one.charts)) for one in (many, one, bins)] == [
+        ("gauge.samples_v1", 40, 2), ("fan.rpm_v1.all", 1, 2), ("bins_v1", 1, 1),
+    ]  # fmt: skip
+    assert "12 of 40 hosts" in many.charts[0].svg
+    assert [row[:2] for row in many.charts[1].figures.rows] == [("R0", 100), ("R1", 100)]
 
 
 def test_numbers_of_the_context_have_a_line_those_that_changed_last_first():

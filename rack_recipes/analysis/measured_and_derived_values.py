@@ -32,6 +32,7 @@ from rack_recipes.analysis.history import History
 from rack_recipes.analysis.methods.statistics_without_numpy import compute_moments, percentile_of_sorted
 from rack_recipes.analysis.missing_results_and_values import plan_of
 from rack_recipes.analysis.run_data import Row, RunData, attribute_text
+from rack_recipes.analysis.samples import Samples, StoredBins, samples_of
 from rack_recipes.analysis.run_statistics import (
     SEVERITY,
     Metric,
@@ -44,8 +45,8 @@ from rack_recipes.analysis.run_statistics import (
 from rack_recipes.natural_order import natural
 from rack_recipes.recipe.recipe_model import Derived
 
-METHOD = "computed of two numbers of the same host, as the recipe says; nothing is estimated"
-CHECK = "Look why one of its two numbers is missing or 0 on these hosts; no value was put in its place."
+METHOD = "computed of numbers of the same host, as the recipe says; nothing is estimated"
+CHECK = "Look why a number is missing, or 0, on these hosts; no value was put in its place."
 RUN = "(run)"
 WORDS: Mapping[str, str] = {
     "ratio": "ratio of {} to {}", "rate": "{} for each unit of {}", "difference": "{} less {}",
@@ -116,7 +117,7 @@ def derived_numbers(run: RunData) -> list[DerivedNumbers]:
     declared = _declared(run)
     if not declared:
         return []
-    operands = {operand for one in declared.values() for operand in (one.of, one.to)}
+    operands = {operand for one in declared.values() if one.kind in WORDS for operand in (one.of, one.to)}
     found: dict[str, dict[str, float]] = {operand: {} for operand in operands}
     for row in without_statistics_of_rounds(run):
         if (operand := f"{row['step']}:{row['name']}") in found and not isnan(row["number"]):
@@ -125,7 +126,26 @@ def derived_numbers(run: RunData) -> list[DerivedNumbers]:
         for path, number in row["numbers"]:
             if (operand := f"{row['key']}{path}") in found:
                 found[operand][row["host"]] = number
-    return [_derived(name, one, found[one.of], found[one.to]) for name, one in declared.items()]
+    return [
+        _derived(name, one, found[one.of], found[one.to])
+        if one.kind in WORDS
+        else _of_list(name, one, samples_of(run.context, one.of))
+        for name, one in declared.items()
+    ]
+
+
+def _of_list(name: str, one: Derived, lists: Mapping[str, Samples]) -> DerivedNumbers:
+    """Compute it of the list of each host; a percentile needs enough values, as in the statistics."""
+    numbers, lost = dict[str, float](), dict[str, str]()
+    for host, samples in lists.items():
+        ordered = [] if isinstance(samples, StoredBins) else sorted(one for one in samples if abs(one) <= GREATEST)
+        moments = _moments(ordered, () if one.kind == "skewness" else (int(one.kind[1:]),))
+        number = moments[one.kind]
+        if number is None or isnan(number):
+            lost[host] = f"{one.of} has {format_count(len(ordered), 'value')}"
+        else:
+            numbers[host] = number
+    return DerivedNumbers(name, one.unit, f"{one.kind} of {one.of}", numbers, lost)
 
 
 def _declared(run: RunData) -> Mapping[str, Derived]:
@@ -193,8 +213,8 @@ def statistics_of_run(run: RunData) -> list[Mapping[str, Any]]:
     ]
 
 
-def _moments(ordered: Sequence[float]) -> dict[str, Any]:
-    percentiles = {f"p{percent}": percentile_of_sorted(ordered, percent) for percent in PERCENTS}
+def _moments(ordered: Sequence[float], percents: Iterable[int] = PERCENTS) -> dict[str, Any]:
+    percentiles = {f"p{percent}": percentile_of_sorted(ordered, percent) for percent in percents}
     return {**asdict(compute_moments(ordered)), **percentiles}
 
 

@@ -73,14 +73,29 @@ def hook_errors(top: Node) -> Iterator[RecipeError]:
 
 
 def derived_errors(top: Node) -> Iterator[RecipeError]:
-    """A derived number of a measurement names a step of this file; steps of included recipes are not known here."""
+    """What is wrong with a derived number: it is of two numbers or of a list, and of steps of this file.
+
+    Steps of included recipes are not known here.
+    """
     names = [step.name for step in top.children("steps")]
-    if any(step.is_include for step in top.children("steps")):
-        return
+    has_all = not any(step.is_include for step in top.children("steps"))
     for derived in top.children("derived"):
         for name in derived.data:
             for node in derived.children(str(name)):
-                yield from _unknown_steps(node, names)
+                yield from _one_number_or_two(node)
+                yield from _unknown_steps(node, names) if has_all else ()
+
+
+def _one_number_or_two(node: Node) -> Iterator[RecipeError]:
+    kind = node.data.get("kind")
+    if kind in OF_TWO and "to" not in node.data:
+        yield node.error(("kind", KEY), f"'to' beside it, the second number of a {kind}", "no 'to'")
+    if kind in OF_LIST and "to" in node.data:
+        yield node.error(("to", KEY), f"no 'to' with {kind}, which is that of one list", shown(node.data["to"]))
+
+
+OF_TWO = ("ratio", "rate", "difference")
+OF_LIST = ("skewness", "p5", "p25", "p50", "p75", "p95", "p99")
 
 
 def _unknown_steps(node: Node, names: list[str]) -> Iterator[RecipeError]:

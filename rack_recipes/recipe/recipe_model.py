@@ -32,15 +32,16 @@ class TestMeta:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """A number that the analysis computes of two others on each host.
+    """A number that the analysis computes on each host of two others, or of a list of numbers.
 
     `of` and `to` are paths into the context, such as `numbers.stats_v1.mean`, or a step and its measurement, such as
     `ping:latency`. `kind` is `ratio` and `rate` (`of` divided by `to`) or `difference` (`of` less `to`).
+    Of a list that `of` names it is `skewness`, or a percentile such as `p95`.
     """
 
     kind: str
     of: str
-    to: str
+    to: str = ""
     unit: str = ""
 
 

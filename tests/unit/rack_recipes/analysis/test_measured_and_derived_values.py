@@ -62,6 +62,26 @@ def test_each_kind(run: Any, one: dict[str, str], numbers: dict[str, float], def
     assert (found.numbers, found.definition, found.unit) == (numbers, definition, one.get("unit", ""))
 
 
+LISTS = {"r1": [1, 2, 3, 4, 10], "r2": {"ms": [5] * 30}, "r3": [1, 2, 3, 4], "r4": 7}
+
+
+@pytest.mark.parametrize(
+    ("kind", "of", "numbers", "lost"),
+    [
+        ("skewness", "rx.frames_v1", {"r1": 1.6970562748477143, "r3": 0}, {}),
+        ("p50", "rx.frames_v1", {"r1": 3, "r3": 2.5}, {}),
+        ("p25", "rx.frames_v1", {"r3": 1.75, "r1": 2}, {}),
+        ("p95", "rx.frames_v1", {}, {"r1": "rx.frames_v1 has 5 values", "r3": "rx.frames_v1 has 4 values"}),
+        ("p95", "rx.frames_v1.ms", {"r2": 5}, {}),
+        ("skewness", "rx.frames_v1.ms", {}, {"r2": "rx.frames_v1.ms has 30 values"}),
+    ],
+)
+def test_numbers_of_a_list(run: Any, kind: str, of: str, numbers: dict[str, float], lost: dict[str, str]) -> None:
+    (found,) = derived_numbers(run(LISTS, kind=kind, of=of))
+    assert found.numbers == pytest.approx(numbers)
+    assert (found.lost, found.definition) == (lost, f"{kind} of {of}")
+
+
 def test_what_cannot_be_computed_is_told_and_is_no_zero(run: Any) -> None:
     told, lost = measured_and_derived_values.findings(run(kind="ratio", of=LOST, to=ALL), Mock())
     assert told.title == f"x (ratio of {LOST} to {ALL}): median 0.5 on 2 hosts, from 0.25 to 0.75"

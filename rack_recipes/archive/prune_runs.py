@@ -8,6 +8,7 @@ half of a run.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -26,13 +27,14 @@ from rack_recipes.errors import JournalError, RackError, StoreError, UsageError
 from rack_recipes.journal import compressed_journal
 from rack_recipes.journal.compressed_journal import is_compressed, journal_exists
 from rack_recipes.journal.reader import JournalReader
+from rack_recipes.journal.record_fields import json_text
 from rack_recipes.private_files import make_private
 from rack_recipes.run.run_folders import group_in, hold_run, is_run_held, run_record
 from rack_recipes.store.database.database_kind import url_without_password
 from rack_recipes.store.database.databases_and_errors import call_patiently, translate_errors
 from rack_recipes.store.database_engine import PATIENCE
 from rack_recipes.store.reading.recorded_runs import read
-from rack_recipes.store.schema.tables import tables
+from rack_recipes.store.schema.tables import OUTPUTS, tables
 from rack_recipes.store.writing.import_journal import JournalImport
 
 HIDDEN = "."  # the first character of the names of folders that belong to no run
@@ -354,6 +356,56 @@ def remove_rows(store: sql.Engine, runs: Sequence[IndexedRun], on_progress: Call
             done += call_patiently(lambda batch=batch: _delete(store, batch), PATIENCE)  # type: ignore[misc]
         on_progress(done)
     return done
+
+
+TAKEN_OUT = "(taken out by rack-recipes prune --logs)"
+"""What the store has in place of the output of a step."""
+
+
+def with_logs(store: sql.Engine) -> set[str]:
+    """The runs of whose steps the store has the output. Raises StoreError."""
+    table = tables().steps
+    query = sql.select(table.c.run_id).where(sql.or_(*map(_is_log, _outputs()))).distinct()
+    return {row["run_id"] for row in read(store, query, {})}
+
+
+def remove_logs(store: sql.Engine, runs: Sequence[IndexedRun], on_progress: Callable[[int], None]) -> int:
+    """Take what the steps of these runs wrote out of the store, as `remove_rows` takes all; their results stay."""
+    done = 0
+    for batch in _batches(runs):
+        with translate_errors(store.url):
+            done += call_patiently(lambda batch=batch: _take_out(store, batch), PATIENCE)  # type: ignore[misc]
+        on_progress(done)
+    return done
+
+
+def _take_out(store: sql.Engine, run_ids: Sequence[str]) -> int:
+    """Replace the output of the last tries, which has columns of its own, and of those before, which is in a text."""
+    runs, steps = tables().runs, tables().steps
+    chosen = sql.select(runs.c.run_id).where(runs.c.run_id.in_(run_ids), runs.c.pinned.is_not(True))
+    with store.begin() as connection:
+        ids = [*connection.scalars(chosen)]
+        for column in _outputs():
+            connection.execute(
+                sql.update(steps).where(steps.c.run_id.in_(ids), _is_log(column)).values({column: TAKEN_OUT})
+            )
+        told = sql.or_(*(steps.c.attempts.contains(f'"{name}"') for name in OUTPUTS))
+        key = (*steps.primary_key,)
+        for *place, attempts in connection.execute(
+            sql.select(*key, steps.c.attempts).where(steps.c.run_id.in_(ids), told)
+        ).all():
+            left = [{name: part for name, part in one.items() if name not in OUTPUTS} for one in json.loads(attempts)]
+            where = [column == value for column, value in zip(key, place, strict=True)]
+            connection.execute(sql.update(steps).where(*where).values(attempts=json_text(left)))
+    return len(ids)
+
+
+def _outputs() -> list[sql.Column[str]]:
+    return [tables().steps.c[name] for name in OUTPUTS]
+
+
+def _is_log(column: sql.Column[str]) -> sql.ColumnElement[bool]:
+    return column.is_not(None) & column.not_in(["", TAKEN_OUT])
 
 
 def _batches(runs: Sequence[IndexedRun]) -> Iterator[list[str]]:

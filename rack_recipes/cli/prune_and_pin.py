@@ -29,6 +29,7 @@ YES = ("y", "yes")
     """
     --compress  compress the journals of the runs that stay; they are read as before
     --store  remove the runs from the store, too, also runs that have no folder here
+    --logs  take what the steps wrote to stdout and stderr out of the store, too; their results stay there
     --vacuum  give the space of deleted rows of a SQLite store back to the disk
     --damaged  remove runs whose journal has damaged lines, too
     --dry-run  only show what would be done
@@ -41,6 +42,7 @@ YES = ("y", "yes")
     examples:
     rack-recipes prune --older-than 90d --compress --dry-run
     rack-recipes prune --keep 100 --max-size 10GiB
+    rack-recipes prune --older-than 30d --logs --vacuum
     rack-recipes prune --older-than 2w --store --vacuum --yes
     """,
     keep=parse_count,
@@ -60,10 +62,12 @@ def prune(options: argparse.Namespace) -> Answer:
     rules = PruneRules(options.older_than, options.keep, options.max_size)
     if rules == PruneRules() and not (options.compress or options.vacuum):
         raise UsageError("rack-recipes prune: expected --older-than, --keep, --max-size or --compress; see --help")
+    if options.logs and options.store:
+        raise UsageError("rack-recipes prune: --store removes runs with their logs: leave one of --logs and --store out")
     if not options.dry_run:
         check_store("delete", settings.load())
     drawing, runs = StatusLine(sys.stderr), Path(settings.load().runs)
-    with open_store(options, writing=(options.store or options.vacuum) and not options.dry_run) as store:
+    with open_store(options, writing=(options.store or options.logs or options.vacuum) and not options.dry_run) as store:
         try:
             plan = _plan(runs, store, rules, options, drawing.draw)
             drawing.clear()
@@ -78,11 +82,20 @@ def prune(options: argparse.Namespace) -> Answer:
 
 @dataclass(frozen=True)
 class PrunePlan:
-    """What is removed and what is compressed, with the reasons. `rows` are the runs to delete from the store."""
+    """What is removed and what is compressed, with the reasons.
+
+    `rows` are the runs to delete from the store, or, with `only_logs`, those whose output is taken out there.
+    """
 
     removed: Sequence[Choice]
     compressed: Sequence[Choice]
     rows: Sequence[IndexedRun] = ()
+    only_logs: bool = False
+
+    @property
+    def in_store(self) -> str:
+        """What is removed in the store."""
+        return "its logs in the store" if self.only_logs else "the store"
 
 
 @dataclass
@@ -138,7 +151,7 @@ def _plan(
     """What to remove and to compress. `--dry-run` shows this very plan."""
     from datetime import UTC, datetime
 
-    from rack_recipes.archive.prune_runs import all_runs, select, to_compress, why_kept
+    from rack_recipes.archive.prune_runs import all_runs, select, to_compress, why_kept, with_logs
 
     now = datetime.now(UTC)
 
@@ -147,13 +160,15 @@ def _plan(
         return why_kept(run, store, now, even_damaged=options.damaged)
 
     draw("looking for runs")
-    found = [run for run in all_runs(runs, store) if run.folder or options.store]
+    logs = with_logs(store) if options.logs else set[str]()
+    found = [run for run in all_runs(runs, store) if run.folder or options.store or run.run_id in logs]
     removed = [*select(found, rules, protected, now)]
     selected = {choice.run.run_id for choice in removed}
     rest = [run for run in found if run.run_id not in selected] if options.compress else []
     compressed = [*to_compress(rest, protected)]
-    rows = [choice.run for choice in removed if choice.run.status and not choice.kept] if options.store else []
-    return PrunePlan(removed, compressed, rows)
+    going = [choice.run for choice in removed if choice.run.status and not choice.kept]
+    rows = [run for run in going if options.store or run.run_id in logs]
+    return PrunePlan(removed, compressed, rows, options.logs)
 
 
 def _confirm(plan: PrunePlan, options: argparse.Namespace) -> None:
@@ -163,7 +178,7 @@ def _confirm(plan: PrunePlan, options: argparse.Namespace) -> None:
         return
     from rack_recipes.analysis.findings import format_count
 
-    also = " and their rows in the store" if plan.rows else ""
+    also = f" and their {'logs' if plan.only_logs else 'rows'} in the store" if plan.rows else ""
     sys.stderr.write(
         f"remove {format_count(len(going), 'run')}{also}, {size_text(sum(run.size for run in going))}? [y/N] "
     )
@@ -188,7 +203,8 @@ def _perform(runs: Path, store: Engine, plan: PrunePlan, draw: Callable[[str], N
         _remove(choice, plan, done)
     rows = [choice.run for choice, _where in done.removed if choice.run in plan.rows]
     if not is_plan:
-        prune_runs.remove_rows(store, rows, lambda number: draw(f"{number} of {len(rows)} runs removed from the store"))
+        remove = prune_runs.remove_logs if plan.only_logs else prune_runs.remove_rows
+        remove(store, rows, lambda number: draw(f"{number} of {len(rows)} runs removed from {plan.in_store}"))
     packing = [choice for choice in plan.compressed if not choice.kept]
     for number, choice in enumerate(packing, 1):
         draw(f"compressing journal {number} of {len(packing)}: {choice.run.run_id}")
@@ -207,7 +223,7 @@ def _remove(choice: Choice, plan: PrunePlan, done: Pruned) -> None:
     except RackError as error:
         done.failed.append((run, str(error)))
     else:
-        places = [*(["its folder"] if run.folder else []), *(["the store"] if run in plan.rows else [])]
+        places = [*(["its folder"] if run.folder else []), *([plan.in_store] if run in plan.rows else [])]
         done.removed.append((choice, " and ".join(places)))
         done.freed += run.size
 

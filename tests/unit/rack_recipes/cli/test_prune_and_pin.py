@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import FIRST, SECOND
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import FIRST, SECOND, Writer, attempt
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import delta
 from rack_recipes.archive import prune_runs
 from rack_recipes.errors import RackError
 from rack_recipes.journal.append import append
 
+OLDEST = "20261101-090000-bbbbbb"
 COMMAND = "from rack_recipes.cli.main import main; main()"
 
 
@@ -80,6 +81,23 @@ def test_rows_too(runs: Path):
     assert "\nremoved: 1, compressed: 0, kept: 0, freed: " in done.out
     assert (folders(runs), stored()) == ([SECOND], [SECOND])
     assert call("prune", "--keep", "1", "--store", "--vacuum", "--json").answer["removed"] == []
+
+
+def test_logs_and_no_results(runs: Path):
+    wordy = [attempt("failed") | {"stderr": "too early"}, attempt("failed", 2) | {"stdout": "out", "stderr": "too hot"}]
+    run = Writer(OLDEST)
+    run.begin("sha256:1", ("burn",))
+    run.step("burn", "leaf1", "failed", "hot", attempts=wordy)
+    run.end("failed", 1, failed=1)
+    done = call("prune", "--keep", "2", "--logs")
+    assert f"removed from its folder and its logs in the store  {OLDEST}" in done.out
+    assert (folders(runs), stored()) == ([FIRST, SECOND], [SECOND, FIRST, OLDEST])
+    (left,) = call("show", OLDEST, "--json").answer["steps"]
+    assert (left["verdict"], left["reason"], left["stderr"]) == ("failed", "hot", prune_runs.TAKEN_OUT)
+    assert "too" not in json.dumps(left)
+    assert [one["try"] for one in left["attempts"]] == [1, 2]
+    assert "removed: 0, compressed: 0" in call("prune", "--keep", "2", "--logs").out
+    assert call("prune", "--keep", "2", "--logs", "--store").code == 2
 
 
 def test_rows_of_a_run_whose_folder_is_gone(runs: Path):

@@ -168,8 +168,8 @@ class Settings:
     persist: tuple[str, ...] = ()
     """Patterns of the context keys that go to the store, separated by colons, such as C(numbers.*:power.*).
 
-    A pattern with C(!) in front leaves keys out, so that C(!raw.*) is all but these. The journal has every key. A recipe's own
-    patterns replace these. Without any, all keys go to the store.
+    A pattern with C(!) in front leaves keys out, so that C(!raw.*) is all but these. The journal has every key. A
+    recipe's own patterns replace these. Without any, all keys go to the store.
     """
     secret_keys: tuple[str, ...] = SECRET_KEYS
     """Patterns of names whose values are secret, separated by colons.

@@ -52,6 +52,7 @@ def argument_spec() -> dict[str, Any]:
 def report(arguments: Mapping[str, Any], task_vars: Mapping[str, object]) -> dict[str, Any]:
     """Write the report; returns the task's result. Raises RackError."""
     from rack_recipes.report.make_report import make
+    from rack_recipes.report.page.templates import unknown_files
     from rack_recipes.report.run_digest import digest_run
     from rack_recipes.store.database_engine import connect_for_reading
 
@@ -66,6 +67,7 @@ def report(arguments: Mapping[str, Any], task_vars: Mapping[str, object]) -> dic
     told = digest_run(connect_for_reading(url), run_id)
     return {
         "changed": any(made.values()),
+        **({"warnings": warnings} if (warnings := [*unknown_files(project.report_templates)]) else {}),
         "run_id": run_id,
         "folder": str(folder),
         "files": list(map(str, made)),

@@ -32,7 +32,6 @@ from rack_recipes.analysis.history import History
 from rack_recipes.analysis.methods.statistics_without_numpy import compute_moments, percentile_of_sorted
 from rack_recipes.analysis.missing_results_and_values import plan_of
 from rack_recipes.analysis.run_data import Row, RunData, attribute_text
-from rack_recipes.analysis.samples import Samples, StoredBins, samples_of
 from rack_recipes.analysis.run_statistics import (
     SEVERITY,
     Metric,
@@ -42,6 +41,7 @@ from rack_recipes.analysis.run_statistics import (
     repeated_results,
     without_statistics_of_rounds,
 )
+from rack_recipes.analysis.samples import Samples, StoredBins, samples_of
 from rack_recipes.natural_order import natural
 from rack_recipes.recipe.recipe_model import Derived
 

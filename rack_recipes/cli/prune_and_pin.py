@@ -63,11 +63,15 @@ def prune(options: argparse.Namespace) -> Answer:
     if rules == PruneRules() and not (options.compress or options.vacuum):
         raise UsageError("rack-recipes prune: expected --older-than, --keep, --max-size or --compress; see --help")
     if options.logs and options.store:
-        raise UsageError("rack-recipes prune: --store removes runs with their logs: leave one of --logs and --store out")
+        raise UsageError(
+            "rack-recipes prune: --store removes runs with their logs: leave one of --logs and --store out"
+        )
     if not options.dry_run:
         check_store("delete", settings.load())
     drawing, runs = StatusLine(sys.stderr), Path(settings.load().runs)
-    with open_store(options, writing=(options.store or options.logs or options.vacuum) and not options.dry_run) as store:
+    with open_store(
+        options, writing=(options.store or options.logs or options.vacuum) and not options.dry_run
+    ) as store:
         try:
             plan = _plan(runs, store, rules, options, drawing.draw)
             drawing.clear()

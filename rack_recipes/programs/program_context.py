@@ -25,6 +25,8 @@ from rack_recipes.settings import MERGE_POLICIES
 
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
 PROGRAM = "program"  # who sets a key, where nobody is named
+MOST_CHANGES = 100_000
+"""How many changes a context remembers at least, if nothing else is asked for; it forgets the oldest."""
 STAGE = 0  # a program has no stages: all of its writes are of one
 
 
@@ -35,13 +37,18 @@ class Context:
     key are merged. `merge` has merge policies by patterns of keys, as in a recipe: `{"power.*": "deep_merge"}`. In a
     program a key needs no version at its end; a run takes only keys with one. Several threads may share a context.
 
+    A context remembers its newest `most_changes` changes, so that one that lives for days stays small; None for all.
+
     >>> context = Context()
     >>> context.set("link.speed_v1", 100, host="leaf1", who="night shift")
     >>> context.get("link.speed_v1"), context.get_history()[0]["who"]
     (100, 'night shift')
     """
 
-    def __init__(self, merge: Mapping[str, str] | None = None) -> None:
+    def __init__(self, merge: Mapping[str, str] | None = None, most_changes: int | None = MOST_CHANGES) -> None:
+        if most_changes is not None and most_changes < 1:
+            raise UsageError(f"most_changes: expected a number above 0, or None, got {most_changes!r}")
+        self._most = most_changes
         self._lock = RLock()
         self._folded = run_context.Context()
         self._deltas: list[Delta] = []
@@ -104,10 +111,11 @@ class Context:
             return {key: self.get(key, host=host) for key in keys}
 
     def get_history(self, key: str | None = None, host: str | None = None) -> list[dict[str, Any]]:
-        """Every change, or those of a key or a host, the oldest first.
+        """Every change that is remembered, or those of a key or a host, the oldest first.
 
         Each has `timestamp` (UTC, ISO 8601), `step`, `key`, `before` and `after`, and also `host`, `version`,
-        `based_on`, `who` and `seq`. A write that met another one has `policy` and `outcome` as well.
+        `based_on`, `who` and `seq`. A write that met another one has `policy`, `outcome` and, where both values are not
+        in `before` and `after`, the `other` one: of a refused write what it wanted.
         """
         with self._lock:
             chosen = [
@@ -138,7 +146,7 @@ class Context:
 
     def copy(self) -> Context:
         """A context with the same values and history, to be changed on its own and merged later."""
-        made = Context()
+        made = Context(most_changes=self._most)
         with self._lock:
             made._folded, made._deltas = copy.deepcopy(self._folded), [*self._deltas]
         return made
@@ -147,15 +155,16 @@ class Context:
         """Take over what was set in another context since the two had the same history, as a run merges its hosts.
 
         Returns the conflicts: the changes of keys that both have set, as `get_history` has them. The merge policy of
-        the key has decided; `outcome` is `kept` (the other's value counts), `merged` or `refused`.
+        the key has decided; `outcome` is `kept` (the other's value counts), `merged` or `refused`. Raises UsageError
+        where a context has forgotten the changes that both have.
         """
         with self._lock:
-            done = len(self._deltas)
+            done = self._folded.seq
             for record in _writes(self._deltas, other._deltas):
                 entry = self._folded.entry(record["key"], record["host"])
                 if entry is None or json.loads(entry.text) != record["after"]:
                     self._fold(record)
-            return [_as_history(delta) for delta in self._deltas[done:] if delta.conflict]
+            return [_as_history(delta) for delta in self._deltas if delta.conflict and delta.seq > done]
 
     def rows(self) -> list[dict[str, Any]]:
         """All values: `key`, `host` (empty for the run) and `value`."""
@@ -168,7 +177,7 @@ class Context:
         ]
 
     def __repr__(self) -> str:
-        return f"<Context with {len(self.keys())} keys in {len(self._deltas)} changes>"
+        return f"<Context with {len(self.keys())} keys in {self._folded.seq} changes>"
 
     def _has(self, key: str, host: str) -> bool:
         return self._folded.entry(key, host) is not None
@@ -187,6 +196,8 @@ class Context:
     def _fold(self, record: dict[str, object]) -> None:
         made = self._folded.fold(record)
         self._deltas += made
+        if self._most is not None and len(self._deltas) >= 2 * self._most:
+            del self._deltas[: -self._most]
         self._dirty |= dict.fromkeys(delta.key for delta in made)
 
 
@@ -203,7 +214,7 @@ class _ProgramView(ContextView):
 
 def of_journal(path: Path) -> Context:
     """The context of a run, with its history. Raises JournalError."""
-    made = Context()
+    made = Context(most_changes=None)
     for record in JournalReader(path).records():
         made._fold(record)
     return made
@@ -218,10 +229,15 @@ def _check_policy(pattern: str, policy: str) -> None:
 
 def _writes(ours: list[Delta], theirs: list[Delta]) -> Iterator[dict[str, Any]]:
     """A write for each key that was set in the second history since both were the same, of its newest value."""
-    pairs = enumerate(zip(ours, theirs, strict=False))
-    shared = next((number for number, (own, other) in pairs if own != other), min(len(ours), len(theirs)))
-    known = {(delta.host, delta.key): delta.version for delta in theirs[:shared]}
-    newest = {(delta.host, delta.key): delta for delta in theirs[shared:] if delta.outcome != REFUSED}
+    first = max(ours[0].seq if ours else 1, theirs[0].seq if theirs else 1)
+    own, others = ([delta for delta in deltas if delta.seq >= first] for deltas in (ours, theirs))
+    shared = next((number for number, (one, two) in enumerate(zip(own, others, strict=False)) if one != two),
+                  min(len(own), len(others)))  # fmt: skip
+    if first > 1 and not shared:
+        raise UsageError("the two have no change in common that both remember: raise most_changes to merge them")
+    written = [delta for delta in others[shared:] if delta.outcome != REFUSED]
+    known = {(delta.host, delta.key): delta.version - 1 for delta in reversed(written)}
+    newest = {(delta.host, delta.key): delta for delta in written}
     for place, delta in newest.items():
         yield {
             "kind": "delta",
@@ -232,14 +248,15 @@ def _writes(ours: list[Delta], theirs: list[Delta]) -> Iterator[dict[str, Any]]:
             "scope": delta.scope,
             "key": delta.key,
             "after": json.loads(delta.after),
-            "based_on": known.get(place, 0),
+            "based_on": known[place],
             "who": delta.who,
             "time": delta.time,
         }
 
 
 def _as_history(delta: Delta) -> dict[str, Any]:
-    met = {"policy": delta.policy, "outcome": delta.outcome} if delta.conflict else {}
+    other = {} if delta.other is None else {"other": json.loads(delta.other)}
+    met = {"policy": delta.policy, "outcome": delta.outcome, **other} if delta.conflict else {}
     return {
         "timestamp": delta.time,
         "step": delta.step,

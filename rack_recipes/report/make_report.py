@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from rack_recipes.settings import Settings
 type Writer = Callable[[Sequence[Table], Path], list[Path]]
-PAGES = frozenset({"html", "pdf"})
-"""The formats that are made of the page's templates; their writers take the option `templates`."""
+WITH_TEMPLATES = frozenset({"html", "pdf", "md", "md-full"})
+"""The formats of which a project may have templates; their writers take the option `templates`."""
 
 
 def write_report_files(
@@ -65,7 +65,7 @@ def _writer(name: str, templates: str) -> Writer:
         raise UsageError(f"expected a report format out of {', '.join(FORMATS)}, got {name!r}{hint}")
     module, function = WRITERS[name]
     writer = getattr(import_module(f"{__package__}.writers.{module}"), function)
-    found: Writer = partial(writer, templates=templates) if name in PAGES and templates else writer
+    found: Writer = partial(writer, templates=templates) if name in WITH_TEMPLATES and templates else writer
     return found
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -50,12 +51,15 @@ def _made(options: argparse.Namespace, formats: Sequence[str], to: str | None) -
     """The id of the run, and the paths of the report's files, which are made."""
     from rack_recipes import settings
     from rack_recipes.report.make_report import make
+    from rack_recipes.report.page.templates import unknown_files
 
     with open_store(options) as store:
         run_id, project = run_id_of(store, options.run, options.db), settings.load()
         folder = Path(to) if to else Path(project.runs) / run_id / "report"
         summary_by = project if options.summary else None
         url, templates = options.db or project.db, project.report_templates
+        for line in unknown_files(templates):
+            sys.stderr.write(f"{line}\n")
         return run_id, [*map(str, make(store, run_id, folder, formats, url, summary_by, templates))]
 
 

@@ -2,53 +2,22 @@
 
 """The plugin for pytest: recipe files become tests, and fixtures help to test scriptlets and recipes.
 
-On hosts `module_utils/legacy_imports.py` has those that scriptlets import.
-
 Pytest loads it in every environment that has this package. So slow imports are inside the functions.
 """
 
 from __future__ import annotations
 
-import sys
 from fnmatch import fnmatch
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rack_recipes.programs.old_import_paths import install_legacy_imports
+
 if TYPE_CHECKING:
     from rack_recipes.programs.pytest_plugin.context_fixture import RackContext
     from rack_recipes.programs.pytest_plugin.runner_fixtures import RecipeRunner, ScriptletRunner
-PACKAGES = ("orchestrator", "scriptlets")
-
-
-class ProposalFinder:
-    """An import finder for these names. It comes last, so that real modules of the same name win."""
-
-    @staticmethod
-    def find_spec(name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
-        """The spec of a module that is known here, else None. Nothing is imported for any other name."""
-        if name.partition(".")[0] not in PACKAGES:
-            return None
-        from ansible_collections.rack.recipes.plugins.module_utils import legacy_imports
-        from rack_recipes.programs.program_context import Context
-        from rack_recipes.programs.run_recipe_and_scriptlet import run_recipe
-
-        modules: dict[str, dict[str, Any]] = {
-            **legacy_imports.MODULES,
-            "orchestrator.context": {"Context": Context},
-            "orchestrator.runner": {"run_recipe": run_recipe},
-        }
-        return legacy_imports.Finder(modules).find_spec(name)
-
-
-def install_legacy_imports() -> None:
-    """Make the names importable in this process, after all other finders."""
-    if ProposalFinder not in sys.meta_path:
-        sys.meta_path.append(ProposalFinder)
-
-
 FILES = "rack_recipes_files"
 PATTERNS = ["*.recipe.yml", "*.recipe.yaml"]
 SUFFIXES = (".yml", ".yaml")

@@ -9,7 +9,6 @@ from itertools import chain
 
 from rack_recipes.analysis.samples import Samples, StoredBins
 from rack_recipes.report.charts.chart_elements import Chart, Quantity, is_drawable
-from rack_recipes.report.table_model import RUN_SCOPED
 from rack_recipes.report.charts.histogram_and_box_plot import (
     Bins,
     bins_of,
@@ -18,13 +17,16 @@ from rack_recipes.report.charts.histogram_and_box_plot import (
     histogram,
     histograms,
 )
+from rack_recipes.report.table_model import RUN_SCOPED
 
 
 def draw_histogram(quantity: Quantity, of_hosts: Mapping[str, Samples]) -> Chart:
     """The histogram of each host's list, all with the same ranges, or of the bins that are stored."""
     lists = {host: _drawable(samples) for host, samples in of_hosts.items() if not isinstance(samples, StoredBins)}
-    if len(of_hosts) == len(lists) == 1:
-        return histogram(quantity, *of_hosts.values())
+    if len(of_hosts) == 1:
+        for samples in of_hosts.values():
+            if not isinstance(samples, StoredBins):
+                return histogram(quantity, samples)
     edges = bins_of(sorted(chain(*lists.values()))).edges
     drawn = {
         host or RUN_SCOPED: Bins(samples.edges, samples.counts)
@@ -44,7 +46,7 @@ def draw_boxes(
     of_hosts: Mapping[str, Samples],
     group_of: Callable[[str], str] = lambda host: host or RUN_SCOPED,
 ) -> Chart | None:
-    """A box for the list of each host, or of each group; None where there are stored bins alone: they have no values."""
+    """A box for the list of each host, or of each group; None for stored bins, which have no values."""
     groups: dict[str, list[tuple[str, float]]] = {}
     for host, samples in of_hosts.items():
         if not isinstance(samples, StoredBins):

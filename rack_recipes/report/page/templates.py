@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The templates of the page, the parts of it that a project replaces by its own, and the cache of our compiled ones.
+"""The templates of reports, what a project replaces by its own, and the cache of our compiled ones.
 
 What is read from there runs as code. So the folder and its files must belong to the user who runs this, and nobody else
 may write to them. Where that is not so, or the folder cannot be made, the templates are compiled each time.
@@ -11,24 +11,26 @@ from __future__ import annotations
 import os
 import stat
 from base64 import b64encode
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from tempfile import mkstemp
 from typing import Any
 
-from jinja2 import BytecodeCache, ChoiceLoader, FileSystemLoader, StrictUndefined, TemplateError
+from jinja2 import BytecodeCache, ChoiceLoader, FileSystemLoader, StrictUndefined, TemplateError, meta
 from jinja2 import __version__ as jinja_version
 from jinja2.bccache import Bucket
 from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup
 
-from rack_recipes.errors import UsageError
+from rack_recipes.errors import UsageError, nearest
 from rack_recipes.private_files import make_private
 from rack_recipes.report.charts import chart_elements
 from rack_recipes.report.format_values import seconds, visible
 from rack_recipes.report.page.hosts_by_rack import address
+from rack_recipes.report.tables.host_table import COLUMNS_FILE
 from rack_recipes.version import VERSION
 
 FOLDER = "rack-recipes/templates"
@@ -88,7 +90,8 @@ def _is_own(found: os.stat_result, is_kind: Callable[[int], bool]) -> bool:
 
 
 STATIC = Path(__file__).parents[1] / "writers" / "static"
-PAGE = "report.html.j2"
+PAGE, PDF_PAGE = "report.html.j2", "report.pdf.html.j2"
+MARKDOWN = ("report.md.j2", "report-full.md.j2")
 SCRIPTS = (
     "elements", "columns", "inflate", "data", "windowed_table", "detail", "results", "host", "tables", "pictures",
     "paper", "routes", "start",
@@ -100,11 +103,16 @@ MOST_LOGO = 200_000
 """A logo with more bytes is refused, since it is in every report."""
 
 
-def make_environment(folders: Sequence[Path], *, is_cached: bool = True) -> SandboxedEnvironment:
-    """What reads templates from these folders, of which the first one wins. All text is escaped and made visible."""
+def make_environment(
+    folders: Sequence[Path], *, is_cached: bool = True, plain: Callable[[str], str] | None = None
+) -> SandboxedEnvironment:
+    """What reads templates from these folders, of which the first one wins. All text is escaped and made visible.
+
+    `plain` escapes a text that a template prints; without it HTML is made.
+    """
     made = SandboxedEnvironment(
-        loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]), autoescape=True,
-        undefined=StrictUndefined, finalize=_printed, trim_blocks=True, lstrip_blocks=True,
+        loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]), autoescape=plain is None,
+        undefined=StrictUndefined, finalize=partial(_printed, plain or visible), trim_blocks=True, lstrip_blocks=True,
         bytecode_cache=user_cache() if is_cached else None,
     )  # fmt: skip
     made.filters |= {"duration": seconds, "address": address}
@@ -119,20 +127,18 @@ class Templates:
 
     def __init__(self, own: str = "") -> None:
         """`own` is the folder of the project. Raises UsageError where it is named and is no folder."""
-        self._own = Path(own) if own else None
-        if self._own and not self._own.is_dir():
-            raise UsageError(f"report_templates: there is no folder {own}")
+        self._own = own_folder(own)
         folders = [self._own, STATIC] if self._own else [STATIC]
         self._environment = make_environment(folders, is_cached=self._own is None)
 
-    def render(self, **told: Any) -> str:
-        """The page. Raises UsageError that names the template which is wrong."""
-        try:
-            return self._environment.get_template(PAGE).render(**told)
-        except (TemplateError, TypeError, ValueError) as error:
-            if self._own is None:
-                raise
-            raise UsageError(f"report_templates: {_place(error, self._own)}: {error}") from error
+    def has(self, name: str) -> bool:
+        """Whether the project has a file of this name."""
+        return self._own is not None and (self._own / name).is_file()
+
+    def render(self, page: str = PAGE, **told: Any) -> str:
+        """The page, from a template of the project or from ours. Raises UsageError that names a template of its own."""
+        with _naming_template(self._own):
+            return self._environment.get_template(page if self.has(page) else PAGE).render(**told)
 
     def style(self) -> str:
         """The style sheet, with the project's own at its end."""
@@ -161,13 +167,67 @@ class Templates:
         return _read(path).replace("</style", "<\\/style") if path.is_file() else ""
 
 
+def render_markdown(own: str, name: str, plain: Callable[[str], str], **told: Any) -> str:
+    """The text of a project's template for Markdown, "" where it has none of this name. Raises UsageError.
+
+    What the template prints goes through `plain`, except for what is Markup: our own parts of the file.
+    """
+    folder = own_folder(own)
+    if folder is None or not (folder / name).is_file():
+        return ""
+    with _naming_template(folder):
+        return make_environment([folder], is_cached=False, plain=plain).get_template(name).render(**told)
+
+
+def own_folder(own: str) -> Path | None:
+    """The project's folder of templates, None where it names none. Raises UsageError where there is no such folder."""
+    if own and not Path(own).is_dir():
+        raise UsageError(f"report_templates: there is no folder {own}")
+    return Path(own) if own else None
+
+
+def unknown_files(own: str) -> Iterator[str]:
+    """A line for each file in the project's folder that no report uses, with the name that was probably meant.
+
+    Files that other templates there include are used, and what is hidden or called README is nobody's mistake.
+    """
+    folder = own_folder(own)
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()] if folder else []
+    ours = (str(path.relative_to(STATIC)) for path in STATIC.rglob("*.j2"))
+    used = {OWN_STYLE, COLUMNS_FILE, PDF_PAGE, *LOGOS, *MARKDOWN, *ours}
+    known = used | {name for path in files if path.suffix == ".j2" for name in _included(path)}
+    for path in files:
+        name = str(path.relative_to(folder or path))
+        if name not in known and not name.startswith((".", "README")):
+            near = nearest(name, sorted(used))
+            yield f"report_templates: {path}: no report uses a file of this name" + (
+                f", did you mean {near}?" * bool(near)
+            )
+
+
+def _included(path: Path) -> Iterator[str]:
+    with suppress(TemplateError, ValueError):  # told when it is rendered
+        parsed = SandboxedEnvironment().parse(_read(path))
+        yield from filter(None, meta.find_referenced_templates(parsed))
+
+
+@contextmanager
+def _naming_template(own: Path | None) -> Iterator[None]:
+    try:
+        yield
+    except (TemplateError, TypeError, ValueError) as error:
+        if own is None:
+            raise
+        raise UsageError(f"report_templates: {_place(error, own)}: {error}") from error
+
+
 def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _printed(value: Any) -> Any:
-    """Make invisible characters visible in all that a template prints; Jinja escapes it afterwards."""
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+def _printed(plain: Callable[[str], str], value: Any) -> Any:
+    """Make invisible characters visible in all that a template prints; Jinja escapes HTML afterwards."""
+    return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _place(error: Exception, folder: Path) -> str:

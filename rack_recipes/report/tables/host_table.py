@@ -21,6 +21,7 @@ from rack_recipes.natural_order import natural
 from rack_recipes.report.table_model import Column, Table, as_text, is_number, named
 from rack_recipes.report.tables import columns as of
 
+COLUMNS_FILE = "columns.yml"
 ATTRIBUTE = "attribute."
 """Begins the name of a column that shows an attribute of the inventory, for example `attribute.rack`."""
 
@@ -66,7 +67,6 @@ def _attribute(value: object) -> Any:
     return value if value is None or is_number(value) else as_text(value)
 
 
-FILE = "columns.yml"
 EXPECTED = "expected tables, each with a list of columns such as {attribute: asset_tag, title: Asset tag}"
 type Wanted = Mapping[str, Sequence[Mapping[str, str]]]
 
@@ -76,7 +76,7 @@ def with_own_columns(tables: Sequence[Table], folder: str) -> tuple[Table, ...]:
 
     Raises UsageError for a file that says something else, and for a table that is unknown or has no hosts.
     """
-    path = Path(folder, FILE)
+    path = Path(folder, COLUMNS_FILE)
     if not folder or not path.is_file():
         return tuple(tables)
     wanted, by_name = _read(path), named(tables)

@@ -21,7 +21,7 @@ from rack_recipes.report.page.hosts_by_rack import HostPlace
 from rack_recipes.report.page.page_pictures import draw_pictures
 from rack_recipes.report.page.page_tables import Block, block
 from rack_recipes.report.page.since_when import since_when
-from rack_recipes.report.page.templates import Templates
+from rack_recipes.report.page.templates import PAGE, Templates
 from rack_recipes.report.table_model import Column, Table, named
 
 NOT_IN_BLOCKS = frozenset({"summary", "counts", "matrix"})
@@ -37,8 +37,11 @@ def write(tables: Sequence[Table], folder: Path, templates: str = "") -> list[Pa
     return [path]
 
 
-def render(tables: Sequence[Table], templates: str = "") -> str:
-    """The text of the page; the same tables give the same text. Raises UsageError for a template that is wrong."""
+def render(tables: Sequence[Table], templates: str = "", page: str = PAGE) -> str:
+    """The text of the page; the same tables give the same text. Raises UsageError for a template that is wrong.
+
+    `page` is the name of its template, which a project may have.
+    """
     own = Templates(templates)
     by_name = named(tables)
     hosts = hosts_by_rack.places(by_name.get("hosts", NO_HOSTS))
@@ -46,6 +49,7 @@ def render(tables: Sequence[Table], templates: str = "") -> str:
     style, script = format_values.css() + own.style(), own.script()
     blocks = [block(table) for name, table in by_name.items() if name not in NOT_IN_BLOCKS and table.rows]
     return own.render(
+        page,
         policy=_policy(style, script),
         style=Markup(style),
         script=Markup(script),

@@ -7,10 +7,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
-from itertools import chain
 from pathlib import Path
 from typing import Any
+
+from markupsafe import Markup
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
 from rack_recipes.analysis.findings import FINDING_KINDS, PROBLEM, SUMMARY
@@ -73,28 +75,53 @@ _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-
 _SPECIAL = re.compile(r"[\\`*_{}\[\]()#+\-.!|~>$:]")
 
 
-def write(tables: Sequence[Table], folder: Path) -> list[Path]:
-    """Write `report.md` into the folder."""
-    return _write(folder / "report.md", tables, SHORT)
+def write(tables: Sequence[Table], folder: Path, templates: str = "") -> list[Path]:
+    """Write `report.md` into the folder. `templates` is the project's folder of templates, where it has one."""
+    return _write(folder / "report.md", tables, SHORT, templates)
 
 
-def write_full(tables: Sequence[Table], folder: Path) -> list[Path]:
-    """Write `report-full.md` into the folder."""
-    return _write(folder / "report-full.md", tables, FULL)
+def write_full(tables: Sequence[Table], folder: Path, templates: str = "") -> list[Path]:
+    """Write `report-full.md` into the folder, as `write` does."""
+    return _write(folder / "report-full.md", tables, FULL, templates)
 
 
-def _write(path: Path, tables: Sequence[Table], extent: Extent) -> list[Path]:
-    path.write_text(render(tables, extent), encoding="utf-8", newline="\n")
+def _write(path: Path, tables: Sequence[Table], extent: Extent, templates: str) -> list[Path]:
+    text = templates and _of_template(tables, extent, templates, f"{path.name}.j2")
+    path.write_text(text or render(tables, extent), encoding="utf-8", newline="\n")
     return [path]
 
 
 def render(tables: Sequence[Table], extent: Extent = SHORT) -> str:
     """The text of the file. A note says how many rows do not fit."""
+    by_name = _named(tables)
+    names = ("head", "summary", *extent.rooms)
+    return "".join(str(_part(by_name, extent, name)) for name in names)
+
+
+def _of_template(tables: Sequence[Table], extent: Extent, folder: str, name: str) -> str:
+    """The text that a project's template makes; it may print our parts by their names. Raises UsageError."""
+    # a project without templates does not pay for this import
+    from rack_recipes.report.page.templates import render_markdown
+
+    by_name = _named(tables)
+    own = partial(_part, by_name, extent)
+    return render_markdown(folder, name, plain, run=by_name["summary"].record(), tables=by_name, part=own)
+
+
+def _named(tables: Sequence[Table]) -> dict[str, Table]:
     by_name = named(tables)
-    findings = by_name.get("findings", NO_FINDINGS)
-    by_name[PROBLEMS] = _problems(findings)
-    sections = (_section(by_name[name], extent) for name in extent.rooms)
-    return "".join(f"{line}\n" for line in chain(_head(by_name["summary"], extent), _summary(findings), *sections))
+    return {**by_name, PROBLEMS: _problems(by_name.get("findings", NO_FINDINGS))}
+
+
+def _part(by_name: Mapping[str, Table], extent: Extent, name: str) -> Markup:
+    """A part of the file: its `head`, its `summary` or a table. Raises ValueError for another name."""
+    if name not in ("head", "summary", *extent.rooms):
+        raise ValueError(f"there is no part {name!r}; there are head, summary, {', '.join(extent.rooms)}")
+    lines = {
+        "head": lambda: _head(by_name["summary"], extent),
+        "summary": lambda: _summary(by_name.get("findings", NO_FINDINGS)),
+    }.get(name, lambda: _section(by_name[name], extent))()
+    return Markup("".join(f"{line}\n" for line in lines))
 
 
 def _problems(findings: Table) -> Table:

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rack_recipes.errors import UsageError
+from rack_recipes.report.page.templates import PDF_PAGE, Templates
 from rack_recipes.report.table_model import Table
 from rack_recipes.report.writers.html import render
 
@@ -33,12 +34,16 @@ _DATE = re.compile(rb"(?<=Date \(D:)[0-9]{14}(?=[+-][0-9]{2}'[0-9]{2}')")
 
 
 def write(tables: Sequence[Table], folder: Path, templates: str = "") -> list[Path]:
-    """Write `report.pdf` into the folder. Raises UsageError where there is no browser, or where it fails."""
+    """Write `report.pdf` into the folder, of the project's own template for it where there is one.
+
+    Raises UsageError where there is no browser, or where it fails.
+    """
     browser = find_browser()
     path = folder / "report.pdf"
     with TemporaryDirectory(prefix=".pdf-", dir=folder) as name:
         page = Path(name, "report.html")
-        page.write_text(render(keep_printed(tables), templates), encoding="utf-8", newline="\n")
+        kept = tables if Templates(templates).has(PDF_PAGE) else keep_printed(tables)
+        page.write_text(render(kept, templates, PDF_PAGE), encoding="utf-8", newline="\n")
         _print(browser, page, path)
     path.write_bytes(_dated(path.read_bytes(), next(table for table in tables if table.name == "summary")))
     return [path]

@@ -14,7 +14,12 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import FIRST, SECOND, Writer, attempt
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import (
+    FIRST,
+    SECOND,
+    Writer,
+    attempt,
+)
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import delta
 from rack_recipes.archive import prune_runs
 from rack_recipes.errors import RackError

@@ -155,8 +155,29 @@ def test_two_writes_of_one_key_meet_the_merge_policy_of_a_run(policy, outcome, v
     theirs.set("power.feeds_v1", {**DOC, "psu2": "failed"}, who="leaf2")
     (met,) = ours.merge(theirs)
     assert (met["policy"], met["outcome"], met["step"]) == (policy, outcome, "leaf2")
+    assert met.get("other") == {"refused": {**DOC, "psu2": "failed"}, "merged": {**DOC, "psu2": "failed"}}.get(outcome)
     assert ours.get("power.feeds_v1") == value
     assert len(ours.versions("power.feeds_v1")) == (2 if outcome == "refused" else 3)
+
+
+def test_a_context_that_lives_long_forgets_its_oldest_changes():
+    ours = Context(most_changes=10)
+    for number in range(95):
+        ours.set("k_v1", number)
+    history = ours.get_history()
+    assert 10 <= len(history) < 20
+    assert (history[-1]["seq"], history[-1]["version"], ours.get("k_v1")) == (95, 95, 94)
+    theirs = ours.copy()
+    theirs.set("k_v1", "theirs")
+    ours.set("new_v1", 1)
+    assert ours.merge(theirs) == []
+    assert ours.to_dict() == {"k_v1": "theirs", "new_v1": 1}
+    for number in range(40):
+        ours.set("k_v1", number)
+    with pytest.raises(UsageError, match="no change in common that both remember"):
+        ours.merge(theirs)
+    with pytest.raises(UsageError, match="expected a number above 0, or None, got 0"):
+        Context(most_changes=0)
 
 
 def test_two_contexts_of_different_origin_are_merged_too():

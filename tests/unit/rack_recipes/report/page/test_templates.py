@@ -11,8 +11,17 @@ from jinja2 import DictLoader, Environment
 
 from rack_recipes.errors import UsageError
 from rack_recipes.report.page import templates
-from rack_recipes.report.page.templates import MOST_LOGO, SCRIPTS, STATIC, TemplateCache, Templates, user_cache
-from rack_recipes.report.writers import html
+from rack_recipes.report.page.templates import (
+    MOST_LOGO,
+    PDF_PAGE,
+    SCRIPTS,
+    STATIC,
+    TemplateCache,
+    Templates,
+    unknown_files,
+    user_cache,
+)
+from rack_recipes.report.writers import html, markdown
 
 
 class Counting(Environment):
@@ -213,3 +222,42 @@ def test_what_is_wrong_in_it_is_said(report, own, name, text, said):
 def test_a_folder_that_is_missing_is_said(report):
     with pytest.raises(UsageError, match="there is no folder nowhere"):
         html.render(report, "nowhere")
+
+
+def test_the_page_as_a_whole_and_the_one_for_paper(report, own):
+    folder = own("report.html.j2", "<title>Ours</title>{% include 'parts/footer.html.j2' %}{{ head.hosts | length }}")
+    assert html.render(report, folder).startswith("<title>Ours</title><footer>")
+    assert html.render(report, folder, PDF_PAGE) == html.render(report, folder)
+    own("report.pdf.html.j2", "<h1>{{ run.status }}</h1>{{ tables.verdicts.rows | length }}")
+    assert html.render(report, folder, PDF_PAGE).startswith("<h1>failed</h1>")
+    assert html.render(report, folder).startswith("<title>Ours</title>")
+
+
+def test_markdown_of_a_template_is_escaped_and_may_have_our_parts(report, own, tmp_path):
+    own("report.md.j2", "**{{ run.tester }}** {{ tables.counts.rows | length }}\n{{ part('counts') }}")
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (path,) = markdown.write(report, folder, str(tmp_path))
+    text = path.read_text()
+    assert text.startswith("**A\\. Tester &lt;a\\.tester&#64;<!-- -->example\\.org&gt;** 9\n\n## Counts\n\n| ")
+    assert markdown.write_full(report, folder, str(tmp_path))[0].read_text() == markdown.render(report, markdown.FULL)
+    own("report.md.j2", "\n{{ part('cunts') }}")
+    with pytest.raises(
+        UsageError, match=r"report\.md\.j2, line 2: there is no part 'cunts'; there are head, summary, "
+    ):
+        markdown.write(report, folder, str(tmp_path))
+
+
+def test_a_file_that_no_report_uses_is_told(own, tmp_path):
+    for name in ("part/header.html.j2", "parts/foter.html.j2", "logo.jpg", "README.md", "site.html.j2", ".keep"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    for name, text in (("columns.yml", ""), ("style.css", ""), ("report.md.j2", ""), ("report.pdf.html.j2", "")):
+        own(name, text)
+    own("parts/own.html.j2", "{% include 'site.html.j2' %}")
+    assert [line.removeprefix(f"report_templates: {tmp_path}/") for line in unknown_files(str(tmp_path))] == [
+        "logo.jpg: no report uses a file of this name, did you mean logo.png?",
+        "part/header.html.j2: no report uses a file of this name, did you mean parts/header.html.j2?",
+        "parts/foter.html.j2: no report uses a file of this name, did you mean parts/footer.html.j2?",
+    ]
+    assert [*unknown_files("")] == []

@@ -333,16 +333,16 @@ QUESTIONS = {
     ),
     "a key in all runs": ("SELECT c.run_id, c.after FROM context c WHERE c.key = 'k7.x_v1'", "ix_context_key_time"),
     "a key in an hour, by the proposal's names": (
-        "SELECT c.run_id, c.value FROM context_snapshots c WHERE c.key = 'k7.x_v1' "
-        "AND c.timestamp BETWEEN '2026-11-25T12' AND '2026-11-25T13'",
+        ("SELECT c.run_id, c.value FROM context_snapshots c WHERE c.key = 'k7.x_v1' "
+        "AND c.timestamp BETWEEN '2026-11-25T12' AND '2026-11-25T13'"),
         "ix_context_key_time",
     ),
     "the runs of a day": ("SELECT run_id FROM runs WHERE started >= '2026-11-25' AND started < '2026-11-26'",
                           "ix_runs_started"),
     "the newest runs": ("SELECT run_id FROM runs ORDER BY started DESC, run_id DESC LIMIT 20", "ix_runs_started"),
     "what changed in the runs of a day": (
-        "SELECT c.key FROM runs r JOIN context c ON c.run_id = r.run_id "
-        "WHERE r.started >= '2026-11-25' AND r.started < '2026-11-26'",
+        ("SELECT c.key FROM runs r JOIN context c ON c.run_id = r.run_id "
+        "WHERE r.started >= '2026-11-25' AND r.started < '2026-11-26'"),
         "ix_runs_started",
     ),
 }  # fmt: skip

@@ -7,24 +7,35 @@ MySQL commits each statement by itself, so a migration that is killed halfway le
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sqlalchemy as sql
 from alembic import op
 
-from rack_recipes.store.schema.tables import name, tables
+from rack_recipes.store.schema.tables import long_text, name, tables
 from rack_recipes.store.schema.views import SAME_COLUMNS, creating
 
+KINDS: Mapping[str, Callable[[], Any]] = {
+    "": name,
+    "text": long_text,
+    "int": lambda: sql.BigInteger,
+    "real": lambda: sql.Double,
+    "bool": lambda: sql.Boolean,
+}
 
-def make_table(table: str, key: Sequence[str], *columns: sql.Column[Any]) -> None:
-    """Make a table with rows of runs: `run_id`, which begins its key, and these columns."""
+
+def make_table(table: str, key: str, columns: str) -> None:
+    """Make a table with rows of runs: `run_id`, which begins its key, and these columns.
+
+    A column is a word such as `tries:int`, without a kind a name; `!` behind it says that it is never NULL.
+    """
     of_run = sql.ForeignKeyConstraint(["run_id"], ["runs.run_id"], name=f"fk_{table}_run_id", ondelete="CASCADE")
     op.create_table(
         table,
         sql.Column("run_id", name()),
-        *columns,
-        sql.PrimaryKeyConstraint("run_id", *key, name=f"pk_{table}"),
+        *map(_column, columns.split()),
+        sql.PrimaryKeyConstraint("run_id", *key.split(), name=f"pk_{table}"),
         *(() if table == "runs" else (of_run,)),
         if_not_exists=True,
         mysql_engine="InnoDB",
@@ -32,12 +43,20 @@ def make_table(table: str, key: Sequence[str], *columns: sql.Column[Any]) -> Non
     )
 
 
-def add_columns(table: str, types: Mapping[str, Any]) -> None:
+def _column(word: str) -> sql.Column[Any]:
+    column, _colon, kind = word.removesuffix("!").partition(":")
+    options: dict[str, Any] = (
+        {"nullable": False} if word.endswith("!") else {}
+    )  # those of a key become so by themselves
+    return sql.Column(column, KINDS[kind](), autoincrement=False, **options)
+
+
+def add_columns(table: str, columns: str) -> None:
     """Add columns, NULL in all rows: no database rewrites a row for that."""
     held = {column["name"] for column in sql.inspect(op.get_bind()).get_columns(table)}
-    for column, kind in types.items():
-        if column not in held:
-            op.add_column(table, sql.Column(column, kind))
+    for column in map(_column, columns.split()):
+        if column.name not in held:
+            op.add_column(table, column)
 
 
 def add_same_columns() -> None:
@@ -46,7 +65,7 @@ def add_same_columns() -> None:
     for table, same in SAME_COLUMNS.items():
         columns = tables().metadata.tables[table].columns
         held = {column["name"] for column in sql.inspect(op.get_bind()).get_columns(table)}
-        for column in same.keys() - held:
+        for column in (name for name in same if name not in held):
             op.add_column(table, sql.Column(column, columns[same[column]].type, sql.Computed(same[column], is_kept)))
 
 

@@ -8,41 +8,20 @@ the first migration.
 
 from __future__ import annotations
 
-from typing import Any
-
-import sqlalchemy as sql
 from alembic import op
 
 from rack_recipes.store.schema.migrations.changes import add_columns, add_index, drop_index
-from rack_recipes.store.schema.tables import long_text, name
 
 revision = "0002"
 down_revision = "0001"
 
-COLUMNS: dict[str, dict[str, Any]] = {
-    "runs": {
-        "params": long_text(),
-        "labels": long_text(),
-        "refs": long_text(),
-        "options": long_text(),
-        "resumes": name(),
-        "checks": sql.BigInteger,
-    },
-    "steps": {
-        "blocks": sql.Boolean,
-        "flake": sql.Boolean,
-        "checks": sql.BigInteger,
-        "instances": sql.BigInteger,
-        "parent": name(),
-        "inputs": name(),
-        "source_run": name(),
-        "cache_key": name(),
-        "rounds": long_text(),
-        "hooks": long_text(),
-        "tags": long_text(),
-    },
-    "context": {"origin": name()},
-    "measurements": {"limits": long_text(), "distance": sql.Double, "verdict": name()},
+COLUMNS = {
+    "runs": "params:text labels:text refs:text options:text resumes checks:int",
+    "steps": """
+    blocks:bool flake:bool checks:int instances:int parent inputs source_run cache_key rounds:text hooks:text tags:text
+    """,
+    "context": "origin",
+    "measurements": "limits:text distance:real verdict",
 }
 # When a run is deleted, so are its changes of the context. Other databases have a foreign key for this.
 FORGET = """

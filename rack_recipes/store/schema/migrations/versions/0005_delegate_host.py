@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from rack_recipes.store.schema.migrations.changes import add_columns
-from rack_recipes.store.schema.tables import name
 
 revision = "0005"
 down_revision = "0004"
@@ -13,4 +12,4 @@ down_revision = "0004"
 
 def upgrade() -> None:
     """Add the column if it is missing."""
-    add_columns("steps", {"through": name()})
+    add_columns("steps", "through")

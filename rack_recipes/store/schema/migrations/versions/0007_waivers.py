@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from rack_recipes.store.schema.migrations.changes import add_columns
-from rack_recipes.store.schema.tables import long_text
 
 revision = "0007"
 down_revision = "0006"
@@ -13,5 +12,5 @@ down_revision = "0006"
 
 def upgrade() -> None:
     """Add the columns that are missing."""
-    add_columns("runs", {"waivers": long_text()})
-    add_columns("steps", {"waived": long_text()})
+    add_columns("runs", "waivers:text")
+    add_columns("steps", "waived:text")

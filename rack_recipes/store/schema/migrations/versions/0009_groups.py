@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from rack_recipes.store.schema.migrations.changes import add_columns, add_index
-from rack_recipes.store.schema.tables import long_text, name
 
 revision = "0009"
 down_revision = "0008"
@@ -13,5 +12,5 @@ down_revision = "0008"
 
 def upgrade() -> None:
     """Add the columns and the index that are missing."""
-    add_columns("runs", {"group_id": name(), "part": name(), "group_info": long_text()})
+    add_columns("runs", "group_id part group_info:text")
     add_index("runs", "group_id")

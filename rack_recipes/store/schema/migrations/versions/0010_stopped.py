@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from rack_recipes.store.schema.migrations.changes import add_columns
-from rack_recipes.store.schema.tables import long_text
 
 revision = "0010"
 down_revision = "0009"
@@ -13,4 +12,4 @@ down_revision = "0009"
 
 def upgrade() -> None:
     """Add the column if it is missing."""
-    add_columns("runs", {"stopped": long_text()})
+    add_columns("runs", "stopped:text")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 SHOWN = 100  # characters of a word in a message
 COMPLETE = "--complete"  # the hidden command that the completion scripts call
+RUN_WORDS = ["run"], ["resume"]  # programs read what these answer: a pipe gets it without --json, too
 
 
 def call_command(words: Sequence[str]) -> None:
@@ -31,13 +32,19 @@ def call_command(words: Sequence[str]) -> None:
         answer, code = _complete(given[1:]) if given[:1] == [COMPLETE] else _call(own, for_ansible)
     except RackError as error:
         sys.stderr.write(f"{error}\n")
-        answer = {"status": "error", "reason": str(error), "exit_code": error.exit_code} if "--json" in own else None
+        answer = {"status": "error", "reason": str(error), "exit_code": error.exit_code} if _for_programs(own) else None
         code = error.exit_code
     except KeyboardInterrupt:
         answer, code = None, INTERRUPTED
     except SystemExit as ended:  # by --help or --version
         answer, code = None, int(ended.code or 0)
-    raise SystemExit(_print(answer, code))
+    is_for_people = isinstance(answer, dict) and own[:1] in RUN_WORDS and not _for_programs(own)
+    raise SystemExit(_print(None if is_for_people else answer, code))
+
+
+def _for_programs(own: Sequence[str]) -> bool:
+    """Whether stdout gets one JSON object, of errors too. On a terminal the summary of a run says the same."""
+    return "--json" in own or (own[:1] in RUN_WORDS and not sys.stdout.isatty())
 
 
 def _call(own: Sequence[str], for_ansible: Sequence[str]) -> Answer:

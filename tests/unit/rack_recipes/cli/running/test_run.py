@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -333,7 +334,7 @@ def test_what_ansible_is_given_in_private(folder: Path, monkeypatch: pytest.Monk
     }
 
 
-def test_verdicts_have_colours_on_a_terminal(folder: Path):
+def test_on_a_terminal_the_summary_comes_last_and_verdicts_have_colours(folder: Path):
     env = {**os.environ, "TERM": "xterm"}
     env.pop("NO_COLOR", None)
     with pexpect.spawn(
@@ -343,6 +344,14 @@ def test_verdicts_have_colours_on_a_terminal(folder: Path):
         shown.expect_exact("fail_step  \x1b[31mfailed\x1b[0m: the link")
         shown.expect_exact("1 \x1b[31mfailed\x1b[0m, 1 \x1b[32mpassed\x1b[0m")
         shown.expect(pexpect.EOF)
+        assert "{" not in shown.before, "the object is for programs"
+
+
+def test_on_a_terminal_an_error_is_told_once(folder: Path):
+    words = ["-c", PROGRAM, "run", "good.yml", "--only", "x"]
+    for more, objects in (([], 0), (["--json"], 1)):
+        told = pexpect.run(shlex.join([sys.executable, *words, *more]), encoding="utf-8", timeout=60)
+        assert told.count("\n{") == objects, told
 
 
 def test_how_many_hosts_run_at_once_is_told_where_others_wait(folder: Path, monkeypatch: pytest.MonkeyPatch):

@@ -133,6 +133,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     "the shell": {"completion": Command("print a script that completes this command in a shell", "shell.completion")},
 }
 COMMANDS = {name: command for group in GROUPS.values() for name, command in group.items()}
+RESUME = {"resume": Command("go on where a run stopped: `run --resume RUN`")}  # another spelling, no row of its own
 EXIT_CODES = """\
 exit codes:
   0  passed          1  a step did not pass     2  the recipe or the command is wrong, or nothing matched
@@ -159,7 +160,8 @@ def split_command(words: Sequence[str]) -> tuple[str, Sequence[str]]:
     while rest and not rest[0].startswith("-") and (valid := subcommands(name)):
         if rest[0] not in valid:
             prog = f"{PROGRAM} {name}".strip()
-            raise UsageError(f"{prog}: there is no command {rest[0]!r}{hint(rest[0], valid)}; see {prog} --help")
+            near = hint(rest[0], valid if name else [*valid, *RESUME])
+            raise UsageError(f"{prog}: there is no command {rest[0]!r}{near}; see {prog} --help")
         name, rest = f"{name} {rest[0]}".strip(), rest[1:]
     return name, rest
 
@@ -221,7 +223,8 @@ def _group_parser(name: str) -> Parser:
     prog = f"{PROGRAM} {name}".strip()
     about = COMMANDS[name].summary if name else "Run test recipes on racks: compiled, run, recorded, reported."
     lists = [
-        _list_commands(title, group, name) for title, group in ({"commands": COMMANDS} if name else GROUPS).items()
+        _list_commands(title, {**group, **(RESUME if "run" in group else {})}, name)
+        for title, group in ({"commands": COMMANDS} if name else GROUPS).items()
     ]
     epilog = "\n".join([*lists, f"{prog} COMMAND --help tells more.\n", *([] if name else [EXIT_CODES])])
     parser = Parser(prog, usage=f"{prog} COMMAND ...", description=about, epilog=epilog)

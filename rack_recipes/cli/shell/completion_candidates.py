@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rack_recipes.cli.argument_parser import Parser
-from rack_recipes.cli.command_table import COMMANDS, is_group, parser_of, subcommands
+from rack_recipes.cli.command_table import COMMANDS, RESUME, is_group, parser_of, subcommands
 from rack_recipes.errors import RackError
 
 SUFFIXES = (".yml", ".yaml")
@@ -54,15 +54,16 @@ def _answer(words: list[str]) -> Lines:
 
 def _command(words: Sequence[str]) -> tuple[str, list[str]]:
     """Return the command that the words begin with, and the words after it; unknown words raise nothing here."""
-    name, rest = "", [*words]
+    name, rest = "", ["run", "--resume", *words[1:]] if words[:1] == [*RESUME] else [*words]
     while rest and rest[0] in subcommands(name):
         name = f"{name} {rest.pop(0)}".strip()
     return name, rest
 
 
 def _commands(name: str) -> Lines:
-    for word in subcommands(name):
-        yield f"{word}\t{COMMANDS[f'{name} {word}'.strip()].summary}"
+    own = {word: COMMANDS[f"{name} {word}".strip()] for word in subcommands(name)}
+    for word, command in (own if name else {**own, **RESUME}).items():
+        yield f"{word}\t{command.summary}"
 
 
 def _options(parser: Parser, given: Sequence[str]) -> Lines:

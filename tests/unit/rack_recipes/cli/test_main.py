@@ -58,6 +58,7 @@ def test_help_names_all_commands_and_exit_codes():
     assert done.code == 0
     for word in subcommands(""):
         assert f"\n  {word:<12}{COMMANDS[word].summary}\n" in done.out
+    assert "\n  resume      go on where a run stopped: `run --resume RUN`\n" in done.out
     assert done.out.endswith(EXIT_CODES)
 
 
@@ -157,7 +158,8 @@ def test_no_signal_gets_lost_while_modules_are_imported(number: int, where: str)
     is_early = where.startswith("cli.")
     told = "" if is_early else f"nothing was run: ended by {number.name}\n"
     code = -number if is_early else 128 + number
-    assert (done.returncode, done.stdout, done.stderr) == (code, "", told)
+    assert (done.returncode, done.stderr) == (code, told)
+    assert is_early or json.loads(done.stdout) == {"status": "error", "reason": told.strip(), "exit_code": code}
     assert not [*Path().glob(".rack-recipes/runs/*/journal.jsonl")]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import run
-from rack_recipes.cli.command_table import COMMANDS, is_group, parser_of, subcommands
+from rack_recipes.cli.command_table import COMMANDS, RESUME, is_group, parser_of, subcommands
 from rack_recipes.cli.shell.completion_candidates import KINDS, candidates
 from rack_recipes.journal.append import append
 
@@ -38,7 +38,8 @@ def words_for(*words: str) -> list[str]:
 @pytest.mark.parametrize("name", ["", *(name for name in COMMANDS if is_group(name))])
 def test_commands(name: str):
     found = candidates([*name.split(), ""])
-    assert found == ["words", *(f"{word}\t{COMMANDS[f'{name} {word}'.strip()].summary}" for word in subcommands(name))]
+    rows = {word: COMMANDS[f"{name} {word}".strip()] for word in subcommands(name)} | ({} if name else RESUME)
+    assert found == ["words", *(f"{word}\t{row.summary}" for word, row in rows.items())]
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if not is_group(name)])
@@ -90,10 +91,10 @@ def test_every_value_has_a_kind_or_none_on_purpose(name: str):
 @pytest.mark.parametrize(
     ("words", "found"),
     [
-        ([], [*subcommands("")]),
+        ([], [*subcommands(""), "resume"]),
         (["pl"], ["plan"]),
         (["--v"], ["--version"]),
-        (["zzz", ""], [*subcommands("")]),
+        (["zzz", ""], [*subcommands(""), "resume"]),
         (["ctx", "h"], ["history"]),
         (["run", "--res"], ["--resume", "--resume-from"]),
         (["run", "r.yml", "--only", ""], ["prepare", "measure", "burn.heat"]),
@@ -153,7 +154,7 @@ def test_groups_stand_before_their_parts(project: Path):
         append(project / f".rack-recipes/runs/{name}/journal.jsonl", [run(name, **about)])
     assert words_for("show", "")[:3] == ["night-2", "night-1", "last"]
     assert words_for("finish", "") == ["night-2", "night-1"]
-    assert words_for("run", "--resume", "")[:3] == ["last", "last~1", "20261104"]
+    assert words_for("run", "--resume", "")[:3] == words_for("resume", "")[:3] == ["last", "last~1", "20261104"]
     assert "night-1" not in words_for("run", "--resume", "")
 
 

@@ -28,6 +28,7 @@ CONFIG = "ansible.cfg"
 MERGE_POLICIES = ("last_write", "fail", "deep_merge")
 HOOK = "hook "  # before the dotted name of a Python file: a policy of the user's
 HOOK_POLICY = re.compile(rf"{HOOK}[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+LOOKED_ON = 5.0  # seconds of a flush interval: who wants rows more often waits for each result of a stage
 TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 Rules = tuple[tuple[str, str], ...]  # a pattern of keys and its merge policy, the first that matches counts
@@ -114,7 +115,10 @@ class Settings:
     scriptlets: tuple[str, ...] = ("scriptlets", "orchestrator/scriptlets")
     """Trusted folders of drop-in scriptlets, separated by colons, before the collection's own."""
     flush_interval: float = 10.0
-    """Seconds between two flushes of a longer run into the store."""
+    """Seconds between two flushes of a longer run into the store.
+
+    Below 5, and with O(debug) or O(log_level), hosts tell each result within a second, not only every 5 to 10 seconds.
+    """
     flush_deltas: int = 10_000
     """Changes of the context after which a run is flushed before its interval is over."""
     store_timeout: float = 60.0
@@ -127,6 +131,11 @@ class Settings:
     A poll may take that much longer than the host was asked to wait, and a large request or answer a second longer for
     each 64 KiB. A host that gives no answer, or one of more than 64 MiB, is unreachable. In later stages it is waited
     for 20 seconds at most.
+    """
+    step_timeout: float = 0.0
+    """Seconds after which a try of a step is ended whose recipe gives it no C(timeout).
+
+    Without it such a step has no limit, and C(rack-recipes validate) says so.
     """
     slots: int = 4
     """How many parallel steps a host runs at once."""
@@ -225,6 +234,11 @@ class Settings:
     """Seconds to wait for a summary, with its second try."""
     summary_budget: int = 8000
     """Tokens that a summary may cost at most, question and answer, with its second try."""
+
+    @property
+    def are_results_wanted_soon(self) -> bool:
+        """Whether somebody looks on while steps run, so that hosts tell what is new within a second."""
+        return self.debug or bool(self.log_level) or self.flush_interval < LOOKED_ON
 
 
 NAMES_OF_ALL = tuple(field.name for field in fields(Settings))

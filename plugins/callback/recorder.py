@@ -86,7 +86,9 @@ options:
     ini: [{section: rack_recipes, key: scriptlets}]
     env: [{name: RACK_RECIPES_SCRIPTLETS}]
   flush_interval:
-    description: Seconds between two flushes of a longer run into the store.
+    description:
+      - Seconds between two flushes of a longer run into the store. Below 5, and with O(debug) or O(log_level), hosts
+        tell each result within a second, not only every 5 to 10 seconds.
     default: 10
     type: float
     ini: [{section: rack_recipes, key: flush_interval}]
@@ -118,6 +120,14 @@ options:
     type: float
     ini: [{section: rack_recipes, key: answer_timeout}]
     env: [{name: RACK_RECIPES_ANSWER_TIMEOUT}]
+  step_timeout:
+    description:
+      - Seconds after which a try of a step is ended whose recipe gives it no C(timeout). Without it such a step has no
+        limit, and C(rack-recipes validate) says so.
+    default: 0
+    type: float
+    ini: [{section: rack_recipes, key: step_timeout}]
+    env: [{name: RACK_RECIPES_STEP_TIMEOUT}]
   slots:
     description: How many parallel steps a host runs at once.
     default: 4

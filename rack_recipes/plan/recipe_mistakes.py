@@ -18,6 +18,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import 
     find_wrong_names,
     spec_of,
 )
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import has_secret
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import (
     REFERENCE,
@@ -27,7 +28,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.references i
 )
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames
 from rack_recipes import settings
-from rack_recipes.errors import CatalogError, Place, RecipeError, nearest
+from rack_recipes.errors import MOST_NAMED, CatalogError, Place, RecipeError, nearest
 from rack_recipes.plan.dependency_graph import CONTEXT, PARTS, KeyUsage
 from rack_recipes.plan.plan_model import Plan, PlannedHook, PlannedStep
 from rack_recipes.recipe.catalog.find_scriptlet import find_scriptlet, is_missing_builtin, nearest_builtin
@@ -265,6 +266,10 @@ ONLY_THE_LAST = (
     "each instance of its loop writes {}, so other steps and reports get only what the last one wrote: let each "
     "measure what it finds, since the measurements of all are kept"
 )
+NO_TIMEOUT = (
+    "no timeout, in {}: where such a step hangs, its host waits for ever; give it one, or all that have none by the "
+    "setting step_timeout"
+)
 RUN_BY_SHELL = "the shell runs what {} holds, too, such as $(reboot): {}"
 AS_WORD = "let ansible.builtin.command take it as a word of its argv"
 QUOTED = "{}, or write {{{{ lookup('rack.recipes.context', '{}'){} | quote }}}} without quotes around it"
@@ -308,6 +313,14 @@ def _matching_nothing(plan: Plan) -> Iterator[PlanProblem]:
             near = nearest(bare, sorted(keys))
             hint = f" (did you mean {near!r}?)" if near else ""
             yield PlanProblem(None, ("context", "persist", place), f"no step says that it sets a key {bare!r}{hint}")
+
+
+def timeout_notices(plan: Plan, step_timeout: float) -> Iterator[PlanNotice]:
+    """The notice about steps without a timeout, at the first of them, where the setting `step_timeout` gives none."""
+    endless = [] if step_timeout else [planned.step for planned in plan.steps if planned.step.timeout is None]
+    names = first_few([step.name for step in endless], MOST_NAMED)
+    found = [PlanProblem(step, (), NO_TIMEOUT.format(names)) for step in endless[:1]]
+    yield from (PlanNotice(one.place, one.expected) for one in located(plan.recipe, found))
 
 
 def _of_step(planned: PlannedStep, params: Mapping[str, Param], read: Collection[str]) -> Iterator[PlanProblem]:

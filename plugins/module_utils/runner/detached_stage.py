@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ARTIFACTS = "artifacts"  # the folder, within a stage's, of the files that its steps attach
 LEASE = b"%020.3f"
+SOON = 0.5  # seconds between two answers to somebody who looks on; each costs a start of Python
 PAUSE = 0.05  # seconds between two looks at a stage that is waited for
 STARTING = 10.0  # seconds within which the runner of a new stage has to start
 PATIENCE = 60.0  # seconds for which a full disk may keep a stage from its end
@@ -212,21 +213,23 @@ class DetachedStage:
         except FileNotFoundError:
             return b""
 
-    def await_end(self, seconds: float, offset: int) -> None:
+    def await_end(self, seconds: float, offset: int, *, soon: bool = False) -> None:
         """Wait, and renew the lease, until the stage has ended or `seconds` have passed.
 
-        It also returns once the journal has `ANSWER` bytes behind `offset`.
+        It also returns once the journal has `ANSWER` bytes behind `offset`, or, where an answer is wanted `soon`, any.
         """
-        until = time.monotonic() + seconds
+        begun = time.monotonic()
         while self.state() == "running":
             self.renew()
-            if time.monotonic() >= until or self._size() - offset >= ANSWER:
+            waited, gained = time.monotonic() - begun, self.gained(offset)
+            if waited >= seconds or gained >= ANSWER or (soon and gained and waited >= SOON):
                 return
             time.sleep(PAUSE)
 
-    def _size(self) -> int:
+    def gained(self, offset: int) -> int:
+        """How many bytes the journal has behind `offset`."""
         try:
-            return os.stat(self.path(JOURNAL)).st_size
+            return os.stat(self.path(JOURNAL)).st_size - offset
         except FileNotFoundError:
             return 0
 

@@ -50,6 +50,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors impo
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import encode
 from ansible_collections.rack.recipes.plugins.module_utils.runner.detached_stage import (
     ARTIFACTS,
+    SOON,
     DetachedStage,
     boot_id,
     remove_collected_stages,
@@ -206,7 +207,7 @@ def _serve(request: dict[str, Any], payload: str) -> tuple[str, bytes, str]:
     else:
         if "end" in request:
             detached.halt(request["end"], begun=not is_new)
-        detached.await_end(request["attach"], request["offset"])
+        detached.await_end(request["attach"], request["offset"], soon=request.get("soon", False))
     return _look_at(detached, request["offset"])
 
 
@@ -249,14 +250,18 @@ def _look_at(detached: DetachedStage, offset: int) -> tuple[str, bytes, str]:
 
 
 def _start(request: dict[str, Any], detached: DetachedStage, payload: str) -> None:
-    """Start the stage in a process of its own. Returns once it has ended, or after `attach` seconds."""
+    """Start the stage in a process of its own. Returns once it has ended, or after `attach` seconds.
+
+    Where an answer is wanted `soon`, it returns once there is something to tell.
+    """
     told, tell = os.pipe()
     if not os.fork():
         _run(request, detached, payload, tell)
     os.close(tell)
-    until, pause = time.monotonic() + request["attach"], min(RENEWAL, request["lease"] / 3)
+    soon, until = request.get("soon"), time.monotonic() + request["attach"]
+    pause = min(SOON if soon else RENEWAL, request["lease"] / 3)
     while not select.select([told], [], [], max(0.0, min(pause, until - time.monotonic())))[0]:
-        if time.monotonic() >= until:
+        if time.monotonic() >= until or (soon and detached.gained(request["offset"])):
             return
         detached.renew()
 

@@ -33,8 +33,8 @@ def validate(options: argparse.Namespace) -> Answer:
     """Check recipes, and report every problem in them.
 
     Stderr has a line for each problem: file, line, column, what was expected, what was found, the nearest valid word.
-    Stdout has the same as one JSON object. The exit code is 2 if there is any problem. A deprecated scriptlet, and a
-    criterion that is the same in each run, are notices, not problems.
+    Stdout has the same as one JSON object. The exit code is 2 if there is any problem. A deprecated scriptlet, a
+    criterion that is the same in each run, and steps without a timeout are notices, not problems.
     """
     if not options.recipes and options.stdin is None:
         raise UsageError("rack-recipes validate: expected RECIPE or --stdin FILE")
@@ -77,9 +77,10 @@ def _problem(name: str, error: RackError) -> Finding:
 
 
 def _notices(plan: Plan) -> Iterator[Finding]:
-    from rack_recipes.plan.recipe_mistakes import plan_notices
+    from rack_recipes import settings
+    from rack_recipes.plan.recipe_mistakes import plan_notices, timeout_notices
 
-    for notice in plan_notices(plan):
+    for notice in (*plan_notices(plan), *timeout_notices(plan, settings.load().step_timeout)):
         yield {**_position(notice.place), "text": f"{notice.place}: {notice.text}"}
 
 

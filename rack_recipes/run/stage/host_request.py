@@ -144,11 +144,13 @@ Keys = Mapping[str, Sequence[Any]]
 class StageInputs:
     """What a stage gets beside its steps: of the run, the settings, the earlier stages and the context.
 
-    `lease` and `time_left` are in seconds; `time_left` is None without a time box. `settled` has the dependencies on
-    earlier stages that block steps. `own`, `run` and `hosts` hold the context of this host, of the run and of other
-    hosts. `collected` names the stages that the host may forget. `recipe` is what the compiled play says of the whole
-    recipe. `halted` is why nothing may start, empty where it may. `offers` has earlier results by step. `waivers` are
-    those in force on this host. `attributes` are what the inventory says of the host: the recipe has limits by them.
+    `lease`, `step_timeout` and `time_left` are in seconds; `step_timeout` is of steps that have no timeout, None for no
+    limit; `time_left` is None without a time box. `settled` has the dependencies on earlier stages that block steps.
+    `own`, `run` and `hosts` hold the context of this host, of the run and of other hosts. `soon` is whether somebody
+    looks on, so that the host tells each result soon. `collected` names the stages that the host may forget. `recipe`
+    is what the compiled play says of the whole recipe. `halted` is why nothing may start, empty where it may. `offers`
+    has earlier results by step. `waivers` are those in force on this host. `attributes` are what the inventory says of
+    the host: the recipe has limits by them.
     """
 
     run_id: str
@@ -156,6 +158,7 @@ class StageInputs:
     folders: tuple[Path, ...]
     slots: int
     lease: float
+    step_timeout: float | None = None
     settled: Mapping[str, str] = field(default_factory=dict)
     own: Keys = field(default_factory=dict)
     run: Keys = field(default_factory=dict)
@@ -169,6 +172,7 @@ class StageInputs:
     check: bool = False
     debug: bool = False
     log_level: str = ""
+    soon: bool = False
     offers: Mapping[str, Sequence[Data]] = field(default_factory=dict)
     waivers: Sequence[Data] = ()
     attributes: Data = field(default_factory=dict)
@@ -221,6 +225,7 @@ def make_request(number: int, steps: Sequence[Data], inputs: StageInputs, progra
         "host": inputs.host,
         "offset": 0,
         "attach": wait_of(inputs.lease, FIRST_WAIT),
+        **({"soon": True} if inputs.soon else {}),
         "lease": inputs.lease,
         "slots": inputs.slots,
         "settled": dict(inputs.settled),
@@ -240,12 +245,20 @@ def make_request(number: int, steps: Sequence[Data], inputs: StageInputs, progra
         "locks": {name: _lock_message(name, lock) for name, lock in locks.items()},
         "collected": list(inputs.collected),
         "code": dict(zip(("digest", "files"), executor_code(), strict=True)),
-        "steps": [_with_limits(_step_message(step, program, payload_files, locks), limits) for step in steps],
+        "steps": [
+            _with_limits(_bounded(_step_message(step, program, payload_files, locks), inputs.step_timeout), limits)
+            for step in steps
+        ],
         "hooks": _hooks(recipe, inputs.folders, payload_files),
         "digests": payload_files.digests,
         "files": [name for name in payload_files.files if not is_code(name)],
     }
     return Request(message, tuple(sorted(payload_files.files.items())))
+
+
+def _bounded(message: dict[str, Any], timeout: float | None) -> dict[str, Any]:
+    """The message of a step with `timeout` where the recipe gives none."""
+    return {**message, "timeout": message["timeout"] or timeout}
 
 
 def _step_message(step: Data, program: Program, payload_files: PayloadFiles, locks: Collection[str]) -> dict[str, Any]:

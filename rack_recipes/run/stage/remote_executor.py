@@ -238,7 +238,8 @@ class RemoteExecutor:
                 if self._received > most:
                     raise RackError(TOO_MUCH.format(self._host(), most // MIB))
                 offset = answer.offset
-                poll = {"id": message["id"], "offset": offset, "attach": wait_of(lease, POLL_WAIT)}
+                wait = {"attach": wait_of(lease, POLL_WAIT), **({"soon": True} if "soon" in message else {})}
+                poll = {"id": message["id"], "offset": offset, **wait}
                 answer = self._ask(poll, payload)
                 if answer.state == "unknown" and answer.boot_id != boot_id:
                     answer = replace(answer, state="rebooted")  # and its temporary files are gone

@@ -249,6 +249,7 @@ def request_of(stage: HostStage, program: Program | None) -> Request:
         folders=tuple(Path(folder) for folder in settings.scriptlets),
         slots=settings.slots,
         lease=settings.reconnect_timeout,
+        step_timeout=settings.step_timeout or None,
         settled=blocking_verdicts(run, stage.steps, host),
         own=run.context.held(host),
         run=run.context.held(),
@@ -261,6 +262,7 @@ def request_of(stage: HostStage, program: Program | None) -> Request:
         check=stage.is_check and not stage.is_module,  # Ansible's modules have a check mode of their own
         debug=settings.debug,
         log_level=settings.log_level,
+        soon=settings.are_results_wanted_soon,
         offers=run.reusable.offers(stage.steps, host, stage.delegate),
         waivers=run.inputs.waivers.of(host),
         attributes=run.inputs.attributes.get(host, {}),

@@ -117,6 +117,17 @@ def test_records_arrive_while_the_stage_runs(host):
     assert host.poll(offset=last.offset).records == []
 
 
+def test_who_looks_on_is_told_soon(host):
+    gates = [script(f"gate{number}", f"while [ ! -e ../../go{number} ]; do sleep 0.05; done") for number in (1, 2)]
+    steps, files = zip(script("quick"), *gates, strict=True)
+    started = time.monotonic()
+    told = [host.start(*steps, files={name: text for each in files for name, text in each.items()}, soon=True)]
+    (host.base / "go1").touch()
+    told.append(host.ask({"id": "stage1", "offset": told[0].offset, "attach": 60, "soon": True}))
+    assert time.monotonic() - started < 50, "each answer could have waited for 60 s"
+    assert [(answer.state, [*answer.reasons]) for answer in told] == [("running", ["quick"]), ("running", ["gate1"])]
+
+
 ATTACH = """printf %s x >x; printf 12345 >y
 echo '{"status": "ok", "artifacts": [{"name": "x", "path": "x"}, {"name": "y", "path": "y"}]}'; exit 0
 """

@@ -138,6 +138,13 @@ def test_what_makes_a_sandbox_travels_with_a_step_that_has_one(said: Any, wanted
     assert names == {*dict(files_of([{**STEP, "sandbox": said}], AROUND.folders, {}))} - {"scriptlets/t/step.sh"}
 
 
+def test_a_step_without_a_timeout_gets_that_of_the_settings():
+    steps = [STEP, {**STEP, "timeout": 60}, {**STEP, "timeout": None}, {**STEP, "invalid": "args.x: no"}]
+    for default, sent in ((None, [None, 60, None, None]), (9.0, [9.0, 60, 9.0, 9.0])):
+        found = make_request(2, steps, replace(AROUND, step_timeout=default)).message["steps"]
+        assert [step["timeout"] for step in found] == sent
+
+
 def test_how_a_step_is_run_may_be_told_from_outside():
     found = make_request(2, [STEP], AROUND, lambda step, _luggage: {"kind": "call", "module": step["module"]})
     [step] = found.message["steps"]

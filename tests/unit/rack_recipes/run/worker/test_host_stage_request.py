@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -60,6 +61,16 @@ def test_without_secrets_there_is_no_salt(run: Run):
     assert (message["secrets"], "salt" in message) == ([], False)
     assert "*password" in message["secret_keys"]
     assert not Path(run.settings.runs).with_name("salt").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "soon"),
+    [({}, None), ({"debug": True}, True), ({"log_level": "error"}, True), ({"flush_interval": 4.9}, True)],
+)
+def test_settings_of_the_project_reach_the_host(run: Run, given: dict[str, Any], soon: bool | None):
+    run.settings = replace(run.settings, step_timeout=7.0, **given)
+    message = sent(run)
+    assert (message["steps"][0]["timeout"], message.get("soon")) == (7.0, soon)
 
 
 def test_with_secrets_there_is_one(run: Run):

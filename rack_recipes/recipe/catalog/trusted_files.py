@@ -16,7 +16,7 @@ import grp
 import os
 import pwd
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -229,6 +229,43 @@ def _resolve_link(root: str, link: str, path: str) -> str:
     if os.path.commonpath([real, trusted]) != trusted:
         raise CatalogError(f"{link} is not trusted: the link leads out of {_display_name(root)}, to {real}")
     return os.path.relpath(real, trusted)
+
+
+def check_recipe(real: str, opened: int, folders: Sequence[str]) -> None:
+    """Raise CatalogError where anybody else can change the file of a recipe; `real` is its path, and it is `opened`.
+
+    Below the project's folder, and in a trusted folder of the settings (`folders`), each part of the path is checked as
+    it is for a scriptlet. Elsewhere the file and its folder count, and nobody is trusted for owning that folder.
+    """
+    project = os.path.realpath(PROJECT)
+    if os.path.commonpath([project, real]) == project:
+        root, _slash, inside = os.path.relpath(real, project).partition(os.sep)
+    else:
+        known = (os.path.realpath(folder) for folder in folders if os.path.isabs(folder))
+        root = next((folder for folder in known if real.startswith(os.path.join(folder, ""))), "")
+        inside = os.path.relpath(real, root) if root else ""
+    if inside:
+        check_trusted(root, inside)
+    elif root:
+        check_owner(root, opened, _owners(root, os.fstat(opened)))
+    else:
+        _check_elsewhere(real, opened)
+
+
+def _check_elsewhere(real: str, opened: int) -> None:
+    """Check a file outside of all trusted folders. In a folder such as /tmp only its owner can replace it."""
+    owners = frozenset((0, os.geteuid(), os.stat(PROJECT).st_uid))
+    folder = os.path.dirname(real)
+    above = _open(folder, ROOT, None, folder)
+    try:
+        if not os.fstat(above).st_mode & stat.S_ISVTX:
+            check_owner(folder, above, owners)
+        check_owner(real, opened, owners)
+    except CatalogError as error:
+        cure = "it is outside of the project: the setting scriptlets names trusted folders"
+        raise CatalogError(f"{error}; {cure}") from None
+    finally:
+        os.close(above)
 
 
 MOST_FILES = 1000

@@ -4,13 +4,19 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
-from rack_recipes.errors import Place, RecipeError, RecipeErrors
+from rack_recipes.collection_path import COLLECTION
+from rack_recipes.errors import CatalogError, Place, RecipeError, RecipeErrors
+from rack_recipes.recipe.catalog.trusted_files import check_recipe
 from rack_recipes.recipe.recipe_names import file_of, nearest_recipe
+from rack_recipes.settings import load as load_settings
 from rack_recipes.settings import project_below
 
 MAX_SIZE = 8 * 1024 * 1024  # bytes of a recipe file: some 20,000 steps
@@ -40,9 +46,10 @@ class RecipeSource:
 
 
 def read_bytes(path: str) -> bytes:
-    """The content of a file. Raises RecipeErrors where it cannot be read or is too large."""
+    """The content of a file. Raises RecipeErrors where it cannot be read, is too large, or others can change it."""
     try:
         with file_of(path).open("rb") as file:
+            _check_trust(path, file.fileno())
             content = file.read(MAX_SIZE + 1)
     except (OSError, ValueError) as error:
         why = reason(error) + (project_below() if isinstance(error, FileNotFoundError) else "")
@@ -50,6 +57,22 @@ def read_bytes(path: str) -> bytes:
     if len(content) > MAX_SIZE:
         raise refused(Place(path), f"a file of at most {MAX_SIZE // 1024**2} MiB", "a larger file")
     return content
+
+
+def _check_trust(path: str, opened: int) -> None:
+    """Raise RecipeErrors where others can change an ordinary file; who can change the collection can change this, too.
+
+    A pipe, as of a shell's `<(...)`, is whoever's who named it.
+    """
+    real = file_of(path).resolve()
+    if not stat.S_ISREG(os.fstat(opened).st_mode) or real.is_relative_to(COLLECTION.resolve()):
+        return
+    try:
+        check_recipe(str(real), opened, () if real.is_relative_to(Path.cwd()) else load_settings().scriptlets)
+    except CatalogError as error:
+        which, _is, why = str(error).partition(" is not trusted: ")
+        got = f"{which}, which is not trusted: {why}" if why else which
+        raise refused(Place(path), "a recipe that nobody else can change", got) from None
 
 
 def decode(content: bytes, name: str) -> RecipeSource:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 import subprocess
 import sys
@@ -107,6 +108,65 @@ def test_importing_costs_no_jsonschema() -> None:
     program = f"import sys, {module.__name__}; print(sorted(name for name in sys.modules if 'jsonschema' in name))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+LEAST = "test_meta: {test_id: T}\nsteps: [{name: a, module: m}]\n"
+STRANGER = 54_321  # a user and a group that nobody has
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a recipe in a folder of it, one beside that, and one outside; it is the working folder."""
+    for name in ("project/recipes/own.yml", "project/top.yml", "elsewhere/shared/far.yml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(LEAST)
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path / "project"
+
+
+@pytest.mark.parametrize("name", ["recipes/own.yml", "top.yml", "../elsewhere/shared/far.yml", "far"])
+@pytest.mark.parametrize("how", ["everyone", "a group", "a stranger", "the folder"])
+def test_a_recipe_that_others_can_change_is_refused(name: str, how: str, project: Path) -> None:
+    if how in ("a group", "a stranger") and os.geteuid():
+        pytest.skip("only root can give files to others")
+    Path("far").symlink_to("../elsewhere/shared/far.yml")  # a link is what it leads to
+    file = Path(name).resolve()
+    load(name)
+    if how == "everyone":
+        file.chmod(0o666)
+    elif how == "the folder":
+        file.parent.chmod(0o777)
+    else:
+        os.chown(file, STRANGER if how == "a stranger" else -1, STRANGER)
+        file.chmod(0o664 if how == "a group" else 0o644)
+    if (name, how) == ("top.yml", "the folder"):  # as for scriptlets, what is above is not looked at
+        load(name)
+        return
+    with pytest.raises(RecipeErrors) as caught:
+        load(name)
+    told = f"{name}:1:1: expected a recipe that nobody else can change, got "
+    assert str(caught.value).startswith(told)
+    assert ", which is not trusted: " in str(caught.value)
+    assert ("the setting scriptlets names trusted folders" in str(caught.value)) == ("far" in name)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
+def test_the_setting_trusts_the_owner_of_a_folder_outside(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = project.parent / "elsewhere/shared"
+    for path in (shared, shared / "far.yml"):
+        os.chown(path, STRANGER, STRANGER)
+    with pytest.raises(RecipeErrors, match=f"it belongs to {STRANGER}, not to "):
+        load(str(shared / "far.yml"))
+    monkeypatch.setenv("RACK_RECIPES_SCRIPTLETS", f"scriptlets:{shared}")
+    load(str(shared / "far.yml"))
+    (shared / "far.yml").chmod(0o666)
+    with pytest.raises(RecipeErrors, match="everyone can write to it"):
+        load(str(shared / "far.yml"))
+
+
+def test_a_recipe_of_one_s_own_in_a_folder_as_tmp_is_trusted(project: Path) -> None:
+    project.parent.joinpath("elsewhere/shared").chmod(0o1777)
+    load("../elsewhere/shared/far.yml")
 
 
 def test_load_of_nothing(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ folder by a link between the check and the reading.
 """
 
 # Paths are plain strings here because a plan looks up a thousand of them.
-# ruff: noqa: PTH116, PTH117, PTH118, PTH123, PTH206
+# ruff: noqa: PTH116, PTH117, PTH118, PTH120, PTH123, PTH206
 
 from __future__ import annotations
 

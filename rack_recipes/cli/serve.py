@@ -245,7 +245,7 @@ def serve(options: argparse.Namespace) -> Answer:
     from rack_recipes.server import serve as process
     from rack_recipes.server.live.live_context import LiveContext, SecretValues
     from rack_recipes.server.network.guarded_server import check_packages, listening_on_network
-    from rack_recipes.server.open_served_run import bring_to_disk
+    from rack_recipes.server.open_served_run import bring_to_disk, end_served
     from rack_recipes.server.served_context import make_service
     from rack_recipes.server.shared_run import catch_up
     from rack_recipes.server.step_door import step_door
@@ -271,6 +271,7 @@ def serve(options: argparse.Namespace) -> Answer:
         door = stack.enter_context(step_door(run.journal.parent, with_run=options.with_run))
         tell = partial(_tell_context_ready, ready, door, as_json=options.json)
         process.serve(service, own, network, identify, limits_of(options), tell, door)
+        end_served(run.journal)
     return None, 0
 
 

@@ -118,13 +118,15 @@ class Results:
 INTERRUPTED = "interrupted"
 CUT_OFF = ("not run: ", "stopped: the run was interrupted", "the run was interrupted")
 """How the reasons begin of what an interrupted run did not come to, and of what its end has ended."""
+OF_CUT_OFF = ("error", "blocked")  # their verdicts: blocked are the instances of a loop that had begun
 REHEARSED = "rehearsed"
-EXIT_CODES = {"passed": 0, REHEARSED: 0, "failed": 1, "unchecked": 1, "unreachable": 3, INTERRUPTED: 1}
+ENDED = "ended"  # of a context that a server has served: nothing was tested
+EXIT_CODES = {"passed": 0, REHEARSED: 0, ENDED: 0, "failed": 1, "unchecked": 1, "unreachable": 3, INTERRUPTED: 1}
 
 
 def was_cut_off(row: Mapping[str, object]) -> bool:
     """Whether a result only says that its run ended before the step did: it tells nothing of what was tested."""
-    return row["verdict"] == "error" and str(row.get("reason") or "").startswith(CUT_OFF)
+    return row["verdict"] in OF_CUT_OFF and str(row.get("reason") or "").startswith(CUT_OFF)
 
 
 def stop_of(record: Mapping[str, object]) -> dict[str, str]:

@@ -53,7 +53,7 @@ def shown(value: object, kind: Kind) -> str:
 
 OTHER = "unreachable"
 """The verdict like which a word is shown that is not known here."""
-STATUSES = {"interrupted": "error", "rehearsed": "skipped", "running": "skipped", "unchecked": "error"}
+STATUSES = {"interrupted": "error", "unchecked": "error", **dict.fromkeys(("rehearsed", "running", "ended"), "skipped")}
 """For each status of a run that is not a verdict: the verdict like which it is shown."""
 
 

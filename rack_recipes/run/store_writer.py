@@ -217,5 +217,6 @@ def _log(text: str) -> None:
 def end_abandoned_run(journal: str | os.PathLike[str]) -> None:
     """Record that a run was interrupted, whose process is gone and has written no end."""
     with suppress(JournalError):  # on a full disk; what the journal has is stored all the same
-        if not any(JournalReader(journal).records("end")):
+        kinds = [record["kind"] for record in JournalReader(journal).records("run", "end")]
+        if kinds[-1:] != ["end"]:  # a context goes on behind its end once it is served again
             append(journal, [{"kind": "end", "time": now(), "status": "interrupted", "exit_code": 1, "counts": {}}])

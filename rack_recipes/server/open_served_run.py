@@ -7,6 +7,7 @@ from __future__ import annotations
 import getpass
 import platform
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_view import n
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from rack_recipes.context.merge_hooks import MergeHook, MergeHooks, load_hooks
 from rack_recipes.context.merge_policies import to_record
-from rack_recipes.errors import UsageError
+from rack_recipes.errors import JournalError, UsageError
 from rack_recipes.journal import compressed_journal
 from rack_recipes.journal.append import append
 from rack_recipes.journal.record_fields import Record
+from rack_recipes.journal.step_results_and_end_status import ENDED
 from rack_recipes.private_files import make_private, sync_file_and_folders
 from rack_recipes.run.processes import new_run_id
 from rack_recipes.run.run_folders import hold_run_until_exit, is_run_held, journal_of, journals, run_record
@@ -99,6 +101,13 @@ def _own(journal: Path, settings: Settings, hooks: dict[str, MergeHook]) -> Serv
         raise UsageError(f"run {run_id} is served already: use that server, or begin another run with --new") from None
     append(journal, [first_record(run_id, settings, hooks)])
     return ServedRun(run_id, journal, MergeHooks(hooks) if hooks else None)
+
+
+def end_served(journal: Path) -> None:
+    """Record the end of a server in good order, where the run is its own; other servers may go on with a shared one."""
+    if _is_own(run_record(journal)):
+        with suppress(JournalError):  # on a full disk; the next start goes on all the same
+            append(journal, [{"kind": "end", "time": now(), "status": ENDED, "exit_code": 0, "counts": {}}])
 
 
 def first_record(run_id: str, settings: Settings, hooks: dict[str, MergeHook]) -> Record:

@@ -248,14 +248,15 @@ class StageRun:
         tried.more["waived"] = waived.record
         return waived.verdict, waived.reason
 
-    def _drop(self, reason: str) -> None:
+    def _drop(self, reason: str, of_loop: str = "error") -> None:
+        """Settle all that has not begun; `of_loop` is the verdict of an instance, whose step has begun."""
         for step in self.schedule.drop():
-            self._settle(step, "error", reason)
+            self._settle(step, of_loop if "parent" in step else "error", reason)
 
     def give_up(self) -> None:
         """End what runs, and start nothing more: the controller is gone, or wants the end."""
         reason = self.state.lost = self.halted() or LOST
-        self._drop(f"not run: {reason}")
+        self._drop(f"not run: {reason}", of_loop="blocked")
         for step_run in self.step_runs:
             if isinstance(step_run.waits_for, float):
                 step_run.waits_for = time.monotonic()

@@ -17,7 +17,7 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from rack_recipes.journal.step_results_and_end_status import CUT_OFF
+from rack_recipes.journal.step_results_and_end_status import CUT_OFF, OF_CUT_OFF
 from rack_recipes.store.database.database_kind import reading_connection
 from rack_recipes.store.database.databases_and_errors import translate_errors
 from rack_recipes.store.reading.reading_order import by_names
@@ -104,7 +104,7 @@ def was_tried() -> sql.ColumnElement[bool]:
     table = tables().steps
     reason = sql.func.coalesce(table.c.reason, "")
     beginnings = [reason.startswith(start) for start in CUT_OFF]
-    return (table.c.verdict != "error") | ~functools.reduce(operator.or_, beginnings)
+    return table.c.verdict.not_in(OF_CUT_OFF) | ~functools.reduce(operator.or_, beginnings)
 
 
 def failed_again(

@@ -89,11 +89,16 @@ class Batch:
 COMES_LATE = "transfer"
 
 
+def _is_served_again(record: Record) -> bool:
+    return record["kind"] == "run" and record.get("served") is True
+
+
 class JournalFold:
     """Gets the records of a run in the order of the journal, and collects their rows and the state of the run.
 
     A run that has ended is sealed: no record behind its first `end` counts. Only a file whose digest is in the run may
-    come late. `--resume` still adds there what the hosts have kept, for the run that goes on from it.
+    come late. `--resume` still adds there what the hosts have kept, for the run that goes on from it. The context of a
+    server judges nothing: it goes on when it is served again.
     """
 
     def __init__(self, run_id: str) -> None:
@@ -144,7 +149,7 @@ class JournalFold:
 
     def add(self, record: Record, batch: Batch | None = None) -> None:
         """Add one record of the journal, and its rows to the batch; a kind that is not known here has no rows."""
-        if self.has_ended and record["kind"] != COMES_LATE:
+        if self.has_ended and record["kind"] != COMES_LATE and not _is_served_again(record):
             self.left_out += 1
         elif add := self._kinds.get(record["kind"]):
             add(record, batch)

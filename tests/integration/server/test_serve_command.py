@@ -68,6 +68,21 @@ def test_what_was_written_is_in_the_store_like_that_of_a_run(project):
             server.stop() if server.process.poll() is None else None
         server.start()
         assert server.ask("PUT", "/ctx/numbers.stats_v1?host=leaf1&version=2", 1).status == 200, "it goes on"
+        assert _flushed_status() == "running"
+        server.stop()
+        assert _flushed_status() == "ended"
+        found = rack_recipes("ctx", "history", "numbers.stats_v1", "--json").answer["changes"]
+        assert [one["version"] for one in found] == [1, 2, 3], "what came behind the first end is in the store, too"
+        server.start()
+        server.kill()
+        assert _flushed_status() == "interrupted"
+
+
+def _flushed_status() -> str:
+    """The status that the store has of the served run, once its journal is stored."""
+    flushed = rack_recipes("flush", "--json")
+    assert flushed.code == 0, flushed.stderr
+    return rack_recipes("runs", "--json").answer["runs"][0]["status"]
 
 
 def test_one_socket_has_one_server(project):

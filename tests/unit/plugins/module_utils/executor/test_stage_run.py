@@ -505,6 +505,23 @@ def test_a_controller_that_wants_the_end_says_why(work, watchful):
     assert ran.reasons == {"later": "not run: the run was interrupted", "script": "stopped: the run was interrupted"}
 
 
+def test_of_a_loop_that_was_ended_what_had_not_begun_is_no_error(work, watchful):
+    ran = work.run(
+        work.script("touch ready; sleep 600", loop=[1, 2, 3]),
+        python(Pass, "later", depends_on=["script"]),
+        alive=lambda: not os.path.exists("ready"),
+        halts=lambda: "the run was interrupted",
+    )
+    blocked = ("blocked", "not run: the run was interrupted")
+    ends = {name: (ran.verdicts[name], ran.reasons[name]) for name in ran.verdicts}
+    assert ends.pop("script")[0] == "error"
+    assert ends == {
+        "script[1]": ("error", "stopped: the run was interrupted"),
+        **dict.fromkeys(("script[2]", "script[3]"), blocked),
+        "later": ("error", "not run: the run was interrupted"),
+    }
+
+
 def test_without_a_controller_nothing_is_tried_again(work, watchful):
     ran = work.run(
         work.script("touch tried; exit 1", retry={"max": 3, "delay_sec": 600}),

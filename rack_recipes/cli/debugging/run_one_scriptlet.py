@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import spec_of
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import check_key, check_value, shortened
-from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL, logged_events
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from rack_recipes import settings
@@ -139,7 +139,7 @@ def run_scriptlet(options: argparse.Namespace) -> Answer:
         records, answer = run_locally(debug_run, pdb=options.pdb), {}
     last = [record for record in records if record["kind"] == "step" and record["step"] == debug_run.name][-1]
     deltas = [record for record in records if record["kind"] == "delta" and record["step"] == debug_run.name]
-    print_result(last)
+    print_result(last, logged_events({"log_level": "" if options.pdb else debug_run.log_level}))
     return {**envelope_of(last, deltas), **answer}, 0 if last["verdict"] in PASSING else _code(last["verdict"])
 
 
@@ -218,11 +218,11 @@ def _findings(step: Record) -> list[Record]:
     return [found for attempt in step["attempts"][-1:] for found in attempt.get("findings", ())]
 
 
-def print_result(step: Record) -> None:
-    """Print to stderr what the scriptlet printed, measured and used, and its verdict."""
+def print_result(step: Record, shown: Collection[str]) -> None:
+    """Print to stderr what the scriptlet printed, unless the log has `shown` it, measured and used, and its verdict."""
     paint = painter(sys.stderr)
     for attempt in step["attempts"][-1:]:
-        for stream in ("stdout", "stderr"):
+        for stream in (one for one in ("stdout", "stderr") if one not in shown):
             sys.stderr.writelines(f"{stream}: {printable(line)}\n" for line in attempt[stream].splitlines())
         sys.stderr.write(f"used {attempt['user_sec']:g} s of user and {attempt['system_sec']:g} s of system CPU, ")
         sys.stderr.write(f"{attempt['max_rss_kib'] / 1024:.1f} MiB of memory at most\n")

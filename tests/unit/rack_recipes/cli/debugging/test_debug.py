@@ -122,7 +122,7 @@ def test_what_it_does_is_traced():
     lines = done.err.splitlines()
     assert [line for line in lines if re.match(r'[\d:.]{12} debug count@localhost start: .*"src": "3.txt"', line)]
     assert [line for line in lines if "debug count@localhost set: t.lines_v1 by count: null -> 3" in line]
-    assert "stdout: read 3.txt" in lines
+    assert done.err.count("stdout: read 3.txt\n") == 1
     assert "lines: 3  passed" in lines
     usage = r"used [\d.e-]+ s of user and [\d.e-]+ s of system CPU, [\d.]+ MiB of memory at most"
     assert re.fullmatch(usage, lines[-3])
@@ -174,7 +174,7 @@ def test_what_has_the_name_of_a_secret_is_masked(project: Path):
     assert done.code == 0
     assert done.answer["outputs"]["t.said_v1"]["params"]["word"] == [{"Api_Key": "********"}, "open"]
     assert "Canary" not in done.out + done.err
-    assert (done.out + done.err).count("********") >= 9
+    assert (done.out + done.err).count("********") >= 7
     (project / "ansible.cfg").write_text("[rack_recipes]\nsecret_keys = another\n")
     assert "Canary-1" in call("debug", "t.say", "--args", json.dumps(args)).out
 
@@ -182,7 +182,8 @@ def test_what_has_the_name_of_a_secret_is_masked(project: Path):
 def test_a_shell_scriptlet():
     done = call("debug", "t.say", "--arg", "word=hello")
     assert (done.code, done.answer["outputs"]) == (0, {"t.said_v1": "hello"})
-    assert "stderr: to stderr" in done.err.splitlines()
+    assert done.err.count("stderr: to stderr\n") == 1, "the log has it, so the result does not show it again"
+    assert "\nstdout: " in call("debug", "t.say", "--arg", "word=hello", "--log-level", "warning").err, "the log has not"
 
 
 def test_a_scriptlet_of_the_collection():
@@ -460,7 +461,7 @@ def talk(tmp_path):
     ],
 )
 def test_python_s_logging_has_the_level_of_the_run(talk, words, levels):
-    lines = [line.split()[1:] for line in talk(*words).stderr.splitlines() if line.startswith("stderr: 20")]
+    lines = [line.split() for line in re.findall(r" stderr: (20.*)", talk(*words).stderr)]
     assert [line[1] for line in lines] == levels
     assert all(len(line[0]) == len("2026-11-25T14:44:31.123Z") for line in lines)
     assert {(line[2], line[4], line[5]) for line in lines} == {("scriptlets.t.talk", "talk", "localhost]")}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from json import JSONDecoder
 from math import isinf
 from operator import itemgetter
-from typing import Any, NoReturn, NotRequired, Self, TypedDict, get_type_hints
+from typing import Any, NamedTuple, NoReturn, NotRequired, Self, TypedDict, get_type_hints
 from zlib import crc32
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import (
@@ -276,6 +276,23 @@ def _fault(record: Record) -> str:
         if not isinstance(record.get(field, ...), expected) or field not in record:
             return f"a {kind} record without {field!r} as {expected.__name__}"
     return f"a {kind} record with n={record.get('n')!r}"
+
+
+class LoggedLine(NamedTuple):
+    """A line that a scriptlet has logged: its level, the logger and the text."""
+
+    level: str
+    by: str
+    text: str
+
+
+LOGGED = ("WARNING", "ERROR", "CRITICAL")  # the levels that a run without a log shows
+LOGGED_LINE = re.compile(rf"^\d{{4}}-\S+Z ({'|'.join(LOGGED)}) (\S+) \[[^\]]*\] (.*)$", re.MULTILINE)
+
+
+def logged_lines(stderr: str) -> list[LoggedLine]:
+    """What a step's stderr has of a scriptlet's own log: warnings and worse."""
+    return [LoggedLine(*found) for found in LOGGED_LINE.findall(stderr)]
 
 
 def log_record_lines(record: Mapping[str, object], run: str) -> list[str]:

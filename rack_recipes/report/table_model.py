@@ -8,6 +8,7 @@ Plain Python values, None for an empty cell.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -74,6 +75,7 @@ def named(tables: Sequence[Table]) -> dict[str, Table]:
 RUN_SCOPED = "(run)"
 """Shown as the host of a step or a key that belongs to the run as a whole."""
 STDERR_LINES, STDERR_CHARACTERS = 20, 2000
+LEFT_OUT = re.compile(r"\[([\d,]+) characters before this are left out\]\n")
 
 
 def rows(found: Sequence[Mapping[str, object]], columns: Sequence[Column]) -> tuple[Row, ...]:
@@ -156,9 +158,16 @@ PLAIN: Mapping[Kind, frozenset[type]] = {
 FLOATS = frozenset((float, type(None)))
 
 
-def tail(text: str) -> str:
-    """The last lines of a log, with a note of how many characters were left out before them."""
-    stripped = text.rstrip()
-    end = "\n".join(stripped.split("\n")[-STDERR_LINES:])[-STDERR_CHARACTERS:]
-    left_out = len(stripped) - len(end)
+def tail(text: str, most: int = STDERR_CHARACTERS) -> str:
+    """The last lines of a log, with a note of how many characters were left out before them.
+
+    A log that was cut before may be cut once more. No line loses its beginning, unless it alone is too long.
+    """
+    earlier = LEFT_OUT.match(text)
+    whole = (text[earlier.end() :] if earlier else text).rstrip()
+    end = "\n".join(whole.split("\n")[-STDERR_LINES:])[-most:]
+    left_out = len(whole) - len(end)
+    if left_out and whole[left_out - 1] != "\n" and "\n" in end:
+        end = end.partition("\n")[2]
+    left_out = len(whole) - len(end) + (int(earlier[1].replace(",", "")) if earlier else 0)
     return f"[{left_out:,} characters before this are left out]\n{end}" if left_out else end

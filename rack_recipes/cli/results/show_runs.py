@@ -54,6 +54,7 @@ def part_lines(info: Mapping[str, Any]) -> Iterator[str]:
     yield "\n"
 
 
+MOST_LOGGED = 20
 RUN_TITLES = ("run", "status", "test", "recipe", "started", "verdicts")
 
 
@@ -118,7 +119,7 @@ def show(options: argparse.Namespace) -> Answer:
     At the top are the gravest findings of the last analysis, which `analyse` and `report` make. Each result has its
     reason: why it was skipped or blocked, how often it was tried, from which run it was used again, and through which
     other host it ran. Below are the criteria that did not hold, or only just, with the distance to their limits, and
-    the files that steps have attached.
+    the files that steps have attached, and what scriptlets have logged as a warning or worse.
     """
     from rack_recipes.store.reading import recorded_runs
 
@@ -143,6 +144,7 @@ def show(options: argparse.Namespace) -> Answer:
             rows.sort(key=lambda row: places.get(row["step"], -1))
         shown = steps if options.all else [step for step in steps if not step["parent"] or not _is_plain(step)]
         below = [*_criteria(measured), *_conflicts(conflicts), *_artifacts(artifacts), *_judgements(judgements)]
+        below += _logged(recorded_runs.logged(store, run_id))
         return "".join([*_head(run, steps), *_findings(findings), *_steps(shown, steps), *below]), 0
 
 
@@ -279,6 +281,21 @@ def _artifacts(artifacts: Sequence[Row]) -> Iterator[str]:
     ]
     if rows:
         yield "\n" + _table(("artifact", "step", "host", "size", "file"), rows)
+
+
+def _logged(rows: Sequence[Row]) -> Iterator[str]:
+    """What scriptlets have logged as a warning or worse."""
+    from rack_recipes.journal.record_fields import logged_lines
+
+    lines = [
+        (line.level, row["step"], row["host"] or "run", line.by, line.text)
+        for row in rows
+        for line in logged_lines(row["stderr"])
+    ]
+    if lines:
+        yield "\n" + _table(("logged", "step", "host", "by", "text"), lines[:MOST_LOGGED])
+    if len(lines) > MOST_LOGGED:
+        yield f"and {len(lines) - MOST_LOGGED} more, in the stderr of each step: --json\n"
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from rack_recipes.cli.terminal import painter, printable
-from rack_recipes.errors import RackError, StoreError, UsageError
+from rack_recipes.errors import RackError, StoreError, UsageError, counted
 from rack_recipes.journal.step_results_and_end_status import REHEARSED
 from rack_recipes.report.report_formats_and_status import ReportStatus, read_report_status
 from rack_recipes.run.current_run import IN_CHECK, NOT_IN_STORE, NOTHING, REFUSED
@@ -93,6 +93,9 @@ def print_summary(summary: Summary, answer: dict[str, Any]) -> None:
     sys.stderr.write(f"run {summary.run_id} {paint(answer['status'], answer['status'])}: {told}{left_out}\n")
     if summary.waived:
         sys.stderr.write(f"{printable(_waived(summary.waived))}: rack-recipes waivers list\n")
+    if summary.logged:
+        lines = f"{counted(summary.logged, 'warning')} or worse"
+        sys.stderr.write(f"{lines} in the log of the steps: rack-recipes show {summary.run_id}\n")
     if summary.status in NOTES:
         sys.stderr.write(f"{NOTES[summary.status]}\n")
     if "reason" in answer:

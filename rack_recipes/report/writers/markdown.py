@@ -17,10 +17,11 @@ from markupsafe import Markup
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
 from rack_recipes.analysis.findings import FINDING_KINDS, PROBLEM, SUMMARY
 from rack_recipes.report.format_values import cut, shown, style_of, visible
-from rack_recipes.report.table_model import Column, Kind, Row, Table, named
+from rack_recipes.report.table_model import Column, Kind, Row, Table, named, tail
 from rack_recipes.report.tables.columns import FINDINGS
 
 MOST_IN_CELL = 200
+MOST_IN_LOG = 400
 MOST_SENTENCES = 8
 NO_FINDINGS = Table("findings", "Findings", FINDINGS, ())
 
@@ -142,9 +143,9 @@ def _summary(findings: Table) -> Iterator[str]:
             yield f"- {f'({row["suggestion"]}) ' if row['suggestion'] else ''}{plain(row['title'])}"
 
 
-def plain(text: str, *, at_end: bool = True) -> str:
-    """Text on one line that Markdown shows as it is, without markup, links or mentions; cut at its end or its start."""
-    one_line = cut(visible(text), MOST_IN_CELL, at_end=at_end).replace("\n", "⏎").replace("\t", " ")
+def plain(text: str, most: int = MOST_IN_CELL) -> str:
+    """Text on one line that Markdown shows as it is, without markup, links or mentions; cut after `most` characters."""
+    one_line = cut(visible(text), most).replace("\n", "⏎").replace("\t", " ")
     escaped = _SPECIAL.sub(r"\\\g<0>", escape(one_line, quote=False))
     return escaped.replace("@", "&#64;<!-- -->")
 
@@ -193,7 +194,9 @@ def _cell(value: Any, kind: Kind) -> str:
         return _verdict(value)
     text = shown(value, kind)
     is_harmless = isinstance(value, int | float) or (kind == "time" and _TIME.fullmatch(text))
-    return text if is_harmless else plain(text, at_end=kind != "log")
+    if kind == "log":
+        return plain(tail(text, MOST_IN_LOG), 2 * MOST_IN_LOG)
+    return text if is_harmless else plain(text)
 
 
 def _verdict(verdict: str) -> str:

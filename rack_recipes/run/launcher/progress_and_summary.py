@@ -17,8 +17,8 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_T
 from rack_recipes.context.run_context import Context, count_step, fold_into
 from rack_recipes.journal.compressed_journal import journal_exists
 from rack_recipes.journal.reader import JournalReader, describe_damage
-from rack_recipes.journal.record_fields import Record, RunStep
-from rack_recipes.journal.step_results_and_end_status import Results, StepEnd, cell_of, stop_of
+from rack_recipes.journal.record_fields import Record, RunStep, logged_lines
+from rack_recipes.journal.step_results_and_end_status import Cell, Results, StepEnd, cell_of, stop_of
 from rack_recipes.run.missing_results_and_artifacts import missing_artifacts
 
 MOST_NAMED = 3  # of the hosts that the run waits for
@@ -196,6 +196,8 @@ class Summary:
     `warnings` are about what changes no verdict: artifacts that have not arrived, names of one and the same host,
     damaged lines of the journal.
 
+    `logged` is how many lines scriptlets have logged as a warning or worse.
+
     `hosts` are those of the run, `inventory` says where they are from; runs of an earlier version do not tell.
     """
 
@@ -207,6 +209,7 @@ class Summary:
     problems: tuple[tuple[str, str, str, str], ...] = ()
     warnings: tuple[str, ...] = ()
     waived: tuple[tuple[str, str], ...] = ()
+    logged: int = 0
     hosts: tuple[str, ...] = ()
     inventory: tuple[str, ...] = ()
 
@@ -239,14 +242,20 @@ def summarize(path: Path) -> Summary:
     if not journal_exists(path):
         return Summary()
     context, results, journal = Context(), Results(), JournalReader(path)
+    logged: dict[Cell, int] = {}
     kept: dict[str, list[Record]] = {kind: [] for kind in ("run", "end", "warning", "artifact", "transfer")}
 
     def begin(record: Record) -> None:
         context.fold(record)
         kept["run"].append(record)
 
+    def end(record: Record) -> None:
+        count_step(context, results, record)
+        attempts = record.get("attempts") or [{}]
+        logged[cell_of(record)] = len(logged_lines(attempts[-1].get("stderr", "")))
+
     more = {kind: records.append for kind, records in kept.items()}
-    journal.dispatch({**more, **fold_into(context, results), "run": begin})
+    journal.dispatch({**more, **fold_into(context, results), "run": begin, "step": end})
     if not context.run_id:
         return Summary()
     last = kept["end"][-1] if kept["end"] else {}
@@ -259,6 +268,7 @@ def summarize(path: Path) -> Summary:
         tuple((*cell, end.verdict, end.reason) for cell, end in results.counted() if _is_problem(end)),
         (*(record["text"] for record in kept["warning"]), *_losses(kept, journal)),
         tuple(cell for cell, end in results.counted() if end.verdict == WAIVED),
+        sum(logged.values()),
         tuple(kept["run"][0].get("hosts", ())),
         tuple(kept["run"][0].get("inventory", ())),
     )

@@ -15,6 +15,7 @@ import sqlalchemy as sql
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from rack_recipes.errors import UsageError, nearest
+from rack_recipes.journal.record_fields import LOGGED
 from rack_recipes.natural_order import natural
 from rack_recipes.run_names import choose_run, runs_back
 from rack_recipes.store.database.database_kind import reading_connection
@@ -186,6 +187,14 @@ def reported(engine: sql.Engine, run_id: str) -> list[Row]:
     logs = query.where(columns.run_id == run_id, columns.verdict.not_in(PASSING), columns.stderr.is_not(None))
     _add(rows, "stderr", {(row["host"], row["step"]): row["stderr"] for row in read(engine, logs, {})}, None)
     return rows
+
+
+def logged(engine: sql.Engine, run_id: str) -> list[Row]:
+    """`step`, `host` and `stderr` of the steps whose scriptlets may have logged a warning or worse, in order."""
+    table = tables().steps
+    told = sql.or_(*(table.c.stderr.contains(f"Z {level} ") for level in LOGGED))
+    query = sql.select(table.c.idx, table.c.step, table.c.host, table.c.stderr)
+    return by_step(read(engine, query.where(table.c.run_id == run_id, told), {}))
 
 
 def _without(engine: sql.Engine, run_id: str, left_out: Collection[str]) -> list[Row]:

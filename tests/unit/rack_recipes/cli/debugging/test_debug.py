@@ -183,7 +183,9 @@ def test_a_shell_scriptlet():
     done = call("debug", "t.say", "--arg", "word=hello")
     assert (done.code, done.answer["outputs"]) == (0, {"t.said_v1": "hello"})
     assert done.err.count("stderr: to stderr\n") == 1, "the log has it, so the result does not show it again"
-    assert "\nstdout: " in call("debug", "t.say", "--arg", "word=hello", "--log-level", "warning").err, "the log has not"
+    assert "\nstdout: " in call("debug", "t.say", "--arg", "word=hello", "--log-level", "warning").err, (
+        "the log has not"
+    )
 
 
 def test_a_scriptlet_of_the_collection():

@@ -91,14 +91,23 @@ def test_a_run_that_fails_tells_people_what_failed(bad: Done):
     assert bad.code == 1
     assert (bad.answer["status"], bad.answer["counts"]) == ("failed", {"failed": 1, "passed": 1})
     lines = bad.err.splitlines()
-    assert lines[:2] == [
+    assert lines[:3] == [
         "localhost  fail_step  failed: the link  [31mis down",
         f"run {run_id(bad)} failed: 1 failed, 1 passed on this machine alone",
+        f"1 warning or worse in the log of the steps: rack-recipes show {run_id(bad)}",
     ]
     folder = Path(bad.answer["report"][-1]).parent
     told = ["csv/", "report.html", "report.md", "report.xlsx"]
-    assert lines[2:] == [f"report: {folder}/{name}" for name in told]
+    assert lines[3:] == [f"report: {folder}/{name}" for name in told]
     assert "\x1b" not in bad.out + bad.err
+
+
+def test_what_steps_have_logged_is_shown(bad: Done):
+    shown = call("show", run_id(bad)).out.splitlines()
+    assert [line.split(maxsplit=4) for line in shown[-2:]] == [
+        ["logged", "step", "host", "by", "text"],
+        ["WARNING", "fail_step", "localhost", "shell", "the fan is  slow"],
+    ]
 
 
 def test_the_report_is_there(bad: Done, folder: Path):

@@ -251,6 +251,11 @@ def test_duration(started, ended, expected):
             "[20 characters before this are left out]\n" + "\n".join(map(str, range(10, 30))),
         ),
         ("x" * 2001, "[1 characters before this are left out]\n" + "x" * 2000),
+        ("a" * 1500 + "\n" + "b" * 1000, "[1,501 characters before this are left out]\n" + "b" * 1000),
+        (
+            "[20 characters before this are left out]\n" + "b" * 2003,
+            "[23 characters before this are left out]\n" + "b" * 2000,
+        ),
     ],
 )
 def test_the_end_of_a_log(text, expected):

@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+from rack_recipes.report.table_model import tail
 from rack_recipes.report.writers import markdown
 
 GOLDEN = Path(__file__).parents[1] / "cases"
@@ -92,6 +93,9 @@ def test_hostile_text_renders_as_itself(said, hostile):
 
 
 def test_the_end_of_a_log_is_kept():
-    cell = markdown.plain("x" * 500 + "\nthe reason", at_end=False)
-    assert cell.endswith("x⏎the reason")
-    assert cell.startswith("\\[cut\\: 511 characters in all\\]")
+    lines = [f"line {number} of this very long log" for number in range(60)]
+    cell = markdown._cell(tail("\n".join(lines)), "log")
+    assert cell.endswith("⏎line 58 of this very long log⏎line 59 of this very long log")
+    note, _end, first = cell.partition("⏎")
+    assert first.startswith("line 47 of this very long log⏎"), "no line loses its beginning"
+    assert note == f"\\[{len('\n'.join(lines[:47])) + 1} characters before this are left out\\]"

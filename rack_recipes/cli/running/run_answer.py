@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,13 +91,7 @@ def print_summary(summary: Summary, answer: dict[str, Any]) -> None:
     told = " ".join(filter(None, (counts, printable(summary.place()))))
     left_out = f"; {printable(answer['left_out']['words'])}" if "left_out" in answer else ""
     sys.stderr.write(f"run {summary.run_id} {paint(answer['status'], answer['status'])}: {told}{left_out}\n")
-    if summary.waived:
-        sys.stderr.write(f"{printable(_waived(summary.waived))}: rack-recipes waivers list\n")
-    if summary.logged:
-        lines = f"{counted(summary.logged, 'warning')} or worse"
-        sys.stderr.write(f"{lines} in the log of the steps: rack-recipes show {summary.run_id}\n")
-    if summary.status in NOTES:
-        sys.stderr.write(f"{NOTES[summary.status]}\n")
+    sys.stderr.writelines(f"{note}\n" for note in _notes(summary))
     if "reason" in answer:
         sys.stderr.writelines(f"{printable(line)}\n" for line in answer["reason"].splitlines())
     for path in dict.fromkeys(map(_shown, answer.get("report", ()))):
@@ -108,6 +102,17 @@ def print_summary(summary: Summary, answer: dict[str, Any]) -> None:
         sys.stderr.write(f"the results are safe in {answer['journal']}: rack-recipes flush {summary.run_id}\n")
     if summary.status == "interrupted":
         sys.stderr.write(f"to go on from here: rack-recipes run --resume {summary.run_id}\n")
+
+
+def _notes(summary: Summary) -> Iterator[str]:
+    """What is said below the line that counts the verdicts."""
+    if summary.waived:
+        yield f"{printable(_waived(summary.waived))}: rack-recipes waivers list"
+    if summary.logged:
+        lines = f"{counted(summary.logged, 'warning')} or worse"
+        yield f"{lines} in the log of the steps: rack-recipes show {summary.run_id}"
+    if summary.status in NOTES:
+        yield NOTES[summary.status]
 
 
 def _waived(waived: Sequence[tuple[str, str]]) -> str:

@@ -16,7 +16,8 @@ from rack_recipes.cli.main import main
 
 SCRIPTS = {
     "ok": 'echo \'{"status": "ok", "outputs": {"t.ok_v1": 1}}\'',
-    "fail": 'echo "2026-11-25T14:44:31Z WARNING shell [- - -] the fan is \\033slow" >&2\necho \'{"status": "failed", "reason": "the link \\u001b[31mis down"}\'',
+    "fail": "echo '2026-11-25T14:44:31Z WARNING shell [- - -] the fan is \\033slow' >&2\n"
+    'echo \'{"status": "failed", "reason": "the link \\u001b[31mis down"}\'',
     "say": 'echo "{\\"status\\": \\"ok\\", \\"outputs\\": {\\"t.said_v1\\": \\"$RACK_PARAM_TEXT\\"}}"',
 }
 PARAMS = {"vlan": {"type": "int", "default": 12, "min": 1, "max": 4094}, "name": {"type": "str"}}

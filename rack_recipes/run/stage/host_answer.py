@@ -63,15 +63,31 @@ NEVER_CONNECTED = (
     "onfiguration option",
     "too long for Unix domain socket",
 )
-# What to do about those that a first contact meets.
+# What ssh says beside its reason.
+NOISE = re.compile(
+    r"Warning: Permanently added \S+ \(\S+\) to the list of known hosts\.|"
+    r"ControlSocket \S+ already exists, disabling multiplexing"
+)
+# ssh fills a screen with it. The groups are the file and line of the key that is known, and what it is known as.
+CHANGED_KEY = re.compile(
+    r"@{9,}.*?HOST IDENTIFICATION HAS CHANGED.*?Offending \S+ key in (\S+).*?Host key for (\S+) has changed.*?"
+    r"verification failed",
+    re.DOTALL,
+)
+KEY_HAS_CHANGED = (
+    r"Host key verification failed: it is not the one of \1: if the host was installed anew, `ssh-keygen -R '\2'` forgets "
+    "the old one; else another machine answers there"
+)
+# What to do about those that a first contact meets; the first that fits.
 ADVICE = {
-    "verification failed": "its key is not known here, or has changed: log in once by `ssh` and compare it",
+    "verification failed.": "its key is not known here: log in once by `ssh` and compare it",
+    "no such identity": "ansible_ssh_private_key_file names a file that is not on this machine",
     "Permission denied": "see ansible_user, and ansible_ssh_private_key_file or ssh-agent; -k asks for a password",
     "Could not resolve": "set ansible_host in the inventory",
     "connect to host": "see ansible_host, ansible_port, and whether `ssh` reaches it from here",
 }
-# What sudo itself says, where it ended before our program began.
-NO_SUDO = {
+# What a host itself says, where the user may not log in or become another one.
+REFUSED_USERS = {
     **dict.fromkeys(
         ("not in the sudoers file", "may not run sudo"),
         "the user may not become another one there: give it the right, or leave out become",
@@ -80,7 +96,14 @@ NO_SUDO = {
         ("sudo: not found", "sudo: command not found"),
         "there is no sudo on the host: install it, or set ansible_become_method",
     ),
+    "sudo: unknown user": "there is no such user on the host: see ansible_become_user",
+    "account is currently not available": "the user has no login shell there: see ansible_user",
 }
+
+
+def without_noise(said: str) -> str:
+    """What ssh and the host have said, without notes about the search for Python and what ssh says beside a reason."""
+    return NOISE.sub("", without_notes(said))
 
 
 def is_cut(code: int) -> bool:
@@ -94,7 +117,7 @@ def no_answer(code: int, stdout: str, stderr: str, python: str, hide: Callable[[
     `hide` takes secrets out of its output before that is shortened. There may be some: a terminal echoes its input.
     """
     whole = f"{stdout.strip()}\n{stderr.strip()}".strip()  # a login shell writes to stdout why it refuses a login
-    output = hide(without_notes(whole))[-SHOWN:]
+    output = hide(without_noise(whole).strip())[-SHOWN:]
     if BEGUN not in whole and (old := _old_pythons(whole, python)):
         return f"Python is too old: {', '.join(old)}, and {OLDEST} or newer is needed"
     if NONE_FOUND in whole:
@@ -107,13 +130,13 @@ def no_answer(code: int, stdout: str, stderr: str, python: str, hide: Callable[[
         return f"Python is missing: {python}" if missing else f"Python cannot be run: {output}"
     if code in BY_SIGNAL:
         return f"Python was killed on the host ({_signal(code - 128)})"
-    return _sudo_refusal(output) or f"the executor did not answer (exit code {code}){': ' + output if output else ''}"
+    return _user_refusal(output) or f"the executor did not answer (exit code {code}){': ' + output if output else ''}"
 
 
-def _sudo_refusal(output: str) -> str:
-    """Why sudo ended before our program began, with what to do; empty where it is not to blame."""
-    advice = next((advice for sign, advice in NO_SUDO.items() if sign in output), "")
-    return advice and f"{output.splitlines()[-1]}: {advice}"
+def _user_refusal(output: str) -> str:
+    """Why the user was refused before our program began, with what to do; empty where that is not to blame."""
+    found = ((line, advice) for line in output.splitlines() for sign, advice in REFUSED_USERS.items() if sign in line)
+    return next((f"{line.strip().rstrip('.')}: {advice}" for line, advice in found), "")
 
 
 def _old_pythons(output: str, python: str) -> list[str]:
@@ -158,10 +181,12 @@ def has_begun(error: AnsibleError, transport: str) -> bool:
 
 def loss_reason(error: AnsibleError, transport: str = "ssh") -> str:
     """Why a connection was lost. Where ssh itself names no reason, it was not the network."""
-    reason = " ".join(without_notes(str(error)).split())
+    reason = " ".join(CHANGED_KEY.sub(KEY_HAS_CHANGED, without_noise(str(error))).split())
     silent = SILENT if has_begun(error, transport) else SILENT_BEFORE
+    if reason.endswith(":"):
+        return f"{reason} {silent}"
     advice = next((advice for sign, advice in ADVICE.items() if sign in reason), "")
-    return f"{reason} {silent}" if reason.endswith(":") else f"{reason}{'; ' if advice else ''}{advice}"
+    return f"{reason.rstrip('.')}; {advice}" if advice else reason
 
 
 def is_never_connected(reason: str) -> bool:

@@ -15,7 +15,7 @@ from rack_recipes.journal import record_fields
 from rack_recipes.run.stage.find_python import BEGUN, NONE_FOUND, TRIES
 from rack_recipes.run.stage.host_answer import (
     ADVICE,
-    NO_SUDO,
+    REFUSED_USERS,
     SILENT,
     SILENT_BEFORE,
     HostAnswer,
@@ -167,7 +167,7 @@ NO_ROOM = f"{PYTHON}: error while loading shared libraries: libm.so.6: failed to
         ),
         (137, "", "Python was killed on the host (SIGKILL)"),
         (159, "", "Python was killed on the host (SIGSYS)"),
-        (127, "sh: 1: sudo: not found", f"sh: 1: sudo: not found: {NO_SUDO['sudo: not found']}"),
+        (127, "sh: 1: sudo: not found", f"sh: 1: sudo: not found: {REFUSED_USERS['sudo: not found']}"),
         (3, "", "the executor did not answer (exit code 3)"),
     ],
 )
@@ -204,7 +204,7 @@ def test_noise_hides_no_version():
         (127, [f"{NONE_FOUND}python3, python"], "Python is missing: there is none of python3, python"),
         (126, [f"{TRIES}/a", "sh: 1: /a: denied"], "Python cannot be run: sh: 1: /a: denied"),
         (127, [f"{TRIES}/a", "sh: 1: /a: not found"], "Python is missing: /a"),
-        (127, ["sh: 1: sudo: not found"], f"sh: 1: sudo: not found: {NO_SUDO['sudo: not found']}"),
+        (127, ["sh: 1: sudo: not found"], f"sh: 1: sudo: not found: {REFUSED_USERS['sudo: not found']}"),
         (137, [f"{TRIES}/a", BEGUN, "Killed"], "Python was killed on the host (SIGKILL)"),
     ],
 )
@@ -298,6 +298,10 @@ PAGE = (Path(__file__).resolve().parents[5] / "docs/troubleshooting.md").read_te
     ("said", "advice"),
     [
         ("Host key verification failed.", "log in once by `ssh`"),
+        (
+            "no such identity: /keys/lab: No such file or directory\nroot@192.0.2.1: Permission denied (publickey).",
+            "names a",
+        ),
         ("tester@192.0.2.1: Permission denied (publickey,password).", "-k asks for a password"),
         ("ssh: Could not resolve hostname leaf1: Name or service not known", "set ansible_host in the inventory"),
         ("ssh: connect to host 192.0.2.1 port 22: Connection refused", "see ansible_host, ansible_port"),
@@ -316,14 +320,16 @@ def test_the_first_contact_says_what_to_do(said: str, advice: str):
         ("Sorry, user tester may not run sudo on leaf1.", "give it the right, or leave out become"),
         ("/bin/sh: 1: sudo: not found", "there is no sudo on the host"),
         ("bash: line 1: sudo: command not found", "there is no sudo on the host"),
+        ("sudo: unknown user test\nsudo: error initializing audit plugin sudoers_audit", "see ansible_become_user"),
+        ("This account is currently not available.", "the user has no login shell there: see ansible_user"),
     ],
 )
-def test_without_sudo_it_says_what_to_do(said: str, advice: str):
+def test_a_user_who_is_refused_is_told_what_to_do(said: str, advice: str):
     reason = no_answer(1, "", said, "python3")
-    assert reason.startswith(said)
+    assert reason.startswith(said.splitlines()[0].rstrip("."))
     assert advice in reason
 
 
-@pytest.mark.parametrize("sign", [*ADVICE, *NO_SUDO])
+@pytest.mark.parametrize("sign", [*ADVICE, *REFUSED_USERS])
 def test_each_is_a_row_of_the_page(sign: str):
-    assert sign in PAGE
+    assert sign.rstrip(".") in PAGE

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What ssh, a real sshd and its host say to a user who contacts them for the first time, and what we add to it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from call_rack_recipes import results, run_recipe, shell, write_inventory
+from refusing_servers import LISTENS_ON
+
+from service_supervisor import free_port, program
+from ssh_hosts import Rack
+
+CHANGED = (
+    "Host key verification failed: it is not the one of {known}:1: if the host was installed anew, `ssh-keygen -R '"
+)
+TOLD = {
+    "unknown_key": ("unreachable", "Host key verification failed; its key is not known here: log in once by `ssh`"),
+    "changed_key": ("unreachable", CHANGED),
+    "other_key": ("unreachable", "Permission denied (publickey); see ansible_user, and ansible_ssh_private_key_file"),
+    "other_user": ("unreachable", "nobody-here@{address}: Permission denied (publickey); see ansible_user"),
+    "no_identity": ("unreachable", "ansible_ssh_private_key_file names a file that is not on this machine"),
+    "no_sudo": ("error", "sudo: not found: there is no sudo on the host: install it, or set ansible_become_method"),
+    "no_such_user": (
+        "error",
+        "sudo: unknown user nobody-here: there is no such user on the host: see ansible_become_user",
+    ),
+}
+
+
+def key(name: str) -> Path:
+    """A new key of ssh."""
+    subprocess.run([program("ssh-keygen", ""), "-q", "-t", "ed25519", "-N", "", "-f", name], check=True)
+    return Path(name).absolute()
+
+
+@contextmanager
+def without_sudo(rack: Rack) -> Iterator[dict[str, Any]]:
+    """A real sshd whose sessions find a shell and no other program, so no sudo."""
+    Path("bin").mkdir()
+    Path("bin/sh").symlink_to("/bin/sh")
+    port, config = free_port(LISTENS_ON), (rack.folder / "r01.conf").read_text().splitlines()
+    own = [line for line in config if not line.startswith(("ListenAddress", "SetEnv", "Port"))]
+    path = f'SetEnv "HOME={rack.folder}/r01" "PATH={Path("bin").absolute()}"'
+    Path("bare.conf").write_text("\n".join([f"ListenAddress {LISTENS_ON}:{port}", path, *own, ""]))
+    server = subprocess.Popen([program("sshd", ""), "-D", "-f", str(Path("bare.conf").absolute()), "-E", "bare.log"])
+    try:
+        yield {"ansible_host": LISTENS_ON, "ansible_port": port}
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@pytest.fixture
+def reasons(steps: Path, rack: Rack) -> dict[str, tuple[str, str]]:
+    """Verdict and reason of one step on each of these hosts: one run for all."""
+    usual, member = {**rack.variables("r01"), "ansible_ssh_args": "-o ControlMaster=no"}, rack.members["r01"]
+    options = str(usual["ansible_ssh_common_args"])
+    public = key("another").with_suffix(".pub").read_text()
+    Path("known").write_text(f"[{member.address}]:{member.port} {public}")
+    strict = {"ansible_host_key_checking": True}
+    asks = options.replace("StrictHostKeyChecking=no", "StrictHostKeyChecking=yes")
+    with without_sudo(rack) as bare:
+        differing: dict[str, dict[str, Any]] = {
+            "unknown_key": {**strict, "ansible_ssh_common_args": asks},
+            "changed_key": {
+                **strict,
+                "ansible_ssh_common_args": asks.replace("/dev/null", str(Path("known").absolute())),
+            },
+            "other_key": {"ansible_ssh_private_key_file": str(Path("another").absolute())},
+            "other_user": {"ansible_user": "nobody-here"},
+            "no_identity": {
+                "ansible_ssh_common_args": options.replace("-o LogLevel=ERROR", ""),  # as users have it
+                "ansible_ssh_private_key_file": str(Path("absent").absolute()),
+            },
+            "no_sudo": {**bare, "ansible_become": True, "ansible_become_user": "daemon"},
+            "no_such_user": {"ansible_become": True, "ansible_become_user": "nobody-here"},
+        }
+        run_recipe([shell("ok")], on=write_inventory({name: {**usual, **more} for name, more in differing.items()}))
+    return {host: (row["verdict"], row["reason"]) for (_step, host), row in results().steps.items()}
+
+
+def test_each_says_what_to_do(reasons: dict[str, tuple[str, str]], rack: Rack):
+    words = {"known": Path("known").absolute(), "address": rack.members["r01"].address}
+    for host, (verdict, told) in TOLD.items():
+        assert reasons[host][0] == verdict, reasons[host]
+        assert told.format(**words) in reasons[host][1], reasons[host]
+        assert len(reasons[host][1]) < 400, "ssh's screen about a changed key is no reason"

@@ -75,8 +75,8 @@ CHANGED_KEY = re.compile(
     re.DOTALL,
 )
 KEY_HAS_CHANGED = (
-    r"Host key verification failed: it is not the one of \1: if the host was installed anew, `ssh-keygen -R '\2'` forgets "
-    "the old one; else another machine answers there"
+    r"Host key verification failed: it is not the one of \1: if the host was installed anew, `ssh-keygen -R '\2'` "
+    "forgets the old one; else another machine answers there"
 )
 # What to do about those that a first contact meets; the first that fits.
 ADVICE = {

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from call_rack_recipes import results, run_recipe, shell, write_inventory
 from refusing_servers import LISTENS_ON
 
+from call_rack_recipes import results, run_recipe, shell, write_inventory
 from service_supervisor import free_port, program
 from ssh_hosts import Rack
 

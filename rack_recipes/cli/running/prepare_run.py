@@ -24,6 +24,7 @@ from rack_recipes.cli.command_options import plan_options
 from rack_recipes.cli.recipes.plan_notices_and_waivers import print_notices
 from rack_recipes.cli.running.param_options import params_from_options
 from rack_recipes.errors import UsageError
+from rack_recipes.plan.compile.playbook import RESERVED
 from rack_recipes.plan.compile.playbook_file import plan_of, plan_recipe
 from rack_recipes.plan.plan_model import Plan, PlanOptions
 from rack_recipes.recipe.param_values import missing_param_parts, unknown_params, values_of_params
@@ -210,6 +211,7 @@ def prepare_run(options: argparse.Namespace) -> PreparedRun:
 
         read_initial_context(options.context)
     _check_limit(options.limit)
+    _check_tags(options, plan)
     limit = options.limit or (earlier.options.get("limit") if earlier else None)
     return PreparedRun(settings, plan, params, earlier, resume_from, limit, is_choice_inherited=not chosen.only)
 
@@ -226,6 +228,17 @@ def _check_limit(limit: str | None) -> None:
     """Raise UsageError for a pattern that names no host."""
     if limit is not None and not names_hosts(limit):
         raise UsageError(f"--limit: expected hosts or groups of the inventory, got {limit!r}")
+
+
+def _check_tags(options: argparse.Namespace, plan: Plan) -> None:
+    """Raise UsageError for a word that is no tag or name of a step: Ansible would silently test less, or nothing."""
+    steps = plan.recipe.steps
+    known = [*dict.fromkeys([*(step.name for step in steps), *(tag for step in steps for tag in step.tags), *RESERVED])]
+    for option in ("tags", "skip_tags"):
+        words = (word.strip() for word in (getattr(options, option) or "").split(","))
+        if wrong := next((word for word in words if word and word not in known), None):
+            there = hint(wrong, known) or f"; there are {first_few(known[: -len(RESERVED)], MOST_NAMED)}"
+            raise UsageError(f"--{option.replace('_', '-')}: no step has the tag or name {wrong!r}{there}")
 
 
 def _settings(variables: Mapping[str, object], options: argparse.Namespace) -> Settings:

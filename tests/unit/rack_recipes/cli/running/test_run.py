@@ -236,6 +236,8 @@ def test_wrong_parameters_are_refused(words: list[str], text: str, folder: Path,
 @pytest.mark.parametrize(
     ("words", "text"),
     [
+        (["--tags", "ok_step,okstep"], "--tags: no step has the tag or name 'okstep' (did you mean 'ok_step'?)"),
+        (["--skip-tags", "zzz"], "--skip-tags: no step has the tag or name 'zzz'; there are ok_step"),
         (["-f", "0"], "argument -f/--forks: expected a whole number from 1, got '0'"),
         (["--parallel", "0"], "argument --parallel: expected a whole number from 1, got '0'"),
         (["--parts", "3"], "--parts: expected --group ID beside it, the group that this run is a part of"),

@@ -22,8 +22,8 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_in, keys_of_others
 from rack_recipes.errors import RecipeError
-from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
-from rack_recipes.recipe.recipe_model import Dependency, Step
+from rack_recipes.recipe.recipe_model import NO_KEYS, Dependency, KeyUsage, Step
+from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 
 Part = Callable[[Step], Any]
 # The fields of a step that may hold references: filled in before it runs, and used to judge it afterwards.
@@ -41,16 +41,6 @@ AFTERWARDS: Mapping[str, Part] = {
 }
 CONTEXT = re.compile(r"rack\.recipes\.context|rack_recipes")
 PARTS = {**BEFORE, **AFTERWARDS}
-NO_KEYS: frozenset[str] = frozenset()  # shared by all steps, to save memory
-
-
-@dataclass(frozen=True, slots=True)
-class KeyUsage:
-    """The keys that a step reads and writes; `elsewhere` are those that it reads of other hosts."""
-
-    reads: frozenset[str]
-    writes: frozenset[str]
-    elsewhere: frozenset[str] = frozenset()
 
 
 def key_usage_of(step: Step, entry: ScriptletEntry | None) -> KeyUsage:
@@ -61,7 +51,7 @@ def key_usage_of(step: Step, entry: ScriptletEntry | None) -> KeyUsage:
     filled_in = _values(BEFORE, step)
     elsewhere = keys_of_others((filled_in, judged))
     reads = frozenset((*step.reads, *declared, *keys_in(filled_in), *(keys_in(judged) - writes), *elsewhere))
-    return KeyUsage(reads or NO_KEYS, writes or NO_KEYS, frozenset(elsewhere) or NO_KEYS)
+    return KeyUsage(reads or NO_KEYS, writes or NO_KEYS, frozenset(elsewhere) or NO_KEYS, templates_of(step))
 
 
 def templates_of(step: Step) -> tuple[str, ...]:

@@ -12,11 +12,10 @@ from typing import Any
 
 from rack_recipes.errors import RecipeError, RecipeErrors, UsageError
 from rack_recipes.plan.cut_stages import cut_into_stages
-from rack_recipes.plan.dependency_graph import Edges, KeyUsage, arrange, key_usage_of, templates_of, with_needed
-from rack_recipes.plan.plan_model import Plan, PlannedStep, PlanOptions
+from rack_recipes.plan.dependency_graph import Edges, arrange, key_usage_of, with_needed
+from rack_recipes.plan.plan_model import Plan, PlanOptions
 from rack_recipes.plan.recipe_mistakes import PlanProblem, Scriptlets, located, problems, problems_of_keys
-from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
-from rack_recipes.recipe.recipe_model import Recipe, Step
+from rack_recipes.recipe.recipe_model import KeyUsage, Recipe, Step
 from rack_recipes.recipe.values_in_messages import closest, listed, quoted
 from rack_recipes.recipe.yaml.reader import MAX_ERRORS
 
@@ -38,11 +37,18 @@ def make_plan(recipe: Recipe, folders: Sequence[Path], options: PlanOptions = NO
     for option in ("only", "skip"):
         _check_names(recipe, option, getattr(options, option))
     shared = {lock.name for lock in recipe.locks.values() if lock.of != "host"}
-    planned = tuple(
-        _planned(step, edges, scriptlets.of_steps[step.name], data[step.name], shared, options)
+    planned = [
+        replace(
+            step,
+            depends_on=edges.needs,
+            after=edges.after,
+            skip=SKIPPED if step.name in options.skip else "",
+            entry=scriptlets.of_steps[step.name],
+            keys=data[step.name],
+        )
         for step, edges in _arranged(steps, data, options)
-    )
-    stages = cut_into_stages(planned, stepwise=options.stepwise, batched=bool(recipe.serial or recipe.canary))
+    ]
+    stages = cut_into_stages(planned, shared, stepwise=options.stepwise, batched=bool(recipe.serial or recipe.canary))
     return Plan(recipe, stages, tuple(scriptlets.of_hooks), options)
 
 
@@ -69,23 +75,6 @@ def _arranged(steps: Sequence[Step], data: Mapping[str, KeyUsage], options: Plan
         return arrange(steps, data, options.seed)
     except RecipeError as error:
         raise RecipeErrors([error]) from None
-
-
-def _planned(
-    step: Step, edges: Edges, entry: ScriptletEntry | None, keys: KeyUsage, shared: set[str], options: PlanOptions
-) -> PlannedStep:
-    return PlannedStep(
-        step=step,
-        entry=entry,
-        reads=tuple(sorted(keys.reads)),
-        writes=tuple(sorted(keys.writes)),
-        depends_on=edges.needs,
-        after=edges.after,
-        reads_elsewhere=tuple(sorted(keys.elsewhere)),
-        templates=templates_of(step),
-        shared_locks=tuple(sorted(shared.intersection(step.locks))),
-        skip=SKIPPED if step.name in options.skip else "",
-    )
 
 
 def _with_options(step: Step, recipe: Recipe, options: PlanOptions) -> Step:

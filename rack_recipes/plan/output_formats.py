@@ -12,7 +12,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import describe
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import value_for_message, without_braces
 from rack_recipes.plan.compile.playbook import compiled_recipe, compiled_step
-from rack_recipes.plan.plan_model import Plan, PlannedStep, Stage
+from rack_recipes.plan.plan_model import Plan, Stage
 from rack_recipes.recipe.recipe_model import Canary, Condition, Lock, Param, Repeat, Retry, Sandbox, Step, Success
 from rack_recipes.recipe.steps_to_and_from_data import number, to_data
 
@@ -21,14 +21,13 @@ MOST = 8  # items of a list that are shown
 Fact = tuple[str, str]
 
 
-def marks(planned: PlannedStep) -> Iterator[str]:
+def marks(step: Step) -> Iterator[str]:
     """What is special about a step, a word each."""
-    step = planned.step
     words = (
         ("parallel", step.parallel),
         ("always", step.always),
         ("continue on fail", step.continue_on_fail),
-        (f"skipped: {planned.skip}", planned.skip),
+        (f"skipped: {step.skip}", step.skip),
     )
     return (word for word, holds in words if holds)
 
@@ -55,15 +54,14 @@ def stage_marks(stage: Stage) -> Iterator[str]:
         yield f"holds {', '.join(stage.locks)}"
 
 
-def facts(planned: PlannedStep) -> Iterator[Fact]:
+def facts(step: Step) -> Iterator[Fact]:
     """The properties of a step as name and text, the most important ones first."""
-    step = planned.step
     words = (
         ("hosts", step.hosts or ""),
-        ("depends on", ", ".join(need.label for need in planned.depends_on)),
-        ("after", ", ".join(planned.after)),
-        ("reads", ", ".join(planned.reads)),
-        ("writes", ", ".join(planned.writes)),
+        ("depends on", ", ".join(need.label for need in step.depends_on)),
+        ("after", ", ".join(step.after)),
+        ("reads", ", ".join(sorted(step.keys.reads))),
+        ("writes", ", ".join(sorted(step.keys.writes))),
         ("when", _when(step.when)),
         ("loop", _loop(step)),
         ("retry", _retry(step.retry)),
@@ -222,9 +220,9 @@ def _stage_branch(plan: Plan, stage: Stage) -> Branch:
     return title, map(_step_branch, stage.steps)
 
 
-def _step_branch(planned: PlannedStep) -> Branch:
-    title = "  ".join((planned.step.name, f"[{planned.step.type}] {planned.uses}", *marks(planned)))
-    return title, ((f"{name}: {text}", ()) for name, text in facts(planned))
+def _step_branch(step: Step) -> Branch:
+    title = "  ".join((step.name, f"[{step.type}] {step.uses}", *marks(step)))
+    return title, ((f"{name}: {text}", ()) for name, text in facts(step))
 
 
 def _lines(branches: Iterable[Branch]) -> Iterator[str]:
@@ -245,16 +243,16 @@ def to_dot(plan: Plan) -> str:
     lines = [f"digraph {_quoted(plan.recipe.test_meta.test_id)} {{", "  rankdir=LR;", "  node [shape=box];"]
     for stage in plan.stages:
         lines += [f"  subgraph cluster_{stage.number} {{", f"    label={_quoted(_title(stage))};"]
-        lines += [f"    {_dot_node(planned)};" for planned in stage.steps] + ["  }"]
+        lines += [f"    {_dot_node(step)};" for step in stage.steps] + ["  }"]
     lines += [
         f"  {_quoted(before)} -> {_quoted(after)}{_style(blocks, on)};" for before, after, blocks, on in _edges(plan)
     ]
     return "\n".join([*lines, "}", ""])
 
 
-def _dot_node(planned: PlannedStep) -> str:
-    features = ", ".join((*marks(planned), *turns(planned.step)))
-    return _quoted(planned.step.name) + (f" [label={_quoted(planned.step.name, features)}]" if features else "")
+def _dot_node(step: Step) -> str:
+    features = ", ".join((*marks(step), *turns(step)))
+    return _quoted(step.name) + (f" [label={_quoted(step.name, features)}]" if features else "")
 
 
 def _style(blocks: bool, on: str) -> str:
@@ -265,20 +263,20 @@ def _style(blocks: bool, on: str) -> str:
 
 def to_mermaid(plan: Plan) -> str:
     """The plan as a Mermaid flowchart, a subgraph a stage."""
-    number = {planned.step.name: f"s{index}" for index, planned in enumerate(plan.steps, start=1)}
+    number = {step.name: f"s{index}" for index, step in enumerate(plan.steps, start=1)}
     lines = ["flowchart LR"]
     for stage in plan.stages:
         lines.append(f'  subgraph stage{stage.number}["{_escaped(_title(stage))}"]')
-        lines += [f"    {number[planned.step.name]}{_mermaid_node(planned)}" for planned in stage.steps] + ["  end"]
+        lines += [f"    {number[step.name]}{_mermaid_node(step)}" for step in stage.steps] + ["  end"]
     for before, after, blocks, on in _edges(plan):
         arrow = ("-->" if blocks else "-.->") + (f'|"{_escaped(on)}"|' if on else "")
         lines.append(f"  {number[before]} {arrow} {number[after]}")
     return "\n".join([*lines, ""])
 
 
-def _mermaid_node(planned: PlannedStep) -> str:
-    features = ", ".join((*marks(planned), *turns(planned.step)))
-    return f'["{planned.step.name}{f"<br>{_escaped(features)}" if features else ""}"]'
+def _mermaid_node(step: Step) -> str:
+    features = ", ".join((*marks(step), *turns(step)))
+    return f'["{step.name}{f"<br>{_escaped(features)}" if features else ""}"]'
 
 
 def _title(stage: Stage) -> str:
@@ -286,10 +284,10 @@ def _title(stage: Stage) -> str:
 
 
 def _edges(plan: Plan) -> Iterator[Edge]:
-    for planned in plan.steps:
-        name = planned.step.name
-        yield from ((need.step, name, True, need.where) for need in planned.depends_on)
-        yield from ((before, name, False, "") for before in planned.after)
+    for step in plan.steps:
+        name = step.name
+        yield from ((need.step, name, True, need.where) for need in step.depends_on)
+        yield from ((before, name, False, "") for before in step.after)
 
 
 def _quoted(*lines: str) -> str:
@@ -333,26 +331,25 @@ def _stage_data(stage: Stage) -> dict[str, Any]:
     }
 
 
-def _step_data(planned: PlannedStep) -> dict[str, Any]:
-    step = planned.step
+def _step_data(step: Step) -> dict[str, Any]:
     data = {
         "name": step.name,
         "idx": step.idx,
         "type": step.type,
-        "scriptlet": planned.uses,
-        "source": planned.entry.source if planned.entry else "ansible",
+        "scriptlet": step.uses,
+        "source": step.entry.source if step.entry else "ansible",
         "hosts": step.hosts,
         "scope": step.scope,
-        "depends_on": [*map(to_data, planned.depends_on)],
-        "after": list(planned.after),
-        "reads": list(planned.reads),
-        "writes": list(planned.writes),
+        "depends_on": [*map(to_data, step.depends_on)],
+        "after": list(step.after),
+        "reads": sorted(step.keys.reads),
+        "writes": sorted(step.keys.writes),
         "timeout": step.timeout,
         "tries": step.retry.max,
         "parallel": step.parallel,
         "checks": list(step.success.ctx_has_keys),
     }
-    more = compiled_step(planned).items()
+    more = compiled_step(step).items()
     return {**data, **{name: value for name, value in more if name not in data and name not in LEFT_OUT}}
 
 

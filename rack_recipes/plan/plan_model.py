@@ -7,8 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
-from rack_recipes.recipe.recipe_model import Dependency, Hook, Recipe, Step
+from rack_recipes.recipe.recipe_model import Hook, Recipe, Step
+from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,33 +28,6 @@ class PlanOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedStep:
-    """A step with its scriptlet and its place in the graph.
-
-    `entry` is None for a module of Ansible's. `depends_on` has the steps that have to pass first: those of the recipe,
-    and those that write what this one reads. `after` names the steps that only have to end first. `reads_elsewhere` has
-    the keys that it reads of other hosts. `templates` has the texts that Ansible fills in with values of the context.
-    `shared_locks` has its locks that hosts share. `skip` is why it is left out; empty where it is not.
-    """
-
-    step: Step
-    entry: ScriptletEntry | None
-    reads: tuple[str, ...]
-    writes: tuple[str, ...]
-    depends_on: tuple[Dependency, ...]
-    after: tuple[str, ...]
-    reads_elsewhere: tuple[str, ...] = ()
-    templates: tuple[str, ...] = ()
-    shared_locks: tuple[str, ...] = ()
-    skip: str = ""
-
-    @property
-    def uses(self) -> str:
-        """The shortest name of its scriptlet, or the name of its module."""
-        return self.entry.name if self.entry else self.step.module
-
-
-@dataclass(frozen=True, slots=True)
 class Stage:
     """Steps that a host runs without waiting for another one, in their order.
 
@@ -68,7 +41,7 @@ class Stage:
     number: int
     scope: str
     why: str
-    steps: tuple[PlannedStep, ...]
+    steps: tuple[Step, ...]
     become: str = ""
     delegate_to: str = ""
     locks: tuple[str, ...] = ()
@@ -104,6 +77,6 @@ class Plan:
     options: PlanOptions = PlanOptions()
 
     @property
-    def steps(self) -> tuple[PlannedStep, ...]:
+    def steps(self) -> tuple[Step, ...]:
         """All steps, in the order in which they run."""
         return tuple(step for stage in self.stages for step in stage.steps)

@@ -30,14 +30,14 @@ from ansible_collections.rack.recipes.plugins.module_utils.secret_names import S
 from rack_recipes import settings
 from rack_recipes.errors import MOST_NAMED, CatalogError, Place, RecipeError, nearest
 from rack_recipes.plan.dependency_graph import CONTEXT, PARTS, KeyUsage
-from rack_recipes.plan.plan_model import Plan, PlannedHook, PlannedStep
+from rack_recipes.plan.plan_model import Plan, PlannedHook
 from rack_recipes.recipe.catalog.find_scriptlet import find_scriptlet, is_missing_builtin, nearest_builtin
-from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
 from rack_recipes.recipe.catalog.scriptlet_files import find_merge_hook
 from rack_recipes.recipe.catalog.trusted_files import is_there, source_files
 from rack_recipes.recipe.param_values import MASK, is_open
 from rack_recipes.recipe.recipe_model import Condition, Hook, Param, Recipe, Step, Success
 from rack_recipes.recipe.recipe_model import Path as ValuePath
+from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 from rack_recipes.recipe.values_in_messages import shown
 from rack_recipes.recipe.yaml.values_and_positions import KEY
 from rack_recipes.settings import HOOK
@@ -294,8 +294,8 @@ class PlanNotice(NamedTuple):
 
 def plan_notices(plan: Plan) -> Iterator[PlanNotice]:
     """The notices about a plan's steps, in the order in which these run."""
-    read = {key for planned in plan.steps for key in planned.reads}
-    found = [notice for planned in plan.steps for notice in _of_step(planned, plan.recipe.params, read)]
+    read = {key for step in plan.steps for key in step.keys.reads}
+    found = [notice for step in plan.steps for notice in _of_step(step, plan.recipe.params, read)]
     for limit in plan.recipe.limits:
         if remark := limit.get("remark"):
             where = f"{limit['measurement']} in step {limit.get('step', '*')}"
@@ -323,10 +323,9 @@ def timeout_notices(plan: Plan, step_timeout: float) -> Iterator[PlanNotice]:
     yield from (PlanNotice(one.place, one.expected) for one in located(plan.recipe, found))
 
 
-def _of_step(planned: PlannedStep, params: Mapping[str, Param], read: Collection[str]) -> Iterator[PlanProblem]:
-    step = planned.step
-    if planned.entry and planned.entry.deprecated:
-        yield PlanProblem(step, (), f"{planned.uses} is deprecated: {planned.entry.deprecated}")
+def _of_step(step: Step, params: Mapping[str, Param], read: Collection[str]) -> Iterator[PlanProblem]:
+    if step.entry and step.entry.deprecated:
+        yield PlanProblem(step, (), f"{step.uses} is deprecated: {step.entry.deprecated}")
     for criterion in step.success.values:
         if not is_open(criterion["value"]):
             yield PlanProblem(step, (), CHECKS_NOTHING.format(shown(criterion["value"])))
@@ -335,7 +334,7 @@ def _of_step(planned: PlannedStep, params: Mapping[str, Param], read: Collection
     if step.type == "ansible" and step.success == Success():
         yield PlanProblem(step, (), NO_CRITERIA)
     own = {*step.success.ctx_has_keys, *keys_in(step.success.values)}
-    lost = [key for key in _written_by_each_instance(planned) if key in read or key not in own]
+    lost = [key for key in _written_by_each_instance(step) if key in read or key not in own]
     if lost:
         yield PlanProblem(step, (), ONLY_THE_LAST.format(", ".join(lost)))
     for path, text in _commands(step):
@@ -349,13 +348,13 @@ def _exact_numbers(criterion: Condition) -> list[float]:
     return [each for each in given if isinstance(each, float) and not each.is_integer()]
 
 
-def _written_by_each_instance(planned: PlannedStep) -> list[str]:
+def _written_by_each_instance(step: Step) -> list[str]:
     """The keys that each instance of a loop sets anew; a key whose name is a pattern may be another in each."""
-    loop = planned.step.loop
+    loop = step.loop
     is_one = isinstance(loop, (list, tuple)) and len(loop) < 2
-    if is_one or not (loop or planned.step.matrix):
+    if is_one or not (loop or step.matrix):
         return []
-    return [key for key in planned.writes if not set("*?[") & set(key)]
+    return [key for key in sorted(step.keys.writes) if not set("*?[") & set(key)]
 
 
 def _commands(step: Step) -> Iterator[tuple[ValuePath, str]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from rack_recipes.errors import Place
+from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 
 StepType = Literal["python", "shell", "native", "ansible"]
 Scope = Literal["host", "run"]
@@ -227,6 +228,22 @@ class Canary:
     hosts: str = ""
 
 
+NO_KEYS: frozenset[str] = frozenset()  # shared by all steps, to save memory
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUsage:
+    """The keys that a step and its scriptlet read and write; `elsewhere` are those that it reads of other hosts.
+
+    `templates` are the texts of the step that Ansible fills in with values of the context.
+    """
+
+    reads: frozenset[str] = NO_KEYS
+    writes: frozenset[str] = NO_KEYS
+    elsewhere: frozenset[str] = NO_KEYS
+    templates: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One use of a scriptlet, or of an Ansible module.
@@ -235,6 +252,10 @@ class Step:
     false, a Jinja expression, or conditions that all have to hold. `loop` is a list or a reference to one. `matrix` has
     a list, or a reference to one, by name. `become` is the user that the step runs as, empty for the one who logs in.
     `delegate_to` is the host that runs the step on behalf of its own one, a name or a Jinja expression; empty for none.
+
+    The plan completes it: `depends_on` gets the steps that write what this one reads, too, `after` those that only have
+    to end first, `skip` why it is left out, `entry` its scriptlet (None for a module of Ansible's), `keys` those that
+    it uses.
 
     A new field is also described in the JSON schema. `steps_to_and_from_data.py` reads and writes it by its type.
     """
@@ -269,6 +290,15 @@ class Step:
     delegate_to: str = ""
     success: Success = Success()
     cache_key: CacheKey | None = None
+    after: tuple[str, ...] = ()
+    skip: str = ""
+    entry: ScriptletEntry | None = None
+    keys: KeyUsage = KeyUsage()
+
+    @property
+    def uses(self) -> str:
+        """The shortest name of its scriptlet, or the name of its module."""
+        return self.entry.name if self.entry else self.module
 
 
 @dataclass(frozen=True, slots=True)

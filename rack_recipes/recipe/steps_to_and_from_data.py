@@ -39,7 +39,7 @@ PARAM_LIMITS = tuple(word for word, criterion in CRITERIA.items() if criterion.e
 PYTHON = "python"  # the type of a step that does not name one
 # What the data of a part does not have: its key in a mapping, its place in the file.
 OUTSIDE: Mapping[type, frozenset[str]] = {
-    Step: frozenset(("place",)),
+    Step: frozenset(("place", "entry", "keys")),
     Hook: frozenset(("place",)),
     Lock: frozenset(("name",)),
     ResultPart: frozenset(("key",)),
@@ -191,14 +191,14 @@ def parts_of_step() -> dict[str, type]:
 
 
 def _compiled_fields() -> tuple[str, ...]:
-    """In the order of a compiled playbook. The plan adds what a step waits for and why it is left out."""
-    moved = {"name", *LAST, "place", "become", "delegate_to"}  # the last two are keywords of the stage's task
+    """In the order of a compiled playbook."""
+    moved = {"name", "after", *LAST, *OUTSIDE[Step], "become", "delegate_to"}  # the last two are the task's keywords
     names = [field.name for field in fields(Step) if field.name not in moved]
     behind = names.index("depends_on") + 1
-    return ("name", *names[:behind], "after", *names[behind:], *LAST, "skip")
+    return ("name", *names[:behind], "after", *names[behind:], *LAST)
 
 
-LAST = ("tags", "locks", "limits", "sandbox", "cache_key", "success")  # what a reader needs least
+LAST = ("tags", "locks", "limits", "sandbox", "cache_key", "success", "skip")  # what a reader needs least
 COMPILED_ORDER = _compiled_fields()
 COMPILED_FIELDS = frozenset(COMPILED_ORDER)
 

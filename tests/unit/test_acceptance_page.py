@@ -36,7 +36,7 @@ def picture(plan: Plan) -> str:
     """The parts in their order (dashed), with their steps, and which part needs which to have passed (solid)."""
     parts: dict[str, list[str]] = {}
     for planned in plan.steps:
-        parts.setdefault(part_of(planned.step.name), []).append(planned.step.name.partition(".")[2])
+        parts.setdefault(part_of(planned.name), []).append(planned.name.partition(".")[2])
     lines = ["```mermaid", "flowchart TD", *(_node(part, steps) for part, steps in parts.items())]
     needs = dict(_needs(plan))
     lines += [f"  {one} -.-> {other}" for one, other in pairwise(parts) if (one, other) not in needs]
@@ -51,9 +51,9 @@ def _node(part: str, steps: list[str]) -> str:
 
 def _needs(plan: Plan) -> Iterator[tuple[tuple[str, str], str]]:
     """Which part waits for which, and what of it; all parts wait for what the first step says of the inventory."""
-    for planned in plan.steps:
-        for need in planned.step.depends_on:
-            edge = part_of(need.step), part_of(planned.step.name)
+    for planned in plan.recipe.steps:
+        for need in planned.depends_on:
+            edge = part_of(need.step), part_of(planned.name)
             if edge[0] != edge[1]:
                 yield edge, f"{need.step.partition('.')[2]}{f' on {need.hosts} hosts' if need.hosts else ''}"
 
@@ -65,7 +65,7 @@ def test_the_picture_is_that_of_the_plan(plan: Plan, golden: Callable[[Path, str
 
 def test_every_part_and_every_parameter_has_a_row(plan: Plan) -> None:
     page = PAGE.read_text(encoding="utf-8")
-    parts = {part_of(planned.step.name) for planned in plan.steps}
+    parts = {part_of(planned.name) for planned in plan.steps}
     assert not {part for part in parts if f"| `{part}` |" not in page}
     params = yaml.safe_load((ROOT / "recipes/acceptance.yml").read_text(encoding="utf-8"))["params"]
     assert not {name for name in params if f"| `{name}` |" not in page}

@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import Outcome, Record, Step
     from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import TriedStep
 
-# `cache` is whether the result is kept under a name, `invalid` why the step cannot be run.
+# `invalid` is why the step cannot be run.
 OF_STEP = (
     *("name", "args", "depends_on", "after", "scope", "timeout", "parallel", "success", "when", "loop", "matrix"),
     *("retry", "repeat", "continue_on_fail", "always", "priority", "tags", "locks", "limits", "sandbox", "skip"),
-    *("cache", "invalid"),
+    "invalid",
 )
 OF_PROGRAM = (
     *("kind", "options", "reads", "digest", "module", "function", "file", "flags", "class", "call"),
@@ -53,6 +53,29 @@ def check_fields(steps: Iterable[dict[str, object]]) -> None:
         if not step.keys() <= FIELDS:
             unknown = ", ".join(sorted(step.keys() - FIELDS))
             raise ValueError(f"step {step['name']!r} has fields that this executor does not know: {unknown}")
+
+
+# What a step has where its recipe does not say it.
+USUAL = {"args": {}, "depends_on": (), "after": (), "scope": "host", "timeout": None, "parallel": False, "success": {}}
+
+
+def read_step(step: Step) -> Step:
+    """A step as it runs, out of one in the words of a recipe: with its defaults, without what is not set."""
+    said = {name: value for name, value in step.items() if value is not None and (value is not False or name == "when")}
+    read = {name: READ[name](said[name]) for name in READ if name in said}
+    return {**USUAL, **said, **read}
+
+
+def _set(part: Record) -> Record:
+    return {name: value for name, value in part.items() if value is not None}
+
+
+READ: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("retry", "repeat", "limits"), _set),
+    "sandbox": lambda said: {} if said is True else _set(said),
+    "success": lambda said: {"none": True} if said == "none" else said,
+    "when": lambda said: [said] if isinstance(said, dict) else said,
+}
 
 
 class ChildSignal:
@@ -94,6 +117,7 @@ class StageRun:
         halted: Callable[[], str] = str,
     ) -> None:
         check_fields(request["steps"])
+        request = {**request, "steps": [read_step(step) for step in request["steps"]]}
         self.state = StageState(request, launcher, write)
         self.alive = alive
         self.halted = halted
@@ -315,9 +339,6 @@ def _request(scriptlet: type[Scriptlet], params: dict[str, object]) -> dict[str,
         "args": {name: value for name, value in params.items() if value is not None},
         "options": scriptlet.options,
         "scope": scriptlet.scope,
-        "depends_on": [],
-        "after": [],
-        "parallel": False,
         "success": {"none": True},
     }
     context: dict[str, Any] = {"own": {}, "run": {}, "hosts": {}}

@@ -15,7 +15,7 @@ from rack_recipes.cli.terminal import format_table, takes_colours
 from rack_recipes.errors import CatalogError
 
 if TYPE_CHECKING:
-    from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
+    from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 
 
 @takes(

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils import legacy_imports
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, Skipped
-from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
+from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 
 
 def with_debugger(entry: ScriptletEntry) -> type[Scriptlet]:

@@ -34,8 +34,8 @@ from rack_recipes.errors import CatalogError, UsageError
 from rack_recipes.journal.record_fields import log_record_lines
 from rack_recipes.private_files import make_private
 from rack_recipes.recipe.catalog.find_scriptlet import find_scriptlet
-from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
 from rack_recipes.recipe.param_values import FITS, READERS
+from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 from rack_recipes.recipe.values_in_messages import listed
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ def planned_waivers(plan: Plan, settings: Settings) -> list[Waiver]:
     """The waivers for the steps of a plan that are in force today; passes are not counted. Raises UsageError."""
     file = waivers_of(settings)
     recipe = {"path": plan.recipe.path, "test_id": plan.recipe.test_meta.test_id}
-    names = [planned.step.name for planned in plan.steps]
+    names = [step.name for step in plan.steps]
     found = waivers_for(file, recipe, names, lambda _pattern: (), day_of(now()))
     return [each.waiver for each in found.in_force]
 

@@ -34,9 +34,9 @@ from rack_recipes.cli.running.prepare_run import PreparedRun, prepare_run
 from rack_recipes.cli.terminal import format_table
 from rack_recipes.errors import UsageError
 from rack_recipes.plan.output_formats import FORMATS, plan_to_data
-from rack_recipes.plan.plan_model import Plan, PlannedStep
+from rack_recipes.plan.plan_model import Plan
 from rack_recipes.recipe.param_values import is_open
-from rack_recipes.recipe.recipe_model import Dependency
+from rack_recipes.recipe.recipe_model import Dependency, Step
 from rack_recipes.recipe.waivers import Waiver
 from rack_recipes.run.delegates import needs_delegate
 from rack_recipes.run.earlier_run import EarlierRun, with_dependents
@@ -72,27 +72,26 @@ def find_step_warnings(
     """Yield the warnings in the order of the steps. `is_check` says that the run would be in check mode."""
     out = _left_out(plan, hosts, found, is_check=is_check)
     earlier = _earlier(plan, prepared)
-    for planned in plan.steps:
-        name = planned.step.name
+    for step in plan.steps:
+        name = step.name
         if name in out:
             yield out[name]
             continue
-        yield from _without_place(planned, hosts[name], found)
-        if planned.step.when is False:
+        yield from _without_place(step, hosts[name], found)
+        if step.when is False:
             yield StepWarning(name, SKIPPED, "when: false")
-        elif planned.step.when is not True:
+        elif step.when is not True:
             yield StepWarning(name, "may be skipped", "its `when` is decided while it runs")
-        if planned.step.always:  # closing steps never reuse a result
+        if step.always:  # closing steps never reuse a result
             continue
         if earlier is not None:
             yield from _reused(name, hosts[name], earlier)
-        if planned.step.cache_key is not None:
-            yield _cached(name, planned.step.cache_key.key, hosts[name], history.cached.get(name, ()))
+        if step.cache_key is not None:
+            yield _cached(name, step.cache_key.key, hosts[name], history.cached.get(name, ()))
 
 
-def _without_place(planned: PlannedStep, hosts: Sequence[str], found: InventoryHosts) -> Iterator[StepWarning]:
+def _without_place(step: Step, hosts: Sequence[str], found: InventoryHosts) -> Iterator[StepWarning]:
     """Yield a warning for a scriptlet on network devices, for which Ansible would run it on the controller."""
-    step = planned.step
     devices = [host for host in hosts if host in found.devices]
     if devices and not (step.type == ANSIBLE or step.delegate_to):
         connections = ", ".join(dict.fromkeys(found.devices[host] for host in devices))
@@ -103,16 +102,16 @@ def _left_out(plan: Plan, hosts: Hosts, found: InventoryHosts, *, is_check: bool
     """Return the steps that are skipped by the user, or blocked by skipped steps or missing hosts, by name."""
     out: dict[str, StepWarning] = {}
     blocking: set[str] = set()
-    for planned in plan.steps:
-        name = planned.step.name
-        cause = next((need.step for need in planned.depends_on if need.step in blocking), None)
-        if planned.skip:
-            out[name] = StepWarning(name, SKIPPED, planned.skip)
-        elif cause is not None and not planned.step.always:
+    for step in plan.steps:
+        name = step.name
+        cause = next((need.step for need in step.depends_on if need.step in blocking), None)
+        if step.skip:
+            out[name] = StepWarning(name, SKIPPED, step.skip)
+        elif cause is not None and not step.always:
             out[name] = StepWarning(name, BLOCKED, f"it needs {cause}, which is {out[cause].what}")
-        elif (why := next(_unmet_dependencies(planned.depends_on, hosts, found), "")) and not planned.step.always:
+        elif (why := next(_unmet_dependencies(step.depends_on, hosts, found), "")) and not step.always:
             out[name] = StepWarning(name, BLOCKED, f"it needs {why}")
-        fields = {"continue_on_fail": planned.step.continue_on_fail}
+        fields = {"continue_on_fail": step.continue_on_fail}
         if name in out and not lets_start(fields, out[name].what, is_check=is_check):
             blocking.add(name)
     return out
@@ -136,7 +135,7 @@ def _earlier(plan: Plan, prepared: PreparedRun) -> EarlierRun | None:
     """Return the run whose results are reused, None if there is none."""
     if prepared.earlier is None:
         return None
-    needs = {planned.step.name: [need.step for need in planned.depends_on] for planned in plan.steps}
+    needs = {step.name: [need.step for need in step.depends_on] for step in plan.steps}
     anew = with_dependents(prepared.resume_from, needs) if prepared.resume_from else ()
     earlier = EarlierRun(journal_of(Path(prepared.settings.runs), prepared.earlier.run_id), anew)
     earlier.catch_up()
@@ -201,7 +200,7 @@ def _preview(options: argparse.Namespace, prepared: PreparedRun) -> Preview:
     with asking_for_hosts(options.inventory, prepared.limit, _patterns(plan)) as answer:
         history = stored_history_of(options.db or settings.db, plan)
         inventory = answer()
-    hosts = {planned.step.name: _hosts_of(plan, planned, inventory) for planned in plan.steps}
+    hosts = {step.name: _hosts_of(plan, step, inventory) for step in plan.steps}
     warnings = [*find_step_warnings(plan, hosts, inventory, history, prepared, is_check=options.check)]
     left_out = {note.step for note in warnings if note.what in NOT_TRIED}
     slots = HostSlots(
@@ -247,19 +246,19 @@ def _refusal(plan: Plan, inventory: InventoryHosts, hosts: Mapping[str, Sequence
 
 def _patterns(plan: Plan) -> Iterator[str]:
     yield plan.recipe.hosts
-    yield from (planned.step.hosts for planned in plan.steps if planned.step.hosts is not None)
-    yield from (need.hosts for planned in plan.steps for need in planned.depends_on if need.hosts)
+    yield from (step.hosts for step in plan.steps if step.hosts is not None)
+    yield from (need.hosts for step in plan.steps for need in step.depends_on if need.hosts)
     if plan.recipe.canary is not None and plan.recipe.canary.hosts:
         yield plan.recipe.canary.hosts
 
 
-def _hosts_of(plan: Plan, planned: PlannedStep, inventory: InventoryHosts) -> tuple[str, ...]:
-    if planned.step.scope == "run":
+def _hosts_of(plan: Plan, step: Step, inventory: InventoryHosts) -> tuple[str, ...]:
+    if step.scope == "run":
         return (RUN_HOST,)
     everywhere = inventory.of(plan.recipe.hosts)
-    if planned.step.hosts is None:
+    if step.hosts is None:
         return everywhere
-    named = inventory.of(planned.step.hosts)
+    named = inventory.of(step.hosts)
     return tuple(host for host in everywhere if host in named)
 
 

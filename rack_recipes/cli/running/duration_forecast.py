@@ -15,7 +15,8 @@ from statistics import median
 from typing import Any
 
 from rack_recipes.errors import StoreError, counted
-from rack_recipes.plan.plan_model import Plan, PlannedStep, Stage
+from rack_recipes.plan.plan_model import Plan, Stage
+from rack_recipes.recipe.recipe_model import Step
 from rack_recipes.store.database_engine import connect_for_reading
 from rack_recipes.store.reading.earlier_runs import RUNS_OF_FORECAST, median_durations, read_cached_results
 
@@ -49,7 +50,7 @@ def stored_history_of(db: str, plan: Plan) -> StoredHistory:
     except StoreError as error:
         return StoredHistory(problem=str(error))
     try:
-        names = [planned.step.name for planned in plan.steps]
+        names = [step.name for step in plan.steps]
         return StoredHistory(median_durations(store, plan.recipe.test_meta.test_id, names), _cached(store, plan))
     except StoreError as error:
         return StoredHistory(problem=str(error))
@@ -59,7 +60,7 @@ def stored_history_of(db: str, plan: Plan) -> StoredHistory:
 
 def _cached(store: Any, plan: Plan) -> dict[str, Results]:
     """Return the cached results of each step with a cache key, without the expired ones."""
-    keys = {planned.step.name: planned.step.cache_key for planned in plan.steps if planned.step.cache_key}
+    keys = {step.name: step.cache_key for step in plan.steps if step.cache_key}
     if not keys:
         return {}
     found = read_cached_results(store, {key.key for key in keys.values()})
@@ -107,25 +108,25 @@ def forecast(plan: Plan, known: Known, slots: HostSlots) -> list[ExpectedDuratio
 
 
 def _expected_duration(plan: Plan, stage: Stage, known: Known, slots: HostSlots) -> ExpectedDuration:
-    steps = [planned for planned in stage.steps if slots.hosts[planned.step.name]]
-    where = tuple(dict.fromkeys(host for planned in steps for host in slots.hosts[planned.step.name]))
+    steps = [step for step in stage.steps if slots.hosts[step.name]]
+    where = tuple(dict.fromkeys(host for step in steps for host in slots.hosts[step.name]))
     spread = {host: _seconds_on_host(steps, host, known, slots) for host in where}
     batches = [where] if stage.scope == "run" or stage.wide else batches_of(plan.recipe.serial, where, slots.canary)
     seconds = sum(_parallel_seconds([spread[host] for host in batch], slots.forks) for batch in batches)
-    unknown = tuple(planned.step.name for planned in steps if seconds_of(planned.step.name, "", known) is None)
+    unknown = tuple(step.name for step in steps if seconds_of(step.name, "", known) is None)
     return ExpectedDuration(stage.number, where, seconds, unknown)
 
 
-def _seconds_on_host(steps: Sequence[PlannedStep], host: str, known: Known, slots: HostSlots) -> float:
+def _seconds_on_host(steps: Sequence[Step], host: str, known: Known, slots: HostSlots) -> float:
     """Return the seconds of steps on a host.
 
     They run one after the other, but neighbours that are parallel share the slots.
     """
     total, together = 0.0, [0.0]
-    for planned in steps:
-        name = planned.step.name
+    for step in steps:
+        name = step.name
         seconds = (seconds_of(name, host, known) or 0.0) if host in slots.hosts[name] else 0.0
-        if planned.step.parallel:
+        if step.parallel:
             together.append(seconds)
         else:
             total += _parallel_seconds(together, slots.slots) + seconds

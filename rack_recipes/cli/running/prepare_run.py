@@ -147,7 +147,7 @@ def _check_given(recipe: Recipe, settings: Settings, given: PlanOptions, step: s
 
 
 def _names(plan: Plan) -> set[str]:
-    return {planned.step.name for planned in plan.steps}
+    return {step.name for step in plan.steps}
 
 
 @dataclass(frozen=True, slots=True)

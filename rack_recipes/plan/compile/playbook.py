@@ -12,19 +12,14 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS as CRITERIA
 from rack_recipes.plan.compile.action_names import CONTROLLER, DELEGATES_LOOKUP, FLUSH, RECIPE_VARIABLE, STAGE, VERDICT
 from rack_recipes.plan.compile.yaml_text import TEMPLATE, to_yaml, verbatim
-from rack_recipes.plan.plan_model import Plan, PlannedHook, PlannedStep, Stage
-from rack_recipes.recipe.recipe_model import Condition, Recipe
+from rack_recipes.plan.plan_model import Plan, PlannedHook, Stage
+from rack_recipes.recipe.recipe_model import Condition, Recipe, Step
 from rack_recipes.recipe.steps_to_and_from_data import COMPILED_ORDER, number, param_to_data, to_data
 
 
-def compiled_step(planned: PlannedStep) -> dict[str, Any]:
-    """A step as a stage's task holds it: its own fields, and what the plan adds."""
-    added = {
-        "depends_on": [*map(to_data, planned.depends_on)],
-        "after": planned.after,
-        "skip": planned.skip,
-    }
-    data = {**to_data(planned.step), **{name: value for name, value in added.items() if value}}
+def compiled_step(step: Step) -> dict[str, Any]:
+    """A step as a stage's task holds it."""
+    data = to_data(step)
     return {name: data[name] for name in COMPILED_ORDER if name in data}
 
 
@@ -54,7 +49,7 @@ def _of_context(recipe: Recipe) -> dict[str, Any]:
 
 def _highest_priority(plan: Plan) -> int | None:
     """The priority of the steps that a time box spares; None where all have the same, and it spares none."""
-    found = {planned.step.priority for planned in plan.steps if not planned.step.always}
+    found = {planned.priority for planned in plan.steps if not planned.always}
     return max(found) if len(found) > 1 else None
 
 
@@ -74,7 +69,7 @@ LITERAL = ("name", "unit", *(word for word, criterion in CRITERIA.items() if cri
 
 def to_task(recipe: Recipe, stage: Stage) -> dict[str, Any]:
     """The task that runs a stage."""
-    names = [planned.step.name for planned in stage.steps]
+    names = [planned.name for planned in stage.steps]
     locks = {name: to_data(recipe.locks[name]) for name in stage.locks}
     return {
         "name": _title(stage.number, names),
@@ -105,11 +100,11 @@ def _become(user: str) -> dict[str, Any]:
 
 def _tags(stage: Stage) -> list[str]:
     """The names of the steps and their tags, without the tags that have a meaning of their own in Ansible."""
-    tags = dict.fromkeys(tag for planned in stage.steps for tag in (planned.step.name, *planned.step.tags))
+    tags = dict.fromkeys(tag for planned in stage.steps for tag in (planned.name, *planned.tags))
     return [tag for tag in tags if tag not in RESERVED]
 
 
-def _step(planned: PlannedStep) -> dict[str, Any]:
+def _step(planned: Step) -> dict[str, Any]:
     """A compiled step. Text that must not be taken for a template is marked."""
     data = compiled_step(planned)
     return {name: VERBATIM_TEXTS[name](value) if name in VERBATIM_TEXTS else value for name, value in data.items()}

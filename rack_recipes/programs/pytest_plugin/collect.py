@@ -65,7 +65,7 @@ def expect(recipe: Path, project: Path, inventories: tuple[str, ...], params: Ma
     """The results that the recipe should have if it is run in the folder `project`. Raises RackError."""
     with chdir(project):
         plan = plan_of(str(recipe))
-    steps = [planned.step for planned in plan.steps]
+    steps = [*plan.steps]
     declared = plan.recipe.params
     given = {name: text for name, text in params.items() if name in declared}
     valued = {name: param for name, param in declared.items() if name in given or not param.required}

@@ -22,7 +22,6 @@ from typing import Any
 
 from rack_recipes.errors import CatalogError, nearest
 from rack_recipes.recipe.catalog.scriptlet_declarations import ScriptletClass, read_python, read_sidecar
-from rack_recipes.recipe.catalog.scriptlet_entry import Kind, ScriptletEntry
 from rack_recipes.recipe.catalog.scriptlet_files import (
     MODULES,
     PUBLISHED,
@@ -39,6 +38,7 @@ from rack_recipes.recipe.catalog.scriptlet_files import (
     misnamed_candidates,
 )
 from rack_recipes.recipe.catalog.trusted_files import Stamp, check_trusted, read_checked
+from rack_recipes.recipe.scriptlet_entry import Kind, ScriptletEntry
 from rack_recipes.settings import Settings
 
 SUFFIX = ".py"

@@ -18,12 +18,12 @@ import yaml
 from rack_recipes.collection_path import COLLECTION
 from rack_recipes.errors import CatalogError, RackError
 from rack_recipes.recipe.catalog.find_scriptlet import list_scriptlets
-from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
 from rack_recipes.recipe.catalog.scriptlet_files import MODULES, PUBLISHED, is_published
 from rack_recipes.recipe.gallery.entry_and_search import Argument, GalleryEntry
 from rack_recipes.recipe.load import load
 from rack_recipes.recipe.recipe_model import Param, Recipe
 from rack_recipes.recipe.recipe_names import FOLDER, shipped_name
+from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 
 SHARED = "ARGUMENTS"  # the table of a helper: name of an argument -> its description, unit and source
 MARKUP = re.compile(r"\b(?:C|V|O|M|I|B|RV|P)\(([^)]*)\)")

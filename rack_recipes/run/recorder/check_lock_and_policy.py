@@ -20,7 +20,7 @@ from ansible.plugins.loader import become_loader
 
 from rack_recipes.errors import TrustError
 from rack_recipes.plan.compile.action_names import CONTROLLER
-from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
+from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 from rack_recipes.run.recorder.ansible_api import AnsibleApi
 from rack_recipes.run.recorder.play_outline import PlayOutline, stage_tasks
 from rack_recipes.run.stage.host_request import ANSIBLE, HOOKS, scriptlet_of

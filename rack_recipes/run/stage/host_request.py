@@ -20,8 +20,8 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import mark_if_long
 from rack_recipes.errors import CatalogError, UsageError
 from rack_recipes.recipe.catalog.find_scriptlet import find_scriptlet
-from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
 from rack_recipes.recipe.recipe_model import Lock
+from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 from rack_recipes.recipe.steps_to_and_from_data import check_hook, check_step, from_data, label_of, number
 from rack_recipes.run.stage.project_files import check_known, digest_of, project_files, runs_files
 from rack_recipes.run.stage.zip_payload import (
@@ -36,10 +36,8 @@ from rack_recipes.run.stage.zip_payload import (
 
 Data = Mapping[str, Any]
 ANSIBLE = "ansible"  # the type of a step that is a module of Ansible's
-# Fields of a compiled step that the executor is not told of: the controller acts on them, or they choose the program.
-# Every other field is sent where a step has it.
-NOT_SENT = frozenset(("idx", "hosts", "writes", "module", "type", "function", "reads"))
-RENAMED = {"cache_key": "cache"}  # the host has to know only that there is one
+# Fields of a compiled step that are not sent: the controller acts on them, or they choose the program.
+NOT_SENT = frozenset(("idx", "hosts", "writes", "module", "type", "function", "reads", "cache_key"))
 # The fields that count even where a step cannot be run.
 OF_INVALID = frozenset(
     ("name", "depends_on", "after", "scope", "continue_on_fail", "always", "priority", "skip", "invalid", "when")
@@ -57,16 +55,20 @@ def check_stage(arguments: Data) -> None:
         raise UsageError("a stage needs its number and its steps, as a compiled recipe has them")
 
 
-def to_message(step: Data, program: Data, host_locks: Collection[str]) -> dict[str, Any]:
-    """The message of a step. `host_locks` names the locks that the executor handles, which are those of one host.
+def to_message(step: Data, program: Data) -> dict[str, Any]:
+    """A step in the recipe's words, for the executor, with its program. A dependency is there by its label.
 
     Of a step that is `invalid` only its place among the others is sent. Raises UsageError for a field that no step
     has, for a `when` that is neither true nor false, and for a `sandbox` that is neither true nor a mapping.
     """
     if "invalid" in step:
-        return _message({name: value for name, value in step.items() if name in OF_INVALID}, ())
-    check_step(step)
-    return {**_message(step, host_locks), **program}
+        words = {name: value for name, value in step.items() if name in OF_INVALID}
+        program = {}
+    else:
+        check_step(step)
+        words = {name: value for name, value in step.items() if name not in NOT_SENT}
+    read = {name: READ[name](words[name]) for name in READ if name in words}
+    return {**words, **read, **program}
 
 
 def is_true(value: Any) -> bool:
@@ -77,63 +79,24 @@ def is_true(value: Any) -> bool:
     return found
 
 
-def _message(step: Data, host_locks: Collection[str]) -> dict[str, Any]:
-    message = {
-        "name": step["name"],
-        "args": step.get("args") or {},
-        "depends_on": [*map(label_of, step.get("depends_on") or ())],
-        "after": list(step.get("after") or ()),
-        "scope": step.get("scope", "host"),
-        "timeout": step.get("timeout"),
-        "parallel": step.get("parallel", False),
-        "success": _success(step.get("success")),
-    }
-    for name, written in step.items():
-        if name in message or name in NOT_SENT:
-            continue
-        value = CONVERTED[name](written, host_locks) if name in CONVERTED else None if written is False else written
-        if value is not None:
-            message[RENAMED.get(name, name)] = value
-    return message
-
-
-def _success(written: Any) -> dict[str, Any]:
-    return {"none": True} if written == "none" else dict(written or {})
-
-
-def _part(written: Data | None, _host_locks: Collection[str]) -> Data | None:
-    """Only what is set: the executor knows the defaults."""
-    return {name: value for name, value in written.items() if value is not None} if written else None
-
-
-def _when(written: Any, _host_locks: Collection[str]) -> list[Any] | str | bool | None:
-    """Conditions, false, or the template that came out as false; None where nothing keeps the step from running."""
+def _when(written: Any) -> Any:
+    """Conditions, true, false, or the template that came out as false."""
     if isinstance(written, Mapping):
-        return f"{written[UNMET]} is false" if UNMET in written else [written]
-    if isinstance(written, (list, tuple)):
-        return list(written)
-    return None if is_true(written) else False
+        return f"{written[UNMET]} is false" if UNMET in written else written
+    return written if isinstance(written, (list, tuple)) else is_true(written)
 
 
-def _sandbox(written: Any, host_locks: Collection[str]) -> Data | None:
+def _sandbox(written: Any) -> Any:
     """What the sandbox allows. Any other value must not mean that there is none."""
-    if written is None or written is False:
-        return None
-    if written is not True and not isinstance(written, Mapping):
-        raise UsageError(f"sandbox: expected true or a mapping, got {mark_if_long(repr(written))}")
-    return {} if written is True else _part(written, host_locks) or {}
+    if written is None or isinstance(written, (bool, Mapping)):
+        return written
+    raise UsageError(f"sandbox: expected true or a mapping, got {mark_if_long(repr(written))}")
 
 
-def _locks(written: Any, host_locks: Collection[str]) -> list[str] | None:
-    return [name for name in written or () if name in host_locks] or None
-
-
-CONVERTED: Mapping[str, Callable[[Any, Collection[str]], Any]] = {
-    **dict.fromkeys(("retry", "repeat", "limits"), _part),
+READ: Mapping[str, Callable[[Any], Any]] = {
     "when": _when,
-    "locks": _locks,
     "sandbox": _sandbox,
-    "cache_key": lambda written, _host_locks: True if written else None,
+    "depends_on": lambda needs: [*map(label_of, needs or ())],
 }
 FIRST_WAIT = 5.0  # seconds that the first answer may wait for the stage's end; a longer stage is polled
 HOOKS = ("pre_step", "post_step")
@@ -246,7 +209,7 @@ def make_request(number: int, steps: Sequence[Data], inputs: StageInputs, progra
         "collected": list(inputs.collected),
         "code": dict(zip(("digest", "files"), executor_code(), strict=True)),
         "steps": [
-            _with_limits(_bounded(_step_message(step, program, payload_files, locks), inputs.step_timeout), limits)
+            _with_limits(_bounded(_step_message(step, program, payload_files), inputs.step_timeout), limits)
             for step in steps
         ],
         "hooks": _hooks(recipe, inputs.folders, payload_files),
@@ -258,17 +221,17 @@ def make_request(number: int, steps: Sequence[Data], inputs: StageInputs, progra
 
 def _bounded(message: dict[str, Any], timeout: float | None) -> dict[str, Any]:
     """The message of a step with `timeout` where the recipe gives none."""
-    return {**message, "timeout": message["timeout"] or timeout}
+    return {**message, "timeout": message.get("timeout") or timeout}
 
 
-def _step_message(step: Data, program: Program, payload_files: PayloadFiles, locks: Collection[str]) -> dict[str, Any]:
+def _step_message(step: Data, program: Program, payload_files: PayloadFiles) -> dict[str, Any]:
     """The message of a step. Where it cannot be run, it says why, and the other steps of the stage run."""
     if "invalid" in step:
-        return to_message(step, {}, locks)
+        return to_message(step, {})
     try:
-        return to_message(step, program(step, payload_files), locks)
+        return to_message(step, program(step, payload_files))
     except (UsageError, CatalogError) as error:
-        return to_message({**step, "invalid": str(error)}, {}, locks)
+        return to_message({**step, "invalid": str(error)}, {})
 
 
 def _limits_of_host(limits: Sequence[Data], attributes: Data) -> list[dict[str, Any]]:
@@ -284,12 +247,14 @@ def _limits_of_host(limits: Sequence[Data], attributes: Data) -> list[dict[str, 
 
 def _with_limits(message: dict[str, Any], limits: Sequence[Data]) -> dict[str, Any]:
     """The message with the host's limits for this step beside its criteria."""
-    if not limits or "success" not in message:
+    if not limits or "invalid" in message:
         return message
     from ansible_collections.rack.recipes.plugins.module_utils.language.limits_of_measurements import may_be_step
 
     found = [limit for limit in limits if may_be_step(limit.get("step", "*"), message["name"])]
-    return {**message, "success": {**message["success"], "limits": found}} if found else message
+    said = message.get("success") or {}
+    success = {"none": True} if said == "none" else said
+    return {**message, "success": {**success, "limits": found}} if found else message
 
 
 def imports_installed(message: Data) -> bool:

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rack_recipes.errors import CatalogError, Place, RecipeError, TrustError
-from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
 from rack_recipes.recipe.catalog.scriptlet_files import SIDECAR, Candidate
+from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 from rack_recipes.recipe.values_in_messages import shown
 from rack_recipes.recipe.yaml.reader import Document
 from rack_recipes.run.stage.zip_payload import files_with_imports, read_payload_file

@@ -13,9 +13,9 @@ from pathlib import Path
 from rack_recipes.context.merge_policies import hook_of, hooks_in
 from rack_recipes.plan.compile.action_names import CONTROLLER
 from rack_recipes.plan.plan_model import Plan
-from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
 from rack_recipes.recipe.catalog.scriptlet_files import Candidate, drop_in_folders, find_candidates
 from rack_recipes.recipe.param_values import is_open
+from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 from rack_recipes.run.stage.project_files import project_files, runs_files
 from rack_recipes.run.trust.find_ansible_module import BUILTIN, LEGACY, full_name, names_of
 from rack_recipes.settings import Settings
@@ -61,11 +61,11 @@ class TrustRequest:
 def request_of_plan(plan: Plan, settings: Settings) -> TrustRequest:
     """Return the request for a run of a plan whose hosts are not known yet."""
     hooks = [planned.entry for planned in plan.hooks]
-    users = dict.fromkeys(planned.step.become for planned in plan.steps)
+    users = dict.fromkeys(planned.become for planned in plan.steps)
     steps = [
-        (name, planned.step.become)
+        (name, planned.become)
         for planned in plan.steps
-        for name in ((planned.entry.name,) if planned.entry else names_of(planned.step.module))
+        for name in ((planned.entry.name,) if planned.entry else names_of(planned.module))
     ]
     uses = dict.fromkeys([*steps, *((entry.name, become) for entry in hooks for become in users)])
     entries = [planned.entry for planned in plan.steps if planned.entry is not None]
@@ -77,9 +77,9 @@ def request_of_plan(plan: Plan, settings: Settings) -> TrustRequest:
         digest=plan.recipe.digest,
         files=plan.recipe.files,
         entries=distinct_entries([*entries, *hooks]),
-        modules=tuple(dict.fromkeys(full_name(each.step.module) for each in plan.steps if each.entry is None)),
+        modules=tuple(dict.fromkeys(full_name(each.module) for each in plan.steps if each.entry is None)),
         merges=merges,
-        suites=suites_of((planned.entry or planned.step.module, planned.step.args) for planned in plan.steps),
+        suites=suites_of((planned.entry or planned.module, planned.args) for planned in plan.steps),
     )
 
 

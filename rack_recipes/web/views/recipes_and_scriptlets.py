@@ -12,9 +12,10 @@ from markupsafe import Markup
 
 from rack_recipes.errors import RackError, UsageError, nearest
 from rack_recipes.plan.compile.playbook_file import plan_of
-from rack_recipes.plan.plan_model import Plan, PlannedStep
+from rack_recipes.plan.plan_model import Plan
 from rack_recipes.recipe.gallery.entry_and_search import Argument, GalleryEntry, search
 from rack_recipes.recipe.gallery.read_gallery import whole_gallery
+from rack_recipes.recipe.recipe_model import Step
 from rack_recipes.report.charts.chart_elements import LETTER, Chart, element, label, picture
 from rack_recipes.report.table_model import Column, Table, to_json
 from rack_recipes.web.actions import start_run
@@ -32,18 +33,18 @@ def graph_of(recipe: Path) -> tuple[Chart | None, str]:
         plan = plan_of(str(recipe))
     except RackError as error:
         return None, str(error)
-    after = {one.step.name: _needs(one) for stage in plan.stages for one in stage.steps}
+    after = {one.name: _needs(one) for stage in plan.stages for one in stage.steps}
     return Chart(_picture(after), _figures(plan)), ""
 
 
-def _needs(planned: PlannedStep) -> tuple[str, ...]:
+def _needs(step: Step) -> tuple[str, ...]:
     """The steps that a step waits for."""
-    return (*dict.fromkeys([*(one.step for one in planned.depends_on), *planned.after]),)
+    return (*dict.fromkeys([*(one.step for one in step.depends_on), *step.after]),)
 
 
 def _figures(plan: Plan) -> Table:
     rows = tuple(
-        (one.step.name, stage.number, ", ".join(_needs(one)) or None) for stage in plan.stages for one in stage.steps
+        (one.name, stage.number, ", ".join(_needs(one)) or None) for stage in plan.stages for one in stage.steps
     )
     return Table("graph", "Graph", COLUMNS, rows, "The steps with the stage of each, and those that it waits for.")
 

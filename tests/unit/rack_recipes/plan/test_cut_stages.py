@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from itertools import combinations
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,48 +17,48 @@ from hypothesis import strategies as st
 
 from rack_recipes.errors import Place
 from rack_recipes.plan import cut_stages as stages_of
-from rack_recipes.plan.cut_stages import CUTS, Group, cut_into_stages
+from rack_recipes.plan.cut_stages import CUTS, Group
 from rack_recipes.plan.dependency_graph import templates_of
-from rack_recipes.plan.plan_model import PlannedStep
-from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
-from rack_recipes.recipe.recipe_model import Dependency, Repeat, Retry, Step, Success
+from rack_recipes.recipe.recipe_model import Dependency, KeyUsage, Repeat, Retry, Step, Success
+from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 
 ENTRY = ScriptletEntry("t.step", "shell", Path("scriptlets/t/step.sh"), "scriptlets/t/step.sh", "project")
 LOOKUP = "{{ lookup('rack.recipes.context', 'a_v1') }}"
 FIRST = "is the first"
-OF_HERE = ("writes", "reads_elsewhere", "shared_locks", "entry")  # fields of the planned step, all others of the step
+cut_into_stages = partial(stages_of.cut_into_stages, shared=("pdu", "x", "psu"))
 
 
-def planned(name: str, *needs: str | Dependency, **fields: object) -> PlannedStep:
+def planned(name: str, *needs: str | Dependency, **fields: object) -> Step:
     """A step that writes `w_v1` unless it says otherwise."""
-    own = {"writes": ("w_v1",), "entry": ENTRY, **{field: fields.pop(field) for field in OF_HERE if field in fields}}
-    step = Step(1, name, "shell", "t.step", Place("r.yml"), **fields)  # type: ignore[arg-type]
+    own: dict[str, Any] = {"writes": ("w_v1",), "elsewhere": (), "entry": ENTRY, **fields}
+    keys = KeyUsage(frozenset(), frozenset(own.pop("writes")), frozenset(own.pop("elsewhere")))
     needed = tuple(need if isinstance(need, Dependency) else Dependency(need) for need in needs)
-    return PlannedStep(step=step, reads=(), depends_on=needed, after=(), templates=templates_of(step), **own)  # type: ignore[arg-type]
+    step = Step(1, name, "shell", "t.step", Place("r.yml"), depends_on=needed, **own)
+    return replace(step, keys=replace(keys, templates=templates_of(step)))
 
 
-def run_step(name: str, *needs: str | Dependency, **fields: object) -> PlannedStep:
+def run_step(name: str, *needs: str | Dependency, **fields: object) -> Step:
     return planned(name, *needs, scope="run", **fields)
 
 
-def module(name: str) -> PlannedStep:
+def module(name: str) -> Step:
     return planned(name, entry=None)
 
 
-def holding(name: str, *locks: str) -> PlannedStep:
-    return planned(name, shared_locks=locks, locks=locks)
+def holding(name: str, *locks: str) -> Step:
+    return planned(name, locks=locks)
 
 
-def asking(name: str, *keys: str, **fields: object) -> PlannedStep:
-    return planned(name, reads_elsewhere=keys, **fields)
+def asking(name: str, *keys: str, **fields: object) -> Step:
+    return planned(name, elsewhere=keys, **fields)
 
 
-def looking_up(name: str, text: object) -> PlannedStep:
+def looking_up(name: str, text: object) -> Step:
     return planned(name, args={"x": text})
 
 
 MIN = {"value": LOOKUP, "min": 1}
-CASES: list[tuple[list[PlannedStep], list[str]]] = [
+CASES: list[tuple[list[Step], list[str]]] = [
     ([planned("a")], [FIRST]),
     ([planned("a"), planned("b", "a"), planned("c", hosts="leafs")], [FIRST]),
     ([run_step("a"), run_step("b")], [FIRST]),
@@ -83,7 +86,7 @@ CASES: list[tuple[list[PlannedStep], list[str]]] = [
         [planned("a", writes=("a_v1",)), run_step("b"), planned("c", writes=()), asking("d", "a_v1"), planned("e")],
         [FIRST, "runs once for the run", "runs on every host again"],
     ),
-    ([run_step("a", writes=("a_v1",)), run_step("b", reads_elsewhere=("a_v1",))], [FIRST]),
+    ([run_step("a", writes=("a_v1",)), run_step("b", elsewhere=("a_v1",))], [FIRST]),
     ([asking("a", "a_v1"), planned("b", writes=("a_v1",))], [FIRST, "writes what other hosts read"]),
     ([asking("a", "a_v1"), planned("b", writes=("b_v1",))], [FIRST]),
     # templates
@@ -143,16 +146,16 @@ CASES: list[tuple[list[PlannedStep], list[str]]] = [
 
 
 @pytest.mark.parametrize(("steps", "reasons"), CASES)
-def test_where_the_graph_is_cut_and_why(steps: list[PlannedStep], reasons: list[str]):
+def test_where_the_graph_is_cut_and_why(steps: list[Step], reasons: list[str]):
     stages = cut_into_stages(steps)
     assert [stage.why for stage in stages] == reasons
     assert [stage.number for stage in stages] == [*range(1, len(stages) + 1)]
     assert [step for stage in stages for step in stage.steps] == steps
-    assert all(step.step.scope == stage.scope for stage in stages for step in stage.steps)
+    assert all(step.scope == stage.scope for stage in stages for step in stage.steps)
 
 
 @pytest.mark.parametrize("cut", CUTS, ids=attrgetter("__name__"))
-def test_no_reason_is_idle(cut: Callable[[Group, PlannedStep], str], monkeypatch: pytest.MonkeyPatch):
+def test_no_reason_is_idle(cut: Callable[[Group, Step], str], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(stages_of, "CUTS", tuple(other for other in CUTS if other is not cut))
     assert any([stage.why for stage in cut_into_stages(steps)] != reasons for steps, reasons in CASES)
 
@@ -174,17 +177,17 @@ def test_stepwise_each_step_has_a_stage():
             [planned("a"), planned("b", Dependency("a", "all")), planned("c")],
             [FIRST, "needs a on all hosts", "runs in batches again"],
         ),
-        ([run_step("a"), run_step("b", reads_elsewhere=("z_v1",)), run_step("c")], [FIRST]),
+        ([run_step("a"), run_step("b", elsewhere=("z_v1",)), run_step("c")], [FIRST]),
         ([planned("a", always=True), asking("b", "z_v1", always=True)], [FIRST]),
     ],
 )
-def test_in_batches_what_waits_for_all_hosts_is_kept_apart(steps: list[PlannedStep], reasons: list[str]):
+def test_in_batches_what_waits_for_all_hosts_is_kept_apart(steps: list[Step], reasons: list[str]):
     assert [stage.why for stage in cut_into_stages(steps, batched=True)] == reasons
 
 
 def test_a_stage_tells_what_holds_for_all_of_it():
     steps = [
-        planned("a", become="root", shared_locks=("pdu", "x")),
+        planned("a", become="root", locks=("pdu", "x")),
         module("b"),
         run_step("c"),
         planned("d", always=True),
@@ -217,21 +220,21 @@ def test_a_stage_tells_what_holds_for_all_of_it():
         (looking_up("b", "{{ hostvars.r1.ansible_host }}"), False),
     ],
 )
-def test_a_stage_that_looks_at_other_hosts_is_wide(step: PlannedStep, wide: bool):
+def test_a_stage_that_looks_at_other_hosts_is_wide(step: Step, wide: bool):
     stages = cut_into_stages([planned("on_x", hosts="x"), planned("a"), run_step("between"), step, planned("c")])
     assert [stage.wide for stage in stages[:2]] == [False, False]
     assert any(stage.wide for stage in stages) is wide
 
 
 @st.composite
-def chains(draw: st.DrawFn) -> list[PlannedStep]:
+def chains(draw: st.DrawFn) -> list[Step]:
     """Steps of all kinds in an order in which they can run, those that close the run at its end."""
     keys = st.lists(st.sampled_from(["a_v1", "b_v1", "c_v1"]), max_size=2, unique=True).map(tuple)
     number = draw(st.integers(1, 12))
     closing = draw(st.integers(0, number))
-    steps: list[PlannedStep] = []
+    steps: list[Step] = []
     for index in range(number):
-        others = st.sampled_from([step.step.name for step in steps] or ["none"])
+        others = st.sampled_from([step.name for step in steps] or ["none"])
         wide = st.sampled_from([("", None), ("all", None), ("x", 2)])
         needs = draw(st.lists(st.builds(lambda name, how: Dependency(name, *how), others, wide), max_size=2))
         scope = draw(st.sampled_from(["host", "host", "run"]))
@@ -241,8 +244,8 @@ def chains(draw: st.DrawFn) -> list[PlannedStep]:
             "become": draw(st.sampled_from(["", "", "", "root"])),
             "always": index >= closing,
             "writes": draw(keys),
-            "reads_elsewhere": draw(keys),
-            "shared_locks": draw(st.sampled_from([(), (), (), ("pdu",), ("pdu", "x")])),
+            "elsewhere": draw(keys),
+            "locks": draw(st.sampled_from([(), (), (), ("pdu",), ("pdu", "x")])),
             "entry": draw(st.sampled_from([ENTRY, ENTRY, ENTRY, None])),
         }
         steps.append(planned(f"s{index}", *(need for need in needs if steps), **fields))
@@ -251,23 +254,23 @@ def chains(draw: st.DrawFn) -> list[PlannedStep]:
 
 @limits(max_examples=300, deadline=None)
 @given(chains(), st.booleans(), st.booleans())
-def test_a_stage_holds_only_what_a_host_can_run_by_itself(steps: list[PlannedStep], stepwise: bool, batched: bool):
+def test_a_stage_holds_only_what_a_host_can_run_by_itself(steps: list[Step], stepwise: bool, batched: bool):
     stages = cut_into_stages(steps, stepwise=stepwise, batched=batched)
     assert [step for stage in stages for step in stage.steps] == steps
     assert not stepwise or all(len(stage.steps) == 1 for stage in stages)
     for stage in stages:
         for step in stage.steps:
-            own = (step.step.scope, step.step.become, step.shared_locks, step.step.always)
+            own = (step.scope, step.become, step.locks, step.always)
             assert own == (stage.scope, stage.become, stage.locks, stage.always)
         assert stage.kind == ("" if stage.steps[0].entry else "ansible")
         assert not stage.kind or len(stage.steps) == 1
         for earlier, later in combinations(stage.steps, 2):
-            needs = [need for need in later.depends_on if need.step == earlier.step.name]
+            needs = [need for need in later.depends_on if need.step == earlier.name]
             assert not any(need.is_wide for need in needs)
-            assert not needs or earlier.step.hosts in (None, later.step.hosts)
+            assert not needs or earlier.hosts in (None, later.step.hosts)
             if stage.scope == "host":
-                assert not {*earlier.writes} & {*later.reads_elsewhere}
-                assert not {*earlier.reads_elsewhere} & {*later.writes}
+                assert not {*earlier.keys.writes} & {*later.keys.elsewhere}
+                assert not {*earlier.keys.elsewhere} & {*later.keys.writes}
 
 
 def test_no_steps_no_stages():

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from rack_recipes.errors import Place, RecipeError
 from rack_recipes.plan.dependency_graph import PARTS, Edges, KeyUsage, arrange, key_usage_of, with_needed
-from rack_recipes.recipe.catalog.scriptlet_entry import ScriptletEntry
 from rack_recipes.recipe.recipe_model import CacheKey, Dependency, Repeat, ResultPart, Retry, Step, Success
+from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 
 HOSTS: Mapping[str | None, set[int]] = {None: {1, 2, 3}, "leafs": {1, 2}, "spines": {2, 3}, "one": {1}}
 KEYS = st.frozensets(st.sampled_from(["a_v1", "b_v1", "c_v1"]), max_size=2)

@@ -220,7 +220,7 @@ def plan_with(text: str = RECIPE, **options: object) -> Plan:
 
 
 def names(plan: Plan) -> list[str]:
-    return [planned.step.name for planned in plan.steps]
+    return [planned.name for planned in plan.steps]
 
 
 @pytest.mark.parametrize(
@@ -250,13 +250,13 @@ def test_what_is_chosen_runs_after_all_that_it_needs(only: list[str], seed: int 
     done: set[str] = set()
     for planned in plan.steps:
         assert {need.step for need in planned.depends_on} | {*planned.after} <= done
-        done.add(planned.step.name)
+        done.add(planned.name)
 
 
 def test_a_step_that_is_skipped_stays_with_its_reason():
     plan = plan_with(skip=("measure", "close"))
     assert names(plan) == NAMES
-    assert [planned.step.name for planned in plan.steps if planned.skip] == ["measure", "close"]
+    assert [planned.name for planned in plan.steps if planned.skip] == ["measure", "close"]
     assert {planned.skip for planned in plan.steps} == {"", "left out by --skip"}
     assert FORMATS["tree"](plan).count("skipped: left out by --skip") == 2
 
@@ -283,18 +283,18 @@ def test_stepwise_each_step_has_a_stage_and_nothing_else_changes():
     fused, stepwise = plan_with(), plan_with(stepwise=True)
     assert stepwise.steps == fused.steps
     assert [len(stage.steps) for stage in stepwise.stages] == [1] * len(NAMES)
-    reasons = {stage.steps[0].step.name: stage.why for stage in stepwise.stages}
-    assert {stage.steps[0].step.name: stage.why for stage in fused.stages}.items() <= reasons.items()
+    reasons = {stage.steps[0].name: stage.why for stage in stepwise.stages}
+    assert {stage.steps[0].name: stage.why for stage in fused.stages}.items() <= reasons.items()
     assert {*reasons.values()} == {"is the first", "stepwise", "is an Ansible module", "closes the run"}
 
 
 def test_parallel_every_step_but_those_whose_instances_might_meet():
     plan = plan_with(parallel=True)
-    alone = [planned.step.name for planned in plan.steps if not planned.step.parallel]
+    alone = [planned.name for planned in plan.steps if not planned.parallel]
     assert alone == ["ports", "speeds", "uptime"]
     assert [planned.depends_on for planned in plan.steps] == [planned.depends_on for planned in plan_with().steps]
     kept = plan_with(RECIPE.replace("loop: [1, 2]", "loop: [1, 2], parallel: true"), parallel=True)
-    assert next(planned.step for planned in kept.steps if planned.step.name == "ports").parallel
+    assert next(planned for planned in kept.steps if planned.name == "ports").parallel
 
 
 @pytest.mark.parametrize("hosts", ["all", "*", "leafs:spines"])
@@ -309,4 +309,4 @@ steps:
 """
     (stage,) = plan_with(text).stages
     assert not stage.wide
-    assert [planned.step.hosts for planned in stage.steps] == [None, None]
+    assert [planned.hosts for planned in stage.steps] == [None, None]

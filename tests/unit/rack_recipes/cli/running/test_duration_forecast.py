@@ -6,24 +6,23 @@ import pytest
 
 from rack_recipes.cli.running.duration_forecast import ExpectedDuration, HostSlots, batches_of, forecast, seconds_of
 from rack_recipes.errors import Place
-from rack_recipes.plan.plan_model import Plan, PlannedStep, Stage
+from rack_recipes.plan.plan_model import Plan, Stage
 from rack_recipes.recipe.recipe_model import Recipe, Step, TestMeta
 
 HOSTS = ("r1", "r2")
 
 
-def planned(name: str, *, parallel: bool = False) -> PlannedStep:
-    step = Step(1, name, "python", "m", Place("r.yml"), parallel=parallel)
-    return PlannedStep(step, None, (), (), (), ())
+def planned(name: str, *, parallel: bool = False) -> Step:
+    return Step(1, name, "python", "m", Place("r.yml"), parallel=parallel)
 
 
 def plan_with(*stages: Stage, serial: tuple[int | str, ...] = ()) -> Plan:
-    steps = tuple(step.step for stage in stages for step in stage.steps)
+    steps = tuple(step for stage in stages for step in stage.steps)
     return Plan(Recipe("r.yml", "sha256:0", TestMeta("T"), steps, serial=serial), stages)
 
 
 def room(plan: Plan, hosts: tuple[str, ...] = HOSTS, slots: int = 1, forks: int = 64) -> HostSlots:
-    return HostSlots({step.step.name: hosts for step in plan.steps}, (), slots, forks)
+    return HostSlots({step.name: hosts for step in plan.steps}, (), slots, forks)
 
 
 def test_steps_of_a_host_follow_each_other_and_hosts_do_not():

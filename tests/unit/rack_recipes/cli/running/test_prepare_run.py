@@ -127,7 +127,7 @@ def test_which_steps_a_run_that_goes_on_runs(case: dict[str, Any], project: Path
         return
     prepared = prepare_run(options)
     plan = prepared.plan
-    assert sorted(planned.step.name for planned in plan.steps if not planned.skip) == sorted(case["runs"])
+    assert sorted(planned.name for planned in plan.steps if not planned.skip) == sorted(case["runs"])
     assert (list(plan.options.only), list(plan.options.skip)) == (case.get("only", []), case.get("skip", []))
     assert prepared.left_out().get("words", "") == case.get("left_out", "")
 

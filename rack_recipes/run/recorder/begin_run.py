@@ -79,48 +79,23 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
     group, join = _group(plays, play_outline, settings, ansible_api)
     if group and not play_outline.hosts:
         raise EmptyPartError(_empty_part(plays, play_outline, settings, group, join))
-    _check(play_outline, plays, () if play_outline.hosts else ansible_api.resolve_whole("all"))
-    _check_delegates(plays, ansible_api)
-    check_turns(plays, play_outline, ansible_api)
-    if settings.module_errors:
-        answer_rules(settings.module_errors)  # what is wrong with the file is known before anything is run
-    compiled = plays[0].vars.get(RECIPE_VARIABLE) or {}
-    recipe = transform_to_native_types(dict(compiled))
-    if name := recipe.get("test_id") or settings.test_id or _roles(plays):
-        recipe["test_id"] = name
+    _check(plays, play_outline, settings, ansible_api)
+    recipe = _recipe_of(plays, settings)
     rules = merge_rules(recipe, settings)
     pin(_pins(plays, play_outline, recipe, rules, settings, ansible_api) if is_guarded(settings) else None)
     wanted = RequestedPlan.of(ansible_api.extra_vars)
-    declared = recipe.get("params") or {}
-    names = SecretNames(settings.secret_keys)
-    values = param_values(declared, ansible_api.extra_vars, ansible_api.fill, names)
     vaulted, problem = ansible_api.vaulted(play_outline.hosts)
-    secrets = all_secrets(declared, values, names, vaulted)
+    given = _inputs(plays, play_outline, settings, ansible_api, recipe, vaulted)
     earlier = _earlier(settings, wanted, recipe, play_outline)
     hooks = load_hooks(rules, [*map(Path, settings.scriptlets)])
-    imported = (
-        initial_context_file.read_initial_context(wanted.context)
-        if wanted.context
-        else initial_context_file.ExportedContext()
-    )
-    own = [*password_in(settings.db), *filter(None, [settings.summary_key, settings.server_token])]  # no host gets them
-    mask = Mask([*secrets, *own, *_vault_values(vaulted, play_outline.hosts)])
-    attributes = host_attributes(play_outline.hosts, settings, ansible_api, mask)
-    waivers, uncounted = find_waivers(settings, recipe, play_outline, ansible_api.resolve, attributes)
-    chosen = _ansible_options()
-    unmatched = unmatched_patterns(plays, str(chosen.get("limit", "")), ansible_api.resolve_whole)
-    given = RunInputs(
-        recipe=recipe,
-        params=values,
-        secrets=secrets,
-        mask=mask,
-        warnings=(*filter(None, (problem, uncounted)), *unmatched),
-        waivers=waivers,
-        options={**recipe.get("options", {}), **chosen, **({"context": wanted.context} if wanted.context else {})},
-        patterns=play_outline.patterns,
-        canary=_canary(compiled.get("canary") or {}, tuple(play_outline.hosts), ansible_api.resolve),
+    imported = initial_context_file.ExportedContext()
+    if wanted.context:
+        imported = initial_context_file.read_initial_context(wanted.context)
+    given = replace(
+        given,
+        warnings=(*filter(None, [problem]), *given.warnings),
+        options={**given.options, **({"context": wanted.context} if wanted.context else {})},
         unknown_hosts=tuple(host for host in imported.hosts if host not in play_outline.hosts),
-        attributes=attributes,
         group=group,
     )
     run = _new_run(settings, play_outline, given, ReusableResults(earlier))
@@ -129,14 +104,59 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
         if not run.meeting.has_canary:
             run.inputs = replace(given, canary=())
     run.merges = MergeHooks(hooks)
-    run.secret_registry.hide_of_absent(_vault_values(vaulted, vaulted.keys() - play_outline.hosts))
-    for host in play_outline.hosts:
-        run.secret_registry.hide(host, vaulted.get(host, ()))
+    _hide(run, vaulted)
     merge = to_record(rules, {policy: hook.digest for policy, hook in hooks.items()})
     append(run.path, [{**_first_record(run), **({"merge": merge} if merge else {})}, *_imported(run, imported)])
     if wanted.context:
         run.catch_up()  # the first stage starts with it
     return run
+
+
+def _recipe_of(plays: Sequence[Any], settings: Settings) -> dict[str, Any]:
+    """What the plays say of the recipe; its test has the name of the settings, or of the roles, where it says none."""
+    recipe = transform_to_native_types(dict(plays[0].vars.get(RECIPE_VARIABLE) or {}))
+    name = recipe.get("test_id") or settings.test_id or _roles(plays)
+    return {**recipe, **({"test_id": name} if name else {})}
+
+
+def _inputs(
+    plays: Sequence[Any],
+    play_outline: PlayOutline,
+    settings: Settings,
+    ansible_api: AnsibleApi,
+    recipe: dict[str, Any],
+    vaulted: Mapping[str, Sequence[str]],
+) -> RunInputs:
+    """What the run is given: parameters, secrets and their mask, attributes of hosts, waivers, options, the canary."""
+    declared, names = recipe.get("params") or {}, SecretNames(settings.secret_keys)
+    values = param_values(declared, ansible_api.extra_vars, ansible_api.fill, names)
+    secrets = all_secrets(declared, values, names, vaulted)
+    own = [*password_in(settings.db), *filter(None, [settings.summary_key, settings.server_token])]  # no host gets them
+    mask = Mask([*secrets, *own, *_vault_values(vaulted, play_outline.hosts)])
+    attributes = host_attributes(play_outline.hosts, settings, ansible_api, mask)
+    waivers, uncounted = find_waivers(settings, recipe, play_outline, ansible_api.resolve, attributes)
+    chosen = _ansible_options()
+    unmatched = unmatched_patterns(plays, str(chosen.get("limit", "")), ansible_api.resolve_whole)
+    compiled = plays[0].vars.get(RECIPE_VARIABLE) or {}  # as Ansible trusts it
+    return RunInputs(
+        recipe=recipe,
+        params=values,
+        secrets=secrets,
+        mask=mask,
+        warnings=(*filter(None, [uncounted]), *unmatched),
+        waivers=waivers,
+        options={**recipe.get("options", {}), **chosen},
+        patterns=play_outline.patterns,
+        canary=_canary(compiled.get("canary") or {}, tuple(play_outline.hosts), ansible_api.resolve),
+        attributes=attributes,
+    )
+
+
+def _hide(run: Run, vaulted: Mapping[str, Sequence[str]]) -> None:
+    """Hide what is in vaults: from each host its own values, from all those of hosts that are not in the run."""
+    run.secret_registry.hide_of_absent(_vault_values(vaulted, vaulted.keys() - {*run.hosts}))
+    for host in run.hosts:
+        run.secret_registry.hide(host, vaulted.get(host, ()))
 
 
 def _group(
@@ -250,22 +270,25 @@ def _imported(run: Run, imported: initial_context_file.ExportedContext) -> list[
     return found
 
 
-def _check(play_outline: PlayOutline, plays: Sequence[Any], whole: Iterable[str]) -> None:
+def _check(plays: Sequence[Any], play_outline: PlayOutline, settings: Settings, ansible_api: AnsibleApi) -> None:
+    """Raise UsageError for what is wrong with the plays: hosts, delegates, turns, the answers of modules.
+
+    What the template of a delegate comes out as is checked by each stage.
+    """
     if not play_outline.hosts:
         written = (play.hosts if isinstance(play.hosts, list) else [play.hosts] for play in plays)
         patterns = dict.fromkeys(str(pattern) for patterns in written for pattern in patterns)
         listed = ", ".join(repr(pattern) for pattern in patterns if DELEGATES_LOOKUP not in pattern)
-        raise UsageError(no_match(listed, whole))
+        raise UsageError(no_match(listed, ansible_api.resolve_whole("all")))
     if len(play_outline.left_out) == len(play_outline.steps):
         raise UsageError(f"no host of this run matches the hosts of any step: {', '.join(play_outline.left_out)}")
-
-
-def _check_delegates(plays: Sequence[object], ansible_api: AnsibleApi) -> None:
-    """Raise UsageError where steps are delegated to a group; what a template comes out as is checked by each stage."""
     for task in (task for play in plays for task in stage_tasks(play)):
         if task.delegate_to and ansible_api.is_only_group(str(task.delegate_to)):
             names = ", ".join(str(step["name"]) for step in task.args["steps"])
             raise UsageError(f"{names}: {group_problem(str(task.delegate_to))}")
+    check_turns(plays, play_outline, ansible_api)
+    if settings.module_errors:
+        answer_rules(settings.module_errors)  # what is wrong with the file is known before anything is run
 
 
 def _canary(canary: Mapping[str, Any], hosts: tuple[str, ...], resolve: Resolve) -> tuple[str, ...]:

@@ -34,7 +34,6 @@ from rack_recipes.recipe.load import load, parse
 from rack_recipes.recipe.recipe_model import (
     CacheKey,
     Dependency,
-    KeyUsage,
     Limits,
     Repeat,
     Retry,

@@ -29,13 +29,13 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.references i
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames
 from rack_recipes import settings
 from rack_recipes.errors import MOST_NAMED, CatalogError, Place, RecipeError, nearest
-from rack_recipes.plan.dependency_graph import CONTEXT, PARTS, KeyUsage
+from rack_recipes.plan.dependency_graph import CONTEXT, PARTS
 from rack_recipes.plan.plan_model import Plan, PlannedHook
 from rack_recipes.recipe.catalog.find_scriptlet import find_scriptlet, is_missing_builtin, nearest_builtin
 from rack_recipes.recipe.catalog.scriptlet_files import find_merge_hook
 from rack_recipes.recipe.catalog.trusted_files import is_there, source_files
 from rack_recipes.recipe.param_values import MASK, is_open
-from rack_recipes.recipe.recipe_model import Condition, Hook, Param, Recipe, Step, Success
+from rack_recipes.recipe.recipe_model import Condition, Hook, KeyUsage, Param, Recipe, Step, Success
 from rack_recipes.recipe.recipe_model import Path as ValuePath
 from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 from rack_recipes.recipe.values_in_messages import shown

@@ -56,7 +56,15 @@ def check_fields(steps: Iterable[dict[str, object]]) -> None:
 
 
 # What a step has where its recipe does not say it.
-USUAL = {"args": {}, "depends_on": (), "after": (), "scope": "host", "timeout": None, "parallel": False, "success": {}}
+USUAL: Step = {
+    "args": {},
+    "depends_on": (),
+    "after": (),
+    "scope": "host",
+    "timeout": None,
+    "parallel": False,
+    "success": {},
+}
 
 
 def read_step(step: Step) -> Step:

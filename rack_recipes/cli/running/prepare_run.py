@@ -331,6 +331,6 @@ def _check_param_parts(plan: Plan, known: Mapping[str, object], names: SecretNam
     """Raise UsageError where a step refers to a part that a parameter does not have. It shows no secret."""
     declared = plan.recipe.params
     mask = Mask(secrets_of({name: param_to_data(declared[name]) for name in known}, known, names))
-    steps = (one.step for one in plan.steps if not one.skip)
+    steps = (step for step in plan.steps if not step.skip)
     if missing := [*missing_param_parts(steps, declared, known, mask)]:
         raise UsageError("\n".join(missing))

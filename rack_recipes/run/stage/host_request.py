@@ -221,7 +221,7 @@ def make_request(number: int, steps: Sequence[Data], inputs: StageInputs, progra
 
 def _bounded(message: dict[str, Any], timeout: float | None) -> dict[str, Any]:
     """The message of a step with `timeout` where the recipe gives none."""
-    return {**message, "timeout": message.get("timeout") or timeout}
+    return message if message.get("timeout") or not timeout else {**message, "timeout": timeout}
 
 
 def _step_message(step: Data, program: Program, payload_files: PayloadFiles) -> dict[str, Any]:

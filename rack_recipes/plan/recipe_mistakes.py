@@ -33,11 +33,11 @@ from rack_recipes.plan.dependency_graph import CONTEXT, PARTS
 from rack_recipes.plan.plan_model import Plan, PlannedHook
 from rack_recipes.recipe.catalog.find_scriptlet import find_scriptlet, is_missing_builtin, nearest_builtin
 from rack_recipes.recipe.catalog.scriptlet_files import find_merge_hook
-from rack_recipes.recipe.catalog.trusted_files import is_there, source_files
 from rack_recipes.recipe.param_values import MASK, is_open
 from rack_recipes.recipe.recipe_model import Condition, Hook, KeyUsage, Param, Recipe, Step, Success
 from rack_recipes.recipe.recipe_model import Path as ValuePath
 from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
+from rack_recipes.recipe.trusted_files import is_there, source_files
 from rack_recipes.recipe.values_in_messages import shown
 from rack_recipes.recipe.yaml.values_and_positions import KEY
 from rack_recipes.settings import HOOK
@@ -306,7 +306,7 @@ def plan_notices(plan: Plan) -> Iterator[PlanNotice]:
 
 def _matching_nothing(plan: Plan) -> Iterator[PlanProblem]:
     """The patterns of `persist` that match none of the keys which steps say they set: most likely a typing error."""
-    keys = {key for planned in plan.steps for key in planned.writes}
+    keys = {key for step in plan.steps for key in step.keys.writes}
     for place, pattern in enumerate(plan.recipe.persist):
         bare = pattern.removeprefix("!")
         if not any(fnmatchcase(key, bare) or fnmatchcase(bare, key) for key in keys):
@@ -317,7 +317,7 @@ def _matching_nothing(plan: Plan) -> Iterator[PlanProblem]:
 
 def timeout_notices(plan: Plan, step_timeout: float) -> Iterator[PlanNotice]:
     """The notice about steps without a timeout, at the first of them, where the setting `step_timeout` gives none."""
-    endless = [] if step_timeout else [planned.step for planned in plan.steps if planned.step.timeout is None]
+    endless = [] if step_timeout else [step for step in plan.steps if step.timeout is None]
     names = first_few([step.name for step in endless], MOST_NAMED)
     found = [PlanProblem(step, (), NO_TIMEOUT.format(names)) for step in endless[:1]]
     yield from (PlanNotice(one.place, one.expected) for one in located(plan.recipe, found))

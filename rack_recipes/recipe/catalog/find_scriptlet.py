@@ -37,8 +37,8 @@ from rack_recipes.recipe.catalog.scriptlet_files import (
     is_runnable,
     misnamed_candidates,
 )
-from rack_recipes.recipe.catalog.trusted_files import Stamp, check_trusted, read_checked
 from rack_recipes.recipe.scriptlet_entry import Kind, ScriptletEntry
+from rack_recipes.recipe.trusted_files import Stamp, check_trusted, read_checked
 from rack_recipes.settings import Settings
 
 SUFFIX = ".py"

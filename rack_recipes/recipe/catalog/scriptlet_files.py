@@ -17,8 +17,8 @@ from typing import Literal
 
 from rack_recipes.collection_path import COLLECTION
 from rack_recipes.errors import CatalogError
-from rack_recipes.recipe.catalog.trusted_files import Stamp, read_trusted, stamp
 from rack_recipes.recipe.scriptlet_entry import Kind
+from rack_recipes.recipe.trusted_files import Stamp, read_trusted, stamp
 
 PUBLISHED = "rack.recipes."
 KINDS: dict[str, Kind] = {".py": "python", ".sh": "shell", ".awk": "shell", ".c": "native"}

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from rack_recipes.collection_path import COLLECTION
 from rack_recipes.errors import CatalogError, Place, RecipeError, RecipeErrors
-from rack_recipes.recipe.catalog.trusted_files import check_recipe
 from rack_recipes.recipe.recipe_names import file_of, nearest_recipe
+from rack_recipes.recipe.trusted_files import check_recipe
 from rack_recipes.settings import load as load_settings
 from rack_recipes.settings import project_below
 

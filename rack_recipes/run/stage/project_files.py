@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rack_recipes.errors import CatalogError, UsageError
-from rack_recipes.recipe.catalog.trusted_files import is_there, source_files
+from rack_recipes.recipe.trusted_files import is_there, source_files
 
 
 def project_files(args: Mapping[str, object]) -> dict[str, Path]:

@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from ansible_collections.rack.recipes.plugins.module_utils import scriptlet_imports
 from rack_recipes.collection_path import COLLECTION as ROOT
 from rack_recipes.errors import CatalogError
-from rack_recipes.recipe.catalog.trusted_files import read_trusted
+from rack_recipes.recipe.trusted_files import read_trusted
 from rack_recipes.run.stage.project_files import check_pinned
 
 FOLDER = "plugins/module_utils/script_library"

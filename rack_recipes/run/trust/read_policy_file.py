@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from rack_recipes.errors import CatalogError, RecipeErrors, TrustError
-from rack_recipes.recipe.catalog.trusted_files import Owners, check_owner
 from rack_recipes.recipe.recipe_model import Path as ValuePath
+from rack_recipes.recipe.trusted_files import Owners, check_owner
 from rack_recipes.recipe.values_in_messages import shown
 from rack_recipes.recipe.yaml.files_beside_recipes import Check, Problem, entries, placed, refuse, unknown, words
 from rack_recipes.recipe.yaml.reader import Document, read

@@ -65,7 +65,7 @@ def add_same_columns() -> None:
     for table, same in SAME_COLUMNS.items():
         columns = tables().metadata.tables[table].columns
         held = {column["name"] for column in sql.inspect(op.get_bind()).get_columns(table)}
-        for column in (name for name in same if name not in held):
+        for column in [each for each in same if each not in held]:
             op.add_column(table, sql.Column(column, columns[same[column]].type, sql.Computed(same[column], is_kept)))
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from rack_recipes.errors import CatalogError
 from rack_recipes.recipe.catalog import trusted_files
-from rack_recipes.recipe.catalog.trusted_files import check_trusted, read_checked, read_trusted, stamp
+from rack_recipes.recipe.trusted_files import check_trusted, read_checked, read_trusted, stamp
 
 STRANGER = 54_321  # a user and a group that nobody has
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")

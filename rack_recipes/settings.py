@@ -137,6 +137,13 @@ class Settings:
 
     Without it such a step has no limit, and C(rack-recipes validate) says so.
     """
+    one_process_from: int = 2
+    """From how many hosts on one process runs a stage on all of them, in place of a process for each; 0 for never.
+
+    It waits for as many hosts at a time as Ansible has forks, and a stage that lasts holds none of these. A stage whose
+    steps are Ansible's modules, are on the live bus or are delegated has a process for each host, and so has all of a
+    run with fail_fast, with O(debug) or in a group that meets.
+    """
     slots: int = 4
     """How many parallel steps a host runs at once."""
     debug: bool = False
@@ -454,6 +461,7 @@ KINDS = {
     "Rules": MERGE_RULES,
 }
 OWN_KINDS = {
+    "one_process_from": NUMBER,
     **dict.fromkeys(("persist", "secret_keys"), Kind("patterns, separated by colons", _separated(":"))),
     "host_attributes": Kind("names of variables, separated by colons", _separated(":")),
     "log_level": Kind(f"one of {', '.join(LEVELS)}", _level),

@@ -16,7 +16,8 @@ with Library() as library:
     from rack_recipes.errors import translate_errors
     from rack_recipes.run.stage.bypass_ansible_templating import unpack_steps
     from rack_recipes.run.stage.host_request import check_stage
-    from rack_recipes.run.worker.run_stage import run_stage
+    from rack_recipes.run.stage.host_threads import wait_of_this_host
+    from rack_recipes.run.worker.run_stage import run_stage, runs_on_all_hosts
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -26,6 +27,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Return what Ansible shows of the stage; the journal has its results by then."""
         library.check(AnsibleActionFail)
         result = super().run(tmp, task_vars)
+        if wait_of_this_host() is None and runs_on_all_hosts(self):
+            from rack_recipes.run.worker.stage_on_hosts import run_on_hosts
+
+            number = int(self._task.args["number"])
+            with translate_errors(AnsibleActionFail):
+                found = run_on_hosts(self, number, task_vars or {})
+            self._task.args = {"number": number}
+            return {**result, **found}
         steps = self._task.args.get("steps")
         arguments = {**self._task.args, "steps": unpack_steps(steps) if isinstance(steps, list) else steps}
         # A worker sends the arguments back with its result; to pickle a hundred steps takes 20 ms.

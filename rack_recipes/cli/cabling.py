@@ -144,7 +144,7 @@ LEARNED = (
 WHOM_TO_ASK = f"""\
     -i, --inventory PATH...  inventory, as for `run`
     -l, --limit PATTERN
-    -f, --forks N  how many hosts at once, as for `run`
+    -f, --forks N  to how many hosts it is connected at once, as for `run`
     --ignore PORT...  pass over ports that the plan does not have and whose names match, such as 'eth0' or 'mgmt*'
     --wait SECONDS={WAIT}  look again at a port without its neighbour for so long (default: {WAIT:g})
     --db URL"""

@@ -20,6 +20,9 @@ UNPLANNED = (
 )
 SHOWN = 500  # characters of a message
 UNRECORDED = "rack_recipes_unrecorded"  # a field of a task's result: true where the journal lacks the stage's results
+# In the result of a task that one process has run on all of its hosts.
+NOT_PASSED = "not_passed"  # the message of each host that did not pass
+PYTHONS = "found_pythons"  # the hosts of each Python that was found now
 
 
 def missing_result(

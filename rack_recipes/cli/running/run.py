@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     -b, --become  run all steps as root, or as -e ansible_become_user
     -k, --ask-pass  ask for the password of the login
     -K, --ask-become-pass  ask for the password with which a user becomes another, as for sudo
-    -f, --forks N  how many hosts at once (default: Ansible's setting, else what the machine's cores, memory and open
-        files allow)
+    -f, --forks N  to how many hosts it is connected at once (default: Ansible's setting, else what the machine's cores,
+        memory and open files allow)
     in several parts:
     --group ID= -> group  this run is a part of the run ID: several controllers share its hosts and one store; every
         command takes ID as the id of the whole run

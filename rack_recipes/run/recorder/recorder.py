@@ -31,7 +31,14 @@ from rack_recipes.run.current_run import (
     set_current,
     set_pending,
 )
-from rack_recipes.run.missing_results_and_artifacts import UNPLANNED, UNRECORDED, failed_task, missing_result
+from rack_recipes.run.missing_results_and_artifacts import (
+    NOT_PASSED,
+    PYTHONS,
+    UNPLANNED,
+    UNRECORDED,
+    failed_task,
+    missing_result,
+)
 from rack_recipes.run.processes import ANSIBLE_LOG, BY_SIGNAL
 from rack_recipes.run.recorder import start_server_and_store_writer
 from rack_recipes.run.recorder.ansible_api import AnsibleApi, ansible_api_of, fill_caches, make_params_data
@@ -42,8 +49,10 @@ from rack_recipes.run.recorder.copy_inputs_to_run_folder import write_snapshot
 from rack_recipes.run.recorder.end_run_on_signal import SignalGuard
 from rack_recipes.run.recorder.hosts_of_run import start_warnings
 from rack_recipes.run.recorder.play_outline import checkpoints, delegate_finder, select_by_tags, stage_tasks
+from rack_recipes.run.recorder.stages_in_one_process import Recap, run_in_one_process
 from rack_recipes.run.recorder.start_server_and_store_writer import StoreWriterClient
 from rack_recipes.run.stage.bypass_ansible_templating import pack_steps, unpack_steps
+from rack_recipes.run.stage.find_python import FACT
 from rack_recipes.run.stage.host_request import ANSIBLE, prepare
 from rack_recipes.run.stage.module_answers import missing_on_controller
 
@@ -139,6 +148,7 @@ class Recorder:
         write_snapshot(run, plays, self._hosts)
         run.left_out.update(name for each in plays for name in select_by_tags(each))
         run.delegates.find = delegate_finder(plays, api)
+        run.together = frozenset(run_in_one_process(run, plays))
         set_current(run)
         for text in (*start_warnings(run, self._hosts.values()), *map(UNFILLED.format, self._unfilled)):
             self._record_warning(run, text)
@@ -223,6 +233,9 @@ class Recorder:
         """Follow the journal after each host's stage: the first host's next task has its variables early."""
         if self.run is None:
             return
+        if result.task._uuid in self.run.together:
+            self._together_ended(self.run, result, has_failed=has_failed)
+            return
         if result.task.resolved_action != STAGE:
             if (has_failed and not result.task.ignore_errors) or result.result.get("unreachable"):
                 self._failed_tasks[result.host.name] = failed_task(result)
@@ -246,6 +259,29 @@ class Recorder:
         self._set_facts(self.run, self.run.context.changed_hosts())
         if self.run.meeting:
             self._tell_group(self.run.meeting.stage_ended, self.run, number)
+
+    def _together_ended(self, run: Run, result: Any, *, has_failed: bool) -> None:
+        """The same for a stage that one process has run on all of its hosts."""
+        number, told = int(result.task.args["number"]), result.result
+        planned = {host for step in run.steps.values() if step.stage == number for host in step.hosts}
+        gone = {RUN_HOST, *getattr(result.task.play, "_removed_hosts", ())}
+        batch = [host.name for host in self._variables._inventory.get_hosts()]  # Ansible restricts it to these
+        hosts = [host for host in batch if host in planned - gone]
+        bad = dict.fromkeys(hosts, str(told.get("msg", ""))) if has_failed else told.get(NOT_PASSED) or {}
+        self._messages.update({(number, host): missing_on_controller(text) or text for host, text in bad.items()})
+        if told.get(UNRECORDED) and not run.unwritable:
+            run.unwritable = str(told["msg"])
+            self._fail(run.unwritable)
+        self._catch_up(run)
+        for host in () if run.unwritable else bad:
+            self._record_unbegun(run, number, host)
+        for python, found in (told.get(PYTHONS) or {}).items():
+            for host in found:
+                self._variables.set_host_facts(host, {FACT: python})
+        recap = Recap()
+        recap.count([host for host in hosts if host != result.host.name], "ok")
+        recap.count([*bad], "ignored")
+        self._set_facts(run, run.context.changed_hosts())
 
     def _record_unbegun(self, run: Run, number: int, host: str) -> None:
         """Give the steps of a stage that failed before it began their verdict now: other hosts may wait for it.

@@ -56,11 +56,11 @@ from rack_recipes.run.stage.worker_stop import (
     MIB,
     SLOWEST,
     AnswerLimit,
+    HostWait,
     Interrupted,
     NoAnswer,
     Stopped,
     WorkerStop,
-    end_clients,
 )
 from rack_recipes.run.stage.zip_payload import executor_code, pack_payload
 from rack_recipes.settings import Settings
@@ -169,13 +169,13 @@ class RemoteExecutor:
         action: ActionBase,
         task_vars: Mapping[str, Any],
         reconnect_timeout: float,
-        stop: WorkerStop | None = None,
+        stop: HostWait | None = None,
         hide: Callable[[str], str] = str,
         was_reached: Callable[[], bool] = lambda: False,
         was_given_up: Callable[[], str] = str,
     ) -> None:
         self._hide = hide
-        self._stop = stop or WorkerStop()
+        self._stop: HostWait = stop or WorkerStop()
         self._is_asked = False
         self._action = action
         self._task_vars = task_vars
@@ -231,15 +231,19 @@ class RemoteExecutor:
     def _poll(self, message: Mapping[str, Any], payload: bytes, lease: float, steps: int) -> Iterator[HostAnswer]:
         offset, most = 0, self._received + OF_STAGE + OF_STEP * steps
         try:
-            answer = self._ask(message, payload)
+            began, longest = time.monotonic(), self._stop.longest_answer
+            soon = {"soon": True} if "soon" in message else {}
+            answer = self._ask({**message, "attach": min(message["attach"], longest)}, payload)
             boot_id = answer.boot_id
             yield answer
             while answer.state == "running":
                 if self._received > most:
                     raise RackError(TOO_MUCH.format(self._host(), most // MIB))
+                if rest := min(self._stop.before_poll(time.monotonic() - began), lease / 3):
+                    self._unless_stopped(self._stop.sleep, rest)
                 offset = answer.offset
-                wait = {"attach": wait_of(lease, POLL_WAIT), **({"soon": True} if "soon" in message else {})}
-                poll = {"id": message["id"], "offset": offset, **wait}
+                wait = min(wait_of(lease, POLL_WAIT), longest)
+                poll = {"id": message["id"], "offset": offset, "attach": wait, **soon}
                 answer = self._ask(poll, payload)
                 if answer.state == "unknown" and answer.boot_id != boot_id:
                     answer = replace(answer, state="rebooted")  # and its temporary files are gone
@@ -249,7 +253,7 @@ class RemoteExecutor:
 
     def _end(self, stage: str, offset: int, payload: bytes) -> Iterator[HostAnswer]:
         """Have the host end its steps, and yield the answers with what these had finished. Raises Interrupted then."""
-        end_clients()
+        self._stop.end_clients()
         until = time.monotonic() + END_LIMIT
         is_open = self._is_asked
         while is_open:
@@ -263,7 +267,7 @@ class RemoteExecutor:
         try:
             return self._send(message, payload, AnswerLimit(END_LIMIT, rate=math.inf))
         except (AnsibleError, Unreachable) as error:
-            end_clients()
+            self._stop.end_clients()
             why = " ".join(str(error).split())
             raise Interrupted(f"{INTERRUPTED}, and its steps on this host end when their lease is up: {why}") from error
 
@@ -293,7 +297,7 @@ class RemoteExecutor:
                 if pause is None:
                     self._gone = self._why(lost)
                     raise Unreachable(self._gone) from error
-                self._unless_stopped(time.sleep, pause)
+                self._unless_stopped(self._stop.sleep, pause)
             else:
                 self._connected = self._has_answered = True
                 if tries and self.returned:
@@ -310,7 +314,7 @@ class RemoteExecutor:
     def _wait(self, limit: AnswerLimit, work: Callable[[], T]) -> T:
         """Do work that waits for the host. Raises Unreachable where this takes longer than the limit."""
         try:
-            return limit.wait_for(work)
+            return self._stop.within(limit, work)
         except NoAnswer as error:
             self._gone = NO_ANSWER.format(self._host(), error)
             raise Unreachable(self._gone) from None
@@ -373,7 +377,7 @@ class RemoteExecutor:
     def wait(self, seconds: float) -> None:
         """Sleep. Raises Interrupted where this worker is to stop, Unreachable where its main process is gone."""
         try:
-            self._unless_stopped(time.sleep, seconds)
+            self._unless_stopped(self._stop.sleep, seconds)
         except Stopped as error:
             raise Interrupted(INTERRUPTED) from error
 

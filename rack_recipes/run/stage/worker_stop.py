@@ -10,16 +10,18 @@ Nor does it ever stop waiting by itself: Ansible waits for its ssh client withou
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from rack_recipes.errors import RackError
 
@@ -47,10 +49,38 @@ class Interrupted(RackError):
     """The run is to end. The text says what has become of the host."""
 
 
+class HostWait(Protocol):
+    """How a stage waits for its host: in a process of its own (WorkerStop), or in one of many threads (HostThread)."""
+
+    @property
+    def is_requested(self) -> bool:
+        """Whether the stage is to stop."""
+
+    @property
+    def longest_answer(self) -> float:
+        """For how many seconds a host may delay an answer."""
+
+    def wait_for(self, work: Callable[[], T]) -> T:
+        """Do work that may take long. Raises Stopped where the stage is to stop."""
+
+    def within(self, limit: AnswerLimit, work: Callable[[], T]) -> T:
+        """Do work that waits for a host. Raises NoAnswer where it takes longer than the limit, or brings more."""
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, so that others may go on."""
+
+    def before_poll(self, seconds: float) -> float:
+        """For how many seconds to leave a host alone whose stage has run for `seconds`."""
+
+    def end_clients(self) -> None:
+        """End the processes that were started here for the host, such as an ssh client that waits for it."""
+
+
 class WorkerStop:
     """Whether this worker is to stop. `was_requested` says so for the time before its stage began."""
 
     was_requested = False
+    longest_answer = math.inf
 
     def __init__(self) -> None:
         self.is_requested = self.was_requested
@@ -73,6 +103,22 @@ class WorkerStop:
         if self.is_requested:
             raise Stopped
         return work()
+
+    def within(self, limit: AnswerLimit, work: Callable[[], T]) -> T:
+        """Do work that waits for a host. Raises NoAnswer where it takes longer than the limit, or brings more."""
+        return AlarmedWait(limit).wait_for(work)
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep."""
+        time.sleep(seconds)
+
+    def before_poll(self, _seconds: float) -> float:
+        """None: a host that is asked delays its answer."""
+        return 0.0
+
+    def end_clients(self) -> None:
+        """End the processes that this worker has started here."""
+        end_clients()
 
     def _receive(self, _number: int, frame: FrameType | None) -> None:
         """Note the signal, and raise Stopped where it has interrupted `wait_for`."""
@@ -99,28 +145,47 @@ def stop_worker(worker: BaseProcess) -> None:
             os.kill(worker.pid, STOP_SIGNAL)
 
 
+@dataclass(frozen=True, slots=True)
 class AnswerLimit:
-    """Ends a wait for a host that takes more than `seconds`, or in which more than `most` bytes come.
+    """A host's answer may take `seconds`, and have `most` bytes.
 
-    A host that sends gets the more time, one second for each `rate` bytes. Only the time in which this worker runs
-    counts: one that was suspended finds its host's answer when it goes on.
+    A host that sends gets the more time, one second for each `rate` bytes.
+    """
 
-    It looks at each `TICK`, by the alarm with which Ansible limits a task's time. So an answer that comes before costs
+    seconds: float
+    most: int = LARGEST
+    rate: float = SLOWEST
+
+    @property
+    def tick(self) -> float:
+        """The seconds between two looks."""
+        return min(TICK, self.seconds)
+
+    def objection(self, ticks: int, came: int) -> str:
+        """What is wrong after so many looks and bytes, as the end of a sentence; empty while nothing is."""
+        if came > self.most:
+            return f"that ends: {self.most // MIB} MiB have come"
+        return f"within {round(self.seconds, 1):g} s" if ticks * self.tick >= self.seconds + came / self.rate else ""
+
+
+class AlarmedWait:
+    """Ends a wait for a host that is beyond its limit.
+
+    Only the time in which this worker runs counts: one that was suspended finds its host's answer when it goes on.
+
+    It looks at each tick, by the alarm with which Ansible limits a task's time. So an answer that comes before costs
     next to nothing. An earlier alarm keeps its time.
     """
 
-    def __init__(self, seconds: float, most: int = LARGEST, rate: float = SLOWEST) -> None:
-        self._seconds = seconds
-        self._most = most
-        self._rate = rate
-        self._tick = min(TICK, seconds)
+    def __init__(self, limit: AnswerLimit) -> None:
+        self._limit = limit
         self._ticks = 0
 
     def wait_for(self, work: Callable[[], T]) -> T:
         """Do work that waits for a host. Raises NoAnswer."""
-        self._had_read = _bytes_read()
+        self._had_read = bytes_read()
         self._before = signal.signal(signal.SIGALRM, self._look)
-        self._left = signal.setitimer(signal.ITIMER_REAL, self._tick, self._tick)[0]
+        self._left = signal.setitimer(signal.ITIMER_REAL, self._limit.tick, self._limit.tick)[0]
         self._began = time.monotonic()
         try:
             return self._work(work)
@@ -142,22 +207,19 @@ class AnswerLimit:
         if self._left and self._time_left() <= 0 and callable(self._before):
             self._left = 0
             self._before(number, frame)
-        if _is_inside(frame, AnswerLimit._work) and (reason := self._objection()):
+        came = bytes_read() - self._had_read
+        if _is_inside(frame, AlarmedWait._work) and (reason := self._limit.objection(self._ticks, came)):
             end_clients()
             raise NoAnswer(reason)
 
-    def _objection(self) -> str:
-        came = _bytes_read() - self._had_read
-        if came > self._most:
-            return f"that ends: {self._most // MIB} MiB have come"
-        is_over = self._ticks * self._tick >= self._seconds + came / self._rate
-        return f"within {round(self._seconds, 1):g} s" if is_over else ""
 
+def bytes_read(thread: int = 0) -> int:
+    """How many bytes this process, or one of its threads, has read so far, from files and pipes.
 
-def _bytes_read() -> int:
-    """How many bytes this process has read so far, from files and pipes; 0 where the system does not tell."""
+    0 where the system does not tell.
+    """
     try:
-        return int(Path("/proc/self/io").read_bytes().split()[1])
+        return int(Path(f"/proc/self/task/{thread}/io" if thread else "/proc/self/io").read_bytes().split()[1])
     except (OSError, IndexError):
         return 0
 

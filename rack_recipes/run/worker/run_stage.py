@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from itertools import batched
@@ -39,6 +39,7 @@ from rack_recipes.run.run_secrets import NOT_HIDDEN, NOT_SHARED
 from rack_recipes.run.stage.bypass_ansible_templating import fill_in
 from rack_recipes.run.stage.host_answer import HostAnswer, clock_record
 from rack_recipes.run.stage.host_request import uses_live
+from rack_recipes.run.stage.host_threads import wait_of_this_host
 from rack_recipes.run.stage.remote_executor import RemoteExecutor, Unreachable
 from rack_recipes.run.stage.worker_stop import WorkerStop
 from rack_recipes.run.worker.host_records import HostRecordCheck, KeyGuard, collect_results
@@ -118,6 +119,11 @@ LOST = {  # by the state of the host's last answer, why steps have no result
 }
 
 
+def runs_on_all_hosts(action: ActionBase) -> bool:
+    """Whether Ansible runs the task of this action once, for all of its hosts."""
+    return action._task._uuid in current().together
+
+
 def run_stage(
     action: ActionBase, number: int, steps: Steps, locks: Locks, task_vars: Mapping[str, object]
 ) -> dict[str, Any]:
@@ -134,12 +140,12 @@ def run_stage(
         return {"skipped": True, "msg": f"no step of this stage is for {host or 'this run'}"}
     if number in run.peers.ran:
         return {"changed": False, "msg": f"{run.peers.ran[number]} has run this stage for the whole group"}
-    stop = WorkerStop()
+    own, stop = wait_of_this_host(), WorkerStop()
     before = partial(was_reached, run, host, stage.delegate), partial(was_given_up, run, host, stage.delegate)
-    remote = RemoteExecutor(action, task_vars, run.settings.reconnect_timeout, stop, run.hidden, *before)
+    remote = RemoteExecutor(action, task_vars, run.settings.reconnect_timeout, own or stop, run.hidden, *before)
     remote.answer_timeout = run.settings.answer_timeout
     try:
-        with stop.catch_signals():
+        with nullcontext() if own else stop.catch_signals():
             result = _result(StageTask(tuple(stages), group.delegate if group else ""), remote)
     except JournalError as error:  # the host keeps its results, and a run that resumes this one collects them
         result = {"changed": False, "failed": True, "msg": str(error), UNRECORDED: True}

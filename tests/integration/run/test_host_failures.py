@@ -68,6 +68,15 @@ def test_each_fault_has_its_verdict_and_reason(steps: Path, rack: Any):
         assert found.steps["hang", host]["seconds"] < 3.5
         assert found.steps["daemon", host]["seconds"] < 3
     assert processes(rack, "sleep 4321") == []
+    process_each = run_recipe(STEPS, on=rack, RACK_RECIPES_ONE_PROCESS_FROM=100)
+    assert {place: (row["verdict"], row["reason"]) for place, row in process_each.results.steps.items()} == wanted
+    assert (process_each.code, process_each.results.context) == (done.code, found.context)
+    assert recap(process_each.answer["folder"]) == recap(done.answer["folder"])
+
+
+def recap(folder: str) -> list[str]:
+    """The lines of Ansible's recap."""
+    return (Path(folder) / "ansible.log").read_text().partition("PLAY RECAP")[2].splitlines()[1:]
 
 
 def start(recipe: str, rack: Any, **env: object) -> subprocess.Popen[bytes]:

@@ -69,7 +69,7 @@ def many(job: Job) -> Command:
 
 def at_once(job: Job) -> int:
     """How many hosts the last run took at once, by what the command said."""
-    found = re.search(r"^at most (\d+) hosts at once", (job.folder / "stderr").read_text(), re.MULTILINE)
+    found = re.search(r"at most (\d+) at once", (job.folder / "stderr").read_text(), re.MULTILINE)
     if found is None:
         raise BenchError("rack-recipes run did not say how many hosts it takes at once")
     return min(int(found[1]), job.size.hosts)

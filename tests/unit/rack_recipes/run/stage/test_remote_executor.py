@@ -337,7 +337,7 @@ def test_where_ansible_tries_again_to_connect_there_is_time_for_it(retries: int,
     shell._connection = Connection(transport, reconnection_retries=str(retries), timeout="10")
     there = RemoteExecutor(shell, R1, 60)
     there.answer_timeout = 5
-    assert there._limit()._seconds == seconds
+    assert there._limit().seconds == seconds
 
 
 CLOSED = "Data could not be sent. Make sure this host can be reached over ssh: "

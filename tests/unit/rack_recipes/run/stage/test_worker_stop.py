@@ -120,8 +120,8 @@ def is_told_again(moment: int) -> bool:
 def test_an_answer_that_takes_too_long_is_cut_off():
     before = signal.getsignal(signal.SIGALRM)
     with pytest.raises(NoAnswer, match=r"^within 0\.2 s$"):
-        AnswerLimit(0.2).wait_for(lambda: time.sleep(60))
-    assert AnswerLimit(60).wait_for(lambda: 17) == 17
+        WorkerStop().within(AnswerLimit(0.2), lambda: time.sleep(60))
+    assert WorkerStop().within(AnswerLimit(60), lambda: 17) == 17
     assert (signal.getitimer(signal.ITIMER_REAL)[0], signal.getsignal(signal.SIGALRM)) == (0, before)
 
 
@@ -134,12 +134,12 @@ def test_an_exception_that_was_lost_comes_again():
         time.sleep(60)
 
     with pytest.raises(NoAnswer):
-        AnswerLimit(0.05).wait_for(loses)
+        WorkerStop().within(AnswerLimit(0.05), loses)
 
 
 def test_an_answer_without_an_end_is_cut_off_however_much_time_there_is():
     with pytest.raises(NoAnswer, match=r"^that ends: 3 MiB have come$"), Path("/dev/zero").open("rb", 0) as zeros:
-        AnswerLimit(0.05, 3 * 1024 * 1024, rate=1).wait_for(lambda: [*iter(lambda: zeros.read(4096), b"")])
+        WorkerStop().within(AnswerLimit(0.05, 3 * 1024 * 1024, rate=1), lambda: [*iter(lambda: zeros.read(4096), b"")])
 
 
 def test_who_sends_gets_more_time_and_who_drips_does_not():
@@ -149,9 +149,9 @@ def test_who_sends_gets_more_time_and_who_drips_does_not():
                 zeros.read(size)
                 time.sleep(0.01)
 
-    AnswerLimit(0.05, rate=100_000).wait_for(lambda: come(10_000))
+    WorkerStop().within(AnswerLimit(0.05, rate=100_000), lambda: come(10_000))
     with pytest.raises(NoAnswer):
-        AnswerLimit(0.05, rate=100_000).wait_for(lambda: come(1))
+        WorkerStop().within(AnswerLimit(0.05, rate=100_000), lambda: come(1))
 
 
 def test_an_earlier_alarm_keeps_its_time():
@@ -164,10 +164,10 @@ def test_an_earlier_alarm_keeps_its_time():
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.1)
         with pytest.raises(TimeoutError):
-            AnswerLimit(60).wait_for(lambda: time.sleep(60))
+            WorkerStop().within(AnswerLimit(60), lambda: time.sleep(60))
         assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
         signal.setitimer(signal.ITIMER_REAL, 60)
-        AnswerLimit(60).wait_for(lambda: time.sleep(0.01))
+        WorkerStop().within(AnswerLimit(60), lambda: time.sleep(0.01))
         assert 59 < signal.getitimer(signal.ITIMER_REAL)[0] < 60
         assert signal.getsignal(signal.SIGALRM) is expire
     finally:

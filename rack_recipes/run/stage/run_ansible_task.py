@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run a task of Ansible's for a host in this process, by the class that runs it in a worker of its own.
+
+So the variables, the connection, become, the environment and the conditions of the host are Ansible's, as everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
+from typing import Any
+
+from ansible._internal._task import TaskContext
+from ansible.executor.process import worker
+from ansible.executor.task_executor import TaskExecutor
+from ansible.plugins.action import ActionBase
+
+OLD = ("host", "task", "job_vars", "play_context", "loader", "shared_loader_obj", "final_q", "variable_manager")
+NEW = tuple(name for name in OLD if name not in ("task", "job_vars"))  # from ansible-core 2.21 on
+OF_PLAY = ("ansible_current_hosts", "ansible_failed_hosts")  # variables that a strategy adds
+
+
+def can_run_tasks() -> bool:
+    """Whether Ansible's class is one of those that are known here: its name and arguments are private."""
+    names = tuple(signature(TaskExecutor).parameters)
+    return names == OLD or (names == NEW and hasattr(TaskContext, "create"))
+
+
+def task_runner(action: ActionBase, task_vars: Mapping[str, Any], hosts: Sequence[str]) -> Callable[[str], Any]:
+    """A function that runs the task of an action for a host, and returns its result, a mapping.
+
+    To be called in the worker that Ansible has made for the first host; `task_vars` are the variables of that one.
+    """
+    me, play = worker.current_worker, action._task.play
+    known = {name: task_vars[name] for name in OF_PLAY if name in task_vars}
+
+    def run(name: str) -> Mapping[str, Any]:
+        host = me._variable_manager._inventory.get_host(name)
+        variables = me._variable_manager.get_vars(
+            play=play, host=host, task=me._task, _hosts=hosts, _hosts_all=task_vars["ansible_play_hosts_all"]
+        )
+        task = me._task.copy(exclude_parent=True, exclude_tasks=True)
+        task._parent = me._task._parent
+        common = (me._play_context, me._loader, me._shared_loader_obj, me._final_q, me._variable_manager)
+        return _result(host, task, {**variables, **known}, common)
+
+    return run
+
+
+def _result(host: Any, task: Any, variables: dict[str, Any], common: tuple[Any, ...]) -> Mapping[str, Any]:
+    if "task" in signature(TaskExecutor).parameters:
+        with TaskContext(task):
+            old: Mapping[str, Any] = TaskExecutor(host, task, variables, *common).run()
+            return old
+    with TaskContext.create(task=task, task_vars=variables, host_name=host.name):
+        task.squash()
+        new: Mapping[str, Any] = TaskExecutor(host, *common).run().as_result_dict()
+        return new

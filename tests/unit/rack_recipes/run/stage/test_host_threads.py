@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Threads that wait for hosts: one works at a time, all wait at once, and each wait has its limit."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from rack_recipes.run.stage.host_threads import HostThread, HostThreads, can_end_clients, wait_of_this_host
+from rack_recipes.run.stage.worker_stop import AnswerLimit, NoAnswer, Stopped
+
+HOSTS = [f"r{number}" for number in range(8)]
+HANGS = [sys.executable, "-c", "import time; time.sleep(600)"]
+
+
+def own() -> HostThread:
+    found = wait_of_this_host()
+    assert isinstance(found, HostThread)
+    return found
+
+
+def ask(command: list[str], limit: AnswerLimit = AnswerLimit(60)) -> int:  # noqa: B008 - it is frozen
+    return own().within(limit, lambda: subprocess.run(command, check=False).returncode)
+
+
+def told(work: Callable[[], object]) -> str:
+    """What the work raises, as a text; empty where it raises nothing."""
+    try:
+        work()
+    except (Exception, NoAnswer, Stopped) as error:
+        return f"{type(error).__name__} {error}".strip()
+    return ""
+
+
+def test_each_host_has_its_own_result():
+    assert HostThreads(3).run(HOSTS, lambda host: host.upper()) == {host: host.upper() for host in HOSTS}
+    assert HostThreads(3).run([], str) == {}
+    assert wait_of_this_host() is None
+
+
+def test_one_works_at_a_time_and_all_wait_at_once():
+    busy, waiting, everybody = [0], [0], threading.Barrier(len(HOSTS), timeout=60)
+
+    def work(_host: str) -> int:
+        busy[0] += 1
+        most = busy[0]
+        time.sleep(0.01)  # the turn is kept
+        most = max(most, busy[0])
+        busy[0] -= 1
+        own().within(AnswerLimit(60), everybody.wait)
+        own().sleep(0.01)
+        return most
+
+    assert set(HostThreads(len(HOSTS)).run(HOSTS, work).values()) == {1}
+    assert waiting == [0]
+
+
+def test_no_more_are_waited_for_than_there_are_connections():
+    waiting, most = [0], [0]
+    lock = threading.Lock()
+
+    def wait() -> None:
+        with lock:
+            waiting[0] += 1
+            most[0] = max(most[0], waiting[0])
+        time.sleep(0.02)
+        with lock:
+            waiting[0] -= 1
+
+    HostThreads(3).run(HOSTS, lambda _host: own().within(AnswerLimit(60), wait))
+    assert most == [3]
+
+
+def test_who_waits_for_a_connection_is_asked_to_wait_on_less():
+    few, many = HostThreads(8), HostThreads(2)
+
+    def work(_host: str) -> tuple[float, float, float]:
+        return own().longest_answer, own().before_poll(0), own().before_poll(100)
+
+    assert set(few.run(HOSTS, work).values()) == {(5.0, 0.0, 0.0)}
+    assert set(many.run(HOSTS, work).values()) == {(1.25, 0.16, 10.0)}
+
+
+@pytest.mark.skipif(not can_end_clients(), reason="this kernel does not tell which processes a thread has started")
+def test_an_answer_that_takes_too_long_is_cut_off_and_no_other_one():
+    def work(host: str) -> Any:
+        if host == "r3":
+            return told(lambda: ask(HANGS, AnswerLimit(0.5)))
+        return ask([sys.executable, "-c", "import time; time.sleep(2)"])
+
+    found = HostThreads(8).run(HOSTS, work)
+    assert found.pop("r3") == "NoAnswer within 0.5 s"
+    assert set(found.values()) == {0}
+
+
+@pytest.mark.skipif(not can_end_clients(), reason="this kernel does not tell which processes a thread has started")
+def test_an_answer_without_an_end_is_cut_off():
+    flood = "import os\nwhile True: os.write(1, bytes(65536))"
+
+    def read() -> None:
+        own().within(
+            AnswerLimit(60, 1024 * 1024), lambda: subprocess.run([sys.executable, "-c", flood], check=False, stdout=-1)
+        )
+
+    assert HostThreads(1).run(["r1"], lambda _host: told(read)) == {"r1": "NoAnswer that ends: 1 MiB have come"}
+
+
+@pytest.mark.skipif(not can_end_clients(), reason="this kernel does not tell which processes a thread has started")
+def test_a_signal_stops_each_host_that_waits():
+    begun = threading.Semaphore(0)
+
+    def work(host: str) -> str:
+        if host == "r0":
+            begun.release()
+            return told(lambda: own().wait_for(lambda: own().sleep(600)))
+        begun.release()
+        return told(lambda: own().wait_for(lambda: subprocess.CompletedProcess([], ask(HANGS)).check_returncode()))
+
+    def interrupt() -> None:
+        for _host in HOSTS:
+            begun.acquire()
+        time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    threads = HostThreads(8)
+    assert set(threads.run(HOSTS, work).values()) == {"Stopped"}
+    assert threads.stop.is_requested
+    assert set(threads.run(["r1"], lambda _host: told(lambda: own().wait_for(str))).values()) == {"Stopped"}
+
+
+def test_what_one_raises_ends_the_work_and_is_raised():
+    def work(host: str) -> None:
+        if host == "r2":
+            raise ValueError(host)
+
+    with pytest.raises(ValueError, match="r2"):
+        HostThreads(2).run(HOSTS, work)

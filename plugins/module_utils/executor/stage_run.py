@@ -69,9 +69,11 @@ USUAL: Step = {
 
 def read_step(step: Step) -> Step:
     """A step as it runs, out of one in the words of a recipe: with its defaults, without what is not set."""
-    said = {name: value for name, value in step.items() if value is not None and (value is not False or name == "when")}
-    read = {name: READ[name](said[name]) for name in READ if name in said}
-    return {**USUAL, **said, **read}
+    found = dict(USUAL)
+    for name, value in step.items():
+        if value is not None and (value is not False or name == "when"):
+            found[name] = READ[name](value) if name in READ else value
+    return found
 
 
 def _set(part: Record) -> Record:

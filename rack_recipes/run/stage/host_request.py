@@ -22,7 +22,14 @@ from rack_recipes.errors import CatalogError, UsageError
 from rack_recipes.recipe.catalog.find_scriptlet import find_scriptlet
 from rack_recipes.recipe.recipe_model import Lock
 from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
-from rack_recipes.recipe.steps_to_and_from_data import check_hook, check_step, from_data, label_of, number
+from rack_recipes.recipe.steps_to_and_from_data import (
+    COMPILED_FIELDS,
+    check_hook,
+    check_step,
+    from_data,
+    label_of,
+    number,
+)
 from rack_recipes.run.stage.project_files import check_known, digest_of, project_files, runs_files
 from rack_recipes.run.stage.zip_payload import (
     INSIDE,
@@ -38,6 +45,7 @@ Data = Mapping[str, Any]
 ANSIBLE = "ansible"  # the type of a step that is a module of Ansible's
 # Fields of a compiled step that are not sent: the controller acts on them, or they choose the program.
 NOT_SENT = frozenset(("idx", "hosts", "writes", "module", "type", "function", "reads", "cache_key"))
+SENT = COMPILED_FIELDS - NOT_SENT
 # The fields that count even where a step cannot be run.
 OF_INVALID = frozenset(
     ("name", "depends_on", "after", "scope", "continue_on_fail", "always", "priority", "skip", "invalid", "when")
@@ -61,14 +69,12 @@ def to_message(step: Data, program: Data) -> dict[str, Any]:
     Of a step that is `invalid` only its place among the others is sent. Raises UsageError for a field that no step
     has, for a `when` that is neither true nor false, and for a `sandbox` that is neither true nor a mapping.
     """
-    if "invalid" in step:
-        words = {name: value for name, value in step.items() if name in OF_INVALID}
-        program = {}
-    else:
+    is_invalid = "invalid" in step
+    if not is_invalid:
         check_step(step)
-        words = {name: value for name, value in step.items() if name not in NOT_SENT}
-    read = {name: READ[name](words[name]) for name in READ if name in words}
-    return {**words, **read, **program}
+    sent = OF_INVALID if is_invalid else SENT
+    found = {name: READ[name](value) if name in READ else value for name, value in step.items() if name in sent}
+    return found if is_invalid else {**found, **program}
 
 
 def is_true(value: Any) -> bool:

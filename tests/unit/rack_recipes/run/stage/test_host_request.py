@@ -144,7 +144,7 @@ def test_a_step_without_a_timeout_gets_that_of_the_settings():
     steps = [STEP, {**STEP, "timeout": 60}, {**STEP, "timeout": None}, {**STEP, "invalid": "args.x: no"}]
     for default, sent in ((None, [None, 60, None, None]), (9.0, [9.0, 60, 9.0, 9.0])):
         found = make_request(2, steps, replace(AROUND, step_timeout=default)).message["steps"]
-        assert [step["timeout"] for step in found] == sent
+        assert [step.get("timeout") for step in found] == sent
 
 
 def test_how_a_step_is_run_may_be_told_from_outside():

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from rack_recipes.errors import CatalogError
-from rack_recipes.recipe.catalog import trusted_files
+from rack_recipes.recipe import trusted_files
 from rack_recipes.recipe.trusted_files import check_trusted, read_checked, read_trusted, stamp
 
 STRANGER = 54_321  # a user and a group that nobody has

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rack_recipes.errors import CatalogError
-from rack_recipes.recipe.catalog import trusted_files as module
+from rack_recipes.recipe import trusted_files as module
 from rack_recipes.recipe.trusted_files import is_there, source_files
 
 FILES = ("checks/conftest.py", "checks/gpu/test_gpu.py", "checks/.hidden", "checks/.git/x", "checks/__pycache__/a.pyc")

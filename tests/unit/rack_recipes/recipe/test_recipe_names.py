@@ -108,7 +108,7 @@ def test_a_project_may_begin_with_a_shipped_recipe(folder: Path) -> None:
     assert "rack-recipes run recipes/acceptance.yml" in done.err
     lab = folder / "lab"
     assert not (lab / "recipes/first.yml").exists()
-    for name in ("acceptance.yml", "parts/hardware.yml", "links.yml"):
+    for name in ("acceptance.yml", "parts/hardware.yml", "parts/links.yml"):
         assert (lab / "recipes" / name).read_bytes() == (COLLECTION / "recipes" / name).read_bytes()
     assert call("validate", str(lab / "recipes/acceptance.yml")).code == 0
 

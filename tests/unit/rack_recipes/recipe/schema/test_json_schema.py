@@ -117,7 +117,7 @@ OF_PARAM = {"name", "required", "limits", "also", *(f"-{word}" for word in PARAM
             OF_PARAM,
         ),
         (TOP["hooks"]["properties"]["pre_step"]["items"], Hook, {"place"}),
-        ({"properties": STEP}, Step, {"place"}),
+        ({"properties": STEP}, Step, {"place", "after", "skip", "entry", "keys"}),
         (STEP["depends_on"]["items"], Dependency, set()),
         (STEP["retry"], Retry, set()),
         (STEP["repeat"], Repeat, set()),

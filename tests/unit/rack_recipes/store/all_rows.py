@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from sqlalchemy import Engine
@@ -24,3 +25,14 @@ def everything(store: Engine, run_id: str = "R1") -> dict[str, Any]:
         recorded_runs.artifacts,
     )
     return {"run": run, **{table.__name__: table(store, run_id) for table in tables}}
+
+
+def written(found: dict[str, Any]) -> str:
+    """All rows of a run as JSON, each on a line of its own."""
+    return "{" + ",\n".join(f'"{name}": {_lines(rows)}' for name, rows in found.items()) + "}\n"
+
+
+def _lines(rows: Any) -> str:
+    if not isinstance(rows, list):
+        return json.dumps(rows, ensure_ascii=False)
+    return "".join(("[\n  ", ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in rows), "\n]"))

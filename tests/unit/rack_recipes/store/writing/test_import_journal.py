@@ -24,7 +24,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_rec
     step,
     whole_run,
 )
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.store.all_rows import everything
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.store.all_rows import everything, written
 from rack_recipes.errors import JournalError
 from rack_recipes.journal.append import append
 from rack_recipes.journal.record_fields import encode
@@ -62,7 +62,7 @@ def test_a_journal_comes_to_the_same_in_every_database(
 ) -> None:
     path = journal(json.loads(line) for line in case.read_text().splitlines())
     import_journal(store, path)
-    golden(case.with_suffix(".json"), json.dumps(everything(store), indent=1, ensure_ascii=False) + "\n")
+    golden(case.with_suffix(".json"), written(everything(store)))
 
 
 @pytest.mark.repeats(one_in=2)

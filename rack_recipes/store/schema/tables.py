@@ -334,7 +334,7 @@ def tables() -> Tables:
         "runs": (("test_id", "started"), ("group_id",), ("started",)),
         "steps": (("step", "host", "started"), ("cache_key", "host", "inputs")),
         "measurements": (("name",),),
-        "context": (("key", "time"),),
+        "context": (("key",),),
     }
     return Tables(metadata, **{table: _table(metadata, table, indexes.get(table, ())) for table in COLUMNS})
 

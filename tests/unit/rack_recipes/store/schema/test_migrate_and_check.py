@@ -331,11 +331,11 @@ QUESTIONS = {
         "SELECT seconds FROM steps WHERE step = 's7' AND host = 'r7'",
         "ix_steps_step_host_started",
     ),
-    "a key in all runs": ("SELECT c.run_id, c.after FROM context c WHERE c.key = 'k7.x_v1'", "ix_context_key_time"),
+    "a key in all runs": ("SELECT c.run_id, c.after FROM context c WHERE c.key = 'k7.x_v1'", "ix_context_key"),
     "a key in an hour, by the proposal's names": (
         ("SELECT c.run_id, c.value FROM context_snapshots c WHERE c.key = 'k7.x_v1' "
         "AND c.timestamp BETWEEN '2026-11-25T12' AND '2026-11-25T13'"),
-        "ix_context_key_time",
+        "ix_context_key",
     ),
     "the runs of a day": ("SELECT run_id FROM runs WHERE started >= '2026-11-25' AND started < '2026-11-26'",
                           "ix_runs_started"),

@@ -15,7 +15,7 @@ from rack_recipes.errors import StoreError, require_installed
 from rack_recipes.store.database.database_kind import reading_connection, url_without_password
 from rack_recipes.store.database.databases_and_errors import DATABASES
 from rack_recipes.store.schema.tables import tables
-from rack_recipes.store.schema.views import SAME_COLUMNS, missing
+from rack_recipes.store.schema.views import SAME_COLUMNS, add_further_names, missing
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 VERSION_TABLE = "alembic_version"
@@ -60,6 +60,7 @@ def _is_new_file(connection: sql.Connection) -> bool:
 def _make_tables(connection: sql.Connection) -> None:
     """Make the newest schema at once: to import Alembic takes most of the first flush into a new store."""
     tables().metadata.create_all(connection)
+    add_further_names(connection)
     connection.execute(sql.text(VERSIONS))
     connection.execute(sql.text(f"INSERT INTO {VERSION_TABLE} VALUES (:head)"), {"head": HEAD})  # noqa: S608
 

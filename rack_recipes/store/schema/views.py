@@ -3,7 +3,7 @@
 """Further names for what the store holds, for SQL: views, and columns that repeat another one. Nobody writes them.
 
 They are those of the proposal from which this software came; `docs/proposal.md` compares the two. Nothing of ours reads
-them. A migration that changes what they are made of makes them anew (`migrations/changes.py`).
+them. A migration that changes what they are made of drops the views before and makes them anew behind.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import sqlalchemy as sql
+from sqlalchemy.schema import CreateColumn
+
+from rack_recipes.store.schema.tables import tables
 
 SAME_COLUMNS: Mapping[str, Mapping[str, str]] = {
     "runs": {"start_time": "started", "end_time": "ended", "recipe_name": "recipe", "metadata": "labels"},
@@ -36,12 +39,25 @@ VIEWS: Mapping[str, str] = {
 """By name, what each view selects; words of SQL stand in braces."""
 
 
-def creating(dialect: sql.Dialect) -> Iterator[tuple[str, str]]:
-    """The name of each view with the SQL that makes it. A view of MySQL has the rights of whoever reads it."""
+def add_further_names(connection: sql.Connection) -> None:
+    """Add the columns that are missing, and make the views anew.
+
+    A view of MySQL has the rights of whoever reads it. PostgreSQL keeps the columns in each row, the others make them
+    when they are read.
+    """
+    dialect, inspected = connection.dialect, sql.inspect(connection)
+    for table, same in SAME_COLUMNS.items():
+        columns, held = tables().metadata.tables[table].columns, {one["name"] for one in inspected.get_columns(table)}
+        for name in [name for name in same if name not in held]:
+            repeats = sql.Computed(same[name], persisted=dialect.name == "postgresql")
+            added = sql.Table(table, sql.MetaData(), sql.Column(name, columns[same[name]].type, repeats)).columns[name]
+            said = CreateColumn(added).compile(dialect=dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {said}")
     words = {word: dialect.identifier_preparer.quote_identifier(word) for word in ("key", "timestamp")}
     rights = " SQL SECURITY INVOKER" if dialect.name == "mysql" else ""
     for name, select in VIEWS.items():
-        yield name, f"CREATE{rights} VIEW {name} AS {select.format(**words)}"
+        connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
+        connection.exec_driver_sql(f"CREATE{rights} VIEW {name} AS {select.format(**words)}")
 
 
 def missing(connection: sql.Connection) -> Iterator[str]:

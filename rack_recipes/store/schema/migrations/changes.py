@@ -13,8 +13,7 @@ from typing import Any
 import sqlalchemy as sql
 from alembic import op
 
-from rack_recipes.store.schema.tables import long_text, name, tables
-from rack_recipes.store.schema.views import SAME_COLUMNS, creating
+from rack_recipes.store.schema.tables import long_text, name
 
 KINDS: Mapping[str, Callable[[], Any]] = {
     "": name,
@@ -57,23 +56,6 @@ def add_columns(table: str, columns: str) -> None:
     for column in map(_column, columns.split()):
         if column.name not in held:
             op.add_column(table, column)
-
-
-def add_same_columns() -> None:
-    """Add the columns that repeat another one. PostgreSQL keeps them in each row, the others make them when read."""
-    is_kept = op.get_bind().dialect.name == "postgresql"
-    for table, same in SAME_COLUMNS.items():
-        columns = tables().metadata.tables[table].columns
-        held = {column["name"] for column in sql.inspect(op.get_bind()).get_columns(table)}
-        for column in [each for each in same if each not in held]:
-            op.add_column(table, sql.Column(column, columns[same[column]].type, sql.Computed(same[column], is_kept)))
-
-
-def make_views() -> None:
-    """Make the views anew. A migration that changes a column which they have drops them before."""
-    for view, create in creating(op.get_bind().dialect):
-        op.execute(f"DROP VIEW IF EXISTS {view}")
-        op.execute(create)
 
 
 def add_index(table: str, *columns: str) -> None:

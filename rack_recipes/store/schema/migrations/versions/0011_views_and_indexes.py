@@ -8,7 +8,10 @@ The index of keys alone costs SQLite 6 % of the time to store a journal; with th
 
 from __future__ import annotations
 
-from rack_recipes.store.schema.migrations.changes import add_index, add_same_columns, make_views
+from alembic import op
+
+from rack_recipes.store.schema.migrations.changes import add_index
+from rack_recipes.store.schema.views import add_further_names
 
 revision = "0011"
 down_revision = "0010"
@@ -16,7 +19,6 @@ down_revision = "0010"
 
 def upgrade() -> None:
     """Add what is missing."""
-    add_same_columns()
     add_index("context", "key")
     add_index("runs", "started")
-    make_views()
+    add_further_names(op.get_bind())

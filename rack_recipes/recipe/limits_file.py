@@ -8,19 +8,15 @@ The criteria are those of recipes, from the one table of them.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS
 from ansible_collections.rack.recipes.plugins.module_utils.language.limits_of_measurements import is_where
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import matches_wildcard
 from rack_recipes.errors import RecipeError, RecipeErrors
-from rack_recipes.recipe.includes.included_files import project_of
-from rack_recipes.recipe.recipe_names import is_shipped
 from rack_recipes.recipe.recipe_node import Node, is_number
 from rack_recipes.recipe.rules.steps import consistent_warnings
 from rack_recipes.recipe.schema.schema_errors import key_for_synonym
@@ -131,35 +127,25 @@ NOT_PLAIN = ("true", "false", "null", "yes", "no", "on", "off")  # some readers 
 
 def limits_as_yaml(limits: Sequence[NewLimit], about: Mapping[str, object]) -> str:
     """The text of a file with these limits; `about` is what all learned ones rest on."""
-    return "".join([HEAD, f"learned: {_flow(about)}\nlimits:\n", *map(_entry, limits)])
-
-
-def line_for_recipe(path: str, recipe: str) -> str:
-    """The line by which a recipe names a file of limits.
-
-    Empty where it cannot: for a recipe that we ship, and for a file that is not in the recipe's project.
-    """
-    if is_shipped(recipe) or not Path(path).resolve().is_relative_to(project_of(recipe)):
-        return ""
-    return f"limits: {_flow(os.path.relpath(path, Path(recipe).parent))}"
+    return "".join([HEAD, f"learned: {as_flow(about)}\nlimits:\n", *map(_entry, limits)])
 
 
 def _entry(limit: NewLimit) -> str:
     """One entry on one line, and what it rests on in the next."""
     place = {"step": limit.step, "measurement": limit.measurement, "unit": limit.unit, WHERE: limit.where}
     first = {name: value for name, value in place.items() if value}
-    line = f"  - {_flow({**first, **limit.condition})}"
-    return f"{line[:-1]},\n     learned: {_flow(limit.learned)}}}\n" if limit.learned else f"{line}\n"
+    line = f"  - {as_flow({**first, **limit.condition})}"
+    return f"{line[:-1]},\n     learned: {as_flow(limit.learned)}}}\n" if limit.learned else f"{line}\n"
 
 
-def _flow(value: object) -> str:
+def as_flow(value: object) -> str:
     """A value as YAML in flow style, which is read as the same value again."""
     if isinstance(value, str) and PLAIN.fullmatch(value) and value.lower() not in NOT_PLAIN:
         return value
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_flow(name)}: {_flow(item)}" for name, item in value.items()) + "}"
+        return "{" + ", ".join(f"{as_flow(name)}: {as_flow(item)}" for name, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_flow, value))}]"
+        return f"[{', '.join(map(as_flow, value))}]"
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -53,7 +54,6 @@ def learn(options: argparse.Namespace) -> Answer:
     touches it.
     """
     from rack_recipes.analysis.learn_limits import learn_limits, place_of_limit
-    from rack_recipes.recipe.limits_file import line_for_recipe
 
     path, by = options.update or options.to, options.by or PLACE
     before = _file_before(options)
@@ -73,13 +73,27 @@ def learn(options: argparse.Namespace) -> Answer:
         place = place_of_limit(one.limit, by)
         was = old[place].condition if place in old else one.before
         rows.append(_told(one.limit, one.why_not, was, failing.get(place, ())))
-    line = line_for_recipe(path, runs[-1]["recipe"] or "") if path else ""
+    line = _line_for_recipe(path, runs[-1]["recipe"] or "") if path else ""
     if options.json:
         told = {"runs": [run["run_id"] for run in runs], "file": path or "", "recipe": runs[-1]["recipe"], "line": line}
         return {**told, "kept": len(kept), "limits": rows}, 0
     if path:
         sys.stderr.write(f"written to {printable(path)}: read it, {_how_to_name(line, runs[-1]['recipe'])}\n")
     return "".join(_lines(rows, runs, len(kept))), 0
+
+
+def _line_for_recipe(path: str, recipe: str) -> str:
+    """The line by which a recipe names a file of limits.
+
+    Empty where it cannot: for a recipe that we ship, and for a file that is not in the recipe's project.
+    """
+    from rack_recipes.recipe.includes.included_files import project_of
+    from rack_recipes.recipe.limits_file import as_flow
+    from rack_recipes.recipe.recipe_names import is_shipped
+
+    if is_shipped(recipe) or not Path(path).resolve().is_relative_to(project_of(recipe)):
+        return ""
+    return f"limits: {as_flow(os.path.relpath(path, Path(recipe).parent))}"
 
 
 def _how_to_name(line: str, recipe: str | None) -> str:

@@ -169,12 +169,15 @@ def verdicts(engine: sql.Engine, run_id: str, hosts: Collection[str]) -> Sequenc
 
 def newest_with(engine: sql.Engine, name: str) -> str | None:
     """The id of the newest run with a measurement of this name, or with a key that is or begins this path; no copy."""
+    newest = _newest_with(engine, name, only_new=False)
+    return _newest_with(engine, name, only_new=True) if newest and with_copies(engine, [newest]) else newest
+
+
+def _newest_with(engine: sql.Engine, name: str, *, only_new: bool) -> str | None:
     known = tables()
     of_name, of_key = known.measurements.c.name == name, known.context.c.key.in_(keys_of(name))
     found_in = (
-        sql.select(table.c.run_id)
-        .join(known.runs, known.runs.c.run_id == table.c.run_id)
-        .where(wanted, sql.not_(_may_have_copies()) | ~is_copy(table))
+        sql.select(table.c.run_id).where(wanted, *((~is_copy(table),) if only_new else ()))
         for table, wanted in ((known.measurements, of_name), (known.context, of_key))
     )
     either = sql.or_(*(known.runs.c.run_id.in_(own) for own in found_in))

@@ -152,13 +152,26 @@ def _conditions(step: Data, template: Template) -> dict[str, Any]:
         return {}
 
 
+UNDEFINED = re.compile(r"'(\w+)' is undefined")
+NO_PART = re.compile(r"has no attribute '(\w+)'")
+
+
 def _problem(step: Data, template: Template, error: AnsibleError) -> str:
-    """Which part of a step cannot be filled in, and why."""
+    """Which part of a step cannot be filled in, why, and what to do."""
     parts = {"when": step.get("when"), **{name: value for name, value in step.items() if name != "args"}}
     parts.update({f"args.{name}": value for name, value in (step.get("args") or {}).items()})
     for name, value in parts.items():
         try:
             template(mark(value))
         except AnsibleError as why:
-            return f"{name}: {why}"
+            return f"{name}: {why}{_advice(str(why), str(value))}"
     return str(error)
+
+
+def _advice(why: str, template: str) -> str:
+    """What to do where a template needs a variable that nobody has set, or a group that the inventory does not have."""
+    if variable := UNDEFINED.search(why):
+        return f": the inventory or -e gives {variable[1]} a value"
+    part = NO_PART.search(why)
+    is_group = part and re.search(rf"\bgroups(\.|\[['\"]){part[1]}\b", template)
+    return f": the inventory has no group {part[1]}" if part and is_group else ""

@@ -121,6 +121,25 @@ def test_what_cannot_be_filled_in_is_the_reason_of_its_step(step: dict[str, Any]
     assert fill(step, undefined) == {**REST, "invalid": invalid}
 
 
+@pytest.mark.parametrize(
+    ("text", "why", "advice"),
+    [
+        ("{{ cables }}", "'cables' is undefined", "'cables' is undefined: the inventory or -e gives cables a value"),
+        ("{{ groups['leaves'] }}", "object of type 'dict' has no attribute 'leaves'", ": the inventory has no group leaves"),
+        ("{{ groups.leaves[0] }}", "object of type 'dict' has no attribute 'leaves'", ": the inventory has no group leaves"),
+        ("{{ site.leaves }}", "object of type 'dict' has no attribute 'leaves'", "has no attribute 'leaves'"),
+    ],
+)
+def test_what_nobody_has_set_is_told_with_what_to_do(text: str, why: str, advice: str):
+    def fail(value: str) -> str:
+        if "{{" in value:
+            raise AnsibleError(why)
+        return value
+
+    found = fill({**STEP, "args": {"x": text}, "loop": None}, fail)
+    assert found["invalid"].endswith(advice)
+
+
 def test_the_conditions_of_a_step_that_cannot_be_filled_in_stay():
     """One that does not hold skips the step: what it lacks may be the very reason."""
     when = [{"value": "${t.x_v1}", "eq": "tested"}]

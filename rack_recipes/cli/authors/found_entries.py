@@ -12,6 +12,7 @@ from typing import Any
 from rack_recipes.cli.terminal import format_table, printable
 from rack_recipes.recipe.gallery.entry_and_search import Argument, GalleryEntry
 from rack_recipes.recipe.gallery.markdown_pages import example, title
+from rack_recipes.recipe.recipe_names import shipped_name
 
 BOLD, NORMAL = "\x1b[1m", "\x1b[0m"
 
@@ -28,8 +29,14 @@ def as_text(entries: Sequence[GalleryEntry], words: Sequence[str], *, in_colour:
 
 
 def _as_table(entries: Sequence[GalleryEntry]) -> str:
-    rows = [(entry.kind, title(entry), entry.source, entry.sentence) for entry in entries]
+    rows = [(entry.kind, _callable(entry), entry.source, entry.sentence) for entry in entries]
     return format_table(("kind", "name", "from", "what it does"), rows)
+
+
+def _callable(entry: GalleryEntry) -> str:
+    """The name by which an entry is used: a shipped recipe is run by a name, not by its file."""
+    is_shipped = (entry.kind, entry.source) == ("recipe", "collection")
+    return shipped_name(entry.path.resolve()) if is_shipped else title(entry)
 
 
 def _bold(text: str, words: Sequence[str]) -> str:

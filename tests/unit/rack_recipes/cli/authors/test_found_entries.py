@@ -79,7 +79,9 @@ def _project(project: Path) -> None:
 def test_the_command_finds_scriptlets_recipes_and_roles():
     assert "scriptlet  t.ok" in call("scriptlets", "ok").out
     assert call("scriptlets", "recipes/good.yml").out.startswith("recipe recipes/good.yml: ")
-    assert "role       rack.recipes.cabling" in call("scriptlets", "cables").out
+    cables = call("scriptlets", "cables").out
+    assert "role       rack.recipes.cabling" in cables
+    assert "recipe     rack.recipes.links " in cables, "as it is run"
 
 
 def test_the_command_as_json():

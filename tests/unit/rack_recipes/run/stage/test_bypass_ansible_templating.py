@@ -125,8 +125,16 @@ def test_what_cannot_be_filled_in_is_the_reason_of_its_step(step: dict[str, Any]
     ("text", "why", "advice"),
     [
         ("{{ cables }}", "'cables' is undefined", "'cables' is undefined: the inventory or -e gives cables a value"),
-        ("{{ groups['leaves'] }}", "object of type 'dict' has no attribute 'leaves'", ": the inventory has no group leaves"),
-        ("{{ groups.leaves[0] }}", "object of type 'dict' has no attribute 'leaves'", ": the inventory has no group leaves"),
+        (
+            "{{ groups['leaves'] }}",
+            "object of type 'dict' has no attribute 'leaves'",
+            ": the inventory has no group leaves",
+        ),
+        (
+            "{{ groups.leaves[0] }}",
+            "object of type 'dict' has no attribute 'leaves'",
+            ": the inventory has no group leaves",
+        ),
         ("{{ site.leaves }}", "object of type 'dict' has no attribute 'leaves'", "has no attribute 'leaves'"),
     ],
 )

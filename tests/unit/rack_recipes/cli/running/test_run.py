@@ -450,7 +450,7 @@ def test_going_on_with_a_run(folder: Path):
 )
 def test_going_on_with_what_is_not_there(words: list[str], text: str, good: Done):
     done = call("run", *words)
-    assert (done.code, done.answer["exit_code"]) == (2, 2)
+    assert done.code == done.answer["exit_code"] == 2
     assert done.err.startswith(text)
 
 

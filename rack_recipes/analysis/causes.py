@@ -26,6 +26,7 @@ from rack_recipes.analysis.cabling_and_link_faults import KEYS, link_reports
 from rack_recipes.analysis.failed_and_blocked_results import Failures, failures_of
 from rack_recipes.analysis.findings import NOTE, PROBLEM, Finding, ResultId, format_count
 from rack_recipes.analysis.history import History
+from rack_recipes.analysis.kinds_of_values import NOISE, kind_of
 from rack_recipes.analysis.methods.causes import ALPHA, UNLIKELY, Cause, Shared, common_group, find_causes, host_sets
 from rack_recipes.analysis.methods.statistics_without_numpy import hypergeometric_tail
 from rack_recipes.analysis.run_data import RunData
@@ -201,13 +202,14 @@ def _neighbours(run: RunData, unsure: frozenset[str]) -> Iterator[Pair]:
 
 
 def _learned(run: RunData, unsure: frozenset[str]) -> Hosts:
-    """Short texts and some numbers in the context, where they have few different values."""
+    """Short texts and some numbers in the context, where they have few different values and are no noise by nature."""
     found: Hosts = defaultdict(lambda: defaultdict(set))
     of_links = {key for key in {row["key"] for row in run.context} if KEYS.fullmatch(key)}
     for row in run.context:
         if row["host"] and row.get("step") not in unsure and row["key"] not in of_links:
             _add_leaves(found, row["key"], row["value"], row["host"])
-    return {attribute: _short(values) for attribute, values in found.items() if _are_few(values)}
+    lasting = {attribute: values for attribute, values in found.items() if kind_of(attribute) != NOISE}
+    return {attribute: _short(values) for attribute, values in lasting.items() if _are_few(values)}
 
 
 def _short(values: Mapping[str, set[str]]) -> dict[str, set[str]]:

@@ -122,6 +122,11 @@ that the fault is at, or the other end of its cable. `tests/integration/soak/tes
 NOT_FOUND = """\
 What would be needed for those that no recipe finds, or names, and for some that the rack cannot have:
 
+- *A setting that is marginal* (`rp_filter`, timers of BGP). Such results stand in the run and make no first line.
+- *A host route that another router announces.* The pairs name the server that is lost. A step would have to know which
+  networks each router may announce; host routes are usual in some fabrics.
+- *Two servers with one MAC address.* The pairs name both leaves. The leaf's table of neighbours tells it; but several
+  addresses of one MAC are usual elsewhere.
 - *Constant delay, jitter or duplicates at a port.* `fabric.mesh` measures delay and jitter and judges them with
   `max_p99_ms` and `max_jitter_ms`; what is usual differs from network to network, so there is no default. The kernel of
   the rack has no `netem` to make such faults.

@@ -57,6 +57,11 @@ def test_numbers_by_their_names(name: str):
     }
 
 
+def test_what_is_noise_by_nature_is_no_attribute():
+    """Such as the busiest process: which one that is depends on the moment."""
+    assert not learned(["sshd", "sshd", "sshd", "lldpd", "lldpd", "lldpd"], "busiest_process")
+
+
 def test_values_come_by_how_many_hosts_have_them():
     found = learned(["x", "x", "y", "y", "y", "y"])
     assert values_of(found, "nic.card_v1.model", frozenset(HOSTS)) == ["y", "x"]

@@ -123,6 +123,9 @@ NOT_FOUND = """\
 What would be needed for those that no recipe finds, or names, and for some that the rack cannot have:
 
 - *A setting that is marginal* (`rp_filter`, timers of BGP). Such results stand in the run and make no first line.
+- *A spine that drops a part of what passes.* The pairs say that it is between the leaves. Nothing counts what a rule
+  for packets drops.
+- *A slow port of a server.* Only tests under load find it (`fabric_load`, `acceptance`); others see longer delays.
 - *A host route that another router announces.* The pairs name the server that is lost. A step would have to know which
   networks each router may announce; host routes are usual in some fabrics.
 - *Two servers with one MAC address.* The pairs name both leaves. The leaf's table of neighbours tells it; but several
@@ -305,7 +308,7 @@ def other_faults() -> Iterator[str]:
     tried = ", ".join(f"{count} by {recipes}" for recipes, count in by.items())
     days = " and ".join(sorted({each["when"] for each in faults}))
     yield ""
-    yield f"{found_count} of {len(faults)} were found, and {first} were named first, on {days}. Tried were {tried}."
+    yield f"{found_count} of {len(faults)} were found, and {first} were named first, on {days}: {tried}."
     yield f"\n{NOT_FOUND.rstrip()}\n"
 
 

@@ -30,7 +30,7 @@ from rack_recipes.lab.topology import build
 FAULTS: Mapping[str, Mapping[str, Any]] = yaml.safe_load(Path(__file__).with_name("other_faults.yml").read_text())
 FIGURES = CHECKOUT / "docs" / "detection_of_other_faults.json"
 RECIPE, INVENTORY = Path(__file__).with_name("all_at_once.yml"), f"{FOLDER}/inventory.yml"
-BY = "the steps of fabric, nightly, host_setup and storage, and those of acceptance without load, in one run"
+BY = "all of them in one run, without load"
 SETTLED = 4  # seconds in which LLDP and BGP have noticed
 TRIES = 3
 HEADLINE = re.compile(r"(problem|notable|note) ")

@@ -122,6 +122,8 @@ that the fault is at, or the other end of its cable. `tests/integration/soak/tes
 NOT_FOUND = """\
 What would be needed for those that no recipe finds, or names, and for some that the rack cannot have:
 
+- *Small receive buffers* (`net.ipv4.tcp_rmem`). `host_setup` judges the settings of the kernel that its parameter
+  `kernel_settings` names, and no others.
 - *A setting that is marginal* (`rp_filter`, timers of BGP). Such results stand in the run and make no first line.
 - *A spine that drops a part of what passes.* The pairs say that it is between the leaves. Nothing counts what a rule
   for packets drops.

@@ -29,24 +29,17 @@ from ansible_collections.rack.recipes.tests.bench.fleet.page.medians_and_ratios 
 
 HEAD = """# Performance
 
-`python -m tests.bench.fleet --write docs/performance.md --json docs/performance.json` writes this page. The JSON file
-beside it has every single run. `tests/bench/README.md` describes the method, and how the part on many hosts is added.
+Each of H hosts runs S steps, one after the other; a step is a shell script of two `printf`. All contestants do this over
+the same SSH servers, in turns. The servers are loopback addresses of one machine, so controller and hosts share its cores
+and no network: trust the ratios, not the seconds. A figure is the median of the rounds, with the lowest and the highest
+in brackets. A ratio is that of two runs of one round. Warm-ups, and runs whose work was not done, are left out.
 
-The work: each of H hosts runs S steps, one after the other. Each step is a shell script of two `printf`. Every
-contestant does all of this work over the same SSH servers. Contestants run in turns, one round after the other. Where
-the table below says "benches joined", a later benchmark has added rounds. A warm-up run of each contestant is left
-out, and so is a run whose work was not completely done.
-
-The hosts are SSH servers on loopback addresses of this one machine. So controller and hosts share its cores, and
-there is no network between them: trust the ratios, not the seconds. A figure is the median of the rounds, with the
-lowest and the highest in brackets. A ratio is computed between the two runs of the same round.
+`make soak` writes this page. `performance.json` has every run, `tests/bench/README.md` the method.
 """
 MANY_HOSTS = """## Many hosts
 
-`rack-recipes run`, with the number of hosts at once that it chooses by itself, and cold connections. Its memory and
-CPU include those of Ansible, of the workers and of ssh; ssh keeps a connection to each host open for a minute. A page
-of memory that several processes share counts once. A further host is one more than in the row above: what a run costs
-besides its hosts is not in that figure.
+`rack-recipes run`, with as many hosts at once as it chooses, and cold connections. Memory and CPU include Ansible, its
+workers and ssh; shared memory counts once. A further host is one more than in the row above.
 
 """
 MISSING = "-"

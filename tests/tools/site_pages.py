@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import griffe
+from pymdownx.slugs import slugify
 
 ROOT = Path(__file__).parents[2]
 HOME = "https://github.com/rack-recipes/rack.recipes"
@@ -46,7 +47,8 @@ made: dict[str, str] = {}  # the Markdown of each page, by its path
 
 
 def on_config(config: Any) -> Any:
-    """Put all pages of the gallery behind its first one."""
+    """Put all pages of the gallery behind its first one, and give headings the addresses that they have on GitHub."""
+    config["mdx_configs"]["toc"]["slugify"] = slugify(case="lower")
     first = "gallery/README.md"
     pages = sorted(path.name for path in (Path(config["docs_dir"]) / "gallery").glob("*.md"))
     for part in config["nav"]:

@@ -29,10 +29,11 @@ from ansible_collections.rack.recipes.tests.bench.fleet.page.medians_and_ratios 
 
 HEAD = """# Performance
 
-Each of H hosts runs S steps, one after the other; a step is a shell script of two `printf`. All contestants do this over
-the same SSH servers, in turns. The servers are loopback addresses of one machine, so controller and hosts share its cores
-and no network: trust the ratios, not the seconds. A figure is the median of the rounds, with the lowest and the highest
-in brackets. A ratio is that of two runs of one round. Warm-ups, and runs whose work was not done, are left out.
+Each of H hosts runs S steps, one after the other; a step is a shell script of two `printf`. All contestants do this
+over the same SSH servers, in turns. The servers are loopback addresses of one machine: controller and hosts share its
+cores, and there is no network between them. So trust the ratios, not the seconds. A figure is the median of the rounds,
+with the lowest and the highest in brackets. A ratio is that of two runs of one round. Warm-ups, and runs whose work was
+not done, are left out.
 
 `make soak` writes this page. `performance.json` has every run, `tests/bench/README.md` the method.
 """

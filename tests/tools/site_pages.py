@@ -35,7 +35,7 @@ def with_fences(docstring: str) -> str:
     return TRIED.sub(lambda found: f"```pycon\n{found[0].rstrip()}\n```\n", docstring)
 
 
-class FencedExamples(griffe.Extension):  # type: ignore[misc]
+class FencedExamples(griffe.Extension):  # type: ignore[misc, unused-ignore]
     """The same for what mkdocstrings reads."""
 
     def on_object(self, *, obj: griffe.Object, **_more: Any) -> None:

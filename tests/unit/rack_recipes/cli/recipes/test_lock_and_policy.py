@@ -100,13 +100,13 @@ def test_who_may_lock(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize("command", [("run", "good.yml", "--locked"), ("run", "good.yml", "--locked", "--dry-run")])
 def test_a_locked_run_is_refused_before_anything_is_run(command: tuple[str, ...]):
     done = call(*command)
-    assert done.code == done.answer["exit_code"] == 2
+    assert (done.code, done.answer["exit_code"]) == (2, 2)
     assert "there is no rack-recipes.lock in " in done.err  # Ansible, loaded first here, may warn before
     call("lock", "good.yml")
     with Path("scriptlets/t/ok.sh").open("a") as file:
         file.write("true\n")
     done = call(*command)
-    assert done.code == done.answer["exit_code"] == 2
+    assert (done.code, done.answer["exit_code"]) == (2, 2)
     assert "scriptlet t.ok (shell) has changed: scriptlets/t/ok.sh" in done.err
     assert not Path(".rack-recipes/runs").exists()
 
@@ -195,6 +195,7 @@ def test_what_no_rule_allows_is_refused_with_the_reason(words: tuple[str, ...], 
     in_force("rules: []")
     done = call(*words)
     assert done.code == 2
+    assert bool(done.out) == (words[0] == "run")  # programs read what `run` says
     assert done.err == f"policy.yml: {ME} may not {said}: no rule says that they may\n"
 
 

@@ -133,11 +133,11 @@ def chart(options: argparse.Namespace) -> Answer:
 
 
 def _run_and_keys(store: Engine, options: argparse.Namespace) -> tuple[str, tuple[str, ...]]:
-    """The id of the run, and the keys. A word that names no run is a key, where no other is given."""
+    """The id of the run, and the keys. A word that names no run is a key, unless one is given or the kind takes none."""
     try:
         return run_id_of(store, options.run, options.db), (*options.key,)
     except UsageError:
-        if options.key:
+        if options.key or options.kind == "timeline":
             raise
         return run_id_of(store, "", options.db), (options.run,)
 

@@ -133,7 +133,7 @@ def chart(options: argparse.Namespace) -> Answer:
 
 
 def _run_and_keys(store: Engine, options: argparse.Namespace) -> tuple[str, tuple[str, ...]]:
-    """The id of the run, and the keys. A word that names no run is a key, where the kind takes one and none is given."""
+    """The id of the run, and the keys. A word that names no run is a key, if the kind takes one and none is given."""
     try:
         return run_id_of(store, options.run, options.db), (*options.key,)
     except UsageError:

@@ -164,7 +164,7 @@ class Run:
 
     `left_out` names the steps that tags leave out. `answered` has each (stage, host) of which an answer came. `judged`
     has the host that a policy was asked about for each stage and host; it is empty without a policy. `stages` has the
-    ids of the planned stage tasks, `together` of those that one process runs on all hosts. `started` is a reading of
+    ids of the planned stage tasks, `together` the tasks that one process runs on all hosts. `started` is a reading of
     the monotonic clock, in seconds. `peers` is what is known of the other parts of the group, and `meeting` where they
     meet, None for a run that meets nobody. `stopped` says who has asked for its end, and when.
     """
@@ -179,7 +179,7 @@ class Run:
     inputs: RunInputs = field(default_factory=RunInputs)
     reusable: ReusableResults = field(default_factory=ReusableResults)
     stages: frozenset[str] = frozenset()
-    together: frozenset[str] = frozenset()
+    together: Mapping[str, Any] = field(default_factory=dict)
     delegates: DelegateGroups = field(default_factory=DelegateGroups)
     results: Results = field(default_factory=Results)
     left_out: set[str] = field(default_factory=set)

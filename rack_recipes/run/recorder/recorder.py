@@ -148,7 +148,7 @@ class Recorder:
         write_snapshot(run, plays, self._hosts)
         run.left_out.update(name for each in plays for name in select_by_tags(each))
         run.delegates.find = delegate_finder(plays, api)
-        run.together = frozenset(run_in_one_process(run, plays))
+        run.together = dict(run_in_one_process(run, plays))
         set_current(run)
         for text in (*start_warnings(run, self._hosts.values()), *map(UNFILLED.format, self._unfilled)):
             self._record_warning(run, text)

@@ -27,15 +27,21 @@ STRATEGIES = ("linear", "ansible.builtin.linear")
 OF_EACH_HOST = ("when", "loop", "until", "retries", "delegate_to", "throttle", "timeout", "async_val", "register")
 
 
-def run_in_one_process(run: Run, plays: Sequence[Any]) -> Iterator[str]:
-    """Have Ansible run the stages once that one process may run on all hosts; returns the ids of their tasks."""
+def run_in_one_process(run: Run, plays: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+    """Have Ansible run the stages once that one process may run on all hosts.
+
+    Returns the ids of their tasks, each with the task as the playbook has it. What Ansible itself runs asks nothing of
+    the first host, whose variables may be wrong.
+    """
     if not _may(run):
         return
     for play in plays:
         if play.strategy in STRATEGIES:
             for task in filter(lambda task: _may_once(run, task), stage_tasks(play)):
-                task.run_once = True
-                yield task._uuid
+                as_written = task.copy(exclude_parent=True, exclude_tasks=True)
+                as_written._parent = task._parent
+                task.run_once, task.delegate_to, task.connection, task.become = True, "localhost", "local", False
+                yield task._uuid, as_written
 
 
 def _may(run: Run) -> bool:

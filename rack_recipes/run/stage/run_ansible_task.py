@@ -14,7 +14,6 @@ from typing import Any
 from ansible._internal._task import TaskContext
 from ansible.executor.process import worker
 from ansible.executor.task_executor import TaskExecutor
-from ansible.plugins.action import ActionBase
 
 OLD = ("host", "task", "job_vars", "play_context", "loader", "shared_loader_obj", "final_q", "variable_manager")
 NEW = tuple(name for name in OLD if name not in ("task", "job_vars"))  # from ansible-core 2.21 on
@@ -27,21 +26,22 @@ def can_run_tasks() -> bool:
     return names == OLD or (names == NEW and hasattr(TaskContext, "create"))
 
 
-def task_runner(action: ActionBase, task_vars: Mapping[str, Any], hosts: Sequence[str]) -> Callable[[str], Any]:
-    """A function that runs the task of an action for a host, and returns its result, a mapping.
+def task_runner(written: Any, task_vars: Mapping[str, Any], hosts: Sequence[str]) -> Callable[[str], Any]:
+    """A function that runs a task for a host, and returns its result, a mapping.
 
-    To be called in the worker that Ansible has made for the first host; `task_vars` are the variables of that one.
+    `written` is the task as the playbook has it. To be called in the worker that Ansible has made for the first host,
+    whose variables are `task_vars`.
     """
-    me, play = worker.current_worker, action._task.play
+    me, play = worker.current_worker, written.play
     known = {name: task_vars[name] for name in OF_PLAY if name in task_vars}
 
     def run(name: str) -> Mapping[str, Any]:
         host = me._variable_manager._inventory.get_host(name)
+        task = written.copy(exclude_parent=True, exclude_tasks=True)
+        task._parent, task.args = written._parent, dict(me._task.args)
         variables = me._variable_manager.get_vars(
-            play=play, host=host, task=me._task, _hosts=hosts, _hosts_all=task_vars["ansible_play_hosts_all"]
+            play=play, host=host, task=task, _hosts=hosts, _hosts_all=task_vars["ansible_play_hosts_all"]
         )
-        task = me._task.copy(exclude_parent=True, exclude_tasks=True)
-        task._parent = me._task._parent
         common = (me._play_context, me._loader, me._shared_loader_obj, me._final_q, me._variable_manager)
         return _result(host, task, {**variables, **known}, common)
 

@@ -35,7 +35,9 @@ def run_on_hosts(action: ActionBase, number: int, task_vars: Mapping[str, Any]) 
     planned = {host for step in steps for host in step.hosts}
     threads = HostThreads(max(1, int(context.CLIARGS.get("forks") or 1)))
     hosts = [host for host in batch if host in planned]
-    return summarise(threads.run(hosts, task_runner(action, task_vars, batch)))
+    if not hosts:
+        return {"skipped": True, "msg": "no step of this stage is for a host of this play"}
+    return summarise(threads.run(hosts, task_runner(run.together[action._task._uuid], task_vars, batch)))
 
 
 def summarise(results: Results) -> dict[str, Any]:

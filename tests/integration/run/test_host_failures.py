@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from call_rack_recipes import COMMAND, environment, results, run_recipe, shell, write_recipe
+from call_rack_recipes import COMMAND, LOCAL, environment, results, run_recipe, shell, write_recipe
 
 STEPS = [
     shell("ok"),
@@ -72,6 +73,16 @@ def test_each_fault_has_its_verdict_and_reason(steps: Path, rack: Any):
     assert {place: (row["verdict"], row["reason"]) for place, row in process_each.results.steps.items()} == wanted
     assert (process_each.code, process_each.results.context) == (done.code, found.context)
     assert recap(process_each.answer["folder"]) == recap(done.answer["folder"])
+
+
+def test_what_is_wrong_with_the_first_host_is_wrong_with_no_other(steps: Path):
+    wrong = ({"ansible_host": "{{ nope }}"}, {"ansible_connection": "nonsense"}, {"ansible_become_user": "{{ nope }}"})
+    hosts = {f"a{number}": {**LOCAL, **own} for number, own in enumerate((*wrong, {}))}
+    Path("inventory.yml").write_text(json.dumps({"all": {"hosts": hosts}}))
+    done = run_recipe([shell("ok")], on="inventory.yml")
+    found = {host: row["verdict"] for (_step, host), row in done.results.steps.items()}
+    assert found == {"a0": "error", "a1": "error", "a2": "error", "a3": "passed"}
+    assert "'nope' is undefined" in done.results.steps["ok", "a0"]["reason"]
 
 
 def recap(folder: str) -> list[str]:

@@ -106,7 +106,8 @@ def call(*command: object, **env: object) -> Done:
 def rack_recipes(*arguments: object, **env: object) -> Done:
     """The command `rack-recipes`; what it prints, and how it ends."""
     words = [str(word) for word in arguments]
-    is_here = words[:1] and words[0] in HERE and not ASKS_ANSIBLE_HERE.intersection(words)
+    asks_ansible = ASKS_ANSIBLE_HERE.intersection(words) or Path("library").is_dir()
+    is_here = words[:1] and words[0] in HERE and not asks_ansible
     has_own_python = any(name.startswith("PYTHON") for name in env)
     if is_here and not has_own_python and threading.current_thread() is threading.main_thread():
         return _call_here(words, environment(**env))

@@ -96,7 +96,7 @@ def test_scriptlets_know_of_it(work):
     values = [delta["after"] for delta in work.run(work.script(tell), python(tells), debug=True).deltas]
     assert values == ["1 run1", ["1", "run1"]]
     values = [delta["after"] for delta in work.run(work.script(tell), python(tells)).deltas]
-    assert values == [" run1", ["", ""]]
+    assert values == [" run1", ["", "run1"]]
 
 
 def test_otherwise_it_is_quiet(work):

@@ -119,9 +119,10 @@ def test_records_arrive_while_the_stage_runs(host):
 
 def test_who_looks_on_is_told_soon(host):
     gates = [script(f"gate{number}", f"while [ ! -e ../../go{number} ]; do sleep 0.05; done") for number in (1, 2)]
-    steps, files = zip(script("quick"), *gates, strict=True)
+    scripts = [script("quick"), *gates]
     started = time.monotonic()
-    told = [host.start(*steps, files={name: text for each in files for name, text in each.items()}, soon=True)]
+    files = {name: text for _step, own in scripts for name, text in own.items()}
+    told = [host.start(*(step for step, _own in scripts), files=files, soon=True)]
     (host.base / "go1").touch()
     told.append(host.ask({"id": "stage1", "offset": told[0].offset, "attach": 60, "soon": True}))
     assert time.monotonic() - started < 50, "each answer could have waited for 60 s"

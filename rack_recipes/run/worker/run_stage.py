@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import batched
@@ -23,7 +23,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_view import n
 from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import lets_start
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SHORTEST
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
-from rack_recipes.errors import JournalError, RackError
+from rack_recipes.errors import JournalError, RackError, UsageError
 from rack_recipes.journal.append import append, append_patiently
 from rack_recipes.plan.compile.action_names import CONTROLLER
 from rack_recipes.run.current_run import RUN_HOST, Run, current
@@ -120,8 +120,10 @@ LOST = {  # by the state of the host's last answer, why steps have no result
 
 
 def runs_on_all_hosts(action: ActionBase) -> bool:
-    """Whether Ansible runs the task of this action once, for all of its hosts."""
-    return action._task._uuid in current().together
+    """Whether Ansible runs the task of this action once, for all of its hosts; false where there is no run."""
+    with suppress(UsageError):
+        return action._task._uuid in current().together
+    return False
 
 
 def run_stage(

@@ -187,9 +187,16 @@ def of_postgresql(connection: Connection, statement: str, parameters: Any) -> It
     yield from _nodes((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"])
 
 
+def _with_parts(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """A node and all below it: two indexes of a table may be read together."""
+    yield node
+    for each in node.get("Plans", ()):
+        yield from _with_parts(each)
+
+
 def _nodes(node: Mapping[str, Any]) -> Iterator[Access]:
     if "Relation Name" in node and node["Node Type"] != "ModifyTable":
-        parts = [node, *node.get("Plans", ())]
+        parts = [*_with_parts(node)]
         index = next((part["Index Name"] for part in parts if "Index Name" in part), "")
         yield Access(node["Relation Name"], index, is_whole=not any("Index Cond" in part for part in parts))
     for each in node.get("Plans", ()):

@@ -18,7 +18,8 @@ from rack_recipes.run.stage.find_python import FACT
 from rack_recipes.run.stage.host_threads import HostThreads
 from rack_recipes.run.stage.run_ansible_task import task_runner
 
-BAD = ("unreachable", "failed")
+BAD = ("failed", "unreachable")
+KINDS = ("passed", *BAD, "skipped")
 SHOWN = 5  # hosts in the message
 
 Results = Mapping[str, Mapping[str, Any]]
@@ -44,7 +45,7 @@ def summarise(results: Results) -> dict[str, Any]:
     """One result of those of many hosts. It has not failed where one of these has: Ansible would name another host."""
     bad = {host: str(result.get("msg", "")) for host, result in results.items() if _kind(result) in BAD}
     counts = Counter(map(_kind, results.values()))
-    count = ", ".join(f"{number} {kind}" for kind, number in counts.most_common())
+    count = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
     named = first_few([f"{host}: {message}" for host, message in bad.items()], SHOWN)
     pythons: dict[str, list[str]] = {}
     for host, result in results.items():
@@ -64,4 +65,4 @@ def summarise(results: Results) -> dict[str, Any]:
 
 
 def _kind(result: Mapping[str, Any]) -> str:
-    return next((kind for kind in ("unreachable", "failed", "skipped") if result.get(kind)), "passed")
+    return next((kind for kind in reversed(KINDS) if result.get(kind)), "passed")

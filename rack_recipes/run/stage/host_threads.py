@@ -56,7 +56,7 @@ class HostThreads:
         self._waiting: list[HostThread] = []
 
     def run(self, hosts: Collection[str], work: Callable[[str], T]) -> dict[str, T]:
-        """Do the work for each host; returns what it has returned, in their order. Raises what the first one has raised.
+        """Do the work for each host; returns what it has returned, in their order. Raises what the first has raised.
 
         To be called from the main thread of a process: a signal that ends a run reaches each thread.
         """

@@ -162,7 +162,7 @@ def test_each_format_of_a_small_run_is_measured() -> None:
 
 
 def test_a_page_without_its_marks_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"report\.md needs the lines"):
+    with pytest.raises(ValueError, match=r"report-speed\.md needs the lines"):
         report_formats.page("# Reports\n", {})
 
 

@@ -15,6 +15,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 def test_every_recipe_is_valid(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(CHECKOUT)
+    monkeypatch.setenv("RACK_RECIPES_STEP_TIMEOUT", "3600")  # as in a project that `new project` has made
     recipes = sorted(map(str, Path("recipes").rglob("*.yml")))
     done = call("validate", "--json", *recipes)
     assert (done.code, done.err) == (0, "")

@@ -9,6 +9,7 @@ it works, and gives it to the next one while it waits for its host or sleeps.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
@@ -24,7 +25,7 @@ from rack_recipes.run.stage.worker_stop import TICK, AnswerLimit, HostWait, NoAn
 
 MOST_THREADS = 1024
 ENDING_AT_ONCE = 64  # hosts that are told at a time to end their steps: nobody waits long for the end of a run
-AT_ONCE = 5.0  # seconds that a host may delay its answer where each has a connection
+SHARED = 5.0  # seconds that a host may delay its answer, divided by how many share a connection
 SHARE = 0.02  # seconds of this machine's time that a request to a host may cost
 OFTEN = 0.1  # of the time that a stage has run: so much later may its end be seen
 
@@ -123,12 +124,15 @@ class HostThread:
     def longest_answer(self) -> float:
         """A host delays its answer for less time where others wait for its connection."""
         threads = self._threads
-        return AT_ONCE * min(1.0, threads.connections / threads.hosts)
+        return math.inf if self._has_own_connection() else SHARED * threads.connections / threads.hosts
 
     def before_poll(self, seconds: float) -> float:
         """None where each host has a connection of its own. Else more for a stage that lasts, and for many hosts."""
-        threads = self._threads
-        return 0.0 if threads.hosts <= threads.connections else max(OFTEN * seconds, SHARE * threads.hosts)
+        return 0.0 if self._has_own_connection() else max(OFTEN * seconds, SHARE * self._threads.hosts)
+
+    def _has_own_connection(self) -> bool:
+        """Whether no host waits for the connection of another."""
+        return self._threads.hosts <= self._threads.connections
 
     def wait_for(self, work: Callable[[], T]) -> T:
         """Do work that may take long. Raises Stopped where the stage is to stop."""

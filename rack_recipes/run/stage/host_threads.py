@@ -25,9 +25,9 @@ from rack_recipes.run.stage.worker_stop import TICK, AnswerLimit, HostWait, NoAn
 
 MOST_THREADS = 1024
 ENDING_AT_ONCE = 64  # hosts that are told at a time to end their steps: nobody waits long for the end of a run
-SHARED = 5.0  # seconds that a host may delay its answer, divided by how many share a connection
-SHARE = 0.02  # seconds of this machine's time that a request to a host may cost
-OFTEN = 0.1  # of the time that a stage has run: so much later may its end be seen
+SHARED_DELAY = 5.0  # seconds that a host may delay its answer, divided by how many share a connection
+REQUEST_COST = 0.02  # seconds of this machine's time that a request to a host may cost
+LATENESS = 0.1  # of the time that a stage has run: so much later may its end be seen
 
 T = TypeVar("T")
 _OWN: ContextVar[HostWait | None] = ContextVar("own_wait", default=None)
@@ -124,11 +124,11 @@ class HostThread:
     def longest_answer(self) -> float:
         """A host delays its answer for less time where others wait for its connection."""
         threads = self._threads
-        return math.inf if self._has_own_connection() else SHARED * threads.connections / threads.hosts
+        return math.inf if self._has_own_connection() else SHARED_DELAY * threads.connections / threads.hosts
 
     def before_poll(self, seconds: float) -> float:
         """None where each host has a connection of its own. Else more for a stage that lasts, and for many hosts."""
-        return 0.0 if self._has_own_connection() else max(OFTEN * seconds, SHARE * self._threads.hosts)
+        return 0.0 if self._has_own_connection() else max(LATENESS * seconds, REQUEST_COST * self._threads.hosts)
 
     def _has_own_connection(self) -> bool:
         """Whether no host waits for the connection of another."""

@@ -131,6 +131,8 @@ class Recorder:
 
         A play in batches starts once for each batch, with a copy of the play that has the same tasks.
         """
+        if self.run is not None:
+            self.run.play = play
         if self.run is not None or self.refused or not stage_tasks(play):
             return
         set_pending(None)
@@ -148,7 +150,8 @@ class Recorder:
         write_snapshot(run, plays, self._hosts)
         run.left_out.update(name for each in plays for name in select_by_tags(each))
         run.delegates.find = delegate_finder(plays, api)
-        run.together = dict(run_in_one_process(run, plays))
+        run.play = play
+        run.together = dict(run_in_one_process(run, plays, api))
         set_current(run)
         for text in (*start_warnings(run, self._hosts.values()), *map(UNFILLED.format, self._unfilled)):
             self._record_warning(run, text)
@@ -264,7 +267,7 @@ class Recorder:
         """The same for a stage that one process has run on all of its hosts."""
         number, told = int(result.task.args["number"]), result.result
         planned = {host for step in run.steps.values() if step.stage == number for host in step.hosts}
-        gone = {RUN_HOST, *getattr(result.task.play, "_removed_hosts", ())}
+        gone = {RUN_HOST, *getattr(run.play, "_removed_hosts", ())}
         batch = [host.name for host in self._variables._inventory.get_hosts()]  # Ansible restricts it to these
         hosts = [host for host in batch if host in planned - gone]
         bad = dict.fromkeys(hosts, str(told.get("msg", ""))) if has_failed else told.get(NOT_PASSED) or {}

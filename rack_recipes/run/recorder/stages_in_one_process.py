@@ -17,6 +17,7 @@ from typing import Any
 from ansible.executor.task_queue_manager import TaskQueueManager
 
 from rack_recipes.run.current_run import RUN_HOST, Run
+from rack_recipes.run.recorder.ansible_api import AnsibleApi
 from rack_recipes.run.recorder.play_outline import stage_tasks
 from rack_recipes.run.stage.host_request import ANSIBLE
 from rack_recipes.run.stage.host_threads import can_end_clients
@@ -24,10 +25,17 @@ from rack_recipes.run.stage.run_ansible_task import can_run_tasks
 
 STRATEGIES = ("linear", "ansible.builtin.linear")
 # Keywords of a task whose value is another for each host, or that limit the process of a host.
-OF_EACH_HOST = ("when", "loop", "until", "retries", "delegate_to", "throttle", "timeout", "async_val", "register")
+OF_EACH_HOST = (
+    *("when", "loop", "until", "retries", "delegate_to", "throttle", "timeout", "async_val", "register"),
+    *("failed_when", "changed_when"),
+)
+# Ansible fills these in for the task that it runs, on behalf of all hosts.
+FILLED_IN = ("environment", "remote_user", "port", "become_user", "become_method", "become_flags", "become_exe")
+# The others may wait without a process that can be ended.
+CONNECTIONS = ("ssh", "local", "smart", "ansible.builtin.ssh", "ansible.builtin.local")
 
 
-def run_in_one_process(run: Run, plays: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+def run_in_one_process(run: Run, plays: Sequence[Any], api: AnsibleApi) -> Iterator[tuple[str, Any]]:
     """Have Ansible run the stages once that one process may run on all hosts.
 
     Returns the ids of their tasks, each with the task as the playbook has it. What Ansible itself runs asks nothing of
@@ -37,10 +45,11 @@ def run_in_one_process(run: Run, plays: Sequence[Any]) -> Iterator[tuple[str, An
         return
     for play in plays:
         if play.strategy in STRATEGIES:
-            for task in filter(lambda task: _may_once(run, task), stage_tasks(play)):
+            for task in filter(lambda task: _may_once(run, task, api), stage_tasks(play)):
                 as_written = task.copy(exclude_parent=True, exclude_tasks=True)
                 as_written._parent = task._parent
                 task.run_once, task.delegate_to, task.connection, task.become = True, "localhost", "local", False
+                task.vars = {**task.vars, "ansible_become": False, "ansible_connection": "local"}
                 yield task._uuid, as_written
 
 
@@ -55,15 +64,33 @@ def _may(run: Run) -> bool:
     return bool(is_asked and not run.inputs.recipe.get("fail_fast") and not run.meeting and can_run_tasks())
 
 
-def _may_once(run: Run, task: Any) -> bool:
+def _may_once(run: Run, task: Any, api: AnsibleApi) -> bool:
     number = int(task.args["number"])
     steps = task.args["steps"]
     hosts = {host for step in run.steps.values() if step.stage == number for host in step.hosts}
     is_plain = not task.run_once and task.ignore_errors and task.ignore_unreachable
-    is_alike = not any(getattr(task, name, None) for name in OF_EACH_HOST)
+    is_alike = not any(getattr(task, name, None) for name in OF_EACH_HOST) and not task._role and not _rescued(task)
+    is_filled_in = any("{{" in str(getattr(task, name, "")) for name in FILLED_IN)
+    names = {_connection(host, task, api) for host in hosts - {RUN_HOST}}
     is_ours = not any(step.get("type") == ANSIBLE for step in steps)
     is_large = len(hosts - {RUN_HOST}) >= run.settings.one_process_from
-    return bool(is_plain and is_alike and is_ours and is_large and can_end_clients())
+    can_wait = names <= {*CONNECTIONS} and can_end_clients()
+    return bool(is_plain and is_alike and not is_filled_in and is_ours and is_large and can_wait)
+
+
+def _rescued(task: Any) -> bool:
+    """Whether a block around the task has tasks for its failure: these hosts stay in the play, but not in the block."""
+    block = task._parent
+    while block is not None:
+        if getattr(block, "rescue", None):
+            return True
+        block = getattr(block, "_parent", None)
+    return False
+
+
+def _connection(host: str, task: Any, api: AnsibleApi) -> str:
+    own = api.inventory.of(host) if api.inventory else {}
+    return str(api.extra_vars.get("ansible_connection") or own.get("ansible_connection") or task.connection or "ssh")
 
 
 class Recap:

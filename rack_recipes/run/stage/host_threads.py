@@ -59,7 +59,8 @@ class HostThreads:
     def run(self, hosts: Collection[str], work: Callable[[str], T]) -> dict[str, T]:
         """Do the work for each host; returns what it has returned, in their order. Raises what the first has raised.
 
-        To be called from the main thread of a process: a signal that ends a run reaches each thread.
+        Hosts that have not begun when a signal ends the run have no result. To be called from the main thread of a
+        process: a signal that ends a run reaches each thread.
         """
         left, done, errors = deque(hosts), dict[str, T](), list[BaseException]()
         self.hosts = len(hosts)
@@ -72,7 +73,7 @@ class HostThreads:
             with self.turn:
                 self._waiting.append(own)
                 try:
-                    while left and not errors:
+                    while left and not errors and not self.stop.is_requested:
                         host = left.popleft()
                         done[host] = work(host)
                 except BaseException as error:  # it is raised again where others can see it
@@ -92,7 +93,7 @@ class HostThreads:
                     own.look()
         if errors:
             raise errors[0]
-        return {host: done[host] for host in hosts}
+        return {host: done[host] for host in hosts if host in done}
 
 
 @dataclass(slots=True)
@@ -152,6 +153,8 @@ class HostThread:
         """Do work that waits for a host. Raises NoAnswer where it takes longer than the limit, or brings more."""
         slots = self._threads.ending_slots if self.is_requested else self._threads.slots
         with self._others_go_on(), slots:
+            if self._can_stop and self.is_requested:
+                raise Stopped  # the slot may have become free after the signal only
             wait = self._wait = _Wait(limit, bytes_read(self.thread), self._can_stop)
             try:
                 done = work()
@@ -175,7 +178,7 @@ class HostThread:
     def end_clients(self) -> None:
         """End the processes that this thread has started."""
         for process in _started_by(f"self/task/{self.thread}"):
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError, PermissionError):
                 os.kill(process, signal.SIGTERM)
 
     def look(self) -> None:
@@ -185,7 +188,7 @@ class HostThread:
             return
         wait.ticks += 1
         wait.reason = wait.reason or wait.limit.objection(wait.ticks, bytes_read(self.thread) - wait.had_read)
-        if wait.reason or (wait.can_stop and self.is_requested):
+        if self._wait is wait and (wait.reason or (wait.can_stop and self.is_requested)):
             self.end_clients()
 
     @contextmanager

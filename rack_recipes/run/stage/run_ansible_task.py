@@ -12,6 +12,7 @@ from inspect import signature
 from typing import Any
 
 from ansible._internal._task import TaskContext
+from ansible.errors import AnsibleError
 from ansible.executor.process import worker
 from ansible.executor.task_executor import TaskExecutor
 
@@ -26,16 +27,22 @@ def can_run_tasks() -> bool:
     return names == OLD or (names == NEW and hasattr(TaskContext, "create"))
 
 
-def task_runner(written: Any, task_vars: Mapping[str, Any], hosts: Sequence[str]) -> Callable[[str], Any]:
+def task_runner(written: Any, play: Any, task_vars: Mapping[str, Any], hosts: Sequence[str]) -> Callable[[str], Any]:
     """A function that runs a task for a host, and returns its result, a mapping.
 
-    `written` is the task as the playbook has it. To be called in the worker that Ansible has made for the first host,
-    whose variables are `task_vars`.
+    `written` is the task as the playbook has it, `play` Ansible's copy of its play. To be called in the worker that
+    Ansible has made for the first host, whose variables are `task_vars`.
     """
-    me, play = worker.current_worker, written.play
+    me = worker.current_worker
     known = {name: task_vars[name] for name in OF_PLAY if name in task_vars}
 
     def run(name: str) -> Mapping[str, Any]:
+        try:
+            return prepared(name)
+        except AnsibleError as error:  # the variables of one host concern no other
+            return {"failed": True, "msg": str(error)}
+
+    def prepared(name: str) -> Mapping[str, Any]:
         host = me._variable_manager._inventory.get_host(name)
         task = written.copy(exclude_parent=True, exclude_tasks=True)
         task._parent, task.args = written._parent, dict(me._task.args)

@@ -38,7 +38,7 @@ def run_on_hosts(action: ActionBase, number: int, task_vars: Mapping[str, Any]) 
     hosts = [host for host in batch if host in planned]
     if not hosts:
         return {"skipped": True, "msg": "no step of this stage is for a host of this play"}
-    return summarise(threads.run(hosts, task_runner(run.together[action._task._uuid], task_vars, batch)))
+    return summarise(threads.run(hosts, task_runner(run.together[action._task._uuid], run.play, task_vars, batch)))
 
 
 def summarise(results: Results) -> dict[str, Any]:

@@ -595,8 +595,7 @@ def test_a_clock_that_is_set_back(held: Path, started: list[Controller]):
 
 def test_nothing_locked_or_connected_crosses_a_fork(held: Path, rack: Any, started: list[Controller]):
     recipe, words = holding("fork")
-    settings = {"RACK_RECIPES_FLUSH_INTERVAL": 0.2, "RACK_RECIPES_ONE_PROCESS_FROM": 100}
-    found = Controller.start("fork", "ansible-playbook", recipe, rack, HOSTS, **settings)
+    found = Controller.start("fork", "ansible-playbook", recipe, rack, HOSTS, RACK_RECIPES_FLUSH_INTERVAL=0.2)
     started.append(found)
     wait_for_steps(words)
     wait_for("the store is open", (found.folder / "results.db").exists)

@@ -17,8 +17,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO
 
-# Parts of the tests wait for 70 % of their time: five beside each other took 1.4 of 2 cores.
-AT_ONCE = 3 * len(os.sched_getaffinity(0)) + 1
+# Parts of the tests wait for more than half of their time. With three for each core, tests of deadlines failed.
+AT_ONCE = 2 * len(os.sched_getaffinity(0)) + 1
 PROGRESS_SECONDS = 30.0
 LOOK_SECONDS = 0.1
 PERCENT = re.compile(rb"\[ *(\d+)%\]")

@@ -16,6 +16,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -350,10 +351,19 @@ def remove_rows(store: sql.Engine, runs: Sequence[IndexedRun], on_progress: Call
     `on_progress` is called after each transaction with the number of runs deleted so far. Raises StoreError; what was
     deleted before stays deleted.
     """
+    return _change_rows(_delete, store, runs, on_progress)
+
+
+def _change_rows(
+    change: Callable[[sql.Engine, Sequence[str]], int],
+    store: sql.Engine,
+    runs: Sequence[IndexedRun],
+    on_progress: Callable[[int], None],
+) -> int:
     done = 0
     for batch in _batches(runs):
         with translate_errors(store.url):
-            done += call_patiently(lambda batch=batch: _delete(store, batch), PATIENCE)  # type: ignore[misc]
+            done += call_patiently(partial(change, store, batch), PATIENCE)
         on_progress(done)
     return done
 
@@ -371,12 +381,7 @@ def with_logs(store: sql.Engine) -> set[str]:
 
 def remove_logs(store: sql.Engine, runs: Sequence[IndexedRun], on_progress: Callable[[int], None]) -> int:
     """Take what the steps of these runs wrote out of the store, as `remove_rows` takes all; their results stay."""
-    done = 0
-    for batch in _batches(runs):
-        with translate_errors(store.url):
-            done += call_patiently(lambda batch=batch: _take_out(store, batch), PATIENCE)  # type: ignore[misc]
-        on_progress(done)
-    return done
+    return _change_rows(_take_out, store, runs, on_progress)
 
 
 def _take_out(store: sql.Engine, run_ids: Sequence[str]) -> int:

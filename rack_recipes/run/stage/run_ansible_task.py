@@ -11,10 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from typing import Any
 
-from ansible._internal._task import TaskContext
 from ansible.errors import AnsibleError
 from ansible.executor.process import worker
 from ansible.executor.task_executor import TaskExecutor
+
+try:
+    from ansible._internal._task import TaskContext
+except ImportError:  # a release with other private names keeps a process for each host
+    TaskContext = None
 
 OLD = ("host", "task", "job_vars", "play_context", "loader", "shared_loader_obj", "final_q", "variable_manager")
 NEW = tuple(name for name in OLD if name not in ("task", "job_vars"))  # from ansible-core 2.21 on
@@ -24,7 +28,7 @@ OF_PLAY = ("ansible_current_hosts", "ansible_failed_hosts")  # variables that a 
 def can_run_tasks() -> bool:
     """Whether Ansible's class is one of those that are known here: its name and arguments are private."""
     names = tuple(signature(TaskExecutor).parameters)
-    return names == OLD or (names == NEW and hasattr(TaskContext, "create"))
+    return TaskContext is not None and (names == OLD or (names == NEW and hasattr(TaskContext, "create")))
 
 
 def task_runner(written: Any, play: Any, task_vars: Mapping[str, Any], hosts: Sequence[str]) -> Callable[[str], Any]:

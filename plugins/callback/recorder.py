@@ -131,10 +131,11 @@ options:
   one_process_from:
     description:
       - From how many hosts on one process runs a stage on all of them, in place of a process for each; 0 for never. It
-        waits for as many hosts at a time as Ansible has forks, and a stage that lasts holds none of these. A stage
-        whose steps are Ansible's modules, are on the live bus or are delegated has a process for each host, and so has
-        all of a run with fail_fast, with O(debug) or in a group that meets.
-    default: 2
+        is connected to as many hosts at a time as Ansible has forks, and a stage that lasts holds no connection. Up to
+        1024 hosts are under test at a time. What a process for each host can do and one for all cannot keeps the
+        former: roles, steps that are Ansible's modules, on the live bus or delegated, fail_fast, O(debug), a group that
+        meets.
+    default: 0
     type: int
     ini: [{section: rack_recipes, key: one_process_from}]
     env: [{name: RACK_RECIPES_ONE_PROCESS_FROM}]

@@ -132,9 +132,8 @@ options:
     description:
       - From how many hosts on one process runs a stage on all of them, in place of a process for each; 0 for never. It
         is connected to as many hosts at a time as Ansible has forks, and a stage that lasts holds no connection. Up to
-        1024 hosts are under test at a time. What a process for each host can do and one for all cannot keeps the
-        former: roles, steps that are Ansible's modules, on the live bus or delegated, fail_fast, O(debug), a group that
-        meets.
+        1024 hosts are under test at a time. Roles, steps that are Ansible's modules, on the live bus or delegated,
+        fail_fast, O(debug) and a group that meets have a process for each host in any case.
     default: 0
     type: int
     ini: [{section: rack_recipes, key: one_process_from}]

@@ -103,6 +103,7 @@ GROUPS: dict[str, dict[str, Command]] = {
         "token list": Command("list the tokens and certificates", "token"),
         "token revoke": Command("end a token or certificate, at once", "token"),
     },
+    "agents": {"mcp": Command("let an agent read runs, findings and recipes (MCP)", "mcp_server")},
     "monitoring": {
         "metrics": Command("print numbers for Prometheus, or write them for node_exporter", "monitoring"),
         "grafana": Command("write dashboards for Grafana on the store", "monitoring"),

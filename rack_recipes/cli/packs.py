@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -239,9 +238,6 @@ def _line(done: ImportedRun) -> str:
     return f"run {done.run_id}{group}: {done.state}, {counted(done.rows, 'row')} stored\n"
 
 
-VARIABLE = "RACK_RECIPES_TOKEN"
-
-
 @takes(
     """
     [RUN]
@@ -269,6 +265,7 @@ def upload(options: argparse.Namespace) -> Answer:
     from rack_recipes import settings
     from rack_recipes.archive.export_pack import export as export_run
     from rack_recipes.archive.send_pack import send, server_of
+    from rack_recipes.cli.token import read_token
     from rack_recipes.run.launcher.progress_and_summary import StatusLine
     from rack_recipes.run.run_folders import is_run_held
     from rack_recipes.run.store_writer import end_abandoned_run
@@ -279,8 +276,9 @@ def upload(options: argparse.Namespace) -> Answer:
         drawing.draw(f"sent {size_text(sent)} of {size_text(size)}")
 
     told: list[dict[str, Any]] = []
+    token = read_token(options.token_file, "operator")
     with pack_sources(options) as (run, *parts), TemporaryDirectory(prefix="rack-recipes-") as folder:
-        server = server_of(options.to, _token(options), options.ca or settings.load().server_ca)
+        server = server_of(options.to, token, options.ca or settings.load().server_ca)
         for source in parts or [run]:
             if source.journal is None:
                 raise UsageError(f"run {source.run_id} has no folder here: upload it where it was made")
@@ -302,17 +300,6 @@ def _whole(group: str, parts: Sequence[Mapping[str, object]]) -> dict[str, Any]:
     page = parts[-1].get("group_page")
     named = [part["run_id"] for part in parts]
     return {**parts[-1], "run_id": group, "page": page, "report": page and f"{page}/report", "parts": named}
-
-
-def _token(options: argparse.Namespace) -> str:
-    """The token for the server. Raises UsageError for none, and for a file that others can read."""
-    from rack_recipes.private_files import read_secret
-
-    token = read_secret(options.token_file, "--token-file") if options.token_file else os.environ.get(VARIABLE, "")
-    if not (token and token.isprintable() and token.isascii()):
-        made = "`rack-recipes token create NAME --role operator` on the server makes one"
-        raise UsageError(f"expected a token in --token-file or {VARIABLE}: {made}")
-    return token
 
 
 def _told(server: Server, told: Mapping[str, object], *, as_json: bool) -> dict[str, Any] | str:

@@ -5,16 +5,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rack_recipes.cli.command_options import Answer, parse_age, takes
 from rack_recipes.cli.serve import tokens_of
 from rack_recipes.cli.terminal import format_table
 from rack_recipes.errors import UsageError, nearest
-from rack_recipes.private_files import make_output_private
+from rack_recipes.private_files import make_output_private, read_secret
 from rack_recipes.server.access.caller import ANY, ROLES
 
 if TYPE_CHECKING:
@@ -22,7 +24,20 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,79}")
 NEVER = "never"
+VARIABLE = "RACK_RECIPES_TOKEN"
 TITLES = ("name", "role", "keys", "runs", "certificate", "expires", "state")
+
+
+def read_token(file: Path | None, role: str) -> str:
+    """The token for a server of pages: from a file, else from the environment. `role` is what it needs to have.
+
+    Raises UsageError for none, and for a file that others can read.
+    """
+    token = read_secret(file, "--token-file") if file else os.environ.get(VARIABLE, "")
+    if not (token and token.isprintable() and token.isascii()):
+        made = f"`rack-recipes token create NAME --role {role}` on the server makes one"
+        raise UsageError(f"expected a token in --token-file or {VARIABLE}: {made}")
+    return token
 
 
 def _name(text: str) -> str:

@@ -154,13 +154,17 @@ class Page:
     again: int = 0
     http_status: int = 200
 
-    def for_programs(self) -> dict[str, Any]:
-        """The page as data: what it has under `data`, and the tables of its sections."""
+    def for_programs(self, note: str = "") -> dict[str, Any]:
+        """The page as data: what it has under `data`, and the tables of its sections.
+
+        `note` says what is left out for who asks.
+        """
         tables = {one.name: as_data(one.table.view.table) for one in self.sections if one.table}
         charts = {one.name: as_data(one.chart.figures) for one in self.sections if one.chart}
         texts = {one.name: one.text for one in self.sections if one.text}
         status = {"status": self.status} if self.status else {}
-        return {"title": self.title, **status, **self.data, **tables, **charts, **texts}
+        notes = {"note": note} if note else {}
+        return {"title": self.title, **status, **notes, **self.data, **tables, **charts, **texts}
 
 
 View = Callable[["PageSource", Asked], Page]

@@ -205,7 +205,7 @@ class Site:
                 await _receive_file(incoming, file, most)
             asked = Asked({}, visitor.caller, as_data=True, body=file)
             page = await asyncio.get_running_loop().run_in_executor(self.one_by_one, route.view, self.source, asked)
-        return _data(page, page.http_status)
+        return _data(page, visitor.caller, page.http_status)
 
     def _page(self, request: Request, visitor: Visitor, form: Mapping[str, str]) -> Response:
         route, names = _route(request)
@@ -303,15 +303,15 @@ def _page_response(page: Page, request: Request, query: Mapping[str, str], visit
     if page.kind:
         return _response(200, page.body, page.kind, {**NO_STORE, **dict(page.headers)})
     if request.as_data:
-        return _data(page)
+        return _data(page, visitor.caller)
     if page.moved_to:
         return _moved(page.moved_to)
     address = f"{request.path}?{urlencode(query)}" if query else request.path
     return _response(page.http_status, frame.render(page, address, visitor), headers=NO_STORE)
 
 
-def _data(page: Page, status: int = 200) -> Response:
-    return _response(status, _json(value_of(page.for_programs(), "text")), JSON, NO_STORE)
+def _data(page: Page, caller: Caller, status: int = 200) -> Response:
+    return _response(status, _json(value_of(page.for_programs(caller.restriction), "text")), JSON, NO_STORE)
 
 
 def _request(scope: Scope) -> Request:

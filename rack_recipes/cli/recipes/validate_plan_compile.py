@@ -7,9 +7,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rack_recipes.cli.command_options import Answer, plan_options, takes
 from rack_recipes.errors import Place, RackError, RecipeError, RecipeErrors, UsageError
@@ -41,14 +41,22 @@ def validate(options: argparse.Namespace) -> Answer:
     checked: list[tuple[str, bytes | None]] = [(path, None) for path in options.recipes]
     if options.stdin is not None:
         checked.append((options.stdin, sys.stdin.buffer.read()))
-    found = [_check(name, text) for name, text in checked]
+    answer = check_recipes(checked)
+    for finding in (*answer["problems"], *answer["notices"]):
+        sys.stderr.write(f"{finding['text']}\n")
+    return answer, 2 if answer["problems"] else 0
+
+
+def check_recipes(recipes: Sequence[tuple[str, bytes | None]]) -> dict[str, Any]:
+    """Check recipes by path, or their texts in place of these files: the answer of `validate`.
+
+    Each of its `problems` and `notices` has `file`, `line`, `column` and `text`.
+    """
+    found = [_check(name, text) for name, text in recipes]
     problems = [problem for wrong, _plan in found for problem in wrong]
     notices = [notice for _problems, plan in found if plan for notice in _notices(plan)]
-    for finding in (*problems, *notices):
-        sys.stderr.write(f"{finding['text']}\n")
     status = "error" if problems else "ok"
-    answer = {"status": status, "recipes": len(checked), "problems": problems, "notices": notices}
-    return answer, 2 if problems else 0
+    return {"status": status, "recipes": len(recipes), "problems": problems, "notices": notices}
 
 
 def _check(name: str, text: bytes | None) -> tuple[list[Finding], Plan | None]:

@@ -81,6 +81,14 @@ class Caller:
         """Whether this caller may read all keys."""
         return self.keys == ANY and self.objection is no_objection
 
+    @property
+    def restriction(self) -> str:
+        """What this caller may see, where that is not everything; empty where it is."""
+        parts = [] if self.sees_all_runs else [f"the runs {', '.join(self.runs)}"]
+        if not self.reads_all:
+            parts.append("the keys that the policy allows" if self.keys == ANY else f"the keys {', '.join(self.keys)}")
+        return f"{self.name} may see {' and '.join(parts)}: what rests on others is left out" if parts else ""
+
     def sees_run(self, run_id: str) -> bool:
         """Whether this caller may see a run."""
         return self.runs == ANY or any(fnmatchcase(run_id, pattern) for pattern in self.runs)

@@ -2,8 +2,8 @@
 
 """What programs read: the fields of each page as data, with their kinds, and the numbers for Prometheus.
 
-A kind with `?` may be missing; a name with `*` stands for several. Beside these, each page has `title`, and those of
-one run its `status`.
+A kind with `?` may be missing; a name with `*` stands for several. Beside these, each page has `title`, those of one
+run their `status`, and `note` says what is left out for want of rights.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ SCHEMAS: Mapping[str, Schema] = {
     NUMBER: {"type": ["number", "null"]},
     LIST: {"type": "array"},
 }
-COMMON: Mapping[str, str] = {"title": TEXT, "status": f"{TEXT}?"}
+COMMON: Mapping[str, str] = {"title": TEXT, "status": f"{TEXT}?", "note": f"{TEXT}?"}
 OF_START = {"run_id": TEXT, "address": f"{TEXT}?"}
 SHAPES: Mapping[str, Mapping[str, str]] = {
-    "/runs": {"total": NUMBER, "found": NUMBER, "page": NUMBER, "runs": RECORDS},
+    "/runs": {"total": NUMBER, "found": NUMBER, "page": NUMBER, "problem": f"{TEXT}?", "runs": RECORDS},
     "/runs/{run}": {
         "run": RECORD,
         "counts": f"{RECORDS}?",

@@ -65,6 +65,7 @@ def all_runs(source: PageSource, asked: Asked) -> Page:
     """The runs that the query leaves, a page of them."""
     live = [one.about() for one in source.going_on().values()]
     stored, problem = _stored_runs(source)
+    note = "; ".join(filter(None, (problem, asked.caller.restriction)))
     known = {run["run_id"] for run in live}
     seen = [run for run in (*live, *(run for run in stored if run["run_id"] not in known)) if asked.sees(run)]
     everything = [*map(_row, seen)]
@@ -77,7 +78,7 @@ def all_runs(source: PageSource, asked: Asked) -> Page:
         "total": len(everything),
         "found": len(found),
         "live": len(live),
-        "problem": problem,
+        "note": note,
         "query": asked.query,
         "choices": _choices(everything),
         "sorts": [*SORTS],
@@ -89,6 +90,7 @@ def all_runs(source: PageSource, asked: Asked) -> Page:
         "total": len(everything),
         "found": len(found),
         "page": page,
+        **({"problem": problem} if problem else {}),
         "runs": [_run_for_programs(run) for run in shown],
     }
     return Page("Runs", "runs.html.j2", told=told, data=data)

@@ -55,6 +55,7 @@ RUNS = (
 )
 SORTS: Mapping[str, Callable[[Row], Any]] = {
     "started": lambda run: run["started"] or "",
+    "ended": lambda run: run.get("ended") or "",
     "duration": lambda run: run["seconds"] or 0.0,
     "test": lambda run: run["test_id"] or "",
     "status": lambda run: run["status"],
@@ -147,7 +148,7 @@ def _sorted(runs: list[Row], asked: Asked) -> list[Row]:
     name = asked.query.get("sort", "started")
     if name not in SORTS:
         raise NoSuchPageError(f"sort={name[:40]}: there are {', '.join(SORTS)}")
-    return sorted(runs, key=SORTS[name], reverse=name in ("started", "duration"))
+    return sorted(runs, key=SORTS[name], reverse=name in ("started", "ended", "duration"))
 
 
 def _choices(runs: Sequence[Row]) -> dict[str, list[str]]:

@@ -222,7 +222,7 @@ def test_the_list_of_runs_is_searched_filtered_and_sorted(server):
     assert found("test=RACK-ACCEPTANCE&page=1") == [id_of(number) for number in range(10, 0, -1)]
     wrong = server.ask("/runs?sort=colour&format=json")
     assert (wrong.status, wrong.data["detail"]) == (
-        404, "sort=colour: there are started, duration, test, status"
+        404, "sort=colour: there are started, ended, duration, test, status"
     )  # fmt: skip
 
 

@@ -15,7 +15,14 @@ from rack_recipes.web.actions import receive_pack, run_forms, start_run
 from rack_recipes.web.actions.action_log import log_path, log_refusals
 from rack_recipes.web.page_model import View
 from rack_recipes.web.page_source import PageSource
-from rack_recipes.web.views import json_formats_and_metrics, over_runs, recipes_and_scriptlets, run_detail_pages, runs
+from rack_recipes.web.views import (
+    json_formats_and_metrics,
+    over_runs,
+    recipes_and_scriptlets,
+    run_detail_pages,
+    run_list,
+    runs,
+)
 
 GET, POST = "GET", "POST"
 
@@ -55,7 +62,7 @@ def _is_name(part: str) -> bool:
 
 
 ROUTES: tuple[PageRoute, ...] = (
-    PageRoute("/runs", "All runs, those that go on first; search, filters, sorting.", runs.all_runs),
+    PageRoute("/runs", "All runs, those that go on first; search, filters, sorting.", run_list.all_runs),
     PageRoute(
         "/runs/{run}", "One run: what is wrong, and where; live while it goes on.", runs.one_run, shows_keys=True
     ),

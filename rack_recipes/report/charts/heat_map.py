@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from math import ceil
@@ -29,14 +29,20 @@ from rack_recipes.report.table_model import Column, Row, Table
 
 def proportions(counts: Table) -> Markup:
     """One bar, divided by the shares of the verdicts."""
-    parts, left = [], 0.0
-    for verdict, results, share in counts.rows:
+    return proportions_of({str(verdict): results for verdict, results, _share in counts.rows})
+
+
+def proportions_of(counts: Mapping[str, int]) -> Markup:
+    """One bar, divided by how many results each verdict has."""
+    parts, left, total = [], 0.0, sum(counts.values())
+    for verdict, results in counts.items():
+        share = results / total * 100
         width = share / 100 * WIDTH
         said = element("title", f"{verdict}: {results:,} ({share:.3g} %)")
         place = {"x": f"{left:.2f}", "y": 0, "width": f"{width:.2f}", "height": 14}
         parts.append(element("rect", said, **place, class_=f"v-{style_of(verdict)}"))
         left += width
-    summary = ", ".join(f"{row[1]:,} {row[0]}" for row in counts.rows)
+    summary = ", ".join(f"{results:,} {verdict}" for verdict, results in counts.items())
     title = f"Results by verdict: {summary}"
     return picture("proportions", WIDTH, 14, title, *parts, preserveAspectRatio="none")
 

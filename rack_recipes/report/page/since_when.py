@@ -31,7 +31,9 @@ class SinceWhen:
 
 
 @dataclass(frozen=True, slots=True)
-class _Bar:
+class RunBar:
+    """A run in the picture: how many of the results that were tried did not pass."""
+
     run_id: str
     status: str
     started: str
@@ -42,17 +44,19 @@ class _Bar:
 def since_when(run: Mapping[str, Any], past_runs: Table) -> SinceWhen | None:
     """What to say of a run by its row of the summary and its earlier runs; None where there are none."""
     past = [
-        _Bar(row["run_id"], row["status"], row["started"], row["not_passing"], row["passing"] + row["not_passing"])
+        RunBar(row["run_id"], row["status"], row["started"], row["not_passing"], row["passing"] + row["not_passing"])
         for row in past_runs.records()
     ]
     if not past:
         return None
     tried = run["results"] - run["not_run"]
-    own = _Bar(run["run_id"], run["status"], run["started"] or "", run["not_passing"], tried)
-    return SinceWhen(_words(own, past), _chart([*reversed(past), own]))
+    own = RunBar(run["run_id"], run["status"], run["started"] or "", run["not_passing"], tried)
+    bars = [*reversed(past), own]
+    title = f"The last {len(bars)} runs of this test, this one at the right"
+    return SinceWhen(_words(own, past), runs_chart(bars, title))
 
 
-def _words(own: _Bar, past: Sequence[_Bar]) -> str:
+def _words(own: RunBar, past: Sequence[RunBar]) -> str:
     """`past` has the newest run first."""
     is_good = own.status == PASSED
     alike = [*takewhile(lambda one: (one.status == PASSED) == is_good, past)]
@@ -68,15 +72,15 @@ def _words(own: _Bar, past: Sequence[_Bar]) -> str:
     return f"So since {since} UTC, in {len(alike) + 1} runs in a row; the run before that {before}."
 
 
-def _chart(bars: Sequence[_Bar]) -> Markup:
+def runs_chart(bars: Sequence[RunBar], title: str) -> Markup:
+    """A bar for each run, the newest at the right; the higher, the more did not pass."""
     drawn = [_bar(number, one) for number, one in enumerate(bars)]
     left = (len(bars) - 1) * (ACROSS + GAP)
     below = element("rect", x=left, y=HEIGHT + 2, width=ACROSS, height=2, class_="inner")
-    title = f"The last {len(bars)} runs of this test, this one at the right"
     return picture("runs", left + ACROSS, HEIGHT + 4, title, *drawn, below)
 
 
-def _bar(number: int, one: _Bar) -> Markup:
+def _bar(number: int, one: RunBar) -> Markup:
     share = one.bad / one.tried if one.tried else 0
     height = LEAST if one.status == PASSED else LEAST + 5 + (HEIGHT - LEAST - 5) * share
     results = f"{one.bad:,} of {format_count(one.tried, 'result')} did not pass"

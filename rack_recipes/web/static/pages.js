@@ -16,6 +16,35 @@
     select.addEventListener("change", () => { localStorage.setItem(key, select.value); start(); });
     start();
   }
+  const filters = document.querySelector("form[data-at-once]");
+  if (filters) filters.addEventListener("change", () => filters.requestSubmit());
+  const moments = [...document.querySelectorAll("time[datetime]")];
+  const times = document.getElementById("times");
+  const units = [["year", 31557600], ["month", 2629800], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+  const ago = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" });
+  const words = {
+    ago: (moment) => {
+      const seconds = (moment - Date.now()) / 1000;
+      const [unit, size] = units.find(([, size]) => Math.abs(seconds) >= size) || ["second", 1];
+      return ago.format(Math.trunc(seconds / size), unit);
+    },
+    local: (moment) => moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" }),
+    utc: (moment) => `${moment.toISOString().slice(0, 16).replace("T", " ")} UTC`,
+  };
+  const tell = () => {
+    for (const one of moments) {
+      const moment = new Date(one.dateTime);
+      one.textContent = words[times.value](moment);
+      one.title = `${words.local(moment)}, ${words.utc(moment)}`;
+    }
+  };
+  if (times && moments.length) {
+    times.closest("label").hidden = false;
+    const kept = localStorage.getItem("rack-recipes-times");
+    if (kept in words) times.value = kept;
+    times.addEventListener("change", () => { localStorage.setItem("rack-recipes-times", times.value); tell(); });
+    tell();
+  }
   const form = document.getElementById("sign-in");
   if (form && location.hash.length > 1) {
     form.elements.token.value = decodeURIComponent(location.hash.slice(1));

@@ -92,7 +92,7 @@ def test_a_client_certificate_needs_no_token(network, folder):
     assert network.ask("/runs").headers["location"] == "/sign-in?to=%2Fruns"
     try:
         network.tls = known
-        assert "You are certificate:ci, operator." in network.ask("/runs").text
+        assert "certificate:ci, operator" in network.ask("/runs").text
         crossed = network.send(f"/runs/{LAST}/stop?format=json", {})
         assert (crossed.status, "not one that this server made" in crossed.data["detail"]) == (403, True)
     finally:
@@ -113,7 +113,7 @@ def test_a_browser_signs_in_over_tls_and_is_out_when_its_token_is_revoked(networ
     port = network.url.rpartition(":")[2]
     wanted = (f"__Host-rack_recipes_session_{port}", True, True, "Strict")
     assert (cookie["name"], cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == wanted
-    assert "You are token:guest, viewer." in page.inner_text("footer")
+    assert "token:guest, viewer" in page.inner_text("nav.site")
     with inside(folder):
         assert rack_recipes("token", "revoke", "guest").code == 0
     page.goto(f"{network.url}/runs")

@@ -118,7 +118,7 @@ def test_a_link_of_another_site_signs_nobody_in_by_itself(served):
 
 def test_a_session_is_told_who_it_is_and_ends_when_it_signs_out(served):
     browser = served.signed_in("operator")
-    assert b"You are token:operator, operator." in browser.ask("/runs").text
+    assert b"token:operator, operator" in browser.ask("/runs").text
     left = browser.send("/sign-out", {})
     assert (left.status, left.headers["location"]) == (303, "/sign-in")
     assert browser.ask("/runs").status == 303

@@ -156,7 +156,7 @@ def test_every_page_has_an_address_here():
 def test_three_clicks_lead_from_ten_runs_to_the_cause_of_the_last_failure(reader):
     """The way that docs/pages.md describes."""
     page = reader().page
-    assert page.inner_text("h2") == "10 runs"
+    assert page.inner_text("#runs h2") == "10 runs"
     page.click(f"table >> text={LAST}")
     cause = page.inner_text("#wrong .finding .title")
     assert "leaf2" in cause
@@ -232,7 +232,7 @@ def test_the_form_of_the_runs_works_by_keyboard(reader):
     page.keyboard.type("000007")
     page.keyboard.press("Enter")
     page.wait_for_url("**/runs?*q=000007*")
-    assert page.inner_text("h2") == "1 run of 10"
+    assert page.inner_text("#runs h2") == "1 run of 10"
     assert page.input_value("input[name=q]") == "000007"
 
 

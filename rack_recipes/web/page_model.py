@@ -184,9 +184,16 @@ def check_confirmed(asked: Asked, why: str) -> None:
         raise FormError({CONFIRM: f"{why}; {CONFIRM}={CONFIRMED} does it all the same" if asked.as_data else TICK})
 
 
+RECIPES = "recipes"
+"""The first part of the addresses of recipes, whose names are paths."""
+
+
 def page_address(*parts: object, **query: object) -> str:
     """The address of a page; each part of its path is escaped, and empty values of the query are left out."""
-    path = "".join(f"/{quote(str(part or RUN_SCOPED), safe='')}" for part in parts)
+    named = [str(part or RUN_SCOPED) for part in parts]
+    if len(named) > 1 and named[0] == RECIPES and not {"", ".", ".."} & {*named[1].split("/")}:
+        named[1:2] = named[1].split("/")
+    path = "".join(f"/{quote(part, safe='')}" for part in named)
     given = {name: value for name, value in query.items() if value not in ("", None)}
     return f"{path}?{urlencode(given)}" if given else path
 

@@ -13,7 +13,7 @@ from rack_recipes.server.problems import Problem
 from rack_recipes.store.reading import counts_and_short_results, recorded_runs
 from rack_recipes.web.actions import receive_pack, run_forms, start_run
 from rack_recipes.web.actions.action_log import log_path, log_refusals
-from rack_recipes.web.page_model import View
+from rack_recipes.web.page_model import RECIPES, View
 from rack_recipes.web.page_source import PageSource
 from rack_recipes.web.views import (
     json_formats_and_metrics,
@@ -49,8 +49,14 @@ class PageRoute:
     action: str = ""
 
     def names_in(self, parts: Sequence[str]) -> dict[str, str] | None:
-        """The names in the parts of an address; None for one that is not of this route."""
+        """The names in the parts of an address; None for one that is not of this route.
+
+        The name of a recipe is a path, so it may have several parts.
+        """
         own = self.path.strip("/").split("/")
+        if own[0] == RECIPES and len(parts) > len(own) > 1 and all(parts):
+            rest = len(parts) - len(own) + 2
+            parts = [parts[0], "/".join(parts[1:rest]), *parts[rest:]]
         pairs = [*zip(own, parts, strict=False)]
         if len(own) != len(parts) or not all(one == other or (_is_name(one) and other) for one, other in pairs):
             return None

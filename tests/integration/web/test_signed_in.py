@@ -129,7 +129,7 @@ def test_a_recipe_is_started_and_stopped_by_forms(folder, browser):
         page = context.new_page()
         page.goto(f"{server.url}/sign-in#{server.token}")
         page.wait_for_url(f"{server.url}/runs")
-        page.goto(f"{server.url}/recipes/recipes%2Fwaits.yml")
+        page.goto(f"{server.url}/recipes/recipes/waits.yml")
         page.fill("[name='param.seconds']", "1000")
         page.click("text=Start this recipe")
         assert "expected at most 900" in page.inner_text("#start .wrong")

@@ -37,6 +37,10 @@ def test_every_page_is_in_the_docs():
         ("/runs/R1/hosts/a b/c/d", None, None),
         ("/runs/R1/hosts/(run)/c", "/runs/{run}/hosts/{host}/{step}", {"run": "R1", "host": "(run)", "step": "c"}),
         ("/diff/R1/R2", "/diff/{first}/{second}", {"first": "R1", "second": "R2"}),
+        ("/recipes", "/recipes", {}),
+        ("/recipes/a.yml", "/recipes/{name}", {"name": "a.yml"}),
+        ("/recipes/recipes/lab/a.yml", "/recipes/{name}", {"name": "recipes/lab/a.yml"}),
+        ("/recipes/recipes/", None, None),
         ("/runs/", None, None),
         ("/run", None, None),
     ],
@@ -49,6 +53,9 @@ def test_an_address_has_one_page(place, path, names):
 
 def test_names_are_escaped_in_addresses():
     assert page_address("hosts", "a/b ?#%") == "/hosts/a%2Fb%20%3F%23%25"
+    assert page_address("recipes", "recipes/a b.yml") == "/recipes/recipes/a%20b.yml"
+    assert page_address("recipes", "../a.yml") == "/recipes/..%2Fa.yml", "a browser would leave the dots out"
+    assert page_address("recipes", "recipes/a.yml", "runs") == "/recipes/recipes/a.yml/runs"
     assert page_address("runs", "R1", "hosts", "") == "/runs/R1/hosts/%28run%29"
     assert page_address("keys", "k_v1", run="", host="a&b") == "/keys/k_v1?host=a%26b"
 

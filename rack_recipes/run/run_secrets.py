@@ -36,8 +36,9 @@ from urllib.parse import quote, quote_plus
 
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import shared_log
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import OPENINGS
-from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask, in_base64
+from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask, blank_out, in_base64
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import (
+    MASKED,
     SHORTEST,
     SecretNames,
     long_texts_of,
@@ -215,6 +216,44 @@ NOT_SHARED = (
 )
 
 
+class GrowingMask:
+    """Hides texts that become more and more. A mask of a thousand takes half a second, so few of them are made again.
+
+    Each part has at least twice the texts of the next one, so each text is in few masks.
+    """
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+        self._parts: list[tuple[Mask, list[str]]] = []
+
+    def add(self, texts: Iterable[str]) -> None:
+        """Hide these, too."""
+        new = [text for text in texts if text and text not in self._known]
+        if not new:
+            return
+        self._known.update(new)
+        while self._parts and len(self._parts[-1][1]) < 2 * len(new):
+            new = [*self._parts.pop()[1], *new]
+        self._parts.append((Mask(new), new))
+
+    def hides_in(self, text: str) -> bool:
+        """Whether it would hide anything in a text."""
+        return any(mask.places(text) for mask, _texts in self._parts)
+
+    def mask(self, text: str) -> str:
+        """The text with all of them replaced by `********`."""
+        if text in self._known:
+            return MASKED
+        places = sorted(place for mask, _texts in self._parts for place in mask.places(text))
+        apart: list[tuple[int, int]] = []
+        for begin, end in places:
+            if apart and begin < apart[-1][1]:
+                apart[-1] = (apart[-1][0], max(end, apart[-1][1]))
+            else:
+                apart.append((begin, end))
+        return blank_out(text, apart) if apart else text
+
+
 class SecretRegistry:
     """The secrets that this process knows; with `shared`, also those that processes forked from it add later."""
 
@@ -225,8 +264,7 @@ class SecretRegistry:
         self._values: dict[tuple[str, str], tuple[Any, Any]] = {}
         self._file = _memory() if shared else -1
         self._read = 0
-        self._mask = Mask(())
-        self._mask_size = 0
+        self._mask, self._registered = GrowingMask(), GrowingMask()
 
     @property
     def is_shared(self) -> bool:
@@ -281,8 +319,12 @@ class SecretRegistry:
         """
         self.catch_up()
         own = [self._of_hosts[host]] if host else [*self._of_hosts.values()]
-        harmful = _hiding([*self._secrets], words)
-        registered = [text for text in self._secrets if text not in harmful]
+        registered = [*self._secrets]
+        if shown := BETWEEN.join(words):
+            self._registered.add(registered)
+            if self._registered.hides_in(shown):
+                harmful = _hiding(registered, words)
+                registered = [text for text in registered if text not in harmful]
         return [*dict.fromkeys(text for texts in (registered, *own) for text in texts)]
 
     def catch_up(self) -> None:
@@ -311,9 +353,7 @@ class SecretRegistry:
 
     def hidden(self, text: str) -> str:
         """The text with all these secrets masked."""
-        secrets = self.secrets_for("")
-        if self._mask_size != len(secrets):
-            self._mask, self._mask_size = Mask(secrets), len(secrets)
+        self._mask.add(self.secrets_for(""))
         return self._mask.mask(text)
 
     def reveal(self, host: str, held: dict[str, list[Any]]) -> bool:

@@ -21,13 +21,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from rack_recipes.errors import RackError
 from rack_recipes.run.stage.worker_stop import TICK, AnswerLimit, HostWait, NoAnswer, Stopped, WorkerStop, bytes_read
 
-MOST_THREADS = 1024
+MOST_THREADS = 16384  # a thread takes two of the 65,530 maps of memory that Linux gives a process
+PROCESSES = 4  # of a host where their number is limited: its thread, ssh, ssh's master, and one more
 ENDING_AT_ONCE = 64  # hosts that are told at a time to end their steps: nobody waits long for the end of a run
 SHARED_DELAY = 5.0  # seconds that a host may delay its answer, divided by how many share a connection
 REQUEST_COST = 0.02  # seconds of this machine's time that a request to a host may cost
 LATENESS = 0.1  # of the time that a stage has run: so much later may its end be seen
+
+NO_THREAD = (
+    "this process may start no thread for its hosts ({error}): raise the limit of processes (ulimit -u, pids.max)"
+)
+FEW_THREADS = (
+    "the limit of processes (ulimit -u, pids.max) leaves room for {number} of {hosts} hosts at a time; others wait for "
+    "the end of these"
+)
 
 T = TypeVar("T")
 _OWN: ContextVar[HostWait | None] = ContextVar("own_wait", default=None)
@@ -44,56 +54,106 @@ def can_end_clients() -> bool:
 
 
 class HostThreads:
-    """Runs work for each of many hosts. At most `connections` of them are waited for at a time."""
+    """Runs work for each of many hosts. At most `connections` of them are waited for at a time.
+
+    `warnings` are for the user.
+    """
 
     def __init__(self, connections: int) -> None:
         self.connections = connections
         self.hosts = 0
+        self.warnings: list[str] = []
         self.turn = threading.Lock()
         self.slots = threading.Semaphore(connections)
         self.ending_slots = threading.Semaphore(max(connections, ENDING_AT_ONCE))
         self.stop = WorkerStop()
         self.stopped = threading.Event()
+        self.gates: dict[str, Gate] = {}
         self._waiting: list[HostThread] = []
+        self._spare = 0  # threads that are to end, since what they take is needed by others
 
     def run(self, hosts: Collection[str], work: Callable[[str], T]) -> dict[str, T]:
-        """Do the work for each host; returns what it has returned, in their order. Raises what the first has raised.
+        """Do the work for each host; returns what it has returned, in their order.
 
         Hosts that have not begun when a signal ends the run have no result. To be called from the main thread of a
-        process: a signal that ends a run reaches each thread.
+        process: a signal that ends a run reaches each thread. Raises what the first thread has raised, and RackError
+        where none can be started.
         """
+        if not hosts:
+            return {}
         left, done, errors = deque(hosts), dict[str, T](), list[BaseException]()
         self.hosts = len(hosts)
         open_threads, all_ended = min(self.hosts, MOST_THREADS), threading.Event()
 
         def take() -> None:
-            nonlocal open_threads
             own = HostThread(self)
             _OWN.set(own)
             with self.turn:
                 self._waiting.append(own)
                 try:
-                    while left and not errors and not self.stop.is_requested:
+                    while left and not errors and not self.stop.is_requested and not self._is_spare():
                         host = left.popleft()
                         done[host] = work(host)
                 except BaseException as error:  # it is raised again where others can see it
                     errors.append(error)
                 self._waiting.remove(own)
-                open_threads -= 1
-                if not open_threads:
-                    all_ended.set()
+                leave(1)
+
+        def leave(number: int) -> None:
+            nonlocal open_threads
+            open_threads -= number
+            if not open_threads:
+                all_ended.set()
 
         with self.stop.catch_signals():
-            for _host in range(open_threads):
-                threading.Thread(target=take, daemon=True).start()
-            while open_threads and not all_ended.wait(TICK):
-                if self.stop.is_requested:
-                    self.stopped.set()
-                for own in [*self._waiting]:
-                    own.look()
-        if errors:
-            raise errors[0]
+            if lacking := open_threads - self._start(take, open_threads):
+                with self.turn:
+                    leave(lacking)
+            self._look_until(all_ended)
+        for error in errors:
+            raise error
         return {host: done[host] for host in hosts if host in done}
+
+    def _start(self, take: Callable[[], None], wanted: int) -> int:
+        """Start so many threads, or as many as the system lets; returns how many. Most of the latter are spare then."""
+        for number in range(wanted):
+            try:
+                threading.Thread(target=take, daemon=True).start()
+            except RuntimeError as error:
+                if not number:
+                    raise RackError(NO_THREAD.format(error=error)) from error
+                kept = max(1, number // PROCESSES)
+                with self.turn:
+                    self._spare = number - kept
+                self.warnings.append(FEW_THREADS.format(number=kept, hosts=self.hosts))
+                return number
+        return wanted
+
+    def _look_until(self, all_ended: threading.Event) -> None:
+        while not all_ended.wait(TICK):
+            if self.stop.is_requested:
+                self._tell_all_to_stop()
+            for own in [*self._waiting]:
+                own.look()
+
+    def _is_spare(self) -> bool:
+        self._spare -= 1
+        return self._spare >= 0
+
+    def _tell_all_to_stop(self) -> None:
+        self.stopped.set()
+        if self.turn.acquire(timeout=TICK):  # else at the next tick
+            for gate in self.gates.values():
+                gate.changed.notify_all()
+            self.turn.release()
+
+
+class Gate:
+    """Lets so many threads at a time look whether a resource is free. The others sleep until one of these leaves."""
+
+    def __init__(self, turn: threading.Lock, free: int) -> None:
+        self.changed = threading.Condition(turn)
+        self.free = free
 
 
 @dataclass(slots=True)
@@ -174,6 +234,21 @@ class HostThread:
             self._threads.stopped.wait(seconds)
         if self._can_stop and self.is_requested:
             raise Stopped
+
+    @contextmanager
+    def admitted(self, name: str, number: int) -> Iterator[None]:
+        """Wait until fewer than `number` other threads are within a block of this name. Raises Stopped."""
+        gate = self._threads.gates.setdefault(name, Gate(self._threads.turn, number))
+        while not gate.free:
+            if self._can_stop and self.is_requested:
+                raise Stopped
+            gate.changed.wait()
+        gate.free -= 1
+        try:
+            yield
+        finally:
+            gate.free += 1
+            gate.changed.notify()
 
     def end_clients(self) -> None:
         """End the processes that this thread has started."""

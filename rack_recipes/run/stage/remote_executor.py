@@ -11,7 +11,7 @@ import random
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -380,6 +380,16 @@ class RemoteExecutor:
             self._unless_stopped(self._stop.sleep, seconds)
         except Stopped as error:
             raise Interrupted(INTERRUPTED) from error
+
+    @contextmanager
+    def admitted(self, name: str, number: int) -> Iterator[None]:
+        """Wait until fewer than `number` others of this process are within a block of this name. Raises Interrupted."""
+        with ExitStack() as held:
+            try:
+                self._unless_stopped(held.enter_context, self._stop.admitted(name, number))
+            except Stopped as error:
+                raise Interrupted(INTERRUPTED) from error
+            yield
 
     def halted(self) -> str:
         """Why this worker must not start anything any more; empty where it may."""

@@ -16,7 +16,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -69,6 +69,9 @@ class HostWait(Protocol):
     def sleep(self, seconds: float) -> None:
         """Sleep, so that others may go on."""
 
+    def admitted(self, name: str, number: int) -> AbstractContextManager[None]:
+        """Wait until fewer than `number` others of this process are within a block of this name. Raises Stopped."""
+
     def before_poll(self, seconds: float) -> float:
         """For how many seconds to leave a host alone whose stage has run for `seconds`."""
 
@@ -111,6 +114,10 @@ class WorkerStop:
     def sleep(self, seconds: float) -> None:
         """Sleep."""
         time.sleep(seconds)
+
+    def admitted(self, _name: str, _number: int) -> AbstractContextManager[None]:
+        """At once: a process has one host."""
+        return nullcontext()
 
     def before_poll(self, _seconds: float) -> float:
         """None: a host that is asked delays its answer."""

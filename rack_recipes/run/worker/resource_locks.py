@@ -13,7 +13,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -68,11 +68,24 @@ def _resource(lock: Lock, host: str, variable: Callable[[str], Any]) -> Resource
     return Resource(lock.name, json.dumps(value, sort_keys=True), lock.capacity, lock.settle_sec)
 
 
+Admit = Callable[[str, int], AbstractContextManager[None]]
+
+
+def _at_once(_name: str, _number: int) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
 @contextmanager
-def hold_locks(wanted: Iterable[Resource], folder: Path, wait: Callable[[float], None]) -> Iterator[None]:
-    """Hold a slot of each resource; `wait` sleeps for seconds, and raises where the stage must not wait any more."""
+def hold_locks(
+    wanted: Iterable[Resource], folder: Path, wait: Callable[[float], None], admitted: Admit = _at_once
+) -> Iterator[None]:
+    """Hold a slot of each resource; `wait` sleeps for seconds, and raises where the stage must not wait any more.
+
+    `admitted` lets so many of this process look for a slot at a time: a thousand that look together are a load.
+    """
     with ExitStack() as held:
         for resource in wanted:
+            held.enter_context(admitted(f"{resource.name}\0{resource.value}", resource.capacity))
             held.enter_context(_slot(resource, folder, wait))
         yield
 

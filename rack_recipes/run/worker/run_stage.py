@@ -371,7 +371,7 @@ def _holding_locks(task: StageTask, remote: RemoteExecutor) -> AbstractContextMa
     steps = startable(run, stage.steps, stage.host) if stage.locks else ()
     wanted = resources(stage.locks, steps, stage.host, stage.of_lock)
     if not (wanted and run.meeting):
-        return hold_locks(wanted, run.folder / "locks", remote.wait)
+        return hold_locks(wanted, run.folder / "locks", remote.wait, remote.admitted)
     # only a part that meets others pays for this import
     from rack_recipes.run.worker.group_locks import LockHolder
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ansible import context
@@ -14,6 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from rack_recipes.run.current_run import current
 from rack_recipes.run.missing_results_and_artifacts import NOT_PASSED, PYTHONS, UNRECORDED
+from rack_recipes.run.open_files import connections_within
 from rack_recipes.run.stage.find_python import FACT
 from rack_recipes.run.stage.host_threads import HostThreads
 from rack_recipes.run.stage.run_ansible_task import task_runner
@@ -22,7 +24,30 @@ BAD = ("failed", "unreachable")
 KINDS = ("passed", *BAD, "skipped")
 SHOWN = 5  # hosts in the message
 
-Results = Mapping[str, Mapping[str, Any]]
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What Ansible is told of the result of one host. A whole result has a line for each step of each of them.
+
+    `text` says why it did not pass, `python` is the path of the Python that was found on it, `unrecorded` why its
+    results could not be written down.
+    """
+
+    kind: str
+    text: str = ""
+    python: str = ""
+    warnings: tuple[str, ...] = ()
+    unrecorded: str = ""
+
+
+def outcome_of(result: Mapping[str, Any]) -> Outcome:
+    """What of the result of a host's task is kept."""
+    kind = next((kind for kind in reversed(KINDS) if result.get(kind)), "passed")
+    text = str(result.get("msg", ""))
+    python = str((result.get("ansible_facts") or {}).get(FACT) or "")
+    is_unrecorded = bool(result.get(UNRECORDED))
+    warnings = tuple(map(str, result.get("warnings") or ()))
+    return Outcome(kind, text if kind in BAD else "", python, warnings, text if is_unrecorded else "")
 
 
 def run_on_hosts(action: ActionBase, number: int, task_vars: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,35 +59,34 @@ def run_on_hosts(action: ActionBase, number: int, task_vars: Mapping[str, Any]) 
     run, batch = current(), task_vars["ansible_play_batch"]
     steps = [step for step in run.steps.values() if step.stage == number and step.name not in run.left_out]
     planned = {host for step in steps for host in step.hosts}
-    threads = HostThreads(max(1, int(context.CLIARGS.get("forks") or 1)))
     hosts = [host for host in batch if host in planned]
     if not hosts:
         return {"skipped": True, "msg": "no step of this stage is for a host of this play"}
-    return summarise(threads.run(hosts, task_runner(run.together[action._task._uuid], run.play, task_vars, batch)))
+    forks = max(1, int(context.CLIARGS.get("forks") or 1))
+    threads = HostThreads(connections_within(min(forks, len(hosts))))
+    run_task = task_runner(run.together[action._task._uuid], run.play, task_vars, batch)
+    found = summarise(threads.run(hosts, lambda host: outcome_of(run_task(host))))
+    return {**found, "warnings": [*found.get("warnings", ()), *threads.warnings]} if threads.warnings else found
 
 
-def summarise(results: Results) -> dict[str, Any]:
+def summarise(outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
     """One result of those of many hosts. It has not failed where one of these has: Ansible would name another host."""
-    bad = {host: str(result.get("msg", "")) for host, result in results.items() if _kind(result) in BAD}
-    counts = Counter(map(_kind, results.values()))
+    bad = {host: outcome.text for host, outcome in outcomes.items() if outcome.kind in BAD}
+    counts = Counter(outcome.kind for outcome in outcomes.values())
     count = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
     named = first_few([f"{host}: {message}" for host, message in bad.items()], SHOWN)
     pythons: dict[str, list[str]] = {}
-    for host, result in results.items():
-        if python := (result.get("ansible_facts") or {}).get(FACT):
-            pythons.setdefault(str(python), []).append(host)
-    warnings = [f"{host}: {text}" for host, result in results.items() for text in result.get("warnings") or ()]
-    unrecorded = next((result for result in results.values() if result.get(UNRECORDED)), {})
+    for host, outcome in outcomes.items():
+        if outcome.python:
+            pythons.setdefault(outcome.python, []).append(host)
+    warnings = [f"{host}: {text}" for host, outcome in outcomes.items() for text in outcome.warnings]
+    unrecorded = next((outcome.unrecorded for outcome in outcomes.values() if outcome.unrecorded), "")
     return {
         "changed": False,
-        "msg": f"{len(results)} hosts: {count}{f' ({named})' if named else ''}",
+        "msg": f"{len(outcomes)} hosts: {count}{f' ({named})' if named else ''}",
         **({NOT_PASSED: bad} if bad else {}),
         **({PYTHONS: pythons} if pythons else {}),
         **({"warnings": warnings} if warnings else {}),
-        **({"failed": True, "msg": unrecorded["msg"], UNRECORDED: True} if unrecorded else {}),
+        **({"failed": True, "msg": unrecorded, UNRECORDED: True} if unrecorded else {}),
         "_ansible_verbose_always": bool(bad),
     }
-
-
-def _kind(result: Mapping[str, Any]) -> str:
-    return next((kind for kind in reversed(KINDS) if result.get(kind)), "passed")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ipaddress
 import math
 import pwd
-import resource
 import socket
 import struct
 from collections import Counter
@@ -19,6 +18,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rack_recipes.run.open_files import raise_open_files
 from rack_recipes.server.problems import Problem
 
 if TYPE_CHECKING:
@@ -118,13 +118,8 @@ class Limits:
 
 def with_room(limits: Limits) -> Limits:
     """Raise the number of files that this process may open; returns limits that fit it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = limits.all_connections + OWN_FILES
-    if soft == resource.RLIM_INFINITY or soft >= most:
-        return limits
-    allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, allowed), hard))
-    return replace(limits, all_connections=max(1, max(soft, allowed) - OWN_FILES))
+    allowed = raise_open_files(limits.all_connections + OWN_FILES)
+    return replace(limits, all_connections=max(1, min(limits.all_connections, allowed - OWN_FILES)))
 
 
 class Turnstile:

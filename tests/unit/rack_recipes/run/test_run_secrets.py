@@ -172,6 +172,28 @@ def test_secrets_of_a_host_are_for_that_host_and_for_the_run():
     assert run.hidden("own-secret-1 own-secret-2") == "******** ********"
 
 
+def test_the_secret_of_one_host_is_in_no_text_about_another_one():
+    """In one process for all hosts, too, where hosts fail while others still tell their secrets."""
+    run = SecretRegistry(shared=True)
+    for number in range(40):
+        run.hide(f"r{number}", [f"planted-{number:02}-word", f"{number:02}-word-tail"])
+        said = f"r{number}: planted-{number:02}-word-tail, planted-00-word and planted-39-word"
+        known = f"r{number}: ********, ******** and "
+        assert run.hidden(said) == known + ("********" if number == 39 else "planted-39-word")
+        assert run.secrets_for(f"r{number}") == [f"planted-{number:02}-word", f"{number:02}-word-tail"]
+    assert run.hidden("cGxhbnRlZC0wNy13b3Jk") == "********", "in base64"
+
+
+def test_texts_about_many_hosts_are_masked_as_they_come():
+    """As with one process for all hosts: made anew for each of them, the masks take ten seconds."""
+    run = SecretRegistry()
+    start = time.process_time()
+    for number in range(200):
+        run.hide(f"r{number}", [f"{number}-{token_urlsafe(9)}"])
+        assert run.hidden("Connection refused") == "Connection refused"
+    assert time.process_time() - start < 4
+
+
 @pytest.mark.parametrize(
     ("place", "shown", "revealed"),
     [("r1", {"in": "********"}, True), ("r2", {"in": "********"}, False), ("r1", {"in": "new"}, False)],

@@ -12,12 +12,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rack_recipes.run.stage.host_threads import HostThread, HostThreads, can_end_clients, wait_of_this_host
+from rack_recipes.errors import RackError
+from rack_recipes.run.stage.host_threads import FEW_THREADS, HostThread, HostThreads, can_end_clients, wait_of_this_host
 from rack_recipes.run.stage.worker_stop import AnswerLimit, NoAnswer, Stopped
+from rack_recipes.run.worker.resource_locks import Resource, hold_locks
 
 HOSTS = [f"r{number}" for number in range(8)]
 HANGS = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -146,3 +149,59 @@ def test_what_one_raises_ends_the_work_and_is_raised():
 
     with pytest.raises(ValueError, match="r2"):
         HostThreads(2).run(HOSTS, work)
+
+
+def test_where_no_more_threads_begin_those_that_did_take_all_hosts(monkeypatch: pytest.MonkeyPatch):
+    """Most of them end: each host needs processes for its connection as well."""
+    begun, start = [0], threading.Thread.start
+
+    def limited(thread: threading.Thread) -> None:
+        if begun[0] == 6:
+            raise RuntimeError("can't start new thread")
+        begun[0] += 1
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    threads = HostThreads(8)
+    assert threads.run(HOSTS, lambda host: own().sleep(0.01) or host) == {host: host for host in HOSTS}
+    assert threads.warnings == [FEW_THREADS.format(number=1, hosts=8)]
+    with pytest.raises(RackError, match="raise the limit of processes"):
+        HostThreads(8).run(HOSTS, str)
+
+
+def test_hosts_that_wait_for_the_same_lock_sleep(tmp_path: Path):
+    """All 400 would look ten times a second, which takes a second of CPU here and more on a run's disk."""
+    hosts = [f"r{number}" for number in range(400)]
+    held, most = [0], [0]
+
+    def work(_host: str) -> None:
+        with hold_locks([Resource("pdu", "p1", 2)], tmp_path, own().sleep, own().admitted):
+            held[0] += 1
+            most[0] = max(most[0], held[0])
+            own().sleep(2 if held[0] == 1 else 0)
+            held[0] -= 1
+
+    start = time.process_time()
+    HostThreads(8).run(hosts, work)
+    assert most == [2]
+    assert time.process_time() - start < 1
+
+
+def test_a_signal_ends_the_wait_for_a_lock(tmp_path: Path):
+    def work(_host: str) -> str:
+        def wait() -> None:
+            with hold_locks([Resource("pdu", "p1")], tmp_path, own().sleep, own().admitted):
+                own().sleep(600)
+
+        return told(lambda: own().wait_for(wait))
+
+    threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
+    assert set(HostThreads(8).run(HOSTS, work).values()) == {"Stopped"}
+
+
+def test_more_hosts_than_a_thousand_are_under_test_at_a_time():
+    everybody = threading.Barrier(2000, timeout=120)
+    threads = HostThreads(2000)
+    assert (
+        len(threads.run([*map(str, range(2000))], lambda _host: own().within(AnswerLimit(120), everybody.wait))) == 2000
+    )

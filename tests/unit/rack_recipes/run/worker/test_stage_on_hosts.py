@@ -7,7 +7,13 @@ from __future__ import annotations
 from typing import Any
 
 from rack_recipes.run.missing_results_and_artifacts import UNRECORDED
-from rack_recipes.run.worker.stage_on_hosts import summarise
+from rack_recipes.run.worker import stage_on_hosts
+from rack_recipes.run.worker.stage_on_hosts import Outcome, outcome_of
+
+
+def summarise(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return stage_on_hosts.summarise({host: outcome_of(result) for host, result in results.items()})
+
 
 GOOD = {"msg": "2 passed in 0.100 s"}
 BAD: dict[str, Any] = {"msg": "disk failed: it is full (1 failed)", "failed": True}
@@ -46,3 +52,10 @@ def test_results_that_could_not_be_recorded_are_a_failure():
     lost = {"failed": True, "msg": "journal.jsonl: No space left on device", UNRECORDED: True}
     found = summarise({"r1": GOOD, "r2": lost})
     assert (found["failed"], found["msg"], found[UNRECORDED]) == (True, lost["msg"], True)
+
+
+def test_of_a_result_only_what_is_shown_is_kept():
+    """A thousand hosts with a hundred steps have a hundred thousand lines."""
+    kept = outcome_of({**GOOD, "steps": ["passed 0.1 s  disk"] * 100, "invocation": {"module_args": {}}})
+    assert kept == Outcome("passed")
+    assert outcome_of({**BAD, "warnings": ["late"]}) == Outcome("failed", BAD["msg"], warnings=("late",))

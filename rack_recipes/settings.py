@@ -137,12 +137,13 @@ class Settings:
 
     Without it such a step has no limit, and C(rack-recipes validate) says so.
     """
-    one_process_from: int = 0
+    one_process_from: int = 2
     """From how many hosts on one process runs a stage on all of them, in place of a process for each; 0 for never.
 
-    It is connected to as many hosts at a time as Ansible has forks, and a stage that lasts holds no connection. Up to
-    1024 hosts are under test at a time. Roles, steps that are Ansible's modules, on
-    the live bus or delegated, fail_fast, O(debug) and a group that meets have a process for each host in any case.
+    It is connected to as many hosts at a time as Ansible has forks, and a stage that lasts holds no connection. So more
+    hosts than that are under test at a time. These keep a process for each host in any case, and C(rack-recipes plan)
+    names them with the reason, as does a run with C(-v) - stages in roles, steps that are Ansible's modules, on the
+    live bus or delegated, fail_fast, O(debug), a group that meets.
     """
     slots: int = 4
     """How many parallel steps a host runs at once."""

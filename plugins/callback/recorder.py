@@ -131,10 +131,11 @@ options:
   one_process_from:
     description:
       - From how many hosts on one process runs a stage on all of them, in place of a process for each; 0 for never. It
-        is connected to as many hosts at a time as Ansible has forks, and a stage that lasts holds no connection. Up to
-        1024 hosts are under test at a time. Roles, steps that are Ansible's modules, on the live bus or delegated,
-        fail_fast, O(debug) and a group that meets have a process for each host in any case.
-    default: 0
+        is connected to as many hosts at a time as Ansible has forks, and a stage that lasts holds no connection. So
+        more hosts than that are under test at a time. These keep a process for each host in any case, and
+        C(rack-recipes plan) names them with the reason, as does a run with C(-v) - stages in roles, steps that are
+        Ansible's modules, on the live bus or delegated, fail_fast, O(debug), a group that meets.
+    default: 2
     type: int
     ini: [{section: rack_recipes, key: one_process_from}]
     env: [{name: RACK_RECIPES_ONE_PROCESS_FROM}]
@@ -343,7 +344,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         library.check(AnsibleError)
-        self.recorder = Recorder(self._display.warning, self._display.display, SignalGuard(), tell_end)
+        self.recorder = Recorder(self._display.warning, self._display.display, SignalGuard(), tell_end, self._display.v)
 
     def v2_playbook_on_start(self, playbook: object) -> None:
         """A playbook starts."""

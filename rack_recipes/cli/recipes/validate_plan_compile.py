@@ -114,8 +114,8 @@ def _position(place: Place) -> Finding:
 def plan(options: argparse.Namespace) -> Answer:
     """Show what would run, as a tree, as data or as a graph. Nothing is run.
 
-    It shows the stages and why each starts, the steps, their hosts, the keys that each step reads and writes, and
-    which failures are waived.
+    It shows the stages and why each starts, the steps, their hosts, the keys that each step reads and writes, which
+    failures are waived, and which stages one process runs on all hosts.
     `run --dry-run` adds what an inventory and the store know: hosts, earlier results, durations.
     """
     from rack_recipes import settings
@@ -126,6 +126,7 @@ def plan(options: argparse.Namespace) -> Answer:
         waiver_lines,
     )
     from rack_recipes.plan.compile.playbook_file import plan_of
+    from rack_recipes.plan.one_process import process_lines
     from rack_recipes.plan.output_formats import FORMATS, plan_to_data
 
     if options.json and options.format not in (None, "json"):
@@ -138,7 +139,8 @@ def plan(options: argparse.Namespace) -> Answer:
     word = "json" if options.json else options.format or "tree"
     if word == "json" and waivers:
         return json.dumps({**plan_to_data(planned), **waiver_data(waivers)}, ensure_ascii=False, indent=2) + "\n", 0
-    return FORMATS[word](planned) + ("".join(waiver_lines(waivers)) if word == "tree" else ""), 0
+    more = (*waiver_lines(waivers), *process_lines(planned, settings.load())) if word == "tree" else ()
+    return FORMATS[word](planned) + "".join(more), 0
 
 
 @takes(

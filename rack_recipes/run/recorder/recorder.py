@@ -72,8 +72,9 @@ NO_STAGE = "no run has begun: no play of this playbook has had a stage yet"
 class Recorder:
     """Records the playbooks of one `ansible-playbook`, each as a run of its own.
 
-    `warn` and `show` show a line to the user. `guard` has the run closed where the playbook does not come to its end.
-    `tell_end` tells others of the end of a run, if anybody does. `failures` holds what went wrong at an event.
+    `warn` and `show` show a line to the user, `detail` one to a user who asks for details. `guard` has the run closed
+    where the playbook does not come to its end. `tell_end` tells others of the end of a run, if anybody does.
+    `failures` holds what went wrong at an event.
     """
 
     def __init__(
@@ -82,8 +83,10 @@ class Recorder:
         show: Callable[[str], None],
         guard: SignalGuard | None = None,
         tell_end: TellEnd | None = None,
+        detail: Callable[[str], object] = str,
     ) -> None:
         self._warn = warn
+        self._detail = detail
         self._tell_end = tell_end
         self.show = show
         self.guard = guard
@@ -151,7 +154,10 @@ class Recorder:
         run.left_out.update(name for each in plays for name in select_by_tags(each))
         run.delegates.find = delegate_finder(plays, api)
         run.play = play
-        run.together = dict(run_in_one_process(run, plays, api))
+        stages = [*run_in_one_process(run, plays, api)]
+        run.together = {stage.id: stage.as_written for stage in stages if not stage.why}
+        for stage in stages:
+            self._detail(f"rack.recipes.recorder: {stage}")
         set_current(run)
         for text in (*start_warnings(run, self._hosts.values()), *map(UNFILLED.format, self._unfilled)):
             self._record_warning(run, text)
@@ -245,21 +251,12 @@ class Recorder:
             return
         host = RUN_HOST if result.task.run_once else result.host.name
         number = int(result.task.args["number"])
-        message = str(result.result.get("msg", ""))
-        message = missing_on_controller(message) or message
-        is_planned = result.task._uuid in self.run.stages
         group = self.run.delegates.of(number, host)
-        hosts = group.hosts if group else [host]
-        if is_planned and (has_failed or result.result.get("failed") or result.result.get("unreachable")):
-            self._messages.update(dict.fromkeys(((number, name) for name in hosts), message))
-        if result.result.get(UNRECORDED) and not self.run.unwritable:
-            self.run.unwritable = message
-            self._fail(message)
-        self._catch_up(self.run)
-        if (number, host) in self._messages and not self.run.unwritable:
-            for name in hosts:
-                self._record_unbegun(self.run, number, name)
-        self._set_facts(self.run, self.run.context.changed_hosts())
+        is_bad = has_failed or result.result.get("failed") or result.result.get("unreachable")
+        is_planned = result.task._uuid in self.run.stages
+        text = str(result.result.get("msg", ""))
+        bad = dict.fromkeys(group.hosts if group else [host], text) if is_bad and is_planned else {}
+        self._stage_ended(self.run, number, result.result, bad)
         if self.run.meeting:
             self._tell_group(self.run.meeting.stage_ended, self.run, number)
 
@@ -271,19 +268,24 @@ class Recorder:
         batch = [host.name for host in self._variables._inventory.get_hosts()]  # Ansible restricts it to these
         hosts = [host for host in batch if host in planned - gone]
         bad = dict.fromkeys(hosts, str(told.get("msg", ""))) if has_failed else told.get(NOT_PASSED) or {}
-        self._messages.update({(number, host): missing_on_controller(text) or text for host, text in bad.items()})
-        if told.get(UNRECORDED) and not run.unwritable:
-            run.unwritable = str(told["msg"])
-            self._fail(run.unwritable)
-        self._catch_up(run)
-        for host in () if run.unwritable else bad:
-            self._record_unbegun(run, number, host)
         for python, found in (told.get(PYTHONS) or {}).items():
             for host in found:
                 self._variables.set_host_facts(host, {FACT: python})
         recap = Recap()
         recap.count([host for host in hosts if host != result.host.name], "ok")
         recap.count([*bad], "ignored")
+        self._stage_ended(run, number, told, bad)
+
+    def _stage_ended(self, run: Run, number: int, told: Mapping[str, Any], bad: Mapping[str, str]) -> None:
+        """Follow the journal. `told` is the result of a task, `bad` has the hosts that did not pass, and why."""
+        self._messages.update({(number, host): missing_on_controller(text) or text for host, text in bad.items()})
+        if told.get(UNRECORDED) and not run.unwritable:
+            text = str(told["msg"])
+            run.unwritable = missing_on_controller(text) or text
+            self._fail(run.unwritable)
+        self._catch_up(run)
+        for host in () if run.unwritable else bad:
+            self._record_unbegun(run, number, host)
         self._set_facts(run, run.context.changed_hosts())
 
     def _record_unbegun(self, run: Run, number: int, host: str) -> None:

@@ -9,73 +9,112 @@ rest. What asks for more of Ansible than that keeps a process for each host.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from ansible.executor.task_queue_manager import TaskQueueManager
 
+from rack_recipes.errors import RackError
+from rack_recipes.plan.one_process import LIVE, MODULE, OF_EACH_HOST, TEMPLATE, why_in_no_stage
 from rack_recipes.run.current_run import RUN_HOST, Run
 from rack_recipes.run.recorder.ansible_api import AnsibleApi
 from rack_recipes.run.recorder.play_outline import stage_tasks
-from rack_recipes.run.stage.host_request import ANSIBLE
+from rack_recipes.run.stage.host_request import ANSIBLE, scriptlet_of
 from rack_recipes.run.stage.host_threads import can_end_clients
 from rack_recipes.run.stage.run_ansible_task import can_run_tasks
 
 STRATEGIES = ("linear", "ansible.builtin.linear")
-# Keywords of a task whose value is another for each host, or that limit the process of a host.
-OF_EACH_HOST = (
-    *("when", "loop", "until", "retries", "delegate_to", "throttle", "timeout", "async_val", "register"),
-    *("failed_when", "changed_when"),
-)
 # Ansible fills these in for the task that it runs, on behalf of all hosts.
 FILLED_IN = ("environment", "remote_user", "port", "become_user", "become_method", "become_flags", "become_exe")
 # The others may wait without a process that can be ended.
-CONNECTIONS = ("ssh", "local", "smart", "ansible.builtin.ssh", "ansible.builtin.local")
+CONNECTIONS = frozenset(("ssh", "local", "smart", "ansible.builtin.ssh", "ansible.builtin.local"))
 
 
-def run_in_one_process(run: Run, plays: Sequence[Any], api: AnsibleApi) -> Iterator[tuple[str, Any]]:
-    """Have Ansible run the stages once that one process may run on all hosts.
+@dataclass(frozen=True, slots=True)
+class StageTask:
+    """The task of a stage: its id, its number, on how many hosts it runs, and the task as the playbook has it.
 
-    Returns the ids of their tasks, each with the task as the playbook has it. What Ansible itself runs asks nothing of
-    the first host, whose variables may be wrong.
+    `why` says why it keeps a process for each host, empty where one process runs it on all.
     """
-    if not _may(run):
-        return
+
+    id: str
+    number: int
+    hosts: int
+    as_written: Any
+    why: str
+
+    def __str__(self) -> str:
+        if self.why:
+            return f"stage {self.number}: a process for each of {self.hosts} hosts, since {self.why}"
+        return f"stage {self.number}: one process for {self.hosts} hosts"
+
+
+def run_in_one_process(run: Run, plays: Sequence[Any], api: AnsibleApi) -> Iterator[StageTask]:
+    """Have Ansible run the stages once that one process may run on all hosts; returns all that run on hosts.
+
+    What Ansible itself runs asks nothing of the first host, whose variables may be wrong.
+    """
+    of_run = _why_in_no_stage(run)
     for play in plays:
-        if play.strategy in STRATEGIES:
-            for task in filter(lambda task: _may_once(run, task, api), stage_tasks(play)):
-                as_written = task.copy(exclude_parent=True, exclude_tasks=True)
-                as_written._parent = task._parent
+        for task in stage_tasks(play):
+            number = int(task.args["number"])
+            hosts = {host for step in run.steps.values() if step.stage == number for host in step.hosts} - {RUN_HOST}
+            as_written = task.copy(exclude_parent=True, exclude_tasks=True)
+            as_written._parent = task._parent
+            why = of_run or _why(run, play, task, hosts, api)
+            if not why:
                 task.run_once, task.delegate_to, task.connection, task.become = True, "localhost", "local", False
                 task.vars = {**task.vars, "ansible_become": False, "ansible_connection": "local"}
-                yield task._uuid, as_written
+            if hosts:
+                yield StageTask(task._uuid, number, len(hosts), as_written, why)
 
 
-def _may(run: Run) -> bool:
-    """Whether the run may at all.
+def _why_in_no_stage(run: Run) -> str:
+    if why := why_in_no_stage(run.settings, is_fail_fast=bool(run.inputs.recipe.get("fail_fast"))):
+        return why
+    if run.meeting:
+        return "the run meets the other parts of its group"
+    if not can_run_tasks():
+        return "this release of Ansible has other names"
+    return "" if can_end_clients() else "the system does not tell which processes a thread has started"
 
-    `fail_fast` waits for some hosts before it starts others, and a group for its parts. Debugging shows each host's
-    lines when it has ended.
-    """
-    settings = run.settings
-    is_asked = settings.one_process_from and not (settings.debug or settings.log_level or settings.serve)
-    return bool(is_asked and not run.inputs.recipe.get("fail_fast") and not run.meeting and can_run_tasks())
+
+def _why(run: Run, play: Any, task: Any, hosts: set[str], api: AnsibleApi) -> str:
+    """Why a stage keeps a process for each host; empty where one process may run it on all."""
+    steps, least = task.args["steps"], run.settings.one_process_from
+    folders = tuple(map(Path, run.settings.scriptlets))
+    found: tuple[tuple[str, Callable[[], object]], ...] = (
+        (f"these are fewer than {least}", lambda: len(hosts) < least),
+        (f"the strategy is {play.strategy}", lambda: play.strategy not in STRATEGIES),
+        ("its task has run_once", lambda: task.run_once),
+        ("its task does not ignore errors", lambda: not (task.ignore_errors and task.ignore_unreachable)),
+        *((text, partial(getattr, task, name, None)) for name, text in OF_EACH_HOST.items()),
+        ("its task is in a role", lambda: task._role),
+        ("its block has rescue", lambda: _rescued(task)),
+        *((TEMPLATE.format(name=name), partial(_is_template, task, name)) for name in FILLED_IN),
+        (MODULE, lambda: any(step.get("type") == ANSIBLE for step in steps)),
+        (LIVE, lambda: any(_is_live(step, folders) for step in steps)),
+        (
+            "a connection is no process of its own",
+            lambda: {_connection(host, task, api) for host in hosts} - CONNECTIONS,
+        ),
+    )
+    return next((text for text, holds in found if holds()), "")
 
 
-def _may_once(run: Run, task: Any, api: AnsibleApi) -> bool:
-    number = int(task.args["number"])
-    steps = task.args["steps"]
-    hosts = {host for step in run.steps.values() if step.stage == number for host in step.hosts}
-    is_plain = not task.run_once and task.ignore_errors and task.ignore_unreachable
-    is_alike = not any(getattr(task, name, None) for name in OF_EACH_HOST) and not task._role and not _rescued(task)
-    is_filled_in = any("{{" in str(getattr(task, name, "")) for name in FILLED_IN)
-    names = {_connection(host, task, api) for host in hosts - {RUN_HOST}}
-    is_ours = not any(step.get("type") == ANSIBLE for step in steps)
-    is_large = len(hosts - {RUN_HOST}) >= run.settings.one_process_from
-    can_wait = names <= {*CONNECTIONS} and can_end_clients()
-    return bool(is_plain and is_alike and not is_filled_in and is_ours and is_large and can_wait)
+def _is_template(task: Any, name: str) -> bool:
+    return "{{" in str(getattr(task, name, ""))
+
+
+def _is_live(step: Any, folders: tuple[Path, ...]) -> bool:
+    with suppress(RackError):  # the stage of each host reports it
+        return scriptlet_of(step, folders).live
+    return False
 
 
 def _rescued(task: Any) -> bool:

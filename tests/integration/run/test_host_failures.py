@@ -40,9 +40,6 @@ EXPECTED = {
 }
 
 
-ONE_PROCESS = {"RACK_RECIPES_ONE_PROCESS_FROM": 1}
-
-
 def processes(rack: Any, words: str) -> list[int]:
     """The processes with this command line on hosts of this rack: another test run may have some of its own."""
     return [pid for pid in rack.processes() if _command_line(pid) == words]
@@ -55,7 +52,7 @@ def _command_line(pid: int) -> str:
 
 
 def test_each_fault_has_its_verdict_and_reason(steps: Path, rack: Any):
-    done = run_recipe(STEPS, on=rack, **ONE_PROCESS)
+    done = run_recipe(STEPS, on=rack)
     assert done.code == 1
     assert done.answer["status"] == "failed"
     found = done.results
@@ -72,7 +69,7 @@ def test_each_fault_has_its_verdict_and_reason(steps: Path, rack: Any):
         assert found.steps["hang", host]["seconds"] < 3.5
         assert found.steps["daemon", host]["seconds"] < 3
     assert processes(rack, "sleep 4321") == []
-    process_each = run_recipe(STEPS, on=rack)
+    process_each = run_recipe(STEPS, on=rack, RACK_RECIPES_ONE_PROCESS_FROM=0)
     assert {place: (row["verdict"], row["reason"]) for place, row in process_each.results.steps.items()} == wanted
     assert (process_each.code, process_each.results.context) == (done.code, found.context)
     assert recap(process_each.answer["folder"]) == recap(done.answer["folder"])
@@ -82,7 +79,7 @@ def test_what_is_wrong_with_the_first_host_is_wrong_with_no_other(steps: Path):
     wrong = ({"ansible_host": "{{ nope }}"}, {"ansible_connection": "nonsense"}, {"ansible_become_user": "{{ nope }}"})
     hosts = {f"a{number}": {**LOCAL, **own} for number, own in enumerate((*wrong, {}))}
     Path("inventory.yml").write_text(json.dumps({"all": {"hosts": hosts}}))
-    done = run_recipe([shell("ok")], on="inventory.yml", **ONE_PROCESS)
+    done = run_recipe([shell("ok")], on="inventory.yml")
     found = {host: row["verdict"] for (_step, host), row in done.results.steps.items()}
     assert found == {"a0": "error", "a1": "error", "a2": "error", "a3": "passed"}
     assert "'nope' is undefined" in done.results.steps["ok", "a0"]["reason"]
@@ -112,7 +109,7 @@ OTHERS = {(step, host): "passed" for step in ("first", "slow", "last") for host 
 
 
 def test_a_host_that_dies_in_the_middle_is_unreachable_and_the_others_go_on(steps: Path, rack: Any):
-    running = start(write_recipe(LONG), rack, RACK_RECIPES_RECONNECT_TIMEOUT=3, **ONE_PROCESS)
+    running = start(write_recipe(LONG), rack, RACK_RECIPES_RECONNECT_TIMEOUT=3)
     wait_for(rack, "sleep 7", 3)
     rack.kill("r02")
     try:

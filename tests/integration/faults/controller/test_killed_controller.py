@@ -593,15 +593,19 @@ def test_a_clock_that_is_set_back(held: Path, started: list[Controller]):
 # What a fork takes along
 
 
-def test_nothing_locked_or_connected_crosses_a_fork(held: Path, rack: Any, started: list[Controller]):
-    recipe, words = holding("fork")
-    found = Controller.start("fork", "ansible-playbook", recipe, rack, HOSTS, RACK_RECIPES_FLUSH_INTERVAL=0.2)
+@pytest.mark.parametrize(("one_process_from", "number"), [(2, 1), (0, len(HOSTS))])
+def test_nothing_locked_or_connected_crosses_a_fork(
+    held: Path, rack: Any, started: list[Controller], one_process_from: int, number: int
+):
+    recipe, words = holding(f"fork{number}")
+    settings = {"RACK_RECIPES_FLUSH_INTERVAL": 0.2, "RACK_RECIPES_ONE_PROCESS_FROM": one_process_from}
+    found = Controller.start(f"fork{number}", "ansible-playbook", recipe, rack, HOSTS, **settings)
     started.append(found)
     wait_for_steps(words)
     wait_for("the store is open", (found.folder / "results.db").exists)
     workers = [pid for pid in found.processes() if parent_of(pid) == found.child.pid and os.getpgid(pid) == pid]
     workers = [pid for pid in workers if b"store_writer" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    assert len(workers) == len(HOSTS)
+    assert len(workers) == number
     (store_writer,) = {pid for pid in found.processes() if parent_of(pid) == found.child.pid} - {*workers}
     mine = {target for target in targets(found.child.pid) if target.endswith("/lock")}
     assert mine

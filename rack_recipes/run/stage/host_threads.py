@@ -27,7 +27,7 @@ from rack_recipes.run.stage.worker_stop import TICK, AnswerLimit, HostWait, NoAn
 MOST_THREADS = 16384  # a thread takes two of the 65,530 maps of memory that Linux gives a process
 PROCESSES = 4  # of a host where their number is limited: its thread, ssh, ssh's master, and one more
 ENDING_AT_ONCE = 64  # hosts that are told at a time to end their steps: nobody waits long for the end of a run
-SHARED_DELAY = 5.0  # seconds that a host may delay its answer, divided by how many share a connection
+SHARED_DELAY = 2.0  # seconds that a host may delay its answer, divided by how many share a connection
 REQUEST_COST = 0.02  # seconds of this machine's time that a request to a host may cost
 LATENESS = 0.1  # of the time that a stage has run: so much later may its end be seen
 
@@ -56,7 +56,7 @@ def can_end_clients() -> bool:
 class HostThreads:
     """Runs work for each of many hosts. At most `connections` of them are waited for at a time.
 
-    `warnings` are for the user.
+    `hosts` is how many have not ended yet. `warnings` are for the user.
     """
 
     def __init__(self, connections: int) -> None:
@@ -83,7 +83,7 @@ class HostThreads:
             return {}
         left, done, errors = deque(hosts), dict[str, T](), list[BaseException]()
         self.hosts = len(hosts)
-        open_threads, all_ended = min(self.hosts, MOST_THREADS), threading.Event()
+        open_threads, all_ended = min(len(hosts), MOST_THREADS), threading.Event()
 
         def take() -> None:
             own = HostThread(self)
@@ -94,6 +94,7 @@ class HostThreads:
                     while left and not errors and not self.stop.is_requested and not self._is_spare():
                         host = left.popleft()
                         done[host] = work(host)
+                        self.hosts -= 1
                 except BaseException as error:  # it is raised again where others can see it
                     errors.append(error)
                 self._waiting.remove(own)
@@ -106,7 +107,8 @@ class HostThreads:
                 all_ended.set()
 
         with self.stop.catch_signals():
-            if lacking := open_threads - self._start(take, open_threads):
+            wanted = open_threads
+            if lacking := wanted - self._start(take, wanted):
                 with self.turn:
                     leave(lacking)
             self._look_until(all_ended)

@@ -231,9 +231,9 @@ class RemoteExecutor:
     def _poll(self, message: Mapping[str, Any], payload: bytes, lease: float, steps: int) -> Iterator[HostAnswer]:
         offset, most = 0, self._received + OF_STAGE + OF_STEP * steps
         try:
-            began, longest = time.monotonic(), self._stop.longest_answer
+            began = time.monotonic()
             soon = {"soon": True} if "soon" in message else {}
-            answer = self._ask({**message, "attach": min(message["attach"], longest)}, payload)
+            answer = self._ask({**message, "attach": min(message["attach"], self._stop.longest_answer)}, payload)
             boot_id = answer.boot_id
             yield answer
             while answer.state == "running":
@@ -242,7 +242,7 @@ class RemoteExecutor:
                 if rest := min(self._stop.before_poll(time.monotonic() - began), lease / 3):
                     self._unless_stopped(self._stop.sleep, rest)
                 offset = answer.offset
-                wait = min(wait_of(lease, POLL_WAIT), longest)
+                wait = min(wait_of(lease, POLL_WAIT), self._stop.longest_answer)
                 poll = {"id": message["id"], "offset": offset, "attach": wait, **soon}
                 answer = self._ask(poll, payload)
                 if answer.state == "unknown" and answer.boot_id != boot_id:

@@ -140,6 +140,27 @@ def group(figures: Figures) -> str:
     return _section("A run in several parts", head, table, "\n".join(ratios))
 
 
+def one_process(figures: Figures) -> str:
+    """Both ways to run a stage on many hosts."""
+    head = (
+        f"`tests/bench/one_process.py` made these on {figures['made']}, on {figures['cores']} cores with a load of "
+        f"{figures['load']} before it began. `one_process_from: 0` is a process for each host, the default one process "
+        f"for all. Hosts and controller share the cores. Medians of {figures['rounds']}, taken in turns; the memory is "
+        "that of all processes of the controller at its peak."
+    )
+    rows = [
+        (
+            f"{hosts} x {f'{seconds} s' if seconds else f'{steps} short steps'}",
+            str(forks),
+            way,
+            *map("{:.1f}".format, more),
+        )
+        for hosts, steps, seconds, forks, way, *more in figures["rows"]
+    ]
+    titles = "| hosts x work | forks | way | time, s | CPU, s | CPU a host, ms | memory, MiB |"
+    return _section("One process for all hosts", head, _table(titles, rows))
+
+
 def _section(title: str, *parts: str) -> str:
     return "\n\n".join([f"## {title}", *parts]) + "\n"
 
@@ -163,4 +184,5 @@ SECTIONS: Mapping[str, Callable[[Figures], str]] = {
     "pages": pages,
     "server": server,
     "group": group,
+    "one_process": one_process,
 }

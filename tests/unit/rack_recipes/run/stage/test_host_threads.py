@@ -84,14 +84,25 @@ def test_no_more_are_waited_for_than_there_are_connections():
     assert most == [3]
 
 
-def test_who_waits_for_a_connection_is_asked_to_wait_on_less():
-    few, many = HostThreads(8), HostThreads(2)
+@pytest.mark.parametrize(
+    ("connections", "open_hosts", "found"), [(8, 8, (math.inf, 0.0, 0.0)), (2, 8, (0.5, 0.16, 10.0))]
+)
+def test_who_waits_for_a_connection_is_asked_to_wait_on_less(
+    connections: int, open_hosts: int, found: tuple[float, ...]
+):
+    threads = HostThreads(connections)
+    threads.hosts = open_hosts
+    one = HostThread(threads)
+    assert (one.longest_answer, one.before_poll(0), one.before_poll(100)) == found
 
-    def work(_host: str) -> tuple[float, float, float]:
-        return own().longest_answer, own().before_poll(0), own().before_poll(100)
 
-    assert set(few.run(HOSTS, work).values()) == {(math.inf, 0.0, 0.0)}
-    assert set(many.run(HOSTS, work).values()) == {(1.25, 0.16, 10.0)}
+def test_the_last_hosts_have_a_connection_each():
+    def work(host: str) -> float:
+        own().sleep(0.5 if host == "r7" else 0)
+        return own().longest_answer
+
+    found = HostThreads(1).run(HOSTS, work)
+    assert found["r0"] < found["r7"] == math.inf
 
 
 @pytest.mark.skipif(not can_end_clients(), reason="this kernel does not tell which processes a thread has started")

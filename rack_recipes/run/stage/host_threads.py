@@ -67,7 +67,6 @@ class HostThreads:
         self.slots = threading.Semaphore(connections)
         self.ending_slots = threading.Semaphore(max(connections, ENDING_AT_ONCE))
         self.stop = WorkerStop()
-        self.stopped = threading.Event()
         self.gates: dict[str, Gate] = {}
         self._waiting: list[HostThread] = []
         self._spare = 0  # threads that are to end, since what they take is needed by others
@@ -143,7 +142,8 @@ class HostThreads:
         return self._spare >= 0
 
     def _tell_all_to_stop(self) -> None:
-        self.stopped.set()
+        for own in [*self._waiting]:
+            own.wake()
         if self.turn.acquire(timeout=TICK):  # else at the next tick
             for gate in self.gates.values():
                 gate.changed.notify_all()
@@ -177,6 +177,8 @@ class HostThread:
         self._threads = threads
         self._wait: _Wait | None = None
         self._can_stop = False
+        self._awake = threading.Lock()
+        self._awake.acquire()
 
     @property
     def is_requested(self) -> bool:
@@ -232,8 +234,9 @@ class HostThread:
 
     def sleep(self, seconds: float) -> None:
         """Sleep. Raises Stopped where the stage is to stop."""
-        with self._others_go_on():
-            self._threads.stopped.wait(seconds)
+        if not self.is_requested:
+            with self._others_go_on():
+                self._awake.acquire(timeout=seconds)  # at its end, each wait for an Event searches the others
         if self._can_stop and self.is_requested:
             raise Stopped
 
@@ -257,6 +260,11 @@ class HostThread:
         for process in _started_by(f"self/task/{self.thread}"):
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(process, signal.SIGTERM)
+
+    def wake(self) -> None:
+        """End a sleep. Called from the main thread."""
+        if self._awake.locked():
+            self._awake.release()
 
     def look(self) -> None:
         """End a wait that is beyond its limit, or is to stop. Called from the main thread, at each tick."""

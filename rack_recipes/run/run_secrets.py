@@ -292,7 +292,8 @@ class SecretRegistry:
         A text that is too short does not, nor one that would hide one of the `words` that the run itself shows.
         """
         kept = [entry for entry in entries if len(entry.get("secret", " " * SHORTEST)) >= SHORTEST]
-        harmful = _hiding([entry["secret"] for entry in kept if "secret" in entry and not self._has(entry)], words)
+        texts = [entry["secret"] for entry in kept if "secret" in entry and not self._has(entry)]
+        harmful = _hiding(texts, BETWEEN.join(words))
         return [entry for entry in kept if entry.get("secret") not in harmful]
 
     def hide(self, host: str, texts: Iterable[str]) -> None:
@@ -323,7 +324,7 @@ class SecretRegistry:
         if shown := BETWEEN.join(words):
             self._registered.add(registered)
             if self._registered.hides_in(shown):
-                harmful = _hiding(registered, words)
+                harmful = _hiding(registered, shown)
                 registered = [text for text in registered if text not in harmful]
         return [*dict.fromkeys(text for texts in (registered, *own) for text in texts)]
 
@@ -370,9 +371,8 @@ class SecretRegistry:
         return found
 
 
-def _hiding(texts: Sequence[str], words: Iterable[str]) -> set[str]:
-    """Those of the texts that would hide a part of one of the words, in any of the forms that a mask finds."""
-    shown = BETWEEN.join(words)
+def _hiding(texts: Sequence[str], shown: str) -> set[str]:
+    """Those of the texts that would hide a part of what is shown, in any of the forms that a mask finds."""
     if not texts or not Mask(texts).places(shown):
         return set()
     return {text for text in texts if Mask([text]).places(shown)}

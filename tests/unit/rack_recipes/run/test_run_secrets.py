@@ -245,7 +245,7 @@ def test_keys_that_scriptlets_declare_are_not_hidden_where_they_are_set():
     run = SecretRegistry()
     run.add("r1", [{"secret": "later"}, {"secret": "real-secret"}])
     run.hide("r2", ["later"])
-    assert run.secrets_for("r1", ["a.later_v1"]) == ["real-secret"]
+    assert run.secrets_for("r1", iter(["a.later_v1"])) == ["real-secret"]
     assert run.secrets_for("r2", ["a.later_v1"]) == ["real-secret", "later"]
     assert run.secrets_for("r1") == ["later", "real-secret"]
 

@@ -142,7 +142,7 @@ class Settings:
 
     It is connected to as many hosts at a time as Ansible has forks, and a stage that lasts holds no connection. So more
     hosts than that are under test at a time. These keep a process for each host in any case, and C(rack-recipes plan)
-    names them with the reason, as does a run with C(-v) - stages in roles, steps that are Ansible's modules, on the
+    names them with the reason, as does C(run -vv) - stages in roles, steps that are Ansible's modules, on the
     live bus or delegated, fail_fast, O(debug), a group that meets.
     """
     slots: int = 4

@@ -133,8 +133,8 @@ options:
       - From how many hosts on one process runs a stage on all of them, in place of a process for each; 0 for never. It
         is connected to as many hosts at a time as Ansible has forks, and a stage that lasts holds no connection. So
         more hosts than that are under test at a time. These keep a process for each host in any case, and
-        C(rack-recipes plan) names them with the reason, as does a run with C(-v) - stages in roles, steps that are
-        Ansible's modules, on the live bus or delegated, fail_fast, O(debug), a group that meets.
+        C(rack-recipes plan) names them with the reason, as does C(run -vv) - stages in roles, steps that are Ansible's
+        modules, on the live bus or delegated, fail_fast, O(debug), a group that meets.
     default: 2
     type: int
     ini: [{section: rack_recipes, key: one_process_from}]

@@ -46,8 +46,13 @@ def outcome_of(result: Mapping[str, Any]) -> Outcome:
     text = str(result.get("msg", ""))
     python = str((result.get("ansible_facts") or {}).get(FACT) or "")
     is_unrecorded = bool(result.get(UNRECORDED))
-    warnings = tuple(map(str, result.get("warnings") or ()))
+    warnings = tuple(map(_warning, result.get("warnings") or ()))
     return Outcome(kind, text if kind in BAD else "", python, warnings, text if is_unrecorded else "")
+
+
+def _warning(told: object) -> str:
+    """The text of a warning, which Ansible's own ones have within."""
+    return str(getattr(getattr(told, "event", None), "msg", told))
 
 
 def run_on_hosts(action: ActionBase, number: int, task_vars: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,7 +84,8 @@ def summarise(outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
     for host, outcome in outcomes.items():
         if outcome.python:
             pythons.setdefault(outcome.python, []).append(host)
-    warnings = [f"{host}: {text}" for host, outcome in outcomes.items() for text in outcome.warnings]
+    warned = [(host, text) for host, outcome in outcomes.items() for text in outcome.warnings]
+    warnings = [text if f"'{host}'" in text else f"{host}: {text}" for host, text in warned]
     unrecorded = next((outcome.unrecorded for outcome in outcomes.values() if outcome.unrecorded), "")
     return {
         "changed": False,

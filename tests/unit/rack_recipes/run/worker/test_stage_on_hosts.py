@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from rack_recipes.run.missing_results_and_artifacts import UNRECORDED
@@ -46,6 +47,13 @@ def test_the_hosts_of_each_python_that_was_found():
 def test_warnings_name_their_host():
     found = summarise({"r1": {**GOOD, "warnings": ["a.png did not arrive"]}, "r2": GOOD})
     assert found["warnings"] == ["r1: a.png did not arrive"]
+
+
+def test_a_warning_of_ansible_s_own_is_a_text():
+    """It names its host itself."""
+    text = "Host 'r1' is using the discovered Python interpreter"
+    told = SimpleNamespace(event=SimpleNamespace(msg=text))
+    assert summarise({"r1": {**GOOD, "warnings": [told]}, "r2": GOOD})["warnings"] == [text]
 
 
 def test_results_that_could_not_be_recorded_are_a_failure():

@@ -25,6 +25,7 @@ from rack_recipes.run.stage.remote_executor import END_LIMIT
 from rack_recipes.run.stage.worker_stop import enable_stop_signal, stop_worker
 
 WORKERS_LIMIT = END_LIMIT + 2.0  # seconds to wait for the workers
+OF_HOST = 0.1  # seconds more for each host of one worker, which it tells in turns to end
 PAUSE = 0.05  # seconds
 LOST_AFTER = 8.0  # seconds; Ansible waits 5 for its workers when it ends
 STARTING, STARTED = "_queue_task", "worker_prc"  # the method of Ansible's strategies, and its variable for a worker
@@ -33,9 +34,13 @@ ENDED, STORED = "the steps on the hosts are ended", "the run is over, its result
 
 
 class SignalGuard:
-    """Closes a run that ends before its playbook does, by a signal or by a fault of Ansible's own."""
+    """Closes a run that ends before its playbook does, by a signal or by a fault of Ansible's own.
+
+    `most_hosts` is on how many hosts one worker may run a stage.
+    """
 
     def __init__(self) -> None:
+        self.most_hosts = 1
         self._owner = os.getpid()
         self._number = 0
         self._received_at = 0.0
@@ -136,17 +141,17 @@ class SignalGuard:
         if os.getpid() == self._owner:
             self._is_storing, self._is_pending = True, False
             signal.setitimer(signal.ITIMER_REAL, 0)  # Python heeds no handler any more when it is nearly gone
-            _end_workers()
+            _end_workers(WORKERS_LIMIT + OF_HOST * self.most_hosts)
             self._close(self._number)
 
 
-def _end_workers() -> None:
-    """Wait for the workers to end, and kill those that do not in time.
+def _end_workers(limit: float) -> None:
+    """Wait so many seconds for the workers to end, and kill those that do not.
 
     One that does not end has lost its host, whose steps end when their lease is up. One that is done with its stage may
     still want to hand its result to Ansible, which reads no more results: so each is terminated again and again.
     """
-    until = time.monotonic() + WORKERS_LIMIT
+    until = time.monotonic() + limit
     while (workers := multiprocessing.active_children()) and time.monotonic() < until:
         for worker in workers:
             worker.terminate()

@@ -156,6 +156,8 @@ class Recorder:
         run.play = play
         stages = [*run_in_one_process(run, plays, api)]
         run.together = {stage.id: stage.as_written for stage in stages if not stage.why}
+        if self.guard:
+            self.guard.most_hosts = max((stage.hosts for stage in stages if not stage.why), default=1)
         for stage in stages:
             self._detail(f"rack.recipes.recorder: {stage}")
         set_current(run)

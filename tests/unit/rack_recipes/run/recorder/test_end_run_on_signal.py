@@ -73,10 +73,12 @@ with made.uninterrupted() if sys.argv[1] == "lost" else contextlib.nullcontext()
         print(os.getpid(), flush=True)
     made.watch(lambda number: print("closed", number, len(multiprocessing.active_children()), flush=True))
 context, ready = multiprocessing.get_context("fork"), ()
-if sys.argv[1] in ("worker", "stubborn", "starting"):
+if sys.argv[1] == "many":
+    made.most_hosts = 30
+if sys.argv[1] in ("worker", "stubborn", "many", "starting"):
     ready = os.pipe()
-if sys.argv[1] in ("worker", "stubborn"):
-    worker = context.Process(target=work, args=[sys.argv[1] == "stubborn"])
+if sys.argv[1] in ("worker", "stubborn", "many"):
+    worker = context.Process(target=work, args=[sys.argv[1] != "worker"])
     worker.start()
     os.read(ready[0], 1)
 if sys.argv[1] == "telling":
@@ -173,6 +175,13 @@ def test_a_worker_that_does_not_end_is_killed():
     main.child.send_signal(signal.SIGTERM)
     code, lines, _stderr = main.ended()
     assert (code, lines[0], lines[-1][:9]) == (143, TOLD, "closed 15")
+
+
+def test_a_worker_with_many_hosts_is_waited_for_longer():
+    main, began = Main("many", limit=0.5), time.monotonic()
+    main.child.send_signal(signal.SIGTERM)
+    assert main.ended()[0] == 143
+    assert time.monotonic() - began > 3
 
 
 def test_what_comes_at_once_is_the_first_one_again():

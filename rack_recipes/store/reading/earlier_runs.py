@@ -30,6 +30,7 @@ from rack_recipes.store.reading.recorded_runs import (
     read,
     with_output,
 )
+from rack_recipes.store.reading.several_runs import is_copy, with_copies
 from rack_recipes.store.schema.tables import STEP_COLUMNS, Cached, tables
 
 RunRow = Mapping[str, Any]
@@ -73,28 +74,36 @@ def earlier_values(engine: sql.Engine, runs: Sequence[Mapping[str, Any]], name: 
 
     `name` is that of a measurement, a key of the context, or a part of such a key's value, as in
     `numbers.stats_v1.mean`. Each value has `run`, `started`, `host`, `step`, `value` and `unit`, and a measurement its
-    `verdict`. Raises StoreError.
+    `verdict`. What was used again from an earlier run is no value of this run. Raises StoreError.
     """
     places = {run["run_id"]: place for place, run in enumerate(runs)}
-    found = [*_measured(engine, [*places], name), *_in_context(engine, [*places], name)]
+    copies = with_copies(engine, places)
+    found = [*_measured(engine, _of_runs(tables().measurements, places, copies), name)]
+    found += _in_context(engine, _of_runs(tables().context, places, copies), name)
     found.sort(key=lambda row: (places[row["run"]], row["step"] or "", row["host"]))
     started = {run["run_id"]: run["started"] for run in runs}
     return [{"run": row["run"], "started": started[row["run"]], **row} for row in found]
 
 
-def _measured(engine: sql.Engine, run_ids: Sequence[str], name: str) -> list[Value]:
+def _of_runs(table: sql.Table, run_ids: Collection[str], copies: Collection[str]) -> sql.ColumnElement[bool]:
+    """Whether a row belongs to one of these runs, and in those that may have copies is none."""
+    of_run = table.c.run_id.in_(run_ids)
+    return of_run & (table.c.run_id.not_in(copies) | ~is_copy(table)) if copies else of_run
+
+
+def _measured(engine: sql.Engine, is_wanted: sql.ColumnElement[bool], name: str) -> list[Value]:
     table = tables().measurements
     columns = [table.c.run_id.label("run"), table.c.host, table.c.step, table.c.text.label("value"), table.c.unit]
-    query = sql.select(*columns, table.c.verdict).where(table.c.run_id.in_(run_ids), table.c.name == name)
+    query = sql.select(*columns, table.c.verdict).where(is_wanted, table.c.name == name)
     return read(engine, query.order_by(table.c.n), {"value": json.loads, "unit": lambda unit: unit or ""})
 
 
-def _in_context(engine: sql.Engine, run_ids: Sequence[str], name: str) -> Iterator[Value]:
+def _in_context(engine: sql.Engine, is_wanted: sql.ColumnElement[bool], name: str) -> Iterator[Value]:
     match = KEY.fullmatch(name)
     if match is None:
         return
     table = tables().context
-    of_key = (table.c.run_id.in_(run_ids), table.c.key == match["key"])
+    of_key = (is_wanted, table.c.key == match["key"])
     newest = sql.select(sql.func.max(table.c.seq)).where(*of_key).group_by(table.c.run_id, table.c.host)
     columns = [table.c.run_id.label("run"), table.c.host, table.c.step, table.c.after.label("value"), table.c.seq]
     rows = read(engine, sql.select(*columns).where(*of_key, table.c.seq.in_(newest)), {"value": json.loads})

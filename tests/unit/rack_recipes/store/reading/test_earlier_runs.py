@@ -123,6 +123,27 @@ def test_no_runs_have_no_values(store: Engine) -> None:
     assert earlier_values(store, [], "rate") == []
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("rate", [1, 10**20, 2, 2 * 10**20, 6]), ("numbers.stats_v1.mean", [1, 2, 6]), ("total_v1", [1, 2])],
+)
+def test_a_result_that_was_used_again_is_no_value_of_its_own(
+    store: Engine, runs: list[dict[str, Any]], journal: Written, name: str, values: list[Any]
+) -> None:
+    again = run("R3", time="2026-11-03T00:00:00.000000Z")
+    copied = {"verdict": "cached", "from": "R2"}
+    records = [
+        delta(1, after={"mean": 2}),
+        delta(2, scope="run", key="total_v1", after=2),
+        step(3, "r1", measurements=[measured(2)], **copied),
+        delta(1, "r2", after={"mean": 6}),
+        step(2, "r2", measurements=[measured(6)]),
+    ]
+    import_journal(store, journal([again, *records, end(counts={"cached": 1, "passed": 1})], "R3"))
+    now = sorted(recorded_runs.runs(store), key=lambda row: str(row["started"]))
+    assert [row["value"] for row in earlier_values(store, now, name)] == values
+
+
 @pytest.fixture
 def told(store: Engine, journal: Written) -> Callable[..., None]:
     """Stores a run that began on a day of November, with these steps."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 Row = Mapping[str, Any]
 TRIED = frozenset(name for name in RAN if VERDICTS[name].tried)
+CACHED = "cached"
 BAD = frozenset(VERDICTS) - HARMLESS - {"blocked", "unreachable"} | {WAIVED}
 
 
@@ -41,7 +42,8 @@ class Unlimited(NamedTuple):
 class StepCoverage:
     """One planned step over the runs: `results` of it ran, `failed` of these failed, `checks` criteria were judged.
 
-    `hosts` are those on which it ran, `never` those for which it was planned and never ran.
+    `hosts` are those on which it ran, `cached` those on which no run did more than to use an earlier result again, and
+    `never` those for which it was planned and had no result.
     """
 
     step: str
@@ -50,6 +52,7 @@ class StepCoverage:
     checks: int
     hosts: Sequence[str]
     never: Sequence[str]
+    cached: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +107,13 @@ def _measurements(run: RunData) -> Iterator[Row]:
 
 @dataclass(slots=True)
 class _Counts:
-    """What is counted of a step; `ran` are the hosts on which it ran, `planned` all of them."""
+    """What is counted of a step; `ran` are the hosts on which it ran, `reused` those with a result of a cache."""
 
     results: int = 0
     failed: int = 0
     checks: int = 0
     ran: set[str] = field(default_factory=set)
+    reused: set[str] = field(default_factory=set)
     planned: set[str] = field(default_factory=set)
 
 
@@ -124,10 +128,14 @@ def _steps(results: Iterable[Counted]) -> list[StepCoverage]:
             found.ran.add(host)
             found.results += number
             found.failed += number if verdict in BAD else 0
-    return [
-        StepCoverage(name, one.results, one.failed, one.checks, sorted(one.ran), sorted(one.planned - one.ran))
-        for name, one in sorted(counts.items())
-    ]
+        elif verdict == CACHED:
+            found.reused.add(host)
+    return [_covered(name, one) for name, one in sorted(counts.items())]
+
+
+def _covered(name: str, one: _Counts) -> StepCoverage:
+    never, cached = one.planned - one.ran - one.reused, one.reused - one.ran
+    return StepCoverage(name, one.results, one.failed, one.checks, sorted(one.ran), sorted(never), sorted(cached))
 
 
 def _unlimited(measurements: Iterable[Row]) -> list[Unlimited]:

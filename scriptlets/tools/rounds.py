@@ -9,6 +9,8 @@ An even number of hosts n needs n - 1 rounds, an odd one n rounds, in each of wh
 
 from __future__ import annotations
 
+from collections import Counter
+
 
 def rounds(names):
     """A list of rounds, each a list of pairs; every two names meet once. The first of a pair is the client."""
@@ -20,6 +22,17 @@ def rounds(names):
         turned = [pair[::-1] if number % 2 else pair for pair in pairs]  # each is client about as often as server
         found.append([pair for pair in turned if None not in pair])
         ring = [ring[0], ring[-1], *ring[1:-1]]
+    return _fair(found) if len(names) == 4 else found
+
+
+def _fair(found):
+    """These rounds, with a pair turned for whom is never the client, as the last of four names would be."""
+    clients = Counter(one for pairs in found for one, _other in pairs)
+    for pairs in found:
+        for at, (one, other) in enumerate(pairs):
+            if not clients[other]:
+                pairs[at] = (other, one)
+                clients.update({other: 1, one: -1})
     return found
 
 

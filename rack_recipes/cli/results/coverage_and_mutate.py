@@ -42,8 +42,9 @@ Row = Mapping[str, Any]
 def coverage(options: argparse.Namespace) -> Answer:
     """Show what the last runs of a test cover, and what they have never judged.
 
-    For each step: on how many hosts it ran, on which it was planned and never ran, how often it failed, how many
-    criteria were judged. Then the measurements that have no limit, and the hosts of the inventory that no run had.
+    For each step: on how many hosts it ran, on which only a cache had its result, on which it was planned and never
+    ran, how often it failed, how many criteria were judged. Then the measurements that have no limit, and the hosts of
+    the inventory that no run had.
     """
     from rack_recipes.analysis.coverage import coverage_of
     from rack_recipes.store.reading import recorded_runs
@@ -53,7 +54,9 @@ def coverage(options: argparse.Namespace) -> Answer:
     with open_store(options) as store:
         runs = _chosen(recorded_runs.runs(store), options.test)[: options.last]
         found = coverage_of(store, [run["run_id"] for run in runs])
-    absent, problem = _absent(options.inventory, {host for one in found.steps for host in (*one.hosts, *one.never)})
+    absent, problem = _absent(
+        options.inventory, {host for one in found.steps for host in (*one.hosts, *one.cached, *one.never)}
+    )
     if options.json:
         return _coverage_data(runs, found, absent, problem), 0
     return "".join(_coverage_lines(runs, found, absent, problem)), 0
@@ -89,6 +92,7 @@ def _coverage_data(runs: Sequence[Row], found: Coverage, absent: Sequence[str], 
             "failed": one.failed,
             "checks": one.checks,
             "hosts": [*one.hosts],
+            "cached_on": [*one.cached],
             "never_on": [*one.never],
         }
         for one in found.steps
@@ -105,6 +109,10 @@ def _coverage_data(runs: Sequence[Row], found: Coverage, absent: Sequence[str], 
     }
 
 
+def _named(hosts: Sequence[str]) -> str:
+    return first_few([host or "the run" for host in hosts], NAMED)
+
+
 def _coverage_lines(runs: Sequence[Row], found: Coverage, absent: Sequence[str], problem: str) -> Iterator[str]:
     from rack_recipes.analysis.findings import the_last
 
@@ -116,11 +124,14 @@ def _coverage_lines(runs: Sequence[Row], found: Coverage, absent: Sequence[str],
             one.results,
             one.failed or ("never" if one.results else ""),
             one.checks or ("none" if one.results else ""),
-            first_few([host or "the run" for host in one.never], NAMED),
+            _named(one.cached),
+            _named(one.never),
         )
         for one in found.steps
     ]
-    yield format_table(("step", "hosts", "results", "failed", "criteria judged", "never run on"), rows)
+    yield format_table(
+        ("step", "hosts", "results", "failed", "criteria judged", "only cached on", "never run on"), rows
+    )
     if found.unlimited:
         yield "\nwithout a limit:\n"
         yield format_table(

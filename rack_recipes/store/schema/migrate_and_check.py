@@ -93,12 +93,19 @@ def version(connection: sql.Connection) -> str | None:
 
 
 def _refuse_unknown(url: sql.URL, held: str | None, migrations: Path, head: str) -> None:
-    if held and held not in revisions(migrations):
+    """Raise StoreError for a newer schema. The files that lead to it may be here: they came while this process ran."""
+    known, shown = revisions(migrations), url_without_password(url)
+    if not held or held in known[: known.index(head) + 1]:
+        return
+    if held in known:
         raise StoreError(
-            f"{url_without_password(url)}: its schema is {held}, made by a newer rack.recipes "
-            f"(this one knows up to {head}): "
-            "install that version, or set rack_recipes_db to another store"
+            f"{shown}: its schema is {held}, newer than {head} of this process: "
+            "rack.recipes was upgraded while it ran: start it again"
         )
+    raise StoreError(
+        f"{shown}: its schema is {held}, made by a newer rack.recipes (this one knows up to {head}): "
+        "install that version, or set rack_recipes_db to another store"
+    )
 
 
 @contextmanager

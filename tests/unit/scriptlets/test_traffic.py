@@ -40,6 +40,8 @@ class TestRounds:
         met = sorted(tuple(sorted(pair)) for pairs in rounds for pair in pairs)
         assert met == sorted(combinations(sorted(names), 2))
         assert all(len({name for pair in pairs for name in pair}) == 2 * len(pairs) for pairs in rounds)
+        clients = {client for pairs in rounds for client, _server in pairs}
+        assert count == 2 or clients == {*names}  # a list of what one has measured is empty on no twin
 
     def test_both_of_a_pair_know_their_part(self, scriptlet):
         partners = scriptlet("tools.rounds").partners

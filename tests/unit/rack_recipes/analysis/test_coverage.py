@@ -43,11 +43,12 @@ def test_what_counts_say_of_a_step():
         counted("fan", "r3", "blocked", 5, checks=0),
         counted("fan", "r4", "unreachable", checks=0),
         counted("fan", "r5", "cached", checks=0),
+        counted("fan", "r1", "cached", checks=0),
         counted("ok", "r1", "marginal", 2, checks=0),
     ]
     fan, ok = coverage_from_counts(rows, []).steps
-    assert fan == StepCoverage("fan", 6, 3, 3, ["r1", "r2"], ["r3", "r4", "r5"])
-    assert ok == StepCoverage("ok", 2, 0, 0, ["r1"], [])
+    assert fan == StepCoverage("fan", 6, 3, 3, ["r1", "r2"], ["r3", "r4"], ["r5"])
+    assert ok == StepCoverage("ok", 2, 0, 0, ["r1"], [], [])
     found = Coverage([fan, ok], [])
     assert (found.never_run, found.never_failed, found.unchecked) == ([fan], [ok], [ok])
 

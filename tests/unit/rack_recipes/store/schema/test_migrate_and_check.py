@@ -23,6 +23,7 @@ from rack_recipes.errors import StoreError
 from rack_recipes.journal.append import append
 from rack_recipes.store.database_engine import WRITERS, connect_for_reading, connect_store
 from rack_recipes.store.database_engine import opened as unprepared
+from rack_recipes.store.schema import migrate_and_check
 from rack_recipes.store.schema.migrate_and_check import HEAD, MIGRATIONS, VERSION_TABLE, differences, upgrade, version
 from rack_recipes.store.schema.tables import COLUMNS, tables
 from rack_recipes.store.schema.views import VIEWS
@@ -130,6 +131,20 @@ def test_a_newer_schema_is_refused_with_what_to_do(url: str, new_store: Engine, 
         connect_for_reading(url)
     with new_store.connect() as connection:
         assert version(connection) == "9999"
+
+
+def test_a_store_that_was_upgraded_while_a_process_ran_is_newer_than_the_process(
+    new_store: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files are those of the new version by then; what it has loaded is not."""
+    before = migrate_and_check.revisions(migrate_and_check.MIGRATIONS)[-2]
+    monkeypatch.setattr(migrate_and_check, "HEAD", before)
+    said = f"its schema is {HEAD}, newer than {before} of this process.*was upgraded while it ran: start it again"
+    for call in (migrate_and_check.require_newest, lambda store: upgrade(store, head=before)):
+        with pytest.raises(StoreError, match=said):
+            call(new_store)
+    with new_store.connect() as connection:
+        assert version(connection) == HEAD
 
 
 class KilledError(Exception):

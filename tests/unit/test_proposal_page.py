@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from pathlib import Path
+
+from ansible_collections.rack.recipes.tests.unit.named_tests import functions_of
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "proposal.md"
@@ -23,11 +24,6 @@ def rows() -> list[dict[str, str]]:
     return [match.groupdict() for match in found if match]
 
 
-@cache
-def named_in(path: str) -> frozenset[str]:
-    return frozenset(re.findall(r"def (test_\w+)\(", (ROOT / path).read_text(encoding="utf-8")))
-
-
 def test_nearly_all_is_there() -> None:
     states = [row["here"].partition(":")[0] for row in rows()]
     assert len(states) >= 249
@@ -38,4 +34,4 @@ def test_nearly_all_is_there() -> None:
 def test_what_is_named_is_there() -> None:
     named = [(re.sub(r"^[UMI]/", lambda short: SHORT[short[0]], row["path"]), row["test"]) for row in rows()]
     assert [path for path, _test in named if not (ROOT / path).is_file()] == []
-    assert [(path, test) for path, test in named if test and test not in named_in(path)] == []
+    assert [(path, test) for path, test in named if test and test not in functions_of(ROOT / path)] == []

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import yaml
+
+from ansible_collections.rack.recipes.tests.unit.named_tests import is_there, linked
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/threats.md"
@@ -21,32 +21,12 @@ FIELDS = {"where", "threat", "answer", "tests"}
 THREATS: dict[str, list[dict[str, Any]]] = yaml.safe_load(Path(__file__).with_name("threats.yml").read_text())
 
 
-class Named(NamedTuple):
-    """A test that shows what is done about a threat."""
-
-    file: str
-    name: str
-
-
-def named_by(threat: dict[str, Any]) -> Iterator[Named]:
-    for test in threat["tests"]:
-        file, _colons, name = test.partition("::")
-        yield Named(file, name)
-
-
 ALL = [threat for part in THREATS.values() for threat in part]
-
-
-@cache
-def functions_of(path: Path) -> frozenset[str]:
-    """The functions of a file, those of its classes too."""
-    tree = ast.parse(path.read_bytes())
-    return frozenset(node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
 
 
 def line(threat: dict[str, Any]) -> str:
     """The row of the page for one threat."""
-    shown = ", ".join(f"[`{test.name.removeprefix('test_')}`](../tests/{test.file})" for test in named_by(threat))
+    shown = ", ".join(map(linked, threat["tests"]))
     return f"| {threat['where']} | {threat['threat']} | {threat['answer']} | {shown} |"
 
 
@@ -56,11 +36,9 @@ def test_the_page_is_made_of_the_threats(golden: Callable[[Path, str], None]):
     golden(PAGE, "\n\n".join([f"{head}{start}{rest.partition('\n')[0]}", *parts, ""]).rstrip("\n") + "\n")
 
 
-@pytest.mark.parametrize("test", sorted({test for threat in ALL for test in named_by(threat)}), ids=":".join)
-def test_every_test_that_is_named_is_there(test: Named):
-    path = ROOT / "tests" / test.file
-    assert path.is_file()
-    assert test.name in functions_of(path)
+@pytest.mark.parametrize("test", sorted({test for threat in ALL for test in threat["tests"]}))
+def test_every_test_that_is_named_is_there(test: str):
+    assert is_there(test)
 
 
 def test_every_threat_names_a_test():

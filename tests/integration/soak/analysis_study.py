@@ -8,8 +8,10 @@ Each function makes one table. `docs/analysis.json` has their figures, and `docs
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -328,20 +330,33 @@ def public_series() -> Table:
     return Table("Public series", about, ("series", "what is known", "ours", "ruptures: PELT"), rows)
 
 
-def study(seed: int) -> list[Table]:
-    """The whole study."""
-    return [
-        shifts(seed), shifts_beside_otava(), drifts(seed), twins(seed), planted_causes(seed), flakes(seed),
-        nights(seed), public_series(), *(Table(*each) for each in analysis_twins_study.tables()),
-        *(Table(*each) for each in analysis_time_study.tables()),
-    ]  # fmt: skip
+def _named(title: str, make: Callable[[], analysis_twins_study.TableOfStudy]) -> Callable[[int], Table]:
+    return lambda _seed: Table(title, *make())
 
 
-def write(seed: int, date: str) -> None:
-    """Make the whole study, and write its figures and the page."""
-    figures = {"date": date, "seed": seed, "tables": [asdict(table) for table in study(seed)]}
-    FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
-    PAGE.write_text(page(PAGE.read_text(), json.loads(FIGURES.read_text())))
+MAKERS: Mapping[str, Callable[[int], Table]] = {
+    "Changes of level": shifts,
+    "Changes of level, beside Otava": lambda _seed: shifts_beside_otava(),
+    "Drift": drifts,
+    "Outliers among twins": twins,
+    "Causes of failures": planted_causes,
+    "Flakes": flakes,
+    "Whole reports": nights,
+    "Public series": lambda _seed: public_series(),
+    "Over time": _named("Over time", analysis_time_study.table_of_cases),
+    "Shifts and drifts": _named("Shifts and drifts", analysis_time_study.table_of_moves),
+    "Twins and single values": _named("Twins and single values", analysis_twins_study.table_of_cases),
+    "Healthy runs": _named("Healthy runs", analysis_twins_study.table_of_healthy_runs),
+}
+
+
+def write(seed: int, date: str, titles: Iterable[str] = MAKERS) -> None:
+    """Make these tables of the study, and write the figures and the page after each; other tables stay as they are."""
+    for title in titles:
+        made = {**asdict(MAKERS[title](seed)), "made": date, "seed": seed}
+        known = {table["title"]: table for table in json.loads(FIGURES.read_text())["tables"]} | {title: made}
+        FIGURES.write_text(json.dumps({"tables": [known[one] for one in MAKERS if one in known]}, indent=1) + "\n")
+        PAGE.write_text(page(PAGE.read_text(), json.loads(FIGURES.read_text())))
 
 
 def page(text: str, figures: dict[str, Any]) -> str:
@@ -355,11 +370,16 @@ def page(text: str, figures: dict[str, Any]) -> str:
 
 def section(figures: dict[str, Any]) -> str:
     """The tables as Markdown."""
-    head = f"Made on {figures['date']} with the seed {figures['seed']}.\n"
-    return "\n".join([head, *(_markdown(Table(**table)) for table in figures["tables"])])
+    return "\n".join(_markdown(**table) for table in figures["tables"])
 
 
-def _markdown(table: Table) -> str:
-    rows = [table.columns, ["---"] * len(table.columns), *table.rows]
-    lines = (f"| {' | '.join(map(str, row))} |" for row in rows)
-    return "\n".join([f"### {table.title}", "", table.about, "", *lines, ""])
+def _markdown(
+    title: str, about: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], made: str, seed: int
+) -> str:
+    lines = (f"| {' | '.join(map(str, row))} |" for row in (columns, ["---"] * len(columns), *rows))
+    with_seed = "" if "with the seed" in about else f" with the seed {seed}"
+    return "\n".join([f"### {title}", "", f"{about} Made on {made[:10]}{with_seed}.", "", *lines, ""])
+
+
+if __name__ == "__main__":  # analysis_study.py SEED [TITLE...]: these tables, or all
+    write(int(sys.argv[1]), datetime.now(UTC).isoformat(timespec="seconds"), sys.argv[2:] or MAKERS)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from analysis_twins_study import BEFORE, DATA, Measured, said
+from analysis_twins_study import BEFORE, DATA, Measured, TableOfStudy, said
 
 from analysis_worlds import Array, Random, random_of
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night, run_id, store_nights
@@ -166,7 +166,12 @@ GATE_SHIFTS = (0.0, 0.02, 0.05, 0.1)
 
 def answers() -> dict[str, dict[str, Any]]:
     """All that the study asks."""
-    cases = {
+    return {"cases": cases_found(), "grid": grid()}
+
+
+def cases_found() -> dict[str, tuple[int, int]]:
+    """The tries of each case, and in how many of them it was found."""
+    return {
         "one of 12 twins drifts by 0.5 a night for 30 nights, spread 2.2: it is named": (TRIES, host_that_drifts()),
         **{f"a rack of 8 of 32 twins is 10 % higher since night 18, each host varies by 4 %: named in night {night}":
            (TRIES, rack_that_shifts(night)) for night in RACK_NIGHTS},
@@ -175,31 +180,38 @@ def answers() -> dict[str, dict[str, Any]]:
         **{f"the gate, {hosts} hosts, {number} measurements, 2 % of noise, 20 runs: a shift of {100 * shift:g} %":
            (PAIRS, gate(hosts, number, shift)) for (hosts, number), shift in product(GATES, GATE_SHIFTS)},
     }  # fmt: skip
-    return {"cases": cases, "grid": grid()}
 
 
-def tables() -> list[tuple[str, str, Sequence[str], Sequence[Sequence[Any]]]]:
-    """Title, explanation, columns and rows of the tables."""
-    before, now = json.loads((DATA / "time_before.json").read_text()), answers()
-    cases = [(title, tries, before["cases"][title][1], found) for title, (tries, found) in now["cases"].items()]
-    rows = [
-        (who, noise, kind, f"{100 * float(change):g} %{' a run' if kind == 'drift' else ''}", runs,
-         before["grid"][key][0], *now["grid"][key], before["grid"][key][1])
-        for key in now["grid"]
-        for who, noise, kind, change, runs in [key.split("; ")]
-    ]  # fmt: skip
+def _before() -> Mapping[str, Any]:
+    told: Mapping[str, Any] = json.loads((DATA / "time_before.json").read_text())
+    return told
+
+
+def table_of_cases() -> TableOfStudy:
+    """What is said of hosts, racks and flakes, and by the gate."""
+    before = _before()["cases"]
     about = (
         f"What stands for faults seen in use: what was said by the code at the commit `{BEFORE}`, and what is said by "
         f"today's. Always with the seed {SEED}. A shift of 0 % is none: what the gate tells there is false. The "
         "earlier gate compared verdicts and criteria alone."
     )
-    about_grid = (
+    rows = [(title, tries, before[title][1], found) for title, (tries, found) in cases_found().items()]
+    return about, ("what was put in", "tries", "found before", "found"), rows
+
+
+def table_of_moves() -> TableOfStudy:
+    """What is said of shifts and drifts by their size, the number of runs, and who moves."""
+    before, now = _before()["grid"], grid()
+    about = (
         f"Of {GRID_TRIES} runs each, with {100 * NOISE:g} % of noise: how many tell that a measurement has moved, of a "
         "host that did, as a change of level or a drift (shifts begin after 60 % of the runs); and how many say so of "
         f"another measurement, in which nothing happened. Before: by the code at the commit `{BEFORE}`."
     )
+    rows = [
+        (who, noise, kind, f"{100 * float(change):g} %{' a run' if kind == 'drift' else ''}", runs,
+         before[key][0], *now[key], before[key][1])
+        for key in now
+        for who, noise, kind, change, runs in [key.split("; ")]
+    ]  # fmt: skip
     columns = ("who moves", "noise", "how", "by", "runs", "found before", "found", "false", "false before")
-    return [
-        ("Over time", about, ("what was put in", "tries", "found before", "found"), cases),
-        ("Shifts and drifts", about_grid, columns, rows),
-    ]
+    return about, columns, rows

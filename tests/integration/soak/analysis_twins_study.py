@@ -245,29 +245,47 @@ def found_in(case: Case) -> int:
 
 def answers(runs: int = HEALTHY) -> dict[str, dict[str, Any]]:
     """All that the study asks, by the title of the case, and by noise and number of earlier runs."""
-    told = {f"{noise}; {earlier}": false_findings(noise, earlier, runs) for noise in NOISES for earlier in EARLIER}
-    return {"found": {case.title: found_in(case) for case in CASES}, "false": told}
+    return {"found": cases_found(), "false": false_of_noises(runs)}
 
 
-def tables() -> list[tuple[str, str, Sequence[str], Sequence[Sequence[Any]]]]:
-    """Title, explanation, columns and rows of the tables."""
-    before, now = json.loads((DATA / "twins_before.json").read_text()), answers()
-    cases = [(one.title, one.tries, before["found"][one.title], now["found"][one.title], one.why) for one in CASES]
-    healthy_runs = [
-        (*key.split("; "), HEALTHY, before["false"][key][0], *own, before["false"][key][1])
-        for key, own in now["false"].items()
-    ]
+def cases_found() -> dict[str, int]:
+    """In how many tries each case was found, by its title."""
+    return {case.title: found_in(case) for case in CASES}
+
+
+def false_of_noises(runs: int) -> dict[str, tuple[int, int]]:
+    """The false findings of healthy runs, by noise and number of earlier runs."""
+    return {f"{noise}; {earlier}": false_findings(noise, earlier, runs) for noise in NOISES for earlier in EARLIER}
+
+
+def _before() -> Mapping[str, Any]:
+    told: Mapping[str, Any] = json.loads((DATA / "twins_before.json").read_text())
+    return told
+
+
+TableOfStudy = tuple[str, Sequence[str], Sequence[Sequence[Any]]]
+"""Explanation, columns and rows."""
+
+
+def table_of_cases() -> TableOfStudy:
+    """What is said of planted faults and of published data."""
+    before, now = _before()["found"], cases_found()
     about = (
         "Values that stand for faults seen in use, and published data, with what a report says of them: by the code at "
         f"the commit `{BEFORE}`, and by today's. Always with the seed {SEED}."
     )
-    about_healthy = (
+    rows = [(one.title, one.tries, before[one.title], now[one.title], one.why) for one in CASES]
+    return about, ("what was put in", "tries", "found before", "found", "if not, why"), rows
+
+
+def table_of_healthy_runs() -> TableOfStudy:
+    """What is said of runs in which nothing is wrong."""
+    before, now = _before()["false"], false_of_noises(HEALTHY)
+    about = (
         f"Runs in which nothing is wrong: {MEASUREMENTS} measurements of {HOSTS} twins; in every second run each has a "
         "limit that no value comes near. All analysers look at it, as for a report. How many runs have a false "
         f"`problem`, and how many something false that is `notable`; before: by the code at the commit `{BEFORE}`."
     )
     columns = ("noise", "earlier runs", "healthy runs", "problem, before", "problem", "notable", "notable, before")
-    return [
-        ("Twins and single values", about, ("what was put in", "tries", "found before", "found", "if not, why"), cases),
-        ("Healthy runs", about_healthy, columns, healthy_runs),
-    ]
+    rows = [(*key.split("; "), HEALTHY, before[key][0], *own, before[key][1]) for key, own in now.items()]
+    return about, columns, rows

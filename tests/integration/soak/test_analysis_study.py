@@ -203,4 +203,4 @@ def test_the_study_is_written(golden: Callable[[Path, str], None]):
 
 def test_a_page_without_its_marks_is_refused():
     with pytest.raises(ValueError, match=r"docs/study\.md needs the lines"):
-        analysis_study.page("# Analysis\n", {"date": "", "seed": 1, "tables": []})
+        analysis_study.page("# Analysis\n", {"tables": []})

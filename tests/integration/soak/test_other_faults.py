@@ -12,8 +12,9 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,11 @@ from call_rack_recipes import CHECKOUT, rack_recipes, results
 from rack_recipes.lab.rack_state import FOLDER, RackState, load_state
 from rack_recipes.lab.start_rack import down, up, wait_for_routes
 from rack_recipes.lab.topology import build
+from rack_recipes.recipe.load import load
 
 FAULTS: Mapping[str, Mapping[str, Any]] = yaml.safe_load(Path(__file__).with_name("other_faults.yml").read_text())
 FIGURES = CHECKOUT / "docs" / "detection_of_other_faults.json"
+RECIPES = ("fabric", "nightly", "acceptance", "host_setup", "storage")
 RECIPE, INVENTORY = Path(__file__).with_name("all_at_once.yml"), f"{FOLDER}/inventory.yml"
 BY = "all of them in one run, without load"
 SETTLED = 4  # seconds in which LLDP and BGP have noticed
@@ -102,11 +105,24 @@ def row(name: str, scripts: Mapping[str, Mapping[str, str]], bad: Mapping[str, s
         "at": own["at"],
         "made_by": "; ".join([" ".join(own["make"].split()), *others]),
         "found_by": [f"{step} (marginal)" if said == {"marginal"} else step for step, said in sorted(bad.items())],
+        "recipes": recipes_with(bad),
         "named_first": ("yes" if is_named else "no") if is_headline else "no headline",
         "first_line": line,
         "by": BY,
         "when": datetime.now(UTC).date().isoformat(),
     }
+
+
+def recipes_with(steps: Collection[str]) -> list[str]:
+    """Those of the recipes that have one of these steps, whose names are those within a recipe that is included."""
+    return [name for name in RECIPES if not steps_of(name).isdisjoint(steps)]
+
+
+@cache
+def steps_of(recipe: str) -> frozenset[str]:
+    """The names of a recipe's steps, without those of the recipes in which they are."""
+    loaded = load(str(CHECKOUT / "recipes" / f"{recipe}.yml"))
+    return frozenset(step.name.rpartition(".")[2] for step in loaded.steps)
 
 
 def keep(name: str, own: Mapping[str, Any]) -> None:

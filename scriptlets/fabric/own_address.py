@@ -2,18 +2,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether nobody else has an address of this host, or of its gateway."""
+"""Whether nobody else has an address of this host, or of its gateway, and this host answers for no other."""
 
 from __future__ import annotations
 
-from rack_recipes import Failed, Scriptlet
+from rack_recipes import Failed, HostFiles, Scriptlet
 from scriptlets.tools.commands import run, run_json
 
 SELF = "this host"
+CONF = "proc/sys/net/ipv4/conf/"
 
 
 class OwnAddress(Scriptlet):
-    """Whether nobody else has an address of this host (RFC 5227), and one machine alone that of each gateway."""
+    """Whether nobody else has an address of this host (RFC 5227), and one machine alone that of each gateway.
+
+    A host that forwards and answers ARP for others (`proxy_arp`) takes what is for them: they see nothing of it.
+    """
 
     options = {
         "address": {
@@ -37,11 +41,17 @@ class OwnAddress(Scriptlet):
             "default": False,
             "description": "Whether the gateways of the routes at this port are asked for, too",
         },
+        "root": {
+            "type": "path",
+            "default": "/",
+            "description": "The folder that has /proc; another one for tests",
+        },
     }
     reads = ()
     writes = {
         "fabric.address_v1": (
-            "`address`, and the MAC addresses of `others` that have it; of each of the `gateways` those that answer"
+            "`address`, and the MAC addresses of `others` that have it; of each of the `gateways` those that answer; "
+            "and whether this host is a `proxy`"
         )
     }
     needs = (
@@ -50,6 +60,7 @@ class OwnAddress(Scriptlet):
     )
     verdicts = {
         "failed": "another one has this address, too; several have that of a gateway, or the host itself has it",
+        "marginal": "the host answers ARP for others (net.ipv4.conf.PORT.proxy_arp is 1, and it forwards)",
         "error": "arping is not there, or the port is not",
     }
     example = """
@@ -63,7 +74,9 @@ class OwnAddress(Scriptlet):
         words = ("arping", "-D", "-I", params["port"], "-c", str(params["count"]), params["address"])
         answers = owners(run(words, exit_codes=(0, 1)))
         gateways = gateways_of(params["port"], params["count"]) if params["gateways"] else {}
-        ctx.set("fabric.address_v1", {"address": params["address"], "others": answers, "gateways": gateways})
+        is_proxy = answers_for_others(HostFiles(params["root"]), params["port"])
+        found = {"address": params["address"], "others": answers, "gateways": gateways, "proxy": is_proxy}
+        ctx.set("fabric.address_v1", found)
         wrong = []
         if ctx.check("others", len(answers), "hosts", max=0) == "failed":
             wrong.append(f"{params['address']} is also that of {', '.join(answers)}: give one of them another address")
@@ -71,8 +84,15 @@ class OwnAddress(Scriptlet):
         if gateways:
             ctx.check("gateways_twice", len(twice), "gateways", max=0)
         wrong += twice
+        ctx.check("proxy", is_proxy, one_of=[True, False], warn={"eq": False})
         if wrong:
             raise Failed("; ".join(wrong))
+
+
+def answers_for_others(tree, port):
+    """Whether the kernel answers ARP at a port for what it would forward (Documentation/networking/ip-sysctl.rst)."""
+    proxy = any(tree.number(f"{CONF}{name}/proxy_arp") for name in (port, "all"))
+    return proxy and bool(tree.number(f"{CONF}{port}/forwarding"))
 
 
 def gateways_of(port, count):

@@ -330,7 +330,7 @@ def public_series() -> Table:
     return Table("Public series", about, ("series", "what is known", "ours", "ruptures: PELT"), rows)
 
 
-def _named(title: str, make: Callable[[], analysis_twins_study.TableOfStudy]) -> Callable[[int], Table]:
+def _titled(title: str, make: Callable[[], analysis_twins_study.TableOfStudy]) -> Callable[[int], Table]:
     return lambda _seed: Table(title, *make())
 
 
@@ -343,10 +343,10 @@ MAKERS: Mapping[str, Callable[[int], Table]] = {
     "Flakes": flakes,
     "Whole reports": nights,
     "Public series": lambda _seed: public_series(),
-    "Over time": _named("Over time", analysis_time_study.table_of_cases),
-    "Shifts and drifts": _named("Shifts and drifts", analysis_time_study.table_of_moves),
-    "Twins and single values": _named("Twins and single values", analysis_twins_study.table_of_cases),
-    "Healthy runs": _named("Healthy runs", analysis_twins_study.table_of_healthy_runs),
+    "Over time": _titled("Over time", analysis_time_study.table_of_cases),
+    "Shifts and drifts": _titled("Shifts and drifts", analysis_time_study.table_of_moves),
+    "Twins and single values": _titled("Twins and single values", analysis_twins_study.table_of_cases),
+    "Healthy runs": _titled("Healthy runs", analysis_twins_study.table_of_healthy_runs),
 }
 
 

@@ -372,6 +372,30 @@ class TestOwnAddress:
         assert (outcome.verdict, outcome.reason[: len(reason)]) == ("failed" if reason else "passed", reason)
         assert list(rack_context["fabric.address_v1"]["gateways"]) == ["10.1.1.1"]
 
+    @pytest.mark.parametrize(
+        ("proxy_arp", "of_all", "forwarding", "verdict"),
+        [
+            (1, 0, 1, "marginal"),
+            (0, 1, 1, "marginal"),
+            (1, 0, 0, "passed"),
+            (0, 0, 1, "passed"),
+            ("", "", "", "passed"),
+        ],
+    )
+    def test_a_host_that_answers_for_others(
+        self, scriptlet, prints, rack_context, tmp_path, proxy_arp, of_all, forwarding, verdict
+    ):
+        module = scriptlet("fabric.own_address")
+        prints(module, {"arping": captured("arping-healthy.txt")})
+        for name, value in (("eth1/proxy_arp", proxy_arp), ("all/proxy_arp", of_all), ("eth1/forwarding", forwarding)):
+            path = tmp_path / "proc/sys/net/ipv4/conf" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{value}\n")
+        params = {"address": "10.1.1.11", "port": "eth1", "root": str(tmp_path)}
+        outcome = rack_context.run(module.OwnAddress, params)
+        assert outcome.verdict == verdict
+        assert ("proxy" in outcome.reason) == (verdict == "marginal")
+
 
 class TestClock:
     @table("text", "verdict", "says")

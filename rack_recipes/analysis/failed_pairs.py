@@ -23,7 +23,6 @@ from rack_recipes.analysis.methods.failed_pairs import (
     BEYOND,
     ENDS,
     FROM,
-    LEAST_SHARE,
     NODE,
     Explanation,
     Pair,
@@ -117,14 +116,13 @@ def _told_before(
 ) -> Sequence[Explanation]:
     """What other steps have told, where that explains all that failed here; else nothing.
 
-    Of the pairs over a lossy switch some pass by chance; those of a host or a group do not.
+    A step with one flow for a pair passes those of which the flow takes another way.
     """
     found: list[Explanation] = []
     left, everything = {*matrix.failed}, matrix.failed.keys() | matrix.passed
     for share in known:
-        own = frozenset(pair for pair in left if stands_for(share, pair, groups))
-        of = sum(stands_for(share, pair, groups) for pair in everything)
-        if own and (share.way == BETWEEN or len(own) >= LEAST_SHARE * of):
+        if own := frozenset(pair for pair in left if stands_for(share, pair, groups)):
+            of = sum(stands_for(share, pair, groups) for pair in everything)
             found.append(Explanation(share, own, len(own), of))
             left -= own
     return [] if left else found

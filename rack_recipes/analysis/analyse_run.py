@@ -116,17 +116,21 @@ def analyse_history(history: History) -> list[Finding]:
 
 
 def _once_for_each_cause(findings: Sequence[Finding]) -> Iterator[Finding]:
-    """Yield the findings; what a cause has said already of an attribute is only a note.
+    """Yield the findings; what a cause has said already is only a note.
 
-    That is a difference of the same hosts, and groups of hosts that the attribute parts in the steps of the cause.
+    That is a difference of the same hosts, groups of hosts that the attribute parts in the steps of the cause, and what
+    is unusual of results whose failing pairs the cause explains.
     """
     causes = [one for one in findings if one.kind == "cause" and "attribute" in one.about]
     hosts = {(one.about["attribute"], one.hosts) for one in causes}
     steps = {(one.about["attribute"], result.step) for one in causes for result in one.results}
+    of_pairs = {result[:2] for one in findings if "failed_pairs" in one.figures for result in one.results}
     for one in findings:
         attribute = one.about.get("attribute")
+        # A value of the context has no step.
+        places = {result[:2] for result in one.results if result.step}
         is_told = (
-            (attribute, one.hosts) in hosts
+            (attribute, one.hosts) in hosts or (bool(places) and places <= of_pairs)
             if one.kind == "outlier"
             else (
                 one.kind in ("groups", "change_point")

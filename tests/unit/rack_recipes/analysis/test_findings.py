@@ -188,6 +188,14 @@ def test_what_a_cause_says_already_is_a_note(monkeypatch: pytest.MonkeyPatch) ->
             "change_point", PROBLEM, "in another step", (ResultId("r3", "fan"),), about={"attribute": "power_feed"}
         ),
         Finding("groups", NOTABLE, "of nothing", (ResultId("r3", "power"),)),
+        Finding(
+            "cause", PROBLEM, "pairs", (ResultId("r4", "mesh"), ResultId("s1", "routes")), figures={"failed_pairs": 9}
+        ),
+        Finding(
+            "outlier", PROBLEM, "of pairs", (ResultId("r4", "mesh", "mtu.r1"), ResultId("r4", "", "mesh_v1.r1.ms"))
+        ),
+        Finding("outlier", PROBLEM, "of pairs and more", (ResultId("r4", "mesh", "mtu.r1"), ResultId("r4", "fan"))),
+        Finding("outlier", NOTABLE, "of the context", (ResultId("r4", "", "mesh_v1.r1.ms"),)),
     ]
     monkeypatch.setattr(analyse_run, "_useful", lambda _run, _history: ["causes"])
     monkeypatch.setattr(analyse_run, "_findings", lambda _name, _run, _history: found)
@@ -195,4 +203,5 @@ def test_what_a_cause_says_already_is_a_note(monkeypatch: pytest.MonkeyPatch) ->
     assert grades == {
         "on feed B": PROBLEM, "two groups by power_feed": NOTE, "by leaf": PROBLEM, "of other hosts": NOTABLE,
         "feed A rose": NOTE, "in another step": PROBLEM, "of nothing": NOTABLE,
+        "pairs": PROBLEM, "of pairs": NOTE, "of pairs and more": PROBLEM, "of the context": NOTABLE,
     }  # fmt: skip

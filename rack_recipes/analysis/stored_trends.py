@@ -24,7 +24,7 @@ from rack_recipes.analysis.values_over_runs import (
     trend_of,
     values_by_run,
 )
-from rack_recipes.errors import UsageError, nearest
+from rack_recipes.errors import MOST_NAMED, UsageError, nearest
 from rack_recipes.store.reading import recorded_runs, several_runs
 from rack_recipes.store.reading.earlier_runs import counts, earlier_runs, is_same_test
 
@@ -54,6 +54,21 @@ def stored_trends(
     return history.run.run["run_id"], [
         _told(one, history, moves, copies) for one in _over_runs(history, key, host, wanted)
     ]
+
+
+def check_key(store: Engine, key: str) -> None:
+    """Raise UsageError where no run has numbers of this `key`, with what the newest run has measured.
+
+    For those who may see all runs: it names measurements.
+    """
+    if key and several_runs.newest_with(store, key):
+        return
+    newest = recorded_runs.newest(store)
+    names = sorted({row["name"] for row in several_runs.measurements_by_name(store, [newest] if newest else [])})
+    told = f"no run in the store has a measurement or a key {key!r}" if key else "a trend of what"
+    if near := nearest(key, names):
+        raise UsageError(f"{told} (did you mean {near!r}?)")
+    raise UsageError(f"{told}; the newest run has measured {first_few(names, MOST_NAMED)}" if names else told)
 
 
 def _newer(run: RunData) -> list[Row]:

@@ -51,8 +51,7 @@ class Pdu:
 
 def missing() -> str:
     """What has to be installed before there can be PDUs, as the words of a command; empty if nothing is missing."""
-    packages = [name for name in NEEDED if not importlib.util.find_spec(name)]
-    return f"pip install {' '.join(packages)}" if packages else ""
+    return "" if all(map(importlib.util.find_spec, NEEDED)) else "pip install 'rack-recipes[rack]'"
 
 
 def pdus_of(topology: Topology) -> list[Pdu]:

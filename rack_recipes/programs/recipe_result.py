@@ -25,7 +25,7 @@ Record = dict[str, Any]
 
 
 class Verdict(str):
-    """A verdict as text, whose representation in pytest's output includes the reason."""
+    """A verdict or a status as text, whose representation in pytest's output includes the reason."""
 
     __slots__ = ("reason",)
     reason: str
@@ -151,13 +151,24 @@ def read_result(exit_code: int, answer: Mapping[str, Any], project: Path) -> Rec
     """
     status, reason = answer.get("status", "error"), answer.get("reason", "") or answer.get("report_error", "")
     if "folder" not in answer:
-        return RecipeResult(exit_code, status, reason=reason)
+        return RecipeResult(exit_code, Verdict(status, reason), reason=reason)
     context, steps = run_context.Context(), CountedRecords()
     JournalReader(Path(answer["folder"], JOURNAL)).dispatch(run_context.fold_into(context, steps))
     held = {host: context.held(host) for host in (RUN, *context.hosts())}
     keys = ResultTable(((key, host), value) for host, own in held.items() for key, (_version, value) in own.items())
     page = next((str(project / path) for path in answer.get("report", ()) if path.endswith(".html")), "")
-    return RecipeResult(exit_code, status, context.run_id, reason, ResultTable(steps), keys, answer["folder"], page)
+    told = Verdict(status, "\n".join(_not_passed(steps)) or reason)
+    return RecipeResult(exit_code, told, context.run_id, reason, ResultTable(steps), keys, answer["folder"], page)
+
+
+def _not_passed(steps: Mapping[tuple[str, str], Record]) -> list[str]:
+    """A line for each of the first results that did not pass, and how many more there are."""
+    lines = [
+        f"{step} on {host or 'the run'}: {record['verdict']} {record.get('reason', '')}".rstrip()
+        for (step, host), record in steps.items()
+        if record["verdict"] not in HARMLESS
+    ]
+    return [*lines[:MOST_NAMED], *([f"and {len(lines) - MOST_NAMED} more"] if len(lines) > MOST_NAMED else [])]
 
 
 def _verdict(record: Record) -> Verdict:

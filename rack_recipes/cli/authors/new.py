@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from rack_recipes.cli.argument_parser import hint
 from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.errors import UsageError
@@ -123,7 +124,19 @@ def project(options: argparse.Namespace) -> Answer:
     recipe = next(iter(copies), "recipes/first.yml")
     files = PROJECT if copies else {**PROJECT, **RECIPE}
     hints = [f"cd {folder}", f"rack-recipes run {recipe}{' --dry-run' if copies else ''}"]
-    return _write_files(folder, files, _placeholders("first", ""), hints, copies)
+    words = {**_placeholders("first", ""), "groups": _groups_of(options.source) if copies else ""}
+    return _write_files(folder, files, words, hints, copies)
+
+
+def _groups_of(word: str) -> str:
+    """Lines of an inventory's comment, which say to what groups the hosts of a shipped recipe belong."""
+    from rack_recipes.recipe.load import load
+    from rack_recipes.recipe.recipe_names import PREFIX
+
+    names = load(PREFIX + word.removeprefix(PREFIX)).hosts.split(":")
+    if names == ["all"]:
+        return ""
+    return f"# The recipe runs on {first_few(names, len(names))}: make these groups, as `rack7` is made here.\n"
 
 
 def _shipped_files(word: str) -> dict[str, str]:

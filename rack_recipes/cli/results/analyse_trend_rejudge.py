@@ -89,7 +89,7 @@ Told = dict[str, Any]
 
 @takes(
     """
-    KEY  a measurement's name, or a number's path in the context
+    [KEY]  a measurement's name, or a number's path in the context (left out: it is told which there are)
     --host HOST=  only this host (default: the median of each class)
     --step NAME=  only what this step has measured
     --last N=20  the last N runs that have it (default: 20)
@@ -108,10 +108,12 @@ def trend(options: argparse.Namespace) -> Answer:
     limits, changes of level, the slope with its 95 % interval, the limit and when the slope leads to it, and the hosts,
     racks and other groups that move away from their twins. With fewer than ten runs none of the last four is told.
     """
-    from rack_recipes.analysis.stored_trends import stored_trends
+    from rack_recipes.analysis.stored_trends import check_key, stored_trends
 
     with open_store(options) as store:
         run_id = run_id_of(store, options.run, options.db) if options.run else ""
+        if not run_id:
+            check_key(store, options.key)
         found, told = stored_trends(store, options.key, options.host, options.step, options.last, run_id)
     if options.json:
         return {"key": options.key, "run_id": found, "series": told}, 0

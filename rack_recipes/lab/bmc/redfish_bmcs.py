@@ -196,7 +196,7 @@ def _entries(bmc: Bmc) -> Resource:
 
 PORT = 443
 CERTIFICATE, KEY = "bmc.crt", "bmc.key"
-NEEDED = {"sushy_tools": "sushy-tools", "bcrypt": "bcrypt"}
+NEEDED = ("sushy_tools", "bcrypt")
 HASH_ROUNDS = 4  # the fewest that bcrypt takes: the password is a long random one
 RESETS: Mapping[str, str] = {
     "On": power.ON,
@@ -211,9 +211,8 @@ RESETS: Mapping[str, str] = {
 
 def missing() -> str:
     """What has to be installed before there can be BMCs, as the words of a command; empty if nothing is missing."""
-    packages = [package for module, package in NEEDED.items() if importlib.util.find_spec(module) is None]
-    if packages:
-        return f"pip install {' '.join(packages)}"
+    if not all(map(importlib.util.find_spec, NEEDED)):
+        return "pip install 'rack-recipes[rack]'"
     return "" if shutil.which("openssl") else "apt-get install openssl"
 
 

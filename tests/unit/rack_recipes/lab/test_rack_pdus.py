@@ -61,7 +61,7 @@ def test_the_files_of_the_pdus(tmp_path: Path):
 def test_what_is_missing(monkeypatch: pytest.MonkeyPatch):
     assert rack_pdus.missing() == ""
     monkeypatch.setattr(rack_pdus.importlib.util, "find_spec", lambda _name: None)
-    assert rack_pdus.missing() == "pip install snmpsim pysmi"
+    assert rack_pdus.missing() == "pip install 'rack-recipes[rack]'"
 
 
 @pytest.fixture

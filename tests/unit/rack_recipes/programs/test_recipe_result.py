@@ -55,6 +55,7 @@ def test_a_run(read):
         answer={"status": "failed", "run_id": "R1"},
     )
     assert (found.exit_code, found.status, found.run_id, found.reason) == (1, "failed", "R1", "")
+    assert repr(found.status) == "'failed' (a on h2: failed down)"
     assert found.verdicts == {("a", "h1"): "passed", ("a", "h2"): "failed", ("b", ""): "passed"}
     assert found.reasons == {("a", "h1"): "", ("a", "h2"): "down", ("b", ""): ""}
     assert found.measurements["a", "h1"] == {"x": measured[1]}

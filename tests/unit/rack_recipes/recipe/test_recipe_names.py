@@ -111,6 +111,7 @@ def test_a_project_may_begin_with_a_shipped_recipe(folder: Path) -> None:
     for name in ("acceptance.yml", "parts/hardware.yml", "parts/links.yml"):
         assert (lab / "recipes" / name).read_bytes() == (COLLECTION / "recipes" / name).read_bytes()
     assert call("validate", str(lab / "recipes/acceptance.yml")).code == 0
+    assert "# The recipe runs on servers, leaves, spines: make these groups" in (lab / "inventory.yml").read_text()
 
 
 def test_a_project_can_not_begin_with_what_is_not_shipped() -> None:

@@ -135,7 +135,7 @@ class TestDriver:
 class TestWhatIsMissing:
     def test_packages_are_named(self, monkeypatch):
         monkeypatch.setattr(redfish_bmcs.importlib.util, "find_spec", lambda _name: None)
-        assert redfish_bmcs.missing() == "pip install sushy-tools bcrypt"
+        assert redfish_bmcs.missing() == "pip install 'rack-recipes[rack]'"
         monkeypatch.setattr(redfish_bmcs.importlib.util, "find_spec", lambda _name: object())
         monkeypatch.setattr(redfish_bmcs.shutil, "which", lambda _name: None)
         assert redfish_bmcs.missing() == "apt-get install openssl"

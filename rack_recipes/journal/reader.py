@@ -27,6 +27,11 @@ def describe_damage(journal: Path, lines: Sequence[int]) -> str:
     return f"{journal} has damaged lines, which cannot be read: {named}" if named else ""
 
 
+def has_ended(journal: str | PathLike[str]) -> bool:
+    """Whether the last that it says of its run is the end: a context goes on behind its end when it is served again."""
+    return [record["kind"] for record in JournalReader(journal).records("run", "end")][-1:] == ["end"]
+
+
 class Line(NamedTuple):
     """One finished line: its record, or None and the reason why it has none. `start` and `end` are offsets in bytes."""
 

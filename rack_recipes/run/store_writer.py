@@ -20,7 +20,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from rack_recipes.errors import JournalError, RackError, StoreError
 from rack_recipes.journal.append import append
-from rack_recipes.journal.reader import JournalReader
+from rack_recipes.journal.reader import has_ended
 from rack_recipes.run.processes import END, NOW, OK, from_request
 
 LOOK = 0.5  # seconds between two looks at how much the journal has grown
@@ -217,6 +217,5 @@ def _log(text: str) -> None:
 def end_abandoned_run(journal: str | os.PathLike[str]) -> None:
     """Record that a run was interrupted, whose process is gone and has written no end."""
     with suppress(JournalError):  # on a full disk; what the journal has is stored all the same
-        kinds = [record["kind"] for record in JournalReader(journal).records("run", "end")]
-        if kinds[-1:] != ["end"]:  # a context goes on behind its end once it is served again
+        if not has_ended(journal):
             append(journal, [{"kind": "end", "time": now(), "status": "interrupted", "exit_code": 1, "counts": {}}])

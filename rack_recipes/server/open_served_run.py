@@ -104,8 +104,8 @@ def _own(journal: Path, settings: Settings, hooks: dict[str, MergeHook]) -> Serv
 
 
 def end_served(journal: Path) -> None:
-    """Record the end of a server in good order, where the run is its own; other servers may go on with a shared one."""
-    if _is_own(run_record(journal)):
+    """Record the end of a server in good order, where a server began the run; others may go on with a shared one."""
+    if run_record(journal).get(SERVED):
         with suppress(JournalError):  # on a full disk; the next start goes on all the same
             append(journal, [{"kind": "end", "time": now(), "status": ENDED, "exit_code": 0, "counts": {}}])
 

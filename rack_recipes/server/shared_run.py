@@ -27,7 +27,9 @@ from urllib.parse import parse_qsl, urlsplit
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from rack_recipes.context.merge_policies import hook_of
 from rack_recipes.errors import JournalError, UsageError
-from rack_recipes.journal.record_fields import encode
+from rack_recipes.journal.append import append
+from rack_recipes.journal.reader import has_ended
+from rack_recipes.journal.record_fields import decode, encode
 from rack_recipes.private_files import FILE_MODE, make_private
 from rack_recipes.run.processes import MADE, new_run_id
 from rack_recipes.run.run_folders import hold_run_until_exit
@@ -40,6 +42,7 @@ from rack_recipes.settings import Settings
 
 if TYPE_CHECKING:
     import valkey
+AGAIN = "served_again"  # the field of a copy's run record that its server has written, and not the log
 LOOK = 1.0  # seconds that one look for new records takes at most
 
 
@@ -372,16 +375,29 @@ def open_shared_run(settings: Settings, client: valkey.Valkey, *, new: bool = Fa
         log.begin(encode(first))
     except SharedLogError as error:
         raise UsageError(str(error)) from error
+    if has_ended(journal):
+        append(journal, [{**first, AGAIN: True}])  # what comes behind it counts
     return ServedRun(run_id, journal, None), log
 
 
 def _copied(journal: Path) -> Iterator[bytes]:
-    """The entries that the copy has, as they stand in the log; what a killed server left unfinished is cut off."""
+    """The entries that the copy has, as they stand in the log; what a killed server left unfinished is cut off.
+
+    That this server has ended, and was started again, stands in its copy alone.
+    """
     read, whole = 0, 0
     with os.fdopen(os.open(journal, os.O_RDWR | os.O_CREAT, FILE_MODE), "r+b") as copy:
         for line in copy:
             read += len(line)
             if line != b"\n" and line.endswith(b"\n"):
                 whole = read
-                yield b"\n" + line
+                if not _is_own(line):
+                    yield b"\n" + line
         copy.truncate(whole)
+
+
+def _is_own(line: bytes) -> bool:
+    if b'"end"' not in line and AGAIN.encode() not in line:  # parsing each line would take long
+        return False
+    record = decode(line)
+    return record["kind"] == "end" or (record["kind"] == "run" and AGAIN in record)

@@ -118,6 +118,33 @@ def test_a_server_has_no_state_of_its_own(shared: ValkeyServer, project: Path) -
     assert [entry["value"] for entry in shown["context"]] == [{"mean": 4}]
 
 
+def test_a_stopped_server_s_copy_is_ended_and_goes_on(shared: ValkeyServer, project: Path) -> None:
+    with servers(shared, 2) as (first, second):
+        for version in range(1, 4):
+            assert first.ask("PUT", f"/ctx/{KEY}", version).data["version"] == version
+            assert _status("runs0") == "running"
+            first.stop()
+            assert _status("runs0") == "ended"
+            assert second.ask("GET", f"/ctx/{KEY}").data["value"] == version
+            first.start()
+        first.kill()
+        assert _status("runs0") == "interrupted"
+        first.start()
+        assert second.ask("PUT", f"/ctx/{KEY}", 4).data["version"] == 4
+        assert first.ask("GET", f"/ctx/{KEY}").data["value"] == 4
+        first.stop()
+        assert _status("runs0") == "ended"
+    shown = rack_recipes("ctx", "history", KEY, "--json").answer["changes"]
+    assert [change["after"] for change in shown] == [1, 2, 3, 4]
+
+
+def _status(runs: str) -> str:
+    """The status that the store has of a server's copy, once it is stored."""
+    flushed = rack_recipes("flush", "--json", RACK_RECIPES_RUNS=runs)
+    assert flushed.code == 0, flushed.stderr
+    return rack_recipes("runs", "--json").answer["runs"][0]["status"]
+
+
 def test_a_valkey_that_does_not_answer_holds_up_nobody_for_ever(shared: ValkeyServer) -> None:
     with servers(shared, 1) as (server,):
         server.ask("PUT", f"/ctx/{KEY}", 1)

@@ -85,6 +85,20 @@ def test_what_is_wrong_with_the_first_host_is_wrong_with_no_other(steps: Path):
     assert "'nope' is undefined" in done.results.steps["ok", "a0"]["reason"]
 
 
+def test_a_step_without_a_timeout_ends_by_that_of_the_settings(steps: Path, rack: Any):
+    """The scriptlet that hangs, and a module of Ansible's; what has a longer timeout of its own goes on."""
+    Path("ansible.cfg").write_text(f"{Path('ansible.cfg').read_text()}\n[rack_recipes]\nstep_timeout = 3\n")
+    module = {"type": "ansible", "module": "ansible.builtin.command", "args": {"argv": ["sleep", "4321"]}}
+    patient = shell("patient", "wait", args={"seconds": 6}, timeout=120)
+    found = run_recipe([shell("hang"), patient, {"name": "module", **module}], on=rack, hosts=["r01", "r02"])
+    told = {place: (row["verdict"], row["reason"]) for place, row in found.results.steps.items()}
+    for host in ("r01", "r02"):
+        assert told["hang", host] == ("error", "timed out after 3 s")
+        assert told["patient", host] == ("passed", "")
+        assert told["module", host] == ("error", "timed out after 3 s")
+    assert processes(rack, "sleep 4321") == []
+
+
 def recap(folder: str) -> list[str]:
     """The lines of Ansible's recap."""
     return (Path(folder) / "ansible.log").read_text().partition("PLAY RECAP")[2].splitlines()[1:]

@@ -131,8 +131,8 @@ def reasons(steps: Path, rack: Rack) -> dict[str, tuple[str, str]]:
 def test_each_says_what_to_do(reasons: dict[str, tuple[str, str]], rack: Rack):
     words = {"known": Path("known").absolute(), "address": rack.members["r01"].address}
     assert len(TOLD) - len(reasons) == (1 if os.geteuid() else 0)
-    for host in reasons:
-        verdict, told = TOLD[host]
-        assert reasons[host][0] == verdict, reasons[host]
-        assert told.format(**words) in reasons[host][1], reasons[host]
-        assert len(reasons[host][1]) < 400, "ssh's screen about a changed key is no reason"
+    for host, (verdict, reason) in reasons.items():
+        wanted, told = TOLD[host]
+        assert verdict == wanted, (host, reason)
+        assert told.format(**words) in reason, (host, reason)
+        assert len(reason) < 400, "ssh's screen about a changed key is no reason"

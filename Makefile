@@ -11,7 +11,7 @@ help: ## Show this list.
 
 demo: ## Run two recipes over SSH hosts of the demo's own, and write the report.
 	@$(SETUP) run
-	@.venv/bin/python tests/demo/demo.py
+	@.venv/bin/rack-recipes demo
 
 rack-demo: ## Start a virtual rack, test it, swap two cables, test it again. Needs root.
 	@$(SETUP) rack

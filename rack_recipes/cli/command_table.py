@@ -124,6 +124,7 @@ GROUPS: dict[str, dict[str, Command]] = {
         "cabling learn": Command("write a plan from LLDP, for review", "cabling"),
     },
     "a rack to try": {
+        "demo": Command("run two recipes on hosts of its own, and write their reports", "demo"),
         "rack": Command("start a virtual rack of routers and servers, break it, heal it"),
         "rack up": Command("start a virtual rack; needs root", "rack"),
         "rack status": Command("show its cables and what is broken", "rack"),

@@ -157,8 +157,9 @@ def read_result(exit_code: int, answer: Mapping[str, Any], project: Path) -> Rec
     held = {host: context.held(host) for host in (RUN, *context.hosts())}
     keys = ResultTable(((key, host), value) for host, own in held.items() for key, (_version, value) in own.items())
     page = next((str(project / path) for path in answer.get("report", ()) if path.endswith(".html")), "")
-    told = Verdict(status, "\n".join(_not_passed(steps)) or reason)
-    return RecipeResult(exit_code, told, context.run_id, reason, ResultTable(steps), keys, answer["folder"], page)
+    table = ResultTable(steps)
+    told = Verdict(status, "\n".join(_not_passed(table)) or reason)
+    return RecipeResult(exit_code, told, context.run_id, reason, table, keys, answer["folder"], page)
 
 
 def _not_passed(steps: Mapping[tuple[str, str], Record]) -> list[str]:

@@ -94,7 +94,7 @@ def print_summary(summary: Summary, answer: dict[str, Any]) -> None:
     sys.stderr.writelines(f"{note}\n" for note in _notes(summary))
     if "reason" in answer:
         sys.stderr.writelines(f"{printable(line)}\n" for line in answer["reason"].splitlines())
-    for path in dict.fromkeys(map(_shown, answer.get("report", ()))):
+    for path in shown_reports(answer.get("report", ())):
         sys.stderr.write(f"report: {path}\n")
     if "report_error" in answer:
         sys.stderr.write(f"no report was written: {printable(answer['report_error'])}\n")
@@ -125,9 +125,9 @@ def _waived(waived: Sequence[tuple[str, str]]) -> str:
     return f"{number}: {first_few(named, SHOWN_PROBLEMS)}"
 
 
-def _shown(report: str) -> str:
-    """Return the path that is shown for a file of the report; the many CSV files are shown as their folder."""
-    return f"{Path(report).parent}/" if report.endswith(".csv") else report
+def shown_reports(paths: Sequence[str]) -> list[str]:
+    """The paths that are shown of a report's files; the many CSV files are shown as their folder."""
+    return [*dict.fromkeys(f"{Path(path).parent}/" if path.endswith(".csv") else path for path in paths)]
 
 
 def _ended_by(number: int) -> str:

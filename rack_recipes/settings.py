@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import LEVELS
-from rack_recipes.errors import UsageError, nearest
+from rack_recipes.errors import MOST_NAMED, UsageError, nearest
 
 SECTION = "rack_recipes"
 CONFIG = "ansible.cfg"
@@ -75,7 +75,15 @@ def project_below() -> str:
     if Path(CONFIG).exists():
         return ""
     found = [path.parent.name for path in sorted(Path().glob(f"*/{CONFIG}"))]
-    return f"; there is a project in {found[0]}: `cd {found[0]}` first" if len(found) == 1 else ""
+    if len(found) > 1:
+        return f"; there are projects in {", ".join(found[:MOST_NAMED])}: `cd` into one of them first"
+    return f"; there is a project in {found[0]}: `cd {found[0]}` first" if found else ""
+
+
+def other_project_of(path: str) -> str:
+    """The project below this folder, which is none itself, that a recipe's relative path leads into; else ""."""
+    first, *rest = Path(path).parts or ("",)
+    return first if rest and not Path(CONFIG).exists() and Path(first, CONFIG).exists() else ""
 
 
 Given = dict[str, tuple[str, Any]]  # a setting's name -> where it was set, and to what

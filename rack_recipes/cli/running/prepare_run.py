@@ -9,6 +9,7 @@ import json
 import os
 import shlex
 import stat
+import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -197,6 +198,8 @@ def prepare_run(options: argparse.Namespace) -> PreparedRun:
     chosen = plan_options(options)
     plan = _plan(recipe, settings, chosen, earlier, resume_from)
     print_notices(plan)
+    if (folder := project.other_project_of(recipe)) and not options.inventory:
+        sys.stderr.write(f"{recipe}: inventory and settings of its project do not count here: `cd {folder}` first\n")
     _check_trust(plan, settings)
     declared = plan.recipe.params
     from_options = params_from_options(options.param_file, options.param)

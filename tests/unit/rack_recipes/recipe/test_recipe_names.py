@@ -126,3 +126,11 @@ def test_in_the_folder_above_a_project_a_command_says_so(words: list[str]) -> No
     done = call(*words)
     assert done.code in (2, 5)
     assert "; there is a project in lab: `cd lab` first" in done.err
+    call("new", "project", "other")
+    assert "; there are projects in lab, other: `cd` into one of them first" in call(*words).err
+
+
+def test_a_recipe_of_a_project_below_says_that_it_is_not_run_there() -> None:
+    call("new", "project", "lab")
+    done = call("run", "lab/recipes/first.yml", "--dry-run")
+    assert "inventory and settings of its project do not count here: `cd lab` first" in done.err

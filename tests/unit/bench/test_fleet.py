@@ -7,8 +7,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +18,7 @@ from ansible_collections.rack.recipes.tests.bench.fleet import __main__ as comma
 from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import BenchError, Job, Run, Size, Target
 from ansible_collections.rack.recipes.tests.bench.fleet.contestants import ansible_variants, rack_recipes, step_workload
 from ansible_collections.rack.recipes.tests.bench.fleet.contestants.contestant_list import NAMED
-from ansible_collections.rack.recipes.tests.bench.fleet.measuring import alternating_rounds, target_host_cpu
+from ansible_collections.rack.recipes.tests.bench.fleet.measuring import alternating_rounds
 from ansible_collections.rack.recipes.tests.bench.fleet.page import (
     medians_and_ratios,
     performance_page,
@@ -112,27 +110,11 @@ def test_recap_check(job: Job, recap: str, wrong: str) -> None:
     assert ansible_variants.recap_check(job, recap) == (f"Ansible's recap is wrong for {wrong}" if wrong else "")
 
 
-def test_listener_and_its_children_are_found() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        here = Target("here", "127.0.0.1", server.getsockname()[1])
-        assert target_host_cpu.listeners([here]) == {os.getpid()}
-    with pytest.raises(BenchError, match="no SSH server"):
-        target_host_cpu.listeners([here])
-
-
 def measure(tmp_path: Path, *command: str, timeout: str = "30", more: tuple[str, ...] = ()) -> dict[str, Any]:
     files = ["--stdout", str(tmp_path / "out"), "--stderr", str(tmp_path / "err")]
     argv = [sys.executable, str(alternating_rounds.MEASURED), *files, "--timeout", timeout, *more, "--", *command]
     found: dict[str, Any] = json.loads(subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout)
     return found
-
-
-def test_measured_command(tmp_path: Path) -> None:
-    found = measure(tmp_path, "sh", "-c", "echo out; echo err >&2; sleep 0.2; exit 3")
-    assert found["exit_code"] == 3
-    assert 0.2 <= found["wall"] < 60
-    assert (found["timed_out"], found["left"]) == (False, [])
-    assert ((tmp_path / "out").read_text(), (tmp_path / "err").read_text()) == ("out\n", "err\n")
 
 
 def test_cpu_of_orphans_counts(tmp_path: Path) -> None:
@@ -205,25 +187,6 @@ def test_goals_of_the_recorder() -> None:
     assert medians_and_ratios.recorder_share([many], Size(1, 20)) is None
 
 
-def test_figures_survive_json(findings: performance_page.Findings) -> None:
-    assert performance_page.from_json(performance_page.to_json(findings)) == findings
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "| plain Ansible | python 3.13.5, ansible-core 2.21.5 |",
-        "| plain Ansible / this project | 8 x 20 | at least 12 | 15.0 (10.0 to 20.0) | reached |",
-        "| plain Ansible / this project | 32 x 100 | at least 100 | - | not measured |",
-        "| 8 x 20 | 1.50 (1.00 to 2.00) | 25.0 (10.0 to 40.0) | 0.50 (0.50 to 0.50) | 0.40 |",
-        "| noop | 8 x 20 | 1 |",
-        "| mitogen | 8 x 20 | 1 | exit code 1: a / b c |",
-    ],
-)
-def test_page_has(findings: performance_page.Findings, line: str) -> None:
-    assert line in performance_page.page(findings).splitlines()
-
-
 MADE = {"made": "2026-11-29T06:00:00+00:00", "cores": 2, "load": 0.4}
 FIGURES: dict[str, dict[str, Any]] = {
     "results": {
@@ -272,17 +235,6 @@ def lines(name: str, **other: Any) -> list[str]:
     return stored_sections.SECTIONS[name]({**FIGURES[name], **other}).splitlines()
 
 
-def test_of_commands_each_has_a_line_with_its_goal():
-    found = lines("results")
-    assert found[0] == "## Reports and analysis"
-    assert "100,000 results" in found[2]
-    assert found[-3:] == [
-        "| show | 1.50 | 2, reached |",
-        "| report --format html | 6.25 | 6, **not reached** |",
-        "| report --format csv | 3.00 |  |",
-    ]
-
-
 def test_a_page_that_is_slower_than_its_goal_is_said():
     slow = lines("pages", pages=[["a run", [1.01, 0.9], None]], filter=["failed results", 0.2, 1.0])
     assert slow[-2:] == [
@@ -291,30 +243,11 @@ def test_a_page_that_is_slower_than_its_goal_is_said():
     ]
 
 
-@pytest.mark.parametrize("name", stored_sections.SECTIONS)
-def test_the_page_has_what_was_written_last(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
-):
-    monkeypatch.setattr(stored_sections, "DOCS", tmp_path)
-    stored_sections.show(name, FIGURES[name], write=False)
-    assert stored_sections.stored(name) == ""
-    stored_sections.show(name, FIGURES[name], write=True)
-    assert json.loads((tmp_path / f"{name}.json").read_text()) == FIGURES[name]
-    assert capsys.readouterr().out == 2 * stored_sections.stored(name)
-
-
 def made_runs_of_cpu(ours: float) -> list[Run]:
     """Runs in which plain Ansible, which is quick here, takes 13 s of CPU time on the controller alone."""
     used = {"ours": ours, "plain": 13.0}
     runs = made_runs(ours=[10, 20], plain=[1, 2])
     return [dataclasses.replace(run, controller_cpu=used[run.contestant], target_cpu=0) for run in runs]
-
-
-def test_page_is_written_from_old_figures(findings: performance_page.Findings, tmp_path: Path) -> None:
-    (tmp_path / "old.json").write_text(performance_page.to_json(findings))
-    words = ["--render", str(tmp_path / "old.json"), "--write", str(tmp_path / "page.md")]
-    assert command_line.main(words) == 0
-    assert (tmp_path / "page.md").read_text() == performance_page.page(findings)
 
 
 @pytest.mark.parametrize(("used", "code"), [(1.0, 0), (2.0, 1)])

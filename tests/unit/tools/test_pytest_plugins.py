@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -14,9 +13,7 @@ from pathlib import Path
 
 import pytest
 
-import slowest_tests
 import time_limit
-from slowest_tests import Time, main, table
 
 CONFTEST = """
 import pathlib, sys
@@ -137,74 +134,3 @@ def test_what_repeats_is_left_out(soak: dict[str, str], words: tuple[str, ...], 
     assert done.returncode == 0, done.stdout
     assert re.findall(r"::(\S+) PASSED", done.stdout) == expected
     assert ("5 deselected" in done.stdout) == (not soak and not words)
-
-
-SLOW = '''
-"""What the file is for.
-
-More.
-"""
-import pytest, time
-
-@pytest.fixture
-def slow():
-    time.sleep(0.3)
-
-def test_with_a_slow_fixture(slow):
-    """What the test is for.
-
-    More.
-    """
-
-def test_of_the_file():
-    time.sleep(0.25)
-
-@pytest.mark.parametrize("number", [1])
-def test_quick(number):
-    pass
-'''
-
-
-def test_a_run_tells_what_was_slow_and_what_for(tmp_path: Path):
-    said = run(tmp_path, SLOW).stdout
-    slowest = said[said.index("The 2 slowest tests, with their fixtures:") :].splitlines()[1:5]
-    assert slowest[0].endswith(" s  test_it.py::test_with_a_slow_fixture")
-    assert slowest[1].strip() == "What the test is for."
-    assert slowest[2].endswith(" s  test_it.py::test_of_the_file")
-    assert slowest[3].strip() == "What the file is for."
-    times = json.loads((tmp_path / "times.json").read_text())
-    assert [name for name, *_figures in times["times"]] == [
-        f"test_it.py::test_{name}" for name in ("with_a_slow_fixture", "of_the_file", "quick[1]")
-    ]
-
-
-def test_several_runs_have_one_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    for name, seconds in (("unit", 3.0), ("rack", 7.0)):
-        run_of_two = {"cpu": seconds, "times": [(f"{name}.py::{test}", seconds, 0.5, "Why.") for test in ("a", "b")]}
-        (tmp_path / f"{name}.json").write_text(json.dumps(run_of_two))
-    assert main([str(tmp_path / f"{name}.json") for name in ("unit", "rack", "away")]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("The 4 slowest tests, with their fixtures:\n    7.0 s, CPU   0.5 s  rack.py::a\n")
-    assert "CPU time of each part:\n    7.0 s  rack\n    3.0 s  unit\n" in said
-    assert "CPU time of the files with most:\n    1.0 s  unit.py\n    1.0 s  rack.py\n" in said
-    assert "CPU time of the tests with most:\n    0.5 s  unit.py::a\n" in said
-
-
-def test_the_cpu_time_of_children_that_live_and_that_have_ended_counts():
-    work = "while time.process_time() < 0.3: pass"
-    before = slowest_tests.used_cpu()
-    subprocess.run([sys.executable, "-c", f"import time\n{work}"], check=True)
-    with subprocess.Popen(
-        [sys.executable, "-c", f"import time\n{work}\nprint(flush=True)\ntime.sleep(60)"], stdout=subprocess.PIPE
-    ) as child:
-        assert child.stdout
-        child.stdout.readline()
-        assert slowest_tests.used_cpu() - before > 0.5
-        child.kill()
-
-
-def test_no_more_than_twenty_are_shown():
-    lines = table(Time(f"test_{number}", number, 0.0, "") for number in range(30))
-    assert len(lines) == 1 + slowest_tests.SHOWN
-    assert "test_29" in lines[1]
-    assert table([]) == []

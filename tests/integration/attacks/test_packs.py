@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from getpass import getuser
@@ -26,7 +25,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_rec
     run,
     step,
 )
-from call_rack_recipes import Done, called_here, rack_recipes
+from call_rack_recipes import called_here, rack_recipes
 from rack_recipes.archive.export_pack import PackSource, export
 from rack_recipes.errors import RackError
 from rack_recipes.journal.append import append
@@ -81,11 +80,6 @@ def sent(server: WebServer, pack: Path) -> Answer:
     return server.ask("/uploads?format=json", "POST", pack.read_bytes(), Content_Type="application/gzip")
 
 
-def imported(folder: Path, pack: Path) -> Done:
-    with inside(folder):
-        return rack_recipes("import", pack, "--json")
-
-
 def told(server: WebServer, run_id: str) -> tuple[str, str, str]:
     """What the pages say of a run: its status, the verdict of its step, the reason."""
     status = server.ask(f"/runs/{run_id}?format=json").data["run"]["status"]
@@ -98,36 +92,6 @@ def last_action(folder: Path) -> dict[str, Any]:
     return row
 
 
-def test_a_finished_run_whose_folder_is_gone_is_not_written_over(server, folder, forge):
-    """It was pruned, or another controller stored it: the rows of the pack are compared with those of the store."""
-    true = forge(records("20261125-120000-00000a", "failed"))
-    assert sent(server, true).status == 201
-    shutil.rmtree(folder / ".rack-recipes/runs/20261125-120000-00000a")
-    forged = forge(records("20261125-120000-00000a", "passed"))
-    answer, done = sent(server, forged), imported(folder, forged)
-    assert told(server, "20261125-120000-00000a") == ("failed", "failed", "as it was")
-    assert (answer.status, answer.data["type"]) == (409, "urn:rack-recipes:problem:run-conflict"), answer.text
-    assert "the store has run 20261125-120000-00000a with other results" in answer.data["detail"]
-    assert (done.code, done.answer["reason"]) == (2, answer.data["detail"])
-    assert last_action(folder)["state"] == f"refused: {answer.data['detail']}"
-    assert not (folder / ".rack-recipes/runs/20261125-120000-00000a").exists()
-    assert sent(server, true).status == 201  # the same run may have its folder again
-    assert told(server, "20261125-120000-00000a") == ("failed", "failed", "as it was")
-
-
-def test_nothing_behind_the_end_of_a_run_counts(server, folder, forge):
-    run_id = "20261125-120000-00000b"
-    true = records(run_id, "failed", status="interrupted")
-    assert sent(server, forge(true)).status == 201
-    forged = forge([*true, *FORGED])
-    answer, done = sent(server, forged), imported(folder, forged)
-    assert told(server, run_id) == ("interrupted", "failed", "as it was")
-    assert answer.status == 409, answer.text
-    assert f"run {run_id} has ended here, and the pack has more behind its end" in answer.data["detail"]
-    assert (done.code, done.answer["reason"]) == (2, answer.data["detail"])
-    assert last_action(folder)["state"] == f"refused: {answer.data['detail']}"
-
-
 @pytest.mark.parametrize("more", [FORGED, (run("20261125-120000-00000c", ("r1",)), *FORGED)], ids=["end", "run"])
 def test_a_pack_that_is_new_counts_up_to_its_end(server, folder, forge, more):
     run_id = f"20261125-120000-0000c{len(more)}"
@@ -138,16 +102,6 @@ def test_a_pack_that_is_new_counts_up_to_its_end(server, folder, forge, more):
         assert rack_recipes("flush", run_id).code == 0
         assert rack_recipes("export", run_id, "--to", f"{run_id}.tar.gz").code == 0
     assert told(server, run_id) == ("failed", "failed", "as it was")
-
-
-def test_a_run_that_was_sent_before_its_end_may_be_sent_again_with_it(server, folder, forge):
-    run_id = "20261125-120000-00000e"
-    whole = records(run_id, "failed")
-    assert sent(server, forge(whole[:-1])).status == 201
-    answer = sent(server, forge(whole))
-    assert (answer.status, answer.data["state"]) == (200, "replaced"), answer.text
-    assert told(server, run_id) == ("failed", "failed", "as it was")
-    assert sent(server, forge(whole[:-1])).data["state"] == "here already"
 
 
 def test_another_run_folder_does_not_write_over_a_stored_run(server, folder, forge, tmp_path):

@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import re
 import signal
 import stat
 import subprocess
@@ -18,7 +16,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 
@@ -27,7 +24,6 @@ from ansible_collections.rack.recipes.tests.integration.web.test_signed_in impor
 from ansible_collections.rack.recipes.tests.integration.web.web_server import TIMEOUT, WebServer, web_server
 from call_rack_recipes import COMMAND, environment, rack_recipes
 from rack_recipes.run.trust.os_user import this_user
-from rack_recipes.web.sign_in import FIELD, MOST_SESSIONS
 
 MOST_STOPS = 400  # of the key Tab on one page
 WORST = 3.0  # the least contrast of what shows the focus (WCAG 2.2, 1.4.11)
@@ -109,61 +105,6 @@ def test_a_keyboard_shows_where_it_is(browser, server, scheme, places):
     assert {place: wrong[:3] for place, wrong in found.items() if wrong} == {}
 
 
-class Client:
-    """A browser that shows nothing: it keeps the cookie of a server."""
-
-    def __init__(self, server: WebServer) -> None:
-        self.connection = http.client.HTTPConnection(server.url.partition("://")[2], timeout=TIMEOUT)
-        self.cookie = ""
-
-    def ask(self, method: str, place: str, form: dict[str, str] | None = None, **headers: str) -> tuple[int, str]:
-        """One request; returns its status and text."""
-        kind = {"Content-Type": "application/x-www-form-urlencoded"} if form is not None else {}
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
-        body = urlencode(form) if form is not None else None
-        try:
-            self.connection.request(method, place, body, {"Cookie": self.cookie, **kind, **given})
-            answer = self.connection.getresponse()
-        except http.client.RemoteDisconnected:  # it was idle for too long: a browser asks again
-            self.connection.request(method, place, body, {"Cookie": self.cookie, **kind, **given})
-            answer = self.connection.getresponse()
-        text = answer.read().decode()
-        self.cookie = (answer.getheader("set-cookie") or self.cookie).partition(";")[0]
-        return answer.status, text
-
-    def sign_in(self, token: str, **headers: str) -> int:
-        """Open the page of the sign-in and send its form; returns the status."""
-        [form_token] = re.findall(rf'name="{FIELD}" value="(\w+)"', self.ask("GET", "/sign-in")[1])
-        return self.ask("POST", "/sign-in", {"token": token, FIELD: form_token}, **headers)[0]
-
-
-@pytest.fixture
-def clients(server: WebServer) -> Iterator[Callable[[], Client]]:
-    """Makes clients of the server."""
-    made: list[Client] = []
-
-    def client() -> Client:
-        made.append(Client(server))
-        return made[-1]
-
-    yield client
-    for one in made:
-        one.connection.close()
-
-
-def test_no_token_signs_out_those_with_another(clients, tokens):  # noqa: F811 the fixture
-    admin, viewer = clients(), clients()
-    assert admin.sign_in(tokens["admin"]) == 303
-    viewer.ask("GET", "/sign-in")
-    first = viewer.cookie
-    [form_token] = re.findall(rf'name="{FIELD}" value="(\w+)"', viewer.ask("GET", "/sign-in")[1])
-    for _number in range(MOST_SESSIONS + 1):
-        viewer.cookie = first
-        assert viewer.ask("POST", "/sign-in", {"token": tokens["viewer"], FIELD: form_token})[0] == 303
-    for one in (admin, viewer):
-        assert one.ask("GET", "/runs?format=json")[0] == 200
-
-
 @contextmanager
 def elsewhere(text: str) -> Iterator[str]:
     """A page of another site; its address."""
@@ -220,41 +161,6 @@ def test_another_site_signs_nobody_in_by_a_link(server, tokens, page, place):  #
     assert tokens["viewer"] not in page.url
     page.goto(f"{server.url}/runs")
     assert page.url.endswith("/sign-in?to=%2Fruns")
-
-
-def test_two_servers_on_one_host_leave_each_other_alone(server, folder, page):  # noqa: F811 the fixture
-    """Another program there may have any cookies, too."""
-    host = server.url.rpartition(":")[0].partition("://")[2]
-    strange = {"name": "other", "value": '{"a": [1]}', "domain": host, "path": "/"}
-    page.context.add_cookies([strange])
-    with web_server(folder) as other:
-        for one in (server, other):
-            page.goto(f"{one.url}/sign-in#{one.token}")
-            page.wait_for_url(f"{one.url}/runs")
-        for one in (server, other):
-            page.goto(f"{one.url}/hosts")
-            assert page.url == f"{one.url}/hosts"
-
-
-RESULT = f"/runs/{LAST}/hosts/r3/uplink/waiver?format=json"
-
-
-def test_what_is_left_out_of_a_form_waives_and_accepts_nothing(server, folder):  # noqa: F811 the fixture
-    """A program that forgets a field is told which word it has to send."""
-    waiver = {"reason": "RMA 1234", "until": "2099-12-31"}
-    for form in (waiver, {**waiver, "hosts": ""}):
-        answer = server.send(RESULT, form)
-        assert (answer.status, "all for all of them" in answer.data["errors"]["hosts"]) == (400, True)
-    refused = server.send(f"/runs/{LAST}/baseline?format=json", {"note": "good enough"})
-    assert (refused.status, "did not pass (failed)" in refused.data["errors"]["confirm"]) == (400, True)
-    assert not (folder / "waivers.yml").exists()
-    with inside(folder):
-        assert rack_recipes("baseline", "show").stdout == "no run was accepted as a baseline\n"
-        added = rack_recipes("waivers", "add", "uplink", "--reason", "x", "--until", "2099-12-31")
-        assert (added.code, "hosts: expected hosts" in added.stderr) == (2, True)
-        accepted = rack_recipes("baseline", "accept", LAST)
-        assert (accepted.code, "--force accepts it all the same" in accepted.stderr) == (2, True)
-    assert not (folder / "waivers.yml").exists()
 
 
 @pytest.mark.parametrize(

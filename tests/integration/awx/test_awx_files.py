@@ -265,19 +265,3 @@ def test_the_last_job_adds_up_the_others(awx_project: Path, tmp_path: Path):
     total = done.artifacts["rack_recipes_total"]
     assert (total["status"], total["counts"], total["hosts"]) == ("passed", {"passed": 4}, 4)
     assert total["reports"] == ["http://x/R11", "http://x/R12"]
-
-
-def test_hosts_of_a_job_that_was_killed_have_not_passed(awx_project: Path, tmp_path: Path):
-    done = run_job(
-        awx_project, tmp_path, "awx/total_host_health.yml", {**part(11, "h1", "h3"), "awx_job_id": 13}, HOSTS
-    )
-    assert done.status == "failed"
-    assert done.artifacts["rack_recipes_total"]["status"] == "incomplete"
-    assert "h2, h4 are in no part of the run: a job was killed, or never began" in done.output
-
-
-@pytest.mark.repeats
-def test_where_there_are_no_hosts_nothing_has_passed(awx_project: Path, tmp_path: Path):
-    done = run_job(awx_project, tmp_path, "awx/total_host_health.yml", {"awx_job_id": 13}, ())
-    assert done.status == "failed"
-    assert "incomplete; no job of this workflow has told of a run" in done.output

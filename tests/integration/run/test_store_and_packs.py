@@ -9,7 +9,6 @@ import os
 import pty
 import subprocess
 import sys
-import time
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -47,23 +46,6 @@ def test_without_the_recorder_a_stage_says_what_to_do(steps: Path):
     done = call("ansible-playbook", "-i", "localhost,", "-c", "local", "play.yml")
     assert done.code == 2
     assert "callbacks_enabled = rack.recipes.recorder" in done.stdout
-
-
-def test_a_long_run_is_stored_while_it_goes_on(steps: Path):
-    gate = steps / "open"
-    recipe = write_recipe([shell("ok"), shell("gate", args={"path": str(gate)}, depends_on=["ok"], timeout=240)])
-    env = environment(RACK_RECIPES_FLUSH_INTERVAL=0.5)
-    command = [sys.executable, "-c", COMMAND, "run", recipe]
-    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
-    deadline = time.monotonic() + 180
-    while time.monotonic() < deadline and not stored("ok"):
-        time.sleep(0.3)
-    assert stored("ok")
-    assert not stored("gate")
-    assert running.poll() is None
-    gate.touch()
-    assert running.wait(180) == 0
-    assert stored("gate")
 
 
 def stored(step: str) -> bool:

@@ -107,29 +107,6 @@ def test_who_does_not_finish_the_headers_is_cut_off(limited, first):
     assert [rest_of(each) for each in slow] == [b""] * 3
 
 
-def test_headers_that_drip_for_ever_are_cut_off(limited):
-    slow = limited.opened(limited.with_token(GET))
-    assert _is_cut_off(slow, b"X: x\r\n")
-    slow.close()
-
-
-def _is_cut_off(connection: socket.socket, part: bytes) -> bool:
-    """Whether the connection ends while a part is sent again and again."""
-    until = time.monotonic() + TIMEOUT
-    try:
-        while time.monotonic() < until:
-            connection.sendall(part)
-            time.sleep(0.1)
-    except ConnectionError:
-        return True
-    return False
-
-
-def test_the_second_request_of_a_connection_has_no_more_time(limited):
-    slow = limited.opened(limited.with_token(GET), b"\r\n", GET)
-    assert rest_of(slow).startswith(b"HTTP/1.1 200 ")
-
-
 def test_a_body_that_does_not_come_is_cut_off(limited):
     head = limited.with_token(b"PUT /ctx/slow_v1 HTTP/1.1\r\nHost: ctx\r\nContent-Type: application/json\r\n")
     slow = limited.opened(head, b"Content-Length: 1000\r\n\r\n", b"[1,")

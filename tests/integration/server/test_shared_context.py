@@ -74,13 +74,6 @@ def test_locks_messages_and_waits_reach_across(shared: ValkeyServer) -> None:
         assert found == ["now"]
 
 
-def test_a_request_that_is_sent_again_to_another_server_is_done_once(shared: ValkeyServer) -> None:
-    with servers(shared, 2) as (first, second):
-        for server in (first, second, first):
-            answer = server.ask("POST", f"/ctx/{COUNT}/increment", {}, Idempotency_Key="request 1")
-            assert (answer.status, answer.data["value"]) == (200, 1)
-
-
 def test_increments_at_several_servers_count_each_once(shared: ValkeyServer) -> None:
     with servers(shared, 3) as started:
 

@@ -31,7 +31,6 @@ def ends_well(run: Begun, url: str) -> None:
     assert held(url, run.run_id) == undisturbed()
 
 
-@pytest.mark.repeats  # whatever breaks a database waits for what an interval stores
 def test_at_an_interval(url: str):
     with begun(gated(), url) as run:
         wait_for(lambda: is_stored(url, run.run_id, "first"), "the first step is stored")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-from __future__ import annotations
-
 """What holds for every kind of chart, whatever the values and the texts are."""
+
+from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st

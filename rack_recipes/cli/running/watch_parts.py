@@ -17,6 +17,7 @@ from rack_recipes.cli.terminal import counts_text
 from rack_recipes.errors import StoreError, UsageError
 from rack_recipes.run.launcher.progress_and_summary import StatusLine
 from rack_recipes.store.reading import recorded_runs
+from rack_recipes.store.reading.counts_and_short_results import count_results
 from rack_recipes.store.writing.write_group_run import read_group
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def _watched(store: Engine, group_id: str) -> dict[str, Any]:
     try:
         while may_come(group):
             if drawing.shown:
-                drawing.draw(_line(group, recorded_runs.verdicts(store, [part.run_id for part in group.parts])))
+                counted = count_results(store, [part.run_id for part in group.parts], "verdict")
+                drawing.draw(_line(group, {row["verdict"]: row["results"] for row in counted}))
             time.sleep(PAUSE)
             group = read_group(store, group_id)
     finally:

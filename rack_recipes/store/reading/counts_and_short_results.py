@@ -34,12 +34,16 @@ _KINDS = {column.name: column.kind for column in STEP_COLUMNS}
 DECODERS = {name: KINDS[_KINDS[name]] for name in SHORT if _KINDS[name] in KINDS}
 
 
-def verdicts_by_host(engine: sql.Engine, run_id: str) -> list[Row]:
-    """`host`, `verdict` and the number of `results`; a looped step counts by its instances."""
+def count_results(engine: sql.Engine, run_ids: Collection[str], *by: str, host: str | None = None) -> list[Row]:
+    """How many `results` some runs have by columns of `steps`, on one host or on all ("" is the run).
+
+    A looped step counts by its instances.
+    """
     table = tables().steps
-    query = sql.select(table.c.host, table.c.verdict, sql.func.count().label("results"))
-    query = query.where(table.c.run_id == run_id, table.c.instances.is_(None)).group_by(table.c.host, table.c.verdict)
-    return read(engine, query, {})
+    columns = [table.c[name] for name in by]
+    query = sql.select(*columns, sql.func.count().label("results"))
+    query = query.where(table.c.run_id.in_(run_ids), table.c.instances.is_(None)).group_by(*columns).order_by(*columns)
+    return read(engine, query if host is None else query.where(table.c.host == host), {})
 
 
 def not_passed(engine: sql.Engine, run_id: str) -> list[Row]:
@@ -87,22 +91,6 @@ def runs_with_host(engine: sql.Engine, host: str) -> set[str]:
     table = tables().steps
     query = sql.select(table.c.run_id).where(table.c.host == host).distinct()
     return {row["run_id"] for row in read(engine, query, {})}
-
-
-def host_in_runs(engine: sql.Engine, host: str, run_ids: Collection[str]) -> list[Row]:
-    """`run_id`, `verdict` and the number of `results` of a host in these runs."""
-    table = tables().steps
-    query = sql.select(table.c.run_id, table.c.verdict, sql.func.count().label("results"))
-    query = query.where(table.c.host == host, table.c.run_id.in_(run_ids), table.c.instances.is_(None))
-    return read(engine, query.group_by(table.c.run_id, table.c.verdict), {})
-
-
-def hosts_of_runs(engine: sql.Engine, run_ids: Collection[str]) -> list[Row]:
-    """`run_id`, `host`, `verdict` and the number of `results` of all hosts in these runs."""
-    table = tables().steps
-    query = sql.select(table.c.run_id, table.c.host, table.c.verdict, sql.func.count().label("results"))
-    query = query.where(table.c.run_id.in_(run_ids), table.c.instances.is_(None), table.c.host != "")
-    return read(engine, query.group_by(table.c.run_id, table.c.host, table.c.verdict), {})
 
 
 def keys_of_runs(engine: sql.Engine, run_ids: Collection[str]) -> list[Row]:

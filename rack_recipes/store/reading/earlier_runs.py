@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import accumulate, batched
+from itertools import accumulate
 from operator import itemgetter
 from pathlib import PurePath
 from statistics import median
@@ -20,7 +20,6 @@ import sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import COMPLETE, PASSING, RAN
 from rack_recipes.journal.step_results_and_end_status import INTERRUPTED
 from rack_recipes.store.reading.recorded_runs import (
-    AT_ONCE,
     STEP,
     Decoders,
     Row,
@@ -28,6 +27,7 @@ from rack_recipes.store.reading.recorded_runs import (
     is_whole,
     newest_first,
     read,
+    read_in_parts,
     with_output,
 )
 from rack_recipes.store.reading.several_runs import is_copy, with_copies
@@ -141,12 +141,10 @@ def median_durations(engine: sql.Engine, test: str, steps: Collection[str]) -> d
     runs = _last_runs(engine, test)
     table = tables().steps
     spent: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for names in batched(sorted(steps), AT_ONCE):
-        query = sql.select(table.c.step, table.c.host, table.c.seconds).where(
-            table.c.run_id.in_(runs), table.c.step.in_(names), _is_complete(table, runs), _ran(table, runs)
-        )
-        for row in read(engine, query, {}):
-            spent[row["step"], row["host"]].append(row["seconds"])
+    query = sql.select(table.c.step, table.c.host, table.c.seconds)
+    query = query.where(table.c.run_id.in_(runs), _is_complete(table, runs), _ran(table, runs))
+    for row in read_in_parts(engine, query, table.c.step, steps):
+        spent[row["step"], row["host"]].append(row["seconds"])
     return {place: median(seconds) for place, seconds in spent.items()}
 
 
@@ -286,11 +284,8 @@ class _Records:
     def _rows(
         self, table: sql.Table, run_id: str, column: sql.ColumnElement[str], names: Collection[str], decoders: Decoders
     ) -> list[Row]:
-        parts = (
-            sql.select(table).where(table.c.run_id == run_id, column.in_(part))
-            for part in batched(sorted(names), AT_ONCE)
-        )
-        return [row for part in parts for row in read(self._engine, part, decoders)]
+        of_run = sql.select(table).where(table.c.run_id == run_id)
+        return [*read_in_parts(self._engine, of_run, column, names, decoders)]
 
 
 def _delta_record(row: Row, host: str, stage: int | None) -> Row:

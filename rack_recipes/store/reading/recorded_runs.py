@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import batched, repeat
 from operator import itemgetter
@@ -49,6 +49,7 @@ NOT_IN_BRIEF = frozenset({"run_id", "seq", "attempt", "scope", "based_on", "orig
 
 Row = dict[str, Any]
 Decoders = Mapping[str, Callable[[Any], Any]]
+NOTHING: Decoders = {}
 
 
 def runs(engine: sql.Engine) -> list[Row]:
@@ -92,15 +93,6 @@ def parts(engine: sql.Engine, group_id: str) -> list[Row]:
     table = tables().runs
     query = sql.select(*_run_columns()).where(table.c.group_id == group_id, table.c.part.is_not(None))
     return read(engine, query.order_by(table.c.started, table.c.run_id), RUN)
-
-
-def verdicts(engine: sql.Engine, run_ids: Collection[str]) -> dict[str, int]:
-    """How many results of these runs have each verdict, by name; a looped step counts by its instances."""
-    table = tables().steps
-    counted = sql.func.count().label("number")
-    query = sql.select(table.c.verdict, counted).where(table.c.run_id.in_(run_ids), table.c.instances.is_(None))
-    rows = read(engine, query.group_by(table.c.verdict).order_by(table.c.verdict), {})
-    return {row["verdict"]: row["number"] for row in rows}
 
 
 def newest(engine: sql.Engine) -> str | None:
@@ -293,9 +285,7 @@ def history_of_keys(engine: sql.Engine, run_id: str, keys: Collection[str]) -> l
     table = tables().context
     columns = [column for column in table.c if column.name not in {"before", "after"}]
     written = sql.select(*columns, table.c.after.label("value")).where(table.c.run_id == run_id)
-    parts = (written.where(table.c.key.in_(part)) for part in batched(sorted(keys), AT_ONCE))
-    found = [row for query in parts for row in read(engine, query, {"value": json.loads})]
-    return sorted(found, key=itemgetter("seq"))
+    return sorted(read_in_parts(engine, written, table.c.key, keys, {"value": json.loads}), key=itemgetter("seq"))
 
 
 def conflicts(engine: sql.Engine, run_id: str) -> list[Row]:
@@ -429,6 +419,18 @@ def read(engine: sql.Engine, query: sql.Executable, decoders: Decoders) -> list[
     for column, decode in decoders.items():
         _decode(rows, column, decode)
     return rows
+
+
+def read_in_parts(
+    engine: sql.Engine,
+    query: sql.Select[Any],
+    column: sql.ColumnElement[str],
+    names: Collection[str],
+    decoders: Decoders = NOTHING,
+) -> Iterator[Row]:
+    """The rows of a query in which a column has one of these names, however many they are. Raises StoreError."""
+    for some in batched(sorted(names), AT_ONCE):
+        yield from read(engine, query.where(column.in_(some)), decoders)
 
 
 def _decode(rows: Sequence[Row], column: str, decode: Callable[[Any], Any]) -> None:

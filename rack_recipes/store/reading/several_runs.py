@@ -29,6 +29,7 @@ from rack_recipes.store.reading.recorded_runs import (
     keys_of,
     newest_first,
     read,
+    read_in_parts,
 )
 from rack_recipes.store.schema.tables import tables
 
@@ -43,10 +44,10 @@ def outcomes(engine: sql.Engine, run_ids: Collection[str], places: Iterable[Host
     table = tables().steps
     names = ("run_id", "host", "step", "parent", "verdict", "inputs", "flake")
     for step in sorted(hosts):
-        for some in batched(sorted(hosts[step]), AT_ONCE):
-            query = sql.select(*(table.c[name] for name in names)).where(table.c.step == step, table.c.host.in_(some))
-            is_own = table.c.source_run.is_(None)
-            yield from read(engine, query.where(table.c.run_id.in_(run_ids), was_tried(), is_own), {"flake": bool})
+        query = sql.select(*(table.c[name] for name in names)).where(
+            table.c.step == step, table.c.run_id.in_(run_ids), was_tried(), table.c.source_run.is_(None)
+        )
+        yield from read_in_parts(engine, query, table.c.host, hosts[step], {"flake": bool})
 
 
 def with_copies(engine: sql.Engine, run_ids: Collection[str]) -> frozenset[str]:
@@ -94,9 +95,8 @@ def results_on(engine: sql.Engine, run_ids: Collection[str], hosts: Collection[s
     table = tables().steps
     columns = (table.c.run_id, table.c.host, table.c.step, table.c.parent, table.c.verdict)
     for run_id in sorted(run_ids):
-        for some in batched(sorted(hosts), AT_ONCE):
-            query = sql.select(*columns).where(table.c.run_id == run_id, table.c.host.in_(some), was_tried())
-            yield from read(engine, query, {})
+        query = sql.select(*columns).where(table.c.run_id == run_id, was_tried())
+        yield from read_in_parts(engine, query, table.c.host, hosts)
 
 
 def was_tried() -> sql.ColumnElement[bool]:
@@ -227,9 +227,7 @@ def measurements_by_name(engine: sql.Engine, run_ids: Collection[str]) -> Iterat
     table = tables().measurements
     by = (table.c.step, table.c.name, table.c.unit)
     counted = (sql.func.count().label("number"), sql.func.count(table.c.verdict).label("judged"))
-    for some in batched(run_ids, AT_ONCE):
-        query = sql.select(*by, *counted).where(table.c.run_id.in_(some))
-        yield from read(engine, query.group_by(*by), {})
+    yield from read_in_parts(engine, sql.select(*by, *counted).group_by(*by), table.c.run_id, run_ids)
 
 
 def units_of(engine: sql.Engine, run_ids: Collection[str], names: Collection[str]) -> Iterator[tuple[str, ...]]:

@@ -6,13 +6,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from itertools import batched
 
 import sqlalchemy as sql
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import matches_wildcard
 from rack_recipes.recipe.waivers import InForce, Place, Streak, Waiver, count_streaks, lifted
-from rack_recipes.store.reading.recorded_runs import AT_ONCE, Row, decoded, is_whole, read
+from rack_recipes.store.reading.recorded_runs import Row, decoded, is_whole, read, read_in_parts
 from rack_recipes.store.schema.tables import tables
 
 RESULT = ("run_id", "step", "host", "verdict", "parent", "waived")
@@ -69,13 +68,11 @@ def is_for(waiver: Waiver, row: Row) -> bool:
 def _rows(engine: sql.Engine, run_ids: Collection[str], pattern: str) -> Iterator[Row]:
     table = tables().steps
     columns = [table.c[name] for name in RESULT]
-    for some in batched(run_ids, AT_ONCE):
-        query = sql.select(*columns).where(
-            table.c.run_id.in_(some),
-            table.c.instances.is_(None),
-            _begins(table.c.step, pattern) | _begins(table.c.parent, pattern),
-        )
-        yield from read(engine, query.order_by(table.c.run_id, table.c.host, table.c.step), {"waived": decoded})
+    query = sql.select(*columns).where(
+        table.c.instances.is_(None), _begins(table.c.step, pattern) | _begins(table.c.parent, pattern)
+    )
+    query = query.order_by(table.c.run_id, table.c.host, table.c.step)
+    return read_in_parts(engine, query, table.c.run_id, run_ids, {"waived": decoded})
 
 
 def _begins(column: sql.ColumnElement[str], pattern: str) -> sql.ColumnElement[bool]:

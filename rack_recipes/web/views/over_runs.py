@@ -100,9 +100,9 @@ def hosts(source: PageSource, asked: Asked) -> Page:
     runs = _newest(source, asked.number("last", LAST, MOST))
     order = {run["run_id"]: place for place, run in enumerate(runs)}
     found: dict[str, dict[str, Counter[str]]] = {}
-    for row in counts_and_short_results.hosts_of_runs(source.store(), [*order]):
+    for row in counts_and_short_results.count_results(source.store(), order, "run_id", "host", "verdict"):
         found.setdefault(row["host"], {}).setdefault(row["run_id"], Counter())[row["verdict"]] += row["results"]
-    rows = [_host_row(host, own, order) for host, own in found.items()]
+    rows = [_host_row(host, own, order) for host, own in found.items() if host]
     rows.sort(key=lambda row: (-row["bad_runs"], natural(row["host"])))
     listed = table(
         "hosts", "Hosts", HOSTS, rows, {"host": lambda row: page_address("hosts", row["host"]), "run_id": to_run}
@@ -125,7 +125,8 @@ def one_host(source: PageSource, asked: Asked) -> Page:
     if not runs:
         raise UsageError(f"no run in the store has a host {host!r}")
     counts: dict[str, Counter[str]] = {}
-    for row in counts_and_short_results.host_in_runs(store, host, [run["run_id"] for run in runs]):
+    ids = [run["run_id"] for run in runs]
+    for row in counts_and_short_results.count_results(store, ids, "run_id", "verdict", host=host):
         counts.setdefault(row["run_id"], Counter())[row["verdict"]] += row["results"]
     rows = [
         {

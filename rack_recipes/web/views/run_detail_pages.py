@@ -92,7 +92,7 @@ def findings(source: PageSource, asked: Asked) -> Page:
 def _found(source: PageSource, asked: Asked, run: Row) -> list[tuple[int, Finding]]:
     """What was found about a run, each with its number."""
     counts = run["counts"] or {
-        "": sum(row["results"] for row in counts_and_short_results.verdicts_by_host(source.store(), run["run_id"]))
+        "": sum(row["results"] for row in counts_and_short_results.count_results(source.store(), [run["run_id"]]))
     }
     results = sum(counts.values())
     return [*enumerate(findings_of(source, asked, run["run_id"], results), 1)]
@@ -188,7 +188,7 @@ def hosts(source: PageSource, asked: Asked) -> Page:
 def _hosts(source: PageSource, run: Row) -> Iterator[dict[str, Any]]:
     attributes = recorded_runs.attributes(source.store(), run["run_id"])
     found: dict[str, Counter[str]] = {host: Counter() for host in attributes}
-    for row in counts_and_short_results.verdicts_by_host(source.store(), run["run_id"]):
+    for row in counts_and_short_results.count_results(source.store(), [run["run_id"]], "host", "verdict"):
         found.setdefault(row["host"], Counter())[row["verdict"]] += row["results"]
     for host, counts in found.items():
         if host:

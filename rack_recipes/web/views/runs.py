@@ -81,7 +81,7 @@ def _stored_run_page(source: PageSource, run_id: str, asked: Asked) -> Page:
     store = source.store()
     run = recorded_runs.run(store, run_id)
     bad = counts_and_short_results.not_passed(store, run_id)
-    counted = counts_and_short_results.verdicts_by_host(store, run_id)
+    counted = counts_and_short_results.count_results(store, [run_id], "host", "verdict")
     attributes = recorded_runs.attributes(store, run_id)
     past = [*filter(asked.sees, recorded_runs.runs(store))]
     data = arrange_run(
@@ -255,7 +255,7 @@ def _results(source: PageSource, _asked: Asked, run_id: str) -> Table:
 
 
 def _finding_results(source: PageSource, asked: Asked, run_id: str) -> Table:
-    results = sum(row["results"] for row in counts_and_short_results.verdicts_by_host(source.store(), run_id))
+    results = sum(row["results"] for row in counts_and_short_results.count_results(source.store(), [run_id]))
     return finding_results(findings_of(source, asked, run_id, results), {})
 
 

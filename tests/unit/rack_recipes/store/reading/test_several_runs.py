@@ -16,8 +16,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs i
 from rack_recipes.errors import StoreError
 from rack_recipes.recipe.waivers import InForce, Streak, Waiver
 from rack_recipes.store.database_engine import connect_store
-from rack_recipes.store.reading import several_runs
-from rack_recipes.store.reading import waiver_history as module
+from rack_recipes.store.reading import recorded_runs, several_runs
 from rack_recipes.store.reading.several_runs import AT_ONCE, changes_of_keys, measured, results_by_verdict, verdicts
 from rack_recipes.store.reading.waiver_history import (
     is_for,
@@ -144,7 +143,7 @@ def test_the_runs_in_which_a_waiver_was_in_force(store: Engine, told: Callable[.
     ],
 )
 def test_the_results_of_steps_and_instances(store: Engine, told, pattern: str, steps: list[str], monkeypatch):
-    monkeypatch.setattr(module, "AT_ONCE", 1)
+    monkeypatch.setattr(recorded_runs, "AT_ONCE", 1)
     told(2, step(1, step="link", verdict="waived", waived=WAIVED))
     told(
         1,
@@ -197,7 +196,7 @@ def three(store: Engine, journal: Callable[..., Path]) -> Engine:
 @pytest.mark.parametrize("at_once", [1, 400])
 def test_single_results_in_some_runs(three: Engine, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many statements that takes."""
-    monkeypatch.setattr(several_runs, "AT_ONCE", at_once)
+    monkeypatch.setattr(recorded_runs, "AT_ONCE", at_once)
     found = [*several_runs.outcomes(three, ["R1", "R2"], [("r1", "a"), ("r2", "a"), ("r2", "b"), ("r9", "z")])]
     places = {(row["run_id"], row["host"], row["step"], row["inputs"], row["flake"]) for row in found}
     assert places == {
@@ -209,7 +208,7 @@ def test_single_results_in_some_runs(three: Engine, at_once: int, monkeypatch: p
 
 @pytest.mark.parametrize("at_once", [1, 400])
 def test_all_results_of_some_hosts(three: Engine, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(several_runs, "AT_ONCE", at_once)
+    monkeypatch.setattr(recorded_runs, "AT_ONCE", at_once)
     found = [*several_runs.results_on(three, ["R3"], ["r1", "r2"])]
     assert sorted((row["run_id"], row["host"], row["step"], row["verdict"]) for row in found) == [
         ("R3", host, name, "passed") for host in ("r1", "r2") for name in "ab"

@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from rack_recipes.archive.manifest_and_signatures import (
@@ -40,8 +42,6 @@ from rack_recipes.run.run_folders import BEGUN, HOSTS, PLAYBOOK, RECIPES, SCRIPT
 from rack_recipes.store.writing.import_journal import is_behind
 from rack_recipes.version import VERSION
 
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
 RESULTS, VERSIONS = "results", "versions.json"
 NOT_KEPT = "it was not kept when the run began: it could not be read, it had changed since it was compiled, or an \
 older version of rack.recipes began the run"

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from sqlalchemy import Engine
 
 from rack_recipes.analysis import regressions_and_baselines
 from rack_recipes.private_files import FILE_MODE
@@ -19,8 +21,6 @@ from rack_recipes.store.database_engine import PATIENCE
 from rack_recipes.store.reading.earlier_runs import counts
 from rack_recipes.store.schema.tables import tables
 
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
 MARK = "pinned"
 
 

@@ -14,7 +14,8 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine
 
 from rack_recipes.analysis.analyse_run import analyse_history, store_findings_at, with_summary
 from rack_recipes.analysis.findings import finding_from_row
@@ -27,12 +28,9 @@ from rack_recipes.report.report_formats_and_status import DEFAULT_FORMATS, FORMA
 from rack_recipes.report.table_model import Table
 from rack_recipes.report.tables.all_tables import tables
 from rack_recipes.report.tables.host_table import with_own_columns
+from rack_recipes.settings import Settings
 from rack_recipes.store.reading import recorded_runs
 
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-    from rack_recipes.settings import Settings
 type Writer = Callable[[Sequence[Table], Path], list[Path]]
 WITH_TEMPLATES = frozenset({"html", "pdf", "md", "md-full"})
 """The formats of which a project may have templates; their writers take the option `templates`."""

@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from sqlalchemy import Engine
 
 from rack_recipes.analysis.findings import PROBLEM, SUMMARY
 from rack_recipes.plan.compile.yaml_text import TEMPLATE
 from rack_recipes.store.reading import recorded_runs
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
 
 MOST, LONGEST = 5, 200  # causes, and characters of each: AWX keeps them with the job, and gives them to the next ones
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sql
 
@@ -16,9 +16,6 @@ from rack_recipes.store.database.database_kind import url_without_password, with
 from rack_recipes.store.database.databases_and_errors import DATABASES, SCHEMES, call_patiently, translate_errors
 from rack_recipes.store.schema import migrate_and_check as upgrades
 from rack_recipes.store.schema.migrate_and_check import HEAD, differences, require_newest, upgrade
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 type Openers = Mapping[str, Callable[[sql.URL], sql.Engine]]
 WRITERS: Openers = {name: kind.writer for name, kind in DATABASES.items()}

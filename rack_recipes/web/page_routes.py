@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from rack_recipes.server.access.caller import ADMIN, AUTHOR, OPERATOR, VIEWER, Caller
 from rack_recipes.server.problems import Problem
@@ -158,8 +157,6 @@ ROUTES: tuple[PageRoute, ...] = (
 )
 
 
-if TYPE_CHECKING:
-    from rack_recipes.web.page_source import PageSource
 RUN_NAMES = ("run", "first", "second")  # names in paths that are ids of runs
 
 

@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, ORDER, PASSING
@@ -25,8 +27,6 @@ from rack_recipes.run.run_folders import is_run_held, journals
 from rack_recipes.store.database_engine import connect_for_reading
 from rack_recipes.store.reading import recorded_runs
 
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
 MOST_FAILURES, MOST_HOSTS = 30, 60
 """So many failures and hosts are told, those that matter most first."""
 _RANKS = {verdict: place for place, verdict in enumerate(ORDER)}

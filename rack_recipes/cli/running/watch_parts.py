@@ -8,7 +8,9 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from sqlalchemy import Engine
 
 from rack_recipes.cli.command_options import Answer
 from rack_recipes.cli.open_store import open_store
@@ -18,12 +20,8 @@ from rack_recipes.errors import StoreError, UsageError
 from rack_recipes.run.launcher.progress_and_summary import StatusLine
 from rack_recipes.store.reading import recorded_runs
 from rack_recipes.store.reading.counts_and_short_results import count_results
+from rack_recipes.store.writing.choose_part_results import Group
 from rack_recipes.store.writing.write_group_run import read_group
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-    from rack_recipes.store.writing.choose_part_results import Group
 
 PAUSE = 1.0  # seconds between two looks at the store
 

@@ -17,14 +17,14 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from sqlalchemy import URL
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, VERDICTS
 from rack_recipes.errors import StoreError, UsageError
 from rack_recipes.store.database.database_kind import url_without_password
 
-if TYPE_CHECKING:
-    from sqlalchemy import URL
 Query = dict[str, object]
 
 

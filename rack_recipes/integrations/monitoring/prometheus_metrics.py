@@ -19,7 +19,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, VERDICTS
 from rack_recipes.analysis.findings import GRADES
@@ -29,8 +31,6 @@ from rack_recipes.report.tables.summary_and_finding_tables import duration
 from rack_recipes.store.reading import counts_and_short_results
 from rack_recipes.version import VERSION
 
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FOR_ALL = 0o644  # node_exporter is another user
 _IN_LABELS = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from sys import intern
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+from sqlalchemy import Table
 
 from rack_recipes.context.context_model import REFUSED, Delta
 from rack_recipes.context.persisted_keys import Persisted, patterns_of
@@ -39,9 +41,6 @@ from rack_recipes.store.writing.record_to_rows import (
     step_row,
     storable,
 )
-
-if TYPE_CHECKING:
-    from sqlalchemy import Table
 
 
 class Counted(NamedTuple):

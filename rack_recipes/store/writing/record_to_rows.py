@@ -16,15 +16,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from sqlalchemy import Table
 
 from rack_recipes.context.context_model import Delta
 from rack_recipes.journal.record_fields import Record, json_text
 from rack_recipes.store.database.database_kind import NAME_LENGTH
 from rack_recipes.store.schema.tables import COLUMNS, OUTPUTS, Column, Kind, Source, tables
 
-if TYPE_CHECKING:
-    from sqlalchemy import Table
 Row = tuple[Any, ...]
 NUL_PICTURE = "\u2400"
 REPLACEMENT = "\ufffd"

@@ -125,22 +125,6 @@ def test_where_nothing_was_run_no_older_run_is_reported(project: Path, ci: str):
     assert "worse" not in done.stderr
 
 
-def test_the_file_for_gitlab_runs(project: Path):
-    """The runner: `npm install --no-save --ignore-scripts gitlab-ci-local@4.62.0` in the checkout, and rsync."""
-    runner = shutil.which("gitlab-ci-local", path=f"{ROOT / 'node_modules' / '.bin'}{os.pathsep}{os.environ['PATH']}")
-    if not runner or not shutil.which("rsync"):
-        pytest.skip("gitlab-ci-local or rsync is not installed")
-    job = yaml.safe_load(GITLAB.read_text())
-    job["rack"]["before_script"] = [f'export PATH="{BIN}:$PATH"']
-    (project / ".gitlab-ci.yml").write_text(yaml.safe_dump(job, sort_keys=False))
-    call(project, "git init -q && git add -A . && git -c user.name=t -c user.email=t@example.com commit -qm t")
-    call(project, "git remote add origin https://gitlab.example.com/lab/lab.git")
-    options = "--force-shell-executor --no-artifacts-to-source --shell-isolation=false"
-    done = call(project, f"{runner} {options} rack")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert (project / "report" / "junit.xml").is_file()
-
-
 def test_the_jenkinsfile_is_balanced_and_in_the_order_of_the_others():
     text = re.sub(r"//[^\n]*", "", JENKINS.read_text())
     plain = re.sub(r"'[^'\n]*'|\"[^\"\n]*\"", "", text)

@@ -16,16 +16,13 @@ from rack_recipes.analysis.rejudge import count_verdicts, rejudge
 from rack_recipes.errors import UsageError
 from rack_recipes.recipe.limits_file import NewLimit, read_limits
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 GOOD = """\
 limits:
   - {step: fans, measurement: noise, unit: dB, max: 80, warn: {max: 70}}
   - {measurement: "*_errors", eq: 0}
 """
-
-
-@pytest.fixture(autouse=True)
-def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def test_all_that_a_file_can_say():

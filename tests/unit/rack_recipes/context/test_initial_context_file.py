@@ -12,12 +12,9 @@ from rack_recipes.context.initial_context_file import ExportedContext, initial_d
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.record_fields import encode
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 TIME = "2026-11-25T12:00:00.000000Z"
-
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def written(data: Any) -> str:

@@ -14,6 +14,8 @@ from rack_recipes.plan.compile.playbook_file import plan_of
 from rack_recipes.plan.recipe_mistakes import plan_notices
 from rack_recipes.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 SHELL, COMMAND = "ansible.builtin.shell", "ansible.builtin.command"
 LOOKUP = "lookup('rack.recipes.context', 't.x_v1')"
 AS_WORD = "let ansible.builtin.command take it as a word of its argv"
@@ -32,11 +34,6 @@ def told(module: str, args: dict[str, Any], **fields: Any) -> list[str]:
     recipe = {"test_meta": {"test_id": "T"}, "params": PARAMS, "steps": [{**step, **fields}]}
     Path("r.yml").write_text(json.dumps(recipe, indent=0))
     return [notice.text for notice in plan_notices(plan_of("r.yml", Settings()))]
-
-
-@pytest.fixture(autouse=True)
-def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,8 @@ from rack_recipes.recipe.waivers import (
 from rack_recipes.recipe.yaml.reader import read_value
 from rack_recipes.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 WAIVER = Waiver("link", "RMA 1", "alice", date(2026, 12, 31))
 
 
@@ -274,11 +276,6 @@ waivers:
     passes: 3
   - {step: x, hosts: "a:!b", reason: r, who: w, passes: 1, attributes: {slot: 2}}
 """
-
-
-@pytest.fixture(autouse=True)
-def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def schema_takes(text: str) -> bool:

@@ -3,20 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.served_site import PEER, ServedSite
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.served_site import PEER
 from rack_recipes.server.network.clients import Peer
 from rack_recipes.server.problems import Problem
 from rack_recipes.web.sign_in import COOKIE, FIELD, LEAVE, MOST_SESSIONS, Sessions, check_form
-
-
-@pytest.fixture
-def served(project) -> Iterator[ServedSite]:
-    with ServedSite() as served:
-        yield served
 
 
 def scope(**headers: str) -> dict[str, object]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Iterator
 
 import pytest
 
@@ -22,12 +21,6 @@ from rack_recipes.web import site
 from rack_recipes.web.page_routes import GET, POST, ROUTES
 from rack_recipes.web.sign_in import FIELD
 from rack_recipes.web.site import LONGEST_FORM
-
-
-@pytest.fixture
-def served(project) -> Iterator[ServedSite]:
-    with ServedSite() as served:
-        yield served
 
 
 def place(path: str) -> str:

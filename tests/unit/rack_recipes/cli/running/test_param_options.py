@@ -11,10 +11,7 @@ import pytest
 from rack_recipes.cli.running.param_options import params_from_options, read_mapping
 from rack_recipes.errors import UsageError
 
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def test_words_win_over_files_and_later_files_over_earlier():

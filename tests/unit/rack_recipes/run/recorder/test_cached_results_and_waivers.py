@@ -27,6 +27,8 @@ from rack_recipes.run.recorder.cached_results_and_waivers import cached_offers, 
 from rack_recipes.run.recorder.play_outline import PlayOutline
 from rack_recipes.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 
 def ago(seconds: float) -> str:
     moment = datetime.now(UTC) - timedelta(seconds=seconds)
@@ -103,11 +105,6 @@ def test_a_store_that_is_away(monkeypatch: pytest.MonkeyPatch):
 RECIPE = {"path": "recipes/a.yml", "test_id": "T"}
 HOSTS = {"leaves": ["leaf1", "leaf2"], "all": ["leaf1", "leaf2", "n1"]}
 DB = "sqlite:///results.db"
-
-
-@pytest.fixture(autouse=True)
-def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def found(text: str = "", **settings: Any) -> Any:

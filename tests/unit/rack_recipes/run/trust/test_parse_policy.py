@@ -13,6 +13,8 @@ from rack_recipes.errors import Place, TrustError
 from rack_recipes.run.trust.policy import Policy, Rule
 from rack_recipes.run.trust.read_policy_file import read_policy
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 GOOD = """\
 rules:
   - users: [alice]
@@ -25,11 +27,6 @@ rules:
   - {users: ['*'], may_not: [delete], store: true}
 """
 KEYS = "rules: [{{users: [alice], {}}}]"
-
-
-@pytest.fixture(autouse=True)
-def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def write(text: str, mode: int = 0o644) -> str:

@@ -5,14 +5,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
-import pytest
 from jsonschema import Draft202012Validator
 
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.served_site import URL, ServedSite
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.served_site import URL
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.stored_pages import (
     FIRST,
     HOSTILE,
@@ -30,12 +28,6 @@ from rack_recipes.web.views import run_detail_pages
 from rack_recipes.web.views.json_formats_and_metrics import SHAPES, schema_of
 
 MANY = 300
-
-
-@pytest.fixture
-def served(project) -> Iterator[ServedSite]:
-    with ServedSite() as served:
-        yield served
 
 
 class _Markup(HTMLParser):

@@ -14,7 +14,7 @@ import secrets
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import rmtree, which
@@ -367,12 +367,6 @@ def locked(store: Store) -> Iterator[None]:
         other.close()
 
 
-@pytest.mark.repeats  # the two beside it and those of a signal at the end of a run
-@over("sqlite")
-def test_locked(store: Store):
-    times(10, "sqlite is locked", HELD, lambda: goes_on(store, locked))
-
-
 @over("sqlite")
 def test_locked_to_the_end(store: Store):
     times(5, "sqlite is locked to the end", FLUSHED, lambda: ends_with_5(store, locked, says="database is locked"))
@@ -381,68 +375,10 @@ def test_locked_to_the_end(store: Store):
 # --- Refused: deadlocks, packets, connections -------------------------------------------------------------------------
 
 
-@contextmanager
-def crosswise(store: Store) -> Iterator[None]:
-    """A row that the run is about to write is another's, who then wants the one that the run holds by then."""
-    before = deadlocks(store)
-    with closing(rival(store)) as connection:  # else nobody could drop the tables after a test that fails
-        cursor = connection.cursor()
-        [run] = [path.name for path in RUNS.iterdir()]
-        row = f"INSERT INTO context (run_id, seq, host, {quoted(store)}, version, after) VALUES (%s, 2, '', '', 1, '')"
-        more = range(2000 if store.kind == "mariadb" else 0)
-        cursor.executemany(row, [(run,), *((f"R{number}",) for number in more)])
-        open_gate()
-        wait_for(lambda: waiting(store), "the run waits for the row")
-        cursor.execute("SELECT * FROM runs FOR UPDATE")
-        wait_for(lambda: deadlocks(store) > before, "the server ends a deadlock")
-        connection.rollback()
-    yield
-
-
-def quoted(store: Store) -> str:
-    return "`key`" if store.kind == "mariadb" else "key"
-
-
-def rival(store: Store) -> Any:
-    """A connection that the server ends last: it waits longer, or has changed more."""
-    if store.kind == "mariadb":
-        port, password = store.server.port, store.server.password
-        connection = pymysql.connect(host="127.0.0.1", port=port, user="rack", password=password, database="rack")
-        connection.cursor().execute("SET foreign_key_checks = 0")
-        return connection
-    found = psycopg.connect(store.server.root_url)
-    found.execute("SET deadlock_timeout = '60s'")
-    return found
-
-
 def deadlocks(store: Store) -> int:
     if store.kind == "mariadb":
         return int(store.do("SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'")[1])
     return int(store.do("SELECT deadlocks FROM pg_stat_database WHERE datname = 'rack'")[0])
-
-
-def waiting(store: Store) -> int:
-    """How many transactions wait for a lock."""
-    if store.kind == "mariadb":  # its innodb_trx stays as it was for who looks again within 0.1 s
-        return int(store.do("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'")[1])
-    return int(store.do("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")[0])
-
-
-@pytest.mark.repeats  # those of JournalImport
-@over(*SERVERS, few=("postgresql",))
-def test_deadlock(store: Store):
-    def tried() -> None:
-        undisturbed()  # leaves a run of its own
-        rmtree(RUNS, ignore_errors=True)
-        goes_on(store, crosswise)
-
-    if store.kind == "postgresql":  # time enough to close the circle
-        store.do("ALTER ROLE rack SET deadlock_timeout = '5s'")
-    try:
-        times(10, f"{store.kind} ends a deadlock", HELD, tried)
-    finally:
-        if store.kind == "postgresql":
-            store.do("ALTER ROLE rack RESET deadlock_timeout")
 
 
 @contextmanager
@@ -499,16 +435,3 @@ def test_a_connection_that_is_ended_while_idle(store: Store):
             goes_on(store, ended)
 
     times(5, f"{store.kind} ends an idle connection", HELD, tried)
-
-
-@pytest.mark.repeats  # a server that is killed
-@over(*SERVERS, few=("postgresql",))
-def test_a_connection_that_is_reset(store: Store):
-    with proxied(store) as (proxy, through):
-
-        @contextmanager
-        def reset(_store: Store) -> Iterator[None]:
-            wait_for(proxy.reset, "a connection is reset")
-            yield
-
-        times(5, f"{store.kind} has a connection reset", HELD, lambda: goes_on(through, reset))

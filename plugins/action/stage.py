@@ -17,7 +17,8 @@ with Library() as library:
     from rack_recipes.run.stage.bypass_ansible_templating import unpack_steps
     from rack_recipes.run.stage.host_request import check_stage
     from rack_recipes.run.stage.host_threads import wait_of_this_host
-    from rack_recipes.run.worker.run_stage import run_stage, runs_on_all_hosts
+    from rack_recipes.run.worker.member_test import side_of_this_host
+    from rack_recipes.run.worker.run_stage import run_stage, runs_between_hosts, runs_on_all_hosts
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -37,9 +38,20 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return {**result, **found}
         steps = self._task.args.get("steps")
         arguments = {**self._task.args, "steps": unpack_steps(steps) if isinstance(steps, list) else steps}
+        if side_of_this_host() is None and runs_between_hosts(self):
+            from rack_recipes.run.worker.member_stage import run_members
+
+            with translate_errors(AnsibleActionFail):
+                found = run_members(self, int(arguments["number"]), arguments["steps"][0], task_vars or {})
+            self._task.args = {"number": arguments["number"]}
+            return {**result, **found}
         # A worker sends the arguments back with its result; to pickle a hundred steps takes 20 ms.
         self._task.args = {"number": arguments.get("number")}
         with translate_errors(AnsibleActionFail):
             check_stage(arguments)  # validate_argument_spec would copy every step, which is as slow as to pickle it
             number, locks = arguments["number"], arguments.get("locks") or {}
+            if side := side_of_this_host():
+                from rack_recipes.run.worker.member_side import run_side
+
+                return {**result, **run_side(self, number, arguments["steps"][0], task_vars or {}, side)}
             return {**result, **run_stage(self, number, arguments["steps"], locks, task_vars or {})}

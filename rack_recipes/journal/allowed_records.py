@@ -246,7 +246,7 @@ FLAG = Rule("true", lambda value: value is True)
 TRUTH = Rule("true or false", lambda value: type(value) is bool)
 MOMENT = Rule("a time in UTC from 1970 to 2199", _is_time)
 VERDICT = _one_of(*VERDICTS)
-SCOPE = _one_of("host", "run")
+SCOPE, PLANNED_SCOPE = _one_of("host", "run"), _one_of("host", "run", "pair", "group")
 CONTEXT_KEY = _matching("a key of the context", KEY)
 SHA256 = _matching("a SHA-256", DIGEST)
 SIZE = Rule(f"a size of at most {LARGEST} bytes", lambda value: type(value) is int and 0 <= value <= LARGEST)
@@ -300,8 +300,9 @@ PLANNED_STEP = _object(
         "name": NAME,
         "stage": COUNT,
         "idx": COUNT,
-        "scope": SCOPE,
+        "scope": PLANNED_SCOPE,
         "hosts": WORDS,
+        "members": WORDS,
         "cache_key": TEXT,
         "optional": TRUTH,
     },
@@ -369,6 +370,8 @@ RECORDS: Mapping[str, Mapping[str, Rule]] = {
         "waived": WAIVED,
         "final": TRUTH,
         "through": NAME,
+        "members": WORDS,
+        "phase": NAME,
     },
     "artifact": {
         **_HEAD,
@@ -398,7 +401,7 @@ RECORDS: Mapping[str, Mapping[str, Rule]] = {
     },
 }
 # What hosts send: these kinds, without the fields that only the controller writes, and always with some.
-NOT_OF_HOSTS = frozenset(("final", "through", "exact", "unless_changed"))
+NOT_OF_HOSTS = frozenset(("final", "through", "members", "phase", "exact", "unless_changed"))
 OF_HOSTS: Mapping[str, tuple[str, ...]] = {
     "delta": (),
     "step": ("reason", "started", "seconds", "attempts", "measurements"),

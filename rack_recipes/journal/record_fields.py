@@ -41,7 +41,8 @@ class RunRecord(TypedDict):
 class RunStep:
     """A step of a run, as its `run` record has it.
 
-    `hosts` are those of this run that the step is for; there may be none. `optional` is whether its failure blocks
+    `hosts` are those of this run that the step is for; there may be none. A step between hosts has `members` in place
+    of these. `optional` is whether its failure blocks
     nothing. Only the run itself knows `elsewhere`, the keys that the step reads of other hosts, and `expires_sec`, for
     how many seconds results under its `cache_key` are reused, None for ever.
     """
@@ -55,18 +56,25 @@ class RunStep:
     optional: bool = False
     cache_key: str = ""
     expires_sec: float | None = None
+    members: tuple[str, ...] = ()
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The hosts on which it runs something."""
+        return self.members or self.hosts
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Self:
         """A step by its entry in a record, which may have its name alone where it comes from elsewhere."""
         stage, hosts = data.get("stage", 0), tuple(data.get("hosts", ()))
-        return cls(data["name"], stage, data.get("idx", 0), data.get("scope", "host"), hosts)
+        members = tuple(data.get("members", ()))
+        return cls(data["name"], stage, data.get("idx", 0), data.get("scope", "host"), hosts, members=members)
 
     def to_record(self) -> dict[str, Any]:
         """The entry of the step in a record."""
         more = {name: value for name in ("cache_key", "optional") if (value := getattr(self, name))}
         about = {name: getattr(self, name) for name in ("name", "stage", "idx", "scope")}
-        return {**about, "hosts": list(self.hosts), **more}
+        return {**about, "hosts": list(self.hosts), **({"members": [*self.members]} if self.members else {}), **more}
 
 
 class _OfStage(TypedDict):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rack_recipes.plan.plan_model import Stage
-from rack_recipes.recipe.recipe_model import Step
+from rack_recipes.recipe.recipe_model import BETWEEN, Step
 
 KEY = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*_v[0-9]+")
 OTHER_HOST = re.compile(r"\bhostvars\b|\bhost *=")
@@ -102,7 +102,7 @@ def _cut(group: Group, step: Step) -> str:
 
 def _changes_batching(group: Group, step: Step, wide: bool) -> str:
     """Why batches of hosts start or end at `step`. They do not matter to what runs once for the run, or at its end."""
-    if group.wide is wide or step.scope == "run" or step.always:
+    if group.wide is wide or step.runs_once or step.always:
         return ""
     return "waits for all hosts" if wide else "runs in batches again"
 
@@ -112,6 +112,10 @@ def _closes(group: Group, step: Step) -> str:
 
 
 def _moves(group: Group, step: Step) -> str:
+    if step.scope in BETWEEN:
+        return "runs between hosts"
+    if group.first.scope in BETWEEN:
+        return "follows a step between hosts"
     return MOVES.get((group.first.scope, step.scope), "")
 
 
@@ -151,7 +155,7 @@ def _needs_other_hosts(group: Group, step: Step) -> str:
 
 def _reads_elsewhere(group: Group, step: Step) -> str:
     """A stage gets the keys of other hosts when it starts, so no step of it may have written them."""
-    if step.scope == "run":
+    if step.runs_once:
         return ""
     written = (key in group.writes or (group.undeclared and key not in group.declared) for key in step.keys.elsewhere)
     return "reads other hosts' keys" if any(written) else ""
@@ -159,7 +163,7 @@ def _reads_elsewhere(group: Group, step: Step) -> str:
 
 def _overwrites(group: Group, step: Step) -> str:
     """A host may have ended a stage before another host starts it, which still needs the old value."""
-    if step.scope == "run" or group.elsewhere.isdisjoint(step.keys.writes):
+    if step.runs_once or group.elsewhere.isdisjoint(step.keys.writes):
         return ""
     return "writes what other hosts read"
 

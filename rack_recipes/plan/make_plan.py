@@ -45,6 +45,7 @@ def make_plan(recipe: Recipe, folders: Sequence[Path], options: PlanOptions = NO
             skip=SKIPPED if step.name in options.skip else "",
             entry=scriptlets.of_steps[step.name],
             keys=data[step.name],
+            serve=scriptlets.serving.get(step.name),
         )
         for step, edges in _arranged(steps, data, options)
     ]

@@ -214,7 +214,8 @@ def _lock(lock: Lock) -> str:
 
 def _stage_branch(plan: Plan, stage: Stage) -> Branch:
     once = "once for the run" if stage.delegate_to else "once for the run, on the controller"
-    where = once if stage.scope == "run" else f"hosts {plan.recipe.hosts}"
+    between = f"between {stage.steps[0].hosts or plan.recipe.hosts}, {stage.scope} by {stage.scope}"
+    where = {"run": once, "host": f"hosts {plan.recipe.hosts}"}.get(stage.scope, between)
     why = "" if stage.number == 1 else f"(a new stage: its first step {stage.why})"
     title = "  ".join(filter(None, (f"stage {stage.number}", where, *stage_marks(stage), why)))
     return title, map(_step_branch, stage.steps)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,7 +34,7 @@ from rack_recipes.plan.plan_model import Plan, PlannedHook
 from rack_recipes.recipe.catalog.find_scriptlet import find_scriptlet, is_missing_builtin, nearest_builtin
 from rack_recipes.recipe.catalog.scriptlet_files import find_merge_hook
 from rack_recipes.recipe.param_values import MASK, is_open
-from rack_recipes.recipe.recipe_model import Condition, Hook, KeyUsage, Param, Recipe, Step, Success
+from rack_recipes.recipe.recipe_model import Condition, Hook, KeyUsage, Param, Recipe, Serve, Step, Success
 from rack_recipes.recipe.recipe_model import Path as ValuePath
 from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 from rack_recipes.recipe.trusted_files import is_there, source_files
@@ -68,12 +68,13 @@ class PlanProblem(NamedTuple):
 class Scriptlets:
     """The scriptlets that the steps and hooks of a recipe use, as far as they were found.
 
-    A step that is a module of Ansible's has None. `cache` has each scriptlet that was looked for, or why there is none.
+    A step that is a module of Ansible's has None. `serving` has the serving sides of steps. `cache` has each scriptlet that was looked for, or why there is none.
     """
 
     folders: Sequence[Path]
     of_steps: dict[str, ScriptletEntry | None] = field(default_factory=dict)
     of_hooks: list[PlannedHook] = field(default_factory=list)
+    serving: dict[str, Serve] = field(default_factory=dict)
     cache: dict[ScriptletName, ScriptletEntry | CatalogError] = field(default_factory=dict)
 
     def find(self, user: ScriptletUser) -> ScriptletEntry | CatalogError:
@@ -146,6 +147,19 @@ def _step_problems(step: Step, scriptlets: Scriptlets) -> Iterator[PlanProblem]:
             yield PlanProblem(step, ("scope",), f"scope: run, for which {entry.name} is meant", repr(step.scope))
         yield from _argument_problems(step, entry)
     yield from _file_problems(step)
+    if step.serve:
+        yield from _serving_problems(step, step.serve, scriptlets)
+
+
+def _serving_problems(step: Step, serve: Serve, scriptlets: Scriptlets) -> Iterator[PlanProblem]:
+    server = replace(step, module=serve.module, type=serve.type, function=serve.function, args=serve.args, serve=None)
+    entry = scriptlets.find(server)
+    if isinstance(entry, CatalogError):
+        yield PlanProblem(step, ("serve", "module"), f"a serving side of step {step.name!r}: {entry}")
+        return
+    scriptlets.serving[step.name] = replace(serve, entry=entry)
+    for problem in (*_argument_problems(server, entry), *_file_problems(server)):
+        yield problem._replace(owner=step, path=("serve", *problem.path))
 
 
 def _hook_problems(when: str, hook: Hook, scriptlets: Scriptlets) -> Iterator[PlanProblem]:

@@ -13,7 +13,8 @@ from rack_recipes.errors import Place
 from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 
 StepType = Literal["python", "shell", "native", "ansible"]
-Scope = Literal["host", "run"]
+Scope = Literal["host", "run", "pair", "group"]
+BETWEEN: tuple[Scope, ...] = ("pair", "group")  # scopes whose results are about several hosts, and about none alone
 Path = tuple[str | int, ...]
 Condition = Mapping[str, Any]  # as in the recipe: a value and its criteria
 
@@ -221,6 +222,45 @@ class Hook:
 
 
 @dataclass(frozen=True, slots=True)
+class Members:
+    """Which hosts of a step test each other: the pairs of a rule, or groups. Without a rule it is that of the scope.
+
+    `rule` is `all`, `neighbours`, `within`, `across` or `random` for pairs, `all`, `by` or `size` for groups. `by` is
+    the attribute of the inventory that `within`, `across` and `by` look at. `seed` and `rounds` are of `random`, `size`
+    is that of groups. At most `at_once` tests run beside each other, None for as many as a round has.
+    """
+
+    rule: str = ""
+    by: str = ""
+    seed: int = 0
+    rounds: int = 1
+    size: int = 0
+    at_once: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Isolate:
+    """That a step looks for the node or link that is to blame. `by` is the attribute of its domains, empty for none."""
+
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """The serving side of a step between hosts. Without a `port`, its host finds one that is free.
+
+    The plan adds its scriptlet, `entry`.
+    """
+
+    module: str
+    type: StepType = "python"
+    function: str = ""
+    args: Mapping[str, Any] = field(default_factory=dict)
+    port: int | None = None
+    entry: ScriptletEntry | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Canary:
     """The hosts that run first: the first `count` of them, or those that match `hosts`."""
 
@@ -253,6 +293,9 @@ class Step:
     a list, or a reference to one, by name. `become` is the user that the step runs as, empty for the one who logs in.
     `delegate_to` is the host that runs the step on behalf of its own one, a name or a Jinja expression; empty for none.
 
+    A step of scope pair or group runs between its hosts: `members` says which test each other, `serve` is the serving
+    side, `isolate` looks for who is to blame.
+
     The plan completes it: `depends_on` gets the steps that write what this one reads, too, `after` those that only have
     to end first, `skip` why it is left out, `entry` its scriptlet (None for a module of Ansible's), `keys` those that
     it uses.
@@ -269,6 +312,9 @@ class Step:
     args: Mapping[str, Any] = field(default_factory=dict)
     hosts: str | None = None
     scope: Scope = "host"
+    members: Members = Members()
+    serve: Serve | None = None
+    isolate: Isolate | None = None
     depends_on: tuple[Dependency, ...] = ()
     reads: tuple[str, ...] = ()
     writes: tuple[ResultPart, ...] = ()
@@ -294,6 +340,11 @@ class Step:
     skip: str = ""
     entry: ScriptletEntry | None = None
     keys: KeyUsage = KeyUsage()
+
+    @property
+    def runs_once(self) -> bool:
+        """Whether one task runs it for the whole run."""
+        return self.scope != "host"
 
     @property
     def uses(self) -> str:

@@ -21,11 +21,14 @@ from rack_recipes.recipe.recipe_model import (
     CacheKey,
     Dependency,
     Hook,
+    Isolate,
     Lock,
+    Members,
     Param,
     ResultPart,
     Retry,
     Sandbox,
+    Serve,
     Step,
     Success,
 )
@@ -44,6 +47,7 @@ OUTSIDE: Mapping[type, frozenset[str]] = {
     Lock: frozenset(("name",)),
     ResultPart: frozenset(("key",)),
     Param: frozenset(("name", "required", "limits")),
+    Serve: frozenset(("entry",)),
 }
 IN_MAPPINGS = frozenset((ResultPart,))  # parts that stand in a mapping, each under its key
 ALWAYS_WRITTEN: Mapping[type, frozenset[str]] = {
@@ -58,7 +62,30 @@ SHORT_FORMS: Mapping[type, Convert] = {
     Success: lambda data: "none" if data.get("none") else data,
     CacheKey: lambda data: data["key"] if len(data) == 1 else data,
     ResultPart: lambda data: data["at"] if data.keys() == {"at"} else data,
+    Isolate: lambda data: data or True,
+    Members: lambda data: _short_members(data),
 }
+OF_RULE = {"within": "by", "across": "by", "by": "by", "random": "seed", "size": "size"}  # the field of its value
+
+
+def _short_members(data: Data) -> Any:
+    rule = data.get("rule", "")
+    value = OF_RULE.get(rule)
+    rest = {name: each for name, each in data.items() if name not in ("rule", value)}
+    if value:
+        return {rule: data.get(value, 0), **rest}
+    return rule if rule and not rest else {**({"pairs": rule} if rule else {}), **rest}
+
+
+def _whole_members(data: str | Data) -> Data:
+    """The fields of `all`, `{within: rack}`, `{pairs: all, at_once: 4}`, `{size: 8}` and their like."""
+    if isinstance(data, str):
+        return {"rule": str(data)}
+    found = {name: value for name, value in data.items() if name not in ("pairs", *OF_RULE)}
+    for rule, field in OF_RULE.items():
+        if rule in data:
+            return {"rule": rule, field: data[rule], **found}
+    return {**({"rule": data["pairs"]} if "pairs" in data else {}), **found}
 
 
 def _whole_dependency(data: str | Data) -> Data:
@@ -76,6 +103,8 @@ WHOLE_FORMS: Mapping[type, Convert] = {
     CacheKey: lambda data: {"key": str(data)} if isinstance(data, str) else data,
     ResultPart: lambda data: {"at": str(data)} if isinstance(data, str) else data,
     Retry: lambda data: {"max": None, **data} if "deadline_sec" in data else data,
+    Isolate: lambda data: {} if data is True else data,
+    Members: _whole_members,
 }
 
 
@@ -98,6 +127,7 @@ READ: Mapping[str, Convert] = {
     "become": lambda data: data if isinstance(data, str) else "root" if data else "",
     "sandbox": lambda data: None if data is None or data is False else from_data(Sandbox, data),
     "cache_key": lambda data: from_data(CacheKey, data) if data else None,
+    "isolate": lambda data: from_data(Isolate, data) if data else None,
     "writes": parts_written,
 }
 WRITE: Mapping[str, Convert] = {
@@ -220,7 +250,7 @@ def _check_part(kind: type, data: object, owner: str) -> None:
         data = [*data.values()]
     for each in data if isinstance(data, (list, tuple)) else (data,):
         if isinstance(each, Mapping):
-            _check(each, field_names(kind), owner)
+            _check(WHOLE_FORMS[kind](each) if kind in WHOLE_FORMS else each, field_names(kind), owner)
 
 
 @cache

@@ -164,7 +164,8 @@ class Run:
 
     `left_out` names the steps that tags leave out. `answered` has each (stage, host) of which an answer came. `judged`
     has the host that a policy was asked about for each stage and host; it is empty without a policy. `stages` has the
-    ids of the planned stage tasks, `together` the tasks that one process runs on all hosts, `play` Ansible's play that
+    ids of the planned stage tasks, `together` the tasks that one process runs on all hosts, `between` those of steps
+    between hosts, `play` Ansible's play that
     goes on. `started` is a reading of the monotonic clock, in seconds. `peers` is what is known of the other parts of
     the group, and `meeting` where they meet, None for a run that meets nobody. `stopped` says who has asked for its
     end, and when.
@@ -181,6 +182,7 @@ class Run:
     reusable: ReusableResults = field(default_factory=ReusableResults)
     stages: frozenset[str] = frozenset()
     together: Mapping[str, Any] = field(default_factory=dict)
+    between: Mapping[str, Any] = field(default_factory=dict)
     play: Any = None
     delegates: DelegateGroups = field(default_factory=DelegateGroups)
     results: Results = field(default_factory=Results)

@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from rack_recipes import Failed, Scriptlet, Skipped
 from scriptlets.tools.commands import run
+from scriptlets.tools.iperf3 import again_per_gigabyte, decoded, is_early, read
 from scriptlets.tools.presence import absent, present
 from scriptlets.tools.rounds import partners
 
@@ -173,47 +173,10 @@ def test(address, port, params, more):
         time.sleep(PAUSE)
 
 
-def decoded(text):
-    """The JSON of iperf3. Raises ValueError where it is none."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        raise ValueError(f"iperf3 printed no JSON: {text[:100]!r}") from None
-
-
-def is_early(told):
-    """Whether the partner did not listen yet. iperf3 3.9 has no `error` then."""
-    return not told.get("start", {}).get("connected")
-
-
-def read(told):
-    """Mbit/s received, retransmissions and the single flows of a test. Raises ValueError with what iperf3 complains of.
-
-    Of a test with -R the partner is the sender. The addresses of a flow are in the order from sender to receiver.
-    """
-    if "error" in told or is_early(told):
-        raise ValueError(told.get("error", "the partner is not reached"))
-    end, is_back = told["end"], bool(told["start"]["test_start"]["reverse"])
-    flows = [_flow(place, stream, is_back) for place, stream in zip(told["start"]["connected"], end["streams"])]
-    sent = end["sum_sent"]
-    return {
-        "mbits": round(end["sum_received"]["bits_per_second"] / 1e6, 1),
-        "retransmits": sent.get("retransmits", 0),
-        "gigabytes": round(sent["bytes"] / 1e9, 3),
-        "flows": flows,
-    }
-
-
-def _flow(place, stream, is_back):
-    local, remote = ((place[f"{side}_host"], place[f"{side}_port"]) for side in ("local", "remote"))
-    source, to = (remote, local) if is_back else (local, remote)
-    return {"from": list(source), "to": list(to), "mbits": round(stream["receiver"]["bits_per_second"] / 1e6, 1)}
-
-
 def _judge(ctx, pair, params):
     """Judge one direction of a pair; yields what is wrong with it."""
     way = f"{pair['from']}-{pair['to']}"
-    again = round(pair["retransmits"] / pair["gigabytes"], 1) if pair["gigabytes"] else pair["retransmits"]
+    again = again_per_gigabyte(pair)
     for name, value, unit, limit in (
         ("mbits", pair["mbits"], "Mbit/s", {"min": params["min_mbits"]}),
         ("retransmits", again, "1/GB", {"max": params["max_retransmits"]}),

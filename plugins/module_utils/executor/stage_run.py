@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.module_utils.executor.looped_step import LoopGroup
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
     from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import Outcome, Record, Step
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.serving_side import ServingSide
     from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import TriedStep
 
 # `invalid` is why the step cannot be run.
@@ -42,7 +43,7 @@ OF_STEP = (
 )
 OF_PROGRAM = (
     *("kind", "options", "reads", "digest", "module", "function", "file", "flags", "class", "call"),
-    *("reads_results", "reads_history", "library", "live"),
+    *("reads_results", "reads_history", "library", "live", "words", "serves"),
 )
 FIELDS = frozenset((*OF_STEP, *OF_PROGRAM))
 
@@ -140,6 +141,7 @@ class StageRun:
         self.poll = select.poll()
         self.readers: dict[int, Attempt] = {}
         self.has_child_ended = False
+        self.serving: ServingSide | None = None
         self.next_look = time.monotonic() + TICK
 
     def run(self) -> None:
@@ -160,7 +162,8 @@ class StageRun:
 
     def _wait(self, ended: int) -> None:
         """Sleep until a child ends, or something is due; take what was printed."""
-        due = min([self.next_look, self.locks.due, *(_due(step_run.waits_for) for step_run in self.step_runs)])
+        served = [self.serving.due] if self.serving else []
+        due = min([self.next_look, self.locks.due, *served, *(_due(step_run.waits_for) for step_run in self.step_runs)])
         for pipe, _event in self.poll.poll(max(0, int((due - time.monotonic()) * 1000) + 1)):
             if pipe == ended:
                 os.read(ended, 4096)
@@ -171,6 +174,9 @@ class StageRun:
     def _look_around(self) -> None:
         """Check the lease, and each step that runs."""
         moment = time.monotonic()
+        if self.serving and moment >= self.serving.due:
+            self.next_look = moment  # its end is asked for as soon as the others have measured
+            self.serving.look(moment)
         if moment >= self.next_look:
             self.next_look = moment + TICK
             self.has_child_ended = True  # a signal may have been lost
@@ -227,6 +233,10 @@ class StageRun:
             self._unfold(step)
         else:
             self.locks.acquire(step)
+            if "serves" in step:
+                from ansible_collections.rack.recipes.plugins.module_utils.executor.serving_side import ServingSide
+
+                self.serving = ServingSide(step, self.state.records)
             self.step_runs.append(StepRun(step, self.state))
             self._advance(self.step_runs[-1])
 

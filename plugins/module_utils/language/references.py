@@ -11,6 +11,7 @@ A reference is one of
     ${fan.rpm_v1@majority}       the value that more than half of the hosts with this key share
     ${fan.rpm_v1@median}         the median over those hosts
     ${params.vlan} ${item.name} ${index} ${matrix.speed} ${step.name}
+    ${own.address} ${peer.port}  of this host and of the other one, in a step between hosts
 
 Every other `${...}`, such as `${HOME}`, is plain text.
 """
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 
 REFERENCE = r"\$\{([^${}\s]+)(?:@(\$\{[^${}\s]+\}))?\}"  # compiled by the first text that needs it
 OPENINGS = ("${", "{{", "{%", "{#")  # of references and of Ansible's templates: a text with one is no value yet
-WORDS = {"params": 1, "item": 0, "index": 0, "matrix": 1, "step": 1}  # with the fewest parts that the path of each has
+WORDS = {"params": 1, "item": 0, "index": 0, "matrix": 1, "step": 1, "own": 1, "peer": 1}  # with the fewest parts that the path of each has
 FOREIGN = "$\0{"  # stands for a "${" that came from a host and is no reference; neither can hold a NUL
 LISTED = 10
 

@@ -213,16 +213,16 @@ class DetachedStage:
         except FileNotFoundError:
             return b""
 
-    def await_end(self, seconds: float, offset: int, *, soon: bool = False) -> None:
+    def await_end(self, seconds: float, offset: int, *, soon: float = 0) -> None:
         """Wait, and renew the lease, until the stage has ended or `seconds` have passed.
 
-        It also returns once the journal has `ANSWER` bytes behind `offset`, or, where an answer is wanted `soon`, any.
+        It also returns once the journal has `ANSWER` bytes behind `offset`, or, where an answer is wanted within `soon` seconds, any.
         """
         begun = time.monotonic()
         while self.state() == "running":
             self.renew()
             waited, gained = time.monotonic() - begun, self.gained(offset)
-            if waited >= seconds or gained >= ANSWER or (soon and gained and waited >= SOON):
+            if waited >= seconds or gained >= ANSWER or (soon and gained and waited >= soon):
                 return
             time.sleep(PAUSE)
 

@@ -207,7 +207,7 @@ def _serve(request: dict[str, Any], payload: str) -> tuple[str, bytes, str]:
     else:
         if "end" in request:
             detached.halt(request["end"], begun=not is_new)
-        detached.await_end(request["attach"], request["offset"], soon=request.get("soon", False))
+        detached.await_end(request["attach"], request["offset"], soon=soon_of(request))
     return _look_at(detached, request["offset"])
 
 
@@ -259,11 +259,17 @@ def _start(request: dict[str, Any], detached: DetachedStage, payload: str) -> No
         _run(request, detached, payload, tell)
     os.close(tell)
     soon, until = request.get("soon"), time.monotonic() + request["attach"]
-    pause = min(SOON if soon else RENEWAL, request["lease"] / 3)
+    pause = min(soon_of(request) if soon else RENEWAL, request["lease"] / 3)
     while not select.select([told], [], [], max(0.0, min(pause, until - time.monotonic())))[0]:
         if time.monotonic() >= until or (soon and detached.gained(request["offset"])):
             return
         detached.renew()
+
+
+def soon_of(request: dict[str, Any]) -> float:
+    """For how many seconds an answer with something to tell is held back at most; 0 where it waits for the end."""
+    soon = request.get("soon") or 0
+    return SOON if soon is True else float(soon)
 
 
 def _run(request: dict[str, Any], detached: DetachedStage, payload: str, tell: int) -> NoReturn:

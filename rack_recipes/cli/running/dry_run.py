@@ -253,7 +253,7 @@ def _patterns(plan: Plan) -> Iterator[str]:
 
 
 def _hosts_of(plan: Plan, step: Step, inventory: InventoryHosts) -> tuple[str, ...]:
-    if step.scope == "run":
+    if step.runs_once:
         return (RUN_HOST,)
     everywhere = inventory.of(plan.recipe.hosts)
     if step.hosts is None:

@@ -111,7 +111,7 @@ def _expected_duration(plan: Plan, stage: Stage, known: Known, slots: HostSlots)
     steps = [step for step in stage.steps if slots.hosts[step.name]]
     where = tuple(dict.fromkeys(host for step in steps for host in slots.hosts[step.name]))
     spread = {host: _seconds_on_host(steps, host, known, slots) for host in where}
-    batches = [where] if stage.scope == "run" or stage.wide else batches_of(plan.recipe.serial, where, slots.canary)
+    batches = [where] if stage.scope != "host" or stage.wide else batches_of(plan.recipe.serial, where, slots.canary)
     seconds = sum(_parallel_seconds([spread[host] for host in batch], slots.forks) for batch in batches)
     unknown = tuple(step.name for step in steps if seconds_of(step.name, "", known) is None)
     return ExpectedDuration(stage.number, where, seconds, unknown)

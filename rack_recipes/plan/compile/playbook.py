@@ -13,7 +13,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.criteria imp
 from rack_recipes.plan.compile.action_names import CONTROLLER, DELEGATES_LOOKUP, FLUSH, RECIPE_VARIABLE, STAGE, VERDICT
 from rack_recipes.plan.compile.yaml_text import TEMPLATE, to_yaml, verbatim
 from rack_recipes.plan.plan_model import Plan, PlannedHook, Stage
-from rack_recipes.recipe.recipe_model import Condition, Recipe, Step
+from rack_recipes.recipe.recipe_model import BETWEEN, Condition, Recipe, Step
 from rack_recipes.recipe.steps_to_and_from_data import COMPILED_ORDER, number, param_to_data, to_data
 
 
@@ -61,6 +61,7 @@ def _hooks(hooks: Iterable[PlannedHook]) -> dict[str, list[dict[str, Any]]]:
 
 
 ON_CONTROLLER = {"run_once": True, "delegate_to": CONTROLLER}
+ONCE: Mapping[str, Mapping[str, Any]] = {"run": ON_CONTROLLER, **dict.fromkeys(BETWEEN, {"run_once": True})}
 TITLE_LENGTH = 100
 RESERVED = ("all", "always", "never", "tagged", "untagged")
 # Words of a condition whose text is never a template.
@@ -78,7 +79,7 @@ def to_task(recipe: Recipe, stage: Stage) -> dict[str, Any]:
             **({"locks": locks} if locks else {}),
             "steps": [*map(_step, stage.steps)],
         },
-        **(ON_CONTROLLER if stage.scope == "run" else {}),
+        **(ONCE.get(stage.scope, {})),
         **({"delegate_to": stage.delegate_to} if stage.delegate_to else {}),
         **_become(stage.become),
         "tags": _tags(stage),

@@ -88,7 +88,7 @@ def _hosts(patterns: tuple[str, ...], inventories: tuple[str, ...], project: Pat
 
 def _results(step: Step, hosts: Sequence[str], params: Mapping[str, object]) -> Iterator[Expected]:
     for instance in _instances(step, params):
-        for host in [""] if step.scope == "run" else hosts or [NOBODY]:
+        for host in [""] if step.runs_once else hosts or [NOBODY]:
             yield Expected(step.name, instance, host, step.place)
 
 

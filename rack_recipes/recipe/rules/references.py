@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS as CRITERIA
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import WORDS, parse_reference
 from rack_recipes.errors import RecipeError
-from rack_recipes.recipe.recipe_model import Path
+from rack_recipes.recipe.recipe_model import BETWEEN, Path
 from rack_recipes.recipe.recipe_node import CONDITION_FIELDS, REFERENCE_FIELDS, Node, text
 from rack_recipes.recipe.substitution import REFERENCE
 from rack_recipes.recipe.values_in_messages import closest, listed, quoted
@@ -26,7 +26,7 @@ type Problem = tuple[str, str]  # what was expected, and the reference that was 
 STARTS = re.compile(r"\$\{([^${}]*)")
 # Text in braces that is meant as a reference: variables of a shell have no dots.
 MEANT = re.compile(
-    r"(?:params|item|matrix|step)\.|[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*_v[0-9]+[@.\[]|[a-z0-9_]+(?:\.[a-z0-9_]+)+@"
+    r"(?:params|item|matrix|step|own|peer)\.|[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*_v[0-9]+[@.\[]|[a-z0-9_]+(?:\.[a-z0-9_]+)+@"
 )
 INDEX = re.compile(r"\[([0-9]+)\]")
 DOTS = "a reference with dots only, such as ${links.up_v1.0}"
@@ -57,7 +57,7 @@ def step_references(steps: list[Node]) -> Iterator[RecipeError]:
     """What is wrong with the references of steps and of includes."""
     types = types_of(steps[0].document) if steps else {}
     for step in steps:
-        for key in (*REFERENCE_FIELDS, "params"):
+        for key in (*REFERENCE_FIELDS, "params", "serve"):
             if key in step.data:
                 for path, found in reference_texts(step.data[key], (key,)):
                     yield from reference_errors(step, path, found, scope_of(step, key, types))
@@ -76,6 +76,8 @@ def scope_of(step: Node, key: str, types: dict[str, str]) -> KnownNames:
     names = {"step": STEP_WORDS, "params": tuple(types)}
     if step.is_include:
         return KnownNames(words, names, types)
+    if step.data.get("scope") in BETWEEN:
+        words |= {"own", "peer"}
     if key not in ("loop", "matrix"):
         words |= {"item", "index"} if "loop" in step.data else {"matrix", "index"} if "matrix" in step.data else set()
     matrix = step.data.get("matrix")
@@ -212,6 +214,7 @@ MEANINGS = {
     "item": "'loop' in this step, for whose items ${item} stands",
     "index": "'loop' or 'matrix' in this step, for whose instances ${index} counts",
     "matrix": "'matrix' in this step, for whose values ${matrix.NAME} stands",
+    **{word: f"'scope: pair' or 'scope: group' in this step, for ${{{word}.address}}" for word in ("own", "peer")},
 }
 NAMES = {
     "params": "the name of a parameter in 'params' of this file",

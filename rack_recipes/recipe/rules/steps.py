@@ -12,7 +12,7 @@ from math import prod
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS, OTHERS
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import MOST as MOST_INSTANCES
 from rack_recipes.errors import RecipeError
-from rack_recipes.recipe.recipe_model import Path
+from rack_recipes.recipe.recipe_model import BETWEEN, Path
 from rack_recipes.recipe.recipe_node import CONDITION_PATHS, Node, is_number, text
 from rack_recipes.recipe.rules.possible_limits import possible_limits, possible_value
 from rack_recipes.recipe.schema.json_schema import list_fields
@@ -22,6 +22,7 @@ from rack_recipes.recipe.yaml.values_and_positions import KEY
 
 type Steps = list[Node]
 type Known = Mapping[str, Node]
+ONCE = ("run", *BETWEEN)
 MAX_COMPARED = 20  # unknown names that get a suggestion: among a thousand steps one takes long
 OTHER = "the name of another step"
 
@@ -89,9 +90,9 @@ def hosts_of_dependency(step: Node, path: Path, name: str, known: Known) -> Iter
     if not isinstance(written, dict):
         return
     other, own = known.get(name), text(written.get("hosts")) in ("", "same")
-    if other and other.data.get("scope") == "run" and not (own and "quorum" not in written):
+    if other and other.data.get("scope", "host") in ONCE and not (own and "quorum" not in written):
         word = "quorum" if own else "hosts"
-        expected = f"no '{word}' for a step of scope run, which runs once"
+        expected = f"no '{word}' for a step of scope {other.data['scope']}, which runs once"
         yield step.error((*path[:2], word), expected, shown(written[word]))
     elif own and "quorum" in written and step.data.get("scope") != "run":
         expected = "'hosts: all' or a pattern beside quorum: on one host a step passed or it did not"
@@ -180,6 +181,62 @@ def run_scope(step: Node) -> Iterator[RecipeError]:
     if step.data["scope"] == "run":
         yield from refused(step, "hosts", "scope run: it runs once, on the controller")
         yield from refused(step, "become", "scope run: it runs as the user of the controller")
+
+
+NOT_BETWEEN = {  # fields that a step between hosts does not have, and why
+    "loop": "its instances are the pairs or groups",
+    "matrix": "its instances are the pairs or groups",
+    "repeat": "its rounds are those of its members",
+    "cache_key": "a link is measured anew",
+    "locks": "at_once in 'members' says how many tests run beside each other",
+    "delegate_to": "its members run it themselves",
+}
+RULES_OF_MEMBERS = {
+    "pair": ("pairs", "within", "across", "random"),
+    "group": ("by", "size"),
+}  # beside `all`, which both have
+
+
+def between_hosts(step: Node) -> Iterator[RecipeError]:
+    """A step between hosts has a serving side or not, and nothing that needs a host of its own."""
+    scope = step.data["scope"]
+    if scope not in BETWEEN:
+        return
+    if step.data.get("type") == "ansible":
+        yield step.error(("type",), f"a scriptlet in a step of scope {scope}: it is measured between hosts", "'ansible'")
+    for key, why in NOT_BETWEEN.items():
+        yield from refused(step, key, f"scope {scope}: {why}")
+    for retry in step.children("retry"):
+        for index, verdict in retry.texts("on"):
+            if verdict != "error":
+                expected = f"error in a step of scope {scope}: who measures until it passes hides a fault"
+                yield retry.error(("on", index), expected, quoted(verdict))
+    yield from _rule_of_members(step, scope)
+
+
+def _rule_of_members(step: Node, scope: str) -> Iterator[RecipeError]:
+    written, known = step.data.get("members"), RULES_OF_MEMBERS[scope]
+    for members in step.children("members"):
+        rules = [name for each in RULES_OF_MEMBERS.values() for name in each if name in members.data]
+        if len(rules) > 1:
+            yield members.error((rules[1], KEY), "one rule in members", listed(rules))
+        for name in rules:
+            if name not in known:
+                yield members.error((name, KEY), f"{listed(known)} in members of scope {scope}", quoted(name))
+        if "rounds" in members.data and "random" not in members.data:
+            yield members.error(("rounds", KEY), "'random' beside rounds", listed(members.data))
+    if written == "neighbours" and scope == "group":
+        yield step.error(("members",), "all, by or size in members of scope group", quoted(written))
+    if "isolate" in step.data and step.data["isolate"] is not False and isinstance(written, str):
+        yield step.error(("members",), "no pairs beside isolate, which chooses them", quoted(written))
+
+
+def only_between_hosts(step: Node) -> Iterator[RecipeError]:
+    """Members, a serving side and a search belong to a step between hosts."""
+    if step.data.get("scope", "host") not in BETWEEN:
+        for key in ("members", "serve", "isolate"):
+            if key in step.data:
+                yield step.error((key, KEY), f"'scope: pair' or 'scope: group' beside {key}", "neither")
 
 
 def not_loop_and_matrix(step: Node) -> Iterator[RecipeError]:
@@ -274,7 +331,8 @@ def no_references_in_dependency_hosts(step: Node) -> Iterator[RecipeError]:
 RULES_BY_FIELD: dict[str, tuple[Rule, ...]] = {
     "function": (function_only_for_python,),
     "type": (ansible_step,),
-    "scope": (run_scope,),
+    "scope": (run_scope, between_hosts),
+    **dict.fromkeys(("members", "serve", "isolate"), (only_between_hosts,)),
     "hosts": (no_references_in_hosts,),
     "delegate_to": (no_references_in_delegate,),
     "depends_on": (no_references_in_dependency_hosts,),

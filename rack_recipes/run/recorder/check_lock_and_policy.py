@@ -23,7 +23,7 @@ from rack_recipes.plan.compile.action_names import CONTROLLER
 from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 from rack_recipes.run.recorder.ansible_api import AnsibleApi
 from rack_recipes.run.recorder.play_outline import PlayOutline, stage_tasks
-from rack_recipes.run.stage.host_request import ANSIBLE, HOOKS, scriptlet_of
+from rack_recipes.run.stage.host_request import ANSIBLE, HOOKS, scriptlet_of, serving_step
 from rack_recipes.run.stage.project_files import Pins
 from rack_recipes.run.trust.check_trust import check_run
 from rack_recipes.run.trust.find_ansible_module import full_name, names_of
@@ -127,7 +127,10 @@ class Compiled:
         """Each step, with the task that runs it."""
         for play in self.plays:
             for task in stage_tasks(play):
-                yield from ((task, step) for step in task.args["steps"])
+                for step in task.args["steps"]:
+                    yield task, step
+                    if step.get("serve"):
+                        yield task, serving_step(step)
 
 
 def check_plays(compiled: Compiled, settings: Settings, api: AnsibleApi) -> Pins | None:
@@ -173,7 +176,7 @@ def _uses(
     places: dict[tuple[str, BecomeUsers], dict[str, None]] = {}
     for task, step, entry in steps:
         own = (entry.name,) if entry else names_of(str(step["module"]))
-        for host in planned.steps[str(step["name"])].hosts:
+        for host in planned.steps[str(step["name"])].places:
             place, who = where(task, host)
             for name in (*own, *hooks):
                 places.setdefault((name, who), {})[place] = None

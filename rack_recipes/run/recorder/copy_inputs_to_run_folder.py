@@ -25,7 +25,7 @@ from rack_recipes.run.recorder.play_outline import stage_tasks
 from rack_recipes.run.run_folders import BEGUN, HOSTS, PLAYBOOK, RECIPES, SCRIPTLETS
 from rack_recipes.run.run_secrets import literal, literal_secrets_of
 from rack_recipes.run.stage.bypass_ansible_templating import unpack_steps
-from rack_recipes.run.stage.host_request import ANSIBLE, HOOKS, scriptlet_of
+from rack_recipes.run.stage.host_request import ANSIBLE, HOOKS, scriptlet_of, serving_step
 
 # How a host is reached. Nothing else of the inventory is copied: it may hold passwords.
 CONNECTION = ("ansible_connection", "ansible_host", "ansible_port", "ansible_user", "ansible_network_os")
@@ -129,7 +129,8 @@ def _used(run: Run, plays: Sequence[object]) -> Iterator[Said]:
     """The steps and hooks of the plays."""
     for play in plays:
         for task in stage_tasks(play):
-            yield from unpack_steps(task.args["steps"])
+            for step in unpack_steps(task.args["steps"]):
+                yield from (step, serving_step(step)) if step.get("serve") else (step,)
     given = run.inputs.recipe.get("hooks") or {}
     yield from (hook for when in HOOKS for hook in given.get(when) or ())
 

@@ -132,7 +132,7 @@ def meeting_stages(plays: Sequence[object]) -> dict[int, GroupStage]:
     tasks = {int(task.args["number"]): task for play in plays for task in stage_tasks(play)}
     steps = {str(step["name"]): step for task in tasks.values() for step in task.args["steps"]}
     return {
-        number: GroupStage(task.args["steps"][0].get("scope") == "run", bool(task.args["steps"][0].get("always")))
+        number: GroupStage(task.args["steps"][0].get("scope", "host") != "host", bool(task.args["steps"][0].get("always")))
         for number, task in tasks.items()
         if any(_meets(step, steps) for step in task.args["steps"])
     }
@@ -140,13 +140,13 @@ def meeting_stages(plays: Sequence[object]) -> dict[int, GroupStage]:
 
 def _meets(step: Mapping[str, object], steps: Mapping[str, Mapping[str, object]]) -> bool:
     """Whether a step may need hosts of other parts. What runs once for all is known to each part."""
-    if step.get("scope") == "run" or keys_of_others(step):
+    if step.get("scope", "host") != "host" or keys_of_others(step):
         return True
     needs = [(need, steps.get(need.step, {})) for need in dependencies(step)]
     return any(
         (need.is_wide and need.hosts != "same") or needed.get("hosts") not in (None, step.get("hosts"))
         for need, needed in needs
-        if needed.get("scope") != "run"
+        if needed.get("scope", "host") == "host"
     )
 
 
@@ -154,14 +154,14 @@ def _wide(task: Any, whole: PlayOutline) -> Iterator[str]:
     """Why steps of a stage need hosts of other parts."""
     for step in task.args["steps"]:
         planned = whole.steps[str(step["name"])]
-        if planned.scope == "run":
-            yield f"step {planned.name} runs once for the run (scope: run)"
+        if planned.scope != "host":
+            yield f"step {planned.name} runs once for the run (scope: {planned.scope})"
         elif planned.elsewhere:
             yield f"step {planned.name} reads keys of other hosts ({', '.join(sorted(planned.elsewhere))})"
         yield from (
             f"step {planned.name} depends on {need.step} on other hosts"
             for need in dependencies(step)
-            if planned.scope != "run" and _looks_elsewhere(need, planned.hosts, whole)
+            if planned.scope == "host" and _looks_elsewhere(need, planned.hosts, whole)
         )
 
 

@@ -216,8 +216,8 @@ def _needs_all(task: Any, found: PlayOutline) -> Iterator[str]:
     """Why steps of a stage need other hosts to have ended."""
     for step in task.args["steps"]:
         planned = found.steps[str(step["name"])]
-        if planned.scope == "run":
-            yield f"step {planned.name} runs once for all hosts (scope: run)"
+        if planned.scope != "host":
+            yield f"step {planned.name} runs once for all hosts (scope: {planned.scope})"
         if planned.elsewhere:
             yield f"step {planned.name} reads keys of other hosts"
         yield from (

@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.references i
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.record_fields import RunStep
 from rack_recipes.plan.compile.action_names import FLUSH, RECIPE_VARIABLE, STAGE
-from rack_recipes.recipe.recipe_model import CacheKey
+from rack_recipes.recipe.recipe_model import BETWEEN, CacheKey
 from rack_recipes.recipe.steps_to_and_from_data import check_step, dependencies, from_data
 from rack_recipes.run.current_run import RUN_HOST
 from rack_recipes.run.delegates import FindDelegates, Variables
@@ -127,6 +127,10 @@ def _add_stage(found: PlayOutline, task: Any) -> None:
 
 def _add(found: PlayOutline, stage: int, step: Step, hosts: Hosts) -> None:
     name = str(step["name"])
+    if step.get("scope") in BETWEEN:
+        found.steps[name] = replace(_run_step(name, stage, step, (RUN_HOST,) if hosts else ()), members=hosts)
+        found.needs[name] = {need.step for need in dependencies(step)}
+        return
     if name in found.steps:
         before = found.steps[name]
         found.steps[name] = replace(before, hosts=tuple(dict.fromkeys((*before.hosts, *hosts))))
@@ -156,6 +160,10 @@ def _hosts_of(found: PlayOutline, step: Step, hosts: Hosts, resolve: Resolve) ->
         _match(found, need.hosts, resolve)
     if step.get("scope") == "run":
         return (RUN_HOST,) if hosts else ()
+    return _of_pattern(found, step, hosts, resolve)
+
+
+def _of_pattern(found: PlayOutline, step: Step, hosts: Hosts, resolve: Resolve) -> Hosts:
     named = _match(found, step.get("hosts") or "", resolve)  # a text of our own would be no template to Ansible
     return hosts if named is None else tuple(host for host in hosts if host in named)
 

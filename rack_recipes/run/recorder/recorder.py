@@ -49,7 +49,7 @@ from rack_recipes.run.recorder.copy_inputs_to_run_folder import write_snapshot
 from rack_recipes.run.recorder.end_run_on_signal import SignalGuard
 from rack_recipes.run.recorder.hosts_of_run import start_warnings
 from rack_recipes.run.recorder.play_outline import checkpoints, delegate_finder, select_by_tags, stage_tasks
-from rack_recipes.run.recorder.stages_in_one_process import Recap, run_in_one_process
+from rack_recipes.run.recorder.stages_in_one_process import Recap, run_between_hosts, run_in_one_process
 from rack_recipes.run.recorder.start_server_and_store_writer import StoreWriterClient
 from rack_recipes.run.stage.bypass_ansible_templating import pack_steps, unpack_steps
 from rack_recipes.run.stage.find_python import FACT
@@ -160,6 +160,7 @@ class Recorder:
             self.guard.most_hosts = max((stage.hosts for stage in stages if not stage.why), default=1)
         for stage in stages:
             self._detail(f"rack.recipes.recorder: {stage}")
+        run.between = dict(run_between_hosts(plays))
         set_current(run)
         for text in (*start_warnings(run, self._hosts.values()), *map(UNFILLED.format, self._unfilled)):
             self._record_warning(run, text)

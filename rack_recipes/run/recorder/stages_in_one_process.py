@@ -21,6 +21,7 @@ from ansible.executor.task_queue_manager import TaskQueueManager
 
 from rack_recipes.errors import RackError
 from rack_recipes.plan.one_process import LIVE, MODULE, OF_EACH_HOST, TEMPLATE, why_in_no_stage
+from rack_recipes.recipe.recipe_model import BETWEEN
 from rack_recipes.run.current_run import RUN_HOST, Run
 from rack_recipes.run.recorder.ansible_api import AnsibleApi
 from rack_recipes.run.recorder.play_outline import stage_tasks
@@ -61,17 +62,33 @@ def run_in_one_process(run: Run, plays: Sequence[Any], api: AnsibleApi) -> Itera
     """
     of_run = _why_in_no_stage(run)
     for play in plays:
-        for task in stage_tasks(play):
+        for task in filter(lambda task: not _is_between(task), stage_tasks(play)):
             number = int(task.args["number"])
             hosts = {host for step in run.steps.values() if step.stage == number for host in step.hosts} - {RUN_HOST}
-            as_written = task.copy(exclude_parent=True, exclude_tasks=True)
-            as_written._parent = task._parent
             why = of_run or _why(run, play, task, hosts, api)
-            if not why:
-                task.run_once, task.delegate_to, task.connection, task.become = True, "localhost", "local", False
-                task.vars = {**task.vars, "ansible_become": False, "ansible_connection": "local"}
+            as_written = task if why else _moved_here(task)
             if hosts:
                 yield StageTask(task._uuid, number, len(hosts), as_written, why)
+
+
+def run_between_hosts(plays: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+    """The ids of the tasks of stages between hosts, which one process always runs, each as the playbook has it."""
+    for task in (task for play in plays for task in stage_tasks(play)):
+        if _is_between(task):
+            yield task._uuid, _moved_here(task)
+
+
+def _is_between(task: Any) -> bool:
+    return task.args["steps"][0].get("scope") in BETWEEN
+
+
+def _moved_here(task: Any) -> Any:
+    """The task as the playbook has it, which runs once and here from now on."""
+    as_written = task.copy(exclude_parent=True, exclude_tasks=True)
+    as_written._parent = task._parent
+    task.run_once, task.delegate_to, task.connection, task.become = True, "localhost", "local", False
+    task.vars = {**task.vars, "ansible_become": False, "ansible_connection": "local"}
+    return as_written
 
 
 def _why_in_no_stage(run: Run) -> str:

@@ -44,8 +44,11 @@ from rack_recipes.run.stage.zip_payload import (
 Data = Mapping[str, Any]
 ANSIBLE = "ansible"  # the type of a step that is a module of Ansible's
 # Fields of a compiled step that are not sent: the controller acts on them, or they choose the program.
-NOT_SENT = frozenset(("idx", "hosts", "writes", "module", "type", "function", "reads", "cache_key"))
+NOT_SENT = frozenset(
+    ("idx", "hosts", "writes", "module", "type", "function", "reads", "cache_key", "members", "serve", "isolate")
+)
 SENT = COMPILED_FIELDS - NOT_SENT
+SERVING = ("name", "idx", "limits", "sandbox", "reads")  # what a serving side has of its step
 # The fields that count even where a step cannot be run.
 OF_INVALID = frozenset(
     ("name", "depends_on", "after", "scope", "continue_on_fail", "always", "priority", "skip", "invalid", "when")
@@ -299,11 +302,17 @@ def prepare(steps: Sequence[Data], folders: tuple[Path, ...], recipe: Data) -> N
 def files_of(steps: Sequence[Data], folders: tuple[Path, ...], recipe: Data) -> tuple[tuple[str, Path], ...]:
     """The scriptlets and files of a stage's steps and hooks, as far as no template decides on them."""
     payload_files = PayloadFiles()
-    for step in steps:
+    for step in (each for step in steps for each in ((step, serving_step(step)) if step.get("serve") else (step,))):
         args = step.get("args") or {}
         _scriptlet({**step, "args": {} if "{{" in str(args.get("src", "")) else args}, folders, payload_files)
     _hooks(recipe, folders, payload_files)
     return tuple(sorted(payload_files.files.items()))
+
+
+def serving_step(step: Data) -> Data:
+    """The step that the serving side of a step between hosts is: its own scriptlet, and nothing that judges it."""
+    kept = {name: step[name] for name in SERVING if name in step}
+    return {**kept, **step["serve"], "success": "none"}
 
 
 def scriptlet_of(user: Data, folders: tuple[Path, ...]) -> ScriptletEntry:

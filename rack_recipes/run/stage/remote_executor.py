@@ -88,6 +88,9 @@ END_WAIT = 5.0  # seconds that a host may take to end its steps
 END_LIMIT = 8.0  # seconds for the whole request to end them
 ANSWER_TIMEOUT = Settings().answer_timeout  # seconds
 SECOND_LOOK, SECOND_MOST = 20.0, 16 * MIB  # seconds and bytes, for a host that gave no answer in an earlier stage
+SERVED = "what it served has ended"  # the reason of a serving side that is not needed any more
+SERVING_SOON = 0.05  # seconds between two looks at a serving side
+SERVING_WAIT = 2.0  # seconds that it may delay an answer without anything to tell
 RETRY = 30.0  # seconds that Ansible pauses at most before it tries to connect again
 OF_STEP, OF_STAGE = 64 * MIB, 512 * MIB  # bytes that a host may send for each step of a stage, and besides
 PAUSE = 1.0  # seconds between two tries
@@ -205,6 +208,35 @@ class RemoteExecutor:
         steps = sum(len({**message, **each}["steps"]) for each in message.get("hosts") or [{}])
         return self._poll(message, pack_payload(request.files), message["lease"], steps)
 
+    def serve(self, request: Request, goes_on: Callable[[], bool]) -> Iterator[HostAnswer]:
+        """Start a stage that serves others, and have it ended as soon as `goes_on` says so. Raises as `stage` does.
+
+        After the first record, as after a server listens, the host is asked again only to renew its lease.
+        """
+        message, payload = {**request.message, "soon": SERVING_SOON}, pack_payload(request.files)
+        lease, offset = message["lease"], 0
+        try:
+            answer = self._ask({**message, "attach": min(message["attach"], SERVING_WAIT)}, payload)
+            yield answer
+            renewed, has_told = time.monotonic(), bool(answer.records)
+            while answer.state == "running" and goes_on():
+                if has_told and time.monotonic() - renewed < lease / 3:
+                    self._unless_stopped(self._stop.sleep, SERVING_SOON)
+                    continue
+                offset, wait = answer.offset, 0.0 if has_told else SERVING_WAIT
+                answer = self._ask(
+                    {"id": message["id"], "offset": offset, "attach": wait, "soon": SERVING_SOON}, payload
+                )
+                renewed, has_told = time.monotonic(), has_told or bool(answer.records)
+                yield answer
+            while answer.state == "running":
+                offset = answer.offset
+                end = {"id": message["id"], "offset": offset, "attach": END_WAIT, "end": SERVED}
+                answer = self._ask(end, payload)
+                yield answer
+        except Stopped:
+            yield from self._end(message["id"], offset, payload)
+
     def collect(self, stage: str, lease: float, steps: int) -> Iterator[HostAnswer]:
         """The records of a stage that an earlier run started; waits for one that still runs. Raises as `stage` does.
 
@@ -231,9 +263,9 @@ class RemoteExecutor:
     def _poll(self, message: Mapping[str, Any], payload: bytes, lease: float, steps: int) -> Iterator[HostAnswer]:
         offset, most = 0, self._received + OF_STAGE + OF_STEP * steps
         try:
-            began = time.monotonic()
-            soon = {"soon": True} if "soon" in message else {}
-            answer = self._ask({**message, "attach": min(message["attach"], self._stop.longest_answer)}, payload)
+            began, longest = time.monotonic(), self._stop.longest_answer
+            soon = {"soon": message["soon"]} if "soon" in message else {}
+            answer = self._ask({**message, "attach": min(message["attach"], longest)}, payload)
             boot_id = answer.boot_id
             yield answer
             while answer.state == "running":

@@ -67,8 +67,11 @@ def request_of_plan(plan: Plan, settings: Settings) -> TrustRequest:
         for planned in plan.steps
         for name in ((planned.entry.name,) if planned.entry else names_of(planned.module))
     ]
+    serving = [(each.serve.entry, each.become) for each in plan.steps if each.serve and each.serve.entry]
+    steps += [(entry.name, become) for entry, become in serving]
     uses = dict.fromkeys([*steps, *((entry.name, become) for entry in hooks for become in users)])
     entries = [planned.entry for planned in plan.steps if planned.entry is not None]
+    entries += [entry for entry, _become in serving]
     merges = merge_hooks((*plan.recipe.merge.items(), *settings.merge), settings)
     return TrustRequest(
         action=action_on(plan.recipe.path, settings),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import batched
 from typing import Any
@@ -119,10 +119,25 @@ LOST = {  # by the state of the host's last answer, why steps have no result
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a stage is asked for, and what becomes of its records, where that is another way than the usual one."""
+
+    answers: Callable[[StageTask, RemoteExecutor], Iterator[HostAnswer]]
+    record: Callable[[StageTask, RemoteExecutor, Sequence[Record]], None]
+
+
 def runs_on_all_hosts(action: ActionBase) -> bool:
     """Whether Ansible runs the task of this action once, for all of its hosts; false where there is no run."""
     with suppress(UsageError):
         return action._task._uuid in current().together
+    return False
+
+
+def runs_between_hosts(action: ActionBase) -> bool:
+    """Whether the task of this action is a step between hosts; false where there is no run."""
+    with suppress(UsageError):
+        return action._task._uuid in current().between
     return False
 
 
@@ -172,7 +187,7 @@ def _result(task: StageTask, remote: RemoteExecutor) -> dict[str, Any]:
     if task.run.unwritable:  # what is done now could not be recorded
         raise JournalError(task.run.unwritable)
     artifacts: list[Record] = []
-    result = task_summary(_records(task, remote, artifacts), [stage.host for stage in task.stages])
+    result = task_summary(records_of(task, remote, artifacts), [stage.host for stage in task.stages])
     if artifacts and (missing := _fetch(task, remote, artifacts)):
         result["warnings"] = missing
     return result
@@ -189,26 +204,29 @@ def _refused(stage: HostStage) -> dict[str, Any]:
     return summary(missing)
 
 
-def _records(task: StageTask, remote: RemoteExecutor, artifacts: list[Record]) -> list[Record]:
+def records_of(
+    task: StageTask, remote: RemoteExecutor, artifacts: list[Record], course: Course | None = None
+) -> list[Record]:
     """The step records of this stage; those of artifacts are added to `artifacts`.
 
     Every answer is in the journal before the next one is asked for.
     """
+    course = course or Course(_answers, _record)
     records: list[Record] = []
     guard, check = KeyGuard(task.run.settings), HostRecordCheck(task.sender())
     for verdict, find in HOLD_BACK:
         held_back = {stage.host: reason for stage in task.stages if (reason := find(stage))}
         if held_back:
-            records += _record_missing(task, remote, verdict, held_back, ())
+            records += _record_missing(task, remote, verdict, held_back, (), course)
             task = replace(task, stages=tuple(stage for stage in task.stages if stage.host not in held_back))
     if not task.stages:
         return records
     lost, of_hosts = ("error", "the host's answer has no result of this step"), dict[str, str]()
     try:
-        for number, told in enumerate(_answers(task, remote)):
+        for number, told in enumerate(course.answers(task, remote)):
             answer = _checked(task, told, check, guard)
             _register_secrets(task, answer)
-            _record(task, remote, answer.records if number else _with_clocks(task, answer))
+            course.record(task, remote, answer.records if number else _with_clocks(task, answer))
             records += map(for_summary, filter(lambda record: record["kind"] == "step", answer.records))
             artifacts += [record for record in answer.records if record["kind"] == "artifact"]
             of_hosts = {**answer.lost}
@@ -222,7 +240,7 @@ def _records(task: StageTask, remote: RemoteExecutor, artifacts: list[Record]) -
         lost = ("error", str(error))
     verdict, reason = lost
     reasons = {stage.host: of_hosts.get(stage.host, reason) for stage in task.stages}
-    return [*records, *_record_missing(task, remote, verdict, reasons, records)]
+    return [*records, *_record_missing(task, remote, verdict, reasons, records, course)]
 
 
 def _checked(task: StageTask, told: HostAnswer, check: HostRecordCheck, guard: KeyGuard) -> HostAnswer:
@@ -302,8 +320,9 @@ def _record(task: StageTask, remote: RemoteExecutor, records: Sequence[Record]) 
 
 
 def _record_missing(
-    task: StageTask, remote: RemoteExecutor, verdict: str, reasons: Mapping[str, str], present: Collection[Record]
-) -> list[Record]:
+    task: StageTask, remote: RemoteExecutor, verdict: str, reasons: Mapping[str, str], present: Collection[Record],
+    course: Course,
+) -> list[Record]:  # fmt: skip
     """Record each step that gave no result, on the hosts that have a reason; `present` are the results there are."""
     if not task.stages:
         return []
@@ -316,7 +335,7 @@ def _record_missing(
         if (stage.host, step["name"]) not in ended
     ]
     told = task.told(missing)
-    _record(task, remote, told)
+    course.record(task, remote, told)
     return told
 
 

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a search between hosts has found, as findings: who is to blame, by which tests, and beside which good values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import median
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
+from rack_recipes.journal.record_fields import Record
+from rack_recipes.plan.members.isolate_faults import LINK, NODE, UPLINK, Conviction, Isolation, merge_uplinks
+from rack_recipes.run.current_run import RUN_HOST, Run
+
+TITLES = {
+    NODE: "{it} is to blame for what failed between hosts",
+    LINK: "the link between {it} is to blame, and neither end alone",
+    UPLINK: "what joins {it} to the others is to blame: its hosts pass among themselves",
+}
+ADVICE = {
+    NODE: "Look at the cards, cables and counters of {it}; it failed beside a host that is good.",
+    LINK: "Look at what only these two share: a cable, a path, a port. Each passes beside others.",
+    UPLINK: "Look at the uplinks and the switch of {it}.",
+}
+METHOD = (
+    "Adaptive group testing: domains, one host of each, halves of what failed, each suspect beside a good host, all "
+    "together at the end. A fault of one pair alone, or one that comes and goes, can escape it."
+)
+MOST = 3  # values that a finding shows
+
+
+def finding_of(isolation: Isolation, records: Sequence[Record], run: Run) -> list[dict[str, Any]]:
+    """The findings of a search, in the form in which an attempt holds them."""
+    found = [_of(one, isolation, records) for one in merge_uplinks(isolation.convicted, isolation.domains)]
+    return [{**each, "title": run.hidden(each["title"])} for each in (*found, *_open(isolation, records))]
+
+
+def _of(one: Conviction, isolation: Isolation, records: Sequence[Record]) -> dict[str, Any]:
+    it = one.domain if one.kind == UPLINK else " and ".join(one.members)
+    by = [records[number - 1] for number in one.tests if number <= len(records)]
+    rounds = first_few([record["step"].partition("[")[2].rstrip("]") for record in by], MOST + 1)
+    values = "".join(f"; {text}" for text in _values(by, records))
+    return {
+        "title": f"{TITLES[one.kind].format(it=it)} (tests {rounds}){values}"[:500],
+        "grade": "problem",
+        "results": [[RUN_HOST, record["step"]] for record in by],
+        "figures": {"tests": len(isolation.tried), "rounds": max((each.round for each in isolation.tried), default=0)},
+        "advice": ADVICE[one.kind].format(it=it),
+        "method": METHOD,
+    }
+
+
+def _values(by: Sequence[Record], records: Sequence[Record]) -> Iterator[str]:
+    """What was measured in the last test that convicts, beside the median of the tests that passed."""
+    good: dict[str, list[float]] = {}
+    for record in records:
+        for each in record["measurements"] if record["verdict"] == "passed" else ():
+            if isinstance(each["value"], (int, float)):
+                good.setdefault(each["name"].partition(".")[0], []).append(each["value"])
+    shown = [each for record in by[-1:] for each in record["measurements"] if each.get("verdict") == "failed"]
+    for each in shown[:MOST]:
+        usual = good.get(each["name"].partition(".")[0])
+        beside = f", {median(usual):g} between good hosts" if usual else ""
+        yield f"{each['name']} {each['value']} {each.get('unit', '')}{beside}"
+
+
+def _open(isolation: Isolation, records: Sequence[Record]) -> Iterator[dict[str, Any]]:
+    """That something failed and nobody was convicted: it came and went, or is a fault of one pair alone."""
+    failed = [each for each in isolation.tried if each.outcome.passed is False]
+    if failed and not isolation.convicted:
+        yield {
+            "title": "tests between hosts failed, and nobody is to blame: each suspect passed beside a good host",
+            "grade": "notable",
+            "results": [[RUN_HOST, records[each.number - 1]["step"]] for each in failed if each.number <= len(records)],
+            "figures": {"tests": len(isolation.tried)},
+            "advice": "A fault of one pair alone is possible, or one that comes and goes: test all pairs.",
+            "method": METHOD,
+        }

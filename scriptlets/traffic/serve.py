@@ -1,0 +1,48 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The serving side of a test of throughput between two hosts."""
+
+from __future__ import annotations
+
+from rack_recipes import Scriptlet
+from scriptlets.tools.commands import completed, last_line
+
+
+class Serve(Scriptlet):
+    """Serves `traffic.pair` by iperf3, as long as the other side measures.
+
+    It stands under `serve` of a step of scope pair, which starts it, waits until it listens, and ends it.
+    """
+
+    options = {
+        "address": {
+            "type": "str",
+            "description": "The address of this host over which the traffic comes; by default all of its addresses",
+        },
+        "port": {
+            "type": "int",
+            "required": True,
+            "description": "Where it listens: `${own.port}`, which its host has found free",
+            "unit": "TCP port",
+        },
+    }
+    reads = ()
+    writes = ()
+    needs = ("iperf3 (Debian: iperf3)",)
+    verdicts = {"error": "iperf3 is not installed, or cannot listen at the address"}
+    example = """
+        - name: link
+          scope: pair
+          hosts: servers
+          module: traffic.pair
+          args: {peer: "${peer.address}", port: "${peer.port}", min_mbits: 9000}
+          serve: {module: traffic.serve, args: {port: "${own.port}"}}
+    """
+
+    def run(self, _ctx, params):
+        """Serve until the executor ends this; where iperf3 ends by itself, that is an error."""
+        where = ("-B", params["address"]) if params["address"] else ()
+        done = completed(("iperf3", "-s", "-p", str(params["port"]), *where))
+        raise ValueError(f"iperf3 has ended: {last_line(done) or 'without a word'}")

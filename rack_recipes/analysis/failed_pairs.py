@@ -2,9 +2,9 @@
 
 """What failing pairs of hosts share: one sick server makes the matrix of every other one fail towards it.
 
-A step that tests pairs measures `NAME.TARGET` for each of its targets, such as `loss.10.1.3.15`: an address, a network,
-or the name of a host. Whose address that is, is told by whoever has it (`fabric.address_v1`), and else by the matrix:
-each host tests all but itself.
+Of a step between hosts each result names both ends. Another step that tests pairs measures `NAME.TARGET` for each of
+its targets, such as `loss.10.1.3.15`: an address, a network, or the name of a host. Whose address that is, is told by
+whoever has it (`fabric.address_v1`), and else by the matrix: each host tests all but itself.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from rack_recipes.analysis.failed_and_blocked_results import Failures, planned
 from rack_recipes.analysis.findings import PROBLEM, SHOWN, Finding, ResultId, format_count
 from rack_recipes.analysis.methods.failed_pairs import (
@@ -148,8 +149,9 @@ def _matrices(run: RunData) -> dict[str, _Matrix]:
         for row in run.measurements
         if row.get("verdict") == FAILED and "." in row["name"]
     }
+    found = _between_hosts(run)
     if not steps:
-        return {}
+        return found
     rows = [
         (row.get("planned") or row["step"], row["host"], row["name"].partition(".")[2], row)
         for row in run.measurements
@@ -157,17 +159,36 @@ def _matrices(run: RunData) -> dict[str, _Matrix]:
     ]
     hosts = {row["host"] for row in run.steps if row["host"]}
     owners = _owners(run, hosts, rows)
-    found: dict[str, _Matrix] = defaultdict(_Matrix)
     for step, host, target, row in rows:
         if host and (owner := owners.get((step, target), "")) and owner != host:
             pair = Pair(host, owner)
+            found.setdefault(step, _Matrix())
             if row["verdict"] == FAILED:
                 found[step].failed[pair].add(ResultId(host, row["step"]))
             else:
                 found[step].passed.add(pair)
+    return _with_failures(found)
+
+
+def _with_failures(found: Mapping[str, _Matrix]) -> dict[str, _Matrix]:
+    """The matrices in which pairs failed. A pair that failed once has not passed."""
     for matrix in found.values():
         matrix.passed -= matrix.failed.keys()
     return {step: matrix for step, matrix in found.items() if matrix.failed}
+
+
+def _between_hosts(run: RunData) -> dict[str, _Matrix]:
+    """The pairs of steps of scope pair, whose results name both ends."""
+    found: dict[str, _Matrix] = {}
+    for row in run.steps if run.steps and "members" in run.steps[0] else ():
+        members = row["members"] or ()
+        if len(members) == 2 and row["verdict"] in (FAILED, *PASSING):
+            matrix = found.setdefault(planned(row), _Matrix())
+            if row["verdict"] == FAILED:
+                matrix.failed[Pair(*members)].add(ResultId(row["host"], row["step"]))
+            else:
+                matrix.passed.add(Pair(*members))
+    return _with_failures(found)
 
 
 def _owners(

@@ -66,7 +66,7 @@ def value_text(value: object) -> str:
 COLOURS = {
     **{name: verdict.colour for name, verdict in VERDICTS.items()},
     "ok": GREEN,
-    **dict.fromkeys(("flake", "unchecked", "rehearsed", "interrupted"), YELLOW),
+    **dict.fromkeys(("flake", "unchecked", "incomplete", "rehearsed", "interrupted"), YELLOW),
     "not stored": RED,
 }
 

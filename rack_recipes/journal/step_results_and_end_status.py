@@ -110,6 +110,10 @@ class Results:
             record.get("through", ""),
         )
 
+    def has_untested(self) -> bool:
+        """Whether a host took part in no test of a step between hosts."""
+        return any(end.reason == UNTESTED for end in self.ended.values())
+
     def counted(self) -> Iterator[tuple[Cell, StepEnd]]:
         """The ends that are counted and shown: those of the instances of a looped step, not that of the step itself."""
         return ((cell, end) for cell, end in self.ended.items() if not end.instances)
@@ -121,7 +125,13 @@ CUT_OFF = ("not run: ", "stopped: the run was interrupted", "the run was interru
 OF_CUT_OFF = ("error", "blocked")  # their verdicts: blocked are the instances of a loop that had begun
 REHEARSED = "rehearsed"
 ENDED = "ended"  # of a context that a server has served: nothing was tested
-EXIT_CODES = {"passed": 0, REHEARSED: 0, ENDED: 0, "failed": 1, "unchecked": 1, "unreachable": 3, INTERRUPTED: 1}
+INCOMPLETE = "incomplete"  # all passed, but a host took part in no test of a step between hosts
+UNTESTED = "it took part in no test of this step that was measured"  # the reason of such a host
+EXIT_CODES = {
+    **dict.fromkeys(("passed", REHEARSED, ENDED), 0),
+    **dict.fromkeys(("failed", "unchecked", INCOMPLETE, INTERRUPTED), 1),
+    "unreachable": 3,
+}
 
 
 def was_cut_off(row: Mapping[str, object]) -> bool:
@@ -143,8 +153,8 @@ def stopped_in_words(run: Mapping[str, Any]) -> str:
     return " at ".join(filter(None, (f"by {stopped.get('by', 'somebody')}", f"{moment} UTC" if moment else "")))
 
 
-def status_of(counts: Mapping[str, int], checks: int, *, is_check: bool = False) -> str:
-    """`passed`, `failed`, `unreachable`, or `unchecked` where all passed and nothing was checked.
+def status_of(counts: Mapping[str, int], checks: int, *, is_check: bool = False, has_untested: bool = False) -> str:
+    """`passed`, `failed`, `unreachable`, `incomplete`, or `unchecked` where all passed and nothing was checked.
 
     Where nothing passed there is no pass either. In check mode nothing can: a run with nothing wrong is `rehearsed`.
     """
@@ -159,4 +169,5 @@ def status_of(counts: Mapping[str, int], checks: int, *, is_check: bool = False)
         return REHEARSED if counts else "failed"
     if not any(counts.get(verdict) for verdict in PASSING):
         return "failed"
-    return "passed" if checks or counts.get(WAIVED) else "unchecked"  # what is waived was judged, and had failed
+    whole = INCOMPLETE if has_untested else "passed"
+    return whole if checks or counts.get(WAIVED) else "unchecked"  # what is waived was judged, and had failed

@@ -68,7 +68,8 @@ class PlanProblem(NamedTuple):
 class Scriptlets:
     """The scriptlets that the steps and hooks of a recipe use, as far as they were found.
 
-    A step that is a module of Ansible's has None. `serving` has the serving sides of steps. `cache` has each scriptlet that was looked for, or why there is none.
+    A step that is a module of Ansible's has None. `serving` has the serving sides of steps.
+    `cache` has each scriptlet that was looked for, or why there is none.
     """
 
     folders: Sequence[Path]

@@ -55,16 +55,6 @@ ALWAYS_WRITTEN: Mapping[type, frozenset[str]] = {
     Lock: frozenset(("capacity", "of")),
     Param: frozenset(("type",)),
 }
-# The short form of a part, made of all the fields that are written.
-SHORT_FORMS: Mapping[type, Convert] = {
-    Dependency: lambda data: data["step"] if len(data) == 1 else data,
-    Sandbox: lambda data: data or True,
-    Success: lambda data: "none" if data.get("none") else data,
-    CacheKey: lambda data: data["key"] if len(data) == 1 else data,
-    ResultPart: lambda data: data["at"] if data.keys() == {"at"} else data,
-    Isolate: lambda data: data or True,
-    Members: lambda data: _short_members(data),
-}
 OF_RULE = {"within": "by", "across": "by", "by": "by", "random": "seed", "size": "size"}  # the field of its value
 
 
@@ -75,6 +65,18 @@ def _short_members(data: Data) -> Any:
     if value:
         return {rule: data.get(value, 0), **rest}
     return rule if rule and not rest else {**({"pairs": rule} if rule else {}), **rest}
+
+
+# The short form of a part, made of all the fields that are written.
+SHORT_FORMS: Mapping[type, Convert] = {
+    Dependency: lambda data: data["step"] if len(data) == 1 else data,
+    Sandbox: lambda data: data or True,
+    Success: lambda data: "none" if data.get("none") else data,
+    CacheKey: lambda data: data["key"] if len(data) == 1 else data,
+    ResultPart: lambda data: data["at"] if data.keys() == {"at"} else data,
+    Isolate: lambda data: data or True,
+    Members: _short_members,
+}
 
 
 def _whole_members(data: str | Data) -> Data:

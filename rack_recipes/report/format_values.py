@@ -53,7 +53,10 @@ def shown(value: object, kind: Kind) -> str:
 
 OTHER = "unreachable"
 """The verdict like which a word is shown that is not known here."""
-STATUSES = {"interrupted": "error", "unchecked": "error", **dict.fromkeys(("rehearsed", "running", "ended"), "skipped")}
+STATUSES = {
+    **dict.fromkeys(("interrupted", "unchecked", "incomplete"), "error"),
+    **dict.fromkeys(("rehearsed", "running", "ended"), "skipped"),
+}
 """For each status of a run that is not a verdict: the verdict like which it is shown."""
 
 

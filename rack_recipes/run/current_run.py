@@ -27,6 +27,7 @@ from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.record_fields import ClockRecord, Record, RunStep
 from rack_recipes.journal.step_results_and_end_status import (
     EXIT_CODES,
+    INCOMPLETE,
     Cell,
     CountedRecords,
     Results,
@@ -315,7 +316,11 @@ NOT_IN_STORE = "the results are not in the store"
 REFUSED = "rack.recipes.recorder: nothing is run: "  # what the recorder says before the reason
 REASONS = 5  # shown in a recap; the store has them all
 IN_CHECK = "check mode: nothing was run, and nothing is wrong as far as can be told before"
-NOTHING = {"unchecked": "nothing was checked in this run", "failed": "no step of this run passed"}
+NOTHING = {
+    "unchecked": "nothing was checked in this run",
+    "failed": "no step of this run passed",
+    INCOMPLETE: "hosts took part in no test of a step between hosts",
+}
 LEFT_OUT = "left out by its tags"
 
 
@@ -366,7 +371,10 @@ class Part:
         """Why it did not pass although no step went wrong, with why steps were skipped; empty where it did."""
         counts = Counter(end.verdict for _place, end in self.results())
         checks = sum(end.checks for _place, end in self.results())
-        nothing = NOTHING.get(status_of(counts, checks, is_check=self.run.inputs.is_check), "")
+        has_untested = self.run.results.has_untested()
+        nothing = NOTHING.get(
+            status_of(counts, checks, is_check=self.run.inputs.is_check, has_untested=has_untested), ""
+        )
         skipped = dict.fromkeys(f"{name}: {end.reason}" for (name, _host), end in self.results() if end.reason)
         return f"{nothing} ({first_few([*skipped], REASONS)})" if nothing and skipped else nothing
 
@@ -379,6 +387,12 @@ def counts_of(run: Run) -> dict[str, int]:
 def checks_of(run: Run) -> int:
     """How many criteria were judged."""
     return sum(end.checks for _place, end in run.results.counted())
+
+
+def run_status(run: Run) -> str:
+    """The status that a run ends with by its results so far."""
+    has_untested = run.results.has_untested()
+    return status_of(counts_of(run), checks_of(run), is_check=run.inputs.is_check, has_untested=has_untested)
 
 
 def not_passed(run: Run) -> list[str]:

@@ -18,7 +18,6 @@ UNPLANNED = (
     "its stage was not planned when the run began: what is included while a playbook runs, or stands under `rescue`, "
     "comes too late; `import_tasks`, `import_role` and `roles` do not"
 )
-UNTESTED = "it took part in no test of this step that was measured"  # of a host of a step between hosts
 SHOWN = 500  # characters of a message
 UNRECORDED = "rack_recipes_unrecorded"  # a field of a task's result: true where the journal lacks the stage's results
 # In the result of a task that one process has run on all of its hosts.

@@ -57,7 +57,15 @@ if TYPE_CHECKING:
 
 REFERENCE = r"\$\{([^${}\s]+)(?:@(\$\{[^${}\s]+\}))?\}"  # compiled by the first text that needs it
 OPENINGS = ("${", "{{", "{%", "{#")  # of references and of Ansible's templates: a text with one is no value yet
-WORDS = {"params": 1, "item": 0, "index": 0, "matrix": 1, "step": 1, "own": 1, "peer": 1}  # with the fewest parts that the path of each has
+WORDS = {
+    "params": 1,
+    "item": 0,
+    "index": 0,
+    "matrix": 1,
+    "step": 1,
+    "own": 1,
+    "peer": 1,
+}  # with the fewest parts that the path of each has
 FOREIGN = "$\0{"  # stands for a "${" that came from a host and is no reference; neither can hold a NUL
 LISTED = 10
 

@@ -216,7 +216,8 @@ class DetachedStage:
     def await_end(self, seconds: float, offset: int, *, soon: float = 0) -> None:
         """Wait, and renew the lease, until the stage has ended or `seconds` have passed.
 
-        It also returns once the journal has `ANSWER` bytes behind `offset`, or, where an answer is wanted within `soon` seconds, any.
+        It also returns once the journal has `ANSWER` bytes behind `offset`, or any where an answer is wanted within
+        `soon` seconds.
         """
         begun = time.monotonic()
         while self.state() == "running":

@@ -185,7 +185,7 @@ def _steps(shown: Sequence[Row], steps: Sequence[Row]) -> Iterator[str]:
         (
             step["verdict"],
             step["step"],
-            step["host"] or "run",
+            step["host"] or ("between" if step["members"] else "run"),
             f"{step['seconds']:.3f} s",
             "; ".join(_remarks(step, instances.get((step["step"], step["host"]), ()))),
         )

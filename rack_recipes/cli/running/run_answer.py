@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from rack_recipes.cli.terminal import painter, printable
 from rack_recipes.errors import RackError, StoreError, UsageError, counted
-from rack_recipes.journal.step_results_and_end_status import REHEARSED
+from rack_recipes.journal.step_results_and_end_status import INCOMPLETE, REHEARSED
 from rack_recipes.report.report_formats_and_status import ReportStatus, read_report_status
 from rack_recipes.run.current_run import IN_CHECK, NOT_IN_STORE, NOTHING, REFUSED
 from rack_recipes.run.launcher.progress_and_summary import Summary
@@ -27,6 +27,7 @@ NO_REPORT_IN_CHECK_MODE = ReportStatus(error="check mode writes none")
 REPORT_NOT_REACHED = ReportStatus(error="Ansible did not come to it")
 NOTES = {
     "unchecked": "no step checked anything, so nothing was shown: give steps success criteria",
+    INCOMPLETE: "all passed, but hosts took part in no test of a step between hosts",
     REHEARSED: IN_CHECK,
 }
 UNPARSED = "parse inventory source"

@@ -12,9 +12,9 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_view import n
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
 from rack_recipes.analysis.analyse_run import found_or_analysed
 from rack_recipes.analysis.findings import NOTE, SUMMARY, Finding
-from rack_recipes.journal.step_results_and_end_status import INTERRUPTED, status_of
+from rack_recipes.journal.step_results_and_end_status import INTERRUPTED
 from rack_recipes.report import report_formats_and_status
-from rack_recipes.run.current_run import RUN_HOST, Run, checks_of, counts_of
+from rack_recipes.run.current_run import RUN_HOST, Run, counts_of, run_status
 from rack_recipes.run.run_folders import run_record
 from rack_recipes.store.database_engine import connect_for_reading
 
@@ -27,7 +27,7 @@ def build_notice(run: Run, *, was_interrupted: bool = False) -> dict[str, Any]:
     """What is told of a run, with all secrets masked."""
     head = _head(run)
     counts = counts_of(run)
-    status = INTERRUPTED if was_interrupted else status_of(counts, checks_of(run), is_check=run.inputs.is_check)
+    status = INTERRUPTED if was_interrupted else run_status(run)
     failing = _failing_hosts(run)
     told = {
         "run_id": run.run_id,

@@ -61,7 +61,7 @@ def _hooks(hooks: Iterable[PlannedHook]) -> dict[str, list[dict[str, Any]]]:
 
 
 ON_CONTROLLER = {"run_once": True, "delegate_to": CONTROLLER}
-ONCE: Mapping[str, Mapping[str, Any]] = {"run": ON_CONTROLLER, **dict.fromkeys(BETWEEN, {"run_once": True})}
+ONCE: Mapping[str, Mapping[str, Any]] = {"run": ON_CONTROLLER, **{scope: {"run_once": True} for scope in BETWEEN}}
 TITLE_LENGTH = 100
 RESERVED = ("all", "always", "never", "tagged", "untagged")
 # Words of a condition whose text is never a template.

@@ -16,6 +16,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from rack_recipes.plan.members.match_members import MemberTest, domains_of, drawn_pairs, numbered_groups
@@ -31,6 +32,9 @@ class Outcome(NamedTuple):
 
     passed: bool | None
     absent: frozenset[str] = frozenset()
+
+
+NOT_MEASURED = Outcome(None)
 
 
 class Conviction(NamedTuple):
@@ -49,7 +53,7 @@ class Tried:
     number: int
     round: int
     test: MemberTest
-    outcome: Outcome = Outcome(None)
+    outcome: Outcome = NOT_MEASURED
 
 
 Then = Callable[[Tried], None]
@@ -79,6 +83,8 @@ class Isolation:
 
     def next_round(self) -> list[MemberTest]:
         """The tests of the next round, none of which shares a host with another one; none at the end."""
+        blamed = self._blamed()
+        self._waiting = [each for each in self._waiting if each[2] != CONFIRMATION or each[0][0] not in blamed]
         stages = (self._screen, self._between, self._final, self._loose_ends)
         while not self._waiting and self._stage < len(stages):
             stages[self._stage]()
@@ -102,7 +108,7 @@ class Isolation:
 
     def take(self, outcomes: Sequence[Outcome]) -> None:
         """Read how the tests of the round ended, in their order."""
-        for (tried, then), outcome in zip(self._running, outcomes, strict=True):
+        for (tried, _then), outcome in zip(self._running, outcomes, strict=True):
             tried.outcome = outcome
             if outcome.passed:
                 self._note_good(tried.test.members)
@@ -158,7 +164,9 @@ class Isolation:
                 self._ask(pair, BETWEEN, self._after_group)
             return
         alone = {domain for domain, own in domains_of(self.hosts, self.domains).items() if len(own) == 1}
-        chosen = [next((each for each in own if each in self._inside or domain in alone), "") for domain, own in found.items()]
+        chosen = [
+            next((each for each in own if each in self._inside or domain in alone), "") for domain, own in found.items()
+        ]
         if len([*filter(None, chosen)]) >= PAIR:
             self._ask([*filter(None, chosen)], BETWEEN, self._after_group, BETWEEN)
 
@@ -217,7 +225,7 @@ class Isolation:
                 self._cross(*halves)
 
         for half in halves:
-            self._ask(half, HALVING, lambda tried, half=half: after(tried, half))
+            self._ask(half, HALVING, partial(after, own=half))
 
     def _cross(self, one: Sequence[str], other: Sequence[str]) -> None:
         """Both halves pass by themselves and fail together: look for the two ends, one in each half."""
@@ -241,7 +249,7 @@ class Isolation:
                     turn(1)
 
             for parts in wanted:
-                self._ask([*parts[0], *parts[1]], CROSSING, lambda tried, parts=parts: after(tried, parts))
+                self._ask([*parts[0], *parts[1]], CROSSING, partial(after, parts=parts))
             if not wanted and number == 0:
                 turn(1)
 
@@ -260,7 +268,7 @@ class Isolation:
                 self._after_single(tried)
 
         for host in (one, other):
-            self._ask([host], CONFIRMATION, lambda tried, host=host: after(tried, host))
+            self._ask([host], CONFIRMATION, partial(after, host=host))
 
     def _after_repetition(self, tried: Tried) -> None:
         if not tried.outcome.passed:
@@ -278,7 +286,9 @@ class Isolation:
             self._convict(NODE, (host,), "")
 
     def _convict(self, kind: str, members: tuple[str, ...], domain: str) -> None:
-        against = [each.number for each in self.tried if each.outcome.passed is False and {*members} <= {*each.test.members}]
+        against = [
+            each.number for each in self.tried if each.outcome.passed is False and {*members} <= {*each.test.members}
+        ]
         if not any(one.kind == kind and one.members == members for one in self.convicted):
             self.convicted.append(Conviction(kind, members, domain, tuple(against)))
 
@@ -314,7 +324,7 @@ class Isolation:
 
 
 def domains_for(hosts: Sequence[str], values: Mapping[str, str]) -> dict[str, str]:
-    """The domain of each host: its value, or where not all have one a group of about the square root of their number."""
+    """The domain of each host: its value, or a group of about the root of their number where not all have one."""
     if hosts and all(host in values for host in hosts) and len({values[host] for host in hosts}) > 1:
         return {host: values[host] for host in hosts}
     return {host: name for name, own in numbered_groups(hosts).items() for host in own}

@@ -27,11 +27,6 @@ class MemberTest(NamedTuple):
     label: str = ""
     phase: str = ""
 
-    @property
-    def name(self) -> str:
-        """What tells it from the other tests of its round."""
-        return self.label or ",".join(self.members)
-
 
 Round = tuple[MemberTest, ...]
 
@@ -46,7 +41,9 @@ def rounds_of(
     if scope == "group":
         rounds = [_groups(members, hosts, attributes)]
     else:
-        rounds = [tuple(MemberTest(pair) for pair in matched) for matched in _matchings(members, hosts, attributes, cables)]
+        rounds = [
+            tuple(MemberTest(pair) for pair in matched) for matched in _matchings(members, hosts, attributes, cables)
+        ]
     width = members.at_once or max(1, len(hosts))
     cut = (tests[start : start + width] for tests in rounds for start in range(0, len(tests), width))
     return [*filter(None, cut)]
@@ -64,9 +61,9 @@ def _matchings(
         inside = (round_robin(own) for own in domains_of(hosts, values).values())
         return [[pair for part in parts for pair in part or ()] for parts in zip_longest(*inside)]
     if members.rule == "across":
-        known = [host for host in hosts if host in values]
-        whole = [[pair for pair in each if values[pair[0]] != values[pair[1]]] for each in round_robin(known)]
-        other = _first_fit([pair for pair in combinations(known, 2) if values[pair[0]] != values[pair[1]]])
+        having = [host for host in hosts if host in values]
+        whole = [[pair for pair in each if values[pair[0]] != values[pair[1]]] for each in round_robin(having)]
+        other = _first_fit([pair for pair in combinations(having, 2) if values[pair[0]] != values[pair[1]]])
         return min(([*filter(None, whole)], other), key=len)
     if members.rule == "random":
         chance = random.Random(members.seed)  # noqa: S311 - the same pairs for the same seed

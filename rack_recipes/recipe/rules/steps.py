@@ -203,7 +203,9 @@ def between_hosts(step: Node) -> Iterator[RecipeError]:
     if scope not in BETWEEN:
         return
     if step.data.get("type") == "ansible":
-        yield step.error(("type",), f"a scriptlet in a step of scope {scope}: it is measured between hosts", "'ansible'")
+        yield step.error(
+            ("type",), f"a scriptlet in a step of scope {scope}: it is measured between hosts", "'ansible'"
+        )
     for key, why in NOT_BETWEEN.items():
         yield from refused(step, key, f"scope {scope}: {why}")
     for retry in step.children("retry"):

@@ -132,7 +132,9 @@ def meeting_stages(plays: Sequence[object]) -> dict[int, GroupStage]:
     tasks = {int(task.args["number"]): task for play in plays for task in stage_tasks(play)}
     steps = {str(step["name"]): step for task in tasks.values() for step in task.args["steps"]}
     return {
-        number: GroupStage(task.args["steps"][0].get("scope", "host") != "host", bool(task.args["steps"][0].get("always")))
+        number: GroupStage(
+            task.args["steps"][0].get("scope", "host") != "host", bool(task.args["steps"][0].get("always"))
+        )
         for number, task in tasks.items()
         if any(_meets(step, steps) for step in task.args["steps"])
     }

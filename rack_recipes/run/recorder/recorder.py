@@ -16,7 +16,7 @@ from rack_recipes import settings as project
 from rack_recipes.errors import JournalError, RackError, StoreError, UsageError
 from rack_recipes.journal.append import append
 from rack_recipes.journal.record_fields import RunStep, log_record_lines
-from rack_recipes.journal.step_results_and_end_status import EXIT_CODES, INTERRUPTED, status_of
+from rack_recipes.journal.step_results_and_end_status import EXIT_CODES, INTERRUPTED
 from rack_recipes.plan.compile.action_names import FLUSH, REPORT, STAGE
 from rack_recipes.run.current_run import (
     LEFT_OUT,
@@ -25,9 +25,9 @@ from rack_recipes.run.current_run import (
     RUN_HOST,
     GroupMeeting,
     Run,
-    checks_of,
     counts_of,
     refuse,
+    run_status,
     set_current,
     set_pending,
 )
@@ -417,7 +417,7 @@ class Recorder:
         """Append the end record; again where the verdicts have changed since. The report, written later, shows it."""
         counts = counts_of(run)
         if counts != self._counts:
-            status = status_of(counts, checks_of(run), is_check=run.inputs.is_check)
+            status = run_status(run)
             append(run.path, [_end_record(status, EXIT_CODES[status], counts)])
             self._counts = counts
 

@@ -302,9 +302,9 @@ def prepare(steps: Sequence[Data], folders: tuple[Path, ...], recipe: Data) -> N
 def files_of(steps: Sequence[Data], folders: tuple[Path, ...], recipe: Data) -> tuple[tuple[str, Path], ...]:
     """The scriptlets and files of a stage's steps and hooks, as far as no template decides on them."""
     payload_files = PayloadFiles()
-    for step in (each for step in steps for each in ((step, serving_step(step)) if step.get("serve") else (step,))):
-        args = step.get("args") or {}
-        _scriptlet({**step, "args": {} if "{{" in str(args.get("src", "")) else args}, folders, payload_files)
+    for user in (each for step in steps for each in ((step, serving_step(step)) if step.get("serve") else (step,))):
+        args = user.get("args") or {}
+        _scriptlet({**user, "args": {} if "{{" in str(args.get("src", "")) else args}, folders, payload_files)
     _hooks(recipe, folders, payload_files)
     return tuple(sorted(payload_files.files.items()))
 

@@ -40,8 +40,8 @@ def run_side(
     """Run what a host does in a test; its record is in the test then. Raises RackError."""
     run, running = current(), side.running
     filled = fill_in(step, action._templar.template)
-    own = {name: value for name, value in filled.items() if name not in NOT_OF_A_SIDE}
-    own = serving_step(filled) if side.serves and "invalid" not in filled else own
+    own = dict(serving_step(filled)) if side.serves and "invalid" not in filled else dict(filled)
+    own = {name: value for name, value in own.items() if name not in NOT_OF_A_SIDE}
     stage = HostStage(run, number, side.host, [own], {}, action, task_vars, action._templar.template)
     before = partial(was_reached, run, side.host, ""), partial(was_given_up, run, side.host, "")
     remote = RemoteExecutor(action, task_vars, run.settings.reconnect_timeout, wait_of_this_host(), run.hidden, *before)
@@ -55,7 +55,7 @@ def run_side(
     running.has_begun |= not side.serves
     named = replace(stage, steps=[{**own, "name": running.name}])
     course = Course(
-        lambda task, there: _answers(side, stage, _request(side, stage, task_vars), there),
+        lambda _task, there: _answers(side, stage, _request(side, stage, task_vars), there),
         lambda _task, there, records: _record(run, side, there, records),
     )
     artifacts: list[Record] = []

@@ -21,13 +21,14 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler im
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from rack_recipes.journal.append import append
 from rack_recipes.journal.record_fields import Record
+from rack_recipes.journal.step_results_and_end_status import UNTESTED
 from rack_recipes.plan.members.isolate_faults import Isolation, Outcome, domains_for
 from rack_recipes.plan.members.match_members import MemberTest, rounds_of, values_of
 from rack_recipes.recipe.recipe_model import Members
 from rack_recipes.recipe.steps_to_and_from_data import from_data
 from rack_recipes.run.current_run import RUN_HOST, Run, current
 from rack_recipes.run.member_findings import finding_of
-from rack_recipes.run.missing_results_and_artifacts import UNTESTED, missing_result
+from rack_recipes.run.missing_results_and_artifacts import missing_result
 from rack_recipes.run.stage.host_request import ANSIBLE
 from rack_recipes.run.stage.host_threads import MOST_THREADS, HostThreads
 from rack_recipes.run.stage.run_ansible_task import task_runner
@@ -134,7 +135,8 @@ class MemberStage:
     def _try(self, tests: Sequence[MemberTest], turn: int) -> list[Record]:
         began, moment = time.monotonic(), now()
         running = [
-            RunningTest.of(test, self._name_of(test), self._round, serves=bool(self.step.get("serve"))) for test in tests
+            RunningTest.of(test, self._name_of(test), self._round, serves=bool(self.step.get("serve")))
+            for test in tests
         ]
         sides: dict[str, Side] = {}
         for each in running:
@@ -173,7 +175,9 @@ class MemberStage:
         return ""
 
     def _name_of(self, test: MemberTest) -> str:
-        return f"{self.name}[{f'{self._round}: ' if test.phase else ''}{test.name}]"
+        """The name of a result. That of a pair does not depend on who serves, so runs can be compared."""
+        named = test.label or ",".join(sorted(test.members, key=self.hosts.index))
+        return f"{self.name}[{f'{self._round}: ' if test.phase else ''}{named}]"
 
     def close(self, moment: str, seconds: float) -> list[Record]:
         """The records of the step itself, and of hosts that took part in nothing. They are appended to the journal."""
@@ -183,7 +187,9 @@ class MemberStage:
         reason = f"{len(bad)} of {len(self.records)} did not pass: {named}" if bad else ""
         reason = reason or ("" if self.records else "no two hosts of this run test each other by its members")
         own = {
-            **missing_result(self.number, self.name, RUN_HOST, verdict, reason, blocks=not lets_start(self.step, verdict)),
+            **missing_result(
+                self.number, self.name, RUN_HOST, verdict, reason, blocks=not lets_start(self.step, verdict)
+            ),
             "n": len(self.records) + 1,
             "started": moment,
             "seconds": round(seconds, 6),

@@ -59,8 +59,10 @@ class RunningTest:
 
     def peer_of(self, host: str) -> str:
         """The other side: that which serves, or for this one the first that measures."""
-        return next((each for each in self.test.members if each != host), host) if host == self.server else (
-            self.server or next((each for each in self.test.members if each != host), host)
+        return (
+            next((each for each in self.test.members if each != host), host)
+            if host == self.server
+            else (self.server or next((each for each in self.test.members if each != host), host))
         )
 
     def result(self, head: Mapping[str, Any], began: str, seconds: float) -> Record:
@@ -127,7 +129,7 @@ def set_side(side: Side | None) -> None:
 
 
 def words_of(side: Side, step: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
-    """What `${own...}` and `${peer...}` stand for: names, addresses, the port, and the variables that the step names."""
+    """What `${own...}` and `${peer...}` stand for: names, addresses, the port, and variables that the step names."""
     named: dict[str, set[str]] = {"own": set(), "peer": set()}
     for word, name in VARIABLE.findall(str(step)):
         named[word].add(name)

@@ -41,7 +41,7 @@ NOT_ANALYSED = frozenset({"attempts", *(column.name for column in STEP_COLUMNS i
 REPORTED = frozenset({"exit_code", "user_sec", "system_sec", "max_rss_kib"})
 NOT_SHOWN = frozenset({"cache_key", "tags", "scope", "blocks"})
 NOT_REPORTED = NOT_ANALYSED - REPORTED | NOT_SHOWN
-RARE = ("flake", "instances", "parent", "source_run", "rounds", "hooks", "through", "waived")
+RARE = ("flake", "instances", "parent", "source_run", "rounds", "hooks", "through", "waived", "members")
 """Columns of `steps` in which most runs have nothing. Rows without them take half the memory, and are walked faster."""
 
 NOT_IN_BRIEF = frozenset({"run_id", "seq", "attempt", "scope", "based_on", "origin", "clock_offset"})

@@ -156,6 +156,8 @@ STEP_COLUMNS = (
     Column("tags", Kind.LIST, cached=Cached.IF_SET, is_in_frames=False),
     Column("through", Kind.NAME, cached=Cached.IF_SET),
     Column("waived", Kind.SOME_OBJECT, cached=Cached.IF_SET),
+    Column("members", Kind.LIST),  # the hosts that a result between hosts is about; NULL in all other rows
+    Column("phase", Kind.SOME_TEXT, is_in_frames=False),  # in which round such a result came, and why it was wanted
 )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rack_recipes.run.launcher.ansible_playbook import ansible_environment
 from rack_recipes.run.start_python import PYTHON
@@ -22,13 +23,14 @@ PROGRAM = Path(__file__).with_name("match_hosts.py")
 class InventoryHosts:
     """The host names of each pattern, or why there are none. `devices` has the connections of network devices.
 
-    `whole` are all hosts, whatever --limit says.
+    `whole` are all hosts, whatever --limit says. `variables` has by host those that were asked for, without templates.
     `problem` says why they are not known here, `refusal` why the run would have none either.
     """
 
     hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     devices: Mapping[str, str] = field(default_factory=dict)
     whole: Sequence[str] = ()
+    variables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     problem: str = ""
     refusal: str = ""
 
@@ -45,14 +47,14 @@ def inventory_hosts(inventories: Sequence[str], limit: str | None, patterns: Ite
 
 @contextmanager
 def asking_for_hosts(
-    inventories: Sequence[str], limit: str | None, patterns: Iterable[str]
+    inventories: Sequence[str], limit: str | None, patterns: Iterable[str], variables: Iterable[str] = ()
 ) -> Iterator[Callable[[], InventoryHosts]]:
     """Ask for the hosts as `inventory_hosts` does; the function that is yielded waits for the answer.
 
     A process of its own finds them, because Ansible changes how Python imports collections. It imports Ansible before
     it reads what is asked.
     """
-    wanted = {"sources": [*inventories], "limit": limit, "patterns": sorted({*patterns})}
+    wanted = {"sources": [*inventories], "limit": limit, "patterns": sorted({*patterns}), "variables": [*variables]}
     with subprocess.Popen(
         [*PYTHON, str(PROGRAM)],
         stdin=subprocess.PIPE,

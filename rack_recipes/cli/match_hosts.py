@@ -50,6 +50,8 @@ def answer(wanted: dict[str, Any]) -> dict[str, Any]:
     answered: dict[str, Any] = {"hosts": found, "whole": whole}
     with suppress(AnsibleError):  # variables may be in a vault, whose password only the run asks for
         answered["devices"] = dict(devices(inventory))
+        if names := wanted.get("variables"):
+            answered["variables"] = dict(plain_variables(inventory, names))
     return answered
 
 
@@ -64,6 +66,14 @@ def devices(inventory: InventoryManager) -> Iterator[tuple[str, str]]:
         name = str(given.get("ansible_connection") or "")
         if name and is_for_devices(name):
             yield host.name, name
+
+
+def plain_variables(inventory: InventoryManager, names: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the hosts with those of these variables that no template has to fill in."""
+    variables = VariableManager(loader=inventory._loader, inventory=inventory)
+    for host in inventory.get_hosts():
+        given = variables.get_vars(host=host, include_hostvars=False)
+        yield host.name, {name: given[name] for name in names if name in given and "{{" not in str(given[name])}
 
 
 @cache

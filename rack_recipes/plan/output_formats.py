@@ -13,7 +13,18 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.criteria imp
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import value_for_message, without_braces
 from rack_recipes.plan.compile.playbook import compiled_recipe, compiled_step
 from rack_recipes.plan.plan_model import Plan, Stage
-from rack_recipes.recipe.recipe_model import Canary, Condition, Lock, Param, Repeat, Retry, Sandbox, Step, Success
+from rack_recipes.recipe.recipe_model import (
+    BETWEEN,
+    Canary,
+    Condition,
+    Lock,
+    Param,
+    Repeat,
+    Retry,
+    Sandbox,
+    Step,
+    Success,
+)
 from rack_recipes.recipe.steps_to_and_from_data import number, to_data
 
 NO_RETRY = Retry()
@@ -58,6 +69,7 @@ def facts(step: Step) -> Iterator[Fact]:
     """The properties of a step as name and text, the most important ones first."""
     words = (
         ("hosts", step.hosts or ""),
+        *_between(step),
         ("depends on", ", ".join(need.label for need in step.depends_on)),
         ("after", ", ".join(step.after)),
         ("reads", ", ".join(sorted(step.keys.reads))),
@@ -75,6 +87,15 @@ def facts(step: Step) -> Iterator[Fact]:
         ("tags", ", ".join(step.tags)),
     )
     return ((name, _one_line(text)) for name, text in words if text)
+
+
+def _between(step: Step) -> Iterator[Fact]:
+    if step.scope in BETWEEN:
+        isolate = f"who is to blame{f', by {step.isolate.by}' if step.isolate.by else ''}" if step.isolate else ""
+        said = to_data(step.members) or {}
+        yield "members", "" if isolate else said if isinstance(said, str) else _pairs(said)
+        yield "looks for", isolate
+        yield "serves", step.serve.module if step.serve else ""
 
 
 def _one_line(text: str) -> str:

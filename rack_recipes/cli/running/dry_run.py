@@ -33,10 +33,11 @@ from rack_recipes.cli.running.duration_forecast import (
 from rack_recipes.cli.running.prepare_run import PreparedRun, prepare_run
 from rack_recipes.cli.terminal import format_table
 from rack_recipes.errors import UsageError
+from rack_recipes.plan.members.predict_rounds import predicted, variables_needed
 from rack_recipes.plan.output_formats import FORMATS, plan_to_data
 from rack_recipes.plan.plan_model import Plan
 from rack_recipes.recipe.param_values import is_open
-from rack_recipes.recipe.recipe_model import Dependency, Step
+from rack_recipes.recipe.recipe_model import BETWEEN, Dependency, Step
 from rack_recipes.recipe.waivers import Waiver
 from rack_recipes.run.delegates import needs_delegate
 from rack_recipes.run.earlier_run import EarlierRun, with_dependents
@@ -170,7 +171,10 @@ NAMED = 8  # how many hosts are named
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """All that is shown. `problem` says why the hosts are not known, `refusal` why nothing would be run on them."""
+    """All that is shown. `between` has the rounds of each step between hosts.
+
+    `problem` says why the hosts are not known, `refusal` why nothing would be run on them.
+    """
 
     plan: Plan
     hosts: tuple[str, ...]
@@ -182,6 +186,7 @@ class Preview:
     params: Mapping[str, Any]
     waivers: Sequence[Waiver] = ()
     left_out: Mapping[str, Any] = field(default_factory=dict)
+    between: Mapping[str, str] = field(default_factory=dict)
 
 
 def dry_run(options: argparse.Namespace) -> Answer:
@@ -197,7 +202,8 @@ def dry_run(options: argparse.Namespace) -> Answer:
 
 def _preview(options: argparse.Namespace, prepared: PreparedRun) -> Preview:
     plan, settings = prepared.plan, prepared.settings
-    with asking_for_hosts(options.inventory, prepared.limit, _patterns(plan)) as answer:
+    needed = dict.fromkeys(name for step in plan.steps for name in variables_needed(step))
+    with asking_for_hosts(options.inventory, prepared.limit, _patterns(plan), needed) as answer:
         history = stored_history_of(options.db or settings.db, plan)
         inventory = answer()
     hosts = {step.name: _hosts_of(plan, step, inventory) for step in plan.steps}
@@ -220,6 +226,11 @@ def _preview(options: argparse.Namespace, prepared: PreparedRun) -> Preview:
         _masked_params(prepared),
         planned_waivers(plan, settings),
         prepared.left_out(),
+        {
+            step.name: predicted(step, _on_hosts(plan, step, inventory), inventory.variables)
+            for step in plan.steps
+            if step.scope in BETWEEN
+        },
     )
 
 
@@ -253,8 +264,10 @@ def _patterns(plan: Plan) -> Iterator[str]:
 
 
 def _hosts_of(plan: Plan, step: Step, inventory: InventoryHosts) -> tuple[str, ...]:
-    if step.runs_once:
-        return (RUN_HOST,)
+    return (RUN_HOST,) if step.runs_once else _on_hosts(plan, step, inventory)
+
+
+def _on_hosts(plan: Plan, step: Step, inventory: InventoryHosts) -> tuple[str, ...]:
     everywhere = inventory.of(plan.recipe.hosts)
     if step.hosts is None:
         return everywhere
@@ -287,6 +300,7 @@ def _data(preview: Preview) -> dict[str, Any]:
         "seconds": _total_seconds(preview),
         "stages": stages,
         **({"left_out": preview.left_out} if preview.left_out else {}),
+        **({"between": dict(preview.between)} if preview.between else {}),
         "notes": [{"step": note.step, "what": note.what, "why": note.why} for note in preview.warnings],
     }
     return {**plan_to_data(preview.plan), "preview": {**told, **waiver_data(preview.waivers)}}
@@ -309,6 +323,7 @@ def _lines(preview: Preview) -> Iterator[str]:
     if preview.params:
         yield f"\ngiven: {', '.join(f'{name} = {json.dumps(value)}' for name, value in preview.params.items())}\n"
     yield f"\nhosts: {_hosts_text(preview)}\n"
+    yield from (f"{name}: {rounds}\n" for name, rounds in preview.between.items())
     if preview.warnings:
         yield "\n" + format_table(
             ("step", "may not run", "why"), [(note.step, note.what, note.why) for note in preview.warnings]

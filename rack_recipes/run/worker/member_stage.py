@@ -22,9 +22,10 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSI
 from rack_recipes.journal.append import append
 from rack_recipes.journal.record_fields import Record
 from rack_recipes.journal.step_results_and_end_status import UNTESTED
-from rack_recipes.plan.members.isolate_faults import Isolation, Outcome, domains_for
-from rack_recipes.plan.members.match_members import MemberTest, rounds_of, values_of
-from rack_recipes.recipe.recipe_model import Members
+from rack_recipes.plan.members.isolate_faults import Isolation, Outcome
+from rack_recipes.plan.members.match_members import MemberTest, rounds_of
+from rack_recipes.plan.members.predict_rounds import CABLES, cables_of, search_of
+from rack_recipes.recipe.recipe_model import Isolate, Members
 from rack_recipes.recipe.steps_to_and_from_data import from_data
 from rack_recipes.run.current_run import RUN_HOST, Run, current
 from rack_recipes.run.member_findings import finding_of
@@ -38,7 +39,6 @@ from rack_recipes.run.worker.startable_steps import blocking_verdicts, halt_reas
 
 Step = Mapping[str, Any]
 CONNECTIONS = 128  # hosts of a round that are waited for at a time, also with fewer forks
-DEFAULT_DOMAIN = "rack"  # the attribute whose values are domains where the recipe names none
 NAMED = 10
 
 
@@ -84,24 +84,18 @@ class MemberStage:
 
     def _planned(self) -> Iterator[Sequence[MemberTest]]:
         members = from_data(Members, self.step.get("members") or {})
-        scope = self.run.steps[self.name].scope
-        for tests in rounds_of(scope, members, self.hosts, self.run.inputs.attributes, self._cables()):
+        scope, cables = self.run.steps[self.name].scope, {}
+        if members.rule == "neighbours":
+            known = self._task_vars["hostvars"]
+            cables = cables_of({host: {CABLES: (known.get(host) or {}).get(CABLES)} for host in self.hosts})
+        for tests in rounds_of(scope, members, self.hosts, self.run.inputs.attributes, cables):
             for start in range(0, len(tests), MOST_THREADS // 2):
                 yield tests[start : start + MOST_THREADS // 2]
 
-    def _cables(self) -> dict[str, list[str]]:
-        """By host, the nodes that its variable `cables` (port -> NODE:PORT) names."""
-        if self.step.get("members") != "neighbours" and "neighbours" not in str(self.step.get("members")):
-            return {}
-        found = ((host, (self._task_vars["hostvars"].get(host) or {}).get("cables") or {}) for host in self.hosts)
-        return {host: [str(end).rpartition(":")[0] for end in cables.values()] for host, cables in found}
-
     def _search(self) -> None:
-        wanted = self.step["isolate"]
-        by = (wanted.get("by") if isinstance(wanted, Mapping) else "") or DEFAULT_DOMAIN
-        domains = domains_for(self.hosts, values_of(by, self.hosts, self.run.inputs.attributes))
-        largest = 2 if self.run.steps[self.name].scope == "pair" else 0
-        self.isolation = Isolation(self.hosts, domains, largest)
+        isolate = from_data(Isolate, self.step["isolate"])
+        scope, attributes = self.run.steps[self.name].scope, self.run.inputs.attributes
+        self.isolation = search_of(scope, isolate, self.hosts, attributes)
         while not self._threads.stop.is_requested and (tests := self.isolation.next_round()):
             self.isolation.take([*map(_outcome_of, self._run_round(tests))])
 

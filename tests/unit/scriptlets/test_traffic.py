@@ -157,6 +157,53 @@ class TestThroughput:
             scriptlet("fabric.throughput").decoded("oops")
 
 
+class TestPair:
+    """A link, both ways; the answers of iperf3 are captured ones."""
+
+    PARAMS = {"peer": "192.0.2.2", "port": 5201}
+
+    def answers(self, scriptlet, monkeypatch, *said: str) -> Any:
+        module, left = scriptlet("traffic.pair"), [*said]
+        monkeypatch.setattr(module, "run", lambda *_words, **_how: left.pop(0))
+        monkeypatch.setattr(module, "PAUSE", 0)
+        return module.Pair
+
+    def both(self, version: str) -> tuple[str, str]:
+        return captured(f"iperf3-{version}.json"), captured(f"iperf3-{version}-back.json")
+
+    @pytest.mark.parametrize("version", VERSIONS)
+    def test_a_good_link_passes_both_ways(self, scriptlet, rack_context, monkeypatch, version):
+        pair = self.answers(scriptlet, monkeypatch, *self.both(version))
+        outcome = rack_context.run(pair, {**self.PARAMS, "min_mbits": 1, "max_retransmits": 1e9})
+        assert outcome.verdict == "passed"
+        told = json.loads(captured(f"iperf3-{version}.json"))
+        rate = round(told["end"]["sum_received"]["bits_per_second"] / 1e6, 1)
+        assert rack_context.measured["mbits_there"] == rate
+        assert {"mbits_back", "retransmits_there", "retransmits_back"} <= rack_context.measured.keys()
+
+    def test_a_slow_link_fails_and_each_way_is_named(self, scriptlet, rack_context, monkeypatch):
+        pair = self.answers(scriptlet, monkeypatch, *self.both("3.18"))
+        outcome = rack_context.run(pair, {**self.PARAMS, "min_mbits": 1e9})
+        assert outcome.verdict == "failed"
+        assert [text.split(":")[0] for text in outcome.reason.split("; ")] == ["there", "back"]
+        assert outcome.reason.endswith("min 1e+09: test the cable, both ports and the path between them")
+
+    def test_a_server_that_is_still_busy_is_asked_again(self, scriptlet, rack_context, monkeypatch):
+        busy = json.dumps({"start": {"connected": []}, "error": "the server is busy running a test. try again later"})
+        pair = self.answers(scriptlet, monkeypatch, self.both("3.18")[0], busy, self.both("3.18")[1])
+        assert rack_context.run(pair, self.PARAMS).verdict == "passed"
+
+    @pytest.mark.parametrize("version", VERSIONS)
+    def test_nobody_there_is_an_error(self, scriptlet, rack_context, monkeypatch, version):
+        pair = self.answers(scriptlet, monkeypatch, captured(f"iperf3-{version}-refused.json"))
+        assert rack_context.run(pair, self.PARAMS).verdict == "error"
+
+    def test_a_serving_side_that_cannot_listen_is_an_error(self, scriptlet, rack_context):
+        outcome = rack_context.run(scriptlet("traffic.serve").Serve, {"port": 5201, "address": "192.0.2.77"})
+        assert outcome.verdict == "error"
+        assert outcome.reason.startswith("iperf3 has ended: ")
+
+
 class TestPairs:
     def run(self, scriptlet, rack_context, rates: dict[tuple[str, str], list[float]]) -> Any:
         module = scriptlet("fabric.throughput_pairs")

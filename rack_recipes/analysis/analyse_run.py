@@ -9,14 +9,22 @@ store.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sql
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
-from rack_recipes.analysis.findings import NOTE, SUMMARY, Finding, finding_from_row, most_important_first
+from rack_recipes.analysis.actions import with_actions
+from rack_recipes.analysis.findings import (
+    NOTE,
+    SUMMARY,
+    Finding,
+    finding_from_row,
+    finding_to_record,
+    most_important_first,
+)
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import RunData, load_run_data, mark_cut_off
 from rack_recipes.store.database.databases_and_errors import call_patiently, translate_errors
@@ -47,7 +55,7 @@ def store_findings_at(url: str, run_id: str, findings: Sequence[Finding]) -> Non
 def store_findings(engine: Engine, run_id: str, findings: Sequence[Finding], patience: float = PATIENCE) -> None:
     """Replace the rows of a run in the table `analysis`, in one transaction. Raises StoreError."""
     time = now()
-    told = ({**asdict(one), "results": [*map(list, one.results)], "time": time} for one in findings)
+    told = ({**finding_to_record(one), "time": time} for one in findings)
     rows = [analysis_row(run_id, n, record) for n, record in enumerate(told, 1)]
     with translate_errors(engine.url):
         call_patiently(lambda: _replace(engine, run_id, rows), patience)
@@ -112,7 +120,7 @@ def analyse_history(history: History) -> list[Finding]:
     """All findings about the run of a history, the most important first. Raises StoreError."""
     run = mark_cut_off(history.run)
     found = [one for name in _useful(run, history) for one in _findings(name, run, history)]
-    return most_important_first(_once_for_each_cause(found))
+    return most_important_first(with_actions(_once_for_each_cause(found), run.results))
 
 
 def _once_for_each_cause(findings: Sequence[Finding]) -> Iterator[Finding]:

@@ -81,7 +81,7 @@ def _ordered(frame: DataFrame, hosts: list[str], steps: list[str]) -> DataFrame:
 
 
 FINDINGS = {
-    **dict.fromkeys(("grade", "kind", "title", "advice", "method", "origin"), TEXT),
+    **dict.fromkeys(("grade", "kind", "title", "action", "rule", "advice", "method", "origin"), TEXT),
     "explains": WHOLE,
     **dict.fromkeys(("results", "figures", "about", "suggestion"), ANY),
 }

@@ -8,7 +8,7 @@ A sentence, the results that it rests on, what to do next; the gravest of many, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -107,6 +107,7 @@ class Finding:
     the title, by name. `about` says what it is about: `host`, `step`, `name`, `unit`, `attribute`, `value`, whichever
     apply. `method` names the method and its rate of false alarms. `explains` is how many results that did not pass it
     accounts for. A `suggestion` comes from a heuristic or from a language model and is marked wherever it is shown.
+    `action` is what is to be done in one word, and `rule` why (analysis/actions.py); both are empty until it is chosen.
     """
 
     kind: str
@@ -120,6 +121,8 @@ class Finding:
     explains: int = 0
     origin: str = RULES
     suggestion: bool = False
+    action: str = ""
+    rule: str = ""
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -136,13 +139,27 @@ def most_important_first(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda one: (_GRADE_PLACES[one.grade], -one.explains, _KIND_PLACES[one.kind]))
 
 
+CHOSEN = ("action", "rule")
+"""The fields that the table `analysis` has in `about`: stores of earlier versions have no columns for them."""
+
+
+def finding_to_record(finding: Finding) -> dict[str, Any]:
+    """What the table `analysis` holds of a finding, by name; `finding_from_row` is the way back."""
+    told = asdict(finding)
+    chosen = {name: told.pop(name) for name in CHOSEN}
+    about = {**told["about"], **{name: text for name, text in chosen.items() if text}}
+    return {**told, "about": about, "results": [*map(list, finding.results)]}
+
+
 def finding_from_row(row: Mapping[str, Any]) -> Finding:
     """The finding that a row of the table `analysis` holds, as store/reading/recorded_runs.py returns it."""
     results = tuple(ResultId(*result) for result in row["results"])
     texts = {name: row[name] or "" for name in ("title", "advice", "method", "origin")}
+    about = {name: value for name, value in row["about"].items() if name not in CHOSEN}
+    chosen = {name: str(row["about"].get(name, "")) for name in CHOSEN}
     return Finding(
-        row["kind"], row["grade"], results=results, figures=row["figures"], about=row["about"],
-        explains=row["explains"] or 0, suggestion=row["suggestion"], **texts,
+        row["kind"], row["grade"], results=results, figures=row["figures"], about=about,
+        explains=row["explains"] or 0, suggestion=row["suggestion"], **texts, **chosen,
     )  # fmt: skip
 
 

@@ -76,7 +76,7 @@ def _findings(run: Run, results: int) -> Sequence[Mapping[str, str]]:
 
 
 def _finding(one: Finding) -> Mapping[str, str]:
-    told = {"grade": one.grade, "kind": one.kind, "title": one.title, "advice": one.advice}
+    told = {"grade": one.grade, "kind": one.kind, "title": one.title, "action": one.action, "advice": one.advice}
     return {name: text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…" for name, text in told.items()}
 
 

@@ -101,6 +101,8 @@ class Card:
     grade: str
     kind: str
     title: str
+    action: str
+    rule: str
     advice: str
     owner: str
     explains: int
@@ -193,7 +195,19 @@ def _links(results: Table, address_of: AddressOf) -> dict[int, list[Link]]:
 def _card(row: Mapping[str, Any], links: Sequence[Link]) -> Card:
     texts = {
         name: str(row.get(name) or "")
-        for name in ("grade", "kind", "title", "advice", "owner", "figures", "method", "origin", "suggestion")
+        for name in (
+            "grade",
+            "kind",
+            "title",
+            "action",
+            "rule",
+            "advice",
+            "owner",
+            "figures",
+            "method",
+            "origin",
+            "suggestion",
+        )
     }
     explains = row.get("explains") or 0
     return Card(n=row["n"], explains=explains, links=tuple(links[:MOST_LINKS]), total=len(links), **texts)

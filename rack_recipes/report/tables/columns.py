@@ -235,6 +235,8 @@ FINDINGS = (
     Column("grade", "Grade"),
     Column("kind", "Kind"),
     Column("title", "Finding"),
+    Column("action", "Action"),
+    Column("rule", "Why this action"),
     Column("advice", "What to do next"),
     Column("owner", "Owner"),
     Column("explains", "Explains", "number"),

@@ -116,6 +116,8 @@ def _told(n: int, finding: Finding) -> Mapping[str, Any]:
         "grade": finding.grade,
         "kind": FINDING_KINDS[finding.kind].title,
         "title": finding.title,
+        "action": finding.action or None,
+        "rule": finding.rule or None,
         "advice": finding.advice or None,
         "explains": finding.explains or None,
         "results": _named(finding.results),

@@ -47,7 +47,7 @@ SHORT = Extent(
     ),
 )
 """For a pull request: verdict, summary, findings that are problems, and the first results that did not pass."""
-OF_PROBLEM = ("n", "title", "advice", "owner", "explains", "suggestion")
+OF_PROBLEM = ("n", "title", "action", "advice", "owner", "explains", "suggestion")
 SUMMARY_TITLE = FINDING_KINDS[SUMMARY].title
 ROOM = {
     "counts": 2_000,

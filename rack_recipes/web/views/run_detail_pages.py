@@ -61,6 +61,7 @@ MEASURED = (of.STEP, of.NAME, of.VALUE, of.UNIT, of.VERDICT, of.LIMITS, of.DISTA
 FINDINGS = (
     Column("grade", "Grade"),
     Column("title", "Finding"),
+    Column("action", "Action"),
     Column("advice", "Do next"),
     Column("explains", "Explains", "number"),
 )
@@ -123,6 +124,7 @@ def _listed(run: Row, name: str, title: str, found: Sequence[tuple[int, Finding]
         {
             "grade": one.grade,
             "title": f"{one.title}{' (suggestion)' if one.suggestion else ''}",
+            "action": one.action or None,
             "advice": one.advice or None,
             "explains": one.explains or None,
             "n": n,

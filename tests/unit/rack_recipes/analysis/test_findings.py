@@ -159,6 +159,8 @@ def test_the_findings_of_the_last_attempt_go_through_the_store(new_store: Engine
             about={"step": "look"},
             method="by eye",
             origin="scriptlet look",
+            action="replace",
+            rule="the results say so",
         ),
         Finding(
             "own",
@@ -170,6 +172,8 @@ def test_the_findings_of_the_last_attempt_go_through_the_store(new_store: Engine
             about={"step": "look"},
             method="by eye",
             origin="scriptlet look",
+            action="monitor",
+            rule="it is notable, not a problem",
         ),
     ]
     store_findings(new_store, "R1", found)

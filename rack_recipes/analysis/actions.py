@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which of five things is to be done about a finding, in one word, and the rule that chose it.
+
+The first rule of the table that fits a finding decides. Rules that read what is to be done take it from the advice and
+from the reasons of the results: scriptlets say there what a technician does first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
+from rack_recipes.analysis.findings import NOTABLE, NOTE, PROBLEM, Finding, ResultId
+
+REPLACE, RECABLE, RESET, ISOLATE, MONITOR = "replace", "recable", "reset", "isolate", "monitor"
+ACTIONS: Mapping[str, str] = {
+    REPLACE: "exchange the part that the finding names",
+    RECABLE: "seat, clean, move or exchange a cable or its transceivers",
+    RESET: "reset, restart or reseat what the finding names, then test it again",
+    ISOLATE: "take the hosts out of service until somebody has looked",
+    MONITOR: "leave them in service, and look again at the next run",
+}
+"""What each word asks for. Of several that fit, the first one here."""
+READ = ""
+"""The word of a rule that takes it from the texts."""
+ERROR = "error"
+
+
+class Told(NamedTuple):
+    """What a rule looks at: the finding, and the verdict and reason of each of its results that did not pass."""
+
+    finding: Finding
+    results: Sequence[tuple[str, str]] = ()
+
+
+class Chosen(NamedTuple):
+    """One of ACTIONS, and why."""
+
+    action: str
+    rule: str
+
+
+class Rule(NamedTuple):
+    """One row: the word, why, and what the finding must be. An empty field does not count.
+
+    `about` names what the finding is about, `not_about` what it is not. `verdict` is that of all its results. Where
+    `reasons` is set, those of the results are read beside the advice.
+    """
+
+    word: str
+    why: str
+    kinds: frozenset[str] = frozenset()
+    grade: str = ""
+    is_suggestion: bool = False
+    about: frozenset[str] = frozenset()
+    not_about: frozenset[str] = frozenset()
+    verdict: str = ""
+    reasons: bool = False
+
+
+SHARED = frozenset(("attribute", "value"))
+CAUSE = frozenset(("cause",))
+RULES: Sequence[Rule] = (
+    Rule(MONITOR, "a suggestion takes nothing out of service", is_suggestion=True),
+    Rule(MONITOR, "a note asks for nothing", grade=NOTE),
+    Rule(MONITOR, "somebody has accepted this failure", frozenset(("waiver",))),
+    Rule(MONITOR, "nothing was judged there: run it again", frozenset(("evidence", "coverage", "derived"))),
+    Rule(MONITOR, "the test could not measure: mend that first", verdict=ERROR),
+    Rule(READ, "the advice about the link says so", frozenset(("link",))),
+    Rule(ISOLATE, "the two ends of a link do not fit together", frozenset(("link",))),
+    Rule(READ, "the fault moved with the part", frozenset(("moved",))),
+    Rule(ISOLATE, "the fault stayed where the part was", frozenset(("moved",)), PROBLEM),
+    Rule(MONITOR, "it holds its limits so far", frozenset(("drift", "change_point"))),
+    Rule(MONITOR, "it is notable, not a problem", grade=NOTABLE),
+    Rule(READ, "the advice about what the hosts share says so", CAUSE, about=SHARED),
+    Rule(ISOLATE, "the hosts share what is to blame", CAUSE, about=SHARED),
+    Rule(MONITOR, "it failed on every host: look at the step first", CAUSE, not_about=frozenset(("host",))),
+    Rule(READ, "the results say so", reasons=True),
+    Rule(ISOLATE, "a problem without a known remedy"),
+)
+"""From the top; the last one fits everything."""
+
+VERB = re.compile(
+    r"(?:^|[:;,.(]\s*|\b(?:and|or|then|else)\s+)"
+    r"(?P<verb>reseat|clean|replace|change|swap|move|exchange|follow|check|reset|reboot|restart|power)\b"
+    r"(?P<rest>[^:;.]*)",
+    re.IGNORECASE,
+)
+CABLE = re.compile(r"\b(cables?|fib(re|er)s?|transceivers?|plugs?|optics)\b", re.IGNORECASE)
+CONDITION = re.compile(r"\bif\b", re.IGNORECASE)
+POWER = re.compile(r"\boff and on\b", re.IGNORECASE)
+BY_VERB: Mapping[str, str] = {
+    **dict.fromkeys(("replace", "exchange", "swap"), REPLACE),
+    **dict.fromkeys(("reset", "reboot", "restart", "reseat", "power"), RESET),
+}
+
+
+def with_actions(findings: Iterable[Finding], run_results: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    """Yield the findings with `action` and `rule`. `run_results` are the rows of the run's results."""
+    bad = failing_results(run_results)
+    for finding in findings:
+        chosen = choose_action(Told(finding, [bad[one] for one in _named(finding) if one in bad]))
+        yield replace(finding, action=chosen.action, rule=chosen.rule)
+
+
+def _named(finding: Finding) -> Sequence[ResultId]:
+    """The results that a finding rests on, each once."""
+    return [*dict.fromkeys(ResultId(*result[:2]) for result in finding.results)]
+
+
+def failing_results(rows: Iterable[Mapping[str, Any]]) -> dict[ResultId, tuple[str, str]]:
+    """The verdict and the reason of each result that was tried and did not pass."""
+    bad = (row for row in rows if row["verdict"] not in PASSING | NOT_TRIED)
+    return {ResultId(row["host"], row["step"]): (row["verdict"], row.get("reason") or "") for row in bad}
+
+
+def choose_action(told: Told) -> Chosen:
+    """The action about a finding, and the rule that chose it."""
+    for rule in RULES:
+        if fits(rule, told):
+            word = rule.word or read_action(_texts(rule, told))
+            if word:
+                return Chosen(word, rule.why)
+    raise AssertionError("the last rule fits everything")
+
+
+def fits(rule: Rule, told: Told) -> bool:
+    """Whether a finding is what a rule is for."""
+    finding = told.finding
+    return (
+        (not rule.kinds or finding.kind in rule.kinds)
+        and (not rule.grade or finding.grade == rule.grade)
+        and (not rule.is_suggestion or finding.suggestion)
+        and finding.about.keys() >= rule.about
+        and not finding.about.keys() & rule.not_about
+        and (not rule.verdict or {verdict for verdict, _reason in told.results} == {rule.verdict})
+    )
+
+
+def _texts(rule: Rule, told: Told) -> Iterator[str]:
+    yield told.finding.advice
+    if rule.reasons:
+        yield from (reason for _verdict, reason in told.results)
+
+
+def read_action(texts: Iterable[str]) -> str:
+    """The gravest word that the texts ask for, by the first thing that each tells to do; empty where none does."""
+    said = {_first(text) for text in texts}
+    return next((word for word in ACTIONS if word in said), "")
+
+
+def _first(text: str) -> str:
+    """What a text tells to do first; what it tells to do only under a condition does not count."""
+    for found in VERB.finditer(text):
+        verb, rest = found["verb"].lower(), found["rest"]
+        if CONDITION.search(rest) or (verb == "power" and not POWER.search(rest)):
+            continue
+        if CABLE.search(rest):
+            return RECABLE
+        if verb in BY_VERB:
+            return BY_VERB[verb]
+    return ""
+
+
+class HostAction(NamedTuple):
+    """What is to be done about a host, why, and the reasons of its results that did not pass, by step."""
+
+    host: str
+    action: str
+    rule: str
+    reasons: Mapping[str, str]
+
+
+UNEXPLAINED = "no finding explains this result"
+
+
+def actions_by_host(findings: Iterable[Finding], run_results: Iterable[Mapping[str, Any]]) -> list[HostAction]:
+    """The gravest action about each host with a result that did not pass, in the order of the results.
+
+    A result has the action of the problems that rest on it. One that no problem names has that of its own reason, and
+    else `isolate`: a single failure makes no finding, and must not be passed over.
+    """
+    bad = failing_results(run_results)
+    said: dict[ResultId, list[Chosen]] = {result: [] for result in bad}
+    for finding in findings:
+        if finding.grade == PROBLEM and finding.action:
+            for result in _named(finding):
+                if result in said:
+                    said[result].append(Chosen(finding.action, finding.rule))
+    hosts: dict[str, list[Chosen]] = {}
+    reasons: dict[str, dict[str, str]] = {}
+    for result, chosen in said.items():
+        if result.host:
+            hosts.setdefault(result.host, []).extend(chosen or [_own(*bad[result])])
+            reasons.setdefault(result.host, {})[result.step] = bad[result][1]
+    return [HostAction(host, *min(chosen, key=_place), reasons[host]) for host, chosen in hosts.items()]
+
+
+def _own(verdict: str, reason: str) -> Chosen:
+    return Chosen(MONITOR if verdict == ERROR else read_action([reason]) or ISOLATE, UNEXPLAINED)
+
+
+def _place(chosen: Chosen) -> int:
+    return [*ACTIONS].index(chosen.action)

@@ -14,7 +14,10 @@ from ansible_collections.rack.recipes.plugins.module_utils.program_end import en
 
 PATHS = ("/usr/sbin", "/sbin", "/usr/bin", "/bin")
 # program -> the package that it is in, of Debian, Fedora and their like, where it has another name or is seldom there
-PACKAGES = {"fio": "fio", "nvme": "nvme-cli", "smartctl": "smartmontools"}
+PACKAGES = {
+    "fio": "fio", "nvme": "nvme-cli", "smartctl": "smartmontools", "mpirun": "openmpi-bin",
+    **dict.fromkeys(("ib_write_bw", "ib_send_bw", "ib_read_lat"), "perftest"),
+}  # fmt: skip
 
 
 def completed(argv, env=(), seconds=None):

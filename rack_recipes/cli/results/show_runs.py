@@ -31,7 +31,7 @@ def finding_lines(findings: Sequence[Finding], *, in_full: bool = True) -> Itera
         painted = f"\x1b[{colours[one.grade]}m{grade}\x1b[0m" if takes_colours(sys.stdout) else grade
         yield f"{painted}  {printable(suggestion + one.title)}\n"
         if in_full:
-            action = f"action: {one.action} ({one.rule})" if one.action else ""
+            action = f"action: {one.action} ({one.rule})" if one.action and one.grade != NOTE else ""
             told = (one.advice, action, f"by: {one.method}" if one.method else "")
             yield from (f"{' ' * (width + 2)}{printable(text)}\n" for text in told if text)
 

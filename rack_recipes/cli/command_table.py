@@ -68,6 +68,7 @@ GROUPS: dict[str, dict[str, Command]] = {
         "rejudge": Command("judge the measurements of a run by other limits", "results.analyse_trend_rejudge"),
         "learn": Command("learn limits from good runs, for a file that a recipe names", "results.learn"),
         "analyse": Command("find what a run has to tell, and store the findings", "results.analyse_trend_rejudge"),
+        "act": Command("say what is to be done about hosts; tell Slurm, Kubernetes, NetBox", "act"),
         "trend": Command("show a measurement or a key over the last runs", "results.analyse_trend_rejudge"),
         "baseline": Command("compare runs with one that was accepted as good"),
         "baseline accept": Command("make a run the baseline of its test", "results.diff_and_baseline"),

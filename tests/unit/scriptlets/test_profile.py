@@ -41,7 +41,7 @@ def files(host: dict[str, Any]) -> dict[str, str]:
 
 @pytest.fixture
 def run(scriptlet: Any, rack_context: Any, tmp_path: Path) -> Run:
-    """A function that runs the scriptlet on a host of the file, with what differs of it and what steps have measured."""
+    """A function that runs it on a host of the file; `changed` differs there, `keys` are what steps have set."""
 
     def run(name: str, changed: dict[str, Any] | None = None, keys: dict[str, Any] | None = None, **params: Any) -> Any:
         for path, text in files({**HOSTS[name], **(changed or {})}).items():

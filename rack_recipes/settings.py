@@ -76,7 +76,7 @@ def project_below() -> str:
         return ""
     found = [path.parent.name for path in sorted(Path().glob(f"*/{CONFIG}"))]
     if len(found) > 1:
-        return f"; there are projects in {", ".join(found[:MOST_NAMED])}: `cd` into one of them first"
+        return f"; there are projects in {', '.join(found[:MOST_NAMED])}: `cd` into one of them first"
     return f"; there is a project in {found[0]}: `cd {found[0]}` first" if found else ""
 
 

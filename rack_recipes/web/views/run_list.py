@@ -152,7 +152,7 @@ def _racks(source: PageSource, stored: Sequence[Row], asked: Asked) -> Sequence[
 def _rack_states(source: PageSource, runs: Sequence[Row]) -> Iterator[RackState]:
     store, order = source.store(), {run["run_id"]: place for place, run in enumerate(runs)}
     newest: dict[str, tuple[int, list[str]]] = {}  # of each host: the place of its newest run, its verdicts there
-    for row in counts_and_short_results.hosts_of_runs(store, [*order]):
+    for row in counts_and_short_results.count_results(store, [*order], "run_id", "host", "verdict"):
         place = order[row["run_id"]]
         kept = newest.get(row["host"])
         if kept is None or place < kept[0]:

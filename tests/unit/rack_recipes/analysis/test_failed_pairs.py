@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +92,16 @@ def test_who_is_named(case: dict[str, Any]) -> None:
 
 def test_a_healthy_matrix_has_no_findings() -> None:
     assert not found_in(run_of({"lost": []}))
+
+
+def test_results_between_hosts_are_pairs_themselves() -> None:
+    """Where `leaf2` is, its servers are server3 and server4: what fails is between them and the others."""
+    rows = [
+        step_row("", f"link[{one},{other}]", verdict, parent="link", members=[other, one])
+        for one, other in combinations(SERVERS, 2)
+        for verdict in ("failed" if len({one, other} & {*LEAVES["leaf2"]}) == 1 else "passed",)
+    ]
+    group = step_row("", "group[all]", "failed", parent="group", members=[*SERVERS])
+    attributes = {name: _attributes(name) for name in RACK.nodes}
+    first, *_others = found_in(RunData({"run_id": "R"}, steps=[*rows, group], attributes=attributes))
+    assert first.title.startswith("12 failing pairs of link lead to or from hosts of leaf2 (server3, server4)")

@@ -68,6 +68,16 @@ def _values(by: Sequence[Record], records: Sequence[Record]) -> Iterator[str]:
 def _open(isolation: Isolation, records: Sequence[Record]) -> Iterator[dict[str, Any]]:
     """That something failed and nobody was convicted: it came and went, or is a fault of one pair alone."""
     failed = [each for each in isolation.tried if each.outcome.passed is False]
+    if isolation.largest and not isolation.convicted and not failed:
+        pairs = len(isolation.hosts) * (len(isolation.hosts) - 1) // 2
+        yield {
+            "title": f"{len(isolation.tried)} of {pairs} pairs were tested: a fault of one pair alone is possible",
+            "grade": "note",
+            "results": [],
+            "figures": {"tests": len(isolation.tried), "pairs": pairs},
+            "advice": "Test all pairs (members: all) where that matters.",
+            "method": METHOD,
+        }
     if failed and not isolation.convicted:
         yield {
             "title": "tests between hosts failed, and nobody is to blame: each suspect passed beside a good host",

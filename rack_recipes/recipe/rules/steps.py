@@ -209,6 +209,8 @@ def between_hosts(step: Node) -> Iterator[RecipeError]:
     for key, why in NOT_BETWEEN.items():
         yield from refused(step, key, f"scope {scope}: {why}")
     for retry in step.children("retry"):
+        for key in sorted(retry.data.keys() - {"max", "delay_sec", "on"}):
+            yield from refused(retry, key, f"scope {scope}: its tests are tried again all together")
         for index, verdict in retry.texts("on"):
             if verdict != "error":
                 expected = f"error in a step of scope {scope}: who measures until it passes hides a fault"

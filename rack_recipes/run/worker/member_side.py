@@ -46,13 +46,15 @@ def run_side(
     before = partial(was_reached, run, side.host, ""), partial(was_given_up, run, side.host, "")
     remote = RemoteExecutor(action, task_vars, run.settings.reconnect_timeout, wait_of_this_host(), run.hidden, *before)
     remote.answer_timeout = run.settings.answer_timeout
+    if side.serves and stage.is_check:  # nothing would listen
+        running.records[side.host] = own_record(side.host, number, running.name, "passed", "")
+        return summary([running.records[side.host]])
     if not side.serves and not _may_begin(running, remote, stage.is_check):
         ended = running.records.get(running.server) or {"verdict": "error", "reason": "it gave no result"}
         verdict = "skipped" if ended["verdict"] == "skipped" else "error"
         reason = SERVED_BEFORE.format(host=running.server, reason=ended["reason"] or "it gave no reason")
         running.records[side.host] = own_record(side.host, number, running.name, verdict, reason)
         return summary([running.records[side.host]])
-    running.has_begun |= not side.serves
     named = replace(stage, steps=[{**own, "name": running.name}])
     course = Course(
         lambda _task, there: _answers(side, stage, _request(side, stage, task_vars), there),
@@ -100,8 +102,6 @@ def _request(side: Side, stage: HostStage, task_vars: Mapping[str, Any]) -> Requ
 def _answers(side: Side, stage: HostStage, request: Request, remote: RemoteExecutor) -> Iterator[HostAnswer]:
     if not side.serves:
         yield from remote.stage(request)
-        return
-    if stage.is_check:  # nothing would listen
         return
     yield from remote.serve(request, lambda: bool(side.running.open))
 

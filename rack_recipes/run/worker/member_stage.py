@@ -9,7 +9,7 @@ as a looped step does.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible import context
@@ -19,6 +19,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import lets_start
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from rack_recipes.errors import JournalError
 from rack_recipes.journal.append import append
 from rack_recipes.journal.record_fields import Record
 from rack_recipes.journal.step_results_and_end_status import UNTESTED
@@ -29,7 +30,7 @@ from rack_recipes.recipe.recipe_model import Isolate, Members
 from rack_recipes.recipe.steps_to_and_from_data import from_data
 from rack_recipes.run.current_run import RUN_HOST, Run, current
 from rack_recipes.run.member_findings import finding_of
-from rack_recipes.run.missing_results_and_artifacts import missing_result
+from rack_recipes.run.missing_results_and_artifacts import UNRECORDED, missing_result
 from rack_recipes.run.stage.host_request import ANSIBLE
 from rack_recipes.run.stage.host_threads import MOST_THREADS, HostThreads
 from rack_recipes.run.stage.run_ansible_task import task_runner
@@ -49,8 +50,11 @@ def run_members(action: ActionBase, number: int, step: Step, task_vars: Mapping[
     if step["name"] in run.left_out or not stage.hosts:
         return {"skipped": True, "msg": "no host of this play takes part in this step"}
     began, moment = time.monotonic(), now()
-    stage.run_all()
-    records = [*stage.records, *stage.close(moment, time.monotonic() - began)]
+    try:
+        stage.run_all()
+        records = [*stage.records, *stage.close(moment, time.monotonic() - began)]
+    except JournalError as error:  # what is done now could not be recorded
+        return {"changed": False, "failed": True, "msg": str(error), UNRECORDED: True}
     return summary([record for record in records if not record.get("instances")])
 
 
@@ -65,6 +69,7 @@ class MemberStage:
         self.records: list[Record] = []
         self.isolation: Isolation | None = None
         self.tested: set[str] = set()
+        self._absent: dict[str, frozenset[str]] = {}  # by result, the hosts by which nothing could be measured
         self._task_vars = task_vars
         self._forks = max(1, int(context.CLIARGS.get("forks") or 1))
         written = self.run.between[action._task._uuid]
@@ -97,7 +102,10 @@ class MemberStage:
         scope, attributes = self.run.steps[self.name].scope, self.run.inputs.attributes
         self.isolation = search_of(scope, isolate, self.hosts, attributes)
         while not self._threads.stop.is_requested and (tests := self.isolation.next_round()):
-            self.isolation.take([*map(_outcome_of, self._run_round(tests))])
+            records = self._run_round(tests)
+            if len(records) < len(tests):  # the run is to end
+                return
+            self.isolation.take([_outcome_of(record, self._absent[record["step"]]) for record in records])
 
     def _run_round(self, tests: Sequence[MemberTest]) -> list[Record]:
         """Run the tests beside each other, again those that are errors as the recipe allows; records and returns them.
@@ -134,16 +142,16 @@ class MemberStage:
         ]
         sides: dict[str, Side] = {}
         for each in running:
-            blocked = self._blocked(each.test.members)
             for host in each.test.members:
-                if blocked:
+                if blocked := self._blocked(host):
                     each.records[host] = own_record(host, self.number, each.name, "blocked", blocked)
-                    each.ended(host)
-                else:
-                    sides[host] = Side(each, host, turn)
+                    each.absent.add(host)
+            if not each.absent:
+                sides.update({host: Side(each, host, turn) for host in each.test.members})
         self._threads.run([*sides], lambda host: self._run_host(sides[host]))
         head = {"kind": "step", "stage": self.number, "n": 0, "host": RUN_HOST, "parent": self.name}
         found = [each.result(head, moment, time.monotonic() - began) for each in running]
+        self._absent.update({each.name: frozenset(each.absent) for each in running})
         return [{**each, "reason": as_reason(self.run.hidden(each["reason"]))} for each in found]
 
     def _run_host(self, side: Side) -> None:
@@ -151,22 +159,21 @@ class MemberStage:
         set_side(side)
         try:
             result = self._runner(side.host)
+            if side.host not in side.running.records:
+                verdict = "unreachable" if result.get("unreachable") else "error"
+                reason = str(result.get("msg") or "it gave no result")
+                record = own_record(side.host, self.number, side.running.name, verdict, reason)
+                side.running.records[side.host] = record
         finally:
             set_side(None)
             side.running.ended(side.host)
-        if side.host not in side.running.records and not (side.serves and side.running.has_begun):
-            verdict = "unreachable" if result.get("unreachable") else "error"
-            reason = str(result.get("msg") or "it gave no result")
-            side.running.records[side.host] = own_record(side.host, self.number, side.running.name, verdict, reason)
 
-    def _blocked(self, members: Iterable[str]) -> str:
-        """Why these hosts may not test each other; empty where they may."""
-        for host in members:
-            if reason := halt_reason(self.run, host):
-                return f"not run: {reason}"
-            for label, verdict in blocking_verdicts(self.run, [self.step], host).items():
-                return f"needs {label}, which is {verdict} on {host}"
-        return ""
+    def _blocked(self, host: str) -> str:
+        """Why a host may take part in no test; empty where it may."""
+        if reason := halt_reason(self.run, host):
+            return f"not run: {reason}"
+        found = blocking_verdicts(self.run, [self.step], host)
+        return next((f"needs {label}, which is {verdict} on {host}" for label, verdict in found.items()), "")
 
     def _name_of(self, test: MemberTest) -> str:
         """The name of a result. That of a pair does not depend on who serves, so runs can be compared."""
@@ -200,13 +207,13 @@ class MemberStage:
         return [own, *more]
 
 
-def _outcome_of(record: Record) -> Outcome:
+def _outcome_of(record: Record, absent: frozenset[str]) -> Outcome:
     """What a search learns of a result. What was not measured tells nothing of the hosts, only who was not there."""
     if record["verdict"] in PASSING:
         return Outcome(True)
     if record["verdict"] == "failed":
         return Outcome(False)
-    return Outcome(None, frozenset(host for host in record["members"] if f"{host}" in record["reason"]))
+    return Outcome(None, absent)
 
 
 def is_between(step: Step) -> bool:

@@ -19,6 +19,7 @@ from rack_recipes.plan.members.match_members import MemberTest
 
 SERVED_BEFORE = "the serving side on {host} ended before the others began: {reason}"
 ORDER = ("error", "failed", "unreachable", "blocked", "skipped", "marginal", "waived", "cached", "passed")
+NOT_MEASURED = ("error", "unreachable", "blocked")
 SHOWN = 8  # members in a reason
 VARIABLE = re.compile(r"\$\{(own|peer)\.([A-Za-z_][A-Za-z0-9_]*)")
 ADDRESS = ("fabric_address", "ansible_host")  # variables of a host, the first that it has
@@ -30,7 +31,8 @@ class RunningTest:
     """A test that runs. Threads of its members share it, one of which runs Python at a time.
 
     `name` is that of its result. `server` is empty where the step has no serving side. `records` are the step records
-    of the members that have ended, `open` the measuring ones that have not.
+    of the members that have ended, `open` the measuring ones that have not, `absent` those by which nothing could be
+    measured.
     """
 
     test: MemberTest
@@ -40,8 +42,8 @@ class RunningTest:
     port: int = 0
     is_ready: bool = False
     has_server_ended: bool = False
-    has_begun: bool = False
     open: set[str] = field(default_factory=set)
+    absent: set[str] = field(default_factory=set)
     records: dict[str, Record] = field(default_factory=dict)
 
     @classmethod
@@ -53,6 +55,9 @@ class RunningTest:
 
     def ended(self, host: str) -> None:
         """Called when a member's thread is done with it."""
+        record = self.records.get(host)
+        if (record is None or record["verdict"] in NOT_MEASURED) and self.server not in self.absent:
+            self.absent.add(host)
         if host == self.server:
             self.has_server_ended = True
         self.open.discard(host)
@@ -92,7 +97,8 @@ class RunningTest:
     def _reason(self, told: Iterable[tuple[str, Record]], verdict: str) -> str:
         told = [*told]
         worst = [(host, record["reason"]) for host, record in told if record["verdict"] == verdict]
-        silent = [host for host in self.test.members if host not in {name for name, _record in told}]
+        is_heard = {host for host, _record in told}
+        silent = [] if verdict == "blocked" else [host for host in self.test.members if host not in is_heard]
         if len(self.test.members) <= 2 and not silent:
             return "; ".join(dict.fromkeys(reason for _host, reason in worst))
         said = [f"{host}: {reason}" for host, reason in worst[:SHOWN]]

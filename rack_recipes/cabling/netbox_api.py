@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ask NetBox for its cables, and for the devices with their racks. The token goes to this server and nowhere else."""
+"""Ask NetBox for its cables, its devices with their racks, and other lists. The token goes to this server alone."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -43,17 +43,27 @@ def fetch(url: str, token: str) -> list[tuple[str, Any]]:
 
     `url` is that of NetBox, or of its list of cables with a filter.
     """
+    return fetch_lists(url, token, (CABLES, DEVICES))
+
+
+def fetch_lists(url: str, token: str, names: Sequence[str], more: str = "") -> list[tuple[str, Any]]:
+    """Several lists, each with the URL it is from; a filter in `url` is for the first. `more` is asked of each.
+
+    Raises UsageError where they cannot be had.
+    """
     parts = urlsplit(url)
     if parts.username or parts.password:
         raise UsageError("expected a URL without a password: give the token in the environment (NETBOX_TOKEN)")
     base, slash, rest = parts.path.partition(API)
-    if slash and rest.strip("/") not in ("", CABLES.strip("/")):
-        raise UsageError(f"{url}: expected the URL of NetBox or of {API}{CABLES}")
+    if slash and rest.strip("/") not in ("", names[0].strip("/")):
+        raise UsageError(f"{url}: expected the URL of NetBox or of {API}{names[0]}")
     root = urlunsplit((parts.scheme, parts.netloc, base.rstrip("/"), "", ""))
     opener = build_opener(_Stay)
-    cables = _all_pages(opener, f"{root}{API}{CABLES}", parts.query, token)
-    devices = _all_pages(opener, f"{root}{API}{DEVICES}", "", token)
-    return [(f"{root}{API}{CABLES}", cables), (f"{root}{API}{DEVICES}", devices)]
+    filters = [parts.query, *([""] * (len(names) - 1))]
+    asked = [
+        (f"{root}{API}{name}", "&".join(filter(None, (own, more)))) for name, own in zip(names, filters, strict=True)
+    ]
+    return [(address, _all_pages(opener, address, query, token)) for address, query in asked]
 
 
 def _all_pages(opener: OpenerDirector, url: str, query: str, token: str) -> list[Any]:

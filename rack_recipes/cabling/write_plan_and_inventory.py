@@ -73,7 +73,12 @@ def inventory_text(plan: CablingPlan) -> str:
         device: {"cables": {**ports}, **(_device(plan.positions[device]) if device in plan.positions else {})}
         for device, ports in sorted(plan.ports.items())
     }
-    return _yaml({"all": {"hosts": hosts}})
+    return hosts_text(hosts)
+
+
+def hosts_text(hosts: Mapping[str, Mapping[str, Any]]) -> str:
+    """Variables of hosts as an inventory."""
+    return _yaml({"all": {"hosts": {**hosts}}})
 
 
 def _cable(cable: Cable) -> dict[str, str]:

@@ -124,6 +124,10 @@ GROUPS: dict[str, dict[str, Command]] = {
         "cabling check": Command("compare a plan with what LLDP says now", "cabling"),
         "cabling learn": Command("write a plan from LLDP, for review", "cabling"),
     },
+    "hardware": {
+        "hardware": Command("planned hardware: import it as golden lists"),
+        "hardware import": Command("write what NetBox or Nautobot has planned, as golden lists", "hardware"),
+    },
     "a rack to try": {
         "demo": Command("run two recipes on hosts of its own, and write their reports", "demo"),
         "rack": Command("start a virtual rack of routers and servers, break it, heal it"),

@@ -10,27 +10,23 @@ Versions 2.0 to 2.19 were looked at. They call the column of wrong values `error
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-from math import isfinite
 
 from ansible_collections.rack.recipes.plugins.module_utils.program_end import end_in_words
 from rack_recipes import Failed, HostFiles
 from scriptlets.tools.commands import completed, last_line
 from scriptlets.tools.hardware import is_missing
 from scriptlets.tools.limits import judge
+from scriptlets.tools.mpi import find, mpirun, number, without_tags
 from scriptlets.tools.pci_devices import devices
 
 # What the arguments mean that are read here, for the documentation of each scriptlet that has them.
 ARGUMENTS = {
     "library": {"description": "Whose tests they are: of NCCL (NVIDIA's GPUs) or of RCCL (AMD's)"},
-    "folder": {"description": "Where the programs are; by default PATH and the folders where containers have them"},
     "hosts": {
         "description": "The addresses of all hosts, this one among them, for mpirun; by default this one alone",
     },
     "gpus": {"description": "How many GPUs each host has; by default as many as this one", "unit": "GPUs"},
-    "mpirun": {"description": "Further words for mpirun, such as -x NCCL_IB_HCA=mlx5"},
     "shortest": {"description": "The shortest message, such as 8M"},
     "longest": {"description": "The longest message, such as 8G: the one whose rate is judged"},
     "min_busbw": {
@@ -48,7 +44,6 @@ FOLDERS = {
 }
 # The base classes of GPUs, in the PCI Code and ID Assignment Specification; NVIDIA makes switches and cards, too.
 DISPLAY, ACCELERATOR = "0x03", "0x12"
-TAG = re.compile(r"^\[\d+,\d+\]<std(out|err)>:\s?")  # mpirun --tag-output
 ROW = re.compile(r"^\s*(?P<size>\d+)\s+(?P<count>\d+)\s+(?P<type>[a-z]\w*)\s+(?P<rest>\S.*)$")
 VALUE = r"(?:-?[\d.]+(?:e[+-]?\d+)?|-?nan|-?inf|N/A)"
 SIDE = rf"(?P<time{{0}}>{VALUE})\s+(?P<algbw{{0}}>{VALUE})\s+(?P<busbw{{0}}>{VALUE})\s+(?P<wrong{{0}}>{VALUE})"
@@ -80,40 +75,26 @@ def gpu_count(params):
     maker, name = MAKERS[params["library"]]
     tree = HostFiles(params["root"])
     own = [each for each in devices(params["root"]).values() if each["id"].startswith(maker)]
-    number = sum((tree.text(each["folder"] + "class") or DISPLAY).startswith((DISPLAY, ACCELERATOR)) for each in own)
-    if not number:
+    seen = sum((tree.text(each["folder"] + "class") or DISPLAY).startswith((DISPLAY, ACCELERATOR)) for each in own)
+    if not seen:
         is_missing(name, params)
-    if (params["gpus"] or number) == 1 and len(params["hosts"]) < 2:
+    if (params["gpus"] or seen) == 1 and len(params["hosts"]) < 2:
         is_missing("a second GPU, or a second one of `hosts`", params)
-    return number
+    return seen
 
 
 def command(program, params, gpus):
     """The command line. Raises ValueError where the program is not there."""
     words = ["-b", params["shortest"], "-e", params["longest"], "-f", "2", "-c", "1"]
-    path = find(program, params)
+    path = find(program, params["folder"], FOLDERS[params["library"]], f"{params['library']}-tests")
     if not params["hosts"]:
         return [path, *words, "-g", str(gpus)]
-    places = ",".join(f"{host}:{gpus}" for host in params["hosts"])
-    start = ["mpirun", "--allow-run-as-root", "--host", places, "-np", str(gpus * len(params["hosts"]))]
-    return [*start, *params["mpirun"], path, *words, "-g", "1"]
-
-
-def find(program, params):
-    """Where a program is. Raises ValueError where it is nowhere."""
-    folders = [params["folder"]] if params["folder"] else [*os.environ.get("PATH", "").split(os.pathsep)]
-    folders += [] if params["folder"] else FOLDERS[params["library"]]
-    path = shutil.which(program, path=os.pathsep.join(folders))
-    if path is None:
-        raise ValueError(
-            f"{program} is in none of {', '.join(folders)}: build {params['library']}-tests, or give `folder`"
-        )
-    return path
+    return [*mpirun(params["hosts"], gpus, params["mpirun"]), path, *words, "-g", "1"]
 
 
 def said(done):
     """What a program complained of: the first line about a failed test, else the last one."""
-    lines = [TAG.sub("", line).strip() for line in f"{done.stdout}\n{done.stderr}".splitlines()]
+    lines = map(str.strip, without_tags(f"{done.stdout}\n{done.stderr}").splitlines())
     return next(
         (line[:300] for line in lines if "Test NCCL failure" in line or "Test CUDA failure" in line), last_line(done)
     )
@@ -124,7 +105,7 @@ def table(text):
 
     What is not told, or is no finite number, is None.
     """
-    text = "\n".join(TAG.sub("", line) for line in text.splitlines())
+    text = without_tags(text)
     sizes, wrong = {}, []
     for line in text.splitlines():
         row = ROW.match(line)
@@ -160,15 +141,6 @@ def _wrong(text):
         return None
     value = number(text)
     return 1 if value is None else int(value)
-
-
-def number(text):
-    """A finite number, else None."""
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if isfinite(value) else None
 
 
 def judged(ctx, found, params):

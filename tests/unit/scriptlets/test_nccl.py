@@ -110,7 +110,8 @@ def test_several_hosts_by_a_real_mpirun(run, rack_context, tmp_path):
 
 def test_words_for_several_hosts(scriptlet, run, tmp_path):
     run("all_reduce", captured(V2_13))
-    params = {"hosts": ["10.0.0.1", "10.0.0.2"], "folder": str(tmp_path), "mpirun": ["-x", "NCCL_DEBUG=WARN"],
+    params = {"library": "nccl", "hosts": ["10.0.0.1", "10.0.0.2"],
+              "folder": str(tmp_path), "mpirun": ["-x", "NCCL_DEBUG=WARN"],
               "shortest": "8", "longest": "8G"}  # fmt: skip
     assert scriptlet("tools.nccl_tests").command("all_reduce_perf", params, 8) == [
         "mpirun", "--allow-run-as-root", "--host", "10.0.0.1:8,10.0.0.2:8", "-np", "16", "-x", "NCCL_DEBUG=WARN",

@@ -8,6 +8,8 @@ import os
 import re
 import shutil
 import signal
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from socket import gethostname
 from typing import Any
@@ -95,10 +97,18 @@ def code_of(part: Controller) -> int:
 
 def kill(part: Controller) -> None:
     """End all processes of a part at once, as when its machine dies."""
-    for number in (signal.SIGSTOP, signal.SIGKILL):
-        for pid in part.processes():
-            os.kill(pid, number)
+    stopped = set[int]()
+    while new := {*part.processes()} - stopped:  # a process may start another one before it is stopped, or end
+        _tell(new, signal.SIGSTOP)
+        stopped |= new
+    _tell(stopped, signal.SIGKILL)
     part.child.wait(PATIENCE)
+
+
+def _tell(processes: Iterable[int], number: signal.Signals) -> None:
+    for pid in processes:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 @pytest.mark.usefixtures("hall")

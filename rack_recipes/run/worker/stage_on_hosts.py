@@ -23,6 +23,7 @@ from rack_recipes.run.stage.run_ansible_task import task_runner
 BAD = ("failed", "unreachable")
 KINDS = ("passed", *BAD, "skipped")
 SHOWN = 5  # hosts in the message
+FEW_FILES = "the limit of open files (ulimit -Hn) leaves room for {number} connections at a time, not for {wanted}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,10 @@ def run_on_hosts(action: ActionBase, number: int, task_vars: Mapping[str, Any]) 
     hosts = [host for host in batch if host in planned]
     if not hosts:
         return {"skipped": True, "msg": "no step of this stage is for a host of this play"}
-    forks = max(1, int(context.CLIARGS.get("forks") or 1))
-    threads = HostThreads(connections_within(min(forks, len(hosts))))
+    wanted = min(len(hosts), max(1, int(context.CLIARGS.get("forks") or 1)))
+    threads = HostThreads(connections_within(wanted))
+    if threads.connections < wanted:
+        threads.warnings.append(FEW_FILES.format(number=threads.connections, wanted=wanted))
     run_task = task_runner(run.together[action._task._uuid], run.play, task_vars, batch)
     found = summarise(threads.run(hosts, lambda host: outcome_of(run_task(host))))
     return {**found, "warnings": [*found.get("warnings", ()), *threads.warnings]} if threads.warnings else found

@@ -445,15 +445,20 @@ class RemoteExecutor:
         tmp = self._tmp()
         extra = {"seal": self._key.hex(), **({"tmp": tmp} if tmp else {})}
         text = json.dumps({**message, **extra}).encode()
-        data = b"%d %d\n%b%b" % (len(text), len(payload), text, payload)
         options = "" if imports_installed(message) else f"{WITHOUT_INSTALLED} "
         python = self._interpreter()
         command = self._command(python, f"{options}-c {shlex.quote(boot(tmp))}")
         use_stdin(self._action._connection)
         self._is_asked = True
         sent = time.time()
-        limit = limit or self._limit(message["attach"] + len(data) / SLOWEST)
-        done = self._wait(limit, lambda: self._action._low_level_execute_command(command, in_data=data))
+        limit = limit or self._limit(message["attach"] + (len(text) + len(payload)) / SLOWEST)
+
+        def send() -> dict[str, Any]:  # many hosts may wait until they send, and the payload is large
+            data = b"%d %d\n%b%b" % (len(text), len(payload), text, payload)
+            found: dict[str, Any] = self._action._low_level_execute_command(command, in_data=data)
+            return found
+
+        done = self._wait(limit, send)
         self._received += len(done["stdout"])
         said = f"{done['stderr']}\n{done['stdout'].partition(MARK)[0]}"  # a terminal makes one of both streams
         self._connected = self._connected or BEGUN in said

@@ -15,6 +15,8 @@ from ansible.errors import AnsibleError
 from ansible.executor.process import worker
 from ansible.executor.task_executor import TaskExecutor
 
+from rack_recipes.run.run_secrets import PLAY_HOSTS
+
 try:
     from ansible._internal._task import TaskContext
 except ImportError:  # a release with other private names keeps a process for each host
@@ -22,7 +24,8 @@ except ImportError:  # a release with other private names keeps a process for ea
 
 OLD = ("host", "task", "job_vars", "play_context", "loader", "shared_loader_obj", "final_q", "variable_manager")
 NEW = tuple(name for name in OLD if name not in ("task", "job_vars"))  # from ansible-core 2.21 on
-OF_PLAY = ("ansible_current_hosts", "ansible_failed_hosts")  # variables that a strategy adds
+# Variables that a strategy adds, and lists of all hosts, of which each host would else have its own copies.
+OF_PLAY = ("ansible_current_hosts", "ansible_failed_hosts", *PLAY_HOSTS)
 
 
 def can_run_tasks() -> bool:

@@ -24,6 +24,7 @@ from rack_recipes.analysis.methods.failed_pairs import (
     BEYOND,
     ENDS,
     FROM,
+    LEAST_SHARE,
     NODE,
     Explanation,
     Pair,
@@ -91,7 +92,7 @@ def findings(run: RunData, failures: Failures, groups: Mapping[str, Mapping[str,
     # What nearly every flow sees, a step with one flow for a pair sees in part: the fullest matrix is read first.
     for step, matrix in sorted(matrices.items(), key=lambda one: -len(one[1].failed)):
         known = dict.fromkeys(one.share for cause in causes.values() for one in cause.explanations)
-        told = _told_before(matrix, known, groups) or explain_pairs(matrix.failed.keys(), matrix.passed, groups)
+        told = _explained(matrix, known, groups)
         whole = _explained_results(matrix, told)
         for one in told:
             cause = causes[_merged(one.share)]
@@ -112,13 +113,25 @@ def findings(run: RunData, failures: Failures, groups: Mapping[str, Mapping[str,
             yield _finding(share, cause, failures, groups, run, _said(share, groups, own, between))
 
 
+def _explained(
+    matrix: _Matrix, known: Collection[Share], groups: Mapping[str, Mapping[str, str]]
+) -> Sequence[Explanation]:
+    """What explains the failures of a step: what other steps have told whole, else its own, else what they have told.
+
+    A step with one flow for a pair sees a part of what fails, which shares nothing: other flows take another way.
+    """
+    before = _told_before(matrix, known, groups)
+    if before and all(one.share.way == BETWEEN or one.failed >= LEAST_SHARE * one.of for one in before):
+        return before
+    own = explain_pairs(matrix.failed.keys(), matrix.passed, groups)
+    is_whole = sum(len(one.pairs) for one in own) == len(matrix.failed)
+    return own if is_whole or not before else before
+
+
 def _told_before(
     matrix: _Matrix, known: Iterable[Share], groups: Mapping[str, Mapping[str, str]]
 ) -> Sequence[Explanation]:
-    """What other steps have told, where that explains all that failed here; else nothing.
-
-    A step with one flow for a pair passes those of which the flow takes another way.
-    """
+    """What other steps have told, where that explains all that failed here; else nothing."""
     found: list[Explanation] = []
     left, everything = {*matrix.failed}, matrix.failed.keys() | matrix.passed
     for share in known:

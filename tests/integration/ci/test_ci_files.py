@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -18,6 +20,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[3]
 CI = ROOT / "docs" / "ci"
 GITHUB, GITLAB, JENKINS = CI / "github-actions.yml", CI / "gitlab-ci.yml", CI / "Jenkinsfile"
+ACTION, COMPONENT = ROOT / "action.yml", ROOT / "templates" / "recipe.yml"
 OWN = ROOT / ".github" / "workflows" / "test.yml"
 BIN = Path(sys.executable).parent
 INSTALL = re.compile(r"venv|pip install|PATH")
@@ -43,7 +46,37 @@ def jenkins_commands() -> list[str]:
     return [f"code=0\n({run}) || code=1\n" + "".join(f"({other}) || exit 1\n" for other in others) + "exit $code"]
 
 
-COMMANDS = {"github": github_commands, "gitlab": gitlab_commands, "jenkins": jenkins_commands}
+def action_commands() -> list[str]:
+    """The steps of the action, each run whatever became of those before it."""
+    steps = [step for step in yaml.safe_load(ACTION.read_text())["runs"]["steps"] if "run" in step][1:]
+    run, *others = [step["run"] for step in steps]
+    assert all("!cancelled() && steps.recipe.outputs.run" in step["if"] for step in steps[1:])
+    begin = f'code=0\n(set -e; {run}) || code=1\nRUN=$(sed -n s/^run=//p "$GITHUB_OUTPUT")\nexport RUN\n'
+    after = "".join(f'if [ -n "$RUN" ]; then (set -e; {command}) || code=1; fi\n' for command in others)
+    return [f"{begin}{after}exit $code"]
+
+
+def component_job(**inputs: object) -> dict[str, Any]:
+    """The job of the component as GitLab makes it of these inputs and the defaults of the others."""
+    spec, job = COMPONENT.read_text().split("\n---\n")
+    values = {name: about.get("default") for name, about in yaml.safe_load(spec)["spec"]["inputs"].items()} | inputs
+    (text,) = {re.sub(r"\$\[\[ inputs\.(\w+) \]\]", lambda found: json.dumps(values[found[1]]).strip('"'), job)}
+    return yaml.safe_load(text)
+
+
+def component_commands() -> list[str]:
+    (job,) = component_job(recipe="recipes/first.yml").values()
+    assert job["variables"] == {"RECIPE": "recipes/first.yml", "OPTIONS": None, "PACKAGE": "rack-recipes"}
+    return ["set -e\n" + "\n".join(job["script"])]
+
+
+COMMANDS = {
+    "github": github_commands,
+    "gitlab": gitlab_commands,
+    "jenkins": jenkins_commands,
+    "action": action_commands,
+    "component": component_commands,
+}
 
 
 def environment(project: Path) -> dict[str, str]:
@@ -54,6 +87,9 @@ def environment(project: Path) -> dict[str, str]:
         "RECIPE": "recipes/first.yml",
         "GITHUB_STEP_SUMMARY": str(project / "summary.md"),
         "GITHUB_ENV": str(project / "github.env"),
+        "GITHUB_OUTPUT": str(project / "github.output"),
+        "INVENTORY": "",
+        "OPTIONS": "--tags 'disk' --limit \"localhost\"",
     }
 
 
@@ -81,13 +117,46 @@ def project(accepted: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("schema", "paths"),
-    [("vendor.github-workflows", (GITHUB, OWN)), ("vendor.gitlab-ci", (GITLAB,))],
-    ids=["github", "gitlab"],
+    [
+        ("vendor.github-workflows", (GITHUB, OWN)),
+        ("vendor.gitlab-ci", (GITLAB,)),
+        ("vendor.github-actions", (ACTION,)),
+    ],
+    ids=["github", "gitlab", "action"],
 )
 def test_the_files_are_valid(schema: str, paths: tuple[Path, ...]):
     command = [BIN / "check-jsonschema", "--builtin-schema", schema, *paths]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_component_makes_a_valid_job(tmp_path: Path):
+    made = tmp_path / "gitlab-ci.yml"
+    made.write_text(
+        json.dumps(component_job(recipe="recipes/night.yml", options="--limit 'rack7'", tags=["hall", "r"]))
+    )
+    (job,) = json.loads(made.read_text()).values()
+    assert (job["tags"], job["variables"]["OPTIONS"]) == (["hall", "r"], "--limit 'rack7'")
+    command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", made]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("ci", ["action", "component"])
+def test_options_are_words_and_no_commands(project: Path, ci: str):
+    (command,) = COMMANDS[ci]()
+    done = call(project, f"OPTIONS=\"--limit 'no such host' --param 'max_percent=\\$(touch ran)'\"\n{command}")
+    assert done.returncode != 0
+    assert "$(touch ran)" in done.stderr
+    assert not (project / "ran").exists()
+
+
+def test_the_devcontainer_sets_up_what_is_there():
+    told = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
+    script = re.search(r"(\S+\.sh) test", told["postCreateCommand"])
+    assert script
+    assert os.access(ROOT / script[1], os.X_OK)
+    assert all((ROOT / schema).is_file() for schema in told["customizations"]["vscode"]["settings"]["yaml.schemas"])
 
 
 @pytest.mark.parametrize("ci", COMMANDS)
@@ -98,7 +167,7 @@ def test_a_run_that_passes(project: Path, ci: str):
     suite = ET.parse(project / "report" / "junit.xml").getroot()[0]
     assert (suite.get("tests"), suite.get("failures")) == ("1", "0")
     assert (project / "report" / "report.html").is_file()
-    if ci == "github":
+    if ci in ("github", "action"):
         assert "passed" in (project / "summary.md").read_text()
 
 

@@ -89,8 +89,8 @@ def typed(command: str, folder: Path) -> str:
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     env = {**os.environ, "PATH": path}
-    streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
-    child = subprocess.Popen(["/bin/sh", "-c", command], cwd=folder, env=env, **streams)
+    words = ["/bin/sh", "-c", command]
+    child = subprocess.Popen(words, cwd=folder, env=env, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
     parts = []
     with suppress(OSError):  # Linux says so at the end of a terminal

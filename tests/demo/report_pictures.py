@@ -11,6 +11,8 @@ root. Writes SCENE-SIZE-SCHEME.webp into FOLDER (docs/images), for the scenes de
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 import tempfile
 from base64 import b64decode
@@ -20,12 +22,9 @@ from typing import Any, Literal, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path += [str(ROOT / "tests" / name) for name in ("rack", "demo")]
-import demo
 import eight_faults
 import rack_demo
 import swapped_cables
-
-from ssh_hosts import Rack
 
 CHROMIUM = "/usr/bin/chromium"
 SIZES: Mapping[str, Any] = {"wide": {"width": 1440, "height": 900}, "narrow": {"width": 375, "height": 812}}
@@ -48,12 +47,12 @@ class Scene(NamedTuple):
     named: Mapping[str, str]
 
 
-def demo_report(_folder: Path) -> Path:
+def demo_report(folder: Path) -> Path:
     """The page of the first recipe of the demo."""
-    with Rack(demo.HOSTS) as rack:
-        _code, answer = demo.run(demo.RECIPES[0], rack.inventory)
-    files: list[str] = answer["report"]
-    return ROOT / next(path for path in files if path.endswith("report.html"))
+    command = [str(Path(sys.executable).with_name("rack-recipes")), "demo", str(folder), "--json"]
+    answer = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    files: list[str] = answer["runs"][0]["report"]
+    return folder / next(path for path in files if path.endswith("report.html"))
 
 
 SCENES: Mapping[str, Scene] = {

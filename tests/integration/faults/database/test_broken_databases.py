@@ -372,13 +372,7 @@ def test_locked_to_the_end(store: Store):
     times(5, "sqlite is locked to the end", FLUSHED, lambda: ends_with_5(store, locked, says="database is locked"))
 
 
-# --- Refused: deadlocks, packets, connections -------------------------------------------------------------------------
-
-
-def deadlocks(store: Store) -> int:
-    if store.kind == "mariadb":
-        return int(store.do("SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'")[1])
-    return int(store.do("SELECT deadlocks FROM pg_stat_database WHERE datname = 'rack'")[0])
+# --- Refused: packets, connections ------------------------------------------------------------------------------------
 
 
 @contextmanager

@@ -11,9 +11,6 @@ from hypothesis import strategies as st
 from rack_recipes.report.charts.chart_elements import Quantity
 from rack_recipes.report.charts.correlation import correlation, level_of, spearman
 
-IQ = (106, 100, 86, 101, 99, 103, 97, 113, 112, 110)
-HOURS = (7, 27, 2, 50, 28, 29, 20, 12, 6, 17)  # of television a week: the example of a textbook
-
 
 @pytest.mark.parametrize(
     ("both", "expected"),
@@ -24,6 +21,7 @@ HOURS = (7, 27, 2, 50, 28, 29, 20, 12, 6, 17)  # of television a week: the examp
         ([(1, 5), (2, 5), (3, 5), (4, 5)], None),
         ([(1, 1), (1, 2), (2, 3), (2, 3)], 0.9428),
         (
+            # hours of television a week by IQ: the example of a textbook
             [(106, 7), (100, 27), (86, 2), (101, 50), (99, 28), (103, 29), (97, 20), (113, 12), (112, 6), (110, 17)],
             -0.1758,
         ),

@@ -121,9 +121,6 @@ def test_what_cannot_be_filled_in_is_the_reason_of_its_step(step: dict[str, Any]
     assert fill(step, undefined) == {**REST, "invalid": invalid}
 
 
-NO_LEAVES = "object of type 'dict' has no attribute 'leaves'"
-
-
 @pytest.mark.parametrize(
     ("text", "why", "advice"),
     [

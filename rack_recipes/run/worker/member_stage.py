@@ -31,7 +31,6 @@ from rack_recipes.recipe.steps_to_and_from_data import from_data
 from rack_recipes.run.current_run import RUN_HOST, Run, current
 from rack_recipes.run.member_findings import finding_of
 from rack_recipes.run.missing_results_and_artifacts import UNRECORDED, missing_result
-from rack_recipes.run.stage.host_request import ANSIBLE
 from rack_recipes.run.stage.host_threads import MOST_THREADS, HostThreads
 from rack_recipes.run.stage.run_ansible_task import task_runner
 from rack_recipes.run.worker.member_test import ORDER, RunningTest, Side, own_record, set_side
@@ -214,8 +213,3 @@ def _outcome_of(record: Record, absent: frozenset[str]) -> Outcome:
     if record["verdict"] == "failed":
         return Outcome(False)
     return Outcome(None, absent)
-
-
-def is_between(step: Step) -> bool:
-    """Whether a step runs between hosts."""
-    return step.get("scope") in ("pair", "group") and step.get("type") != ANSIBLE

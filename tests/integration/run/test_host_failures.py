@@ -170,13 +170,3 @@ def test_a_host_that_is_away_from_the_start(steps: Path, rack: Any):
     found = results()
     assert found.verdicts() == {("ok", "r01"): "passed", ("ok", "r02"): "unreachable"}
     assert "Connection refused" in found.steps["ok", "r02"]["reason"]
-
-
-def test_all_hosts_away_still_has_a_record(steps: Path, rack: Any):
-    rack.kill("r01")
-    try:
-        done = run_recipe([shell("ok")], on=rack, hosts="r01")
-    finally:
-        rack.revive("r01")
-    assert done.code == 3
-    assert results().verdicts() == {("ok", "r01"): "unreachable"}

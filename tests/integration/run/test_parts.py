@@ -26,7 +26,6 @@ from ansible_collections.rack.recipes.tests.integration.server.server_process im
 from call_rack_recipes import environment, rack_recipes
 from controller_process import wait_for
 from rack_recipes.errors import StoreError
-from rack_recipes.run.group_meeting import NEVER_CAME
 from rack_recipes.store.database_engine import connect_for_reading
 from rack_recipes.store.reading import recorded_runs
 
@@ -229,21 +228,6 @@ def test_four_slices_that_meet_at_a_server(
 def verdicts(shown: Mapping[str, Any], step: str) -> dict[str, str]:
     """How a step ended on each host, as `show` tells it."""
     return {row["host"]: row["verdict"] for row in shown["steps"] if row["step"] == step}
-
-
-def test_slices_that_need_each_other_one_after_the_other(
-    project: Path, rack: Any, postgresql: Any, server: Server, tmp_path_factory: Any
-):
-    """The first one does not wait for ever, and says what to do."""
-    env = {"RACK_RECIPES_GROUP_WAIT": 1, "RACK_RECIPES_SERVER": server.socket}
-    workflow = Workflow(79, postgresql.url, AT_SERVER, 2, extra_vars={"folder": str(project)}, env=env)
-    codes = run_slices(workflow, rack, tmp_path_factory, is_at_once=False)
-    assert {number: codes[number] == 0 for number in codes} == {1: False, 2: True}
-    shown = rack_recipes("show", workflow.group, "--json", RACK_RECIPES_DB=workflow.db).answer
-    assert shown["run"]["status"] == "failed"
-    reasons = {row["host"]: row["reason"] for row in shown["steps"] if row["verdict"] == "blocked"}
-    assert reasons == dict.fromkeys(hosts_of(rack, 1), NEVER_CAME.format("part 2 of 2", "1"))
-    assert len((project / "totals").read_text().splitlines()) == 1
 
 
 def run_slices(workflow: Workflow, rack: Any, folders: Any, *, is_at_once: bool) -> dict[int, int]:

@@ -43,12 +43,6 @@ def test_at_once(url: str):
         ends_well(run, url)
 
 
-def test_after_so_many_deltas(url: str):
-    with begun(gated(), url, **SELDOM, RACK_RECIPES_FLUSH_DELTAS=1) as run:
-        wait_for(lambda: is_stored(url, run.run_id, "first"), "the first step is stored")
-        ends_well(run, url)
-
-
 def staged(folder: Path) -> str:
     """A recipe of three steps, each in a stage of its own and with a gate behind it."""
     steps: list[dict[str, Any]] = []

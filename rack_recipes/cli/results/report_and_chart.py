@@ -108,6 +108,7 @@ KINDS = ("histogram", "box-plot", "trend", "heat-map", "correlation", "timeline"
     rack-recipes chart histogram --key rx_errors --to rx_errors.svg
     rack-recipes chart trend tcp_throughput --host 'r01-*' --to trend.png
     rack-recipes chart heat-map --by rack --to racks.svg
+    rack-recipes chart heat-map --step link --to links.svg
     """,
     kind=KINDS,
 )

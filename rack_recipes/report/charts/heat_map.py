@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from math import ceil
+from typing import Any
 
 from markupsafe import Markup
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import ORDER, VERDICTS
+from rack_recipes.natural_order import natural
 from rack_recipes.report.charts.chart_elements import (
     LEVELS,
     WIDTH,
@@ -107,6 +110,19 @@ def gather_rows(matrix: Table, group_of: Callable[[str], str], title: str = "Rac
         groups.setdefault(group_of(row[0]), []).append(row[1:])
     rows = tuple((name, *map(_worst, zip(*cells, strict=True))) for name, cells in groups.items())
     return replace(matrix, columns=(Column("group", title), *matrix.columns[1:]), rows=rows)
+
+
+def pair_matrix(results: Iterable[Mapping[str, Any]], step: str) -> Table:
+    """The verdicts of a step between hosts, with a row and a column for each host; the worst of a pair counts."""
+    cells: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in results:
+        one, other = row["members"]
+        cells[one, other].append(row["verdict"])
+        cells[other, one].append(row["verdict"])
+    names = sorted({name for pair in cells for name in pair}, key=natural)
+    columns = (Column("host", "Host"), *(Column(name, name, "verdict") for name in names))
+    rows = tuple((one, *(_worst(cells.get((one, other), ())) for other in names)) for one in names)
+    return Table("pairs", f"Pairs of {step}", columns, rows, "The verdict of each pair of hosts.")
 
 
 def _worst(verdicts: Iterable[str | None]) -> str | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import attribute_text, places_by_class
@@ -22,7 +23,7 @@ from rack_recipes.errors import UsageError, nearest
 from rack_recipes.natural_order import natural
 from rack_recipes.report.charts.chart_elements import FONT, Chart, Limit, Quantity, limits_of, plain_css, standalone_css
 from rack_recipes.report.charts.correlation import MOST_MEASUREMENTS, correlation
-from rack_recipes.report.charts.heat_map import gather_rows, number_map, verdict_map
+from rack_recipes.report.charts.heat_map import gather_rows, number_map, pair_matrix, verdict_map
 from rack_recipes.report.charts.histogram_and_box_plot import box_plot, histogram
 from rack_recipes.report.charts.sample_charts import draw_boxes, draw_histogram
 from rack_recipes.report.charts.timeline import run_timeline
@@ -79,6 +80,7 @@ NAMED = 8
 """How many names an error lists."""
 RACK, POSITION = "rack", "position"
 NO_CLASS = "all hosts"
+PAIR = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +176,19 @@ def _correlation(history: History, wanted: Wanted) -> Chart:
 def _heat_map(history: History, wanted: Wanted) -> Chart:
     if wanted.keys:
         return _by_place(history, wanted)
+    if wanted.step and (pairs := _pairs(history, wanted.step)):
+        return verdict_map(pair_matrix(pairs, wanted.step))
     matrix = named(tables(history.run))["matrix"]
     kept = tuple(row for row in matrix.rows if _is_wanted(row[0], wanted))
     shown = Table(matrix.name, matrix.title, matrix.columns, kept, matrix.about)
     if wanted.by:
         shown = gather_rows(shown, lambda host: _group_of(history, host, wanted.by), wanted.by.capitalize())
     return verdict_map(shown)
+
+
+def _pairs(history: History, step: str) -> list[dict[str, Any]]:
+    """The results of a step between hosts that are about two of them."""
+    return [row for row in history.run.steps if row.get("parent") == step and len(row.get("members") or ()) == PAIR]
 
 
 def _by_place(history: History, wanted: Wanted) -> Chart:

@@ -24,7 +24,14 @@ MOST_NAMED = 8
 
 
 class RackError(Exception):
-    """Base of all errors that a user can do something about; its text is what they read."""
+    """Base of all errors that a user can do something about; its text is what they read.
+
+    >>> try:
+    ...     load_run("20200101")
+    ... except RackError as error:
+    ...     print(error)
+    there is no run '20200101' in the store
+    """
 
     exit_code = 1
 

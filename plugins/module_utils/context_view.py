@@ -36,11 +36,25 @@ if TYPE_CHECKING:
 
 
 class Failed(Exception):
-    """What is under test is not as it must be: the step's verdict is `failed`, not `error`."""
+    """What is under test is not as it must be: the step's verdict is `failed`, not `error`.
+
+    >>> class Fan(Scriptlet):
+    ...     def run(self, ctx, params):
+    ...         raise Failed("fan 2 stands still")
+    >>> rack_context.run(Fan).verdict
+    'failed' (fan 2 stands still)
+    """
 
 
 class Skipped(Exception):
-    """There is nothing to test here, such as no such hardware: the step's verdict is `skipped`, with this reason."""
+    """There is nothing to test here, such as no such hardware: the step's verdict is `skipped`, with this reason.
+
+    >>> class Fan(Scriptlet):
+    ...     def run(self, ctx, params):
+    ...         raise Skipped("no such hardware: a fan")
+    >>> rack_context.run(Fan).verdict
+    'skipped' (no such hardware: a fan)
+    """
 
 
 class Scriptlet:
@@ -54,6 +68,13 @@ class Scriptlet:
     readers there are `needs` (tools, devices and rights), `verdicts` (which ones a step gets besides `passed`, and
     when) and `example` (steps of a recipe, as YAML). All of them are literals: the controller reads them without
     running the file.
+
+    >>> class Fan(Scriptlet):
+    ...     options = {"min_rpm": {"type": "float", "default": 800}}
+    ...     def run(self, ctx, params):
+    ...         ctx.check("speed", 640, "rpm", min=params["min_rpm"])
+    >>> rack_context.run(Fan).reason
+    'speed: 640 rpm is below min 800.0 rpm'
     """
 
     options: dict[str, Any] | None = None
@@ -95,6 +116,14 @@ class ContextView:
     `own` holds the keys of the step's scope, `run` those of the run. `others` holds the keys of every host; for a step
     of a host, only those that it reads of other hosts. Each maps a key to `[version, value]`. `emit` gets every change
     as it is made. Values that are read are copies: only `set` changes the context.
+
+    >>> class Count(Scriptlet):
+    ...     def run(self, ctx, params):
+    ...         ctx.set("starts.count_v1", ctx.get("starts.count_v1", 0) + 1)
+    ...         ctx.measure("host_name", len(ctx.host), "letters")
+    >>> rack_context["starts.count_v1"] = 4
+    >>> rack_context.run(Count).verdict, rack_context["starts.count_v1"], rack_context.measured
+    ('passed', 5, {'host_name': 4})
     """
 
     def __init__(

@@ -25,7 +25,15 @@ GRACE = 2.0  # seconds that a method has to clean up after its time is over
 
 
 def register_scriptlet(scriptlet: Class) -> Class:
-    """Register a class as a scriptlet, whatever it derives from. Raises TypeError if it has no method `run`."""
+    """Register a class as a scriptlet, whatever it derives from. Raises TypeError if it has no method `run`.
+
+    >>> @register_scriptlet
+    ... class Own:
+    ...     def run(self, ctx, params):
+    ...         ctx.check("links", 2, eq=2)
+    >>> rack_context.run(Own).verdict
+    'passed'
+    """
     if not callable(getattr(scriptlet, "run", None)):
         raise TypeError(f"{scriptlet.__name__} is no scriptlet: it has no method run(self, ctx, params)")
     REGISTRY[scriptlet.__name__] = scriptlet
@@ -33,7 +41,15 @@ def register_scriptlet(scriptlet: Class) -> Class:
 
 
 def track_resources(run: Method) -> Method:
-    """Log to stderr how long the decorated method took and how much the process's peak memory grew."""
+    """Log to stderr how long the decorated method took and how much the process's peak memory grew.
+
+    >>> class Fan(Scriptlet):
+    ...     @track_resources
+    ...     def run(self, ctx, params):
+    ...         ctx.check("speed", 900, "rpm", min=800)
+    >>> rack_context.run(Fan).verdict  # stderr has [resource] step=Fan duration_sec=0.000 memory_diff=0.0MB
+    'passed'
+    """
 
     @functools.wraps(run)
     def wrapper(self: object, *args: Any, **named: Any) -> Any:
@@ -60,6 +76,13 @@ def debug_trace(run: Method | None = None, *, force: bool = False) -> Any:
     Each line begins with run, step and host. The variables are those of the method and of the functions in its file;
     they are compared line by line. Values of `no_log` options are masked. With `force=True` it logs without --debug,
     too. The decorator works with or without parentheses, on any method whose last arguments are `ctx` and `params`.
+
+    >>> class Fan(Scriptlet):
+    ...     @debug_trace(force=True)
+    ...     def run(self, ctx, params):
+    ...         ctx.set("fan.speed_v1", 900)
+    >>> rack_context.run(Fan).verdict  # stderr has a line for each change
+    'passed'
     """
     if run is None:
         return functools.partial(debug_trace, force=force)
@@ -86,6 +109,14 @@ def timeout_enforce(seconds: float, grace: float = GRACE) -> Callable[[Method], 
     An exception that `except Exception` does not catch is raised inside the method. If the method still goes on, the
     process is ended after `grace` more seconds. The decorator works in the main thread only, which is where scriptlets
     run. Raises ValueError if `seconds` is not above 0.
+
+    >>> class Slow(Scriptlet):
+    ...     @timeout_enforce(0.05)
+    ...     def run(self, ctx, params):
+    ...         while True:
+    ...             pass
+    >>> rack_context.run(Slow).reason
+    'TimeoutError: Slow.run was ended after 0.05 s'
     """
     if not seconds > 0:
         raise ValueError(f"timeout_enforce: expected a number of seconds above 0, got {seconds!r}")

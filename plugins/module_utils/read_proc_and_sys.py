@@ -12,6 +12,10 @@ class HostFiles:
     """Reads the files below the folder `root`, which tests put in the place of /.
 
     A file that is absent or cannot be read is None.
+
+    >>> host = HostFiles("/")
+    >>> host.number("proc/sys/kernel/pid_max") > 0, host.text("proc/absent"), host.names("proc/self/fd")[:3]
+    (True, None, ['0', '1', '2'])
     """
 
     def __init__(self, root: str | os.PathLike[str] = "/") -> None:

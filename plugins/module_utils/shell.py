@@ -53,6 +53,16 @@ class ShellScriptlet(Scriptlet):
 
     A subclass that defines `parse` gets all of stdout, once the program ended with one of `exit_codes`. Without
     `parse`, the last line of stdout has to be an envelope.
+
+    >>> class Words(ShellScriptlet):
+    ...     options = {"text": {"type": "str", "required": True}}
+    ...     command = ("echo", "{text}")
+    ...     def parse(self, stdout, ctx, params):
+    ...         ctx.check("words", len(stdout.split()), min=2)
+    >>> rack_context.run(Words, {"text": "all is well"}).verdict
+    all is well
+    [echo ended with exit code 0]
+    'passed'
     """
 
     command: str | tuple[str, ...] = ()
@@ -111,6 +121,9 @@ def run_program(
     `argv` are the program and its words; no shell is involved. `stdin` is what it reads: pass secrets there. `env` has
     further variables. A step's `timeout` ends the program too. Raises ValueError for another exit code than one of
     `exit_codes`, with the last line of stderr, and for more than 4 MiB on stdout; OSError if it cannot be started.
+
+    >>> run_program(["printf", "%03d", "7"])
+    '007'
     """
     if isinstance(argv, str) or not argv:
         raise ValueError(f"run_program: expected a list of words such as ['ip', '-j', 'link'], got {argv!r}")

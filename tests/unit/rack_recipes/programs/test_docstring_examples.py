@@ -13,9 +13,7 @@ import pytest
 
 import rack_recipes
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
-
-CALLED = ("Context", "RecipeResult", "RunFrames", "ScriptletResult", "load_run", "measurements", "run_recipe",
-          "run_scriptlet", "runs")  # fmt: skip
+from rack_recipes.programs.pytest_plugin.context_fixture import RackContext
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,21 +27,12 @@ def _project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     os.chdir(before)
 
 
-@pytest.mark.parametrize("name", CALLED)
-def test_the_example_of_a_name_is_right(name: str):
-    names = {each: getattr(rack_recipes, each) for each in CALLED}
-    [test] = [one for one in doctest.DocTestFinder().find(names[name], name, globs=names) if one.name == name]
+@pytest.mark.parametrize("name", rack_recipes.__all__)
+def test_the_example_of_a_name_is_right(name: str, rack_context: RackContext):
+    names: dict[str, object] = {each: getattr(rack_recipes, each) for each in rack_recipes.__all__}
+    found = doctest.DocTestFinder().find(names[name], name, globs={**names, "rack_context": rack_context})
+    [test] = [one for one in found if one.name == name]
     assert test.examples
     said: list[str] = []
     doctest.DocTestRunner().run(test, out=said.append)
     assert said == []
-
-
-def test_every_name_of_the_library_has_one():
-    """Other names are for scriptlets, which `docs/authoring.md` shows whole."""
-    own = {
-        name
-        for name, module in rack_recipes._MODULES.items()
-        if module.startswith(("rack_recipes.programs", "rack_recipes.analysis"))
-    }
-    assert own == {*CALLED}

@@ -29,6 +29,8 @@ OTHERS = {
     ("plugins/module_utils/executor/child/sandbox.py", '"-c", boot'): "it sets sys.path before it imports a file",
     ("plugins/module_utils/check_library.py", "-m pip install"): "what a message tells people to type",
     ("rack_recipes/cli/authors/templates/project/inventory.yml.in", "ansible_python"): "a setting of Ansible's",
+    ("rack_recipes/cli/demo.py", "ansible_python"): "a setting of Ansible's",
+    ("rack_recipes/lab/loopback_hosts.py", "ansible_python"): "a setting of Ansible's",
     ("rack_recipes/run/launcher/ansible_playbook.py", "ansible_python"): "a setting of Ansible's",
     ("rack_recipes/run/launcher/ansible_playbook.py", 'os.execv(sys.executable, [sys.executable, "-P"'): "",
     ("rack_recipes/lab/bmc/ipmi_bmcs.py", "python=sys.executable"): "a word for ipmi_chassis.sh",

@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, VERDICTS
 from rack_recipes.journal.record_fields import Record
 from rack_recipes.plan.members.match_members import MemberTest
 
 SERVED_BEFORE = "the serving side on {host} ended before the others began: {reason}"
-ORDER = ("error", "failed", "unreachable", "blocked", "skipped", "marginal", "waived", "cached", "passed")
+# As everywhere, but one that was skipped counts before those that pass: a link that nobody measured is not good.
+ORDER = sorted(VERDICTS, key=lambda word: (word in PASSING, -VERDICTS[word].badness))
 NOT_MEASURED = ("error", "unreachable", "blocked")
 SHOWN = 8  # members in a reason
 VARIABLE = re.compile(r"\$\{(own|peer)\.([A-Za-z_][A-Za-z0-9_]*)")

@@ -20,13 +20,16 @@ from rack_recipes.recipe.recipe_model import (
     CacheKey,
     Dependency,
     Hook,
+    Isolate,
     Limits,
     Lock,
+    Members,
     Param,
     Repeat,
     ResultPart,
     Retry,
     Sandbox,
+    Serve,
     Step,
     Success,
 )
@@ -56,6 +59,17 @@ maybe = st.none
 items = st.lists(wholes | texts, max_size=3).map(tuple) | texts
 DEPENDENCIES = st.builds(
     Dependency, texts, st.just("") | texts.filter(lambda text: text != "same"), maybe() | wholes | st.just("80%")
+)
+MEMBERS = st.one_of(
+    *(
+        st.builds(Members, st.sampled_from(rules), at_once=maybe() | wholes, **fields)
+        for rules, fields in (
+            (("all", "neighbours"), {}),
+            (("within", "across", "by"), {"by": texts}),
+            (("random",), {"seed": wholes, "rounds": wholes}),
+            (("size",), {"size": wholes}),
+        )
+    )
 )
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "idx": wholes,
@@ -91,6 +105,12 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "delegate_to": st.just("") | texts,
     "success": st.builds(Success, names, conditions) | st.just(Success(none=True)),
     "cache_key": maybe() | st.builds(CacheKey, texts, maybe() | numbers),
+    "members": st.just(Members()) | MEMBERS,
+    "isolate": maybe() | st.builds(Isolate, texts),
+    "serve": maybe()
+    | st.builds(
+        Serve, texts, st.sampled_from(("python", "shell")), texts, st.dictionaries(texts, wholes), maybe() | wholes
+    ),
 }
 
 

@@ -33,7 +33,7 @@ from rack_recipes.run.member_findings import finding_of
 from rack_recipes.run.missing_results_and_artifacts import UNRECORDED, missing_result
 from rack_recipes.run.stage.host_threads import MOST_THREADS, HostThreads
 from rack_recipes.run.stage.run_ansible_task import task_runner
-from rack_recipes.run.worker.member_test import ORDER, RunningTest, Side, own_record, set_side
+from rack_recipes.run.worker.member_test import NOT_MEASURED, ORDER, RunningTest, Side, own_record, set_side
 from rack_recipes.run.worker.run_stage import summary
 from rack_recipes.run.worker.startable_steps import blocking_verdicts, halt_reason
 
@@ -128,7 +128,7 @@ class MemberStage:
         for record in records:
             record["n"] = len(self.records) + 1
             self.records.append(record)
-            if record["verdict"] not in ("blocked", "unreachable", "error"):
+            if record["verdict"] not in NOT_MEASURED:
                 self.tested.update(record["members"])
         append(self.run.path, records)
         return records

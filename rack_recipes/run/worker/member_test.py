@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, VERDICTS
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import ORDER as BY_BADNESS
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from rack_recipes.journal.record_fields import Record
 from rack_recipes.plan.members.match_members import MemberTest
 
 SERVED_BEFORE = "the serving side on {host} ended before the others began: {reason}"
-# As everywhere, but one that was skipped counts before those that pass: a link that nobody measured is not good.
-ORDER = sorted(VERDICTS, key=lambda word: (word in PASSING, -VERDICTS[word].badness))
+ORDER = tuple(sorted(BY_BADNESS, key=PASSING.__contains__))  # of both sides: one that was skipped has not passed
 NOT_MEASURED = ("error", "unreachable", "blocked")
 SHOWN = 8  # members in a reason
 VARIABLE = re.compile(r"\$\{(own|peer)\.([A-Za-z_][A-Za-z0-9_]*)")

@@ -136,3 +136,9 @@ def test_numbers_by_place(drawn, texts):
 @pytest.mark.parametrize(("low", "high"), [(0, 0), (-1e300, 1e300), (5e-324, 1e-323)])
 def test_every_number_has_a_level(low, high):
     assert {module.level_of(value, low, high) for value in (low, high)} <= set(range(7))
+
+
+def test_the_matrix_of_pairs_has_both_ways_and_the_worst_verdict():
+    rows = [("b", "a", "passed"), ("a", "b", "failed"), ("a", "c", "passed")]
+    found = module.pair_matrix([{"members": [one, other], "verdict": said} for one, other, said in rows], "link")
+    assert found.rows == (("a", None, "failed", "passed"), ("b", "failed", None, None), ("c", "passed", None, None))

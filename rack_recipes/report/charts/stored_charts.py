@@ -186,7 +186,7 @@ def _heat_map(history: History, wanted: Wanted) -> Chart:
     return verdict_map(shown)
 
 
-def _pairs(history: History, step: str) -> list[dict[str, Any]]:
+def _pairs(history: History, step: str) -> list[Mapping[str, Any]]:
     """The results of a step between hosts that are about two of them."""
     return [row for row in history.run.steps if row.get("parent") == step and len(row.get("members") or ()) == PAIR]
 

@@ -10,9 +10,9 @@ import re
 
 from ansible_collections.rack.recipes.plugins.module_utils.program_end import end_in_words
 from rack_recipes import Failed, Scriptlet, Skipped
-from scriptlets.tools.commands import completed, last_line
+from scriptlets.tools.commands import completed
 from scriptlets.tools.limits import judge
-from scriptlets.tools.mpi import find, mpirun, number, without_tags
+from scriptlets.tools.mpi import complaint, find, mpirun, number, without_tags
 
 FOLDERS = tuple(
     f"{root}/libexec/osu-micro-benchmarks/mpi/{kind}"
@@ -43,7 +43,7 @@ class MpiOsu(Scriptlet):
             "type": "list",
             "elements": "str",
             "required": True,
-            "description": "The addresses of the hosts, this one among them",
+            "description": "The hosts by names that mpirun can resolve on each of them, this one among them",
         },
         "slots": {
             "type": "int",
@@ -78,7 +78,7 @@ class MpiOsu(Scriptlet):
     example = """
         - name: mpi
           module: mpi.osu
-          args: {test: osu_latency, hosts: [10.1.1.11, 10.1.1.12], max_usec: 5}
+          args: {test: osu_latency, hosts: [node1, node2], max_usec: 5}
           timeout: 600
     """
 
@@ -95,7 +95,7 @@ class MpiOsu(Scriptlet):
         text = without_tags(done.stdout)
         sizes = {row["size"]: number(row["value"]) for row in ROW.finditer(text)}
         if done.returncode or not sizes:
-            raise ValueError(f"{test} {end_in_words(done.returncode)}: {last_line(done) or 'it printed nothing'}")
+            raise ValueError(f"{test} {end_in_words(done.returncode)}: {complaint(done)}")
         version = VERSION.search(text)
         ctx.set("mpi.osu_v1", {"test": test, "version": version[1] if version else None, "sizes": sizes})
         if wrong := [*judged(ctx, sizes, params)]:

@@ -16,6 +16,7 @@ ARGUMENTS = {
     "mpirun": {"description": "Further words for mpirun, such as -x NCCL_IB_HCA=mlx5"},
     "folder": {"description": "Where the programs are; by default PATH and the folders where they often are"},
 }
+FAULT = re.compile(r"\b(error|fail\w*|unable|cannot|not enough|no such|refused|denied|unreachable)\b", re.IGNORECASE)
 TAG = re.compile(r"^\[\d+,\d+\]<std(?:out|err)>:\s?")  # mpirun --tag-output
 
 
@@ -37,6 +38,13 @@ def find(program, folder, usual, package):
 def without_tags(text):
     """The lines as the program printed them."""
     return "\n".join(TAG.sub("", line) for line in text.splitlines())
+
+
+def complaint(done):
+    """What a program under mpirun complained of: its first line about a fault, else the last one."""
+    lines = [line.strip() for line in without_tags(f"{done.stderr}\n{done.stdout}").splitlines()]
+    told = [line[:300] for line in lines if line.strip("- ")]
+    return next(filter(FAULT.search, told), told[-1] if told else "it printed nothing")
 
 
 def number(text):

@@ -14,17 +14,17 @@ import re
 
 from ansible_collections.rack.recipes.plugins.module_utils.program_end import end_in_words
 from rack_recipes import Failed, HostFiles
-from scriptlets.tools.commands import completed, last_line
+from scriptlets.tools.commands import completed
 from scriptlets.tools.hardware import is_missing
 from scriptlets.tools.limits import judge
-from scriptlets.tools.mpi import find, mpirun, number, without_tags
+from scriptlets.tools.mpi import complaint, find, mpirun, number, without_tags
 from scriptlets.tools.pci_devices import devices
 
 # What the arguments mean that are read here, for the documentation of each scriptlet that has them.
 ARGUMENTS = {
     "library": {"description": "Whose tests they are: of NCCL (NVIDIA's GPUs) or of RCCL (AMD's)"},
     "hosts": {
-        "description": "The addresses of all hosts, this one among them, for mpirun; by default this one alone",
+        "description": "All hosts by names that mpirun can resolve on each, this one among them; by default this one",
     },
     "gpus": {"description": "How many GPUs each host has; by default as many as this one", "unit": "GPUs"},
     "shortest": {"description": "The shortest message, such as 8M"},
@@ -48,7 +48,6 @@ ROW = re.compile(r"^\s*(?P<size>\d+)\s+(?P<count>\d+)\s+(?P<type>[a-z]\w*)\s+(?P
 VALUE = r"(?:-?[\d.]+(?:e[+-]?\d+)?|-?nan|-?inf|N/A)"
 SIDE = rf"(?P<time{{0}}>{VALUE})\s+(?P<algbw{{0}}>{VALUE})\s+(?P<busbw{{0}}>{VALUE})\s+(?P<wrong{{0}}>{VALUE})"
 SIDES = re.compile(rf"(?:^|\s){SIDE.format('')}\s+{SIDE.format('_in')}(?:\s+[A-Z]\w+\s.*)?\s*$", re.IGNORECASE)
-FAILURE = re.compile(r"Test (NCCL|CUDA) failure")
 BOUNDS = re.compile(r"# Out of bounds values\s*:\s*(\d+)")
 AVERAGE = re.compile(rf"# Avg bus bandwidth\s*:\s*({VALUE})")
 VERSION = re.compile(r"# nccl-tests version (\S+)")
@@ -62,9 +61,9 @@ def run_collective(ctx, params, program, key):
     done = completed(command(program, params, params["gpus"] or own), seconds=params["timeout"])
     found = table(done.stdout)
     if done.returncode and not found["wrong"]:  # it ends with an error where values are wrong
-        raise ValueError(f"{program} {end_in_words(done.returncode)}: {said(done)}")
+        raise ValueError(f"{program} {end_in_words(done.returncode)}: {complaint(done)}")
     if not found["sizes"]:
-        raise ValueError(f"{program} printed no table: {said(done)}")
+        raise ValueError(f"{program} printed no table: {complaint(done)}")
     ctx.set(key, found)
     if wrong := [*judged(ctx, found, params)]:
         raise Failed("; ".join(wrong))
@@ -90,14 +89,6 @@ def command(program, params, gpus):
     if not params["hosts"]:
         return [path, *words, "-g", str(gpus)]
     return [*mpirun(params["hosts"], gpus, params["mpirun"]), path, *words, "-g", "1"]
-
-
-def said(done):
-    """What a program complained of: the first line about a failed test, else the last one."""
-    lines = map(str.strip, without_tags(f"{done.stdout}\n{done.stderr}").splitlines())
-    return next(
-        (line[:300] for line in lines if "Test NCCL failure" in line or "Test CUDA failure" in line), last_line(done)
-    )
 
 
 def table(text):

@@ -79,6 +79,12 @@ def test_two_processes_of_a_real_mpirun(run, rack_context, tmp_path):
     [
         ("", {}, "error", "osu_bw ended with exit code 0: it printed nothing"),
         ("no route to 10.0.0.2\n", {"code": 1}, "error", "osu_bw ended with exit code 1: no route to 10.0.0.2"),
+        (
+            "----\n \nThere are not enough slots available\nuse --use-hwthread-cpus\n----\n",
+            {"code": 1},
+            "error",
+            "osu_bw ended with exit code 1: There are not enough slots available",
+        ),
         (captured(BW), {"code": 134}, "error", "osu_bw ended with exit code 134 (SIGABRT): 33554432"),
         (captured(BW), {"hosts": [*HOSTS, "10.0.0.3"]}, "error", "osu_bw is a test of two processes"),
         (captured(BW), {"slots": 2}, "error", "osu_bw is a test of two processes"),

@@ -132,6 +132,13 @@ def test_what_has_changed_stands_beside_what_is_wrong(report, rows):
     assert '<b class="c">20261124T120000-004a</b>, 2026-11-24 12:00 UTC, the run before' in since(report)
 
 
+def test_the_action_stands_on_the_card_of_what_is_no_note(rows):
+    found = [Finding("drift", grade, grade, action="monitor", rule=f"why {grade}") for grade in ("problem", "note")]
+    page = html.render(tables(arrange_run(rows), found))
+    assert '<p class="advice"><b>Action:</b> monitor (why problem)</p>' in page
+    assert "monitor (why note)" not in page
+
+
 def test_every_table_with_rows_is_in_the_page(report):
     page = html.render(report)
     blocks = re.findall(r'<script type="application/gzip;base64" id="data-(\w+)">', page)

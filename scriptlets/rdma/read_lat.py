@@ -39,15 +39,12 @@ class RdmaReadLat(Scriptlet):
         "error": "perftest is not installed, or the other side is not reached",
     }
     example = """
-        - name: served
-          module: rdma.serve
-          hosts: node1
-          args: {test: read_lat, size: 2}
-          success: none
-        - name: latency
+        - name: link
+          scope: pair
+          hosts: nodes
           module: rdma.read_lat
-          hosts: node2
-          args: {peer: 10.1.1.11, max_usec: 3}
+          args: {peer: "${peer.address}", port: "${peer.port}", max_usec: 3}
+          serve: {module: rdma.serve, args: {test: read_lat, port: "${own.port}", size: 2}}
     """
 
     def run(self, ctx, params):

@@ -39,15 +39,12 @@ class RdmaSendBw(Scriptlet):
         "error": "perftest is not installed, or the other side is not reached",
     }
     example = """
-        - name: served
-          module: rdma.serve
-          hosts: node1
-          args: {test: send_bw}
-          success: none
         - name: link
+          scope: pair
+          hosts: nodes
           module: rdma.send_bw
-          hosts: node2
-          args: {peer: 10.1.1.11, min_gbps: 380}
+          args: {peer: "${peer.address}", port: "${peer.port}", min_gbps: 380}
+          serve: {module: rdma.serve, args: {test: send_bw, port: "${own.port}"}}
     """
 
     def run(self, ctx, params):

@@ -37,15 +37,20 @@ def why_in_no_stage(settings: Settings, *, is_fail_fast: bool) -> str:
 
 def process_lines(plan: Plan, settings: Settings) -> Iterator[str]:
     """Say for people which stages of a plan one process runs on all hosts; nothing where all run once for the run."""
-    stages = [stage for stage in plan.stages if stage.scope == "host"]
-    of_run = why_in_no_stage(settings, is_fail_fast=plan.recipe.fail_fast)
-    reasons = {stage.number: of_run or _why(stage) for stage in stages}
+    reasons = {
+        stage.number: why_a_process_each(plan, stage, settings) for stage in plan.stages if stage.scope == "host"
+    }
     for why in sorted({*reasons.values()}):
         numbers = ", ".join(str(number) for number, reason in reasons.items() if reason == why)
         if why:
             yield f"a process for each host in stage {numbers}: {why}\n"
         else:
             yield f"one process for {settings.one_process_from} or more hosts in stage {numbers}\n"
+
+
+def why_a_process_each(plan: Plan, stage: Stage, settings: Settings) -> str:
+    """Why a stage keeps a process for each host, as far as a plan tells; empty where one process may run it."""
+    return why_in_no_stage(settings, is_fail_fast=plan.recipe.fail_fast) or _why(stage)
 
 
 def _why(stage: Stage) -> str:

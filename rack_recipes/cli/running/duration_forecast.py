@@ -8,7 +8,7 @@ Results that have the cache keys of its steps take no time.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import median
@@ -93,13 +93,15 @@ class HostSlots:
     """Where the steps would run, and how many at the same time.
 
     `hosts` has the hosts of each step, none for a step that does not run. `canary` are the hosts that go first. `slots`
-    is the number of parallel steps on a host, `forks` the number of hosts at the same time.
+    is the number of parallel steps on a host, `forks` the number of hosts at the same time. It does not limit the
+    stages whose numbers are in `together`, since one process waits for all of their hosts.
     """
 
     hosts: Mapping[str, Sequence[str]]
     canary: Sequence[str] = ()
     slots: int = 1
     forks: int = 1
+    together: Collection[int] = ()
 
 
 def forecast(plan: Plan, known: Known, slots: HostSlots) -> list[ExpectedDuration]:
@@ -112,7 +114,8 @@ def _expected_duration(plan: Plan, stage: Stage, known: Known, slots: HostSlots)
     where = tuple(dict.fromkeys(host for step in steps for host in slots.hosts[step.name]))
     spread = {host: _seconds_on_host(steps, host, known, slots) for host in where}
     batches = [where] if stage.scope != "host" or stage.wide else batches_of(plan.recipe.serial, where, slots.canary)
-    seconds = sum(_parallel_seconds([spread[host] for host in batch], slots.forks) for batch in batches)
+    places = len(where) if stage.number in slots.together else slots.forks
+    seconds = sum(_parallel_seconds([spread[host] for host in batch], max(1, places)) for batch in batches)
     unknown = tuple(step.name for step in steps if seconds_of(step.name, "", known) is None)
     return ExpectedDuration(stage.number, where, seconds, unknown)
 

@@ -124,12 +124,11 @@ def _with_hosts(error: UsageError, inventory: Sequence[str], limit: str | None) 
 
 
 def _tell_forks(command: PlaybookCommand, hosts: int) -> None:
-    """Say how many hosts were tested at once, where that was chosen and others had to wait."""
+    """Say to how many hosts it was connected at once, where that was chosen and others had to wait."""
     forks = forks_of(command)
     if forks.reason and hosts > forks.number:
-        sys.stderr.write(
-            f"of {hosts} hosts at most {forks.number} at once ({forks.reason}); -f N sets another number\n"
-        )
+        most = f"at most {forks.number} at once were connected"
+        sys.stderr.write(f"of {hosts} hosts {most} ({forks.reason}); -f N sets another number\n")
 
 
 def _run(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rack_recipes.cli.running.duration_forecast import ExpectedDuration, HostSlots, batches_of, forecast, seconds_of
@@ -50,7 +52,9 @@ def test_batches_follow_each_other():
 def test_more_hosts_than_forks():
     hosts = tuple(f"r{number}" for number in range(10))
     plan = plan_with(Stage(1, "host", "", (planned("a"),)))
-    assert forecast(plan, {("a", "r0"): 1.0}, room(plan, hosts, forks=5))[0].seconds == 2.0
+    few = room(plan, hosts, forks=5)
+    assert forecast(plan, {("a", "r0"): 1.0}, few)[0].seconds == 2.0
+    assert forecast(plan, {("a", "r0"): 1.0}, replace(few, together=[1]))[0].seconds == 1.0
 
 
 def test_what_was_never_run_and_what_does_not_run():

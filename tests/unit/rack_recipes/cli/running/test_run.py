@@ -369,7 +369,7 @@ def test_how_many_hosts_run_at_once_is_told_where_others_wait(folder: Path, monk
     words = ("run", "good.yml", "-e", "ansible_connection=local", "-i", "a,b,")
     assert "at once" not in call(*words).err, "both have run at once"
     monkeypatch.setattr("rack_recipes.cli.running.run_ansible.forks_of", lambda _command: Forks(1, "1 core"))
-    assert "of 2 hosts at most 1 at once (1 core); -f N sets another number\n" in call(*words).err
+    assert "of 2 hosts at most 1 at once were connected (1 core); -f N sets another number\n" in call(*words).err
 
 
 def test_a_limit_that_matches_nothing_names_the_hosts_that_there_are(folder: Path):

@@ -37,9 +37,7 @@ def why_in_no_stage(settings: Settings, *, is_fail_fast: bool) -> str:
 
 def process_lines(plan: Plan, settings: Settings) -> Iterator[str]:
     """Say for people which stages of a plan one process runs on all hosts; nothing where all run once for the run."""
-    reasons = {
-        stage.number: why_a_process_each(plan, stage, settings) for stage in plan.stages if stage.scope == "host"
-    }
+    reasons = {stage.number: _why(plan, stage, settings) for stage in plan.stages if stage.scope == "host"}
     for why in sorted({*reasons.values()}):
         numbers = ", ".join(str(number) for number, reason in reasons.items() if reason == why)
         if why:
@@ -48,15 +46,16 @@ def process_lines(plan: Plan, settings: Settings) -> Iterator[str]:
             yield f"one process for {settings.one_process_from} or more hosts in stage {numbers}\n"
 
 
-def why_a_process_each(plan: Plan, stage: Stage, settings: Settings) -> str:
-    """Why a stage keeps a process for each host, as far as a plan tells; empty where one process may run it."""
-    return why_in_no_stage(settings, is_fail_fast=plan.recipe.fail_fast) or _why(stage)
+def is_for_all(plan: Plan, stage: Stage, settings: Settings) -> bool:
+    """Whether one process may run a stage on all of its hosts, as far as a plan tells."""
+    return stage.scope == "host" and not _why(plan, stage, settings)
 
 
-def _why(stage: Stage) -> str:
+def _why(plan: Plan, stage: Stage, settings: Settings) -> str:
     reasons = (
         (MODULE, stage.kind == "ansible"),
         (OF_EACH_HOST["delegate_to"], stage.delegate_to),
         (LIVE, any(step.entry and step.entry.live for step in stage.steps)),
     )
-    return next((text for text, holds in reasons if holds), "")
+    of_run = why_in_no_stage(settings, is_fail_fast=plan.recipe.fail_fast)
+    return of_run or next((text for text, holds in reasons if holds), "")

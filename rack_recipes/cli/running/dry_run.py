@@ -34,7 +34,7 @@ from rack_recipes.cli.running.prepare_run import PreparedRun, prepare_run
 from rack_recipes.cli.terminal import format_table
 from rack_recipes.errors import UsageError
 from rack_recipes.plan.members.predict_rounds import predicted, variables_needed
-from rack_recipes.plan.one_process import why_a_process_each
+from rack_recipes.plan.one_process import is_for_all
 from rack_recipes.plan.output_formats import FORMATS, plan_to_data
 from rack_recipes.plan.plan_model import Plan
 from rack_recipes.recipe.param_values import is_open
@@ -215,7 +215,7 @@ def _preview(options: argparse.Namespace, prepared: PreparedRun) -> Preview:
         _canary(plan, inventory),
         options.parallel or settings.slots,
         forks_of(PlaybookCommand(Path(), "", forks=options.forks, more=options.ansible)).number,
-        [stage.number for stage in plan.stages if not why_a_process_each(plan, stage, settings)],
+        [stage.number for stage in plan.stages if is_for_all(plan, stage, settings)],
     )
     return Preview(
         plan,

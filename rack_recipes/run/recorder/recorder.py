@@ -156,11 +156,11 @@ class Recorder:
         run.play = play
         stages = [*run_in_one_process(run, plays, api)]
         run.together = {stage.id: stage.as_written for stage in stages if not stage.why}
+        run.between = dict(run_between_hosts(plays))
         if self.guard:
-            self.guard.most_hosts = max((stage.hosts for stage in stages if not stage.why), default=1)
+            self.guard.most_hosts = len(run.hosts) if run.together or run.between else 1
         for stage in stages:
             self._detail(f"rack.recipes.recorder: {stage}")
-        run.between = dict(run_between_hosts(plays))
         set_current(run)
         for text in (*start_warnings(run, self._hosts.values()), *map(UNFILLED.format, self._unfilled)):
             self._record_warning(run, text)

@@ -86,5 +86,5 @@ def _run(recipe: str, folder: Path) -> tuple[int, dict[str, Any]]:
 def _told(folder: Path, runs: dict[str, tuple[int, dict[str, Any]]]) -> Iterator[str]:
     for recipe, (_code, answer) in runs.items():
         yield f"{recipe}: {answer['status']}\n"
-        yield from (f"  {folder / path}\n" for path in shown_reports(answer.get("report", ())))
+        yield from (f"  {folder}/{path}\n" for path in shown_reports(answer.get("report", ())))
     yield f"see also: cd {folder} && rack-recipes show; on your own hosts: rack-recipes new project lab\n"

@@ -4,8 +4,8 @@
 
     .venv/bin/python tests/tools/release_text.py [VERSION] [FOLDER]
 
-Prints Markdown, made of what `antsibull-changelog release` has put into changelogs/changelog.yaml (in FOLDER), or before
-that of the fragments. Of small changes it says only how many concern what: CHANGELOG.rst has each.
+Prints Markdown, made of what `antsibull-changelog release` has put into changelogs/changelog.yaml (in FOLDER), or
+before that of the fragments. Of small changes it says only how many concern what: CHANGELOG.rst has each.
 """
 
 from __future__ import annotations

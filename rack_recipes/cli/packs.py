@@ -276,8 +276,8 @@ def upload(options: argparse.Namespace) -> Answer:
         drawing.draw(f"sent {size_text(sent)} of {size_text(size)}")
 
     told: list[dict[str, Any]] = []
-    token = read_token(options.token_file, "operator")
     with pack_sources(options) as (run, *parts), TemporaryDirectory(prefix="rack-recipes-") as folder:
+        token = read_token(options.token_file, "operator")
         server = server_of(options.to, token, options.ca or settings.load().server_ca)
         for source in parts or [run]:
             if source.journal is None:

@@ -37,7 +37,8 @@ def finding_of(isolation: Isolation, records: Sequence[Record], run: Run) -> lis
 
 
 def _of(one: Conviction, isolation: Isolation, records: Sequence[Record]) -> dict[str, Any]:
-    it = one.domain if one.kind == UPLINK else " and ".join(one.members)
+    it = one.domain if one.kind == UPLINK and one.domain else first_few([*one.members], MOST + 1)
+    it = " and ".join(one.members) if one.kind == LINK else it
     by = [records[number - 1] for number in one.tests if number <= len(records)]
     rounds = first_few([record["step"].partition("[")[2].rstrip("]") for record in by], MOST + 1)
     values = "".join(f"; {text}" for text in _values(by, records))

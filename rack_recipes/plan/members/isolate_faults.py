@@ -4,8 +4,9 @@
 
 The steps are those of adaptive group testing (Du and Hwang, "Combinatorial Group Testing", 1993), as NVIDIA's Cluster
 Readiness Engine uses them for nodes: each domain by itself, one node of each domain together, halves of what failed
-until two nodes are left, and each suspect beside a good node, where it is cleared or convicted. Two things are added.
-Where both halves of a failed group pass, the fault is between them, and is looked for there. At the end all that are
+until two nodes are left, and each suspect beside a good node, where it is cleared or convicted. Three things are added.
+Where both halves of a failed group pass, the fault is between them, and is looked for there. Several nodes that
+are convicted and pass among themselves are not to blame, but what joins them to the others. At the end all that are
 not convicted are tested together (of pairs: a matching), since a fault of one pair alone may have escaped.
 
 A test with a faulty member is taken to fail. So a fault that comes and goes may be missed, and an error is no failure.
@@ -25,6 +26,7 @@ PAIR = 2
 NODE, LINK, UPLINK = "node", "link", "uplink"
 SCREENING, BETWEEN, HALVING = "screening", "between domains", "halving"
 CROSSING, CONFIRMATION, REPETITION, FINAL = "between halves", "confirmation", "repetition", "all together"
+AMONG = "among those to blame"
 
 
 class Outcome(NamedTuple):
@@ -38,7 +40,10 @@ NOT_MEASURED = Outcome(None)
 
 
 class Conviction(NamedTuple):
-    """Who is to blame: a node, the two ends of a link, or the domain behind an uplink; and the tests that say so."""
+    """Who is to blame: a node, the two ends of a link, or the domain behind an uplink; and the tests that say so.
+
+    Where the nodes behind an uplink are no domain, that is empty.
+    """
 
     kind: str
     members: tuple[str, ...]
@@ -85,7 +90,7 @@ class Isolation:
         """The tests of the next round, none of which shares a host with another one; none at the end."""
         blamed = self._blamed()
         self._waiting = [each for each in self._waiting if each[2] != CONFIRMATION or each[0][0] not in blamed]
-        stages = (self._screen, self._between, self._final, self._loose_ends)
+        stages = (self._screen, self._between, self._final, self._among_convicted, self._loose_ends)
         while not self._waiting and self._stage < len(stages):
             stages[self._stage]()
             self._stage += 1
@@ -191,6 +196,25 @@ class Isolation:
                     self._ask(pair, FINAL, self._after_group)
             return
         self._ask(left, FINAL, self._after_group, FINAL)
+
+    def _among_convicted(self) -> None:
+        """Those that are convicted, among themselves: where they pass, what joins them to the others is to blame."""
+        nodes = [one.members[0] for one in self.convicted if one.kind != LINK]
+        if not any(one.kind == NODE for one in self.convicted):
+            return
+        parts = [nodes]
+        if self.largest == PAIR:
+            parts = [nodes[start : start + PAIR] for start in range(0, len(nodes) - 1, PAIR)]
+            parts += [[nodes[-1], nodes[0]]] if len(nodes) % PAIR and len(nodes) > 1 else []
+        for part in parts if len(nodes) >= PAIR else ():
+            self._ask(part, AMONG, self._after_among)
+
+    def _after_among(self, tried: Tried) -> None:
+        if tried.outcome.passed:
+            self.convicted = [
+                one._replace(kind=UPLINK, domain="") if {*one.members} <= {*tried.test.members} else one
+                for one in self.convicted
+            ]
 
     def _is_known_together(self, left: Sequence[str]) -> bool:
         return any(tried.outcome.passed and {*left} <= {*tried.test.members} for tried in self.tried)

@@ -99,3 +99,15 @@ def test_a_failure_that_does_not_come_back_blames_nobody() -> None:
     while tests := isolation.next_round():
         isolation.take([Outcome(True) for _test in tests])
     assert not isolation.convicted
+
+
+def test_an_uplink_that_the_domains_do_not_show_blames_none_of_its_nodes() -> None:
+    """The domains are racks; behind a slow uplink are hosts of two of them."""
+    hosts = [f"n{number}" for number in range(9)]
+    domains = {host: f"rack{(place + 1) // 4}" for place, host in enumerate(hosts)}
+    behind = {"n3", "n4", "n5"}
+    isolation = Isolation(hosts, domains, 2)
+    while tests := isolation.next_round():
+        isolation.take([Outcome(len({host in behind for host in test.members}) == 1) for test in tests])
+    assert {one.kind for one in isolation.convicted} == {"uplink"}
+    assert {host for one in isolation.convicted for host in one.members} <= behind

@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def test_the_verdict_is_about_the_link_and_names_both_ends(done: Any):
     assert len(links) == 6
     assert {name for name, verdict in links.items() if verdict == "failed"} == {name for name in links if "r02" in name}
     assert found.steps["link", ""]["verdict"] == "failed"
-    with sqlite3.connect(folder / ".rack-recipes" / "results.db") as store:
+    with closing(sqlite3.connect(folder / ".rack-recipes" / "results.db")) as store:
         rows = dict(store.execute("select step, members from steps where parent = 'link'").fetchall())
     assert rows["link[r01,r02]"] in ('["r01","r02"]', '["r02","r01"]')
     assert found.steps["needs_link", "r01"]["verdict"] == "blocked"

@@ -49,6 +49,7 @@ class ResultTable(dict[tuple[str, str], Any]):
             """The value of a place, or of the only one with a name."""
 
     def __missing__(self, key: object) -> Any:
+        __tracebackhide__ = True  # pytest shows the test's line, and not ours
         if not isinstance(key, str):
             raise KeyError(f"{key!r}: there is {self._names() or 'nothing'}")
         hosts = [host for name, host in self if name == key]

@@ -112,7 +112,7 @@ def trend(options: argparse.Namespace) -> Answer:
 
     with open_store(options) as store:
         run_id = run_id_of(store, options.run, options.db) if options.run else ""
-        if not run_id:
+        if not (run_id and options.key):
             check_key(store, options.key)
         found, told = stored_trends(store, options.key, options.host, options.step, options.last, run_id)
     if options.json:

@@ -138,6 +138,7 @@ def test_one_run_has_no_trend(project: Path) -> None:
         (("latencies",), "no run in the store has a measurement or a key 'latencies' (did you mean 'latency'?)"),
         (("rat",), "a key 'rat'; the newest run has measured latency"),
         ((), "a trend of what; the newest run has measured latency"),
+        (("--run", "last"), "a trend of what; the newest run has measured latency"),
         (("latency", "--step", "dns"), f"run {run_id(12)} has no such numbers for 'latency'"),
         (("latency", "--host", "r9"), f"run {run_id(12)} has no such numbers for 'latency'"),
         (("latenc", "--run", run_id(2)), f"run {run_id(2)} has no such numbers for 'latenc' (did you mean 'latency'?)"),

@@ -8,7 +8,7 @@ Planned results that nobody has, and values that are empty or lost.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite
@@ -30,7 +30,7 @@ from rack_recipes.analysis.findings import (
     format_count,
 )
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.run_data import Row, RunData
+from rack_recipes.analysis.run_data import Attributes, Row, RunData, host_class
 from rack_recipes.analysis.run_statistics import without_statistics_of_rounds
 from rack_recipes.errors import RackError
 from rack_recipes.natural_order import natural
@@ -132,7 +132,7 @@ def _without_value(run: RunData) -> Iterator[Finding]:
     """Values that a step gave on most hosts, and on some of those where it passed not at all, or empty, or as NaN.
 
     A host that has as many values of the step as its twins has lost none: their names may hold what each host is
-    itself, such as the networks of all others.
+    itself, such as the networks of all others. Nor has a host whose twins all have none: servers have no switch ports.
     """
     passed, told = _passed(run), _told(run)
     complete = _complete(told)
@@ -144,9 +144,23 @@ def _without_value(run: RunData) -> Iterator[Finding]:
             hosts = hosts & told[_Place(place.step, place.key, place.key)].keys()
         whole = complete[place.step, place.key]
         hosts = {host for host in hosts if host in faults or host not in whole}
+        hosts -= _without_any(hosts, faults, run.attributes)
         lost = sorted((host for host in hosts if faults.get(host, MISSING)), key=natural)
         if lost and 2 * (len(hosts) - len(lost)) > len(hosts):
             yield _lost(place, lost, faults, len(hosts))
+
+
+def _without_any(hosts: Collection[str], faults: Mapping[str, str], attributes: Attributes) -> set[str]:
+    """The hosts of each known class that has several of them and no value on any."""
+    by_class: dict[str, list[str]] = {}
+    for host in hosts:
+        by_class.setdefault(host_class(attributes.get(host, {})), []).append(host)
+    lacking = [
+        own
+        for name, own in by_class.items()
+        if name and len(own) > 1 and all(faults.get(host, MISSING) for host in own)
+    ]
+    return {host for own in lacking for host in own}
 
 
 def _lost(place: _Place, hosts: Sequence[str], faults: Mapping[str, str], of: int) -> Finding:

@@ -148,3 +148,22 @@ def test_names_that_hold_what_a_host_is_itself_are_not_lost_on_this_host() -> No
         "paths.leaf1 of ping is lost on 1 host: leaf1 (missing); 3 of 4 hosts have it",
         "paths.leaf2 of ping is lost on 1 host: leaf1 (missing); 2 of 3 hosts have it",
     ]
+
+
+@pytest.mark.parametrize(
+    ("roles", "lost"),
+    [
+        ({"r1": "leaf", "r2": "leaf", "r3": "leaf", "r10": "server", "r11": "server"}, []),
+        ({"r1": "leaf", "r2": "leaf", "r3": "leaf", "r10": "leaf", "r11": "leaf"}, ["2 hosts: r10 (missing), r11"]),
+        ({"r1": "leaf", "r2": "server", "r3": "leaf", "r10": "server", "r11": "server"}, ["2 hosts: r10 (missing)"]),
+        ({"r1": "leaf", "r2": "leaf", "r3": "leaf", "r10": "server", "r11": "spine"}, ["2 hosts: r10 (missing)"]),
+        ({}, ["2 hosts: r10 (missing), r11 (missing); 3 of 5"]),
+    ],
+)
+def test_what_no_twin_has_is_not_lost(roles: dict[str, str], lost: list[str]) -> None:
+    hosts = ("r1", "r2", "r3", "r10", "r11")
+    attributes = {host: {"role": role} for host, role in roles.items()}
+    rows = measured({"r1": 1, "r2": 1, "r3": 1})
+    titles = [one.title for one in found(steps=results(hosts=hosts), measurements=rows, attributes=attributes)]
+    assert len(titles) == len(lost)
+    assert all(part in title for part, title in zip(lost, titles, strict=True))

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -19,26 +21,40 @@ from ansible_collections.rack.recipes.plugins.module_utils.journal_record import
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, ORDER, PASSING
 from rack_recipes.errors import StoreError, UsageError
 from rack_recipes.journal.reader import JournalReader
+from rack_recipes.journal.record_fields import Record, log_record_lines
 from rack_recipes.journal.step_results_and_end_status import cell_of
 from rack_recipes.natural_order import natural
+from rack_recipes.report.format_values import shown
 from rack_recipes.report.table_model import RUN_SCOPED, tail
 from rack_recipes.run.launcher.progress_and_summary import Progress
 from rack_recipes.run.run_folders import is_run_held, journals
 from rack_recipes.store.database_engine import connect_for_reading
 from rack_recipes.store.reading import recorded_runs
 
-MOST_FAILURES, MOST_HOSTS = 30, 60
+MOST_FAILURES, MOST_HOSTS, MOST_NEWEST = 30, 60, 12
 """So many failures and hosts are told, those that matter most first."""
 _RANKS = {verdict: place for place, verdict in enumerate(ORDER)}
 
 
 @dataclass
 class _Followed(Progress):
-    """The progress of a run, with the ends of logs, and with counts by step and host."""
+    """The progress of a run, with the ends of logs, counts by step and host, and what came last.
+
+    `measured` are the newest measurements, `said` the newest lines of a run that shows in detail what its steps do.
+    """
 
     logs: dict[tuple[str, str], str] = field(default_factory=dict)
     by_step: dict[str, Counter[str]] = field(default_factory=dict)
     by_host: dict[str, Counter[str]] = field(default_factory=dict)
+    measured: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=MOST_NEWEST))
+    said: deque[str] = field(default_factory=lambda: deque(maxlen=MOST_NEWEST))
+    last: dict[str, str] = field(default_factory=dict)  # by step when its last result came
+
+    def _handlers(self) -> dict[str, Callable[[Record], object]]:
+        return {**super()._handlers(), "log": self._say}
+
+    def _say(self, record: Record) -> None:
+        self.said.extend(log_record_lines(record, self.about.get("run", "")))
 
     def _add(self, record: dict[str, Any]) -> None:
         cell = cell_of(record)
@@ -51,9 +67,25 @@ class _Followed(Progress):
                 own[before.verdict] -= 1
             if not after.instances:
                 own[after.verdict] += 1
+        self.last[after.parent or cell.step] = _end_of(record)
+        place = {"step": cell.step, "host": cell.host or RUN_SCOPED}
+        self.measured.extend({**place, **_newest(one)} for one in record.get("measurements") or ())
         if _is_bad(after.verdict):
             attempts = record.get("attempts") or [{}]
             self.logs[cell] = tail(str(attempts[-1].get("stderr") or attempts[-1].get("stdout") or ""))
+
+
+def _end_of(record: Mapping[str, Any]) -> str:
+    """When a step ended on a host; empty where its record does not tell."""
+    with suppress(ValueError, TypeError, OverflowError):
+        return (datetime.fromisoformat(record["started"]) + timedelta(seconds=record["seconds"])).isoformat()
+    return ""
+
+
+def _newest(measured: Mapping[str, Any]) -> dict[str, Any]:
+    value = shown(measured.get("value"), "number")
+    return {"name": measured["name"], "value": f"{value} {measured.get('unit') or ''}".strip(),
+            "verdict": measured.get("verdict") or ""}  # fmt: skip
 
 
 def _is_bad(verdict: str) -> bool:
@@ -81,6 +113,8 @@ class LiveRun:
                 "test_id": meta.get("test_id"),
                 "description": meta.get("description"),
                 "recipe": meta.get("path"),
+                "user": record.get("user"),
+                "stopped_by": self._progress.stopped_by,
                 "started": record.get("time"),
                 "counts": {name: number for name, number in self._progress.verdicts.items() if number},
                 "labels": record.get("labels") or {},
@@ -102,6 +136,9 @@ class LiveRun:
                 "line": self._progress.line() if open_.planned else "starting",
                 "done": planned - left,
                 "planned": planned,
+                "running": [*self._running()],
+                "measured": [*reversed(self._progress.measured)],
+                "said": [*self._progress.said],
                 "stages": [*self._stages()],
                 "hosts": [{name: one[name] for name in ("host", "verdict", "left")} for one in hosts[:MOST_HOSTS]],
                 "more_hosts": max(len(hosts) - MOST_HOSTS, 0),
@@ -123,6 +160,14 @@ class LiveRun:
                 "steps": [self._step(name, len(hosts)) for name, hosts in steps],
             }
 
+    def _running(self) -> Iterator[dict[str, Any]]:
+        """The steps that go on: in each stage that does, the first that has results to come."""
+        for stage in self._stages():
+            if stage["state"] == "goes on":
+                step = next((one for one in stage["steps"] if one["done"] < one["planned"]), None)
+                if step:
+                    yield {**step, "since": self._progress.last.get(step["step"], "")}
+
     def _step(self, name: str, planned: int) -> dict[str, Any]:
         counts = self._progress.by_step.get(name, Counter())
         done = sum(1 for host in self._progress.open.planned[name][1] if (name, host) in self._progress.results.ended)
@@ -133,6 +178,8 @@ class LiveRun:
         names = {host for _stage, hosts in open_.planned.values() for host in hosts if host}
         for host in names:
             verdict = _gravest(self._progress.by_host.get(host, Counter()))
+            if open_.of_hosts.get(host) and not _is_bad(verdict):
+                verdict = ""  # it has not passed yet
             rank = _RANKS.get(verdict, len(_RANKS)) if verdict and _is_bad(verdict) else len(_RANKS)
             yield {"host": host, "verdict": verdict, "left": open_.of_hosts.get(host, 0), "rank": rank}
 

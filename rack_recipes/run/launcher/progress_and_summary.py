@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -111,16 +111,17 @@ class Progress:
     def catch_up(self) -> None:
         """Read what was appended to the journal."""
         if journal_exists(self.journal.path):
-            self.journal.dispatch(
-                {
-                    "run": self._begin,
-                    "delta": self.context.fold,
-                    "merge": self.context.fold,
-                    "step": self._add,
-                    "warning": self._note_stop,
-                    "end": self._end,
-                }
-            )
+            self.journal.dispatch(self._handlers())
+
+    def _handlers(self) -> dict[str, Callable[[Record], object]]:
+        return {
+            "run": self._begin,
+            "delta": self.context.fold,
+            "merge": self.context.fold,
+            "step": self._add,
+            "warning": self._note_stop,
+            "end": self._end,
+        }
 
     def _begin(self, record: Record) -> None:
         self.context.fold(record)

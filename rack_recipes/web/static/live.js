@@ -46,6 +46,18 @@
     by("hosts-view").replaceChildren(...shown);
   }
 
+  function newest(told) {
+    const shown = told.measured.map((one) => make("li", {}, mark(one.verdict), `${one.name} `, make("b", {}, one.value), " ", make("span", { class: "c" }, one.step), ` on ${one.host}`));
+    by("measured-view").replaceChildren(...(shown.length ? shown : [make("li", { class: "nothing" }, "Nothing yet.")]));
+    by("said").hidden = !told.said.length;
+    by("said-view").textContent = told.said.join("\n");
+    by("stopped").textContent = told.stopped_by ? `Stopped by ${told.stopped_by}.` : "";
+    by("running").replaceChildren(...told.running.map((one) => {
+      const since = one.since ? `, the last result at ${new Date(one.since).toLocaleTimeString()}` : "";
+      return make("li", {}, "Now ", make("span", { class: "c" }, one.step), `: ${one.done} of ${one.planned}${since}`);
+    }));
+  }
+
   const events = new EventSource(place.dataset.events);
   events.addEventListener("progress", (event) => {
     const told = JSON.parse(event.data);
@@ -55,6 +67,7 @@
     failures(told);
     stages(told);
     hosts(told);
+    newest(told);
     document.documentElement.dataset.live = told.done;
   });
   events.addEventListener("end", () => { events.close(); location.replace(place.dataset.page); });

@@ -334,10 +334,21 @@ def test_a_run_is_live_until_it_ends(tmp_path, reader):
             page.wait_for_selector("html[data-live='1']")
             assert page.inner_text("#failures-view") == "Nothing yet."
             assert one.violations() == []
-            run.step("wire", "leaf2", "failed", "no carrier <b>", attempts=[{"stderr": "eth1: down"}])
+            run.step(
+                "wire",
+                "leaf2",
+                "failed",
+                "no carrier <b>",
+                attempts=[{"stderr": "eth1: down"}],
+                measurements=[{"name": "rate", "value": 97.5, "unit": "Gb/s"}],
+            )
             page.wait_for_selector("html[data-live='2']")
             assert "wire on leaf2: no carrier <b>" in page.inner_text("#failures-view")
             assert "eth1: down" in page.inner_text("#failures-view")
+            assert page.inner_text("#running").startswith("Now burn: 0 of 2")
+            assert page.inner_text("#hosts-view li >> nth=0") == "✗ failed leaf2 1 step left"
+            assert page.inner_text("#hosts-view li >> nth=1") == "leaf1 1 step left", "it has not passed yet"
+            assert page.inner_text("#measured-view") == "rate 97.5 Gb/s wire on leaf2"
             assert page.inner_text("#stages-view summary") == "Stage 1: goes on, 2 of 4"
             assert server.ask(f"/runs/{run.run_id}?format=json").data["run"]["counts"] == {"passed": 1, "failed": 1}
             run.step("burn", "leaf1")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 TRIED = frozenset(name for name in RAN if VERDICTS[name].tried)
 CACHED = "cached"
+OF_RUN = ""  # stands for the run in place of a host
 BAD = frozenset(VERDICTS) - HARMLESS - {"blocked", "unreachable"} | {WAIVED}
 
 
@@ -134,7 +135,9 @@ def _steps(results: Iterable[Counted]) -> list[StepCoverage]:
 
 
 def _covered(name: str, one: _Counts) -> StepCoverage:
-    never, cached = one.planned - one.ran - one.reused, one.reused - one.ran
+    # What has run for the whole run, as a step between hosts, is missing on no host.
+    never = set() if OF_RUN in one.ran else one.planned - one.ran - one.reused
+    cached = one.reused - one.ran
     return StepCoverage(name, one.results, one.failed, one.checks, sorted(one.ran), sorted(never), sorted(cached))
 
 

@@ -24,6 +24,7 @@ from rack_recipes.analysis.methods.failed_pairs import (
     BEYOND,
     ENDS,
     FROM,
+    LEAST_PAIRS,
     LEAST_SHARE,
     NODE,
     Explanation,
@@ -67,10 +68,14 @@ LOOK_AT_ALL = "Look at what all of these hosts share: their network, and the ste
 
 @dataclass
 class _Matrix:
-    """The pairs of one planned step: which failed and which passed, and the results that tell of each one."""
+    """The pairs of one planned step: which failed and which passed, and the results that tell of each one.
+
+    Of a link there are `ways` pairs: 2 where its result is about both ways, so that no way is blamed alone.
+    """
 
     failed: dict[Pair, set[ResultId]] = field(default_factory=lambda: defaultdict(set))
     passed: set[Pair] = field(default_factory=set)
+    ways: int = 1
 
 
 @dataclass
@@ -78,6 +83,7 @@ class _Cause:
     """What several steps say of the same share."""
 
     explanations: list[Explanation] = field(default_factory=list)
+    ways: list[int] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
     results: dict[ResultId, None] = field(default_factory=dict)
 
@@ -95,8 +101,9 @@ def findings(run: RunData, failures: Failures, groups: Mapping[str, Mapping[str,
         told = _explained(matrix, known, groups)
         whole = _explained_results(matrix, told)
         for one in told:
-            cause = causes[_merged(one.share)]
+            cause = causes[_merged(one.share, matrix.ways)]
             cause.explanations.append(one)
+            cause.ways.append(matrix.ways)
             cause.steps.append(step)
             cause.results |= dict.fromkeys(
                 sorted(result for pair in one.pairs for result in matrix.failed[pair] if result in whole)
@@ -123,7 +130,7 @@ def _explained(
     before = _told_before(matrix, known, groups)
     if before and all(one.share.way == BETWEEN or one.failed >= LEAST_SHARE * one.of for one in before):
         return before
-    own = explain_pairs(matrix.failed.keys(), matrix.passed, groups)
+    own = explain_pairs(matrix.failed.keys(), matrix.passed, groups, LEAST_PAIRS * matrix.ways)
     is_whole = sum(len(one.pairs) for one in own) == len(matrix.failed)
     return own if is_whole or not before else before
 
@@ -142,8 +149,11 @@ def _told_before(
     return [] if left else found
 
 
-def _merged(share: Share) -> Share:
+def _merged(share: Share, ways: int) -> Share:
     """Steps of one way and of both ways are about the same node or group."""
+    if share.way == ACROSS and ways > 1:
+        value, other = sorted((share.value, share.other))
+        return share._replace(value=value, other=other)
     return share if share.way in (ACROSS, BEYOND, BETWEEN, ALL) else share._replace(way=ENDS)
 
 
@@ -196,11 +206,12 @@ def _between_hosts(run: RunData) -> dict[str, _Matrix]:
     for row in run.steps if run.steps and "members" in run.steps[0] else ():
         members = row["members"] or ()
         if len(members) == 2 and row["verdict"] in (FAILED, *PASSING):
-            matrix = found.setdefault(planned(row), _Matrix())
-            if row["verdict"] == FAILED:
-                matrix.failed[Pair(*members)].add(ResultId(row["host"], row["step"]))
-            else:
-                matrix.passed.add(Pair(*members))
+            matrix = found.setdefault(planned(row), _Matrix(ways=2))
+            for pair in (Pair(*members), Pair(*reversed(members))):
+                if row["verdict"] == FAILED:
+                    matrix.failed[pair].add(ResultId(row["host"], row["step"]))
+                else:
+                    matrix.passed.add(pair)
     return _with_failures(found)
 
 
@@ -244,8 +255,9 @@ def _finding(
     said: Sequence[ResultId],
 ) -> Finding:  # fmt: skip
     members = _members(share, groups)
-    pairs = sum(len(one.pairs) for one in cause.explanations)
-    of = sum(one.of for one in cause.explanations)
+    told = [*zip(cause.explanations, cause.ways, strict=True)]
+    pairs = round(sum(len(one.pairs) / ways for one, ways in told))
+    of = round(sum(one.of / ways for one, ways in told))
     *names, last = dict.fromkeys(cause.steps)
     steps = f"{', '.join(names)} and {last}" if names else last
     ways = {one.share.way for one in cause.explanations}

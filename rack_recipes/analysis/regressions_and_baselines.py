@@ -254,7 +254,8 @@ def _passed_before(run: RunData, history: History, earlier: Row, failing: Failin
         tuple(results[:MOST_RESULTS]),
         f"Look first at what changed in between: {first_few(words, SHOWN)}."
         if words
-        else f"Nothing that is recorded changed in between: rack-recipes diff {earlier['run_id']} {run.run['run_id']}",
+        else "Both runs were set up alike; how their results differ: "
+        f"rack-recipes diff {earlier['run_id']} {run.run['run_id']}",
         {
             "last pass": earlier["run_id"],
             "when": earlier["started"],

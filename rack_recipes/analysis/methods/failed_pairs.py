@@ -61,15 +61,18 @@ Groups = Mapping[str, Mapping[str, str]]
 """By attribute and node, the value."""
 
 
-def explain_pairs(failed: AbstractSet[Pair], passed: AbstractSet[Pair], groups: Groups) -> list[Explanation]:
+def explain_pairs(
+    failed: AbstractSet[Pair], passed: AbstractSet[Pair], groups: Groups, least: int = LEAST_PAIRS
+) -> list[Explanation]:
     """What explains the pairs that failed, the one that explains most first; nothing where nothing does.
 
     `groups` may have nodes that are in no pair; of attributes that explain the same, the first one is told. Each pair
-    is told once. Pairs inside of a group that all failed are told with the group.
+    is told once. Pairs inside of a group that all failed are told with the group. Nothing is said of fewer than `least`
+    pairs.
     """
     everything = failed | passed
     nodes = {node for pair in everything for node in pair}
-    if len(failed) < LEAST_PAIRS or len(nodes) < LEAST_NODES:
+    if len(failed) < least or len(nodes) < LEAST_NODES:
         return []
     named = {NODE: {node: node for node in nodes}, **groups}
     total, bad = _counted(everything, named), _counted(failed, named)
@@ -78,7 +81,7 @@ def explain_pairs(failed: AbstractSet[Pair], passed: AbstractSet[Pair], groups: 
         between = (one for one, count in bad.items() if one.way == BETWEEN and count == total[one] == len(failed))
         share = next(between, Share(ALL)) if len(failed) < len(everything) else Share(ALL)
         return [Explanation(share, frozenset(failed), len(failed), total[share] or len(everything))]
-    able = {share for share, count in bad.items() if count >= LEAST_PAIRS and count >= LEAST_SHARE * total[share]}
+    able = {share for share, count in bad.items() if count >= least and count >= LEAST_SHARE * total[share]}
     found: list[Explanation] = []
     left = frozenset(failed)
     while left and len(found) < MOST_TOLD:
@@ -89,7 +92,7 @@ def explain_pairs(failed: AbstractSet[Pair], passed: AbstractSet[Pair], groups: 
             key=lambda one: (-covered[one], total[one], places[one.attribute], one),  # a node comes before a group
             default=None,
         )
-        if best is None or covered[best] < LEAST_PAIRS:
+        if best is None or covered[best] < least:
             break
         own = frozenset(pair for pair in left if stands_for(best, pair, named))
         inside = _inside(best, left, everything, named)

@@ -7,17 +7,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from rack_recipes.errors import UsageError, nearest
 from rack_recipes.plan.members.isolate_faults import PAIR, Isolation, Outcome, domains_for
 from rack_recipes.plan.members.match_members import rounds_of, values_of
 from rack_recipes.recipe.recipe_model import Isolate, Step
 
 DEFAULT_DOMAIN = "rack"  # the attribute whose values are domains where the recipe names none
 CABLES = "cables"  # the variable that says what a host is cabled to
+NOBODY = "no test: no two hosts test each other by its members"
 Variables = Mapping[str, Mapping[str, Any]]
 
 
 def search_of(scope: str, isolate: Isolate, hosts: Sequence[str], attributes: Variables) -> Isolation:
-    """The search between these hosts."""
+    """The search between these hosts. Raises UsageError where none has the attribute that the recipe names."""
+    known = sorted({name for host in hosts for name in attributes.get(host, {})})
+    if isolate.by and isolate.by not in known:
+        near = nearest(isolate.by, known)
+        hint = f" (did you mean {near!r}?)" if near else ""
+        raise UsageError(f"isolate: no host of this step has the attribute {isolate.by!r}{hint}")
     domains = domains_for(hosts, values_of(isolate.by or DEFAULT_DOMAIN, hosts, attributes))
     return Isolation(hosts, domains, PAIR if scope == "pair" else 0)
 
@@ -47,7 +54,7 @@ def predicted(step: Step, hosts: Sequence[str], variables: Variables) -> str:
     pairs = len(hosts) * (len(hosts) - 1) // 2
     if step.isolate is None:
         rounds = rounds_of(step.scope, step.members, hosts, variables, cables_of(variables))
-        return _words(sum(map(len, rounds)), len(rounds))
+        return _words(sum(map(len, rounds)), len(rounds)) if rounds else NOBODY
     good, bad = (_simulated(search_of(step.scope, step.isolate, hosts, variables), slow) for slow in (0, 1))
     return f"{_words(*good)} where nothing is wrong, {_words(*bad)} for one faulty host; there are {pairs} pairs"
 

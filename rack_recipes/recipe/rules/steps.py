@@ -215,6 +215,8 @@ def between_hosts(step: Node) -> Iterator[RecipeError]:
             if verdict != "error":
                 expected = f"error in a step of scope {scope}: who measures until it passes hides a fault"
                 yield retry.error(("on", index), expected, quoted(verdict))
+    if "serve" not in step.data and "${peer.port}" in str(step.data.get("args")):
+        yield step.error(("args", KEY), "'serve' beside ${peer.port}, the port of the serving side", "no serve")
     yield from _rule_of_members(step, scope)
 
 

@@ -14,12 +14,13 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import attribute_text, places_by_class
 from rack_recipes.analysis.samples import Samples, samples_in, samples_of
 from rack_recipes.analysis.value_and_write_history import gather_by_run
 from rack_recipes.analysis.values_over_runs import Series, SeriesValues
-from rack_recipes.errors import UsageError, nearest
+from rack_recipes.errors import MOST_NAMED, UsageError, nearest
 from rack_recipes.natural_order import natural
 from rack_recipes.report.charts.chart_elements import FONT, Chart, Limit, Quantity, limits_of, plain_css, standalone_css
 from rack_recipes.report.charts.correlation import MOST_MEASUREMENTS, correlation
@@ -179,11 +180,22 @@ def _heat_map(history: History, wanted: Wanted) -> Chart:
     if wanted.step and (pairs := _pairs(history, wanted.step)):
         return verdict_map(pair_matrix(pairs, wanted.step))
     matrix = named(tables(history.run))["matrix"]
-    kept = tuple(row for row in matrix.rows if _is_wanted(row[0], wanted))
-    shown = Table(matrix.name, matrix.title, matrix.columns, kept, matrix.about)
+    places = _columns(matrix, wanted.step)
+    kept = tuple(tuple(row[place] for place in places) for row in matrix.rows if _is_wanted(row[0], wanted))
+    shown = Table(matrix.name, matrix.title, tuple(matrix.columns[place] for place in places), kept, matrix.about)
     if wanted.by:
         shown = gather_rows(shown, lambda host: _group_of(history, host, wanted.by), wanted.by.capitalize())
     return verdict_map(shown)
+
+
+def _columns(matrix: Table, step: str) -> Sequence[int]:
+    """The places of the columns for hosts and for a step; all of them without one."""
+    names = [column.name for column in matrix.columns]
+    if step and step not in names[1:]:
+        near = nearest(step, names[1:])
+        hint = f" (did you mean {near!r}?)" if near else f": there are {first_few(names[1:], MOST_NAMED)}"
+        raise UsageError(f"--step {step}: this run has no such step{hint}")
+    return [0, names.index(step)] if step else range(len(names))
 
 
 def _pairs(history: History, step: str) -> list[Mapping[str, Any]]:

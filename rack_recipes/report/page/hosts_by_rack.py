@@ -16,6 +16,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
+from rack_recipes.analysis.findings import format_count
 from rack_recipes.analysis.run_statistics import rank
 from rack_recipes.natural_order import natural
 from rack_recipes.report.charts.chart_elements import LETTER, element, label
@@ -128,7 +129,8 @@ def rack_picture(groups: Sequence[HostGroup], link: HostLink = in_page) -> Marku
             for number, group in enumerate(line)
         )
         top += NAME + tallest * down + GAP
-    title = f"{hosts:,} hosts in {len(groups):,} groups, each in the colour of its gravest verdict"
+    counted = f"{format_count(hosts, 'host')} in {format_count(len(groups), 'group')}"
+    title = f"{counted}, each in the colour of its gravest verdict"
     return element(
         "svg", element("title", title), *parts,
         class_="chart racks", viewBox=f"0 0 {WIDTH} {max(top, 1):.0f}", role="group" if hosts <= MOST_LINKS else "img",

@@ -24,6 +24,7 @@ ORDER = tuple(sorted(BY_BADNESS, key=PASSING.__contains__))  # of both sides: on
 NOT_MEASURED = ("error", "unreachable", "blocked")
 SHOWN = 8  # members in a reason
 VARIABLE = re.compile(r"\$\{(own|peer)\.([A-Za-z_][A-Za-z0-9_]*)")
+WORD = re.compile(r"[^\s,;:()]+")
 ADDRESS = ("fabric_address", "ansible_host")  # variables of a host, the first that it has
 LONGEST_VALUE = 4000  # characters of a variable
 
@@ -96,13 +97,18 @@ class RunningTest:
             "phase": f"round {self.round}{f', {self.test.phase}' if self.test.phase else ''}",
         }
 
+    def _of_pair(self, host: str, reason: str, verdict: str) -> str:
+        """A reason; where nothing was measured, it begins with the end that says so."""
+        is_named = verdict not in NOT_MEASURED or {*WORD.findall(reason)} & {*self.test.members}
+        return f"{host}: {reason}" if reason and not is_named else reason
+
     def _reason(self, told: Iterable[tuple[str, Record]], verdict: str) -> str:
         told = [*told]
         worst = [(host, record["reason"]) for host, record in told if record["verdict"] == verdict]
         is_heard = {host for host, _record in told}
         silent = [] if verdict == "blocked" else [host for host in self.test.members if host not in is_heard]
         if len(self.test.members) <= 2 and not silent:
-            return "; ".join(dict.fromkeys(reason for _host, reason in worst))
+            return "; ".join(dict.fromkeys(self._of_pair(host, reason, verdict) for host, reason in worst))
         said = [f"{host}: {reason}" for host, reason in worst[:SHOWN]]
         said += [f"and {len(worst) - SHOWN} more"] if len(worst) > SHOWN else []
         said += [f"no result of {', '.join(silent)}"] if silent else []

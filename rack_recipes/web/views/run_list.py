@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, VERDICTS
 from rack_recipes.analysis.run_statistics import rank
 from rack_recipes.errors import StoreError
 from rack_recipes.natural_order import natural
@@ -86,6 +86,9 @@ def _card(run: Row) -> dict[str, Any]:
     }
 
 
+RUNNING = "running"
+STATES = tuple(dict.fromkeys([RUNNING, *VERDICTS, *format_values.STATUSES, "incomplete"]))
+"""The words that the status of a run may be."""
 MOST_BARS, MOST_TESTS = 20, 12
 
 
@@ -207,6 +210,8 @@ def _filtered(source: PageSource, runs: Sequence[Row], asked: Asked) -> list[Row
     """The runs with all words of `q`, and with the label, the status, the test and the host of the query."""
     words = asked.query.get("q", "").lower().split()
     wanted = {name: asked.query[name] for name in ("label", "status", "test") if asked.query.get(name)}
+    if wanted.get("status", RUNNING) not in STATES:  # nobody may take a word that is none for "no run is like this"
+        raise NoSuchPageError(f"status={wanted['status'][:40]}: there are {', '.join(STATES)}")
     host = asked.query.get("host", "")
     on_host = counts_and_short_results.runs_with_host(source.store(), host) if host else set()
     return [

@@ -44,10 +44,13 @@ def test_what_counts_say_of_a_step():
         counted("fan", "r4", "unreachable", checks=0),
         counted("fan", "r5", "cached", checks=0),
         counted("fan", "r1", "cached", checks=0),
+        counted("link", "", "passed", 3),
+        counted("link", "r1", "skipped", checks=0),
         counted("ok", "r1", "marginal", 2, checks=0),
     ]
-    fan, ok = coverage_from_counts(rows, []).steps
+    fan, link, ok = coverage_from_counts(rows, []).steps
     assert fan == StepCoverage("fan", 6, 3, 3, ["r1", "r2"], ["r3", "r4"], ["r5"])
+    assert link == StepCoverage("link", 3, 0, 1, [""], [], []), "a step between hosts ran for the run"
     assert ok == StepCoverage("ok", 2, 0, 0, ["r1"], [], [])
     found = Coverage([fan, ok], [])
     assert (found.never_run, found.never_failed, found.unchecked) == ([fan], [ok], [ok])

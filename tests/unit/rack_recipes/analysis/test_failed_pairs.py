@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -105,3 +105,30 @@ def test_results_between_hosts_are_pairs_themselves() -> None:
     attributes = {name: _attributes(name) for name in RACK.nodes}
     first, *_others = found_in(RunData({"run_id": "R"}, steps=[*rows, group], attributes=attributes))
     assert first.title.startswith("12 failing pairs of link lead to or from hosts of leaf2 (server3, server4)")
+
+
+def links(*failed: tuple[str, str], tested: Sequence[tuple[str, str]] = ()) -> list[Any]:
+    """Results of links between servers of which these failed."""
+    pairs = tested or [*combinations(SERVERS, 2)]
+    return [
+        step_row("", f"link[{one},{other}]", "failed" if (one, other) in failed else "passed", parent="link",
+                 members=[one, other])
+        for one, other in pairs
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "title"),
+    [
+        (links(*((one, "server8") for one in SERVERS[:-1])), "7 failing pairs of link lead to or from server8 (7 of 7"),
+        # The order in which a result names its two ends is no direction.
+        (links(*((one, "server3") for one in SERVERS[:2])), "2 failures have no common cause"),
+        (links(("server1", "server2")), ""),
+        (links(("server1", "server2"), tested=[("server1", "server2"), ("server3", "server4")]), ""),
+        (links(*combinations(SERVERS, 2)), "28 failures have no common cause"),
+    ],
+)
+def test_a_link_is_blamed_and_no_way_of_it(rows: list[Any], title: str) -> None:
+    attributes = {name: _attributes(name) for name in RACK.nodes}
+    titles = [one.title for one in found_in(RunData({"run_id": "R"}, steps=rows, attributes=attributes))]
+    assert [one[: len(title)] for one in titles] == ([title] if title else [])

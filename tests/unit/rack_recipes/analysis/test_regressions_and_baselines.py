@@ -146,7 +146,10 @@ def test_why_a_result_does_not_pass_now_is_said(reasons: list[str], told: str, h
     nights = [Night(dict.fromkeys(places, ())), Night({}, dict.fromkeys(places, "failed"), fields=fields)]
     (own,) = [one for one in found_in(history_of(nights)) if not one.about.get("card")]
     assert own.title.partition(" pass now")[2] == told
-    assert own.advice == f"Nothing that is recorded changed in between: rack-recipes diff {run_id(1)} {run_id(2)}"
+    assert (
+        own.advice
+        == f"Both runs were set up alike; how their results differ: rack-recipes diff {run_id(1)} {run_id(2)}"
+    )
 
 
 def test_what_never_passed_is_told_apart(history_of: Historian) -> None:

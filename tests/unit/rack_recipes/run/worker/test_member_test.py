@@ -36,6 +36,11 @@ def test_a_pair_has_its_members_its_round_and_a_plain_reason() -> None:
     assert (found["members"], found["phase"], found["reason"]) == (["a", "b"], "round 2, screening", "failed there")
 
 
+def test_an_end_that_could_not_measure_is_named() -> None:
+    assert ended(PAIR, {"a": "passed", "b": "error"})["reason"] == "b: error there"
+    assert ended(PAIR, {"a": "passed", "b": "unreachable"})["reason"] == "b: unreachable there"
+
+
 def test_a_group_names_who_says_so_and_who_never_reported() -> None:
     found = ended(GROUP, {"a": "passed", "b": "error"}, b=[{"name": "rate", "value": 1}])
     assert found["reason"] == "b: error there; no result of c"

@@ -70,3 +70,11 @@ def test_the_runs_are_shown_in_words(served):
     text = served.ask("/runs", "viewer").text.decode()
     assert '<time datetime="2026-11-01T22:00:00' in text
     assert 'data-label="Hosts">3<' in text
+
+
+def test_a_word_that_is_no_status_is_not_an_empty_list(served):
+    store_runs(night())
+    answer = served.ask("/runs?status=faild&format=json", "viewer")
+    assert answer.status == 404
+    assert b"status=faild: there are running, failed, " in answer.text
+    assert served.data("/runs?status=passed", "viewer")["found"] == 0

@@ -40,14 +40,14 @@ def traced(method: Callable[..., Any], scriptlet: object, *args: Any) -> Any:
     started = time.monotonic()
     say(f"{name} starts, params: {shown.repr(params)}")
     try:
-        with _Changes(ctx, say, shown), Variables({method.__code__.co_filename}, say, shown):
-            code = method(scriptlet, *args)
+        with _Changes(ctx, say, shown), Variables({code.co_filename for code in _codes(method)}, say, shown):
+            returned = method(scriptlet, *args)
     except BaseException as error:
         say(f"{name} raised {type(error).__name__}: {error} after {time.monotonic() - started:.3f} s")
         say(traceback.format_exc())
         raise
-    say(f"{name} returned {shown.repr(code)} after {time.monotonic() - started:.3f} s")
-    return code
+    say(f"{name} returned {shown.repr(returned)} after {time.monotonic() - started:.3f} s")
+    return returned
 
 
 def watched(run: Callable[..., Any], scriptlet: object, ctx: object, params: object) -> Any:

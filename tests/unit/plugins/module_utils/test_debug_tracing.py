@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import sys
@@ -187,6 +188,17 @@ def test_an_exception_has_its_traceback(trace):
     start = lines.index("Probe.run raised OSError: no login ******** after N s")
     assert lines[start + 1] == "Traceback (most recent call last):"
     assert lines[-1] == "OSError: no login ********"
+
+
+def test_of_a_method_that_another_decorator_wraps_the_author_s_variables_are_told(trace, monkeypatch):
+    @functools.wraps(Probe.run)
+    def wrapper(*args):
+        return Probe.run(*args)
+
+    monkeypatch.setattr(wrapper, "__code__", wrapper.__code__.replace(co_filename="decorators.py"))
+    lines = trace(wrapper, Probe(), {"password": SECRET, "count": 2})
+    assert [line for line in lines if "add_up: total" in line]
+    assert not [line for line in lines if "wrapper" in line]
 
 
 def test_the_view_and_the_hook_are_as_before(untraced):

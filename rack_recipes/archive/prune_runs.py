@@ -278,7 +278,7 @@ def _why_selected(parts: Sequence[IndexedRun], newer: int, total: int, rules: Pr
     if rules.older_than is not None and started and started < utc_text(now - rules.older_than):
         return f"started {started[:19].replace('T', ' ')} UTC"
     if rules.keep is not None and newer >= rules.keep:
-        return f"{newer} are newer"
+        return f"{newer} {'is' if newer == 1 else 'are'} newer"
     if rules.max_size is not None and _counted_size(parts) and total > rules.max_size:
         return "the folders are too large"
     return ""

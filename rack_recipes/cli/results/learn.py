@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import COMPL
 from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.cli.open_store import open_store, run_id_of
 from rack_recipes.cli.terminal import format_table, printable, value_text
-from rack_recipes.errors import UsageError
+from rack_recipes.errors import UsageError, counted
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -203,9 +203,9 @@ def _lines(rows: Sequence[Row], runs: Sequence[Row], kept: int) -> Iterator[str]
     if shown:
         yield format_table(TITLES, [_row(row) for row in shown])
     if same := len(rows) - len(shown):
-        yield f"{same} limits are as before\n"
+        yield f"{counted(same, 'limit')} as before\n"
     learned = sum(bool(row["now"]) for row in rows)
-    yield f"{learned} limits from {len(runs)} runs"
+    yield f"{counted(learned, 'limit')} from {counted(len(runs), 'run')}"
     yield f"; {kept} entries of the file stay\n" if kept else "\n"
 
 

@@ -212,6 +212,7 @@ def _live_output(options: argparse.Namespace, journal: Path) -> Iterator[Callabl
         Progress.of(journal),
         StatusLine(sys.stderr) if not options.json and not options.verbose else None,
     )
+    asks = any(option.startswith("--ask-") for option in options.ansible)  # for a password, on a line of its own
     trace = DebugLog.of(journal, sys.stderr) if (options.debug or options.log_level) and not options.verbose else None
 
     def show() -> None:
@@ -221,7 +222,8 @@ def _live_output(options: argparse.Namespace, journal: Path) -> Iterator[Callabl
             trace.show()
         if drawing is not None and drawing.shown:
             progress.catch_up()
-            drawing.draw(progress.line())
+            if progress.open.planned or not asks:
+                drawing.draw(progress.line())
 
     def tick() -> None:
         try:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from rack_recipes.analysis.run_statistics import rank
+from rack_recipes.errors import counted
 from rack_recipes.report.charts.axes import Area, Scale, axis_below, time_ticks
 from rack_recipes.report.charts.chart_elements import WIDTH, Chart, element, label, label_width, picture
 from rack_recipes.report.format_values import seconds, style_of
@@ -224,7 +225,7 @@ def step_time_bars(steps: Table) -> Markup:
     ticks = time_ticks(most)
     scale = Scale(0.0, most, left, WIDTH - 190)
     lines = [_bar(row, y, left, scale, place) for y, row in enumerate(rows)]
-    title = f"Median and longest time of {len(rows)} steps"
+    title = f"Median and longest time of {counted(len(rows), 'step')}"
     return picture("bars", WIDTH, len(rows) * BAR + 30, title, _axis(ticks, scale, len(rows)), *lines)
 
 

@@ -163,11 +163,13 @@ class StatusLine:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._drawn = ""
         self.shown = stream.isatty()
 
     def draw(self, text: str) -> None:
-        """Replace the line."""
-        self._write(text)
+        """Replace the line. The same text is not drawn again, so that a program's question for a password stays."""
+        if text != self._drawn:
+            self._write(text)
 
     def clear(self) -> None:
         """Leave the line empty."""
@@ -177,6 +179,7 @@ class StatusLine:
         """Write the text in place of the line. Once the terminal is gone, nothing more is written."""
         if not self.shown:
             return
+        self._drawn = text
         try:
             self._stream.write(f"\r\x1b[K{text[: _columns(self._stream) - 1]}")
             self._stream.flush()

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, VERDICTS
 from rack_recipes.analysis.run_statistics import rank
-from rack_recipes.errors import StoreError
+from rack_recipes.errors import StoreError, counted
 from rack_recipes.natural_order import natural
 from rack_recipes.report import format_values
 from rack_recipes.report.charts.heat_map import proportions_of
@@ -115,7 +115,7 @@ def _test_state(test_id: str, runs: Sequence[Row]) -> TestState:
     newest = _row(runs[0])
     bars = [_run_bar(run) for run in reversed(runs)]
     name = visible(test_id)
-    title = f"The last {len(bars)} runs of {name}, the newest at the right"
+    title = f"The last {counted(len(bars), 'run')} of {name}, the newest at the right"
     return TestState(name, newest, page_address("runs", test=test_id), runs_chart(bars, title))
 
 

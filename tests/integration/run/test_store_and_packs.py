@@ -7,8 +7,10 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import subprocess
 import sys
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -72,6 +74,24 @@ def test_progress_is_drawn_on_a_terminal_only(steps: Path):
     piped = run_recipe(recipe)
     assert "\x1b" not in piped.stderr
     assert "stage 1" not in piped.stderr
+
+
+def test_a_question_for_a_password_stays_on_the_terminal(steps: Path):
+    recipe = write_recipe([shell("ok")])
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", COMMAND, "run", recipe, "-K"]
+    running = subprocess.Popen(command, env=environment(), preexec_fn=lambda: os.login_tty(theirs))  # noqa: PLW1509
+    os.close(theirs)
+    asked = b""
+    while b"password: " not in asked:
+        asked += os.read(ours, 65536)
+    assert asked == b"BECOME password: "
+    assert select.select([ours], [], [], 1) == ([], [], [])
+    os.write(ours, b"any\n")
+    with suppress(OSError):
+        while os.read(ours, 65536):
+            pass
+    assert running.wait(180) == 0
 
 
 def test_a_killed_worker_leaves_no_green_gap(steps: Path):

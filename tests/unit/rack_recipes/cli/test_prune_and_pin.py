@@ -48,7 +48,7 @@ def test_by_number(runs: Path):
     assert done.answer == {
         "status": "ok",
         "dry_run": False,
-        "removed": [{"run_id": FIRST, "size": size, "why": "1 are newer", "from": "its folder"}],
+        "removed": [{"run_id": FIRST, "size": size, "why": "1 is newer", "from": "its folder"}],
         "compressed": [],
         "kept": [],
         "failed": [],

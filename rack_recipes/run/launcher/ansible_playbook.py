@@ -41,6 +41,11 @@ from rack_recipes.settings import SECTION, config_file, read_config
 
 IS_AN_ERROR = "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED"
 NO_INVENTORY = re.compile(r"^\.|^(host_vars|group_vars|vars_plugins)$")  # what Ansible never reads in a folder
+OF_AN_INVENTORY = re.compile(
+    r"""(?:^[ \t]+|[{,]\s*)["']?(?:hosts|children)["']?\s*:|^plugin\s*:|^\[[\w.-]+(?::\w+)?\]""", re.MULTILINE
+)
+OF_A_SECRET = re.compile(r"^[\s\"']*\w*(?:pass|secret|token|vault)\w*[\"']?\s*[:=]", re.MULTILINE | re.IGNORECASE)
+LOOKED_AT = 65536  # characters of a file that may be an inventory
 
 
 def unreadable_is_error(given: Sequence[str]) -> dict[str, str]:
@@ -81,10 +86,23 @@ def _check(source: Path) -> None:
 
 
 def _near(path: Path) -> str:
-    """The name in the same folder that was probably meant, as the end of an error. The ends of names do not count."""
-    known = {one.stem: one.name for one in path.parent.iterdir()} if path.parent.is_dir() else {}
+    """The name in the same folder that was probably meant, as the end of an error. The ends of names do not count.
+
+    Only folders and what looks like an inventory are named: any other file may hold secrets.
+    """
+    beside = path.parent.iterdir() if path.parent.is_dir() else ()
+    known = {one.stem: one.name for one in beside if one.is_dir() or (one.is_file() and _looks_like_inventory(one))}
     near = nearest(path.stem, [*known])
     return f" (did you mean {known[near]!r}?)" if near else ""
+
+
+def _looks_like_inventory(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            text = file.read(LOOKED_AT)
+    except OSError:
+        return False
+    return OF_AN_INVENTORY.search(text) is not None and not OF_A_SECRET.search(text)
 
 
 MIB = 1024**2

@@ -267,9 +267,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("ANSIBLE_CONFIG", "ANSIBLE_INVENTORY", IS_AN_ERROR):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / "racks.yml").touch()
+    (tmp_path / "racks.yml").write_text("all:\n  hosts:\n    leaf1:\n")
     (tmp_path / "some").mkdir()
-    (tmp_path / "some/racks.yml").touch()
+    (tmp_path / "some/racks.yml").write_text("leaves: {hosts: {leaf1: }}\n")
     (tmp_path / "none/group_vars").mkdir(parents=True)
     (tmp_path / "none/.hidden").touch()
     return tmp_path
@@ -298,6 +298,25 @@ def test_not_every_file_in_a_folder_is_an_inventory():
 def test_one_that_is_not_there_is_an_error_also_beside_others(given: list[str], error: str):
     with pytest.raises(UsageError, match=f"^{re.escape(error)}$"):
         unreadable_is_error(given)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_named"),
+    [
+        ("[leaves]\nleaf1\n", True),
+        ("plugin: netbox.netbox.nb_inventory\n", True),
+        ('{"leaves": {"hosts": ["leaf1"]}}', True),
+        ("db_password: hunter2\n", False),
+        ("hunter2\n", False),
+        ("[client]\npassword = hunter2\n", False),
+        ("$ANSIBLE_VAULT;1.1;AES256\n6162\n", False),
+    ],
+)
+def test_no_file_that_may_hold_secrets_is_named(folder: Path, text: str, is_named: bool):
+    (folder / "passwords.yml").write_text(text)
+    with pytest.raises(UsageError) as error:
+        unreadable_is_error(["passwrds.yml"])
+    assert ("passwords" in str(error.value)) is is_named
 
 
 def test_those_of_ansible_s_settings_count_too(folder: Path, monkeypatch: pytest.MonkeyPatch):

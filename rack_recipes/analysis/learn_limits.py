@@ -16,6 +16,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.exact_number
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import MASKED
 from rack_recipes.analysis.kinds_of_values import SETTING, kind_of
 from rack_recipes.analysis.methods.statistics_without_numpy import compute_moments, student_quantile
+from rack_recipes.errors import counted
 from rack_recipes.recipe.limits_file import NewLimit
 from rack_recipes.recipe.steps_to_and_from_data import number
 
@@ -169,7 +170,7 @@ def _share_of_usual(values: Sequence[Any]) -> float:
 
 
 def _counted(values: Sequence[int]) -> str:
-    return ", ".join(f"{number} times {value}" for value, number in Counter(values).most_common())
+    return ", ".join(f"{counted(number, 'time')} {value}" for value, number in Counter(values).most_common())
 
 
 def _range_of(

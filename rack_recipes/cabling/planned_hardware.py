@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rack_recipes.cabling.netbox_api import API, DEVICES, fetch_lists
-from rack_recipes.errors import UsageError
+from rack_recipes.errors import UsageError, counted
 from rack_recipes.recipe.values_in_messages import shown
 
 INTERFACES, ITEMS, MODULES = "interfaces/", "inventory-items/", "modules/"
@@ -67,7 +67,8 @@ def plan_hardware(
     twice = [name for name, number in Counter(device["name"] for device in named).items() if number > 1]
     if twice:
         raise UsageError(
-            f"{len(twice)} names are those of several devices, such as {shown(twice[0])}: add a filter, such as ?site="
+            f"{counted(len(twice), 'name')} of several devices each, such as "
+            f"{shown(twice[0])}: add a filter, such as ?site="
         )
     cards, gpus = _cards(interfaces), _gpus([*items, *modules])
     hosts = {device["name"]: _variables(device, cards.get(_key(device), {}), gpus[_key(device)]) for device in named}

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LARGEST_VALUE, copy_json
-from rack_recipes.errors import nearest
+from rack_recipes.errors import counted, nearest
 
 INDEX = re.compile("0|[1-9][0-9]{0,8}")  # section 4: no leading zeros
 END = "-"  # the place behind the last item of a list
@@ -67,7 +67,7 @@ def index_of(items: Sequence[object], parts: Sequence[str]) -> int:
     if not INDEX.fullmatch(part):
         raise PointerError(f"{format_pointer(parts)}: expected the number of an item of a list, got {part[:200]!r}")
     if int(part) >= len(items):
-        raise PointerError(f"there is no {format_pointer(parts)}: the list has {len(items)} items")
+        raise PointerError(f"there is no {format_pointer(parts)}: the list has {counted(len(items), 'item')}")
     return int(part)
 
 

@@ -156,7 +156,7 @@ def test_all_parts_and_none() -> None:
 @pytest.mark.parametrize(
     ("devices", "says"),
     [
-        ([{"id": 1, "name": "a"}, {"id": 2, "name": "a"}], "1 names are those of several devices"),
+        ([{"id": 1, "name": "a"}, {"id": 2, "name": "a"}], "1 name of several devices each, such as"),
         ([{"id": 1, "name": "a", "serial": "{{ lookup('pipe', 'id') }}"}], "without signs of a template"),
         ([{"id": 1, "name": "{% x %}"}], "without signs of a template"),
     ],

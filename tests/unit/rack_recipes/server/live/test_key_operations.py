@@ -69,7 +69,7 @@ def test_an_operation_makes_a_value(operation, operand, before, after):
         (INCREMENT, {}, True, "not-applicable", "numbers.stats_v1 is no number"),
         (INCREMENT, {"path": "/a"}, {"a": None}, "not-applicable", "numbers.stats_v1/a is no number"),
         (INCREMENT, {"path": "/a/b"}, {}, "not-applicable", "numbers.stats_v1: there is no /a"),
-        (INCREMENT, {"path": "/7"}, [1], "not-applicable", "numbers.stats_v1: there is no /7: the list has 1 items"),
+        (INCREMENT, {"path": "/7"}, [1], "not-applicable", "numbers.stats_v1: there is no /7: the list has 1 item"),
         (INCREMENT, {"by": 1}, 2**63 - 1, "not-applicable", "numbers.stats_v1: an integer beyond 64 bits"),
         (INCREMENT, {"by": 1e308}, 1e308, "not-applicable", "numbers.stats_v1: inf is not a JSON number"),
     ],

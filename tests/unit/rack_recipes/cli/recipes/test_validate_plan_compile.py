@@ -15,8 +15,10 @@ import yaml
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
 from rack_recipes.plan.compile.playbook import to_playbook
 from rack_recipes.plan.compile.playbook_file import plan_of
+from rack_recipes.plan.one_process import process_lines
 from rack_recipes.plan.output_formats import FORMATS
-from rack_recipes.plan.plan_model import PlanOptions
+from rack_recipes.plan.plan_model import Plan, PlanOptions
+from rack_recipes.settings import Settings
 
 
 def typed(monkeypatch: pytest.MonkeyPatch, text: bytes) -> None:
@@ -175,13 +177,23 @@ SELECTIONS = [
 ]
 
 
+def tree_of(plan: Plan) -> str:
+    """What `plan` prints: the tree, and which stages one process runs on all hosts."""
+    return "".join([FORMATS["tree"](plan), *(f"{line}\n" for line in process_lines(plan, Settings()))])
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_plan_in_all_formats(form: str):
-    assert call("plan", "bad.yml", "--format", form) == (0, FORMATS[form](plan_of("bad.yml")), "")
+    plan = plan_of("bad.yml")
+    assert call("plan", "bad.yml", "--format", form) == (
+        0,
+        tree_of(plan) if form == "tree" else FORMATS[form](plan),
+        "",
+    )
 
 
 def test_plan_is_a_tree_unless_json_is_asked_for():
-    assert call("plan", "good.yml").out == FORMATS["tree"](plan_of("good.yml"))
+    assert call("plan", "good.yml").out == tree_of(plan_of("good.yml"))
     as_json = call("plan", "good.yml", "--json").answer
     assert as_json == json.loads(FORMATS["json"](plan_of("good.yml")))
 
@@ -197,7 +209,7 @@ def test_json_and_another_format(form: str):
 @pytest.mark.parametrize(("words", "options"), SELECTIONS)
 def test_plan_and_playbook_of_some_steps(words: list[str], options: PlanOptions):
     chosen = plan_of("bad.yml", options=options)
-    assert call("plan", "bad.yml", *words) == (0, FORMATS["tree"](chosen), "")
+    assert call("plan", "bad.yml", *words) == (0, tree_of(chosen), "")
     assert call("compile", "bad.yml", *words) == (0, to_playbook(chosen), "")
 
 

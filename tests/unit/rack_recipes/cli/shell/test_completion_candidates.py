@@ -63,6 +63,7 @@ def test_every_value_has_a_kind_or_none_on_purpose(name: str):
         "GROUP",
         "HOST:PORT",
         "NODE[:PORT]",
+        "PART",
         "PORT",
         "SECONDS",
         "SIZE",

@@ -179,7 +179,7 @@ SELECTIONS = [
 
 def tree_of(plan: Plan) -> str:
     """What `plan` prints: the tree, and which stages one process runs on all hosts."""
-    return "".join([FORMATS["tree"](plan), *(f"{line}\n" for line in process_lines(plan, Settings()))])
+    return "".join([FORMATS["tree"](plan), *process_lines(plan, Settings())])
 
 
 @pytest.mark.parametrize("form", FORMATS)

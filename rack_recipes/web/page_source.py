@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -129,17 +129,17 @@ class LiveRun:
             planned = sum(len(hosts) for _stage, hosts in open_.planned.values())
             left = sum(hosts.total() for hosts in open_.of_stages.values())
             hosts = sorted(self._hosts(), key=lambda one: (one["rank"], -one["left"], natural(one["host"])))
-            failures = [*self._failures()]
+            failures, stages = [*self._failures()], [*self._stages()]
             return {
                 **about,
                 "ended": bool(self._progress.end),
                 "line": self._progress.line() if open_.planned else "starting",
                 "done": planned - left,
                 "planned": planned,
-                "running": [*self._running()],
+                "running": [*self._running(stages)],
                 "measured": [*reversed(self._progress.measured)],
                 "said": [*self._progress.said],
-                "stages": [*self._stages()],
+                "stages": stages,
                 "hosts": [{name: one[name] for name in ("host", "verdict", "left")} for one in hosts[:MOST_HOSTS]],
                 "more_hosts": max(len(hosts) - MOST_HOSTS, 0),
                 "failures": failures[:MOST_FAILURES],
@@ -160,9 +160,9 @@ class LiveRun:
                 "steps": [self._step(name, len(hosts)) for name, hosts in steps],
             }
 
-    def _running(self) -> Iterator[dict[str, Any]]:
+    def _running(self, stages: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         """The steps that go on: in each stage that does, the first that has results to come."""
-        for stage in self._stages():
+        for stage in stages:
             if stage["state"] == "goes on":
                 step = next((one for one in stage["steps"] if one["done"] < one["planned"]), None)
                 if step:

@@ -336,7 +336,7 @@ def tables() -> Tables:
         "runs": (("test_id", "started"), ("group_id",), ("started",)),
         "steps": (("step", "host", "started"), ("cache_key", "host", "inputs")),
         "measurements": (("name",),),
-        "context": (("key",),),
+        "context": (("key",), ("time",)),
     }
     return Tables(metadata, **{table: _table(metadata, table, indexes.get(table, ())) for table in COLUMNS})
 

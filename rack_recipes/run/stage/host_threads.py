@@ -13,6 +13,7 @@ import math
 import os
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -29,6 +30,7 @@ PROCESSES = 4  # of a host where their number is limited: its thread, ssh, ssh's
 ENDING_AT_ONCE = 64  # hosts that are told at a time to end their steps: nobody waits long for the end of a run
 SHARED_DELAY = 2.0  # seconds that a host may delay its answer, divided by how many share a connection
 REQUEST_COST = 0.02  # seconds of this machine's time that a request to a host may cost
+CORES = len(os.sched_getaffinity(0))
 LATENESS = 0.1  # of the time that a stage has run: so much later may its end be seen
 
 NO_THREAD = (
@@ -177,6 +179,7 @@ class HostThread:
         self._threads = threads
         self._wait: _Wait | None = None
         self._can_stop = False
+        self._last_request = 0.0  # seconds, with the wait for a connection
         self._awake = threading.Lock()
         self._awake.acquire()
 
@@ -187,13 +190,23 @@ class HostThread:
 
     @property
     def longest_answer(self) -> float:
-        """A host delays its answer for less time where others wait for its connection."""
+        """A host delays its answer for less time where others wait for its connection.
+
+        A delay costs no time while this machine is busy with requests to the other connections.
+        """
         threads = self._threads
-        return math.inf if self._has_own_connection() else SHARED_DELAY * threads.connections / threads.hosts
+        if self._has_own_connection():
+            return math.inf
+        return threads.connections * max(SHARED_DELAY / threads.hosts, REQUEST_COST / CORES)
 
     def before_poll(self, seconds: float) -> float:
-        """None where each host has a connection of its own. Else more for a stage that lasts, and for many hosts."""
-        return 0.0 if self._has_own_connection() else max(LATENESS * seconds, REQUEST_COST * self._threads.hosts)
+        """None where each host has a connection of its own.
+
+        Else more for a stage that lasts, for many hosts, and where the last request took long, as when all are busy.
+        """
+        if self._has_own_connection():
+            return 0.0
+        return max(LATENESS * seconds, REQUEST_COST * self._threads.hosts, self._last_request)
 
     def _has_own_connection(self) -> bool:
         """Whether no host waits for the connection of another."""
@@ -216,6 +229,7 @@ class HostThread:
     def within(self, limit: AnswerLimit, work: Callable[[], T]) -> T:
         """Do work that waits for a host. Raises NoAnswer where it takes longer than the limit, or brings more."""
         slots = self._threads.ending_slots if self.is_requested else self._threads.slots
+        began = time.monotonic()
         with self._others_go_on(), slots:
             if self._can_stop and self.is_requested:
                 raise Stopped  # the slot may have become free after the signal only
@@ -228,6 +242,7 @@ class HostThread:
                 raise
             finally:
                 self._wait = None
+                self._last_request = time.monotonic() - began
         if wait.reason:
             raise NoAnswer(wait.reason)
         return done

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from rack_recipes.errors import RackError
+from rack_recipes.run.stage import host_threads
 from rack_recipes.run.stage.host_threads import FEW_THREADS, HostThread, HostThreads, can_end_clients, wait_of_this_host
 from rack_recipes.run.stage.worker_stop import AnswerLimit, NoAnswer, Stopped
 from rack_recipes.run.worker.resource_locks import Resource, hold_locks
@@ -85,15 +86,29 @@ def test_no_more_are_waited_for_than_there_are_connections():
 
 
 @pytest.mark.parametrize(
-    ("connections", "open_hosts", "found"), [(8, 8, (math.inf, 0.0, 0.0)), (2, 8, (0.5, 0.16, 10.0))]
+    ("connections", "open_hosts", "found"),
+    [(8, 8, (math.inf, 0.0, 0.0)), (2, 8, (0.5, 0.16, 10.0)), (128, 1000, (0.64, 20.0, 20.0))],
 )
 def test_who_waits_for_a_connection_is_asked_to_wait_on_less(
-    connections: int, open_hosts: int, found: tuple[float, ...]
+    monkeypatch: pytest.MonkeyPatch, connections: int, open_hosts: int, found: tuple[float, ...]
 ):
+    monkeypatch.setattr(host_threads, "CORES", 4)
     threads = HostThreads(connections)
     threads.hosts = open_hosts
     one = HostThread(threads)
     assert (one.longest_answer, one.before_poll(0), one.before_poll(100)) == found
+
+
+def test_a_host_whose_answer_took_long_is_left_alone_for_as_long():
+    threads = HostThreads(2)
+
+    def work(_host: str) -> float:
+        own().within(AnswerLimit(60), lambda: time.sleep(0.3))
+        return own().before_poll(0)
+
+    found = threads.run(HOSTS, work)
+    assert found["r0"] >= 0.3
+    assert max(found.values()) >= 0.6  # it has waited for its connection
 
 
 def test_the_last_hosts_have_a_connection_each():

@@ -2,7 +2,7 @@
 
 """How many faults the unit tests of the library find: a sample of mutants, drawn by a seed. No file is changed.
 
-    python tests/tools/sample_mutants.py [--tree CHECKOUT] [--seed 1] [--count 20] [--seconds 120] [--below FOLDER]
+    python tests/tools/sample_mutants.py [--tree CHECKOUT] [--seed 1] [--count 20] [--seconds 120] [--below FOLDER...]
 
 A mutant has one operator, number or condition of one module of `rack_recipes` changed. It runs the unit tests that
 import this module, then those that import an importer of it, until one fails. Each line of output is a mutant and how
@@ -101,10 +101,10 @@ class Tree:
         parents = (self.root / UNITS / parent for parent in self.modules[module].relative_to(self.root).parents)
         return [[str(next(folder for folder in parents if folder.is_dir()))]]
 
-    def sample(self, seed: int, count: int, below: str) -> list[Mutant]:
-        """Draw mutants from all that can be made of the modules in a folder."""
-        folder = self.root / below
-        chosen = {name: path.read_bytes() for name, path in self.modules.items() if path.is_relative_to(folder)}
+    def sample(self, seed: int, count: int, *below: str) -> list[Mutant]:
+        """Draw mutants from all that can be made of the modules in folders."""
+        folders = {self.root / each for each in below}
+        chosen = {name: path.read_bytes() for name, path in self.modules.items() if folders & {*path.parents}}
         changes = [(name, *change) for name, source in chosen.items() for change in changes_of(ast.parse(source))]
         drawn = random.Random(seed).sample(changes, min(count, len(changes)))
         return [self._mutant(name, chosen[name], node, text) for name, node, text in drawn]
@@ -184,21 +184,21 @@ def main(arguments: Sequence[str]) -> int:
     """Draw a sample and run it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tree", type=Path, default=Path(__file__).parents[2])
-    parser.add_argument("--below", default=PACKAGE)
+    parser.add_argument("--below", nargs="+", default=[PACKAGE])
     for name, default in (("seed", 1), ("count", 20), ("seconds", 120)):
         parser.add_argument(f"--{name}", type=int, default=default)
     wanted = parser.parse_args(arguments)
     counts = Counter[str]()
-    for mutant, how in judged(Tree(wanted.tree), wanted.seed, wanted.count, wanted.seconds, wanted.below):
+    for mutant, how in judged(Tree(wanted.tree), wanted.seed, wanted.count, wanted.seconds, *wanted.below):
         counts[how] += 1
         print(f"{how}: {mutant.what}", flush=True)
     print(json.dumps(counts))
     return 0
 
 
-def judged(tree: Tree, seed: int, count: int, seconds: float, below: str = PACKAGE) -> Iterator[tuple[Mutant, str]]:
+def judged(tree: Tree, seed: int, count: int, seconds: float, *below: str) -> Iterator[tuple[Mutant, str]]:
     """Draw a sample, and run the tests of as many mutants at once as there are cores."""
-    drawn = tree.sample(seed, count, below)
+    drawn = tree.sample(seed, count, *below)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         yield from zip(drawn, pool.map(lambda mutant: tree.judge(mutant, seconds), drawn), strict=True)
 

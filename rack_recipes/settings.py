@@ -260,7 +260,7 @@ class Settings:
 NAMES_OF_ALL = tuple(field.name for field in fields(Settings))
 
 
-def load(extra_vars: Mapping[str, Any] | None = None) -> Settings:
+def load(extra_vars: Mapping[str, object] | None = None) -> Settings:
     """The settings that hold in this folder; in `extra_vars` other variables are passed over.
 
     Raises UsageError for a value of the wrong kind, and for an unknown name in our section of ansible.cfg.
@@ -327,7 +327,7 @@ def _environment() -> Given:
     return {name: (variable, os.environ[variable]) for name, variable in variables.items() if variable in os.environ}
 
 
-def _extra(extra_vars: Mapping[str, Any]) -> Given:
+def _extra(extra_vars: Mapping[str, object]) -> Given:
     variables = {name: f"{SECTION}_{name}" for name in NAMES_OF_ALL}
     return {name: (variable, extra_vars[variable]) for name, variable in variables.items() if variable in extra_vars}
 
@@ -351,7 +351,7 @@ def meaning_of(name: str) -> str:
     return first if first[1].isupper() else f"{first[0].lower()}{first[1:]}"
 
 
-def converted(options: Mapping[str, tuple[Kind, str]], extra_vars: Mapping[str, Any]) -> dict[str, Any]:
+def converted(options: Mapping[str, tuple[Kind, str]], extra_vars: Mapping[str, object]) -> dict[str, Any]:
     """The values of those `options` that the extra vars have; each option has its kind and meaning.
 
     Raises UsageError for a value of the wrong kind.
@@ -364,7 +364,7 @@ def converted(options: Mapping[str, tuple[Kind, str]], extra_vars: Mapping[str, 
     }
 
 
-def _convert(name: str, origin: str, value: Any) -> Any:
+def _convert(name: str, origin: str, value: object) -> Any:
     kind = next(str(field.type) for field in fields(Settings) if field.name == name)
     return _converted(origin, OWN_KINDS.get(name, KINDS[kind]), partial(meaning_of, name), value)
 
@@ -376,14 +376,14 @@ class Kind(NamedTuple):
     convert: Callable[[Any], Any]
 
 
-def _converted(origin: str, kind: Kind, meaning: Callable[[], str], value: Any) -> Any:
+def _converted(origin: str, kind: Kind, meaning: Callable[[], str], value: object) -> Any:
     try:
         return kind.convert(value)
     except (TypeError, ValueError, OverflowError) as error:
         raise UsageError(f"{origin} ({meaning()}): expected {kind.expected}, got {value!r}") from error
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
     return str(value)
@@ -411,14 +411,14 @@ def _number(value: Any) -> int:
     return number
 
 
-def _count(value: Any) -> int:
+def _count(value: object) -> int:
     number = _number(value)
     if number < 1:
         raise ValueError
     return number
 
 
-def _truth(value: Any) -> bool:
+def _truth(value: object) -> bool:
     if isinstance(value, bool):
         return value
     found = TRUTHS.get(str(value).lower())
@@ -427,7 +427,7 @@ def _truth(value: Any) -> bool:
     return found
 
 
-def _merge_rules(value: Any) -> Rules:
+def _merge_rules(value: object) -> Rules:
     """The rules in a text, a list or a mapping."""
     if isinstance(value, Mapping):
         return tuple(_merge_rule(_text(keys), policy) for keys, policy in value.items())
@@ -435,14 +435,14 @@ def _merge_rules(value: Any) -> Rules:
     return tuple(_merge_rule(keys, policy) for keys, _mark, policy in pairs)
 
 
-def _merge_rule(keys: str, policy: Any) -> tuple[str, str]:
+def _merge_rule(keys: str, policy: object) -> tuple[str, str]:
     pattern, name = keys.strip(), _text(policy).strip()
     if not pattern or not (name in MERGE_POLICIES or HOOK_POLICY.fullmatch(name)):
         raise ValueError
     return pattern, name
 
 
-def _level(value: Any) -> str:
+def _level(value: object) -> str:
     found = _text(value).strip().lower()
     if found not in LEVELS:
         raise ValueError

@@ -136,7 +136,7 @@ class Shown(reprlib.Repr):
         """A text."""
         return super().repr_str(self.masked(x), level)
 
-    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+    def repr_dict(self, x: dict[object, object], level: int) -> str:
         """A mapping. Of an environment only the size is shown, since any of its variables may hold a secret."""
         return f"<an environment of {len(x)} variables>" if _is_environment(x) else super().repr_dict(x, level)
 

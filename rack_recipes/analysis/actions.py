@@ -99,7 +99,7 @@ BY_VERB: Mapping[str, str] = {
 }
 
 
-def with_actions(findings: Iterable[Finding], run_results: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+def with_actions(findings: Iterable[Finding], run_results: Sequence[Mapping[str, object]]) -> Iterator[Finding]:
     """Yield the findings with `action` and `rule`. `run_results` are the rows of the run's results."""
     bad = failing_results(run_results)
     for finding in findings:
@@ -178,7 +178,7 @@ class HostAction(NamedTuple):
 UNEXPLAINED = "no finding explains this result"
 
 
-def actions_by_host(findings: Iterable[Finding], run_results: Iterable[Mapping[str, Any]]) -> list[HostAction]:
+def actions_by_host(findings: Iterable[Finding], run_results: Iterable[Mapping[str, object]]) -> list[HostAction]:
     """The gravest action about each host with a result that did not pass, in the order of the results.
 
     A result has the action of the problems that rest on it. One that no problem names has that of its own reason, and

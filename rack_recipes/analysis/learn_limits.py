@@ -165,7 +165,7 @@ def _condition(
     return {}, "", "its values are no numbers, and differ"
 
 
-def _share_of_usual(values: Sequence[Any]) -> float:
+def _share_of_usual(values: Sequence[object]) -> float:
     return Counter(values).most_common(1)[0][1] / len(values)
 
 

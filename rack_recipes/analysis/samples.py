@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rack_recipes.analysis.run_data import NUMBERS, Row, number_of
 
@@ -46,7 +46,7 @@ def samples_of(rows: Iterable[Row], wanted: str) -> dict[str, Samples]:
     }
 
 
-def _bins(value: Mapping[str, Any]) -> StoredBins | None:
+def _bins(value: Mapping[str, object]) -> StoredBins | None:
     """The bins, as `numbers_histogram` stores them: `edges`, one more than `counts`, `below` and `above`."""
     edges, counts = value.get("edges"), value.get("counts")
     if not (isinstance(edges, list) and isinstance(counts, list) and len(edges) == len(counts) + 1 and counts):

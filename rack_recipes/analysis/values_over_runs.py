@@ -173,7 +173,7 @@ class _Layout:
         return self.known.setdefault(series, len(self.known))
 
 
-def _measurements(earlier: _Earlier, rows: Sequence[Row], copied: frozenset[Any]) -> list[SeriesValues]:
+def _measurements(earlier: _Earlier, rows: Sequence[Row], copied: frozenset[object]) -> list[SeriesValues]:
     if not rows:
         return []
     between = several_runs.SEPARATOR
@@ -249,7 +249,7 @@ def _readable(series: Series) -> tuple[Any, ...]:
     return natural(series.step), natural(series.name), series.unit, series.number
 
 
-def _context(earlier: _Earlier, context: Iterable[Row], copied: frozenset[Any]) -> list[SeriesValues]:
+def _context(earlier: _Earlier, context: Iterable[Row], copied: frozenset[object]) -> list[SeriesValues]:
     places, last, copies = _Layout(), list[float](), list[int]()
     codes: dict[str, dict[str, int]] = {}  # of the series, by key and path
     starts: dict[tuple[str, str], tuple[int, tuple[str, ...]]] = {}  # by host and key: the first row, and the paths

@@ -79,7 +79,7 @@ def plan_hardware(
     )
 
 
-def without_parts(hosts: Mapping[str, Mapping[str, Any]], left_out: Collection[str]) -> dict[str, Any]:
+def without_parts(hosts: Mapping[str, Mapping[str, object]], left_out: Collection[str]) -> dict[str, Any]:
     """The hosts without some of PARTS. Raises UsageError for a word that is none of them."""
     if wrong := [part for part in left_out if part not in PARTS]:
         raise UsageError(f"expected one of {', '.join(PARTS)}, got {shown(wrong[0])}")
@@ -97,7 +97,7 @@ def _without(variables: Mapping[str, Any], left_out: Collection[str]) -> dict[st
     return {**({"hardware_golden": kept} if kept else {}), **gpus}
 
 
-def _variables(device: Entry, cards: Mapping[str, Any], gpus: int) -> dict[str, Any]:
+def _variables(device: Entry, cards: Mapping[str, object], gpus: int) -> dict[str, Any]:
     bios = next((text for name in BIOS if (text := _text(_entry(device, "custom_fields") or {}, name))), "")
     said = {
         "product_name": _text(_entry(device, "device_type") or {}, "model"),
@@ -158,5 +158,5 @@ def _text(holder: Entry, name: str) -> str:
     return text
 
 
-def _empty(hosts: Mapping[str, Mapping[str, Any]]) -> int:
+def _empty(hosts: Mapping[str, Mapping[str, object]]) -> int:
     return sum(not own for own in hosts.values())

@@ -76,7 +76,7 @@ def inventory_text(plan: CablingPlan) -> str:
     return hosts_text(hosts)
 
 
-def hosts_text(hosts: Mapping[str, Mapping[str, Any]]) -> str:
+def hosts_text(hosts: Mapping[str, Mapping[str, object]]) -> str:
     """Variables of hosts as an inventory."""
     return _yaml({"all": {"hosts": {**hosts}}})
 

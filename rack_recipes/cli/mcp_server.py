@@ -239,7 +239,7 @@ ROWS = (200, 50, 20, 5)
 LONGEST_TEXT = 4000
 
 
-def fit(answer: Mapping[str, Any]) -> str:
+def fit(answer: Mapping[str, object]) -> str:
     """An answer as JSON, with fewer rows where it is too large; `left_out` says how many are not shown."""
     for most in ROWS:
         text = json.dumps(_fewer(answer, most), ensure_ascii=False, separators=(",", ":"), default=str)
@@ -248,7 +248,7 @@ def fit(answer: Mapping[str, Any]) -> str:
     return json.dumps({"left_out": "all of it: the answer is too large; ask for one host, step or page"})
 
 
-def _fewer(value: Any, most: int) -> Any:
+def _fewer(value: object, most: int) -> Any:
     if isinstance(value, str):
         return cut(value, LONGEST_TEXT)
     if isinstance(value, Mapping):

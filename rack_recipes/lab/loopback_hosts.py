@@ -68,7 +68,7 @@ def ssh_hosts(count: int, programs: Sequence[str]) -> Iterator[Mapping[str, Mapp
         yield {name: {"ansible_host": address, "ansible_port": ports[name], **login} for name, address in hosts.items()}
 
 
-def inventory_of(hosts: Mapping[str, Mapping[str, Any]]) -> str:
+def inventory_of(hosts: Mapping[str, Mapping[str, object]]) -> str:
     """The text of an inventory with these hosts and their variables."""
     return json.dumps({"all": {"hosts": hosts}}, indent=1) + "\n"
 

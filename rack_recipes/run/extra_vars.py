@@ -29,7 +29,7 @@ Declared = Mapping[str, Mapping[str, Any]]
 
 
 def param_values(
-    declared: Declared, extra_vars: Mapping[str, Any], fill: Callable[[Any], Any], names: SecretNames = NO_NAMES
+    declared: Declared, extra_vars: Mapping[str, object], fill: Callable[[Any], Any], names: SecretNames = NO_NAMES
 ) -> dict[str, Any]:
     """The value of each parameter: from `rack_recipes_params`, else from an extra var of its name, else its default.
 
@@ -58,13 +58,13 @@ def kind_of(given: object) -> str:
     return "a text" if isinstance(given, str) else "a list" if isinstance(given, Sequence) else "a single value"
 
 
-def masked(declared: Declared, values: Mapping[str, Any], mask: Mask) -> dict[str, Any]:
+def masked(declared: Declared, values: Mapping[str, object], mask: Mask) -> dict[str, Any]:
     """The values with secrets masked, to be shown and stored. A value that contains a secret is masked in part."""
     return {name: MASKED if declared[name].get("secret") else mask.mask_value(value) for name, value in values.items()}
 
 
 def all_secrets(
-    declared: Declared, values: Mapping[str, Any], names: SecretNames, vaulted: Mapping[str, Sequence[str]]
+    declared: Declared, values: Mapping[str, object], names: SecretNames, vaulted: Mapping[str, Sequence[str]]
 ) -> tuple[str, ...]:
     """The texts that every host has to hide: secrets among the parameters, and values of vaults that these contain."""
     shown = secrets_shown_in({each for found in vaulted.values() for each in found}, values)
@@ -77,7 +77,7 @@ def password_in(url: str) -> list[str]:
     return [] if found is None else [*dict.fromkeys((found.group(1), unquote(found.group(1))))]
 
 
-def secrets_of(declared: Declared, values: Mapping[str, Any], names: SecretNames = NO_NAMES) -> tuple[str, ...]:
+def secrets_of(declared: Declared, values: Mapping[str, object], names: SecretNames = NO_NAMES) -> tuple[str, ...]:
     """The secret texts: those of secret parameters, and values with the name of a secret, at any depth."""
     found = {text for name, value in values.items() if declared[name].get("secret") for text in texts_of(value)}
     return tuple(sorted(filter(None, found.union(secrets_in(None, values, names)))))
@@ -109,12 +109,12 @@ class RequestedPlan:
     context: str = ""
 
     @classmethod
-    def of(cls, variables: Mapping[str, Any]) -> RequestedPlan:
+    def of(cls, variables: Mapping[str, object]) -> RequestedPlan:
         """Read from extra vars. Raises UsageError."""
         return cls(**converted(REUSE, variables))
 
 
-def plan_options(variables: Mapping[str, Any]) -> PlanOptions:
+def plan_options(variables: Mapping[str, object]) -> PlanOptions:
     """The plan's options, which have the same names on the command line. Raises UsageError."""
     from rack_recipes.plan.plan_model import PlanOptions  # 5 ms, which no run needs
 

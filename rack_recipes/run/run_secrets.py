@@ -31,7 +31,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import shared_log
@@ -45,10 +45,13 @@ from ansible_collections.rack.recipes.plugins.module_utils.secret_names import (
     secrets_in,
 )
 
+if TYPE_CHECKING:
+    from ansible.parsing.dataloader import DataLoader
+
 PIECE = 3  # characters
 
 
-def secrets_shown_in(secrets: Iterable[str], value: Any) -> list[str]:
+def secrets_shown_in(secrets: Iterable[str], value: object) -> list[str]:
     """Those of the secrets that stand in the texts, numbers and names of a value."""
     known = [*secrets]
     text = "\n".join(_texts(value)) if known else ""
@@ -60,7 +63,7 @@ def secrets_shown_in(secrets: Iterable[str], value: Any) -> list[str]:
     return [secret for secret in known if any(map(is_there, _forms(secret)))]
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: object) -> Iterator[str]:
     if isinstance(value, Mapping):
         for name, item in value.items():
             yield str(name)
@@ -103,7 +106,9 @@ def literal(texts: Iterable[str]) -> Iterator[str]:
     return (text for text in texts if not any(sign in text for sign in OPENINGS))
 
 
-def literal_secrets_of(step: Mapping[str, Any], options: Mapping[str, Any] | None, names: SecretNames) -> Iterator[str]:
+def literal_secrets_of(
+    step: Mapping[str, Any], options: Mapping[str, object] | None, names: SecretNames
+) -> Iterator[str]:
     """The values of its no_log options, and those in its arguments and loops that have the name of a secret."""
     args = secrets_in(options, step.get("args") or {}, names)
     return literal([*args, *secrets_in(None, {word: step.get(word) for word in LOOPS}, names)])
@@ -121,7 +126,7 @@ PLAY_HOSTS = ("play_hosts", "ansible_play_hosts", "ansible_play_hosts_all", "ans
 NOT_OWN = ("hostvars", "vars", "groups", *PLAY_HOSTS)
 
 
-def own_variables(variables: Mapping[str, Any]) -> dict[str, Any]:
+def own_variables(variables: Mapping[str, object]) -> dict[str, Any]:
     """Those of the host itself, out of all variables that Ansible has for it."""
     return {name: value for name, value in variables.items() if name not in NOT_OWN}
 
@@ -132,7 +137,7 @@ class VaultValues:
     `is_open` is false where no vault password was given, so that nothing can have come out of a vault.
     """
 
-    def __init__(self, loader: Any) -> None:
+    def __init__(self, loader: DataLoader) -> None:
         self.problem = ""
         try:
             self.is_open = loader is not None and bool(loader._vault.secrets)
@@ -140,16 +145,16 @@ class VaultValues:
         except (ImportError, AttributeError):
             self.is_open, self.problem = False, UNKNOWN
 
-    def values_in(self, data: Any) -> list[str]:
+    def values_in(self, data: object) -> list[str]:
         """The texts that came out of a vault."""
         return [*dict.fromkeys(self._found(data, set()))] if self.is_open else []
 
-    def is_vaulted(self, value: Any) -> bool:
+    def is_vaulted(self, value: object) -> bool:
         """Whether a single value, or one in a list, came out of a vault, however short it is."""
         parts = value if isinstance(value, (list, tuple)) else (value,)
         return any(map(self._is_vaulted, parts))
 
-    def _found(self, data: Any, seen: set[int]) -> Iterator[str]:
+    def _found(self, data: object, seen: set[int]) -> Iterator[str]:
         if self._is_vaulted(data):
             yield from (text for text in long_texts_of(_text(data)) if not any(mark in text for mark in TEMPLATES))
         elif isinstance(data, Mapping):
@@ -163,7 +168,7 @@ class VaultValues:
                 yield from self._found(item, seen)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """The value as a text; empty for one that cannot be decrypted here, and so cannot be shown either."""
     try:
         return str(value)
@@ -179,7 +184,7 @@ def _finder() -> Callable[[Any], bool]:
     from ansible._internal._datatag._tags import Origin, VaultedValue
     from ansible.parsing.vault import EncryptedString
 
-    def is_vaulted(value: Any) -> bool:
+    def is_vaulted(value: object) -> bool:
         if isinstance(value, EncryptedString):
             return True
         if not isinstance(value, SCALARS):
@@ -357,7 +362,7 @@ class SecretRegistry:
         self._mask.add(self.secrets_for(""))
         return self._mask.mask(text)
 
-    def reveal(self, host: str, held: dict[str, list[Any]]) -> bool:
+    def reveal(self, host: str, held: dict[str, list[object]]) -> bool:
         """Replace masked values in `held`, the context of a host or of the run, by the real ones.
 
         `held` has [version, value] by key and is changed. A key that was set anew since then stays as it is. Returns

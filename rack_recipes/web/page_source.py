@@ -82,7 +82,7 @@ def _end_of(record: Mapping[str, Any]) -> str:
     return ""
 
 
-def _newest(measured: Mapping[str, Any]) -> dict[str, Any]:
+def _newest(measured: Mapping[str, object]) -> dict[str, Any]:
     value = shown(measured.get("value"), "number")
     return {"name": measured["name"], "value": f"{value} {measured.get('unit') or ''}".strip(),
             "verdict": measured.get("verdict") or ""}  # fmt: skip

@@ -99,7 +99,7 @@ def page_server(address: str, token: str, authority: str = "") -> PageServer:
     return PageServer(address.rstrip("/"), place, tls, token)
 
 
-def _sentence(problem: Mapping[str, Any]) -> str:
+def _sentence(problem: Mapping[str, object]) -> str:
     return "; ".join(filter(None, (str(problem["detail"]), str(problem.get("advice") or ""))))
 
 

@@ -69,7 +69,7 @@ class HostLocks:
         return [name for name in step.get("locks") or () if name in self._free]
 
 
-def lets_start(step: Mapping[str, Any], verdict: str, *, is_check: bool = False) -> bool:
+def lets_start(step: Mapping[str, object], verdict: str, *, is_check: bool = False) -> bool:
     """Whether the steps that depend on a step with this verdict may start. In check mode nothing blocks."""
     return verdict in PASSING or bool(step.get("continue_on_fail")) or is_check
 

@@ -134,13 +134,13 @@ TEXTS = ("reason", *OUTPUT)  # of an attempt, which may have ended before a secr
 class RecordWriter:
     """Hands the records of a stage to `write`."""
 
-    def __init__(self, request: dict[str, Any], secrets: StageSecrets, write: Callable[[Record], None]) -> None:
+    def __init__(self, request: dict[str, object], secrets: StageSecrets, write: Callable[[Record], None]) -> None:
         self._head = {"stage": request["stage"], "n": 0, "host": request["host"]}
         self._secrets = secrets
         self._write = write
         self._logged = logged_events(request)
 
-    def delta(self, step: str, attempt: int, change: Record, before: Any) -> None:
+    def delta(self, step: str, attempt: int, change: Record, before: object) -> None:
         """A step has changed a key."""
         change = {**change, "after": self._secrets.change(change), "who": self._secrets.hidden(change["who"])}
         self._write({"kind": "delta", **self._head, "step": step, "attempt": attempt, **change})
@@ -254,7 +254,7 @@ def _weight(measurement: Record) -> int:
     return 2 if verdict is None else int(verdict in PASSING)
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 

@@ -42,7 +42,7 @@ class UndecidedError(ValueError):
     """A regular expression has not come to its end in time: nobody knows whether the text matches."""
 
 
-def judge(condition: Condition, value: Any) -> tuple[str, str, Number | None]:
+def judge(condition: Condition, value: object) -> tuple[str, str, Number | None]:
     """The verdict (`passed`, `marginal` or `failed`), what is wrong, and the distance to the nearest hard limit.
 
     What is wrong is empty where the verdict is `passed`. The limits under `warn` are not hard. The distance is in the
@@ -63,7 +63,7 @@ def evaluate(condition: Condition, scope: Scope) -> dict[str, Any]:
     return measurement(name if isinstance(name, str) else value_for_message(name), given["value"], given)
 
 
-def measurement(name: str, value: Any, condition: Condition) -> dict[str, Any]:
+def measurement(name: str, value: object, condition: Condition) -> dict[str, Any]:
     """The measurement that `evaluate` returns, for a value that is known and a condition without references."""
     try:
         value = _measured(condition, value)
@@ -95,7 +95,7 @@ def describe(condition: Condition) -> str:
     """A condition for people, in one line, with its references as they are written."""
     unit = condition.get("unit") or ""
 
-    def show(value: Any) -> str:
+    def show(value: object) -> str:
         return without_braces(value) if isinstance(value, str) and "${" in value else _with_unit(value, unit)
 
     given = ((word, criterion) for word, criterion in LIMITS.items() if word in condition)
@@ -109,7 +109,7 @@ def _name(condition: Condition) -> str:
     return f"{name} (quantile {value_for_message(condition['quantile'])})" if "quantile" in condition else name
 
 
-def _measured(condition: Condition, value: Any) -> Any:
+def _measured(condition: Condition, value: object) -> Any:
     """The value to judge: `value` itself, or with `quantile` that quantile of it.
 
     Raises ValueError for a quantile that is not from 0 to 1, and for a value that is no list of numbers.
@@ -127,7 +127,7 @@ def _measured(condition: Condition, value: Any) -> Any:
     return quantile(value, share)
 
 
-def _judge(condition: Condition, value: Any) -> tuple[str, str, Number | None]:
+def _judge(condition: Condition, value: object) -> tuple[str, str, Number | None]:
     unit = condition.get("unit") or ""
     wrong, distance = _compare({word: bound for word, bound in condition.items() if word not in OTHERS}, value, unit)
     warn = condition.get("warn") or {}
@@ -139,7 +139,7 @@ def _judge(condition: Condition, value: Any) -> tuple[str, str, Number | None]:
     return (MARGINAL, f"warn: {warning}", distance) if warning else (PASSED, "", distance)
 
 
-def _compare(limits: Condition, value: Any, unit: str) -> tuple[str, Number | None]:
+def _compare(limits: Condition, value: object, unit: str) -> tuple[str, Number | None]:
     """What is wrong by the first limit that fails, in the order of LIMITS, and the smallest distance."""
     if not limits or not limits.keys() <= LIMITS.keys():
         raise ValueError(_not_limits(limits))
@@ -161,29 +161,29 @@ def _not_limits(limits: Condition) -> str:
     return f"expected a limit: {', '.join(LIMITS)}"
 
 
-def _words(word: str, value: object, bound: Any, unit: str) -> str:
-    def show(item: Any) -> str:
+def _words(word: str, value: object, bound: object, unit: str) -> str:
+    def show(item: object) -> str:
         return _with_unit(item, unit)
 
     return f"{show(value)} {LIMITS[word].wrong} {LIMITS[word].bound_in_words(bound, show)}"
 
 
-def _with_unit(value: Any, unit: str) -> str:
+def _with_unit(value: object, unit: str) -> str:
     return f"{value_for_message(value)} {unit}" if unit and is_number(value) else value_for_message(value)
 
 
-def _tolerance(bound: Any, show: Show) -> str:
+def _tolerance(bound: object, show: Show) -> str:
     if not isinstance(bound, dict):
         return show(bound)
     reach = show(bound["by"]) if "by" in bound else f"{value_for_message(bound.get('percent'))} %"
     return f"{reach} of {show(bound.get('of'))}"
 
 
-def _choices(bound: Any, show: Show) -> str:
+def _choices(bound: object, show: Show) -> str:
     return ", ".join(map(show, bound)) or "nothing" if isinstance(bound, list) else show(bound)
 
 
-def _pattern(bound: Any, show: Show) -> str:
+def _pattern(bound: object, show: Show) -> str:
     return bound if isinstance(bound, str) else show(bound)
 
 
@@ -193,11 +193,11 @@ def _numbers(word: str, *values: Any) -> None:
             raise ValueError(f"{word} needs a number, got {value_for_message(value)}")
 
 
-def _eq(value: object, bound: Any) -> Held:
+def _eq(value: object, bound: object) -> Held:
     return equality_key(value) == equality_key(bound), _nearness(value, [bound])
 
 
-def _ne(value: object, bound: Any) -> Held:
+def _ne(value: object, bound: object) -> Held:
     near = _nearness(value, [bound])
     return equality_key(value) != equality_key(bound), None if near is None else 0 - near
 
@@ -223,7 +223,7 @@ def _within(value: Any, bound: object) -> Held:
     return distance >= 0, distance
 
 
-def _one_of(value: object, bound: Any) -> Held:
+def _one_of(value: object, bound: object) -> Held:
     if not isinstance(bound, list):
         raise ValueError(f"one_of needs a list, got {value_for_message(bound)}")
     return equality_key(value) in map(equality_key, bound), _nearness(value, bound)

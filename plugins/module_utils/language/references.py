@@ -81,22 +81,22 @@ class Scope:
         self.words = {**words, "params": params}
 
 
-def keys_in(value: Any) -> set[str]:
+def keys_in(value: object) -> set[str]:
     """The context keys that `value` refers to, however deep, on this host or on others."""
     return {word for word, _path, _host in _references(value) if word not in WORDS}
 
 
-def keys_of_others(value: Any) -> set[str]:
+def keys_of_others(value: object) -> set[str]:
     """The context keys that `value` refers to with @, on whatever host."""
     return {word for word, _path, host in _references(value) if host}
 
 
-def names_in(value: Any, word: str) -> set[str]:
+def names_in(value: object, word: str) -> set[str]:
     """The names that follow `word` in the references of `value`: for `params`, `${params.vlan}` gives `vlan`."""
     return {path[0] for found, path, _host in _references(value) if found == word and path}
 
 
-def resolve(value: Any, scope: Scope) -> Any:
+def resolve(value: object, scope: Scope) -> Any:
     """`value` with its references filled in. Raises ValueError for a reference that leads nowhere.
 
     A text that is one reference becomes the value itself, of any type. In a longer text, a value is written as text.
@@ -117,7 +117,7 @@ def without_braces(text: str) -> str:
     return re.sub(REFERENCE, lambda match: without_braces(match[0][2:-1]) if parse_reference(match) else match[0], text)
 
 
-def _references(value: Any) -> Iterator[Parts]:
+def _references(value: object) -> Iterator[Parts]:
     if isinstance(value, str):
         if "${" in value:
             yield from _references_of(value)
@@ -206,14 +206,14 @@ def follow_path(name: str, value: Any, path: list[str]) -> Any:
     return value
 
 
-def _inside(part: str, value: Any) -> str:
+def _inside(part: str, value: object) -> str:
     """The end of a message that `value` has no `part`: what it has instead."""
     if isinstance(value, dict):
         return hint(part, value)
     return f": it is a list of {len(value)}" if isinstance(value, list) else f": it is {value_for_message(value)}"
 
 
-def value_for_message(value: Any) -> str:
+def value_for_message(value: object) -> str:
     """A value for a message, as JSON."""
     return mark_if_long(json.dumps(value, ensure_ascii=False))
 
@@ -229,7 +229,7 @@ def hint(word: str, known: Iterable[str]) -> str:
     return f"; there is {first_few(names, LISTED)}" if names else "; there is none"
 
 
-def _elsewhere(key: str, path: list[str], host: Any, ctx: Context) -> Any:
+def _elsewhere(key: str, path: list[str], host: object, ctx: Context) -> Any:
     if not isinstance(host, str):
         raise ValueError(f"expected the name of a host after @, got {value_for_message(host)}")
     if host in OVER_ALL:
@@ -250,7 +250,7 @@ def _on_all(key: str, path: list[str], ctx: Context) -> dict[str, Any]:
     return found
 
 
-def _majority(found: dict[str, Any]) -> Any:
+def _majority(found: dict[str, object]) -> Any:
     from ansible_collections.rack.recipes.plugins.module_utils.language.exact_numbers import equality_key
 
     votes: dict[Any, list[str]] = {}
@@ -296,13 +296,13 @@ def loop_instances(name: str, loop: object, matrix: Any, scope: Scope) -> list[I
     return found
 
 
-def _of_loop(loop: Any, scope: Scope) -> list[Instance]:
+def _of_loop(loop: object, scope: Scope) -> list[Instance]:
     items = _list("loop", loop, scope)
     _check_count(len(items))
     return [(_label(item, index), {"item": item, "index": index}) for index, item in enumerate(items)]
 
 
-def _of_matrix(matrix: dict[str, Any], scope: Scope) -> list[Instance]:
+def _of_matrix(matrix: dict[str, object], scope: Scope) -> list[Instance]:
     axes = [list(enumerate(_list(f"matrix.{name}", given, scope))) for name, given in matrix.items()]
     count = 1
     for axis in axes:
@@ -316,7 +316,7 @@ def _of_matrix(matrix: dict[str, Any], scope: Scope) -> list[Instance]:
     return found
 
 
-def _list(name: str, given: Any, scope: Scope) -> list[Any]:
+def _list(name: str, given: object, scope: Scope) -> list[Any]:
     value = resolve(given, scope)
     if not isinstance(value, list):
         raise ValueError(f"{name}: expected a list, got {value_for_message(value)}")
@@ -328,7 +328,7 @@ def _check_count(count: int) -> None:
         raise ValueError(f"{count} instances, a step can have {MOST}")
 
 
-def _label(value: Any, index: int) -> str:
+def _label(value: object, index: int) -> str:
     """The value, or the `name` of a mapping, where that is short and plain; else its index in its list."""
     if isinstance(value, dict):
         value = value.get("name")

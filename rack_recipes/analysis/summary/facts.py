@@ -115,7 +115,7 @@ def _slots(finding: Finding) -> Iterator[tuple[str, Slot]]:
             yield slot_name, slot
 
 
-def _slot(value: Any, unit: str) -> Slot | None:
+def _slot(value: object, unit: str) -> Slot | None:
     """A number with its unit, a name or a few names; None for anything else, and for what is an address."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _number(value, unit) if abs(value) < LARGEST else None

@@ -35,7 +35,9 @@ class JsonServer:
         if not (self.token.isascii() and self.token.isprintable()):
             raise UsageError("the token has characters that no header can have")
 
-    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None, kind: str = "application/json") -> Any:
+    def ask(
+        self, method: str, path: str, body: Mapping[str, object] | None = None, kind: str = "application/json"
+    ) -> Any:
         """The answer to a request below the URL, decoded. Raises UsageError where there is none."""
         self.check()
         headers = {"Accept": "application/json", "Content-Type": kind, "User-Agent": "rack-recipes"}

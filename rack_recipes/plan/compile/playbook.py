@@ -111,7 +111,7 @@ def _step(planned: Step) -> dict[str, Any]:
     return {name: VERBATIM_TEXTS[name](value) if name in VERBATIM_TEXTS else value for name, value in data.items()}
 
 
-def _conditions(value: Any) -> Any:
+def _conditions(value: object) -> Any:
     """Conditions with their plain texts marked. Anything else, such as a template for them, stays as it is."""
     return [*map(_condition, value)] if isinstance(value, (list, tuple)) else value
 
@@ -129,7 +129,7 @@ def _limits(word: str, value: Any) -> Any:
 def _in(part: str) -> Callable[[Any], Any]:
     """Marks the texts of the conditions under one key of a mapping."""
 
-    def mark(value: Any) -> Any:
+    def mark(value: object) -> Any:
         if not isinstance(value, Mapping) or part not in value:
             return value
         return {**value, part: _conditions(value[part])}

@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations, zip_longest
 from math import isqrt
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rack_recipes.recipe.recipe_model import Members
 
@@ -32,7 +32,7 @@ Round = tuple[MemberTest, ...]
 
 
 def rounds_of(
-    scope: str, members: Members, hosts: Sequence[str], attributes: Mapping[str, Mapping[str, Any]], cables: Cables
+    scope: str, members: Members, hosts: Sequence[str], attributes: Mapping[str, Mapping[str, object]], cables: Cables
 ) -> list[Round]:
     """The rounds of a step of scope pair or group between these hosts.
 
@@ -50,7 +50,7 @@ def rounds_of(
 
 
 def _matchings(
-    members: Members, hosts: Sequence[str], attributes: Mapping[str, Mapping[str, Any]], cables: Cables
+    members: Members, hosts: Sequence[str], attributes: Mapping[str, Mapping[str, object]], cables: Cables
 ) -> list[list[Pair]]:
     values = values_of(members.by, hosts, attributes)
     if members.rule == "neighbours":
@@ -105,7 +105,7 @@ def _first_fit(pairs: Sequence[Pair]) -> list[list[Pair]]:
     return [chosen for chosen, _busy in rounds]
 
 
-def _groups(members: Members, hosts: Sequence[str], attributes: Mapping[str, Mapping[str, Any]]) -> Round:
+def _groups(members: Members, hosts: Sequence[str], attributes: Mapping[str, Mapping[str, object]]) -> Round:
     if members.rule == "all":
         named = {"all": [*hosts]}
     elif members.rule == "by":
@@ -128,7 +128,7 @@ def round_root(count: int) -> int:
     return isqrt(max(0, count - 1)) + 1
 
 
-def values_of(by: str, hosts: Iterable[str], attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def values_of(by: str, hosts: Iterable[str], attributes: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
     """The value of an attribute of each host that has one."""
     found = ((host, attributes.get(host, {}).get(by)) for host in hosts)
     return {host: str(value) for host, value in found if value is not None}

@@ -79,7 +79,7 @@ def default_errors(node: Node) -> Iterator[RecipeError]:
         yield node.error(("default",), expected, shown(value))
 
 
-def wrong_default(node: Node, kind: str, value: Any) -> Iterator[RecipeError]:
+def wrong_default(node: Node, kind: str, value: object) -> Iterator[RecipeError]:
     """A default of another type or outside of the limits."""
     try:
         plain = typed(kind, value)
@@ -93,7 +93,7 @@ def wrong_default(node: Node, kind: str, value: Any) -> Iterator[RecipeError]:
         yield node.error(("default",), error.expected, error.got)
 
 
-def correction(kind: str, value: Any) -> tuple[str, str]:
+def correction(kind: str, value: object) -> tuple[str, str]:
     """A remark that quotes are missing or superfluous, or the value that was probably meant."""
     from rack_recipes.recipe.schema.schema_errors import as_flow_yaml
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS as CRITERIA
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import WORDS, parse_reference
@@ -119,7 +119,7 @@ def _changed_by_template(found: str) -> Iterator[str]:
             yield used.value
 
 
-def reference_texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+def reference_texts(value: object, path: Path) -> Iterator[tuple[Path, str]]:
     """Every text in a value that may hold a reference, with its path."""
     if isinstance(value, str):
         if "${" in value:

@@ -225,7 +225,7 @@ def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _printed(plain: Callable[[str], str], value: Any) -> Any:
+def _printed(plain: Callable[[str], str], value: object) -> Any:
     """Make invisible characters visible in all that a template prints; Jinja escapes HTML afterwards."""
     return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 

@@ -54,18 +54,18 @@ def _table(table: Table) -> Iterator[str]:
     yield "\n]}"
 
 
-def _record(row: Sequence[Any], columns: Sequence[Column]) -> dict[str, Any]:
+def _record(row: Sequence[object], columns: Sequence[Column]) -> dict[str, Any]:
     return {visible(column.name): value_of(cell, column.kind) for cell, column in zip(row, columns, strict=True)}
 
 
-def value_of(cell: Any, kind: Kind) -> Any:
+def value_of(cell: object, kind: Kind) -> Any:
     """A cell as JSON can hold it: what is JSON already is no text in the file, and no number is NaN."""
     if kind == "json" and isinstance(cell, str):
         return harmless(json.loads(cell))
     return harmless(cell)
 
 
-def harmless(value: Any) -> Any:
+def harmless(value: object) -> Any:
     """A value with all its text made visible, and without numbers that JSON does not have."""
     if isinstance(value, str):
         return visible(value)
@@ -76,6 +76,6 @@ def harmless(value: Any) -> Any:
     return [harmless(part) for part in value] if isinstance(value, list | tuple) else value
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """JSON text with ASCII characters alone, which no terminal obeys."""
     return json.dumps(value, allow_nan=False)

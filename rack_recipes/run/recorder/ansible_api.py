@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from inspect import signature
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.inventory.helpers import sort_groups
 from ansible.inventory.host import Host
@@ -28,6 +28,10 @@ from rack_recipes.run.extra_vars import GIVEN
 from rack_recipes.run.run_secrets import VaultValues, own_variables
 from rack_recipes.run.stage.bypass_ansible_templating import TEMPLATE_MARKS
 
+if TYPE_CHECKING:
+    from ansible.parsing.dataloader import DataLoader
+    from ansible.playbook.play import Play
+
 Variables = dict[str, Any]
 EVERY_HOST = frozenset(("all", "ungrouped"))  # groups that say nothing of a host
 
@@ -35,7 +39,7 @@ EVERY_HOST = frozenset(("all", "ungrouped"))  # groups that say nothing of a hos
 class InventoryVariables:
     """Reads them from the inventory's files and from `group_vars` and `host_vars` beside it and beside the playbook."""
 
-    def __init__(self, inventory: Any, loader: Any) -> None:
+    def __init__(self, inventory: Any, loader: DataLoader) -> None:
         self._inventory, self._loader = inventory, loader
         self._of_groups: dict[tuple[str, ...], Variables] = {}
 
@@ -96,15 +100,15 @@ class AnsibleApi:
     resolve_whole: Resolve = lambda _pattern: ()
 
 
-def ansible_api_of(play: Any) -> AnsibleApi:
+def ansible_api_of(play: Play) -> AnsibleApi:
     """The functions of a play that starts."""
     variables = play.get_variable_manager()
 
-    def fill(value: Any, known: Mapping[str, Any] | None = None) -> Any:
+    def fill(value: object, known: Mapping[str, Any] | None = None) -> Any:
         known = variables.get_vars(play=play) if known is None else known
         return Templar(loader=play.get_loader(), variables=known).template(value)
 
-    def resolve(pattern: Any, *, ignore_limits: bool = False) -> list[str]:
+    def resolve(pattern: object, *, ignore_limits: bool = False) -> list[str]:
         """The hosts of all batches; Ansible restricts its inventory to the batch that starts."""
         filled = fill(pattern) if "{{" in str(pattern) else pattern
         found = variables._inventory.get_hosts(filled, ignore_limits=ignore_limits, ignore_restrictions=True)
@@ -119,7 +123,7 @@ def ansible_api_of(play: Any) -> AnsibleApi:
             found[name] = vault.values_in(own_variables(own))
         return found, vault.problem
 
-    def vars_of(name: str, of_play: Any, hosts: Sequence[str] | None = None) -> Mapping[str, Any]:
+    def vars_of(name: str, of_play: Play, hosts: Sequence[str] | None = None) -> Mapping[str, Any]:
         host = variables._inventory.get_host(name) or Host(name)  # Ansible also accepts a host that is in no inventory
         known = (
             {} if hosts is None else dict.fromkeys(HOST_NAMES & signature(variables.get_vars).parameters.keys(), hosts)
@@ -138,7 +142,7 @@ def ansible_api_of(play: Any) -> AnsibleApi:
     )
 
 
-def make_params_data(plays: Iterable[Any]) -> tuple[str, ...]:
+def make_params_data(plays: Iterable[Play]) -> tuple[str, ...]:
     """Have Ansible take the values of the recipe's parameters for data: it takes each extra var for a template.
 
     To be called before any play starts, since a play's hosts are filled in first. Returns the names of those that look

@@ -47,6 +47,8 @@ from rack_recipes.settings import Settings
 from rack_recipes.version import VERSION
 
 if TYPE_CHECKING:
+    from ansible.playbook.play import Play
+
     from rack_recipes.run.earlier_run import EarlierRun
     from rack_recipes.run.group_meeting import Meeting
     from rack_recipes.run.recorder.group_membership import Membership
@@ -67,7 +69,7 @@ class EmptyPartError(UsageError):
         self.run = run
 
 
-def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi) -> Run:
+def begin_run(plays: Sequence[Play], settings: Settings, ansible_api: AnsibleApi) -> Run:
     """Start the run of plays with stage tasks.
 
     Raises UsageError where no host or no step is left, a parameter is wrong, the run to continue cannot be used, hosts
@@ -112,7 +114,7 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
     return run
 
 
-def _recipe_of(plays: Sequence[Any], settings: Settings) -> dict[str, Any]:
+def _recipe_of(plays: Sequence[Play], settings: Settings) -> dict[str, Any]:
     """What the plays say of the recipe; its test has the name of the settings, or of the roles, where it says none."""
     recipe = transform_to_native_types(dict(plays[0].vars.get(RECIPE_VARIABLE) or {}))
     name = recipe.get("test_id") or settings.test_id or _roles(plays)
@@ -120,7 +122,7 @@ def _recipe_of(plays: Sequence[Any], settings: Settings) -> dict[str, Any]:
 
 
 def _inputs(
-    plays: Sequence[Any],
+    plays: Sequence[Play],
     play_outline: PlayOutline,
     settings: Settings,
     ansible_api: AnsibleApi,
@@ -160,7 +162,7 @@ def _hide(run: Run, vaulted: Mapping[str, Sequence[str]]) -> None:
 
 
 def _group(
-    plays: Sequence[Any], play_outline: PlayOutline, settings: Settings, ansible_api: AnsibleApi
+    plays: Sequence[Play], play_outline: PlayOutline, settings: Settings, ansible_api: AnsibleApi
 ) -> tuple[dict[str, Any], Join | None]:
     """What the journal says of the group that this run is a part of, empty for none, and how to meet the other parts.
 
@@ -188,7 +190,7 @@ def _group(
     return {"id": member.group, "part": member.part, "info": info}, join
 
 
-def _join(plays: Sequence[Any], play_outline: PlayOutline, settings: Settings, member: Membership) -> Join | None:
+def _join(plays: Sequence[Play], play_outline: PlayOutline, settings: Settings, member: Membership) -> Join | None:
     """How to meet the other parts; None where they are needed for nothing."""
     # only a part that has a server pays for this import
     from rack_recipes.run.recorder import group_membership
@@ -205,7 +207,7 @@ def _join(plays: Sequence[Any], play_outline: PlayOutline, settings: Settings, m
 
 
 def _empty_part(
-    plays: Sequence[Any], play_outline: PlayOutline, settings: Settings, group: Mapping[str, object], join: Join | None
+    plays: Sequence[Play], play_outline: PlayOutline, settings: Settings, group: Mapping[str, object], join: Join | None
 ) -> Run:
     """The run of a part without hosts, which has ended: nobody shall wait for it. Raises UsageError."""
     recipe = transform_to_native_types(dict(plays[0].vars.get(RECIPE_VARIABLE) or {}))
@@ -219,7 +221,7 @@ def _empty_part(
 
 
 def _pins(
-    plays: Sequence[object],
+    plays: Sequence[Play],
     play_outline: PlayOutline,
     recipe: Mapping[str, object],
     rules: Sequence[tuple[str, str]],
@@ -270,7 +272,7 @@ def _imported(run: Run, imported: initial_context_file.ExportedContext) -> list[
     return found
 
 
-def _check(plays: Sequence[Any], play_outline: PlayOutline, settings: Settings, ansible_api: AnsibleApi) -> None:
+def _check(plays: Sequence[Play], play_outline: PlayOutline, settings: Settings, ansible_api: AnsibleApi) -> None:
     """Raise UsageError for what is wrong with the plays: hosts, delegates, turns, the answers of modules.
 
     What the template of a delegate comes out as is checked by each stage.
@@ -328,7 +330,7 @@ def _new_run(settings: Settings, play_outline: PlayOutline, given: RunInputs, re
     return run
 
 
-def _roles(plays: Sequence[object]) -> str:
+def _roles(plays: Sequence[Play]) -> str:
     """The names of the roles that all stages come from; empty where one stands in a play itself."""
     roles = {task._role and task._role.get_name() for play in plays for task in stage_tasks(play)}
     return "" if None in roles else " + ".join(sorted(roles))

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible import constants
 from ansible.errors import AnsibleError, AnsibleValueOmittedError
@@ -38,6 +38,9 @@ from rack_recipes.run.trust.trust_request import (
 )
 from rack_recipes.settings import Settings
 
+if TYPE_CHECKING:
+    from ansible.playbook.task import Task
+
 BECOME, METHOD = "ansible_become", "ansible_become_method"
 KEYWORDS = ("become_user", "become_flags", "become_exe")
 SUDO, RUNAS = "sudo", "runas"
@@ -56,7 +59,7 @@ class BecomeUsers:
     unsure: str = ""
 
 
-def become_users(task: Any, variables: Variables, fill: Fill) -> BecomeUsers:
+def become_users(task: Task, variables: Variables, fill: Fill) -> BecomeUsers:
     """The user that a task becomes on the host with these variables.
 
     `fill` fills in templates. Raises TrustError where it cannot be known.
@@ -71,7 +74,7 @@ def become_users(task: Any, variables: Variables, fill: Fill) -> BecomeUsers:
         raise TrustError(f"the policy needs to know whom a step becomes, and nobody can tell: {error}") from error
 
 
-def _plugin(method: str, task: object, variables: Variables, fill: Fill) -> Any:
+def _plugin(method: str, task: Task, variables: Variables, fill: Fill) -> Any:
     plugin = become_loader.get(method)
     if plugin is None:
         raise AnsibleError(f"there is no become method {method!r}")
@@ -191,14 +194,14 @@ def _where(api: AnsibleApi, judged: dict[tuple[int, str], str], *, with_users: b
     of_play: dict[tuple[str, int], Data] = {}
     of_task: dict[tuple[int, str], tuple[str, BecomeUsers]] = {}
 
-    def variables(task: Any, name: str) -> Data:
+    def variables(task: Task, name: str) -> Data:
         play = task.get_play()
         if (name, id(play)) not in of_play:
             of_play[name, id(play)] = api.vars_of(name, play)
         own = task.get_vars()
         return {**of_play[name, id(play)], **own, **api.extra_vars} if own else of_play[name, id(play)]
 
-    def look(task: Any, host: str) -> tuple[str, BecomeUsers]:
+    def look(task: Task, host: str) -> tuple[str, BecomeUsers]:
         place = host or CONTROLLER
         if not with_users:
             return place, BecomeUsers()
@@ -208,7 +211,7 @@ def _where(api: AnsibleApi, judged: dict[tuple[int, str], str], *, with_users: b
         known = variables(task, place)
         return place, become_users(task, known, lambda value: api.fill(value, known))
 
-    def where(task: object, host: str) -> tuple[str, BecomeUsers]:
+    def where(task: Task, host: str) -> tuple[str, BecomeUsers]:
         if (id(task), host) not in of_task:
             of_task[id(task), host] = look(task, host)
         return of_task[id(task), host]
@@ -216,7 +219,7 @@ def _where(api: AnsibleApi, judged: dict[tuple[int, str], str], *, with_users: b
     return where
 
 
-def _delegate(api: AnsibleApi, task: Any, known: Data) -> str:
+def _delegate(api: AnsibleApi, task: Task, known: Data) -> str:
     """The host that runs a task on behalf of another one; empty where that one does, as after `omit`.
 
     The template itself, which is no host that a rule names, where it cannot be filled in yet.

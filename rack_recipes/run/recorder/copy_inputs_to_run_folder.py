@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames, secrets_in
@@ -27,6 +27,9 @@ from rack_recipes.run.run_secrets import literal, literal_secrets_of
 from rack_recipes.run.stage.bypass_ansible_templating import unpack_steps
 from rack_recipes.run.stage.host_request import ANSIBLE, HOOKS, scriptlet_of, serving_step
 
+if TYPE_CHECKING:
+    from ansible.playbook.play import Play
+
 # How a host is reached. Nothing else of the inventory is copied: it may hold passwords.
 CONNECTION = ("ansible_connection", "ansible_host", "ansible_port", "ansible_user", "ansible_network_os")
 
@@ -35,7 +38,7 @@ Said = Mapping[str, Any]
 Texts = Iterable[tuple[str, bytes]]
 
 
-def write_snapshot(run: Run, plays: Sequence[object], hosts: Mapping[str, object]) -> None:
+def write_snapshot(run: Run, plays: Sequence[Play], hosts: Mapping[str, object]) -> None:
     """Write the copies; `hosts` are Ansible's hosts by their names."""
     folder = run.folder / BEGUN
     with suppress(OSError, RackError, ValueError):
@@ -77,7 +80,7 @@ def _secrets(run: Run, used: Sequence[Said], folders: tuple[Path, ...]) -> Itera
         yield from literal_secrets_of(said, options, names)
 
 
-def _texts(run: Run, plays: Sequence[Any], hosts: Mapping[str, object]) -> Iterator[tuple[str, bytes]]:
+def _texts(run: Run, plays: Sequence[Play], hosts: Mapping[str, object]) -> Iterator[tuple[str, bytes]]:
     for name, text in recipe_files(str(run.inputs.recipe.get("path", "")), str(run.inputs.recipe.get("digest", ""))):
         yield f"{RECIPES}/{name}", text
     with suppress(OSError):
@@ -125,7 +128,7 @@ def _host(host: Any) -> dict[str, Any]:
     return {"groups": sorted(group.name for group in host.get_groups()), **reached}
 
 
-def _used(run: Run, plays: Sequence[object]) -> Iterator[Said]:
+def _used(run: Run, plays: Sequence[Play]) -> Iterator[Said]:
     """The steps and hooks of the plays."""
     for play in plays:
         for task in stage_tasks(play):

@@ -16,7 +16,7 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
 from ansible_collections.rack.recipes.plugins.module_utils.live_client import LiveError
@@ -27,6 +27,10 @@ from rack_recipes.run.group_meeting import GroupStage, Meeting, MeetingPlaces, M
 from rack_recipes.run.recorder.play_outline import PlayOutline, stage_tasks
 from rack_recipes.settings import Settings
 from rack_recipes.store.writing.record_to_rows import pack_plan
+
+if TYPE_CHECKING:
+    from ansible.playbook.play import Play
+    from ansible.playbook.task import Task
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # it is also the name of a folder, that of the report
 AWX = "awx"  # before the number of a workflow job, in the id of its group
@@ -76,7 +80,7 @@ def _is_slice(extra_vars: Mapping[str, object]) -> bool:
     return bool(extra_vars.get("awx_workflow_job_id")) and names[0] is not None and names[0] == names[1]
 
 
-def check_alone(plays: Sequence[object], whole: PlayOutline, recipe: Mapping[str, object], group: str) -> None:
+def check_alone(plays: Sequence[Play], whole: PlayOutline, recipe: Mapping[str, object], group: str) -> None:
     """Raise UsageError where the recipe needs hosts of other parts. `whole` is its outline over the whole inventory."""
     wide = (why for found in wide_stages(plays, whole).values() for why in found)
     locks = (f"other parts do not see who holds the lock {lock}" for lock in shared_locks(plays))
@@ -88,13 +92,13 @@ def check_alone(plays: Sequence[object], whole: PlayOutline, recipe: Mapping[str
         )
 
 
-def shared_locks(plays: Sequence[object]) -> list[str]:
+def shared_locks(plays: Sequence[Play]) -> list[str]:
     """The locks that hosts share."""
     tasks = (task for play in plays for task in stage_tasks(play))
     return [*dict.fromkeys(lock for task in tasks for lock in task.args.get("locks") or {})]
 
 
-def wide_stages(plays: Sequence[object], whole: PlayOutline) -> dict[int, list[str]]:
+def wide_stages(plays: Sequence[Play], whole: PlayOutline) -> dict[int, list[str]]:
     """The stages with steps that need hosts of other parts, by number, and why they do."""
     found: dict[int, list[str]] = {}
     for task in (task for play in plays for task in stage_tasks(play)):
@@ -103,7 +107,7 @@ def wide_stages(plays: Sequence[object], whole: PlayOutline) -> dict[int, list[s
     return found
 
 
-def meeting_places(plays: Sequence[object], recipe: Mapping[str, Any]) -> MeetingPlaces | None:
+def meeting_places(plays: Sequence[Play], recipe: Mapping[str, Any]) -> MeetingPlaces | None:
     """Where the parts meet; None where they need each other for nothing."""
     canary = recipe.get("canary") or {}
     is_counted = bool(canary) and "hosts" not in canary
@@ -111,7 +115,7 @@ def meeting_places(plays: Sequence[object], recipe: Mapping[str, Any]) -> Meetin
     return found if found.stages or found.behind_canary or shared_locks(plays) else None
 
 
-def _behind_canary(plays: Sequence[Any], canary: Mapping[str, object], *, is_counted: bool) -> dict[str, int]:
+def _behind_canary(plays: Sequence[Play], canary: Mapping[str, object], *, is_counted: bool) -> dict[str, int]:
     """The stage tasks that wait for the canary, each with the number of the first stage of its play.
 
     A canary with a pattern has plays of its own, before those with the same stages for the other hosts.
@@ -127,7 +131,7 @@ def _behind_canary(plays: Sequence[Any], canary: Mapping[str, object], *, is_cou
     return found
 
 
-def meeting_stages(plays: Sequence[object]) -> dict[int, GroupStage]:
+def meeting_stages(plays: Sequence[Play]) -> dict[int, GroupStage]:
     """The stages before which the parts meet, by number. All parts find the same ones, whatever their inventories."""
     tasks = {int(task.args["number"]): task for play in plays for task in stage_tasks(play)}
     steps = {str(step["name"]): step for task in tasks.values() for step in task.args["steps"]}
@@ -152,7 +156,7 @@ def _meets(step: Mapping[str, object], steps: Mapping[str, Mapping[str, object]]
     )
 
 
-def _wide(task: Any, whole: PlayOutline) -> Iterator[str]:
+def _wide(task: Task, whole: PlayOutline) -> Iterator[str]:
     """Why steps of a stage need hosts of other parts."""
     for step in task.args["steps"]:
         planned = whole.steps[str(step["name"])]

@@ -18,7 +18,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleError
 from ansible.inventory.manager import split_host_pattern
@@ -36,6 +36,10 @@ from rack_recipes.run.recorder.ansible_api import AnsibleApi, InventoryVariables
 from rack_recipes.run.recorder.play_outline import PlayOutline, stage_tasks
 from rack_recipes.run.stage.bypass_ansible_templating import TEMPLATE_MARKS
 from rack_recipes.settings import Settings
+
+if TYPE_CHECKING:
+    from ansible.playbook.play import Play
+    from ansible.playbook.task import Task
 
 GROUPS = "groups"  # the attribute with the names of the host's groups
 LONGEST_TEXT = 200  # characters: a longer one is no name of a place or a part
@@ -118,7 +122,7 @@ def _is_scalar(value: object) -> bool:
 NOT_CHOSEN = ("!", "&", "@")  # how parts begin that leave hosts out, and files with names
 
 
-def unmatched_patterns(plays: Iterable[Any], limit: str, resolve_whole: Resolve) -> Iterator[str]:
+def unmatched_patterns(plays: Iterable[Play], limit: str, resolve_whole: Resolve) -> Iterator[str]:
     """A warning for the hosts of the plays, and one for --limit, where a part of a pattern matches no host.
 
     `resolve_whole` finds hosts in the whole inventory.
@@ -181,7 +185,7 @@ def _variable(host: Any, names: tuple[str, ...]) -> str:
 FREE = ("free", "host_pinned")  # strategies of Ansible in which no host waits for another one
 
 
-def check_turns(plays: Sequence[Any], found: PlayOutline, api: AnsibleApi) -> None:
+def check_turns(plays: Sequence[Play], found: PlayOutline, api: AnsibleApi) -> None:
     """Raise UsageError where a stage needs all hosts of its play, and the play does not run them together."""
     for play in plays:
         word = _turns(play, api)
@@ -193,7 +197,7 @@ def check_turns(plays: Sequence[Any], found: PlayOutline, api: AnsibleApi) -> No
             )
 
 
-def _turns(play: Any, api: AnsibleApi) -> str:
+def _turns(play: Play, api: AnsibleApi) -> str:
     """By which keyword of a play its hosts do not run together; empty where they do."""
     is_free = str(play.strategy).rpartition(".")[2] in FREE
     hosts = len(api.resolve(play.hosts)) if is_free or play.serial else 0
@@ -212,7 +216,7 @@ def _first_batch(serial: object, hosts: int, api: AnsibleApi) -> int:
     return size
 
 
-def _needs_all(task: Any, found: PlayOutline) -> Iterator[str]:
+def _needs_all(task: Task, found: PlayOutline) -> Iterator[str]:
     """Why steps of a stage need other hosts to have ended."""
     for step in task.args["steps"]:
         planned = found.steps[str(step["name"])]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleError
 
@@ -24,6 +24,10 @@ from rack_recipes.run.delegates import FindDelegates, Variables
 from rack_recipes.run.recorder.ansible_api import AnsibleApi, Resolve
 from rack_recipes.run.stage.bypass_ansible_templating import TEMPLATE_MARKS
 from rack_recipes.run.stage.host_request import check_stage
+
+if TYPE_CHECKING:
+    from ansible.playbook.play import Play
+    from ansible.playbook.task import Task
 
 OWN = "a playbook's own"
 Step = Mapping[str, Any]
@@ -53,19 +57,19 @@ class PlayOutline:
         return [step.name for step in self.steps.values() if not step.hosts]
 
 
-def stage_tasks(play: object) -> list[Any]:
+def stage_tasks(play: Play) -> list[Any]:
     """The stage tasks of an Ansible play, in order, without what is included only while it runs."""
     return [task for task in _all_tasks(play) if task.resolved_action == STAGE]
 
 
-def checkpoints(plays: Iterable[object]) -> frozenset[str]:
+def checkpoints(plays: Iterable[Play]) -> frozenset[str]:
     """The ids of the flush tasks that come before the last stage."""
     tasks = [task for play in plays for task in _all_tasks(play)]
     last = max((place for place, task in enumerate(tasks) if task.resolved_action == STAGE), default=0)
     return frozenset(task._uuid for task in tasks[:last] if task.resolved_action == FLUSH)
 
 
-def _all_tasks(play: Any) -> Iterator[Any]:
+def _all_tasks(play: Play) -> Iterator[Any]:
     """All tasks in the order in which Ansible runs them: the roles that a play lists come before its own tasks."""
     listed = (role for role in play.roles if not role.from_include)
     blocks = (*play.pre_tasks, *(block for role in listed for block in _role_blocks(role)), *play.tasks)
@@ -88,7 +92,7 @@ def _tasks(item: Any) -> Iterator[Any]:
         yield from _tasks(inner)
 
 
-def outline(plays: Sequence[Any], resolve: Resolve) -> PlayOutline:
+def outline(plays: Sequence[Play], resolve: Resolve) -> PlayOutline:
     """The outline of these plays. A stage may be in several: in that of the canary, and in that of the other hosts.
 
     Raises UsageError for a task that is no stage, for a field that no step has, for a number that two stages have, and
@@ -108,7 +112,7 @@ def outline(plays: Sequence[Any], resolve: Resolve) -> PlayOutline:
     return found
 
 
-def _check_recipe(plays: Sequence[Any]) -> None:
+def _check_recipe(plays: Sequence[Play]) -> None:
     """Playbooks may be imported into one another, but a run is of one recipe. Raises UsageError."""
     described = [play.vars.get(RECIPE_VARIABLE) or {} for play in plays]
     recipes = {recipe.get("digest"): str(recipe.get("path") or OWN) for recipe in described}
@@ -116,7 +120,7 @@ def _check_recipe(plays: Sequence[Any]) -> None:
         raise UsageError(f"a playbook runs one recipe, and this has stages of {' and of '.join(recipes.values())}")
 
 
-def _add_stage(found: PlayOutline, task: Any) -> None:
+def _add_stage(found: PlayOutline, task: Task) -> None:
     """Add a stage. Raises UsageError where another one has its number: their results could not be told apart."""
     number, names = int(task.args["number"]), [str(step["name"]) for step in task.args["steps"]]
     same = found.stages.setdefault(number, names)
@@ -177,7 +181,7 @@ def _match(found: PlayOutline, pattern: str, resolve: Resolve) -> frozenset[str]
     return found.patterns[pattern]
 
 
-def select_by_tags(play: object) -> Iterator[str]:
+def select_by_tags(play: Play) -> Iterator[str]:
     """The steps that --tags or --skip-tags leave out, by Ansible's rules for a task with a step's name and tags.
 
     The stage's task keeps only the tags of its other steps. Otherwise one skipped step would skip the whole stage.
@@ -187,14 +191,14 @@ def select_by_tags(play: object) -> Iterator[str]:
             yield from _left_out(task, play)
 
 
-def _is_whole(task: Any, play: Any) -> bool:
+def _is_whole(task: Task, play: Play) -> bool:
     """Whether all steps of a stage run, since neither the user nor a step uses tags."""
     is_asked = set(play.only_tags) != {"all"} or bool(play.skip_tags)
     is_tagged = any(step.get("tags") for step in task.args["steps"])
     return not is_asked and not is_tagged and bool(task.evaluate_tags(play.only_tags, play.skip_tags, {}))
 
 
-def _left_out(task: Any, play: Any) -> Iterator[str]:
+def _left_out(task: Task, play: Play) -> Iterator[str]:
     """The steps of one stage that are left out."""
     # a run without tags does not pay for this import
     from rack_recipes.plan.compile.playbook import RESERVED
@@ -212,7 +216,7 @@ def _left_out(task: Any, play: Any) -> Iterator[str]:
         task.tags = list(dict.fromkeys(selected))
 
 
-def delegate_finder(plays: Iterable[object], api: AnsibleApi) -> FindDelegates:
+def delegate_finder(plays: Iterable[Play], api: AnsibleApi) -> FindDelegates:
     """The function that finds delegates in these plays. It takes a millisecond for a host."""
     tasks = {int(task.args["number"]): (task, play) for play in plays for task in stage_tasks(play) if task.delegate_to}
 

@@ -9,7 +9,7 @@ import signal
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from rack_recipes import settings as project
@@ -55,6 +55,10 @@ from rack_recipes.run.stage.bypass_ansible_templating import pack_steps, unpack_
 from rack_recipes.run.stage.find_python import FACT
 from rack_recipes.run.stage.host_request import ANSIBLE, prepare
 from rack_recipes.run.stage.module_answers import missing_on_controller
+
+if TYPE_CHECKING:
+    from ansible.playbook.play import Play
+    from ansible.playbook.task import Task
 
 
 class TellEnd(Protocol):
@@ -129,7 +133,7 @@ class Recorder:
         if first is not None:
             self.play_starts(first)
 
-    def play_starts(self, play: Any) -> None:
+    def play_starts(self, play: Play) -> None:
         """Begin the run at its first play with stages; patterns and tags are resolved here, once for all plays.
 
         A play in batches starts once for each batch, with a copy of the play that has the same tasks.
@@ -188,7 +192,7 @@ class Recorder:
         else:
             run.reusable.cached = cached
 
-    def task_starts(self, task: Any) -> None:
+    def task_starts(self, task: Task) -> None:
         """Before Ansible forks the workers: make the payload that all of them send, or bring the store up to date."""
         if self.store_writer is None or self.run is None:
             if task.resolved_action == STAGE and not self.refused:
@@ -211,7 +215,7 @@ class Recorder:
                 self._end(self.run)
             self.run.stored = self.store_writer.flush()
 
-    def _meet(self, run: Run, meeting: GroupMeeting, task: Any) -> None:
+    def _meet(self, run: Run, meeting: GroupMeeting, task: Task) -> None:
         """Meet the other parts of the group before a stage that needs them."""
 
         def is_ending() -> bool:
@@ -279,7 +283,7 @@ class Recorder:
         recap.count([*bad], "ignored")
         self._stage_ended(run, number, told, bad)
 
-    def _stage_ended(self, run: Run, number: int, told: Mapping[str, Any], bad: Mapping[str, str]) -> None:
+    def _stage_ended(self, run: Run, number: int, told: Mapping[str, object], bad: Mapping[str, str]) -> None:
         """Follow the journal. `told` is the result of a task, `bad` has the hosts that did not pass, and why."""
         self._messages.update({(number, host): missing_on_controller(text) or text for host, text in bad.items()})
         if told.get(UNRECORDED) and not run.unwritable:
@@ -462,7 +466,7 @@ class Recorder:
         self.warn(f"rack.recipes.recorder: {text}")
 
 
-def _begun(plays: Sequence[object], settings: project.Settings, api: AnsibleApi) -> Run:
+def _begun(plays: Sequence[Play], settings: project.Settings, api: AnsibleApi) -> Run:
     """The run that has begun. Raises RackError as `begin_run` does, and UsageError where nothing can be written."""
     try:
         return begin_run(plays, settings, api)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.executor.task_queue_manager import TaskQueueManager
 
@@ -28,6 +28,10 @@ from rack_recipes.run.recorder.play_outline import stage_tasks
 from rack_recipes.run.stage.host_request import ANSIBLE, scriptlet_of
 from rack_recipes.run.stage.host_threads import can_end_clients
 from rack_recipes.run.stage.run_ansible_task import can_run_tasks
+
+if TYPE_CHECKING:
+    from ansible.playbook.play import Play
+    from ansible.playbook.task import Task
 
 STRATEGIES = ("linear", "ansible.builtin.linear")
 # Ansible fills these in for the task that it runs, on behalf of all hosts.
@@ -55,7 +59,7 @@ class StageTask:
         return f"stage {self.number}: one process for {self.hosts} hosts"
 
 
-def run_in_one_process(run: Run, plays: Sequence[Any], api: AnsibleApi) -> Iterator[StageTask]:
+def run_in_one_process(run: Run, plays: Sequence[Play], api: AnsibleApi) -> Iterator[StageTask]:
     """Have Ansible run the stages once that one process may run on all hosts; returns all that run on hosts.
 
     What Ansible itself runs asks nothing of the first host, whose variables may be wrong.
@@ -71,18 +75,18 @@ def run_in_one_process(run: Run, plays: Sequence[Any], api: AnsibleApi) -> Itera
                 yield StageTask(task._uuid, number, len(hosts), as_written, why)
 
 
-def run_between_hosts(plays: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+def run_between_hosts(plays: Sequence[Play]) -> Iterator[tuple[str, Any]]:
     """The ids of the tasks of stages between hosts, which one process always runs, each as the playbook has it."""
     for task in (task for play in plays for task in stage_tasks(play)):
         if _is_between(task):
             yield task._uuid, _moved_here(task)
 
 
-def _is_between(task: Any) -> bool:
+def _is_between(task: Task) -> bool:
     return task.args["steps"][0].get("scope") in BETWEEN
 
 
-def _moved_here(task: Any) -> Any:
+def _moved_here(task: Task) -> Any:
     """The task as the playbook has it, which runs once and here from now on."""
     as_written = task.copy(exclude_parent=True, exclude_tasks=True)
     as_written._parent = task._parent
@@ -101,7 +105,7 @@ def _why_in_no_stage(run: Run) -> str:
     return "" if can_end_clients() else "the system does not tell which processes a thread has started"
 
 
-def _why(run: Run, play: Any, task: Any, hosts: set[str], api: AnsibleApi) -> str:
+def _why(run: Run, play: Play, task: Task, hosts: set[str], api: AnsibleApi) -> str:
     """Why a stage keeps a process for each host; empty where one process may run it on all."""
     steps, least = task.args["steps"], run.settings.one_process_from
     folders = tuple(map(Path, run.settings.scriptlets))
@@ -124,7 +128,7 @@ def _why(run: Run, play: Any, task: Any, hosts: set[str], api: AnsibleApi) -> st
     return next((text for text, holds in found if holds()), "")
 
 
-def _is_template(task: Any, name: str) -> bool:
+def _is_template(task: Task, name: str) -> bool:
     return "{{" in str(getattr(task, name, ""))
 
 
@@ -134,7 +138,7 @@ def _is_live(step: Any, folders: tuple[Path, ...]) -> bool:
     return False
 
 
-def _rescued(task: Any) -> bool:
+def _rescued(task: Task) -> bool:
     """Whether a block around the task has tasks for its failure: these hosts stay in the play, but not in the block."""
     block = task._parent
     while block is not None:
@@ -144,7 +148,7 @@ def _rescued(task: Any) -> bool:
     return False
 
 
-def _connection(host: str, task: Any, api: AnsibleApi) -> str:
+def _connection(host: str, task: Task, api: AnsibleApi) -> str:
     own = api.inventory.of(host) if api.inventory else {}
     return str(api.extra_vars.get("ansible_connection") or own.get("ansible_connection") or task.connection or "ssh")
 

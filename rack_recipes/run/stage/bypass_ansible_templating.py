@@ -93,17 +93,17 @@ def fill_in(step: Data, template: Template) -> Data:
     return filled
 
 
-def mark(value: Any) -> Any:
+def mark(value: object) -> Any:
     """The same with a mark on each reference in its texts, to be used before a template is filled in."""
     return _change_texts(value, lambda text: OPENING.sub(f"${{{MARK}", text))
 
 
-def unmark(value: Any) -> Any:
+def unmark(value: object) -> Any:
     """The same with its references as they were. What looks like one without a mark came out of a template."""
     return _change_texts(value, lambda text: text.replace("${", FOREIGN).replace(f"{FOREIGN}{MARK}", "${"))
 
 
-def _change_texts(value: Any, change: Callable[[str], str]) -> Any:
+def _change_texts(value: object, change: Callable[[str], str]) -> Any:
     """Change every text in a value that may have a reference; Ansible's trust in it as a template is kept."""
     if isinstance(value, str):
         if "${" not in value:

@@ -48,7 +48,7 @@ MISSING = "No python interpreters found for host {host!r} (tried {names!r})."
 PAGE = "reference_appendices/interpreter_discovery.html"
 
 
-def python_setting(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> str:
+def python_setting(variables: Mapping[str, object], template: Callable[[Any], Any]) -> str:
     """What the user has set for a host: a path, or one of `TO_BE_FOUND`.
 
     `variables` are the host's. Ansible's order holds: variable, environment, ansible.cfg. `template` fills in a value.
@@ -56,7 +56,7 @@ def python_setting(variables: Mapping[str, Any], template: Callable[[Any], Any])
     return str(template(constants.config.get_config_value(SETTING, variables=variables)) or "")
 
 
-def python_names(variables: Mapping[str, Any]) -> list[str]:
+def python_names(variables: Mapping[str, object]) -> list[str]:
     """The names and paths that Ansible looks for on a host without a setting, in this order."""
     return list(map(str, constants.config.get_config_value(f"{SETTING}_FALLBACK", variables=variables)))
 

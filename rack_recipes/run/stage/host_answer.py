@@ -203,7 +203,7 @@ LATEST = 1e11  # seconds since 1970
 Clock = tuple[float, float]  # the host's time when it answered, and how long it worked on the answer, in seconds
 
 
-def read_clock(value: Any) -> Clock | None:
+def read_clock(value: object) -> Clock | None:
     """The host's clock as an answer has it; None where it has none, or one that is no time."""
     if not isinstance(value, list) or len(value) != 2 or not all(isinstance(part, int | float) for part in value):
         return None
@@ -233,7 +233,7 @@ UNREADABLE: dict[str, Any] = {}  # stands for a whole record that is not JSON, a
 FORGED = "the host's answer has no valid {field}: expected {expected}"
 
 
-def _is_text(value: Any) -> bool:
+def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 

@@ -80,7 +80,7 @@ def to_message(step: Data, program: Data) -> dict[str, Any]:
     return found if is_invalid else {**found, **program}
 
 
-def is_true(value: Any) -> bool:
+def is_true(value: object) -> bool:
     """What the Jinja expression of a `when` came out as. Raises UsageError where that is neither true nor false."""
     found = value if isinstance(value, bool) else TRUTH_WORDS.get(str(value).strip().lower())
     if found is None:
@@ -88,14 +88,14 @@ def is_true(value: Any) -> bool:
     return found
 
 
-def _when(written: Any) -> Any:
+def _when(written: object) -> Any:
     """Conditions, true, false, or the template that came out as false."""
     if isinstance(written, Mapping):
         return f"{written[UNMET]} is false" if UNMET in written else written
     return written if isinstance(written, (list, tuple)) else is_true(written)
 
 
-def _sandbox(written: Any) -> Any:
+def _sandbox(written: object) -> Any:
     """What the sandbox allows. Any other value must not mean that there is none."""
     if written is None or isinstance(written, (bool, Mapping)):
         return written
@@ -228,7 +228,7 @@ def make_request(number: int, steps: Sequence[Data], inputs: StageInputs, progra
     return Request(message, tuple(sorted(payload_files.files.items())))
 
 
-def _bounded(message: dict[str, Any], timeout: float | None) -> dict[str, Any]:
+def _bounded(message: dict[str, object], timeout: float | None) -> dict[str, Any]:
     """The message of a step with `timeout` where the recipe gives none."""
     return message if message.get("timeout") or not timeout else {**message, "timeout": timeout}
 
@@ -405,5 +405,5 @@ def group_request(name: str, requests: Sequence[Request], collected: Sequence[st
     return Request(message, tuple(sorted(files.items())))
 
 
-def _own(message: dict[str, object], shared: dict[str, Any]) -> dict[str, Any]:
+def _own(message: dict[str, object], shared: dict[str, object]) -> dict[str, Any]:
     return {field: value for field, value in message.items() if field not in shared and field not in OWN - {"host"}}

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
@@ -65,6 +65,9 @@ from rack_recipes.run.stage.worker_stop import (
 from rack_recipes.run.stage.zip_payload import executor_code, pack_payload
 from rack_recipes.settings import Settings
 
+if TYPE_CHECKING:
+    from ansible.plugins.connection import ConnectionBase
+
 # The code comes on stdin behind the message and is imported from memory, which saves a second round trip. A host that
 # has run the same executor before has kept it compiled, in a folder that nobody else can write to. Imports make no
 # garbage, so the search for it is off; and the process ends without cleaning up. Each of these saves 2 ms of CPU.
@@ -111,7 +114,7 @@ def boot(tmp: str = "") -> str:
     return program.replace("'/var/tmp/", place) if tmp else program
 
 
-def keep_alive(connection: Any, patience: float) -> None:
+def keep_alive(connection: ConnectionBase, patience: float) -> None:
     """Let ssh notice that a host is gone, as after a power cut, unless the user has set its options for that.
 
     Without these, ssh waits for ever: it only reads. `patience` is how long a lost host is waited for, in seconds.
@@ -124,7 +127,7 @@ def keep_alive(connection: Any, patience: float) -> None:
         connection.set_option("ssh_extra_args", f"{given[-1]} {ALIVE.format(interval=interval)}".strip())
 
 
-def use_stdin(connection: Any) -> None:
+def use_stdin(connection: ConnectionBase) -> None:
     """Have a request sent on stdin whatever the user has set for modules.
 
     Modules keep the user's setting: without pipelining they have a terminal, and end with their connection.
@@ -135,7 +138,7 @@ def use_stdin(connection: Any) -> None:
             connection.set_option("pipelining", True)
 
 
-def tries_more(connection: Any) -> int:
+def tries_more(connection: ConnectionBase) -> int:
     """How often a host that lets nobody in is tried again. Ansible itself has tried as often as the user wants."""
     try:
         _value, origin = connection.get_option_and_origin("reconnection_retries")
@@ -295,7 +298,7 @@ class RemoteExecutor:
             offset, is_open = answer.offset, answer.state == "running" and time.monotonic() < until
         raise Interrupted(INTERRUPTED)
 
-    def _request_end(self, message: Mapping[str, Any], payload: bytes) -> HostAnswer:
+    def _request_end(self, message: Mapping[str, object], payload: bytes) -> HostAnswer:
         try:
             return self._send(message, payload, AnswerLimit(END_LIMIT, rate=math.inf))
         except (AnsibleError, Unreachable) as error:
@@ -303,7 +306,7 @@ class RemoteExecutor:
             why = " ".join(str(error).split())
             raise Interrupted(f"{INTERRUPTED}, and its steps on this host end when their lease is up: {why}") from error
 
-    def _ask(self, message: Mapping[str, Any], payload: bytes) -> HostAnswer:
+    def _ask(self, message: Mapping[str, object], payload: bytes) -> HostAnswer:
         """Send a request, and send it again while a host that was reached before is lost: it gets the same answer."""
         deadline = 0.0
         lost = ""

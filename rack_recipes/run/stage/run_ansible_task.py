@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleError
 from ansible.executor.process import worker
 from ansible.executor.task_executor import TaskExecutor
 
 from rack_recipes.run.run_secrets import PLAY_HOSTS
+
+if TYPE_CHECKING:
+    from ansible.playbook.play import Play
+    from ansible.playbook.task import Task
 
 try:
     from ansible._internal._task import TaskContext
@@ -34,7 +38,7 @@ def can_run_tasks() -> bool:
     return TaskContext is not None and (names == OLD or (names == NEW and hasattr(TaskContext, "create")))
 
 
-def task_runner(written: Any, play: Any, task_vars: Mapping[str, Any], hosts: Sequence[str]) -> Callable[[str], Any]:
+def task_runner(written: Any, play: Play, task_vars: Mapping[str, Any], hosts: Sequence[str]) -> Callable[[str], Any]:
     """A function that runs a task for a host, and returns its result, a mapping.
 
     `written` is the task as the playbook has it, `play` Ansible's copy of its play. To be called in the worker that
@@ -62,7 +66,7 @@ def task_runner(written: Any, play: Any, task_vars: Mapping[str, Any], hosts: Se
     return run
 
 
-def _result(host: Any, task: Any, variables: dict[str, Any], common: tuple[Any, ...]) -> Mapping[str, Any]:
+def _result(host: Any, task: Task, variables: dict[str, object], common: tuple[Any, ...]) -> Mapping[str, Any]:
     if "task" in signature(TaskExecutor).parameters:
         with TaskContext(task):
             old: Mapping[str, Any] = TaskExecutor(host, task, variables, *common).run()

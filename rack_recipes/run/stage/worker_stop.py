@@ -138,7 +138,7 @@ def enable_stop_signal() -> None:
     """Called in Ansible's main process: its workers, once forked, note the stop signal from their start."""
     main = os.getpid()
 
-    def note(_number: int, _frame: Any) -> None:
+    def note(_number: int, _frame: object) -> None:
         if os.getpid() != main:
             WorkerStop.was_requested = True
 

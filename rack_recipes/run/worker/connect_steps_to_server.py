@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleError
 
@@ -33,6 +33,10 @@ from rack_recipes.run.server_address_and_pass import CONTROLLER, pass_of
 from rack_recipes.run.stage.host_request import Request as StageRequest
 from rack_recipes.run.stage.remote_executor import RemoteExecutor
 from rack_recipes.run.worker.host_stage_request import StageTask
+
+if TYPE_CHECKING:
+    from ansible.plugins.action import ActionBase
+    from ansible.plugins.connection import ConnectionBase
 
 LIMIT = 20  # seconds for the ControlMaster to answer
 MARK = "rack.recipes folder "
@@ -60,7 +64,7 @@ class SocketForward:
     `target` is the path of the socket on the controller. With `for_others` another user of the host may use it, too.
     """
 
-    def __init__(self, connection: Any, run: RunCommand, target: str, *, for_others: bool) -> None:
+    def __init__(self, connection: ConnectionBase, run: RunCommand, target: str, *, for_others: bool) -> None:
         self._connection = connection
         self._run = run
         self._target = target
@@ -124,7 +128,7 @@ class SocketForward:
         return words[words.index(os.fsencode(program)) :]
 
 
-def run_by(action: Any, within_limits: Callable[[Callable[[], dict[str, Any]]], dict[str, Any]]) -> RunCommand:
+def run_by(action: ActionBase, within_limits: Callable[[Callable[[], dict[str, Any]]], dict[str, Any]]) -> RunCommand:
     """The function that runs a command on the host of an action, as the user who logs in, by `within_limits`."""
 
     def run(command: str) -> dict[str, Any]:

@@ -366,12 +366,12 @@ def _of_host(stage: HostStage, names: SecretNames) -> Iterator[str]:
     yield from literal(_passwords(stage.action))
 
 
-def _of_others(stage: HostStage, hooks: Sequence[Mapping[str, Any]] = ()) -> list[str]:
+def _of_others(stage: HostStage, hooks: Sequence[Mapping[str, object]] = ()) -> list[str]:
     """The secrets of other hosts that a template has brought into this host's arguments."""
     return secrets_shown_in(stage.run.secret_registry.others_of(stage.host), [*stage.steps, *hooks])
 
 
-def _passwords(action: Any) -> Iterator[str]:
+def _passwords(action: ActionBase) -> Iterator[str]:
     """The passwords with which Ansible logs in and becomes another user, wherever it has them from."""
     connection = action._connection
     plugins: tuple[Any, ...] = (connection, getattr(connection, "become", None))

@@ -35,7 +35,7 @@ NOT_OF_A_SIDE = ("scope", "members", "serve", "isolate", "retry", "depends_on", 
 
 
 def run_side(
-    action: ActionBase, number: int, step: Mapping[str, Any], task_vars: Mapping[str, Any], side: Side
+    action: ActionBase, number: int, step: Mapping[str, object], task_vars: Mapping[str, object], side: Side
 ) -> dict[str, Any]:
     """Run what a host does in a test; its record is in the test then. Raises RackError."""
     run, running = current(), side.running
@@ -75,7 +75,7 @@ def _may_begin(running: RunningTest, remote: RemoteExecutor, is_check: bool) -> 
     return True
 
 
-def _request(side: Side, stage: HostStage, task_vars: Mapping[str, Any]) -> Request:
+def _request(side: Side, stage: HostStage, task_vars: Mapping[str, object]) -> Request:
     """The request for this side of this round: a stage of its own on the host, which forgets that of the last round."""
     running, run = side.running, stage.run
     request = request_of(stage, None)

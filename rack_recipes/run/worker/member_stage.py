@@ -42,7 +42,7 @@ CONNECTIONS = 128  # hosts of a round that are waited for at a time, also with f
 NAMED = 10
 
 
-def run_members(action: ActionBase, number: int, step: Step, task_vars: Mapping[str, Any]) -> dict[str, Any]:
+def run_members(action: ActionBase, number: int, step: Step, task_vars: Mapping[str, object]) -> dict[str, Any]:
     """Run the step between the hosts of the task's play; returns the task's result. Raises RackError."""
     run = current()
     stage = MemberStage(action, number, step, task_vars)

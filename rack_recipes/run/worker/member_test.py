@@ -73,7 +73,7 @@ class RunningTest:
             else (self.server or next((each for each in self.test.members if each != host), host))
         )
 
-    def result(self, head: Mapping[str, Any], began: str, seconds: float) -> Record:
+    def result(self, head: Mapping[str, object], began: str, seconds: float) -> Record:
         """The step record of the test: the worst verdict counts, and its reason names who said so."""
         measured = [self.records[host] for host in self.test.members if host in self.records and host != self.server]
         told = [(host, self.records[host]) for host in self.test.members if host in self.records]
@@ -142,7 +142,7 @@ def set_side(side: Side | None) -> None:
     _SIDE.set(side)
 
 
-def words_of(side: Side, step: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+def words_of(side: Side, step: Mapping[str, object], task_vars: Mapping[str, object]) -> dict[str, Any]:
     """What `${own...}` and `${peer...}` stand for: names, addresses, the port, and variables that the step names."""
     named: dict[str, set[str]] = {"own": set(), "peer": set()}
     for word, name in VARIABLE.findall(str(step)):
@@ -177,7 +177,7 @@ class _Variables:
         return {name: _native(value) for name, value in found.items() if isinstance(value, (str, int, float))}
 
 
-def _native(value: Any) -> Any:
+def _native(value: object) -> Any:
     return str(value)[:LONGEST_VALUE] if isinstance(value, str) else value
 
 

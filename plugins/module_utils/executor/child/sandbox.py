@@ -145,7 +145,7 @@ def refused(attempt: Attempt, mask: Mask | None) -> str:
 
 
 def python(
-    launcher: Launcher, step: Step, ctx: ContextView, params: dict[str, Any], method: str, limit: Callable[[], None]
+    launcher: Launcher, step: Step, ctx: ContextView, params: dict[str, object], method: str, limit: Callable[[], None]
 ) -> Callable[[start_process.EventWriter], NoReturn]:
     """A function for a fork of the executor that runs the step's Python class in the sandbox.
 

@@ -286,7 +286,7 @@ SIGNS: dict[str, tuple[str, int, str]] = {
 }
 
 
-def processes_around_step(step: dict[str, Any]) -> int:
+def processes_around_step(step: dict[str, object]) -> int:
     """How many processes are around a step's own, which its limit of processes does not count."""
     is_script = step["kind"] == "shell" and "library" in step
     return (OF_SANDBOX if "sandbox" in step else 0) + (OF_LIBRARY if is_script else 0)

@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
 from rack_recipes.analysis.findings import NOTABLE, NOTE, PROBLEM, Finding, ResultId
+from rack_recipes.store.result import Result
 
 REPLACE, RECABLE, RESET, ISOLATE, MONITOR = "replace", "recable", "reset", "isolate", "monitor"
 ACTIONS: Mapping[str, str] = {
@@ -99,7 +100,7 @@ BY_VERB: Mapping[str, str] = {
 }
 
 
-def with_actions(findings: Iterable[Finding], run_results: Sequence[Mapping[str, object]]) -> Iterator[Finding]:
+def with_actions(findings: Iterable[Finding], run_results: Sequence[Result]) -> Iterator[Finding]:
     """Yield the findings with `action` and `rule`. `run_results` are the rows of the run's results."""
     bad = failing_results(run_results)
     for finding in findings:
@@ -112,7 +113,7 @@ def _named(finding: Finding) -> Sequence[ResultId]:
     return [*dict.fromkeys(ResultId(*result[:2]) for result in finding.results)]
 
 
-def failing_results(rows: Iterable[Mapping[str, Any]]) -> dict[ResultId, tuple[str, str]]:
+def failing_results(rows: Iterable[Result]) -> dict[ResultId, tuple[str, str]]:
     """The verdict and the reason of each result that was tried and did not pass."""
     bad = (row for row in rows if row["verdict"] not in PASSING | NOT_TRIED)
     return {ResultId(row["host"], row["step"]): (row["verdict"], row.get("reason") or "") for row in bad}
@@ -178,7 +179,7 @@ class HostAction(NamedTuple):
 UNEXPLAINED = "no finding explains this result"
 
 
-def actions_by_host(findings: Iterable[Finding], run_results: Iterable[Mapping[str, object]]) -> list[HostAction]:
+def actions_by_host(findings: Iterable[Finding], run_results: Iterable[Result]) -> list[HostAction]:
     """The gravest action about each host with a result that did not pass, in the order of the results.
 
     A result has the action of the problems that rest on it. One that no problem names has that of its own reason, and

@@ -190,8 +190,9 @@ def _said(run: RunData) -> Iterator[Pair]:
 
 def _through(run: RunData) -> Iterator[Pair]:
     for row in run.steps:
-        if row["host"] and row.get("through") and row["through"] != row["host"]:
-            yield THROUGH, row["through"], row["host"]
+        through = row.get("through")
+        if row["host"] and through and through != row["host"]:
+            yield THROUGH, through, row["host"]
 
 
 def _neighbours(run: RunData, unsure: frozenset[str]) -> Iterator[Pair]:

@@ -8,12 +8,12 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
 from rack_recipes.analysis.findings import ResultId
 from rack_recipes.analysis.run_data import RunData
 from rack_recipes.journal.step_results_and_end_status import was_cut_off
+from rack_recipes.store.result import Result, is_looped, planned_step
 
 BLOCKED, UNREACHABLE = "blocked", "unreachable"
 CONTROLLER = "the controller"  # stands for the host of a step that runs once for the run
@@ -60,35 +60,30 @@ class Failures:
 
 def failures_of(run: RunData) -> Failures:
     """Sort the results of a run into failed, judged and blocked."""
-    rows = [row for row in run.steps if not row.get("instances")]
+    rows = [row for row in run.steps if not is_looped(row)]
     tried = [row for row in rows if row["verdict"] not in NOT_TRIED and not was_cut_off(row)]
     counts = Counter(row["host"] for row in tried if row["host"])
     bad = [row for row in tried if row["verdict"] not in PASSING]
     return Failures(
         failed=tuple(ResultId(row["host"], row["step"]) for row in bad),
-        parents={row["step"]: row["parent"] for row in bad if row.get("parent")},
+        parents={row["step"]: parent for row in bad if (parent := row.get("parent"))},
         unreachable=frozenset(ResultId(row["host"], row["step"]) for row in bad if row["verdict"] == UNREACHABLE),
         judged=_hosts_by_step(tried),
         hosts_failed=_hosts_by_step(bad),
         counts=counts,
-        blocked=_blocked(run.steps, {ResultId(row["host"], planned(row)) for row in bad}),
+        blocked=_blocked(run.steps, {ResultId(row["host"], planned_step(row)) for row in bad}),
     )
 
 
-def planned(row: Mapping[str, object]) -> str:
-    """The step that a row of `steps` belongs to in the recipe."""
-    return str(row.get("parent") or row["step"])
-
-
-def _hosts_by_step(rows: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
+def _hosts_by_step(rows: Iterable[Result]) -> dict[str, frozenset[str]]:
     """By planned step, its hosts; none where it ran once for the run."""
     found: dict[str, set[str]] = defaultdict(set)
     for row in rows:
-        found[planned(row)].add(row["host"])
+        found[planned_step(row)].add(row["host"])
     return {step: frozenset(hosts - {""}) for step, hosts in found.items()}
 
 
-def _blocked(steps: Sequence[Mapping[str, Any]], failed: set[ResultId]) -> dict[ResultId, tuple[ResultId, ...]]:
+def _blocked(steps: Sequence[Result], failed: set[ResultId]) -> dict[ResultId, tuple[ResultId, ...]]:
     blocked = {ResultId(row["host"], row["step"]): row for row in steps if row["verdict"] == BLOCKED}
     by_step, by_host = defaultdict(list), defaultdict(list)
     for result in sorted(failed):

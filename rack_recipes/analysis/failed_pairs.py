@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
-from rack_recipes.analysis.failed_and_blocked_results import Failures, planned
+from rack_recipes.analysis.failed_and_blocked_results import Failures
 from rack_recipes.analysis.findings import PROBLEM, SHOWN, Finding, ResultId, format_count
 from rack_recipes.analysis.methods.failed_pairs import (
     ACROSS,
@@ -35,6 +35,7 @@ from rack_recipes.analysis.methods.failed_pairs import (
 )
 from rack_recipes.analysis.run_data import RunData
 from rack_recipes.natural_order import natural
+from rack_recipes.store.result import planned_step
 
 KIND = "cause"
 METHOD = (
@@ -206,7 +207,7 @@ def _between_hosts(run: RunData) -> dict[str, _Matrix]:
     for row in run.steps if run.steps and "members" in run.steps[0] else ():
         members = row["members"] or ()
         if len(members) == 2 and row["verdict"] in (FAILED, *PASSING):
-            matrix = found.setdefault(planned(row), _Matrix(ways=2))
+            matrix = found.setdefault(planned_step(row), _Matrix(ways=2))
             for pair in (Pair(*members), Pair(*reversed(members))):
                 if row["verdict"] == FAILED:
                     matrix.failed[pair].add(ResultId(row["host"], row["step"]))
@@ -244,7 +245,7 @@ def _left_out(step: str, by_host: Mapping[str, set[str]], run: RunData) -> dict[
     missing = {host: everything - targets for host, targets in by_host.items()}
     counts = Counter(address for left in missing.values() if len(left) == 1 for address in left)
     found = {address: host for host, left in missing.items() for address in left if counts[address] == len(left) == 1}
-    silent = {row["host"] for row in run.steps if planned(row) == step and row["host"]} - by_host.keys()
+    silent = {row["host"] for row in run.steps if planned_step(row) == step and row["host"]} - by_host.keys()
     unknown = everything - found.keys()
     return {**found, **(dict(zip(unknown, silent, strict=True)) if len(silent) == len(unknown) == 1 else {})}
 

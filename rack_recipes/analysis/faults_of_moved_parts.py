@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
-from rack_recipes.analysis.failed_and_blocked_results import planned
 from rack_recipes.analysis.findings import NOTE, PROBLEM, Finding, ResultId
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import RunData
 from rack_recipes.natural_order import natural
 from rack_recipes.store.reading import recorded_runs, several_runs
 from rack_recipes.store.reading.several_runs import changes_of_keys
+from rack_recipes.store.result import Result, planned_step
 
 KIND = "moved"
 SERIAL = re.compile(r"(.*_)?serial(_?(number|no))?", re.IGNORECASE)
@@ -129,12 +129,12 @@ Verdicts = Mapping[tuple[str, str], bool]  # by host and planned step, whether i
 Ends = tuple[bool | None, bool | None]  # whether a step fails now where the part was, and where it is
 
 
-def _verdicts(rows: Iterable[Mapping[str, Any]]) -> Verdicts:
+def _verdicts(rows: Iterable[Result]) -> Verdicts:
     """Whether each step failed on each host, where it was tried; one failing instance is enough."""
     found: dict[tuple[str, str], bool] = {}
     for row in rows:
         if row["verdict"] not in NOT_TRIED:
-            place = (row["host"], planned(row))
+            place = (row["host"], planned_step(row))
             found[place] = found.get(place, False) or row["verdict"] not in PASSING
     return found
 

@@ -29,22 +29,9 @@ from rack_recipes.analysis.run_data import RunData
 from rack_recipes.natural_order import natural
 from rack_recipes.store.reading import several_runs
 from rack_recipes.store.reading.earlier_runs import earlier_runs, runs_within
+from rack_recipes.store.result import Result
 
 LEAST_EPISODES = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How one result ended in one run. `is_retried`: it passed, but only after a try that had failed."""
-
-    passed: bool
-    is_retried: bool = False
-    inputs: str = ""
-
-    @property
-    def is_clean(self) -> bool:
-        """Whether the first try passed."""
-        return self.passed and not self.is_retried
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,32 +49,41 @@ class Flake:
     passes_in_a_row: int
 
 
-def flake_of(outcomes: Sequence[Outcome]) -> Flake | None:
-    """What the outcomes of one result say, the oldest first; None where they are no flake.
+def flake_of(results: Sequence[Result]) -> Flake | None:
+    """What the results of one step on one host say, the oldest first; None where they are no flake.
 
     A flake passed after a retry, or it failed, passed and failed again with the same inputs. Only runs with such inputs
     count. One stretch of failures is no flake: the inputs do not say what became of the hardware meanwhile.
     """
     ends: dict[str, set[bool]] = defaultdict(set)
-    for outcome in outcomes:
-        if outcome.inputs:
-            ends[outcome.inputs].add(outcome.passed)
+    for row in results:
+        if row.get("inputs"):
+            ends[row["inputs"] or ""].add(_has_passed(row))
     mixed = {inputs for inputs, both in ends.items() if len(both) > 1}
-    mixed |= {outcome.inputs for outcome in outcomes if outcome.is_retried}
-    counted = [outcome for outcome in outcomes if outcome.inputs in mixed]
+    mixed |= {row.get("inputs") or "" for row in results if row.get("flake")}
+    counted = [row for row in results if (row.get("inputs") or "") in mixed]
     episodes = _episodes(counted)
-    if episodes < LEAST_EPISODES and not any(outcome.is_retried for outcome in counted):
+    if episodes < LEAST_EPISODES and not any(row.get("flake") for row in counted):
         return None
-    failures = _last_in_a_row(not outcome.passed for outcome in reversed(counted))
-    passes = _last_in_a_row(outcome.is_clean for outcome in reversed(counted))
-    return Flake(sum(not outcome.is_clean for outcome in counted), len(counted), episodes, failures, passes)
+    failures = _last_in_a_row(not _has_passed(row) for row in reversed(counted))
+    passes = _last_in_a_row(_is_clean(row) for row in reversed(counted))
+    return Flake(sum(not _is_clean(row) for row in counted), len(counted), episodes, failures, passes)
 
 
-def _episodes(outcomes: Sequence[Outcome]) -> int:
+def _has_passed(row: Result) -> bool:
+    return row["verdict"] in PASSED
+
+
+def _is_clean(row: Result) -> bool:
+    """Whether the first try passed."""
+    return _has_passed(row) and not row.get("flake")
+
+
+def _episodes(results: Sequence[Result]) -> int:
     """How often it began to fail, or failed only at first."""
-    before = [True, *(outcome.passed for outcome in outcomes)]
-    begins = sum(earlier and not outcome.passed for earlier, outcome in zip(before, outcomes, strict=False))
-    return begins + sum(outcome.is_retried for outcome in outcomes)
+    before = [True, *map(_has_passed, results)]
+    begins = sum(earlier and not _has_passed(row) for earlier, row in zip(before, results, strict=False))
+    return begins + sum(bool(row.get("flake")) for row in results)
 
 
 def _last_in_a_row(newest_first: Iterable[bool]) -> int:
@@ -230,18 +226,17 @@ def _places(
 
 def _outcomes(
     run: RunData, history: History, earlier: Sequence[str], places: Sequence[several_runs.HostStep]
-) -> dict[several_runs.HostStep, list[Outcome]]:
-    """By result its outcomes, the oldest first, this run's last. Runs in which it was not judged are left out."""
+) -> dict[several_runs.HostStep, list[Result]]:
+    """By step and host its results, the oldest first, this run's last. Runs in which it was not judged are left out."""
     if not places:
         return {}
     wanted = frozenset(places)
     rows = [*several_runs.outcomes(history.engine, earlier, places)] if earlier else []
     order = {run_id: n for n, run_id in enumerate(earlier)}
     rows.sort(key=lambda row: order[row["run_id"]])
-    found: dict[several_runs.HostStep, list[Outcome]] = {place: [] for place in places}
+    found: dict[several_runs.HostStep, list[Result]] = {place: [] for place in places}
     for row in (*rows, *run.steps):
         place = (row["host"], row["step"])
         if place in wanted and row["verdict"] in BAD | PASSED and not row.get("source_run"):
-            outcome = Outcome(row["verdict"] in PASSED, bool(row.get("flake")), row.get("inputs") or "")
-            found[place].append(outcome)
+            found[place].append(row)
     return found

@@ -26,6 +26,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import COMPL
 from rack_recipes.analysis.run_data import RunData
 from rack_recipes.journal.step_results_and_end_status import cell_of
 from rack_recipes.recipe.recipe_node import is_number
+from rack_recipes.store.result import Result
 
 MOST_DEEP = 200  # places of one value that are changed; further ones are left out
 
@@ -169,11 +170,14 @@ class StepCriteria:
 
 
 @dataclass(frozen=True, slots=True)
-class _Result:
-    """One result with all that its criteria look at; `measured` is what it measured, by criteria and by itself."""
+class _Replay:
+    """A result that is judged again, with all that its criteria look at.
+
+    `measured` is what it measured, by criteria and by itself.
+    """
 
     step: StepCriteria
-    row: Row
+    row: Result
     own: Keys
     run: Keys
     others: Mapping[str, Keys]
@@ -220,14 +224,16 @@ def mutate(run: RunData, history: Sequence[Row], steps: Sequence[StepCriteria]) 
     return found
 
 
-def _chosen(run: RunData, name: str) -> Row | None:
+def _chosen(run: RunData, name: str) -> Result | None:
     """The first result of a step that passed; of a looped step that of an instance."""
     own = [row for row in run.results if run.planned(row["step"]) == name]
     return next((row for row in own if row["verdict"] in COMPLETE), None)
 
 
-def _of_step(run: RunData, made: _Changes, step: StepCriteria, row: Row, steps: Sequence[StepCriteria]) -> StepMutants:
-    name, host = str(row["step"]), str(row["host"])
+def _of_step(
+    run: RunData, made: _Changes, step: StepCriteria, row: Result, steps: Sequence[StepCriteria]
+) -> StepMutants:
+    name, host = row["step"], row["host"]
     if TEMPLATE in json.dumps(step.success):
         return StepMutants(name, host, problem="its criteria have Jinja templates, which only a run fills in")
     result = _result(run, made, step, row)
@@ -244,19 +250,19 @@ def _of_step(run: RunData, made: _Changes, step: StepCriteria, row: Row, steps: 
     return StepMutants(name, host, mutants, "" if mutants else "it has no outputs")
 
 
-def _result(run: RunData, made: _Changes, step: StepCriteria, row: Row) -> _Result:
+def _result(run: RunData, made: _Changes, step: StepCriteria, row: Result) -> _Replay:
     """What a result's criteria looked at: the context as it was after the step's last change of it."""
     name, host = row["step"], row["host"]
     mine = made.of(name, host)
     until = mine[-1]["seq"] if mine else float("inf")
     written = {(delta["host"], delta["key"]): delta["after"] for delta in mine}
     measured = [one for one in run.measurements if cell_of(one) == cell_of(row)]
-    return _Result(step, row, made.keys(host, until), made.keys("", until), made.at_end, written, measured)
+    return _Replay(step, row, made.keys(host, until), made.keys("", until), made.at_end, written, measured)
 
 
-def _words(result: _Result, params: dict[str, object]) -> dict[str, Any]:
+def _words(result: _Replay, params: dict[str, object]) -> dict[str, Any]:
     """The words of an instance, which its criteria may use."""
-    step, name = result.step, str(result.row["step"])
+    step, name = result.step, result.row["step"]
     words: dict[str, Any] = {"step": {"name": name, "attempt": 1, "verdict": ""}}
     if step.loop is None and not step.matrix:
         return words
@@ -269,9 +275,9 @@ def _words(result: _Result, params: dict[str, object]) -> dict[str, Any]:
     return {**words, **dict(found).get(name, {})}
 
 
-def _scope(result: _Result, own: Keys, run: Keys, params: dict[str, object], words: dict[str, object]) -> Scope:
+def _scope(result: _Replay, own: Keys, run: Keys, params: dict[str, object], words: dict[str, object]) -> Scope:
     view = ContextView(
-        str(result.row["step"]), str(result.row["host"]), result.step.scope, own, run, dict(result.others), _ignore
+        result.row["step"], result.row["host"], result.step.scope, own, run, dict(result.others), _ignore
     )
     return Scope(view, params, words)
 
@@ -280,7 +286,7 @@ def _ignore(_event: object) -> None:
     """What a view would send is of no interest."""
 
 
-def _judged(result: _Result, scope: Scope, success: dict[str, object]) -> tuple[str, str, frozenset[str]]:
+def _judged(result: _Replay, scope: Scope, success: dict[str, object]) -> tuple[str, str, frozenset[str]]:
     """Verdict and reason by the executor's own code, and the names of what the criteria measured."""
     attempt: Any = SimpleNamespace(measurements=[_plain(one) for one in result.checks])
     try:
@@ -295,7 +301,7 @@ def _plain(row: Row) -> dict[str, Any]:
 
 
 def _of_values(
-    result: _Result, params: dict[str, object], words: dict[str, object], later: Sequence[StepCriteria]
+    result: _Replay, params: dict[str, object], words: dict[str, object], later: Sequence[StepCriteria]
 ) -> Iterator[Mutant]:
     """The mutants of what the step wrote into the context."""
     for (host, key), value in result.written.items():
@@ -307,7 +313,7 @@ def _of_values(
 
 
 def _is_noticed(
-    result: _Result,
+    result: _Replay,
     params: dict[str, object],
     words: dict[str, object],
     readers: Sequence[dict[str, object]],

@@ -37,6 +37,7 @@ from rack_recipes.journal.step_results_and_end_status import cell_of
 from rack_recipes.store.database.databases_and_errors import call_patiently, translate_errors
 from rack_recipes.store.reading import recorded_runs, several_runs
 from rack_recipes.store.reading.earlier_runs import earlier_runs
+from rack_recipes.store.result import Result
 from rack_recipes.store.schema.tables import tables
 from rack_recipes.store.writing.record_to_rows import in_order, name, storable
 from rack_recipes.store.writing.write_rows import write_rows
@@ -145,7 +146,7 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
     yield from _against_the_baseline(run, history)
 
 
-def _is_failing(row: Row) -> bool:
+def _is_failing(row: Result) -> bool:
     """Whether a result was tried and did not pass; the instances of a looped step count, and not the step."""
     return not row.get("instances") and row["verdict"] not in NO_FAULT
 
@@ -209,7 +210,7 @@ def _short(value: object, longest: int = LONGEST) -> str:
     return visible(text if len(text) <= longest else f"{text[: longest - 1]}…")
 
 
-Failing = Mapping[ResultId, Row]
+Failing = Mapping[ResultId, Result]
 
 
 def _own_last_passes(run: RunData, history: History, failing: Failing) -> Iterator[Finding]:
@@ -230,7 +231,7 @@ def _own_last_passes(run: RunData, history: History, failing: Failing) -> Iterat
         yield _none_passed(run, history, {result: failing[result] for result in never})
 
 
-def _why(run: RunData, rows: Iterable[Row]) -> str:
+def _why(run: RunData, rows: Iterable[Result]) -> str:
     """The reasons of results, most frequent first, after a colon; those that differ in their numbers are one."""
     found = dict.fromkeys(row["reason"] for row in gather_reasons(run, [row for row in rows if row.get("reason")]))
     told = [_short(reason, LONGEST_REASON) for reason in found]
@@ -334,7 +335,7 @@ def _against_the_baseline(run: RunData, history: History) -> Iterator[Finding]:
     )
 
 
-def _rows_of(run: RunData, worse: Iterable[ResultId]) -> list[Row]:
+def _rows_of(run: RunData, worse: Iterable[ResultId]) -> list[Result]:
     cells = {one[:2] for one in worse}
     return [row for row in run.results if (row["host"], row["step"]) in cells]
 

@@ -19,6 +19,7 @@ from rack_recipes.journal.step_results_and_end_status import INTERRUPTED, was_cu
 from rack_recipes.natural_order import in_order_of, natural_places
 from rack_recipes.store.reading import recorded_runs
 from rack_recipes.store.reading.reading_order import parents_of, step_places
+from rack_recipes.store.result import Result, is_looped
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -133,7 +134,7 @@ class RunData:
     """
 
     run: Row
-    steps: Sequence[Row] = ()
+    steps: Sequence[Result] = ()
     measurements: Sequence[Row] = ()
     context: Sequence[Row] = ()
     conflicts: Sequence[Row] = ()
@@ -142,7 +143,7 @@ class RunData:
     attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     judgements: Sequence[Row] = ()
     plan: Mapping[str, Any] | None = None
-    results: Sequence[Row] = ()
+    results: Sequence[Result] = ()
     parents: Mapping[str, str] = field(default_factory=dict)
     places: Mapping[str, int] = field(default_factory=dict)
 
@@ -155,12 +156,12 @@ class RunData:
         return self.places.get(step, UNKNOWN)
 
 
-def all_steps(engine: Engine, run_id: str) -> Sequence[Row]:
+def all_steps(engine: Engine, run_id: str) -> Sequence[Result]:
     """The rows of `steps` with all that is known of them, in any order. Raises StoreError."""
     return recorded_runs.steps(engine, run_id, in_order=False)
 
 
-def load_run_data(engine: Engine, run_id: str, steps: Callable[[Engine, str], Sequence[Row]] = all_steps) -> RunData:
+def load_run_data(engine: Engine, run_id: str, steps: Callable[[Engine, str], Sequence[Result]] = all_steps) -> RunData:
     """Read all rows of a run, arranged. Raises UsageError for an unknown run, and StoreError.
 
     `steps` reads the rows of steps: `judged` and `reported` of `recorded_runs` leave out what no analysis and no report
@@ -222,7 +223,7 @@ def mark_cut_off(run: RunData) -> RunData:
     return replace(run, steps=_not_tried(run.steps), results=_not_tried(run.results))
 
 
-def _not_tried(rows: Sequence[Row]) -> list[Row]:
+def _not_tried(rows: Sequence[Result]) -> list[Result]:
     return [{**row, "verdict": SKIPPED, "cut_off": True} if was_cut_off(row) else row for row in rows]
 
 
@@ -241,8 +242,3 @@ def _with_number(measurements: Sequence[OwnRow], parents: Mapping[str, str]) -> 
         if row["step"] in parents:
             row["planned"] = parents[row["step"]]
     return measurements
-
-
-def is_looped(row: Row) -> bool:
-    """Whether a row of steps stands for the instances of a looped step, which have rows of their own."""
-    return bool(row.get("instances"))

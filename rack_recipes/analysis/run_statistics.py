@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, RAN, VERDICTS
 from rack_recipes.analysis.alike_reasons import join_reasons, mask_numbers
-from rack_recipes.analysis.run_data import Row, RunData, is_looped
+from rack_recipes.analysis.run_data import Row, RunData
+from rack_recipes.store.result import Result, is_looped
 
 SEVERITY = tuple(VERDICTS)
 """Every verdict, the gravest first."""
@@ -48,7 +49,7 @@ def counts(run: RunData) -> list[Row]:
     )
 
 
-def not_passed(run: RunData) -> list[Row]:
+def not_passed(run: RunData) -> list[Result]:
     """The results that were tried and did not pass, the gravest first, then by host and step."""
     return gravest_first(row for row in run.results if row["verdict"] not in NO_FAULT)
 
@@ -60,7 +61,7 @@ def reasons(run: RunData) -> list[Row]:
 
 def waived_results(run: RunData) -> list[Row]:
     """The results that waivers cover, with the verdict (`was`) and the reason (`failure`) that they had before."""
-    found = ((row, row["waived"]) for row in run.results if row.get("waived"))
+    found = ((row, before) for row in run.results if (before := row.get("waived")))
     return [{**row, "was": before.get("verdict") or "", "failure": before.get("reason") or ""} for row, before in found]
 
 
@@ -69,14 +70,14 @@ def not_run(run: RunData) -> list[Row]:
     return gather_reasons(run, [row for row in run.results if row["verdict"] in NOT_TRIED])
 
 
-def gather_reasons(run: RunData, found: Sequence[Row]) -> list[Row]:
+def gather_reasons(run: RunData, found: Sequence[Result]) -> list[Row]:
     """Group by `verdict`, planned `step` and `reason`: number of `results` and of `hosts`, and the `first_host`.
 
     Reasons that differ only in numbers, ids, addresses and paths are one.
     """
     names = {run.planned(step) for step in {row["step"] for row in run.steps}} if found else ()
     masked = [mask_numbers(row.get("reason") or "", names) for row in found]
-    groups: dict[tuple[str, str, tuple[str, ...]], dict[tuple[str, ...], list[Row]]] = {}
+    groups: dict[tuple[str, str, tuple[str, ...]], dict[tuple[str, ...], list[Result]]] = {}
     for row, reason in zip(found, masked, strict=True):
         alike = groups.setdefault((row["verdict"], run.planned(row["step"]), reason.around), {})
         alike.setdefault(reason.words, []).append(row)
@@ -98,9 +99,9 @@ def _on_hosts(rows: Sequence[Row]) -> dict[str, Any]:
     return {"results": len(rows), "hosts": len({row["host"] for row in rows}), "first_host": rows[0]["host"]}
 
 
-def group_rows[Key: Hashable](rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, list[Row]]:
+def group_rows[Kind: Row, Key: Hashable](rows: Iterable[Kind], key: Callable[[Kind], Key]) -> dict[Key, list[Kind]]:
     """The rows by a key, groups and rows in the order in which they come."""
-    found: dict[Key, list[Row]] = {}
+    found: dict[Key, list[Kind]] = {}
     for row in rows:
         found.setdefault(key(row), []).append(row)
     return found
@@ -114,11 +115,11 @@ def matrix(run: RunData) -> tuple[list[str], list[Row]]:
     return steps, [{"host": host, "verdicts": _verdicts(rows)} for host, rows in of_host.items()]
 
 
-def _verdicts(rows: Iterable[Row]) -> dict[str, str]:
+def _verdicts(rows: Iterable[Result]) -> dict[str, str]:
     return {row["step"]: row["verdict"] for row in rows}
 
 
-def by_step(run: RunData, timed: Sequence[Row]) -> list[Row]:
+def by_step(run: RunData, timed: Sequence[Result]) -> list[Row]:
     """A row for each step: numbers of results by verdict and of retries, seconds, and the slowest host.
 
     `timed` are the results that ran. A looped step has the number of its `instances` on all hosts; the results are
@@ -129,9 +130,9 @@ def by_step(run: RunData, timed: Sequence[Row]) -> list[Row]:
     return [{"step": step, **_of_step(groups[step]), **_seconds(ran.get(step, ()))} for step in ordered]
 
 
-def _of_step(rows: Sequence[Row]) -> dict[str, Any]:
+def _of_step(rows: Sequence[Result]) -> dict[str, Any]:
     counted = [row for row in rows if not row.get("instances")]
-    stages = [row["stage"] for row in rows if row.get("stage") is not None]
+    stages = [stage for row in rows if (stage := row.get("stage")) is not None]
     instances = sum(row.get("instances") or 0 for row in rows)
     return {
         "stage": min(stages, default=None),
@@ -140,7 +141,7 @@ def _of_step(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _numbers(rows: Sequence[Row]) -> dict[str, int]:
+def _numbers(rows: Sequence[Result]) -> dict[str, int]:
     """How many results there are, in all, by verdict, and after a retry."""
     verdicts = Counter(row["verdict"] for row in rows)
     return {
@@ -152,16 +153,16 @@ def _numbers(rows: Sequence[Row]) -> dict[str, int]:
     }
 
 
-def _seconds(rows: Collection[Row]) -> dict[str, Any]:
+def _seconds(rows: Collection[Result]) -> dict[str, Any]:
     if not rows:
         return {}
-    slowest_row = max(rows, key=lambda row: float(row["seconds"]))
-    seconds = [row["seconds"] for row in rows]
+    slowest_row = max(rows, key=lambda row: row["seconds"] or 0.0)
+    seconds = [row["seconds"] or 0.0 for row in rows]
     middle = {"median": median(seconds), "total": fsum(seconds)}
     return {**middle, "max": slowest_row["seconds"], "slowest_host": slowest_row["host"]}
 
 
-def slowest(timed: Sequence[Row], limit: int = SLOWEST) -> list[Row]:
+def slowest(timed: Sequence[Result], limit: int = SLOWEST) -> list[Result]:
     """The results that took longest of those that ran."""
     return nlargest(limit, (row for row in timed if not is_looped(row)), key=itemgetter("seconds"))
 
@@ -183,7 +184,7 @@ def _spread(rows: Sequence[Row]) -> dict[str, Any]:
     return {**found, **ends, "max_host": greatest["host"], "median": median(row["number"] for row in numbers)}
 
 
-def timed_results(run: RunData) -> list[Row]:
+def timed_results(run: RunData) -> list[Result]:
     """The results that ran in this run. A looped step has no tries: there an instance must have been tried."""
     tried = {(row["host"], row["parent"]) for row in run.steps if row.get("parent") and _was_tried(row)}
     return [
@@ -196,16 +197,16 @@ def timed_results(run: RunData) -> list[Row]:
     ]
 
 
-def _was_tried(row: Row) -> bool:
+def _was_tried(row: Result) -> bool:
     return (row.get("tries") or 0) > 0
 
 
-def _was_retried(row: Row) -> bool:
+def _was_retried(row: Result) -> bool:
     """Whether a result needed a retry. The tries of a repeated step are mostly its rounds, so they do not count."""
     return bool(row.get("flake")) or ((row.get("tries") or 0) > 1 and not row.get("rounds"))
 
 
-def gravest_first(rows: Iterable[Row]) -> list[Row]:
+def gravest_first[Kind: Row](rows: Iterable[Kind]) -> list[Kind]:
     """By how grave the `verdict` is; rows that are equally grave keep their order."""
     return sorted(rows, key=lambda row: rank(row["verdict"]))
 

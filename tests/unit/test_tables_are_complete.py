@@ -23,6 +23,7 @@ from rack_recipes.context.context_model import Delta
 from rack_recipes.journal import allowed_records
 from rack_recipes.report.tables import columns
 from rack_recipes.store.database.databases_and_errors import DATABASES, by_driver
+from rack_recipes.store.result import Result
 from rack_recipes.store.schema import tables
 from rack_recipes.store.schema.tables import COLUMNS, DETAIL_COLUMNS, STEP_COLUMNS, Kind, Source
 from rack_recipes.store.writing import fold_journal
@@ -34,6 +35,7 @@ PLUGINS = ROOT / "plugins"
 DATABASE_FILES = ROOT / "rack_recipes" / "store" / "database"
 TABLE = PLUGINS / "module_utils" / "verdicts.py"
 SOURCES = sorted(path for part in (PLUGINS, ROOT / "rack_recipes") for path in part.rglob("*.py") if path != TABLE)
+NOT_READ = {"in_blocks", "out_blocks", "voluntary_switches", "involuntary_switches"}  # by no program of ours
 FEW = 3  # names that one expression may name
 
 
@@ -109,6 +111,13 @@ def test_every_column_of_a_result_gets_its_value_from_somewhere():
     planned = {column.name for column in STEP_COLUMNS if column.source is Source.STORE}
     source = Path(rows.__file__).read_text()
     assert not {name for name in planned if f'"{name}":' not in source}, "store/writing/record_to_rows.py, step_row"
+
+
+def test_a_result_has_the_columns_of_the_table():
+    columns = {column.name for column in STEP_COLUMNS} | {"run_id"}
+    beside = {"cut_off", "measurements"}
+    assert not columns - {*Result.__annotations__} - NOT_READ, "store/result.py"
+    assert {*Result.__annotations__} - columns == beside, "store/schema/tables.py"
 
 
 def test_every_column_of_an_attempt_is_measured_and_may_be_sent():

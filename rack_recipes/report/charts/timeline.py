@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from operator import add
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
@@ -21,6 +20,7 @@ from rack_recipes.report.charts.axes import Area, Scale, axis_below, time_ticks
 from rack_recipes.report.charts.chart_elements import WIDTH, Chart, element, label, label_width, picture
 from rack_recipes.report.format_values import seconds, style_of
 from rack_recipes.report.table_model import RUN_SCOPED, Column, Row, Table
+from rack_recipes.store.result import Result
 
 TIMELINE_WIDTH, TOP, BOTTOM, RIGHT, ROW = 1120, 8, 44, 24, 20
 MOST_LANES = 200
@@ -102,17 +102,6 @@ def _figures(lanes: Sequence[Lane], title: str) -> Table:
     return Table("timeline", title, columns, rows, ABOUT)
 
 
-class TimedResult(NamedTuple):
-    """A result that ran: its start in seconds since 1970, and how many seconds it took."""
-
-    step: str
-    host: str
-    stage: int
-    start: float
-    seconds: float
-    verdict: str
-
-
 def seconds_of_time(text: Any) -> float | None:
     """An ISO time in seconds since 1970; None for what is no time."""
     try:
@@ -121,15 +110,21 @@ def seconds_of_time(text: Any) -> float | None:
         return None
 
 
-def step_lanes(results: Iterable[TimedResult], most_steps: int | None = None) -> list[Lane]:
+def step_lanes(results: Iterable[Result], most_steps: int | None = None) -> list[Lane]:
     """A row for each stage, from its first start to its last end on any host, and under it one for each of its steps.
 
-    Times are in seconds since the first start. Stages and steps stand in the order of their starts. A run of more than
-    `most_steps` steps has stages alone.
+    A result without a start that is a time is left out. Times are in seconds since the first start. Stages and steps
+    stand in the order of their starts. A run of more than `most_steps` steps has stages alone.
     """
-    grouped: dict[tuple[int, str], list[TimedResult]] = {}
-    for one in results:
-        grouped.setdefault((one.stage, one.step), []).append(one)
+    grouped: dict[tuple[int, str], list[tuple[float, Result]]] = {}
+    moments: dict[str | None, float | None] = {}
+    for row in results:
+        started = row.get("started")
+        if started not in moments:
+            moments[started] = seconds_of_time(started)
+        start = moments[started]
+        if start is not None:
+            grouped.setdefault((row["stage"] or 0, row["step"]), []).append((start, row))
     stages: dict[int, dict[str, _Extent]] = {}
     for (stage, step), own in grouped.items():
         stages.setdefault(stage, {})[step] = _extent(own)
@@ -152,10 +147,12 @@ class _Extent(NamedTuple):
         return Span(self.start - zero, self.end - zero, self.verdict, where)
 
 
-def _extent(results: Sequence[TimedResult]) -> _Extent:
-    _steps, hosts, _stages, starts, seconds, verdicts = zip(*results, strict=True)
+def _extent(results: Sequence[tuple[float, Result]]) -> _Extent:
     return _Extent(
-        min(starts), max(map(add, starts, seconds)), min(dict.fromkeys(verdicts), key=rank), frozenset(hosts)
+        min(start for start, _row in results),
+        max(start + (row["seconds"] or 0.0) for start, row in results),
+        min({row["verdict"] or "" for _start, row in results}, key=rank),
+        frozenset(row["host"] for _start, row in results),
     )
 
 
@@ -172,23 +169,15 @@ def _lanes(stage: int, steps: Mapping[str, _Extent], zero: float, *, with_steps:
         yield Lane(step, (steps[step].span(zero),), inner=True)
 
 
-StoredRow = Mapping[str, Any]
-
-
-def run_timeline(steps: Sequence[StoredRow], run: StoredRow) -> Chart:
+def run_timeline(steps: Sequence[Result], run: Mapping[str, object]) -> Chart:
     """A row for each stage, and below it one for each of its steps, from its first start to its last end.
 
     `steps` are rows of the table `steps`. What never ran or has no time is left out, and so are results of an earlier
     run, and instances, which are in their step.
     """
-    return timeline(step_lanes(_timed_steps(steps)), f"Timeline of run {run['run_id']}")
-
-
-def _timed_steps(steps: Sequence[StoredRow]) -> Iterator[TimedResult]:
-    for row in steps:
-        start, seconds = seconds_of_time(row.get("started")), row.get("seconds")
-        if start is not None and seconds is not None and not row.get("parent") and not row.get("source_run"):
-            yield TimedResult(row["step"], row["host"], row["stage"] or 0, start, seconds, row["verdict"] or "")
+    own = (row for row in steps if not row.get("parent") and not row.get("source_run"))
+    timed = (row for row in own if row.get("seconds") is not None)
+    return timeline(step_lanes(timed), f"Timeline of run {run['run_id']}")
 
 
 MOST_STEPS = 60
@@ -201,13 +190,14 @@ def lanes_of_tables(verdicts: Table, steps: Table) -> list[Lane]:
     return step_lanes(_timed_verdicts(verdicts, stages), MOST_STEPS)
 
 
-def _timed_verdicts(verdicts: Table, stages: Mapping[str, int | None]) -> Iterable[TimedResult]:
+def _timed_verdicts(verdicts: Table, stages: Mapping[str, int | None]) -> Iterator[Result]:
     columns = map(verdicts.values, ("step", "host", "started", "seconds", "source_run", "verdict", "tries"))
-    moments = {text: seconds_of_time(text) for text in set(verdicts.values("started"))}
     for step, host, started, lasted, source, verdict, tries in zip(*columns, strict=True):
-        start = moments[started]
-        if source is None and start is not None and tries != 0:
-            yield TimedResult(step, host, stages.get(step) or 0, start, lasted or 0.0, verdict or "")
+        if source is None and tries != 0:
+            yield {
+                "step": step, "host": host, "stage": stages.get(step),
+                "started": started, "seconds": lasted, "verdict": verdict,
+            }  # fmt: skip
 
 
 MOST_BARS = 40

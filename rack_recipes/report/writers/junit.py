@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
@@ -23,10 +23,10 @@ from rack_recipes.report.writers.junit_and_ocp_results import (
     PASS,
     SKIP,
     Cells,
-    HostResult,
     by_host,
     outcome_of,
 )
+from rack_recipes.store.result import Result
 
 NAME = "rack.recipes"
 MOST_IN_TEXT = 10_000
@@ -59,29 +59,31 @@ def _parts(tables: dict[str, Table]) -> Iterator[str]:
     yield "</testsuites>\n"
 
 
-def _own_suites(results: Sequence[HostResult]) -> Iterator[tuple[str, list[HostResult]]]:
+def _own_suites(results: Sequence[Result]) -> Iterator[tuple[str, list[Result]]]:
     """Each step that ran a suite, with the cases that it has recorded."""
     for result in results:
-        values = {value["name"]: value["value"] for value in result.values}
+        values = {value["name"]: value["value"] for value in result["measurements"]}
         if SUITE in values:
-            yield str(result.row["step"]), [_case_of(value, values) for value in result.values if _is_case(value)]
+            own = [_case_of(value, values) for value in result["measurements"] if _is_case(value)]
+            yield result["step"], own
 
 
 def _is_case(value: Cells) -> bool:
     return value["limits"] == JUDGED or (not value["limits"] and bool(SKIPPED.match(str(value["value"]))))
 
 
-def _case_of(value: Cells, values: Cells) -> HostResult:
+def _case_of(value: Cells, values: Cells) -> Result:
     """A case as a result: its value is its verdict, with what was said of it behind a colon."""
     verdict, _colon, reason = str(value["value"]).partition(": ")
     seconds = values.get(f"{value['name']}.seconds")
-    return HostResult({"step": value["name"], "verdict": verdict, "reason": reason, "seconds": seconds}, (), "")
+    about: Result = {"step": value["name"], "verdict": verdict, "reason": reason, "seconds": seconds}
+    return {**about, "measurements": (), "stderr": ""}
 
 
-def _suite(about: Cells, results: Sequence[HostResult], place: str) -> Iterator[str]:
-    outcomes = Counter(outcome_of(result.row["verdict"]) for result in results)
+def _suite(about: Cells, results: Sequence[Result], place: str) -> Iterator[str]:
+    outcomes = Counter(outcome_of(result["verdict"]) for result in results)
     counted = {name: outcomes[outcome] for name, outcome in COUNTED.items()}
-    seconds = _seconds(sum(result.row["seconds"] or 0.0 for result in results))
+    seconds = _seconds(sum(result["seconds"] or 0.0 for result in results))
     attributes = {"name": about["name"], "tests": len(results), **counted, "time": seconds, **about}
     yield f"<testsuite{_attributes(attributes)}>\n"
     for result in results:
@@ -89,13 +91,12 @@ def _suite(about: Cells, results: Sequence[HostResult], place: str) -> Iterator[
     yield "</testsuite>\n"
 
 
-def _case(result: HostResult, place: str) -> Iterator[str]:
-    row = result.row
-    about = {"classname": place, "name": row["step"], "time": _seconds(row["seconds"] or 0.0)}
-    yield f"<testcase{_attributes(about)}>{_outcome(row)}{_output(result)}</testcase>\n"
+def _case(result: Result, place: str) -> Iterator[str]:
+    about = {"classname": place, "name": result["step"], "time": _seconds(result["seconds"] or 0.0)}
+    yield f"<testcase{_attributes(about)}>{_outcome(result)}{_output(result)}</testcase>\n"
 
 
-def _outcome(row: Any) -> str:
+def _outcome(row: Result) -> str:
     name = OUTCOMES[outcome_of(row["verdict"])].junit
     if not name:
         return ""
@@ -106,13 +107,12 @@ def _outcome(row: Any) -> str:
     return f"<{name}{_attributes(about)}>{_escaped(message)}</{name}>"
 
 
-def _output(result: HostResult) -> str:
+def _output(row: Result) -> str:
     """Measurements, what a verdict that passes has to say, and the end of the log."""
-    row = result.row
     says = outcome_of(row["verdict"]) == PASS and (row["verdict"] != PLAIN or row["reason"])
     lines = [f"{row['verdict']}: {row['reason'] or ''}"] if says else []
-    lines += [_measured(value) for value in result.values]
-    lines += [result.log] if result.log else []
+    lines += [_measured(value) for value in row["measurements"]]
+    lines += [row["stderr"]] if row["stderr"] else []
     return f"<system-out>{_escaped(chr(10).join(lines))}</system-out>" if lines else ""
 
 
@@ -125,7 +125,7 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:.3f}"
 
 
-def _attributes(pairs: dict[str, object]) -> str:
+def _attributes(pairs: Mapping[str, object]) -> str:
     return "".join(f" {name}={_quoted(value)}" for name, value in pairs.items() if value != "" or name != "timestamp")
 
 

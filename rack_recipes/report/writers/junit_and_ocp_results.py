@@ -7,14 +7,15 @@ The results of a report by host, and the four outcomes that other programs know.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import FAILED
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, WAIVED
 from rack_recipes.analysis.run_statistics import group_rows
 from rack_recipes.report.table_model import Table
+from rack_recipes.store.result import Result
 
 PASS, FAIL, ERROR, SKIP = "PASS", "FAIL", "ERROR", "SKIP"
 
@@ -53,19 +54,15 @@ def outcome_of(verdict: str | None) -> str:
 Cells = Mapping[str, Any]
 
 
-class HostResult(NamedTuple):
-    """One result: its row of the table `verdicts`, its measurements, and the end of its log if it did not pass."""
+def by_host(tables: Mapping[str, Table]) -> Iterator[tuple[str, list[Result]]]:
+    """Each host with its results in order; a looped step has its instances instead of itself.
 
-    row: Cells
-    values: Sequence[Cells]
-    log: str
-
-
-def by_host(tables: Mapping[str, Table]) -> Iterator[tuple[str, list[HostResult]]]:
-    """Each host with its results in order; a looped step has its instances instead of itself."""
+    Each has its `measurements`, and as `stderr` the end of its log if it did not pass.
+    """
     values = group_rows(tables["values"].records(), lambda row: (row["host"], row["step"]))
     logs = {(row["host"], row["step"]): row["stderr"] or "" for row in tables["not_passed"].records()}
     counted = (row for row in tables["verdicts"].records() if not row["instances"])
     for host, rows in groupby(counted, key=lambda row: str(row["host"])):
         places = ((row, (row["host"], row["step"])) for row in rows)
-        yield host, [HostResult(row, values.get(place, ()), logs.get(place, "")) for row, place in places]
+        more = ((row, values.get(place, ()), logs.get(place, "")) for row, place in places)
+        yield host, [cast("Result", {**row, "measurements": own, "stderr": log}) for row, own, log in more]

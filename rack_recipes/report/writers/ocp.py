@@ -24,10 +24,10 @@ from rack_recipes.report.writers.junit_and_ocp_results import (
     PASS,
     SKIP,
     Cells,
-    HostResult,
     by_host,
     outcome_of,
 )
+from rack_recipes.store.result import Result
 from rack_recipes.version import VERSION
 
 SCHEMA_VERSION = {"major": 2, "minor": 0}
@@ -60,7 +60,7 @@ def file_name(host: str) -> str:
     return f"{name}.jsonl" if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}-{digest}.jsonl"
 
 
-def _write(path: Path, run: Cells, host: str, results: Sequence[HostResult]) -> Path:
+def _write(path: Path, run: Cells, host: str, results: Sequence[Result]) -> Path:
     with path.open("w", encoding="ascii", newline="\n") as file:
         for number, (artifact, time) in enumerate(_artifacts(run, host, results)):
             said = harmless({**artifact, "sequenceNumber": number, "timestamp": time})
@@ -68,14 +68,14 @@ def _write(path: Path, run: Cells, host: str, results: Sequence[HostResult]) -> 
     return path
 
 
-def _artifacts(run: Cells, host: str, results: Sequence[HostResult]) -> Iterator[tuple[Artifact, str]]:
+def _artifacts(run: Cells, host: str, results: Sequence[Result]) -> Iterator[tuple[Artifact, str]]:
     """Every artifact of a host's run with its time, in order."""
     began = _time(run["started"])
     yield {"schemaVersion": SCHEMA_VERSION}, began
     yield {"testRunArtifact": {"testRunStart": _start(run, host)}}, began
     for number, result in enumerate(results):
         yield from _step(str(number), result, began)
-    outcomes = {outcome_of(result.row["verdict"]) for result in results}
+    outcomes = {outcome_of(result["verdict"]) for result in results}
     worst = next((outcome for outcome in OUTCOMES if outcome in outcomes), SKIP)
     end = {"status": OUTCOMES[worst].ocp_status, "result": RESULTS[worst]}
     yield {"testRunArtifact": {"testRunEnd": end}}, _time(run["ended"] or run["started"])
@@ -93,31 +93,30 @@ def _start(run: Cells, host: str) -> Artifact:
     return {**about, "parameters": given, "dutInfo": {"dutInfoId": host, "name": host}}
 
 
-def _step(number: str, result: HostResult, run_began: str) -> Iterator[tuple[Artifact, str]]:
-    row = result.row
-    began = _time(row["started"]) if row["started"] else run_began
-    ended = _later(began, row["seconds"])
-    outcome = outcome_of(row["verdict"])
-    parts: list[tuple[str, Artifact, str]] = [("testStepStart", {"name": row["step"]}, began)]
-    parts += [("measurement", _measurement(value), ended) for value in result.values]
+def _step(number: str, result: Result, run_began: str) -> Iterator[tuple[Artifact, str]]:
+    began = _time(result["started"]) if result["started"] else run_began
+    ended = _later(began, result["seconds"])
+    outcome = outcome_of(result["verdict"])
+    parts: list[tuple[str, Artifact, str]] = [("testStepStart", {"name": result["step"]}, began)]
+    parts += [("measurement", _measurement(value), ended) for value in result["measurements"]]
     parts += [(kind, artifact, ended) for kind, artifact in _judgement(result, outcome)]
     parts += [("testStepEnd", {"status": OUTCOMES[outcome].ocp_status}, ended)]
     for kind, artifact, time in parts:
         yield {"testStepArtifact": {"testStepId": number, kind: artifact}}, time
 
 
-def _judgement(result: HostResult, outcome: str) -> Iterator[tuple[str, Artifact]]:
+def _judgement(result: Result, outcome: str) -> Iterator[tuple[str, Artifact]]:
     """The log, the reason of what did not run or could not be judged, and the diagnosis."""
-    row, reason = result.row, result.row["reason"] or ""
-    if result.log:
-        yield "log", {"severity": SEVERITIES[outcome], "message": result.log}
+    reason, name = result["reason"] or "", f"{result['step']}-{result['verdict']}"
+    if result["stderr"]:
+        yield "log", {"severity": SEVERITIES[outcome], "message": result["stderr"]}
     if outcome == ERROR:
-        yield "error", {"symptom": f"{row['step']}-{row['verdict']}", "message": reason}
+        yield "error", {"symptom": name, "message": reason}
     if outcome == SKIP and reason:
-        yield "log", {"severity": SEVERITIES[outcome], "message": f"{row['verdict']}: {reason}"}
+        yield "log", {"severity": SEVERITIES[outcome], "message": f"{result['verdict']}: {reason}"}
     kind = OUTCOMES[outcome].ocp_type
     if kind:
-        yield "diagnosis", {"verdict": f"{row['step']}-{row['verdict']}", "type": kind, "message": reason}
+        yield "diagnosis", {"verdict": name, "type": kind, "message": reason}
 
 
 def _measurement(value: Cells) -> Artifact:

@@ -21,9 +21,11 @@ from rack_recipes.store.reading.recorded_runs import (
     is_whole,
     newest_first,
     read,
+    read_results,
     unused_columns,
     with_output,
 )
+from rack_recipes.store.result import Result
 from rack_recipes.store.schema.tables import STEP_COLUMNS, tables
 
 SHORT = ("host", "step", "stage", "idx", "verdict", "reason", "seconds", "started", "tries", "instances", "parent",
@@ -46,18 +48,18 @@ def count_results(engine: sql.Engine, run_ids: Collection[str], *by: str, host: 
     return read(engine, query if host is None else query.where(table.c.host == host), {})
 
 
-def not_passed(engine: sql.Engine, run_id: str) -> list[Row]:
+def not_passed(engine: sql.Engine, run_id: str) -> list[Result]:
     """The results that were tried and did not pass, without their output."""
     table = tables().steps
     query = sql.select(*(table.c[name] for name in SHORT)).where(
         table.c.run_id == run_id, table.c.verdict.not_in(sorted(PASSING | NOT_TRIED)), table.c.instances.is_(None)
     )
-    return read(engine, query, DECODERS)
+    return read_results(engine, query, DECODERS)
 
 
 def short_results(
     engine: sql.Engine, run_id: str, host: str | None = None, columns: Sequence[str] = SHORT
-) -> list[Row]:
+) -> list[Result]:
     """All results of a run, or those of one host of it, without their output.
 
     Those of all hosts come without the columns that the run does not use.
@@ -67,23 +69,23 @@ def short_results(
     names = [name for name in columns if name not in unused]
     query = sql.select(*(table.c[name] for name in names)).where(table.c.run_id == run_id)
     decoders = {name: decode for name, decode in DECODERS.items() if name in names}
-    return read(engine, query if host is None else query.where(table.c.host == host), decoders)
+    return read_results(engine, query if host is None else query.where(table.c.host == host), decoders)
 
 
-def result(engine: sql.Engine, run_id: str, host: str, step: str) -> Row | None:
+def result(engine: sql.Engine, run_id: str, host: str, step: str) -> Result | None:
     """One result with its attempts and their output; None where there is none."""
     table = tables().steps
     query = sql.select(table).where(table.c.run_id == run_id, table.c.host == host, table.c.step == step)
-    found = with_output(read(engine, query, STEP))
+    found = with_output(read_results(engine, query, STEP))
     return found[0] if found else None
 
 
-def past_results(engine: sql.Engine, host: str, step: str, most: int) -> list[Row]:
+def past_results(engine: sql.Engine, host: str, step: str, most: int) -> list[Result]:
     """The results of one step on one host in all runs, the newest first, without their output."""
     table = tables().steps
     query = sql.select(table.c.run_id, *(table.c[name] for name in SHORT))
     query = query.where(table.c.host == host, table.c.step == step).order_by(table.c.started.desc()).limit(most)
-    return read(engine, query, DECODERS)
+    return read_results(engine, query, DECODERS)
 
 
 def runs_with_host(engine: sql.Engine, host: str) -> set[str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from itertools import batched, repeat
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sql
 
@@ -21,6 +21,7 @@ from rack_recipes.run_names import choose_run, runs_back
 from rack_recipes.store.database.database_kind import reading_connection
 from rack_recipes.store.database.databases_and_errors import translate_errors
 from rack_recipes.store.reading.reading_order import by_names, by_step
+from rack_recipes.store.result import Result
 from rack_recipes.store.schema.tables import (
     ANALYSIS_COLUMNS,
     DETAIL_COLUMNS,
@@ -129,7 +130,7 @@ def near_group(engine: sql.Engine, word: str) -> str:
     return f" (did you mean {near!r}?)" if near else ""
 
 
-def steps(engine: sql.Engine, run_id: str, *, attempts: bool = True, in_order: bool = True) -> list[Row]:
+def steps(engine: sql.Engine, run_id: str, *, attempts: bool = True, in_order: bool = True) -> list[Result]:
     """How each step of a run ended on each host, in the order of the recipe; `attempts` as in the journal.
 
     The instances of a looped step are listed too; they name the step as their `parent`. Without `attempts`, these and
@@ -142,12 +143,12 @@ def steps(engine: sql.Engine, run_id: str, *, attempts: bool = True, in_order: b
     query = sql.select(*columns).where(table.c.run_id == run_id)
     if in_order:  # what comes nearly in order is sorted, and walked through, in half the time
         query = query.order_by(table.c.idx, table.c.step, table.c.host)
-    rows = read(engine, query, {name: decode for name, decode in STEP.items() if name not in left_out})
+    rows = read_results(engine, query, {name: decode for name, decode in STEP.items() if name not in left_out})
     rows = by_step(rows) if in_order else rows
     return with_output(rows) if attempts else rows
 
 
-def with_output(rows: list[Row]) -> list[Row]:
+def with_output[Kind: Mapping[str, Any]](rows: list[Kind]) -> list[Kind]:
     """Put the columns with the output of the last attempt back into `attempts`; `rows` are decoded rows of `steps`."""
     for row in rows:
         for attempt in row["attempts"][-1:]:
@@ -155,17 +156,17 @@ def with_output(rows: list[Row]) -> list[Row]:
     return rows
 
 
-def judged(engine: sql.Engine, run_id: str) -> list[Row]:
+def judged(engine: sql.Engine, run_id: str) -> list[Result]:
     """The rows of `steps` in any order, without what their last attempts used and told, and without unused columns.
 
     Those whose attempts have findings have their `attempts`, without the output; the others have none.
     """
     rows = _without(engine, run_id, NOT_ANALYSED | NOT_SHOWN)
     _add(rows, "attempts", _attempts(engine, run_id, tables().steps.c.attempts.contains(FINDINGS)), [])
-    return rows
+    return cast("list[Result]", rows)
 
 
-def reported(engine: sql.Engine, run_id: str) -> list[Row]:
+def reported(engine: sql.Engine, run_id: str) -> list[Result]:
     """The rows of `steps` in any order, with what their last attempts used, and without unused columns.
 
     Those whose attempts have findings, and flakes, have their `attempts`, without the output; the others have none.
@@ -178,15 +179,15 @@ def reported(engine: sql.Engine, run_id: str) -> list[Row]:
     query = sql.select(columns.host, columns.step, columns.stderr)
     logs = query.where(columns.run_id == run_id, columns.verdict.not_in(PASSING), columns.stderr.is_not(None))
     _add(rows, "stderr", {(row["host"], row["step"]): row["stderr"] for row in read(engine, logs, {})}, None)
-    return rows
+    return cast("list[Result]", rows)
 
 
-def logged(engine: sql.Engine, run_id: str) -> list[Row]:
+def logged(engine: sql.Engine, run_id: str) -> list[Result]:
     """`step`, `host` and `stderr` of the steps whose scriptlets may have logged a warning or worse, in order."""
     table = tables().steps
     told = sql.or_(*(table.c.stderr.contains(f"Z {level} ") for level in LOGGED))
     query = sql.select(table.c.idx, table.c.step, table.c.host, table.c.stderr)
-    return by_step(read(engine, query.where(table.c.run_id == run_id, told), {}))
+    return by_step(read_results(engine, query.where(table.c.run_id == run_id, told), {}))
 
 
 def _without(engine: sql.Engine, run_id: str, left_out: Collection[str]) -> list[Row]:
@@ -419,6 +420,11 @@ def read(engine: sql.Engine, query: sql.Executable, decoders: Decoders) -> list[
     for column, decode in decoders.items():
         _decode(rows, column, decode)
     return rows
+
+
+def read_results(engine: sql.Engine, query: sql.Executable, decoders: Decoders) -> list[Result]:
+    """The same of a query of `steps`."""
+    return cast("list[Result]", read(engine, query, decoders))
 
 
 def read_in_parts(

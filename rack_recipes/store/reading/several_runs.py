@@ -13,7 +13,7 @@ import operator
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import batched
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sql
 
@@ -31,12 +31,13 @@ from rack_recipes.store.reading.recorded_runs import (
     read,
     read_in_parts,
 )
+from rack_recipes.store.result import Result
 from rack_recipes.store.schema.tables import tables
 
 HostStep = tuple[str, str]
 
 
-def outcomes(engine: sql.Engine, run_ids: Collection[str], places: Iterable[HostStep]) -> Iterator[dict[str, Any]]:
+def outcomes(engine: sql.Engine, run_ids: Collection[str], places: Iterable[HostStep]) -> Iterator[Result]:
     """`run_id`, `host`, `step`, `parent`, `verdict`, `inputs` and `flake` of these results; none that was reused."""
     hosts: dict[str, set[str]] = defaultdict(set)
     for host, step in places:
@@ -47,7 +48,7 @@ def outcomes(engine: sql.Engine, run_ids: Collection[str], places: Iterable[Host
         query = sql.select(*(table.c[name] for name in names)).where(
             table.c.step == step, table.c.run_id.in_(run_ids), was_tried(), table.c.source_run.is_(None)
         )
-        yield from read_in_parts(engine, query, table.c.host, hosts[step], {"flake": bool})
+        yield from cast("Iterator[Result]", read_in_parts(engine, query, table.c.host, hosts[step], {"flake": bool}))
 
 
 def with_copies(engine: sql.Engine, run_ids: Collection[str]) -> frozenset[str]:
@@ -90,13 +91,13 @@ def copied_keys(engine: sql.Engine, run_id: str) -> frozenset[tuple[str, str, st
     return frozenset((host, key, step) for host, key, step in bare(engine, query))
 
 
-def results_on(engine: sql.Engine, run_ids: Collection[str], hosts: Collection[str]) -> Iterator[dict[str, Any]]:
+def results_on(engine: sql.Engine, run_ids: Collection[str], hosts: Collection[str]) -> Iterator[Result]:
     """`run_id`, `host`, `step`, `parent` and `verdict` of all results of these hosts in these runs."""
     table = tables().steps
     columns = (table.c.run_id, table.c.host, table.c.step, table.c.parent, table.c.verdict)
     for run_id in sorted(run_ids):
         query = sql.select(*columns).where(table.c.run_id == run_id, was_tried())
-        yield from read_in_parts(engine, query, table.c.host, hosts)
+        yield from cast("Iterator[Result]", read_in_parts(engine, query, table.c.host, hosts))
 
 
 def was_tried() -> sql.ColumnElement[bool]:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from rack_recipes.journal.step_results_and_end_status import INTERRUPTED
+from rack_recipes.store.result import Result, is_assumed, planned_step
 from rack_recipes.store.stored_plan import unpack_plan
 
 RUNNING, EMPTY, DIED = "running", "empty", "died"  # what a part can be, beside how it ended
@@ -23,29 +24,6 @@ IN_NO_PART = "missing: no part of the group had this host"
 NAMED = 5  # hosts in a sentence
 
 Plan = Mapping[str, frozenset[str]]  # the hosts of each step
-
-
-class Result(NamedTuple):
-    """A row of `steps`, as far as it is needed to choose between results."""
-
-    host: str
-    step: str
-    verdict: str
-    parent: str | None = None  # the looped step of an instance
-    stage: int | None = None
-    idx: int | None = None
-    scope: str = "host"
-    tries: int = 0
-
-    @property
-    def planned(self) -> str:
-        """The step in the recipe: of an instance, the looped step."""
-        return self.parent or self.step
-
-    @property
-    def is_assumed(self) -> bool:
-        """Whether the host itself gave no result: it was not reached, or nothing came of it."""
-        return not self.tries and self.verdict in {"error", "unreachable"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +189,8 @@ def choose_results(parts: Iterable[str], results: Mapping[str, Sequence[Result]]
     chosen: dict[str, dict[str, list[Result]]] = {part: defaultdict(list) for part in results}
     for part, rows in results.items():
         for row in rows:
-            if best[row.host, row.planned][1] == part:
-                chosen[part][row.host].append(row)
+            if best[row["host"], planned_step(row)][1] == part:
+                chosen[part][row["host"]].append(row)
     return chosen
 
 
@@ -220,8 +198,8 @@ def _sureness(rows: Iterable[Result]) -> dict[tuple[str, str], bool]:
     """For each host and step whether the part has a result of the host itself."""
     found: dict[tuple[str, str], bool] = {}
     for row in rows:
-        place = (row.host, row.planned)
-        found[place] = found.get(place, False) or not row.is_assumed
+        place = (row["host"], planned_step(row))
+        found[place] = found.get(place, False) or not is_assumed(row)
     return found
 
 
@@ -235,7 +213,7 @@ class Missing(NamedTuple):
 
 def missing_results(group: Group, chosen: Mapping[str, Mapping[str, Sequence[Result]]]) -> Iterator[Missing]:
     """The steps that were to run on a host, have no result, and will get none as far as is known."""
-    have = {(row.planned, row.host) for hosts in chosen.values() for rows in hosts.values() for row in rows}
+    have = {(planned_step(row), row["host"]) for hosts in chosen.values() for rows in hosts.values() for row in rows}
     planned: dict[tuple[str, str], list[Part]] = defaultdict(list)
     for part in group.parts:
         for step, hosts in part.plan.items():

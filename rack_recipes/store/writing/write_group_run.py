@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import batched
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sql
 
@@ -22,13 +22,13 @@ from rack_recipes.journal.step_results_and_end_status import EXIT_CODES, status_
 from rack_recipes.store.database.database_kind import reading_connection
 from rack_recipes.store.database.databases_and_errors import call_patiently, translate_errors
 from rack_recipes.store.reading.recorded_runs import AT_ONCE, decoded, near_group
+from rack_recipes.store.result import Result
 from rack_recipes.store.schema.tables import RUN_COLUMNS, tables
 from rack_recipes.store.writing.choose_part_results import (
     GROUP_STEP,
     RUNNING,
     Group,
     Missing,
-    Result,
     choose_results,
     counts_of,
     missing_results,
@@ -148,11 +148,8 @@ def _write(connection: sql.Connection, group: Group, rows: Sequence[Mapping[str,
 def _results(connection: sql.Connection, run_id: str) -> list[Result]:
     table = tables().steps
     names = ("host", "step", "verdict", "parent", "stage", "idx", "scope", "tries")
-    query = sql.select(*(table.c[column] for column in names)).where(table.c.run_id == run_id)
-    return [
-        Result(host, step, verdict, parent, stage, idx, scope, tries=tries or 0)
-        for host, step, verdict, parent, stage, idx, scope, tries in connection.execute(query)
-    ]
+    rows = connection.execute(sql.select(*(table.c[column] for column in names)).where(table.c.run_id == run_id))
+    return cast("list[Result]", [dict(zip(names, row, strict=True)) for row in rows])
 
 
 def _copy_results(
@@ -165,8 +162,10 @@ def _copy_results(
     """Copy the results that count. Most hosts are in one part: theirs are copied together, those of others by host."""
     had: dict[str, int] = {}
     for row in all_of_it:
-        had[row.host] = had.get(row.host, 0) + 1
-    split = {host: [row.step for row in chosen.get(host, ())] for host in had if len(chosen.get(host, ())) < had[host]}
+        had[row["host"]] = had.get(row["host"], 0) + 1
+    split = {
+        host: [row["step"] for row in chosen.get(host, ())] for host in had if len(chosen.get(host, ())) < had[host]
+    }
     for table in (tables().steps, tables().measurements, tables().artifacts):
         _copy(connection, table, group_id, run_id, *(table.c.host.not_in(part) for part in batched(split, AT_ONCE)))
         for host, steps in split.items():
@@ -236,7 +235,7 @@ def _write_missing(
     connection: sql.Connection, group: Group, missing: Sequence[Missing], results: Mapping[str, Sequence[Result]]
 ) -> None:
     """Write an error for each step on a host that has no result, and one for what is wrong with the whole group."""
-    known = {row.step: row for rows in results.values() for row in rows if not row.parent}
+    known = {row["step"]: row for rows in results.values() for row in rows if not row["parent"]}
     rows = [_missing_row(group.run_id, one, known.get(one.step)) for one in missing]
     if problems := [*group.problems()]:
         rows.append(_missing_row(group.run_id, Missing(GROUP_STEP, "", "; ".join(problems)), None))
@@ -246,7 +245,7 @@ def _write_missing(
 def _missing_row(group_id: str, one: Missing, like: Result | None) -> tuple[Any, ...]:
     record = {
         "kind": "step",
-        "stage": like.stage if like else 0,
+        "stage": like["stage"] if like else 0,
         "n": 0,
         "host": one.host,
         "step": one.step,
@@ -256,7 +255,7 @@ def _missing_row(group_id: str, one: Missing, like: Result | None) -> tuple[Any,
         "seconds": 0.0,
         "blocks": True,
     }
-    return step_row(group_id, record, {"idx": like.idx, "scope": like.scope} if like else {})
+    return step_row(group_id, record, {"idx": like["idx"], "scope": like["scope"]} if like else {})
 
 
 def _group_row(connection: sql.Connection, group: Group, rows: Sequence[Mapping[str, Any]], seq: int) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import pytest
 from rack_recipes.report.charts.timeline import (
     Lane,
     Span,
-    TimedResult,
     run_timeline,
     seconds_of_time,
     step_lanes,
@@ -34,11 +33,17 @@ def test_of_many_rows_the_first_are_drawn(drawn):
     assert len(chart.figures.rows) == 1000
 
 
+def row(step, host, stage, start, seconds, verdict="passed", **fields):
+    started = f"2026-11-25T12:00:{start:02}.000000Z"
+    about = {"step": step, "host": host, "stage": stage, "idx": 1, "verdict": verdict, "parent": None}
+    return {**about, "started": started, "seconds": seconds, **fields}
+
+
 RESULTS = [
-    TimedResult("b", "r1", 1, 130.0, 5.0, "passed"),
-    TimedResult("a", "r1", 1, 100.0, 10.0, "failed"),
-    TimedResult("a", "r2", 1, 105.0, 30.0, "passed"),
-    TimedResult("sum", "", 2, 140.0, 1.0, "passed"),
+    row("b", "r1", 1, 30, 5.0),
+    row("a", "r1", 1, 0, 10.0, "failed"),
+    row("a", "r2", 1, 5, 30.0),
+    row("sum", "", 2, 40, 1.0),
 ]
 
 
@@ -62,12 +67,6 @@ def test_a_run_of_many_steps_has_its_stages_alone():
 @pytest.mark.parametrize("text", ["", None, "</svg>", "2026-99-99"])
 def test_what_is_no_time_has_no_moment(text):
     assert seconds_of_time(text) is None
-
-
-def row(step, host, stage, start, seconds, verdict="passed", **fields):
-    started = f"2026-11-25T12:00:{start:02}.000000Z"
-    about = {"step": step, "host": host, "stage": stage, "idx": 1, "verdict": verdict, "parent": None}
-    return {**about, "started": started, "seconds": seconds, **fields}
 
 
 STEPS = [

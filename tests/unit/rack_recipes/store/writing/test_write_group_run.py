@@ -15,13 +15,13 @@ from sqlalchemy import Engine
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import attempt, delta, run, step
 from rack_recipes.errors import UsageError
 from rack_recipes.store.reading import recorded_runs
+from rack_recipes.store.result import Result
 from rack_recipes.store.stored_plan import unpack_plan
 from rack_recipes.store.writing.choose_part_results import (
     GROUP_STEP,
     Group,
     Missing,
     Part,
-    Result,
     choose_results,
     counts_of,
     missing_results,
@@ -42,7 +42,8 @@ def a_part(run_id: str, *hosts: str, whole: tuple[str, ...] = (), **fields: Any)
 
 
 def result(host: str, verdict: str = "passed", step: str = "a", root: str = "", tries: int = 1) -> Result:
-    return Result(host, step, verdict, root or None, 1, 1, tries=tries)
+    own: Result = {"host": host, "step": step, "verdict": verdict, "tries": tries}
+    return {**own, "parent": root or None, "stage": 1, "idx": 1, "scope": "host"}
 
 
 def test_the_last_result_of_a_host_counts():

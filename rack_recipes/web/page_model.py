@@ -114,7 +114,7 @@ class Section:
     """A part of a page under a heading; each of its contents may be missing.
 
     `links` are texts with addresses, `facts` titles with values and addresses, `text` is a log or a source, which is
-    folded where it is not `open`.
+    folded where it is not `open`; `image` is the address of a picture.
     """
 
     name: str
@@ -125,6 +125,7 @@ class Section:
     facts: Sequence[tuple[str, str, str]] = ()
     links: Sequence[tuple[str, str]] = ()
     text: str = ""
+    image: str = ""
     open: bool = False
     form: Form | None = None
 
@@ -134,8 +135,8 @@ class Page:
     """A page: `template` shows what it is `told`, `data` is the same for programs.
 
     `above` are the pages that it belongs to, as texts with addresses. `kind` is the media type of an answer that is no
-    page, whose bytes are in `body`, with its own `headers`. `follow` is a run whose events the answer has. With
-    `moved_to` the browser goes on there; after `again` seconds it loads the page once more.
+    page, whose bytes are in `body` or in `file`, with its own `headers`. `follow` is a run whose events the
+    answer has. With `moved_to` the browser goes on there; after `again` seconds it loads the page once more.
     """
 
     title: str
@@ -148,6 +149,7 @@ class Page:
     about: str = ""
     kind: str = ""
     body: bytes = b""
+    file: IO[bytes] | None = None
     headers: Sequence[tuple[str, str]] = ()
     follow: LiveRun | None = None
     moved_to: str = ""

@@ -15,6 +15,7 @@ from rack_recipes.web.actions.action_log import log_path, log_refusals
 from rack_recipes.web.page_model import RECIPES, View
 from rack_recipes.web.page_source import PageSource
 from rack_recipes.web.views import (
+    attachments,
     json_formats_and_metrics,
     over_runs,
     recipes_and_scriptlets,
@@ -88,6 +89,12 @@ ROUTES: tuple[PageRoute, ...] = (
         shows_keys=True,
     ),
     PageRoute("/runs/{run}/hosts/{host}/{step}", "One result: logs, tries, earlier runs.", run_detail_pages.one_result),
+    PageRoute("/runs/{run}/attachments", "The files that its steps have attached.", attachments.attachments),
+    PageRoute(
+        "/runs/{run}/attachments/{digest}/{name}",
+        "The bytes of an attached file; with `save=yes` also those of a picture to be saved.",
+        attachments.one_attachment,
+    ),
     PageRoute("/hosts", "The hosts of the last runs.", over_runs.hosts, over_runs=True),
     PageRoute("/hosts/{host}", "One host over the runs.", over_runs.one_host, over_runs=True, shows_keys=True),
     PageRoute("/keys", "The keys that the last runs have set.", over_runs.keys, over_runs=True, shows_keys=True),

@@ -43,6 +43,7 @@ from rack_recipes.web.page_model import Asked, FormError, NoSuchPageError, Page
 from rack_recipes.web.page_routes import GET, POST, ROUTES, PageRoute, check_rights
 from rack_recipes.web.page_source import LiveRun, PageSource
 from rack_recipes.web.sign_in import OWN, TYPED, Sessions, Visitor, check_form
+from rack_recipes.web.views.attachments import pieces_of
 
 if TYPE_CHECKING:
     import uvicorn
@@ -300,6 +301,9 @@ def _response(status: int, body: str | bytes, kind: str = HTML, headers: Mapping
 
 def _page_response(page: Page, request: Request, query: Mapping[str, str], visitor: Visitor) -> Response:
     """The answer that a page is."""
+    if page.file:
+        headers = {**SAFE, **NO_STORE, "content-type": page.kind, **dict(page.headers)}
+        return StreamingResponse(pieces_of(page.file), headers=headers)
     if page.kind:
         return _response(200, page.body, page.kind, {**NO_STORE, **dict(page.headers)})
     if request.as_data:

@@ -352,14 +352,17 @@ def measurements(
     return by_names(rows, "step", "host")
 
 
-def artifacts(engine: sql.Engine, run_id: str) -> list[Row]:
+def artifacts(engine: sql.Engine, run_id: str, **only: str) -> list[Row]:
     """The files that the steps of a run attached, by step, host and the order in which they were attached.
+
+    `only` chooses those with these values of columns, such as one `host`, `step` or `sha256`.
 
     `path` is relative to the run's folder, and None for a file that did not arrive; `note` says why. `masked`
     says whether secrets were removed from the file; it is None where the run had no secrets.
     """
     table = tables().artifacts
-    return by_names(read(engine, _of(table, run_id).order_by(table.c.n), DETAILS["artifacts"]), "step", "host")
+    query = _of(table, run_id).where(*(table.c[name] == value for name, value in only.items()))
+    return by_names(read(engine, query.order_by(table.c.n), DETAILS["artifacts"]), "step", "host")
 
 
 def attributes(engine: sql.Engine, run_id: str) -> dict[str, dict[str, Any]]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ from rack_recipes.store.reading import counts_and_short_results, recorded_runs
 from rack_recipes.store.reading.reading_order import by_names
 from rack_recipes.web.actions.run_forms import waiver_form
 from rack_recipes.web.page_model import Asked, LinkedTable, Page, Section, page_address, table, to_result, to_run
+from rack_recipes.web.views import attachments
 from rack_recipes.web.views.runs import findings_of
 
 if TYPE_CHECKING:
@@ -357,9 +359,9 @@ def _keys(run: Row, rows: Sequence[Row]) -> LinkedTable:
 
 
 def one_result(source: PageSource, asked: Asked) -> Page:
-    """One step on one host: each try with its log, what it measured, and how it ended in earlier runs.
+    """One step on one host: each try with its log, what it measured and attached, and how it ended in earlier runs.
 
-    With `?format=text` the log alone.
+    With `?format=text` the log alone, with `?record=yes` also all that the store has of it.
     """
     run, store = run_of(source, asked), source.store()
     host, step = asked.names["host"], asked.names["step"]
@@ -376,16 +378,19 @@ def one_result(source: PageSource, asked: Asked) -> Page:
     past = [*filter(asked.sees, counts_and_short_results.past_results(store, _host_of(host), step, PAST))]
     form = waiver_form(found["verdict"], asked)
     earlier = [{**row, "flake": "flake" if row["flake"] else None} for row in past]
-    links = (
-        [("This log as a file", page_address("runs", run["run_id"], "hosts", host, step, format="text"))]
-        if logs
-        else []
-    )
+    here = ("runs", run["run_id"], "hosts", host, step)
+    whole = asked.query.get("record") == "yes"
+    links = [
+        *([("This log as a file", page_address(*here, format="text"))] if logs else []),
+        *([] if whole else [("The whole record", f"{page_address(*here, record='yes')}#record")]),
+    ]
     sections = [
         Section("result", "Result", _changed(past, run["run_id"]), facts=_facts(found), links=links),
         *logs,
         *_about(source, asked, run, _host_of(host), step),
         *([Section("measurements", "Measurements", table=_measured(measured))] if measured else []),
+        *attachments.of_result(source, run["run_id"], _host_of(host), step),
+        *([Section("record", "The whole record", text=_record(found, measured), open=True)] if whole else []),
         Section("history", "This step on this host over the runs", "The newest first.",
                 table("history", "History", PAST_RESULTS, earlier, {"run_id": to_result, "verdict": to_result})),
         *([Section("waive", form.title, form.about, form=form)] if form else []),
@@ -395,6 +400,11 @@ def one_result(source: PageSource, asked: Asked) -> Page:
     told = {**{name: found.get(name) for name in names}, "run_id": run["run_id"], "host": host, "step": step}
     data = {"result": told}
     return Page(f"{step} on {host}", sections=sections, data=data, above=above(run, own), status=found["verdict"])
+
+
+def _record(found: Row, measured: Sequence[Row]) -> str:
+    """All that the store has of a result."""
+    return json.dumps({**found, "measurements": measured}, indent=2, ensure_ascii=False, default=str)
 
 
 def _facts(found: Row) -> list[tuple[str, str, str]]:

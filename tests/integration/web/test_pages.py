@@ -18,6 +18,7 @@ import pytest
 from ansible_collections.rack.recipes.tests.integration.web.ten_runs import HOSTS, id_of, store_ten_runs
 from ansible_collections.rack.recipes.tests.integration.web.web_server import TIMEOUT, WebServer, web_server
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import Writer
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.stored_pages import BYTES
 from rack_recipes.run.run_folders import hold_run
 from rack_recipes.web.page_routes import GET, ROUTES
 
@@ -41,6 +42,7 @@ PLACES = (
     f"/runs/{LAST}/rack",
     f"/runs/{LAST}/rack?measurement=rate&step=throughput",
     f"/runs/{LAST}/context",
+    f"/runs/{LAST}/attachments",
     f"/runs/{LAST}/hosts",
     f"/runs/{LAST}/hosts/r3",
     f"/runs/{LAST}/hosts/r3/uplink",
@@ -144,7 +146,14 @@ def links(page: Any) -> list[str]:
 
 def test_every_page_has_an_address_here():
     """The list of places above has one of each row of the table of pages."""
-    left_out = {"/metrics", "/runs/{run}/tables/{table}", "/runs/{run}/report", "/runs/{run}/events", "/starts/{run}"}
+    left_out = {
+        BYTES,
+        "/metrics",
+        "/runs/{run}/tables/{table}",
+        "/runs/{run}/report",
+        "/runs/{run}/events",
+        "/starts/{run}",
+    }
     patterns = {
         route.path: re.compile(re.sub(r"\\{\w+\\}", "[^/?]+", re.escape(route.path)) + r"(\?.*)?")
         for route in ROUTES

@@ -72,6 +72,7 @@ class ServedSite:
         path, _mark, query = target.partition("?")
         scope = {
             "type": "http",
+            "asgi": {"spec_version": "2.4"},  # an answer in pieces does not wait for the end of its reader
             "method": method,
             "path": unquote(path),
             "raw_path": path.encode(),

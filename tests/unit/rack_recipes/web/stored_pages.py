@@ -17,7 +17,8 @@ from rack_recipes.web.page_routes import GET, ROUTES
 from rack_recipes.web.views.json_formats_and_metrics import schema_of
 
 FIRST, LAST = "20261101-220000-000001", "20261102-220000-000002"
-NO_DATA = {"/metrics", "/runs/{run}/events", "/runs/{run}/tables/{table}", "/runs/{run}/report"}
+BYTES = "/runs/{run}/attachments/{digest}/{name}"
+NO_DATA = {"/metrics", BYTES, "/runs/{run}/events", "/runs/{run}/tables/{table}", "/runs/{run}/report"}
 STEPS = ("uplink", "throughput")
 HOSTILE = "</script><img src=x onerror=alert(1)>'\"><svg/onload=alert(2)>\u202e{{7*7}}"
 

@@ -119,11 +119,11 @@ def dot(said: str, x: float, y: float, css: str) -> Markup:
 
 
 def picture(css: str, width: float, height: float, title: str, *content: str, **attributes: str) -> Markup:
-    """A whole picture; `title` says in words what it shows."""
+    """A whole picture; `title` says in words what it shows. One with links in it has another `role` than img."""
     return element(
         "svg", element("title", title), *content,
         class_=f"chart {css}", width=f"{width:.0f}", height=f"{height:.0f}",
-        viewBox=f"0 0 {width:.0f} {height:.0f}", role="img", **attributes,
+        viewBox=f"0 0 {width:.0f} {height:.0f}", **{"role": "img", **attributes},
     )  # fmt: skip
 
 

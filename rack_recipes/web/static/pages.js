@@ -45,6 +45,21 @@
     times.addEventListener("change", () => { localStorage.setItem("rack-recipes-times", times.value); tell(); });
     tell();
   }
+  // One stop of the Tab key for each chart; the arrows go from value to value.
+  for (const chart of document.querySelectorAll(".chart")) {
+    if (chart.matches(".trend")) chart.parentElement.scrollLeft = chart.parentElement.scrollWidth; // the newest
+    const points = [...chart.querySelectorAll(".point")];
+    points.forEach((one, place) => one.setAttribute("tabindex", place === points.length - 1 ? "0" : "-1"));
+    chart.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      const to = step && points[points.indexOf(document.activeElement) + step];
+      if (!to) return;
+      event.preventDefault();
+      document.activeElement.setAttribute("tabindex", "-1");
+      to.setAttribute("tabindex", "0");
+      to.focus();
+    });
+  }
   const form = document.getElementById("sign-in");
   if (form && location.hash.length > 1) {
     form.elements.token.value = decodeURIComponent(location.hash.slice(1));

@@ -54,7 +54,7 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
     },
     "/runs/{run}/findings": {"*": TABLE},
     "/runs/{run}/steps": {"steps": TABLE, "timeline": f"{TABLE}?"},
-    "/runs/{run}/rack": {"map": TABLE, "places": TABLE},
+    "/runs/{run}/rack": {"map": f"{TABLE}?", "places": TABLE, "values": f"{TABLE}?"},
     "/runs/{run}/context": {"context": TABLE},
     "/runs/{run}/hosts": {"hosts": TABLE},
     "/runs/{run}/hosts/{host}": {

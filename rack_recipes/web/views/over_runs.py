@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
-from rack_recipes.analysis.findings import the_last
+from rack_recipes.analysis.findings import format_amount, the_last
 from rack_recipes.analysis.run_statistics import rank
 from rack_recipes.errors import UsageError
 from rack_recipes.natural_order import natural
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 LAST, MOST = 20, 200
+WINDOWS = (10, 20, 50, 100, 200)
 RUN = Column("run_id", "Run")
 BEFORE, AFTER = Column("before", "First run"), Column("after", "Second run")
 HOSTS = (
@@ -204,26 +205,53 @@ def one_trend(source: PageSource, asked: Asked) -> Page:
     """A measurement, or a number in the context, over the runs, with limits, changes of level and the trend."""
     from rack_recipes.analysis.stored_trends import stored_trends
 
-    key, query = asked.names["key"], asked.query
+    key, query, store = asked.names["key"], asked.query, source.store()
     last = asked.number("last", LAST, MOST)
-    run_id, told = stored_trends(source.store(), key, query.get("host", ""), query.get("step", ""), last)
-    sections = [_series(place, one) for place, one in enumerate(told, 1)]
+    until = recorded_runs.find(store, query["until"]) if query.get("until") else ""
+    run_id, told = stored_trends(store, key, query.get("host", ""), query.get("step", ""), last, until)
+    sections = [_window(asked, last, run_id, told), *(_series(place, one) for place, one in enumerate(told, 1))]
     data = {"key": key, "run_id": run_id, "series": told}
+    return Page(key, sections=sections, data=data, above=(("Trends", "/trends"),))
+
+
+def _window(asked: Asked, last: int, run_id: str, told: Sequence[Row]) -> Section:
+    """Which runs are shown, and the way to others."""
+    until = asked.query.get("until", "")
+    same = {name: asked.query.get(name, "") for name in ("step", "host")}
+
+    def address(number: int, end: str) -> str:
+        return page_address("trends", asked.names["key"], **same, last=number, until=end)
+
+    first = min((one["values"][0] for one in told), key=lambda value: value["started"] or "")["run_id"]
+    has_earlier = any(one["of_runs"] > one["runs"] for one in told)
+    links = [
+        *([(f"{last} runs before", address(last, first))] if has_earlier and first != run_id else []),
+        *([("The newest", address(last, ""))] if until else []),
+        *((f"{number} runs", address(number, until)) for number in WINDOWS if number != last),
+    ]
     about = f"The last {last} runs of the test that have it, up to run {run_id}."
-    return Page(key, sections=sections, data=data, above=(("Trends", "/trends"),), about=about)
+    return Section("window", "Runs", about, links=links)
 
 
 def _series(place: int, told: Row) -> Section:
     points = [TrendPoint(one["run_id"], one["started"] or "", one["value"]) for one in told["values"]]
-    changes = {one["since"]: f"{one['before']:.6g} to {one['after']:.6g}" for one in told["changes"]}
+    unit = told["unit"]
+    changes = {
+        one["since"]: f"{format_amount(one['before'], '')} to {format_amount(one['after'], unit)}"
+        for one in told["changes"]
+    }
     limits = [Limit("limit", end) for end in told["limits"]]
-    marks = [Change(run_id, f"from {words}") for run_id, words in changes.items()]
-    chart = trend(Quantity(told["name"], told["unit"]), {told["whose"]: points}, limits, marks)
+    marks = [Change(run_id, words.removesuffix(f" {unit}")) for run_id, words in changes.items()]
+    chart = trend(Quantity(told["name"], unit), {told["whose"]: points}, limits, marks, _to_run)
     rows = [{**one, "change": changes.get(one["run_id"])} for one in reversed(told["values"])]
     listed = table(f"values-{place}", "Values", POINTS, rows, {"run_id": to_run})
     of_step = f" of {told['step']}" if told["step"] else ""
     title = f"{told['name']}{of_step}, {told['whose']}"
     return Section(f"series-{place}", title, _trend_words(told), listed, chart)
+
+
+def _to_run(run_id: str) -> str:
+    return page_address("runs", run_id)
 
 
 def _trend_words(told: Row) -> str:

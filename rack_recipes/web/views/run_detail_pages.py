@@ -230,10 +230,14 @@ def rack(source: PageSource, asked: Asked) -> Page:
     else:
         chart = source.of_run(run, "rack", lambda: _verdicts_by_place(source, run, attributes))
     about = "A column for each step; hosts by rack, from the top down." if not name else "By rack and position."
+    if chart is None:
+        about = "No picture: no host with this number has a rack and a position in the inventory."
+    values = _values_of_hosts(source, run, asked) if name else []
     by_place = sorted(_hosts(source, run), key=lambda row: _place(attributes.get(row["host"], {})))
     to_host = {"host": lambda row: page_address("runs", run["run_id"], "hosts", row["host"])}
     sections = [
         Section("map", name or "Verdicts", about, chart=chart, links=links if measured else ()),
+        *values,
         Section("places", "Hosts by their places", table=table("places", "Hosts", BY_PLACE, by_place, to_host)),
     ]
     return Page("Rack view", sections=sections, above=above(run), status=run["status"] or "running")
@@ -273,20 +277,35 @@ def _by_rack(matrix: Sequence[Row], attributes: Mapping[str, Row]) -> list[Row]:
     return found
 
 
-def _values_by_place(source: PageSource, run: Row, asked: Asked, attributes: Mapping[str, Row]) -> Chart:
+def _rows_of(source: PageSource, run: Row, asked: Asked) -> list[Row]:
+    """The finite values of the measurement of an address."""
     name, step = asked.query["measurement"], asked.query.get("step", "")
-    rows = [
-        row
-        for row in recorded_runs.measurements(source.store(), run["run_id"], name=name, step=step or None)
-        if row["name"] == name and isfinite(number_of(row["value"]))
+    found = recorded_runs.measurements(source.store(), run["run_id"], name=name, step=step or None)
+    return [row for row in found if row["name"] == name and isfinite(number_of(row["value"]))]
+
+
+def _values_of_hosts(source: PageSource, run: Row, asked: Asked) -> list[Section]:
+    """The values behind the picture, the least first."""
+    told = [
+        {**row, "run_id": run["run_id"], "limits": in_words(row["limits"], " ")} for row in _rows_of(source, run, asked)
     ]
+    told.sort(key=lambda row: number_of(row["value"]))
+    listed = table("values", "Values", (of.HOST, *MEASURED), told, {"host": to_result})
+    return [Section("values", "Values", "The least first.", listed)]
+
+
+def _values_by_place(source: PageSource, run: Row, asked: Asked, attributes: Mapping[str, Row]) -> Chart | None:
+    """None where no host with a value has a place in the inventory. Raises UsageError where there are no values."""
+    name, rows = asked.query["measurement"], _rows_of(source, run, asked)
     cells = {
         (_text(own.get("rack")), _text(own.get("position"))): number_of(row["value"])
         for row in rows
         if (own := attributes.get(row["host"], {})).get("rack") is not None and own.get("position") is not None
     }
+    if not rows:
+        raise UsageError(f"run {run['run_id']} has no numbers {name!r}")
     if not cells:
-        raise UsageError(f"no host with a number {name!r} has a rack and a position in the inventory")
+        return None
     racks, positions = (sorted({str(place[end]) for place in cells}, key=natural) for end in (0, 1))
     unit = next((row["unit"] for row in rows if row["unit"]), "")
     columns = (Column("rack", "Rack"), *(Column(one, one, "number", unit) for one in positions))

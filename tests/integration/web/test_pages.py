@@ -89,6 +89,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
         yield started
 
 
+SEEN = """[...document.querySelectorAll("#series-1 .said")].filter(
+    one => getComputedStyle(one).visibility === "visible").map(one => one.textContent)"""
+"""What a chart tells at the moment."""
+
+
 class Reader:
     """A browser that has signed in; the test fails where a page complains, or wants something from elsewhere."""
 
@@ -263,6 +268,17 @@ def test_a_trend_has_limits_and_its_values(server, reader):
     assert (series["limits"], [one["run_id"] for one in series["values"]]) == ([90], [id_of(n) for n in range(1, 11)])
     page = reader().go("/trends/rate?step=throughput")
     assert page.query_selector("#series-1 svg .limit") is not None
+    told = [f"{one['value']:g} Gb/s in run {one['run_id']}" for one in series["values"]]
+    points = page.locator("#series-1 .point")
+    assert page.evaluate(SEEN) == []
+    points.nth(2).locator("rect").hover()
+    assert page.evaluate(SEEN) == [told[2]]
+    page.mouse.move(0, 0)
+    points.last.focus()
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate(SEEN) == [told[-2]]
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/runs/{series['values'][-2]['run_id']}")
 
 
 def test_two_runs_are_compared(server):

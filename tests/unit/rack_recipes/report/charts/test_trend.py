@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from rack_recipes.report.charts.chart_elements import Limit, Quantity
-from rack_recipes.report.charts.trend import Change, TrendPoint, trend
+from rack_recipes.report.charts.chart_elements import LETTER, Limit, Quantity
+from rack_recipes.report.charts.trend import WIDTH, Change, TrendPoint, trend
 
 SPEED = Quantity("speed", "Gb/s")
 
@@ -27,6 +27,38 @@ def test_a_line_with_limits_and_a_change(drawn, texts):
     assert {"11-01", "11-03", "min 89", "speed (Gb/s)", "Runs (UTC)"} <= set(texts(chart.svg))
     assert "R3: 94 to 90" in [title.text for title in root.iter("title")]
     assert chart.figures.rows[2] == ("R3", "2026-11-03T01:00:00Z", "leaf", 90, None, None, "94 to 90")
+
+
+def test_a_change_of_level_is_written_where_it_is(drawn):
+    changes = [Change("R3", "97 to 95"), Change("R9", "95 to 80"), Change("R4", "95 to 94"), Change("none", "1 to 2")]
+    chart = trend(SPEED, {"leaf": points(*range(1, 11))}, (), changes)
+    said = [part for part in drawn(chart.svg).iter("text") if part.get("class") == "change-text"]
+    assert [part.text for part in said] == [
+        "97 to 95 since run R3", "95 to 94 since run R4", "95 to 80 since run R9"
+    ]  # fmt: skip
+    assert len({part.get("y") for part in said}) == 3, "none is written over another"
+    assert all(float(part.get("x")) + LETTER * len(part.text) < WIDTH for part in said)
+
+
+def test_every_value_is_told_by_pointer_and_keyboard_and_leads_to_its_run(drawn):
+    shown = trend(Quantity("speed", "Gb/s"), {"leaf": points(94.5, 94, math.nan, 90)}, to=lambda run: f"/runs/{run}")
+    root = drawn(shown.svg)
+    assert root.get("role") == "group", "what is in a picture of role img cannot be reached"
+    values = [part for part in root.iter("a") if part.get("class") == "point"]
+    assert [(one.get("href"), one.get("aria-label")) for one in values] == [
+        ("/runs/R1", "94.5 Gb/s in run R1"),
+        ("/runs/R2", "94 Gb/s in run R2"),
+        ("/runs/R4", "90 Gb/s in run R4"),
+    ]
+    assert [text.text for one in values for text in one.iter("text")] == [one.get("aria-label") for one in values]
+    assert not [*drawn(trend(SPEED, {"leaf": points(94, 90)}).svg).iter("a")]
+
+
+def test_values_of_several_lines_name_their_line(drawn):
+    shown = trend(SPEED, {"a": points(1, 2), "b": [TrendPoint("R1", "", 3, 2, 4)]}, to=lambda run: f"/runs/{run}")
+    said = [part.get("aria-label") for part in drawn(shown.svg).iter("a")]
+    assert said[0] == "a: 1 Gb/s in run R1"
+    assert said[2] == "b: 3 Gb/s (2 to 4) in run R1"
 
 
 def test_a_run_without_a_value_breaks_the_line(drawn):

@@ -108,6 +108,37 @@ def test_one_run_is_on_every_page(served):
     assert [(row["step"], row["host"], row["after"]) for row in changes] == [("uplink", "r0", "failed")]
 
 
+def test_the_runs_of_a_trend_are_chosen_by_links(served):
+    store_runs(*[night(is_bad=False)] * 4)
+    here = "/trends/rate?step=throughput"
+    last = served.data(f"{here}&last=2")
+    assert [one["run_id"][-1] for one in last["series"][0]["values"]] == ["3", "4"]
+    page = served.ask(f"{here}&last=2", "admin").text.decode()
+    before = "/trends/rate?step=throughput&amp;last=2&amp;until=20261103-220000-000003"
+    assert f'<a href="{before}">2 runs before</a>' in page
+    assert 'href="/trends/rate?step=throughput&amp;last=50">50 runs</a>' in page
+    assert "The newest" not in page
+    earlier = served.data(before.replace("&amp;", "&"))
+    assert [one["run_id"][-1] for one in earlier["series"][0]["values"]] == ["2", "3"]
+    assert (
+        'href="/trends/rate?step=throughput&amp;last=2">The newest</a>'
+        in served.ask(before.replace("&amp;", "&"), "admin").text.decode()
+    )
+    assert "runs before" not in served.ask(here, "admin").text.decode()
+    assert served.ask(f"{here}&until=2099", "admin").status == 404
+
+
+def test_a_picture_of_values_has_a_table_behind_it(served):
+    store_runs(night(is_bad=False), night())
+    place = f"/runs/{LAST}/rack?measurement=rate&step=throughput"
+    data = served.data(place)
+    assert wrong_fields("/runs/{run}/rack", data) == []
+    assert [(row["host"], row["value"], row["limits"]) for row in data["values"]["rows"]] == [
+        (f"r{n}", 97.5, "min 90") for n in range(3)
+    ]
+    assert f'href="/runs/{LAST}/hosts/r0/throughput"' in served.ask(place, "admin").text.decode()
+
+
 def test_hostile_text_adds_no_markup_to_any_page(served):
     store_runs(night(is_bad=False), night(text=HOSTILE))
     own = f"r0 {HOSTILE}"

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -13,10 +14,18 @@ from urllib.parse import unquote, urlsplit
 from rack_recipes import Scriptlet, Skipped
 from scriptlets.tools.ocp_stream import OcpReader
 from scriptlets.tools.ocp_validators import record
-from scriptlets.tools.suite_cases import ERROR, FAILED, LONGEST, SKIPPED, attach, conclude, note, plain, unique
-from scriptlets.tools.suite_programs import check_program, check_timeout, environment, program_of, stream
+from scriptlets.tools.suite_cases import ERROR, FAILED, LONGEST, SKIPPED, Case, attach, conclude, note, plain, unique
+from scriptlets.tools.suite_programs import (
+    LONGEST_LINE,
+    check_program,
+    check_timeout,
+    environment,
+    program_of,
+    stream,
+)
 
 KEY = "suite.ocp_v1"
+LARGEST_CODES = 4 << 20  # bytes
 FILES = 100  # that are attached
 MEDIA_TYPE = re.compile(r"[ -~]{1,100}")
 
@@ -33,6 +42,16 @@ class OcpSuite(Scriptlet):
         "argv": {"type": "list", "elements": "str"},
         "args": {"type": "list", "elements": "str", "default": []},
         "env": {"type": "dict", "default": {}},
+        "output": {
+            "type": "str",
+            "description": "The file that the program writes its results into, instead of printing them, as a pattern: "
+            "out/ocptv_*.json. One that was there before does not count",
+        },
+        "codes": {
+            "type": "str",
+            "description": "A JSON file that it writes, as a pattern, whose keys are codes of faults that it found, as "
+            "CPACT does: each is a failed case, whatever the diagnoses say, and a step with a warning is an error",
+        },
         "timeout": {"type": "float", "default": 600},
     }
     reads = ()
@@ -41,7 +60,7 @@ class OcpSuite(Scriptlet):
     }
     needs = ("the program",)
     verdicts = {
-        "failed": "a diagnosis or the run says FAIL, or a value is beyond a validator",
+        "failed": "a diagnosis or the run says FAIL, a value is beyond a validator, or a code of a fault was found",
         "skipped": "the run says SKIP, or all of its steps do",
         "error": "the output is not whole, or something could not be judged (ERROR, UNKNOWN)",
     }
@@ -54,24 +73,81 @@ class OcpSuite(Scriptlet):
     def validate(self, ctx, params):
         check_program(params)
         check_timeout(params)
+        for name in ("output", "codes"):
+            if params[name] and (Path(params[name]).is_absolute() or ".." in Path(params[name]).parts):
+                raise ValueError(f"{name}: expected a pattern below the folder in which the program runs")
 
     def run(self, ctx, params):
         folder, argv = program_of(params)
         reader = OcpReader()
+        patterns = {name: params[name] for name in ("output", "codes") if params[name]}
+        before = {name: _files(folder, pattern) for name, pattern in patterns.items()}
         ended = stream(
             argv,
             folder,
             params["timeout"],
             env=environment(ctx, params),
-            take=reader.line,
-            attach=lambda path: attach(ctx, "ocp.jsonl", path, "application/jsonl"),
+            take=None if params["output"] else reader.line,
+            attach=lambda path: _attach_printed(ctx, path, params),
         )
+        written = {name: _files(folder, pattern) - before[name] for name, pattern in patterns.items()}
+        if "output" in written:
+            _read_output(ctx, reader, written["output"], params["output"])
         reader.finish()
+        if "codes" in written:
+            _read_codes(reader, written["codes"], params["codes"])
         _attach(ctx, folder, reader.files)
         checks, problems = _measured(ctx, reader)
         name = params["argv"][0] if params["argv"] else params["src"]
         found = _wrong_end(name, ended, reader, params) or [f"{name}: {text}" for text in reader.problems]
         _end(ctx, ended, reader, [*found, *problems], checks)
+
+
+def _files(folder, pattern):
+    """The files that a pattern in a folder means."""
+    return {*Path(folder).glob(pattern)}
+
+
+def _attach_printed(ctx, path, params):
+    name = ("printed.txt", "text/plain") if params["output"] else ("ocp.jsonl", "application/jsonl")
+    attach(ctx, name[0], path, name[1])
+
+
+def _only(reader, found, pattern):
+    """The one file that was written; None where there is none or several, which is a problem."""
+    if len(found) == 1:
+        return next(iter(found))
+    several = f"it wrote {len(found)} files {pattern}, and one holds the results of one run"
+    reader.problems.append(several if found else f"it wrote no file {pattern}")
+    return None
+
+
+def _read_output(ctx, reader, found, pattern):
+    path = _only(reader, found, pattern)
+    if path:
+        attach(ctx, "ocp.jsonl", path, "application/jsonl")
+        with path.open(encoding="utf-8", errors="backslashreplace") as file:
+            while line := file.readline(LONGEST_LINE):
+                reader.line(line.rstrip("\r\n"))
+
+
+def _read_codes(reader, found, pattern):
+    """Each code that was found is a failed case, and each warning one that could not be judged.
+
+    CPACT finds faults, or cannot do a step, and says all the same that it passed.
+    """
+    path = _only(reader, found, pattern)
+    if not path:
+        return
+    try:
+        codes = json.loads(path.read_bytes()[:LARGEST_CODES])
+    except ValueError:
+        codes = None
+    if not isinstance(codes, dict):
+        reader.problems.append(f"{path.name} is no JSON object with codes")
+        return
+    reader.cases += [Case(f"{step}: warning", ERROR, None, text) for step, text in reader.warnings]
+    reader.cases += [Case(f"code {code}", FAILED, None, f"found: {json.dumps(why)}") for code, why in codes.items()]
 
 
 def _end(ctx, ended, reader, problems, checks):

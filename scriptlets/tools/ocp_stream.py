@@ -69,8 +69,8 @@ class InvalidError(Exception):
 class OcpReader:
     """Takes the lines of a stream. Once `finish` was called, the other attributes tell what it said.
 
-    `outcome` is that of the run, None where it did not end. `times` are the seconds of each step; `measured` and
-    `files` (name, URI, media type) are what the steps told.
+    `outcome` is that of the run, None where it did not end. `times` are the seconds of each step; `measured`,
+    `files` (name, URI, media type) and `warnings` (step, text; also of errors) are what the steps told.
     """
 
     def __init__(self):
@@ -80,6 +80,7 @@ class OcpReader:
         self.times = []
         self.measured = []
         self.files = []
+        self.warnings = []
         self.name = ""
         self.skipped = ""
         self._count = 0
@@ -222,8 +223,11 @@ class OcpReader:
             step.errors.append(_error(told))
 
     def _log(self, step, told, _moment_of_it):
-        if _get(told, "severity", str) in LOUD or not step.said:
+        is_loud = _get(told, "severity", str) in LOUD
+        if is_loud or not step.said:
             step.said = _get(told, "message", str)
+        if is_loud and len(self.warnings) < MOST:
+            self.warnings.append((step.name, step.said))
 
     def _file(self, _step, told, _moment_of_it):
         self.files.append((_get(told, "displayName", str), _get(told, "uri", str), _get(told, "contentType", str, "")))

@@ -333,6 +333,68 @@ class TestOcp:
         assert (outcome.verdict, outcome.reason[: len(reason or "x")]) == (verdict, reason)
 
 
+class TestCpact:
+    """Open Compute's CPACT writes its results into a folder, and says that a step passed which has found faults."""
+
+    OUTPUT, CODES = "out/logs/*/ocptv_*.json", "out/logs/*/diagnostics_codes.json"
+
+    def run(self, suite, script, **more):
+        for name in ("cpact_ocptv.jsonl", "cpact_codes.json"):
+            Path(name).write_bytes((CAPTURED / name).read_bytes())
+        argv = ["sh", "-c", f"echo starting; mkdir -p out/logs/t1 out/logs/t2; {script}"]
+        return suite("ocp", argv=argv, output=self.OUTPUT, **more)
+
+    RUN = "cp cpact_ocptv.jsonl out/logs/t1/ocptv_Sample.json; cp {} out/logs/t1/diagnostics_codes.json"
+
+    def test_the_codes_that_a_scenario_has_found_fail_it(self, suite, rack_context):
+        outcome = self.run(suite, self.RUN.format("cpact_codes.json"), codes=self.CODES)
+        assert outcome.verdict == "failed"
+        assert outcome.reason.startswith(
+            '3 of 5 cases did not pass: code FAIL-0000000001101 failed: found: [["Flash execution failed"]]; code '
+        )
+        step = "Step: ID:step_001_SearchForExactStringAssignDRC: passed"
+        assert rack_context.checked[step] == rack_context.checked[f"{step} (2)"] == "passed"
+        assert rack_context.attached.keys() == {"ocp.jsonl", "printed.txt"}
+
+    def test_without_codes_it_passes(self, suite):
+        Path("none.json").write_text("{}")
+        assert self.run(suite, self.RUN.format("none.json"), codes=self.CODES).verdict == "passed"
+
+    def test_a_warning_of_a_step_that_says_it_passed_is_an_error(self, suite):
+        Path("none.json").write_text("{}")
+        warn = "sed -i 's/INFO\\(.*\\)Using connection/WARNING\\1[Attempt 1] Step failed/' cpact_ocptv.jsonl; "
+        outcome = self.run(suite, warn + self.RUN.format("none.json"), codes=self.CODES)
+        assert outcome.verdict == "error"
+        assert "warning error: [Attempt 1] Step failed: Local of type: Local" in outcome.reason
+
+    def test_a_pattern_stays_in_the_folder_of_the_program(self, suite):
+        reason = "expected a pattern below the folder in which the program runs"
+        assert reason in self.run(suite, "true", codes="/tmp/codes.json").reason
+        assert reason in self.run(suite, "true", codes="../*.json").reason
+
+    @pytest.mark.parametrize(
+        ("script", "reason"),
+        [
+            ("true", "sh: it wrote no file out/logs/*/ocptv_*.json"),
+            (
+                "for t in t1 t2; do cp cpact_ocptv.jsonl out/logs/$t/ocptv_1.json; done",
+                "sh: it wrote 2 files out/logs/",
+            ),
+            ("cp cpact_ocptv.jsonl out/logs/t1/ocptv_1.json", "sh: it wrote no file out/logs/*/diagnostics_codes.json"),
+            (RUN.format("cpact_ocptv.jsonl"), "sh: diagnostics_codes.json is no JSON object with codes"),
+            ("head -5 cpact_ocptv.jsonl > out/logs/t1/ocptv_1.json", "sh: it has no testRunEnd: it stopped early"),
+        ],
+    )
+    def test_results_that_are_not_whole_are_an_error(self, suite, script, reason):
+        outcome = self.run(suite, script, codes=self.CODES)
+        assert (outcome.verdict, outcome.reason[: len(reason)]) == ("error", reason)
+
+    def test_the_results_of_an_earlier_run_do_not_count(self, suite):
+        Path("out/logs/t0").mkdir(parents=True)
+        Path("out/logs/t0/ocptv_Sample.json").write_bytes((CAPTURED / "cpact_ocptv.jsonl").read_bytes())
+        assert self.run(suite, "true").reason.startswith("sh: it wrote no file out/logs/*/ocptv_*.json")
+
+
 VALIDATED = [
     ("EQUAL", "a", "a", "b"), ("EQUAL", 1, 1.0, 2), ("EQUAL", True, True, False), ("NOT_EQUAL", 1, 2, 1),
     ("LESS_THAN", 3, 4, 3), ("LESS_THAN_OR_EQUAL", 3, 3, 2.5), ("GREATER_THAN", 3, 2, 3),

@@ -141,7 +141,7 @@ class DiskFio(Scriptlet):
         ctx.set("disk.fio_v1", {"profile": params["profile"], **found})
         complain(found, params)
         ctx.check("read_back", found["read_back_bytes"], "bytes", eq=params["size_mib"] * MIB)
-        wrong = [*_judge(ctx, found, params)]
+        wrong = [*judge_ways(ctx, found, params)]
         if wrong:
             raise Failed("; ".join(wrong))
 
@@ -230,7 +230,7 @@ def complain(found, params):
         raise Failed(f"{folder}: {advice}")
 
 
-def _judge(ctx, found, params):
+def judge_ways(ctx, found, params):
     """Measure both directions and judge them together; yields what is wrong."""
     ways = [found[way] for way in ("read", "write") if way in found]
     if not ways:

@@ -77,13 +77,16 @@ class Pair(Scriptlet):
             raise Failed(f"{'; '.join(wrong)}: test the cable, both ports and the path between them")
 
 
-def measured(params, more):
-    """What iperf3 says of one way. Raises ValueError where it says nothing in time."""
+def measured(params, more, busy=BUSY):
+    """What iperf3 says of one way; it is asked again while it says one of the words in `busy`.
+
+    Raises ValueError where it says nothing in time.
+    """
     argv = ("iperf3", "-c", params["peer"], "-p", str(params["port"]), "-J", "-t", str(params["seconds"]))
     until = time.monotonic() + SETTLE
     while True:
         told = decoded(run((*argv, "-P", str(params["streams"]), *more), (0, 1), seconds=params["seconds"] + MARGIN))
-        if not any(word in str(told.get("error")) for word in BUSY) or time.monotonic() > until:
+        if not any(word in str(told.get("error")) for word in busy) or time.monotonic() > until:
             return told
         time.sleep(PAUSE)
 

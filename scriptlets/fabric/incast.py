@@ -1,0 +1,116 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Many hosts that send to one at once, by iperf3: the side of each sender."""
+
+from __future__ import annotations
+
+from rack_recipes import Failed, Scriptlet
+from scriptlets.tools.iperf3 import again_per_gigabyte, read
+from scriptlets.tools.limits import judge
+from scriptlets.traffic.pair import BUSY, WAYS, measured
+
+EARLY = ("unable to connect", "Connection refused")  # one of its servers does not listen yet
+ADVICE = "look at the buffers and drops of the switch's port to the receiver, and at this host's own link"
+
+
+class FabricIncast(Scriptlet):
+    """What this host gets of a receiver to which all others of its group send at the same time, and what is sent again.
+
+    The step is of scope group; its first member serves (`traffic.serve`). With `back` that one then sends to all.
+    `receiver_mbits` is what one sender alone reaches. A part is counted of the even share of it. Without limits the
+    numbers are measured only.
+    """
+
+    options = {
+        "peer": {"type": "str", "required": True, "description": "The address of the receiver: `${peer.address}`"},
+        "port": {
+            "type": "int",
+            "required": True,
+            "description": "Where it listens for the first sender: `${peer.port}`",
+            "unit": "TCP port",
+        },
+        "rank": {
+            "type": "int",
+            "required": True,
+            "description": "Which sender this is: `${own.rank}`",
+            "unit": "number",
+        },
+        "members": {
+            "type": "list",
+            "elements": "str",
+            "required": True,
+            "description": "All hosts of the group: `${own.members}`",
+        },
+        "back": {"type": "bool", "default": False, "description": "Whether the receiver then sends to all others"},
+        "seconds": {"type": "int", "default": 5, "description": "For how long each way is measured", "unit": "s"},
+        "streams": {
+            "type": "int",
+            "default": 1,
+            "description": "With how many connections each host sends",
+            "unit": "flows",
+        },
+        "receiver_mbits": {
+            "type": "float",
+            "description": "What the receiver takes in all; take it from `traffic.pair` between good hosts",
+            "unit": "Mbit/s",
+        },
+        "min_share": {
+            "type": "float",
+            "default": 50,
+            "description": "The least part of its even share of `receiver_mbits` that a sender must get",
+            "unit": "%",
+            "source": "our choice: TCP shares a port unevenly for seconds, while after a loss that its timer has to "
+            "find, a flow of a fast network stands still for 200 ms and more",
+        },
+        "max_retransmits": {
+            "type": "float",
+            "description": "How many segments may be sent again for each gigabyte",
+            "unit": "1/GB",
+        },
+    }
+    reads = ()
+    writes = ()
+    needs = ("iperf3 (Debian: iperf3)",)
+    verdicts = {
+        "failed": "a sender gets too little, or sends too much again",
+        "error": "iperf3 is not installed, or the receiver is not reached",
+    }
+    example = """
+        - name: incast
+          scope: group
+          hosts: servers
+          members: {by: rack}
+          module: fabric.incast
+          args:
+            peer: "${peer.address}"
+            port: "${peer.port}"
+            rank: "${own.rank}"
+            members: "${own.members}"
+            receiver_mbits: 9000
+          serve: {module: traffic.serve, args: {port: "${own.port}", members: "${own.members}"}}
+    """
+
+    def run(self, ctx, params):
+        """Measure, with `back` both ways, and judge each."""
+        own = {**params, "port": params["port"] + params["rank"] - 1}
+        ways = WAYS if params["back"] else {"there": WAYS["there"]}
+        wrong = []
+        for way, more in ways.items():
+            wrong += _judged(ctx, way, read(measured(own, more, (*BUSY, *EARLY))), params)
+        if wrong:
+            raise Failed(f"{'; '.join(wrong)}: {ADVICE}")
+
+
+def _judged(ctx, way, found, params):
+    """Judge one way; yields what is wrong with it."""
+    again, bound = again_per_gigabyte(found), params["max_retransmits"]
+    ctx.measure(f"mbits_{way}", found["mbits"], "Mbit/s")
+    if params["receiver_mbits"]:
+        even = params["receiver_mbits"] / (len(params["members"]) - 1)
+        share = round(100 * found["mbits"] / even, 1)
+        if ctx.check(f"share_{way}", share, "%", min=params["min_share"]) == "failed":
+            yield f"{way}: {found['mbits']:g} Mbit/s, {share:g} % of an even share, min {params['min_share']:g}"
+    if judge(ctx, f"retransmits_{way}", again, "1/GB", max=bound) == "failed":
+        yield f"{way}: {again:g} 1/GB, max {bound:g}"

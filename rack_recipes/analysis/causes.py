@@ -256,7 +256,8 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
     if len(failures.failed) < LEAST:
         return
     pairs = [*failed_pairs.findings(run, failures, _values_by_attribute(run))]
-    everywhere, left = _on_every_host(failures, {result for one in pairs for result in one.results})
+    explained = {*failed_pairs.searched(run), *(result for one in pairs for result in one.results)}
+    everywhere, left = _on_every_host(failures, explained)
     traits = traits_of(run, unsure={failures.planned(result) for result in failures.failed})
     shared, left = _shared(failures, traits, left)
     of_hosts, left = _of_hosts(failures, left)

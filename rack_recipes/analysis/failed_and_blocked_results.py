@@ -75,6 +75,11 @@ def failures_of(run: RunData) -> Failures:
     )
 
 
+def is_of_search(row: Result) -> bool:
+    """Whether a result is that of a test which a search between hosts has asked for, and which it explains."""
+    return bool(row.get("members")) and ", " in (row.get("phase") or "")
+
+
 def _hosts_by_step(rows: Iterable[Result]) -> dict[str, frozenset[str]]:
     """By planned step, its hosts; none where it ran once for the run."""
     found: dict[str, set[str]] = defaultdict(set)

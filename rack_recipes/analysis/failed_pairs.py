@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
-from rack_recipes.analysis.failed_and_blocked_results import Failures
+from rack_recipes.analysis.failed_and_blocked_results import Failures, is_of_search
 from rack_recipes.analysis.findings import PROBLEM, SHOWN, Finding, ResultId, format_count
 from rack_recipes.analysis.methods.failed_pairs import (
     ACROSS,
@@ -45,6 +45,7 @@ METHOD = (
 ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}(/[0-9]+)?|[0-9a-f]*:[0-9a-f:]+(/[0-9]+)?")
 ADDRESS_KEY = "fabric.address_v1"
 FAILED = "failed"
+NOT_MEASURED = ("error", "unreachable")  # of a link: as a host that lacks a program gives on all of its links
 SAID, SAYING = 160, 2  # characters of what a host said itself, and how many hosts are quoted
 WAYS = {
     ENDS: "lead to or from {it}",
@@ -201,15 +202,22 @@ def _with_failures(found: Mapping[str, _Matrix]) -> dict[str, _Matrix]:
     return {step: matrix for step, matrix in found.items() if matrix.failed}
 
 
+def searched(run: RunData) -> set[ResultId]:
+    """The results that failed in a search for who is to blame, which has findings of its own."""
+    rows = run.steps if run.steps and "members" in run.steps[0] else ()
+    return {ResultId(row["host"], row["step"]) for row in rows if row["verdict"] == FAILED and is_of_search(row)}
+
+
 def _between_hosts(run: RunData) -> dict[str, _Matrix]:
-    """The pairs of steps of scope pair, whose results name both ends."""
+    """The pairs of steps of scope pair, whose results name both ends; a search chose its pairs, and says so itself."""
     found: dict[str, _Matrix] = {}
     for row in run.steps if run.steps and "members" in run.steps[0] else ():
         members = row["members"] or ()
-        if len(members) == 2 and row["verdict"] in (FAILED, *PASSING):
+        bad = row["verdict"] == FAILED or row["verdict"] in NOT_MEASURED
+        if len(members) == 2 and (bad or row["verdict"] in PASSING) and not is_of_search(row):
             matrix = found.setdefault(planned_step(row), _Matrix(ways=2))
             for pair in (Pair(*members), Pair(*reversed(members))):
-                if row["verdict"] == FAILED:
+                if bad:
                     matrix.failed[pair].add(ResultId(row["host"], row["step"]))
                 else:
                     matrix.passed.add(pair)

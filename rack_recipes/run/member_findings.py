@@ -69,13 +69,14 @@ def _values(by: Sequence[Record], records: Sequence[Record]) -> Iterator[str]:
 def _open(isolation: Isolation, records: Sequence[Record]) -> Iterator[dict[str, Any]]:
     """That something failed and nobody was convicted: it came and went, or is a fault of one pair alone."""
     failed = [each for each in isolation.tried if each.outcome.passed is False]
-    if isolation.largest and not isolation.convicted and not failed:
+    measured = {each.test.members for each in isolation.tried if each.outcome.passed is not None}
+    if isolation.largest and not isolation.convicted and not failed and measured:
         pairs = len(isolation.hosts) * (len(isolation.hosts) - 1) // 2
         yield {
-            "title": f"{len(isolation.tried)} of {pairs} pairs were tested: a fault of one pair alone is possible",
+            "title": f"{len(measured)} of {pairs} pairs were tested: a fault of one pair alone is possible",
             "grade": "note",
             "results": [],
-            "figures": {"tests": len(isolation.tried), "pairs": pairs},
+            "figures": {"tests": len(measured), "pairs": pairs},
             "advice": "Test all pairs (members: all) where that matters.",
             "method": METHOD,
         }

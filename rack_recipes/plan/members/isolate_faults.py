@@ -15,7 +15,7 @@ A test with a faulty member is taken to fail. So a fault that comes and goes may
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -26,7 +26,7 @@ PAIR = 2
 NODE, LINK, UPLINK = "node", "link", "uplink"
 SCREENING, BETWEEN, HALVING = "screening", "between domains", "halving"
 CROSSING, CONFIRMATION, REPETITION, FINAL = "between halves", "confirmation", "repetition", "all together"
-AMONG = "among those to blame"
+AMONG, DOUBT = "among those to blame", "doubt"
 
 
 class Outcome(NamedTuple):
@@ -90,7 +90,7 @@ class Isolation:
         """The tests of the next round, none of which shares a host with another one; none at the end."""
         blamed = self._blamed()
         self._waiting = [each for each in self._waiting if each[2] != CONFIRMATION or each[0][0] not in blamed]
-        stages = (self._screen, self._between, self._final, self._among_convicted, self._loose_ends)
+        stages = (self._screen, self._between, self._final, self._among_convicted, self._doubt, self._loose_ends)
         while not self._waiting and self._stage < len(stages):
             stages[self._stage]()
             self._stage += 1
@@ -100,7 +100,7 @@ class Isolation:
         self._round += 1
         self._running, busy, later = [], set[str](), []
         for members, label, phase, then in self._waiting:
-            filled = self._filled(members, busy)
+            filled = self._filled(members, busy, is_far=phase == DOUBT)
             if filled is None or not busy.isdisjoint(filled):
                 later.append((members, label, phase, then))
                 continue
@@ -215,6 +215,38 @@ class Isolation:
                 one._replace(kind=UPLINK, domain="") if {*one.members} <= {*tried.test.members} else one
                 for one in self.convicted
             ]
+            return
+        own = [host for host in tried.test.members if host in self._inside]  # one beside them may be faulty itself
+        if PAIR <= len(own) < len(tried.test.members):
+            self._ask(own, AMONG, self._after_among)
+
+    def _doubt(self) -> None:
+        """Those that failed only beside others that are convicted, each beside a good one: who passes is cleared."""
+        self._name_uplinks()
+        blamed = self._blamed()
+        for one in [each for each in self.convicted if each.kind == NODE]:
+            host = one.members[0]
+            failed = [{*each.test.members} for each in self.tried if each.outcome.passed is False]
+            if all((members - {host}) & blamed for members in failed if host in members):
+                self._ask([host], DOUBT, self._after_doubt)
+
+    def _name_uplinks(self) -> None:
+        """A node that passed inside of its domain, where only another node fails, failed by the domain's uplink."""
+        alone = {one.members[0] for one in self.convicted if one.kind == NODE} - self._inside
+        for place, one in enumerate(self.convicted):
+            own = {host for host in self.hosts if self.domains[host] == self.domains[one.members[0]]}
+            failed = [{*each.test.members} for each in self.tried if each.outcome.passed is False]
+            if (
+                one.kind == NODE
+                and one.members[0] in self._inside
+                and all(alone & each for each in failed if each <= own)
+            ):
+                self.convicted[place] = one._replace(kind=UPLINK, domain=self.domains[one.members[0]])
+
+    def _after_doubt(self, tried: Tried) -> None:
+        if tried.outcome.passed:
+            host = tried.test.members[0]
+            self.convicted = [one for one in self.convicted if one.kind != NODE or one.members != (host,)]
 
     def _is_known_together(self, left: Sequence[str]) -> bool:
         return any(tried.outcome.passed and {*left} <= {*tried.test.members} for tried in self.tried)
@@ -299,12 +331,16 @@ class Isolation:
             self._convict(LINK, tried.test.members, "")
 
     def _after_single(self, tried: Tried) -> None:
-        """A node failed beside a good one: it is to blame, or what is between its domain and the others."""
+        """A node failed beside a good one: it is to blame, or what is between its domain and the others.
+
+        A domain in which something failed, too, is not what is behind one uplink: `_among_convicted` tells then.
+        """
         if tried.outcome.passed:
             return
         host, good = tried.test.members[0], tried.test.members[-1]
-        is_outside = self.domains[host] != self.domains[good]
-        if is_outside and host in self._inside:
+        own = {each for each in self.hosts if self.domains[each] == self.domains[host]}
+        has_failed_inside = any(each.outcome.passed is False and {*each.test.members} <= own for each in self.tried)
+        if good not in own and host in self._inside and not has_failed_inside:
             self._convict(UPLINK, (host,), self.domains[host])
         else:
             self._convict(NODE, (host,), "")
@@ -318,7 +354,7 @@ class Isolation:
 
     def _blamed(self) -> set[str]:
         """The nodes that are convicted, and all of a domain behind a bad uplink."""
-        nodes = {host for one in self.convicted if one.kind == NODE for host in one.members}
+        nodes = {host for one in self.convicted if one.kind != LINK and not one.domain for host in one.members}
         behind = {one.domain for one in self.convicted if one.kind == UPLINK}
         return nodes | {host for host in self.hosts if self.domains[host] in behind}
 
@@ -328,15 +364,15 @@ class Isolation:
         left_out = self._blamed() | ends | self._absent
         return [host for host in self.hosts if host not in left_out]
 
-    def _filled(self, members: tuple[str, ...], busy: set[str]) -> tuple[str, ...] | None:
-        """A single member with a good node beside it; None where none is free in this round."""
+    def _filled(self, members: tuple[str, ...], busy: set[str], *, is_far: bool) -> tuple[str, ...] | None:
+        """A single member with a good node beside it, of another domain if it is to be far; None where none is free."""
         if len(members) > 1:
             return members
         host = members[0]
         suspects = {each for waiting in self._waiting for each in waiting[0]} | busy | self._blamed() | self._absent
         outside = [each for each in self.hosts if each in self._outside | self._inside and each not in suspects]
         inside = [each for each in outside if self.domains[each] == self.domains[host]]
-        was_inside = host in self._inside
+        was_inside = host in self._inside or is_far
         known = {each for tried in self.tried if host in tried.test.members for each in tried.test.members}
         fitting = [each for each in (outside if was_inside else inside or outside) if each != host]
         if was_inside:  # best one that has passed with other domains, and never one of a domain in question
@@ -354,11 +390,14 @@ def domains_for(hosts: Sequence[str], values: Mapping[str, str]) -> dict[str, st
     return {host: name for name, own in numbered_groups(hosts).items() for host in own}
 
 
-def merge_uplinks(found: Iterable[Conviction], domains: Mapping[str, str]) -> list[Conviction]:
+def merge_uplinks(found: Sequence[Conviction], domains: Mapping[str, str]) -> list[Conviction]:
     """The convictions, with those of one uplink as one."""
     by_domain: dict[str, list[Conviction]] = {}
     kept = []
+    known = {one.domain for one in found if one.kind == UPLINK}
     for one in found:
+        if one.kind == UPLINK and not one.domain and domains[one.members[0]] in known:
+            continue
         if one.kind == UPLINK:
             by_domain.setdefault(one.domain, []).append(one)
         else:

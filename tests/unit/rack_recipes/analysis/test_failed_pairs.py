@@ -107,20 +107,32 @@ def test_results_between_hosts_are_pairs_themselves() -> None:
     assert first.title.startswith("12 failing pairs of link lead to or from hosts of leaf2 (server3, server4)")
 
 
-def links(*failed: tuple[str, str], tested: Sequence[tuple[str, str]] = ()) -> list[Any]:
+def links(
+    *failed: tuple[str, str], tested: Sequence[tuple[str, str]] = (), bad: str = "failed", phase: str = "round 1"
+) -> list[Any]:
     """Results of links between servers of which these failed."""
     pairs = tested or [*combinations(SERVERS, 2)]
     return [
-        step_row("", f"link[{one},{other}]", "failed" if (one, other) in failed else "passed", parent="link",
-                 members=[one, other])
+        step_row("", f"link[{one},{other}]", bad if (one, other) in failed else "passed", parent="link",
+                 members=[one, other], phase=phase)
         for one, other in pairs
     ]  # fmt: skip
+
+
+OF_8 = [(one, "server8") for one in SERVERS[:-1]]
 
 
 @pytest.mark.parametrize(
     ("rows", "title"),
     [
-        (links(*((one, "server8") for one in SERVERS[:-1])), "7 failing pairs of link lead to or from server8 (7 of 7"),
+        (links(*OF_8), "7 failing pairs of link lead to or from server8 (7 of 7"),
+        (links(*OF_8, bad="error"), "7 failing pairs of link lead to or from server8 (7 of 7"),
+        (
+            links(*OF_8[:3], tested=[*combinations(SERVERS[:3], 2), *OF_8[:3]], bad="unreachable"),
+            "3 failing pairs of link lead to or from server8 (3 of 3",
+        ),
+        # A search says itself who is to blame: its pairs are those that it chose.
+        (links(*OF_8, phase="round 2, confirmation"), ""),
         # The order in which a result names its two ends is no direction.
         (links(*((one, "server3") for one in SERVERS[:2])), "2 failures have no common cause"),
         (links(("server1", "server2")), ""),

@@ -101,13 +101,23 @@ def test_a_failure_that_does_not_come_back_blames_nobody() -> None:
     assert not isolation.convicted
 
 
-def test_an_uplink_that_the_domains_do_not_show_blames_none_of_its_nodes() -> None:
-    """The domains are racks; behind a slow uplink are hosts of two of them."""
-    hosts = [f"n{number}" for number in range(9)]
-    domains = {host: f"rack{(place + 1) // 4}" for place, host in enumerate(hosts)}
+@pytest.mark.parametrize("largest", [0, 2])
+@pytest.mark.parametrize("places", [pytest.param(6, id="two uplinks in a rack"), pytest.param(4, id="in two racks")])
+def test_an_uplink_that_the_domains_do_not_show_blames_none_of_its_nodes(places: int, largest: int) -> None:
+    """A group is a star around its first member, as `fabric.incast` tests it."""
     behind = {"n3", "n4", "n5"}
-    isolation = Isolation(hosts, domains, 2)
+    domains = {f"n{place}": f"rack{(place + 6 - places) // places}" for place in range(12)}
+    isolation = Isolation([*domains], domains, largest)
     while tests := isolation.next_round():
-        isolation.take([Outcome(len({host in behind for host in test.members}) == 1) for test in tests])
-    assert {one.kind for one in isolation.convicted} == {"uplink"}
-    assert {host for one in isolation.convicted for host in one.members} <= behind
+        sides = [[host in behind for host in test.members] for test in tests]
+        isolation.take([Outcome(len({*each}) == 1) for each in sides])
+    assert {(one.kind, one.domain) for one in isolation.convicted} == {("uplink", "")}
+    told = {host for one in isolation.convicted for host in one.members}
+    assert told == behind or (told < behind and places == 4)  # its rack hides one of them
+
+
+def test_a_faulty_node_does_not_hide_the_uplink_of_its_domain() -> None:
+    hosts = [f"n{number}" for number in range(12)]
+    domains = {host: f"leaf{place // 3}" for place, host in enumerate(hosts)}
+    found = search(hosts, domains, Faults(nodes=frozenset(("n5",)), uplinks=frozenset(("leaf1",))), 0, 1)
+    assert (found.right, found.wrong) == (2, 0)

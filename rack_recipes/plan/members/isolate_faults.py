@@ -176,10 +176,13 @@ class Isolation:
             self._ask([*filter(None, chosen)], BETWEEN, self._after_group, BETWEEN)
 
     def _pairs_across(self, found: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
-        """Each host with one of another domain, as far as there are enough: the largest domains stand opposite."""
+        """Each host with one of another domain, as far as there are enough: the largest domains stand opposite.
+
+        Of an odd number the one in the middle is left out: it is of a large domain.
+        """
         order = [host for own in sorted(found.values(), key=len, reverse=True) for host in own]
         half = len(order) // 2
-        for one, other in zip(order[:half], order[half : 2 * half], strict=True):
+        for one, other in zip(order[:half], order[len(order) - half :], strict=True):
             if self.domains[one] != self.domains[other]:
                 yield one, other
 

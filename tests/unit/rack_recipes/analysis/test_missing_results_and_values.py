@@ -95,6 +95,13 @@ def test_a_measurement_that_is_lost_is_no_zero(values: dict[str, Any], state: st
     assert (one.grade, one.results) == (NOTABLE, (ResultId("r10", "ping", "t"),))
 
 
+@pytest.mark.parametrize(("both", "is_lost"), [((None, 1), False), ((1, None), False), ((None, None), True)])
+def test_of_several_values_of_one_name_one_is_enough(both: tuple[int | None, ...], is_lost: bool) -> None:
+    several = [{"host": "r10", "step": "ping", "n": n, "name": "t", "value": value} for n, value in enumerate(both)]
+    told = found(steps=results(), measurements=[*measured({"r1": 1, "r2": 0}), *several])
+    assert bool(told) is is_lost
+
+
 @pytest.mark.parametrize("value", [0, 0.0, False])
 def test_a_zero_is_a_value(value: object) -> None:
     assert found(steps=results(), measurements=measured(dict.fromkeys(HOSTS, value))) == []

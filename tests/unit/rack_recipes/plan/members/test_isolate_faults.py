@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.plan.members.simul
     search,
     searched,
 )
-from rack_recipes.plan.members.isolate_faults import Isolation, Outcome, domains_for
+from rack_recipes.plan.members.isolate_faults import BETWEEN, Isolation, Outcome, domains_for
 
 DOCS = Path(__file__).resolve().parents[5] / "docs"
 SEEDS = 20
@@ -81,6 +81,19 @@ def test_any_number_of_hosts_domains_and_faults_comes_to_an_end(largest: int) ->
         nodes = frozenset(host for host in hosts if chance.random() < 0.2)
         uplinks = frozenset(f"d{number}" for number in range(4) if chance.random() < 0.1)
         search(hosts, domains, Faults(nodes=nodes, uplinks=uplinks), largest, seed)
+
+
+@pytest.mark.parametrize("sizes", [(2, 1), (1, 2), (3, 2), (4, 2, 1), (1, 1, 1), (5, 1, 3)])
+def test_pairs_of_two_domains_leave_out_none_of_a_small_one(sizes: tuple[int, ...]) -> None:
+    """Where the number is odd, one of the largest domain stays alone, and no pair is of one domain."""
+    domains = {f"n{domain}{number}": f"d{domain}" for domain, size in enumerate(sizes) for number in range(size)}
+    isolation = Isolation([*domains], domains, 2)
+    between = []
+    while tests := isolation.next_round():
+        between += [test.members for test in tests if test.phase == BETWEEN]
+        isolation.take([Outcome(True)] * len(tests))
+    assert len(between) == min(sum(sizes) // 2, sum(sizes) - max(sizes))
+    assert all(domains[one] != domains[other] for one, other in between)
 
 
 def test_who_is_absent_is_no_suspect_and_is_told() -> None:

@@ -477,6 +477,13 @@ def test_a_slow_prompt_is_waited_for_once_the_password_was_right(asked: Request,
     assert verdicts([*answers, *stage]) == ["passed"]
 
 
+@pytest.mark.parametrize(("tmp", "place"), [("", "'/var/tmp/"), ("~/fast", "expanduser('~/fast'))+'/")])
+def test_the_program_for_the_host_uses_the_user_s_folder(tmp: str, place: str):
+    program = remote_executor.boot(tmp)
+    assert place in program
+    assert ("'/var/tmp/" in program) is (not tmp)
+
+
 def test_files_that_went_with_a_reboot(asked: Request, monkeypatch: pytest.MonkeyPatch):
     there = RemoteExecutor(Shell(), HERE, 60)
     first = HostAnswer("running", 0, boot_id="one")

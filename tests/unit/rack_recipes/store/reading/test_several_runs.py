@@ -90,6 +90,13 @@ def test_verdicts_of_a_run_on_some_hosts(filled: Engine) -> None:
     assert {tuple(row) for row in verdicts(filled, "R1", {f"r{number}" for number in range(AT_ONCE + 1)})} == found
 
 
+@pytest.mark.parametrize(
+    ("name", "run_id"), [("t", "R2"), ("Zoë's", "R1"), ("a_v1", "R1"), ("b_v1.len", "R1"), ("zork", None), ("a", None)]
+)
+def test_the_newest_run_with_a_measurement_or_a_key(filled: Engine, name: str, run_id: str | None) -> None:
+    assert several_runs.newest_with(filled, name) == run_id
+
+
 def test_a_damaged_file_is_told_as_one(tmp_path: Path, journal: Callable[..., Path]) -> None:
     """The driver meets the damage while it fetches rows, when SQLAlchemy looks away."""
     path = tmp_path / "results.db"

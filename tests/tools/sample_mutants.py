@@ -5,10 +5,10 @@
     python tests/tools/sample_mutants.py [--tree CHECKOUT] [--seed 1] [--count 20] [--seconds 120] [--below FOLDER...]
 
 A mutant has one operator, number or condition of one module of `rack_recipes` changed. It runs the unit tests that
-import this module, then those that import an importer of it, until one fails. Each line of output is a mutant and how
-it ended; the last one is a JSON object of the counts. An unnoticed mutant is a missing test, code that nobody needs, or
-another program that does the same. `--seconds` is how much CPU time its tests may take. The checkout has to stay as it
-is meanwhile.
+import this module, those that import an importer of it, then those in the folders that mirror its own, until one
+fails. Each line of output is a mutant and how it ended; the last one is a JSON object of the counts. An unnoticed
+mutant is a missing test, code that nobody needs, or another program that does the same. `--seconds` is how much CPU
+time its tests may take. The checkout has to stay as it is meanwhile.
 
 `--tree` is another checkout, whose own `.venv` runs its tests: a sample before a change can be compared with one after.
 """
@@ -90,16 +90,16 @@ class Tree:
         return found
 
     def tests_of(self, module: str) -> list[list[str]]:
-        """The files of tests that import a module, and those that import an importer of it; else those beside these.
+        """The files of tests that import a module, those that import an importer of it, and those in its own folders.
 
-        Commands are imported by their names in a table, so their tests name none.
+        Commands are imported by their names in a table, and cases of many modules have one test: these name none.
         """
         near = self.tests[module]
-        far = {test for name in self.importers[module] for test in self.tests[name]} - near
-        if near or far:
-            return [sorted(tests) for tests in (near, far) if tests]
-        parents = (self.root / UNITS / parent for parent in self.modules[module].relative_to(self.root).parents)
-        return [[str(next(folder for folder in parents if folder.is_dir()))]]
+        far = {test for name in self.importers[module] for test in self.tests[name]}
+        folders = [self.root / UNITS / parent for parent in self.modules[module].relative_to(self.root).parents]
+        beside = {str(test) for folder in folders[:-2] for test in folder.glob("test_*.py")}
+        groups = [sorted(tests) for tests in (near, far - near, beside - near - far) if tests]
+        return groups or [[str(next(folder for folder in folders if folder.is_dir()))]]
 
     def sample(self, seed: int, count: int, *below: str) -> list[Mutant]:
         """Draw mutants from all that can be made of the modules in folders."""

@@ -27,7 +27,7 @@ TESTS = CHECKOUT / "tests/unit/rack_recipes/analysis/methods"
 MUTANTS: list[dict[str, Any]] = yaml.safe_load((TESTS / "mutants.yml").read_text())
 PACKAGE = "rack_recipes.analysis.methods"
 SLICE = slice(None, None, 30)  # of all mutants, in a test
-SAMPLED, SECONDS = 60, 120  # mutants of the library, and seconds of CPU time for the tests of each
+SAMPLED, SECONDS = 60, 300  # mutants of the library, and seconds of CPU time for the tests of each
 MAIN_JOB = ("recipe", "plan", "journal", "context", "store", "run", "analysis", "report")  # folders of the library
 FAILED = 1  # pytest's: tests were run, and some failed
 

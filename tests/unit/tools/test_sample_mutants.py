@@ -114,7 +114,7 @@ def test_a_test_that_passes_without_the_mutant_has_noticed_it(tree: sample_mutan
     assert tree.judge(mutant, 60) == sample_mutants.NOTICED
 
 
-def test_tests_of_importers_come_next_and_else_those_beside_the_module(tree: sample_mutants.Tree):
+def test_tests_of_importers_come_next_and_then_those_beside_the_module(tree: sample_mutants.Tree):
     package, tests = tree.root / "rack_recipes", tree.root / "tests/unit"
     (package / "more.py").write_text("from rack_recipes.numbers import half\n")
     (package / "cli").mkdir()
@@ -127,6 +127,9 @@ def test_tests_of_importers_come_next_and_else_those_beside_the_module(tree: sam
         ["test_more.py"],
     ]
     assert other.tests_of("rack_recipes.cli.half") == [[str(tests / "rack_recipes/cli")]]
+    beside = tests / "rack_recipes/cli/test_commands.py"
+    beside.touch()
+    assert other.tests_of("rack_recipes.cli.half") == [[str(beside)]]
 
 
 def test_the_command_counts(tree: sample_mutants.Tree):

@@ -23,13 +23,15 @@ PROGRAM = Path(__file__).with_name("match_hosts.py")
 class InventoryHosts:
     """The host names of each pattern, or why there are none. `devices` has the connections of network devices.
 
-    `whole` are all hosts, whatever --limit says. `variables` has by host those that were asked for, without templates.
-    `problem` says why they are not known here, `refusal` why the run would have none either.
+    `whole` are all hosts, whatever --limit says, `groups` the names of all groups. `variables` has by host those that
+    were asked for, without templates. `problem` says why they are not known here, `refusal` why the run would have
+    none either.
     """
 
     hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     devices: Mapping[str, str] = field(default_factory=dict)
     whole: Sequence[str] = ()
+    groups: Sequence[str] = ()
     variables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     problem: str = ""
     refusal: str = ""

@@ -47,7 +47,7 @@ def answer(wanted: dict[str, Any]) -> dict[str, Any]:
         found = {pattern: [host.name for host in inventory.get_hosts(pattern)] for pattern in wanted["patterns"]}
     except AnsibleError as error:
         return {"refusal": UNREADABLE.format(error)}
-    answered: dict[str, Any] = {"hosts": found, "whole": whole}
+    answered: dict[str, Any] = {"hosts": found, "whole": whole, "groups": [*inventory.groups]}
     with suppress(AnsibleError):  # variables may be in a vault, whose password only the run asks for
         answered["devices"] = dict(devices(inventory))
         if names := wanted.get("variables"):

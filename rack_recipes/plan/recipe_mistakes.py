@@ -28,6 +28,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.references i
 )
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames
 from rack_recipes import settings
+from rack_recipes.collection_path import COLLECTION
 from rack_recipes.errors import MOST_NAMED, CatalogError, Place, RecipeError, nearest
 from rack_recipes.plan.dependency_graph import CONTEXT, PARTS
 from rack_recipes.plan.plan_model import Plan, PlannedHook
@@ -43,6 +44,7 @@ from rack_recipes.recipe.yaml.values_and_positions import KEY
 from rack_recipes.settings import HOOK
 
 ScriptletUser = Step | Hook
+DATA = "data/"  # the folder of the collection with files for our recipes
 ScriptletName = tuple[str, str, str]  # a module, its function and its type
 # Statements of Ansible's playbooks, which run nothing on a host.
 STATEMENT_WORDS = ("import_playbook", "import_role", "import_tasks", "include_role", "include_tasks", "meta")
@@ -236,10 +238,17 @@ def _file_problems(user: ScriptletUser) -> Iterator[PlanProblem]:
         if is_there(f"{src}/"):
             expected = "a file of the project (a folder is sent with its files where src ends with a slash)"
         shown = f"{src[:100]!r}{'...' if len(src) > 100 else ''}"
-        yield PlanProblem(user, ("args", "src"), expected, f"{shown}, which is not there")
+        yield PlanProblem(user, ("args", "src"), expected, f"{shown}, which is not there{_where_to_get(src)}")
     elif problem := _why_untrusted(src):
         expected = "files that can be sent" if src.endswith("/") else "a file that is the project's own"
         yield PlanProblem(user, ("args", "src"), expected, problem)
+
+
+def _where_to_get(src: str) -> str:
+    """How to get a file that comes with our recipes; an empty text for any other."""
+    file = COLLECTION / src
+    is_ours = src.startswith(DATA) and file.is_file()
+    return f": `mkdir -p {Path(src).parent} && cp {file} {src}` copies ours" if is_ours else ""
 
 
 def _why_untrusted(src: str) -> str:

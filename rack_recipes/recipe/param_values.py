@@ -86,6 +86,7 @@ def values_of_params(
     for param in declared.values():
         if param.name not in given:
             missing = f"parameter {param.name!r}: expected {KINDS[param.type]}, got no value, and it has no default"
+            missing += f" (--param {param.name}=...)"
             problems += [missing] if param.required else []
             continue
         try:

@@ -41,13 +41,13 @@ __all__ = ("cut", "shown", "visible")
 
 
 def shown(value: object, kind: Kind) -> str:
-    """A value as people read it: six digits, seconds with milliseconds, times without letters."""
+    """A value as people read it: six digits, or all before the point; milliseconds; times without letters."""
     if value is None:
         return ""
     if kind == "time":
         return visible(str(value)).replace("T", " ").removesuffix("Z")[:23]
     if isinstance(value, float):
-        return f"{value:.3f}" if kind == "seconds" else f"{value:.6g}"
+        return f"{value:.3f}" if kind == "seconds" else f"{value:{'.10g' if 1e6 <= abs(value) < 1e10 else '.6g'}}"
     return visible(str(value))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rack_recipes import Failed, Scriptlet
 from scriptlets.tools.commands import run
+from scriptlets.tools.limits import amount
 
 ENDS = (0, 2, 3, 4, 5, 6, 7)
 """The exit codes after which its log says what was wrong: EXIT STATUS of stress-ng(1). 1 is a wrong command line."""
@@ -95,7 +96,7 @@ def judge_rate(ctx, rate, limit):
         ctx.measure("bogo_ops", rate, "1/s")
     elif ctx.check("bogo_ops", rate, "1/s", min=limit) == "failed":
         advice = "look at the frequency of the cores and for what else runs"
-        raise Failed(f"{rate:g} bogus operations a second, the limit is {limit:g}: {advice}")
+        raise Failed(f"{amount(rate)} bogus operations a second, the limit is {amount(limit)}: {advice}")
 
 
 def stressed(params):

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from rack_recipes import Failed, Scriptlet
 from scriptlets.tools.commands import run
+from scriptlets.tools.limits import amount
 
 MIB = 1 << 20
 # profile -> fio's options: pattern, size of a block, how many requests are under way
@@ -247,6 +248,6 @@ def judge_ways(ctx, found, params):
             ctx.measure(key, value, unit)
         elif ctx.check(key, value, unit, **{word: bound}) == "failed":
             yield (
-                f"{params['folder']}: {key} {value:g} {unit}, {word} {bound:g}: look what else uses the disk, compare "
-                "firmware and link speed with a good one"
+                f"{params['folder']}: {key} {amount(value)} {unit}, {word} {amount(bound)}: look what else uses the "
+                "disk, compare firmware and link speed with a good one"
             )

@@ -13,6 +13,7 @@ from functools import partial
 from rack_recipes import Failed, Scriptlet, Skipped
 from scriptlets.tools.commands import run
 from scriptlets.tools.iperf3 import again_per_gigabyte, decoded, is_early, read
+from scriptlets.tools.limits import amount
 from scriptlets.tools.presence import absent, present
 from scriptlets.tools.rounds import partners
 
@@ -185,4 +186,5 @@ def _judge(ctx, pair, params):
             ctx.measure(f"{name}.{way}", value, unit)
         elif ctx.check(f"{name}.{way}", value, unit, **limit) == "failed":
             ((word, bound),) = limit.items()
-            yield f"{pair['from']} to {pair['to']}: {value:g} {unit}, {word} {bound:g}: test the cables on the way"
+            said = f"{amount(value)} {unit}, {word} {amount(bound)}"
+            yield f"{pair['from']} to {pair['to']}: {said}: test the cables on the way"

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 from rack_recipes import Failed, HostFiles, Scriptlet, Skipped
 from scriptlets.infiniband.ports import ACTIVE, ports
-from scriptlets.tools.limits import judge
+from scriptlets.tools.limits import amount, judge
 from scriptlets.tools.model_profiles import CHOICE, FIELDS, PROFILES
 from scriptlets.tools.pci_devices import devices
 
@@ -176,7 +176,7 @@ def judged(ctx, expected, found):
         if wanted is None or (value is None and field in MEASURED):
             continue
         limits = bounds(field, wanted, expected)
-        words = " and ".join(f"{word} {limit:g}" for word, limit in limits.items())
+        words = " and ".join(f"{word} {amount(limit)}" for word, limit in limits.items())
         if value is None:
             ctx.check(f"told.{field}", False, eq=True)
             yield f"the host does not tell {field}, {words}: {advice}"

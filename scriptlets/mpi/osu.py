@@ -11,7 +11,7 @@ import re
 from ansible_collections.rack.recipes.plugins.module_utils.program_end import end_in_words
 from rack_recipes import Failed, Scriptlet, Skipped
 from scriptlets.tools.commands import completed
-from scriptlets.tools.limits import judge
+from scriptlets.tools.limits import amount, judge
 from scriptlets.tools.mpi import complaint, find, mpirun, number, without_tags
 
 FOLDERS = tuple(
@@ -113,7 +113,7 @@ def judged(ctx, sizes, params):
             ctx.check(f"told.{name}.{size}", False, eq=True)
             yield f"no {unit} was told of {size} bytes: {ADVICE}"
         elif judge(ctx, f"{name}.{size}", value, unit, **limits) == "failed":
-            words = " and ".join(f"{word} {limit:g}" for word, limit in limits.items() if limit is not None)
+            words = " and ".join(f"{word} {amount(limit)}" for word, limit in limits.items() if limit is not None)
             yield f"{value:g} {unit} with {size} bytes, {words}: {ADVICE}"
 
 

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+MANY = 1_000_000
+
 
 def limits(params, names=("min", "max")):
     """Those of the limits that are given, as `ctx.check` takes them."""
@@ -24,4 +26,9 @@ def judge(ctx, name, value, unit="", **given):
 def in_words(given):
     """Limits for a message: `at least 1, at most 5`."""
     words = {"min": "at least", "max": "at most"}
-    return ", ".join(f"{words[name]} {limit:g}" for name, limit in given.items())
+    return ", ".join(f"{words[name]} {amount(limit)}" for name, limit in given.items())
+
+
+def amount(value):
+    """A number for a message, a large one with all its digits: `0.25`, `13016.9`, `90,000,000`."""
+    return f"{value:g}" if abs(value) < MANY else f"{value:,.10g}"

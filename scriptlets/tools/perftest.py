@@ -21,7 +21,7 @@ from rack_recipes import Failed, HostFiles
 from scriptlets.infiniband.ports import ACTIVE, ports
 from scriptlets.tools.commands import completed, last_line
 from scriptlets.tools.hardware import is_missing
-from scriptlets.tools.limits import judge
+from scriptlets.tools.limits import amount, judge
 
 # What the arguments mean that are read here, for the documentation of each scriptlet that has them.
 ARGUMENTS = {
@@ -178,8 +178,8 @@ def judge_rails(ctx, found, values):
                 ctx.check(f"told.{name}.{rail}", False, eq=True)
                 yield f"{rail}: perftest told {'no' if value is None else f'{value:g} {unit} as'} {field}: {ADVICE}"
             elif judge(ctx, f"{name}.{rail}", value, unit, **limits) == "failed":
-                bound = " and ".join(f"{word} {limit:g}" for word, limit in limits.items() if limit is not None)
-                yield f"{rail}: {value:g} {unit}, {bound}: {ADVICE}"
+                bound = " and ".join(f"{word} {amount(limit)}" for word, limit in limits.items() if limit is not None)
+                yield f"{rail}: {amount(value)} {unit}, {bound}: {ADVICE}"
 
 
 def run_bandwidth(ctx, params, test, key):

@@ -11,6 +11,7 @@ import time
 from rack_recipes import Failed, Scriptlet
 from scriptlets.tools.commands import run
 from scriptlets.tools.iperf3 import again_per_gigabyte, decoded, read
+from scriptlets.tools.limits import amount
 
 MARGIN = 15  # seconds that a test may take beyond its time
 SETTLE, PAUSE = 5.0, 0.2  # seconds within which a server has ended the last test, and between two tries
@@ -100,4 +101,4 @@ def _judged(ctx, way, mbits, again, params):
         if bound is None:
             ctx.measure(f"{name}_{way}", value, unit)
         elif ctx.check(f"{name}_{way}", value, unit, **{word: bound}) == "failed":
-            yield f"{way}: {value:g} {unit}, {word} {bound:g}"
+            yield f"{way}: {amount(value)} {unit}, {word} {amount(bound)}"

@@ -226,7 +226,7 @@ def _criteria(measured: Sequence[Row]) -> Iterator[str]:
             one["verdict"],
             one["name"],
             f"{value_text(one['value'])} {one['unit']}".rstrip(),
-            "" if one["distance"] is None else f"{one['distance']:+g}",
+            _distance(one["distance"]),
             one["step"],
             one["host"] or "run",
             _limits(one["limits"]),
@@ -235,6 +235,13 @@ def _criteria(measured: Sequence[Row]) -> Iterator[str]:
     ]
     if rows:
         yield "\n" + _table(("criterion", "name", "value", "to the limit", "step", "host", "limits"), rows)
+
+
+def _distance(distance: float | None) -> str:
+    """With all digits of a large one."""
+    if distance is None:
+        return ""
+    return f"{distance:+g}" if abs(distance) < 1e6 else f"{distance:+.10g}"
 
 
 def _limits(limits: Mapping[str, object] | None) -> str:

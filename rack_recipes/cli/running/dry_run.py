@@ -251,7 +251,7 @@ def _refusal(plan: Plan, inventory: InventoryHosts, hosts: Mapping[str, Sequence
     if inventory.problem or inventory.refusal or is_open(plan.recipe.hosts):
         return inventory.refusal
     if not inventory.of(plan.recipe.hosts):
-        return no_match(repr(plan.recipe.hosts), inventory.whole)
+        return no_match(repr(plan.recipe.hosts), inventory.whole, inventory.groups)
     if not any(hosts.values()):
         return f"no host of this run matches the hosts of any step: {', '.join(hosts)}"
     return ""

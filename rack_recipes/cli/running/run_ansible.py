@@ -120,7 +120,8 @@ def _with_hosts(error: UsageError, inventory: Sequence[str], limit: str | None) 
     """The error; where --limit matches no host, with those that there are."""
     if not limit or NO_HOSTS not in str(error):
         return error
-    return UsageError(f"nothing was run: {no_match(f'--limit {limit!r}', inventory_hosts(inventory, None, ()).whole)}")
+    known = inventory_hosts(inventory, None, ())
+    return UsageError(f"nothing was run: {no_match(f'--limit {limit!r}', known.whole, known.groups)}")
 
 
 def _tell_forks(command: PlaybookCommand, hosts: int) -> None:

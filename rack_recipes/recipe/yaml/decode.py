@@ -52,8 +52,9 @@ def read_bytes(path: str) -> bytes:
             _check_trust(path, file.fileno())
             content = file.read(MAX_SIZE + 1)
     except (OSError, ValueError) as error:
-        why = reason(error) + (project_below() if isinstance(error, FileNotFoundError) else "")
-        raise refused(Place(path), "a file that can be read", why, nearest_recipe(path)) from None
+        below = project_below() if isinstance(error, FileNotFoundError) else ""
+        near = "" if below else nearest_recipe(path)  # the folder is what is wrong, not the name
+        raise refused(Place(path), "a file that can be read", f"{reason(error)}{below}", near) from None
     if len(content) > MAX_SIZE:
         raise refused(Place(path), f"a file of at most {MAX_SIZE // 1024**2} MiB", "a larger file")
     return content

@@ -12,7 +12,7 @@ from math import ceil, floor, log10
 from markupsafe import Markup
 
 from rack_recipes.report.charts.chart_elements import LETTER, Limit, element, label
-from rack_recipes.report.format_values import number, seconds
+from rack_recipes.report.format_values import seconds, shown
 
 TICKS = 5
 CLOCK = (15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 43200, 86400)
@@ -146,7 +146,7 @@ def _limit(limit: Limit, path: str, text: str, css: str, **place: str) -> Markup
 
 
 def _text(limit: Limit) -> str:
-    return f"{limit.word} {number(limit.value)}"
+    return f"{limit.word} {shown(limit.value, 'number')}"
 
 
 def upright_limits(area: Area, scale: Scale, limits: Sequence[Limit]) -> Iterator[Markup]:

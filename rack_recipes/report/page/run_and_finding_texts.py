@@ -161,7 +161,11 @@ def findings(by_name: Mapping[str, Table], address_of: AddressOf) -> Findings:
     changes = [card for card in cards if card.kind in CHANGES]
     summary = [card for card in cards if card.kind == SUMMARY_TITLE]
     others = [card for card in cards if card.kind not in CHANGES and card.kind != SUMMARY_TITLE]
-    first = [card for card in others if card.grade != NOTE][:FIRST]
+    first = [card for card in others if card.grade != NOTE]
+    if first and first[0].grade != PROBLEM:  # nothing notable stands above what has become worse
+        first = [*(card for card in changes if card.grade == PROBLEM), *first]
+    first = first[:FIRST]
+    changes = [card for card in changes if card not in first]
     behind = [*changes[FIRST:], *(card for card in others if card not in first)]
     return Findings(
         summary=tuple(summary),

@@ -78,7 +78,7 @@ class AnsibleApi:
     """Functions of the play that starts, and its extra vars.
 
     `resolve` returns the names of the hosts of this run that match a pattern, `resolve_whole` those of the whole
-    inventory, whatever --limit says. `fill` fills in a template with the
+    inventory, whatever --limit says; `groups` are the names of its groups. `fill` fills in a template with the
     variables of the play, or with those that it is given.
     `vaulted` returns, by host, the texts of its variables that came out of a vault, and why some may be missing. It has
     the hosts that it is given and all others of the inventory, whose values a template can bring in.
@@ -98,6 +98,7 @@ class AnsibleApi:
     inventory: InventoryVariables | None = None
     is_vaulted: Callable[[Any], bool] = lambda _value: False
     resolve_whole: Resolve = lambda _pattern: ()
+    groups: Sequence[str] = ()
 
 
 def ansible_api_of(play: Play) -> AnsibleApi:
@@ -138,7 +139,16 @@ def ansible_api_of(play: Play) -> AnsibleApi:
     is_vaulted = VaultValues(play.get_loader()).is_vaulted
     whole = partial(resolve, ignore_limits=True)
     return AnsibleApi(
-        variables.extra_vars, resolve, fill, vaulted, is_only_group, vars_of, inventory, is_vaulted, whole
+        variables.extra_vars,
+        resolve,
+        fill,
+        vaulted,
+        is_only_group,
+        vars_of,
+        inventory,
+        is_vaulted,
+        whole,
+        [*variables._inventory.groups],
     )
 
 

@@ -138,7 +138,7 @@ def _inputs(
     attributes = host_attributes(play_outline.hosts, settings, ansible_api, mask)
     waivers, uncounted = find_waivers(settings, recipe, play_outline, ansible_api.resolve, attributes)
     chosen = _ansible_options()
-    unmatched = unmatched_patterns(plays, str(chosen.get("limit", "")), ansible_api.resolve_whole)
+    unmatched = unmatched_patterns(plays, str(chosen.get("limit", "")), ansible_api.resolve_whole, ansible_api.groups)
     compiled = plays[0].vars.get(RECIPE_VARIABLE) or {}  # as Ansible trusts it
     return RunInputs(
         recipe=recipe,
@@ -281,7 +281,7 @@ def _check(plays: Sequence[Play], play_outline: PlayOutline, settings: Settings,
         written = (play.hosts if isinstance(play.hosts, list) else [play.hosts] for play in plays)
         patterns = dict.fromkeys(str(pattern) for patterns in written for pattern in patterns)
         listed = ", ".join(repr(pattern) for pattern in patterns if DELEGATES_LOOKUP not in pattern)
-        raise UsageError(no_match(listed, ansible_api.resolve_whole("all")))
+        raise UsageError(no_match(listed, ansible_api.resolve_whole("all"), ansible_api.groups))
     if len(play_outline.left_out) == len(play_outline.steps):
         raise UsageError(f"no host of this run matches the hosts of any step: {', '.join(play_outline.left_out)}")
     for task in (task for play in plays for task in stage_tasks(play)):

@@ -122,17 +122,19 @@ def _is_scalar(value: object) -> bool:
 NOT_CHOSEN = ("!", "&", "@")  # how parts begin that leave hosts out, and files with names
 
 
-def unmatched_patterns(plays: Iterable[Play], limit: str, resolve_whole: Resolve) -> Iterator[str]:
+def unmatched_patterns(
+    plays: Iterable[Play], limit: str, resolve_whole: Resolve, groups: Sequence[str] = ()
+) -> Iterator[str]:
     """A warning for the hosts of the plays, and one for --limit, where a part of a pattern matches no host.
 
-    `resolve_whole` finds hosts in the whole inventory.
+    `resolve_whole` finds hosts in the whole inventory, which has these `groups`.
     """
     patterns = [play.hosts for play in plays if "{{" not in str(play.hosts)]
     for where, parts in (("the recipe's hosts", split_host_pattern(patterns)), ("--limit", split_host_pattern(limit))):
         names = (name for name in dict.fromkeys(parts) if not name.startswith(NOT_CHOSEN))
         lost = [name for name in names if not resolve_whole(name)]
         if lost:
-            near = nearest(lost[0], [*resolve_whole("all")]) if len(lost) == 1 else ""
+            near = nearest(lost[0], [*groups, *resolve_whole("all")]) if len(lost) == 1 else ""
             hint = f" (did you mean {near!r}?)" if near else ""
             yield f"{where}: no host or group of the inventory is {first_few(lost, MOST_NAMED)}{hint}"
 

@@ -76,7 +76,8 @@ class TestCpuStress:
         outcome = rack_context.run(scriptlet("cpu.stress").CpuStress, {"min_bogo_ops_per_s": limit})
         assert outcome.verdict == ("failed" if limit > 1 else "passed")
         assert limit == 1 or outcome.reason.endswith(
-            "bogus operations a second, the limit is 1e+09: look at the frequency of the cores and for what else runs"
+            "bogus operations a second, the limit is 1,000,000,000: look at the frequency of the cores and for what "
+            "else runs"
         )
 
     def test_a_run_that_ends_otherwise_never_passes(self, scriptlet, rack_context, monkeypatch):

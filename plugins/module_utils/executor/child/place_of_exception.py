@@ -9,16 +9,18 @@ import traceback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import FrameType
 
 PUBLISHED = "ansible_collections.rack.recipes.plugins.modules."
 DROP_INS = "scriptlets."
 AUTHORS = (DROP_INS, PUBLISHED)
+HERE = ("", "localhost")
 LIBRARY = "ansible_collections.rack.recipes.plugins.module_utils."
 
 
-def place_of(error: BaseException, *, with_advice: bool) -> str:
-    """File and line of the scriptlet, in brackets, and `with_advice` how to see more.
+def place_of(error: BaseException, host: str, params: Mapping[str, object], *, with_advice: bool) -> str:
+    """File and line of the scriptlet, in brackets, and `with_advice` how to see more on this host with these params.
 
     It is empty where no code of a scriptlet was at work, for an error of the library's own, such as that of a run that
     is aborted, and for a ValueError or an error of its own that a scriptlet raises itself: these words are meant for
@@ -30,8 +32,19 @@ def place_of(error: BaseException, *, with_advice: bool) -> str:
     if not frames or is_told:
         return ""
     (frame, line), name = frames[-1], _name_of(frames[0][0])
-    more = f"; `rack-recipes debug {name}` shows more" if name and with_advice else ""
+    words = _debug_words(frames[0][0], host, params)
+    more = f"; `{' '.join(['rack-recipes debug', name, *words])}` shows more" if name and with_advice else ""
     return f" ({_file_of(frame)}:{line}{more})"
+
+
+def _debug_words(frame: FrameType, host: str, params: Mapping[str, object]) -> list[str]:
+    """The host, and the names of the arguments that are not as by default: their values may be secret."""
+    options = getattr(frame.f_locals.get("self"), "options", None)
+    known = options if isinstance(options, dict) else {}
+    given = [
+        name for name, value in params.items() if value is not None and value != (known.get(name) or {}).get("default")
+    ]
+    return [*(f"--arg {name}=..." for name in given), *([f"--host {host}"] if host not in HERE else [])]
 
 
 def _is_of_scriptlet(frame: FrameType) -> bool:

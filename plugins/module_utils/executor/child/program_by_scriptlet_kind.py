@@ -84,7 +84,7 @@ def _outcome(
         from ansible_collections.rack.recipes.plugins.module_utils.executor.child.place_of_exception import place_of
 
         traceback.print_exc()
-        return "error", _reason(error) + place_of(error, with_advice=not _is_debug()), 1
+        return "error", _reason(error) + place_of(error, ctx.host, params, with_advice=not _is_debug()), 1
     return ("error", f"run returned {code}", code) if code else ("passed", "", 0)
 
 

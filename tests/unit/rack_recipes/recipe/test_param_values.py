@@ -237,8 +237,8 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         "expected the name of a parameter of the recipe, got 'vlna' (did you mean 'vlan'?)",
         "expected the name of a parameter of the recipe, got 'x' (vlan, name, ports)",
         "expected the name of a parameter of the recipe, got '3' (vlan, name, ports)",
-        "parameter 'vlan': expected a whole number, got no value, and it has no default",
-        "parameter 'name': expected text, got no value, and it has no default",
+        "parameter 'vlan': expected a whole number, got no value, and it has no default (--param vlan=...)",
+        "parameter 'name': expected text, got no value, and it has no default (--param name=...)",
         "parameter 'ports': expected a list, got the number 1",
     ]
 

@@ -126,6 +126,7 @@ def test_in_the_folder_above_a_project_a_command_says_so(words: list[str]) -> No
     done = call(*words)
     assert done.code in (2, 5)
     assert "; there is a project in lab: `cd lab` first" in done.err
+    assert "did you mean" not in done.err, "the folder is wrong, not the name"
     call("new", "project", "other")
     assert "; there are projects in lab, other: `cd` into one of them first" in call(*words).err
 

@@ -472,7 +472,7 @@ def test_python_s_logging_has_the_level_of_the_run(talk, words, levels):
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
-        ("key", "KeyError: 'n' (scriptlets/t/talk.py:12; `rack-recipes debug t.talk` shows more)"),
+        ("key", "KeyError: 'n' (scriptlets/t/talk.py:12; `rack-recipes debug t.talk --arg how=...` shows more)"),
         ("json", "JSONDecodeError: .*in double quotes.* \\(scriptlets/t/talk.py:14; .*"),
         ("int", "invalid literal for int.* \\(scriptlets/t/talk.py:16; .*"),
         ("own", "own words"),

@@ -376,7 +376,7 @@ def test_a_limit_that_matches_nothing_names_the_hosts_that_there_are(folder: Pat
     done = call("run", "good.yml", "-i", "leaf1,leaf2,", "--limit", "leaf3")
     assert (done.code, done.err) == (
         2,
-        f"nothing was run: {no_match("--limit 'leaf3'", ['leaf1', 'leaf2'])}\n",
+        f"nothing was run: {no_match("--limit 'leaf3'", ['leaf1', 'leaf2'], [])}\n",
     )
 
 

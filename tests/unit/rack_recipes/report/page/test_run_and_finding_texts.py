@@ -105,6 +105,17 @@ def test_what_has_changed_stands_apart():
     assert [card.title for card in found.changes] == ["r", "b"]
 
 
+def test_a_flake_does_not_stand_above_what_has_become_worse():
+    worse, flake = Finding("regression", "problem", "b failed"), Finding("flake", "notable", "a is a flake")
+    found = cards(worse, flake)
+    assert [card.title for card in found.first] == ["b failed", "a is a flake"]
+    assert found.changes == ()
+    cause = Finding("cause", "problem", "leaf2")
+    found = cards(worse, cause, flake)
+    assert [card.title for card in found.first] == ["leaf2", "a is a flake"]
+    assert [card.title for card in found.changes] == ["b failed"]
+
+
 def test_of_200_findings_five_are_first_and_the_others_are_behind_by_kind():
     found = cards(*(Finding("outlier" if n % 2 else "cause", "problem", str(n)) for n in range(200)))
     assert [card.title for card in found.first] == ["0", "1", "2", "3", "4"]

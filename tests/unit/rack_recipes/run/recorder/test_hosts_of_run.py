@@ -40,6 +40,7 @@ from rack_recipes.run.recorder.hosts_of_run import (
     unmatched_patterns,
 )
 from rack_recipes.run.recorder.play_outline import outline
+from rack_recipes.run.unmatched_hosts import no_match
 from rack_recipes.settings import Settings
 
 CASES = json.loads(Path(__file__).with_name("host_attributes.json").read_text())
@@ -176,6 +177,24 @@ def test_a_thousand_hosts_cost_little(tmp_path: Path):
 
 HOSTS = ["leaf1", "leaf2", "spine1"]
 NOBODY = "no host or group of the inventory is"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "meant"),
+    [
+        ("'leaves'", " (did you mean 'leafs'?)"),
+        ("--limit 'spine:!lefs'", " (did you mean 'spines'?)"),
+        ("'leafs:&spins'", " (did you mean 'spines'?)"),
+        ("'leaf1x', 'other'", " (did you mean 'leaf1'?)"),
+        ("'leafs:&spines'", ""),
+        ("'other'", ""),
+        ("--limit ''", ""),
+    ],
+)
+def test_a_misspelt_group_is_told_with_the_one_that_was_meant(pattern: str, meant: str):
+    told = no_match(pattern, HOSTS, ["all", "leafs", "spines"])
+    known = "see the inventory and --limit; the inventory has leaf1, leaf2, spine1"
+    assert told == f"no host matches {pattern} here{meant}, {known}"
 
 
 def resolve(pattern: str) -> list[str]:

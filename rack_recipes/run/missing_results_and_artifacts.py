@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import waive
 from rack_recipes.journal.record_fields import Record
 from rack_recipes.recipe.waivers import RunWaivers
 
@@ -41,8 +42,18 @@ def failed_task(result: Any) -> str:
 
 
 def with_waiver(record: dict[str, Any], waivers: RunWaivers) -> dict[str, Any]:
-    """The record as it is where a waiver covers the result; otherwise the record itself."""
-    waived = waivers.waive(record["step"], record["host"], record["verdict"], record["reason"])
+    """The record as it is where a waiver covers the result; otherwise the record itself.
+
+    A result between hosts is covered by its own name and by that of its step, on any of its members.
+    """
+    if not waivers.in_force:
+        return record
+    if members := record.get("members"):
+        told = {each["id"]: each for host in members for each in waivers.of(host)}
+        names = [record["step"], record["parent"]]
+        waived = waive(told.values(), names, record["verdict"], record["reason"], record["measurements"])
+    else:
+        waived = waivers.waive(record["step"], record["host"], record["verdict"], record["reason"])
     if waived is None:
         return record
     kept = {name: value for name, value in record.items() if name != "blocks"}

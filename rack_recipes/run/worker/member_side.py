@@ -96,6 +96,7 @@ def _request(side: Side, stage: HostStage, task_vars: Mapping[str, object]) -> R
         "settled": {},
         "collected": [*request.message["collected"], earlier],
     }
+    message.pop("waivers", None)  # what is waived is the result of both sides
     return Request(message, request.files)
 
 

@@ -30,7 +30,7 @@ from rack_recipes.recipe.recipe_model import Isolate, Members
 from rack_recipes.recipe.steps_to_and_from_data import from_data
 from rack_recipes.run.current_run import RUN_HOST, Run, current
 from rack_recipes.run.member_findings import finding_of
-from rack_recipes.run.missing_results_and_artifacts import UNRECORDED, missing_result
+from rack_recipes.run.missing_results_and_artifacts import UNRECORDED, missing_result, with_waiver
 from rack_recipes.run.stage.host_threads import MOST_THREADS, HostThreads
 from rack_recipes.run.stage.run_ansible_task import task_runner
 from rack_recipes.run.worker.member_test import NOT_MEASURED, ORDER, RunningTest, Side, own_record, set_side
@@ -109,7 +109,8 @@ class MemberStage:
     def _run_round(self, tests: Sequence[MemberTest]) -> list[Record]:
         """Run the tests beside each other, again those that are errors as the recipe allows; records and returns them.
 
-        Only an error is tried again: it says that nothing was measured.
+        Only an error is tried again: it says that nothing was measured. What is waived is recorded so, and returned as
+        it was: a search must not take it for good.
         """
         self._round += 1
         retry = self.step.get("retry") or {}
@@ -127,10 +128,10 @@ class MemberStage:
         records = [found[place] for place in sorted(found)]
         for record in records:
             record["n"] = len(self.records) + 1
-            self.records.append(record)
+            self.records.append(with_waiver(record, self.run.inputs.waivers))
             if record["verdict"] not in NOT_MEASURED:
                 self.tested.update(record["members"])
-        append(self.run.path, records)
+        append(self.run.path, self.records[-len(records) :] if records else [])
         return records
 
     def _try(self, tests: Sequence[MemberTest], turn: int) -> list[Record]:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The pages Start and Install, typed as they stand, each in one folder from its top to its end."""
+"""The pages Start, Install and Several nodes, typed as they stand, each in one folder from its top to its end."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -16,6 +17,9 @@ import yaml
 from ansible_collections.rack.recipes.tests.integration.docs.markdown_examples import commands, examples, missing
 from ansible_collections.rack.recipes.tests.integration.docs.test_documentation_examples import with_command
 from call_rack_recipes import CHECKOUT, TIMEOUT, environment
+from rack_recipes.lab.faults import break_rack
+from rack_recipes.lab.start_rack import down, up
+from rack_recipes.lab.topology import build
 
 
 def with_real_hosts(text: str, rack: Any) -> str:
@@ -30,13 +34,18 @@ def with_real_hosts(text: str, rack: Any) -> str:
 
 
 def type_page(name: str, folder: Path, env: Mapping[str, str], made: Callable[[str], str] = str) -> None:
-    """Write the files and type the commands of a page in their order; `made` changes the text of an inventory."""
+    """Write the files and type the commands of a page in their order; `made` changes the text of an inventory.
+
+    What is no file and no command is another example.
+    """
     top = folder
     for example in examples(CHECKOUT / "docs" / name):
         if example.file:
             path = top / example.file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(made(example.text) if path.name == "inventory.yml" else example.text)
+            continue
+        if example.language != "console":
             continue
         for command in (typed := commands(example.text)):
             if command.line.startswith("cd "):
@@ -69,3 +78,28 @@ def test_it_is_installed_also_without_network(tmp_path: Path):
     build = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", published, CHECKOUT)
     subprocess.run(build, check=True)
     type_page("install.md", tmp_path, environment(PIP_FIND_LINKS=str(published)))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
+def test_a_reader_comes_from_an_inventory_to_the_slow_link(project: Path):
+    """The servers of the page are those of a virtual rack; the port of one sends slowly."""
+    (project / "ansible.cfg").unlink()
+    env = environment(PATH=f"{with_command(Path('bin'))}:{environment()['PATH']}", COLUMNS="200")
+    folder = project / "rack"
+    try:
+        break_rack(up(build(), folder), "slow-link", "server5:eth1")
+        real = yaml.safe_load((folder / "inventory.yml").read_text())["all"]
+
+        def on_the_rack(text: str) -> str:
+            told = yaml.safe_load(text)["all"]
+            hosts = told["children"]["servers"]["hosts"]
+            for name, own in hosts.items():
+                there = real["children"]["servers"]["hosts"][name]
+                own |= {word: there[word] for word in ("ansible_host", "fabric_address")}
+            told["vars"] |= real["vars"]
+            return yaml.safe_dump({"all": told})
+
+        type_page("several-nodes.md", project, env, on_the_rack)
+        assert (project / "links.svg").stat().st_size
+    finally:
+        down(folder)

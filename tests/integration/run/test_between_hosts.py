@@ -40,12 +40,20 @@ def between(
     }
 
 
+# A link is waived by the name of its step, on either of its hosts.
+WAIVERS = """\
+waivers:
+  - {step: known, hosts: "r02:r03", reason: the old cable, who: alice, until: 2099-12-31}
+  - {step: search, hosts: r04, reason: RMA 1, who: alice, until: 2099-12-31}
+"""
 STEPS = [
     between("link", args={"slow": ["r02"]}),
     between("group", "group", members="all", args={"slow": ["r03"]}),
     between("search", isolate=True, args={"slow": ["r04"]}, continue_on_fail=True),
     between("dying", dying=HOSTS, members={"random": 1}, retry={"max": 2}),
     between("fine", members={"pairs": "all", "at_once": 1}),
+    between("known", args={"slow": ["r02", "r03"]}, members={"random": 1, "rounds": 1}),
+    shell("needs_known", "ok", depends_on=["known"]),
     shell("needs_fine", "ok", depends_on=["fine"]),
     shell("needs_link", "ok", depends_on=["link"]),
 ]
@@ -56,6 +64,7 @@ def done(rack: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """One run of all of them."""
     folder = tmp_path_factory.mktemp("between")
     shutil.copytree(Path(__file__).parent / "cases" / "scriptlets", folder / "scriptlets")
+    (folder / "waivers.yml").write_text(WAIVERS)
     before = Path.cwd()
     os.chdir(folder)
     try:
@@ -97,6 +106,17 @@ def test_a_search_blames_the_slow_node(done: Any):
     blamed = [one for one in findings if "is to blame" in one["title"]]
     assert [one["title"].split()[0] for one in blamed] == ["r04"]
     assert "rate 10 Mbit/s, 100 between good hosts" in blamed[0]["title"]
+
+
+def test_a_link_is_waived_by_the_name_of_its_step_and_a_search_goes_on(done: Any):
+    _run, found, _findings, _folder = done
+    rows = [row for row in found.steps.values() if row["parent"] == "known"]
+    assert {row["verdict"] for row in rows} <= {"waived", "passed"}
+    assert any(row["reason"].startswith("waived by alice until 2099-12-31: the old cable; failed: ") for row in rows)
+    assert found.steps["known", ""]["verdict"] == "waived"
+    assert found.steps["needs_known", "r02"]["verdict"] == "passed"
+    assert "waived" in of(found, "search").values()
+    assert "failed" not in of(found, "search").values()
 
 
 def test_a_serving_side_that_ends_before_is_an_error_and_tried_again(done: Any):

@@ -14,6 +14,7 @@ from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.cli.open_store import open_store, run_id_of
 from rack_recipes.cli.terminal import format_table, printable
 from rack_recipes.errors import UsageError, counted
+from rack_recipes.natural_order import natural
 
 if TYPE_CHECKING:
     from rack_recipes.analysis.actions import HostAction
@@ -30,6 +31,7 @@ FEW = 3  # hosts, which are never many
     --slurm  drain the hosts in Slurm, by scontrol
     --kubernetes URL  set a condition of the nodes, by the API at this URL; the token is in KUBERNETES_TOKEN
     --netbox URL  set the status of the devices to failed, with a journal entry; the token is in NETBOX_TOKEN
+    --undo  take back what was done after this run, and nothing else: a drain, a condition, a status
     --apply  do it; without this it is only printed
     --many  also where more than half of the hosts of the run would be taken out of service
     --db URL
@@ -37,15 +39,16 @@ FEW = 3  # hosts, which are never many
     rack-recipes act
     rack-recipes act last --slurm
     rack-recipes act last --slurm --netbox https://netbox.example.com --apply
+    rack-recipes act last~1 --undo --slurm --apply
     """
 )
 def act(options: argparse.Namespace) -> Answer:
     """Say what is to be done about each host with a result that did not pass, and tell Slurm, Kubernetes or NetBox.
 
-    Only what you name is told, and only with --apply. Hosts whose action is `monitor` stay in service, and nothing is
-    taken back: a host that passes later is put into service by who has mended it. The exit code is 1 where something
-    could not be done.
+    Only what you name is told, and only with --apply. Hosts whose action is `monitor` stay in service. Nothing is taken
+    back by itself: who has mended a host says so by --undo. The exit code is 1 where something could not be done.
     """
+    from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
     from rack_recipes.analysis.actions import MONITOR, actions_by_host
     from rack_recipes.analysis.analyse_run import analyse
     from rack_recipes.analysis.run_data import load_run_data, mark_cut_off
@@ -58,6 +61,9 @@ def act(options: argparse.Namespace) -> Answer:
         if not run.run.get("ended"):
             raise UsageError(f"run {run_id} has not ended: nobody knows yet what is to be done")
         actions = actions_by_host(analyse(store, run), mark_cut_off(run).results)
+    if options.undo:
+        bad = {row["host"] for row in run.results if row["verdict"] not in HARMLESS} - {""}
+        return _undo(options, run_id, sorted(bad | {one.host for one in actions}, key=natural))
     sinks, hosts = _sinks(options), {row["host"] for row in run.results} - {""}
     out = sum(one.action != MONITOR for one in actions)
     if options.apply and out > FEW and out > MOST_SHARE * len(hosts) and not options.many:
@@ -70,6 +76,22 @@ def act(options: argparse.Namespace) -> Answer:
         told = {"hosts": [one._asdict() for one in actions], "outcomes": [asdict(one) for one in outcomes]}
         return {"run_id": run_id, "applied": options.apply, **told}, code
     return "".join(_lines(run_id, sinks, actions, outcomes, is_dry=not options.apply)), code
+
+
+def _undo(options: argparse.Namespace, run_id: str, hosts: Sequence[str]) -> Answer:
+    """Take back what was done after a run about these hosts. Raises UsageError where nobody is named who could."""
+    from rack_recipes.integrations.sinks.host_sinks import take_back
+
+    sinks = _sinks(options)
+    if not sinks:
+        raise UsageError("--undo takes back what Slurm, Kubernetes or NetBox was told: name them, such as --slurm")
+    outcomes = [*take_back(sinks, hosts, run_id, is_dry=not options.apply)]
+    code = int(any(one.error for one in outcomes))
+    if options.json:
+        told = {"run_id": run_id, "applied": options.apply, "undone": [asdict(one) for one in outcomes]}
+        return told, code
+    lines = [*_told(outcomes, is_dry=not options.apply)]
+    return "".join(lines) or f"run {run_id}: nothing that was done after it is to be taken back\n", code
 
 
 def _sinks(options: argparse.Namespace) -> Sequence[Sink]:
@@ -97,13 +119,17 @@ def _lines(
         yield f"run {run_id}: nothing is to be done about any host\n"
         return
     yield format_table(TITLES, [(one.host, one.action, one.rule, ", ".join(one.reasons)) for one in actions])
+    yield from _told(outcomes, is_dry=is_dry)
+    if sinks and not outcomes:
+        yield "nobody is told: all of these hosts stay in service\n"
+
+
+def _told(outcomes: Sequence[Outcome], *, is_dry: bool) -> Iterator[str]:
     for one in outcomes:
         start = f"{one.sink}: {one.host}: "
         yield (
             printable(start + (f"not done: {one.error}" if one.error else f"{'would: ' if is_dry else ''}{one.done}"))
             + "\n"
         )
-    if sinks and not outcomes:
-        yield "nobody is told: all of these hosts stay in service\n"
     if outcomes and is_dry:
         yield "nothing was done: add --apply\n"

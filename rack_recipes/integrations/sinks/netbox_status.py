@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from rack_recipes.cabling.netbox_api import KEYED
@@ -11,6 +12,10 @@ from rack_recipes.errors import UsageError
 from rack_recipes.integrations.sinks.json_server import JsonServer
 
 FAILED = "failed"  # a status that NetBox has by itself
+WAS = re.compile(r"\(status was ([A-Za-z0-9_-]+)\)\Z")
+"""The end of an entry: to which status it is taken back."""
+
+OWN = "rack-recipes "  # how all of our entries begin
 DEVICES, JOURNAL = "/api/dcim/devices/", "/api/extras/journal-entries/"
 
 
@@ -32,20 +37,41 @@ class NetBoxStatus:
 
     def apply(self, host: str, told: str) -> str:
         """Set the status and add the entry, first the entry. Raises UsageError where NetBox has not one such device."""
+        number, status = self._device(host)
+        self._note(number, "danger", f"{told} (status was {status})")
+        if status == FAILED:
+            return f"is {FAILED} already; a journal entry was added"
+        self.server.ask("PATCH", f"{DEVICES}{number}/", {"status": FAILED})
+        return f"status {FAILED} (was {status}), with a journal entry"
+
+    def undo(self, host: str, mark: str, *, is_dry: bool) -> str:
+        """Set the status that the device had, where the last of our entries begins so. Raises UsageError."""
+        number, status = self._device(host)
+        of = f"assigned_object_type=dcim.device&assigned_object_id={number}&ordering=-created&limit=100"
+        listed = self.server.ask("GET", f"{JOURNAL}?{of}") if status == FAILED else {}
+        entries = listed.get("results") if isinstance(listed, dict) else None
+        own = [text for one in entries or () if (text := str(one.get("comments"))).startswith(OWN)]
+        if not own or not own[0].startswith(mark):
+            return ""
+        before = WAS.search(own[0])
+        if before is None:
+            raise UsageError(f"the journal of {host} does not say which status it had: set it by hand")
+        if before[1] == FAILED:
+            return ""
+        if not is_dry:
+            self.server.ask("PATCH", f"{DEVICES}{number}/", {"status": before[1]})
+            self._note(number, "success", f"{mark}taken back (status was {FAILED})")
+        return f"status {before[1]} of device {host} ({own[0]})"
+
+    def _note(self, number: int, kind: str, text: str) -> None:
+        entry = {"assigned_object_type": "dcim.device", "assigned_object_id": number, "kind": kind, "comments": text}
+        self.server.ask("POST", JOURNAL, entry)
+
+    def _device(self, host: str) -> tuple[int, str]:
+        """The number and the status of the one device with this name."""
         found = self.server.ask("GET", f"{DEVICES}?name={host}&limit=2")
         devices = found.get("results") if isinstance(found, dict) else None
         if not isinstance(devices, list) or len(devices) != 1 or not isinstance(devices[0].get("id"), int):
             number = len(devices) if isinstance(devices, list) else "no list of"
             raise UsageError(f"NetBox has {number} devices with the name {host}, expected one")
-        number, status = devices[0]["id"], (devices[0].get("status") or {}).get("value")
-        entry = {
-            "assigned_object_type": "dcim.device",
-            "assigned_object_id": number,
-            "kind": "danger",
-            "comments": told,
-        }
-        self.server.ask("POST", JOURNAL, entry)
-        if status == FAILED:
-            return f"is {FAILED} already; a journal entry was added"
-        self.server.ask("PATCH", f"{DEVICES}{number}/", {"status": FAILED})
-        return f"status {FAILED} (was {status}), with a journal entry"
+        return devices[0]["id"], str((devices[0].get("status") or {}).get("value"))

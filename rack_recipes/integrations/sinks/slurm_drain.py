@@ -37,6 +37,18 @@ class SlurmDrain:
         self._run(self._words(host, told))
         return "drained"
 
+    def undo(self, host: str, mark: str, *, is_dry: bool) -> str:
+        """End the drain whose reason begins so. UNDRAIN leaves a node down that is down. Raises UsageError."""
+        shown = self._run([self.program, "--oneliner", "show", "node", host])
+        state, reason = STATE.search(shown), REASON.search(shown)
+        if not state or "DRAIN" not in state[1] or not reason or not reason[1].startswith(mark):
+            return ""
+        words = [self.program, "update", f"NodeName={host}", "State=UNDRAIN"]
+        if is_dry:
+            return f"{shlex.join(words)} ({reason[1]})"
+        self._run(words)
+        return f"no longer drained ({reason[1]})"
+
     def _words(self, host: str, told: str) -> list[str]:
         return [self.program, "update", f"NodeName={host}", "State=DRAIN", f"Reason={told}"]
 

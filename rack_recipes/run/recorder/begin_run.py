@@ -180,6 +180,7 @@ def _group(
     whole = outline(plays, ansible_api.resolve_whole)
     recipe = plays[0].vars.get(RECIPE_VARIABLE) or {}
     join = None
+    group_membership.check_between(whole.steps.values(), member.group)
     if settings.server:
         join = _join(plays, play_outline, settings, member)
     else:

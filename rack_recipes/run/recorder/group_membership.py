@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
 from ansible_collections.rack.recipes.plugins.module_utils.live_client import LiveError
 from rack_recipes.errors import UsageError
+from rack_recipes.journal.record_fields import RunStep
+from rack_recipes.recipe.recipe_model import BETWEEN
 from rack_recipes.recipe.steps_to_and_from_data import dependencies
 from rack_recipes.run.context_server_client import GroupKeys, link_of
 from rack_recipes.run.group_meeting import GroupStage, Meeting, MeetingPlaces, Member
@@ -78,6 +80,16 @@ def _is_slice(extra_vars: Mapping[str, object]) -> bool:
     """
     names = (extra_vars.get("awx_workflow_job_name"), extra_vars.get("awx_job_template_name"))
     return bool(extra_vars.get("awx_workflow_job_id")) and names[0] is not None and names[0] == names[1]
+
+
+def check_between(steps: Iterable[RunStep], group: str) -> None:
+    """Raise UsageError for steps between hosts: a part would test its own hosts only, and say nothing of the others."""
+    if found := [f"{step.name} (scope: {step.scope})" for step in steps if step.scope in BETWEEN]:
+        raise UsageError(
+            f"this recipe cannot be run in parts (group {group}): {', '.join(found)} tests hosts against each other, "
+            "and the pairs across two parts would be tested by nobody; put it into a recipe of its own, and run that "
+            "without a group, on all hosts"
+        )
 
 
 def check_alone(plays: Sequence[Play], whole: PlayOutline, recipe: Mapping[str, object], group: str) -> None:

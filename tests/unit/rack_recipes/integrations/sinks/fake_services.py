@@ -25,9 +25,12 @@ SCONTROL = """\
 #!/bin/sh
 printf '%s\\n' "$@" END >>"{folder}/asked"
 case "$2 $3" in
+"NodeName=n1 State=UNDRAIN") echo "{idle}" >"{folder}/n1.node" ;;
+"NodeName=n1 State=DRAIN") echo "{drained} $4" >"{folder}/n1.node" ;;
 "show node") [ -f "{folder}/$4.node" ] && cat "{folder}/$4.node" || {{ echo "Node $4 not found" >&2; exit 1; }} ;;
 esac
 """
+OUT = "NodeName=n1 Arch=x86_64 State=IDLE+DRAIN Partitions=all"
 IDLE = "NodeName={0} Arch=x86_64 CoresPerSocket=8 NodeAddr={0} State=IDLE ThreadsPerCore=1 Partitions=all\n"
 DRAINED = "NodeName={0} Arch=x86_64 State=IDLE+DRAIN Partitions=all Reason=bad fan [root@2026-11-30T10:00:00]\n"
 
@@ -39,6 +42,8 @@ class Services(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.asked: list[tuple[str, str, Any]] = []
+        self.journal: list[dict[str, Any]] = []
+        self.condition: dict[str, str] = {}
         self.devices = [
             {"id": 7, "name": "n1", "status": {"value": "active", "label": "Active"}},
             {"id": 8, "name": "n2", "status": {"value": "failed", "label": "Failed"}},
@@ -78,16 +83,23 @@ class Handler(BaseHTTPRequestHandler):
             found = [one for one in self.server.devices if one["name"] in query["name"]]
             return 200, {"count": len(found), "next": None, "results": found}
         if self.command == "POST" and path == "/api/extras/journal-entries/":
+            self.server.journal.insert(0, body)
             return (201, {"id": 1, **body}) if body.keys() == ENTRY else (400, {"detail": "fields"})
+        if self.command == "GET" and path == "/api/extras/journal-entries/":
+            number = int(query["assigned_object_id"][0])
+            return 200, {"results": [one for one in self.server.journal if one["assigned_object_id"] == number]}
         if self.command == "PATCH" and path == "/api/dcim/devices/7/":
             self.server.devices[0]["status"] = {"value": body["status"]}
             return 200, self.server.devices[0]
         return 404, {"detail": "Not Found"}
 
     def kubernetes(self, path: str, _query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
+        if self.command == "GET" and path == "/k8s/api/v1/nodes/n1":
+            return 200, {"kind": "Node", "status": {"conditions": [{"type": "Ready"}, self.server.condition]}}
         if self.command != "PATCH" or path != "/k8s/api/v1/nodes/n1/status" or self.headers["Content-Type"] != PATCH:
             return 404, {"kind": "Status", "reason": "NotFound"}
         [condition] = body["status"]["conditions"]
+        self.server.condition = condition
         return (200, {"kind": "Node"}) if condition.keys() == CONDITION else (422, {"reason": "Invalid"})
 
     def answer(self, code: int, told: Any, **headers: str) -> None:
@@ -119,7 +131,7 @@ def served() -> Iterator[Services]:
 def make_scontrol(folder: Path) -> Path:
     """A program `scontrol` that keeps its words in `asked`: n1 is idle, n2 is drained, no other node is known."""
     program = folder / "scontrol"
-    program.write_text(SCONTROL.format(folder=folder), encoding="utf-8")
+    program.write_text(SCONTROL.format(folder=folder, idle=IDLE.format("n1").strip(), drained=OUT), encoding="utf-8")
     program.chmod(0o755)
     (folder / "n1.node").write_text(IDLE.format("n1"), encoding="utf-8")
     (folder / "n2.node").write_text(DRAINED.format("n2"), encoding="utf-8")

@@ -16,7 +16,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command i
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.test_trend import store
 from rack_recipes.analysis.actions import HostAction
 from rack_recipes.errors import UsageError
-from rack_recipes.integrations.sinks.host_sinks import LONGEST, reason_of, send_actions
+from rack_recipes.integrations.sinks.host_sinks import LONGEST, reason_of, send_actions, take_back
 from rack_recipes.integrations.sinks.json_server import JsonServer
 from rack_recipes.integrations.sinks.kubernetes_condition import NodeCondition
 from rack_recipes.integrations.sinks.netbox_status import NetBoxStatus, netbox_server
@@ -126,6 +126,40 @@ def test_the_status_of_a_device_and_its_journal(services: Services) -> None:
     assert services.devices[0]["status"] == {"value": "failed"}
 
 
+def test_only_what_a_run_has_done_itself_is_taken_back(slurm: SlurmDrain, services: Services, tmp_path: Path) -> None:
+    sinks = [
+        slurm,
+        NodeCondition(JsonServer(f"{services.url}/k8s", TOKEN)),
+        NetBoxStatus(netbox_server(services.url, TOKEN)),
+    ]
+    assert [*take_back([slurm], ["n1", "n2", "ALL"], "R1")] == []  # n2 was drained by somebody else
+    assert all(not one.error for one in send_actions(sinks, [action("n1")], "R1", is_dry=False))
+    assert [*take_back(sinks, ["n1"], "R2")] == []  # another run
+    before = len(services.asked), len(asked(tmp_path))
+    would = [*take_back(sinks, ["n1"], "R1")]
+    told = "rack-recipes R1: replace: gpus: replace the GPU"
+    assert [one.done for one in would] == [
+        f"{slurm.program} update NodeName=n1 State=UNDRAIN ({told})",
+        f"condition RackRecipesFault=False of node n1 ({told})",
+        f"status active of device n1 ({told} (status was active))",
+    ]
+    assert {method for method, _path, _body in services.asked[before[0] :]} == {"GET"}
+    assert [words[0] for words in asked(tmp_path)[before[1] :]] == ["--oneliner"]
+    assert all(one.done and not one.error for one in take_back(sinks, ["n1"], "R1", is_dry=False))
+    assert asked(tmp_path)[-1] == ["update", "NodeName=n1", "State=UNDRAIN"]
+    assert (services.condition["status"], services.devices[0]["status"]) == ("False", {"value": "active"})
+    assert [*take_back(sinks, ["n1"], "R1", is_dry=False)] == []  # twice changes nothing
+
+
+def test_a_device_that_a_later_run_or_somebody_else_has_failed_stays_so(services: Services) -> None:
+    sink = NetBoxStatus(netbox_server(services.url, TOKEN))
+    for run in ("R1", "R2"):
+        [*_done] = send_actions([sink], [action("n1"), action("n2")], run, is_dry=False)
+    assert [*take_back([sink], ["n1", "n2"], "R1", is_dry=False)] == []
+    assert [*take_back([sink], ["n2"], "R2", is_dry=False)] == []
+    assert services.devices[0]["status"] == {"value": "failed"}
+
+
 @pytest.mark.parametrize(
     ("url", "token", "says"),
     [
@@ -198,6 +232,15 @@ class TestCommand:
         ]  # fmt: skip
         assert [words[0] for words in asked(tmp_path)] == ["--oneliner", "update"]
         assert TOKEN not in out
+
+    def test_taken_back(self, tmp_path: Path) -> None:
+        assert "--undo takes back what" in call("act", "--undo").err
+        assert "nothing that was done after it is to be taken back" in call("act", "--undo", "--slurm").out
+        call("act", "--slurm", "--apply")
+        out = call("act", "--undo", "--slurm").out
+        assert f"slurm: n1: would: scontrol update NodeName=n1 State=UNDRAIN (rack-recipes {run_id(1)}: isolate:" in out
+        assert "slurm: n1: no longer drained" in call("act", "--undo", "--slurm", "--apply").out
+        assert asked(tmp_path).count(["update", "NodeName=n1", "State=UNDRAIN"]) == 1
 
     def test_many_hosts_need_a_word_more(self, tmp_path: Path) -> None:
         store([BAD, MANY])

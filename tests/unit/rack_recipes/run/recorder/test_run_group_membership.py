@@ -124,6 +124,13 @@ def test_a_recipe_that_needs_all_hosts_is_refused(steps: list[dict[str, Any]], a
         begun(play(task(1, *steps), about={**ABOUT, **about}))
 
 
+@pytest.mark.parametrize("server", ["", "unix:///nowhere/ctx.sock"])
+def test_tests_between_hosts_are_refused_also_where_parts_meet(server: str):
+    made = play(task(1, {"name": "a", "scope": "pair"}))
+    with pytest.raises(UsageError, match=r"in parts \(group g\): a \(scope: pair\) tests hosts against each other"):
+        begin_run([made], Settings(group="g", parts=2, server=server), means(an_inventory()))
+
+
 def test_a_lock_that_hosts_share_is_refused():
     made = task(1, {"name": "a"})
     made.args["locks"] = {"pdu": {"name": "pdu", "of": "run"}}

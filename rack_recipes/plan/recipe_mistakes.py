@@ -34,6 +34,7 @@ from rack_recipes.plan.dependency_graph import CONTEXT, PARTS
 from rack_recipes.plan.plan_model import Plan, PlannedHook
 from rack_recipes.recipe.catalog.find_scriptlet import find_scriptlet, is_missing_builtin, nearest_builtin
 from rack_recipes.recipe.catalog.scriptlet_files import find_merge_hook
+from rack_recipes.recipe.catalog.undeclared_keys import in_words, undeclared_in_code
 from rack_recipes.recipe.param_values import MASK, is_open
 from rack_recipes.recipe.recipe_model import Condition, Hook, KeyUsage, Param, Recipe, Serve, Step, Success
 from rack_recipes.recipe.recipe_model import Path as ValuePath
@@ -348,8 +349,7 @@ def timeout_notices(plan: Plan, step_timeout: float) -> Iterator[PlanNotice]:
 
 
 def _of_step(step: Step, params: Mapping[str, Param], read: Collection[str]) -> Iterator[PlanProblem]:
-    if step.entry and step.entry.deprecated:
-        yield PlanProblem(step, (), f"{step.uses} is deprecated: {step.entry.deprecated}")
+    yield from _of_scriptlet(step, step.entry) if step.entry else ()
     for criterion in step.success.values:
         if not is_open(criterion["value"]):
             yield PlanProblem(step, (), CHECKS_NOTHING.format(shown(criterion["value"])))
@@ -364,6 +364,14 @@ def _of_step(step: Step, params: Mapping[str, Param], read: Collection[str]) -> 
     for path, text in _commands(step):
         for value, cure in (*_references(text, step, params), *_templates(text)):
             yield PlanProblem(step, path, RUN_BY_SHELL.format(value, cure))
+
+
+def _of_scriptlet(step: Step, entry: ScriptletEntry) -> Iterator[PlanProblem]:
+    if entry.deprecated:
+        yield PlanProblem(step, (), f"{step.uses} is deprecated: {entry.deprecated}")
+    keys = undeclared_in_code(entry) if entry.source == "project" else []
+    if more := [key for key in keys if key not in step.keys.writes]:
+        yield PlanProblem(step, (), in_words(f"step {step.name}", more, entry.name, entry.writes))
 
 
 def _exact_numbers(criterion: Condition) -> list[float]:

@@ -191,6 +191,7 @@ class Run:
     answered: set[tuple[int, str]] = field(default_factory=set)
     judged: Mapping[tuple[int, str], str] = field(default_factory=dict)
     merges: MergeHooks = field(default_factory=MergeHooks)
+    written: set[tuple[str, str]] = field(default_factory=set)  # each step with each key that it has set
     _final_records: list[Record] = field(default_factory=list, init=False)
     started: float = field(default_factory=time.monotonic)
     secret_registry: SecretRegistry = field(default_factory=SecretRegistry)
@@ -224,6 +225,7 @@ class Run:
         self.context.fold(record)
 
     def _change(self, record: Record) -> None:
+        self.written.add((record["step"], record["key"]))
         for delta in self.context.fold(record):
             self.merges.add(record, delta, self.context)
 

@@ -51,6 +51,7 @@ from rack_recipes.run.recorder.hosts_of_run import start_warnings
 from rack_recipes.run.recorder.play_outline import checkpoints, delegate_finder, select_by_tags, stage_tasks
 from rack_recipes.run.recorder.stages_in_one_process import Recap, run_between_hosts, run_in_one_process
 from rack_recipes.run.recorder.start_server_and_store_writer import StoreWriterClient
+from rack_recipes.run.recorder.undeclared_keys import declared_keys, undeclared_keys
 from rack_recipes.run.stage.bypass_ansible_templating import pack_steps, unpack_steps
 from rack_recipes.run.stage.find_python import FACT
 from rack_recipes.run.stage.host_request import ANSIBLE, prepare
@@ -112,6 +113,7 @@ class Recorder:
         self._messages: dict[tuple[int, str], str] = {}  # of failed tasks, by stage and host
         self._failed_tasks: dict[str, str] = {}  # the last one of each host that is no stage, in words
         self._hosts: dict[str, Any] = {}
+        self._declared: dict[str, tuple[str, tuple[str, ...]]] = {}
         set_current(None)
         set_pending(None)
 
@@ -239,7 +241,9 @@ class Recorder:
         if not scriptlets:  # imported here once, and not in each worker
             import rack_recipes.run.worker.ansible_module_step  # noqa: F401
         with suppress(RackError):  # the stage of each host reports it
-            prepare(scriptlets, tuple(map(Path, run.settings.scriptlets)), run.inputs.recipe)
+            folders = tuple(map(Path, run.settings.scriptlets))
+            prepare(scriptlets, folders, run.inputs.recipe)
+            self._declared.update(declared_keys(scriptlets, folders))
 
     def task_failed(self, result: object) -> None:
         """The same; where Ansible could not even begin the task, its result itself does not say that it failed."""
@@ -396,6 +400,8 @@ class Recorder:
         self._catch_up(run)
         self._close_open(run)
         self._note_ansible_warnings(run)
+        for text in undeclared_keys(self._declared, run.written) if not self._counts else ():
+            self._record_warning(run, run.hidden(text))
         self._end(run)
 
     def _note_ansible_warnings(self, run: Run) -> None:

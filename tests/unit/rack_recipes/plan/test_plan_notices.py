@@ -12,6 +12,7 @@ import pytest
 
 from rack_recipes.plan.compile.playbook_file import plan_of
 from rack_recipes.plan.recipe_mistakes import plan_notices
+from rack_recipes.run.recorder.undeclared_keys import undeclared_keys
 from rack_recipes.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("own_folder")
@@ -138,3 +139,47 @@ def test_a_pattern_of_stored_keys_that_matches_nothing() -> None:
         "no step says that it sets a key 'lnk.speed_v1' (did you mean 'link.speed_v1'?)",
         "no step says that it sets a key 'raw.*'",
     ]
+
+
+CODE = """
+from rack_recipes import Scriptlet
+
+
+class Odd(Scriptlet):
+    writes = {writes}
+
+    def run(self, ctx, params):
+        ctx.set("t.totla_v1", 3)
+        ctx.set("t.total_v1", 3)
+        ctx.options.set("no key", 1)
+
+
+class Other:
+    def run(self, ctx):
+        ctx.set("t.other_v1", 3)
+"""
+
+
+@pytest.mark.parametrize(
+    ("writes", "more", "is_told"),
+    [
+        ('("t.total_v1",)', {}, True),
+        ('{"t.total_v1": "the sum"}', {}, True),
+        ("()", {}, False),
+        ('("t.total_v1",)', {"writes": ["t.totla_v1"]}, False),
+    ],
+)
+def test_a_key_that_a_scriptlet_sets_and_does_not_declare(writes: str, more: dict[str, Any], is_told: bool):
+    folder = Path("scriptlets/t")
+    folder.mkdir(parents=True)
+    (folder / "odd.py").write_text(CODE.format(writes=writes))
+    found = [text for text in told("t.odd", {}, type="python", **more) if "does not declare" in text]
+    assert bool(found) == is_told, found
+    assert all("sets t.totla_v1, which t.odd does not declare" in text for text in found)
+
+
+def test_a_key_that_a_step_has_set_and_its_scriptlet_does_not_declare():
+    declared = {"a": ("t.odd", ("t.total_v1", "t.of_x_v1"))}
+    written = {("a", "t.total_v1"), ("a", "t.of_x_v1"), ("b", "t.any_v1"), ("a[x]", "t.totla_v1")}
+    [text] = undeclared_keys(declared, written)
+    assert text.startswith("step a sets t.totla_v1, which t.odd does not declare in `writes` (only t.total_v1, ")

@@ -86,8 +86,11 @@ def coverage_of(engine: Engine, run_ids: Collection[str]) -> Coverage:
 
 def coverage_with(run: RunData, engine: Engine, run_ids: Collection[str]) -> Coverage:
     """What a run that is loaded covers together with some other runs. Raises StoreError."""
-    single = (row for row in run.steps if row.get("instances") is None)
-    own = ((row.get("parent") or row["step"], row["host"], row["verdict"], 1, row.get("checks") or 0) for row in single)
+    own = (
+        (row.get("parent") or row["step"], row["host"], row["verdict"], 1, row.get("checks") or 0)
+        for row in run.steps
+        if row.get("instances") is None
+    )
     measurements = chain(_measurements(run), measurements_by_name(engine, run_ids))
     return Coverage(_steps(chain(own, results_by_verdict(engine, run_ids))), _unlimited(measurements))
 
@@ -120,17 +123,21 @@ class _Counts:
 
 def _steps(results: Iterable[Counted]) -> list[StepCoverage]:
     """The steps by name."""
+    alike: dict[tuple[str, str], list[Counted]] = defaultdict(list)
+    for row in results:
+        alike[row[0], row[2]].append(row)
     counts: dict[str, _Counts] = defaultdict(_Counts)
-    for step, host, verdict, number, checks in results:
-        found = counts[step]
-        found.planned.add(host)
-        found.checks += checks
+    for (step, verdict), rows in alike.items():
+        found, hosts = counts[step], {row[1] for row in rows}
+        found.planned |= hosts
+        found.checks += sum(row[4] for row in rows)
         if verdict in TRIED:
-            found.ran.add(host)
+            number = sum(row[3] for row in rows)
+            found.ran |= hosts
             found.results += number
             found.failed += number if verdict in BAD else 0
         elif verdict == CACHED:
-            found.reused.add(host)
+            found.reused |= hosts
     return [_covered(name, one) for name, one in sorted(counts.items())]
 
 

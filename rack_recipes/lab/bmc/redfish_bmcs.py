@@ -224,7 +224,7 @@ def main(spec_file: Path) -> None:
     folder = Path(spec["folder"], hardware.FOLDER)
     make_certificate(folder, [*spec["bmcs"].values()])
     (folder / "users").write_text(f"{hardware.USER}:{_hashed(folder)}\n", encoding="ascii")
-    sockets = {server: _listen(address) for server, address in spec["bmcs"].items()}
+    sockets = {server: socket.create_server((address, PORT), backlog=64) for server, address in spec["bmcs"].items()}
     for server, listening in sockets.items():
         if os.fork() == 0:
             bmc = Bmc(
@@ -252,10 +252,6 @@ def _hashed(folder: Path) -> str:
 
     password = (folder / hardware.PASSWORD).read_bytes().strip()
     return str(bcrypt.hashpw(password, bcrypt.gensalt(HASH_ROUNDS)).decode())
-
-
-def _listen(address: str) -> socket.socket:
-    return socket.create_server((address, PORT), backlog=64)
 
 
 def _serve(emulator: object, spec_file: Path, bmc: Bmc, listening: socket.socket) -> None:

@@ -122,11 +122,7 @@ def _sentence(text: str) -> str:
 def _default(argument: Argument) -> str:
     if argument.required:
         return "required"
-    return "" if argument.default is None else cell(f"`{_shown(argument.default)}`")
-
-
-def _shown(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return "" if argument.default is None else cell(f"`{json.dumps(argument.default, ensure_ascii=False)}`")
 
 
 def _keys(entry: GalleryEntry) -> Iterator[str]:

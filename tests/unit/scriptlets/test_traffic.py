@@ -186,7 +186,7 @@ class TestPair:
         outcome = rack_context.run(pair, {**self.PARAMS, "min_mbits": 1e9})
         assert outcome.verdict == "failed"
         assert [text.split(":")[0] for text in outcome.reason.split("; ")] == ["there", "back"]
-        assert outcome.reason.endswith("min 1e+09: test the cable, both ports and the path between them")
+        assert outcome.reason.endswith("min 1,000,000,000: test the cable, both ports and the path between them")
 
     def test_a_server_that_is_still_busy_is_asked_again(self, scriptlet, rack_context, monkeypatch):
         busy = json.dumps({"start": {"connected": []}, "error": "the server is busy running a test. try again later"})

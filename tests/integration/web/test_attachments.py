@@ -41,8 +41,10 @@ def test_attachments_are_opened_and_nothing_in_them_runs(project, browser):
         page.click("nav >> text=Attachments")
         page.click("#attachments tbody td a >> text=keep >> nth=0")
         assert page.locator("section[id^=attachment-]").count() == 5
-        assert page.inner_text("section:has(h2:text-is('told.json')) pre") == '{\n  "gpu": {\n    "rate": 97.5\n  }\n}'
-        assert ATTACK in page.inner_text("section:has(h2:text-is('page.html')) pre")
+        assert (
+            page.text_content("section:has(h2:text-is('told.json')) pre") == '{\n  "gpu": {\n    "rate": 97.5\n  }\n}'
+        )
+        assert ATTACK in page.text_content("section:has(h2:text-is('page.html')) pre")
         pictures = page.locator("img")
         assert pictures.count() == 2
         for place in range(2):
@@ -74,5 +76,5 @@ def test_attachments_are_opened_and_nothing_in_them_runs(project, browser):
         ]
         page.go_back()
         page.click("text=The whole record")
-        assert '"verdict": "passed"' in page.inner_text("#record pre")
+        assert '"verdict": "passed"' in page.text_content("#record pre")
         one.context.close()

@@ -81,9 +81,9 @@ def of_result(source: PageSource, run_id: str, host: str, step: str) -> Iterator
     if not found:
         return
     listed = _listed(run_id, found, LISTED)
-    yield Section(
-        "attachments", "Attachments", "What the step has left with the run; a name leads to the file.", listed
-    )
+    about = "What the step has left with the run; a name leads to the file."
+    more = f" The first {MOST_OPENED} are opened below." if len(found) > MOST_OPENED else ""
+    yield Section("attachments", "Attachments", f"{about}{more}", listed)
     names = Counter(row["name"] for row in found)
     for place, row in enumerate(found[:MOST_OPENED], 1):
         again = f", try {row['attempt']}" if names[row["name"]] > 1 else ""

@@ -144,6 +144,16 @@ def test_all_files_of_a_run_are_listed_and_lead_to_their_results(served):
     assert "rate.txt, try 2" in page_of(served)
 
 
+def test_of_many_files_the_first_are_opened(served, monkeypatch):
+    monkeypatch.setattr(attachments, "MOST_OPENED", 2)
+    store_runs(night(is_bad=False), night())
+    for number in range(3):
+        assert "are opened below" not in page_of(served)
+        attach(f"{number}.txt", f"rate {number}".encode(), n=number)
+    assert "The first 2 are opened below." in page_of(served)
+    assert {"attachment-1", "attachment-2", "attachment-3"} & {*served.data(RESULT)} == {"attachment-1", "attachment-2"}
+
+
 def test_a_token_for_one_run_gets_no_file_of_another(served):
     store_runs(night(is_bad=False), night())
     address = attach("rate.txt", b"rate 97.5")

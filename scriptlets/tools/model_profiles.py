@@ -12,9 +12,15 @@ from __future__ import annotations
 
 AZURE = "Azure/azurehpc-health-checks at 0e0a1ac, conf/{}.conf"
 MLPERF = "mlcommons/inference_results_v3.1, closed/Dell/systems/XE9680_H100_SXM_80GBx8_TRT.json"
+BASEPOD = (
+    "https://docs.nvidia.com/dgx-basepod/reference-architecture-infrastructure-foundation-enterprise-ai/latest/"
+    "core-components.html"
+)
+CVS = "ROCm/cvs at dbef78e, cvs/input/config_file/rccl/mi300x_rccl_single_node_config.json (AMD's validation guide)"
 CLOUD = {"vendor": "Microsoft Corporation", "product": "Virtual Machine"}
 V100, A100_40, A100_80, A100_PCIE = "10de:1db5", "10de:20b0", "10de:20b2", "10de:20b5"
 H100, H100_NVL, H200, MI200, MI300X = "10de:2330", "10de:2321", "10de:2335", "1002:740c", "1002:74b5"
+B200, MI300X_WHOLE = "10de:2901", "1002:74a1"  # the second is no part of a virtual machine
 GIB_16, GIB_8 = 16 * 2**30, 8 * 2**30
 
 CHOICE = ("vendor", "product", "gpu")
@@ -41,6 +47,17 @@ def _azure(size, gpu, **expected):
     return {"name": f"azure/{size}", "source": AZURE.format(size), **CLOUD, "gpu": gpu, **expected, **more}
 
 
+def _dgx(name, gpu, **expected):
+    """A DGX, each with eight GPUs and eight ConnectX-7 of 400 Gbit/s."""
+    chosen = {"vendor": "NVIDIA*", "product": "DGX*", "gpu": gpu}
+    return {
+        "name": f"nvidia/{name}", "source": BASEPOD, **chosen, "gpus": 8, "infiniband_ports": 8, "infiniband_gbps": 400,
+        **expected,
+    }  # fmt: skip
+
+
+# 2 TB of memory, which is 2000 or 2048 GB; two drives for the system and eight for data.
+HOPPER = {"memory_kib": 2050000000, "memory_percent": 7, "nvme": 10}
 PROFILES = (
     _azure("nd40rs_v2", V100, gpus=8, cpus=40, memory_kib=693505424, memory_percent=3, infiniband_ports=1,
            infiniband_gbps=100, all_reduce=(110, GIB_8), rdma_write_gbps=78),
@@ -62,4 +79,9 @@ PROFILES = (
            infiniband_ports=8, infiniband_gbps=400, all_reduce=(314, GIB_16), rdma_write_gbps=390),
     {"name": "dell/xe9680_h100", "source": MLPERF, "vendor": "Dell Inc.", "product": "PowerEdge XE9680", "gpu": H100,
      "gpus": 8, "infiniband_ports": 8, "infiniband_gbps": 400},
+    _dgx("dgx_h100", H100, **HOPPER),
+    _dgx("dgx_h200", H200, **HOPPER),
+    _dgx("dgx_b200", B200),
+    {"name": "amd/mi300x", "source": CVS, "gpu": MI300X_WHOLE, "gpus": 8, "all_reduce_gbs": 304,
+     "all_reduce_bytes": GIB_8},
 )  # fmt: skip

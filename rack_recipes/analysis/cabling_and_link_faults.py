@@ -93,6 +93,8 @@ def _entries(value: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _report(end: End, entry: Mapping[str, object], result: ResultId, known: set[str]) -> Report:
     fields = {name: value for name, value in entry.items() if name not in ADDRESSES and _is_short(value)}
+    if entry.get("carrier", "") is None:  # the kernel does not tell it of a port that is switched off
+        fields["carrier"] = NO_CARRIER[0]
     peer = _end(entry, "peer", "peer_port", known)
     expected = _end(entry, "expected_peer", "expected_port", known)
     said = [*fields, *(["peer"] if peer else []), *(["expected"] if expected else [])]
@@ -127,12 +129,14 @@ KIND = "link"
 MOST_LINK_FINDINGS = 50  # findings of one sort; the rest is counted
 SAME = re.compile(r"(speed|mtu|duplex|fec|vlan|autoneg|state|carrier|lacp)(_.*)?")  # both ends should have the same
 ERRORS = re.compile(r".*(error|crc|drop|discard|symbol|corrupt|flap).*")  # counters that stay 0 on a good link
+NO_CARRIER = ("0", "False")
 LEAST_NAMED = 2  # neighbours that see a device under another name
 LEAST_ENDS = 4  # for a vote over counters
 PLAN_METHOD = "compared with the cabling plan; a stale plan gives false findings"
 BOTH_ENDS_METHOD = (
     "both ends compared; old neighbours stay visible for the hold time of LLDP, so a new cable may be told"
 )
+DARK_METHOD = "counted: exactly two ports have no carrier; two cables that each lost one end look the same"
 VOTE_METHOD = "vote of all ends with this field: more than half agree, and at most a tenth (or one) differ"
 
 
@@ -149,6 +153,7 @@ def findings(run: RunData, _history: History) -> Iterator[Finding]:
     for sort in (
         moved.values(),
         _silent(others),
+        _dark(reports),
         _disagreeing(others, reports),
         _different_fields(reports),
         _counting(reports),
@@ -303,6 +308,18 @@ def _silent(reports: Reports) -> Iterator[Finding]:
             continue
         results = _said((report, other), "peer", "expected")
         yield _finding(title, advice, results, {}, BOTH_ENDS_METHOD, ends=(report.end,))
+
+
+def _dark(reports: Reports) -> Iterator[Finding]:
+    """The two ends without a carrier where no other port lacks it, and nothing says what they are cabled to."""
+    dark = [one for one in reports.values() if str(one.fields.get("carrier")) in NO_CARRIER]
+    if len(dark) != len({one.end.device for one in dark}) or len(dark) != 2 or any(one.expected for one in dark):
+        return
+    first, second = sorted(one.end for one in dark)
+    title = f"{first} and {second} have no carrier, and no other port: most likely they are the two ends of one cable"
+    advice = f"Look at the cable between {first} and {second}, and whether one of these ports is switched off."
+    results = [result for one in dark for result in one.said_in()]
+    yield _finding(title, advice, results, {}, DARK_METHOD, ends=(first, second))
 
 
 def _disagreeing(reports: Reports, everything: Reports) -> Iterator[Finding]:

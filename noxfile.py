@@ -245,6 +245,7 @@ def soak(session: nox.Session) -> None:
     session.run(PYTHON, "tests/bench/server_speed.py", "--write")
     session.run(PYTHON, "tests/bench/group_speed.py", "--write")
     session.run(PYTHON, "tests/bench/one_process.py", "--write")
+    session.run(PYTHON, "tests/bench/inventory_split.py", "--write")
     session.run(PYTHON, "tests/bench/pages_speed.py", "--write")
     session.run(*fleet, "--json", figures, "--write", "docs/performance.md")
     session.run(*fleet, *MANY_HOSTS, "--json", str(many), "--write", str(many.with_suffix(".md")))

@@ -230,6 +230,16 @@ FIGURES: dict[str, dict[str, Any]] = {
         ],
     },
 }
+FIGURES["inventory"] = {
+    **MADE,
+    "rounds": 3,
+    "parts": 10,
+    "rows": [
+        [hosts, way, cpu * hosts / 1000, 50 + hosts / 100]
+        for hosts in (1000, 5000, 10000)
+        for way, cpu in (("whole", 2.0), ("split", 2.5), ("part", 0.2))
+    ],
+}
 
 
 def lines(name: str, **other: Any) -> list[str]:
@@ -243,6 +253,13 @@ def test_a_page_that_is_slower_than_its_goal_is_said():
         "- every page is painted within 1 s: 1.01 s (a run), **not reached**",
         "- results are filtered within 0.1 s: 0.200 s, **not reached**",
     ]
+
+
+def test_a_larger_inventory_is_on_the_line_through_the_last_two():
+    page = lines("inventory")
+    assert "| 10,000 | Ansible reads all | 20.0 | 150.0 |" in page
+    assert "| 50,000 (computed) | Ansible reads all | 100.0 | 550.0 |" in page
+    assert page[-1] == "- a controller with a part of 10,000 hosts: 10.0 times less CPU to read its inventory"
 
 
 def made_runs_of_cpu(ours: float) -> list[Run]:

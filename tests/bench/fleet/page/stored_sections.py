@@ -19,6 +19,12 @@ BESIDE = 50.0  # and milliseconds of a write beside a greedy reader
 PAINT, SEARCH = 1.0, 0.1  # goals, in seconds
 NUMBERS = "| writes/s | p50 ms | p99 ms | reads/s | p50 ms | p99 ms |"
 PAIRS = (("one", "parts"), ("one_wide", "parts_wide"))  # one controller, and the parts that do the same work
+INVENTORY_WAYS = {
+    "whole": "Ansible reads all",
+    "split": "`run --across` reads all and splits it",
+    "part": "Ansible reads a part",
+}
+MANY = 50_000  # hosts
 
 Figures = Mapping[str, Any]
 
@@ -161,6 +167,34 @@ def one_process(figures: Figures) -> str:
     return _section("One process for all hosts", head, _table(titles, rows))
 
 
+def inventory(figures: Figures) -> str:
+    """Reading a large inventory, as a whole and in parts."""
+    parts, found = figures["parts"], {(hosts, name): numbers for hosts, name, *numbers in figures["rows"]}
+    sizes = [*dict.fromkeys(hosts for hosts, _name in found)]
+    below, above = sizes[-2:]
+    for name in INVENTORY_WAYS:  # what grows with the hosts does so evenly
+        slopes = [
+            (more - less) / (above - below) for less, more in zip(found[below, name], found[above, name], strict=True)
+        ]
+        found[MANY, name] = [
+            more + (MANY - above) * slope for more, slope in zip(found[above, name], slopes, strict=True)
+        ]
+    head = (
+        f"`tests/bench/inventory_split.py` made these on {figures['made']}, on {figures['cores']} cores with a load of "
+        f"{figures['load']} before it began: racks of 40 hosts with six variables each, in YAML. `run --across` reads "
+        f"the whole once, here, and each of {parts} controllers reads its part, in JSON. CPU seconds and MiB of one "
+        f"process, medians of {figures['rounds']}; those of {MANY:,} hosts are the line through the last two sizes."
+    )
+    rows = [
+        (f"{hosts:,}{' (computed)' if hosts == MANY else ''}", title, *map("{:.1f}".format, found[hosts, name]))
+        for hosts in (*sizes, MANY)
+        for name, title in INVENTORY_WAYS.items()
+    ]
+    whole, part = found[above, "whole"][0], found[above, "part"][0]
+    saved = f"- a controller with a part of {above:,} hosts: {whole / part:.1f} times less CPU to read its inventory"
+    return _section("A large inventory", head, _table("| hosts | what | CPU, s | memory, MiB |", rows), saved)
+
+
 def _section(title: str, *parts: str) -> str:
     return "\n\n".join([f"## {title}", *parts]) + "\n"
 
@@ -185,4 +219,5 @@ SECTIONS: Mapping[str, Callable[[Figures], str]] = {
     "server": server,
     "group": group,
     "one_process": one_process,
+    "inventory": inventory,
 }

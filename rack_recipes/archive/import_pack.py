@@ -171,6 +171,28 @@ def import_packed_run(packed: PackedRun, runs: Path, store: sql.Engine) -> Impor
     return ImportedRun(packed.run_id, packed.group, state, done.rows, done.damaged)
 
 
+def place_returned(returned: Path, folder: Path) -> None:
+    """Put a run's folder, which a controller has sent back, in its place; it is checked as that of a pack is.
+
+    What is here is added to: files that it lacks, and the journal if it begins as the one here. Raises UsageError where
+    it is not the folder of this run, and JournalError.
+    """
+    made = _packed_run(folder.name, returned, 0).folder
+    with _written(folder):
+        if not folder.exists():
+            _place(made, folder)
+            return
+        if not _begins_alike(folder / JOURNAL, made / JOURNAL):
+            shutil.copyfile(folder / JOURNAL, made / JOURNAL)
+        _move_into(made, folder)
+
+
+def _begins_alike(here: Path, there: Path) -> bool:
+    """Whether a journal begins with the one that is here."""
+    with here.open("rb") as old, there.open("rb") as new:
+        return all(mine == new.read(len(mine)) for mine in iter(lambda: old.read(CHUNK), b""))
+
+
 def remove_leftovers(runs: Path) -> None:
     """Remove what a killed import has left; a living one is waited for. Raises JournalError."""
     if (runs / IMPORTING).exists():

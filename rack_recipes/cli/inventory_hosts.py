@@ -24,8 +24,8 @@ class InventoryHosts:
     """The host names of each pattern, or why there are none. `devices` has the connections of network devices.
 
     `whole` are all hosts, whatever --limit says, `groups` the names of all groups. `variables` has by host those that
-    were asked for, without templates. `problem` says why they are not known here, `refusal` why the run would have
-    none either.
+    were asked for, without templates. `inventory` has all groups and hosts with their own variables, where that was
+    asked for. `problem` says why they are not known here, `refusal` why the run would have none either.
     """
 
     hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -33,6 +33,7 @@ class InventoryHosts:
     whole: Sequence[str] = ()
     groups: Sequence[str] = ()
     variables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    inventory: Mapping[str, Any] = field(default_factory=dict)
     problem: str = ""
     refusal: str = ""
 
@@ -49,14 +50,25 @@ def inventory_hosts(inventories: Sequence[str], limit: str | None, patterns: Ite
 
 @contextmanager
 def asking_for_hosts(
-    inventories: Sequence[str], limit: str | None, patterns: Iterable[str], variables: Iterable[str] = ()
+    inventories: Sequence[str],
+    limit: str | None,
+    patterns: Iterable[str],
+    variables: Iterable[str] = (),
+    *,
+    inventory: bool = False,
 ) -> Iterator[Callable[[], InventoryHosts]]:
     """Ask for the hosts as `inventory_hosts` does; the function that is yielded waits for the answer.
 
     A process of its own finds them, because Ansible changes how Python imports collections. It imports Ansible before
     it reads what is asked.
     """
-    wanted = {"sources": [*inventories], "limit": limit, "patterns": sorted({*patterns}), "variables": [*variables]}
+    wanted = {
+        "sources": [*inventories],
+        "limit": limit,
+        "patterns": sorted({*patterns}),
+        "variables": [*variables],
+        "inventory": inventory,
+    }
     with subprocess.Popen(
         [*PYTHON, str(PROGRAM)],
         stdin=subprocess.PIPE,

@@ -2,7 +2,7 @@
 
 """A program that finds the hosts of Ansible's inventory that match patterns, and the network devices among them.
 
-It reads JSON on stdin and writes JSON.
+It reads JSON on stdin and writes JSON. It has no password of a vault: values that are encrypted stay so.
 """
 
 from __future__ import annotations
@@ -19,15 +19,24 @@ from typing import Any
 from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
+from ansible.parsing.ajson import AnsibleJSONEncoder
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import connection_loader, init_plugin_loader
+from ansible.utils.vars import combine_vars
 from ansible.vars.manager import VariableManager
+from ansible.vars.plugins import get_vars_from_inventory_sources
 
 from rack_recipes.run.delegates import starts_programs
 
+INTERNAL = frozenset(constants.INTERNAL_STATIC_VARS)  # what Ansible says of each host itself
 VAULT = b"$ANSIBLE_VAULT"
 UNREADABLE = "the inventory cannot be read: {}"
 ENCRYPTED = "{} is encrypted; only the run itself asks for the vault password"
+
+WHOLE_VAULT = (
+    "a file of variables beside it is encrypted as a whole, and would be plain text in the parts: encrypt its values "
+    "one by one (ansible-vault encrypt_string), which stay encrypted"
+)
 
 
 def answer(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -48,11 +57,44 @@ def answer(wanted: dict[str, Any]) -> dict[str, Any]:
     except AnsibleError as error:
         return {"refusal": UNREADABLE.format(error)}
     answered: dict[str, Any] = {"hosts": found, "whole": whole, "groups": [*inventory.groups]}
+    if wanted.get("inventory"):
+        try:
+            answered["inventory"] = exported(inventory, wanted["patterns"])
+        except AnsibleError as error:
+            return {"refusal": UNREADABLE.format(WHOLE_VAULT if "vault" in str(error) else error)}
     with suppress(AnsibleError):  # variables may be in a vault, whose password only the run asks for
         answered["devices"] = dict(devices(inventory))
         if names := wanted.get("variables"):
             answered["variables"] = dict(plain_variables(inventory, names))
     return answered
+
+
+def exported(inventory: InventoryManager, patterns: list[str]) -> dict[str, Any]:
+    """Return all groups and hosts with their own variables, as `ansible-inventory --list --export` does.
+
+    `matched` are the hosts of each pattern, whatever --limit says.
+    """
+    sources = [str(Path(source).absolute()) if Path(source).exists() else source for source in inventory._sources]
+
+    def variables(of: Any) -> dict[str, Any]:
+        # also those in the files of group_vars and host_vars beside the inventory; Ansible finds no relative ones
+        beside = get_vars_from_inventory_sources(inventory._loader, sources, [of], "all")
+        return {name: value for name, value in combine_vars(of.vars, beside).items() if name not in INTERNAL}
+
+    groups = {
+        group.name: {
+            "vars": variables(group) | ({"ansible_group_priority": group.priority} if group.priority != 1 else {}),
+            "hosts": [host.name for host in group.hosts],
+            "children": [child.name for child in group.child_groups],
+        }
+        for group in inventory.groups.values()
+    }
+    inventory.subset(None)
+    return {
+        "groups": groups,
+        "hosts": {host.name: variables(host) for host in inventory.get_hosts()},
+        "matched": {pattern: [host.name for host in inventory.get_hosts(pattern)] for pattern in patterns},
+    }
 
 
 def devices(inventory: InventoryManager) -> Iterator[tuple[str, str]]:
@@ -94,4 +136,4 @@ def configured() -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(answer(json.load(sys.stdin))))
+    sys.stdout.write(json.dumps(answer(json.load(sys.stdin)), cls=AnsibleJSONEncoder))

@@ -40,7 +40,8 @@ class EarlierRun:
         self._lines: dict[Cell, list[tuple[int, int]]] = defaultdict(list)  # where its deltas and results are
         self._instances: dict[Cell, dict[str, None]] = defaultdict(dict)
         # By (stage, host), then by digest.
-        self._missing_artifacts: dict[tuple[int, str], dict[str, Record]] = defaultdict(dict)
+        self._artifacts: dict[tuple[int, str], dict[str, Record]] = defaultdict(dict)
+        self._arrived: dict[tuple[int, str], set[str]] = defaultdict(set)
 
     @property
     def run_id(self) -> str:
@@ -75,11 +76,11 @@ class EarlierRun:
             self._instances[Cell(record["parent"], record["host"])][record["step"]] = None
 
     def _add_artifact(self, record: Record) -> None:
-        self._missing_artifacts[record["stage"], record["host"]][record["sha256"]] = record
+        self._artifacts[record["stage"], record["host"]][record["sha256"]] = record
 
     def _add_transfer(self, record: TransferRecord) -> None:
-        if record.get("path"):
-            self._missing_artifacts[record["stage"], record["host"]].pop(record["sha256"], None)
+        arrived = self._arrived[record["stage"], record["host"]]
+        (arrived.add if record.get("path") else arrived.discard)(record["sha256"])
 
     def offer(self, step: str, host: str) -> Offer | None:
         """The step's result on the host with all records of it and of its instances; None where it did not pass."""
@@ -120,7 +121,14 @@ class EarlierRun:
 
     def missing_artifacts(self, steps: Iterable[str], host: str) -> dict[int, list[Record]]:
         """The artifact records, by stage, whose files are still on the host, of the stages with these steps."""
-        found = {stage: [*self._missing_artifacts[stage, host].values()] for stage in sorted(self._stages(steps))}
+        found = {
+            stage: [
+                record
+                for digest, record in self._artifacts[stage, host].items()
+                if digest not in self._arrived[stage, host]
+            ]
+            for stage in sorted(self._stages(steps))
+        }
         return {stage: records for stage, records in found.items() if records}
 
     def _stages(self, steps: Iterable[str]) -> set[int]:

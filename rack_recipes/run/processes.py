@@ -21,7 +21,12 @@ from contextlib import contextmanager
 
 RUN_ID = "RACK_RECIPES_RUN_ID"  # a variable in the environment of Ansible
 MADE = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")  # what `new_run_id` makes
-STARTED_BY = "RACK_RECIPES_STARTED_BY"  # another one: who started the run through a page
+STARTED_BY = "RACK_RECIPES_STARTED_BY"  # another one: who started the run through a page, or on another controller
+PART = "RACK_RECIPES_PART"  # what people call this part of a group
+ECHO = (
+    "RACK_RECIPES_ECHO"  # where it is set, Ansible's output has the journal, for who started this part from elsewhere
+)
+ECHOED = "rack-recipes journal"  # how such a line begins; its offset and the bytes in base64 follow
 
 
 def new_run_id() -> str:

@@ -20,6 +20,7 @@ from rack_recipes.private_files import FILE_MODE, try_lock
 from rack_recipes.run_names import choose_run, runs_back
 
 LOCK = "lock"
+MIRROR = "mirror"  # a file in the folder of a part that goes on on another controller, which writes its journal
 BEGUN = "begun"  # the folder with copies of what a run began with
 RECIPES, PLAYBOOK, HOSTS, SCRIPTLETS = "recipe", "playbook.yml", "hosts.json", "scriptlets.json"
 

@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_view import n
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.append import append
-from rack_recipes.run.run_folders import LOCK, run_record
+from rack_recipes.run.run_folders import LOCK, MIRROR, run_record
 
 LOCKS = Path("/proc/locks")  # proc_locks(5): number, kind, ADVISORY, WRITE, process, device:inode, range
 HELD = ["FLOCK", "ADVISORY", "WRITE"]
@@ -42,7 +42,8 @@ def stop_run(folder: Path, who: str) -> int:
         if controller_of(folder) != number:
             raise UsageError(f"run {name} has just ended")
         told = {"kind": "warning", "time": now(), "text": f"{who} has stopped this run", "stopped_by": who}
-        append(folder / JOURNAL, [told])
+        if not (folder / MIRROR).exists():  # the part's own controller says so there
+            append(folder / JOURNAL, [told])
         signal.pidfd_send_signal(controller, signal.SIGTERM)
     finally:
         os.close(controller)

@@ -78,7 +78,7 @@ packages_of() {
       'faketime faketime' 'dnsmasq dnsmasq-base' 'bwrap bubblewrap' 'cmark-gfm cmark-gfm' 'fish fish' 'zsh zsh' 'fio fio' \
       'stress-ng stress-ng' 'curl curl' 'mawk mawk' 'gawk gawk' 'busybox busybox' \
       'prove perl' 'bats bats' 'smartctl smartmontools' 'valkey-check-rdb valkey-tools' 'prometheus prometheus' \
-      'promtool promtool' 'mpirun openmpi-bin' 'ib_write_bw perftest' ;;
+      'promtool promtool' 'mpirun openmpi-bin' 'ib_write_bw perftest' 'receptor receptor' ;;
   esac
 }
 

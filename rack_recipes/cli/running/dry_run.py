@@ -190,9 +190,9 @@ class Preview:
     between: Mapping[str, str] = field(default_factory=dict)
 
 
-def dry_run(options: argparse.Namespace) -> Answer:
+def dry_run(options: argparse.Namespace, prepared: PreparedRun | None = None) -> Answer:
     """Show what `run` would do with the same options. Nothing is run and no host is contacted."""
-    prepared = prepare_run(options)
+    prepared = prepared or prepare_run(options)
     preview = _preview(options, prepared)
     if preview.refusal:
         sys.stderr.write(f"nothing would be run: {preview.refusal}\n")

@@ -55,6 +55,9 @@ if TYPE_CHECKING:
     --parts N -> parts  how many parts the group is to have: the whole cannot pass while one is missing
     --server ADDRESS= -> server  context server at which the parts meet, for recipes that need the hosts of all parts:
         the path of its socket, or https://HOST:PORT with the token in RACK_RECIPES_SERVER_TOKEN
+    --across FILE  split the hosts between the controllers of this file, and run all parts as one run by ansible-runner;
+        with --resume it goes on with that part
+    --on NAME  only on these controllers of that file, names with commas between them
     how:
     --dry-run  run nothing: show the plan with hosts, what would be skipped or reused and why, and how long it may take
     --locked -> locked  refuse to run recipes, scriptlets, hooks and modules that differ from what `rack-recipes lock`
@@ -80,6 +83,7 @@ if TYPE_CHECKING:
     rack-recipes run --resume last -i inventory.yml
     rack-recipes resume last -i inventory.yml
     rack-recipes run rack.recipes.host_health -i inventory.yml --limit row_a --group night-42 --parts 2
+    rack-recipes run rack.recipes.host_health -i inventory.yml --across controllers.yml
     rack-recipes run recipes/compare.yml -i inventory.yml --context before.json
     rack-recipes run recipes/numbers.yml -i inventory.yml -bK
     rack-recipes run recipes/numbers.yml -i inventory.yml -- --private-key lab.key
@@ -99,11 +103,25 @@ def run(options: argparse.Namespace) -> Answer:
         raise UsageError("rack-recipes run: expected one recipe, got RECIPE and --recipe")
     options.recipe = options.recipe or options.spelled or ""
     options.ansible = [*_for_ansible(options), *options.ansible]
+    if options.on and not options.across:
+        raise UsageError("--on: expected --across FILE beside it, the file of the controllers")
+    if options.across:
+        return _across(options)
     if options.dry_run:
         from rack_recipes.cli.running.dry_run import dry_run
 
         return dry_run(options)
     return start_run(options)
+
+
+def _across(options: argparse.Namespace) -> Answer:
+    if options.dry_run:
+        from rack_recipes.cli.running.split_run import dry_run_across
+
+        return dry_run_across(options)
+    from rack_recipes.cli.running.run_across import run_across
+
+    return run_across(options, variables_of(run))
 
 
 def _for_ansible(options: argparse.Namespace) -> Iterator[str]:

@@ -97,7 +97,7 @@ def run_ansible(
     make_private(folder)
     forwarder.only_note()
     command = _playbook_command(options, prepared, playbook, run_id)
-    variables = _variables(options, names, prepared)
+    variables = run_variables(options, names, prepared)
     code = _run(options, variables, command, folder, warm, forwarder)
     forwarder.release()
     leave_dead_terminal()
@@ -164,7 +164,7 @@ def _requested_extras(options: argparse.Namespace, prepared: PreparedRun, folder
     return found
 
 
-def _variables(options: argparse.Namespace, names: Mapping[str, str], prepared: PreparedRun) -> dict[str, Any]:
+def run_variables(options: argparse.Namespace, names: Mapping[str, str], prepared: PreparedRun) -> dict[str, Any]:
     """Return the variables that the run is given; empty ones are left out."""
     own = {f"{SECTION}_{name}": getattr(options, option) for option, name in names.items()}
     wanted = {

@@ -11,6 +11,7 @@ parts meet at a context server.
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from rack_recipes.recipe.recipe_model import BETWEEN
 from rack_recipes.recipe.steps_to_and_from_data import dependencies
 from rack_recipes.run.context_server_client import GroupKeys, link_of
 from rack_recipes.run.group_meeting import GroupStage, Meeting, MeetingPlaces, Member
+from rack_recipes.run.processes import PART
 from rack_recipes.run.recorder.play_outline import PlayOutline, stage_tasks
 from rack_recipes.settings import Settings
 from rack_recipes.store.writing.record_to_rows import pack_plan
@@ -58,7 +60,7 @@ def find_membership(settings: Settings, extra_vars: Mapping[str, object]) -> Mem
     Raises UsageError for an id that cannot be that of a run.
     """
     job = extra_vars.get("awx_job_id")
-    part = f"job {job}" if job else ""
+    part = os.environ.get(PART, "") or (f"job {job}" if job else "")
     if settings.group:
         if not ID.fullmatch(settings.group):
             raise UsageError(

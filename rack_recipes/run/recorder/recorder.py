@@ -46,6 +46,7 @@ from rack_recipes.run.recorder.ansible_warnings import ansible_warnings
 from rack_recipes.run.recorder.begin_run import EmptyPartError, begin_run
 from rack_recipes.run.recorder.cached_results_and_waivers import cached_offers
 from rack_recipes.run.recorder.copy_inputs_to_run_folder import write_snapshot
+from rack_recipes.run.recorder.echo_journal import JournalEcho
 from rack_recipes.run.recorder.end_run_on_signal import SignalGuard
 from rack_recipes.run.recorder.hosts_of_run import start_warnings
 from rack_recipes.run.recorder.play_outline import checkpoints, delegate_finder, select_by_tags, stage_tasks
@@ -97,6 +98,7 @@ class Recorder:
         self.guard = guard
         self.run: Run | None
         self.store_writer: StoreWriterClient | None
+        self.echo: JournalEcho | None = None
         self.failures: list[str] = []
         self.refused = 0  # the exit code of an error for which no run begins
         self._variables: Any = None
@@ -168,6 +170,7 @@ class Recorder:
         for stage in stages:
             self._detail(f"rack.recipes.recorder: {stage}")
         set_current(run)
+        self.echo = JournalEcho.begin(run.path, self.show)
         for text in (*start_warnings(run, self._hosts.values()), *map(UNFILLED.format, self._unfilled)):
             self._record_warning(run, text)
         self._find_cached(run)
@@ -344,6 +347,8 @@ class Recorder:
         """End the run of a playbook; returns the exit code to end with, None to leave Ansible's own."""
         self._stages_are_over()
         code: int | None = self.guarded(self._finish)
+        if self.echo:
+            self.echo.end()
         if self.guard:
             self.guard.release()
         code = StoreError.exit_code if code is None and self.failures else code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from rack_recipes.cli import inventory_hosts
 from rack_recipes.cli.running import dry_run
+from rack_recipes.integrations.across.split_inventory import part_inventory
 
 SLOW = "#!/bin/sh\necho $$ >writing && mv writing asked\nexec sleep 600\n"
 
@@ -30,6 +32,39 @@ def test_hosts_of_patterns_under_a_limit(project: Path):
     (project / "lab.yml").write_text("lab: {hosts: {leaf1: , leaf2: , leaf3: }}\n")
     found = inventory_hosts.inventory_hosts(["lab.yml"], "!leaf3", ["lab", "leaf3"])
     assert (found.of("lab"), found.of("leaf3"), found.problem) == (("leaf1", "leaf2"), (), "")
+
+
+def exported(source: str, limit: str | None = None) -> inventory_hosts.InventoryHosts:
+    with inventory_hosts.asking_for_hosts([source], limit, ["lab"], inventory=True) as answer:
+        return answer()
+
+
+def test_an_inventory_with_the_variables_beside_it_and_what_is_encrypted(project: Path):
+    vault = "$ANSIBLE_VAULT;1.1;AES256\n6162\n"
+    lab = {"vars": {"ansible_group_priority": 3}, "hosts": {"leaf1": {"pw": vault}, "leaf2": {"t": "{{ x }}"}}}
+    Path("lab.yml").write_text(
+        f"lab: {json.dumps(lab)}\nother: {{hosts: {{jump: }}}}\n".replace('"pw": ', '"pw": !vault ')
+    )
+    for folder, name in (("group_vars", "lab"), ("host_vars", "leaf2")):
+        Path(folder).mkdir()
+        Path(folder, f"{name}.yml").write_text("beside: 1\n")
+    found = exported("lab.yml", "leaf1")
+    assert found.inventory["hosts"] == {
+        "leaf1": {"pw": {"__ansible_vault": vault}},
+        "leaf2": {"t": "{{ x }}", "beside": 1},
+        "jump": {},
+    }
+    assert found.inventory["groups"]["lab"] == {
+        "vars": {"ansible_group_priority": 3, "beside": 1},
+        "hosts": ["leaf1", "leaf2"],
+        "children": [],
+    }
+    assert (found.of("lab"), found.inventory["matched"]["lab"]) == (("leaf1",), ["leaf1", "leaf2"])
+    Path("part.json").write_text(json.dumps(part_inventory(found.inventory, ["leaf2"])))
+    again = exported("part.json").inventory
+    assert again["hosts"] == {"leaf1": {"pw": {"__ansible_vault": vault}}, "jump": {}}
+    Path("group_vars/lab.yml").write_text(vault)
+    assert "is encrypted as a whole" in exported(str(project / "lab.yml")).refusal
 
 
 def test_a_process_that_reads_no_inventory_is_a_problem_and_no_traceback(

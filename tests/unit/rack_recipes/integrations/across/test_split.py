@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The file of controllers, and how hosts and inventory are split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rack_recipes.errors import UsageError
+from rack_recipes.integrations.across.controllers_file import Controller, Controllers, read_controllers
+from rack_recipes.integrations.across.split_inventory import part_inventory, split_hosts
+
+CASES = Path(__file__).parent / "cases"
+WHOLE: dict[str, Any] = {
+    "groups": {
+        "all": {"vars": {"site": "north"}, "hosts": [], "children": ["ungrouped", "rack"]},
+        "ungrouped": {"vars": {}, "hosts": ["jump"], "children": []},
+        "rack": {"vars": {"rack": "r1"}, "hosts": ["r1"], "children": ["deep"]},
+        "deep": {"vars": {}, "hosts": ["r2"], "children": []},
+    },
+    "hosts": {"r1": {"a": 1}, "r2": {}, "jump": {}},
+}
+
+
+@pytest.mark.parametrize("case", yaml.safe_load((CASES / "wrong_files.yml").read_text()), ids=lambda case: case["text"])
+def test_a_wrong_file_is_refused_with_all_that_is_wrong(case: dict[str, Any], own_folder: Path):
+    Path("c.yml").write_text(case["text"])
+    with pytest.raises(UsageError) as error:
+        read_controllers("c.yml")
+    assert str(error.value).splitlines() == case["said"]
+
+
+def test_controllers_of_a_file_and_some_of_them(own_folder: Path):
+    Path("c.yml").write_text(
+        "split: rack\ncontrollers:\n  - {name: a, command: ssh 'a b'}\n  - {name: b, command: x}\n"
+    )
+    assert read_controllers("c.yml") == Controllers(
+        "c.yml", (Controller("a", ("ssh", "a b")), Controller("b", ("x",))), "rack"
+    )
+    assert read_controllers("c.yml", "b") == Controllers("c.yml", (Controller("b", ("x",)),))
+    for wrong, hint in (("bb", "did you mean 'b'?"), ("north", "there are a, b")):
+        with pytest.raises(UsageError, match=f"^--on: c.yml has no controller '{wrong}'.*{hint}".replace("?", r"\?")):
+            read_controllers("c.yml", wrong)
+    with pytest.raises(UsageError, match=r"none\.yml: cannot be read: No such file"):
+        read_controllers("none.yml")
+
+
+@pytest.mark.parametrize("case", yaml.safe_load((CASES / "splits.yml").read_text()), ids=lambda case: case["name"])
+def test_hosts_are_split(case: dict[str, Any]):
+    each = tuple(Controller(name, (), hosts) for name, hosts in case["controllers"].items())
+    file = Controllers("c.yml", each, case.get("split"))
+    values = {host: {"rack": value} for host, value in case.get("values", {}).items()}
+    given = (file, case["hosts"], values, case.get("matched", {}), WHOLE)
+    if "problem" in case:
+        with pytest.raises(UsageError) as error:
+            split_hosts(*given)
+        assert str(error.value) == case["problem"]
+    else:
+        parts = split_hosts(*given)
+        assert {part.controller.name: [*part.hosts] for part in parts} == case["parts"]
+
+
+def test_a_part_has_the_groups_of_all_and_no_host_of_others():
+    assert part_inventory(WHOLE, ["r2"]) == {
+        "all": {
+            "vars": {"site": "north"},
+            "hosts": {"r1": {"a": 1}, "jump": {}},
+            "children": {
+                "rack": {"vars": {"rack": "r1"}, "hosts": {"r1": {}}, "children": {"deep": {}}},
+                "deep": {"vars": {}, "hosts": {}, "children": {}},
+            },
+        }
+    }

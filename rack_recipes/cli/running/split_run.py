@@ -83,7 +83,8 @@ def split_run(options: argparse.Namespace) -> SplitRun:
         raise UsageError(f"--across: {found.problem or found.refusal}")
     hosts = sorted(found.of(recipe.hosts), key=natural)
     if not hosts:
-        raise UsageError(no_match(repr(recipe.hosts), found.whole))
+        asked = f"--limit {limit!r}" if limit else repr(recipe.hosts)
+        raise UsageError(f"nothing was run: {no_match(asked, found.whole, found.groups)}")
     parts = split_hosts(file, hosts, found.variables, found.hosts, found.inventory)
     taking = {part.controller.name for part in parts}
     return SplitRun(prepared, parts, [one.name for one in file.each if one.name not in taking], found.inventory)

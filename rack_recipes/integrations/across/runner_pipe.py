@@ -104,7 +104,7 @@ class RunnerPipe(Thread):
                 if not self._is_killed and self.status:
                     self._child.wait(2)
             with suppress(ProcessLookupError):
-                os.killpg(self._child.pid, signal.SIGTERM)
+                os.killpg(self._child.pid, signal.SIGKILL)
         self._is_killed = True
 
     def _transmit(self, child: subprocess.Popen[bytes]) -> None:

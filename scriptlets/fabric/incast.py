@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from rack_recipes import Failed, Scriptlet
 from scriptlets.tools.iperf3 import again_per_gigabyte, read
-from scriptlets.tools.limits import judge
+from scriptlets.tools.limits import amount, judge
 from scriptlets.traffic.pair import BUSY, WAYS, measured
 
 EARLY = ("unable to connect", "Connection refused")  # one of its servers does not listen yet
@@ -111,6 +111,6 @@ def _judged(ctx, way, found, params):
         even = params["receiver_mbits"] / (len(params["members"]) - 1)
         share = round(100 * found["mbits"] / even, 1)
         if ctx.check(f"share_{way}", share, "%", min=params["min_share"]) == "failed":
-            yield f"{way}: {found['mbits']:g} Mbit/s, {share:g} % of an even share, min {params['min_share']:g}"
+            yield f"{way}: {amount(found['mbits'])} Mbit/s, {share:g} % of an even share, min {params['min_share']:g}"
     if judge(ctx, f"retransmits_{way}", again, "1/GB", max=bound) == "failed":
-        yield f"{way}: {again:g} 1/GB, max {bound:g}"
+        yield f"{way}: {amount(again)} 1/GB, max {amount(bound)}"

@@ -181,7 +181,7 @@ def judged(ctx, expected, found):
             ctx.check(f"told.{field}", False, eq=True)
             yield f"the host does not tell {field}, {words}: {advice}"
         elif judge(ctx, field, value, FIELDS[field], **limits) == "failed":
-            yield f"{value:g} {FIELDS[field]} ({field}), {words}: {advice}"
+            yield f"{amount(value)} {FIELDS[field]} ({field}), {words}: {advice}"
 
 
 def bounds(field, wanted, expected):

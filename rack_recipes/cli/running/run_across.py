@@ -44,6 +44,8 @@ from rack_recipes.store.writing.import_journal import import_journal
 from rack_recipes.store.writing.write_group_run import join_parts
 
 TICK = 0.2  # seconds
+SILENT = 180.0  # seconds without a word of a run that goes on, which says every few seconds that it is alive
+QUIET = 1800.0  # seconds without a word before its first record, and while its files come back
 FLUSH = 5.0  # seconds between two looks at what is to be stored
 NOT_SENT = ("rack_recipes_db", "rack_recipes_report")  # results are stored, and the report is written, here
 
@@ -66,6 +68,11 @@ class RunningPart:
     def name(self) -> str:
         """The controller's name."""
         return self.about.controller.name
+
+    def is_lost(self) -> bool:
+        """Whether its connection is lost without a word."""
+        tells = self.pipe.status == "running" and self.mirror.journal.exists()
+        return not self.pipe.is_killed and self.pipe.silence() > (SILENT if tells else QUIET)
 
     def unknown_hosts(self) -> list[str]:
         """Its hosts that its own run does not know: all of them where that has not begun."""
@@ -187,8 +194,7 @@ def _follow(
             is_stopping = True
             for part in open_parts:
                 Thread(target=stop, args=(part,), daemon=True).start()
-        for part in open_parts if signals.has_second else ():
-            part.pipe.kill()
+        _give_up(open_parts, is_all=signals.has_second)
         for part in [part for part in open_parts if not part.pipe.is_alive()]:
             open_parts.remove(part)
             _complete(part)
@@ -201,6 +207,16 @@ def _follow(
         if drawing.shown and not options.json:
             drawing.draw(_line(parts, open_parts, time.monotonic() - begun, is_stopping=is_stopping))
     drawing.clear()
+
+
+def _give_up(parts: Sequence[RunningPart], *, is_all: bool) -> None:
+    """End the commands of parts whose connection is lost, or of all."""
+    for part in parts:
+        is_lost = part.is_lost()
+        if is_lost:
+            part.problems.append(f"nothing has come of it for {part.pipe.silence():.0f} s")
+        if is_lost or is_all:
+            part.pipe.kill()
 
 
 def _show_log(parts: Sequence[RunningPart], drawing: StatusLine) -> None:

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -65,8 +66,9 @@ class RunnerPipe(Thread):
         self._explained = ""
         self._error = self._last = ""
         self._child: subprocess.Popen[bytes] | None = None
-        self._is_killed = False
+        self.is_killed = False
         self._has_begun = False
+        self._heard = time.monotonic()
 
     def run(self) -> None:
         """Send the job, and take what comes back until its end."""
@@ -101,11 +103,11 @@ class RunnerPipe(Thread):
         """End the command here at once."""
         if self._child and self._child.poll() is None:
             with suppress(subprocess.TimeoutExpired):
-                if not self._is_killed and self.status:
+                if not self.is_killed and self.status:
                     self._child.wait(2)
             with suppress(ProcessLookupError):
                 os.killpg(self._child.pid, signal.SIGKILL)
-        self._is_killed = True
+        self.is_killed = True
 
     def _transmit(self, child: subprocess.Popen[bytes]) -> None:
         import ansible_runner
@@ -135,11 +137,16 @@ class RunnerPipe(Thread):
             status_handler=self._told,
         )
 
+    def silence(self) -> float:
+        """The seconds since its worker has told anything."""
+        return time.monotonic() - self._heard
+
     def last_words(self) -> str:
         """The first error that Ansible told, else what it or ansible-runner said last."""
         return self._error or self._last or self._explained or self.status
 
     def _event(self, event: Event) -> bool:
+        self._heard = time.monotonic()
         self._on_event(event)
         text = COLOUR.sub("", str(event.get("stdout", ""))).strip()
         self._last = text.rpartition("\n")[2] or self._last
@@ -148,6 +155,7 @@ class RunnerPipe(Thread):
         return False  # no file for it
 
     def _told(self, status: Mapping[str, Any], **_about: object) -> None:
+        self._heard = time.monotonic()
         self.status = str(status.get("status", ""))
         self._has_begun |= self.status == "running"
         self._explained = str(status.get("job_explanation", ""))

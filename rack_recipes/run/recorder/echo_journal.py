@@ -3,7 +3,8 @@
 """Shows the journal as it grows in Ansible's output, for the command that has started this part of a run elsewhere.
 
 ansible-runner brings that output to the command at once, and the run's folder only at the end. So the command knows
-what has passed even if this controller dies, and a long stage is seen while it lasts.
+what has passed even if this controller dies, and a long stage is seen while it lasts. Where nothing is new, a line
+without bytes says that this controller is alive: a connection may be lost without a word.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from threading import Event, Lock, Thread
 from rack_recipes.run.processes import ECHO, ECHOED
 
 PAUSE = 1.0  # seconds between two looks at the journal
+BEAT = 15  # looks without anything new, after which a line says so
 AT_ONCE = 48 * 1024  # bytes
 
 
@@ -38,13 +40,19 @@ class JournalEcho:
         return cls(path, show) if os.environ.pop(ECHO, "") else None
 
     def end(self) -> None:
-        """Show what there is, and stop."""
+        """Show what there is, and stop: nothing may write while Python ends."""
         self._is_over.set()
         self._catch_up()
 
     def _follow(self) -> None:
+        quiet = 0
         while not self._is_over.wait(PAUSE):
+            before = self._offset
             self._catch_up()
+            quiet = 0 if self._offset > before else quiet + 1
+            if quiet == BEAT:
+                self._show(f"{ECHOED} {self._offset} ")
+                quiet = 0
 
     def _catch_up(self) -> None:
         with self._lock, suppress(OSError), self._path.open("rb", buffering=0) as journal:

@@ -383,6 +383,8 @@ class Recorder:
     def interrupted(self, number: int) -> None:
         """Close the run of a playbook that ends early, by the signal with that number or, with 0, by a fault."""
         self.guarded(self._close_interrupted, number)
+        if self.echo:
+            self.echo.end()
 
     def _close_interrupted(self, number: int) -> None:
         if self.run is not None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
+from controller_process import wait_for
 from rack_recipes.errors import UsageError
 from rack_recipes.integrations.across.journal_mirror import JournalMirror
 from rack_recipes.journal.append import append
@@ -18,6 +19,7 @@ from rack_recipes.journal.reader import JournalReader, has_ended
 from rack_recipes.run.earlier_run import EarlierRun
 from rack_recipes.run.missing_results_and_artifacts import transfer_record
 from rack_recipes.run.processes import ECHO
+from rack_recipes.run.recorder import echo_journal
 from rack_recipes.run.recorder.echo_journal import AT_ONCE, JournalEcho
 from rack_recipes.run.run_folders import MIRROR, is_run_held
 
@@ -53,6 +55,16 @@ def shown(there: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_nothing_is_shown_where_nobody_asks(there: Path):
     assert JournalEcho.begin(there / "journal.jsonl", print) is None
+
+
+def test_a_controller_with_nothing_new_says_that_it_is_alive(there: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(echo_journal, "PAUSE", 0.01)
+    lines: list[str] = []
+    JournalEcho(there / "journal.jsonl", lines.append)
+    wait_for("a line without bytes", lambda: lines and lines[-1].endswith(" "), 20)
+    mirror = JournalMirror(there.parent / "here" / ID)
+    mirror.take_event({"stdout": lines[-1]})
+    assert not mirror.journal.exists()
 
 
 def test_a_part_is_kept_as_it_grows_and_completed_by_what_comes_back(there: Path, shown: list[str], tmp_path: Path):

@@ -7,7 +7,8 @@ Their stage tasks, the steps, their hosts and the delegates of these.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -95,16 +96,17 @@ def _tasks(item: Any) -> Iterator[Any]:
 def outline(plays: Sequence[Play], resolve: Resolve) -> PlayOutline:
     """The outline of these plays. A stage may be in several: in that of the canary, and in that of the other hosts.
 
-    Raises UsageError for a task that is no stage, for a field that no step has, for a number that two stages have, and
-    for plays of two recipes.
+    Raises UsageError for a task that is no stage, for a field that no step has, for a number that two stages have, for
+    a stage that stands twice for a host, and for plays of two recipes.
     """
-    found = PlayOutline()
+    found, places = PlayOutline(), defaultdict[int, set[str]](set)
     _check_recipe(plays)
     for play in plays:
         here = tuple(resolve(play.hosts))
         found.hosts.update(dict.fromkeys(here))
         for task in stage_tasks(play):
             check_stage(task.args)
+            _check_place(task, here, places[int(task.args["number"])], found.tasks)
             _add_stage(found, task)
             for step in task.args["steps"]:
                 check_step(step)
@@ -118,6 +120,17 @@ def _check_recipe(plays: Sequence[Play]) -> None:
     recipes = {recipe.get("digest"): str(recipe.get("path") or OWN) for recipe in described}
     if len(recipes) > 1:
         raise UsageError(f"a playbook runs one recipe, and this has stages of {' and of '.join(recipes.values())}")
+
+
+def _check_place(task: Task, hosts: Hosts, before: set[str], known: Collection[str]) -> None:
+    """Raise UsageError for a stage that another task has for a host: it would show the results of that one."""
+    if task._uuid not in known and (twice := next((host for host in hosts if host in before), None)):
+        steps = ", ".join(str(step["name"]) for step in task.args["steps"])
+        raise UsageError(
+            f"the stage {task.args['number']} ({steps}) stands twice for {twice}, and a run has each step once: give "
+            "the second stage a number and steps of its own; a role is used once in a playbook"
+        )
+    before.update(hosts)
 
 
 def _add_stage(found: PlayOutline, task: Task) -> None:

@@ -48,6 +48,21 @@ def test_a_stage_of_the_canary_and_of_the_other_hosts_is_one():
     assert {name: step.hosts for name, step in found.steps.items()} == {"a": ("r3", "r1", "r2"), "b": ("r1",)}
 
 
+@pytest.mark.parametrize("hosts", ["r3", "all"])
+def test_a_stage_that_stands_twice_for_a_host_is_refused(hosts: str):
+    step = {"name": "a", "args": {"target": "{{ target }}"}}
+    plays = (play(task(1, step), hosts="r3"), play(task(1, step), hosts=hosts))
+    with pytest.raises(UsageError, match=r"^the stage 1 \(a\) stands twice for r3, and a run has each step once: "):
+        planned(*plays)
+    with pytest.raises(UsageError, match="stands twice for r1"):
+        planned(play(task(1, step), task(1, step)))
+
+
+def test_a_role_that_two_others_need_is_one():
+    same = task(1, {"name": "a"})
+    assert [*planned(play(same, same)).steps] == ["a"]
+
+
 def test_plays_after_one_another_make_one_plan():
     closing = play(task(3, {"name": "close", "always": True}))
     found = planned(play(task(1, {"name": "a"})), play(task(2, {"name": "b"}), hosts="all"), closing)

@@ -255,7 +255,7 @@ def _passed_before(run: RunData, history: History, earlier: Row, failing: Failin
         tuple(results[:MOST_RESULTS]),
         f"Look first at what changed in between: {first_few(words, SHOWN)}."
         if words
-        else "Both runs were set up alike; how their results differ: "
+        else "Nothing that is recorded of how they were set up has changed; how their results differ: "
         f"rack-recipes diff {earlier['run_id']} {run.run['run_id']}",
         {
             "last pass": earlier["run_id"],

@@ -148,7 +148,7 @@ def test_why_a_result_does_not_pass_now_is_said(reasons: list[str], told: str, h
     assert own.title.partition(" pass now")[2] == told
     assert (
         own.advice
-        == f"Both runs were set up alike; how their results differ: rack-recipes diff {run_id(1)} {run_id(2)}"
+        == f"Nothing that is recorded of how they were set up has changed; how their results differ: rack-recipes diff {run_id(1)} {run_id(2)}"
     )
 
 

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -58,3 +60,14 @@ def test_every_variable_is_documented_with_its_default(role: str):
     assert {name: spec["default"] for name, spec in options.items() if "default" in spec} == fixed
     page = (ROOT / "roles" / role / "README.md").read_text(encoding="utf-8")
     assert all(f"| `{name}` |" in page for name in options)
+
+
+OF_DELEGATE = re.compile(r"(?<![\w.])ansible_(?:connection|host|port|user|password|private_key_file|ssh_\w+)\b")
+
+
+@pytest.mark.parametrize("role", FIRST_STAGE)
+def test_where_a_task_is_delegated_its_steps_ask_for_what_their_own_host_has(role: str):
+    for task in read(role, "tasks/main.yml"):
+        for inner in task.get("block", [task]):
+            named = OF_DELEGATE.findall(json.dumps(inner)) if "delegate_to" in inner else []
+            assert not named, f"{inner['name']}: Ansible gives {named} of the delegate"

@@ -164,6 +164,9 @@ install_project() {
     run | rack) .venv/bin/python -m pip install --quiet --no-compile --editable . ;;
     test)
       .venv/bin/python -m pip install --quiet --no-compile --editable '.[postgresql]' --group dev
+      # It brings a package named tests, which would hide ours.
+      .venv/bin/python -m venv .venv/receptor
+      .venv/receptor/bin/python -m pip install --quiet 'receptorctl>=1.5'
       .venv/bin/python tests/rack/network_collections.py >/dev/null
       .venv/bin/python tests/rack/eda_webhook_source.py >/dev/null
       ;;

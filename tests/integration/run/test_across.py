@@ -29,6 +29,7 @@ from rack_recipes.run.processes import RUN_ID
 from rack_recipes.run.run_folders import MIRROR
 
 CASES = Path(__file__).parent / "cases"
+RECEPTORCTL = str(Path(sys.prefix, "receptor", "bin", "receptorctl"))
 HOSTS = ("r01", "r02", "r03", "r04", "r05", "r06")
 RUNS = Path(".rack-recipes/runs")
 PATHS = f"PATH={Path(sys.executable).parent}:/usr/bin:/bin"
@@ -201,7 +202,7 @@ class Mesh:
             "north": [{"tcp-peer": peer}, work],
             "south": [{"tcp-peer": peer}, work],
         }
-        submit = f"receptorctl --socket {hub} work submit --payload - --follow --rm"
+        submit = f"{RECEPTORCTL} --socket {hub} work submit --payload - --follow --rm"
         write_controllers(
             [{"name": name, "command": f"{submit} --node {name} ansible-runner"} for name in ("north", "south")]
         )
@@ -218,7 +219,7 @@ class Mesh:
                 process = subprocess.Popen(["receptor", "-c", config], stdout=log, stderr=log, env=environment())
             self._stack.callback(process.wait)
             self._stack.callback(process.terminate)
-        ask = ["receptorctl", "--socket", str(self._folder / "hub.sock"), "status"]
+        ask = [RECEPTORCTL, "--socket", str(self._folder / "hub.sock"), "status"]
         routes = [re.compile(rf"^{name}\s+{name}$", re.MULTILINE) for name in ("north", "south")]
         wait_for("ways to both nodes", lambda: all(map(re.search, routes, 2 * [said(ask)])), 60)
         return self

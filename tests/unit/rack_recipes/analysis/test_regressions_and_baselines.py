@@ -146,9 +146,9 @@ def test_why_a_result_does_not_pass_now_is_said(reasons: list[str], told: str, h
     nights = [Night(dict.fromkeys(places, ())), Night({}, dict.fromkeys(places, "failed"), fields=fields)]
     (own,) = [one for one in found_in(history_of(nights)) if not one.about.get("card")]
     assert own.title.partition(" pass now")[2] == told
-    assert (
-        own.advice
-        == f"Nothing that is recorded of how they were set up has changed; how their results differ: rack-recipes diff {run_id(1)} {run_id(2)}"
+    assert own.advice == (
+        "Nothing that is recorded of how they were set up has changed; "
+        f"how their results differ: rack-recipes diff {run_id(1)} {run_id(2)}"
     )
 
 

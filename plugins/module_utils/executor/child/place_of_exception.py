@@ -4,18 +4,24 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import traceback
+
+from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import converted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from types import FrameType
+    from typing import Any
 
 PUBLISHED = "ansible_collections.rack.recipes.plugins.modules."
 DROP_INS = "scriptlets."
 AUTHORS = (DROP_INS, PUBLISHED)
 HERE = ("", "localhost")
+MOST_IN_WORD = 80  # characters of a value in the command
 LIBRARY = "ansible_collections.rack.recipes.plugins.module_utils."
 
 
@@ -32,19 +38,37 @@ def place_of(error: BaseException, host: str, params: Mapping[str, object], *, w
     if not frames or is_told:
         return ""
     (frame, line), name = frames[-1], _name_of(frames[0][0])
-    words = _debug_words(frames[0][0], host, params)
+    words = _debug_words(error, host, params)
     more = f"; `{' '.join(['rack-recipes debug', name, *words])}` shows more" if name and with_advice else ""
     return f" ({_file_of(frame)}:{line}{more})"
 
 
-def _debug_words(frame: FrameType, host: str, params: Mapping[str, object]) -> list[str]:
-    """The host, and the names of the arguments that are not as by default: their values may be secret."""
-    options = getattr(frame.f_locals.get("self"), "options", None)
-    known = options if isinstance(options, dict) else {}
-    given = [
-        name for name, value in params.items() if value is not None and value != (known.get(name) or {}).get("default")
+def _debug_words(error: BaseException, host: str, params: Mapping[str, object]) -> list[str]:
+    """The host, and the arguments that are not as by default, with values that are short and no secret.
+
+    The reason that they become a part of is masked as every reason is.
+    """
+    selves: Iterator[Any] = (frame.f_locals.get("self") for frame, _line in traceback.walk_tb(error.__traceback__))
+    options = next((own.options for own in selves if hasattr(own, "options")), None) or {}
+    words = [
+        f"--arg {name}={_plain(options.get(name) or {}, value)}"
+        for name, value in params.items()
+        if _is_given(name, options.get(name) or {}, value)
     ]
-    return [*(f"--arg {name}=..." for name in given), *([f"--host {host}"] if host not in HERE else [])]
+    return [*words, *([f"--host {host}"] if host not in HERE else [])]
+
+
+def _is_given(name: str, spec: Mapping[str, Any], value: object) -> bool:
+    """Whether an argument is other than by default. A default is converted, too: of `~/a` it is the whole path."""
+    default = spec.get("default")
+    return value is not None and (default is None or value != converted(name, spec, default))
+
+
+def _plain(spec: Mapping[str, Any], value: object) -> str:
+    """A value as a shell takes it, or three dots."""
+    text = json.dumps(value) if isinstance(value, (bool, int, float)) else value
+    is_plain = isinstance(text, str) and len(text) <= MOST_IN_WORD and text.isprintable() and "`" not in text
+    return shlex.quote(str(text)) if is_plain and not spec.get("no_log") else "..."
 
 
 def _is_of_scriptlet(frame: FrameType) -> bool:

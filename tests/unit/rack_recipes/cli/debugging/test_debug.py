@@ -426,7 +426,8 @@ import json
 from rack_recipes import Scriptlet
 log = logging.getLogger(__name__)
 class Talk(Scriptlet):
-    options = {"how": {"type": "str", "default": ""}}
+    options = {"how": {"type": "str", "default": ""}, "file": {"type": "path", "default": "~/a"},
+        "pin": {"type": "str", "no_log": True}, "names": {"type": "list"}, "most": {"type": "int", "default": "7"}}
     reads, writes = (), ()
     def run(self, ctx, params):
         log.debug("d %s", 1); log.info("i"); log.warning("w"); log.error("e")
@@ -472,12 +473,26 @@ def test_python_s_logging_has_the_level_of_the_run(talk, words, levels):
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
-        ("key", "KeyError: 'n' (scriptlets/t/talk.py:12; `rack-recipes debug t.talk --arg how=...` shows more)"),
-        ("json", "JSONDecodeError: .*in double quotes.* \\(scriptlets/t/talk.py:14; .*"),
-        ("int", "invalid literal for int.* \\(scriptlets/t/talk.py:16; .*"),
+        ("key", "KeyError: 'n' (scriptlets/t/talk.py:13; `rack-recipes debug t.talk --arg how=key` shows more)"),
+        ("json", "JSONDecodeError: .*in double quotes.* \\(scriptlets/t/talk.py:15; .*"),
+        ("int", "invalid literal for int.* \\(scriptlets/t/talk.py:17; .*"),
         ("own", "own words"),
     ],
 )
 def test_an_exception_names_file_and_line(talk, how, reason):
     told = json.loads(talk("--log-level", "error", "--arg", f"how={how}").stdout)["reason"]
     assert told == reason or re.fullmatch(reason, told)
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ({"file": "/a b", "most": 3}, "--arg how=key --arg file='/a b' --arg most=3"),
+        ({"pin": "12", "names": ["a"], "most": 7}, "--arg how=key --arg pin=... --arg names=..."),
+        ({"file": "/`a`"}, "--arg how=key --arg file=..."),
+        ({"file": f"/{'a' * 200}"}, "--arg how=key --arg file=..."),
+    ],
+)
+def test_an_exception_names_what_was_given_and_no_secret(talk, args, words):
+    told = json.loads(talk("--log-level", "error", "--args", json.dumps({"how": "key", **args})).stdout)["reason"]
+    assert told == f"KeyError: 'n' (scriptlets/t/talk.py:13; `rack-recipes debug t.talk {words}` shows more)"

@@ -140,6 +140,11 @@ class Findings:
     left_out: int = 0
 
     @property
+    def tells_changes_first(self) -> bool:
+        """Whether what has become worse is among the first ones."""
+        return any(card.kind in CHANGES for card in self.first)
+
+    @property
     def behind(self) -> int:
         """How many findings that are no notes are on the page, but not on the first screen."""
         return sum(len(cards) for _kind, cards in self.by_kind) - self.notes
@@ -162,7 +167,7 @@ def findings(by_name: Mapping[str, Table], address_of: AddressOf) -> Findings:
     summary = [card for card in cards if card.kind == SUMMARY_TITLE]
     others = [card for card in cards if card.kind not in CHANGES and card.kind != SUMMARY_TITLE]
     first = [card for card in others if card.grade != NOTE]
-    if first and first[0].grade != PROBLEM:  # nothing notable stands above what has become worse
+    if not first or first[0].grade != PROBLEM:  # what has become worse stands below a problem alone
         first = [*(card for card in changes if card.grade == PROBLEM), *first]
     first = first[:FIRST]
     changes = [card for card in changes if card not in first]

@@ -109,11 +109,17 @@ def test_a_flake_does_not_stand_above_what_has_become_worse():
     worse, flake = Finding("regression", "problem", "b failed"), Finding("flake", "notable", "a is a flake")
     found = cards(worse, flake)
     assert [card.title for card in found.first] == ["b failed", "a is a flake"]
-    assert found.changes == ()
+    assert (found.changes, found.tells_changes_first) == ((), True)
     cause = Finding("cause", "problem", "leaf2")
     found = cards(worse, cause, flake)
     assert [card.title for card in found.first] == ["leaf2", "a is a flake"]
-    assert [card.title for card in found.changes] == ["b failed"]
+    assert ([card.title for card in found.changes], found.tells_changes_first) == (["b failed"], False)
+
+
+def test_what_has_become_worse_is_first_where_nothing_else_is():
+    found = cards(Finding("regression", "problem", "b failed"), Finding("baseline", "note", "b"))
+    assert [card.title for card in found.first] == ["b failed"]
+    assert [card.title for card in found.changes] == ["b"]
 
 
 def test_of_200_findings_five_are_first_and_the_others_are_behind_by_kind():

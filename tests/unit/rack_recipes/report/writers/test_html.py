@@ -128,7 +128,8 @@ def test_what_has_changed_stands_beside_what_is_wrong(report, rows):
         return html.render(tables).partition('id="since"')[2].partition("</section>")[0]
 
     changed = Finding("regression", "problem", "link_errors passed in the run before")
-    assert "link_errors passed in the run before" in since(tables(arrange_run(rows), [changed]))
+    both = [changed, Finding("cause", "problem", "leaf2")]
+    assert "link_errors passed in the run before" in since(tables(arrange_run(rows), both))
     assert '<b class="c">20261124T120000-004a</b>, 2026-11-24 12:00 UTC, the run before' in since(report)
 
 
@@ -152,3 +153,12 @@ def test_sections_have_headings_and_tables_have_captions(report):
     assert tags.count("h1") == 1
     assert tags.count("section") <= tags.count("h2")
     assert all("scope" in names for tag, names in page.tags if tag == "th")
+
+
+def test_what_has_become_worse_is_what_is_wrong(rows, past):
+    worse = Finding("regression", "problem", "r02 failed, and passed before", advice="Look at r02.")
+    text = " ".join(Page(html.render(tables(arrange_run(rows), [worse], past))).words)
+    wrong, _title, since = text.partition("What is wrong, and where")[2].partition("Since it last was good")
+    assert wrong.index("r02 failed, and passed before") < wrong.index("Look at r02.") < wrong.index("Reasons")
+    assert "No common cause" not in text
+    assert "names nothing that has changed" not in since

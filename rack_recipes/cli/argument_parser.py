@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, NoReturn
 
 from rack_recipes.cli.signals_and_streams import write_stdout
@@ -34,7 +35,7 @@ class Parser(argparse.ArgumentParser):
         self._check_names(words)
         options, rest = self.parse_known_intermixed_args([*self._end_optional_numbers(words)])
         if rest:
-            self.error(f"one argument too many: {rest[0]!r}")
+            self.error(f"one argument too many: {_format_of_report(words) or repr(rest[0])}")
         return options
 
     def error(self, message: str) -> NoReturn:
@@ -92,6 +93,14 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str, **about: Any) -> None:
         super().__init__(prog, max_help_position=30, **about)
         self._width = min(self._width, WIDTH)
+
+
+def _format_of_report(words: Sequence[str]) -> str:
+    """The format that stands behind `--report`, with the command that takes it; empty where none does."""
+    from rack_recipes.report.report_formats_and_status import FORMATS
+
+    asked = [word for option, word in pairwise(words) if option == "--report" and word in FORMATS]
+    return f"{asked[0]!r}: `rack-recipes report --format {asked[0]}` writes one format after the run" if asked else ""
 
 
 def hint(word: str, valid: Sequence[str]) -> str:

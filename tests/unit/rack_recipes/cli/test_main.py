@@ -79,6 +79,12 @@ def test_version():
         (["db", "upgrad", "x"], "rack-recipes db: there is no command 'upgrad' (did you mean 'upgrade'?)"),
         (["plan"], "rack-recipes plan: the following arguments are required: RECIPE; see rack-recipes plan --help"),
         (["plan", "r.yml", "s.yml"], "rack-recipes plan: one argument too many: 's.yml'"),
+        (
+            ["run", "a.yml", "--report", "html"],
+            "one argument too many: 'html': `rack-recipes report --format html` writes",
+        ),
+        (["run", "--report", "md", "a.yml"], "one argument too many: 'md': `rack-recipes report --format md` writes"),
+        (["run", "--report", "a.yml", "html"], "rack-recipes run: one argument too many: 'html'; see"),
         (["plan", "--form", "dot", "good.yml"], "rack-recipes plan: there is no option '--form' (did you mean '--form"),
         (
             ["plan", "--format", "png", "good.yml"],

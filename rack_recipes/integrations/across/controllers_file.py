@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rack_recipes.errors import UsageError, nearest
@@ -63,7 +63,7 @@ def read_controllers(path: str, only: str = "") -> Controllers:
         near = nearest(wrong, known)
         there = f"did you mean {near!r}?" if near else f"there are {', '.join(known)}"
         raise UsageError(f"--on: {path} has no controller {wrong!r}: {there}")
-    return Controllers(path, tuple(one for one in each if one.name in wanted))
+    return Controllers(path, tuple(replace(one, hosts="") for one in each if one.name in wanted))
 
 
 def _problems(data: Mapping[str, Any]) -> Iterator[Problem]:

@@ -42,6 +42,8 @@ def test_controllers_of_a_file_and_some_of_them(own_folder: Path):
         "c.yml", (Controller("a", ("ssh", "a b")), Controller("b", ("x",))), "rack"
     )
     assert read_controllers("c.yml", "b") == Controllers("c.yml", (Controller("b", ("x",)),))
+    Path("p.yml").write_text("controllers: [{name: a, command: y, hosts: odd}, {name: b, command: x, hosts: even}]\n")
+    assert read_controllers("p.yml", "b") == Controllers("p.yml", (Controller("b", ("x",)),))
     for wrong, hint in (("bb", "did you mean 'b'?"), ("north", "there are a, b")):
         with pytest.raises(UsageError, match=f"^--on: c.yml has no controller '{wrong}'.*{hint}".replace("?", r"\?")):
             read_controllers("c.yml", wrong)

@@ -116,7 +116,7 @@ def run_across(options: argparse.Namespace, names: Mapping[str, str]) -> Answer:
     with ExitStack() as stack:
         stack.enter_context(signals.noted())
         split = split_run(options)
-        sys.stderr.writelines(f"controller {name} has no part: there are not enough hosts\n" for name in split.unused)
+        sys.stderr.writelines(f"controller {name} has no part: {why}\n" for name, why in split.unused.items())
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="rack-recipes-")))
         drawing = StatusLine(sys.stderr)
         drawing.draw(f"asking {counted(len(split.parts), 'controller')}")

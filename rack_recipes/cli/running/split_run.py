@@ -43,12 +43,12 @@ REFUSED = {  # options that cannot be followed, and what to do instead
 class SplitRun:
     """A run that is ready to be started: its parts, and the whole inventory, of which each part gets what it needs.
 
-    `unused` are the controllers that have no hosts.
+    `unused` are the controllers that have no hosts, each with the reason.
     """
 
     prepared: PreparedRun
     parts: Sequence[PartHosts]
-    unused: Sequence[str]
+    unused: Mapping[str, str]
     inventory: Mapping[str, Any]
 
     def inventory_of(self, part: PartHosts) -> dict[str, Any]:
@@ -87,7 +87,12 @@ def split_run(options: argparse.Namespace) -> SplitRun:
         raise UsageError(f"nothing was run: {no_match(asked, found.whole, found.groups)}")
     parts = split_hosts(file, hosts, found.variables, found.hosts, found.inventory)
     taking = {part.controller.name for part in parts}
-    return SplitRun(prepared, parts, [one.name for one in file.each if one.name not in taking], found.inventory)
+    unused = {
+        one.name: "none of its hosts is in this run" if one.hosts else "there are not enough hosts"
+        for one in file.each
+        if one.name not in taking
+    }
+    return SplitRun(prepared, parts, unused, found.inventory)
 
 
 def _of_earlier(prepared: PreparedRun) -> list[str]:
@@ -115,7 +120,7 @@ def dry_run_across(options: argparse.Namespace) -> Answer:
         parts = [{"controller": part.controller.name, "hosts": [*part.hosts]} for part in split.parts]
         return {**answer, "parts": parts}, code
     rows = [(part.controller.name, str(len(part.hosts)), first_few(part.hosts, NAMED)) for part in split.parts]
-    rows += [(name, "0", "has no part") for name in split.unused]
+    rows += [(name, "0", f"has no part: {why}") for name, why in split.unused.items()]
     return f"{answer}\n{format_table(('controller', 'hosts', ''), rows)}", code
 
 

@@ -72,7 +72,9 @@ def _check(file: Controllers, hosts: Sequence[str], shares: Sequence[Sequence[st
         raise UsageError(f"{file.path}: no controller takes {_named(left)}: widen the `hosts` of one")
     if twice := {host: names for host, names in owners.items() if len(names) > 1}:
         names = " and ".join(next(iter(twice.values())))
-        raise UsageError(f"{file.path}: {_named([*twice])} would be in two parts, of {names}")
+        raise UsageError(
+            f"{file.path}: {_named([*twice])} would be in two parts, of {names}: narrow the `hosts` of one"
+        )
 
 
 def _by_value(

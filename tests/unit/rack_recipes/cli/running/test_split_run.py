@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,22 @@ def test_what_cannot_be_followed_is_refused(project: Path, words: str, said: str
     assert (done.code, done.answer["reason"][: len(said)]) == (2, said)
     assert "hunter2" not in done.stdout + done.stderr
     assert not Path(".rack-recipes/runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("each", "why"),
+    {
+        "hosts: leaf*|hosts: spines": "none of its hosts is in this run",
+        "|": "there are not enough hosts",
+    }.items(),
+)
+def test_a_controller_without_hosts_is_told_with_the_reason(project: Path, each: str, why: str):
+    Path("r.yml").write_text(RECIPE)
+    north, south = each.split("|")
+    Path("c.yml").write_text(
+        f"controllers: [{{name: north, command: x, {north}}}, {{name: south, command: x, {south}}}]\n"
+    )
+    Path("lab.yml").write_text("leaf: {hosts: {leaf1: }}\n")
+    done = rack_recipes("run", "r.yml", "-i", "lab.yml", "--across", "c.yml", "--dry-run")
+    assert done.code == 0
+    assert re.search(rf"^south +0 +has no part: {why}$", done.stdout, re.MULTILINE), done.stdout

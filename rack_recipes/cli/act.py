@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.cli.open_store import open_store, run_id_of
 from rack_recipes.cli.terminal import format_table, printable
@@ -49,7 +50,7 @@ def act(options: argparse.Namespace) -> Answer:
     back by itself: who has mended a host says so by --undo. The exit code is 1 where something could not be done.
     """
     from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
-    from rack_recipes.analysis.actions import MONITOR, actions_by_host
+    from rack_recipes.analysis.actions import MONITOR, actions_by_host, failing_results
     from rack_recipes.analysis.analyse_run import analyse
     from rack_recipes.analysis.run_data import load_run_data, mark_cut_off
     from rack_recipes.integrations.sinks.host_sinks import send_actions
@@ -60,7 +61,8 @@ def act(options: argparse.Namespace) -> Answer:
         run = load_run_data(store, run_id, recorded_runs.judged)
         if not run.run.get("ended"):
             raise UsageError(f"run {run_id} has not ended: nobody knows yet what is to be done")
-        actions = actions_by_host(analyse(store, run), mark_cut_off(run).results)
+        results = mark_cut_off(run).results
+        actions = actions_by_host(analyse(store, run), results)
     if options.undo:
         bad = {row["host"] for row in run.results if row["verdict"] not in HARMLESS} - {""}
         return _undo(options, run_id, sorted(bad | {one.host for one in actions}, key=natural))
@@ -75,7 +77,9 @@ def act(options: argparse.Namespace) -> Answer:
     if options.json:
         told = {"hosts": [one._asdict() for one in actions], "outcomes": [asdict(one) for one in outcomes]}
         return {"run_id": run_id, "applied": options.apply, **told}, code
-    return "".join(_lines(run_id, sinks, actions, outcomes, is_dry=not options.apply)), code
+    between = [*dict.fromkeys(result.step for result in failing_results(results) if not result.host)]
+    lines = _lines(run_id, sinks, actions, outcomes, between, is_dry=not options.apply)
+    return "".join(lines), code
 
 
 def _undo(options: argparse.Namespace, run_id: str, hosts: Sequence[str]) -> Answer:
@@ -113,15 +117,25 @@ def _sinks(options: argparse.Namespace) -> Sequence[Sink]:
 
 
 def _lines(
-    run_id: str, sinks: Sequence[Sink], actions: Sequence[HostAction], outcomes: Sequence[Outcome], *, is_dry: bool
+    run_id: str,
+    sinks: Sequence[Sink],
+    actions: Sequence[HostAction],
+    outcomes: Sequence[Outcome],
+    between: Sequence[str],
+    *,
+    is_dry: bool,
 ) -> Iterator[str]:
-    if not actions:
+    """`between` are the results that did not pass and are about no single host."""
+    if actions:
+        yield format_table(TITLES, [(one.host, one.action, one.rule, ", ".join(one.reasons)) for one in actions])
+        yield from _told(outcomes, is_dry=is_dry)
+        if sinks and not outcomes:
+            yield "nobody is told: all of these hosts stay in service\n"
+    elif not between:
         yield f"run {run_id}: nothing is to be done about any host\n"
-        return
-    yield format_table(TITLES, [(one.host, one.action, one.rule, ", ".join(one.reasons)) for one in actions])
-    yield from _told(outcomes, is_dry=is_dry)
-    if sinks and not outcomes:
-        yield "nobody is told: all of these hosts stay in service\n"
+    if between:
+        about = f"{'is' if len(between) == 1 else 'are'} about no single host ({first_few(between, FEW)})"
+        yield f"{counted(len(between), 'result')} that did not pass {about}: rack-recipes analyse {run_id}\n"
 
 
 def _told(outcomes: Sequence[Outcome], *, is_dry: bool) -> Iterator[str]:

@@ -210,6 +210,15 @@ class TestCommand:
         assert "n1    isolate" in out
         assert asked(tmp_path) == []
 
+    def test_what_failed_between_hosts_is_not_passed_over(self) -> None:
+        between = {**BAD.measured, ("link", ""): ()}
+        store([BAD, Night(between, {("link", ""): "failed"}), Night(between, {("link", ""): "failed", **BAD.verdicts})])
+        told = "1 result that did not pass is about no single host (link): rack-recipes analyse {}\n"
+        assert call("act", "last~1").out == told.format(run_id(2))
+        out = call("act").out
+        assert "n1    isolate" in out
+        assert out.endswith(told.format(run_id(3)))
+
     def test_dry_by_default(self, tmp_path: Path) -> None:
         code, out, _err = call("act", "last", "--slurm")
         assert code == 0

@@ -72,9 +72,10 @@ def answer(wanted: dict[str, Any]) -> dict[str, Any]:
 def exported(inventory: InventoryManager, patterns: list[str]) -> dict[str, Any]:
     """Return all groups and hosts with their own variables, as `ansible-inventory --list --export` does.
 
-    `matched` are the hosts of each pattern, whatever --limit says.
+    `matched` are the hosts of each pattern, whatever --limit says, `sources` the files and folders that were read.
     """
-    sources = [str(Path(source).absolute()) if Path(source).exists() else source for source in inventory._sources]
+    there = {source: str(Path(source).absolute()) for source in filter(os.path.exists, inventory._sources)}
+    sources = [there.get(source, source) for source in inventory._sources]  # a list of hosts is no path
 
     def variables(of: Any) -> dict[str, Any]:
         # also those in the files of group_vars and host_vars beside the inventory; Ansible finds no relative ones
@@ -91,6 +92,7 @@ def exported(inventory: InventoryManager, patterns: list[str]) -> dict[str, Any]
     }
     inventory.subset(None)
     return {
+        "sources": [*there.values()],
         "groups": groups,
         "hosts": {host.name: variables(host) for host in inventory.get_hosts()},
         "matched": {pattern: [host.name for host in inventory.get_hosts(pattern)] for pattern in patterns},

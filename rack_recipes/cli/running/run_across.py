@@ -143,7 +143,7 @@ def _started(
 ) -> list[RunningPart]:
     """Start the parts."""
     prepared, runs = split.prepared, Path(split.prepared.settings.runs)
-    files = project_files([Path(one) for one in options.inventory if Path(one).is_file()])
+    files = project_files([Path(one) for one in split.inventory["sources"]])
     sent = PartJob(
         playbook=write_playbook(prepared.plan, prepared.settings),
         variables=_variables(options, names, split),

@@ -85,12 +85,14 @@ def part_job(
 
 
 def project_files(left_out: Collection[Path]) -> list[Path]:
-    """The files of this folder that a controller needs: no hidden ones, no virtual environments, none `left_out`.
+    """The files of this folder that a controller needs: no hidden ones, no virtual environments.
+
+    Nor those that are `left_out`, or in a folder that is; this folder itself never is.
 
     Raises UsageError where they are too large to be sent.
     """
     out = {path.resolve() for path in left_out}
-    found = [path for path in _files(Path()) if path.resolve() not in out]
+    found = [*_files(Path(), out)]
     size = sum(path.stat().st_size for path in found)
     if size > LARGEST:
         largest = max(found, key=lambda path: path.stat().st_size)
@@ -101,13 +103,13 @@ def project_files(left_out: Collection[Path]) -> list[Path]:
     return found
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path, out: Collection[Path]) -> Iterator[Path]:
     for entry in sorted(os.scandir(folder), key=lambda each: each.name):
         path = folder / entry.name
-        if entry.name.startswith(".") or entry.name == "__pycache__":
+        if entry.name.startswith(".") or entry.name == "__pycache__" or path.resolve() in out:
             continue
         if entry.is_dir() and not (path / "pyvenv.cfg").exists() and not entry.is_symlink():
-            yield from _files(path)
+            yield from _files(path, out)
         elif entry.is_file():
             yield path
 

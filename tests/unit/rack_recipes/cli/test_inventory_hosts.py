@@ -39,6 +39,20 @@ def exported(source: str, limit: str | None = None) -> inventory_hosts.Inventory
         return answer()
 
 
+def test_the_inventory_that_ansible_cfg_names_is_told(project: Path):
+    Path("ansible.cfg").write_text("[defaults]\ninventory = lab\n")
+    Path("lab").mkdir()
+    Path("lab/hosts.yml").write_text("lab: {hosts: {leaf1: }}\n")
+    with inventory_hosts.asking_for_hosts([], None, ["lab"], inventory=True) as answer:
+        assert answer().inventory["sources"] == [str(project / "lab")]
+
+
+def test_a_list_of_hosts_may_be_longer_than_a_path(project: Path):
+    names = [f"host{number:04}" for number in range(60)]
+    found = exported(f"{','.join(names)},").inventory
+    assert (found["sources"], [*found["hosts"]]) == ([], names)
+
+
 def test_an_inventory_with_the_variables_beside_it_and_what_is_encrypted(project: Path):
     vault = "$ANSIBLE_VAULT;1.1;AES256\n6162\n"
     lab = {"vars": {"ansible_group_priority": 3}, "hosts": {"leaf1": {"pw": vault}, "leaf2": {"t": "{{ x }}"}}}
@@ -49,6 +63,7 @@ def test_an_inventory_with_the_variables_beside_it_and_what_is_encrypted(project
         Path(folder).mkdir()
         Path(folder, f"{name}.yml").write_text("beside: 1\n")
     found = exported("lab.yml", "leaf1")
+    assert found.inventory["sources"] == [str(project / "lab.yml")]
     assert found.inventory["hosts"] == {
         "leaf1": {"pw": {"__ansible_vault": vault}},
         "leaf2": {"t": "{{ x }}", "beside": 1},

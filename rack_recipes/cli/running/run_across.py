@@ -128,6 +128,7 @@ def run_across(options: argparse.Namespace, names: Mapping[str, str]) -> Answer:
             raise EndedError(signals.first)
         store = stack.enter_context(open_store(options, writing=True))
         parts = _started(options, names, split, folder, who)
+        sys.stderr.write(f"run {options.group} has begun on {counted(len(parts), 'controller')}\n")
 
         def stop(part: RunningPart) -> None:
             if problem := ask_to_stop(part.about.controller, folder / f"stop-{part.name}", part.run_id, who):

@@ -8,7 +8,7 @@ Their stage tasks, the steps, their hosts and the delegates of these.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -106,8 +106,9 @@ def outline(plays: Sequence[Play], resolve: Resolve) -> PlayOutline:
         found.hosts.update(dict.fromkeys(here))
         for task in stage_tasks(play):
             check_stage(task.args)
-            _check_place(task, here, places[int(task.args["number"])], found.tasks)
+            is_new = task._uuid not in found.tasks
             _add_stage(found, task)
+            _check_place(task, here if is_new else (), places[int(task.args["number"])])
             for step in task.args["steps"]:
                 check_step(step)
                 _add(found, int(task.args["number"]), step, _hosts_of(found, step, here, resolve))
@@ -122,9 +123,9 @@ def _check_recipe(plays: Sequence[Play]) -> None:
         raise UsageError(f"a playbook runs one recipe, and this has stages of {' and of '.join(recipes.values())}")
 
 
-def _check_place(task: Task, hosts: Hosts, before: set[str], known: Collection[str]) -> None:
+def _check_place(task: Task, hosts: Hosts, before: set[str]) -> None:
     """Raise UsageError for a stage that another task has for a host: it would show the results of that one."""
-    if task._uuid not in known and (twice := next((host for host in hosts if host in before), None)):
+    if twice := next((host for host in hosts if host in before), None):
         steps = ", ".join(str(step["name"]) for step in task.args["steps"])
         raise UsageError(
             f"the stage {task.args['number']} ({steps}) stands twice for {twice}, and a run has each step once: give "

@@ -140,6 +140,7 @@ def test_a_killed_controller_is_named_and_its_part_goes_on_elsewhere(across: Pat
     (rack.folder / "r03" / "hang").unlink()
     done = started.ended()
     assert done.code == 1, done.stderr
+    assert "run night has begun on 2 controllers\n" in done.stderr
     assert {one["part"]: one["state"] for one in done.answer["parts"]} == {"north": "passed", "south": "died"}
     assert "controller south: its ansible-runner or the connection to it has ended" in done.stderr
     resume = f"--resume {part.name} --group night --across controllers.yml --on NAME"

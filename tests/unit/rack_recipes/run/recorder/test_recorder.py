@@ -499,7 +499,7 @@ def test_a_report_finds_in_the_store_what_there_is(recorder: Recorder, results: 
 
 def test_tags_hold_in_each_play(recorder: Recorder):
     stages = [task(1, {"name": "a"}, {"name": "b", "tags": ["slow"]}) for _play in range(2)]
-    plays = [play(stage, skip=("slow",)) for stage in stages]
+    plays = [play(stage, skip=("slow",), hosts=host) for stage, host in zip(stages, ("r1", "r2"), strict=True)]
     recorder.playbook_starts(Playbook(*plays))
     for each in plays:
         recorder.play_starts(each.copy())

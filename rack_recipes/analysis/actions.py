@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
 from rack_recipes.analysis.findings import NOTABLE, NOTE, PROBLEM, Finding, ResultId
+from rack_recipes.journal.record_fields import BLAMED
 from rack_recipes.store.result import Result
 
 REPLACE, RECABLE, RESET, ISOLATE, MONITOR = "replace", "recable", "reset", "isolate", "monitor"
@@ -179,26 +180,32 @@ class HostAction(NamedTuple):
 UNEXPLAINED = "no finding explains this result"
 
 
-def actions_by_host(findings: Iterable[Finding], run_results: Iterable[Result]) -> list[HostAction]:
+def actions_by_host(findings: Iterable[Finding], run_results: Sequence[Result]) -> list[HostAction]:
     """The gravest action about each host with a result that did not pass, in the order of the results.
 
     A result has the action of the problems that rest on it. One that no problem names has that of its own reason, and
-    else `isolate`: a single failure makes no finding, and must not be passed over.
+    else `isolate`: a single failure makes no finding, and must not be passed over. A host that a search between hosts
+    says is to blame has the action of that finding, though no result is its own.
     """
     bad = failing_results(run_results)
+    members = {host for row in run_results for host in row.get("members") or ()}
     said: dict[ResultId, list[Chosen]] = {result: [] for result in bad}
-    for finding in findings:
-        if finding.grade == PROBLEM and finding.action:
-            for result in _named(finding):
-                if result in said:
-                    said[result].append(Chosen(finding.action, finding.rule))
     hosts: dict[str, list[Chosen]] = {}
     reasons: dict[str, dict[str, str]] = {}
-    for result, chosen in said.items():
+    for finding in findings:
+        if finding.grade == PROBLEM and finding.action:
+            chosen = Chosen(finding.action, finding.rule)
+            for result in _named(finding):
+                if result in said:
+                    said[result].append(chosen)
+            for host in members.intersection(finding.figures.get(BLAMED) or ()):
+                hosts.setdefault(host, []).append(chosen)
+                reasons.setdefault(host, {})[str(finding.about.get("step", ""))] = finding.title
+    for result, all_chosen in said.items():
         if result.host:
-            hosts.setdefault(result.host, []).extend(chosen or [_own(*bad[result])])
+            hosts.setdefault(result.host, []).extend(all_chosen or [_own(*bad[result])])
             reasons.setdefault(result.host, {})[result.step] = bad[result][1]
-    return [HostAction(host, *min(chosen, key=_place), reasons[host]) for host, chosen in hosts.items()]
+    return [HostAction(host, *min(words, key=_place), reasons[host]) for host, words in hosts.items()]
 
 
 def _own(verdict: str, reason: str) -> Chosen:

@@ -187,6 +187,7 @@ FIELDS: Mapping[str, Mapping[str, type]] = {
     "clock": _required(ClockRecord),
     "end": _required(EndRecord),
 }
+BLAMED = "blamed"  # among the figures of a finding: the hosts that a search between hosts says are to blame
 _NUMBERED_AT_MOST = 2**24  # a reader remembers one bit for each number
 _HEAD = re.compile(rb'\{"_":"([0-9a-f]{8})([0-9a-f]{8})",')
 _EMPTY = b'{"_":"0000000000000000",'

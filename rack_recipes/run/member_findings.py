@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
-from rack_recipes.journal.record_fields import Record
+from rack_recipes.journal.record_fields import BLAMED, Record
 from rack_recipes.plan.members.isolate_faults import LINK, NODE, UPLINK, Conviction, Isolation, merge_uplinks
 from rack_recipes.run.current_run import RUN_HOST, Run
 
@@ -46,7 +46,11 @@ def _of(one: Conviction, isolation: Isolation, records: Sequence[Record]) -> dic
         "title": f"{TITLES[one.kind].format(it=it)} (tests {rounds}){values}"[:500],
         "grade": "problem",
         "results": [[RUN_HOST, record["step"]] for record in by],
-        "figures": {"tests": len(isolation.tried), "rounds": max((each.round for each in isolation.tried), default=0)},
+        "figures": {
+            "tests": len(isolation.tried),
+            "rounds": max((each.round for each in isolation.tried), default=0),
+            **({BLAMED: [*one.members]} if one.kind == NODE else {}),
+        },
         "advice": ADVICE[one.kind].format(it=it),
         "method": METHOD,
     }

@@ -55,7 +55,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
                 json.dumps({"test_meta": {"test_id": f"T-{scope}"}, "hosts": "servers", "steps": [step]})
             )
             done = run_recipe("recipe.yml", on=folder / "rack" / "inventory.yml")
-            titles.append(([one for one in answer("analyse")["findings"] if one["grade"] == "problem"], done))
+            problems = [one for one in answer("analyse")["findings"] if one["grade"] == "problem"]
+            titles.append((problems, [one["host"] for one in answer("act")["hosts"]], done))
             heal_rack(broken)
         yield titles
     finally:
@@ -65,8 +66,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.mark.parametrize("number", range(len(CASES)), ids=[f"{scope}-{len(faults)}" for scope, faults in CASES])
 def test_the_right_thing_is_blamed_and_no_other(found: Any, number: int):
-    told, done = found[number]
+    told, acted, done = found[number]
     titles = [one["title"] for one in told if one["kind"] != "regression"]
     wanted = CASES[number][1].values()
     assert len(titles) == len(wanted), (titles, done.stderr)
     assert all(any(title.startswith(one) for title in titles) for one in wanted), (titles, done.stderr)
+    assert sorted(acted) == [where.partition(":")[0] for where in CASES[number][1] if where.startswith("server")]

@@ -91,6 +91,22 @@ def test_the_action_about_a_host_is_the_gravest_of_its_results() -> None:
     ]
 
 
+def test_a_host_that_a_search_blames_has_its_action_though_no_result_is_its_own() -> None:
+    row = {"host": "", "step": "link[1: r1, r2]", "verdict": "failed", "reason": "slow", "members": ["r1", "r2"]}
+    results = (ResultId("", "link[1: r1, r2]"),)
+    found = Finding(
+        "own",
+        PROBLEM,
+        "r2 is to blame",
+        results,
+        figures={"blamed": ["r2", "elsewhere"]},
+        about={"step": "link"},
+        action="isolate",
+        rule="y",
+    )
+    assert actions_by_host([found], [row]) == [HostAction("r2", "isolate", "y", {"link": "r2 is to blame"})]
+
+
 def test_the_page_has_every_word_and_every_rule() -> None:
     assert [word for word in ACTIONS if f"| `{word}` |" not in PAGE] == []
     assert [rule.why for rule in RULES if f"| {rule.why} |" not in PAGE] == []

@@ -20,6 +20,7 @@ from rack_recipes.cli.terminal import format_table
 from rack_recipes.errors import UsageError
 from rack_recipes.integrations.across.controllers_file import read_controllers
 from rack_recipes.integrations.across.split_inventory import PartHosts, part_inventory, split_hosts
+from rack_recipes.journal.record_fields import Record
 from rack_recipes.natural_order import natural
 from rack_recipes.recipe.recipe_names import is_shipped
 from rack_recipes.run.extra_vars import secrets_of
@@ -69,14 +70,16 @@ def split_run(options: argparse.Namespace) -> SplitRun:
     if is_here_only(PlaybookCommand(Path(), "", options.inventory, more=options.ansible)):
         raise UsageError("--across: expected an inventory to split: give it by -i, or in ansible.cfg")
     file = read_controllers(options.across, options.on or "")
-    options.group = options.group or f"across-{new_run_id()}"
+    given, options.group = options.group, options.group or f"across-{new_run_id()}"
     prepared = prepare_run(options)
+    if not given and prepared.earlier:
+        options.group = str((_earlier_record(prepared).get("group") or {}).get("id") or options.group)
     _check_secrets(prepared)
     _check_reach(options, prepared)
     recipe = prepared.plan.recipe
     patterns = {recipe.hosts, *(one.hosts for one in file.each if one.hosts)}
     variables = [file.split] if isinstance(file.split, str) else []
-    limit = options.limit or (",".join(_of_earlier(prepared)) if prepared.earlier else prepared.limit)
+    limit = options.limit or (",".join(_earlier_record(prepared).get("hosts", ())) or prepared.limit)
     with asking_for_hosts(options.inventory, limit, patterns, variables, inventory=True) as answer:
         found = answer()
     if found.problem or found.refusal:
@@ -95,10 +98,10 @@ def split_run(options: argparse.Namespace) -> SplitRun:
     return SplitRun(prepared, parts, unused, found.inventory)
 
 
-def _of_earlier(prepared: PreparedRun) -> list[str]:
-    """The hosts of the part that is resumed."""
+def _earlier_record(prepared: PreparedRun) -> Record:
+    """The run record of the part that is resumed; empty where none is."""
     run_id = prepared.earlier.run_id if prepared.earlier else ""
-    return [*run_record(journal_of(Path(prepared.settings.runs), run_id)).get("hosts", ())]
+    return run_record(journal_of(Path(prepared.settings.runs), run_id)) if run_id else {}
 
 
 def _check_secrets(prepared: PreparedRun) -> None:

@@ -18,7 +18,7 @@ FAKE = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")))
 GOOD, BAD = ("r01", "r02", "r03"), "r04"
 SIDES = {"peer": "${peer.address}", "port": "${peer.port}"}
 MEMBERS = {"members": "${own.members}"}
-FOLDER = {"folder": "${own.store}", "me": "${own.name}", **MEMBERS, "wait": 5}
+FOLDER = {"folder": "${own.store}", "me": "${own.name}", **MEMBERS, "wait": 15}
 FIO = {"size_mib": 2, "seconds": 1, "direct": False}
 
 
@@ -103,8 +103,8 @@ def test_a_shared_file_system_is_measured_from_all_and_left_clean(found: Any):
 def test_a_host_that_has_another_file_system_there_is_named(found: Any):
     verdict, reason = rows(found, "apart")["apart[all]"]
     assert verdict == "failed"
-    assert f"r01: within 5 s {BAD} did not share {found[1]}/share with this host" in reason
-    assert f"{BAD}: within 5 s {', '.join(GOOD)} did not share {found[1]}/disk" in reason
+    assert f"r01: within 15 s {BAD} did not share {found[1]}/share with this host" in reason
+    assert f"{BAD}: within 15 s {', '.join(GOOD)} did not share {found[1]}/disk" in reason
 
 
 def test_many_senders_to_one_get_their_share_or_are_named(found: Any):

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -127,7 +128,7 @@ class Slice:
         """All of its processes at once, as when its pod is deleted: none of them sees another one end."""
         os.kill(self.process.pid, signal.SIGSTOP)
         stopped = {self.process.pid}
-        while more := set(below(self.process.pid)) - stopped:
+        while more := {*below(self.process.pid), *inside(self._said.parent)} - stopped:
             for pid in more:
                 os.kill(pid, signal.SIGSTOP)
             stopped |= more
@@ -140,6 +141,14 @@ def below(pid: int) -> list[int]:
     """The processes that a process has started, and those that these have."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [each for child in map(int, children) for each in (child, *below(child))]
+
+
+def inside(folder: Path) -> Iterator[int]:
+    """The processes that work in a folder, also those whose parent has ended."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "cwd").readlink().is_relative_to(folder):
+                yield int(process.name)
 
 
 def only(inventory: Any, hosts: list[str]) -> Any:

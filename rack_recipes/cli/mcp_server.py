@@ -68,6 +68,7 @@ TOOLS: Mapping[str, PageTool] = {
     "run_hosts": PageTool("/runs/{run}/hosts", "The hosts of a run, those that did not pass first.", RUN),
     "run_steps": PageTool("/runs/{run}/steps", "The steps of a run: verdicts, how long they took.", RUN),
     "run_context": PageTool("/runs/{run}/context", "The values that a run left under its keys.", RUN),
+    "run_attachments": PageTool("/runs/{run}/attachments", "The files that the steps of a run have attached.", RUN),
     "run_host": PageTool("/runs/{run}/hosts/{host}", "One host of a run: results, measurements, keys.", IN_RUN),
     "result": PageTool(
         "/runs/{run}/hosts/{host}/{step}",

@@ -2,8 +2,8 @@
 
 """A program that stops a part of a run on its controller, for the command that has started it from elsewhere.
 
-`python -m rack_recipes.run.stop_by_id RUN WHO`. That command does not know the part's folder here: the environment of
-the part's own processes says it.
+`python -P -m rack_recipes.run.stop_by_id RUN WHO`. That command does not know the part's folder here: the environment
+of the part's own processes says it.
 """
 
 from __future__ import annotations

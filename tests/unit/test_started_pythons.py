@@ -33,6 +33,7 @@ OTHERS = {
     ("rack_recipes/lab/loopback_hosts.py", "ansible_python"): "a setting of Ansible's",
     ("rack_recipes/run/launcher/ansible_playbook.py", "ansible_python"): "a setting of Ansible's",
     ("rack_recipes/run/launcher/ansible_playbook.py", 'os.execv(sys.executable, [sys.executable, "-P"'): "",
+    ("rack_recipes/integrations/across/job_folders.py", 'PYTHON = ["{{ ansible_playbook_python }}", "-P"]'): "",
     ("rack_recipes/lab/bmc/ipmi_bmcs.py", "python=sys.executable"): "a word for ipmi_chassis.sh",
     ("scriptlets/tools/suite_programs.py", '"-m", module'): "pytest or robot, in the folder of the suite that it runs",
 }

@@ -49,7 +49,7 @@ FOCUS = """() => {
     return (x + 0.05) / (y + 0.05);
   };
   const style = getComputedStyle(one);
-  const tile = one.querySelector(":scope > .tile");
+  const tile = one.querySelector(":scope > .tile, :scope .chosen");
   const drawn = one instanceof SVGElement && tile ? getComputedStyle(tile) : null;
   const [width, colour] = drawn
     ? [drawn.stroke === "none" ? 0 : parseFloat(drawn.strokeWidth), rgb(drawn.stroke)]

@@ -33,6 +33,14 @@ _MITOGEN = Contestant(
 
 CONTESTANTS = (
     _OURS,
+    Contestant(
+        "each",
+        "this project, a process for each host",
+        rack_recipes.each,
+        rack_recipes.check,
+        packages=OURS,
+        environment="ours",
+    ),
     unset(_OURS),
     _PLAIN,
     unset(_PLAIN),

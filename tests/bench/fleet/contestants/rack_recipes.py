@@ -59,6 +59,12 @@ def ours(job: Job) -> Command:
     return Command((str(job.programs / "ansible-playbook"), *arguments(job)), config(job))
 
 
+def each(job: Job) -> Command:
+    """The same, with a process for each host of a stage in place of one for all."""
+    made = ours(job)
+    return Command(made.argv, {**made.env, "RACK_RECIPES_ONE_PROCESS_FROM": "0"})
+
+
 def many(job: Job) -> Command:
     """The command, with nothing set that says how many hosts it takes at once."""
     project(job)

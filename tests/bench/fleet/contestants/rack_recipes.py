@@ -76,7 +76,7 @@ def many(job: Job) -> Command:
 def at_once(job: Job) -> int:
     """How many hosts the last run took at once: all, unless the command said how many."""
     found = re.search(r"at most (\d+) at once", (job.folder / "stderr").read_text())
-    return int(found[1]) if found else job.size.hosts
+    return min(int(found[1]), job.size.hosts) if found else job.size.hosts
 
 
 def recorder(job: Job) -> Command:

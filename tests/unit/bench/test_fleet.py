@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.tests.bench.fleet import __main__ as command_line
-from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import BenchError, Job, Run, Size, Target
+from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import Job, Run, Size, Target
 from ansible_collections.rack.recipes.tests.bench.fleet.contestants import ansible_variants, rack_recipes, step_workload
 from ansible_collections.rack.recipes.tests.bench.fleet.contestants.contestant_list import NAMED
 from ansible_collections.rack.recipes.tests.bench.fleet.measuring import alternating_rounds

@@ -134,6 +134,8 @@ def stored_changes(store: Engine, first: str, second: str) -> dict[str, list[dic
 
 
 PASSED = "passed"
+NOT_THERE = ("", None)
+GIVEN = "what {} was given: its arguments, the context it reads, its code or its files"
 FACT = "compared as they are stored; no statistics, so no rate of false alarms"
 
 
@@ -218,13 +220,14 @@ def _own_last_passes(run: RunData, history: History, failing: Failing) -> Iterat
     left, seen = set(failing), set[ResultId]()
     for earlier in reversed(history.runs):
         hosts = {result.host for result in left}
-        verdicts = several_runs.verdicts(history.engine, earlier["run_id"], hosts)
-        found = {ResultId(host, step): verdict for step, host, verdict in verdicts}
-        passed = [result for result in failing if result in left and found.get(result) in PASSING]
+        rows = several_runs.verdicts_and_inputs(history.engine, earlier["run_id"], hosts)
+        found = {ResultId(host, step): (verdict, inputs) for step, host, verdict, inputs in rows}
+        passed = [result for result in failing if result in left and found.get(result, NOT_THERE)[0] in PASSING]
         seen |= left & found.keys()
         left -= {*passed}
         if passed:
-            yield _passed_before(run, history, earlier, {result: failing[result] for result in passed})
+            given = [each for each in passed if _is_other_input(found[each][1], failing[each].get("inputs"))]
+            yield _passed_before(run, history, earlier, {result: failing[result] for result in passed}, given)
         if not left:
             return
     if never := [result for result in failing if result in left & seen]:
@@ -238,13 +241,27 @@ def _why(run: RunData, rows: Iterable[Result]) -> str:
     return f": {first_few(told, REASONS, '; ')}" if told else ""
 
 
-def _passed_before(run: RunData, history: History, earlier: Row, failing: Failing) -> Finding:
+def _is_other_input(before: str | None, after: str | None) -> bool:
+    """Whether two digests tell that a step was given something else; one with a secret is made in another way."""
+    return bool(before and after) and before != after and _way_of(before) == _way_of(after)
+
+
+def _way_of(digest: str | None) -> str:
+    return (digest or "").partition(":")[0]
+
+
+def _passed_before(
+    run: RunData, history: History, earlier: Row, failing: Failing, given: Sequence[ResultId]
+) -> Finding:
     results = [*failing]
     hosts, steps = _hosts(results), [*dict.fromkeys(result.step for result in results)]
     moved = _attribute_changes(history, earlier["run_id"], run, hosts)
     changed = _changes_between(earlier, run.run)
     words = [_from_to(f"{one['attribute']} of {one['host']}", one["before"], one["after"]) for one in moved]
     words += _in_words(changed)
+    others = [f"{result.step} on {result.host or 'the run'}" for result in given]
+    if others:
+        words.append(GIVEN.format(first_few(others, SHOWN)))
     return Finding(
         "regression",
         PROBLEM,
@@ -263,6 +280,7 @@ def _passed_before(run: RunData, history: History, earlier: Row, failing: Failin
             "results": len(results),
             "changed": changed,
             "attributes": moved[:MOST_RESULTS],
+            "inputs": others[:MOST_RESULTS],
         },
         {"step": steps[0]} if len(steps) == 1 else {},
         FACT,

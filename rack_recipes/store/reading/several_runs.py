@@ -158,13 +158,18 @@ def changes_of_keys(
     return [(host, key, after) for _seq, host, key, after in sorted(found)]
 
 
-def verdicts(engine: sql.Engine, run_id: str, hosts: Collection[str]) -> Sequence[tuple[str, str, str]]:
-    """Step, host and verdict of each result of a run on some hosts, where "" is the run; on all if these are many.
+def verdicts_and_inputs(
+    engine: sql.Engine, run_id: str, hosts: Collection[str]
+) -> Sequence[tuple[str, str, str, str | None]]:
+    """Step, host, verdict and digest of the inputs of each result of a run on some hosts; on all if these are many.
+
+    The host "" is the run.
 
     What the end of the run has cut off is left out.
     """
     table = tables().steps
-    query = sql.select(table.c.step, table.c.host, table.c.verdict).where(table.c.run_id == run_id, was_tried())
+    query = sql.select(table.c.step, table.c.host, table.c.verdict, table.c.inputs)
+    query = query.where(table.c.run_id == run_id, was_tried())
     return bare(engine, query.where(table.c.host.in_(sorted(hosts))) if len(hosts) <= AT_ONCE else query)
 
 

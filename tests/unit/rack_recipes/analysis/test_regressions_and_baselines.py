@@ -205,6 +205,30 @@ def test_what_changed_on_the_hosts_is_named(history_of: Historian) -> None:
     assert found[1].figures["attributes"] == [{"host": "r1", "attribute": "nic_fw", "before": "1.2", "after": "1.3"}]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "is_told"),
+    [
+        ("sha256:a", "sha256:b", True),
+        ("sha256:a", "sha256:a", False),
+        ("sha256:a", "hmac:b", False),
+        (None, "sha256:b", False),
+    ],
+    ids=["changed", "the same", "with a secret now", "not known"],
+)
+def test_a_step_that_was_given_something_else_is_named(
+    before: str | None, after: str, is_told: bool, history_of: Historian
+) -> None:
+    place = ("ping", "r1")
+    nights = [
+        night(fields={place: {"inputs": before} if before else {}}),
+        night({place: "failed"}, fields={place: {"inputs": after}}),
+    ]
+    own = next(one for one in found_in(history_of(nights)) if one.results and not one.about.get("card"))
+    told = "Look first at what changed in between: what ping on r1 was given: its arguments, the context it reads, "
+    assert (own.advice == f"{told}its code or its files.") == is_told
+    assert own.figures["inputs"] == (["ping on r1"] if is_told else [])
+
+
 def of_baseline(history: History) -> Finding:
     accept(history.engine, recorded_runs.run(history.engine, run_id(1)), "al")
     return next(one for one in found_in(history) if one.kind == "baseline")

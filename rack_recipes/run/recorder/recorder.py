@@ -50,7 +50,12 @@ from rack_recipes.run.recorder.echo_journal import JournalEcho
 from rack_recipes.run.recorder.end_run_on_signal import SignalGuard
 from rack_recipes.run.recorder.hosts_of_run import start_warnings
 from rack_recipes.run.recorder.play_outline import checkpoints, delegate_finder, select_by_tags, stage_tasks
-from rack_recipes.run.recorder.stages_in_one_process import Recap, run_between_hosts, run_in_one_process
+from rack_recipes.run.recorder.stages_in_one_process import (
+    Recap,
+    look_less_often,
+    run_between_hosts,
+    run_in_one_process,
+)
 from rack_recipes.run.recorder.start_server_and_store_writer import StoreWriterClient
 from rack_recipes.run.recorder.undeclared_keys import declared_keys, undeclared_keys
 from rack_recipes.run.stage.bypass_ansible_templating import pack_steps, unpack_steps
@@ -162,6 +167,7 @@ class Recorder:
         run.left_out.update(name for each in plays for name in select_by_tags(each))
         run.delegates.find = delegate_finder(plays, api)
         run.play = play
+        look_less_often()
         stages = [*run_in_one_process(run, plays, api)]
         run.together = {stage.id: stage.as_written for stage in stages if not stage.why}
         run.between = dict(run_between_hosts(plays))

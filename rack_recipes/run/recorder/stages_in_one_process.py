@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from ansible import constants
 from ansible.executor.task_queue_manager import TaskQueueManager
 
 from rack_recipes.errors import RackError
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from ansible.playbook.play import Play
     from ansible.playbook.task import Task
 
+USUAL_INTERVAL, INTERVAL = 0.001, 0.005  # seconds between two looks of Ansible's main process
 STRATEGIES = ("linear", "ansible.builtin.linear")
 # Ansible fills these in for the task that it runs, on behalf of all hosts.
 FILLED_IN = ("environment", "remote_user", "port", "become_user", "become_method", "become_flags", "become_exe")
@@ -73,6 +75,15 @@ def run_in_one_process(run: Run, plays: Sequence[Play], api: AnsibleApi) -> Iter
             as_written = task if why else _moved_here(task)
             if hosts:
                 yield StageTask(task._uuid, number, len(hosts), as_written, why)
+
+
+def look_less_often() -> None:
+    """Have Ansible look two hundred times a second for the ends of tasks, unless the user has set how often.
+
+    It looks a thousand times by default. While a stage lasts, that takes 2 to 4 % of a core, for nothing.
+    """
+    if constants.DEFAULT_INTERNAL_POLL_INTERVAL == USUAL_INTERVAL:
+        constants.DEFAULT_INTERNAL_POLL_INTERVAL = INTERVAL
 
 
 def run_between_hosts(plays: Sequence[Play]) -> Iterator[tuple[str, Any]]:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible import constants
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.ansible_plays import means, play, task
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import a_run, planned
 from rack_recipes.run.current_run import RunInputs
-from rack_recipes.run.recorder.stages_in_one_process import Recap, StageTask, run_in_one_process
+from rack_recipes.run.recorder.stages_in_one_process import Recap, StageTask, look_less_often, run_in_one_process
 
 HOSTS = ("r1", "r2", "r3")
 
@@ -46,6 +47,13 @@ def chosen(
 def test_a_stage_that_asks_for_nothing_else(tmp_path: Path):
     assert not chosen(stage(), tmp_path)
     assert not chosen(stage(), tmp_path, strategy="ansible.builtin.linear")
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.001, 0.005), (0.02, 0.02)], ids=["the default", "set by the user"])
+def test_ansible_looks_less_often_for_ends(before: float, after: float, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(constants, "DEFAULT_INTERNAL_POLL_INTERVAL", before)
+    look_less_often()
+    assert after == constants.DEFAULT_INTERNAL_POLL_INTERVAL
 
 
 @pytest.mark.parametrize(

@@ -60,11 +60,17 @@ class Course:
         return Job(size, folder, inventory, members, self.programs[contestant.name])
 
 
-def turns(contestants: Sequence[Contestant], sizes: Sequence[Size], rounds: int) -> Iterator[tuple[int, Size, str]]:
-    """Yield who runs when: a warm-up of one step on all hosts, then rounds that each begin with another contestant."""
+def turns(
+    contestants: Sequence[Contestant], sizes: Sequence[Size], rounds: int, *, is_warm: bool = False
+) -> Iterator[tuple[int, Size, str]]:
+    """Yield who runs when: a warm-up of one step on all hosts, then rounds that each begin with another contestant.
+
+    Where `is_warm`, all hosts have been connected to before.
+    """
     names = [contestant.name for contestant in contestants]
     warm = Size(max(size.hosts for size in sizes), 1)
-    yield from ((0, warm, name) for name in names)
+    if not is_warm:
+        yield from ((0, warm, name) for name in names)
     for size in sizes:
         for number in range(1, rounds + 1):
             first = (number - 1) % len(names)
@@ -72,13 +78,19 @@ def turns(contestants: Sequence[Contestant], sizes: Sequence[Size], rounds: int)
 
 
 def play(
-    course: Course, contestants: Sequence[Contestant], sizes: Sequence[Size], rounds: int, tell: Callable[[str], None]
+    course: Course,
+    contestants: Sequence[Contestant],
+    sizes: Sequence[Size],
+    rounds: int,
+    tell: Callable[[str], None],
+    *,
+    is_warm: bool = False,
 ) -> Iterator[Run]:
     """Yield each run when it ends. A contestant that failed or used up its time at a size is not run there again."""
     named = {contestant.name: contestant for contestant in contestants}
     spent: dict[tuple[str, Size], float] = defaultdict(float)
     prepared: dict[str, tuple[Size, Command]] = {}
-    for number, size, name in turns(contestants, sizes, rounds):
+    for number, size, name in turns(contestants, sizes, rounds, is_warm=is_warm):
         if spent[name, size] >= course.spend:
             continue
         job = course.job(named[name], size)

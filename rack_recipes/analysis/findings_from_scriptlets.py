@@ -33,4 +33,5 @@ def _finding(host: str, step: str, found: Mapping[str, Any]) -> Finding:
         about={"step": step},
         method=found["method"],
         origin=f"scriptlet {step}",
+        suggestion=bool(found.get("suggestion")),
     )

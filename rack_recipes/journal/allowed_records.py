@@ -259,6 +259,7 @@ FINDING = _object(
         "figures": DATA_OBJECT,
         "advice": TEXT,
         "method": TEXT,
+        "suggestion": TRUTH,
     },
     "title", "grade", "results",
 )  # fmt: skip

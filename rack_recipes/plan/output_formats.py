@@ -12,6 +12,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import describe
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import value_for_message, without_braces
 from rack_recipes.plan.compile.playbook import compiled_recipe, compiled_step
+from rack_recipes.plan.members.isolate_faults import MISSED_BY_PAIRS
 from rack_recipes.plan.plan_model import Plan, Stage
 from rack_recipes.recipe.recipe_model import (
     BETWEEN,
@@ -92,6 +93,7 @@ def facts(step: Step) -> Iterator[Fact]:
 def _between(step: Step) -> Iterator[Fact]:
     if step.scope in BETWEEN:
         isolate = f"who is to blame{f', by {step.isolate.by}' if step.isolate.by else ''}" if step.isolate else ""
+        isolate += f"; {MISSED_BY_PAIRS}" if step.isolate and step.scope == "pair" else ""
         said = to_data(step.members) or {}
         yield "members", "" if isolate else said if isinstance(said, str) else _pairs(said)
         yield "looks for", isolate

@@ -201,7 +201,9 @@ def _argument_problems(user: ScriptletUser, entry: ScriptletEntry) -> Iterator[P
             known = "" if near else f" ({', '.join(options) or 'it takes none'})"
             yield PlanProblem(user, ("args", name, KEY), f"an argument of {entry.name}{known}", repr(name), near)
         else:
-            yield PlanProblem(user, ("args",), f"the argument {name!r}, which {entry.name} requires")
+            said = (spec_of(options, name) or {}).get("description")
+            what = f" ({said.rstrip('.')})" if isinstance(said, str) and said else ""
+            yield PlanProblem(user, ("args",), f"the argument {name!r}, which {entry.name} requires{what}")
     for name, value in user.args.items():
         spec = spec_of(options, name)
         if spec is not None and value is not None and not is_open(value):

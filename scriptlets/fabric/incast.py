@@ -94,13 +94,29 @@ class FabricIncast(Scriptlet):
 
     def run(self, ctx, params):
         """Measure, with `back` both ways, and judge each."""
+        if len(params["members"]) < 2:
+            raise ValueError(
+                f"members has {len(params['members'])} host: give it ${{own.members}}, in a step of scope group"
+            )
         own = {**params, "port": params["port"] + params["rank"] - 1}
         ways = WAYS if params["back"] else {"there": WAYS["there"]}
         wrong = []
         for way, more in ways.items():
-            wrong += _judged(ctx, way, read(measured(own, more, (*BUSY, *EARLY))), params)
+            wrong += _judged(ctx, way, _told(own, more), params)
         if wrong:
             raise Failed(f"{'; '.join(wrong)}: {ADVICE}")
+
+
+def _told(own, more):
+    """What iperf3 measured. Raises ValueError, which says of a receiver that does not listen how it is made to."""
+    told = measured(own, more, (*BUSY, *EARLY))
+    if any(word in str(told.get("error")) for word in EARLY):
+        raise ValueError(
+            f"nobody listens for sender {own['rank']} at {own['peer']}, port {own['port']} ({told['error']}): each "
+            'sender needs a port of its own, so write serve: {module: traffic.serve, args: {port: "${own.port}", '
+            'members: "${own.members}"}}; else look whether a firewall is between them'
+        )
+    return read(told)
 
 
 def _judged(ctx, way, found, params):

@@ -82,6 +82,7 @@ class StorageShared(Scriptlet):
 
     def run(self, ctx, params):
         """Meet the others in the folder, and measure beside them."""
+        _is_there(params)
         has_room(params["folder"], params["size_mib"] * len(params["members"]))
         with met(params):
             with reserved(params["folder"], params["size_mib"]) as file:
@@ -92,6 +93,17 @@ class StorageShared(Scriptlet):
             wrong = [*judge_ways(ctx, found, params)]
         if wrong:
             raise Failed("; ".join(wrong))
+
+
+def _is_there(params):
+    """Raises ValueError where the folder is not there, with what to do on which host."""
+    folder = Path(params["folder"])
+    if not folder.is_dir():
+        what = "is no folder" if folder.exists() else "is not there"
+        raise ValueError(
+            f"{folder} {what} on {params['me']}: mount the shared file system on this host (findmnt says what is "
+            f"mounted), then make the folder on it: mkdir -p {folder}"
+        )
 
 
 @contextlib.contextmanager

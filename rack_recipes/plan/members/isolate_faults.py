@@ -4,10 +4,11 @@
 
 The steps are those of adaptive group testing (Du and Hwang, "Combinatorial Group Testing", 1993), as NVIDIA's Cluster
 Readiness Engine uses them for nodes: each domain by itself, one node of each domain together, halves of what failed
-until two nodes are left, and each suspect beside a good node, where it is cleared or convicted. Three things are added.
-Where both halves of a failed group pass, the fault is between them, and is looked for there. Several nodes that
-are convicted and pass among themselves are not to blame, but what joins them to the others. At the end all that are
-not convicted are tested together (of pairs: a matching), since a fault of one pair alone may have escaped.
+until two nodes are left, and each suspect beside a good node, where it is cleared. Three things are added. Where both
+halves of a failed group pass, the fault is between them, and is looked for there. All that are not suspected are tested
+together (of pairs: a matching), since a fault of one pair alone may have escaped. At the end suspects are tested beside
+each other and beside hosts that are surely good, until the tests tell (`sides.py`) a slow node from one that is behind
+a slow uplink: the domains of a recipe may not be those of the fabric.
 
 A test with a faulty member is taken to fail. So a fault that comes and goes may be missed, and an error is no failure.
 """
@@ -15,50 +16,31 @@ A test with a faulty member is taken to fail. So a fault that comes and goes may
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple
+from itertools import combinations, product
 
 from rack_recipes.plan.members.match_members import MemberTest, domains_of, drawn_pairs, numbered_groups
+from rack_recipes.plan.members.sides import (
+    Conviction,
+    Outcome,
+    Sides,
+    Tried,
+    failures_between,
+    is_by_one_pair,
+    name_faults,
+)
 
 PAIR = 2
-NODE, LINK, UPLINK = "node", "link", "uplink"
+MISSED_BY_PAIRS = "a fault of one pair alone is mostly missed"
 SCREENING, BETWEEN, HALVING = "screening", "between domains", "halving"
 CROSSING, CONFIRMATION, REPETITION, FINAL = "between halves", "confirmation", "repetition", "all together"
-AMONG, DOUBT = "among those to blame", "doubt"
-
-
-class Outcome(NamedTuple):
-    """How a test ended: True passed, False failed, None not measured. `absent` are the members that were not there."""
-
-    passed: bool | None
-    absent: frozenset[str] = frozenset()
-
-
-NOT_MEASURED = Outcome(None)
-
-
-class Conviction(NamedTuple):
-    """Who is to blame: a node, the two ends of a link, or the domain behind an uplink; and the tests that say so.
-
-    Where the nodes behind an uplink are no domain, that is empty.
-    """
-
-    kind: str
-    members: tuple[str, ...]
-    domain: str
-    tests: tuple[int, ...]
-
-
-@dataclass(slots=True)
-class Tried:
-    """A test that was asked for: its number, its round, and how it ended."""
-
-    number: int
-    round: int
-    test: MemberTest
-    outcome: Outcome = NOT_MEASURED
+AMONG, DOUBT = "among suspects", "doubt"
+MOST_PAIRS = 4  # of two sides that are tested beside each other
+FEW = 4  # of so many suspects each is tested beside each other one, of more in pairs once
+SOME, PART = 12, 20  # also of so many, where an uplink is slow, or more than one of `PART` hosts is a suspect
 
 
 Then = Callable[[Tried], None]
@@ -69,7 +51,7 @@ class Isolation:
     """A search between hosts. `domains` has a value for each host; with `largest` no test has more members.
 
     Call `next_round` and `take` in turn until a round is empty. Then `convicted` is what was found, `untested` are the
-    hosts that took part in no test that was measured.
+    hosts that took part in no test that was measured. `links` are pairs that failed again, though each end passed.
     """
 
     hosts: Sequence[str]
@@ -77,30 +59,44 @@ class Isolation:
     largest: int = 0
     seed: int = 0
     tried: list[Tried] = field(default_factory=list)
-    convicted: list[Conviction] = field(default_factory=list)
+    suspects: list[str] = field(default_factory=list)
+    links: list[tuple[str, ...]] = field(default_factory=list)
+    sides: Sides = field(init=False)
     _waiting: list[tuple[tuple[str, ...], str, str, Then]] = field(default_factory=list)
     _running: list[tuple[Tried, Then]] = field(default_factory=list)
+    _asked: set[frozenset[str]] = field(default_factory=set)  # what was asked at the end
     _inside: set[str] = field(default_factory=set)  # passed a test in which all were of its domain
     _outside: set[str] = field(default_factory=set)  # passed a test with other domains
     _absent: set[str] = field(default_factory=set)
     _round: int = 0
     _stage: int = 0
 
+    def __post_init__(self) -> None:
+        """Nobody has passed yet."""
+        self.sides = Sides(self.hosts)
+
+    @property
+    def convicted(self) -> list[Conviction]:
+        """Who is to blame, by the tests so far."""
+        return name_faults(self.sides, self.domains, self.tried, self.suspects, self.links)
+
     def next_round(self) -> list[MemberTest]:
         """The tests of the next round, none of which shares a host with another one; none at the end."""
         blamed = self._blamed()
         self._waiting = [each for each in self._waiting if each[2] != CONFIRMATION or each[0][0] not in blamed]
-        stages = (self._screen, self._between, self._final, self._among_convicted, self._doubt, self._loose_ends)
+        stages = (self._screen, self._between, self._final, self._loose_ends)
         while not self._waiting and self._stage < len(stages):
             stages[self._stage]()
             self._stage += 1
+        if not self._waiting:
+            self._tell_apart()
         if self._stage == 1 and self._round == 1:  # what failed is halved while the others are tested between domains
             self._between()
             self._stage = 2
         self._round += 1
         self._running, busy, later = [], set[str](), []
         for members, label, phase, then in self._waiting:
-            filled = self._filled(members, busy, is_far=phase == DOUBT)
+            filled = self._filled(members, busy)
             if filled is None or not busy.isdisjoint(filled):
                 later.append((members, label, phase, then))
                 continue
@@ -109,6 +105,9 @@ class Isolation:
             self.tried.append(tried)
             self._running.append((tried, then))
         self._waiting = later if self._running else []
+        if later and not self._running:  # nobody is left to test them beside
+            self.suspects += [each[0][0] for each in later if len(each[0]) == 1 and each[0][0] not in self.suspects]
+            return self.next_round()
         return [tried.test for tried, _then in self._running]
 
     def take(self, outcomes: Sequence[Outcome]) -> None:
@@ -143,6 +142,7 @@ class Isolation:
     def _note_good(self, members: Sequence[str]) -> None:
         is_inside = len({self.domains[host] for host in members}) == 1
         (self._inside if is_inside else self._outside).update(members)
+        self.sides.join(members)
 
     # Screening: each domain by itself. What has one host only waits for the tests between domains.
     def _screen(self) -> None:
@@ -186,7 +186,7 @@ class Isolation:
             if self.domains[one] != self.domains[other]:
                 yield one, other
 
-    # At the end: all that are not convicted, together or by a matching.
+    # All that are not suspected, together or by a matching.
     def _final(self) -> None:
         left = self._unblamed()
         if len(left) < PAIR or (self.largest != PAIR and self._is_known_together(left)):
@@ -200,56 +200,46 @@ class Isolation:
             return
         self._ask(left, FINAL, self._after_group, FINAL)
 
-    def _among_convicted(self) -> None:
-        """Those that are convicted, among themselves: where they pass, what joins them to the others is to blame."""
-        nodes = [one.members[0] for one in self.convicted if one.kind != LINK]
-        if not any(one.kind == NODE for one in self.convicted):
-            return
-        parts = [nodes]
-        if self.largest == PAIR:
-            parts = [nodes[start : start + PAIR] for start in range(0, len(nodes) - 1, PAIR)]
-            parts += [[nodes[-1], nodes[0]]] if len(nodes) % PAIR and len(nodes) > 1 else []
-        for part in parts if len(nodes) >= PAIR else ():
-            self._ask(part, AMONG, self._after_among)
+    def _tell_apart(self) -> None:
+        """Suspects beside good hosts and beside each other, as far as nobody knows how that ends."""
+        anchor = self.sides.anchor
+        for link in self.links:
+            if self.sides.of[link[0]] is not self.sides.of[link[1]]:
+                self.suspects += [host for host in link if host not in anchor and host not in self.suspects]
+        apart = self.sides.apart(self.suspects)
+        busy = {id(side) for side in apart if anchor and self._ask_unless_known(side, anchor, DOUBT)}
+        for pairs in self._turns(apart):
+            for one, other in pairs:
+                if busy.isdisjoint((id(one), id(other))) and self._ask_unless_known(one, other, AMONG):
+                    busy |= {id(one), *([id(other)] if len(one) > 1 or len(other) == 1 else [])}
+            if self._waiting:
+                return
 
-    def _after_among(self, tried: Tried) -> None:
-        if tried.outcome.passed:
-            self.convicted = [
-                one._replace(kind=UPLINK, domain="") if {*one.members} <= {*tried.test.members} else one
-                for one in self.convicted
-            ]
-            return
-        own = [host for host in tried.test.members if host in self._inside]  # one beside them may be faulty itself
-        if PAIR <= len(own) < len(tried.test.members):
-            self._ask(own, AMONG, self._after_among)
+    def _turns(self, apart: Sequence[set[str]]) -> Iterator[Iterable[tuple[set[str], set[str]]]]:
+        """Which sides are tested beside each other: first it must be known who is together."""
+        lone, several = ([side for side in apart if (len(side) > 1) == is_several] for is_several in (False, True))
+        is_few = len(lone) <= (SOME if several or len(self.hosts) < PART * len(lone) else FEW)
+        yield combinations(several, 2)
+        yield product(lone, several)
+        yield combinations(lone, 2) if is_few else zip(lone[::2], lone[1::2], strict=False)
 
-    def _doubt(self) -> None:
-        """Those that failed only beside others that are convicted, each beside a good one: who passes is cleared."""
-        self._name_uplinks()
-        blamed = self._blamed()
-        for one in [each for each in self.convicted if each.kind == NODE]:
-            host = one.members[0]
-            failed = [{*each.test.members} for each in self.tried if each.outcome.passed is False]
-            if all((members - {host}) & blamed for members in failed if host in members):
-                self._ask([host], DOUBT, self._after_doubt)
+    def _ask_unless_known(self, one: set[str], other: set[str], phase: str) -> bool:
+        """Whether a pair is asked for: where two sides failed beside each other, and not by one link, nothing is."""
+        failed = failures_between(self.tried, one, other)
+        if failed and (len(one) == len(other) == 1 or not is_by_one_pair(failed, one, other)):
+            return False
+        return self._ask_between(one, other, phase)
 
-    def _name_uplinks(self) -> None:
-        """A node that passed inside of its domain, where only another node fails, failed by the domain's uplink."""
-        alone = {one.members[0] for one in self.convicted if one.kind == NODE} - self._inside
-        for place, one in enumerate(self.convicted):
-            own = {host for host in self.hosts if self.domains[host] == self.domains[one.members[0]]}
-            failed = [{*each.test.members} for each in self.tried if each.outcome.passed is False]
-            if (
-                one.kind == NODE
-                and one.members[0] in self._inside
-                and all(alone & each for each in failed if each <= own)
-            ):
-                self.convicted[place] = one._replace(kind=UPLINK, domain=self.domains[one.members[0]])
-
-    def _after_doubt(self, tried: Tried) -> None:
-        if tried.outcome.passed:
-            host = tried.test.members[0]
-            self.convicted = [one for one in self.convicted if one.kind != NODE or one.members != (host,)]
+    def _ask_between(self, one: set[str], other: set[str], phase: str) -> bool:
+        """Ask for a pair of two sides that was not tested; False where that was asked for often enough."""
+        known = {frozenset(each.test.members) for each in self.tried}
+        waiting = Counter(host for members, *_more in self._waiting for host in members)
+        rest = [[host for host in self.hosts if host in side and host not in self._absent] for side in (one, other)]
+        new = [pair for pair in product(*rest) if frozenset(pair) not in known]
+        if len([*product(*rest)]) - len(new) >= MOST_PAIRS or not new:
+            return False
+        self._ask(min(new, key=lambda pair: waiting[pair[0]] + waiting[pair[1]]), phase, lambda _tried: None)
+        return True
 
     def _is_known_together(self, left: Sequence[str]) -> bool:
         return any(tried.outcome.passed and {*left} <= {*tried.test.members} for tried in self.tried)
@@ -330,52 +320,36 @@ class Isolation:
             self._ask([host], CONFIRMATION, partial(after, host=host))
 
     def _after_repetition(self, tried: Tried) -> None:
-        if not tried.outcome.passed:
-            self._convict(LINK, tried.test.members, "")
+        if not tried.outcome.passed and tried.test.members not in self.links:
+            self.links.append(tried.test.members)
 
     def _after_single(self, tried: Tried) -> None:
-        """A node failed beside a good one: it is to blame, or what is between its domain and the others.
-
-        A domain in which something failed, too, is not what is behind one uplink: `_among_convicted` tells then.
-        """
-        if tried.outcome.passed:
-            return
-        host, good = tried.test.members[0], tried.test.members[-1]
-        own = {each for each in self.hosts if self.domains[each] == self.domains[host]}
-        has_failed_inside = any(each.outcome.passed is False and {*each.test.members} <= own for each in self.tried)
-        if good not in own and host in self._inside and not has_failed_inside:
-            self._convict(UPLINK, (host,), self.domains[host])
-        else:
-            self._convict(NODE, (host,), "")
-
-    def _convict(self, kind: str, members: tuple[str, ...], domain: str) -> None:
-        against = [
-            each.number for each in self.tried if each.outcome.passed is False and {*members} <= {*each.test.members}
-        ]
-        if not any(one.kind == kind and one.members == members for one in self.convicted):
-            self.convicted.append(Conviction(kind, members, domain, tuple(against)))
+        """A node failed beside a good one: it is a suspect."""
+        host = tried.test.members[0]
+        if not tried.outcome.passed and host not in self.suspects:
+            self.suspects.append(host)
 
     def _blamed(self) -> set[str]:
-        """The nodes that are convicted, and all of a domain behind a bad uplink."""
-        nodes = {host for one in self.convicted if one.kind != LINK and not one.domain for host in one.members}
-        behind = {one.domain for one in self.convicted if one.kind == UPLINK}
-        return nodes | {host for host in self.hosts if self.domains[host] in behind}
+        """The suspects, and all that have passed with one, but not where these are most of the hosts."""
+        behind = (self.sides.of[host] for host in self.suspects)
+        return {host for side in behind if 2 * len(side) <= len(self.hosts) for host in side}
 
     def _unblamed(self) -> list[str]:
         """Of a link that is convicted, one end: together they would fail again."""
-        ends = {one.members[0] for one in self.convicted if one.kind == LINK}
+        ends = {members[0] for members in self.links}
         left_out = self._blamed() | ends | self._absent
         return [host for host in self.hosts if host not in left_out]
 
-    def _filled(self, members: tuple[str, ...], busy: set[str], *, is_far: bool) -> tuple[str, ...] | None:
-        """A single member with a good node beside it, of another domain if it is to be far; None where none is free."""
+    def _filled(self, members: tuple[str, ...], busy: set[str]) -> tuple[str, ...] | None:
+        """A single member with a good node beside it; None where none is free."""
         if len(members) > 1:
             return members
         host = members[0]
         suspects = {each for waiting in self._waiting for each in waiting[0]} | busy | self._blamed() | self._absent
-        outside = [each for each in self.hosts if each in self._outside | self._inside and each not in suspects]
+        passed = self._outside | self._inside
+        outside = [each for each in self.hosts if each in passed and each not in suspects]
         inside = [each for each in outside if self.domains[each] == self.domains[host]]
-        was_inside = host in self._inside or is_far
+        was_inside = host in self._inside
         known = {each for tried in self.tried if host in tried.test.members for each in tried.test.members}
         fitting = [each for each in (outside if was_inside else inside or outside) if each != host]
         if was_inside:  # best one that has passed with other domains, and never one of a domain in question
@@ -391,23 +365,3 @@ def domains_for(hosts: Sequence[str], values: Mapping[str, str]) -> dict[str, st
     if hosts and all(host in values for host in hosts) and len({values[host] for host in hosts}) > 1:
         return {host: values[host] for host in hosts}
     return {host: name for name, own in numbered_groups(hosts).items() for host in own}
-
-
-def merge_uplinks(found: Sequence[Conviction], domains: Mapping[str, str]) -> list[Conviction]:
-    """The convictions, with those of one uplink as one."""
-    by_domain: dict[str, list[Conviction]] = {}
-    kept = []
-    known = {one.domain for one in found if one.kind == UPLINK}
-    for one in found:
-        if one.kind == UPLINK and not one.domain and domains[one.members[0]] in known:
-            continue
-        if one.kind == UPLINK:
-            by_domain.setdefault(one.domain, []).append(one)
-        else:
-            kept.append(one)
-    for domain, some in by_domain.items():
-        members = tuple(dict.fromkeys(host for one in some for host in one.members))
-        tests = tuple(dict.fromkeys(number for one in some for number in one.tests))
-        alone = sum(value == domain for value in domains.values()) == 1
-        kept.append(Conviction(NODE if alone else UPLINK, members, domain, tests))
-    return kept

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rack_recipes.errors import UsageError, nearest
-from rack_recipes.plan.members.isolate_faults import PAIR, Isolation, Outcome, domains_for
+from rack_recipes.plan.members.isolate_faults import MISSED_BY_PAIRS, PAIR, Isolation, domains_for
 from rack_recipes.plan.members.match_members import rounds_of, values_of
+from rack_recipes.plan.members.sides import Outcome
 from rack_recipes.recipe.recipe_model import Isolate, Step
 
 DEFAULT_DOMAIN = "rack"  # the attribute whose values are domains where the recipe names none
@@ -56,7 +57,9 @@ def predicted(step: Step, hosts: Sequence[str], variables: Variables) -> str:
         rounds = rounds_of(step.scope, step.members, hosts, variables, cables_of(variables))
         return _words(sum(map(len, rounds)), len(rounds)) if rounds else NOBODY
     good, bad = (_simulated(search_of(step.scope, step.isolate, hosts, variables), slow) for slow in (0, 1))
-    return f"{_words(*good)} where nothing is wrong, {_words(*bad)} for one faulty host; there are {pairs} pairs"
+    missed = f"; {MISSED_BY_PAIRS}" if step.scope == "pair" else ""
+    said = f"{_words(*good)} where nothing is wrong, {_words(*bad)} for one faulty host"
+    return f"{said}; there are {pairs} pairs{missed}"
 
 
 def _simulated(search: Isolation, slow: int) -> tuple[int, int]:

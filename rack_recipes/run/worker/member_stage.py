@@ -23,9 +23,10 @@ from rack_recipes.errors import JournalError
 from rack_recipes.journal.append import append
 from rack_recipes.journal.record_fields import Record
 from rack_recipes.journal.step_results_and_end_status import UNTESTED
-from rack_recipes.plan.members.isolate_faults import Isolation, Outcome
+from rack_recipes.plan.members.isolate_faults import Isolation
 from rack_recipes.plan.members.match_members import MemberTest, rounds_of
 from rack_recipes.plan.members.predict_rounds import CABLES, cables_of, search_of
+from rack_recipes.plan.members.sides import Outcome
 from rack_recipes.recipe.recipe_model import Isolate, Members
 from rack_recipes.recipe.steps_to_and_from_data import from_data
 from rack_recipes.run.current_run import RUN_HOST, Run, current

@@ -27,9 +27,9 @@ def step(name: str, module: str, scope: str, hosts: str, args: dict[str, Any], *
     return {"name": name, "module": module, "scope": scope, "hosts": hosts, "args": args, **rules, **more}
 
 
-def incast(name: str, receiver_mbits: float) -> dict[str, Any]:
+def incast(name: str, receiver_mbits: float, served: Any = MEMBERS) -> dict[str, Any]:
     args = {**SIDES, **MEMBERS, "rank": "${own.rank}", "seconds": 1, "back": True, "receiver_mbits": receiver_mbits}
-    serve = {"module": "traffic.serve", "args": {"port": "${own.port}", **MEMBERS}}
+    serve = {"module": "traffic.serve", "args": {"port": "${own.port}", **served}}
     return step(name, "fabric.incast", "group", ":".join(GOOD), args, serve=serve, retry={"max": 3})
 
 
@@ -43,6 +43,8 @@ STEPS = [
     step("apart", "storage.shared", "group", "all", {**FOLDER, **FIO}),
     incast("incast", 1),
     incast("starved", 1e9),
+    {**incast("narrow", 1, {}), "retry": {"max": 1}},
+    step("nowhere", "storage.shared", "group", ":".join(GOOD), {**FOLDER, **FIO, "folder": "${own.store}/none"}),
 ]  # fmt: skip
 
 
@@ -115,3 +117,16 @@ def test_many_senders_to_one_get_their_share_or_are_named(found: Any):
     assert verdict == "failed"
     assert "% of an even share, min 50" in reason
     assert all(f"{host}: there: " in reason for host in GOOD[1:])
+
+
+def test_what_is_written_wrongly_is_told_with_what_to_write(found: Any):
+    """A serving side that listens for one sender only, and a folder that no host has."""
+    verdict, reason = rows(found, "narrow")["narrow[all]"]
+    assert verdict == "error"
+    assert "r03: nobody listens for sender 2 at " in reason
+    assert 'args: {port: "${own.port}", members: "${own.members}"}}' in reason
+    verdict, reason = rows(found, "nowhere")["nowhere[all]"]
+    assert verdict == "error"
+    folder = f"{found[1]}/share/none"
+    assert f"r01: {folder} is not there on r01: mount the shared file system on this host" in reason
+    assert f"mkdir -p {folder}" in reason

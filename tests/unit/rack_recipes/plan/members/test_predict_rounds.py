@@ -37,6 +37,14 @@ VARIABLES = {
             ["rack"],
             "4 tests in 3 rounds where nothing is wrong, 7 tests in 4 rounds for one faulty host; there are 28 pairs",
         ),
+        (
+            {"scope": "pair", "isolate": {"by": "rack"}},
+            ["rack"],
+            (
+                "11 tests in 3 rounds where nothing is wrong, 14 tests in 5 rounds for one faulty host; "
+                "there are 28 pairs; a fault of one pair alone is mostly missed"
+            ),
+        ),
     ],
 )
 def test_rounds_are_foretold(fields: dict[str, Any], needed: list[str], said: str) -> None:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from rack_recipes import Failed, Scriptlet
-from scriptlets.tools.iperf3 import again_per_gigabyte, read
+from scriptlets.tools.iperf3 import again_per_gigabyte, is_early, read
 from scriptlets.tools.limits import amount, judge
 from scriptlets.traffic.pair import BUSY, WAYS, measured
 
@@ -110,9 +110,10 @@ class FabricIncast(Scriptlet):
 def _told(own, more):
     """What iperf3 measured. Raises ValueError, which says of a receiver that does not listen how it is made to."""
     told = measured(own, more, (*BUSY, *EARLY))
-    if any(word in str(told.get("error")) for word in EARLY):
+    said = str(told.get("error", "no connection"))  # iperf3 3.9 says nothing
+    if is_early(told) and any(word in said for word in (*EARLY, "no connection")):
         raise ValueError(
-            f"nobody listens for sender {own['rank']} at {own['peer']}, port {own['port']} ({told['error']}): each "
+            f"nobody listens for sender {own['rank']} at {own['peer']}, port {own['port']} ({said}): each "
             'sender needs a port of its own, so write serve: {module: traffic.serve, args: {port: "${own.port}", '
             'members: "${own.members}"}}; else look whether a firewall is between them'
         )

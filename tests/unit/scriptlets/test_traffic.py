@@ -204,6 +204,27 @@ class TestPair:
         assert outcome.reason.startswith("iperf3 has ended: ")
 
 
+class TestIncast:
+    """Many senders to one; the answers of iperf3 are captured ones."""
+
+    PARAMS = {"peer": "192.0.2.2", "port": 5201, "rank": 2, "members": ["a", "b", "c"]}
+
+    @pytest.mark.parametrize("version", VERSIONS)
+    def test_a_receiver_that_does_not_listen_for_a_sender(self, scriptlet, rack_context, monkeypatch, version):
+        module, told = scriptlet("fabric.incast"), captured(f"iperf3-{version}-refused.json")
+        monkeypatch.setattr(module, "measured", lambda *_words: json.loads(told))
+        outcome = rack_context.run(module.FabricIncast, self.PARAMS)
+        assert outcome.verdict == "error"
+        assert outcome.reason.startswith("nobody listens for sender 2 at 192.0.2.2, port 5202 (")
+        assert 'write serve: {module: traffic.serve, args: {port: "${own.port}", members: "${own.members}"}}' in (
+            outcome.reason
+        )
+
+    def test_a_group_of_one(self, scriptlet, rack_context):
+        outcome = rack_context.run(scriptlet("fabric.incast").FabricIncast, {**self.PARAMS, "members": ["a"]})
+        assert outcome.reason == "members has 1 host: give it ${own.members}, in a step of scope group"
+
+
 class TestPairs:
     def run(self, scriptlet, rack_context, rates: dict[tuple[str, str], list[float]]) -> Any:
         module = scriptlet("fabric.throughput_pairs")

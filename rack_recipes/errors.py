@@ -128,9 +128,9 @@ def require_installed(lack: str, kind: type[RackError]) -> Iterator[None]:
         raise kind(f"{lack}: {error}: `pip install rack-recipes` brings it") from error
 
 
-def nearest(word: str, valid: Sequence[str]) -> str:
-    """The valid word that `word` was probably meant to be, or an empty string."""
-    return next(iter(get_close_matches(word, valid, n=1, cutoff=0.6)), "")
+def nearest(word: str, valid: Sequence[str], alike: float = 0.6) -> str:
+    """The valid word that `word` was probably meant to be, or an empty string. At `alike` 1 both are the same."""
+    return next(iter(get_close_matches(word, valid, n=1, cutoff=alike)), "")
 
 
 def counted(number: int, noun: str) -> str:

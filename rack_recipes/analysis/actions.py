@@ -23,7 +23,7 @@ ACTIONS: Mapping[str, str] = {
     REPLACE: "exchange the part that the finding names",
     RECABLE: "seat, clean, move or exchange a cable or its transceivers",
     RESET: "reset, restart or reseat what the finding names, then test it again",
-    ISOLATE: "take the hosts out of service until somebody has looked",
+    ISOLATE: "give the hosts no work until somebody has looked",
     MONITOR: "leave them in service, and look again at the next run",
 }
 """What each word asks for. Of several that fit, the first one here."""
@@ -50,7 +50,8 @@ class Rule(NamedTuple):
     """One row: the word, why, and what the finding must be. An empty field does not count.
 
     `about` names what the finding is about, `not_about` what it is not. `verdict` is that of all its results. Where
-    `reasons` is set, those of the results are read beside the advice.
+    `reasons` is set, those of the results are read beside the advice. `bad` is for findings with a result that did not
+    pass.
     """
 
     word: str
@@ -62,6 +63,7 @@ class Rule(NamedTuple):
     not_about: frozenset[str] = frozenset()
     verdict: str = ""
     reasons: bool = False
+    bad: bool = False
 
 
 SHARED = frozenset(("attribute", "value"))
@@ -82,7 +84,8 @@ RULES: Sequence[Rule] = (
     Rule(ISOLATE, "the hosts share what is to blame", CAUSE, about=SHARED),
     Rule(MONITOR, "it failed on every host: look at the step first", CAUSE, not_about=frozenset(("host",))),
     Rule(READ, "the results say so", reasons=True),
-    Rule(ISOLATE, "a problem without a known remedy"),
+    Rule(ISOLATE, "it failed, and nothing says yet what mends it", bad=True),
+    Rule(MONITOR, "nothing failed: find out more before a host is taken out of service"),
 )
 """From the top; the last one fits everything."""
 
@@ -140,6 +143,7 @@ def fits(rule: Rule, told: Told) -> bool:
         and finding.about.keys() >= rule.about
         and not finding.about.keys() & rule.not_about
         and (not rule.verdict or {verdict for verdict, _reason in told.results} == {rule.verdict})
+        and (not rule.bad or bool(told.results))
     )
 
 

@@ -61,7 +61,7 @@ def host_attributes(hosts: Iterable[str], settings: Settings, api: AnsibleApi, m
     names = [name for name in settings.host_attributes if not secret.match(name)]
     found: Attributes = {}
     for host in hosts:
-        variables = _variables(inventory, host)
+        variables = variables_of(inventory, host)
         own = {name: variables[name] for name in names if name in variables}
         kept = _kept({GROUPS: inventory.groups(host), **_filled(api, own, variables)}, mask)
         if kept:
@@ -69,7 +69,7 @@ def host_attributes(hosts: Iterable[str], settings: Settings, api: AnsibleApi, m
     return found
 
 
-def _variables(inventory: InventoryVariables, host: str) -> Mapping[str, Any]:
+def variables_of(inventory: InventoryVariables, host: str) -> Mapping[str, Any]:
     """The variables of a host; none where a file of variables cannot be read, of which Ansible itself tells later."""
     try:
         return inventory.of(host)

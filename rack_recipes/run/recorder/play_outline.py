@@ -63,6 +63,15 @@ def stage_tasks(play: Play) -> list[Any]:
     return [task for task in _all_tasks(play) if task.resolved_action == STAGE]
 
 
+def first_task_of_each_role(play: Play) -> dict[str, Any]:
+    """By name the roles of an Ansible play, without what is included only while it runs."""
+    found: dict[str, Any] = {}
+    for task in _all_tasks(play):
+        if task._role:
+            found.setdefault(task._role.get_name(), task)
+    return found
+
+
 def checkpoints(plays: Iterable[Play]) -> frozenset[str]:
     """The ids of the flush tasks that come before the last stage."""
     tasks = [task for play in plays for task in _all_tasks(play)]

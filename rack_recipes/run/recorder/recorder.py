@@ -49,6 +49,7 @@ from rack_recipes.run.recorder.copy_inputs_to_run_folder import write_snapshot
 from rack_recipes.run.recorder.echo_journal import JournalEcho
 from rack_recipes.run.recorder.end_run_on_signal import SignalGuard
 from rack_recipes.run.recorder.hosts_of_run import start_warnings
+from rack_recipes.run.recorder.misspelt_variables import misspelt_variables
 from rack_recipes.run.recorder.play_outline import checkpoints, delegate_finder, select_by_tags, stage_tasks
 from rack_recipes.run.recorder.stages_in_one_process import (
     Recap,
@@ -177,7 +178,8 @@ class Recorder:
             self._detail(f"rack.recipes.recorder: {stage}")
         set_current(run)
         self.echo = JournalEcho.begin(run.path, self.show)
-        for text in (*start_warnings(run, self._hosts.values()), *map(UNFILLED.format, self._unfilled)):
+        misspelt = misspelt_variables(self._plays or plays, run.hosts, api)
+        for text in (*start_warnings(run, self._hosts.values()), *map(UNFILLED.format, self._unfilled), *misspelt):
             self._record_warning(run, text)
         self._find_cached(run)
         self._set_facts(run, run.hosts)

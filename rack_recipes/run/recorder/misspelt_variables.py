@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Variables that are probably meant for a role or for our settings, but that nothing reads under this name.
+
+Ansible takes any variable. A misspelt one leaves the default in force, and the test runs with other limits than meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rack_recipes.errors import nearest
+from rack_recipes.plan.compile.action_names import RECIPE_VARIABLE
+from rack_recipes.run.extra_vars import GIVEN, PLAN, REUSE
+from rack_recipes.run.recorder.ansible_api import AnsibleApi
+from rack_recipes.run.recorder.hosts_of_run import variables_of
+from rack_recipes.run.recorder.play_outline import first_task_of_each_role
+from rack_recipes.settings import NAMES_OF_ALL, SECTION
+
+if TYPE_CHECKING:
+    from ansible.playbook.play import Play
+
+OUR_ROLES = "rack.recipes."
+ALIKE = 0.75  # how alike the ends of two names must be, since both begin with the same prefix
+OF_SETTINGS = f"{SECTION}_"
+SETTINGS = (*(f"{OF_SETTINGS}{name}" for name in (*NAMES_OF_ALL, *PLAN, *REUSE)), GIVEN)
+"""The extra vars that a run reads."""
+
+
+def misspelt_variables(plays: Iterable[Play], hosts: Iterable[str], api: AnsibleApi) -> Iterator[str]:
+    """A warning for each such variable of the plays, of their roles, of the inventory and of the command line."""
+    plays = [*plays]
+    found = dict.fromkeys(_of_settings(plays, api))
+    tasks = [(play, name, task) for play in plays for name, task in first_task_of_each_role(play).items()]
+    inventory = api.inventory if tasks else None
+    of_hosts = {name for host in hosts for name in variables_of(inventory, host)} if inventory else set()
+    for play, role, task in tasks:
+        given = {*of_hosts, *api.vars_of_task(play, task)}
+        found |= dict.fromkeys(_of_role(role, given, [*task._role.get_default_vars()], task._role._role_vars))
+    yield from found
+
+
+def _of_role(role: str, given: Iterable[str], known: Sequence[str], own: Iterable[str]) -> Iterator[str]:
+    """The variables with the prefix of a role that has defaults, and none of this name.
+
+    `cabling_` or `report_` may begin anybody's variable: where the prefix is one word, or the role not ours, only what
+    is nearly the name of one of the role's variables counts.
+    """
+    prefix = f"{role.rpartition('.')[2]}_"
+    is_distinct = role.startswith(OUR_ROLES) and prefix.count("_") > 1
+    for name in sorted(name for name in {*given} - {*known, *own} if name.startswith(prefix) and known):
+        if near := _nearest(name, known, prefix):
+            yield f"the role {role} has no variable {name}, did you mean {near}?"
+        elif is_distinct:
+            yield f"the role {role} has no variable {name}; it has {', '.join(known)}"
+
+
+def _nearest(name: str, known: Sequence[str], prefix: str) -> str:
+    ends = [each.removeprefix(prefix) for each in known if each.startswith(prefix)]
+    end = nearest(name.removeprefix(prefix), ends, ALIKE)
+    return end and prefix + end
+
+
+def _of_settings(plays: Iterable[Play], api: AnsibleApi) -> Iterator[str]:
+    """Those with the prefix of settings. Plays that were compiled from a recipe may have been given the plan's."""
+    own = [play for play in plays if RECIPE_VARIABLE not in play.vars]
+    in_plays = {name for play in own for name in play.vars if name.startswith(OF_SETTINGS)}
+    for name in sorted({*in_plays, *api.extra_vars} - {*SETTINGS}):
+        if name.startswith(OF_SETTINGS) and (near := _nearest(name, SETTINGS, OF_SETTINGS)):
+            yield f"there is no setting {name}, did you mean {near}?"
+    for name in sorted(in_plays.intersection(SETTINGS) - api.extra_vars.keys()):
+        yield f"no setting is read from a play: give {name} as an extra var (-e), in the environment or in ansible.cfg"

@@ -181,6 +181,7 @@ def test_a_run_that_fails_has_its_report_and_fails_the_job(project: Path, ci: st
     assert done.returncode != 0
     suite = ET.parse(project / "report" / "junit.xml").getroot()[0]
     assert suite.get("failures") == "1"
+    assert "localhost  disk  failed: used: " in done.stderr, "the log of the job says what failed"
     assert "worse: disk on localhost: passed -> failed" in done.stderr
 
 

@@ -58,7 +58,7 @@ class HostFiles:
             return None
 
     def fields(self, path: str, separator: str = ":") -> list[tuple[str, str]]:
-        """The pairs of a file with one name and one value on each line."""
+        """The pairs of a file with one name and one value on each line; a name may be there twice, as for each CPU."""
         lines = (self.text(path) or "").splitlines()
         pairs = (line.partition(separator) for line in lines if separator in line)
         return [(name.strip(), value.strip()) for name, _separator, value in pairs]

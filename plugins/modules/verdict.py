@@ -13,8 +13,8 @@ short_description: Fail the hosts that did not pass
 description:
   - Ends each host according to the record of the run, so that Ansible's recap and exit code agree with it.
   - A host with failed steps fails, a host that could not be reached is unreachable.
-  - Steps that run once for the run count for the run's first host. That host also fails if nothing was checked in the
-    run, or if no step passed.
+  - Steps that run once for the run count for the run's first host. If nothing was checked in the run, or if no step
+    passed, every host fails.
 version_added: 0.1.0
 author: rack.recipes contributors (@rack-recipes)
 options:

@@ -72,7 +72,8 @@ def answer(wanted: dict[str, Any]) -> dict[str, Any]:
 def exported(inventory: InventoryManager, patterns: list[str]) -> dict[str, Any]:
     """Return all groups and hosts with their own variables, as `ansible-inventory --list --export` does.
 
-    `matched` are the hosts of each pattern, whatever --limit says, `sources` the files and folders that were read.
+    `matched` are the hosts of each pattern, whatever --limit says, `sources` the files and folders that were read,
+    `extensions` those of files of variables.
     """
     there = {source: str(Path(source).absolute()) for source in filter(os.path.exists, inventory._sources)}
     sources = [there.get(source, source) for source in inventory._sources]  # a list of hosts is no path
@@ -93,6 +94,7 @@ def exported(inventory: InventoryManager, patterns: list[str]) -> dict[str, Any]
     inventory.subset(None)
     return {
         "sources": [*there.values()],
+        "extensions": [*constants.YAML_FILENAME_EXTENSIONS],
         "groups": groups,
         "hosts": {host.name: variables(host) for host in inventory.get_hosts()},
         "matched": {pattern: [host.name for host in inventory.get_hosts(pattern)] for pattern in patterns},

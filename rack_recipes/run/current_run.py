@@ -330,8 +330,8 @@ LEFT_OUT = "left out by its tags"
 class Part:
     """What of a run is judged: the whole of it, or `stages` only where there are any.
 
-    What runs once for the run counts for the host `first`, and so does that nothing was checked. By default that is
-    the first host of the run.
+    What runs once for the run counts for the host `first`, by default the first host of the run. That nothing passed,
+    or was checked, counts for every host.
     """
 
     run: Run
@@ -349,10 +349,6 @@ class Part:
         """Whether tags leave out all steps of the stages."""
         names = {step.name for step in self.run.steps.values() if step.stage in self.stages}
         return bool(names) and names <= self.run.left_out
-
-    def bears(self, host: str) -> bool:
-        """Whether for this host counts what belongs to no host."""
-        return host in ([self.first] if self.first else self.run.hosts[:1])
 
     def bad(self) -> dict[str, dict[str, StepEnd]]:
         """The steps that did not pass, by host.
@@ -380,6 +376,10 @@ class Part:
         skipped = dict.fromkeys(f"{name}: {end.reason}" for (name, _host), end in self.results() if end.reason)
         return f"{nothing} ({first_few([*skipped], REASONS)})" if nothing and skipped else nothing
 
+    def bears(self, host: str, nothing: str) -> bool:
+        """Whether what `nothing` says counts for this host: that others took part in no test counts for one."""
+        return not nothing.startswith(NOTHING[INCOMPLETE]) or host == (self.first or self.run.hosts[0])
+
 
 def counts_of(run: Run) -> dict[str, int]:
     """How many cells have each verdict; instances of a looped step count instead of it."""
@@ -400,7 +400,9 @@ def run_status(run: Run) -> str:
 def not_passed(run: Run) -> list[str]:
     """The hosts that did not pass, in the order of the run."""
     whole = Part(run)
-    bad = whole.bad() or {host: {} for host in run.hosts[:1] if whole.nothing()}
+    bad = whole.bad()
+    if not bad and (nothing := whole.nothing()):
+        return [host for host in run.hosts if whole.bears(host, nothing)]
     return [host for host in run.hosts if host in bad]
 
 
@@ -410,8 +412,8 @@ def host_result(part: Part, host: str) -> dict[str, Any]:
         return {"changed": False, "skipped": True, "msg": LEFT_OUT}
     found = part.bad()
     bad = found.get(host, {})
-    if not found and part.bears(host) and part.nothing():
-        return {"changed": False, "failed": True, "msg": part.nothing()}
+    if not found and (nothing := part.nothing()) and part.bears(host, nothing):
+        return {"changed": False, "failed": True, "msg": nothing}
     if not bad:
         return {"changed": False, "msg": IN_CHECK if part.run.inputs.is_check else _all_passed(part, host)}
     reasons = [f"{step} {end.verdict}: {end.reason}" for step, end in bad.items()]

@@ -21,6 +21,7 @@ from rack_recipes.run_names import choose_run, runs_back
 
 LOCK = "lock"
 MIRROR = "mirror"  # a file in the folder of a part that goes on on another controller, which writes its journal
+ACROSS = "across"  # a file in the folder of a part that another controller runs: the command that goes on with it
 BEGUN = "begun"  # the folder with copies of what a run began with
 RECIPES, PLAYBOOK, HOSTS, SCRIPTLETS = "recipe", "playbook.yml", "hosts.json", "scriptlets.json"
 
@@ -122,6 +123,14 @@ def _no_run(runs: Path, start: str) -> str:
         return f"{start} is a run in several parts, each with a journal of its own: give the id of a part: {names}"
     near = nearest(start, [*known])
     return f"there is no run {start!r} in {runs}" + (f" (did you mean {near!r}?)" if near else "")
+
+
+def resume_of_part(folder: Path) -> str:
+    """The command that goes on with a part of a run on several controllers; empty for any other run."""
+    try:
+        return (folder / ACROSS).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
 
 
 def run_record(journal: Path) -> Record:

@@ -106,16 +106,19 @@ def flush(options: argparse.Namespace) -> Answer:
 
     Use it after exit code 5, or to fill another store. A run that goes on brings what there is by now, as `kill -USR1`
     to its process does. A run in parts brings all parts on this machine. Damaged lines of the journal are named, and
-    the exit code is then 5.
+    the exit code is then 5. Of a `run --across` that was killed it prints how to go on with each part.
     """
     from rack_recipes import settings
     from rack_recipes.archive.pins_and_baselines import is_pinned, pin_stored
     from rack_recipes.journal.reader import describe_damage
-    from rack_recipes.run.run_folders import find_run, is_run_held
+    from rack_recipes.run.run_folders import find_run, group_of, is_run_held, resume_of_part
     from rack_recipes.run.store_writer import end_abandoned_run
     from rack_recipes.store.writing.import_journal import Imported, import_journal
 
-    found = find_run(Path(settings.load().runs), options.run)
+    runs = Path(settings.load().runs)
+    found = find_run(runs, options.run)
+    if not options.run and resume_of_part(found.journals[0].parent):  # the newest run is one of all its parts
+        found = find_run(runs, group_of(found.journals[0]))
     done: dict[Path, Imported] = {}
     with open_store(options, writing=True) as store:
         for journal in found.journals:
@@ -124,6 +127,7 @@ def flush(options: argparse.Namespace) -> Answer:
             done[journal] = import_journal(store, journal)
             if is_pinned(journal.parent):
                 pin_stored(store, done[journal].run_id, pinned=True)
+        sys.stderr.writelines(map(_how_to_go_on, found.journals))
     names = [journal.parent.name for journal in done]
     answer = {
         "run_id": found.run_id,
@@ -138,6 +142,20 @@ def flush(options: argparse.Namespace) -> Answer:
     sys.stderr.write(f"{reason}\n")
     code = JournalError.exit_code
     return {"status": "error", **answer, "reason": reason, "exit_code": code}, code
+
+
+def _how_to_go_on(journal: Path) -> str:
+    """The line about a part that ran on another controller and came to no end; empty for any other run."""
+    from rack_recipes.journal.reader import JournalReader
+    from rack_recipes.journal.step_results_and_end_status import INTERRUPTED
+    from rack_recipes.run.run_folders import resume_of_part, run_record
+
+    command = resume_of_part(journal.parent)
+    ends = [*JournalReader(journal).records("end")] if command else []
+    if not ends or ends[-1]["status"] != INTERRUPTED:
+        return ""
+    name = (run_record(journal).get("group") or {}).get("part") or journal.parent.name
+    return f"{name}: to go on from here: {command}\n"
 
 
 @takes(

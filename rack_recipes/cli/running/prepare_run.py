@@ -34,7 +34,7 @@ from rack_recipes.recipe.recipe_names import resolve
 from rack_recipes.recipe.steps_to_and_from_data import param_to_data
 from rack_recipes.run.extra_vars import GIVEN, secrets_of
 from rack_recipes.run.launcher.ansible_playbook import extra_vars, names_hosts
-from rack_recipes.run.run_folders import find_here, journal_of, journals, run_record
+from rack_recipes.run.run_folders import find_here, journal_of, journals, resume_of_part, run_record
 from rack_recipes.run.trust.check_trust import is_guarded
 from rack_recipes.run_names import runs_back
 from rack_recipes.settings import Settings
@@ -81,9 +81,10 @@ def _refuse_group(runs: Path, start: str) -> None:
     found = find_here(runs, start)
     if found and found.is_group:
         names = ", ".join(journal.parent.name for journal in found.journals)
+        newest = found.journals[-1].parent
+        how = resume_of_part(newest).replace(newest.name, "PART") or f"--resume PART --group {found.run_id}"
         raise UsageError(
-            f"{found.run_id} is a run in several parts, and each is resumed by itself: "
-            f"`--resume PART --group {found.run_id}`; its parts here: {names}"
+            f"{found.run_id} is a run in several parts, and each is resumed by itself: `{how}`; its parts here: {names}"
         )
 
 

@@ -46,6 +46,7 @@ from rack_recipes.store.writing.write_group_run import join_parts
 TICK = 0.2  # seconds
 SILENT = 180.0  # seconds without a word of a run that goes on, which says every few seconds that it is alive
 QUIET = 1800.0  # seconds without a word before its first record, and while its files come back
+STARTING = 60.0  # seconds for which a part that is to stop may take to begin
 FLUSH = 5.0  # seconds between two looks at what is to be stored
 NOT_SENT = ("rack_recipes_db", "rack_recipes_report")  # results are stored, and the report is written, here
 
@@ -73,6 +74,10 @@ class RunningPart:
         """Whether its connection is lost without a word."""
         tells = self.pipe.status == "running" and self.mirror.journal.exists()
         return not self.pipe.is_killed and self.pipe.silence() > (SILENT if tells else QUIET)
+
+    def goes_on(self) -> bool:
+        """Whether it still runs steps, or may begin to: one whose end has come only sends its files back."""
+        return self.pipe.is_alive() and not self.progress.end
 
     def unknown_hosts(self) -> list[str]:
         """Its hosts that its own run does not know: all of them where that has not begun."""
@@ -115,7 +120,7 @@ def run_across(options: argparse.Namespace, names: Mapping[str, str]) -> Answer:
     signals, who = Signals(), f"{started_by()} on {socket.gethostname()}"
     with ExitStack() as stack:
         stack.enter_context(signals.noted())
-        split = split_run(options)
+        split = _split(options, signals)
         sys.stderr.writelines(f"controller {name} has no part: {why}\n" for name, why in split.unused.items())
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="rack-recipes-")))
         drawing = StatusLine(sys.stderr)
@@ -124,14 +129,18 @@ def run_across(options: argparse.Namespace, names: Mapping[str, str]) -> Answer:
             check_controllers([part.controller for part in split.parts], folder, lambda: bool(signals.first))
         finally:
             drawing.clear()
+        store = stack.enter_context(open_store(options, writing=True))
         if signals.first:
             raise EndedError(signals.first)
-        store = stack.enter_context(open_store(options, writing=True))
         parts = _started(options, names, split, folder, who)
         sys.stderr.write(f"run {options.group} has begun on {counted(len(parts), 'controller')}\n")
 
         def stop(part: RunningPart) -> None:
-            if problem := ask_to_stop(part.about.controller, folder / f"stop-{part.name}", part.run_id, who):
+            if not part.pipe.has_begun_within(STARTING):
+                problem = f"it has not begun within {STARTING:.0f} s"
+            else:
+                problem = ask_to_stop(part.about.controller, folder / f"stop-{part.name}", part.run_id, who)
+            if problem and part.goes_on():
                 part.problems.append(problem)
                 part.pipe.kill()
 
@@ -139,12 +148,22 @@ def run_across(options: argparse.Namespace, names: Mapping[str, str]) -> Answer:
         return _answer(options, parts, store, signals)
 
 
+def _split(options: argparse.Namespace, signals: Signals) -> SplitRun:
+    """What is to be run; a signal, which ends those that read the inventory, is the reason where one came meanwhile."""
+    try:
+        return split_run(options)
+    except RackError:
+        if signals.first:
+            raise EndedError(signals.first) from None
+        raise
+
+
 def _started(
     options: argparse.Namespace, names: Mapping[str, str], split: SplitRun, folder: Path, who: str
 ) -> list[RunningPart]:
     """Start the parts."""
     prepared, runs = split.prepared, Path(split.prepared.settings.runs)
-    files = project_files([Path(one) for one in split.inventory["sources"]])
+    files = project_files([Path(one) for one in (*split.inventory["sources"], options.across)])
     sent = PartJob(
         playbook=write_playbook(prepared.plan, prepared.settings),
         variables=_variables(options, names, split),
@@ -156,8 +175,10 @@ def _started(
     parts = []
     for about in split.parts:
         run_id, name = new_run_id(), about.controller.name
-        job = part_job(folder / run_id / "job", sent, run_id, name, split.inventory_of(about), files)
-        mirror = JournalMirror(runs / run_id)
+        job = part_job(
+            folder / run_id / "job", sent, run_id, name, split.inventory_of(about), split.files_of(about, files)
+        )
+        mirror = JournalMirror(runs / run_id, _resume(options, run_id))
         pipe = RunnerPipe(about.controller, job, folder / run_id / "back", mirror.take_event)
         log = DebugLog.of(mirror.journal, sys.stderr)
         parts.append(RunningPart(about, run_id, mirror, Progress.of(mirror.journal), pipe, log))
@@ -191,10 +212,11 @@ def _follow(
     open_parts, is_stopping = [*parts], False
     while open_parts:
         time.sleep(TICK)
-        if signals.first and not is_stopping:
-            is_stopping = True
-            for part in open_parts:
+        for part in open_parts if signals.first else ():
+            part.progress.catch_up()
+            if not is_stopping and part.goes_on():
                 Thread(target=stop, args=(part,), daemon=True).start()
+        is_stopping = bool(signals.first)
         _give_up(open_parts, is_all=signals.has_second)
         for part in [part for part in open_parts if not part.pipe.is_alive()]:
             open_parts.remove(part)
@@ -287,7 +309,8 @@ def _answer(options: argparse.Namespace, parts: Sequence[RunningPart], store: En
     answer, code = group_answer(recorded_runs.run(store, options.group), as_json=options.json)
     open_parts = [part for part in parts if part.progress.end.get("status", INTERRUPTED) == INTERRUPTED]
     for part in open_parts:
-        sys.stderr.write(f"{part.name}: to go on from here: {_resume(options, part)}\n")
+        anew = () if part.mirror.journal.exists() else part.about.hosts
+        sys.stderr.write(f"{part.name}: to go on from here: {_resume(options, part.run_id, anew)}\n")
     report = _report(options)
     if isinstance(answer, dict):
         told = [
@@ -311,10 +334,10 @@ def _report(options: argparse.Namespace) -> list[str]:
     return files
 
 
-def _resume(options: argparse.Namespace, part: RunningPart) -> str:
-    """The command that goes on with a part on another controller; where nothing of it has come, it begins anew."""
-    common = "".join(f" -i {quote(one)}" for one in options.inventory)
+def _resume(options: argparse.Namespace, run_id: str, hosts: Sequence[str] = ()) -> str:
+    """The command that goes on with a part on another controller; with its `hosts` the one that begins it anew."""
+    inventory = "".join(f" -i {quote(one)}" for one in options.inventory)
     where = f"--group {options.group} --across {quote(options.across)} --on NAME"
-    if part.mirror.journal.exists():
-        return f"rack-recipes run{common} --resume {part.run_id} {where}"
-    return f"rack-recipes run {quote(options.recipe)}{common} {where} --limit {','.join(part.about.hosts)}"
+    if hosts:
+        return f"rack-recipes run {quote(options.recipe)}{inventory} {where} --limit {','.join(hosts)}"
+    return f"rack-recipes run{inventory} --resume {run_id} {where}"

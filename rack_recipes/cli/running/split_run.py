@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from rack_recipes.cli.running.prepare_run import PreparedRun, prepare_run
 from rack_recipes.cli.terminal import format_table
 from rack_recipes.errors import UsageError
 from rack_recipes.integrations.across.controllers_file import read_controllers
-from rack_recipes.integrations.across.split_inventory import PartHosts, part_inventory, split_hosts
+from rack_recipes.integrations.across.split_inventory import PartHosts, part_files, part_inventory, split_hosts
 from rack_recipes.journal.record_fields import Record
 from rack_recipes.natural_order import natural
 from rack_recipes.recipe.recipe_names import is_shipped
@@ -44,18 +45,26 @@ REFUSED = {  # options that cannot be followed, and what to do instead
 class SplitRun:
     """A run that is ready to be started: its parts, and the whole inventory, of which each part gets what it needs.
 
-    `unused` are the controllers that have no hosts, each with the reason.
+    `unused` are the controllers that have no hosts, each with the reason, `named_files` those of -e @FILE.
     """
 
     prepared: PreparedRun
     parts: Sequence[PartHosts]
     unused: Mapping[str, str]
     inventory: Mapping[str, Any]
+    named_files: Sequence[Path] = ()
 
     def inventory_of(self, part: PartHosts) -> dict[str, Any]:
         """The inventory of a part. Hosts that the recipe never tests, such as jump hosts, are known to all parts."""
-        own, tested = {*part.hosts}, self.inventory["matched"][self.prepared.plan.recipe.hosts]
-        return part_inventory(self.inventory, [host for host in tested if host not in own])
+        return part_inventory(self.inventory, self._of_others(part))
+
+    def files_of(self, part: PartHosts, files: Sequence[Path]) -> list[Path]:
+        """Those files of the project that the part gets: no variables of other hosts, unless -e names their file."""
+        named, kept = {*self.named_files}, {*part_files(files, self.inventory, self._of_others(part))}
+        return [path for path in files if path in kept or path in named]
+
+    def _of_others(self, part: PartHosts) -> set[str]:
+        return {*self.inventory["matched"][self.prepared.plan.recipe.hosts]} - {*part.hosts}
 
 
 def split_run(options: argparse.Namespace) -> SplitRun:
@@ -95,7 +104,8 @@ def split_run(options: argparse.Namespace) -> SplitRun:
         for one in file.each
         if one.name not in taking
     }
-    return SplitRun(prepared, parts, unused, found.inventory)
+    named = [Path(os.path.normpath(text[1:])) for text in options.extra_vars if text.startswith("@")]
+    return SplitRun(replace(prepared, limit=limit), parts, unused, found.inventory, named)
 
 
 def _earlier_record(prepared: PreparedRun) -> Record:

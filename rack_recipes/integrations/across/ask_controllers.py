@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -58,7 +59,11 @@ def check_controllers(controllers: Sequence[Controller], folder: Path, is_ended:
         if question.is_alive():
             question.kill()
             question.problem = f"it gave no answer within {ASKED:.0f} s"
-    if wrong := [f"controller {one.controller.name}: {why}" for one in asked if (why := _unfit(one))]:
+    if wrong := [
+        f"controller {one.controller.name} (`{shlex.join(one.controller.command)}`): {why}"
+        for one in asked
+        if (why := _unfit(one))
+    ]:
         raise UsageError("\n".join([*wrong, "nothing was run"]))
 
 

@@ -53,7 +53,7 @@ def read_controllers(path: str, only: str = "") -> Controllers:
     document, _digest = read_file(path, "a mapping with a list of controllers")
     refuse(placed(document, _problems(document.data)))
     each = tuple(
-        Controller(one["name"], tuple(shlex.split(one["command"])), one.get("hosts", ""))
+        Controller(one["name"], tuple(_words(one["command"])), one.get("hosts", ""))
         for one in document.data["controllers"]
     )
     if not only:
@@ -101,7 +101,7 @@ def _of_entry(entry: Any, path: ValuePath, names: set[str], *, is_split: bool) -
         yield place, "a name that no other controller has", shown(name), ""
     else:
         names.add(name)
-    if not isinstance(command, str) or not _words(command):
+    if not _words(command):
         place = (*path, "command") if "command" in entry else path
         yield place, "a command such as `ssh rack@north.lab ansible-runner worker`", shown(command), ""
     if "hosts" in entry and (not isinstance(entry["hosts"], str) or not entry["hosts"].strip()):
@@ -110,8 +110,11 @@ def _of_entry(entry: Any, path: ValuePath, names: set[str], *, is_split: bool) -
         yield (*path, "hosts"), "either hosts or split, which divides them by itself", "both", ""
 
 
-def _words(command: str) -> list[str]:
+def _words(command: Any) -> list[str]:
+    """The words of a command, which is a text as for a shell, or a list of them; none where it is neither."""
+    if isinstance(command, list):
+        return command if command and all(isinstance(word, str) and word for word in command) else []
     try:
-        return shlex.split(command)
+        return shlex.split(command) if isinstance(command, str) else []
     except ValueError:  # a quote without its end
         return []

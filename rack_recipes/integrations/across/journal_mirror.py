@@ -20,7 +20,7 @@ from rack_recipes.journal.record_fields import Record
 from rack_recipes.private_files import FILE_MODE, make_private
 from rack_recipes.run.missing_results_and_artifacts import FOLDER, transfer_record
 from rack_recipes.run.processes import ECHOED
-from rack_recipes.run.run_folders import MIRROR, hold_run
+from rack_recipes.run.run_folders import ACROSS, MIRROR, hold_run
 from rack_recipes.run.store_writer import end_abandoned_run
 
 LOST = "it was on a controller that is gone"
@@ -28,10 +28,14 @@ LINE = re.compile(rf"^{ECHOED} (\d+) ([A-Za-z0-9+/=]+)\s*$")
 
 
 class JournalMirror:
-    """Held like a run of this machine while the part goes on, so that every command takes it for one."""
+    """Held like a run of this machine while the part goes on, so that every command takes it for one.
 
-    def __init__(self, folder: Path) -> None:
+    `resume` is the command that goes on with the part, for a time when this process may be gone.
+    """
+
+    def __init__(self, folder: Path, resume: str = "") -> None:
         self.folder = folder
+        self._resume = resume
         self.journal = folder / JOURNAL
         self._hold = ExitStack()
 
@@ -46,6 +50,7 @@ class JournalMirror:
         if offset == 0 and not self.journal.exists():
             make_private(self.folder)
             (self.folder / MIRROR).touch(FILE_MODE)
+            (self.folder / ACROSS).write_text(self._resume, encoding="utf-8")
             self._hold.enter_context(hold_run(self.folder))
         descriptor = os.open(self.journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, FILE_MODE)
         try:

@@ -25,9 +25,13 @@ from rack_recipes.private_files import make_private
 NEEDED = "--across needs a package: {}: `pip install 'rack-recipes[across]'` brings it"
 NOT_FOUND = 127  # what a shell ends with where there is no such program
 OF_SSH = 255  # what ssh ends with where there is no connection
+PAUSE = 0.1  # seconds between two looks
 LAST = 300  # characters of what a command says that a message has
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 ERROR = re.compile(r"\[ERROR\]: (?:Task failed: )?(.*)")
+UNREADABLE = re.compile(r"Line with invalid JSON data: b(.{1,200})", re.DOTALL)  # ansible-runner's words
+SILENT = re.compile("Unexpected empty line|Failed to read from worker stream")  # the same
+BY_HAND = "try the command by hand: it must start `ansible-runner worker` there, and nothing else may write to stdout"
 Event = Mapping[str, Any]
 
 
@@ -83,13 +87,13 @@ class RunnerPipe(Thread):
                     start_new_session=True,
                 )
             except OSError as error:
-                self.problem = f"{self.controller.command[0]}: {error.strerror}"
+                self.problem = f"this machine cannot start it ({error.strerror}): name a program that is in PATH here"
                 return
             sender = Thread(target=self._transmit, args=(child,), daemon=True)
             sender.start()
             try:
                 self._process(child)
-            except (OSError, ValueError, KeyError, BadZipFile) as error:
+            except (OSError, ValueError, KeyError, TypeError, AttributeError, BadZipFile) as error:
                 self._explained, self.status = f"what it sent cannot be read: {error}", "error"
             self.kill()
             code = child.wait()
@@ -137,6 +141,13 @@ class RunnerPipe(Thread):
             status_handler=self._told,
         )
 
+    def has_begun_within(self, seconds: float) -> bool:
+        """Wait so long at most until Ansible runs there, or the job is over; returns whether either is so."""
+        until = time.monotonic() + seconds
+        while self.is_alive() and not self._has_begun and time.monotonic() < until:
+            time.sleep(PAUSE)
+        return self._has_begun or not self.is_alive()
+
     def silence(self) -> float:
         """The seconds since its worker has told anything."""
         return time.monotonic() - self._heard
@@ -169,7 +180,13 @@ class RunnerPipe(Thread):
         if self._has_begun:
             return f"its ansible-runner or the connection to it has ended{about}"
         if code == NOT_FOUND or "No such file" in last:
-            return f"it has no ansible-runner in its PATH{about}"
+            return f"it has no ansible-runner in its PATH{about}: put `PATH=...` before it, or name it by its path"
         if code == OF_SSH:
-            return f"it cannot be reached{about}"
-        return last or self._explained or f"its command ended with {code}"
+            return f"it cannot be reached{about}: try the command by hand: it must log in without a question"
+        if wrote := UNREADABLE.search(self._explained):
+            what = f"no `ansible-runner worker` answers there, but {wrote[1].replace(r'\n', '')}"
+        elif self._explained and not SILENT.match(self._explained):
+            what = self._explained
+        else:
+            what = f"it ended with exit code {code} before an `ansible-runner worker` answered"
+        return f"{what}{about}: {BY_HAND}"

@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
@@ -17,6 +18,7 @@ from rack_recipes.natural_order import natural
 
 NAMED = 5  # hosts in a sentence
 BUILT_IN = ("all", "ungrouped")
+GROUP_VARS, HOST_VARS = "group_vars", "host_vars"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ def part_inventory(whole: Mapping[str, Any], left_out: Collection[str]) -> dict[
     """The inventory without the hosts of other parts, in the form of Ansible's YAML inventories.
 
     `whole` has `groups` with their hosts, children and variables, and `hosts` with their variables. Groups stay, even
-    empty ones: a pattern may name them.
+    empty ones, since a pattern may name them; what no host here uses of their variables does not.
     """
     gone = frozenset(left_out)
     groups = dict(_groups(whole["groups"], gone))
@@ -120,13 +122,35 @@ def part_inventory(whole: Mapping[str, Any], left_out: Collection[str]) -> dict[
 
 
 def _groups(groups: Mapping[str, Mapping[str, Any]], gone: Collection[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    used = _used(groups, gone)
     for name, group in groups.items():
         if name not in BUILT_IN:
             yield (
                 name,
                 {
-                    "vars": group["vars"],
+                    "vars": group["vars"] if name in used else {},
                     "hosts": {host: {} for host in group["hosts"] if host not in gone},
                     "children": {child: {} for child in group["children"]},
                 },
             )
+
+
+def _used(groups: Mapping[str, Mapping[str, Any]], gone: Collection[str]) -> set[str]:
+    """The groups with hosts that are not gone, also by their children."""
+    found = {name for name, group in groups.items() if not {*gone}.issuperset(group["hosts"])}
+    while more := {name for name, group in groups.items() if name not in found and found & {*group["children"]}}:
+        found |= more
+    return found | {"all"}
+
+
+def part_files(files: Iterable[Path], whole: Mapping[str, Any], left_out: Collection[str]) -> list[Path]:
+    """The files of a project without those of `group_vars` and `host_vars` that no host of the part uses.
+
+    `whole` is the inventory as for `part_inventory`; its `extensions` are those of Ansible's files of variables.
+    """
+    hosts = {"localhost", *whole["hosts"]} - {*left_out}  # a step may run on the controller itself
+    used = {
+        folder: {f"{name}{end}" for name in names for end in ("", *whole["extensions"])}
+        for folder, names in ((GROUP_VARS, _used(whole["groups"], left_out)), (HOST_VARS, hosts))
+    }
+    return [path for path in files if next((n in used[f] for f, n in pairwise(path.parts) if f in used), True)]

@@ -16,7 +16,7 @@ from rack_recipes import settings as project
 from rack_recipes.errors import JournalError, RackError, StoreError, UsageError
 from rack_recipes.journal.append import append
 from rack_recipes.journal.record_fields import RunStep, log_record_lines
-from rack_recipes.journal.step_results_and_end_status import EXIT_CODES, INTERRUPTED
+from rack_recipes.journal.step_results_and_end_status import EXIT_CODES, INTERRUPTED, was_cut_off
 from rack_recipes.plan.compile.action_names import FLUSH, REPORT, STAGE
 from rack_recipes.run.current_run import (
     LEFT_OUT,
@@ -67,6 +67,8 @@ from rack_recipes.run.stage.module_answers import missing_on_controller
 if TYPE_CHECKING:
     from ansible.playbook.play import Play
     from ansible.playbook.task import Task
+
+    from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 
 
 class TellEnd(Protocol):
@@ -121,7 +123,7 @@ class Recorder:
         self._messages: dict[tuple[int, str], str] = {}  # of failed tasks, by stage and host
         self._failed_tasks: dict[str, str] = {}  # the last one of each host that is no stage, in words
         self._hosts: dict[str, Any] = {}
-        self._declared: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._declared: dict[str, tuple[ScriptletEntry, tuple[str, ...]]] = {}
         set_current(None)
         set_pending(None)
 
@@ -396,11 +398,15 @@ class Recorder:
 
     def _close_interrupted(self, number: int) -> None:
         if self.run is not None:
-            self._attempt(self._end_interrupted, self.run, number)
-            self._store_and_tell(self.run, was_interrupted=True)
+            is_whole = self._attempt(self._end_interrupted, self.run, number)
+            self._store_and_tell(self.run, was_interrupted=not is_whole)
 
-    def _end_interrupted(self, run: Run, number: int) -> None:
+    def _end_interrupted(self, run: Run, number: int) -> bool:
+        """End the run; returns whether the signal came when all that was planned had come to its own end."""
         self._catch_up(run)
+        if number and not run.missing() and not any(was_cut_off(end._asdict()) for end in run.results.ended.values()):
+            self._complete(run)
+            return True
         self._note_ansible_warnings(run)
         stopped = run.stopped or ({"by": f"a signal ({signal.Signals(number).name})", "time": now()} if number else {})
         why = f"ended by {signal.Signals(number).name}" if number else "ansible-playbook ended early"
@@ -409,13 +415,15 @@ class Recorder:
         code = BY_SIGNAL + number if number else EXIT_CODES[INTERRUPTED]
         end = _end_record(INTERRUPTED, code, counts_of(run))
         append(run.path, [{**end, "stopped": stopped} if stopped else end])
+        return False
 
     def _complete(self, run: Run) -> None:
         """Give each planned step a verdict on each of its hosts, also where no result of it came; end the run."""
         self._catch_up(run)
         self._close_open(run)
         self._note_ansible_warnings(run)
-        for text in undeclared_keys(self._declared, run.written) if not self._counts else ():
+        passed = {cell.step for cell, end in run.results.ended.items() if end.verdict == "passed"}
+        for text in undeclared_keys(self._declared, run.written, passed) if not self._counts else ():
             self._record_warning(run, run.hidden(text))
         self._end(run)
 

@@ -12,6 +12,7 @@ import pytest
 
 from rack_recipes.plan.compile.playbook_file import plan_of
 from rack_recipes.plan.recipe_mistakes import plan_notices
+from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 from rack_recipes.run.recorder.undeclared_keys import undeclared_keys
 from rack_recipes.settings import Settings
 
@@ -179,7 +180,33 @@ def test_a_key_that_a_scriptlet_sets_and_does_not_declare(writes: str, more: dic
 
 
 def test_a_key_that_a_step_has_set_and_its_scriptlet_does_not_declare():
-    declared = {"a": ("t.odd", ("t.total_v1", "t.of_x_v1"))}
+    entry = ScriptletEntry("t.odd", "python", Path("odd.py"), "", "project", writes=("t.total_v1",))
+    declared = {"a": (entry, ("t.total_v1", "t.of_x_v1"))}
     written = {("a", "t.total_v1"), ("a", "t.of_x_v1"), ("b", "t.any_v1"), ("a[x]", "t.totla_v1")}
     [text] = undeclared_keys(declared, written)
     assert text.startswith("step a sets t.totla_v1, which t.odd does not declare in `writes` (only t.total_v1, ")
+
+
+SETS_NONE = "class Odd(Scriptlet):\n    writes = ('t.total_v1',)\n\n    def run(self, ctx):\n        return 1\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "is_told"),
+    [
+        ("odd.sh", "#!/bin/sh\ntrue\n", True),
+        ("odd.sh", "#!/bin/sh\n[ -e /proc/mdstat ] && rack_set t.total_v1 3\n", False),  # only sometimes
+        ("odd.py", SETS_NONE, True),
+        ("odd.py", CODE.format(writes='("t.total_v1",)'), False),
+        ("odd.py", "from scriptlets.t.more import More\n" + SETS_NONE, False),
+    ],
+)
+def test_a_step_that_has_passed_and_set_no_key_at_all(own_folder: Path, name: str, text: str, is_told: bool):
+    Path(name).write_text(text)
+    kind: Any = "python" if name.endswith(".py") else "shell"
+    entry = ScriptletEntry("t.odd", kind, Path(name), "", "project", writes=("t.total_v1",))
+    declared = {"a": (entry, entry.writes)}
+    told = [*undeclared_keys(declared, [], {"a"})]
+    assert len(told) == is_told
+    assert all("step a passed and set no key: t.odd declares t.total_v1, and never names it" in each for each in told)
+    assert not [*undeclared_keys(declared, [], ())]  # it was skipped, or has failed
+    assert not [*undeclared_keys(declared, [("a[x]", "t.total_v1")], {"a"})]

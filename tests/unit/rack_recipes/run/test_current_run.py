@@ -142,7 +142,7 @@ NOTHING = step("a", "r1", "skipped")
 @pytest.mark.parametrize(
     ("records", "hosts"),
     [
-        ([], ["r1"]),
+        ([], ["r1", "r2"]),
         ([step("a", "r2", "failed"), step("a", "r1", "error")], ["r1", "r2"]),
         ([step("a", "r2", "skipped"), step("a", "r1", "waived", checks=1)], []),
         ([step("total", "", "failed")], ["r1"]),
@@ -151,8 +151,8 @@ NOTHING = step("a", "r1", "skipped")
         ([step("total", "", "failed"), step("a", "r2", "failed")], ["r1", "r2"]),
         ([step("total", "", checks=1)], []),
         ([*LOOP], ["r1"]),
-        ([NOTHING], ["r1"]),
-        ([step("a", "r2")], ["r1"]),
+        ([NOTHING], ["r1", "r2"]),
+        ([step("a", "r2")], ["r1", "r2"]),
     ],
 )
 def test_the_hosts_that_did_not_pass(tmp_path: Path, records: list[dict[str, Any]], hosts: list[str]):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gc
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -313,6 +314,29 @@ def test_a_run_that_ends_early_is_closed(recorder: Recorder, number: int, code: 
         ("c", "r1"): ("error", f"not run: {why}"),
     }
     assert not [line for line in recorder.warnings if "not in the store" in line]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("verdicts", [("passed", "passed"), ("passed", "failed")])
+def test_a_signal_that_comes_when_all_is_done_does_not_make_the_run_an_interrupted_one(
+    recorder: Recorder, verdicts: tuple[str, str]
+):
+    recorder.play_starts(play(task(1, {"name": "a"}, {"name": "b"}), hosts="r1"))
+    run = current()
+    append(run.path, [step(name, "r1", verdicts[n], n + 1, checks=1) for n, name in enumerate("ab")])
+    recorder.interrupted(signal.SIGINT)
+    last = records(run.path)[-1]
+    is_passed = {*verdicts} == {"passed"}
+    assert (last["status"], last["exit_code"]) == (("passed", 0) if is_passed else ("failed", 1))
+    assert last["counts"] == dict(Counter(sorted(verdicts)))
+    assert stored(run.run_id) == {("a", "r1"): (verdicts[0], ""), ("b", "r1"): (verdicts[1], "")}
+
+
+def test_a_step_that_the_signal_has_ended_is_not_done(recorder: Recorder):
+    recorder.play_starts(play(task(1, {"name": "a"}), hosts="r1"))
+    run = current()
+    append(run.path, [{**step("a", "r1", "error"), "reason": f"stopped: {worker_stop.INTERRUPTED}"}])
+    recorder.interrupted(signal.SIGINT)
+    assert records(run.path)[-1]["status"] == "interrupted"
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ SILENT = 180.0  # seconds without a word of a run that goes on, which says every
 QUIET = 1800.0  # seconds without a word before its first record, and while its files come back
 STARTING = 60.0  # seconds for which a part that is to stop may take to begin
 FLUSH = 5.0  # seconds between two looks at what is to be stored
+OF_SQLITE = ("", "-wal", "-shm", "-journal")  # how the names of a database's files end
 NOT_SENT = ("rack_recipes_db", "rack_recipes_report")  # results are stored, and the report is written, here
 
 
@@ -163,7 +164,9 @@ def _started(
 ) -> list[RunningPart]:
     """Start the parts."""
     prepared, runs = split.prepared, Path(split.prepared.settings.runs)
-    files = project_files([Path(one) for one in (*split.inventory["sources"], options.across)])
+    database = (options.db or prepared.settings.db).removeprefix("sqlite:///")
+    own = (options.across, prepared.settings.runs, *(f"{database}{end}" for end in OF_SQLITE))
+    files = project_files([Path(one) for one in (*split.inventory["sources"], *own)])
     sent = PartJob(
         playbook=write_playbook(prepared.plan, prepared.settings),
         variables=_variables(options, names, split),

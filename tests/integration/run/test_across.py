@@ -7,6 +7,7 @@ A controller is killed, its part is resumed on the other one, and all is stopped
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -21,6 +22,7 @@ from typing import Any, Self
 
 import pytest
 import yaml
+from ansible_runner.utils.streaming import unstream_dir
 
 from call_rack_recipes import COMMAND, Done, environment, rack_recipes
 from controller_process import PATIENCE, running, wait_for
@@ -44,11 +46,15 @@ def across(project: Path, rack: Any) -> Iterator[Path]:
     text = rack.inventory.read_text()
     given = yaml.safe_load(text)["all"]["children"]["rack"]
     login = f"{given['vars']['ansible_ssh_common_args']} -i {given['vars']['ansible_ssh_private_key_file']}"
-    controllers = [
-        {"name": name, "command": f"ssh {login} -p {host['ansible_port']} {host['ansible_host']} {PATHS} {RUNNER}"}
-        for name, host in (("north", given["hosts"]["r07"]), ("south", given["hosts"]["r08"]))
-    ]
+    controllers = []
+    for name, host in (("north", given["hosts"]["r07"]), ("south", given["hosts"]["r08"])):
+        reach = f"ssh {login} -p {host['ansible_port']} {host['ansible_host']}"
+        keeping = f"tee {project}/{name}.sent '|' {PATHS} {RUNNER}"  # a pipe of the shell there
+        controllers.append({"name": name, "command": f"{reach} {keeping}"})
     write_controllers(controllers)
+    Path("host_vars").mkdir()
+    for host in HOSTS:
+        Path("host_vars", f"{host}.yml").write_text(f"own: secret of {host}\n")
     (project / "inventory.yml").write_text(text)
     yield project
     for host in HOSTS:
@@ -111,6 +117,14 @@ def kill_controller(run_id: str) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+def variables_sent(controller: str) -> tuple[str, ...]:
+    """The hosts of whose variables a controller has got files with its part."""
+    with Path(f"{controller}.sent").open("rb") as sent:
+        size = next(found["zipfile"] for found in map(json.loads, sent) if "zipfile" in found)
+        unstream_dir(sent, size, controller)
+    return tuple(sorted(path.stem for path in Path(controller, "project", "host_vars").iterdir()))
+
+
 def read(pid: int, name: str) -> bytes:
     """What the kernel says of a process."""
     try:
@@ -141,6 +155,7 @@ def test_a_killed_controller_is_named_and_its_part_goes_on_elsewhere(across: Pat
     done = started.ended()
     assert done.code == 1, done.stderr
     assert "run night has begun on 2 controllers\n" in done.stderr
+    assert {name: variables_sent(name) for name in ("north", "south")} == {"north": HOSTS[:3], "south": HOSTS[3:]}
     assert {one["part"]: one["state"] for one in done.answer["parts"]} == {"north": "passed", "south": "died"}
     assert "controller south: its ansible-runner or the connection to it has ended" in done.stderr
     resume = f"--resume {part.name} --group night --across controllers.yml --on NAME"
@@ -151,6 +166,8 @@ def test_a_killed_controller_is_named_and_its_part_goes_on_elsewhere(across: Pat
 
     (rack.folder / "r04" / "hang").unlink()
     words = resume.replace("NAME", "north").replace("--group night ", "").split()  # it is that of the part
+    planned = rack_recipes("run", *words, "-i", "inventory.yml", "--json", "--dry-run").answer
+    assert planned["preview"]["hosts"] == ["r04", "r05", "r06"]
     again = rack_recipes("run", *words, "-i", "inventory.yml", "--json", "--report")
     assert again.code == 0, again.stderr
     assert again.answer["counts"] == {"passed": 12}

@@ -16,6 +16,7 @@ import yaml
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call, make_project
 from rack_recipes.cli.command_table import COMMANDS, is_group, parser_of
+from rack_recipes.run.run_folders import ACROSS
 
 CASES: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("group_cases.yml").read_text(encoding="utf-8"))
 PAGE = Path(__file__).resolve().parents[4] / "docs/server.md"
@@ -121,6 +122,21 @@ def test_a_part_is_resumed_in_its_group(parts: dict[str, str]):
         "",
         "hosts of an earlier part again: h1; what this part says of them counts",
     ]
+
+
+def test_parts_of_a_killed_command_are_brought_and_resumed_where_they_were(parts: dict[str, str]):
+    command = "rack-recipes run -i inventory.yml --resume {} --group night-42 --across c.yml --on NAME"
+    for run_id in parts.values():
+        Path(".rack-recipes/runs", run_id, ACROSS).write_text(command.format(run_id))
+    journal = Path(".rack-recipes/runs", parts["second"], "journal.jsonl")
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(line for line in lines if b'"kind":"end"' not in line))
+    Path(".rack-recipes/results.db").unlink()  # it says how this part has ended
+    done = call("flush")
+    assert done.answer["parts"] == [*parts.values()]
+    assert done.err == f"{parts['second']}: to go on from here: {command.format(parts['second'])}\n"
+    asked = call("run", "--resume", GROUP, "-i", "inventory.yml")
+    assert f"`{command.format('PART')}`; its parts here" in asked.err
 
 
 def test_no_command_that_takes_a_run_is_left_out():

@@ -111,15 +111,17 @@ RUN_HOST = ""  # the host of a step that runs once for the run
 class RunInputs:
     """What a run starts with.
 
-    `recipe` is the recipe's part of the compiled plays, `params` the values of its parameters, `options` the user's
-    options. `secrets` are sent to all hosts; `mask` hides these and more. `warnings` are for the user. `patterns` has
-    the hosts of each pattern that a step names. `canary` has the hosts that run first. `unknown_hosts` are hosts of the
-    imported context that are not in this run. `attributes` has by host what the inventory says of it. `group` is empty
-    for a run that is no part of one.
+    `recipe` is the recipe's part of the compiled plays, `params` the values of its parameters, `role_variables`
+    what stands in their place for our roles, to be shown, `options` the user's options. `secrets` are sent to all
+    hosts; `mask` hides these and more. `warnings` are for the user. `patterns` has the hosts of each pattern that a
+    step names. `canary` has the hosts that run first. `unknown_hosts` are hosts of the imported context that are
+    not in this run. `attributes` has by host what the inventory says of it. `group` is empty for a run that is no
+    part of one.
     """
 
     recipe: Mapping[str, Any] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
+    role_variables: Mapping[str, Any] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
     mask: Mask = field(default_factory=lambda: Mask(()))
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -424,6 +426,10 @@ def host_result(part: Part, host: str) -> dict[str, Any]:
 
 
 def _all_passed(part: Part, host: str) -> str:
-    """What is said of a host that passed: also which of its failures somebody has accepted."""
-    waived = [step for (step, place), end in part.results() if place == host and end.verdict == WAIVED]
+    """What is said of a host that passed: also which of its failures somebody has accepted, and that none was tried."""
+    own = {step: end for (step, place), end in part.results() if place == host}
+    if own and {end.verdict for end in own.values()} == {"skipped"}:
+        why = dict.fromkeys(f"{step}: {end.reason}" for step, end in own.items())
+        return f"every step was skipped here ({first_few([*why], REASONS)})"
+    waived = [step for step, end in own.items() if end.verdict == WAIVED]
     return f"every step passed or is waived: {first_few(waived, REASONS)}" if waived else "every step passed"

@@ -29,6 +29,7 @@ from rack_recipes.journal.compressed_journal import journal_exists
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.plan.compile.action_names import DELEGATES_LOOKUP, RECIPE_VARIABLE
 from rack_recipes.private_files import make_private
+from rack_recipes.recipe.recipe_names import PREFIX
 from rack_recipes.run.current_run import ReusableResults, Run, RunInputs
 from rack_recipes.run.delegates import group_problem
 from rack_recipes.run.extra_vars import RequestedPlan, all_secrets, masked, param_values, password_in
@@ -143,6 +144,7 @@ def _inputs(
     return RunInputs(
         recipe=recipe,
         params=values,
+        role_variables=role_variables(plays, ansible_api.extra_vars, names, mask),
         secrets=secrets,
         mask=mask,
         warnings=(*filter(None, [uncounted]), *unmatched),
@@ -159,6 +161,23 @@ def _hide(run: Run, vaulted: Mapping[str, Sequence[str]]) -> None:
     run.secret_registry.hide_of_absent(_vault_values(vaulted, vaulted.keys() - {*run.hosts}))
     for host in run.hosts:
         run.secret_registry.hide(host, vaulted.get(host, ()))
+
+
+def role_variables(
+    plays: Sequence[Play], extra_vars: Mapping[str, object], names: SecretNames, mask: Mask
+) -> dict[str, Any]:
+    """The variables of our roles that the plays or -e set, for the record: what was tested depends on them.
+
+    A template stays one, and what the inventory sets belongs to its hosts. Secrets are masked, as in parameters.
+    """
+    found: dict[str, Any] = {}
+    for play in plays:
+        for task in stage_tasks(play):
+            if (role := task._role) and role.get_name().startswith(PREFIX):
+                given = {**play.get_vars(), **role.get_vars(), **task.get_vars(), **extra_vars}
+                found.update((name, given[name]) for name in role.get_default_vars() if name in given)
+    plain: dict[str, Any] = mask.mask_value(names.mask_named(transform_to_native_types(found), []))
+    return plain
 
 
 def _group(
@@ -341,7 +360,10 @@ def _first_record(run: Run) -> dict[str, Any]:
     recipe, earlier = run.inputs.recipe, run.reusable.earlier
     persist = [*((recipe.get("context") or {}).get("persist") or run.settings.persist)]
     optional = {
-        "params": masked(recipe.get("params") or {}, run.inputs.params, run.inputs.mask),
+        "params": {
+            **run.inputs.role_variables,
+            **masked(recipe.get("params") or {}, run.inputs.params, run.inputs.mask),
+        },
         **{name: recipe.get(name) for name in OPTIONS_OF_RECIPE},
         "canary": list(run.inputs.canary),
         "attributes": run.inputs.attributes,

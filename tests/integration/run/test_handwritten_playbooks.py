@@ -162,6 +162,9 @@ def test_without_a_stage_it_is_said_that_there_is_no_run():
 )
 def test_a_role_that_tested_nothing_fails_and_says_what_it_needs(role: str, variables: tuple[str, ...]):
     Path("cabling.yml").write_text("- {a: 'leaf1:e1', b: 'leaf2:e1'}\n")
-    done = ansible(write("role.yml", [play(roles=[f"rack.recipes.{role}"])]))
+    given = {"fabric_health_mtu": 1500, "fabric_health_max_loss": "{{ 1 + 1 }}", "no_variable_of_it": 1}
+    done = ansible(write("role.yml", [play(roles=[{"role": f"rack.recipes.{role}", "vars": given}])]))
     assert done.code == 2
+    recorded = {name: value for name, value in given.items() if name.startswith(role)}
+    assert (results().run["params"] or {}) == recorded
     assert all(variable in done.stdout for variable in variables), done.stdout

@@ -137,6 +137,7 @@ LOOP = (
     step("a", "r1", "failed", 3, "a[y] failed", instances=2, checks=2),
 )
 NOTHING = step("a", "r1", "skipped")
+GOOD_ELSEWHERE = step("a", "r2", checks=1)
 
 
 @pytest.mark.parametrize(
@@ -170,6 +171,11 @@ def test_the_hosts_that_did_not_pass(tmp_path: Path, records: list[dict[str, Any
             "every step passed or is waived: a, b",
         ),
         ([step("a", "r2", "waived"), step("c", "r1")], None, "every step passed"),
+        (
+            [step("a", "r1", "skipped", reason="when: x"), GOOD_ELSEWHERE],
+            None,
+            "every step was skipped here (a: when: x)",
+        ),
         ([NOTHING], "failed", "no step of this run passed"),
         ([*LOOP], "failed", "a[y] failed: hot"),
         ([step("a", "r2", "failed")], None, "every step passed"),

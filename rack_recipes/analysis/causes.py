@@ -235,6 +235,7 @@ def _are_few(values: Mapping[str, set[str]]) -> bool:
 KIND = "cause"
 LEAST = 2  # results or hosts that have something in common
 MOST_STEPS = 3  # that are told one by one where they failed on every host, or by their names
+MOST_AWAY = 3  # hosts without an answer that are told one by one
 MOST_ALIKE = 3  # other names of the same hosts in a title
 SHARED_METHOD = (
     "hypergeometric test of each attribute, the strongest first, times the number of attributes; "
@@ -246,6 +247,7 @@ EVERY_HOST_METHOD = "counted: the step passed on no host; no false alarms, but t
 ONE_HOST_METHOD = (
     f"hypergeometric test over all results, times the number of hosts; at most {ALPHA:.0%} of runs get a false one"
 )
+AWAY_METHOD = "counted: no result of this host has an answer; no statistics"
 ONLY_HOST_METHOD = "counted: no other host has failures; chance is not ruled out"
 REST_METHOD = "what none of the causes explains"
 
@@ -479,7 +481,7 @@ def _in_steps(steps: Collection[str]) -> str:
 
 # Single hosts, and the rest.
 def _of_hosts(failures: Failures, left: list[ResultId]) -> tuple[list[Finding], list[ResultId]]:
-    """The hosts on which more failed than chance allows, or that are the only ones with failures."""
+    """The hosts on which more failed than chance allows, that are away, or that are the only ones with failures."""
     by_host: dict[str, list[ResultId]] = defaultdict(list)
     for result in left:
         by_host[result.host].append(result)
@@ -488,10 +490,13 @@ def _of_hosts(failures: Failures, left: list[ResultId]) -> tuple[list[Finding], 
     found: list[Finding] = []
     if len(failures.hosts) < LEAST:
         return found, left
+    away = {host for host, own in by_host.items() if failures.unreachable.issuperset(own)}
+    away = {host for host in away if len(by_host[host]) == failures.counts[host]} if len(away) <= MOST_AWAY else set()
     for host, own in sorted(by_host.items(), key=lambda one: (-len(one[1]), natural(one[0]))):
-        p = _chance(failures, host, left, own)
-        if len(own) >= LEAST and (p <= ALPHA or is_only):
-            found.append(_host_finding(failures, host, own, left, p))
+        p, is_away = _chance(failures, host, left, own), host in away
+        if len(own) >= LEAST and (p <= ALPHA or is_away or is_only):
+            method = ONE_HOST_METHOD if p <= ALPHA else AWAY_METHOD if is_away else ONLY_HOST_METHOD
+            found.append(_host_finding(failures, host, own, left, p, method))
     explained = {one.about["host"] for one in found}
     return found, [result for result in left if result.host not in explained]
 
@@ -501,7 +506,9 @@ def _chance(failures: Failures, host: str, left: Sequence[ResultId], own: Sequen
     return min(p * len(failures.hosts), 1.0)
 
 
-def _host_finding(failures: Failures, host: str, own: list[ResultId], left: Sequence[ResultId], p: float) -> Finding:
+def _host_finding(
+    failures: Failures, host: str, own: list[ResultId], left: Sequence[ResultId], p: float, method: str
+) -> Finding:
     others = sum(failures.counts.values()) - failures.counts[host]
     elsewhere = sum(bool(result.host) and result.host != host for result in left)
     is_away = failures.unreachable.issuperset(own)
@@ -510,7 +517,6 @@ def _host_finding(failures: Failures, host: str, own: list[ResultId], left: Sequ
     where = f"{len(own)} of its {format_count(failures.counts[host], 'result')}; {elsewhere} of {others} on other hosts"
     title = f"{_share(own, failures)} are on {host} ({where})"
     figures = {"of_results": failures.counts[host], "others": elsewhere, "of_others": others, "p": p}
-    method = ONE_HOST_METHOD if p <= ALPHA else ONLY_HOST_METHOD
     return _finding(failures, own, title, advice, method, figures, {"host": host})
 
 

@@ -8,6 +8,7 @@ Between two runs in the store, since the last pass, and against the accepted bas
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from rack_recipes.analysis import run_changes
+from rack_recipes.analysis.failed_and_blocked_results import UNREACHABLE
 from rack_recipes.analysis.findings import (
     MOST_RESULTS,
     NOTABLE,
@@ -225,13 +227,35 @@ def _own_last_passes(run: RunData, history: History, failing: Failing) -> Iterat
         passed = [result for result in failing if result in left and found.get(result, NOT_THERE)[0] in PASSING]
         seen |= left & found.keys()
         left -= {*passed}
-        if passed:
-            given = [each for each in passed if _is_other_input(found[each][1], failing[each].get("inputs"))]
-            yield _passed_before(run, history, earlier, {result: failing[result] for result in passed}, given)
+        given = {each for each in passed if _is_other_input(found[each][1], failing[each].get("inputs"))}
+        for together in _together(run, {result: failing[result] for result in passed}):
+            yield _passed_before(run, history, earlier, together, [each for each in together if each in given])
         if not left:
             return
     if never := [result for result in failing if result in left & seen]:
         yield _none_passed(run, history, {result: failing[result] for result in never})
+
+
+def _together(run: RunData, failing: Failing) -> list[Failing]:
+    """The results by what may have one cause: those of a host, of a step, and all that got no answer."""
+    above: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def top(place: tuple[str, str]) -> tuple[str, str]:
+        while above.setdefault(place, place) != place:
+            above[place] = place = above[above[place]]
+        return place
+
+    of_kind = {
+        result: ("", UNREACHABLE) if row["verdict"] == UNREACHABLE else ("step", run.planned(result.step))
+        for result, row in failing.items()
+    }
+    for result, place in of_kind.items():
+        if result.host:
+            above[top(("host", result.host))] = top(place)
+    found: dict[tuple[str, str], dict[ResultId, Result]] = defaultdict(dict)
+    for result, row in failing.items():
+        found[top(of_kind[result])][result] = row
+    return [*found.values()]
 
 
 def _why(run: RunData, rows: Iterable[Result]) -> str:

@@ -17,6 +17,7 @@ from rack_recipes.analysis.methods.statistics_without_numpy import hypergeometri
 ALPHA = 0.05
 LEAST_MATCH = 2  # hosts that failed
 UNLIKELY = 0.1  # a chance at which a common group is told, as a guess
+WEAKEST = 0.2  # the chance, times the number of groups looked at, above which a guess is no evidence
 
 Host = Hashable
 
@@ -153,8 +154,9 @@ def host_sets(universe: Collection[Host], attributes: Attributes) -> dict[frozen
 def common_group(failing: Iterable[Host], universe: Iterable[Host], groups: Groups) -> Cause | None:
     """Return the smallest group that has all failing hosts, also where chance cannot be ruled out; its `p` says so.
 
-    Needs two failing hosts. A group with other hosts, too, is returned only where one group alone has them all by
-    chance in at most UNLIKELY of cases. In a small rack this is all that can be said. `groups` are the `host_sets`.
+    Needs two failing hosts, and a chance of at most WEAKEST. A group with other hosts, too, is returned only where one
+    group alone has them all by chance in at most UNLIKELY of cases. In a small rack this is all that can be said.
+    `groups` are the `host_sets`.
     """
     everything = frozenset(universe)
     wanted = frozenset(failing) & everything
@@ -163,4 +165,5 @@ def common_group(failing: Iterable[Host], universe: Iterable[Host], groups: Grou
         return None
     best = min(around, key=lambda group: (len(group), groups[group]))
     p = hypergeometric_tail(len(wanted), len(everything), len(wanted), len(best))
-    return Cause(groups[best], wanted, best, min(p * len(groups), 1.0)) if best == wanted or p <= UNLIKELY else None
+    is_told = p * len(groups) <= WEAKEST and (best == wanted or p <= UNLIKELY)
+    return Cause(groups[best], wanted, best, p * len(groups)) if is_told else None

@@ -130,6 +130,29 @@ def test_each_result_has_its_own_last_pass(history_of: Historian) -> None:
 
 
 @pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        (
+            {("ping", "r1"): "unreachable", ("dns", "r1"): "unreachable", ("ping", "r2"): "failed"},
+            ["2 results of ping, dns on r1", "1 result of ping on r2"],
+        ),
+        ({("ping", "r1"): "failed", ("dns", "r2"): "failed"}, ["1 result of ping on r1", "1 result of dns on r2"]),
+        (
+            {("ping", "r1"): "failed", ("dns", "r1"): "unreachable", ("dns", "r2"): "unreachable"},
+            ["3 results of ping, dns on r1, r2"],
+        ),
+        ({("ping", "r1"): "failed", ("ping", "r2"): "error"}, ["2 results of ping on r1, r2"]),
+    ],
+    ids=["a host that is away, and a value", "two steps on two hosts", "nobody answers", "one step"],
+)
+def test_results_that_share_nothing_are_told_apart(
+    history_of: Historian, bad: Mapping[tuple[str, str], str], told: list[str]
+) -> None:
+    found = found_in(history_of([night(), night(bad)]))
+    assert [one.title.partition(" passed ")[0] for one in found if not one.about.get("card")] == told
+
+
+@pytest.mark.parametrize(
     ("reasons", "told"),
     [
         (["gpus 7 < 8"], ": gpus 7 < 8"),

@@ -159,6 +159,8 @@ def test_most_hosts_of_a_group_are_a_guess_where_that_is_unlikely():
     assert match is not None
     assert (match.p, match.passing) == (pytest.approx(2 * 4 / 56), 1)
     assert common_group(EIGHT[:2], EIGHT, halves) is None  # 6 of 28 pairs are on leaf a
+    four = host_sets(EIGHT[:4], {"leaf": {"a": EIGHT[:2], "b": EIGHT[2:4]}})
+    assert common_group(EIGHT[:2], EIGHT[:4], four) is None  # one of three pairs is a leaf
 
 
 @pytest.mark.parametrize("failing", [EIGHT[:1], EIGHT[:2], EIGHT[:4], EIGHT[5:7], []])

@@ -209,6 +209,8 @@ function take_check(    i, judged) {
         judged = needed(value(field[3]), "expected a number or JSON, got " shown(field[3]))
     else
         judged = quote(field[3])
+    if (judged == "null" && (numeric || is_list))
+        return  # there is no value, which is the reason of the end
     check[++checks] = "{\"name\": " quote(field[2]) ", \"value\": " judged ", \"unit\": " quote(field[4]) ", " limits[""] "}"
 }
 

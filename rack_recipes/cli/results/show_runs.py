@@ -146,6 +146,7 @@ def show(options: argparse.Namespace) -> Answer:
         shown = steps if options.all else [step for step in steps if not step["parent"] or not _is_plain(step)]
         below = [*_criteria(measured), *_conflicts(conflicts), *_artifacts(artifacts), *_judgements(judgements)]
         below += _logged(recorded_runs.logged(store, run_id))
+        below += _where_stderr_is(recorded_runs.failed_with_stderr(store, run_id), run_id)
         return "".join([*_head(run, steps), *_findings(findings), *_steps(shown, steps), *below]), 0
 
 
@@ -304,6 +305,14 @@ def _logged(rows: Sequence[Row]) -> Iterator[str]:
         yield "\n" + _table(("logged", "step", "host", "by", "text"), lines[:MOST_LOGGED])
     if len(lines) > MOST_LOGGED:
         yield f"and {len(lines) - MOST_LOGGED} more, in the stderr of each step: --json\n"
+
+
+def _where_stderr_is(rows: Sequence[Row], run_id: str) -> Iterator[str]:
+    """Where what failing steps wrote to stderr is to be read: it may be long, so it is not shown here."""
+    if rows:
+        more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+        yield f"\nstderr of {printable(rows[0]['step'])} on {rows[0]['host'] or 'the run'}{more}: "
+        yield f"rack-recipes report {run_id}, or show {run_id} --json (stdout and stderr of each of its steps)\n"
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

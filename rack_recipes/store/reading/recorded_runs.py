@@ -190,6 +190,15 @@ def logged(engine: sql.Engine, run_id: str) -> list[Result]:
     return by_step(read_results(engine, query.where(table.c.run_id == run_id, told), {}))
 
 
+def failed_with_stderr(engine: sql.Engine, run_id: str) -> list[Result]:
+    """`step` and `host` of the results that did not pass and wrote something to stderr, in order."""
+    table = tables().steps
+    query = sql.select(table.c.idx, table.c.step, table.c.host).where(
+        table.c.run_id == run_id, table.c.stderr != "", table.c.verdict.not_in(PASSING)
+    )
+    return by_step(read_results(engine, query, {}))
+
+
 def _without(engine: sql.Engine, run_id: str, left_out: Collection[str]) -> list[Row]:
     """The rows of `steps` without some columns and without those of `RARE` that the run does not use, in any order."""
     table = tables().steps

@@ -265,8 +265,13 @@ def _said(attempt: Attempt, ctx: ContextView, secrets: StageSecrets) -> Outcome:
             return ending["verdict"], ending["reason"]
         if attempt.exit_code:
             raise ValueError(f"the envelope says ok, but the exit code is {attempt.exit_code}")
-    apply_envelope(envelope, ctx)
     reason = str(envelope.get("reason") or "")
+    try:
+        apply_envelope(envelope, ctx)
+    except ValueError as error:
+        # A value that could not be had is what such an envelope tells of: `null` beside it is no better reason.
+        told = reason if envelope["status"] == "error" else "; ".join(filter(None, (reason, str(error))))
+        raise ValueError(told or str(error)) from None
     if not reason and envelope["status"] == "error":
         reason = _exit(attempt, secrets.mask, "ended with {}")
     return VERDICT_OF_STATUS[envelope["status"]], reason

@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import FIRST, SECOND, Writer
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import (
+    FIRST,
+    SECOND,
+    Writer,
+    attempt,
+)
 from rack_recipes.cli import terminal
 from rack_recipes.store import database_engine
 from rack_recipes.store.database_engine import connect_store
@@ -117,6 +122,16 @@ def test_artifacts_are_shown_with_their_place_or_why_there_is_none(stored: Path)
     ]
     found = call("show", "--json").answer["artifacts"]
     assert next((one["name"], one["size"], one["note"]) for one in found) == ("all.log", 5242880, None)
+
+
+def test_it_says_where_the_stderr_of_what_failed_is_to_be_read(stored: Path):
+    run = Writer("20261126-000000-cccccc")
+    run.begin("sha256:3", ("wire", "burn"))
+    for step, host, verdict in (("wire", "leaf1", "passed"), ("burn", "leaf1", "error"), ("burn", "leaf2", "failed")):
+        run.step(step, host, verdict, attempts=[{**attempt(verdict), "stderr": "awk: no such file"}])
+    run.end("failed", 1, passed=1, error=1, failed=1)
+    assert call("show").out.splitlines()[-1].startswith("stderr of burn on leaf1 and 1 more: rack-recipes report 2026")
+    assert {one["stderr"] for one in call("show", "--json").answer["steps"]} == {"awk: no such file"}
 
 
 def test_show_as_json_has_everything(stored: Path):

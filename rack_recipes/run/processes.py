@@ -43,9 +43,17 @@ def chosen_run_id() -> str:
 
 def started_by() -> str:
     """Who started the run of this process, for its record."""
+    return os.environ.pop(STARTED_BY, "") or user_name()
+
+
+def user_name() -> str:
+    """The name of this user, or the number of one without a name, as in a container."""
     import getpass  # as above
 
-    return os.environ.pop(STARTED_BY, "") or getpass.getuser()
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # the latter since Python 3.13
+        return str(os.getuid())
 
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

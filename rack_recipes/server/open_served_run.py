@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import getpass
 import platform
 import socket
 from contextlib import suppress
@@ -21,7 +20,7 @@ from rack_recipes.journal.append import append
 from rack_recipes.journal.record_fields import Record
 from rack_recipes.journal.step_results_and_end_status import ENDED
 from rack_recipes.private_files import make_private, sync_file_and_folders
-from rack_recipes.run.processes import new_run_id
+from rack_recipes.run.processes import new_run_id, user_name
 from rack_recipes.run.run_folders import hold_run_until_exit, is_run_held, journal_of, journals, run_record
 from rack_recipes.settings import Settings
 from rack_recipes.version import VERSION
@@ -123,6 +122,6 @@ def first_record(run_id: str, settings: Settings, hooks: dict[str, MergeHook]) -
         "steps": [],
         "merge": to_record(settings.merge, digests),
         "controller": socket.gethostname(),
-        "user": getpass.getuser(),
+        "user": user_name(),
         "versions": {"rack.recipes": VERSION, "python": platform.python_version()},
     }

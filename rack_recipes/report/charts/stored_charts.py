@@ -33,6 +33,7 @@ from rack_recipes.report.table_model import RUN_SCOPED, Column, Table, named
 from rack_recipes.report.tables.all_tables import tables
 
 NAMESPACE = "http://www.w3.org/2000/svg"
+PROBE = f'<svg xmlns="{NAMESPACE}" width="20" height="20"><text y="15" style="font:12px {FONT}">{{}}</text></svg>'
 PNG_ZOOM = 2
 """Pixels of a PNG for each pixel of the SVG, so that it is sharp on paper too."""
 
@@ -43,12 +44,15 @@ def to_svg(chart: Chart) -> str:
 
 
 def to_png(chart: Chart) -> bytes:
-    """The chart as a light PNG. Raises UsageError where the package that draws it is missing."""
+    """The chart as a light PNG. Raises UsageError where the package that draws it is missing, or any font."""
     try:
         from resvg_py import svg_to_bytes
     except ImportError as error:
         raise UsageError(f"a PNG cannot be drawn: {error}: `pip install rack-recipes[png]` brings it") from error
-    # Shapes alone would be drawn without any font, so a missing one is not an error there.
+    if svg_to_bytes(svg_string=PROBE.format("A")) == svg_to_bytes(svg_string=PROBE.format("")):
+        raise UsageError(
+            "a PNG would have no text: no font for it is here, such as Debian's fonts-dejavu-core; SVG needs none"
+        )
     return bytes(svg_to_bytes(svg_string=_with_style(chart, plain_css()), zoom=PNG_ZOOM))
 
 

@@ -21,6 +21,7 @@ from rack_recipes.run.processes import (
     ignore_what_is_blocked,
     leave_dead_terminal,
     new_run_id,
+    user_name,
 )
 
 # It writes without a buffer: a signal that comes in the middle of a `print` would lose what the handler prints.
@@ -114,3 +115,12 @@ def test_the_command_chooses_the_id(monkeypatch: pytest.MonkeyPatch):
     assert chosen_run_id() == "mine"
     monkeypatch.setenv(RUN_ID, "")
     assert chosen_run_id() not in ("", "mine")
+
+
+@pytest.mark.parametrize("error", [KeyError, OSError])  # as in Python before and since 3.13
+def test_a_user_without_a_name_is_a_number(error: type[Exception], monkeypatch: pytest.MonkeyPatch):
+    def no_name() -> str:
+        raise error
+
+    monkeypatch.setattr("getpass.getuser", no_name)
+    assert user_name() == str(os.getuid())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -39,6 +40,13 @@ def test_a_png_shows_something():
     width, height = (int.from_bytes(png[place : place + 4]) for place in (16, 20))
     assert (width, height) == (1280, 600)
     assert len(png) > 3000
+
+
+def test_a_png_without_any_text_is_refused(monkeypatch: pytest.MonkeyPatch):
+    resvg_py = pytest.importorskip("resvg_py")
+    monkeypatch.setattr(resvg_py, "svg_to_bytes", partial(resvg_py.svg_to_bytes, skip_system_fonts=True))
+    with pytest.raises(UsageError, match="no font for it is here, such as Debian's fonts-dejavu-core"):
+        stored_charts.to_png(CHART)
 
 
 HOSTS = [f"r{rack}-u{unit}" for rack in (1, 2) for unit in (1, 2, 3)]

@@ -133,3 +133,13 @@ def test_the_playbook_of_a_role_gives_it_variables_that_it_has(entry: GalleryEnt
     assert entry.name in {each.get("role") or each.get("name") for each in used}
     given = {name for each in (*play.get("roles", ()), *play.get("tasks", ())) for name in each.get("vars", ())}
     assert given <= {argument.name for argument in entry.arguments or ()}
+
+
+def test_the_library_names_every_scriptlet_and_every_recipe():
+    """On its page, or on one of the pages beside it that it links: nobody finds what stands only in the gallery."""
+    library = CHECKOUT / "docs/library.md"
+    beside = {library, *(library.parent / name for name in re.findall(r"\]\(([\w-]+\.md)", library.read_text()))}
+    text = "\n".join(page.read_text() for page in beside)
+    names = {entry.name.removeprefix("rack.recipes.") for entry in of_kind("scriptlet")}
+    names |= {Path(entry.name).stem for entry in of_kind("recipe")}
+    assert {name for name in names if not re.search(rf"\b{re.escape(name)}\b", text)} == set()

@@ -34,7 +34,7 @@ BLOCKS = [(document, example) for document in DOCUMENTS for example in examples(
 PLUGIN = "rack_recipes.programs.pytest_plugin.plugin"
 PYTEST = ("-p", "no:rack_recipes", "-p", "no:cacheprovider")
 NO_OTHER_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-OWN_COMMAND = re.compile(r"rack-recipes (.*?)(?=\s+(?:[|&]|\d?>)|$)")
+OWN_COMMAND = re.compile(r"rack-recipes (.*?)(?=\s+(?:[|&]|\d?>)|\)?$)")
 OWN_PAGE = re.compile(r"https://github\.com/rack-recipes/rack\.recipes/(?:blob|tree)/main/")
 OUTPUT = re.compile(r'"\$\(.*\)"')  # of a command, as a word of another one
 KINDS = ("yaml", "task", "python", "notebook", "json", "envelope", "console", "typed", "shown")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The pages Start, Install and Several nodes, typed as they stand, each in one folder from its top to its end."""
+"""The pages Start, Install, Semaphore and Several nodes, typed as they stand, each in one folder."""
 
 from __future__ import annotations
 
@@ -69,6 +69,12 @@ def test_a_reader_comes_from_nothing_to_a_failure_and_its_end(project: Path, rac
     (project / "ansible.cfg").unlink()
     env = environment(PATH=f"{with_command(Path('bin'))}:{environment()['PATH']}", COLUMNS="200")
     type_page("start.md", project, env, lambda text: with_real_hosts(text, rack))
+
+
+@pytest.mark.repeats(one_in=4)
+def test_what_semaphore_does_leaves_a_report(project: Path):
+    env = environment(PATH=f"{with_command(Path('bin'))}:{environment()['PATH']}", COLUMNS="200")
+    type_page("semaphore.md", project, env)
 
 
 @pytest.mark.repeats

@@ -86,10 +86,10 @@ def test_names_of_files_and_variables_and_modes_are_written_once(written: str, p
 
 
 def test_the_page_on_verdicts_names_those_of_the_table():
-    page = (ROOT / "docs" / "architecture.md").read_text()
-    section = page.partition("\n## Verdicts\n")[2].partition("\n## ")[0]
+    page = (ROOT / "docs" / "recipe.md").read_text()
+    section = page.partition("\n## Success and verdicts\n")[2].partition("\n## ")[0]
     missing = {name for name in VERDICTS if f"`{name}`" not in section}
-    assert not missing, "docs/architecture.md, section Verdicts"
+    assert not missing, "docs/recipe.md, section Success and verdicts"
 
 
 def test_the_report_s_page_colours_no_verdict_that_the_table_lacks():

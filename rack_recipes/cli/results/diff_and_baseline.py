@@ -29,10 +29,11 @@ COMPARED = f"""\
     --percent P={NOTABLE:g}  show durations and measurements that changed by at least so much, durations also by at
         least {SHORTEST:g} s (default: {NOTABLE:g}; JSON has all)
     --exit-code  for CI: end with 1 if something got worse, and name it on stderr; otherwise with 0. Something got worse
-        if a step passed on a host {{first}} and does not pass there {{second}} (it passes if it is passed, marginal or
-        cached), if a criterion held and does not hold any more, or if a measurement is at another level than in up to
-        20 runs around the first one, and no limit tells that this is better. What only one run has does not count. It
-        says how small a shift would be seen; where there is no history only verdicts and criteria are compared"""
+        if a step passed on a host {{first}} and does not pass there {{second}} (it passes if it is passed, marginal,
+        cached or waived), if a criterion held and does not hold any more, or if a measurement is at another level than
+        in up to 20 runs around the first one, and no limit tells that this is better. What only one run has does not
+        count. It says how small a shift would be seen; where there is no history only verdicts and criteria are
+        compared"""
 
 
 @takes(

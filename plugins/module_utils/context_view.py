@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a Python scriptlet is given and what it is.
+"""The base class of Python scriptlets, their two exceptions, and the context that a scriptlet gets.
 
-The context that it reads and sets, measures and attaches with, its base class, and its two exceptions.
+It reads and sets keys, measures and attaches with the context.
 """
 
 from __future__ import annotations

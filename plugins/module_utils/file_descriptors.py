@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reads and writes files by their descriptors, and what the kernel tells of a process; modes of private files."""
+"""Reads and writes files by their descriptors, reads files below /proc, and has the modes of private files."""
 
 from __future__ import annotations
 

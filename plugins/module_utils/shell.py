@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A Python class around one program or one shell script, for what a command line can already do."""
+"""The base class of a Python scriptlet that runs one program or one shell script."""
 
 from __future__ import annotations
 

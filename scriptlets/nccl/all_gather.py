@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The parts of all GPUs, given to all of them: bus bandwidth and wrong values."""
+"""Every GPU sends its part to all others: bus bandwidth and wrong values."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 """The request to a host.
 
-The messages of its steps of a stage, with the arguments as Ansible has filled them in for this host; and the request
-to a delegate, with the stage of many hosts in one.
+It has the messages of the stage's steps, with the arguments as Ansible has filled them in for this host. A delegate
+gets one request for all hosts that it stands for.
 """
 
 from __future__ import annotations

@@ -2,9 +2,7 @@
 
 """Run a step that is a module or an action of Ansible's, by the executor in Ansible's worker.
 
-And refuse scriptlets on a network device, which starts no programs.
-
-The steps that nothing keeps from being started are errors. None is started.
+And refuse scriptlets on a network device, which starts no programs: steps that would start there are errors instead.
 """
 
 from __future__ import annotations

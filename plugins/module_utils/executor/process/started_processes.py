@@ -2,7 +2,7 @@
 
 """Lists the processes that a step starts, for the log of a run.
 
-Of a program as the kernel tells of them, of a Python class from the inside.
+The kernel tells which processes a program starts. For a Python class, hooks inside of its process tell it.
 
 Nothing that the scriptlet calls behaves differently. The audit hook sees the programs that `subprocess` starts, and
 those that replace a process. Functions of `os` that start a process or wait for one are wrapped, since only they know

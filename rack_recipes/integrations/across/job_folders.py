@@ -15,6 +15,7 @@ from typing import Any
 
 from rack_recipes.errors import UsageError
 from rack_recipes.integrations.across.runner_pipe import Job
+from rack_recipes.integrations.across.split_inventory import GROUP_VARS, HOST_VARS
 from rack_recipes.private_files import FILE_MODE, make_private
 from rack_recipes.run.processes import ECHO, PART, RUN_ID, STARTED_BY
 
@@ -108,7 +109,8 @@ def _files(folder: Path, out: Collection[Path]) -> Iterator[Path]:
         path = folder / entry.name
         if entry.name.startswith(".") or entry.name == "__pycache__" or path.resolve() in out:
             continue
-        if entry.is_dir() and not (path / "pyvenv.cfg").exists() and not entry.is_symlink():
+        is_elsewhere = entry.is_symlink() and str(path) not in (GROUP_VARS, HOST_VARS)  # these are often shared
+        if entry.is_dir() and not (path / "pyvenv.cfg").exists() and not is_elsewhere:
             yield from _files(path, out)
         elif entry.is_file():
             yield path

@@ -137,7 +137,8 @@ def _groups(groups: Mapping[str, Mapping[str, Any]], gone: Collection[str]) -> I
 
 def _used(groups: Mapping[str, Mapping[str, Any]], gone: Collection[str]) -> set[str]:
     """The groups with hosts that are not gone, also by their children."""
-    found = {name for name, group in groups.items() if not {*gone}.issuperset(group["hosts"])}
+    away = frozenset(gone)
+    found = {name for name, group in groups.items() if not away.issuperset(group["hosts"])}
     while more := {name for name, group in groups.items() if name not in found and found & {*group["children"]}}:
         found |= more
     return found | {"all"}

@@ -17,7 +17,6 @@ from rack_recipes.integrations.across.controllers_file import Controller, Contro
 from rack_recipes.natural_order import natural
 
 NAMED = 5  # hosts in a sentence
-BUILT_IN = ("all", "ungrouped")
 GROUP_VARS, HOST_VARS = "group_vars", "host_vars"
 
 
@@ -124,7 +123,7 @@ def part_inventory(whole: Mapping[str, Any], left_out: Collection[str]) -> dict[
 def _groups(groups: Mapping[str, Mapping[str, Any]], gone: Collection[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     used = _used(groups, gone)
     for name, group in groups.items():
-        if name not in BUILT_IN:
+        if name != "all":
             yield (
                 name,
                 {

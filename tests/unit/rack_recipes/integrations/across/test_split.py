@@ -18,7 +18,7 @@ CASES = Path(__file__).parent / "cases"
 WHOLE: dict[str, Any] = {
     "groups": {
         "all": {"vars": {"site": "north"}, "hosts": [], "children": ["ungrouped", "rack"]},
-        "ungrouped": {"vars": {}, "hosts": ["jump"], "children": []},
+        "ungrouped": {"vars": {"reach": "by hand"}, "hosts": ["jump"], "children": []},
         "rack": {"vars": {"rack": "r1"}, "hosts": ["r1"], "children": ["deep"]},
         "deep": {"vars": {"pw": "s"}, "hosts": ["r2"], "children": []},
     },
@@ -72,6 +72,7 @@ def test_a_part_has_the_groups_of_all_and_no_host_of_others():
             "vars": {"site": "north"},
             "hosts": {"r1": {"a": 1}, "jump": {}},
             "children": {
+                "ungrouped": {"vars": {"reach": "by hand"}, "hosts": {"jump": {}}, "children": {}},
                 "rack": {"vars": {"rack": "r1"}, "hosts": {"r1": {}}, "children": {"deep": {}}},
                 "deep": {"vars": {}, "hosts": {}, "children": {}},
             },

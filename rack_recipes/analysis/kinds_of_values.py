@@ -70,3 +70,21 @@ def kind_of(name: str, unit: str = "") -> str:
     by_unit = next((each.kind for each in KINDS if unit in each.units), UNKNOWN)
     by_word = next((each.kind for each in KINDS if words & each.words), UNKNOWN)
     return NOISE if by_unit == NOISE else by_word or by_unit
+
+
+_sizes = _signs(
+    READING,
+    "",
+    "% b bytes flows gb gb/s gbit/s ghz gib gib/s k kb khz kib kwh mb mb/s mbit/s mhz mib mib/s processes rpm tib wh",
+)
+UNSIGNED = _sizes.units.union(*(each.units for each in KINDS if each.kind in (NOISE, EVENTS)))
+"""Units of what is not below 0: times, rates, counts, sizes, shares. Temperatures, voltages, levels in dBm may be."""
+SIGNED = frozenset(("balance", "change", "delta", "deviation", "difference", "drift", "gain", "margin", "offset",
+                    "skew", "slack", "slope"))  # fmt: skip
+
+
+def is_never_negative(name: str, unit: str) -> bool:
+    """Whether a number with this name and unit cannot be below 0; not known where neither tells, and so False."""
+    if SIGNED & {*WORD.findall(name.lower())}:
+        return False
+    return unit.lower() in UNSIGNED if unit else kind_of(name) in (NOISE, EVENTS)

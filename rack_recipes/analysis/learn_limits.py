@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.exact_numbers import is_number
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import MASKED
-from rack_recipes.analysis.kinds_of_values import SETTING, kind_of
+from rack_recipes.analysis.kinds_of_values import SETTING, is_never_negative, kind_of
 from rack_recipes.analysis.methods.statistics_without_numpy import compute_moments, student_quantile
 from rack_recipes.errors import counted
 from rack_recipes.recipe.limits_file import NewLimit
@@ -126,6 +126,8 @@ def _learned(place: Place, found: Values, checks: float, margin: float, memory: 
     told = {"runs": len(found.runs), "hosts": len(found.hosts), "values": len(found.values)}
     is_setting = kind_of(name, unit) == SETTING
     condition, method, why_not = _condition(found, checks, margin, memory, is_setting=is_setting)
+    if condition.get("min", 0) < 0 <= min(found.values) and is_never_negative(name, unit):
+        condition = {"max": condition["max"]}
     about: dict[str, Any] = {**told, **_moments(found.values), "method": method} if method else {**told}
     if memory and method == INTERVAL:
         about["memory"] = round(memory, 2)

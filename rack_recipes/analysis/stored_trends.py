@@ -18,6 +18,7 @@ from rack_recipes.analysis.methods.change_points_and_trends import find_crossing
 from rack_recipes.analysis.run_data import Row, RunData, Twins, add_numbers
 from rack_recipes.analysis.values_over_runs import (
     FIRST_DAY,
+    KnownLimits,
     OverRuns,
     SeriesValues,
     find_level_changes,
@@ -145,13 +146,17 @@ def _told(
     """What is told of one series, as plain values.
 
     `of_runs` is how many runs of the test there are up to this one. `copies` are the runs without a value because they
-    used an earlier result again. `beyond` has the hosts whose last value breaks its limit, with both.
+    used an earlier result again. `limits` are the strictest of these hosts, `limits_of_hosts` has the least and the
+    greatest allowed value of each, where they differ. `beyond` has the hosts whose last value breaks its limit.
     """
-    run, runs = history.run.run, [*history.runs, history.run.run]
+    run_data, run = history.run, history.run.run
+    runs = [*history.runs, run]
     changes = find_level_changes([one]).get(one.key, ())
-    limits = history.limits.of(one.series)
+    hosts = {*one.hosts}
+    known = KnownLimits(row for row in run_data.measurements if row["host"] in hosts)
+    limits, each = known.of(one.series), known.each_of(one.series)
     ends = [end for end in (limits.low, limits.high) if end is not None]
-    own = [move for move in moves if move.peers.series == one.series and {*one.hosts} & {*move.hosts}]
+    own = [move for move in moves if move.peers.series == one.series and hosts & {*move.hosts}]
     return {
         "step": one.series.step,
         "name": one.series.name,
@@ -160,8 +165,9 @@ def _told(
         "hosts": [*one.hosts],
         "whose": one.whose,
         "limits": ends,
+        "limits_of_hosts": [[*pair] for pair in sorted(each, key=str)] if len(each) > 1 else [],
         "runs": len(runs),
-        "of_runs": len(earlier_runs(run, history.run.runs, len(history.run.runs))) + 1,
+        "of_runs": len(earlier_runs(run, run_data.runs, len(run_data.runs))) + 1,
         "values": [
             {"run_id": runs[place]["run_id"], "started": runs[place]["started"], "value": value}
             for place, value in zip(one.places, one.values.tolist(), strict=True)
@@ -210,6 +216,18 @@ def _trend(one: OverRuns, changes: Sequence[ChangePoint], ends: Sequence[float])
     return {**told, "reaches": end, **dates}
 
 
+def limits_told(told: Told) -> str:
+    """The limits of a series: `limit 3 to 9`, or how far those of its hosts are apart; empty where there are none."""
+    if not told["limits_of_hosts"]:
+        return f"limit {' to '.join(f'{end:g}' for end in told['limits'])}" if told["limits"] else ""
+    ends = zip(("min", "max"), zip(*told["limits_of_hosts"], strict=True), strict=True)
+    spans = [(word, sorted({end for end in own if end is not None})) for word, own in ends]
+    words = (
+        f"{word} {' to '.join(f'{end:g}' for end in dict.fromkeys((own[0], own[-1])))}" for word, own in spans if own
+    )
+    return f"limits that differ by host: {', '.join(words)}"
+
+
 def told_in_words(told: Told) -> list[str]:
     """What a series says, in sentences.
 
@@ -253,4 +271,5 @@ def _trend_in_words(told: Told) -> str:
     if "reaches" not in found:
         return slope
     span = f"{found['earliest']} to {found['latest'] or 'later than can be told'}"
-    return f"{slope}; reaches {found['reaches']:g} on {found['time']} ({span}, 90 %)"
+    strictest = ", the strictest limit," if told["limits_of_hosts"] else ""
+    return f"{slope}; reaches {found['reaches']:g}{strictest} on {found['time']} ({span}, 90 %)"

@@ -339,9 +339,13 @@ class KnownLimits:
             if row["limits"]:
                 self._ends[row["step"], row["name"], row["unit"] or ""].append(_ends(row["limits"]))
 
+    def each_of(self, series: Series) -> set[Ends]:
+        """The different limits that hosts have for a series."""
+        return {*self._ends.get((series.step, series.name, series.unit), ())}
+
     def of(self, series: Series) -> SeriesLimits:
         """The limits of a series; those of equally named measurements are the same."""
-        found = {*self._ends.get((series.step, series.name, series.unit), ())}
+        found = self.each_of(series)
         lows = [low for low, _high in found if low is not None]
         highs = [high for _low, high in found if high is not None]
         return _limits(max(lows, default=None), min(highs, default=None))

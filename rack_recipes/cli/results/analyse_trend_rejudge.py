@@ -121,11 +121,11 @@ def trend(options: argparse.Namespace) -> Answer:
 
 
 def _trend_as_lines(told: Told) -> Iterator[str]:
-    from rack_recipes.analysis.stored_trends import told_in_words
+    from rack_recipes.analysis.stored_trends import limits_told, told_in_words
 
     number = f" (number {told['number']})" if told["number"] > 1 else ""
     of = f" of {told['step']}" if told["step"] else ""
-    limits = f", limit {' to '.join(f'{end:g}' for end in told['limits'])}" if told["limits"] else ""
+    limits = f", {limits}" if (limits := limits_told(told)) else ""
     window = f"; {told['runs']} of {told['of_runs']} runs (--last)" if told["runs"] < told["of_runs"] else ""
     yield printable(f"{told['name']}{number}{of}, {told['whose']}{limits}{window}") + "\n"
     changes = {change["since"]: change for change in told["changes"]}

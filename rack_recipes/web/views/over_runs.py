@@ -240,7 +240,8 @@ def _series(place: int, told: Row) -> Section:
         one["since"]: f"{format_amount(one['before'], '')} to {format_amount(one['after'], unit)}"
         for one in told["changes"]
     }
-    limits = [Limit("limit", end) for end in told["limits"]]
+    name = "strictest limit" if told["limits_of_hosts"] else "limit"
+    limits = [Limit(name, end) for end in told["limits"]]
     marks = [Change(run_id, words.removesuffix(f" {unit}")) for run_id, words in changes.items()]
     chart = trend(Quantity(told["name"], unit), {told["whose"]: points}, limits, marks, _to_run)
     rows = [{**one, "change": changes.get(one["run_id"])} for one in reversed(told["values"])]

@@ -36,7 +36,8 @@ def learned(*values: Any) -> LearnedLimit:
         ([12.05] * 10, {"min": 12.035, "max": 12.065}, ""),
         ([42, 43] * 10, {"min": 40, "max": 45}, ""),
         ([12.04, 12.05, 12.06] * 4, {"min": 12.008, "max": 12.092}, ""),
-        ([0.1, 0.2, 0.1, 0.3, 0.1] * 2, {"min": -0.28, "max": 0.6}, ""),
+        ([0.1, 0.2, 0.1, 0.3, 0.1] * 2, {"max": 0.6}, ""),
+        ([-0.1, 0.2, 0.1, 0.3, 0.1] * 2, {"min": -0.6, "max": 0.84}, ""),
         ([1e6, 1.1e6] * 5, {"min": 780537, "max": 1319463}, ""),
         (["key ********"] * 10, {}, "its values are secret"),
         (["up", "down"] * 5, {}, "its values are no numbers, and differ"),
@@ -49,6 +50,29 @@ def test_what_is_learned_of_values(values: list[Any], condition: dict[str, Any],
     found = learned(*values)
     assert (found.limit.condition, found.why_not) == (condition, why_not)
     assert found.limit.learned["runs"] == len(values)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "never"),
+    [
+        ("write_ms", "ms", True),
+        ("p99", "us", True),
+        ("used", "%", True),
+        ("rate", "Gbit/s", True),
+        ("errors", "", True),
+        ("latency", "", True),
+        ("clock_offset", "us", False),
+        ("inlet", "Cel", False),
+        ("rx_power", "dBm", False),
+        ("x", "", False),
+        ("rail", "V", False),
+    ],
+)
+def test_what_cannot_be_negative_has_no_negative_lower_limit(name: str, unit: str, never: bool):
+    values = [0.1, 0.2, 0.1, 0.3, 0.0] * 2
+    rows = [{**row("r1", name, value), "unit": unit} for value in values]
+    [found] = learn_limits([GoodRun(f"R{n}", [one], NO_HOSTS) for n, one in enumerate(rows)], [])
+    assert found.limit.condition == ({"max": 0.69} if never else {"min": -0.41, "max": 0.69})
 
 
 def test_a_setting_that_differs_has_no_range():
@@ -138,7 +162,7 @@ def test_limits_from_20_good_runs_fail_few_further_ones(kind: str):
             for n, one in enumerate(values[:RUNS])
         ]
         found = learn_limits(runs, ["position"])
-        least, most = (np.array([one.limit.condition[end] for one in found]) for end in ("min", "max"))
+        least, most = (np.array([one.limit.condition.get(end, 0) for one in found]) for end in ("min", "max"))
         further = values[RUNS:].reshape(FURTHER, -1)
         failed += int(((further < least) | (further > most)).any(axis=1).sum())
     assert failed / (LEARNINGS * FURTHER) <= MOST_FAILING[kind]

@@ -167,6 +167,29 @@ def test_a_result_that_was_used_again_is_no_new_point(project: Path) -> None:
     assert f"run {run_id(20)} has measured no 'latency' itself" in call("trend", "latency", "--run", run_id(20)).err
 
 
+@pytest.mark.parametrize(
+    ("limits", "host", "told"),
+    [
+        (
+            ({"min": 1, "max": 200}, {"min": 2, "max": 300}),
+            "",
+            "limits that differ by host: min 1 to 2, max 200 to 300",
+        ),
+        (({"max": 200}, {"max": 300}), "", "limits that differ by host: max 200 to 300"),
+        (({"max": 200}, {}), "", "limit 200"),
+        (({"max": 200}, {"max": 200.0}), "", "limit 200"),
+        (({"min": 1, "max": 200}, {"min": 2, "max": 300}), "r3", "limit 1 to 200"),
+        (({"min": 1, "max": 200}, {"min": 2, "max": 300}), "r2", "limit 2 to 300"),
+    ],
+)
+def test_limits_that_differ_among_hosts_are_told_so(
+    project: Path, limits: tuple[dict[str, float], ...], host: str, told: str
+) -> None:
+    own = {f"r{n}": {"limits": limits[n % 2 == 0], "verdict": "passed"} for n in range(1, 6)}
+    store([Night({("ping", name): latency(100.0, **more) for name, more in own.items()})] * 5)
+    assert call("trend", "latency", "--host", host).out.splitlines()[0].partition(", limit")[2] == told[5:]
+
+
 def test_a_value_beyond_its_limit_is_marked_and_said(project: Path) -> None:
     limits = {"limits": {"max": 200}, "verdict": "failed"}
     bad = Night({("ping", f"r{host}"): latency(205.0, **limits) for host in (1, 2)})

@@ -14,7 +14,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_library import 
 
 with Library() as library:
     from rack_recipes.errors import translate_errors
-    from rack_recipes.run.current_run import Part, current, host_result
+    from rack_recipes.run.current_run import Judged, Part, current, results_of
     from rack_recipes.run.worker.persistent_connection import tell_session
 
 
@@ -31,4 +31,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             run = current()
         known = task_vars or {}
         first = known["ansible_play_hosts_all"][0] if given["stages"] else ""
-        return {**result, **host_result(Part(run, given["stages"], first), known["inventory_hostname"])}
+        own = (Judged(tuple(given["stages"])),)
+        judged = run.verdicts.get(self._task._uuid, own)
+        parts = [Part(run, stages, first, name) for stages, name in judged or own]
+        return {**result, **results_of(parts, known["inventory_hostname"], is_last=bool(judged))}

@@ -23,6 +23,8 @@ options:
       - The numbers of the stages that are judged, by default all that have run. A role of several stages names its own.
       - What runs once for the run then counts for the first host of the play. Where tags leave out all steps of these
         stages, nothing is judged.
+      - Where the stages of another such verdict come right behind, that one fails the hosts for both, so that they
+        take part in its stages, too.
     type: list
     elements: int
     default: []

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
@@ -28,6 +28,7 @@ from rack_recipes.journal.record_fields import ClockRecord, Record, RunStep
 from rack_recipes.journal.step_results_and_end_status import (
     EXIT_CODES,
     INCOMPLETE,
+    UNTESTED,
     Cell,
     CountedRecords,
     Results,
@@ -105,6 +106,14 @@ def _through(offer: Offer) -> str:
 
 
 RUN_HOST = ""  # the host of a step that runs once for the run
+THIS_RUN = "this run"
+
+
+class Judged(NamedTuple):
+    """Stages that a verdict task judges, all where there are none, and whose they are, in words."""
+
+    stages: tuple[int, ...] = ()
+    name: str = THIS_RUN
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +176,8 @@ class Run:
 
     `left_out` names the steps that tags leave out. `answered` has each (stage, host) of which an answer came. `judged`
     has the host that a policy was asked about for each stage and host; it is empty without a policy. `stages` has the
-    ids of the planned stage tasks, `together` the tasks that one process runs on all hosts, `between` those of steps
-    between hosts, `play` Ansible's play that
+    ids of the planned stage tasks, `verdicts` what verdict tasks judge by their ids, `together` the tasks that one
+    process runs on all hosts, `between` those of steps between hosts, `play` Ansible's play that
     goes on. `started` is a reading of the monotonic clock, in seconds. `peers` is what is known of the other parts of
     the group, and `meeting` where they meet, None for a run that meets nobody. `stopped` says who has asked for its
     end, and when.
@@ -184,6 +193,7 @@ class Run:
     inputs: RunInputs = field(default_factory=RunInputs)
     reusable: ReusableResults = field(default_factory=ReusableResults)
     stages: frozenset[str] = frozenset()
+    verdicts: Mapping[str, tuple[Judged, ...]] = field(default_factory=dict)
     together: Mapping[str, Any] = field(default_factory=dict)
     between: Mapping[str, Any] = field(default_factory=dict)
     play: Any = None
@@ -321,8 +331,8 @@ REFUSED = "rack.recipes.recorder: nothing is run: "  # what the recorder says be
 REASONS = 5  # shown in a recap; the store has them all
 IN_CHECK = "check mode: nothing was run, and nothing is wrong as far as can be told before"
 NOTHING = {
-    "unchecked": "nothing was checked in this run",
-    "failed": "no step of this run passed",
+    "unchecked": "nothing was checked in {}",
+    "failed": "no step of {} passed",
     INCOMPLETE: "hosts took part in no test of a step between hosts",
 }
 LEFT_OUT = "left out by its tags"
@@ -339,6 +349,7 @@ class Part:
     run: Run
     stages: Collection[int] = ()
     first: str = ""
+    name: str = THIS_RUN
 
     def results(self) -> Iterator[tuple[Cell, StepEnd]]:
         """The results that count. That of a step which no plan knows always does."""
@@ -371,10 +382,9 @@ class Part:
         """Why it did not pass although no step went wrong, with why steps were skipped; empty where it did."""
         counts = Counter(end.verdict for _place, end in self.results())
         checks = sum(end.checks for _place, end in self.results())
-        has_untested = self.run.results.has_untested()
-        nothing = NOTHING.get(
-            status_of(counts, checks, is_check=self.run.inputs.is_check, has_untested=has_untested), ""
-        )
+        has_untested = any(end.reason == UNTESTED for _place, end in self.results())
+        status = status_of(counts, checks, is_check=self.run.inputs.is_check, has_untested=has_untested)
+        nothing = NOTHING.get(status, "").format(self.name)
         skipped = dict.fromkeys(f"{name}: {end.reason}" for (name, _host), end in self.results() if end.reason)
         return f"{nothing} ({first_few([*skipped], REASONS)})" if nothing and skipped else nothing
 
@@ -423,6 +433,26 @@ def host_result(part: Part, host: str) -> dict[str, Any]:
     kind = "unreachable" if "unreachable" in verdicts and verdicts <= {"unreachable", "blocked"} else "failed"
     lines = [f"{end.verdict:<11} {step}  {end.reason}" for step, end in bad.items()]
     return {"changed": False, kind: True, "msg": "; ".join(reasons[:REASONS]), "steps": lines}
+
+
+WAITS = "it did not pass, as the verdict of the role behind this one says"
+
+
+def results_of(parts: Sequence[Part], host: str, *, is_last: bool) -> dict[str, Any]:
+    """The verdict task's result for what it judges. Of what a later task judges (not `is_last`) nothing fails yet.
+
+    A host that cannot be reached is given up at once: a later role would only wait for it again.
+    """
+    found = [host_result(part, host) for part in parts]
+    bad = [each for each in found if each.keys() & {"failed", "unreachable"}]
+    if not bad:
+        return found[-1]
+    kind = "failed" if any("failed" in each for each in bad) else "unreachable"
+    if not is_last and kind == "failed":
+        return {"changed": False, "msg": WAITS}
+    steps = [line for each in bad for line in each.get("steps", ())]
+    msg = "; ".join(each["msg"] for each in bad)
+    return {"changed": False, kind: True, "msg": msg, **({"steps": steps} if steps else {})}
 
 
 def _all_passed(part: Part, host: str) -> str:

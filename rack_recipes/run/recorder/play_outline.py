@@ -60,7 +60,7 @@ class PlayOutline:
 
 def stage_tasks(play: Play) -> list[Any]:
     """The stage tasks of an Ansible play, in order, without what is included only while it runs."""
-    return [task for task in _all_tasks(play) if task.resolved_action == STAGE]
+    return [task for task in all_tasks(play) if task.resolved_action == STAGE]
 
 
 def first_task_of_each_role(play: Play) -> dict[str, Any]:
@@ -74,12 +74,12 @@ def first_task_of_each_role(play: Play) -> dict[str, Any]:
 
 def checkpoints(plays: Iterable[Play]) -> frozenset[str]:
     """The ids of the flush tasks that come before the last stage."""
-    tasks = [task for play in plays for task in _all_tasks(play)]
+    tasks = [task for play in plays for task in all_tasks(play)]
     last = max((place for place, task in enumerate(tasks) if task.resolved_action == STAGE), default=0)
     return frozenset(task._uuid for task in tasks[:last] if task.resolved_action == FLUSH)
 
 
-def _all_tasks(play: Play) -> Iterator[Any]:
+def all_tasks(play: Play) -> Iterator[Any]:
     """All tasks in the order in which Ansible runs them: the roles that a play lists come before its own tasks."""
     listed = (role for role in play.roles if not role.from_include)
     blocks = (*play.pre_tasks, *(block for role in listed for block in _role_blocks(role)), *play.tasks)

@@ -59,6 +59,7 @@ from rack_recipes.run.recorder.stages_in_one_process import (
 )
 from rack_recipes.run.recorder.start_server_and_store_writer import StoreWriterClient
 from rack_recipes.run.recorder.undeclared_keys import declared_keys, undeclared_keys
+from rack_recipes.run.recorder.verdict_tasks import judged_stages
 from rack_recipes.run.stage.bypass_ansible_templating import pack_steps, unpack_steps
 from rack_recipes.run.stage.find_python import FACT
 from rack_recipes.run.stage.host_request import ANSIBLE, prepare
@@ -169,7 +170,7 @@ class Recorder:
         write_snapshot(run, plays, self._hosts)
         run.left_out.update(name for each in plays for name in select_by_tags(each))
         run.delegates.find = delegate_finder(plays, api)
-        run.play = play
+        run.play, run.verdicts = play, judged_stages(plays)
         look_less_often()
         stages = [*run_in_one_process(run, plays, api)]
         run.together = {stage.id: stage.as_written for stage in stages if not stage.why}

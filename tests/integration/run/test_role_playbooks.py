@@ -33,6 +33,9 @@ STEPS = [
 ROLE = {"name": "part"}
 # A single stage, in which no host needs another one.
 ALONE = [shell("first", "ok"), shell("broken", "fail", hosts=BAD)]
+# No host has what it tests.
+IDLE = [shell("idle", "ok", when="{{ idle_ports | default([]) | length > 0 }}")]
+TASK = {"name": "Use the host", "ansible.builtin.debug": {"msg": "used"}}
 
 
 def write(path: str, content: Any) -> str:
@@ -48,8 +51,8 @@ def title(task: Mapping[str, Any]) -> str:
 
 @pytest.fixture(autouse=True)
 def _role(steps: Path) -> None:
-    """The roles `part` and `alone`, and an inventory."""
-    for number, (role, own) in enumerate({"part": STEPS, "alone": ALONE}.items(), 5):
+    """The roles `part`, `alone` and `idle`, and an inventory."""
+    for number, (role, own) in enumerate({"part": STEPS, "alone": ALONE, "idle": IDLE}.items(), 5):
         write(f"roles/{role}/tasks/main.yml", tasks_of(plan_of(write_recipe(own)), 100 * number + 1, title))
     write("inventory.json", {"all": {"hosts": HOSTS, "vars": LOCAL}})
 
@@ -79,6 +82,40 @@ def test_all_stages_run_on_the_others_and_the_end_is_a_failure_of_that_host_alon
     assert {host: verdicts["last", host] for host in (GOOD, BAD)} == {GOOD: "passed", BAD: "passed"}
     assert (recap(done, GOOD, "failed"), recap(done, BAD, "failed")) == (0, 1)
     assert "broken failed: the link is down" in done.stdout
+
+
+IDLE_SAYS = "no step of the role idle passed (idle: when: {{ idle_ports | default([]) | length > 0 }} is false)"
+
+
+@pytest.mark.parametrize("roles", [["alone", "idle"], ["idle", "alone"]], ids=str)
+def test_each_role_judges_its_own_stages_and_takes_no_host_from_the_next_one(roles: list[str]) -> None:
+    done = ansible(roles=roles)
+    assert done.code == 2, done.stdout
+    assert results().verdicts() == {
+        **{("first", host): "passed" for host in (GOOD, BAD)},
+        **{("idle", host): "skipped" for host in (GOOD, BAD)},
+        ("broken", BAD): "failed",
+    }
+    told = dict(re.findall(r'fatal: \[(.*)\]: FAILED! => .*"msg": "(.*?)"', done.stdout))
+    both = {"idle": IDLE_SAYS, "alone": "broken failed: the link is down"}
+    assert told == {GOOD: IDLE_SAYS, BAD: "; ".join(both[role] for role in roles)}
+    assert "WARNING" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        {"roles": ["idle"], "tasks": [TASK, {"name": "Alone", "ansible.builtin.import_role": {"name": "alone"}}]},
+        {"roles": ["idle", {"role": "alone", "when": "true"}]},
+        {"roles": ["idle", "alone"], "any_errors_fatal": True},
+    ],
+    ids=["task between", "condition", "any_errors_fatal"],
+)
+def test_a_role_fails_its_hosts_at_once_where_a_later_verdict_may_be_too_late(keywords: dict[str, Any]) -> None:
+    done = ansible(**keywords)
+    assert done.code == 2, done.stdout
+    assert results().verdicts()["first", GOOD] == "error"
+    assert "used" not in done.stdout
 
 
 def test_a_role_is_a_test_and_a_playbook_may_name_its_own() -> None:

@@ -18,11 +18,12 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs i
 )
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.append import append
-from rack_recipes.journal.step_results_and_end_status import StepEnd
+from rack_recipes.journal.step_results_and_end_status import UNTESTED, StepEnd
 from rack_recipes.run import current_run as module
 from rack_recipes.run.current_run import (
     IN_CHECK,
     LEFT_OUT,
+    WAITS,
     Part,
     ReusableResults,
     Run,
@@ -33,6 +34,7 @@ from rack_recipes.run.current_run import (
     host_result,
     not_passed,
     refuse,
+    results_of,
     set_current,
 )
 from rack_recipes.run.earlier_run import EarlierRun
@@ -242,6 +244,31 @@ def parts(folder: Path, *records: dict[str, Any]) -> Run:
 def test_a_part_is_judged_by_its_own_stages(tmp_path: Path, records: list[dict[str, Any]], said: dict[str, str]):
     part = Part(parts(tmp_path, *records), [2, 3], "r2")
     assert {host: host_result(part, host)["msg"] for host in said} == said
+
+
+@pytest.mark.parametrize(
+    ("records", "kind", "msg"),
+    [
+        ([step("a", "r1", "skipped"), step("b", "r1", n=2, checks=1)], "failed", "no step of the role x passed"),
+        (
+            [step("a", "r1", "failed", reason="hot"), step("b", "r1", "unreachable", n=2, reason="gone")],
+            "failed",
+            "a failed: hot; b unreachable: gone",
+        ),
+        ([step("a", "r1", "unreachable", reason="gone")], "unreachable", "a unreachable: gone"),
+        # that a host took no part in a step between hosts is no matter of another role
+        ([step("a", "r1", checks=1), step("b", "r1", n=2, checks=1)], None, "every step passed"),
+    ],
+)
+def test_a_verdict_may_judge_several_roles(
+    tmp_path: Path, records: list[dict[str, Any]], kind: str | None, msg: str
+) -> None:
+    run = parts(tmp_path, *records, step("b", "r2", n=2, checks=1), step("c", "r2", n=3, reason=UNTESTED))
+    both = [Part(run, [1], "r1", "the role x"), Part(run, [2], "r1", "the role y")]
+    found = results_of(both, "r1", is_last=True)
+    assert (found["msg"], {"failed", "unreachable"} & found.keys()) == (msg, {kind} if kind else set())
+    waits = results_of(both, "r1", is_last=False)
+    assert waits == ({"changed": False, "msg": WAITS} if kind == "failed" else found)
 
 
 def test_nothing_is_said_of_a_part_that_tags_leave_out(tmp_path: Path):

@@ -66,7 +66,7 @@ def stage_tasks(play: Play) -> list[Any]:
 def first_task_of_each_role(play: Play) -> dict[str, Any]:
     """By name the roles of an Ansible play, without what is included only while it runs."""
     found: dict[str, Any] = {}
-    for task in _all_tasks(play):
+    for task in all_tasks(play):
         if task._role:
             found.setdefault(task._role.get_name(), task)
     return found

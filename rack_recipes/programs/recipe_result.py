@@ -18,6 +18,7 @@ from rack_recipes.context import run_context
 from rack_recipes.context.run_context import RUN
 from rack_recipes.errors import MOST_NAMED
 from rack_recipes.journal.reader import JournalReader
+from rack_recipes.journal.record_fields import log_record_lines
 from rack_recipes.journal.step_results_and_end_status import CountedRecords
 from rack_recipes.programs.program_context import Context, of_journal
 
@@ -96,6 +97,19 @@ class RecipeResult:
     def ctx(self) -> Context:
         """The context of the run, with its history. It is read from the run's folder. Raises JournalError."""
         return of_journal(Path(self.folder, JOURNAL)) if self.folder else Context()
+
+    @cached_property
+    def logs(self) -> ResultTable:
+        """The log of each step, as lines; empty without --log-level, --debug or one of these settings.
+
+        What a step has printed is in its attempts, not here. It is read from the run's folder. Raises JournalError.
+        """
+        found = ResultTable()
+        for record in JournalReader(Path(self.folder, JOURNAL)).records("log") if self.folder else ():
+            if record["event"] not in ("stdout", "stderr"):
+                lines = found.setdefault((record["step"], record["host"]), [])
+                lines += log_record_lines(record, self.run_id)
+        return found
 
     def get(self, key: str, default: object = None, host: str | None = None) -> Any:
         """A value of the context; see `Context.get`."""

@@ -71,7 +71,7 @@ def fill(project: Path) -> Path:
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     """The recipe with every verdict, in a pytest that has all plugins that are installed here."""
     with chdir(fill(tmp_path_factory.mktemp("judged"))):
-        done = inner("verdicts.recipe.yml", PYTEST_DISABLE_PLUGIN_AUTOLOAD="")
+        done = inner("verdicts.recipe.yml", PYTEST_DISABLE_PLUGIN_AUTOLOAD="", RACK_RECIPES_LOG_LEVEL="info")
         return Ended(done, results(), [path.absolute() for path in runs()])
 
 
@@ -118,7 +118,7 @@ def test_each_verdict_has_its_outcome(judged: Ended):
         "near[localhost]": "passed",
         "bad[localhost]": "failed",
         "second[localhost]": "passed",
-        "broken[localhost]": "failed",
+        "broken[localhost]": "error",
         "needs_bad[localhost]": "failed",
         "not_now[localhost]": "skipped",
         "each[a][localhost]": "passed",
@@ -131,7 +131,10 @@ def test_each_verdict_has_its_outcome(judged: Ended):
     assert found["near[localhost]"].properties == {"verdict": "marginal"}
     assert found["second[localhost]"].properties == {"verdict": "passed", "flake": "passed at try 2"}
     assert found["not_now[localhost]"].text.startswith("when: ")
-    assert "needs_bad on localhost: blocked\n  bad did not pass (failed)" in found["needs_bad[localhost]"].text
+    assert found["needs_bad[localhost]"].text.startswith("blocked: bad did not pass (failed)\nneeds_bad on localhost: ")
+    said = judged.done.stdout.partition("short test summary info")[2]
+    assert "verdicts.recipe.yml::bad[localhost] - failed: value: 7 frames" in said
+    assert "ERROR verdicts.recipe.yml::broken[localhost] - error: " in said
 
 
 def test_a_waived_failure_is_an_expected_one(tests: Path):
@@ -144,16 +147,17 @@ def test_a_waived_failure_is_an_expected_one(tests: Path):
 
 def test_a_failure_shows_all_that_there_is_to_see(judged: Ended):
     text = judged.tests["bad[localhost]"].text
-    assert "bad on localhost: failed\n  value: 7 frames is above max 5 frames\n" in text
+    assert text.startswith("failed: value: 7 frames is above max 5 frames\n")
     assert "  failed: value = 7 frames (max 5)\n" in text
     assert "  try 1: failed: value: 7 frames is above max 5 frames\n" in text
-    assert re.search(r"verdicts\.recipe\.yml:\d+:\d+, run \d{8}-\d{6}-\w{6}", text)
+    assert re.search(r"bad on localhost: \S+verdicts\.recipe\.yml:\d+:\d+, run \d{8}-\d{6}-\w{6}", text)
     assert "Traceback" not in text
     printed = judged.done.stdout
     _before, shown, rest = printed.partition(" bad[localhost] ")
     assert shown, printed
-    own = rest.partition(" broken[localhost] ")[0]
+    own = rest.partition(" needs_bad[localhost] ")[0]
     assert "Captured stdout call" in own
+    assert "bad@localhost end: failed: value: 7 frames" in own.partition("Captured log call")[2]
     assert "gives 7" in own
     assert "this is the log" in own
     assert "collect.py" not in printed
@@ -196,6 +200,35 @@ def test_which_files_are_collected(tests: Path, words: tuple[str, ...], expected
     assert runs() == []
 
 
+FAILED_BEFORE = {
+    "--lf": ("lastfailed", {"verdicts.recipe.yml::each[b][localhost]": True}),
+    "--sw": (
+        "stepwise",
+        {
+            "last_failed": "verdicts.recipe.yml::each[b][localhost]",
+            "last_test_count": 12,
+            "last_cache_date_str": "2026-01-01T00:00:00",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("--lf", ["each[b][localhost]"]),
+        ("--sw", ["each[b][localhost]", "names[localhost]", "late[localhost]", "total"]),
+    ],
+)
+def test_what_failed_before_is_known_again(tests: Path, option: str, expected: list[str]):
+    name, content = FAILED_BEFORE[option]
+    cache = Path(".pytest_cache/v/cache", name)
+    cache.parent.mkdir(parents=True)
+    cache.write_text(json.dumps(content))
+    done = inner("verdicts.recipe.yml", "-p", "cacheprovider", "-p", "stepwise", "--collect-only", "-q", option)
+    assert [line.partition("::")[2] for line in done.stdout.splitlines() if "::" in line] == expected, done.stdout
+
+
 def test_a_file_that_is_no_recipe_is_not_ours(tests: Path):
     done = inner("inventory.yml")
     assert done.code == 4
@@ -211,11 +244,11 @@ def test_a_wrong_recipe_is_an_error_with_its_place(tests: Path):
 
 
 def test_over_the_hosts_of_an_inventory(tests: Path):
-    done = inner("parameters.recipe.yml", "--rack-inventory", "inventory.yml", "--rack-param", "ports=[1, 2]")
+    words = ("--rack-inventory", "inventory.yml", "--rack-param", "ports=[1, 2]", "--rack-limit", "leaf2:spines")
+    done = inner("parameters.recipe.yml", *words)
     assert done.code == 0, done.stdout + done.stderr
     assert set(outcomes()) == {
-        *(f"port[{port}][{host}]" for port in (1, 2) for host in ("leaf1", "leaf2", "spine1")),
-        "leafs_only[leaf1]",
+        *(f"port[{port}][{host}]" for port in (1, 2) for host in ("leaf2", "spine1")),
         "leafs_only[leaf2]",
     }
 
@@ -270,10 +303,11 @@ def test_a_wrong_parameter(tests: Path, param: str, expected: str):
 
 
 def test_only_what_is_wanted_is_run(tests: Path):
-    assert inner("verdicts.recipe.yml", "-k", "needs_bad or good or late").code == 1
-    ran = {record["step"] for record in records() if record["kind"] == "step" and record.get("attempts")}
-    assert ran == {"good", "bad", "names", "late[x]", "late[y]"}
-    assert set(outcomes()) == {"good[localhost]", "needs_bad[localhost]", "late[localhost]"}
+    words = ("--rack-inventory", "inventory.yml", "-k", "(needs_bad or good or late) and leaf2")
+    assert inner("verdicts.recipe.yml", *words).code == 1
+    ran = {(one["step"], one["host"]) for one in records() if one["kind"] == "step" and one.get("attempts")}
+    assert ran == {(step, "leaf2") for step in ("good", "bad", "names", "late[x]", "late[y]")}
+    assert set(outcomes()) == {"good[leaf2]", "needs_bad[leaf2]", "late[leaf2]"}
 
 
 def records() -> Iterator[dict[str, Any]]:

@@ -98,7 +98,8 @@ def run_ansible(
     forwarder.only_note()
     command = _playbook_command(options, prepared, playbook, run_id)
     variables = run_variables(options, names, prepared)
-    code = _run(options, variables, command, folder, warm, forwarder)
+    logs = bool(options.debug or options.log_level or prepared.settings.debug or prepared.settings.log_level)
+    code = _run(options, variables, command, folder, warm, forwarder, logs=logs)
     forwarder.release()
     leave_dead_terminal()
     summary = summarize(folder / JOURNAL)
@@ -139,12 +140,14 @@ def _run(
     folder: Path,
     warm: WarmStart | None,
     forwarder: SignalForwarder,
+    *,
+    logs: bool,
 ) -> int:
-    """Run Ansible and show the progress; return Ansible's exit code."""
+    """Run Ansible and show the progress, with `logs` also the log; return Ansible's exit code."""
     log = folder / ANSIBLE_LOG
     log.touch(FILE_MODE)
     with (
-        _live_output(options, folder / JOURNAL) as tick,
+        _live_output(options, folder / JOURNAL, logs=logs) as tick,
         _private_variables(folder, variables) as private,
     ):
         whole = replace(asked, extra_vars=[*asked.extra_vars, *private])
@@ -204,7 +207,7 @@ def _playbook_command(
 
 
 @contextmanager
-def _live_output(options: argparse.Namespace, journal: Path) -> Iterator[Callable[[], None]]:
+def _live_output(options: argparse.Namespace, journal: Path, *, logs: bool) -> Iterator[Callable[[], None]]:
     """Yield a function that shows what is new: the progress on a terminal, and what steps do if that is asked for.
 
     With --verbose Ansible's own output shows all of it.
@@ -214,7 +217,7 @@ def _live_output(options: argparse.Namespace, journal: Path) -> Iterator[Callabl
         StatusLine(sys.stderr) if not options.json and not options.verbose else None,
     )
     asks = any(option.startswith("--ask-") for option in options.ansible)  # for a password, on a line of its own
-    trace = DebugLog.of(journal, sys.stderr) if (options.debug or options.log_level) and not options.verbose else None
+    trace = DebugLog.of(journal, sys.stderr) if logs and not options.verbose else None
 
     def show() -> None:
         if trace is not None and trace.has_more():

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import chdir
 from dataclasses import dataclass
 from functools import cache
@@ -18,15 +19,19 @@ import pytest
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope, loop_instances
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, WAIVED
+from rack_recipes import settings
 from rack_recipes.cli.inventory_hosts import InventoryHosts, inventory_hosts
 from rack_recipes.errors import Place, RackError, UsageError
 from rack_recipes.plan.compile.playbook_file import plan_of
+from rack_recipes.plan.plan_model import Plan
 from rack_recipes.programs.pytest_plugin.find_recipe_files import inventories_of, project_of
+from rack_recipes.programs.pytest_plugin.hosts_that_are_enough import enough_hosts
 from rack_recipes.programs.pytest_plugin.runner_fixtures import run_here, run_once
 from rack_recipes.programs.recipe_result import RecipeResult
 from rack_recipes.recipe.param_values import values_of_params
 from rack_recipes.recipe.recipe_model import Step
 
+NOT_JUDGED = ("error", "unreachable")  # verdicts
 NOBODY = "?"  # stands for the host of a step whose pattern matches no host
 
 
@@ -50,37 +55,53 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """The results of a recipe, in the order of its steps, and the parameters that it takes."""
+    """The results of a recipe, in the order of its steps, the parameters that it takes, and its plan.
+
+    `merges` is whether a setting says how the writes of several hosts are merged.
+    """
 
     results: tuple[Expected, ...]
     params: tuple[str, ...]
+    plan: Plan
+    merges: bool = False
 
     @property
     def steps(self) -> tuple[str, ...]:
         """The names of its steps."""
-        return tuple(dict.fromkeys(result.step for result in self.results))
+        return tuple(hosts_by_step(self.results))
 
 
-def expect(recipe: Path, project: Path, inventories: tuple[str, ...], params: Mapping[str, str]) -> Expectation:
+def hosts_by_step(results: Iterable[Expected]) -> dict[str, set[str]]:
+    """The hosts of these results by the names of their steps."""
+    found: dict[str, set[str]] = {}
+    for result in results:
+        found.setdefault(result.step, set()).add(result.host)
+    return found
+
+
+def expect(
+    recipe: Path, project: Path, inventories: tuple[str, ...], params: Mapping[str, str], limit: str = ""
+) -> Expectation:
     """The results that the recipe should have if it is run in the folder `project`. Raises RackError."""
     with chdir(project):
-        plan = plan_of(str(recipe))
+        own = settings.load()
+        plan = plan_of(str(recipe), own)
     steps = [*plan.steps]
     declared = plan.recipe.params
     given = {name: text for name, text in params.items() if name in declared}
     valued = {name: param for name, param in declared.items() if name in given or not param.required}
     known = values_of_params(valued, given, texts=True)  # the run itself reports a parameter without a value
     patterns = [step.hosts or plan.recipe.hosts for step in steps]
-    hosts = _hosts(tuple(sorted({*patterns})), inventories, project)
+    hosts = _hosts(tuple(sorted({*patterns})), inventories, limit, project)
     expected = (_results(step, hosts.of(pattern), known) for step, pattern in zip(steps, patterns, strict=True))
-    return Expectation(tuple(chain.from_iterable(expected)), tuple(declared))
+    return Expectation(tuple(chain.from_iterable(expected)), tuple(declared), plan, bool(own.merge))
 
 
 @cache
-def _hosts(patterns: tuple[str, ...], inventories: tuple[str, ...], project: Path) -> InventoryHosts:
+def _hosts(patterns: tuple[str, ...], inventories: tuple[str, ...], limit: str, project: Path) -> InventoryHosts:
     """The hosts that match the patterns. Raises UsageError for an inventory that cannot be read."""
     with chdir(project):
-        found = inventory_hosts(inventories, None, patterns)
+        found = inventory_hosts(inventories, limit or None, patterns)
     if problem := found.problem or found.refusal:
         raise UsageError(problem)
     return found
@@ -122,11 +143,14 @@ class RecipeFile(pytest.File):
     def collect(self) -> Iterator[RecipeItem]:
         """The tests of the recipe; nothing is run."""
         try:
-            self.expectation = expect(self.path, self.project, inventories_of(self.config), self._params())
+            inventories, limit = inventories_of(self.config), self.config.getoption("rack_limit")
+            self.expectation = expect(self.path, self.project, inventories, self._params(), limit)
         except RackError as error:
             raise self.CollectError(str(error)) from None
         for expected in self.expectation.results:
-            yield RecipeItem.from_parent(self, name=expected.name, expected=expected)
+            # pytest 9.2 tells a test of before by its parsed id: without the whole id the brackets would be of the name
+            node = f"{self.nodeid}::{expected.name}"
+            yield RecipeItem.from_parent(self, name=expected.name, nodeid=node, expected=expected)
 
     @property
     def project(self) -> Path:
@@ -145,11 +169,12 @@ class RecipeFile(pytest.File):
                 shared = self.config._tmp_path_factory.getbasetemp().parent  # type: ignore[attr-defined]
                 self._result = run_once(shared, words, self.project)
             else:
-                self._result = run_here(words, self.project)
+                shown = self.config.getoption("capture") == "no"  # pytest -s
+                self._result = run_here(words, self.project, sys.stderr if shown else None)
         return self._result
 
     def _words(self) -> Iterator[str]:
-        """The arguments of the command. If only some tests are selected, only their steps and what these need run."""
+        """The arguments of the command. If only some tests are selected, only the steps and hosts that they need."""
         inside = self.path.is_relative_to(self.project)
         yield str(self.path.relative_to(self.project) if inside else self.path)
         for inventory in inventories_of(self.config):
@@ -157,12 +182,15 @@ class RecipeFile(pytest.File):
         for name, value in self._params().items():
             if name in self.expectation.params:
                 yield from ("--param", f"{name}={value}")
-        wanted = {
-            item.expected.step for item in self.session.items if isinstance(item, RecipeItem) and item.recipe is self
-        }
-        if wanted != set(self.expectation.steps):
+        items = (item for item in self.session.items if isinstance(item, RecipeItem) and item.recipe is self)
+        whole, wanted = hosts_by_step(self.expectation.results), hosts_by_step(item.expected for item in items)
+        if wanted.keys() != whole.keys():
             for step in sorted(wanted):
                 yield from ("--only", step)
+        narrow = wanted != whole and not self.expectation.merges
+        enough = enough_hosts(self.expectation.plan, whole, wanted) if narrow else []
+        if limit := ",".join(enough) or self.config.getoption("rack_limit"):
+            yield from ("--limit", limit)
 
     def teardown(self) -> None:
         """After the last test: fail if the run did not pass although no test says why."""
@@ -181,6 +209,22 @@ class RecipeItem(pytest.Item):
         self.recipe: RecipeFile = named["parent"]
         self.expected = expected
 
+    def setup(self) -> None:
+        """Run the recipe, if no other test has. What could not be judged fails here, which pytest calls an error."""
+        if self.config.getoption("setuponly"):
+            return
+        result = self.recipe.result()
+        record = result.steps.get((self.expected.instance, self.expected.host))
+        if record is None:
+            return
+        self.rack_seconds = record.get("seconds")
+        self.user_properties.append(("verdict", record["verdict"]))
+        if record.get("flake"):
+            self.user_properties.append(("flake", f"passed at try {len(record['attempts'])}"))
+        self._show(record, result)
+        if record["verdict"] in NOT_JUDGED:
+            raise StepFailed("\n".join(_explanation(self.expected, result)))
+
     def runtest(self) -> None:
         """Pass, skip or fail by the verdict."""
         result = self.recipe.result()
@@ -190,11 +234,6 @@ class RecipeItem(pytest.Item):
         if record is None:
             why = result.reason or f"run {result.run_id or 'not begun'} is {result.status}, without a result of it"
             raise StepFailed(f"{self.expected.name} was never begun: {why}\n{self.expected.place}")
-        self.rack_seconds = record.get("seconds")
-        self.user_properties.append(("verdict", record["verdict"]))
-        if record.get("flake"):
-            self.user_properties.append(("flake", f"passed at try {len(record['attempts'])}"))
-        self._show(record)
         if record["verdict"] == "skipped":
             raise _skipped(record.get("reason") or "skipped")
         if record["verdict"] == WAIVED:
@@ -202,8 +241,10 @@ class RecipeItem(pytest.Item):
         if record["verdict"] not in PASSING:
             raise StepFailed("\n".join(_explanation(self.expected, result)))
 
-    def _show(self, record: Record) -> None:
-        """Add the output of the last try, which pytest shows below a failure, and with -rA for all tests."""
+    def _show(self, record: Record, result: RecipeResult) -> None:
+        """Add the log, and the output of the last try, which pytest shows below a failure."""
+        place = self.expected.instance, self.expected.host
+        self.add_report_section("call", "log", "\n".join(result.logs.get(place, ())))
         last = (record.get("attempts") or [{}])[-1]
         for stream in ("stdout", "stderr"):
             if last.get(stream):
@@ -229,8 +270,9 @@ def _skipped(reason: str) -> BaseException:
 def _explanation(expected: Expected, result: RecipeResult) -> Iterator[str]:
     """Why a step did not pass: its verdict, reason, criteria, tries and instances, one line each."""
     record = result.steps[expected.instance, expected.host]
-    yield f"{expected.instance} on {expected.host or 'the run'}: {record['verdict']}"
-    yield from _indented(record.get("reason") or "gave no reason")
+    first, *more = (record.get("reason") or "gave no reason").splitlines()
+    yield f"{record['verdict']}: {first}"  # pytest's short summary has the beginning of it
+    yield from _indented("\n".join(more))
     for measured in record.get("measurements") or ():
         if "verdict" in measured:
             yield f"  {measured['verdict']}: {_criterion(measured)}"
@@ -240,7 +282,7 @@ def _explanation(expected: Expected, result: RecipeResult) -> Iterator[str]:
     for (name, host), instance in result.steps.items():
         if instance.get("parent") == expected.instance and host == expected.host and instance["verdict"] not in PASSING:
             yield from _instance(name, instance)
-    yield f"{expected.place}, run {result.run_id}"
+    yield f"{expected.instance} on {expected.host or 'the run'}: {expected.place}, run {result.run_id}"
 
 
 def _criterion(measured: Record) -> str:

@@ -40,6 +40,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME=VALUE",
         help="a parameter of the recipe files that have one of this name; may be repeated",
     )
+    group.addoption(
+        "--rack-limit",
+        default="",
+        metavar="PATTERN",
+        help="run recipe files only on the hosts of their inventory that match, as --limit of rack-recipes run",
+    )
     parser.addini(FILES, "patterns of the files that are collected as recipes", type="args", default=PATTERNS)
 
 
@@ -93,11 +99,16 @@ def _is_named_so(path: Path, config: pytest.Config) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-    """Report the step's own duration; otherwise the first test of a file would have that of the whole run."""
+    """Report the step's own duration; otherwise the first test of a file would have that of the whole run.
+
+    Of a step that could not be judged report the message of the step.
+    """
     report = yield
     seconds = getattr(item, "rack_seconds", None)
-    if call.when == "call" and seconds is not None:
-        report.duration = seconds
+    if seconds is not None and call.when != "teardown":
+        report.duration = 0.0 if call.when == "setup" and report.passed else seconds
+    if call.when == "setup" and report.failed and call.excinfo and hasattr(item, "rack_seconds"):
+        report.longrepr = item.repr_failure(call.excinfo)
     return report
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import IO
 
 from rack_recipes.private_files import FOLDER_MODE
 from rack_recipes.programs.call_cli import CommandEnd, call_command, options_of
@@ -63,9 +64,9 @@ class ScriptletRunner:
 RUN = ("run", "--json")
 
 
-def run_here(words: Sequence[str], project: Path) -> RecipeResult:
-    """Run a recipe in the folder `project`; `words` are the arguments of `rack-recipes run`."""
-    return _result(call_command([*RUN, *words], project), project)
+def run_here(words: Sequence[str], project: Path, show: IO[str] | None = None) -> RecipeResult:
+    """Run a recipe in the folder `project`; `words` are the arguments of `rack-recipes run`, `show` gets its log."""
+    return _result(call_command([*RUN, *words], project, show=show), project)
 
 
 def run_once(folder: Path, words: Sequence[str], project: Path) -> RecipeResult:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -52,7 +52,7 @@ class ResultTable(dict[tuple[str, str], Any]):
     def __missing__(self, key: object) -> Any:
         __tracebackhide__ = True  # pytest shows the test's line, and not ours
         if not isinstance(key, str):
-            raise KeyError(f"{key!r}: there is {self._names() or 'nothing'}")
+            raise KeyError(f"{key!r}: {self._hint_of_place(key)}")
         hosts = [host for name, host in self if name == key]
         if len(hosts) == 1:
             return self[key, hosts[0]]
@@ -60,12 +60,20 @@ class ResultTable(dict[tuple[str, str], Any]):
             raise KeyError(
                 f"{key!r} is there for {first_few(hosts, MOST_NAMED)}: name one, as in [{key!r}, {hosts[0]!r}]"
             )
-        near = difflib.get_close_matches(key, {name for name, _host in self}, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there is {self._names() or 'nothing'}"
-        raise KeyError(f"{key!r}: {hint}")
+        raise KeyError(f"{key!r}: {_nearest_of(key, {name for name, _host in self})}")
 
-    def _names(self) -> str:
-        return ", ".join(sorted({name for name, _host in self}))
+    def _hint_of_place(self, key: object) -> str:
+        """What is wrong with a name and a host: the host, if there is the name."""
+        name, host = key if isinstance(key, tuple) and len(key) == 2 else ("", "")
+        hosts = {own for known, own in self if known == name}
+        if not hosts:
+            return _nearest_of(str(name), {known for known, _host in self})
+        return "it is of the run: the host is ''" if hosts == {""} else _nearest_of(str(host), hosts)
+
+
+def _nearest_of(word: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"there is {first_few(sorted(known), MOST_NAMED) or 'nothing'}"
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import check_key, shortened
 from rack_recipes.context.initial_context_file import to_data
 from rack_recipes.context.run_context import RUN
 from rack_recipes.errors import UsageError
-from rack_recipes.programs.call_cli import Inventory, call_command, options_of, write_json_file
+from rack_recipes.programs.call_cli import CommandEnd, Inventory, call_command, options_of, write_json_file
 from rack_recipes.programs.program_context import Context
 from rack_recipes.programs.recipe_result import RecipeResult, Verdict, read_result
 
@@ -54,29 +54,62 @@ def run_recipe(  # noqa: PLR0913 - the options of the command that programs need
     >>> run_recipe("recipes/first.yml").verdicts["disk"]
     'passed'
     """
-    folder = Path.cwd() / (project or "")
-    if not folder.is_dir():
-        raise UsageError(f"project: there is no folder {folder}")
+    given = RunOptions(
+        inventory=inventory, limit=limit, params=params, context=context, only=only, skip=skip, report=report,
+        debug=debug, db=db, options=options,
+    )  # fmt: skip
+    folder = _folder_of(project)
     with tempfile.TemporaryDirectory(prefix="rack-recipes-") as own:
-        given = {"inventory": inventory, "limit": limit, "only": only, "skip": skip, "report": report, "debug": debug}
-        words = [*recipe_words(Path(own), recipe, params, context), *options_of(given), *options]
-        env = {"RACK_RECIPES_DB": db} if db else {}  # not among the words: other users can see them
-        ended = call_command(["run", "--json", *words], folder, env, sys.stderr if debug else None)
+        ended = end_of_run(Path(own), recipe, folder, given)
     if "folder" not in ended.answer:
         raise _with_advice(ended.error(), recipe, folder)
     return read_result(ended.exit_code, ended.answer, folder)
 
 
-def recipe_words(
-    own: Path,
-    recipe: Recipe,
-    params: Mapping[str, object] | None,
-    context: Context | Mapping[str, object] | None = None,
-) -> Iterator[str]:
+class RunOptions(TypedDict, total=False):
+    """What `run_recipe` takes beside the recipe, and so does the fixture of this name."""
+
+    inventory: Inventory | None
+    limit: str | None
+    params: Mapping[str, object] | None
+    context: Context | Mapping[str, object] | None
+    only: Names | None
+    skip: Names | None
+    report: bool
+    debug: bool
+    db: str | None
+    project: str | os.PathLike[str] | None
+    options: Sequence[str]
+
+
+def _folder_of(project: str | os.PathLike[str] | None) -> Path:
+    folder = Path.cwd() / (project or "")
+    if not folder.is_dir():
+        raise UsageError(f"project: there is no folder {folder}")
+    return folder
+
+
+def end_of_run(
+    own: Path, recipe: Recipe, folder: Path, given: RunOptions, env: Mapping[str, str] | None = None
+) -> CommandEnd:
+    """Run a recipe in `folder` with what is `given`; `own` is a folder for files that only this run needs.
+
+    A log that was asked for is shown on stderr. Raises UsageError as `_file_words` does.
+    """
+    options = given.get("options", ())
+    named = {name: given.get(name) for name in ("inventory", "limit", "only", "skip", "report", "debug")}
+    words = [*_file_words(own, recipe, given), *options_of(named), *options]
+    hidden = {"RACK_RECIPES_DB": db} if (db := given.get("db")) else {}  # not a word: other users can see them
+    logs = given.get("debug") or any(word.startswith(("--debug", "--log-level")) for word in options)
+    return call_command(["run", "--json", *words], folder, {**(env or {}), **hidden}, sys.stderr if logs else None)
+
+
+def _file_words(own: Path, recipe: Recipe, given: RunOptions) -> Iterator[str]:
     """The words for what the command reads from files. What is no file yet is written into the folder `own`.
 
     Raises UsageError for what is no JSON, and for a key of the context that a run does not take.
     """
+    params, context = given.get("params"), given.get("context")
     yield write_json_file(own, "recipe", recipe) if isinstance(recipe, Mapping) else os.fspath(recipe)
     if params:
         yield from ("--param-file", write_json_file(own, "params", params))
@@ -158,9 +191,7 @@ def run_scriptlet(  # noqa: PLR0913 - the options of the command that programs n
     >>> run_scriptlet("disk.usage", {"path": "/", "max_percent": 100}).verdict
     'passed'
     """
-    folder = Path.cwd() / (project or "")
-    if not folder.is_dir():
-        raise UsageError(f"project: there is no folder {folder}")
+    folder = _folder_of(project)
     with tempfile.TemporaryDirectory(prefix="rack-recipes-") as own:
         words = [*_files(Path(own), args, context), *_host_words(host, inventory)]
         words += ["--function", function] if function else []

@@ -11,13 +11,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import IO
+from typing import IO, Unpack
 
 from rack_recipes.private_files import FOLDER_MODE
-from rack_recipes.programs.call_cli import CommandEnd, call_command, options_of
+from rack_recipes.programs.call_cli import CommandEnd, call_command
 from rack_recipes.programs.program_context import Context
 from rack_recipes.programs.recipe_result import RecipeResult, read_result
-from rack_recipes.programs.run_recipe_and_scriptlet import Recipe, ScriptletResult, recipe_words, run_scriptlet
+from rack_recipes.programs.run_recipe_and_scriptlet import (
+    Recipe,
+    RunOptions,
+    ScriptletResult,
+    end_of_run,
+    run_scriptlet,
+)
 
 
 def own_store(folder: Path) -> dict[str, str]:
@@ -93,22 +99,16 @@ def _result(ended: CommandEnd, project: Path) -> RecipeResult:
 class RecipeRunner:
     """Runs recipes for one test. Run folders and store are in `folder`; everything else is the project's.
 
-    Call it with a recipe: a mapping, or the path of a file in the project. It runs on this machine, or on the hosts of
-    `inventory`. `params` are values for its parameters, `options` additional words for `rack-recipes run`.
+    Call it with a recipe, a mapping or a file of the project, and with what `rack_recipes.run_recipe` takes.
     """
 
     folder: Path
     project: Path
 
-    def __call__(
-        self,
-        recipe: Recipe,
-        *,
-        inventory: str | os.PathLike[str] | None = None,
-        params: Mapping[str, object] | None = None,
-        options: Sequence[str] = (),
-    ) -> RecipeResult:
+    def __call__(self, recipe: Recipe, **given: Unpack[RunOptions]) -> RecipeResult:
         """Run a recipe to its end and return its results. A run that fails raises nothing."""
-        env = own_store(self.folder)
-        words = [*recipe_words(self.folder, recipe, params), *options_of({"inventory": inventory}), *options]
-        return _result(call_command([*RUN, *words], self.project, env), self.project)
+        __tracebackhide__ = True  # pytest shows the test's line, and not ours
+        if unknown := given.keys() - RunOptions.__annotations__.keys():
+            raise TypeError(f"run_recipe takes no {min(unknown)!r}; it takes {', '.join(RunOptions.__annotations__)}")
+        project = self.project / (given.get("project") or "")
+        return _result(end_of_run(self.folder, recipe, project, given, own_store(self.folder)), project)

@@ -28,6 +28,7 @@ STARTS = re.compile(r"\$\{([^${}]*)")
 MEANT = re.compile(
     r"(?:params|item|matrix|step|own|peer)\.|[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*_v[0-9]+[@.\[]|[a-z0-9_]+(?:\.[a-z0-9_]+)+@"
 )
+VARIABLE = re.compile(r"vars\.([A-Za-z_][\w.]*)")
 INDEX = re.compile(r"\[([0-9]+)\]")
 DOTS = "a reference with dots only, such as ${links.up_v1.0}"
 FUNCTIONS = ("majority", "median")
@@ -135,6 +136,8 @@ def reference_texts(value: object, path: Path) -> Iterator[tuple[Path, str]]:
 def problem_of(parts: Parts | None, inner: str, scope: KnownNames) -> Problem | None:
     """What is wrong with the text in braces; None where nothing is, or where it is not meant as a reference."""
     if parts is None:
+        if variable := VARIABLE.fullmatch(inner):
+            return "a variable of Ansible as a template", f'"{{{{ {variable[1]} }}}}"'
         return malformed(inner) if MEANT.match(inner) else None
     word, path, host = parts
     return word_problem(word, path, scope) if word in WORDS else key_problem(".".join([word, *path]), host)

@@ -23,16 +23,21 @@ def test_two_mappings_in_one_test(run_recipe):
     assert result.run_id != other.run_id
 
 
-def test_a_file_with_parameters_on_other_hosts(run_recipe):
+def test_a_file_with_parameters_on_other_hosts(run_recipe, capsys):
+    options = ["--log-level", "info"]
     result = run_recipe(
-        "parameters.recipe.yml", inventory="inventory.yml", params={"ports": [4]}, options=["--limit", "leafs"]
+        "parameters.recipe.yml", inventory="inventory.yml", params={"ports": [4]}, limit="leafs", options=options
     )
     assert result.exit_code == 0, result
+    assert result.logs["port[4]", "leaf2"][-1].endswith("port[4]@leaf2 end: passed")
+    assert "port[4]@leaf2 end: passed" in capsys.readouterr().err
     assert result.verdicts["port[4]", "leaf2"] == "passed"
     assert result.context["t.value_v1", "leaf1"] == 3
 
 
 def test_one_that_cannot_be_run(run_recipe):
+    with pytest.raises(TypeError, match="takes no 'limt'; it takes inventory, limit, "):
+        run_recipe({}, limt="leafs")
     result = run_recipe({"steps": []})
     assert (result.exit_code, result.status, result.run_id) == (2, "error", "")
     assert "test_meta" in result.reason

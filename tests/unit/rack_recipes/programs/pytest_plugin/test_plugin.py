@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ from rack_recipes.errors import Place
 from rack_recipes.programs.pytest_plugin.collect import Expected, RecipeItem, StepFailed
 from rack_recipes.programs.pytest_plugin.find_recipe_files import project_of
 from rack_recipes.programs.recipe_result import RecipeResult, ResultTable
+from rack_recipes.programs.run_recipe_and_scriptlet import RunOptions, run_recipe
 from rack_recipes.recipe.recipe_names import looks_like_recipe
 
 
@@ -85,3 +87,8 @@ def test_a_result_that_never_came_has_its_reason_and_not_the_whole_run():
     assert str(caught.value) == (
         "burn[r1] was never begun: run R1 is interrupted, without a result of it\nburn_in.yml:9:5"
     )
+
+
+def test_the_fixture_takes_what_the_function_takes():
+    of_function = list(inspect.signature(run_recipe).parameters)[1:]
+    assert list(RunOptions.__annotations__) == of_function

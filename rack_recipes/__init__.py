@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.module_utils.read_proc_and_sys import HostFiles
     from ansible_collections.rack.recipes.plugins.module_utils.shell import ShellScriptlet, run_program
     from rack_recipes.analysis.data_frames import RunFrames, load_run, measurements, runs
-    from rack_recipes.errors import RackError
+    from rack_recipes.errors import JournalError, RackError, StoreError, UsageError
     from rack_recipes.programs.program_context import Context
     from rack_recipes.programs.recipe_result import RecipeResult
     from rack_recipes.programs.run_recipe_and_scriptlet import ScriptletResult, run_recipe, run_scriptlet
@@ -37,6 +37,7 @@ __all__ = (
     "ContextView",
     "Failed",
     "HostFiles",
+    "JournalError",
     "RackError",
     "RecipeResult",
     "RunFrames",
@@ -44,6 +45,8 @@ __all__ = (
     "ScriptletResult",
     "ShellScriptlet",
     "Skipped",
+    "StoreError",
+    "UsageError",
     "debug_trace",
     "load_run",
     "measurements",
@@ -58,7 +61,7 @@ __all__ = (
 
 _MODULES = {
     **scriptlet_imports.MODULES,
-    "RackError": "rack_recipes.errors",
+    **dict.fromkeys(("JournalError", "RackError", "StoreError", "UsageError"), "rack_recipes.errors"),
     **dict.fromkeys(("RunFrames", "load_run", "measurements", "runs"), "rack_recipes.analysis.data_frames"),
     "Context": "rack_recipes.programs.program_context",
     "RecipeResult": "rack_recipes.programs.recipe_result",

@@ -32,10 +32,13 @@ MODULES = {
 }
 FOR_PROGRAMS = (
     "Context",
+    "JournalError",
     "RackError",
     "RecipeResult",
     "RunFrames",
     "ScriptletResult",
+    "StoreError",
+    "UsageError",
     "load_run",
     "measurements",
     "run_recipe",

@@ -11,12 +11,13 @@ The columns of each frame are frozen: later versions only add columns, at the en
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import KEY
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import KEY, first_few
 from rack_recipes import errors, settings
 from rack_recipes.analysis.analyse_run import analyse
 from rack_recipes.analysis.measured_and_derived_values import statistics_of_run
@@ -175,7 +176,7 @@ def make_run_frames(run: RunData, findings: Sequence[Row] = ()) -> RunFrames:
 
 
 def runs(test_id: str | None = None, db: str | None = None) -> DataFrame:
-    """All runs in the store, or those of one test, the newest first. Raises StoreError.
+    """All runs in the store, or those of one test, the newest first. Warns where there are none. Raises StoreError.
 
     >>> set(runs("FIRST-001")["status"])
     {'passed'}
@@ -188,7 +189,8 @@ def measurements(key: str, test_id: str | None = None, last: int = 20, db: str |
     """One measurement in the last runs (all, or those of one test), the oldest run first: a row for each host.
 
     `key` is the name of a measurement, or a path into the context as in a recipe: `numbers.stats_v1.mean`. The `value`
-    is exact and of any type; `number` is the value as a float, or NaN. Raises StoreError.
+    is exact and of any type; `number` is the value as a float, or NaN. Where there is none a warning has the nearest
+    name. Raises StoreError.
 
     >>> set(measurements("used", last=1)["host"])
     {'localhost'}
@@ -196,11 +198,39 @@ def measurements(key: str, test_id: str | None = None, last: int = 20, db: str |
     with _store(db) as store:
         chosen = [*reversed(_runs(store, test_id)[:last])]
         tell = _in_context if KEY.match(key) else _measured
-        return data_frame([*tell(store, chosen, key)], MEASURED)
+        rows = [*tell(store, chosen, key)]
+        if chosen and not rows:
+            which = f"these {len(chosen)} runs have" if len(chosen) > 1 else f"run {chosen[0]['run_id']} has"
+            warnings.warn(f"{which} no measurement or key {key!r}{_hint(key, _names(store, chosen))}", stacklevel=2)
+        return data_frame(rows, MEASURED)
 
 
 def _runs(store: Engine, test_id: str | None) -> list[dict[str, Any]]:
-    return [run for run in recorded_runs.runs(store) if test_id in (None, run["test_id"])]
+    """The runs of one test, or all. Where there are none, the caller's caller is warned."""
+    every = recorded_runs.runs(store)
+    found = [run for run in every if test_id in (None, run["test_id"])]
+    if not found:
+        of = f" of test {test_id!r}{_hint(test_id, {run['test_id'] or '' for run in every})}" if test_id else ""
+        warnings.warn(f"there are no runs in the store{of}", stacklevel=3)
+    return found
+
+
+def _names(store: Engine, chosen: Sequence[Row]) -> set[str]:
+    """What these runs have measured, and the numbers in the context of the last of them."""
+    measured = several_runs.measurements_by_name(store, [run["run_id"] for run in chosen])
+    rows = recorded_runs.context(store, chosen[-1]["run_id"])
+    return {row["name"] for row in measured} | {
+        path for row in rows for path, _ in numbers_in(row["value"], row["key"])
+    }
+
+
+def _hint(word: str, known: Iterable[str]) -> str:
+    """The name that was perhaps meant, else what there is."""
+    names = sorted({*known} - {""})
+    near = errors.nearest(word, names)
+    return (
+        f" (did you mean {near!r}?)" if near else f"; there is {first_few(names, errors.MOST_NAMED)}" if names else ""
+    )
 
 
 def _measured(store: Engine, chosen: Iterable[Row], name: str) -> Iterator[Row]:

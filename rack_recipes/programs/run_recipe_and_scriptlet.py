@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -101,7 +102,11 @@ def end_of_run(
     words = [*_file_words(own, recipe, given), *options_of(named), *options]
     hidden = {"RACK_RECIPES_DB": db} if (db := given.get("db")) else {}  # not a word: other users can see them
     logs = given.get("debug") or any(word.startswith(("--debug", "--log-level")) for word in options)
-    return call_command(["run", "--json", *words], folder, {**(env or {}), **hidden}, sys.stderr if logs else None)
+    ended = call_command(["run", "--json", *words], folder, {**(env or {}), **hidden}, sys.stderr if logs else None)
+    if "reason" in ended.answer:  # whoever gave a mapping knows nothing of its file
+        file = rf"--param-file: {re.escape(str(own))}/params\.json[:\d]*: "
+        ended.answer["reason"] = re.sub(file, "params: ", ended.answer["reason"])
+    return ended
 
 
 def _file_words(own: Path, recipe: Recipe, given: RunOptions) -> Iterator[str]:

@@ -182,6 +182,7 @@ def test_a_recipe_that_cannot_be_run_says_where_and_why(own: Path):
         ({"project": "absent"}, "project: there is no folder "),
         ({"context": {"foo": 1}}, "context: expected a context key such as numbers.stats_v1, got 'foo'; a run takes"),
         ({"params": {"a": {1}}}, "params.a: expected JSON data, got a set"),
+        ({"params": {"no": 1}}, "params: expected the name of a parameter of the recipe, got 'no'"),
     ],
 )
 def test_what_is_wrong_is_found_before_anything_is_started(own: Path, given: dict[str, object], expected: str):

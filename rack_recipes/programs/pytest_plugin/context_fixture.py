@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
@@ -33,6 +34,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Fail
 from rack_recipes.programs.recipe_result import Verdict
 
 Judged = tuple[str, str]
+UNCHECKED = 'checked nothing: its step ends in error, unless the recipe has success criteria or says "success: none"'
 NOT_OURS = (
     KeyboardInterrupt,
     pytest.fail.Exception,
@@ -206,13 +208,17 @@ class RackContext(ContextView):
         """Run a scriptlet's class in this process. Its arguments are checked and completed as in a run.
 
         Whatever it raises becomes a verdict with a reason. The traceback of a mistake goes to stderr, where pytest
-        shows it. A debugger and a measurement of coverage see the scriptlet as any other code.
+        shows it. A scriptlet that checks nothing passes with a warning: only its recipe knows whether that is enough. A
+        debugger and a measurement of coverage see the scriptlet as any other code.
         """
         self.scope = getattr(scriptlet, "scope", "host")
         self.analyse_with(self._declared_analysis(scriptlet))
         before = len(self.measurements)
         outcome = run_here(scriptlet, self, dict(params or {}))
-        return judged(outcome, self.measurements[before:])
+        measured = self.measurements[before:]
+        if outcome.verdict == "passed" and not any("verdict" in one for one in measured):
+            warnings.warn(f"{scriptlet.__name__} {UNCHECKED}", stacklevel=2)
+        return judged(outcome, measured)
 
     def _declared_analysis(self, scriptlet: type[Scriptlet]) -> dict[str, Any] | None:
         results, keys = getattr(scriptlet, "reads_results", False), getattr(scriptlet, "reads_history", ())

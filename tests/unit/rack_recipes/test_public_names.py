@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -120,7 +121,10 @@ def test_a_store_that_is_empty(tmp_path: Path) -> None:
 def test_all_runs_the_newest_first(url: str) -> None:
     found = rack_recipes.runs(db=url)
     assert found["run_id"].tolist() == [run_id(3), run_id(2), run_id(1)]
-    assert len(rack_recipes.runs("no such test", url)) == 0
+    for ask in (rack_recipes.runs, partial(rack_recipes.measurements, "latency")):
+        with pytest.warns(UserWarning, match="^there are no runs in the store of test 'NIGTH'.*'NIGHT") as told:
+            assert len(ask(test_id="NIGTH", db=url)) == 0
+        assert told[0].filename == __file__
 
 
 def test_a_measurement_over_runs(url: str) -> None:
@@ -134,7 +138,8 @@ def test_a_measurement_over_runs(url: str) -> None:
 def test_a_number_in_the_context_over_runs(url: str) -> None:
     found = rack_recipes.measurements(f"{KEY}.mean", db=url)
     assert rows(found, "host", "step", "number") == [("r1", "collect", mean) for mean in (0.5, 1.0, 1.5)]
-    assert len(rack_recipes.measurements(f"{KEY}.other", db=url)) == 0
+    with pytest.warns(UserWarning, match="^these 3 runs have no measurement or key '.*maen' .did you mean '.*mean'"):
+        assert len(rack_recipes.measurements(f"{KEY}.maen", db=url)) == 0
 
 
 def test_the_columns_are_those_of_the_page(url: str, request: pytest.FixtureRequest) -> None:

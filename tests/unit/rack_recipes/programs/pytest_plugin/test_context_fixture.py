@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import pytest
 
@@ -136,6 +137,17 @@ WAYS = {
 class Registers(Scriptlet):
     def run(self, ctx, params):
         ctx.set("a_v1", ctx.secret({"token": "zebra-7777"}))
+
+
+def test_one_that_checks_nothing_is_told():
+    with pytest.warns(
+        UserWarning, match="^Probe checked nothing: its step ends in error, unless the recipe has "
+    ) as told:
+        assert RackContext().run(Probe).verdict == "passed"
+    assert told[0].filename == __file__
+    with warnings.catch_warnings(action="error"):
+        assert RackContext().run(Probe, {"how": "a check that passes"}).verdict == "passed"
+        assert RackContext().run(Probe, {"how": "failing"}).verdict == "failed"
 
 
 def test_what_it_registers_is_known():

@@ -7,9 +7,10 @@ Places where a step never ran, values without a limit.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +20,7 @@ from rack_recipes.analysis.findings import NOTE, Finding, ResultId, format_count
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import RunData
 from rack_recipes.store.reading.earlier_runs import runs_within
+from rack_recipes.store.reading.recorded_runs import measurements
 from rack_recipes.store.reading.several_runs import Counted, measurements_by_name, results_by_verdict
 
 if TYPE_CHECKING:
@@ -79,9 +81,12 @@ class Coverage:
         return [step for step in self.steps if step.results and not step.checks]
 
 
-def coverage_of(engine: Engine, run_ids: Collection[str]) -> Coverage:
-    """What these runs cover. Raises StoreError."""
-    return coverage_from_counts(results_by_verdict(engine, run_ids), measurements_by_name(engine, run_ids))
+def coverage_of(engine: Engine, run_ids: Sequence[str]) -> Coverage:
+    """What these runs cover, the newest first. Raises StoreError."""
+    found = coverage_from_counts(results_by_verdict(engine, run_ids), measurements_by_name(engine, run_ids))
+    newest = measurements(engine, run_ids[0], brief=True) if found.unlimited else ()
+    told = judged_by_other_names(found.unlimited, newest)
+    return replace(found, unlimited=[one for one in found.unlimited if one not in told])
 
 
 def coverage_with(run: RunData, engine: Engine, run_ids: Collection[str]) -> Coverage:
@@ -91,13 +96,13 @@ def coverage_with(run: RunData, engine: Engine, run_ids: Collection[str]) -> Cov
         for row in run.steps
         if row.get("instances") is None
     )
-    measurements = chain(_measurements(run), measurements_by_name(engine, run_ids))
-    return Coverage(_steps(chain(own, results_by_verdict(engine, run_ids))), _unlimited(measurements))
+    counted = chain(_measurements(run), measurements_by_name(engine, run_ids))
+    return Coverage(_steps(chain(own, results_by_verdict(engine, run_ids))), _unlimited(counted))
 
 
-def coverage_from_counts(results: Iterable[Counted], measurements: Iterable[Row]) -> Coverage:
+def coverage_from_counts(results: Iterable[Counted], counted: Iterable[Row]) -> Coverage:
     """The coverage that these counts stand for, as store/reading/several_runs.py returns them."""
-    return Coverage(_steps(results), _unlimited(measurements))
+    return Coverage(_steps(results), _unlimited(counted))
 
 
 def _measurements(run: RunData) -> Iterator[Row]:
@@ -148,14 +153,43 @@ def _covered(name: str, one: _Counts) -> StepCoverage:
     return StepCoverage(name, one.results, one.failed, one.checks, sorted(one.ran), sorted(never), sorted(cached))
 
 
-def _unlimited(measurements: Iterable[Row]) -> list[Unlimited]:
+def _unlimited(counted: Iterable[Row]) -> list[Unlimited]:
     """By planned step; a value that some criterion has judged under the same name is not among them."""
     numbers: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
-    for row in measurements:
+    for row in counted:
         found = numbers[_planned(row["step"]), row["name"], row["unit"] or ""]
         found[0] += row["number"]
         found[1] += row["judged"]
     return [Unlimited(*place, values) for place, (values, judged) in sorted(numbers.items()) if not judged]
+
+
+def judged_by_other_names(found: Sequence[Unlimited], rows: Iterable[Row]) -> set[Unlimited]:
+    """Those whose number a criterion of the step judges under another name: `disk` judges `disk_used`.
+
+    That is so where a judged measurement of the same step and unit has the same value on each host, and a fraction or a
+    name with no other words: two counts are soon alike by chance. `rows` are the measurements of one run.
+    """
+    wanted = {(one.step, one.name, one.unit): one for one in found}
+    steps = {one.step for one in found}
+    values: dict[tuple[str, str, str], dict[tuple[str, str], object]] = defaultdict(dict)
+    judged: dict[tuple[str, str], dict[str, dict[tuple[str, str], object]]] = defaultdict(lambda: defaultdict(dict))
+    for row in rows:
+        step, unit = _planned(row["step"]), row["unit"] or ""
+        if step in steps:
+            of = values[step, row["name"], unit] if row["verdict"] is None else judged[step, unit][row["name"]]
+            of[row["host"], row["step"]] = row["value"]
+    return {
+        one
+        for place, one in wanted.items()
+        if (own := values.get(place))
+        for name, others in judged[one.step, one.unit].items()
+        if all(cell in others and others[cell] == value for cell, value in own.items())
+        and (any(isinstance(value, float) and value % 1 for value in own.values()) or _words(name) <= _words(one.name))
+    }
+
+
+def _words(name: str) -> set[str]:
+    return {*WORD.findall(name.lower())}
 
 
 def _planned(step: str) -> str:
@@ -163,6 +197,7 @@ def _planned(step: str) -> str:
     return step.partition("[")[0] if step.endswith("]") else step
 
 
+WORD = re.compile(r"[a-z]+|\d+")
 KIND = "coverage"
 SHOWN = 5  # names in a sentence
 MOST_RESULTS = 20  # of a finding
@@ -178,8 +213,10 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
     here = {
         run.planned(step) for step in {row["step"] for row in run.steps}
     }  # what an older recipe had is of no interest
+    unlimited = [one for one in found.unlimited if one.step in here]
+    told = judged_by_other_names(unlimited, run.measurements)
     coverage = Coverage(
-        [step for step in found.steps if step.step in here], [one for one in found.unlimited if one.step in here]
+        [step for step in found.steps if step.step in here], [one for one in unlimited if one not in told]
     )
     if len(runs) > 1:
         yield from _never_run(coverage.never_run, len(runs))

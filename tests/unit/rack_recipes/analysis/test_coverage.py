@@ -18,6 +18,7 @@ from rack_recipes.analysis.coverage import (
     Unlimited,
     coverage_from_counts,
     findings,
+    judged_by_other_names,
 )
 from rack_recipes.analysis.findings import NOTE, Finding, ResultId
 from rack_recipes.analysis.history import History
@@ -68,6 +69,27 @@ def test_a_measurement_is_without_a_limit_where_none_of_its_values_was_ever_judg
         Unlimited("fan", "speed", "rpm", 3),
         Unlimited("fan", "state", "", 2),
     ]
+
+
+def disk(name: str, value: object, host: str = "r1", verdict: str | None = None, unit: str = "%") -> dict[str, Any]:
+    return {"step": "disk", "host": host, "name": name, "unit": unit, "value": value, "verdict": verdict}
+
+
+@pytest.mark.parametrize(
+    ("rows", "is_judged"),
+    [
+        ([disk("disk_used", 49.7), disk("full", 49.7, verdict="passed")], True),
+        ([disk("disk_used", 50), disk("disk", 50, verdict="passed")], True),
+        ([disk("disk_used", 0), disk("errors", 0, verdict="passed")], False),
+        ([disk("disk_used", 49.7), disk("full", 49.8, verdict="passed")], False),
+        ([disk("disk_used", 49.7), disk("full", 49.7, verdict="passed", unit="B")], False),
+        ([disk("disk_used", 49.7), disk("disk_used", 9.1, "r2"), disk("full", 49.7, verdict="passed")], False),
+        ([], False),
+    ],
+)
+def test_a_number_that_is_judged_under_another_name_has_a_limit(rows: list[dict[str, Any]], *, is_judged: bool):
+    one = Unlimited("disk", "disk_used", "%", 2)
+    assert judged_by_other_names([one], rows) == ({one} if is_judged else set())
 
 
 def result(*place: Any, **fields: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -102,7 +103,8 @@ def read_log(source, since=""):
     if source == "journal":
         # journalctl says nothing, and ends well, where there is no journal; the kernel always has a line of its start
         if not any("kernel: " in line for line in run((*JOURNAL, "--lines=1")).splitlines()):
-            raise ValueError("the journal has no line of the kernel: read it as root, or start systemd-journald")
+            rights = "" if os.geteuid() == 0 else "read it as root, or "
+            raise ValueError(f"the journal has no line of the kernel: {rights}start systemd-journald")
         return run((*JOURNAL, *newer))
     if since:
         raise ValueError(f"since: a file ({source}) has no times that can be compared: use dmesg or journal")

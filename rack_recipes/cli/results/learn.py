@@ -130,11 +130,22 @@ def _chosen(store: Engine, options: argparse.Namespace) -> Sequence[Row]:
             tests = " and ".join(f"{one['run_id']} of {one['test_id']} ({one['recipe']})" for one in (runs[0], run))
             raise UsageError(f"limits are learned from runs of one test, got {tests}")
         if run["status"] != "passed" and not options.force:
+            instead = "leave it out" if len(ids) > 1 else _good_one(store, run)
             raise UsageError(
-                f"run {run['run_id']} is no good one ({run['status'] or 'not ended'}): leave it out, or learn from "
-                "what passed in it by --force"
+                f"run {run['run_id']} is no good one ({run['status'] or 'not ended'}): {instead}, or learn from what "
+                "passed in it by --force"
             )
     return [run for run in runs if counts(run)]
+
+
+def _good_one(store: Engine, bad: Row) -> str:
+    """Which run to name in place of one that did not pass."""
+    from rack_recipes.store.reading import recorded_runs
+    from rack_recipes.store.reading.earlier_runs import is_same_test
+
+    passed = (run for run in recorded_runs.runs(store) if run["status"] == "passed" and is_same_test(run, bad))
+    newest = next(passed, None)
+    return f"take the newest good one, {newest['run_id']}" if newest else "none of this test has passed: run it again"
 
 
 def _good(store: Engine, run_id: str) -> GoodRun:

@@ -85,6 +85,7 @@ def _one_file(options: argparse.Namespace) -> Answer:
     with TemporaryDirectory(prefix="rack-recipes-") as folder:
         run_id, files = _made(options, [ENDINGS[target.suffix]], folder)
         made = [*map(Path, files)]
+        target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(next((file for file in made if file.match(RESULTS)), made[0]), target)
     return ({"run_id": run_id, "files": [options.out]} if options.json else options.out), 0
 

@@ -138,9 +138,25 @@ def problem_of(parts: Parts | None, inner: str, scope: KnownNames) -> Problem | 
     if parts is None:
         if variable := VARIABLE.fullmatch(inner):
             return "a variable of Ansible as a template", f'"{{{{ {variable[1]} }}}}"'
-        return malformed(inner) if MEANT.match(inner) else None
+        return malformed(inner) if MEANT.match(inner) else misspelt(inner, scope)
     word, path, host = parts
     return word_problem(word, path, scope) if word in WORDS else key_problem(".".join([word, *path]), host)
+
+
+def misspelt(inner: str, scope: KnownNames) -> Problem | None:
+    """What is wrong with a text such as `param.vlan`: it is no key, which has a version, and nearly a word with a name.
+
+    None for other texts, which may be meant for another program.
+    """
+    first, _dot, rest = inner.partition(".")
+    near = closest(first, tuple(word for word in scope.words if word != "index")) if rest else ""
+    name = rest.partition(".")[0]
+    meant = REFERENCE.match(f"${{{near}.{rest}}}") if near else None
+    if meant is None or parse_reference(meant) is None:
+        return None
+    if near in scope.names and name not in scope.names[near]:
+        return None
+    return f"a reference that begins with {' or '.join(sorted(scope.words))}", f"${{{near}.{rest}}}"
 
 
 def malformed(inner: str) -> Problem:

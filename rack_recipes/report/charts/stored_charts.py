@@ -68,7 +68,7 @@ WRITERS: dict[str, Callable[[Chart], str | bytes]] = {".svg": to_svg, ".png": to
 
 
 def write_chart(chart: Chart, path: Path) -> None:
-    """Write a chart to a file, as the ending of its name says.
+    """Write a chart to a file, as the ending of its name says; its folder is made.
 
     Raises UsageError for another ending, for a missing package, and for a file that cannot be written.
     """
@@ -76,6 +76,7 @@ def write_chart(chart: Chart, path: Path) -> None:
         raise UsageError(f"expected a file that ends with {' or '.join(WRITERS)}, got {str(path)!r}")
     content = WRITERS[path.suffix.lower()](chart)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     except OSError as error:
         raise UsageError(f"the chart cannot be written to {path}: {error.strerror or error}") from error

@@ -99,6 +99,7 @@ SCRIPTS = (
 """The files of the page's script, in the order in which they are joined."""
 OWN_STYLE = "style.css"
 LOGOS = {"logo.svg": "image/svg+xml", "logo.png": "image/png"}
+NOT_GIVEN = "(not given)"
 MOST_LOGO = 200_000
 """A logo with more bytes is refused, since it is in every report."""
 
@@ -226,7 +227,12 @@ def _read(path: Path) -> str:
 
 
 def _printed(plain: Callable[[str], str], value: object) -> Any:
-    """Make invisible characters visible in all that a template prints; Jinja escapes HTML afterwards."""
+    """Make invisible characters visible in all that a template prints; Jinja escapes HTML afterwards.
+
+    What is not there is told so: no reader should see Python's word for it.
+    """
+    if value is None:
+        return NOT_GIVEN
     return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 

@@ -65,12 +65,14 @@ class TestKernelLog:
             assert rack_context.run(module.KernelLog, {"source": source, "since": mark}).verdict == "passed"
         assert [argv[-1] for argv in asked] == ["--lines=1", f"--since={mark}", f"--since={mark}"]
 
-    @pytest.mark.parametrize("said", ["", "-- No entries --\n"])
-    def test_a_host_without_a_journal_is_an_error(self, scriptlet, prints, rack_context, said):
+    @pytest.mark.parametrize(("said", "user"), [("", 0), ("-- No entries --\n", 1000)])
+    def test_a_host_without_a_journal_is_an_error(self, scriptlet, prints, rack_context, said, user, monkeypatch):
         module = scriptlet("host.kernel_log")
+        monkeypatch.setattr(module.os, "geteuid", lambda: user)
         prints(module, {"journalctl": said})
         outcome = rack_context.run(module.KernelLog, {"source": "journal"})
         assert (outcome.verdict, "start systemd-journald" in outcome.reason) == ("error", True)
+        assert ("as root" in outcome.reason) is (user != 0)
 
     def test_a_file_has_no_times(self, scriptlet, rack_context):
         outcome = rack_context.run(scriptlet("host.kernel_log").KernelLog, {"source": "/tmp/x", "since": "@1"})

@@ -256,9 +256,8 @@ def _said(attempt: Attempt, ctx: ContextView, secrets: StageSecrets) -> Outcome:
     envelope = read_envelope(attempt.stdout, needed=ending is None, secret=ctx.secret, analyses=analyses)
     if envelope is None:
         if ending is None:
-            raise ValueError(
-                describe_missing_envelope(attempt.stdout, secrets.mask) + _exit(attempt, secrets.mask, " ({})")
-            )
+            why = describe_missing_envelope(attempt.stdout, secrets.mask) + _exit(attempt, secrets.mask, " ({})")
+            raise ValueError(why + _missing_line(attempt))
         return ending["verdict"], ending["reason"]
     if envelope["status"] == "ok":
         if ending is not None and ending["verdict"] != "passed":
@@ -275,6 +274,14 @@ def _said(attempt: Attempt, ctx: ContextView, secrets: StageSecrets) -> Outcome:
     if not reason and envelope["status"] == "error":
         reason = _exit(attempt, secrets.mask, "ended with {}")
     return VERDICT_OF_STATUS[envelope["status"]], reason
+
+
+def _missing_line(attempt: Attempt) -> str:
+    """What to add to a shell scriptlet that calls the library for authors and does not read it."""
+    import re  # only what has no envelope pays for it
+
+    is_unread = re.search(r"\brack_[a-z_]+:.* not found", attempt.stderr.text(2000, None))
+    return '; add the line `. "$RACK_SH"` at its beginning' if is_unread else ""
 
 
 def _exit(attempt: Attempt, mask: Mask | None, words: str) -> str:

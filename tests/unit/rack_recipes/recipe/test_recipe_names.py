@@ -102,6 +102,15 @@ def test_a_missing_recipe_says_how_to_run_the_shipped_one() -> None:
     assert "no such file (did you mean 'rack.recipes.host_health'?)" in done.err
 
 
+@pytest.mark.parametrize("word", ["disk.usage", "rack.recipes.fabric_check", "host.own"])
+def test_a_scriptlet_in_place_of_a_recipe_is_told_with_the_command_that_tries_it(word: str, folder: Path) -> None:
+    Path("scriptlets/host").mkdir(parents=True)
+    Path("scriptlets/host/own.sh").write_text("echo {}")
+    names = [path.stem for path in (COLLECTION / "plugins/modules").glob("*.py")]
+    word = f"rack.recipes.{names[0]}" if word.startswith("rack") else word
+    assert f"; {word} is a scriptlet, which `rack-recipes debug {word}` tries" in call("run", word).err
+
+
 def test_a_project_may_begin_with_a_shipped_recipe(folder: Path) -> None:
     done = call("new", "project", "lab", "--from", "acceptance")
     assert done.code == 0, done.err

@@ -115,6 +115,8 @@ def test_from_a_run_that_failed_only_what_passed_is_learned(runs: Path):
         2,
         f"run {BAD} is no good one (failed): leave it out, or learn from what passed in it by --force\n",
     )
+    alone = f"run {BAD} is no good one (failed): take the newest good one, {EARLIER}, or learn"
+    assert learn(BAD, "--last", "10").err.startswith(alone)
     found = learn(*GOOD, BAD, "--force", "--json").answer["limits"]
     assert [one["learned"]["values"] for one in found] == [11, 11, 10, 10]
 

@@ -100,6 +100,13 @@ def test_what_is_wrong_is_said(stored: Path, words: tuple[str, ...], said: str):
     assert said in done.err
 
 
+def test_the_folder_of_a_file_is_made(stored: Path):
+    assert call("chart", "heat-map", "--to", "charts/new/a.svg").out == "charts/new/a.svg\n"
+    assert call("report", "--out", "reports/a.json").out == "reports/a.json\n"
+    assert Path("charts/new/a.svg").stat().st_size
+    assert Path("reports/a.json").stat().st_size
+
+
 def test_png_needs_its_package(stored: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "resvg_py", None)
     done = call("chart", "heat-map", "--to", "map.png")

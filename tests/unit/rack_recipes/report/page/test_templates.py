@@ -261,3 +261,11 @@ def test_a_file_that_no_report_uses_is_told(own, tmp_path):
         "parts/foter.html.j2: no report uses a file of this name, did you mean parts/footer.html.j2?",
     ]
     assert [*unknown_files("")] == []
+
+
+def test_what_is_missing_is_printed_as_such(tmp_path: Path) -> None:
+    for plain in (None, str):
+        text = templates.make_environment([tmp_path], is_cached=False, plain=plain).from_string(
+            "{{ run.tester }}, {{ run.hosts }}"
+        )
+        assert text.render(run={"tester": None, "hosts": 0}) == "(not given), 0"

@@ -60,7 +60,7 @@ class Sides:
     """The side of each host. Hosts of one side share one set."""
 
     hosts: Sequence[str]
-    of: dict[str, set[str]] = field(default_factory=dict)
+    of: dict[str, set[str]] = field(init=False)
 
     def __post_init__(self) -> None:
         """Nobody has passed yet."""
@@ -87,10 +87,9 @@ class Sides:
 
     def apart(self, suspects: Sequence[str]) -> list[set[str]]:
         """The sides of suspects, and where there are some all others of several hosts; without the anchor."""
-        found = self.all()
-        return [side for side in found[1:] if suspects and (len(side) > 1 or not side.isdisjoint(suspects))] + [
-            side for side in found[:1] if len(side) == 1 and not side.isdisjoint(suspects)
-        ]
+        anchor, known = self.anchor, {*suspects}
+        others = (side for side in self.all() if known and side is not anchor)
+        return [side for side in others if len(side) > 1 or not side.isdisjoint(known)]
 
 
 def failures_between(tried: Iterable[Tried], one: set[str], other: set[str]) -> list[Tried]:
@@ -128,24 +127,20 @@ def name_faults(
     found += _of_uplinks(sides.hosts, domains, tried, others, lone)
     for link in links:
         if sides.of[link[0]] is sides.of[link[1]]:
-            against = [
-                each.number for each in tried if each.outcome.passed is False and {*link} <= {*each.test.members}
-            ]
-            found.append(Conviction(LINK, link, "", tuple(against)))
+            failed = [each for each in tried if each.outcome.passed is False and {*link} <= {*each.test.members}]
+            found.append(Conviction(LINK, link, "", tuple(each.number for each in failed)))
     return found
 
 
 def _of_node(own: set[str], others: Sequence[set[str]], tried: Sequence[Tried]) -> Conviction:
     """A host that never passed: it is sure where it failed beside each side, and beside more than one host."""
     beside = [failures_between(tried, own, side) for side in others]
-    is_sure = bool(beside) and not any(
-        is_by_one_pair(some, own, side) for some, side in zip(beside, others, strict=True)
-    )
+    is_open = any(is_by_one_pair(some, own, side) for some, side in zip(beside, others, strict=True))
     (host,) = own
-    against = [each for some in beside for each in some] or [
-        each for each in tried if each.outcome.passed is False and host in each.test.members
-    ]
-    return Conviction(NODE, (host,), "", tuple(sorted({each.number for each in against})), not is_sure)
+    failed = [each for each in tried if each.outcome.passed is False and host in each.test.members]
+    against = [each for some in beside for each in some] or failed
+    numbers = tuple(sorted({each.number for each in against}))
+    return Conviction(NODE, (host,), "", numbers, is_open or not others)
 
 
 def _of_uplinks(
@@ -162,18 +157,14 @@ def _of_uplinks(
     spans = len({domains[host] for host in anchor}) > 1
     unsure = [side for side in apart if not spans or CLEARLY_MORE * len(side) > len(anchor)]
     for side in [*apart, *([anchor] if unsure else [])]:
-        against = [
+        against = {
             each.number for other in others if other is not side for each in failures_between(tried, side, other)
-        ]
+        }
         (domain, *more) = {domains[host] for host in side}
         whole = {host for host in hosts if domains[host] == domain} - lone
-        yield Conviction(
-            UPLINK,
-            tuple(host for host in hosts if host in side),
-            domain if not more and side == whole else "",
-            tuple(sorted({*against})),
-            bool(unsure),
-        )
+        named = domain if not more and side == whole else ""
+        members = tuple(host for host in hosts if host in side)
+        yield Conviction(UPLINK, members, named, tuple(sorted(against)), bool(unsure))
 
 
 def unexplained(sides: Sides, tried: Sequence[Tried], convicted: Sequence[Conviction]) -> list[Tried]:

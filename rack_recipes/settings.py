@@ -89,6 +89,9 @@ def other_project_of(path: str) -> str:
 Given = dict[str, tuple[str, Any]]  # a setting's name -> where it was set, and to what
 
 
+WHERE_TO_NAME = "under `vars` of its play, with -e, or as `test_id` in [rack_recipes] of ansible.cfg"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The settings; times are in seconds.
@@ -103,7 +106,8 @@ class Settings:
     test_id: str = ""
     """What the test of a playbook without a recipe is called, for its history and its baseline.
 
-    A recipe has its own name. Without this setting stages that come from roles are called after these.
+    A recipe has its own name. It may also stand under C(vars) of a play. Without it, stages that come from roles are
+    called after these.
     """
     group: str = ""
     """The id of the group that a run is a part of. Slices of an AWX job find theirs by themselves."""

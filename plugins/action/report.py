@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
@@ -19,6 +19,13 @@ with Library() as library:
     from rack_recipes.errors import UsageError, translate_errors
     from rack_recipes.report.report_formats_and_status import DEFAULT_FORMATS, FORMATS, write_with_status
     from rack_recipes.run.current_run import current
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+OPTION = "option `run`, in the role the variable `report_run`"
+NEWEST = 3  # runs that an error names
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -57,9 +64,9 @@ def report(arguments: Mapping[str, Any], task_vars: Mapping[str, object]) -> dic
     from rack_recipes.store.database_engine import connect_for_reading
 
     project = settings.load(own_vars(task_vars))
-    run_id = arguments["run"] or this_run()
-    folder = Path(arguments["dest"] or Path(project.runs, run_id, "report"))
     url = arguments["db"] or project.db
+    run_id = stored_run(connect_for_reading(url), arguments["run"]) if arguments["run"] else this_run()
+    folder = Path(arguments["dest"] or Path(project.runs, run_id, "report"))
     summary_by = project if arguments["summary"] else None
     made = make(
         connect_for_reading(url), run_id, folder, arguments["formats"], url, summary_by, project.report_templates
@@ -81,9 +88,20 @@ def own_vars(task_vars: Mapping[str, object]) -> dict[str, Any]:
     return {name: transform_to_native_types(task_vars[name]) for name in names if name in task_vars}
 
 
+def stored_run(store: Engine, name: str) -> str:
+    """The id of the run that `name` means, as everywhere. Raises UsageError, with the newest runs that there are."""
+    from rack_recipes.store.reading.recorded_runs import find, newest_ids
+
+    try:
+        return find(store, name)
+    except UsageError as error:
+        newest = ", ".join(newest_ids(store, NEWEST))
+        raise UsageError(f"{error}; {f'the newest are {newest}' if newest else 'it has none'} ({OPTION})") from error
+
+
 def this_run() -> str:
     """The id of the run of this playbook. Raises UsageError where there is none."""
     try:
         return current().run_id
     except UsageError as error:
-        raise UsageError(f"which run? {error}; or name it with the option `run`") from error
+        raise UsageError(f"which run? {error}; or name it: {OPTION}") from error

@@ -29,7 +29,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         tell_session(self)  # Ansible opens one to a network device for every task, also for this one
         with translate_errors(AnsibleActionFail):
             run = current()
-        known = task_vars or {}
+        known: Mapping[str, Any] = task_vars or {}
         first = known["ansible_play_hosts_all"][0] if given["stages"] else ""
         own = (Judged(tuple(given["stages"])),)
         judged = run.verdicts.get(self._task._uuid, own)

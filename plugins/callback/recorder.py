@@ -35,7 +35,7 @@ options:
   test_id:
     description:
       - What the test of a playbook without a recipe is called, for its history and its baseline. A recipe has its own
-        name. Without this setting stages that come from roles are called after these.
+        name. It may also stand under C(vars) of a play. Without it, stages that come from roles are called after these.
     default: ""
     type: str
     ini: [{section: rack_recipes, key: test_id}]

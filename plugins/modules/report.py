@@ -19,7 +19,7 @@ author: rack.recipes contributors (@rack-recipes)
 options:
   run:
     description:
-      - Id of the run.
+      - Id of the run, the beginning of it, V(last), or V(last~1) for the one before.
       - Without it, the run of this playbook, for which the callback P(rack.recipes.recorder#callback) must be enabled.
     type: str
   formats:

@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from rack_recipes.analysis import regressions_and_baselines
 from rack_recipes.private_files import FILE_MODE
 from rack_recipes.run.run_folders import parts_by_group
+from rack_recipes.settings import WHERE_TO_NAME
 from rack_recipes.store.database.databases_and_errors import call_patiently, translate_errors
 from rack_recipes.store.database_engine import PATIENCE
 from rack_recipes.store.reading.earlier_runs import counts
@@ -61,7 +62,8 @@ def unfit(run: Row) -> str:
     """Why a run cannot be a baseline; empty where it can."""
     why = "" if counts(run) else "it has not ended, or it was in check mode"
     if not why and not regressions_and_baselines.name_of_test(run):
-        why = "its test has no name, so every playbook would have the same baseline: name it by rack_recipes_test_id"
+        why = "its test has no name, so every playbook would have the same baseline: set rack_recipes_test_id "
+        why += WHERE_TO_NAME
     return why and f"run {run['run_id']} cannot be a baseline: {why}"
 
 

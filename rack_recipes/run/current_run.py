@@ -328,6 +328,7 @@ def begin_pending() -> None:
 
 NOT_IN_STORE = "the results are not in the store"
 REFUSED = "rack.recipes.recorder: nothing is run: "  # what the recorder says before the reason
+NAMED = 3  # steps that ended alike
 REASONS = 5  # shown in a recap; the store has them all
 IN_CHECK = "check mode: nothing was run, and nothing is wrong as far as can be told before"
 NOTHING = {
@@ -428,11 +429,26 @@ def host_result(part: Part, host: str) -> dict[str, Any]:
         return {"changed": False, "failed": True, "msg": nothing}
     if not bad:
         return {"changed": False, "msg": IN_CHECK if part.run.inputs.is_check else _all_passed(part, host)}
-    reasons = [f"{step} {end.verdict}: {end.reason}" for step, end in bad.items()]
+    reasons = [f"{first_few(steps, NAMED)} {verdict}: {reason}" for (verdict, reason), steps in _alike(bad).items()]
     verdicts = {end.verdict for end in bad.values()}
     kind = "unreachable" if "unreachable" in verdicts and verdicts <= {"unreachable", "blocked"} else "failed"
-    lines = [f"{end.verdict:<11} {step}  {end.reason}" for step, end in bad.items()]
+    first_of = {ends: steps[0] for ends, steps in _alike(bad).items()}
+    lines = [
+        f"{end.verdict:<11} {step}  {_once(first_of[end.verdict, end.reason], step, end)}" for step, end in bad.items()
+    ]
     return {"changed": False, kind: True, "msg": "; ".join(reasons[:REASONS]), "steps": lines}
+
+
+def _alike(bad: Mapping[str, StepEnd]) -> dict[tuple[str, str], list[str]]:
+    """The steps that ended alike, by verdict and reason: all those of a host that cannot be reached do."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for step, end in bad.items():
+        found.setdefault((end.verdict, end.reason), []).append(step)
+    return found
+
+
+def _once(first: str, step: str, end: StepEnd) -> str:
+    return end.reason if step == first else f"as {first}"
 
 
 WAITS = "it did not pass, as the verdict of the role behind this one says"

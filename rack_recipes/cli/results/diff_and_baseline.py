@@ -307,7 +307,8 @@ def show(options: argparse.Namespace) -> Answer:
 def compare(options: argparse.Namespace) -> Answer:
     """Compare a run with the baseline of its test, as `diff` compares two runs.
 
-    Without a baseline it ends with exit code 2; with --exit-code that is only a notice.
+    Without a baseline it ends with exit code 2; with --exit-code that is only a notice, unless the run's test has no
+    name: then nothing can ever be compared, and it ends with 4.
     """
     from rack_recipes.analysis.regressions_and_baselines import baseline_of, name_of_test
     from rack_recipes.archive.pins_and_baselines import unfit
@@ -319,7 +320,9 @@ def compare(options: argparse.Namespace) -> Answer:
         baseline = baseline_of(store, run)
         if baseline is not None:
             return compare_runs(store, str(baseline["run_id"]), run_id, options)
-    reason = NO_BASELINE.format(name_of_test(run)) if name_of_test(run) else unfit(run)
+    test = name_of_test(run)
+    reason = NO_BASELINE.format(test) if test else unfit(run)
     if not options.exit_code:
         raise UsageError(reason)
-    return {"status": "no baseline", "run": run_id, "reason": reason} if options.json else f"{reason}\n", 0
+    told = {"status": "no baseline", "run": run_id, "reason": reason} if options.json else f"{reason}\n"
+    return told, 0 if test else NOTHING_COMPARED

@@ -17,7 +17,7 @@ from rack_recipes.cli.terminal import painter, printable
 from rack_recipes.errors import RackError, StoreError, UsageError, counted
 from rack_recipes.journal.step_results_and_end_status import INCOMPLETE, REHEARSED
 from rack_recipes.report.report_formats_and_status import ReportStatus, read_report_status
-from rack_recipes.run.current_run import IN_CHECK, NOT_IN_STORE, NOTHING, REFUSED
+from rack_recipes.run.current_run import IN_CHECK, NOT_IN_STORE, NOTHING, REFUSED, THIS_RUN
 from rack_recipes.run.launcher.progress_and_summary import Summary
 from rack_recipes.run.processes import BY_SIGNAL, STORE_WRITER_LOG
 
@@ -167,7 +167,9 @@ def _why_interrupted(log: Path) -> str:
 
 def _why_none_passed(summary: Summary) -> str:
     """Return why a run failed in which every step was skipped, or an empty string."""
-    return NOTHING["failed"] if summary.status == "failed" and not {*summary.counts} - {"skipped"} else ""
+    return (
+        NOTHING["failed"].format(THIS_RUN) if summary.status == "failed" and not {*summary.counts} - {"skipped"} else ""
+    )
 
 
 def _why_not_stored(log: Path) -> str:

@@ -44,7 +44,7 @@ from rack_recipes.run.stage.module_answers import answer_rules
 from rack_recipes.run.stage.project_files import Pins, pin
 from rack_recipes.run.trust.check_trust import is_guarded
 from rack_recipes.run.unmatched_hosts import no_match
-from rack_recipes.settings import Settings
+from rack_recipes.settings import WHERE_TO_NAME, Settings
 from rack_recipes.version import VERSION
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from rack_recipes.run.group_meeting import Meeting
     from rack_recipes.run.recorder.group_membership import Membership
 
+TEST_ID = "rack_recipes_test_id"
 Join = Callable[[Run], "Meeting"]
 """Takes a place in the group for a run."""
 META = ("path", "digest", "test_id", "tester", "description")
@@ -83,7 +84,7 @@ def begin_run(plays: Sequence[Play], settings: Settings, ansible_api: AnsibleApi
     if group and not play_outline.hosts:
         raise EmptyPartError(_empty_part(plays, play_outline, settings, group, join))
     _check(plays, play_outline, settings, ansible_api)
-    recipe = _recipe_of(plays, settings)
+    recipe = _recipe_of(plays, settings, ansible_api)
     rules = merge_rules(recipe, settings)
     pin(_pins(plays, play_outline, recipe, rules, settings, ansible_api) if is_guarded(settings) else None)
     wanted = RequestedPlan.of(ansible_api.extra_vars)
@@ -115,11 +116,29 @@ def begin_run(plays: Sequence[Play], settings: Settings, ansible_api: AnsibleApi
     return run
 
 
-def _recipe_of(plays: Sequence[Play], settings: Settings) -> dict[str, Any]:
-    """What the plays say of the recipe; its test has the name of the settings, or of the roles, where it says none."""
+def _recipe_of(plays: Sequence[Play], settings: Settings, ansible_api: AnsibleApi) -> dict[str, Any]:
+    """What the plays say of the recipe; its test has the name of -e, plays, settings or roles where it says none."""
     recipe = transform_to_native_types(dict(plays[0].vars.get(RECIPE_VARIABLE) or {}))
-    name = recipe.get("test_id") or settings.test_id or _roles(plays)
+    named = "" if TEST_ID in ansible_api.extra_vars else _named_by_plays(plays, ansible_api)
+    name = recipe.get("test_id") or named or settings.test_id or _roles(plays)
     return {**recipe, **({"test_id": name} if name else {})}
+
+
+def _named_by_plays(plays: Sequence[Play], ansible_api: AnsibleApi) -> str:
+    """The name that plays give their test under `vars`. Raises UsageError for two: all plays are one run."""
+    given = [ansible_api.fill(play.vars[TEST_ID]) for play in plays if play.vars.get(TEST_ID)]
+    names = [*dict.fromkeys(str(name) for name in given)]
+    if len(names) > 1:
+        raise UsageError(f"{TEST_ID}: a playbook is one run with one name, and its plays give {' and '.join(names)}")
+    return names[0] if names else ""
+
+
+def unnamed(plays: Sequence[Play], recipe: Mapping[str, object]) -> list[str]:
+    """A warning where roles would have named the test, if the playbook had no stage of its own beside them."""
+    if recipe.get("test_id") or not any(task._role for play in plays for task in stage_tasks(play)):
+        return []
+    what = "beside its roles this playbook has stages of its own, so its test has no name, no history and no baseline"
+    return [f"{what}: set {TEST_ID} {WHERE_TO_NAME}"]
 
 
 def _inputs(
@@ -147,7 +166,7 @@ def _inputs(
         role_variables=role_variables(plays, ansible_api.extra_vars, names, mask),
         secrets=secrets,
         mask=mask,
-        warnings=(*filter(None, [uncounted]), *unmatched),
+        warnings=(*filter(None, [uncounted]), *unmatched, *unnamed(plays, recipe)),
         waivers=waivers,
         options={**recipe.get("options", {}), **chosen},
         patterns=play_outline.patterns,

@@ -47,6 +47,8 @@ LONGEST_LIST = 64
 NO_NAMES = SecretNames()
 LOOKUP = re.compile(r"\b(lookup|query|q)\s*\(")  # could take long or change something, and nobody has asked for it
 Attributes = dict[str, dict[str, Any]]
+NO_SECRETS = "no vault secrets found"  # what Ansible says
+ASK = ": name the file with the vault's password, by vault_password_file in ansible.cfg or ANSIBLE_VAULT_PASSWORD_FILE"
 
 
 def host_attributes(hosts: Iterable[str], settings: Settings, api: AnsibleApi, mask: Mask) -> Attributes:
@@ -70,11 +72,12 @@ def host_attributes(hosts: Iterable[str], settings: Settings, api: AnsibleApi, m
 
 
 def variables_of(inventory: InventoryVariables, host: str) -> Mapping[str, Any]:
-    """The variables of a host; none where a file of variables cannot be read, of which Ansible itself tells later."""
+    """The variables of a host. Raises UsageError for a file that cannot be read: Ansible would end there, later."""
     try:
         return inventory.of(host)
-    except AnsibleError:
-        return {}
+    except AnsibleError as error:
+        said = str(error).rstrip(".")
+        raise UsageError(f"the variables of {host}: {said}{ASK if NO_SECRETS in said else ''}") from error
 
 
 def _filled(api: AnsibleApi, own: Mapping[str, object], variables: Mapping[str, object]) -> dict[str, Any]:

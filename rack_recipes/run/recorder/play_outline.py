@@ -136,9 +136,14 @@ def _check_place(task: Task, hosts: Hosts, before: set[str]) -> None:
     """Raise UsageError for a stage that another task has for a host: it would show the results of that one."""
     if twice := next((host for host in hosts if host in before), None):
         steps = ", ".join(str(step["name"]) for step in task.args["steps"])
+        if task._role:
+            raise UsageError(
+                f"the role {task._role.get_name()} is used twice for {twice}, and a run has each step once: use it a "
+                "second time in another `ansible-playbook`; in this one only for other hosts"
+            )
         raise UsageError(
             f"the stage {task.args['number']} ({steps}) stands twice for {twice}, and a run has each step once: give "
-            "the second stage a number and steps of its own; a role is used once in a playbook"
+            "the second stage a number and steps of its own"
         )
     before.update(hosts)
 

@@ -100,7 +100,12 @@ def _lines(steps: Sequence[Record]) -> Iterator[str]:
     """A line for each step. Where many passed they share lines: Ansible takes half a millisecond for a line."""
     passed = [step for step in steps if step["verdict"] == "passed"]
     together = passed if len(passed) > MOST_LINES else []
-    yield from (_line(step) for step in steps if not together or step["verdict"] != "passed")
+    gone: dict[str, str] = {}  # by the reason why a host cannot be reached the first step that has it
+    for step in steps:
+        if not together or step["verdict"] != "passed":
+            is_gone = step["verdict"] == "unreachable"
+            first = gone.setdefault(step["reason"], step["step"]) if is_gone else step["step"]
+            yield _line(step if first == step["step"] else {**step, "reason": f"as {first}"})
     for some in batched(together, IN_A_LINE):
         yield f"passed  {', '.join(f'{step["step"]} {step["seconds"]:.3f} s' for step in some)}"
 

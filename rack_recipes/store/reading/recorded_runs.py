@@ -98,7 +98,7 @@ def parts(engine: sql.Engine, group_id: str) -> list[Row]:
 
 def newest(engine: sql.Engine) -> str | None:
     """The id of the run that started last; None if the store has no runs."""
-    return next(iter(_newest_ids(engine, 1)), None)
+    return next(iter(newest_ids(engine, 1)), None)
 
 
 def find(engine: sql.Engine, name: str) -> str:
@@ -110,14 +110,15 @@ def find(engine: sql.Engine, name: str) -> str:
     query = sql.select(column).where(sql.func.substr(column, 1, len(name)) == name).order_by(*newest_first())
     ids = [row["run_id"] for row in read(engine, query, {})] if name else []
     if back is not None and name not in ids:
-        ids = _newest_ids(engine, back + 1)
+        ids = newest_ids(engine, back + 1)
     found = choose_run(name, ids, "the store")
     if found is None:
         raise UsageError(f"there is no run {name!r} in the store{near_group(engine, name)}")
     return found
 
 
-def _newest_ids(engine: sql.Engine, number: int) -> list[str]:
+def newest_ids(engine: sql.Engine, number: int) -> list[str]:
+    """The ids of the newest runs, of a group only its own."""
     query = sql.select(tables().runs.c.run_id).where(is_whole()).order_by(*newest_first()).limit(number)
     return [row["run_id"] for row in read(engine, query, {})]
 

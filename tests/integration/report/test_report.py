@@ -18,8 +18,8 @@ NAMES = {"report.html", "report.xlsx", "report.md", "summary.csv", "not_passed.c
 
 
 WRONG = {
-    "Of no run": ({"run": "nobody"}, "there is no run"),
-    "Of which run": ({}, "name it with the option"),
+    "Of no run": ({"run": "nobody"}, "the newest are "),
+    "Of which run": ({}, "or name it: option `run`, in the role the variable `report_run`"),
     "In no format": (
         {"run": "x", "formats": ["odt"]},
         "value of formats must be one or more of: html, xlsx, csv, md, md-full, json, ",

@@ -196,9 +196,14 @@ def test_the_hosts_that_did_not_pass(tmp_path: Path, records: list[dict[str, Any
             "a unreachable: gone; b failed: hot",
         ),
         (
-            [step(f"s{n}", "r1", "failed", n, "hot") for n in range(1, 8)],
+            [step(f"s{n}", "r1", "failed", n, f"hot {n}") for n in range(1, 8)],
             "failed",
-            "; ".join(f"s{n} failed: hot" for n in range(1, 6)),
+            "; ".join(f"s{n} failed: hot {n}" for n in range(1, 6)),
+        ),
+        (
+            [step(f"s{n}", "r1", "unreachable", n, "gone") for n in range(1, 8)],
+            "unreachable",
+            "s1, s2, s3 and 4 more unreachable: gone",
         ),
     ],
 )
@@ -210,7 +215,13 @@ def test_a_host_fails_for_its_reasons(tmp_path: Path, records: list[dict[str, An
 
 def test_the_result_of_a_host_has_a_line_for_each_step_that_did_not_pass(tmp_path: Path):
     run = ended(tmp_path, step("a", "r1", "failed", reason="too hot"), step("b", "r1", "blocked", 2, "a"), GOOD)
-    assert host_result(Part(run), "r1")["steps"] == ["failed      a  too hot", "blocked     b  a"]
+    append(run.path, [step("c", "r1", "failed", 4, "too hot")])
+    run.catch_up()
+    assert host_result(Part(run), "r1")["steps"] == [
+        "failed      a  too hot",
+        "blocked     b  a",
+        "failed      c  as a",
+    ]
 
 
 GOOD = step("good", "r1", n=3, checks=1)

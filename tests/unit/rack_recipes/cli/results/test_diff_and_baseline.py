@@ -27,6 +27,7 @@ from rack_recipes.analysis.run_changes import (
     worse_criteria,
     worse_steps,
 )
+from rack_recipes.cli.results.diff_and_baseline import NOTHING_COMPARED
 
 SHOWN = f"""\
 {FIRST} -> {SECOND}
@@ -339,6 +340,7 @@ def test_a_test_without_a_name_has_no_baseline(project: Path) -> None:
         done = call("baseline", command)
         assert done.code == 2
         assert "its test has no name, so every playbook would have the same baseline" in done.err
+    assert call("baseline", "compare", "--exit-code").code == NOTHING_COMPARED, "no gate lets it through"
 
 
 def test_a_gate_in_ci_ends_with_1_where_something_is_worse(two: Path) -> None:

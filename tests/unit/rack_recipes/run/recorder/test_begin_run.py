@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import ansible.release
@@ -30,7 +32,7 @@ from rack_recipes.journal.append import append
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.record_fields import RunStep
 from rack_recipes.run.current_run import Run
-from rack_recipes.run.recorder.begin_run import begin_run
+from rack_recipes.run.recorder.begin_run import TEST_ID, begin_run
 from rack_recipes.run.run_folders import hold_run_until_exit
 from rack_recipes.settings import Settings
 from rack_recipes.version import VERSION
@@ -111,6 +113,42 @@ def test_a_run_begins_with_its_plan_and_its_hosts(monkeypatch: pytest.MonkeyPatc
     }
     assert record["controller"]
     assert record["user"]
+
+
+@pytest.mark.parametrize(
+    ("names", "extra", "test"),
+    [
+        (("N-{{ 1 + 1 }}", ""), {}, "N-2"),
+        (("", "N-2"), {}, "N-2"),
+        (("", ""), {}, "cfg"),
+        (("N-1", "N-1"), {TEST_ID: "cfg"}, "cfg"),  # as the settings have it
+        (
+            ("N-1", "N-2"),
+            {},
+            "rack_recipes_test_id: a playbook is one run with one name, and its plays give N-1 and N-2",
+        ),
+    ],
+)
+def test_a_play_names_the_test_of_its_playbook(names: tuple[str, str], extra: dict[str, str], test: str) -> None:
+    plays = [play(task(number, {"name": f"s{number}"}), about={}) for number in (1, 2)]
+    for each, name in zip(plays, names, strict=True):
+        each.vars = {**each.vars, TEST_ID: trust_as_template(name)}
+    given = means(an_inventory(**extra))
+    if " " in test:
+        with pytest.raises(UsageError, match=re.escape(test)):
+            begin_run(plays, Settings(test_id="cfg"), given)
+    else:
+        assert begin_run(plays, Settings(test_id="cfg"), given).inputs.recipe["test_id"] == test
+
+
+@pytest.mark.parametrize(("test_id", "is_told"), [("", True), ("N-1", False)])
+def test_stages_beside_a_role_leave_the_test_without_a_name_which_is_said(test_id: str, is_told: bool) -> None:
+    stages = (task(1, {"name": "a"}), task(2, {"name": "b"}))
+    stages[0]._role = SimpleNamespace(get_name=lambda: "part", get_default_vars=dict, _role_path="")
+    warnings = begin_run([play(*stages, about={})], Settings(test_id=test_id), means()).inputs.warnings
+    assert [text.startswith("beside its roles this playbook has stages of its own") for text in warnings] == [
+        True
+    ] * is_told
 
 
 def test_all_that_is_said_of_the_recipe(monkeypatch: pytest.MonkeyPatch):

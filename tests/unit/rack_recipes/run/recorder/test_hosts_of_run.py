@@ -48,6 +48,15 @@ SECRETS = [("default", VaultSecret(b"the password of the vault"))]
 MILLISECONDS = 0.2  # of CPU time for a host
 
 
+def test_a_vault_without_its_password_is_told_before_anything_runs(tmp_path: Path) -> None:
+    files = {"hosts.json": {"all": {"hosts": {"r1": {}}}}, "group_vars/all.yml": {}}
+    api, inventory = an_api(tmp_path, files)
+    inventory._loader.set_vault_secrets([])
+    (tmp_path / "group_vars/all.yml").write_text("$ANSIBLE_VAULT;1.1;AES256\n3132\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"^the variables of r1: .* no vault secrets found: name the file with "):
+        begin_run([play(task(1, {"name": "a"}))], Settings(), api)
+
+
 @pytest.fixture(autouse=True)
 def _found_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ansible remembers which folders have no variables, by path."""

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -56,6 +57,15 @@ def test_a_stage_that_stands_twice_for_a_host_is_refused(hosts: str):
         planned(*plays)
     with pytest.raises(UsageError, match="stands twice for r1"):
         planned(play(task(1, step), task(1, step)))
+
+
+def test_a_role_that_is_used_twice_for_a_host_says_what_helps() -> None:
+    both = [task(1, {"name": "a"}), task(1, {"name": "a"})]
+    for each in both:
+        each._role = SimpleNamespace(get_name=lambda: "x.y.part")
+    with pytest.raises(UsageError, match=r"^the role x.y.part is used twice for r1, .* other hosts$"):
+        planned(play(*both))
+    planned(play(both[0], hosts="r1"), play(both[1], hosts="r2"))
 
 
 def test_a_role_that_two_others_need_is_one():

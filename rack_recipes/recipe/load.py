@@ -10,21 +10,44 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from rack_recipes.errors import RecipeError, RecipeErrors
 from rack_recipes.recipe import check_and_build
 from rack_recipes.recipe.check_and_build import Whole, check_top
 from rack_recipes.recipe.recipe_model import Recipe
-from rack_recipes.recipe.recipe_names import resolve
+from rack_recipes.recipe.recipe_names import WORDS, resolve
 from rack_recipes.recipe.yaml.decode import read_bytes
 from rack_recipes.recipe.yaml.reader import Document, read
+from rack_recipes.settings import load as load_settings
 
 
 def load(path: str) -> Recipe:
     """The recipe in a file, or of a name (`recipe_names`). Raises RecipeErrors with all mistakes and their places."""
     name = resolve(path)
-    return parse(read_bytes(name), name)
+    try:
+        content = read_bytes(name)
+    except RecipeErrors as refused:
+        if told := scriptlet_named(name):
+            raise RecipeErrors(
+                [RecipeError(one.place, one.expected, f"{one.got}; {told}") for one in refused.errors]
+            ) from None
+        raise
+    return parse(content, name)
+
+
+def scriptlet_named(word: str) -> str:
+    """What to say of a word that names no recipe, but a scriptlet; empty for any other."""
+    from rack_recipes.recipe.catalog.scriptlet_files import MODULES, drop_in_folders, find_candidates, is_published
+
+    if not WORDS.fullmatch(word) or Path(word).exists():
+        return ""
+    parts = word.split(".")
+    folders = [MODULES] if is_published(word) else drop_in_folders([*map(Path, load_settings().scriptlets)])
+    names = parts[-1:] if is_published(word) else parts
+    is_one = any(find_candidates(folder, names) for folder in folders)
+    return f"{word} is a scriptlet, which `rack-recipes debug {word}` tries" if is_one else ""
 
 
 def parse(text: bytes, name: str) -> Recipe:

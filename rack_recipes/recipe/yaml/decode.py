@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rack_recipes.collection_path import COLLECTION
 from rack_recipes.errors import CatalogError, Place, RecipeError, RecipeErrors
-from rack_recipes.recipe.recipe_names import WORDS, file_of, nearest_recipe
+from rack_recipes.recipe.recipe_names import file_of, nearest_recipe
 from rack_recipes.recipe.trusted_files import check_recipe
 from rack_recipes.settings import load as load_settings
 from rack_recipes.settings import project_below
@@ -52,28 +52,12 @@ def read_bytes(path: str) -> bytes:
             _check_trust(path, file.fileno())
             content = file.read(MAX_SIZE + 1)
     except (OSError, ValueError) as error:
-        below = (scriptlet_named(path) or project_below()) if isinstance(error, FileNotFoundError) else ""
+        below = project_below() if isinstance(error, FileNotFoundError) else ""
         near = "" if below else nearest_recipe(path)  # the folder is what is wrong, not the name
         raise refused(Place(path), "a file that can be read", f"{reason(error)}{below}", near) from None
     if len(content) > MAX_SIZE:
         raise refused(Place(path), f"a file of at most {MAX_SIZE // 1024**2} MiB", "a larger file")
     return content
-
-
-def scriptlet_named(word: str) -> str:
-    """The end of a message about a word that names no recipe, but a scriptlet; else an empty text."""
-    from rack_recipes.recipe.catalog.scriptlet_files import MODULES, drop_in_folders, find_candidates, is_published
-
-    parts = word.split(".")
-    if not WORDS.fullmatch(word):
-        return ""
-    folders = drop_in_folders([*map(Path, load_settings().scriptlets)])
-    is_one = (
-        find_candidates(MODULES, parts[-1:])
-        if is_published(word)
-        else any(find_candidates(folder, parts) for folder in folders)
-    )
-    return f"; {word} is a scriptlet, which `rack-recipes debug {word}` tries" if is_one else ""
 
 
 def _check_trust(path: str, opened: int) -> None:

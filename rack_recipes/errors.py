@@ -111,12 +111,12 @@ class RecipeErrors(RackError):
 
 
 @contextmanager
-def translate_errors(foreign: type[Exception]) -> Iterator[None]:
-    """Raise our errors as `foreign`, an error that the caller's framework knows, with the same text."""
+def translate_errors(foreign: type[Exception], more: str = "") -> Iterator[None]:
+    """Raise our errors as `foreign`, an error that the caller's framework knows, with the same text and `more`."""
     try:
         yield
     except RackError as error:
-        raise foreign(str(error)) from None  # Ansible would repeat the text for each cause
+        raise foreign(f"{error}{more}") from None  # Ansible would repeat the text for each cause
 
 
 @contextmanager

@@ -52,6 +52,9 @@ with Library() as library:
     from rack_recipes.errors import translate_errors
 
 
+OF_ROLE = "cabling_plan"  # the variable of the role rack.recipes.cabling
+
+
 class LookupModule(LookupBase):  # type: ignore[misc]
     """Reads the cables of a host."""
 
@@ -60,12 +63,13 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         library.check(AnsibleLookupError)
         self.set_options(var_options=variables, direct=kwargs)
         host = self.get_option("host") or (variables or {}).get("inventory_hostname", "")
-        with translate_errors(AnsibleLookupError):
+        of_role = "; set the role's variable `cabling_plan` to its path" * (terms == [(variables or {}).get(OF_ROLE)])
+        with translate_errors(AnsibleLookupError, of_role):
             plan = plan_of(tuple(map(str, terms)))
             cables = plan.of_host(str(host))
             hosts = (variables or {}).get("groups", {}).get("all", [])
             if not cables and hosts and (problem := plan.strangers(hosts)):
-                raise AnsibleLookupError(f"{', '.join(map(str, terms))}: {problem}")
+                raise AnsibleLookupError(f"{', '.join(map(str, terms))}: {problem}{of_role}")
             return [{**cables}]
 
 

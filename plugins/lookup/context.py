@@ -55,7 +55,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_library import 
 
 with Library() as library:
     from rack_recipes.errors import RackError
-    from rack_recipes.run.current_run import current
+    from rack_recipes.run.current_run import current, why_missing
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
@@ -76,4 +76,4 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         except KeyError:
             if has_default:
                 return self.get_option("default")
-            raise AnsibleLookupError(f"the context has no key {key} for {host or 'the run'}") from None
+            raise AnsibleLookupError(why_missing(current(), key, host)) from None

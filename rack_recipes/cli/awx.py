@@ -34,12 +34,15 @@ def awx(options: argparse.Namespace) -> Answer:
     The folder in which you type this is the project that AWX will have, as a git repository. The templates are made by
     the playbook configure.yml. A file that somebody has changed is kept, and the difference is shown.
     """
-    from rack_recipes.integrations.awx.project_files import check_project, project_files
+    from rack_recipes.integrations.awx.project_files import check_other_recipes, check_project, project_files
     from rack_recipes.integrations.awx.write_unless_edited import SAME, write_files
 
     folder = _in_project(options.output)
     check_project()
-    files = project_files(_jobs(options.recipes, folder), folder)
+    jobs = _jobs(options.recipes, folder)
+    if not options.force:
+        check_other_recipes(jobs)
+    files = project_files(jobs, folder)
     done, kept = write_files(files, force=options.force)
     if kept:
         raise UsageError(_told(kept))

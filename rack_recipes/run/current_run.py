@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -21,7 +22,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, VERDICTS, WAIVED
 from rack_recipes.context.merge_hooks import MergeHooks
 from rack_recipes.context.run_context import Context, count_step
-from rack_recipes.errors import UsageError
+from rack_recipes.errors import UsageError, nearest
 from rack_recipes.journal.allowed_records import RECORDS
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.record_fields import ClockRecord, Record, RunStep
@@ -285,6 +286,9 @@ class Run:
         return [(step, host) for step in self.steps.values() for host in step.hosts if (step.name, host) not in ended]
 
 
+NO_KEY = "no stage has set any key there yet"
+
+
 class _Holder:
     run: Run | None = None
     begin: Callable[[], object] | None = None
@@ -312,6 +316,16 @@ def current() -> Run:
     if _HOLDER.run is None:
         raise _HOLDER.refusal
     return _HOLDER.run
+
+
+def why_missing(run: Run, key: str, host: str) -> str:
+    """Why nothing is found under a key of the context, for people: what was probably meant, or what there is."""
+    if host and host not in run.hosts:
+        near = f" (did you mean {name!r}?)" if (name := nearest(host, run.hosts)) else ""
+        return f"the run has no host {host!r}{near}, and the context no key {key} of the run"
+    keys = sorted({*run.context.held(host), *run.context.held()})
+    told = f"it has {first_few(get_close_matches(key, keys, REASONS) or keys, REASONS)}" if keys else NO_KEY
+    return f"the context has no key {key} for {host or 'the run'}: {told}"
 
 
 def set_pending(begin: Callable[[], object] | None) -> None:

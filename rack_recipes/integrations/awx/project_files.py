@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,26 @@ def project_files(jobs: Sequence[Job], folder: Path) -> dict[Path, str]:
         CONFIGURE: _document([configuring_play(jobs, SecretNames(load().secret_keys))]),
     }
     return {**{folder / name: text for name, text in texts.items()}, **dict(_playbooks(jobs))}
+
+
+OF_RECIPE = re.compile(r"lookup\('rack\.recipes\.playbook', '(.*)'\)")
+
+
+def check_other_recipes(jobs: Sequence[Job]) -> None:
+    """Raise UsageError where the playbook of another recipe of this project has the name of one: it would be replaced.
+
+    That of a recipe which is gone may be.
+    """
+    for job in jobs:
+        path = Path(job.playbook)
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        found = OF_RECIPE.search(text)
+        other = found[1].replace("\\'", "'").replace("\\\\", "\\") if found else job.recipe.path
+        if other != job.recipe.path and Path(other).is_file():
+            raise UsageError(
+                f"{path}: it runs {other}, and {job.recipe.path} would be {job.name!r} in AWX, too: copy the recipe "
+                "into the project under another name, or choose another folder by --output (--force replaces)"
+            )
 
 
 def _playbooks(jobs: Sequence[Job]) -> Iterator[tuple[Path, str]]:

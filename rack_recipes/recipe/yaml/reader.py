@@ -100,6 +100,11 @@ TAG_HINTS = {
 YAML_ERRORS = (yaml.YAMLError, ValueError, OverflowError)  # the latter two come from PyYAML without libyaml
 FORBIDDEN = re.compile("[\0\ud800-\udfff]")  # escapes can make these, but arguments or UTF-8 cannot hold them
 PLAIN_HINT = "plain data needs none"
+OF_PLAY = frozenset(("hosts", "import_playbook", "ansible.builtin.import_playbook"))
+PLAYBOOK = (
+    "a playbook: `ansible-playbook` runs it, with callbacks_enabled = rack.recipes.recorder in ansible.cfg, and AWX in "
+    "a job template of its own (docs/awx.md)"
+)
 QUOTES_HINT = "text that starts with '!' needs quotes"
 
 
@@ -165,7 +170,7 @@ class Builder:
             raise refused(Place(self.source.name), expected, "an empty file")
         data = self.top.data[0]
         if not isinstance(data, dict):
-            raise refused(self._place(ROOT), expected, shown(data))
+            raise refused(self._place(ROOT), expected, PLAYBOOK if _is_playbook(data) else shown(data))
         return Document(data, NodePositions(self.source.name, self.spots))
 
     def _document(self, event: events.DocumentStartEvent) -> None:
@@ -353,3 +358,7 @@ class Builder:
         events.SequenceEndEvent: _end,
         events.MappingEndEvent: _end,
     }
+
+
+def _is_playbook(data: object) -> bool:
+    return isinstance(data, list) and any(isinstance(play, dict) and OF_PLAY & play.keys() for play in data)

@@ -26,8 +26,9 @@ def test_each_host_gets_its_cables(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         keep("own", CALL % "cabling.yml"),
         keep("other", other),
         keep("faulty", CALL % "faulty.yml"),
+        keep("role", "{{ lookup('rack.recipes.cables', cabling_plan) }}"),
     ]
-    ended = play(HEAD + "".join(tasks))
+    ended = play(HEAD.replace("tasks:", "vars: {cabling_plan: none.yml}\n  tasks:") + "".join(tasks))
     assert ended.found["r1"]["own"] == {"e1": "spine1:e1"}
     assert ended.found["r2"]["own"] == {"e1": "spine1:e2"}
     assert ended.found["r1"]["other"] == {"e1": "r1:e1", "e2": "r2:e1"}
@@ -39,3 +40,4 @@ def test_each_host_gets_its_cables(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     )
     said = "faulty.yml:1:3: expected another port at the other end of r1:e1, got a cable to itself"
     assert said in ended.found["r1"]["faulty"]
+    assert ended.found["r1"]["role"].endswith("got no such file; set the role's variable `cabling_plan` to its path")

@@ -92,3 +92,28 @@ def test_a_project_whose_jobs_would_record_nothing_is_refused(lab: Path, text: s
     done = call("awx", "recipes/links.yml")
     assert done.code == 2
     assert (told if text else "there is none in this folder") in done.err
+
+
+def test_the_playbook_of_another_recipe_is_not_replaced(lab: Path) -> None:
+    (lab / "more").mkdir()
+    (lab / "more/links.yml").write_text(RECIPE)
+    call("awx", "recipes/links.yml")
+    before = (lab / "awx/run_links.yml").read_text()
+    done = call("awx", "more/links.yml")
+    assert done.code == 2
+    assert "awx/run_links.yml: it runs recipes/links.yml, and more/links.yml would be 'links' in AWX, too: " in done.err
+    assert (lab / "awx/run_links.yml").read_text() == before
+    assert call("awx", "more/links.yml", "--force").code == 0
+    (lab / "more/links.yml").unlink()
+    assert call("awx", "recipes/links.yml").code == 0, "it was moved"
+
+
+def test_a_playbook_is_no_recipe_and_is_told_so(lab: Path) -> None:
+    (lab / "burn.yml").write_text("- {name: Burn, hosts: all, roles: [rack.recipes.server_burn_in]}\n")
+    done = call("awx", "burn.yml")
+    assert done.code == 2
+    assert (
+        "burn.yml:1:1: expected a mapping with test_meta and steps, got a playbook: `ansible-playbook` runs it"
+        in done.err
+    )
+    assert "docs/awx.md" in done.err

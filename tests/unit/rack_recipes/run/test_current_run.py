@@ -36,6 +36,7 @@ from rack_recipes.run.current_run import (
     refuse,
     results_of,
     set_current,
+    why_missing,
 )
 from rack_recipes.run.earlier_run import EarlierRun
 
@@ -288,6 +289,17 @@ def test_nothing_is_said_of_a_part_that_tags_leave_out(tmp_path: Path):
     assert host_result(Part(run, [2], "r1"), "r1") == {"changed": False, "skipped": True, "msg": LEFT_OUT}
     assert host_result(Part(run, [2, 3], "r1"), "r1")["failed"]
     assert host_result(Part(run), "r1")["failed"]
+
+
+def test_a_key_that_is_missing_is_told_with_those_that_there_are(tmp_path: Path) -> None:
+    run = a_run(tmp_path, planned("a"))
+    assert why_missing(run, "cpu.stress_v1", "r1") == (
+        "the context has no key cpu.stress_v1 for r1: no stage has set any key there yet"
+    )
+    told(run, delta("cpu.stress_v1", 1), delta("disk.fio_v1", 1, n=2))
+    assert why_missing(run, "cpu.stres_v1", "r1") == "the context has no key cpu.stres_v1 for r1: it has cpu.stress_v1"
+    assert why_missing(run, "x", "r1") == "the context has no key x for r1: it has cpu.stress_v1, disk.fio_v1"
+    assert why_missing(run, "x", "r11").startswith("the run has no host 'r11' (did you mean 'r1'?)")
 
 
 CACHED = {"run": "R9", "inputs": "sha256:1", "verdict": "passed", "kind": "cache", "records": []}

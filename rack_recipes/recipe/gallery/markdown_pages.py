@@ -126,7 +126,7 @@ def _default(argument: Argument) -> str:
 
 
 def _keys(entry: GalleryEntry) -> Iterator[str]:
-    if entry.keys and entry.kind == "scriptlet":
+    if entry.keys and entry.kind in ("scriptlet", "role"):
         rows = [f"| `{key}` | {cell(_sentence(text))} |" for key, text in entry.keys.items()]
         yield table(("key that it sets", "what it holds"), rows)
 

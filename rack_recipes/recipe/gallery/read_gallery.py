@@ -147,7 +147,7 @@ def _files(project: Path) -> Iterator[tuple[Path, Path, Source]]:
 
 
 def _read(path: Path, root: Path, source: Source, scriptlets: Sequence[GalleryEntry]) -> GalleryEntry:
-    return role(path, root, source) if path.match(SPECS) else recipe(path, root, source, scriptlets)
+    return role(path, root, source, scriptlets) if path.match(SPECS) else recipe(path, root, source, scriptlets)
 
 
 def scriptlet(entry: ScriptletEntry, *, is_alone: bool) -> GalleryEntry:
@@ -272,9 +272,11 @@ def _command(name: str, params: Any) -> str:
     return " ".join(["rack-recipes run", name, "-i inventory.yml", *words, *secret])
 
 
-def role(path: Path, root: Path, source: Source) -> GalleryEntry:
-    """Return what the gallery tells of a role, by its argument_specs.yml. Raises CatalogError."""
+def role(path: Path, root: Path, source: Source, scriptlets: Sequence[GalleryEntry]) -> GalleryEntry:
+    """Return what the gallery tells of a role, by its argument_specs.yml and the recipe inside. Raises RackError."""
     folder = path.parents[1]
+    inside = folder / "files" / "recipe.yml"
+    used = _scriptlets_of(load(str(inside)), scriptlets) if inside.is_file() else []
     try:
         main = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]["main"]
         said = main.get("description", [])
@@ -287,6 +289,7 @@ def role(path: Path, root: Path, source: Source) -> GalleryEntry:
             path=folder,
             source=source,
             arguments=arguments_of(main.get("options") or {}),
+            keys={key: text for entry in used for key, text in entry.keys.items()},
             example=_first_block(folder / "README.md"),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:

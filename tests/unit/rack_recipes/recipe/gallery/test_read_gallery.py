@@ -149,6 +149,7 @@ def test_what_is_shipped_is_there_too(own: Path):
     entries = found(own)
     assert entries["recipes/storage.yml"].source == "collection"
     assert entries["rack.recipes.cabling"].kind == "role"
+    assert "cpu.stress_v1" in entries["rack.recipes.server_burn_in"].keys, "of the recipe inside"
     assert entries["rack.recipes.flush"].kind == "module"
 
 

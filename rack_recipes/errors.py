@@ -37,7 +37,11 @@ class RackError(Exception):
 
 
 class UsageError(RackError):
-    """A command, an option or a setting that is wrong."""
+    """A command, an option or a setting that is wrong.
+
+    >>> issubclass(UsageError, RackError), UsageError.exit_code
+    (True, 2)
+    """
 
     exit_code = 2
 
@@ -55,13 +59,21 @@ class TrustError(RackError):
 
 
 class JournalError(RackError):
-    """A run's journal cannot be read or written."""
+    """A run's journal cannot be read or written.
+
+    >>> issubclass(JournalError, RackError), JournalError.exit_code
+    (True, 5)
+    """
 
     exit_code = 5
 
 
 class StoreError(RackError):
-    """The database refused a request, or could not be reached."""
+    """The database refused a request, or could not be reached.
+
+    >>> issubclass(StoreError, RackError), StoreError.exit_code
+    (True, 5)
+    """
 
     exit_code = 5
 

@@ -403,9 +403,15 @@ def test_debug_tells_what_steps_do_and_say(folder: Path, bad: Done):
     assert "ok_step@localhost start" not in bad.err
 
 
-@pytest.mark.parametrize(("level", "shown"), [("info", True), ("error", False)])
-def test_the_level_of_the_log_says_how_much_is_told(folder: Path, level: str, shown: bool):
-    done = call("run", "good.yml", "--log-level", level)
+@pytest.mark.parametrize(
+    ("words", "level", "shown"), [((), "info", True), (("--log-level", "error"), "", False)], ids=["setting", "option"]
+)
+def test_the_level_of_the_log_says_how_much_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], level: str, shown: bool
+):
+    if level:
+        monkeypatch.setenv("RACK_RECIPES_LOG_LEVEL", level)
+    done = call("run", "good.yml", *words)
     assert ("ok_step@localhost start" in done.err) == shown
     assert "ok_step@localhost stdout" not in done.err
 

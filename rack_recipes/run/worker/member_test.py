@@ -17,6 +17,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_view import n
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import ORDER as BY_BADNESS
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from rack_recipes.journal.record_fields import Record
+from rack_recipes.journal.step_results_and_end_status import was_cut_off
 from rack_recipes.plan.members.match_members import MemberTest
 
 SERVED_BEFORE = "the serving side on {host} ended before the others began: {reason}"
@@ -105,6 +106,8 @@ class RunningTest:
     def _reason(self, told: Iterable[tuple[str, Record]], verdict: str) -> str:
         told = [*told]
         worst = [(host, record["reason"]) for host, record in told if record["verdict"] == verdict]
+        if cut_off := [record["reason"] for _host, record in told if was_cut_off(record)]:
+            return str(cut_off[0])  # with no name before it, whoever reads it knows that nothing was tested
         is_heard = {host for host, _record in told}
         silent = [] if verdict == "blocked" else [host for host in self.test.members if host not in is_heard]
         if len(self.test.members) <= 2 and not silent:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from rack_recipes.journal.step_results_and_end_status import was_cut_off
 from rack_recipes.plan.members.match_members import MemberTest
 from rack_recipes.run.worker.member_test import ORDER, RunningTest, Side, own_record, words_of
 
@@ -39,6 +40,15 @@ def test_a_pair_has_its_members_its_round_and_a_plain_reason() -> None:
 def test_an_end_that_could_not_measure_is_named() -> None:
     assert ended(PAIR, {"a": "passed", "b": "error"})["reason"] == "b: error there"
     assert ended(PAIR, {"a": "passed", "b": "unreachable"})["reason"] == "b: unreachable there"
+
+
+@pytest.mark.parametrize("members", [PAIR, GROUP])
+def test_what_the_end_of_the_run_has_cut_off_says_so_at_its_beginning(members: tuple[str, ...]) -> None:
+    running = RunningTest.of(MemberTest(members), "link[x]", 2, serves=True)
+    for host in PAIR:
+        running.records[host] = own_record(host, 1, "link[x]", "error", "stopped: the run was interrupted")
+        running.ended(host)
+    assert was_cut_off(running.result({"host": ""}, "now", 1.0))
 
 
 def test_a_group_names_who_says_so_and_who_never_reported() -> None:

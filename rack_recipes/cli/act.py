@@ -100,7 +100,7 @@ def _undo(options: argparse.Namespace, run_id: str, hosts: Sequence[str]) -> Ans
 
 def _sinks(options: argparse.Namespace) -> Sequence[Sink]:
     """The sinks that were named. Raises UsageError for a URL or a token that cannot be used, before anybody is told."""
-    from rack_recipes.integrations.sinks.json_server import JsonServer
+    from rack_recipes.integrations.sinks.json_client import JsonServer
     from rack_recipes.integrations.sinks.kubernetes_condition import NodeCondition
     from rack_recipes.integrations.sinks.netbox_status import NetBoxStatus, netbox_server
     from rack_recipes.integrations.sinks.slurm_drain import SlurmDrain

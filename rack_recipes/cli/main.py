@@ -26,6 +26,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             from rack_recipes.run.start_python import leave_working_folder
 
             leave_working_folder()
-    from rack_recipes.cli.command_line import call_command
+    from rack_recipes.cli.call_command import call_command
 
     call_command(sys.argv[1:] if arguments is None else arguments)

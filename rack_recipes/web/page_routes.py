@@ -16,7 +16,7 @@ from rack_recipes.web.page_model import RECIPES, View
 from rack_recipes.web.page_source import PageSource
 from rack_recipes.web.views import (
     attachments,
-    json_formats_and_metrics,
+    json_schemas_and_metrics,
     over_runs,
     recipes_and_scriptlets,
     run_detail_pages,
@@ -120,9 +120,9 @@ ROUTES: tuple[PageRoute, ...] = (
     PageRoute("/scriptlets/{name}", "A scriptlet: arguments, keys, example.", recipes_and_scriptlets.one_scriptlet),
     PageRoute("/starts/{run}", "A run that a page has started, until it has begun.", start_run.one_start, OPERATOR),
     PageRoute(
-        "/metrics", "What Prometheus reads of the runs in the store.", json_formats_and_metrics.metrics, over_runs=True
+        "/metrics", "What Prometheus reads of the runs in the store.", json_schemas_and_metrics.metrics, over_runs=True
     ),
-    PageRoute("/shapes", "What each page is as data.", json_formats_and_metrics.shapes),
+    PageRoute("/shapes", "What each page is as data.", json_schemas_and_metrics.shapes),
     PageRoute("/actions", "What was done by pages: who, when, what.", start_run.list_actions, ADMIN, over_runs=True),
     PageRoute(
         "/runs/{run}/baseline",

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from rack_recipes import Failed, HostFiles, Scriptlet
-from scriptlets.tools.hardware import is_missing
+from scriptlets.tools.absent_hardware import is_missing
 
 SPIN = """\
 import os, sys, time

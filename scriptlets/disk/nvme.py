@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from rack_recipes import Failed, Scriptlet
+from scriptlets.tools.absent_hardware import is_missing
 from scriptlets.tools.commands import run_json
-from scriptlets.tools.hardware import is_missing
 from scriptlets.tools.smartctl import report
 
 KELVIN = 273  # nvme-cli tells the log's own unit

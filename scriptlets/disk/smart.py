@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from rack_recipes import Failed, Scriptlet
-from scriptlets.tools.hardware import is_missing
+from scriptlets.tools.absent_hardware import is_missing
 from scriptlets.tools.smartctl import report, scan
 
 WORDS = ("-i", "-H", "-A", "-l", "error", "-l", "ssd")

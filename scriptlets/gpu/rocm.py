@@ -10,9 +10,9 @@ import re
 from fnmatch import fnmatchcase
 
 from rack_recipes import Failed, Scriptlet
+from scriptlets.tools.absent_hardware import is_missing
 from scriptlets.tools.commands import run_json
 from scriptlets.tools.gpu_count import judge_count
-from scriptlets.tools.hardware import is_missing
 from scriptlets.tools.limits import judge
 from scriptlets.tools.pci_devices import devices
 

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from rack_recipes import Failed, Scriptlet
-from scriptlets.tools.hardware import is_missing
+from scriptlets.tools.absent_hardware import is_missing
 
 KIB_IN_MIB = 1024
 TOTAL = re.compile(r"^Node \d+ MemTotal:\s+(\d+) kB$", re.MULTILINE)

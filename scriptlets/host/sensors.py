@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from rack_recipes import Failed, Scriptlet
-from scriptlets.tools.hardware import is_missing
+from scriptlets.tools.absent_hardware import is_missing
 
 # Files and units: Documentation/hwmon/sysfs-interface.rst of Linux (temperature in m°C, power in uW, fans in rpm).
 INPUT = re.compile(r"((temp|power|fan)\d+)_(?:input|average)")

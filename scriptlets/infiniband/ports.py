@@ -11,7 +11,7 @@ import time
 from fnmatch import fnmatchcase
 
 from rack_recipes import Failed, HostFiles, Scriptlet
-from scriptlets.tools.hardware import is_missing
+from scriptlets.tools.absent_hardware import is_missing
 from scriptlets.tools.limits import judge
 
 DEVICES = "sys/class/infiniband/"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rack_recipes import Failed, Scriptlet
-from scriptlets.tools.hardware import is_missing
+from scriptlets.tools.absent_hardware import is_missing
 
 NOBODY = "00:00:00:00:00:00"
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 
 from rack_recipes import Failed, Scriptlet
+from scriptlets.tools.absent_hardware import is_missing
 from scriptlets.tools.commands import run
-from scriptlets.tools.hardware import is_missing
 
 COMMANDS = (("clagctl", "-j"), ("Cli", "-p", "15", "-c", "show mlag | json"))
 """That of Cumulus Linux, and that of Arista EOS in its own shell."""

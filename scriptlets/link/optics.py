@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 
 from rack_recipes import Failed, Scriptlet
+from scriptlets.tools.absent_hardware import is_missing
 from scriptlets.tools.commands import run
-from scriptlets.tools.hardware import is_missing
 
 LINE = re.compile(r"^\s*(?P<name>[^:]+?)\s*:\s*(?P<value>.*?)\s*$")
 LANE = re.compile(r"\s*\(Channel (\d+)\)")

@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 
 from rack_recipes import Failed, HostFiles, Scriptlet
+from scriptlets.tools.absent_hardware import is_missing
 from scriptlets.tools.commands import run
-from scriptlets.tools.hardware import is_missing
 
 UNKNOWN = (None, "-1", "unknown")
 AUTONEG = re.compile(r"^\s*Auto-negotiation:\s*(on|off)\s*$", re.MULTILINE)

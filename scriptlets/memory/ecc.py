@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from rack_recipes import Failed, HostFiles, Scriptlet
-from scriptlets.tools.hardware import is_missing
+from scriptlets.tools.absent_hardware import is_missing
 
 CONTROLLERS = "sys/devices/system/edac/mc/"  # Documentation/ABI/testing/sysfs-devices-edac of Linux
 DAY = 86400

@@ -10,7 +10,7 @@ import struct
 from pathlib import Path
 
 from rack_recipes import Failed, Scriptlet
-from scriptlets.tools.hardware import is_missing
+from scriptlets.tools.absent_hardware import is_missing
 from scriptlets.tools.pci_devices import devices
 
 # PCI Express Base Specification 6.0, 7.6.3 and 7.7.11, include/uapi/linux/pci_regs.h; the names are those of lspci(8).

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from rack_recipes import Failed, HostFiles, Scriptlet
-from scriptlets.tools.hardware import is_missing
+from scriptlets.tools.absent_hardware import is_missing
 from scriptlets.tools.limits import judge
 from scriptlets.tools.pci_devices import devices
 

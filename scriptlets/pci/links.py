@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from rack_recipes import Failed, HostFiles, Scriptlet
-from scriptlets.tools.hardware import is_missing
+from scriptlets.tools.absent_hardware import is_missing
 from scriptlets.tools.pci_devices import devices
 
 SPEED = re.compile(r"([\d.]+) GT/s")

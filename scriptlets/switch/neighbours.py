@@ -10,7 +10,7 @@ import re
 
 from rack_recipes import Failed, Scriptlet
 from scriptlets.cabling.neighbours import described, judge
-from scriptlets.tools.command_answers import neighbours
+from scriptlets.tools.switch_command_answers import neighbours
 
 MAC = re.compile(r"[0-9a-f]{4}(\.[0-9a-f]{4}){2}", re.IGNORECASE)
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from rack_recipes import Failed, Scriptlet
-from scriptlets.tools.command_answers import ports
+from scriptlets.tools.switch_command_answers import ports
 
 
 class SwitchPorts(Scriptlet):

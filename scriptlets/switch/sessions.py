@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from rack_recipes import Failed, Scriptlet
 from scriptlets.fabric.sessions import judge
-from scriptlets.tools.command_answers import sessions
+from scriptlets.tools.switch_command_answers import sessions
 
 
 class SwitchSessions(Scriptlet):

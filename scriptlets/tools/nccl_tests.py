@@ -14,8 +14,8 @@ import re
 
 from ansible_collections.rack.recipes.plugins.module_utils.program_end import end_in_words
 from rack_recipes import Failed, HostFiles
+from scriptlets.tools.absent_hardware import is_missing
 from scriptlets.tools.commands import completed
-from scriptlets.tools.hardware import is_missing
 from scriptlets.tools.limits import judge
 from scriptlets.tools.mpi import complaint, find, mpirun, number, without_tags
 from scriptlets.tools.pci_devices import devices

@@ -15,8 +15,8 @@ from xml.etree import ElementTree as ET
 
 from ansible_collections.rack.recipes.plugins.module_utils.program_end import end_in_words
 from rack_recipes import Failed
+from scriptlets.tools.absent_hardware import is_missing
 from scriptlets.tools.commands import completed, last_line
-from scriptlets.tools.hardware import is_missing
 from scriptlets.tools.pci_devices import devices
 
 # What the arguments mean that are read here, for the documentation of each scriptlet that has them.

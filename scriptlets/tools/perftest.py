@@ -19,8 +19,8 @@ from pathlib import Path
 from ansible_collections.rack.recipes.plugins.module_utils.program_end import end_in_words
 from rack_recipes import Failed, HostFiles
 from scriptlets.infiniband.ports import ACTIVE, ports
+from scriptlets.tools.absent_hardware import is_missing
 from scriptlets.tools.commands import completed, last_line
-from scriptlets.tools.hardware import is_missing
 from scriptlets.tools.limits import amount, judge
 
 # What the arguments mean that are read here, for the documentation of each scriptlet that has them.

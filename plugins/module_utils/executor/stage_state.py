@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ansible_collections.rack.recipes.plugins.module_utils.context_view import Keys
     from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import Launcher
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.started_processes import ProcessObserver
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.trace_processes import ProcessObserver
     from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import Record, Step
     from ansible_collections.rack.recipes.plugins.module_utils.stage_secrets import StageSecrets
 
@@ -287,7 +287,7 @@ class StageState:
             return None
         if self._observer is None:
             # only a run with a log pays for this import, and for the process
-            from ansible_collections.rack.recipes.plugins.module_utils.executor.process.started_processes import (
+            from ansible_collections.rack.recipes.plugins.module_utils.executor.process.trace_processes import (
                 ProcessObserver,
             )
 

@@ -22,7 +22,8 @@ simply ask again.
 
 A request to `end` a stage has its steps ended first; its value is the reason. The answer is the same.
 
-A request may have several `hosts` (`runner.host_group`). Then `lost` says, by host, why its process could not go on.
+A request may have several `hosts` (`runner.hosts_of_delegate`). Then `lost` says, by host, why its process could not go
+on.
 
 Registered secrets are in the last line as `concealed`, encrypted with the key of the
 request.
@@ -326,7 +327,7 @@ def _run_stage(request: dict[str, Any], detached: DetachedStage, payload: str, m
 
 def _run_hosts(request: dict[str, Any], detached: DetachedStage, payload: str, run: Callable[..., None]) -> None:
     """Run the steps of many hosts, for which this machine is the delegate."""
-    from ansible_collections.rack.recipes.plugins.module_utils.runner.host_group import Workers, import_once
+    from ansible_collections.rack.recipes.plugins.module_utils.runner.hosts_of_delegate import Workers, import_once
 
     base, runner = os.path.dirname(detached.folder), os.getpid()
 

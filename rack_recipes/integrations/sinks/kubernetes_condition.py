@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
-from rack_recipes.integrations.sinks.json_server import JsonServer
+from rack_recipes.integrations.sinks.json_client import JsonServer
 
 CONDITION = "RackRecipesFault"
 PATCH = "application/strategic-merge-patch+json"

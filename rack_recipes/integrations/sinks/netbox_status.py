@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from rack_recipes.cabling.netbox_api import KEYED
 from rack_recipes.errors import UsageError
-from rack_recipes.integrations.sinks.json_server import JsonServer
+from rack_recipes.integrations.sinks.json_client import JsonServer
 
 FAILED = "failed"  # a status that NetBox has by itself
 WAS = re.compile(r"\(status was ([A-Za-z0-9_-]+)\)\Z")

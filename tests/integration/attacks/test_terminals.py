@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from call_rack_recipes import COMMAND, SUCCESS, environment
-from rack_recipes.cli.command_line import call_command
+from rack_recipes.cli.call_command import call_command
 from rack_recipes.cli.command_table import COMMANDS, is_group, parser_of
 
 NOT_WRITTEN = "the answer could not be written to stdout: "

@@ -35,12 +35,12 @@ def of(*kinds: str) -> list[Any]:
 
 @pytest.mark.parametrize(("kind", "case"), of("ports", "neighbours"))
 def test_what_a_switch_answers(scriptlet, kind, case):
-    assert getattr(scriptlet("tools.command_answers"), kind)(told(case)) == case["found"]
+    assert getattr(scriptlet("tools.switch_command_answers"), kind)(told(case)) == case["found"]
 
 
 @pytest.mark.parametrize(("kind", "case"), of("sessions"))
 def test_the_sessions_of_a_switch(scriptlet, kind, case):
-    found = scriptlet("tools.command_answers").sessions(told(case))
+    found = scriptlet("tools.switch_command_answers").sessions(told(case))
     assert {peer: [one["state"], one["remote_as"], one["prefixes"]] for peer, one in found.items()} == case["found"]
     shape = scriptlet("fabric.sessions").sessions(
         json.loads((HERE / "captured/frr-10.3-bgp-neighbors.json").read_bytes())
@@ -52,7 +52,7 @@ def test_the_sessions_of_a_switch(scriptlet, kind, case):
 @pytest.mark.parametrize("answer", [{}, {"b": 1, "a": {}}, "% Unknown command", None, []])
 def test_an_answer_of_another_kind_is_an_error(scriptlet, kind, answer):
     with pytest.raises(ValueError, match=r"this is no answer with .* that is known here \(it has (a, b|nothing)\)"):
-        getattr(scriptlet("tools.command_answers"), kind)(answer)
+        getattr(scriptlet("tools.switch_command_answers"), kind)(answer)
 
 
 class TestPorts:

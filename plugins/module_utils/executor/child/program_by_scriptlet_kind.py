@@ -293,7 +293,7 @@ class Launcher:
 
         Returns the function that sends the last event. Before that it reports the processes that still run.
         """
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.process.started_processes import (
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.process.trace_processes import (
             ProcessTrace,
         )
 

@@ -14,7 +14,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.served_site im
 from rack_recipes.store.database_engine import connect_store
 from rack_recipes.web.page_model import page_address
 from rack_recipes.web.page_routes import GET, ROUTES
-from rack_recipes.web.views.json_formats_and_metrics import schema_of
+from rack_recipes.web.views.json_schemas_and_metrics import schema_of
 
 FIRST, LAST = "20261101-220000-000001", "20261102-220000-000002"
 BYTES = "/runs/{run}/attachments/{digest}/{name}"

@@ -19,7 +19,7 @@ STAGE = (*POLL, f"{HERE}.executor.stage_run", f"{HERE}.executor.child.program_by
 # What only some stages need: each costs the others nothing.
 RARE = (
     *(f"{HERE}.executor.{name}" for name in ("child.sandbox", "looped_step", "step.retries_and_hooks")),
-    *(f"{HERE}.executor.process.{name}" for name in ("process_control", "started_processes")),
+    *(f"{HERE}.executor.process.{name}" for name in ("process_control", "trace_processes")),
     *(f"{HERE}.{name}" for name in ("language.criteria", "language.exact_numbers", "mask")),
 )
 SLOW = {

@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.test_t
 from rack_recipes.analysis.actions import HostAction
 from rack_recipes.errors import UsageError
 from rack_recipes.integrations.sinks.host_sinks import LONGEST, reason_of, send_actions, take_back
-from rack_recipes.integrations.sinks.json_server import JsonServer
+from rack_recipes.integrations.sinks.json_client import JsonServer
 from rack_recipes.integrations.sinks.kubernetes_condition import NodeCondition
 from rack_recipes.integrations.sinks.netbox_status import NetBoxStatus, netbox_server
 from rack_recipes.integrations.sinks.slurm_drain import SlurmDrain

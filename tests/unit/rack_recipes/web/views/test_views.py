@@ -25,7 +25,7 @@ from rack_recipes.store.database_engine import connect_store
 from rack_recipes.web.page_model import page_address
 from rack_recipes.web.page_routes import POST, ROUTES
 from rack_recipes.web.views import run_detail_pages
-from rack_recipes.web.views.json_formats_and_metrics import SHAPES, schema_of
+from rack_recipes.web.views.json_schemas_and_metrics import SHAPES, schema_of
 
 MANY = 300
 

@@ -10,8 +10,8 @@ import struct
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process import started_processes
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.started_processes import (
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process import trace_processes
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.trace_processes import (
     EXEC,
     EXIT,
     FORK,
@@ -85,13 +85,13 @@ def test_the_observer_ends_with_the_stage_and_holds_nothing_open(work):
 
 
 def test_without_a_log_there_is_no_observer(work, monkeypatch):
-    monkeypatch.setattr(started_processes, "ProcessObserver", None)
+    monkeypatch.setattr(trace_processes, "ProcessObserver", None)
     assert work.run(work.script("#!/bin/sh\n" + OK)).verdicts == {"script": "passed"}
 
 
 def test_a_kernel_that_tells_nothing_costs_a_step_nothing(work, monkeypatch):
     """A container, or another user before Linux 6.6: the log has the step's own process, as ever."""
-    monkeypatch.setattr(started_processes, "NETLINK_CONNECTOR", 31)  # a family that does not exist
+    monkeypatch.setattr(trace_processes, "NETLINK_CONNECTOR", 31)  # a family that does not exist
     ran = work.run(work.script("#!/bin/sh\nsleep 0.1\n" + OK), debug=True)
     assert ran.verdicts == {"script": "passed"}
     assert len(processes(ran, "script")) == 1
@@ -115,7 +115,7 @@ def leave(pid, status, moment=0, thread=None):
 
 @pytest.fixture
 def family(monkeypatch):
-    monkeypatch.setattr(started_processes, "_argument_list", lambda pid: [f"program-{pid}"])
+    monkeypatch.setattr(trace_processes, "_argument_list", lambda pid: [f"program-{pid}"])
     return ProcessFamily(EXECUTOR)
 
 
@@ -158,4 +158,4 @@ def test_it_is_said_where_the_kernel_had_more_to_tell_than_there_was_room_for(fa
 
 
 def test_a_process_that_is_gone_has_no_argument_list():
-    assert started_processes._argument_list(2**22 + 1) == started_processes.UNKNOWN
+    assert trace_processes._argument_list(2**22 + 1) == trace_processes.UNKNOWN

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.runner import host_group
+from ansible_collections.rack.recipes.plugins.module_utils.runner import hosts_of_delegate
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import (
     OK,
     children_of,
@@ -161,7 +161,7 @@ def test_a_host_whose_process_is_killed_is_told_and_the_others_go_on(delegate):
     answer = delegate.poll()
     assert answer.state == "ended"
     assert verdicts(answer) == {"bmc1": ("passed", ""), "bmc3": ("passed", "")}
-    assert answer.lost == {"bmc2": host_group.KILLED}
+    assert answer.lost == {"bmc2": hosts_of_delegate.KILLED}
     assert has_died(left)
 
 
@@ -183,7 +183,7 @@ def test_a_host_that_cannot_be_run_says_why(delegate):
 
 
 def test_only_the_standard_library_is_imported_beforehand():
-    assert host_group._imported(SCRIPTLET.encode()) == ["json", "http.client", "random", "not_there.at_all"]
+    assert hosts_of_delegate._imported(SCRIPTLET.encode()) == ["json", "http.client", "random", "not_there.at_all"]
 
 
 def test_what_many_hosts_need_is_imported_once_and_no_scriptlet(tmp_path, monkeypatch):
@@ -197,7 +197,7 @@ def test_what_many_hosts_need_is_imported_once_and_no_scriptlet(tmp_path, monkey
         monkeypatch.delitem(sys.modules, name, raising=False)
     request = {"steps": [step("a", kind="python", module="scriptlets.probe", function="A")], "hosts": []}
     paths = list(sys.path)
-    host_group.import_once(request, str(payload))
+    hosts_of_delegate.import_once(request, str(payload))
     assert {"encodings.idna", "mailbox"} <= sys.modules.keys()
     assert not {"installed_here", "scriptlets.probe"} & sys.modules.keys()
     assert sys.path == paths

@@ -46,7 +46,7 @@ QUESTIONS: Mapping[str, Ask] = {
     "show: steps": lambda store: recorded_runs.steps(store, RUN),
     "analyse: steps": lambda store: recorded_runs.judged(store, RUN),
     "report: steps": lambda store: recorded_runs.reported(store, RUN),
-    "analyse: verdicts of some hosts": lambda store: several_runs.verdicts(store, RUN, {HOST}),
+    "analyse: verdicts of some hosts": lambda store: several_runs.verdicts_and_inputs(store, RUN, {HOST}),
     "show: measurements": lambda store: recorded_runs.measurements(store, RUN),
     "show: conflicts": lambda store: recorded_runs.conflicts(store, RUN),
     "show: who met": lambda store: recorded_runs.origins(store, RUN),

@@ -17,7 +17,13 @@ from rack_recipes.errors import StoreError
 from rack_recipes.recipe.waivers import InForce, Streak, Waiver
 from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.reading import recorded_runs, several_runs
-from rack_recipes.store.reading.several_runs import AT_ONCE, changes_of_keys, measured, results_by_verdict, verdicts
+from rack_recipes.store.reading.several_runs import (
+    AT_ONCE,
+    changes_of_keys,
+    measured,
+    results_by_verdict,
+    verdicts_and_inputs,
+)
 from rack_recipes.store.reading.waiver_history import (
     is_for,
     lifted_places,
@@ -84,10 +90,14 @@ def test_changes_of_keys_come_in_their_order(filled: Engine) -> None:
 
 
 def test_verdicts_of_a_run_on_some_hosts(filled: Engine) -> None:
-    found = {("compute", "r1", "passed"), ("compute", "r2", "passed"), ("other", "r1", "failed")}
-    assert {tuple(row) for row in verdicts(filled, "R1", {"r1", "r2"})} == found
-    assert {tuple(row) for row in verdicts(filled, "R1", {"r2", "r3"})} == {("compute", "r2", "passed")}
-    assert {tuple(row) for row in verdicts(filled, "R1", {f"r{number}" for number in range(AT_ONCE + 1)})} == found
+    found = {("compute", "r1", "passed", None), ("compute", "r2", "passed", None), ("other", "r1", "failed", None)}
+    assert {tuple(row) for row in verdicts_and_inputs(filled, "R1", {"r1", "r2"})} == found
+    assert {tuple(row) for row in verdicts_and_inputs(filled, "R1", {"r2", "r3"})} == {
+        ("compute", "r2", "passed", None)
+    }
+    assert {
+        tuple(row) for row in verdicts_and_inputs(filled, "R1", {f"r{number}" for number in range(AT_ONCE + 1)})
+    } == found
 
 
 @pytest.mark.parametrize(

@@ -269,7 +269,7 @@ def _said(attempt: Attempt, ctx: ContextView, secrets: StageSecrets) -> Outcome:
         apply_envelope(envelope, ctx)
     except ValueError as error:
         # A value that could not be had is what such an envelope tells of: `null` beside it is no better reason.
-        told = reason if envelope["status"] == "error" else "; ".join(filter(None, (reason, str(error))))
+        told = {"error": reason, "ok": ""}.get(envelope["status"], f"{reason}; {error}" if reason else "")
         raise ValueError(told or str(error)) from None
     if not reason and envelope["status"] == "error":
         reason = _exit(attempt, secrets.mask, "ended with {}")

@@ -165,6 +165,8 @@ driftfile /run/chrony/drift
 BEGIN = """\
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 ip link set lo up
+# A machine that runs containers forwards packets, and a new namespace begins as the machine is.
+sysctl -qw net.ipv4.ip_forward=0
 sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
 ip address add {management}/24 dev eth0
 ip link set eth0 up

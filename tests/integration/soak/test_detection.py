@@ -128,7 +128,10 @@ What would be needed for those that no recipe finds, or names, and for some that
 - *A setting that is marginal* (`rp_filter`, timers of BGP). Such results stand in the run and make no first line.
 - *A spine that drops a part of what passes.* The pairs say that it is between the leaves. Nothing counts what a rule
   for packets drops.
-- *A slow port of a server.* Only tests under load find it (`fabric_load`, `acceptance`); others see longer delays.
+- *A slow port of a server.* Those that send to it lose long frames (`reach`), and the first line names what these have
+  in common. Tests under load name the port (`fabric_load`, `acceptance`).
+- *A routing daemon that has ended.* Every leaf lacks a path, so the first line says that a step failed on every host. A
+  finding below it names the spine and what it says.
 - *A host route that another router announces.* The pairs name the server that is lost. A step would have to know which
   networks each router may announce; host routes are usual in some fabrics.
 - *Two servers with one MAC address.* The pairs name both leaves. The leaf's table of neighbours tells it; but several

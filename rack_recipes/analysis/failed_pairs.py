@@ -286,7 +286,10 @@ def _finding(
     figures = {"failed_pairs": pairs, "pairs": of, "failures": len(results), "of_failures": len(failures.failed)}
     advice = _advice(share, words, members, [*dict.fromkeys(result.host for result in said)])
     everything = (*results, *blocked)
-    return Finding(KIND, PROBLEM, title, everything, advice, figures, about, METHOD, explains=len(everything))
+    # A node that says itself what is wrong comes before steps that failed on every host, which name nobody.
+    is_told = _is_node(share) and any(result.host == share.value for result in said)
+    explains = max(len(everything), len(failures.failed)) if is_told else len(everything)
+    return Finding(KIND, PROBLEM, title, everything, advice, figures, about, METHOD, explains=explains)
 
 
 def _said(

@@ -130,8 +130,6 @@ What would be needed for those that no recipe finds, or names, and for some that
   for packets drops.
 - *A slow port of a server.* Those that send to it lose long frames (`reach`), and the first line names what these have
   in common. Tests under load name the port (`fabric_load`, `acceptance`).
-- *A routing daemon that has ended.* Every leaf lacks a path, so the first line says that a step failed on every host. A
-  finding below it names the spine and what it says.
 - *A host route that another router announces.* The pairs name the server that is lost. A step would have to know which
   networks each router may announce; host routes are usual in some fabrics.
 - *Two servers with one MAC address.* The pairs name both leaves. The leaf's table of neighbours tells it; but several

@@ -8,6 +8,7 @@ mkdocs.yml names this file. mkdocs calls each function by its name.
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from collections.abc import Mapping
 from importlib import import_module
@@ -47,7 +48,12 @@ made: dict[str, str] = {}  # the Markdown of each page, by its path
 
 
 def on_config(config: Any) -> Any:
-    """Put all pages of the gallery behind its first one, and give headings the addresses that they have on GitHub."""
+    """Put all pages of the gallery behind its first one, and give headings the addresses that they have on GitHub.
+
+    A release sets SITE_VERSIONS to mike, which keeps the site of each version. Without it no list of versions is asked
+    for.
+    """
+    config["extra"]["version"] = {"provider": os.environ.get("SITE_VERSIONS", "")}
     config["mdx_configs"]["toc"]["slugify"] = slugify(case="lower")
     first = "gallery/README.md"
     pages = sorted(path.name for path in (Path(config["docs_dir"]) / "gallery").glob("*.md"))

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 from rack_recipes.errors import nearest
 from rack_recipes.plan.compile.action_names import RECIPE_VARIABLE
+from rack_recipes.recipe.recipe_names import PREFIX
 from rack_recipes.run.extra_vars import GIVEN, PLAN, REUSE
 from rack_recipes.run.recorder.ansible_api import AnsibleApi
+from rack_recipes.run.recorder.begin_run import TEST_ID
 from rack_recipes.run.recorder.hosts_of_run import variables_of
 from rack_recipes.run.recorder.play_outline import first_task_of_each_role
 from rack_recipes.settings import NAMES_OF_ALL, SECTION
@@ -21,7 +23,6 @@ from rack_recipes.settings import NAMES_OF_ALL, SECTION
 if TYPE_CHECKING:
     from ansible.playbook.play import Play
 
-OUR_ROLES = "rack.recipes."
 ALIKE = 0.75  # how alike the ends of two names must be, since both begin with the same prefix
 OF_SETTINGS = f"{SECTION}_"
 SETTINGS = (*(f"{OF_SETTINGS}{name}" for name in (*NAMES_OF_ALL, *PLAN, *REUSE)), GIVEN)
@@ -48,7 +49,7 @@ def _of_role(role: str, given: Iterable[str], known: Sequence[str], own: Iterabl
     is nearly the name of one of the role's variables counts.
     """
     prefix = f"{role.rpartition('.')[2]}_"
-    is_distinct = role.startswith(OUR_ROLES) and prefix.count("_") > 1
+    is_distinct = role.startswith(PREFIX) and prefix.count("_") > 1
     for name in sorted(name for name in {*given} - {*known, *own} if name.startswith(prefix) and known):
         if near := _nearest(name, known, prefix):
             yield f"the role {role} has no variable {name}, did you mean {near}?"
@@ -69,5 +70,5 @@ def _of_settings(plays: Iterable[Play], api: AnsibleApi) -> Iterator[str]:
     for name in sorted({*in_plays, *api.extra_vars} - {*SETTINGS}):
         if name.startswith(OF_SETTINGS) and (near := _nearest(name, SETTINGS, OF_SETTINGS)):
             yield f"there is no setting {name}, did you mean {near}?"
-    for name in sorted(in_plays.intersection(SETTINGS) - api.extra_vars.keys()):
-        yield f"no setting is read from a play: give {name} as an extra var (-e), in the environment or in ansible.cfg"
+    for name in sorted(in_plays.intersection(SETTINGS) - api.extra_vars.keys() - {TEST_ID}):
+        yield f"no play sets this: give {name} as an extra var (-e), in the environment or in ansible.cfg"

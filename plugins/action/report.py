@@ -65,12 +65,11 @@ def report(arguments: Mapping[str, Any], task_vars: Mapping[str, object]) -> dic
 
     project = settings.load(own_vars(task_vars))
     url = arguments["db"] or project.db
-    run_id = stored_run(connect_for_reading(url), arguments["run"]) if arguments["run"] else this_run()
+    store = connect_for_reading(url)
+    run_id = stored_run(store, arguments["run"]) if arguments["run"] else this_run()
     folder = Path(arguments["dest"] or Path(project.runs, run_id, "report"))
     summary_by = project if arguments["summary"] else None
-    made = make(
-        connect_for_reading(url), run_id, folder, arguments["formats"], url, summary_by, project.report_templates
-    )
+    made = make(store, run_id, folder, arguments["formats"], url, summary_by, project.report_templates)
     told = digest_run(connect_for_reading(url), run_id)
     return {
         "changed": any(made.values()),

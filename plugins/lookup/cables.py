@@ -63,7 +63,9 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         library.check(AnsibleLookupError)
         self.set_options(var_options=variables, direct=kwargs)
         host = self.get_option("host") or (variables or {}).get("inventory_hostname", "")
-        of_role = "; set the role's variable `cabling_plan` to its path" * (terms == [(variables or {}).get(OF_ROLE)])
+        of_role = (
+            f"; set the role's variable `{OF_ROLE}` to its path" if terms == [(variables or {}).get(OF_ROLE)] else ""
+        )
         with translate_errors(AnsibleLookupError, of_role):
             plan = plan_of(tuple(map(str, terms)))
             cables = plan.of_host(str(host))

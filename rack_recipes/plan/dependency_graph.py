@@ -137,9 +137,8 @@ def arrange(steps: Iterable[Step], data: Mapping[str, KeyUsage], seed: int | Non
     return [(step, _edges(step, needs[step.name], after[step.name])) for step in ordered]
 
 
-def with_needed(names: Collection[str], arranged: Iterable[tuple[Step, Edges]]) -> set[str]:
-    """The named steps and all that they need, directly or not."""
-    needs = {step.name: edges.needs for step, edges in arranged}
+def with_needed(names: Collection[str], needs: Mapping[str, Iterable[Dependency]]) -> set[str]:
+    """The named steps and all that they need, directly or not; `needs` has what each step depends on."""
     found = {*names}
     waiting = [*found]
     while waiting:

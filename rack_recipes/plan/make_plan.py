@@ -71,7 +71,7 @@ def _check_names(recipe: Recipe, option: str, names: Iterable[str]) -> None:
 def _arranged(steps: Sequence[Step], data: Mapping[str, KeyUsage], options: PlanOptions) -> list[tuple[Step, Edges]]:
     try:
         if options.only:
-            wanted = with_needed(options.only, arrange(steps, data))
+            wanted = with_needed(options.only, {step.name: edges.needs for step, edges in arrange(steps, data)})
             steps = [step for step in steps if step.name in wanted]
         return arrange(steps, data, options.seed)
     except RecipeError as error:

@@ -443,12 +443,14 @@ def host_result(part: Part, host: str) -> dict[str, Any]:
         return {"changed": False, "failed": True, "msg": nothing}
     if not bad:
         return {"changed": False, "msg": IN_CHECK if part.run.inputs.is_check else _all_passed(part, host)}
-    reasons = [f"{first_few(steps, NAMED)} {verdict}: {reason}" for (verdict, reason), steps in _alike(bad).items()]
+    alike = _alike(bad)
+    reasons = [f"{first_few(steps, NAMED)} {verdict}: {reason}" for (verdict, reason), steps in alike.items()]
     verdicts = {end.verdict for end in bad.values()}
     kind = "unreachable" if "unreachable" in verdicts and verdicts <= {"unreachable", "blocked"} else "failed"
-    first_of = {ends: steps[0] for ends, steps in _alike(bad).items()}
+    first = {step: alike[end.verdict, end.reason][0] for step, end in bad.items()}
     lines = [
-        f"{end.verdict:<11} {step}  {_once(first_of[end.verdict, end.reason], step, end)}" for step, end in bad.items()
+        f"{end.verdict:<11} {step}  {end.reason if first[step] == step else f'as {first[step]}'}"
+        for step, end in bad.items()
     ]
     return {"changed": False, kind: True, "msg": "; ".join(reasons[:REASONS]), "steps": lines}
 
@@ -459,10 +461,6 @@ def _alike(bad: Mapping[str, StepEnd]) -> dict[tuple[str, str], list[str]]:
     for step, end in bad.items():
         found.setdefault((end.verdict, end.reason), []).append(step)
     return found
-
-
-def _once(first: str, step: str, end: StepEnd) -> str:
-    return end.reason if step == first else f"as {first}"
 
 
 WAITS = "it did not pass, as the verdict of the role behind this one says"

@@ -64,7 +64,6 @@ class Isolation:
     sides: Sides = field(init=False)
     _waiting: list[tuple[tuple[str, ...], str, str, Then]] = field(default_factory=list)
     _running: list[tuple[Tried, Then]] = field(default_factory=list)
-    _asked: set[frozenset[str]] = field(default_factory=set)  # what was asked at the end
     _inside: set[str] = field(default_factory=set)  # passed a test in which all were of its domain
     _outside: set[str] = field(default_factory=set)  # passed a test with other domains
     _absent: set[str] = field(default_factory=set)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
+from rack_recipes.plan.dependency_graph import with_needed
 from rack_recipes.plan.plan_model import Plan
 from rack_recipes.recipe.recipe_model import Step
 
@@ -22,20 +23,12 @@ def enough_hosts(plan: Plan, hosts: HostsOfSteps, wanted: Mapping[str, Collectio
     step waits for other hosts or reads their keys, and with a canary or a policy by which writes are merged.
     """
     steps = {step.name: step for step in plan.steps}
+    needed = with_needed(wanted, {name: step.depends_on for name, step in steps.items()})
     chosen = {host for of_step in wanted.values() for host in of_step}
     alone = not (plan.recipe.canary or plan.recipe.merge) and all(map(PLAIN.fullmatch, chosen))
-    if alone and all(_is_local(step, hosts, chosen) for step in _with_needed(wanted, steps)):
+    if alone and all(_is_local(steps[name], hosts, chosen) for name in needed):
         return sorted(chosen)
     return []
-
-
-def _with_needed(names: Collection[str], steps: Mapping[str, Step]) -> list[Step]:
-    found, waiting = {*names}, [*names]
-    while waiting:
-        new = {needed.step for needed in steps[waiting.pop()].depends_on} - found
-        found |= new
-        waiting += new
-    return [steps[name] for name in found]
 
 
 def _is_local(step: Step, hosts: HostsOfSteps, chosen: Collection[str]) -> bool:

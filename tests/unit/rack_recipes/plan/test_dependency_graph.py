@@ -130,7 +130,7 @@ def test_what_is_chosen_has_all_that_it_needs(recipe: tuple[list[Step], dict[str
     names = chosen.draw(st.lists(st.sampled_from([*whole] or ["s0"]), min_size=1, unique=True))
     if not whole:
         return
-    wanted = with_needed(names, arrange(steps, data))
+    wanted = with_needed(names, {step.name: edges.needs for step, edges in arrange(steps, data)})
     assert wanted >= {*names}
     assert all({*names_of(whole[name])} <= wanted for name in wanted)
     part = arrange([step for step in steps if step.name in wanted], data)

@@ -65,12 +65,12 @@ def report(arguments: Mapping[str, Any], task_vars: Mapping[str, object]) -> dic
 
     project = settings.load(own_vars(task_vars))
     url = arguments["db"] or project.db
-    store = connect_for_reading(url)
-    run_id = stored_run(store, arguments["run"]) if arguments["run"] else this_run()
+    run_id = stored_run(connect_for_reading(url), arguments["run"]) if arguments["run"] else this_run()
+    store = connect_for_reading(url)  # after this_run(), which may make the store
     folder = Path(arguments["dest"] or Path(project.runs, run_id, "report"))
     summary_by = project if arguments["summary"] else None
     made = make(store, run_id, folder, arguments["formats"], url, summary_by, project.report_templates)
-    told = digest_run(connect_for_reading(url), run_id)
+    told = digest_run(store, run_id)
     return {
         "changed": any(made.values()),
         **({"warnings": warnings} if (warnings := [*unknown_files(project.report_templates)]) else {}),

@@ -40,7 +40,7 @@ STEPS = [
     ),
     step("shared", "storage.shared", "group", ":".join(GOOD), {**FOLDER, **FIO}),
     step("slow", "storage.shared", "group", ":".join(GOOD), {**FOLDER, **FIO, "min_iops": 1e9}),
-    step("apart", "storage.shared", "group", "all", {**FOLDER, **FIO}),
+    step("apart", "storage.shared", "group", "all", {**FOLDER, **FIO, "wait": 45}),
     incast("incast", 1),
     incast("starved", 1e9),
     {**incast("narrow", 1, {}), "retry": {"max": 1}},
@@ -105,8 +105,8 @@ def test_a_shared_file_system_is_measured_from_all_and_left_clean(found: Any):
 def test_a_host_that_has_another_file_system_there_is_named(found: Any):
     verdict, reason = rows(found, "apart")["apart[all]"]
     assert verdict == "failed"
-    assert f"r01: within 15 s {BAD} did not share {found[1]}/share with this host" in reason
-    assert f"{BAD}: within 15 s {', '.join(GOOD)} did not share {found[1]}/disk" in reason
+    assert f"r01: within 45 s {BAD} did not share {found[1]}/share with this host" in reason
+    assert f"{BAD}: within 45 s {', '.join(GOOD)} did not share {found[1]}/disk" in reason
 
 
 def test_many_senders_to_one_get_their_share_or_are_named(found: Any):

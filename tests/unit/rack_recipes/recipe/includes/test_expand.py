@@ -187,9 +187,9 @@ def test_includes_cannot_explode(in_project: Callable[..., Path]) -> None:
     names = [f"r{n}" for n in range(9)]
     files = {name: ten(f"{following}.yml") for name, following in zip(names, [*names[1:], "last"], strict=True)}
     in_project(recipe=ten("r0.yml"), **files, last="steps: [{name: x, module: y}]\n")
-    assert timed("recipe.yml") < 5
+    assert timed("recipe.yml") < 30  # a billion steps would take hours
     in_project(last=ten("absent.yml"))
-    assert timed("recipe.yml") < 5
+    assert timed("recipe.yml") < 30
 
 
 def recipe_of(in_project: Callable[..., Path], **texts: str) -> Recipe:

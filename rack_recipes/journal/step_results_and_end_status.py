@@ -127,11 +127,22 @@ REHEARSED = "rehearsed"
 ENDED = "ended"  # of a context that a server has served: nothing was tested
 INCOMPLETE = "incomplete"  # all passed, but a host took part in no test of a step between hosts
 UNTESTED = "it took part in no test of this step that was measured"  # the reason of such a host
+NOTHING = {
+    "unchecked": "nothing was checked in {}",
+    "failed": "no step of {} passed",
+    INCOMPLETE: "hosts took part in no test of a step between hosts",
+}
+"""Why a run, or what is judged of it, did not pass although no step went wrong."""
 EXIT_CODES = {
     **dict.fromkeys(("passed", REHEARSED, ENDED), 0),
     **dict.fromkeys(("failed", "unchecked", INCOMPLETE, INTERRUPTED), 1),
     "unreachable": 3,
 }
+
+
+def why_nothing_passed(status: str, bad: int) -> str:
+    """Why a run did not pass in which no result went wrong; empty for another. `bad` is how many did."""
+    return "" if bad else NOTHING.get(status, "").format("the recipe or of a role")
 
 
 def was_cut_off(row: Mapping[str, object]) -> bool:

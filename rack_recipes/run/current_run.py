@@ -29,6 +29,7 @@ from rack_recipes.journal.record_fields import ClockRecord, Record, RunStep
 from rack_recipes.journal.step_results_and_end_status import (
     EXIT_CODES,
     INCOMPLETE,
+    NOTHING,
     UNTESTED,
     Cell,
     CountedRecords,
@@ -345,11 +346,6 @@ REFUSED = "rack.recipes.recorder: nothing is run: "  # what the recorder says be
 NAMED = 3  # steps that ended alike
 REASONS = 5  # shown in a recap; the store has them all
 IN_CHECK = "check mode: nothing was run, and nothing is wrong as far as can be told before"
-NOTHING = {
-    "unchecked": "nothing was checked in {}",
-    "failed": "no step of {} passed",
-    INCOMPLETE: "hosts took part in no test of a step between hosts",
-}
 LEFT_OUT = "left out by its tags"
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import GREEN, PASSING, RED, YELLOW
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import GREEN, HARMLESS, PASSING, RED, YELLOW
 from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.cli.open_store import open_store, run_id_of
 from rack_recipes.cli.terminal import counts_text, format_table, painter, printable, takes_colours, value_text
@@ -163,7 +163,7 @@ def _findings(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _head(run: Row, steps: Sequence[Row]) -> Iterator[str]:
-    from rack_recipes.journal.step_results_and_end_status import stopped_in_words
+    from rack_recipes.journal.step_results_and_end_status import stopped_in_words, why_nothing_passed
 
     status = painter(sys.stdout)(run["status"], run["status"])
     flakes = sum(bool(step["flake"]) for step in steps if not step["instances"])
@@ -175,6 +175,9 @@ def _head(run: Row, steps: Sequence[Row]) -> Iterator[str]:
             yield f"{name}: {printable(given)}\n"
     if stopped := stopped_in_words(run):
         yield f"stopped {printable(stopped)}\n"
+    bad = sum(step["verdict"] not in HARMLESS for step in steps)
+    if why := why_nothing_passed(run["status"], bad):
+        yield f"nothing failed, but {why}\n"
     yield from part_lines(run["group_info"])
 
 

@@ -15,9 +15,9 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from rack_recipes.cli.terminal import painter, printable
 from rack_recipes.errors import RackError, StoreError, UsageError, counted
-from rack_recipes.journal.step_results_and_end_status import INCOMPLETE, REHEARSED
+from rack_recipes.journal.step_results_and_end_status import INCOMPLETE, NOTHING, REHEARSED
 from rack_recipes.report.report_formats_and_status import ReportStatus, read_report_status
-from rack_recipes.run.current_run import IN_CHECK, NOT_IN_STORE, NOTHING, REFUSED, THIS_RUN
+from rack_recipes.run.current_run import IN_CHECK, NOT_IN_STORE, REFUSED, THIS_RUN
 from rack_recipes.run.launcher.progress_and_summary import Summary
 from rack_recipes.run.processes import BY_SIGNAL, STORE_WRITER_LOG
 

@@ -19,6 +19,7 @@ from rack_recipes.analysis.findings import (
     FindingKind,
     format_count,
 )
+from rack_recipes.journal.step_results_and_end_status import why_nothing_passed
 from rack_recipes.report.format_values import cut, shown
 from rack_recipes.report.page.hosts_by_rack import HostPlace
 from rack_recipes.report.table_model import Table
@@ -41,7 +42,8 @@ def sentence(run: Mapping[str, Any], hosts: Sequence[HostPlace]) -> str:
         return f"Not known yet: the run goes on, and {so_far}."
     if not bad and not not_passing:
         blank = f" {format_count(run['not_run'], 'result was', 'results were')} not to run." if run["not_run"] else ""
-        return f"Nothing failed on {format_count(len(tried), 'host')}.{blank}"
+        why = why_nothing_passed(run["status"], 0)
+        return f"Nothing failed on {format_count(len(tried), 'host')}{why and f', but {why}'}.{blank}"
     stopped = f"Stopped {run['stopped']}. " if run.get("stopped") else ""
     return f"{stopped}{_of(len(bad), len(tried))} did not pass: {not_passing:,} of {format_count(results, 'result')}."
 

@@ -17,7 +17,7 @@ from rack_recipes.errors import JournalError, RackError, StoreError, UsageError
 from rack_recipes.journal.append import append
 from rack_recipes.journal.record_fields import RunStep, log_record_lines
 from rack_recipes.journal.step_results_and_end_status import EXIT_CODES, INTERRUPTED, was_cut_off
-from rack_recipes.plan.compile.action_names import FLUSH, REPORT, STAGE
+from rack_recipes.plan.compile.action_names import FLUSH, REPORT, STAGE, VERDICT
 from rack_recipes.run.current_run import (
     LEFT_OUT,
     NOT_IN_STORE,
@@ -120,9 +120,10 @@ class Recorder:
         self._plays: Sequence[Any] = ()
         self._unfilled: tuple[str, ...] = ()  # parameters whose values look like templates
         self._checkpoints: frozenset[str] = frozenset()
-        self._counts: dict[str, int] = {}
+        self._ended_with: tuple[dict[str, int], str] | None = None  # counts and status
         self._messages: dict[tuple[int, str], str] = {}  # of failed tasks, by stage and host
         self._failed_tasks: dict[str, str] = {}  # the last one of each host that is no stage, in words
+        self._failed_verdicts: dict[str, None] = {}  # what verdicts of roles have said, each once
         self._hosts: dict[str, Any] = {}
         self._declared: dict[str, tuple[ScriptletEntry, tuple[str, ...]]] = {}
         set_current(None)
@@ -271,6 +272,8 @@ class Recorder:
             self._together_ended(self.run, result, has_failed=has_failed)
             return
         if result.task.resolved_action != STAGE:
+            if has_failed and result.task.resolved_action == VERDICT:
+                self._failed_verdicts[str(result.result.get("msg", ""))] = None
             if (has_failed and not result.task.ignore_errors) or result.result.get("unreachable"):
                 self._failed_tasks[result.host.name] = failed_task(result)
             return
@@ -424,13 +427,15 @@ class Recorder:
         self._close_open(run)
         self._note_ansible_warnings(run)
         passed = {cell.step for cell, end in run.results.ended.items() if end.verdict == "passed"}
-        for text in undeclared_keys(self._declared, run.written, passed) if not self._counts else ():
+        for text in undeclared_keys(self._declared, run.written, passed) if not self._ended_with else ():
             self._record_warning(run, run.hidden(text))
         self._end(run)
 
     def _note_ansible_warnings(self, run: Run) -> None:
         """Write to the journal what Ansible has warned of, once: nothing is written behind the end of a run."""
-        if not self._counts:
+        if not self._ended_with:
+            for text in self._failed_verdicts if run_status(run) == "passed" else ():
+                append(run.path, [{"kind": "warning", "time": now(), "text": run.hidden(text)}])
             found = ansible_warnings(run.folder / ANSIBLE_LOG, run.hosts)
             append(run.path, [{"kind": "warning", "time": now(), "text": run.hidden(text)} for text in found])
 
@@ -449,11 +454,12 @@ class Recorder:
 
     def _end(self, run: Run) -> None:
         """Append the end record; again where the verdicts have changed since. The report, written later, shows it."""
-        counts = counts_of(run)
-        if counts != self._counts:
-            status = run_status(run)
+        counts, status = counts_of(run), run_status(run)
+        if status == "passed" and self._failed_verdicts:  # of several roles, one has tested nothing
+            status = "failed"
+        if counts and (counts, status) != self._ended_with:
             append(run.path, [_end_record(status, EXIT_CODES[status], counts)])
-            self._counts = counts
+            self._ended_with = (counts, status)
 
     def _set_facts(self, run: Run, hosts: Iterable[str]) -> None:
         """Set each host's context as `ansible_facts.rack_recipes`, whole: a fact cache may hold an older run's."""

@@ -102,6 +102,18 @@ def test_each_role_judges_its_own_stages_and_takes_no_host_from_the_next_one(rol
     assert "WARNING" not in done.stderr
 
 
+def test_a_run_in_which_one_role_tested_nothing_is_stored_as_failed_with_the_reason() -> None:
+    done = ansible(roles=["alone", "idle"], hosts=GOOD)
+    assert done.code == 2, done.stdout
+    found = results()
+    assert {*found.verdicts().values()} == {"passed", "skipped"}
+    assert found.run["status"] == "failed"
+    told = "nothing failed, but no step of the recipe or of a role passed"
+    assert told in call("rack-recipes", "show", "last").stdout
+    call("rack-recipes", "report", "last", "--out", "r.html")
+    assert f"Nothing failed on 1 host, but {told[20:]}" in Path("r.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     "keywords",
     [

@@ -31,6 +31,7 @@ ENDING_AT_ONCE = 64  # hosts that are told at a time to end their steps: nobody 
 SHARED_DELAY = 2.0  # seconds that a host may delay its answer, divided by how many share a connection
 REQUEST_COST = 0.02  # seconds of this machine's time that a request to a host may cost
 CORES = len(os.sched_getaffinity(0))
+REQUEST_TIME = 0.2  # seconds that may pass for each host until all of them were asked once, on a busy machine
 LATENESS = 0.1  # of the time that a stage has run: so much later may its end be seen
 
 NO_THREAD = (
@@ -48,6 +49,15 @@ _OWN: ContextVar[HostWait | None] = ContextVar("own_wait", default=None)
 def wait_of_this_host() -> HostWait | None:
     """How the thread of a host waits; None outside of such a thread."""
     return _OWN.get()
+
+
+def lease_on_hosts(reconnect_timeout: float) -> float:
+    """For how many seconds a host goes on with its steps though no request comes, which renews this time.
+
+    That is the time for which a lost host is waited for, and longer where other hosts may all be asked before it.
+    """
+    own = _OWN.get()
+    return reconnect_timeout + (own.longest_round if isinstance(own, HostThread) else 0.0)
 
 
 def can_end_clients() -> bool:
@@ -207,6 +217,11 @@ class HostThread:
         if self._has_own_connection():
             return 0.0
         return max(LATENESS * seconds, REQUEST_COST * self._threads.hosts, self._last_request)
+
+    @property
+    def longest_round(self) -> float:
+        """Seconds that may pass between two requests to a host; 0 where each has a connection of its own."""
+        return 0.0 if self._has_own_connection() else REQUEST_TIME * self._threads.hosts
 
     def _has_own_connection(self) -> bool:
         """Whether no host waits for the connection of another."""

@@ -62,6 +62,7 @@ from rack_recipes.run.stage.host_request import (
     scriptlet_of,
     stage_id,
 )
+from rack_recipes.run.stage.host_threads import lease_on_hosts
 from rack_recipes.run.worker.startable_steps import blocking_verdicts, halt_reason, time_left
 
 SIZE = 32  # bytes
@@ -248,7 +249,7 @@ def request_of(stage: HostStage, program: Program | None) -> Request:
         host=host,
         folders=tuple(Path(folder) for folder in settings.scriptlets),
         slots=settings.slots,
-        lease=settings.reconnect_timeout,
+        lease=lease_on_hosts(settings.reconnect_timeout),
         step_timeout=settings.step_timeout or None,
         settled=blocking_verdicts(run, stage.steps, host),
         own=run.context.held(host),

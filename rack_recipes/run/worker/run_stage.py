@@ -39,7 +39,7 @@ from rack_recipes.run.run_secrets import NOT_HIDDEN, NOT_SHARED
 from rack_recipes.run.stage.bypass_ansible_templating import fill_in
 from rack_recipes.run.stage.host_answer import HostAnswer, clock_record
 from rack_recipes.run.stage.host_request import uses_live
-from rack_recipes.run.stage.host_threads import wait_of_this_host
+from rack_recipes.run.stage.host_threads import lease_on_hosts, wait_of_this_host
 from rack_recipes.run.stage.remote_executor import RemoteExecutor, Unreachable
 from rack_recipes.run.stage.worker_stop import WorkerStop
 from rack_recipes.run.worker.host_records import HostRecordCheck, KeyGuard, collect_results
@@ -400,7 +400,7 @@ def _holding_locks(task: StageTask, remote: RemoteExecutor) -> AbstractContextMa
     from rack_recipes.run.worker.group_locks import LockHolder
 
     owner = f"{run.run_id} stage {task.number} {task.first.host}"
-    lease, patience = run.settings.reconnect_timeout, run.settings.group_wait
+    lease, patience = lease_on_hosts(run.settings.reconnect_timeout), run.settings.group_wait
     return LockHolder(run.meeting.group_keys, owner, lease, patience, remote.wait).holding(wanted)
 
 

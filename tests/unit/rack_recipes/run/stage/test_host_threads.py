@@ -19,7 +19,14 @@ import pytest
 
 from rack_recipes.errors import RackError
 from rack_recipes.run.stage import host_threads
-from rack_recipes.run.stage.host_threads import FEW_THREADS, HostThread, HostThreads, can_end_clients, wait_of_this_host
+from rack_recipes.run.stage.host_threads import (
+    FEW_THREADS,
+    HostThread,
+    HostThreads,
+    can_end_clients,
+    lease_on_hosts,
+    wait_of_this_host,
+)
 from rack_recipes.run.stage.worker_stop import AnswerLimit, NoAnswer, Stopped
 from rack_recipes.run.worker.resource_locks import Resource, hold_locks
 
@@ -97,6 +104,12 @@ def test_who_waits_for_a_connection_is_asked_to_wait_on_less(
     threads.hosts = open_hosts
     one = HostThread(threads)
     assert (one.longest_answer, one.before_poll(0), one.before_poll(100)) == found
+
+
+def test_a_host_goes_on_for_longer_where_many_others_are_asked_before_it():
+    found = HostThreads(1).run([f"r{number}" for number in range(100)], lambda _host: lease_on_hosts(120))
+    assert (found["r0"], found["r99"]) == (140, 120)  # the last one has the connection for itself
+    assert lease_on_hosts(120) == 120
 
 
 def test_a_host_whose_answer_took_long_is_left_alone_for_as_long():

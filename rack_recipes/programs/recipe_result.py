@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, PASSING
 from rack_recipes.context import run_context
 from rack_recipes.context.run_context import RUN
-from rack_recipes.errors import MOST_NAMED
+from rack_recipes.errors import MOST_NAMED, RackError, nearest
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.record_fields import log_record_lines
 from rack_recipes.journal.step_results_and_end_status import CountedRecords
@@ -42,7 +41,21 @@ class Verdict(str):
 
 
 class ResultTable(dict[tuple[str, str], Any]):
-    """Values by (name, host); the host of the run is "". Where a name has one host only, the name alone is enough."""
+    """Values by (name, host); the host of the run is "". Where a name has one host only, the name alone is enough.
+
+    `whole` are the places of steps that did not pass and have no instances, such as skipped, blocked or unreachable
+    ones: their values count for each instance. Where nothing was run, each name raises RackError with the `reason`.
+    """
+
+    def __init__(
+        self,
+        values: Mapping[tuple[str, str], Any] | Iterable[tuple[tuple[str, str], Any]] = (),
+        reason: str = "",
+        whole: Collection[tuple[str, str]] = (),
+    ) -> None:
+        super().__init__(values)
+        self.reason = reason
+        self.whole = whole
 
     if TYPE_CHECKING:
 
@@ -51,9 +64,14 @@ class ResultTable(dict[tuple[str, str], Any]):
 
     def __missing__(self, key: object) -> Any:
         __tracebackhide__ = True  # pytest shows the test's line, and not ours
+        if self.reason and not self:
+            raise RackError(f"nothing was run: {self.reason}")
         if not isinstance(key, str):
+            name, host = _name_and_host(key)
+            if (_looped(name), host) in self.whole:
+                return self[_looped(name), host]
             raise KeyError(f"{key!r}: {self._hint_of_place(key)}")
-        hosts = [host for name, host in self if name == key]
+        hosts = self._hosts_of(key) or self._hosts_of(_looped(key))
         if len(hosts) == 1:
             return self[key, hosts[0]]
         if hosts:
@@ -62,18 +80,35 @@ class ResultTable(dict[tuple[str, str], Any]):
             )
         raise KeyError(f"{key!r}: {_nearest_of(key, {name for name, _host in self})}")
 
+    def of_each(self, change: Callable[[Any], Any]) -> ResultTable:
+        """A table of the same places with other values."""
+        return ResultTable(((place, change(value)) for place, value in self.items()), self.reason, self.whole)
+
+    def _hosts_of(self, name: str) -> list[str]:
+        return [host for known, host in self if known == name]
+
     def _hint_of_place(self, key: object) -> str:
         """What is wrong with a name and a host: the host, if there is the name."""
-        name, host = key if isinstance(key, tuple) and len(key) == 2 else ("", "")
-        hosts = {own for known, own in self if known == name}
+        name, host = _name_and_host(key)
+        hosts = {*self._hosts_of(name)}
         if not hosts:
-            return _nearest_of(str(name), {known for known, _host in self})
-        return "it is of the run: the host is ''" if hosts == {""} else _nearest_of(str(host), hosts)
+            return _nearest_of(name, {known for known, _host in self})
+        return "it is of the run: the host is ''" if hosts == {""} else _nearest_of(host, hosts)
+
+
+def _name_and_host(key: object) -> tuple[str, str]:
+    name, host = key if isinstance(key, tuple) and len(key) == 2 else ("", "")
+    return str(name), str(host)
+
+
+def _looped(name: str) -> str:
+    """The name of the step of an instance, such as `measure` of `measure[eth0]`."""
+    return name.partition("[")[0]
 
 
 def _nearest_of(word: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"there is {first_few(sorted(known), MOST_NAMED) or 'nothing'}"
+    near = nearest(word, [*known])
+    return f"did you mean {near!r}?" if near else f"there is {first_few(sorted(known), MOST_NAMED) or 'nothing'}"
 
 
 @dataclass(frozen=True)
@@ -134,19 +169,18 @@ class RecipeResult:
     @property
     def verdicts(self) -> ResultTable:
         """The verdict of each step on each host."""
-        return ResultTable((place, _verdict(record)) for place, record in self.steps.items())
+        return self.steps.of_each(_verdict)
 
     @property
     def reasons(self) -> ResultTable:
         """The reason of each verdict, "" where it passed."""
-        return ResultTable((place, record.get("reason", "")) for place, record in self.steps.items())
+        return self.steps.of_each(lambda record: record.get("reason", ""))
 
     @property
     def measurements(self) -> ResultTable:
         """The measurements of each step, by their names."""
-        return ResultTable(
-            (place, {measured["name"]: measured for measured in record.get("measurements") or ()})
-            for place, record in self.steps.items()
+        return self.steps.of_each(
+            lambda record: {measured["name"]: measured for measured in record.get("measurements") or ()}
         )
 
     def __repr__(self) -> str:
@@ -174,13 +208,15 @@ def read_result(exit_code: int, answer: Mapping[str, Any], project: Path) -> Rec
     """
     status, reason = answer.get("status", "error"), answer.get("reason", "") or answer.get("report_error", "")
     if "folder" not in answer:
-        return RecipeResult(exit_code, Verdict(status, reason), reason=reason)
+        nothing = ResultTable(reason=reason)
+        return RecipeResult(exit_code, Verdict(status, reason), reason=reason, steps=nothing, context=nothing)
     context, steps = run_context.Context(), CountedRecords()
     JournalReader(Path(answer["folder"], JOURNAL)).dispatch(run_context.fold_into(context, steps))
     held = {host: context.held(host) for host in (RUN, *context.hosts())}
     keys = ResultTable(((key, host), value) for host, own in held.items() for key, (_version, value) in own.items())
     page = next((str(project / path) for path in answer.get("report", ()) if path.endswith(".html")), "")
-    table = ResultTable(steps)
+    whole = {cell for cell, one in steps.items() if one["verdict"] not in PASSING and not one.get("instances")}
+    table = ResultTable(steps, whole=whole)
     told = Verdict(status, "\n".join(_not_passed(table)) or reason)
     return RecipeResult(exit_code, told, context.run_id, reason, table, keys, answer["folder"], page)
 

@@ -121,6 +121,9 @@ def test_each_verdict_has_its_outcome(judged: Ended):
         "broken[localhost]": "error",
         "needs_bad[localhost]": "failed",
         "not_now[localhost]": "skipped",
+        "no_port[1][localhost]": "skipped",
+        "no_port[2][localhost]": "skipped",
+        "blocked_port[1][localhost]": "failed",
         "each[a][localhost]": "passed",
         "each[b][localhost]": "failed",
         "names[localhost]": "passed",
@@ -132,6 +135,8 @@ def test_each_verdict_has_its_outcome(judged: Ended):
     assert found["second[localhost]"].properties == {"verdict": "passed", "flake": "passed at try 2"}
     assert found["not_now[localhost]"].text.startswith("when: ")
     assert found["needs_bad[localhost]"].text.startswith("blocked: bad did not pass (failed)\nneeds_bad on localhost: ")
+    assert found["blocked_port[1][localhost]"].text.startswith("blocked: bad did not pass (failed)\nblocked_port[1] ")
+    assert found["blocked_port[1][localhost]"].properties == {"verdict": "blocked"}
     said = judged.done.stdout.partition("short test summary info")[2]
     assert "verdicts.recipe.yml::bad[localhost] - failed: value: 7 frames" in said
     assert "ERROR verdicts.recipe.yml::broken[localhost] - error: " in said
@@ -206,7 +211,7 @@ FAILED_BEFORE = {
         "stepwise",
         {
             "last_failed": "verdicts.recipe.yml::each[b][localhost]",
-            "last_test_count": 12,
+            "last_test_count": 15,
             "last_cache_date_str": "2026-01-01T00:00:00",
         },
     ),
@@ -278,13 +283,15 @@ def test_an_inventory_that_cannot_be_read(tests: Path):
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_a_parameter_without_a_value_is_told_by_the_run(tests: Path):
-    steps = "steps: [{name: s, type: shell, module: t.value}]"
+def test_a_parameter_without_a_value_is_told_once_for_its_file(tests: Path):
+    steps = "steps: [{name: s, type: shell, module: t.value}, {name: u, type: shell, module: t.value}]"
     text = f"{{test_meta: {{test_id: P}}, params: {{password: {{secret: true}}}}, {steps}}}"
     (tests / "asks.recipe.yml").write_text(text)
-    done = inner("asks.recipe.yml", "verdicts.recipe.yml", "-k", "asks or good")
-    assert outcomes() == {"s[localhost]": "failed", "good[localhost]": "passed"}
-    assert "parameter 'password': expected text, got no value, and it has no default" in done.stdout
+    inner("asks.recipe.yml", "verdicts.recipe.yml", "-k", "asks or good")
+    assert outcomes() == {"s[localhost]": "error", "u[localhost]": "skipped", "good[localhost]": "passed"}
+    reason = "nothing was run: parameter 'password': expected text, got no value, and it has no default"
+    assert reason in results()["s[localhost]"].text
+    assert "nothing was run: see s[localhost]" in results()["u[localhost]"].text
 
 
 @pytest.mark.parametrize(
@@ -337,5 +344,5 @@ def test_the_fixture_runs_recipes(tests: Path):
 def test_workers_share_one_run(tests: Path, dist: str):
     done = inner("verdicts.recipe.yml", "-p", "xdist", "-n", "3", "--dist", dist)
     assert done.code == 1, done.stdout + done.stderr
-    assert [*map(list(outcomes().values()).count, ("failed", "error"))] == [4, 1]
+    assert [*map(list(outcomes().values()).count, ("failed", "error"))] == [5, 1]
     assert len(runs()) == 1

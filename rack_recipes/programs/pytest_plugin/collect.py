@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -139,6 +139,7 @@ class RecipeFile(pytest.File):
 
     expectation: Expectation
     _result: RecipeResult | None = None
+    _refused: RecipeItem | None = None  # the test that says why nothing was run
 
     def collect(self) -> Iterator[RecipeItem]:
         """The tests of the recipe; nothing is run."""
@@ -192,6 +193,13 @@ class RecipeFile(pytest.File):
         if limit := ",".join(enough) or self.config.getoption("rack_limit"):
             yield from ("--limit", limit)
 
+    def refuse(self, item: RecipeItem, reason: str) -> NoReturn:
+        """Nothing was run: the first test of the file says why, as an error, and the others are skipped."""
+        self._refused = self._refused or item
+        if item is self._refused:
+            raise StepFailed(f"nothing was run: {reason}")
+        raise _skipped(f"nothing was run: see {self._refused.name}")
+
     def teardown(self) -> None:
         """After the last test: fail if the run did not pass although no test says why."""
         problem = self._result.unexplained() if self._result and self._result.run_id else ""
@@ -214,7 +222,9 @@ class RecipeItem(pytest.Item):
         if self.config.getoption("setuponly"):
             return
         result = self.recipe.result()
-        record = result.steps.get((self.expected.instance, self.expected.host))
+        if not result.run_id:
+            self.recipe.refuse(self, result.reason)
+        record = _record_of(self.expected, result)
         if record is None:
             return
         self.rack_seconds = record.get("seconds")
@@ -228,11 +238,11 @@ class RecipeItem(pytest.Item):
     def runtest(self) -> None:
         """Pass, skip or fail by the verdict."""
         result = self.recipe.result()
-        record = result.steps.get((self.expected.instance, self.expected.host))
-        if record is None and self.expected.host == NOBODY and result.run_id:
+        record = _record_of(self.expected, result)
+        if record is None and self.expected.host == NOBODY:
             raise _skipped("no host of this run matches its hosts")
         if record is None:
-            why = result.reason or f"run {result.run_id or 'not begun'} is {result.status}, without a result of it"
+            why = result.reason or f"run {result.run_id} is {result.status}, without a result of it"
             raise StepFailed(f"{self.expected.name} was never begun: {why}\n{self.expected.place}")
         if record["verdict"] == "skipped":
             raise _skipped(record.get("reason") or "skipped")
@@ -243,7 +253,7 @@ class RecipeItem(pytest.Item):
 
     def _show(self, record: Record, result: RecipeResult) -> None:
         """Add the log, and the output of the last try, which pytest shows below a failure."""
-        place = self.expected.instance, self.expected.host
+        place = record["step"], record["host"]
         self.add_report_section("call", "log", "\n".join(result.logs.get(place, ())))
         last = (record.get("attempts") or [{}])[-1]
         for stream in ("stdout", "stderr"):
@@ -260,6 +270,15 @@ class RecipeItem(pytest.Item):
         """The place of the step in the recipe."""
         place = self.expected.place
         return self.path, place.line - 1, self.name
+
+
+def _record_of(expected: Expected, result: RecipeResult) -> Record | None:
+    """The record of a result, or of its looped step where that ended as a whole; None where there is neither."""
+    try:
+        record: Record = result.steps[expected.instance, expected.host]
+    except KeyError:
+        return None
+    return record
 
 
 def _skipped(reason: str) -> BaseException:

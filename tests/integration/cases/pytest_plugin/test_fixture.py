@@ -41,6 +41,8 @@ def test_one_that_cannot_be_run(run_recipe):
     result = run_recipe({"steps": []})
     assert (result.exit_code, result.status, result.run_id) == (2, "error", "")
     assert "test_meta" in result.reason
+    with pytest.raises(Exception, match="nothing was run: .*test_meta"):
+        result.verdicts["value"]
 
 
 def test_one_scriptlet_of_the_project(run_scriptlet):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rack_recipes.errors import RackError
 from rack_recipes.journal.append import append
 from rack_recipes.programs.recipe_result import RecipeResult, ResultTable, Verdict, read_result
 
@@ -93,6 +94,24 @@ def test_where_nothing_was_run():
     assert (found.exit_code, found.status, found.reason, found.verdicts) == (2, "error", "no such file", {})
     assert repr(found) == "<run not begun error, exit code 2\n  no such file>"
     assert (found.to_dict(), found.get("k_v1"), found.get_history()) == ({}, None, [])
+    for table in (found.verdicts, found.reasons, found.measurements, found.steps, found.context):
+        for key in ("it", ("it", "h1")):
+            with pytest.raises(RackError, match="nothing was run: no such file"):
+                table[key]
+
+
+def test_an_instance_without_a_result_has_that_of_its_step(read):
+    found = read(
+        step("ports", "h1", "passed", instances=1),
+        step("ports[1]", "h1", "passed", parent="ports"),
+        step("ports", "h2", "unreachable", n=0, reason="no route"),
+    )
+    assert (found.verdicts["ports[1]", "h2"], found.reasons["ports[9]", "h2"]) == ("unreachable", "no route")
+    assert ("ports[1]", "h2") not in found.verdicts
+    with pytest.raises(KeyError, match="did you mean 'ports'"):
+        found.verdicts["ports[9]", "h1"]
+    alone = read(step("ports", "h1", "skipped", reason="when: no"))
+    assert alone.reasons["ports[1]"] == "when: no"
 
 
 def test_the_context_has_its_history_and_the_report_its_path(read, tmp_path):

@@ -205,7 +205,8 @@ def test_the_tests_of_scriptlets_pass(documented):
     of_recipes = [path for path in Path("tests").iterdir() if "recipe" in path.name or "run_recipe" in path.read_text()]
     assert len(of_recipes) == 2
     others = sorted({*Path("tests").glob("test_*.py")} - {*of_recipes})
-    done = call(sys.executable, "-m", "pytest", "-q", "-p", PLUGIN, *PYTEST, *others, **NO_OTHER_PLUGINS)
+    strict = ("-W", "error::UserWarning")
+    done = call(sys.executable, "-m", "pytest", "-q", "-p", PLUGIN, *PYTEST, *strict, *others, **NO_OTHER_PLUGINS)
     assert done.code == 0, done.stdout + done.stderr
 
 

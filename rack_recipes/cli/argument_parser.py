@@ -89,6 +89,15 @@ class OptionalNumber(argparse.Action):
         setattr(namespace, self.dest, int(values) if values else self.const)
 
 
+class JoinedPattern(argparse.Action):
+    """An option with a pattern of hosts; of several ones the value is a list with commas, as Ansible reads it."""
+
+    def __call__(self, _parser: object, namespace: argparse.Namespace, values: Any, _option: str | None = None) -> None:
+        """Store the pattern behind those before."""
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, values if before is None else f"{before},{values}")
+
+
 class _Formatter(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str, **about: Any) -> None:
         super().__init__(prog, max_help_position=30, **about)

@@ -25,7 +25,7 @@ from datetime import timedelta
 from inspect import cleandoc
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rack_recipes.cli.argument_parser import OptionalNumber, Parser
+from rack_recipes.cli.argument_parser import JoinedPattern, OptionalNumber, Parser
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,6 +126,7 @@ Given = Mapping[str, Any]
 OF_SHARED: Given = {
     "only": {"action": "extend", "default": [], "type": parse_steps},
     "skip": {"action": "extend", "default": [], "type": parse_steps},
+    "limit": {"action": JoinedPattern},
     "tokens": parse_path,
     "parallel": {"action": OptionalNumber, "least": 1, "const": 0},
     "seed": {"action": OptionalNumber, "const": ANY_SEED},
@@ -179,7 +180,7 @@ def add_options(parser: Parser, module: str, function: str) -> None:
             group = parser.add_argument_group(head[:-1])
             continue
         name, flags, arguments = _argument(head, {**OF_SHARED, **given} if not about else given)
-        repeated = "; may be repeated" if arguments.get("action") in ("append", "extend") else ""
+        repeated = "; may be repeated" if arguments.get("action") in ("append", "extend", JoinedPattern) else ""
         text = f"{about or known[head]}{repeated}"
         (one_of if one_of and name in either else group).add_argument(*flags, help=text, **arguments)
 

@@ -41,6 +41,14 @@ class InventoryHosts:
         """Return the hosts of a pattern, none for a pattern that was not asked for."""
         return self.hosts.get(pattern, ())
 
+    def of_step(self, recipe: str, own: str | None) -> tuple[str, ...]:
+        """Return the hosts of a step by the pattern of its recipe and its own one: a recipe runs on no others."""
+        everywhere = self.of(recipe)
+        if own is None:
+            return everywhere
+        named = {*self.of(own)}
+        return tuple(host for host in everywhere if host in named)
+
 
 def inventory_hosts(inventories: Sequence[str], limit: str | None, patterns: Iterable[str]) -> InventoryHosts:
     """Return the hosts of patterns in inventories under --limit; without an inventory it is this machine."""

@@ -249,7 +249,7 @@ def test_a_wrong_recipe_is_an_error_with_its_place(tests: Path):
 
 
 def test_over_the_hosts_of_an_inventory(tests: Path):
-    words = ("--rack-inventory", "inventory.yml", "--rack-param", "ports=[1, 2]", "--rack-limit", "leaf2:spines")
+    words = ("--rack-inventory", "inventory.yml", "--rack-param", "ports=[1, 2]", "--rack-limit", "leaf2", "--rack-limit", "spines")
     done = inner("parameters.recipe.yml", *words)
     assert done.code == 0, done.stdout + done.stderr
     assert set(outcomes()) == {
@@ -267,6 +267,20 @@ def test_a_step_without_hosts_is_a_skip(several: Ended):
 def test_a_recipe_without_hosts_fails(tests: Path):
     assert inner("parameters.recipe.yml", "-k", "leafs_only").code == 1
     assert "no host of this run matches" in results()["leafs_only[?]"].text
+
+
+def test_a_limit_that_matches_no_host(tests: Path):
+    words = ("--collect-only", "--rack-inventory", "inventory.yml", "--rack-limit", "lefs")
+    done = inner("parameters.recipe.yml", *words)
+    assert done.code == 2
+    assert "no host matches --rack-limit 'lefs' here (did you mean 'leafs'?)" in done.stdout
+
+
+def test_a_step_is_no_test_where_its_recipe_does_not_run(tests: Path):
+    step = "{name: a, hosts: 'leaf1:leaf2', type: shell, module: t.value, success: none}"
+    Path("narrow.recipe.yml").write_text(f"{{test_meta: {{test_id: N}}, hosts: leaf1, steps: [{step}]}}")
+    done = inner("narrow.recipe.yml", "--collect-only", "-q", "--rack-inventory", "inventory.yml")
+    assert [line for line in done.stdout.splitlines() if "::" in line] == ["narrow.recipe.yml::a[leaf1]"]
 
 
 def test_an_inventory_that_is_not_there(tests: Path):

@@ -229,7 +229,7 @@ def _preview(options: argparse.Namespace, prepared: PreparedRun) -> Preview:
         planned_waivers(plan, settings),
         prepared.left_out(),
         {
-            step.name: predicted(step, _on_hosts(plan, step, inventory), inventory.variables)
+            step.name: predicted(step, inventory.of_step(plan.recipe.hosts, step.hosts), inventory.variables)
             for step in plan.steps
             if step.scope in BETWEEN
         },
@@ -266,15 +266,7 @@ def _patterns(plan: Plan) -> Iterator[str]:
 
 
 def _hosts_of(plan: Plan, step: Step, inventory: InventoryHosts) -> tuple[str, ...]:
-    return (RUN_HOST,) if step.runs_once else _on_hosts(plan, step, inventory)
-
-
-def _on_hosts(plan: Plan, step: Step, inventory: InventoryHosts) -> tuple[str, ...]:
-    everywhere = inventory.of(plan.recipe.hosts)
-    if step.hosts is None:
-        return everywhere
-    named = inventory.of(step.hosts)
-    return tuple(host for host in everywhere if host in named)
+    return (RUN_HOST,) if step.runs_once else inventory.of_step(plan.recipe.hosts, step.hosts)
 
 
 def _canary(plan: Plan, inventory: InventoryHosts) -> tuple[str, ...]:

@@ -30,8 +30,10 @@ from rack_recipes.programs.pytest_plugin.runner_fixtures import run_here, run_on
 from rack_recipes.programs.recipe_result import RecipeResult
 from rack_recipes.recipe.param_values import values_of_params
 from rack_recipes.recipe.recipe_model import Step
+from rack_recipes.run.unmatched_hosts import no_match
 
 NOT_JUDGED = ("error", "unreachable")  # verdicts
+ALL = "all"
 NOBODY = "?"  # stands for the host of a step whose pattern matches no host
 
 
@@ -91,19 +93,22 @@ def expect(
     given = {name: text for name, text in params.items() if name in declared}
     valued = {name: param for name, param in declared.items() if name in given or not param.required}
     known = values_of_params(valued, given, texts=True)  # the run itself reports a parameter without a value
-    patterns = [step.hosts or plan.recipe.hosts for step in steps]
-    hosts = _hosts(tuple(sorted({*patterns})), inventories, limit, project)
-    expected = (_results(step, hosts.of(pattern), known) for step, pattern in zip(steps, patterns, strict=True))
+    everywhere = plan.recipe.hosts
+    patterns = {ALL, everywhere, *(step.hosts for step in steps if step.hosts)}
+    hosts = _hosts(tuple(sorted(patterns)), inventories, limit, project)
+    expected = (_results(step, hosts.of_step(everywhere, step.hosts), known) for step in steps)
     return Expectation(tuple(chain.from_iterable(expected)), tuple(declared), plan, bool(own.merge))
 
 
 @cache
 def _hosts(patterns: tuple[str, ...], inventories: tuple[str, ...], limit: str, project: Path) -> InventoryHosts:
-    """The hosts that match the patterns. Raises UsageError for an inventory that cannot be read."""
+    """The hosts that match the patterns. Raises UsageError for an inventory that cannot be read, or without a host."""
     with chdir(project):
         found = inventory_hosts(inventories, limit or None, patterns)
     if problem := found.problem or found.refusal:
         raise UsageError(problem)
+    if limit and not found.of(ALL):
+        raise UsageError(no_match(f"--rack-limit {limit!r}", found.whole, found.groups))
     return found
 
 
@@ -144,8 +149,8 @@ class RecipeFile(pytest.File):
     def collect(self) -> Iterator[RecipeItem]:
         """The tests of the recipe; nothing is run."""
         try:
-            inventories, limit = inventories_of(self.config), self.config.getoption("rack_limit")
-            self.expectation = expect(self.path, self.project, inventories, self._params(), limit)
+            inventories = inventories_of(self.config)
+            self.expectation = expect(self.path, self.project, inventories, self._params(), self._limit)
         except RackError as error:
             raise self.CollectError(str(error)) from None
         for expected in self.expectation.results:
@@ -157,6 +162,11 @@ class RecipeFile(pytest.File):
     def project(self) -> Path:
         """The folder in which the recipe is run."""
         return project_of(self.path, self.config.rootpath)
+
+    @property
+    def _limit(self) -> str:
+        """The pattern of --rack-limit; several are one list, as with --limit."""
+        return ",".join(self.config.getoption("rack_limit"))
 
     def _params(self) -> dict[str, str]:
         given: list[str] = self.config.getoption("rack_param")
@@ -190,7 +200,7 @@ class RecipeFile(pytest.File):
                 yield from ("--only", step)
         narrow = wanted != whole and not self.expectation.merges
         enough = enough_hosts(self.expectation.plan, whole, wanted) if narrow else []
-        if limit := ",".join(enough) or self.config.getoption("rack_limit"):
+        if limit := ",".join(enough) or self._limit:
             yield from ("--limit", limit)
 
     def refuse(self, item: RecipeItem, reason: str) -> NoReturn:

@@ -42,9 +42,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--rack-limit",
-        default="",
+        action="append",
+        default=[],
         metavar="PATTERN",
-        help="run recipe files only on the hosts of their inventory that match, as --limit of rack-recipes run",
+        help="run recipe files only on the hosts of their inventory that match, as --limit of rack-recipes run; may be "
+        "repeated",
     )
     parser.addini(FILES, "patterns of the files that are collected as recipes", type="args", default=PATTERNS)
 

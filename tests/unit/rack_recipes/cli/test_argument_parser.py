@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rack_recipes.cli.argument_parser import OptionalNumber, Parser, hint
+from rack_recipes.cli.argument_parser import JoinedPattern, OptionalNumber, Parser, hint
 from rack_recipes.errors import UsageError
 
 
@@ -15,6 +15,7 @@ def parser() -> Parser:
     found.add_argument("--format", choices=("tree", "dot"))
     found.add_argument("--number", type=int)
     found.add_argument("--seed", action=OptionalNumber, const=-1)
+    found.add_argument("--limit", action=JoinedPattern)
     return found
 
 
@@ -37,6 +38,11 @@ def parsed(parser: Parser, *words: str) -> dict[str, object]:
 def test_an_optional_number_takes_nothing_else(words: list[str], seed: int | None, recipe: str, parser: Parser):
     found = parsed(parser, *words)
     assert (found["seed"], found["recipe"]) == (seed, recipe)
+
+
+@pytest.mark.parametrize(("words", "limit"), [([], None), (["--limit", "a:b", "--limit=!c"], "a:b,!c")])
+def test_patterns_that_are_given_one_by_one_are_a_list(words: list[str], limit: str | None, parser: Parser):
+    assert parsed(parser, *words)["limit"] == limit
 
 
 @pytest.mark.parametrize(

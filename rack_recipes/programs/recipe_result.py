@@ -22,6 +22,7 @@ from rack_recipes.journal.step_results_and_end_status import CountedRecords
 from rack_recipes.programs.program_context import Context, of_journal
 
 Record = dict[str, Any]
+NOTHING_RUN = "nothing was run: "
 
 
 class Verdict(str):
@@ -65,7 +66,7 @@ class ResultTable(dict[tuple[str, str], Any]):
     def __missing__(self, key: object) -> Any:
         __tracebackhide__ = True  # pytest shows the test's line, and not ours
         if self.reason and not self:
-            raise RackError(f"nothing was run: {self.reason}")
+            raise RackError(self.reason)
         if not isinstance(key, str):
             name, host = _name_and_host(key)
             if (_looped(name), host) in self.whole:
@@ -208,7 +209,7 @@ def read_result(exit_code: int, answer: Mapping[str, Any], project: Path) -> Rec
     """
     status, reason = answer.get("status", "error"), answer.get("reason", "") or answer.get("report_error", "")
     if "folder" not in answer:
-        nothing = ResultTable(reason=reason)
+        nothing = ResultTable(reason=f"{NOTHING_RUN}{reason.removeprefix(NOTHING_RUN)}")
         return RecipeResult(exit_code, Verdict(status, reason), reason=reason, steps=nothing, context=nothing)
     context, steps = run_context.Context(), CountedRecords()
     JournalReader(Path(answer["folder"], JOURNAL)).dispatch(run_context.fold_into(context, steps))

@@ -249,8 +249,8 @@ def test_a_wrong_recipe_is_an_error_with_its_place(tests: Path):
 
 
 def test_over_the_hosts_of_an_inventory(tests: Path):
-    words = ("--rack-inventory", "inventory.yml", "--rack-param", "ports=[1, 2]", "--rack-limit", "leaf2", "--rack-limit", "spines")
-    done = inner("parameters.recipe.yml", *words)
+    limits = ("--rack-limit", "leaf2", "--rack-limit", "spines")
+    done = inner("parameters.recipe.yml", "--rack-inventory", "inventory.yml", "--rack-param", "ports=[1, 2]", *limits)
     assert done.code == 0, done.stdout + done.stderr
     assert set(outcomes()) == {
         *(f"port[{port}][{host}]" for port in (1, 2) for host in ("leaf2", "spine1")),

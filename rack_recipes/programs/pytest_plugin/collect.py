@@ -27,7 +27,7 @@ from rack_recipes.plan.plan_model import Plan
 from rack_recipes.programs.pytest_plugin.find_recipe_files import inventories_of, project_of
 from rack_recipes.programs.pytest_plugin.hosts_that_are_enough import enough_hosts
 from rack_recipes.programs.pytest_plugin.runner_fixtures import run_here, run_once
-from rack_recipes.programs.recipe_result import RecipeResult
+from rack_recipes.programs.recipe_result import NOTHING_RUN, RecipeResult
 from rack_recipes.recipe.param_values import values_of_params
 from rack_recipes.recipe.recipe_model import Step
 from rack_recipes.run.unmatched_hosts import no_match
@@ -207,8 +207,8 @@ class RecipeFile(pytest.File):
         """Nothing was run: the first test of the file says why, as an error, and the others are skipped."""
         self._refused = self._refused or item
         if item is self._refused:
-            raise StepFailed(f"nothing was run: {reason}")
-        raise _skipped(f"nothing was run: see {self._refused.name}")
+            raise StepFailed(reason)
+        raise _skipped(f"{NOTHING_RUN}see {self._refused.name}")
 
     def teardown(self) -> None:
         """After the last test: fail if the run did not pass although no test says why."""
@@ -233,7 +233,7 @@ class RecipeItem(pytest.Item):
             return
         result = self.recipe.result()
         if not result.run_id:
-            self.recipe.refuse(self, result.reason)
+            self.recipe.refuse(self, result.steps.reason)
         record = _record_of(self.expected, result)
         if record is None:
             return

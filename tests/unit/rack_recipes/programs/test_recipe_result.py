@@ -98,6 +98,9 @@ def test_where_nothing_was_run():
         for key in ("it", ("it", "h1")):
             with pytest.raises(RackError, match="nothing was run: no such file"):
                 table[key]
+    with pytest.raises(RackError) as caught:
+        read_result(2, {"reason": "nothing was run: no host"}, Path()).verdicts["it"]
+    assert str(caught.value) == "nothing was run: no host"
 
 
 def test_an_instance_without_a_result_has_that_of_its_step(read):

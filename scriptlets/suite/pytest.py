@@ -24,7 +24,7 @@ PYTEST = XmlTool(
         2: "was interrupted, or could not load a file",
         3: "had an internal error",
         4: "was called wrongly, look at `args`",
-        5: "found no test: its files are named test_*.py, its functions test_*",
+        5: "ran no test: `args` left all out, or no file is named test_*.py, or no function test_*",
     },
 )
 

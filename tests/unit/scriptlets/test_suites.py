@@ -151,6 +151,11 @@ class TestPytest:
         outcome = run_pytest(text)
         assert (outcome.verdict, outcome.reason[: len(reason)]) == (verdict, reason)
 
+    def test_tests_that_its_arguments_leave_out_are_told(self, run_pytest):
+        reason = run_pytest("def test_a(): pass\n", args=["-k", "other"]).reason
+        assert reason.startswith("pytest ran no test: `args` left all out, or ")
+        assert ": 1 deselected in " in reason
+
     def test_a_test_that_hangs_ends_with_the_results_so_far(self, run_pytest, rack_context):
         text = "import time\ndef test_a(): pass\ndef test_b(): time.sleep(900)\n"
         for seconds in (2, 10, 60, 300):  # a busy machine may need most of them until the first test runs

@@ -261,6 +261,19 @@ def test_keys_may_be_there_before():
     assert ctx.changes == {"test.sum_v1": 3}
 
 
+def test_a_test_may_name_the_host():
+    class Named(Scriptlet):
+        reads = ("test.count_v1",)
+
+        def run(self, ctx, params):
+            ctx.check("own", [ctx.host, ctx.get("test.count_v1", host=ctx.host)], eq=["leaf1", 1])
+
+    ctx = RackContext()
+    ctx.host = "leaf1"
+    ctx.give("test.count_v1", 1, host="leaf1")
+    assert ctx.run(Named).verdict == "passed"
+
+
 def test_a_scriptlet_of_the_run_sees_all_hosts():
     ctx = RackContext()
     for host, mtu in (("h1", 9000), ("h2", 9000), ("h3", 1500)):

@@ -176,8 +176,14 @@ def test_scripts_make_no_markup_of_text():
         assert not [word for word in words if word in path.read_text(encoding="utf-8")], path.name
 
 
+OWN_PART = """<section><h2>Ours</h2>{{ run.tester }} {{ logo }}{% set table = tables.reasons %}
+<p>{{ table.rows[0][0] == (table.records() | first)[table.columns[0].name] }} {{ table.rows[0] is sequence }}</p>
+</section>"""
+
+
 def test_a_part_of_the_project_takes_the_place_of_ours(report, own):
-    page = html.render(report, own("parts/own.html.j2", "<section><h2>Ours</h2>{{ run.tester }} {{ logo }}</section>"))
+    page = html.render(report, own("parts/own.html.j2", OWN_PART))
+    assert "<p>True True</p>" in page
     assert "<h2>Ours</h2>A. Tester &lt;a.tester@example.org&gt;" in page
     assert 'id="wrong"' in page
 

@@ -10,23 +10,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import check_key, check_value, shortened
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import (
+    check_key,
+    check_value,
+    escape_unstorable,
+    mark_if_long,
+    shortened,
+)
 from rack_recipes.context.run_context import RUN
 from rack_recipes.errors import UsageError, nearest
+from rack_recipes.journal.allowed_records import LONGEST_NAME
 from rack_recipes.journal.record_fields import Record
 
 Keys = Mapping[str, object]
 
 WHO = "import"
-FIELDS = ("run", "hosts", "run_id", "at")  # the last two say which run the keys are from, and are optional
+FIELDS = ("run", "hosts", "who", "run_id", "at")  # the last two say which run the keys are from, and are optional
 
 
 @dataclass(frozen=True, slots=True)
 class ExportedContext:
-    """The keys of the run and those of its hosts, with their values."""
+    """The keys of the run and those of its hosts, with their values.
+
+    `who` has the authors by host (empty for the run) and key; who is not named there is `import`.
+    """
 
     run: Keys = field(default_factory=dict)
     hosts: Mapping[str, Keys] = field(default_factory=dict)
+    who: Mapping[str, Keys] = field(default_factory=dict)
 
 
 def to_data(run_id: str, at: int | None, entries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -68,11 +79,13 @@ def _checked(path: str, data: object) -> ExportedContext:
     if not {"run", "hosts"} & top.keys():
         raise UsageError(f"{path}: expected 'run' or 'hosts' with keys, got only {', '.join(top) or 'an empty object'}")
     hosts = _mapping(path, "hosts", top.get("hosts", {}), "an object of hosts, each with its keys")
+    authors = _mapping(path, "who", top.get("who", {}), "an object of hosts, each with the authors of its keys")
     if RUN in hosts:
         raise UsageError(f"{path}: hosts: expected the name of a host, got an empty one")
     return ExportedContext(
         _keys(path, "run", top.get("run", {})),
         {host: _keys(path, f"hosts.{host}", keys) for host, keys in hosts.items()},
+        {host: _authors(path, host, names) for host, names in authors.items()},
     )
 
 
@@ -82,6 +95,17 @@ def _keys(path: str, where: str, data: object) -> Keys:
         return {check_key(key): check_value(value, key) for key, value in keys.items()}
     except ValueError as error:
         raise UsageError(shortened(f"{path}: {where}: {error}")) from None
+
+
+def _authors(path: str, host: str, data: object) -> Keys:
+    names = _mapping(path, f"who.{host}", data, "an object of keys with their authors")
+    for key, name in names.items():
+        if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME:
+            got = mark_if_long(repr(name))
+            raise UsageError(
+                f"{path}: who.{host}: {key}: expected a name of at most {LONGEST_NAME} characters, got {got}"
+            )
+    return {key: escape_unstorable(name) for key, name in names.items()}
 
 
 def _mapping(path: str, where: str, data: object, expected: str) -> Mapping[str, Any]:
@@ -108,6 +132,6 @@ def initial_deltas(exported: ExportedContext, hosts: Iterable[str], time: str) -
                 "key": key,
                 "after": value,
                 "based_on": 0,
-                "who": WHO,
+                "who": exported.who.get(host, {}).get(key, WHO),
                 "time": time,
             }

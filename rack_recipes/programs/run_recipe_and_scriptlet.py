@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import check_key, shortened
+from rack_recipes.context.context_model import REFUSED
 from rack_recipes.context.initial_context_file import to_data
 from rack_recipes.context.run_context import RUN
 from rack_recipes.errors import UsageError
@@ -132,7 +133,12 @@ def _context_data(context: Context | Mapping[str, object]) -> dict[str, Any]:
             check_key(row["key"])
         except ValueError as error:
             raise UsageError(shortened(f"context: {error}; a run takes only keys with a version")) from None
-    return to_data("", None, rows)
+    history = context.get_history() if isinstance(context, Context) else []
+    who: dict[str, dict[str, str]] = {}
+    for change in history:
+        if change.get("outcome") != REFUSED:
+            who.setdefault(change["host"], {})[change["key"]] = change["who"]
+    return {**to_data("", None, rows), "who": who}
 
 
 def _with_advice(error: Exception, recipe: Recipe, folder: Path) -> Exception:

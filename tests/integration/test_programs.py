@@ -76,7 +76,7 @@ def test_the_tests_of_the_proposal_run_as_they_stand(project: Path):
 def test_a_run_over_hosts_and_all_that_is_known_of_it(own: Path):
     context = Context()
     context.set("own.before_v1", 5, host="leaf1")
-    context.set("own.before_v1", 1, host="leaf2")
+    context.set("own.before_v1", 1, host="leaf2", who="night shift")
     given = {"inventory": "inventory.yml", "context": context, "only": ["first", "second"], "skip": "second"}
     result = run_recipe(recipe("first", "second", "third"), report=True, **given)
     assert (result.exit_code, result.status) == (1, "failed")
@@ -88,6 +88,7 @@ def test_a_run_over_hosts_and_all_that_is_known_of_it(own: Path):
     assert result.measurements["first", "leaf2"]["sum"]["unit"] == "ports"
     assert result.to_dict("leaf2") == {"own.before_v1": 1, "own.sum_v1": 3}
     assert result.get_history("own.sum_v1")[0]["step"] == "first"
+    assert [change["who"] for change in result.get_history("own.before_v1")] == ["program", "night shift"]
     assert context.diff(result.ctx) == [{"key": "own.sum_v1", "host": "leaf2", "field": "", "after": 3}]
     assert Path(result.report).is_file()
     assert result.report.startswith(result.folder)

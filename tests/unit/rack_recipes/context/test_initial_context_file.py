@@ -54,6 +54,8 @@ def test_either_part_is_enough() -> None:
         ({"hosts": []}, "c.json: hosts: expected an object of hosts, each with its keys, got []"),
         ({"hosts": {"": {"a_v1": 1}}}, "c.json: hosts: expected the name of a host, got an empty one"),
         ({"hosts": {"r1": None}}, "c.json: hosts.r1: expected an object of keys with their values, got null"),
+        ({"run": {}, "who": {"r1": 7}}, "c.json: who.r1: expected an object of keys with their authors, got 7"),
+        ({"run": {}, "who": {"r1": {"a_v1": 7}}}, "c.json: who.r1: a_v1: expected a name of at most 1000 characters, "),
         ({"run": {"A": 1}}, "c.json: run: expected a context key such as numbers.stats_v1, got 'A'"),
         ('{"run": {"a_v1": [NaN]}}', "c.json: run: a_v1[0]: nan is not a JSON number"),
         ({"hosts": {"r1": {"a_v1": 2**64}}}, "c.json: hosts.r1: a_v1: an integer beyond 64 bits"),
@@ -81,6 +83,11 @@ def test_a_run_starts_with_the_keys_of_its_hosts() -> None:
     origins = {tuple(each[name] for name in ("stage", "based_on", "who", "time")) for each in records}
     assert origins == {(0, 0, "import", TIME)}
     assert all(map(encode, records))
+
+
+def test_authors_that_the_file_names_are_kept() -> None:
+    given = read_initial_context(written({"run": {"a_v1": 1, "b_v1": 2}, "who": {"": {"b_v1": "me"}}}))
+    assert [each["who"] for each in initial_deltas(given, (), TIME)] == ["import", "me"]
 
 
 def test_a_long_key_is_cut() -> None:

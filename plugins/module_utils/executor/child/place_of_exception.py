@@ -39,7 +39,8 @@ def place_of(error: BaseException, host: str, params: Mapping[str, object], *, w
         return ""
     (frame, line), name = frames[-1], _name_of(frames[0][0])
     words = _debug_words(error, host, params)
-    more = f"; `{' '.join(['rack-recipes debug', name, *words])}` shows more" if name and with_advice else ""
+    there = "" if host in HERE else " with the run's inventory"  # which is not known here
+    more = f"; `{' '.join(['rack-recipes debug', name, *words])}`{there} shows more" if name and with_advice else ""
     return f" ({_file_of(frame)}:{line}{more})"
 
 

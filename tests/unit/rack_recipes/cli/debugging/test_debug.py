@@ -484,6 +484,14 @@ def test_an_exception_names_file_and_line(talk, how, reason):
     assert told == reason or re.fullmatch(reason, told)
 
 
+def test_on_a_host_the_advice_is_for_the_inventory_of_the_run(talk, tmp_path):
+    variables = '{ansible_connection: local, ansible_python_interpreter: "{{ ansible_playbook_python }}"}'
+    (tmp_path / "hosts.yml").write_text(f"all: {{hosts: {{leaf1: {variables}}}}}")
+    words = ("--host", "leaf1", "-i", "hosts.yml", "--log-level", "error", "--arg", "how=key")
+    command = "`rack-recipes debug t.talk --arg how=key --host leaf1` with the run's inventory shows more)"
+    assert json.loads(talk(*words).stdout)["reason"].endswith(command)
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [

@@ -217,7 +217,7 @@ def read_result(exit_code: int, answer: Mapping[str, Any], project: Path) -> Rec
     keys = ResultTable(((key, host), value) for host, own in held.items() for key, (_version, value) in own.items())
     page = next((str(project / path) for path in answer.get("report", ()) if path.endswith(".html")), "")
     whole = {cell for cell, one in steps.items() if one["verdict"] not in PASSING and not one.get("instances")}
-    table = ResultTable(steps, whole=whole)
+    table = ResultTable(steps.items(), whole=whole)
     told = Verdict(status, "\n".join(_not_passed(table)) or reason)
     return RecipeResult(exit_code, told, context.run_id, reason, table, keys, answer["folder"], page)
 

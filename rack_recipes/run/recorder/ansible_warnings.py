@@ -36,12 +36,12 @@ def ansible_warnings(log: Path, hosts: Collection[str]) -> Iterator[str]:
     for kind, said, place in SAID.findall(text):
         is_for_authors = kind != "WARNING" and place.startswith(CODE)
         if not (said.startswith(OURS) or is_for_authors or any(word in said for word in NOT_OF_THE_RUN)):
-            line = f"{said[:LONGEST].rstrip(' .')}{f' ({_shown(place)})' if place else ''}"
+            line = f"{said[:LONGEST].rstrip(' .')}{f' ({shown(place)})' if place else ''}"
             found.setdefault(NAME.sub(lambda name: "" if name[0] in hosts else name[0], line), []).append(line)
     for lines in found.values():
         yield f"Ansible: {lines[0]}{f', {len(lines)} times' if len(lines) > 1 else ''}"
 
 
-def _shown(place: str) -> str:
+def shown(place: str) -> str:
     """The place, without the path to the working folder."""
     return place.removeprefix(f"{Path.cwd()}/")

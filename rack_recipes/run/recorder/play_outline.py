@@ -23,6 +23,7 @@ from rack_recipes.recipe.steps_to_and_from_data import check_step, dependencies,
 from rack_recipes.run.current_run import RUN_HOST
 from rack_recipes.run.delegates import FindDelegates, Variables
 from rack_recipes.run.recorder.ansible_api import AnsibleApi, Resolve
+from rack_recipes.run.recorder.ansible_warnings import shown
 from rack_recipes.run.stage.bypass_ansible_templating import TEMPLATE_MARKS
 from rack_recipes.run.stage.host_request import check_stage
 
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from ansible.playbook.task import Task
 
 OWN = "a playbook's own"
+LOOP = "give its steps a `loop` of their own"
+RETRY = "give its steps a `retry` of their own, such as `retry: {max: 3, delay_sec: 5}`"
+ONCE = {"loop_with": LOOP, "loop": LOOP, "until": RETRY, "retries": RETRY}
+"""Words of a task that have Ansible run it several times, and what to write instead."""
 Step = Mapping[str, Any]
 Hosts = tuple[str, ...]
 
@@ -105,21 +110,23 @@ def _tasks(item: Any) -> Iterator[Any]:
 def outline(plays: Sequence[Play], resolve: Resolve) -> PlayOutline:
     """The outline of these plays. A stage may be in several: in that of the canary, and in that of the other hosts.
 
-    Raises UsageError for a task that is no stage, for a field that no step has, for a number that two stages have, for
-    a stage that stands twice for a host, and for plays of two recipes.
+    Raises UsageError for a task that is no stage or would run more than once, for a field that no step has, for a number
+    or a step that two stages have, for a stage that stands twice for a host, and for plays of two recipes.
     """
-    found, places = PlayOutline(), defaultdict[int, set[str]](set)
+    found, places, tasks = PlayOutline(), defaultdict[int, set[str]](set), {}
     _check_recipe(plays)
     for play in plays:
         here = tuple(resolve(play.hosts))
         found.hosts.update(dict.fromkeys(here))
         for task in stage_tasks(play):
             check_stage(task.args)
+            _check_once(task)
             is_new = task._uuid not in found.tasks
             _add_stage(found, task)
             _check_place(task, here if is_new else (), places[int(task.args["number"])])
             for step in task.args["steps"]:
                 check_step(step)
+                _check_name(str(step["name"]), task, tasks)
                 _add(found, int(task.args["number"]), step, _hosts_of(found, step, here, resolve))
     return found
 
@@ -130,6 +137,32 @@ def _check_recipe(plays: Sequence[Play]) -> None:
     recipes = {recipe.get("digest"): str(recipe.get("path") or OWN) for recipe in described}
     if len(recipes) > 1:
         raise UsageError(f"a playbook runs one recipe, and this has stages of {' and of '.join(recipes.values())}")
+
+
+def _check_once(task: Task) -> None:
+    """Raise UsageError for a stage that Ansible would run several times: a run has one result of a step on a host."""
+    for word, instead in ONCE.items():
+        if getattr(task, word):
+            shown = f"with_{task.loop_with}" if word == "loop_with" else word
+            names = ", ".join(str(step["name"]) for step in task.args["steps"])
+            raise UsageError(f"{_place(task)}the stage of {names} has `{shown}`, but a stage runs once: {instead}")
+
+
+def _check_name(name: str, task: Task, tasks: dict[str, Task]) -> None:
+    """Raise UsageError for a name that two steps have: one's result would hide the other's. `tasks` is by step."""
+    if [str(step["name"]) for step in task.args["steps"]].count(name) > 1:
+        raise UsageError(f"{_place(task)}the stage {task.args['number']} has two steps {name}: give one another name")
+    first = tasks.setdefault(name, task)
+    if (one := int(first.args["number"])) != (two := int(task.args["number"])):
+        raise UsageError(
+            f"the stages {one} and {two} both have a step {name}, and a run has each step once: give the second "
+            f"another name ({_place(first)}stage {one}; {_place(task)}stage {two})"
+        )
+
+
+def _place(task: Task) -> str:
+    """Where a task stands, to be put before what is wrong with it; empty where nobody knows."""
+    return f"{shown(place)}: " if (place := task.get_path()) else ""
 
 
 def _check_place(task: Task, hosts: Hosts, before: set[str]) -> None:
@@ -214,7 +247,7 @@ def select_by_tags(play: Play) -> Iterator[str]:
 
     The stage's task keeps only the tags of its other steps. Otherwise one skipped step would skip the whole stage.
     """
-    for task in stage_tasks(play):
+    for task in {task._uuid: task for task in stage_tasks(play)}.values():  # a role that two others need comes twice
         if not _is_whole(task, play):
             yield from _left_out(task, play)
 
@@ -228,20 +261,34 @@ def _is_whole(task: Task, play: Play) -> bool:
 
 def _left_out(task: Task, play: Play) -> Iterator[str]:
     """The steps of one stage that are left out."""
-    # a run without tags does not pay for this import
-    from rack_recipes.plan.compile.playbook import RESERVED
-
-    probe = task.copy()
-    selected: list[str] = []
-    for step in task.args["steps"]:
-        own = [] if step["name"] in RESERVED else [step["name"]]
-        probe.tags = tags = [str(tag) for tag in (*own, *(step.get("tags") or ()))]
+    probe, selected = task.copy(), list[str]()
+    for name, tags in _tags_of_steps(task).items():
+        probe.tags = tags
         if probe.evaluate_tags(play.only_tags, play.skip_tags, {}):
             selected += tags
         else:
-            yield str(step["name"])
+            yield name
     if selected:
         task.tags = list(dict.fromkeys(selected))
+
+
+def _tags_of_steps(task: Task) -> dict[str, list[str]]:
+    """By step its name, its tags, and those that the stage was given for all of its steps.
+
+    The task of a compiled stage has all that its steps have, which is not for all of them.
+    """
+    # a run without tags does not pay for this import
+    from rack_recipes.plan.compile.playbook import RESERVED
+
+    names = [str(step["name"]) for step in task.args["steps"]]
+    own = {
+        name: [*({name} - {*RESERVED}), *map(str, step.get("tags") or ())]
+        for name, step in zip(names, task.args["steps"], strict=True)
+    }
+    given = [*map(str, task.copy(exclude_parent=True, exclude_tasks=True).tags)]
+    if {*names} - {*RESERVED} <= {*given}:
+        given = [tag for tag in given if tag not in {each for tags in own.values() for each in tags}]
+    return {name: [*tags, *given] for name, tags in own.items()}
 
 
 def delegate_finder(plays: Iterable[Play], api: AnsibleApi) -> FindDelegates:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -57,6 +58,37 @@ def test_a_stage_that_stands_twice_for_a_host_is_refused(hosts: str):
         planned(*plays)
     with pytest.raises(UsageError, match="stands twice for r1"):
         planned(play(task(1, step), task(1, step)))
+
+
+def test_a_step_that_two_stages_have_is_refused():
+    first, second = task(1, {"name": "disk"}), task(2, {"name": "disk"})
+    first.get_path, second.get_path = (lambda: f"{Path.cwd()}/site.yml:4"), (lambda: "/x/more.yml:9")
+    with pytest.raises(UsageError) as caught:
+        planned(play(first, hosts="r1"), play(second, hosts="r2"))
+    assert str(caught.value) == (
+        "the stages 1 and 2 both have a step disk, and a run has each step once: give the second another name "
+        "(site.yml:4: stage 1; /x/more.yml:9: stage 2)"
+    )
+    with pytest.raises(UsageError, match="^the stage 1 has two steps a: give one another name$"):
+        planned(play(task(1, {"name": "a"}, {"name": "a"})))
+
+
+@pytest.mark.parametrize(
+    ("words", "shown", "instead"),
+    [
+        ({"loop": [1, 2]}, "loop", "loop"),
+        ({"loop": [1, 2], "loop_with": "items"}, "with_items", "loop"),
+        ({"until": ["x is succeeded"]}, "until", "retry"),
+        ({"retries": 2}, "retries", "retry"),
+    ],
+)
+def test_a_stage_that_would_run_several_times_is_refused(words: dict[str, Any], shown: str, instead: str):
+    stage = task(1, {"name": "a"}, {"name": "b"})
+    for word, value in words.items():
+        setattr(stage, word, value)
+    text = f"^the stage of a, b has `{shown}`, but a stage runs once: give its steps a `{instead}` of their own"
+    with pytest.raises(UsageError, match=text):
+        planned(play(stage))
 
 
 def test_a_role_that_is_used_twice_for_a_host_says_what_helps() -> None:
@@ -146,6 +178,7 @@ def test_the_hosts_of_a_step_may_be_one_too():
     assert outline([made], means(an_inventory(wanted="odd")).resolve).steps["a"].hosts == ("r1", "r3")
 
 
+COMPILED = ["a", "b", "slow", "x", "c", "rare"]  # what the task of a compiled stage has for these steps
 STEPS = ({"name": "a"}, {"name": "b", "tags": ["slow", "x"]}, {"name": "c", "tags": ["never", "rare"]})
 
 
@@ -157,25 +190,46 @@ STEPS = ({"name": "a"}, {"name": "b", "tags": ["slow", "x"]}, {"name": "c", "tag
         (("c",), (), {"a", "b"}, ["c", "never", "rare"]),
         (("rare", "a"), (), {"b"}, ["a", "c", "never", "rare"]),
         (("all",), ("slow",), {"b", "c"}, ["a"]),
-        (("nothing",), (), {"a", "b", "c"}, ["given"]),
+        (("nothing",), (), {"a", "b", "c"}, COMPILED),
     ],
 )
 def test_tags_select_steps(only: tuple[str, ...], skip: tuple[str, ...], left_out: set[str], tags: list[str]):
     stage = task(1, *STEPS)
-    stage.tags = ["given"]
+    stage.tags = COMPILED
+    assert set(select_by_tags(play(stage, only=only, skip=skip))) == left_out
+    assert stage.tags == tags
+
+
+@pytest.mark.parametrize(
+    ("given", "only", "skip", "left_out"),
+    [
+        (["never", "rare"], ("all",), (), {"a", "b"}),
+        (["never", "rare"], ("all",), ("rare",), {"a", "b"}),
+        (["never", "rare"], ("rare",), (), set()),
+        (["never", "a", "b"], ("all",), (), {"a", "b"}),
+        (["second"], ("second",), (), set()),
+        (["second"], ("all",), ("second",), {"a", "b"}),
+        (["second"], ("slow",), (), {"a"}),
+        (["a"], ("all",), ("a",), {"a", "b"}),
+        (["always"], ("other",), (), set()),
+    ],
+)
+def test_the_tags_that_a_stage_was_given_hold_for_all_of_its_steps(
+    given: list[str], only: tuple[str, ...], skip: tuple[str, ...], left_out: set[str]
+):
+    """As those of a block do."""
+    stage = task(1, {"name": "a"}, {"name": "b", "tags": ["slow"]})
+    stage.tags = given
     whole = play(stage, only=only, skip=skip)
-    for _batch in range(2):  # a play in batches starts once for each
-        assert set(select_by_tags(whole)) == left_out
-        assert stage.tags == tags
+    assert set(select_by_tags(whole)) == left_out
+    assert stage.evaluate_tags(only, skip, {}) == (left_out != {"a", "b"})
 
 
-@pytest.mark.parametrize(("given", "left"), [("given", ["given"]), ("never", ["a"])])
-def test_where_nobody_speaks_of_tags_all_steps_run(given: str, left: list[str]):
-    """Also of a stage to which somebody gave the tag `never`."""
+def test_a_step_with_the_name_of_a_tag_of_ansible_runs():
     stage = task(1, {"name": "a"}, {"name": "never"})
-    stage.tags = [given]
-    assert not set(select_by_tags(play(stage, only=("all",), skip=())))
-    assert stage.tags == left
+    stage.tags = ["a"]
+    assert not set(select_by_tags(play(stage)))
+    assert stage.tags == ["a"]
 
 
 def test_a_flush_before_a_stage_is_a_checkpoint():

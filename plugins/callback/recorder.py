@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 DOCUMENTATION = r"""
 name: recorder
 type: notification
@@ -14,7 +16,8 @@ description:
   - Keeps the shared context of a run in memory for the stages and lookups that follow, writes what concerns the run
     to its journal, and has a process of its own bring the journal into the store.
   - Does nothing for a playbook without C(rack.recipes.stage) tasks.
-  - A run whose results could not be stored ends with exit code 5.
+  - A run whose results could not be stored ends with exit code 5. One of which tags or conditions left out every step
+    ends with 1, unless C(--tags) chose other tasks of the playbook.
 version_added: 0.1.0
 author: rack.recipes contributors (@rack-recipes)
 requirements:
@@ -374,8 +377,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         """A host could not be reached."""
         self.recorder.guarded(self.recorder.task_ended, result)
 
-    def v2_playbook_on_stats(self, stats: object) -> None:
+    def v2_playbook_on_stats(self, stats: Any) -> None:
         """All plays have ended. Only here can a callback set the exit code."""
-        code = self.recorder.exit_code()
+        code = self.recorder.exit_code(has_failed=bool(stats.failures or stats.dark))
         if code:
             raise SystemExit(code)

@@ -25,7 +25,6 @@ from rack_recipes.cli.command_options import plan_options
 from rack_recipes.cli.recipes.plan_notices_and_waivers import print_notices
 from rack_recipes.cli.running.param_options import params_from_options
 from rack_recipes.errors import UsageError
-from rack_recipes.plan.compile.playbook import RESERVED
 from rack_recipes.plan.compile.playbook_file import plan_of, plan_recipe
 from rack_recipes.plan.plan_model import Plan, PlanOptions
 from rack_recipes.recipe.param_values import missing_param_parts, unknown_params, values_of_params
@@ -36,6 +35,7 @@ from rack_recipes.run.extra_vars import GIVEN, secrets_of
 from rack_recipes.run.launcher.ansible_playbook import extra_vars, names_hosts
 from rack_recipes.run.run_folders import find_here, journal_of, journals, resume_of_part, run_record
 from rack_recipes.run.trust.check_trust import is_guarded
+from rack_recipes.run.unknown_tags import unknown_tag
 from rack_recipes.run_names import runs_back
 from rack_recipes.settings import Settings
 
@@ -237,12 +237,11 @@ def _check_limit(limit: str | None) -> None:
 def _check_tags(options: argparse.Namespace, plan: Plan) -> None:
     """Raise UsageError for a word that is no tag or name of a step: Ansible would silently test less, or nothing."""
     steps = plan.recipe.steps
-    known = [*dict.fromkeys([*(step.name for step in steps), *(tag for step in steps for tag in step.tags), *RESERVED])]
+    known = [*dict.fromkeys([*(step.name for step in steps), *(tag for step in steps for tag in step.tags)])]
     for option in ("tags", "skip_tags"):
         words = (word.strip() for word in (getattr(options, option) or "").split(","))
-        if wrong := next((word for word in words if word and word not in known), None):
-            there = hint(wrong, known) or f"; there are {first_few(known[: -len(RESERVED)], MOST_NAMED)}"
-            raise UsageError(f"--{option.replace('_', '-')}: no step has the tag or name {wrong!r}{there}")
+        if problem := unknown_tag(option, words, known):
+            raise UsageError(problem)
 
 
 def _settings(variables: Mapping[str, object], options: argparse.Namespace) -> Settings:

@@ -24,7 +24,7 @@ from rack_recipes.run.current_run import RUN_HOST
 from rack_recipes.run.delegates import FindDelegates, Variables
 from rack_recipes.run.recorder.ansible_api import AnsibleApi, Resolve
 from rack_recipes.run.recorder.ansible_warnings import shown
-from rack_recipes.run.stage.bypass_ansible_templating import TEMPLATE_MARKS
+from rack_recipes.run.stage.bypass_ansible_templating import TEMPLATE_MARKS, unpack_steps
 from rack_recipes.run.stage.host_request import check_stage
 
 if TYPE_CHECKING:
@@ -110,8 +110,8 @@ def _tasks(item: Any) -> Iterator[Any]:
 def outline(plays: Sequence[Play], resolve: Resolve) -> PlayOutline:
     """The outline of these plays. A stage may be in several: in that of the canary, and in that of the other hosts.
 
-    Raises UsageError for a task that is no stage or would run more than once, for a field that no step has, for a number
-    or a step that two stages have, for a stage that stands twice for a host, and for plays of two recipes.
+    Raises UsageError for a task that is no stage or would run more than once, for a field that no step has, for a
+    number or a step that two stages have, for a stage that stands twice for a host, and for plays of two recipes.
     """
     found, places, tasks = PlayOutline(), defaultdict[int, set[str]](set), {}
     _check_recipe(plays)
@@ -153,11 +153,13 @@ def _check_name(name: str, task: Task, tasks: dict[str, Task]) -> None:
     if [str(step["name"]) for step in task.args["steps"]].count(name) > 1:
         raise UsageError(f"{_place(task)}the stage {task.args['number']} has two steps {name}: give one another name")
     first = tasks.setdefault(name, task)
-    if (one := int(first.args["number"])) != (two := int(task.args["number"])):
-        raise UsageError(
-            f"the stages {one} and {two} both have a step {name}, and a run has each step once: give the second "
-            f"another name ({_place(first)}stage {one}; {_place(task)}stage {two})"
-        )
+    if (one := int(first.args["number"])) == (two := int(task.args["number"])):
+        return
+    places = f"({_place(first)}stage {one}; {_place(task)}stage {two})"
+    what = f"two stages have a step {name}, and a run has each step once"
+    if task._role:
+        raise UsageError(f"{what}: use the role {task._role.get_name()} in another `ansible-playbook` {places}")
+    raise UsageError(f"{what}: give the second another name {places}")
 
 
 def _place(task: Task) -> str:
@@ -272,6 +274,20 @@ def _left_out(task: Task, play: Play) -> Iterator[str]:
         task.tags = list(dict.fromkeys(selected))
 
 
+def tags_of_stages(plays: Iterable[Play]) -> list[str]:
+    """The tags by which the steps of these plays can be selected, also those of their blocks, roles and plays."""
+    # a run without tags does not pay for this import
+    from rack_recipes.plan.compile.playbook import RESERVED
+
+    found: dict[str, None] = {}
+    for task in (task for play in plays for task in stage_tasks(play)):
+        probe = task.copy()
+        for tags in _tags_of_steps(task).values():
+            probe.tags = tags
+            found.update(dict.fromkeys(map(str, probe.tags)))
+    return [tag for tag in found if tag not in RESERVED]
+
+
 def _tags_of_steps(task: Task) -> dict[str, list[str]]:
     """By step its name, its tags, and those that the stage was given for all of its steps.
 
@@ -280,13 +296,10 @@ def _tags_of_steps(task: Task) -> dict[str, list[str]]:
     # a run without tags does not pay for this import
     from rack_recipes.plan.compile.playbook import RESERVED
 
-    names = [str(step["name"]) for step in task.args["steps"]]
-    own = {
-        name: [*({name} - {*RESERVED}), *map(str, step.get("tags") or ())]
-        for name, step in zip(names, task.args["steps"], strict=True)
-    }
+    steps = {str(step["name"]): step for step in unpack_steps(task.args["steps"])}  # a task that has begun packed them
+    own = {name: [*({name} - {*RESERVED}), *map(str, step.get("tags") or ())] for name, step in steps.items()}
     given = [*map(str, task.copy(exclude_parent=True, exclude_tasks=True).tags)]
-    if {*names} - {*RESERVED} <= {*given}:
+    if steps.keys() - {*RESERVED} <= {*given}:
         given = [tag for tag in given if tag not in {each for tags in own.values() for each in tags}]
     return {name: [*tags, *given] for name, tags in own.items()}
 

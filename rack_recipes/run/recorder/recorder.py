@@ -59,6 +59,7 @@ from rack_recipes.run.recorder.stages_in_one_process import (
 )
 from rack_recipes.run.recorder.start_server_and_store_writer import StoreWriterClient
 from rack_recipes.run.recorder.undeclared_keys import declared_keys, undeclared_keys
+from rack_recipes.run.recorder.untested_run import chose_other_tasks, why_untested
 from rack_recipes.run.recorder.verdict_tasks import judged_stages
 from rack_recipes.run.stage.bypass_ansible_templating import pack_steps, unpack_steps
 from rack_recipes.run.stage.find_python import FACT
@@ -124,6 +125,7 @@ class Recorder:
         self._messages: dict[tuple[int, str], str] = {}  # of failed tasks, by stage and host
         self._failed_tasks: dict[str, str] = {}  # the last one of each host that is no stage, in words
         self._failed_verdicts: dict[str, None] = {}  # what verdicts of roles have said, each once
+        self._untested = ""  # why nothing was tested
         self._hosts: dict[str, Any] = {}
         self._declared: dict[str, tuple[ScriptletEntry, tuple[str, ...]]] = {}
         set_current(None)
@@ -357,8 +359,11 @@ class Recorder:
             append(run.path, more)
             run.catch_up(show)
 
-    def exit_code(self) -> int | None:
-        """End the run of a playbook; returns the exit code to end with, None to leave Ansible's own."""
+    def exit_code(self, *, has_failed: bool = False) -> int | None:
+        """End the run of a playbook; returns the exit code to end with, None to leave Ansible's own.
+
+        `has_failed` says whether that is another than 0, since a host has failed.
+        """
         self._stages_are_over()
         code: int | None = self.guarded(self._finish)
         if self.echo:
@@ -366,6 +371,8 @@ class Recorder:
         if self.guard:
             self.guard.release()
         code = StoreError.exit_code if code is None and self.failures else code
+        if code is None and self._untested and not has_failed and not chose_other_tasks(self._plays):
+            code = EXIT_CODES["failed"]
         self._reset()
         return code
 
@@ -426,6 +433,9 @@ class Recorder:
         self._catch_up(run)
         self._close_open(run)
         self._note_ansible_warnings(run)
+        if not self._untested and not self._failed_verdicts and (why := why_untested(run, self._plays)):
+            self._untested = why
+            self._record_warning(run, run.hidden(why))
         passed = {cell.step for cell, end in run.results.ended.items() if end.verdict == "passed"}
         for text in undeclared_keys(self._declared, run.written, passed) if not self._ended_with else ():
             self._record_warning(run, run.hidden(text))

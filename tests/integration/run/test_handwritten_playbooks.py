@@ -133,6 +133,20 @@ def test_a_stage_that_its_task_leaves_out_is_skipped():
 
 
 @pytest.mark.parametrize(
+    ("words", "options", "told"),
+    [
+        ({"tags": ["second"]}, ("--tags", "secnod"), "no step has the tag or name 'secnod' (did you mean 'second'?)"),
+        ({"tags": ["never", "rare"]}, (), "(ok: left out by its tags)"),
+        ({"when": "memry is defined"}, (), "(ok: left out by its task: when: memry is defined)"),
+    ],
+)
+def test_a_playbook_that_tested_nothing_does_not_end_well(words: dict[str, Any], options: tuple[str, ...], told: str):
+    done = ansible(write("site.yml", [play(stage(1, "ok", **words), NOTHING)]), *options)
+    assert (done.code, results().run["status"]) == (1, "failed")
+    assert told in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize(
     "report",
     [{"rack.recipes.report": {"formats": ["md"]}}, {"ansible.builtin.include_role": {"name": "rack.recipes.report"}}],
 )

@@ -32,7 +32,7 @@ STEPS = [
 ]
 ROLE = {"name": "part"}
 # A single stage, in which no host needs another one.
-ALONE = [shell("first", "ok"), shell("broken", "fail", hosts=BAD)]
+ALONE = [shell("only", "ok"), shell("torn", "fail", hosts=BAD)]
 # No host has what it tests.
 IDLE = [shell("idle", "ok", when="{{ idle_ports | default([]) | length > 0 }}")]
 TASK = {"name": "Use the host", "ansible.builtin.debug": {"msg": "used"}}
@@ -92,12 +92,12 @@ def test_each_role_judges_its_own_stages_and_takes_no_host_from_the_next_one(rol
     done = ansible(roles=roles)
     assert done.code == 2, done.stdout
     assert results().verdicts() == {
-        **{("first", host): "passed" for host in (GOOD, BAD)},
+        **{("only", host): "passed" for host in (GOOD, BAD)},
         **{("idle", host): "skipped" for host in (GOOD, BAD)},
-        ("broken", BAD): "failed",
+        ("torn", BAD): "failed",
     }
     told = dict(re.findall(r'fatal: \[(.*)\]: FAILED! => .*"msg": "(.*?)"', done.stdout))
-    both = {"idle": IDLE_SAYS, "alone": "broken failed: the link is down"}
+    both = {"idle": IDLE_SAYS, "alone": "torn failed: the link is down"}
     assert told == {GOOD: IDLE_SAYS, BAD: "; ".join(both[role] for role in roles)}
     assert "WARNING" not in done.stderr
 
@@ -126,7 +126,7 @@ def test_a_run_in_which_one_role_tested_nothing_is_stored_as_failed_with_the_rea
 def test_a_role_fails_its_hosts_at_once_where_a_later_verdict_may_be_too_late(keywords: dict[str, Any]) -> None:
     done = ansible(**keywords)
     assert done.code == 2, done.stdout
-    assert results().verdicts()["first", GOOD] == "error"
+    assert results().verdicts()["only", GOOD] == "error"
     assert "used" not in done.stdout
 
 
@@ -208,10 +208,10 @@ def test_a_role_of_one_stage_says_of_each_host_what_became_of_it(keywords: dict[
     assert done.code != 0
     found = results()
     assert found.verdicts() == {
-        ("first", GOOD): "passed",
-        ("first", BAD): "passed",
-        ("broken", BAD): "failed",
+        ("only", GOOD): "passed",
+        ("only", BAD): "passed",
+        ("torn", BAD): "failed",
         # Ansible ends a play of which a whole batch has failed.
-        ("first", AWAY): "error" if keywords == {"serial": 1} else "unreachable",
+        ("only", AWAY): "error" if keywords == {"serial": 1} else "unreachable",
     }
     assert found.run["status"] == "failed"

@@ -66,10 +66,13 @@ def test_a_step_that_two_stages_have_is_refused():
     with pytest.raises(UsageError) as caught:
         planned(play(first, hosts="r1"), play(second, hosts="r2"))
     assert str(caught.value) == (
-        "the stages 1 and 2 both have a step disk, and a run has each step once: give the second another name "
+        "two stages have a step disk, and a run has each step once: give the second another name "
         "(site.yml:4: stage 1; /x/more.yml:9: stage 2)"
     )
-    with pytest.raises(UsageError, match="^the stage 1 has two steps a: give one another name$"):
+    second._role = SimpleNamespace(get_name=lambda: "x.y.part")
+    with pytest.raises(UsageError, match=r"each step once: use the role x.y.part in another `ansible-playbook` \(site"):
+        planned(play(first), play(second))
+    with pytest.raises(UsageError, match=r"^the stage 1 has two steps a: give one another name$"):
         planned(play(task(1, {"name": "a"}, {"name": "a"})))
 
 

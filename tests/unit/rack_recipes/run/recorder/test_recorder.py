@@ -32,7 +32,7 @@ from rack_recipes.journal.step_results_and_end_status import CUT_OFF, was_cut_of
 from rack_recipes.run import current_run as holder
 from rack_recipes.run.current_run import current
 from rack_recipes.run.launcher.progress_and_summary import summarize
-from rack_recipes.run.recorder import cached_results_and_waivers
+from rack_recipes.run.recorder import begin_run, cached_results_and_waivers
 from rack_recipes.run.recorder.recorder import Recorder
 from rack_recipes.run.stage import worker_stop
 from rack_recipes.store.database_engine import connect_store
@@ -497,6 +497,55 @@ def test_steps_that_a_condition_of_their_task_leaves_out_are_skipped(recorder: R
         ("c", "r1"): ("error", "it gave no result"),
         ("c", "r2"): ("error", "it gave no result"),
     }
+
+
+BY_TAGS = "nothing was tested: no step of this run passed (a: left out by its tags)"
+
+
+@pytest.mark.parametrize(
+    ("only", "others", "has_failed", "code", "told"),
+    [
+        (("slwo",), (), False, 1, f"{BY_TAGS}; --tags: no step has the tag or name 'slwo' (did you mean 'slow'?)"),
+        (("x",), (), False, 1, f"{BY_TAGS}; --tags: no step has the tag or name 'x'; there are a, slow"),
+        (("x",), (), True, None, f"{BY_TAGS}; --tags: no step has the tag or name 'x'; there are a, slow"),
+        (("x",), (("debug", ["x"]),), False, None, ""),
+        (("x",), (("debug", ["always"]),), False, 1, ""),
+        (("x",), (("rack.recipes.verdict", ["always"]),), False, None, None),
+    ],
+)
+def test_a_run_that_tested_nothing_ends_with_1(
+    recorder: Recorder,
+    monkeypatch: pytest.MonkeyPatch,
+    only: tuple[str, ...],
+    others: Sequence[tuple[str, list[str]]],
+    has_failed: bool,
+    code: int | None,
+    told: str | None,
+):
+    """Where tags chose another task, or where a host has failed, Ansible's own code says what is to be said."""
+    monkeypatch.setattr(begin_run, "_ansible_options", lambda: {"tags": [*only]})
+    more = [task(0, action=action) for action, _tags in others]
+    for each, (_action, tags) in zip(more, others, strict=True):
+        each.tags = tags
+    whole = play(task(1, {"name": "a", "tags": ["slow"]}), *more, hosts="r1", only=only)
+    recorder.playbook_starts(Playbook(whole))
+    recorder.play_starts(whole)
+    path = current().path
+    assert recorder.exit_code(has_failed=has_failed) == code
+    texts = [record["text"] for record in records(path) if record["kind"] == "warning"]
+    assert not texts if told is None else texts[0].startswith(told)
+    assert records(path)[-1]["kind"] == "end"
+
+
+def test_a_condition_that_leaves_out_all_tests_is_no_success(recorder: Recorder):
+    stages = task(1, {"name": "a"}), task(2, {"name": "b"})
+    recorder.playbook_starts(Playbook(whole := play(*stages, hosts="r1")))
+    recorder.play_starts(whole)
+    for stage in stages:
+        recorder.task_starts(stage)
+        recorder.task_skipped(ended(stage, "r1", skipped=True, false_condition="memry is defined"))
+    assert recorder.exit_code() == 1
+    assert "(a: left out by its task: when: memry is defined, b: " in recorder.warnings[-1]  # type: ignore[attr-defined]
 
 
 def test_what_becomes_of_an_included_stage_is_said_of_no_planned_one(recorder: Recorder):

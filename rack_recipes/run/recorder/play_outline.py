@@ -8,7 +8,7 @@ Their stage tasks, the steps, their hosts and the delegates of these.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from ansible.errors import AnsibleError
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.record_fields import RunStep
-from rack_recipes.plan.compile.action_names import FLUSH, RECIPE_VARIABLE, STAGE
+from rack_recipes.plan.compile.action_names import RECIPE_VARIABLE, STAGE
 from rack_recipes.recipe.recipe_model import BETWEEN, CacheKey
 from rack_recipes.recipe.steps_to_and_from_data import check_step, dependencies, from_data
 from rack_recipes.run.current_run import RUN_HOST
@@ -78,18 +78,29 @@ def first_task_of_each_role(play: Play) -> dict[str, Any]:
 
 
 def checkpoints(plays: Iterable[Play]) -> frozenset[str]:
-    """The ids of the flush tasks that come before the last stage."""
-    tasks = [task for play in plays for task in all_tasks(play)]
+    """The ids of the tasks before the last stage, also of those that include others: a flush there ends nothing."""
+    tasks = [task for play in plays for task in all_tasks(play, with_rescue=True)]
     last = max((place for place, task in enumerate(tasks) if task.resolved_action == STAGE), default=0)
-    return frozenset(task._uuid for task in tasks[:last] if task.resolved_action == FLUSH)
+    return frozenset(task._uuid for task in tasks[:last])
 
 
-def all_tasks(play: Play) -> Iterator[Any]:
+def is_checkpoint(task: Task, before_last: Collection[str]) -> bool:
+    """Whether a task, or what has included it, is one of these."""
+    return any(each._uuid in before_last for each in (task, *parents(task)))
+
+
+def parents(task: Any) -> Iterator[Any]:
+    """The blocks that a task stands in, and the tasks that have included it."""
+    while (task := task._parent) is not None:
+        yield task
+
+
+def all_tasks(play: Play, *, with_rescue: bool = False) -> Iterator[Any]:
     """All tasks in the order in which Ansible runs them: the roles that a play lists come before its own tasks."""
     listed = (role for role in play.roles if not role.from_include)
     blocks = (*play.pre_tasks, *(block for role in listed for block in _role_blocks(role)), *play.tasks)
     for block in (*blocks, *play.post_tasks):
-        yield from _tasks(block)
+        yield from _tasks(block, with_rescue=with_rescue)
 
 
 def _role_blocks(role: Any) -> Iterator[Any]:
@@ -98,13 +109,13 @@ def _role_blocks(role: Any) -> Iterator[Any]:
     yield from role.get_task_blocks()
 
 
-def _tasks(item: Any) -> Iterator[Any]:
-    """The tasks of a block, without those for its failure (`rescue`)."""
+def _tasks(item: Any, *, with_rescue: bool) -> Iterator[Any]:
+    """The tasks of a block. Those for its failure (`rescue`) are no part of a plan."""
     if not hasattr(item, "block"):
         yield item
         return
-    for inner in (*item.block, *item.always):
-        yield from _tasks(inner)
+    for inner in (*item.block, *(item.rescue if with_rescue else ()), *item.always):
+        yield from _tasks(inner, with_rescue=with_rescue)
 
 
 def outline(plays: Sequence[Play], resolve: Resolve) -> PlayOutline:

@@ -50,8 +50,15 @@ from rack_recipes.run.recorder.echo_journal import JournalEcho
 from rack_recipes.run.recorder.end_run_on_signal import SignalGuard
 from rack_recipes.run.recorder.hosts_of_run import start_warnings
 from rack_recipes.run.recorder.misspelt_variables import misspelt_variables
-from rack_recipes.run.recorder.play_outline import checkpoints, delegate_finder, select_by_tags, stage_tasks
+from rack_recipes.run.recorder.play_outline import (
+    checkpoints,
+    delegate_finder,
+    is_checkpoint,
+    select_by_tags,
+    stage_tasks,
+)
 from rack_recipes.run.recorder.stages_in_one_process import (
+    STRATEGIES,
     Recap,
     look_less_often,
     run_between_hosts,
@@ -223,16 +230,24 @@ class Recorder:
             steps = unpack_steps(task.args["steps"])  # an earlier batch has packed them
             self._prepare(self.run, steps)
             task.args = {**task.args, "steps": pack_steps(steps)}
-        elif task.resolved_action == FLUSH:
-            if task._uuid not in self._checkpoints:
+        elif task.resolved_action in (FLUSH, REPORT):
+            self._catch_up(self.run)
+            if self._is_behind_stages(self.run, task):
                 self._stages_are_over()
                 self._complete(self.run)
-            self.run.stored = self.store_writer.flush()
-        elif task.resolved_action == REPORT:
-            self._catch_up(self.run)
-            if not self.run.missing():
+            elif not self.run.missing():
                 self._end(self.run)
             self.run.stored = self.store_writer.flush()
+
+    def _is_behind_stages(self, run: Run, task: Task) -> bool:
+        """Whether no stage follows a task on any host: other hosts may be at an earlier task, or in a later batch."""
+        if is_checkpoint(task, self._checkpoints):
+            return False
+        here = {int(stage.args["number"]) for stage in stage_tasks(run.play)}
+        waiting = {host for step, host in run.missing() if step.stage in here}
+        if run.play.strategy in STRATEGIES:
+            waiting -= {RUN_HOST, *(host.name for host in self._variables._inventory.get_hosts())}  # those of the batch
+        return not waiting
 
     def _meet(self, run: Run, meeting: GroupMeeting, task: Task) -> None:
         """Meet the other parts of the group before a stage that needs them."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rack_recipes.plan.compile.action_names import STAGE, VERDICT
 from rack_recipes.run.current_run import Judged
-from rack_recipes.run.recorder.play_outline import all_tasks
+from rack_recipes.run.recorder.play_outline import all_tasks, parents
 
 if TYPE_CHECKING:
     from ansible.playbook.play import Play
@@ -64,10 +64,5 @@ def _can_wait(task: Any, play: Play) -> bool:
     plain = not (task.when or task.loop or task.loop_with or task.run_once or task.ignore_errors or task.delegate_to)
     stops = task.any_errors_fatal or play.max_fail_percentage is not None
     return bool(plain and not stops and task.evaluate_tags(play.only_tags, play.skip_tags, {})) and not any(
-        getattr(parent, "rescue", None) or getattr(parent, "always", None) for parent in _parents(task)
+        getattr(parent, "rescue", None) or getattr(parent, "always", None) for parent in parents(task)
     )
-
-
-def _parents(task: Any) -> Iterator[Any]:
-    while (task := task._parent) is not None:
-        yield task

@@ -13,7 +13,8 @@ import pytest
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.ansible_plays import an_inventory, means, play, task
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.record_fields import RunStep
-from rack_recipes.run.recorder.play_outline import FLUSH, checkpoints, outline, select_by_tags, stage_tasks
+from rack_recipes.plan.compile.action_names import FLUSH
+from rack_recipes.run.recorder.play_outline import checkpoints, is_checkpoint, outline, select_by_tags, stage_tasks
 
 ALL = ("r1", "r2", "r3")
 
@@ -235,9 +236,14 @@ def test_a_step_with_the_name_of_a_tag_of_ansible_runs():
     assert stage.tags == ["a"]
 
 
-def test_a_flush_before_a_stage_is_a_checkpoint():
-    first, second, last = (task(0, action=FLUSH) for _place in range(3))
+def test_what_stands_or_is_included_before_the_last_stage_is_a_checkpoint():
+    first, second, rescue, last = (task(0, action=FLUSH) for _place in range(4))
     plays = [play(first, task(1, {"name": "a"}), second), play(task(2, {"name": "b"}), last)]
-    assert checkpoints(plays) == {first._uuid, second._uuid}
-    assert checkpoints([plays[0].copy()]) == {first._uuid}
+    plays[0].tasks[0].rescue = [rescue]
+    before = checkpoints(plays)
+    assert [is_checkpoint(each, before) for each in (first, second, rescue, last)] == [True, True, True, False]
+    included = task(0, action=FLUSH)
+    included._parent = first.copy()
+    assert is_checkpoint(included, before)
+    assert first._uuid in checkpoints([plays[0].copy()])
     assert checkpoints([play(last)]) == frozenset()

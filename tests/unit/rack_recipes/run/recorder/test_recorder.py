@@ -558,16 +558,55 @@ def test_what_becomes_of_an_included_stage_is_said_of_no_planned_one(recorder: R
     assert set(stored(current().run_id).values()) == {("error", "it gave no result")}
 
 
-@pytest.mark.parametrize(("results", "status"), [((), "running"), (("r1", "r2"), "unchecked")])
-def test_a_report_finds_in_the_store_what_there_is(recorder: Recorder, results: tuple[str, ...], status: str):
-    recorder.play_starts(play(task(1, {"name": "a"}), hosts="r1,r2"))
-    append(current().path, [step("a", host) for host in results])
-    recorder.task_starts(task(0, action="rack.recipes.report"))
-    assert set(stored(current().run_id)) == {("a", host) for host in results}
+def status_of(run_id: str) -> str:
     store = connect_store("sqlite:///.rack-recipes/results.db")
-    found = recorded_runs.run(store, current().run_id)["status"]
+    found: str = recorded_runs.run(store, run_id)["status"]
     store.dispose()
-    assert found == status
+    return found
+
+
+@pytest.mark.parametrize(
+    ("results", "words", "status"),
+    [
+        (("r1", "r2"), {}, "unchecked"),
+        (("r1",), {}, "failed"),
+        (("r1",), {"strategy": "free"}, "running"),
+        (("r1", "r2"), {"strategy": "free"}, "unchecked"),
+    ],
+)
+def test_a_report_behind_the_last_stage_ends_the_run(
+    recorder: Recorder, results: tuple[str, ...], words: dict[str, Any], status: str
+):
+    """As a flush does: no result comes of a host that failed before its last stage. Of a free one it may still come."""
+    report = task(0, action="rack.recipes.report")
+    whole = play(task(1, {"name": "a"}), report, hosts="r1,r2")
+    for word, value in words.items():
+        setattr(whole, word, value)
+    recorder.play_starts(whole)
+    append(current().path, [step("a", host) for host in results])
+    recorder.task_starts(report)
+    assert status_of(current().run_id) == status
+    assert {host for _step, host in stored(current().run_id)} == ({*results} if status == "running" else {"r1", "r2"})
+
+
+def test_a_report_in_a_batch_leaves_the_run_of_later_ones_open(recorder: Recorder):
+    report, variables = task(0, action="rack.recipes.report"), an_inventory()
+    recorder.play_starts(whole := play(task(1, {"name": "a"}), report, hosts="r1,r2", variables=variables))
+    for host, status in (("r1", "running"), ("r2", "unchecked")):
+        variables._inventory.restrict_to_hosts([variables._inventory.get_host(host)])
+        recorder.play_starts(whole.copy())
+        append(current().path, [step("a", host)])
+        recorder.task_starts(report)
+        assert status_of(current().run_id) == status
+
+
+def test_a_report_that_is_included_before_the_last_stage_ends_nothing(recorder: Recorder):
+    include, report = task(0, action="ansible.builtin.include_role"), task(0, action="rack.recipes.report")
+    recorder.play_starts(play(task(1, {"name": "a"}), include, task(2, {"name": "b"}), hosts="r1"))
+    report._parent = include.copy()
+    recorder.task_starts(report)
+    assert stored(current().run_id) == {}
+    assert status_of(current().run_id) == "running"
 
 
 def test_tags_hold_in_each_play(recorder: Recorder):

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Variables that are probably meant for a role or for our settings, but that nothing reads under this name.
+"""Variables that are probably meant for a role, a recipe or our settings, but that nothing reads under this name.
 
 Ansible takes any variable. A misspelt one leaves the default in force, and the test runs with other limits than meant.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from rack_recipes.run.extra_vars import GIVEN, PLAN, REUSE
 from rack_recipes.run.recorder.ansible_api import AnsibleApi
 from rack_recipes.run.recorder.begin_run import TEST_ID
 from rack_recipes.run.recorder.hosts_of_run import variables_of
-from rack_recipes.run.recorder.play_outline import first_task_of_each_role
+from rack_recipes.run.recorder.play_outline import all_tasks, first_task_of_each_role
 from rack_recipes.settings import NAMES_OF_ALL, SECTION
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ SETTINGS = (*(f"{OF_SETTINGS}{name}" for name in (*NAMES_OF_ALL, *PLAN, *REUSE))
 
 def misspelt_variables(plays: Iterable[Play], hosts: Iterable[str], api: AnsibleApi) -> Iterator[str]:
     """A warning for each such variable of the plays, of their roles, of the inventory and of the command line."""
-    plays = [*plays]
-    found = dict.fromkeys(_of_settings(plays, api))
+    plays, hosts = [*plays], [*hosts]
+    found = dict.fromkeys((*_of_settings(plays, api), *_of_recipe(plays, hosts, api)))
     tasks = [(play, name, task) for play in plays for name, task in first_task_of_each_role(play).items()]
     inventory = api.inventory if tasks else None
     of_hosts = {name for host in hosts for name in variables_of(inventory, host)} if inventory else set()
@@ -59,8 +60,23 @@ def _of_role(role: str, given: Iterable[str], known: Sequence[str], own: Iterabl
 
 def _nearest(name: str, known: Sequence[str], prefix: str) -> str:
     ends = [each.removeprefix(prefix) for each in known if each.startswith(prefix)]
-    end = nearest(name.removeprefix(prefix), ends, ALIKE)
+    own = name.removeprefix(prefix)
+    end = nearest(own, ends, ALIKE) or next((end for end in ends if sorted(end) == sorted(own)), "")  # `bd` for `db`
     return end and prefix + end
+
+
+def _of_recipe(plays: Sequence[Play], hosts: Sequence[str], api: AnsibleApi) -> Iterator[str]:
+    """The extra vars that are nearly the name of one of the recipe's parameters, and that no play, host or task has."""
+    known = [name for play in plays for name in (play.vars.get(RECIPE_VARIABLE) or {}).get("params") or {}]
+    others = sorted(name for name in api.extra_vars.keys() - {*known, *SETTINGS} if nearest(name, known, ALIKE))
+    if not others:
+        return
+    read = {name for play in plays for name in play.vars}
+    read.update(name for host in hosts for name in variables_of(api.inventory, host))
+    tasks = " ".join(f"{task.args} {task.vars} {task.when}" for play in plays for task in all_tasks(play))
+    for name in others:
+        if name not in read and not re.search(rf"\b{re.escape(name)}\b", tasks):
+            yield f"the recipe has no parameter {name}, did you mean {nearest(name, known, ALIKE)}?"
 
 
 def _of_settings(plays: Iterable[Play], api: AnsibleApi) -> Iterator[str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 TRUE = ("yes", "on", "1", "true", "y", "t")
 FALSE = ("no", "off", "0", "false", "n", "f")
 HIDDEN = "********"
-OF_ELEMENTS = ("options", "choices", "no_log")  # parts of a list's spec that hold for its elements
+OF_ELEMENTS = ("options", "choices", "no_log", "min", "max")  # parts of a list's spec that hold for its elements
 
 
 class WrongError(ValueError):
@@ -103,7 +103,17 @@ def converted(path: str, spec: Spec, value: object) -> object:
         value = complete_arguments(spec["options"], value, path + ".")
     if "choices" in spec:
         _check_choices(path, spec, value)
+    if isinstance(value, (int, float)) and not (spec.get("min", value) <= value <= spec.get("max", value)):
+        raise WrongError(path, _bounds(spec), _shown(value, spec.get("no_log")))
     return value
+
+
+def _bounds(spec: Spec) -> str:
+    least, most = (f"{spec[name]:_}".replace("_", ",") if name in spec else "" for name in ("min", "max"))
+    unit = f" {spec['unit']}" if "unit" in spec else ""
+    return (
+        f"from {least} to {most}{unit}" if least and most else f"{least or most}{unit} or {'more' if least else 'less'}"
+    )
 
 
 def _check_choices(path: str, spec: Spec, value: object) -> None:

@@ -42,6 +42,8 @@ class CpuFrequency(Scriptlet):
         "seconds": {
             "type": "float",
             "default": 2,
+            "min": 0,
+            "max": 86_400,
             "description": "For how long all cores work",
             "unit": "s",
             "source": "our choice: cores reach their frequency within milliseconds",

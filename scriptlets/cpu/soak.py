@@ -39,6 +39,7 @@ class CpuSoak(Scriptlet):
         "round_seconds": {
             "type": "int",
             "default": 60,
+            "max": 86_400,
             "description": "How long a round lasts",
             "unit": "s",
         },

@@ -42,6 +42,8 @@ class CpuStress(Scriptlet):
         "seconds": {
             "type": "int",
             "default": 10,
+            "min": 1,
+            "max": 86_400,
             "description": "For how long the cores work",
             "unit": "s",
             "source": "our choice, for a first look; a burn-in takes an hour or more",

@@ -73,6 +73,8 @@ class DiskFio(Scriptlet):
         "seconds": {
             "type": "float",
             "default": 10,
+            "min": 0,
+            "max": 86_400,
             "description": "For how long is measured",
             "unit": "s",
         },

@@ -44,7 +44,14 @@ class FabricIncast(Scriptlet):
             "description": "All hosts of the group: `${own.members}`",
         },
         "back": {"type": "bool", "default": False, "description": "Whether the receiver then sends to all others"},
-        "seconds": {"type": "int", "default": 5, "description": "For how long each way is measured", "unit": "s"},
+        "seconds": {
+            "type": "int",
+            "default": 5,
+            "min": 1,
+            "max": 86_400,
+            "description": "For how long each way is measured",
+            "unit": "s",
+        },
         "streams": {
             "type": "int",
             "default": 1,

@@ -42,6 +42,8 @@ class Throughput(Scriptlet):
         "seconds": {
             "type": "int",
             "default": 1,
+            "min": 1,
+            "max": 86_400,
             "description": "For how long each direction of each pair sends",
             "unit": "s",
         },

@@ -31,6 +31,8 @@ class CpuHogs(Scriptlet):
         "seconds": {
             "type": "float",
             "default": 2,
+            "min": 0,
+            "max": 86_400,
             "description": "For how long is looked",
             "unit": "s",
         },

@@ -51,6 +51,8 @@ class HostProcesses(Scriptlet):
         "seconds": {
             "type": "float",
             "default": 3,
+            "min": 0,
+            "max": 86_400,
             "description": "For how long is looked",
             "unit": "s",
         },

@@ -54,6 +54,8 @@ class InfinibandPorts(Scriptlet):
         "seconds": {
             "type": "float",
             "default": 1,
+            "min": 0,
+            "max": 86_400,
             "description": "The time between two looks at the counters",
             "unit": "s",
         },

@@ -63,6 +63,8 @@ class LinkPeaks(Scriptlet):
         "seconds": {
             "type": "float",
             "default": 300,
+            "min": 0,
+            "max": 86_400,
             "description": "It ends after this time in any case",
             "unit": "s",
         },

@@ -38,6 +38,8 @@ class LinkPorts(Scriptlet):
         "seconds": {
             "type": "float",
             "default": 1,
+            "min": 0,
+            "max": 86_400,
             "description": "The time between two looks at the counters",
             "unit": "s",
         },

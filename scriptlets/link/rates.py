@@ -34,6 +34,8 @@ class LinkRates(Scriptlet):
         "seconds": {
             "type": "float",
             "default": 2,
+            "min": 0,
+            "max": 86_400,
             "description": "For how long",
             "unit": "s",
         },

@@ -53,6 +53,8 @@ class PciErrors(Scriptlet):
         "seconds": {
             "type": "float",
             "default": 0,
+            "min": 0,
+            "max": 86_400,
             "description": "For how long is looked; 0 takes what was counted since the start",
             "unit": "s",
         },

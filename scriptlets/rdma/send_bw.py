@@ -22,7 +22,7 @@ class RdmaSendBw(Scriptlet):
         "port": {"type": "int", "default": 18515},
         "devices": {"type": "list", "elements": "str", "default": []},
         "size": {"type": "int", "default": 65536},
-        "seconds": {"type": "int", "default": 5},
+        "seconds": {"type": "int", "default": 5, "max": 86_400},
         "queue_pairs": {"type": "int", "default": 2},
         "gid_index": {"type": "int"},
         "min_gbps": {"type": "float"},

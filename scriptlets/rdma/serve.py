@@ -28,7 +28,7 @@ class RdmaServe(Scriptlet):
         "devices": {"type": "list", "elements": "str", "default": []},
         "shift": {"type": "int", "default": 0},
         "size": {"type": "int", "default": 65536},
-        "seconds": {"type": "int", "default": 5},
+        "seconds": {"type": "int", "default": 5, "max": 86_400},
         "messages": {"type": "int", "default": 10000},
         "queue_pairs": {"type": "int", "default": 2},
         "gid_index": {"type": "int"},

@@ -12,6 +12,7 @@ import subprocess
 
 from ansible_collections.rack.recipes.plugins.module_utils.program_end import end_in_words
 
+LONGEST = 2_000_000  # seconds, 23 days: the system waits for no program longer, and Python fails beyond
 PATHS = ("/usr/sbin", "/sbin", "/usr/bin", "/bin")
 # program -> the package that it is in, of Debian, Fedora and their like, where it has another name or is seldom there
 PACKAGES = {
@@ -29,7 +30,8 @@ def completed(argv, env=(), seconds=None):
     try:
         return subprocess.run(
             argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="backslashreplace", check=False,
-            env={**os.environ, "PATH": path, "LC_ALL": "C", **dict(env)}, timeout=seconds,
+            env={**os.environ, "PATH": path, "LC_ALL": "C", **dict(env)},
+            timeout=None if seconds is None else min(seconds, LONGEST),
         )  # fmt: skip
     except FileNotFoundError:
         advice = f": install the package {PACKAGES[argv[0]]}" if argv[0] in PACKAGES else ""

@@ -34,7 +34,14 @@ class Pair(Scriptlet):
             "description": "Where it listens: `${peer.port}`",
             "unit": "TCP port",
         },
-        "seconds": {"type": "int", "default": 2, "description": "For how long each way is measured", "unit": "s"},
+        "seconds": {
+            "type": "int",
+            "default": 2,
+            "min": 1,
+            "max": 86_400,
+            "description": "For how long each way is measured",
+            "unit": "s",
+        },
         "streams": {
             "type": "int",
             "default": 4,

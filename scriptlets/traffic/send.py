@@ -37,6 +37,8 @@ class Send(Scriptlet):
         "seconds": {
             "type": "float",
             "default": 10,
+            "min": 0,
+            "max": 86_400,
             "description": "How long packets are sent at most",
             "unit": "s",
         },

@@ -226,6 +226,7 @@ ATTRIBUTES: dict[str, Check] = {
     "unit": _instance_of(str, "text such as MiB"),
     "source": _instance_of(str, "text: where the default is from"),
     "is_code": _instance_of(bool, "true or false"),
+    **dict.fromkeys(("min", "max"), _instance_of(int | float, "a number")),  # type: ignore[arg-type]
 }
 BASES = frozenset(("Scriptlet", "BaseScriptlet", "ShellScriptlet"))
 DECORATOR = "register_scriptlet"

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import complete_arguments
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
 
 CAPTURED = Path(__file__).parent / "captured"
@@ -57,6 +58,12 @@ class TestCpuStress:
         rack_context.run(scriptlet("cpu.stress").CpuStress, {"seconds": 3, "workers": 7, "method": "fft"})
         called = (tmp_path / "argv").read_text()
         assert called.startswith("--cpu 7 --cpu-method fft --timeout 3s --verify --metrics --temp-path ")
+
+    @pytest.mark.parametrize("seconds", [-5, 0, 99_999_999])
+    def test_a_time_that_is_none_is_refused(self, scriptlet, seconds):
+        """For 0 stress-ng would go on and on."""
+        with pytest.raises(ValueError, match=f"'seconds': expected from 1 to 86,400 s, got {seconds}$"):
+            complete_arguments(scriptlet("cpu.stress").CpuStress.options, {"seconds": seconds})
 
     @pytest.mark.parametrize(("version", "results"), [("0.15.06", 14), ("0.19.02", 2)])
     def test_a_wrong_result_is_named(self, scriptlet, rack_context, stress_ng, version, results):

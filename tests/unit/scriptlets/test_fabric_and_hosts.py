@@ -35,6 +35,7 @@ class TestTools:
         with pytest.raises(ValueError, match=r"printed no JSON: '\{oops"):
             scriptlet("tools.commands").run_json(("echo", "{oops"))
         assert scriptlet("tools.commands").run_json(("true",)) is None
+        assert scriptlet("tools.commands").run(("echo", "a"), seconds=99_999_999) == "a\n"
 
 
 class TestNeighbours:

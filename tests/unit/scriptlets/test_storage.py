@@ -194,7 +194,7 @@ class TestFio:
         ("params", "says"),
         [
             ({"size_mib": 0}, "size_mib: expected more than 0, got 0"),
-            ({"seconds": -1}, "seconds: expected more than 0, got -1"),
+            ({"seconds": 0}, "seconds: expected more than 0, got 0"),
             ({"folder": "/nowhere"}, "there is no folder /nowhere: make it on the disk that is to be tested"),
             ({"size_mib": 1 << 40}, f"size_mib is {1 << 40}: make room, or lower size_mib"),
         ],

@@ -209,6 +209,8 @@ def test_everything_may_be_left_out(text):
         ("options:\n  a: {required: yes}", "x.yml:2:17: expected true or false, got 'yes'"),
         ("options:\n  a: {type: int, default: x}", "x.yml:2:27: expected a default of type int, got 'x'"),
         ("options:\n  a: {required: true, default: x}", "expected no default beside required: true, got 'x'"),
+        ("options:\n  a: {type: int, min: x}", "x.yml:2:23: expected a number, got 'x'"),
+        ("options:\n  a: {type: int, min: 2, default: 1}", "takes (argument 'a': expected 2 or more, got 1)"),
         ("options:\n  a: {choices: [b], default: x}", "expected one of the choices b, got 'x'"),
         (
             "options:\n  a: {type: list, elements: int, default: [1, x]}",

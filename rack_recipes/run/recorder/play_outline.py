@@ -147,7 +147,10 @@ def _check_recipe(plays: Sequence[Play]) -> None:
     described = [play.vars.get(RECIPE_VARIABLE) or {} for play in plays]
     recipes = {recipe.get("digest"): str(recipe.get("path") or OWN) for recipe in described}
     if len(recipes) > 1:
-        raise UsageError(f"a playbook runs one recipe, and this has stages of {' and of '.join(recipes.values())}")
+        raise UsageError(
+            f"a playbook runs one recipe, and this has stages of {' and of '.join(recipes.values())}: put each into a "
+            "playbook of its own, and run `ansible-playbook FIRST SECOND`, or include one recipe in the other"
+        )
 
 
 def _check_once(task: Task) -> None:

@@ -69,7 +69,7 @@ def _of_recipe(plays: Sequence[Play], hosts: Sequence[str], api: AnsibleApi) -> 
     """The extra vars that are nearly the name of one of the recipe's parameters, and that no play, host or task has."""
     known = [name for play in plays for name in (play.vars.get(RECIPE_VARIABLE) or {}).get("params") or {}]
     others = sorted(name for name in api.extra_vars.keys() - {*known, *SETTINGS} if nearest(name, known, ALIKE))
-    if not others:
+    if not others or not api.inventory:
         return
     read = {name for play in plays for name in play.vars}
     read.update(name for host in hosts for name in variables_of(api.inventory, host))

@@ -124,7 +124,8 @@ def outline(plays: Sequence[Play], resolve: Resolve) -> PlayOutline:
     Raises UsageError for a task that is no stage or would run more than once, for a field that no step has, for a
     number or a step that two stages have, for a stage that stands twice for a host, and for plays of two recipes.
     """
-    found, places, tasks = PlayOutline(), defaultdict[int, set[str]](set), {}
+    found, places = PlayOutline(), defaultdict[int, set[str]](set)
+    tasks: dict[str, Task] = {}
     _check_recipe(plays)
     for play in plays:
         here = tuple(resolve(play.hosts))

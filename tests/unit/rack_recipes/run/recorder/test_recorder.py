@@ -452,7 +452,7 @@ def test_plays_of_two_recipes_are_refused_before_anything_runs(recorder: Recorde
     recorder.playbook_starts(Playbook(mine, other))
     for each in (mine, other):
         recorder.guarded(recorder.play_starts, each.copy())
-    with pytest.raises(UsageError, match=r"^a playbook runs one recipe, and this has stages of r\.yml and of b\.yml: put"):
+    with pytest.raises(UsageError, match=r"^a playbook runs one recipe, .* of r\.yml and of b\.yml: put each"):
         current()
     assert recorder.exit_code() == 2
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from inspect import signature
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -22,14 +23,17 @@ def test_a_playbook_without_stages_is_none_of_its_business(tmp_path: Path, monke
     assert "rack.recipes" not in ended.output
 
 
+STATS = SimpleNamespace(failures={}, dark={})
+
+
 class Recorder:
     """Ends as it is told to."""
 
     def __init__(self, code: int | None) -> None:
         self.code = code
 
-    def exit_code(self) -> int | None:
-        return self.code
+    def exit_code(self, *, has_failed: bool) -> int | None:
+        return None if has_failed else self.code
 
 
 @pytest.mark.parametrize("code", [2, 5])
@@ -37,7 +41,7 @@ def test_the_end_may_set_the_exit_code(code: int):
     callback = CallbackModule()
     callback.recorder = Recorder(code)
     with pytest.raises(SystemExit) as ended:
-        callback.v2_playbook_on_stats(None)
+        callback.v2_playbook_on_stats(STATS)
     assert ended.value.code == code
 
 
@@ -57,7 +61,7 @@ def test_a_failure_at_any_event_ends_with_5(event: str, monkeypatch: pytest.Monk
     call(*signature(call).parameters)
     assert callback.recorder.failures == ["KeyError: 'x'"]
     with pytest.raises(SystemExit) as ended:
-        callback.v2_playbook_on_stats(None)
+        callback.v2_playbook_on_stats(STATS)
     assert ended.value.code == 5
 
 
@@ -65,4 +69,11 @@ def test_a_failure_at_any_event_ends_with_5(event: str, monkeypatch: pytest.Monk
 def test_without_trouble_the_exit_code_stays_ansible_s(code: int | None):
     callback = CallbackModule()
     callback.recorder = Recorder(code)
-    callback.v2_playbook_on_stats(None)
+    callback.v2_playbook_on_stats(STATS)
+
+
+@pytest.mark.parametrize("hosts", [{"failures": {"r1": 1}}, {"dark": {"r1": 1}}])
+def test_the_recorder_is_told_of_hosts_that_failed(hosts: dict[str, dict[str, int]]):
+    callback = CallbackModule()
+    callback.recorder = Recorder(1)
+    callback.v2_playbook_on_stats(SimpleNamespace(**{**vars(STATS), **hosts}))

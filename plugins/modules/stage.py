@@ -45,8 +45,8 @@ attributes:
     details: Arguments are checked, scriptlets are not run; Ansible's modules run in their own check mode.
 notes:
   - The callback P(rack.recipes.recorder#callback) must be enabled.
-  - The tags of the task hold for all of its steps, as those of a block do. C(tags) of a step are for it alone, beside its
-    name. A compiled task has the names and tags of all its steps, and each step is selected by its own.
+  - The tags of the task hold for all of its steps, as those of a block do. C(tags) of a step are for it alone, beside
+    its name. A compiled task has the names and tags of all its steps, and each step is selected by its own.
   - A stage runs once on a host, and a playbook has each step once. C(loop), C(until) and C(retries) are refused, since
     steps have a C(loop) and a C(retry) of their own.
 """

@@ -7,7 +7,7 @@ Their stage tasks, the steps, their hosts and the delegates of these.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -132,12 +132,13 @@ def outline(plays: Sequence[Play], resolve: Resolve) -> PlayOutline:
         found.hosts.update(dict.fromkeys(here))
         for task in stage_tasks(play):
             check_stage(task.args)
+            for step in task.args["steps"]:
+                check_step(step)
             _check_once(task)
             is_new = task._uuid not in found.tasks
             _add_stage(found, task)
             _check_place(task, here if is_new else (), places[int(task.args["number"])])
             for step in task.args["steps"]:
-                check_step(step)
                 _check_name(str(step["name"]), task, tasks)
                 _add(found, int(task.args["number"]), step, _hosts_of(found, step, here, resolve))
     return found
@@ -155,18 +156,19 @@ def _check_recipe(plays: Sequence[Play]) -> None:
 
 
 def _check_once(task: Task) -> None:
-    """Raise UsageError for a stage that Ansible would run several times: a run has one result of a step on a host."""
+    """Raise UsageError for what would be run several times, a stage or a step: a run has one result of it on a host."""
+    names = Counter(str(step["name"]) for step in task.args["steps"])
+    if twice := next((name for name, number in names.items() if number > 1), None):
+        raise UsageError(f"{_place(task)}the stage {task.args['number']} has two steps {twice}: give one another name")
     for word, instead in ONCE.items():
         if getattr(task, word):
             shown = f"with_{task.loop_with}" if word == "loop_with" else word
-            names = ", ".join(str(step["name"]) for step in task.args["steps"])
-            raise UsageError(f"{_place(task)}the stage of {names} has `{shown}`, but a stage runs once: {instead}")
+            steps = ", ".join(names)
+            raise UsageError(f"{_place(task)}the stage of {steps} has `{shown}`, but a stage runs once: {instead}")
 
 
 def _check_name(name: str, task: Task, tasks: dict[str, Task]) -> None:
     """Raise UsageError for a name that two steps have: one's result would hide the other's. `tasks` is by step."""
-    if [str(step["name"]) for step in task.args["steps"]].count(name) > 1:
-        raise UsageError(f"{_place(task)}the stage {task.args['number']} has two steps {name}: give one another name")
     first = tasks.setdefault(name, task)
     if (one := int(first.args["number"])) == (two := int(task.args["number"])):
         return

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rack_recipes.recipe.param_values import is_open
+from rack_recipes.recipe.recipe_model import Recipe
 from rack_recipes.run.launcher.ansible_playbook import ansible_environment
 from rack_recipes.run.start_python import PYTHON
 
@@ -25,7 +27,8 @@ class InventoryHosts:
 
     `whole` are all hosts, whatever --limit says, `groups` the names of all groups. `variables` has by host those that
     were asked for, without templates. `inventory` has all groups and hosts with their own variables, where that was
-    asked for. `problem` says why they are not known here, `refusal` why the run would have none either.
+    asked for. `elsewhere` has for each recipe, by step, what its hosts name beside the recipe's. `problem` says why
+    they are not known here, `refusal` why the run would have none either.
     """
 
     hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -34,6 +37,7 @@ class InventoryHosts:
     groups: Sequence[str] = ()
     variables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     inventory: Mapping[str, Any] = field(default_factory=dict)
+    elsewhere: Sequence[Mapping[str, str]] = ()
     problem: str = ""
     refusal: str = ""
 
@@ -63,6 +67,7 @@ def asking_for_hosts(
     patterns: Iterable[str],
     variables: Iterable[str] = (),
     *,
+    recipes: Sequence[Recipe] = (),
     inventory: bool = False,
 ) -> Iterator[Callable[[], InventoryHosts]]:
     """Ask for the hosts as `inventory_hosts` does; the function that is yielded waits for the answer.
@@ -76,6 +81,7 @@ def asking_for_hosts(
         "patterns": sorted({*patterns}),
         "variables": [*variables],
         "inventory": inventory,
+        "recipes": [*map(_hosts_in, recipes)],
     }
     with subprocess.Popen(
         [*PYTHON, str(PROGRAM)],
@@ -91,6 +97,12 @@ def asking_for_hosts(
             if process.returncode is None:
                 _kill(process.pid)
                 process.wait()
+
+
+def _hosts_in(recipe: Recipe) -> dict[str, Any]:
+    """The hosts of a recipe and of its steps; those of templates are known only to the run."""
+    steps = {} if is_open(recipe.hosts) else {step.name: step.hosts for step in recipe.steps if step.hosts}
+    return {"hosts": recipe.hosts, "steps": {name: text for name, text in steps.items() if not is_open(text)}}
 
 
 def _kill(pid: int) -> None:

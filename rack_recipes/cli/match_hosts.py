@@ -27,6 +27,7 @@ from ansible.vars.manager import VariableManager
 from ansible.vars.plugins import get_vars_from_inventory_sources
 
 from rack_recipes.run.delegates import starts_programs
+from rack_recipes.run.unmatched_hosts import hosts_left_out
 
 INTERNAL = frozenset(constants.INTERNAL_STATIC_VARS)  # what Ansible says of each host itself
 VAULT = b"$ANSIBLE_VAULT"
@@ -57,6 +58,8 @@ def answer(wanted: dict[str, Any]) -> dict[str, Any]:
     except AnsibleError as error:
         return {"refusal": UNREADABLE.format(error)}
     answered: dict[str, Any] = {"hosts": found, "whole": whole, "groups": [*inventory.groups]}
+    if recipes := wanted.get("recipes"):
+        answered["elsewhere"] = [*elsewhere(inventory, recipes)]
     if wanted.get("inventory"):
         try:
             answered["inventory"] = exported(inventory, wanted["patterns"])
@@ -67,6 +70,18 @@ def answer(wanted: dict[str, Any]) -> dict[str, Any]:
         if names := wanted.get("variables"):
             answered["variables"] = dict(plain_variables(inventory, names))
     return answered
+
+
+def elsewhere(inventory: InventoryManager, recipes: list[dict[str, Any]]) -> Iterator[dict[str, str]]:
+    """Yield for each recipe what the hosts of its steps name beside its own, of which this inventory may know none."""
+    constants.HOST_PATTERN_MISMATCH = "ignore"  # each of them is told by the step that it belongs to
+
+    def resolve(pattern: str) -> list[str]:
+        return [host.name for host in inventory.get_hosts(pattern, ignore_limits=True)]
+
+    for recipe in recipes:
+        own = resolve(recipe["hosts"])
+        yield hosts_left_out(recipe["steps"], own, resolve, [*inventory.groups]) if own else {}
 
 
 def exported(inventory: InventoryManager, patterns: list[str]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.secret_names import S
 from rack_recipes import settings
 from rack_recipes.collection_path import COLLECTION
 from rack_recipes.errors import MOST_NAMED, CatalogError, Place, RecipeError, nearest
-from rack_recipes.plan.dependency_graph import CONTEXT, PARTS
+from rack_recipes.plan.dependency_graph import AFTERWARDS, CONTEXT, PARTS
 from rack_recipes.plan.plan_model import Plan, PlannedHook
 from rack_recipes.recipe.catalog.find_scriptlet import find_scriptlet, is_missing_builtin, nearest_builtin
 from rack_recipes.recipe.catalog.scriptlet_files import find_merge_hook
@@ -107,13 +107,16 @@ def problems(recipe: Recipe, scriptlets: Scriptlets) -> Iterator[PlanProblem]:
 
 
 def problems_of_keys(steps: Iterable[Step], data: Mapping[str, KeyUsage]) -> Iterator[PlanProblem]:
-    """Steps that compare a key which they write themselves with other hosts, where it may not be written yet."""
+    """Steps that compare a key which they write themselves with other hosts, where it may not be written yet.
+
+    Before a step runs, the key may be that of another step that writes it; when it is judged, it is its own.
+    """
     comparing = [step for step in steps if data[step.name].elsewhere & data[step.name].writes]
     writers = Counter(key for keys in data.values() if comparing for key in keys.writes)
     for step in comparing:
-        own = data[step.name].elsewhere & data[step.name].writes
-        for key in sorted(key for key in own if writers[key] == 1):
-            part = [name for name, part in PARTS.items() if key in keys_of_others(part(step))][0]  # noqa: RUF015
+        parts = {name: keys_of_others(part(step)) & data[step.name].writes for name, part in PARTS.items()}
+        own = {key: name for name, keys in parts.items() for key in keys if name in AFTERWARDS or writers[key] == 1}
+        for key, part in sorted(own.items()):
             expected = f"a later step that compares hosts: others may still be writing {key} when this one has"
             yield PlanProblem(step, (part,), expected, f"{key}@ in the step that writes it")
 
@@ -347,6 +350,12 @@ def timeout_notices(plan: Plan, step_timeout: float) -> Iterator[PlanNotice]:
     endless = [] if step_timeout else [step for step in plan.steps if step.timeout is None]
     names = first_few([step.name for step in endless], MOST_NAMED)
     found = [PlanProblem(step, (), NO_TIMEOUT.format(names)) for step in endless[:1]]
+    yield from (PlanNotice(one.place, one.expected) for one in located(plan.recipe, found))
+
+
+def step_notices(plan: Plan, field: str, texts: Mapping[str, str]) -> Iterator[PlanNotice]:
+    """Notices about a field of steps, by the names of these."""
+    found = [PlanProblem(step, (field,), texts[step.name]) for step in plan.steps if step.name in texts]
     yield from (PlanNotice(one.place, one.expected) for one in located(plan.recipe, found))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import signal
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,10 +15,12 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_view import n
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.append import append
+from rack_recipes.journal.reader import JournalReader
 from rack_recipes.run.run_folders import LOCK, MIRROR, run_record
 
 LOCKS = Path("/proc/locks")  # proc_locks(5): number, kind, ADVISORY, WRITE, process, device:inode, range
 HELD = ["FLOCK", "ADVISORY", "WRITE"]
+WHERE = "stop it on the machine, and as the user, that runs it"
 SERVED = "served"  # the field of the record of a run that is the context of a server
 
 
@@ -33,7 +35,7 @@ def stop_run(folder: Path, who: str) -> int:
         raise UsageError(f"run {name} is the context of a server: end `rack-recipes serve` itself")
     number = controller_of(folder)
     if number is None:
-        raise UsageError(f"run {name} does not go on here: stop it on the machine, and as the user, that runs it")
+        raise UsageError(_over(name, [folder]) or f"run {name} does not go on here: {WHERE}")
     try:
         controller = os.pidfd_open(number)
     except ProcessLookupError:
@@ -50,7 +52,7 @@ def stop_run(folder: Path, who: str) -> int:
     return number
 
 
-def stop_parts(group: str, folders: Iterable[Path], who: str) -> dict[str, int]:
+def stop_parts(group: str, folders: Sequence[Path], who: str) -> dict[str, int]:
     """Stop the parts of a group that go on here; returns their controllers' process ids by the names of their folders.
 
     Raises UsageError where none goes on here.
@@ -60,10 +62,16 @@ def stop_parts(group: str, folders: Iterable[Path], who: str) -> dict[str, int]:
         with suppress(UsageError):  # it is over, or another user's
             stopped[folder.name] = stop_run(folder, who)
     if not stopped:
-        raise UsageError(
-            f"no part of run {group} goes on here: stop each on the machine, and as the user, that runs it"
-        )
+        over = _over(group, folders)
+        raise UsageError(over or f"no part of run {group} goes on here: {WHERE}")
     return stopped
+
+
+def _over(name: str, folders: Sequence[Path]) -> str:
+    """That a run has ended, in all of its parts; empty where a journal does not say so."""
+    ends = [next(JournalReader(folder / JOURNAL).records("end"), None) for folder in folders]
+    told = ", ".join(dict.fromkeys(str(end["status"]) for end in ends if end))
+    return f"run {name} has ended ({told}): there is nothing to stop" if all(ends) else ""
 
 
 def controller_of(folder: Path) -> int | None:

@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from rack_recipes.errors import MOST_NAMED, nearest
 
 QUOTED = re.compile(r"'([^']*)'")
 SIGNS = re.compile(r"[,:&!]")  # between the names of a pattern
+NOT_CHOSEN = ("!", "&", "@")  # how parts begin that leave hosts out, and files with names
+NOT_THE_RECIPES = "hosts of step {}: not among the recipe's hosts, so it does not run there: {}{}"
 
 
 def no_match(pattern: str, whole: Iterable[str], groups: Iterable[str]) -> str:
@@ -22,3 +24,24 @@ def no_match(pattern: str, whole: Iterable[str], groups: Iterable[str]) -> str:
     known = first_few(names, MOST_NAMED) if names else "no hosts: -i FILE names another one"
     meant = f" (did you mean {near[0]!r}?)" if near else ""
     return f"no host matches {pattern} here{meant}, see the inventory and --limit; the inventory has {known}"
+
+
+def hosts_left_out(
+    steps: Mapping[str, str], own: Collection[str], resolve: Callable[[str], Collection[str]], groups: Sequence[str]
+) -> dict[str, str]:
+    """By step what its `hosts` name that is none of the `own` hosts of its recipe, where a step never runs.
+
+    `steps` has the patterns, `resolve` finds their hosts in the whole inventory, which has these `groups`. A group of
+    which some hosts are the recipe's is meant for these.
+    """
+    from ansible.inventory.manager import split_host_pattern  # only a process that has Ansible calls this
+
+    found = {}
+    for step, pattern in steps.items():
+        names = [name for name in split_host_pattern(pattern) if not name.startswith(NOT_CHOSEN)]
+        if lost := [name for name in names if not {*resolve(name)} & {*own}]:
+            unknown = [name for name in lost if not resolve(name)]
+            near = nearest(unknown[0], [*groups, *own]) if unknown else ""
+            meant = f" (did you mean {near!r}?)" if near else ""
+            found[step] = NOT_THE_RECIPES.format(step, first_few(lost, MOST_NAMED), meant)
+    return found

@@ -7,7 +7,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from rack_recipes.errors import Place, RackError, RecipeError, RecipeErrors, Usa
 
 if TYPE_CHECKING:
     from rack_recipes.plan.plan_model import Plan
+    from rack_recipes.plan.recipe_mistakes import PlanNotice
 Finding = dict[str, object]
 
 
@@ -54,7 +55,8 @@ def check_recipes(recipes: Sequence[tuple[str, bytes | None]]) -> dict[str, Any]
     """
     found = [_check(name, text) for name, text in recipes]
     problems = [problem for wrong, _plan in found for problem in wrong]
-    notices = [notice for _problems, plan in found if plan for notice in _notices(plan)]
+    plans = [plan for _problems, plan in found if plan]
+    notices = [*(notice for plan in plans for notice in _notices(plan)), *_elsewhere(plans)]
     status = "error" if problems else "ok"
     return {"status": status, "recipes": len(recipes), "problems": problems, "notices": notices}
 
@@ -88,8 +90,27 @@ def _notices(plan: Plan) -> Iterator[Finding]:
     from rack_recipes import settings
     from rack_recipes.plan.recipe_mistakes import plan_notices, timeout_notices
 
-    for notice in (*plan_notices(plan), *timeout_notices(plan, settings.load().step_timeout)):
-        yield {**_position(notice.place), "text": f"{notice.place}: {notice.text}"}
+    yield from _located((*plan_notices(plan), *timeout_notices(plan, settings.load().step_timeout)))
+
+
+def _located(notices: Iterable[PlanNotice]) -> Iterator[Finding]:
+    return ({**_position(notice.place), "text": f"{notice.place}: {notice.text}"} for notice in notices)
+
+
+def _elsewhere(plans: Sequence[Plan]) -> Iterator[Finding]:
+    """What the hosts of steps name beside those of their recipe, as far as the project's own inventory tells.
+
+    That is asked only where it can matter: an editor asks for each word that is typed.
+    """
+    asked = [plan for plan in plans if plan.recipe.hosts != "all" and any(step.hosts for step in plan.steps)]
+    if not asked:
+        return
+    from rack_recipes.cli.inventory_hosts import asking_for_hosts
+    from rack_recipes.plan.recipe_mistakes import step_notices
+
+    with asking_for_hosts([], None, [], recipes=[plan.recipe for plan in asked]) as answer:
+        for plan, texts in zip(asked, answer().elsewhere, strict=False):  # none where the inventory cannot be read
+            yield from _located(step_notices(plan, "hosts", texts))
 
 
 def _position(place: Place) -> Finding:

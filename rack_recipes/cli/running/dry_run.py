@@ -80,6 +80,8 @@ def find_step_warnings(
             yield out[name]
             continue
         yield from _without_place(step, hosts[name], found)
+        if why := next((named[name] for named in found.elsewhere if name in named), ""):
+            yield StepWarning(name, "not on all its hosts", why)
         if step.when is False:
             yield StepWarning(name, SKIPPED, "when: false")
         elif step.when is not True:
@@ -204,7 +206,7 @@ def dry_run(options: argparse.Namespace, prepared: PreparedRun | None = None) ->
 def _preview(options: argparse.Namespace, prepared: PreparedRun) -> Preview:
     plan, settings = prepared.plan, prepared.settings
     needed = dict.fromkeys(name for step in plan.steps for name in variables_needed(step))
-    with asking_for_hosts(options.inventory, prepared.limit, _patterns(plan), needed) as answer:
+    with asking_for_hosts(options.inventory, prepared.limit, _patterns(plan), needed, recipes=[plan.recipe]) as answer:
         history = stored_history_of(options.db or settings.db, plan)
         inventory = answer()
     hosts = {step.name: _hosts_of(plan, step, inventory) for step in plan.steps}

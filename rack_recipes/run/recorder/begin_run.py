@@ -36,7 +36,7 @@ from rack_recipes.run.extra_vars import RequestedPlan, all_secrets, masked, para
 from rack_recipes.run.processes import chosen_run_id, started_by
 from rack_recipes.run.recorder.ansible_api import AnsibleApi, Resolve
 from rack_recipes.run.recorder.cached_results_and_waivers import find_waivers
-from rack_recipes.run.recorder.hosts_of_run import check_turns, host_attributes, unmatched_patterns
+from rack_recipes.run.recorder.hosts_of_run import check_turns, host_attributes, steps_elsewhere, unmatched_patterns
 from rack_recipes.run.recorder.play_outline import PlayOutline, outline, stage_tasks
 from rack_recipes.run.run_folders import hold_run_until_exit
 from rack_recipes.run.run_secrets import SecretRegistry
@@ -158,7 +158,8 @@ def _inputs(
     attributes = host_attributes(play_outline.hosts, settings, ansible_api, mask)
     waivers, uncounted = find_waivers(settings, recipe, play_outline, ansible_api.resolve, attributes)
     chosen = _ansible_options()
-    unmatched = unmatched_patterns(plays, str(chosen.get("limit", "")), ansible_api.resolve_whole, ansible_api.groups)
+    whole, groups = ansible_api.resolve_whole, ansible_api.groups
+    unmatched = unmatched_patterns(plays, str(chosen.get("limit", "")), whole, groups)
     compiled = plays[0].vars.get(RECIPE_VARIABLE) or {}  # as Ansible trusts it
     return RunInputs(
         recipe=recipe,
@@ -166,7 +167,12 @@ def _inputs(
         role_variables=role_variables(plays, ansible_api.extra_vars, names, mask),
         secrets=secrets,
         mask=mask,
-        warnings=(*filter(None, [uncounted]), *unmatched, *unnamed(plays, recipe)),
+        warnings=(
+            *filter(None, [uncounted]),
+            *unmatched,
+            *steps_elsewhere(plays, whole, groups),
+            *unnamed(plays, recipe),
+        ),
         waivers=waivers,
         options={**recipe.get("options", {}), **chosen},
         patterns=play_outline.patterns,

@@ -35,6 +35,7 @@ from rack_recipes.run.current_run import Run
 from rack_recipes.run.recorder.ansible_api import AnsibleApi, InventoryVariables, Resolve
 from rack_recipes.run.recorder.play_outline import PlayOutline, stage_tasks
 from rack_recipes.run.stage.bypass_ansible_templating import TEMPLATE_MARKS
+from rack_recipes.run.unmatched_hosts import NOT_CHOSEN, hosts_left_out
 from rack_recipes.settings import Settings
 
 if TYPE_CHECKING:
@@ -122,9 +123,6 @@ def _is_scalar(value: object) -> bool:
     return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
 
 
-NOT_CHOSEN = ("!", "&", "@")  # how parts begin that leave hosts out, and files with names
-
-
 def unmatched_patterns(
     plays: Iterable[Play], limit: str, resolve_whole: Resolve, groups: Sequence[str] = ()
 ) -> Iterator[str]:
@@ -140,6 +138,20 @@ def unmatched_patterns(
             near = nearest(lost[0], [*groups, *resolve_whole("all")]) if len(lost) == 1 else ""
             hint = f" (did you mean {near!r}?)" if near else ""
             yield f"{where}: no host or group of the inventory is {first_few(lost, MOST_NAMED)}{hint}"
+
+
+def steps_elsewhere(plays: Sequence[Play], resolve_whole: Resolve, groups: Sequence[str]) -> Iterable[str]:
+    """A warning for each step whose `hosts` name some that no play has, whatever --limit says.
+
+    The hosts of a play may be a template, which only that play can fill in.
+    """
+    staged = [(play, task) for play in plays for task in stage_tasks(play)]
+    steps = {str(step["name"]): str(step.get("hosts") or "") for _play, task in staged for step in task.args["steps"]}
+    named = {name: pattern for name, pattern in steps.items() if pattern and "{{" not in pattern}
+    if not named or any("{{" in str(play.hosts) for play, _task in staged):
+        return ()
+    own = {host for play, _task in staged for host in resolve_whole(play.hosts)}
+    return hosts_left_out(named, own, resolve_whole, groups).values()
 
 
 ADDRESS = ("ansible_host", "ansible_ssh_host")

@@ -18,7 +18,7 @@ from rack_recipes.journal.append import append
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.step_results_and_end_status import stop_of
 from rack_recipes.run.run_folders import hold_run, is_run_held
-from rack_recipes.run.stop_run import controller_of, stop_run
+from rack_recipes.run.stop_run import controller_of, stop_parts, stop_run
 
 HOLDS = """
 import signal, sys
@@ -68,6 +68,13 @@ def test_a_run_that_does_not_go_on_here_is_told(folder):
         with pytest.raises(UsageError, match="run R1 does not go on here: stop it on the machine, and as the user"):
             stop_run(folder, "alice")
         (folder / "lock").touch()
+    append(
+        folder / JOURNAL, [{"kind": "end", "time": "2026-11-29T11:00:00.000000Z", "status": "failed", "exit_code": 1}]
+    )
+    with pytest.raises(UsageError, match=r"run R1 has ended \(failed\): there is nothing to stop"):
+        stop_run(folder, "alice")
+    with pytest.raises(UsageError, match=r"run night has ended \(failed\): there is nothing to stop"):
+        stop_parts("night", [folder, folder], "alice")
 
 
 def test_the_context_of_a_server_is_not_stopped(tmp_path):

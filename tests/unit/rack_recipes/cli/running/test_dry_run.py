@@ -257,6 +257,19 @@ def test_no_host_matches_the_hosts_of_any_step(lab: Path):
     assert done.err == "nothing would be run: no host of this run matches the hosts of any step: wire, burn\n"
 
 
+def test_hosts_of_a_step_that_are_none_of_the_recipes(lab: Path, monkeypatch: pytest.MonkeyPatch):
+    steps = [{**OK, "name": "wire", "hosts": "leaf1:spine1"}, {**OK, "name": "burn", "hosts": "spine1"}]
+    (lab / "elsewhere.yml").write_text(json.dumps({**RECIPE, "steps": steps}, indent=1))
+    why = "not among the recipe's hosts, so it does not run there: spine1"
+    preview = call("run", "elsewhere.yml", "--dry-run", "-i", "inventory.yml", "--limit", "leaf1", "--json").out
+    assert [(note["step"], note["why"]) for note in json.loads(preview)["preview"]["notes"]] == [
+        (name, f"hosts of step {name}: {why}") for name in ("wire", "burn")
+    ]
+    assert why not in call("validate", "elsewhere.yml").err  # no inventory knows these hosts
+    monkeypatch.setenv("ANSIBLE_INVENTORY", str(lab / "inventory.yml"))
+    assert f"elsewhere.yml:12:13: hosts of step wire: {why}\n" in call("validate", "elsewhere.yml").err
+
+
 def test_hosts_that_only_the_run_knows(lab: Path):
     (lab / "open.yml").write_text(json.dumps({**RECIPE, "hosts": "{{ target }}"}))
     done = call("run", "open.yml", "--dry-run", "-i", "inventory.yml", "-e", "target=lab")

@@ -37,6 +37,7 @@ from rack_recipes.run.recorder.hosts_of_run import (
     check_turns,
     host_attributes,
     start_warnings,
+    steps_elsewhere,
     unmatched_patterns,
 )
 from rack_recipes.run.recorder.play_outline import outline
@@ -226,6 +227,24 @@ def resolve(pattern: str) -> list[str]:
 def test_names_that_the_inventory_does_not_know(hosts: str | list[str], limit: str, told: list[str]):
     plays = [SimpleNamespace(hosts=hosts), SimpleNamespace(hosts=hosts)]
     assert [*unmatched_patterns(plays, limit, resolve)] == told
+
+
+@pytest.mark.parametrize(
+    ("hosts", "pattern", "left_out"),
+    [
+        ("leaf1", "leaf1:spine1", "spine1"),
+        ("leaf1", "leaf*:!spine1", ""),  # a group of which some are the recipe's
+        ("leaf1:leaf2", "spine*", "spine*"),
+        ("leaf1", "leaf9", "leaf9 (did you mean 'leaf1'?)"),
+        ("{{ group }}", "spine1", ""),
+        ("leaf1", "{{ group }}", ""),
+    ],
+)
+def test_hosts_of_a_step_that_are_none_of_the_recipes_are_told(hosts: str, pattern: str, left_out: str):
+    here = play(task(1, {"name": "a"}, {"name": "b", "hosts": pattern}), hosts=hosts)
+    told = [*steps_elsewhere([here], lambda text: [one for part in text.split(":") for one in resolve(part)], [])]
+    start = "hosts of step b: not among the recipe's hosts, so it does not run there: "
+    assert told == ([start + left_out] if left_out else [])
 
 
 def host(name: str, **variables: Any) -> Host:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
+from rack_recipes.analysis.failed_and_blocked_results import UNREACHABLE, advice_on_way_to
 from rack_recipes.analysis.findings import NOTABLE, NOTE, PROBLEM, Finding, ResultId
 from rack_recipes.journal.record_fields import BLAMED
 from rack_recipes.store.result import Result
@@ -30,6 +31,7 @@ ACTIONS: Mapping[str, str] = {
 READ = ""
 """The word of a rule that takes it from the texts."""
 ERROR = "error"
+NO_LOGIN = "nobody can log in, and the host may be well: mend that first"
 
 
 class Told(NamedTuple):
@@ -49,8 +51,8 @@ class Chosen(NamedTuple):
 class Rule(NamedTuple):
     """One row: the word, why, and what the finding must be. An empty field does not count.
 
-    `about` names what the finding is about, `not_about` what it is not. `verdict` is that of all its results. Where
-    `reasons` is set, those of the results are read beside the advice. `bad` is for findings with a result that did not
+    `about` names what the finding is about, `not_about` what it is not. `verdict` is that of all its results. `not_let_in`
+    is for those of which each says that nobody can log in to a host that may be well. Where `reasons` is set, those of the results are read beside the advice. `bad` is for findings with a result that did not
     pass.
     """
 
@@ -62,6 +64,7 @@ class Rule(NamedTuple):
     about: frozenset[str] = frozenset()
     not_about: frozenset[str] = frozenset()
     verdict: str = ""
+    not_let_in: bool = False
     reasons: bool = False
     bad: bool = False
 
@@ -74,6 +77,7 @@ RULES: Sequence[Rule] = (
     Rule(MONITOR, "somebody has accepted this failure", frozenset(("waiver",))),
     Rule(MONITOR, "nothing was judged there: run it again", frozenset(("evidence", "coverage", "derived"))),
     Rule(MONITOR, "the test could not measure: mend that first", verdict=ERROR),
+    Rule(MONITOR, NO_LOGIN, not_let_in=True),
     Rule(READ, "the advice about the link says so", frozenset(("link",))),
     Rule(ISOLATE, "the two ends of a link do not fit together", frozenset(("link",))),
     Rule(READ, "the fault moved with the part", frozenset(("moved",))),
@@ -143,8 +147,14 @@ def fits(rule: Rule, told: Told) -> bool:
         and finding.about.keys() >= rule.about
         and not finding.about.keys() & rule.not_about
         and (not rule.verdict or {verdict for verdict, _reason in told.results} == {rule.verdict})
+        and (not rule.not_let_in or (bool(told.results) and all(is_kept_out(*result) for result in told.results)))
         and (not rule.bad or bool(told.results))
     )
+
+
+def is_kept_out(verdict: str, reason: str) -> bool:
+    """Whether a result says that nobody can log in to the host, which may be well."""
+    return verdict == UNREACHABLE and bool(advice_on_way_to("", reason))
 
 
 def _texts(rule: Rule, told: Told) -> Iterator[str]:
@@ -213,7 +223,8 @@ def actions_by_host(findings: Iterable[Finding], run_results: Sequence[Result]) 
 
 
 def _own(verdict: str, reason: str) -> Chosen:
-    return Chosen(MONITOR if verdict == ERROR else read_action([reason]) or ISOLATE, UNEXPLAINED)
+    is_elsewhere = verdict == ERROR or is_kept_out(verdict, reason)
+    return Chosen(MONITOR if is_elsewhere else read_action([reason]) or ISOLATE, UNEXPLAINED)
 
 
 def _place(chosen: Chosen) -> int:

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from rack_recipes.analysis import cabling_and_link_faults, failed_pairs
 from rack_recipes.analysis.cabling_and_link_faults import KEYS, link_reports
-from rack_recipes.analysis.failed_and_blocked_results import Failures, failures_of
+from rack_recipes.analysis.failed_and_blocked_results import AWAY, Failures, advice_on_way_to, failures_of
 from rack_recipes.analysis.findings import NOTE, PROBLEM, Finding, ResultId, format_count
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.kinds_of_values import NOISE, kind_of
@@ -490,7 +490,7 @@ def _of_hosts(failures: Failures, left: list[ResultId]) -> tuple[list[Finding], 
     found: list[Finding] = []
     if len(failures.hosts) < LEAST:
         return found, left
-    away = {host for host, own in by_host.items() if failures.unreachable.issuperset(own)}
+    away = {host for host, own in by_host.items() if failures.unreachable.keys() >= {*own}}
     away = {host for host in away if len(by_host[host]) == failures.counts[host]} if len(away) <= MOST_AWAY else set()
     for host, own in sorted(by_host.items(), key=lambda one: (-len(one[1]), natural(one[0]))):
         p, is_away = _chance(failures, host, left, own), host in away
@@ -511,9 +511,9 @@ def _host_finding(
 ) -> Finding:
     others = sum(failures.counts.values()) - failures.counts[host]
     elsewhere = sum(bool(result.host) and result.host != host for result in left)
-    is_away = failures.unreachable.issuperset(own)
-    away = f"{host} cannot be reached: check its power, its management link and its address."
-    advice = away if is_away else f"Look at {host} itself: the same steps did better on the other hosts."
+    advice = f"Look at {host} itself: the same steps did better on the other hosts."
+    if failures.unreachable.keys() >= {*own}:
+        advice = advice_on_way_to(host, failures.unreachable[own[0]]) or AWAY.format(host)
     where = f"{len(own)} of its {format_count(failures.counts[host], 'result')}; {elsewhere} of {others} on other hosts"
     title = f"{_share(own, failures)} are on {host} ({where})"
     figures = {"of_results": failures.counts[host], "others": elsewhere, "of_others": others, "p": p}

@@ -24,12 +24,28 @@ REASONS = (
     re.compile(r"(?P<step>.+) did not pass \(\w+\)"),
 )
 
+REFUSED = "{} answers, and refuses the login: see ansible_user, and ansible_ssh_private_key_file or ssh-agent."
+# What ssh says where the host itself may be well, with what to do.
+NOT_LET_IN = {
+    "verification failed": "{} answers with a host key that is not known here: log in once by `ssh` and compare it.",
+    "Could not resolve": "The name {} is not found: correct it, or set ansible_host in the inventory.",
+    "Permission denied": REFUSED,
+    "Too many authentication failures": REFUSED,
+}
+AWAY = "{} cannot be reached: check its power, its management link and its address."
+
+
+def advice_on_way_to(host: str, reason: str) -> str:
+    """What to do about a host that nobody can log in to, but that may be well; empty for any other reason."""
+    return next((advice.format(host) for said, advice in NOT_LET_IN.items() if said in reason), "")
+
 
 @dataclass(frozen=True, slots=True)
 class Failures:
     """What failed in a run; instances stand for their looped step, and skipped steps are left out.
 
-    `parents` has the planned step of each instance that failed, and `unreachable` the results without an answer.
+    `parents` has the planned step of each instance that failed, and `unreachable` the results without an answer, with
+    their reasons.
     `judged` has, by planned step, the hosts on which it passed or failed, and `hosts_failed` those on which it failed.
     `counts` is the number of results of each host that passed or failed. `blocked` has the results that are blocked by
     those of a host and a planned step.
@@ -37,7 +53,7 @@ class Failures:
 
     failed: tuple[ResultId, ...]
     parents: Mapping[str, str]
-    unreachable: frozenset[ResultId]
+    unreachable: Mapping[ResultId, str]
     judged: Mapping[str, frozenset[str]]
     hosts_failed: Mapping[str, frozenset[str]]
     counts: Mapping[str, int]
@@ -67,7 +83,9 @@ def failures_of(run: RunData) -> Failures:
     return Failures(
         failed=tuple(ResultId(row["host"], row["step"]) for row in bad),
         parents={row["step"]: parent for row in bad if (parent := row.get("parent"))},
-        unreachable=frozenset(ResultId(row["host"], row["step"]) for row in bad if row["verdict"] == UNREACHABLE),
+        unreachable={
+            ResultId(row["host"], row["step"]): row.get("reason") or "" for row in bad if row["verdict"] == UNREACHABLE
+        },
         judged=_hosts_by_step(tried),
         hosts_failed=_hosts_by_step(bad),
         counts=counts,

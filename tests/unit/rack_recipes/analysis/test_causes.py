@@ -112,6 +112,23 @@ def test_the_causes_of_a_run(case: dict[str, Any]):
     assert all((finding.grade == NOTE) is (finding.explains == 0) for finding in found)
 
 
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        ("root@r3: Permission denied (publickey,password).; see ansible_user", "r3 answers, and refuses the login: see "),
+        ("Received disconnect: Too many authentication failures", "r3 answers, and refuses the login: see ansible_user"),
+        ("Host key verification failed.", "r3 answers with a host key that is not known here: log in once by `ssh`"),
+        ("ssh: Could not resolve hostname r3: Name or service not known", "The name r3 is not found: correct it, or "),
+        ("ssh: connect to host r3 port 22: No route to host", "r3 cannot be reached: check its power, its management"),
+        ("ssh: connect to host r3 port 22: Connection timed out", "r3 cannot be reached: check its power"),
+    ],
+)
+def test_the_advice_about_a_host_without_an_answer_is_by_its_reason(reason: str, advice: str):
+    places = {step: [f"r3: {reason}"] for step in ("a", "b", "c")}
+    [finding] = found_in(run_of({host: {} for host in names("r1", 8)}, ["a", "b", "c"], {"unreachable": places}))
+    assert finding.advice.startswith(advice)
+
+
 def test_a_finding_has_its_figures_and_its_results():
     case = CASES[4]
     [finding] = found_in(planted(case))

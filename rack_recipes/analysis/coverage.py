@@ -77,8 +77,8 @@ class Coverage:
 
     @property
     def unchecked(self) -> list[StepCoverage]:
-        """The steps that ran and in which no criterion was ever judged."""
-        return [step for step in self.steps if step.results and not step.checks]
+        """The steps that ended well and in which no criterion was ever judged; an error ends before that."""
+        return [step for step in self.steps if step.results > step.failed and not step.checks]
 
 
 def coverage_of(engine: Engine, run_ids: Sequence[str]) -> Coverage:

@@ -51,8 +51,9 @@ class Chosen(NamedTuple):
 class Rule(NamedTuple):
     """One row: the word, why, and what the finding must be. An empty field does not count.
 
-    `about` names what the finding is about, `not_about` what it is not. `verdict` is that of all its results. `not_let_in`
-    is for those of which each says that nobody can log in to a host that may be well. Where `reasons` is set, those of the results are read beside the advice. `bad` is for findings with a result that did not
+    `about` names what the finding is about, `not_about` what it is not. `verdict` is that of all its results.
+    `not_let_in` is for findings of which each result says that nobody can log in to a host that may be well. Where
+    `reasons` is set, those of the results are read beside the advice. `bad` is for findings with a result that did not
     pass.
     """
 

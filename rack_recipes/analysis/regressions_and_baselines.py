@@ -32,7 +32,7 @@ from rack_recipes.analysis.findings import (
     the_last,
 )
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.run_changes import Change, run_field_changes, worse_criteria, worse_steps
+from rack_recipes.analysis.run_changes import Change, run_field_changes, waived_steps, worse_criteria, worse_steps
 from rack_recipes.analysis.run_data import RunData
 from rack_recipes.analysis.run_statistics import NO_FAULT, gather_reasons
 from rack_recipes.journal.step_results_and_end_status import cell_of
@@ -56,12 +56,13 @@ PATIENCE = 30.0  # seconds for which a write is tried again after a passing faul
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What is worse in a run than in its baseline, what is good again, and what differs about the runs themselves."""
+    """What is worse in a run than in its baseline, what is good again or waived, and what differs about the runs."""
 
     baseline: Row
     steps: Sequence[Change]
     criteria: Sequence[Change]
     better: Sequence[Change]
+    waived: Sequence[Change]
     about: Sequence[Change]
 
 
@@ -85,8 +86,9 @@ def compare_with_baseline(engine: Engine, baseline: Row, run_id: str) -> Compari
     return Comparison(
         baseline,
         steps=worse_steps(first, second),
-        criteria=worse_criteria(*measured),
+        criteria=worse_criteria(*measured, second),
         better=worse_steps(first=second, second=first),
+        waived=waived_steps(first, second),
         about=run_field_changes(recorded_runs.run(engine, ids[0]), recorded_runs.run(engine, ids[1])),
     )
 
@@ -360,7 +362,7 @@ def _against_the_baseline(run: RunData, history: History) -> Iterator[Finding]:
         PROBLEM if worse else NOTE,
         f"{_worse_than(accepted, found, worse)}{_why(run, _rows_of(run, worse))}"
         if worse
-        else f"All that passed in the baseline, run {accepted['run_id']}, passes or was not tried",
+        else f"All that passed in the baseline, run {accepted['run_id']}, passes{_waived(found)} or was not tried",
         tuple(worse[:MOST_RESULTS]),
         f"Look first at what changed since the baseline: {first_few(fields, SHOWN)}." if worse and fields else "",
         {
@@ -375,6 +377,12 @@ def _against_the_baseline(run: RunData, history: History) -> Iterator[Finding]:
         {},
         FACT,
     )
+
+
+def _waived(found: Comparison) -> str:
+    """What passed in the baseline and is waived now, in words."""
+    places = [f"{row['step']} on {row['host'] or 'the run'}" for row in found.waived]
+    return f", is waived ({first_few(places, SHOWN)})" if places else ""
 
 
 def _rows_of(run: RunData, worse: Iterable[ResultId]) -> list[Result]:

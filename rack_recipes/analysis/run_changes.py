@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.hos
     flatten,
     parts,
 )
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, WAIVED
 
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.host_differences import Key
@@ -87,15 +87,30 @@ def worse_steps(first: Sequence[Row], second: Sequence[Row]) -> list[Change]:
     ]
 
 
-def worse_criteria(first: Sequence[Row], second: Sequence[Row]) -> list[Change]:
-    """The measurements whose criterion held in the first run and did not hold in the second one."""
+def worse_criteria(first: Sequence[Row], second: Sequence[Row], results: Iterable[Row]) -> list[Change]:
+    """The measurements whose criterion held in the first run and did not hold in the second one.
+
+    `results` are those of the second run: what somebody has waived there is not worse.
+    """
     pairs = _pairs([*_numbered(first)], [*_numbered(second)], MEASUREMENT)
-    held = frozenset({PASSED, MARGINAL})
+    held, waived = frozenset({PASSED, MARGINAL}), waived_places(results)
     return [
         {**_without_number(place), **sides(before, after, "verdict")}
         for place, before, after in pairs
-        if after and after["verdict"] and _is_worse(before, after, held)
+        if after and after["verdict"] and (place["step"], place["host"]) not in waived
+        if _is_worse(before, after, held)
     ]
+
+
+def waived_steps(first: Sequence[Row], second: Sequence[Row]) -> list[Change]:
+    """The (step, host) pairs that passed in the first run, and whose failure in the second one somebody has waived."""
+    changes = verdict_changes(first, second)
+    return [row for row in changes if row.get("after") == WAIVED and row.get("before") in PASSING]
+
+
+def waived_places(results: Iterable[Row]) -> set[tuple[str, str]]:
+    """The steps and hosts of waived results."""
+    return {(row["step"], row["host"]) for row in results if row["verdict"] == WAIVED}
 
 
 def _is_worse(before: Row | None, after: Row | None, good: Container[str]) -> bool:

@@ -32,8 +32,8 @@ COMPARED = f"""\
         if a step passed on a host {{first}} and does not pass there {{second}} (it passes if it is passed, marginal,
         cached or waived), if a criterion held and does not hold any more, or if a measurement is at another level than
         in up to 20 runs around the first one, and no limit tells that this is better. What only one run has does not
-        count. It says how small a shift would be seen; where there is no history only verdicts and criteria are
-        compared"""
+        count, nor does what a waiver covers: that is named as waived. It says how small a shift would be seen; where
+        there is no history only verdicts and criteria are compared"""
 
 
 @takes(
@@ -63,18 +63,7 @@ def compare_runs(store: Any, first: str, second: str, options: argparse.Namespac
     from rack_recipes.analysis.regressions_and_baselines import stored_changes
 
     found: dict[str, Any] = dict(stored_changes(store, first, second))
-    levels = None
-    code = 0
-    if options.exit_code:
-        from rack_recipes.analysis.regression_gate import compare_levels
-
-        worse, is_compared = _worse(store, first, second)
-        levels = compare_levels(store, first, second)
-        worse += [printable(one.in_words) for one in levels.worse]
-        code = 1 if worse else 0 if is_compared else NOTHING_COMPARED
-        sys.stderr.writelines(f"worse: {what}\n" for what in worse)
-    if code == NOTHING_COMPARED:
-        sys.stderr.write(f"nothing was compared: no step on a host is in both {first} and {second}\n")
+    levels, code = _gate(store, first, second) if options.exit_code else (None, 0)
     if options.json:
         return {"runs": [first, second], **found, **({"levels": levels.to_data()} if levels else {})}, code
     told = [f"\nlevels: {levels.power}\n", *_shift_lines(levels)] if levels else []
@@ -88,21 +77,32 @@ def _shift_lines(levels: Levels) -> Iterator[str]:
         yield printable(f"{words[one.worse]}: {one.in_words}, p {one.p:.2g}") + "\n"
 
 
-def _worse(store: Any, first: str, second: str) -> tuple[list[str], bool]:
-    """The steps and the criteria that got worse, in words; and whether there was anything to compare."""
+def _gate(store: Any, first: str, second: str) -> tuple[Levels, int]:
+    """The levels of two runs and the exit code; stderr names what got worse, and what a waiver covers."""
     from rack_recipes.analysis import run_changes
+    from rack_recipes.analysis.regression_gate import compare_levels
     from rack_recipes.store.reading import recorded_runs
 
-    before, after = recorded_runs.steps(store, first), recorded_runs.steps(store, second)
-    steps = run_changes.worse_steps(before, after)
-    is_compared = bool({(row["step"], row["host"]) for row in before} & {(row["step"], row["host"]) for row in after})
-    criteria = run_changes.worse_criteria(
-        recorded_runs.measurements(store, first), recorded_runs.measurements(store, second)
-    )
-    return [
-        printable(f"{name}{row['step']} on {row['host'] or 'the run'}: {row['before']} -> {row['after']}")
-        for name, row in (*(("", row) for row in steps), *((f"{row['name']} of ", row) for row in criteria))
-    ], is_compared
+    before, after = (recorded_runs.steps(store, run_id) for run_id in (first, second))
+    measured = [recorded_runs.measurements(store, run_id) for run_id in (first, second)]
+    levels, waived = compare_levels(store, first, second), run_changes.waived_places(after)
+    worse = [
+        *_changed(run_changes.worse_steps(before, after)),
+        *_changed(run_changes.worse_criteria(*measured, after)),
+        *(printable(one.in_words) for one in levels.worse if (one.series.step, one.whose) not in waived),
+    ]
+    sys.stderr.writelines(f"worse: {what}\n" for what in worse)
+    sys.stderr.writelines(f"waived: {what}\n" for what in _changed(run_changes.waived_steps(before, after)))
+    if worse or {(row["step"], row["host"]) for row in before} & {(row["step"], row["host"]) for row in after}:
+        return levels, 1 if worse else 0
+    sys.stderr.write(f"nothing was compared: no step on a host is in both {first} and {second}\n")
+    return levels, NOTHING_COMPARED
+
+
+def _changed(rows: Sequence[Row]) -> Iterator[str]:
+    for row in rows:
+        name = f"{row['name']} of " if "name" in row else ""
+        yield printable(f"{name}{row['step']} on {row['host'] or 'the run'}: {row['before']} -> {row['after']}")
 
 
 def _lines(ids: Sequence[str], found: Mapping[str, Sequence[Row]], percent: float) -> Iterator[str]:

@@ -115,8 +115,14 @@ def test_the_causes_of_a_run(case: dict[str, Any]):
 @pytest.mark.parametrize(
     ("reason", "advice"),
     [
-        ("root@r3: Permission denied (publickey,password).; see ansible_user", "r3 answers, and refuses the login: see "),
-        ("Received disconnect: Too many authentication failures", "r3 answers, and refuses the login: see ansible_user"),
+        (
+            "root@r3: Permission denied (publickey,password).; see ansible_user",
+            "r3 answers, and refuses the login: see ",
+        ),
+        (
+            "Received disconnect: Too many authentication failures",
+            "r3 answers, and refuses the login: see ansible_user",
+        ),
         ("Host key verification failed.", "r3 answers with a host key that is not known here: log in once by `ssh`"),
         ("ssh: Could not resolve hostname r3: Name or service not known", "The name r3 is not found: correct it, or "),
         ("ssh: connect to host r3 port 22: No route to host", "r3 cannot be reached: check its power, its management"),

@@ -284,6 +284,15 @@ def test_a_run_that_is_as_good_as_the_baseline_is_a_note(history_of: Historian) 
     )
 
 
+def test_what_a_waiver_covers_is_not_worse_than_in_the_baseline(history_of: Historian) -> None:
+    limit = {"limits": {"max": 5}}
+    first = Night({("ping", "r1"): latency(1, verdict="passed", **limit)})
+    second = Night({("ping", "r1"): latency(9, verdict="failed", **limit)}, {("ping", "r1"): "waived"})
+    found = of_baseline(history_of([first, second]))
+    passes = "passes, is waived (ping on r1) or was not tried"
+    assert (found.grade, found.title) == (NOTE, f"All that passed in the baseline, run {run_id(1)}, {passes}")
+
+
 def test_a_baseline_is_not_compared_with_itself(history_of: Historian) -> None:
     history = history_of([night()])
     accept(history.engine, history.run.run, "al")

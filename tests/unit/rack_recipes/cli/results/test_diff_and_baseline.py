@@ -145,9 +145,9 @@ def test_a_verdict_that_got_worse(before: str, after: str, is_worse: bool):
     ],
 )
 def test_a_criterion_that_got_worse(before: str | None, after: str | None, is_worse: bool):
-    found = worse_criteria([{**measured(1), "verdict": before}], [{**measured(1), "verdict": after}])
+    found = worse_criteria([{**measured(1), "verdict": before}], [{**measured(1), "verdict": after}], [])
     assert bool(found) is is_worse
-    assert not worse_criteria([], [{**measured(1), "verdict": after}])
+    assert not worse_criteria([], [{**measured(1), "verdict": after}], [])
 
 
 def step(verdict: str = "passed", host: str = "r1", **fields: Any) -> dict[str, Any]:
@@ -353,6 +353,13 @@ def test_a_gate_in_ci_ends_with_1_where_something_is_worse(two: Path) -> None:
     assert call("baseline", "compare").code == 0
     assert call("baseline", "compare", run_id(1), "--exit-code").code == 0
     assert json.loads(call("baseline", "compare", "--json").out)["runs"] == [run_id(1), run_id(2)]
+
+
+def test_what_a_waiver_covers_is_not_worse_for_a_gate(project: Path) -> None:
+    store([GOOD, Night(BAD.measured, {("ping", "r1"): "waived"})])
+    call("baseline", "accept", run_id(1))
+    for words in (("baseline", "compare"), ("diff", run_id(1), run_id(2))):
+        assert call(*words, "--exit-code")[::2] == (0, "waived: ping on r1: passed -> waived\n")
 
 
 def test_the_gate_has_the_codes_of_diff(two: Path) -> None:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.cli.open_store import open_store, run_id_of
 from rack_recipes.cli.terminal import format_table
-from rack_recipes.errors import StoreError, UsageError, counted
+from rack_recipes.errors import StoreError, UsageError, counted, nearest
 
 if TYPE_CHECKING:
     from rack_recipes.analysis.findings import Finding
     from rack_recipes.analysis.run_data import RunData
     from rack_recipes.analysis.waiver_use import WaiverUse
-    from rack_recipes.recipe.waivers import WaiverFile
+    from rack_recipes.recipe.waivers import Waiver, WaiverFile
 FIELDS = ("step", "test_id", "hosts", "measurement", "reason", "who", "until", "passes")
 
 
@@ -57,7 +57,10 @@ def add(options: argparse.Namespace) -> Answer:
     found = settings.load()
     check_waivers("", [(entry["step"], entry["hosts"])], found, None)
     path = waivers_path(found)
-    return {"status": "ok", "file": str(path), "waiver": add_waiver(path, entry).to_data()}, 0
+    added = add_waiver(path, entry)
+    if told := _unknown_step(added, _stored_steps(None)):
+        sys.stderr.write(f"{told}\n")
+    return {"status": "ok", "file": str(path), "waiver": added.to_data()}, 0
 
 
 NO_WAIVERS = (
@@ -95,7 +98,7 @@ def list(options: argparse.Namespace) -> Answer:  # noqa: A001 the last word of 
     """
 )
 def check(options: argparse.Namespace) -> Answer:
-    """Check the file of waivers, and tell which ones are over, lifted, about to end, or were never used.
+    """Check the file of waivers, and tell which ones are over, lifted, about to end, were never used, or name no step.
 
     Whatever is wrong with the file is told with its line and column.
     """
@@ -103,7 +106,8 @@ def check(options: argparse.Namespace) -> Answer:
 
     file = _file()
     found = _uses(file, options)
-    told = [remark for use in found if (remark := _remark(use))]
+    steps = _stored_steps(options.db)
+    told = [remark for use in found if (remark := _remark(use, steps))]
     sys.stderr.writelines(f"{file.path}:{line}\n" for line in told)
     are_ended = any(use.state in (OVER, LIFTED) for use in found)
     code = 1 if options.exit_code and are_ended else 0
@@ -161,7 +165,30 @@ def _row(use: WaiverUse) -> tuple[object, ...]:
     return (waiver.line, step, waiver.where, *term, waiver.who, waiver.reason)
 
 
-def _remark(use: WaiverUse) -> str:
+def _stored_steps(db: str | None) -> Sequence[str]:
+    """The steps of the last runs, and their instances; none where no store tells."""
+    from rack_recipes.store.reading.earlier_runs import LAST_RUNS
+    from rack_recipes.store.reading.several_runs import last_steps
+
+    try:
+        with open_store(argparse.Namespace(db=db)) as store:
+            return last_steps(store, LAST_RUNS)
+    except StoreError:
+        return []
+
+
+def _unknown_step(waiver: Waiver, steps: Sequence[str]) -> str:
+    """That a waiver names no step of the last runs, with the one that was meant; empty where it does."""
+    from ansible_collections.rack.recipes.plugins.module_utils.verdicts import matches_wildcard
+
+    if not steps or any(waiver.covers_step(name) or matches_wildcard(waiver.step, name) for name in steps):
+        return ""
+    near = nearest(waiver.step, steps)
+    meant = f" (did you mean {near!r}?)" if near else ""
+    return f"no step of the last runs is {waiver.step!r}{meant}: until there is one, its waiver covers nothing"
+
+
+def _remark(use: WaiverUse, steps: Sequence[str]) -> str:
     """What somebody should know of a waiver; empty where there is nothing."""
     from rack_recipes.recipe.waivers import ENDS_SOON, LIFTED, OVER
 
@@ -172,6 +199,10 @@ def _remark(use: WaiverUse) -> str:
         LIFTED: f"is lifted by {waiver.passes} passes in a row wherever it was used: remove it",
         ENDS_SOON: f"ends after {waiver.until}",
     }
+    if use.state in (OVER, LIFTED):
+        return f"{named} {said[use.state]}"
+    if not use.runs and (unknown := _unknown_step(waiver, steps)):
+        return f"{waiver.line}: {unknown}"
     if use.state in said:
         return f"{named} {said[use.state]}"
     return f"{named} has covered nothing in {counted(len(use.runs), 'run')}" if use.runs and not use.used else ""

@@ -28,6 +28,7 @@ from rack_recipes.store.reading.recorded_runs import (
     is_whole,
     keys_of,
     newest_first,
+    newest_ids,
     read,
     read_in_parts,
 )
@@ -49,6 +50,13 @@ def outcomes(engine: sql.Engine, run_ids: Collection[str], places: Iterable[Host
             table.c.step == step, table.c.run_id.in_(run_ids), was_tried(), table.c.source_run.is_(None)
         )
         yield from cast("Iterator[Result]", read_in_parts(engine, query, table.c.host, hosts[step], {"flake": bool}))
+
+
+def last_steps(engine: sql.Engine, runs: int) -> list[str]:
+    """The names of all steps of the last runs, and of their instances."""
+    table = tables().steps
+    query = sql.select(table.c.step, table.c.parent).where(table.c.run_id.in_(newest_ids(engine, runs))).distinct()
+    return sorted({name for row in bare(engine, query) for name in row if name})
 
 
 def with_copies(engine: sql.Engine, run_ids: Collection[str]) -> frozenset[str]:

@@ -79,7 +79,8 @@ def test_the_action_about_a_host_is_the_gravest_of_its_results() -> None:
     rows = [{"host": host, "step": step, "verdict": verdict, "reason": reason} for host, step, verdict, reason in (
         ("r1", "gpu", "failed", "reset the GPU"), ("r1", "disk", "failed", "replace the drive"),
         ("r2", "gpu", "failed", "reset the GPU"), ("r3", "gpu", "error", "no tool"), ("r4", "net", "failed", "slow"),
-        ("r5", "gpu", "passed", None), ("r6", "gpu", "unreachable", "Permission denied"), ("", "all", "failed", "replace it"),
+        ("r5", "gpu", "passed", None), ("r6", "gpu", "unreachable", "Permission denied"),
+        ("", "all", "failed", "replace it"),
     )]  # fmt: skip
     shared = Finding("cause", PROBLEM, "x", (ResultId("r2", "gpu"),), action="isolate", rule="the hosts share it")
     noted = Finding("cause", "notable", "x", (ResultId("r4", "net"),), action="monitor", rule="it is notable")

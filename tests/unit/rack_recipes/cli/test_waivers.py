@@ -100,6 +100,17 @@ def test_the_check_tells_what_somebody_should_do(stored):
     assert call("waivers", "check", "--exit-code").code == 1
 
 
+@pytest.mark.parametrize("step", ["ok_stp", "ok_stp[eth0]"])
+def test_a_misspelt_step_is_told_when_it_is_added_and_by_the_check(stored, step: str):
+    Path("waivers.yml").unlink()
+    meant = "did you mean 'ok_step'?"
+    told = f"no step of the last runs is {step!r} ({meant}): until there is one, its waiver covers nothing\n"
+    words = ("--hosts", "all", "--reason", "r", "--until", str(LATER))
+    assert call("waivers", "add", step, *words).err == told
+    assert call("waivers", "check").err == f"waivers.yml:2: {told}"
+    assert call("waivers", "add", "ok_*", *words).err == ""
+
+
 def test_the_check_tells_of_a_waiver_that_was_never_used(stored):
     text = FILE.replace("step: fail_step, reason", "step: fail_step, measurement: x, reason")
     Path("waivers.yml").write_text(text)

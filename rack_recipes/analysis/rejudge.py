@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import FAILED, PASSED, measurement, problem
+from ansible_collections.rack.recipes.plugins.module_utils.language.limits_of_measurements import is_where
+from rack_recipes.errors import nearest
 from rack_recipes.recipe.limits_file import NewLimit
 
 UNKNOWN = "error"  # the value cannot be compared with the limits
@@ -56,6 +58,31 @@ def rejudge(
         for row in measurements
     )
     return [_judged(row, limit) for row, limit in found if limit is not None]
+
+
+def unused(
+    measurements: Iterable[Row], limits: Sequence[NewLimit], attributes: Mapping[str, Row] | None = None
+) -> Iterator[str]:
+    """The limits that are for no measurement, by their number in the file, with what was perhaps meant."""
+    places = {(row["name"], row["step"], row.get("planned"), row.get("unit")): row for row in measurements}
+    for number, limit in enumerate(limits, 1):
+        if not any(replace(limit, where={}).is_for(row) for row in places.values()):
+            yield f"limit {number}: no measurement of this run is {_named(limit, [*places.values()])}"
+        elif not any(is_where(limit.where, own) for own in (attributes or {"": {}}).values()):
+            yield f"limit {number}: no host of this run has {limit.where}"
+
+
+def _named(limit: NewLimit, rows: Sequence[Row]) -> str:
+    """The place of a limit, with the nearest name of those that there are."""
+    names = sorted({str(row["name"]) for row in rows})
+    steps = sorted({str(row.get("planned") or row["step"]) for row in rows})
+    near = [nearest(limit.measurement, names), nearest(limit.step, steps)]
+    meant = [word for word in near if word and word not in (limit.measurement, limit.step)]
+    step = "" if limit.step == "*" else f" of step {limit.step}"
+    unit = f" in {limit.unit}" if limit.unit else ""
+    return f"{limit.measurement!r}{step}{unit}" + (
+        f" (did you mean {' and '.join(map(repr, meant))}?)" if meant else ""
+    )
 
 
 def _judged(row: Row, limit: NewLimit) -> Judged:

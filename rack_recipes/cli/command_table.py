@@ -145,7 +145,7 @@ EXIT_CODES = """\
 exit codes:
   0  passed          1  a step did not pass     2  the recipe or the command is wrong, or nothing matched
   3  unreachable     5  results not stored (the message says where they are safe), no report, or no answer on stdout
-  4  --exit-code compared nothing               128+N  ended by signal N
+  4  nothing was compared, or judged anew       128+N  ended by signal N
 """
 
 

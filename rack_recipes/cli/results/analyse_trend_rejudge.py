@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.cli.open_store import open_store, run_id_of
+from rack_recipes.cli.results.diff_and_baseline import NOTHING_COMPARED
 from rack_recipes.cli.terminal import counts_text, format_table, painter, printable, value_text
 from rack_recipes.errors import StoreError, counted
 
@@ -165,9 +166,10 @@ def rejudge(options: argparse.Namespace) -> Answer:
     The run and its verdicts stay as they are: the store gets a judgement more, which `show` and reports tell of. The
     file lists limits, each with `measurement`, the criteria of recipes (`min`, `max`, `within`, `one_of`, `eq`, `ne`,
     `matches`, `warn`), and `step` and `unit` where they matter; * stands for any text, and the first that fits counts.
+    Limits that are for no measurement of the run are named on stderr; if all are, it ends with exit code 4.
     """
     from rack_recipes import settings
-    from rack_recipes.analysis.rejudge import count_verdicts
+    from rack_recipes.analysis.rejudge import count_verdicts, unused
     from rack_recipes.analysis.rejudge import rejudge as judge
     from rack_recipes.analysis.run_data import load_run_data
     from rack_recipes.recipe.limits_file import read_limits
@@ -187,10 +189,12 @@ def rejudge(options: argparse.Namespace) -> Answer:
             "changes": [one.to_data() for one in changed],
         }
         number = add_judgement(store, run_id, {**_by_whom(), "source": limits.path, "digest": limits.digest, **told})
+    lost = [*unused(run.measurements, limits.limits, run.attributes)]
+    sys.stderr.writelines(f"{limits.path}: {text}\n" for text in lost)
     worse = [one for one in changed if one.is_worse]
-    code = 1 if options.exit_code and worse else 0
+    code = NOTHING_COMPARED if not judged else 1 if options.exit_code and worse else 0
     if options.json:
-        answer = {"run": run_id, "judgement": number, "source": limits.path, "digest": limits.digest}
+        answer = {"run": run_id, "unused": lost, "judgement": number, "source": limits.path, "digest": limits.digest}
         return {**answer, "judged": len(judged), **told, "worse": len(worse)}, code
     return "".join(_judgement_lines(run_id, number, judged, changed, told["counts"])), code
 

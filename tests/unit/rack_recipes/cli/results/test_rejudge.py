@@ -62,11 +62,19 @@ def test_show_and_the_report_tell_of_judgements():
     assert "limits.yml" in Path("out/csv/judgements.csv").read_text(encoding="utf-8-sig")
 
 
-def test_limits_that_are_for_nothing():
-    limits("{measurement: gone, max: 1}")
-    done = call("rejudge", SECOND, "--limits", "limits.yml", "--exit-code")
-    assert done.code == 0
-    assert done.out.splitlines()[0] == "no measurement of this run has a new limit"
+@pytest.mark.parametrize("others", [False, True])
+def test_limits_that_are_for_nothing_are_named(*, others: bool):
+    name = first_name()
+    lost = f"{{measurement: {name}x, max: 1}}, {{measurement: {name}, step: gone, unit: K, max: 1}}"
+    limits(f"{lost}, {{measurement: {name}, max: 1, where: {{model: h1}}}}" + (", {measurement: '*', ne: 7}" * others))
+    done = call("rejudge", SECOND, "--limits", "limits.yml")
+    assert done.code == (0 if others else 4)
+    assert done.out.startswith("no measurement of this run has a new limit\n") is not others
+    assert done.err.splitlines() == [
+        f"limits.yml: limit 1: no measurement of this run is '{name}x' (did you mean '{name}'?)",
+        f"limits.yml: limit 2: no measurement of this run is '{name}' of step gone in K",
+        "limits.yml: limit 3: no host of this run has {'model': 'h1'}",
+    ]
 
 
 def test_limits_that_change_nothing():

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from rack_recipes.collection_path import COLLECTION
 from rack_recipes.errors import RecipeErrors
 from rack_recipes.recipe.recipe_names import file_of, is_shipped, nearest_beside, shipped_name
 from rack_recipes.recipe.values_in_messages import quoted
@@ -37,9 +38,9 @@ class NoFileError(ValueError):
 
 
 def project_of(recipe: str) -> Path:
-    """The folder that included files have to be in: the current one, or the recipe's own if it is elsewhere."""
-    real, current = real_path(recipe), Path.cwd()
-    return current if real.is_relative_to(current) else real.parent
+    """The folder that included files have to be in: the current one, the collection, or the recipe's own elsewhere."""
+    real = real_path(recipe)
+    return next((folder for folder in (Path.cwd(), COLLECTION.resolve()) if real.is_relative_to(folder)), real.parent)
 
 
 def real_path(name: str) -> Path:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.recipe.recipe_as_text import shown
+from rack_recipes.collection_path import COLLECTION
 from rack_recipes.errors import Place, RecipeErrors
 from rack_recipes.recipe.includes.included_files import read_included_files
 from rack_recipes.recipe.load import digest, load
@@ -157,6 +158,12 @@ def test_a_recipe_elsewhere_includes_what_is_beside_it(
     assert recipe.steps[0].place.file == str(root / "b.yml")
     (root / "sub" / "a.yml").write_text(HEAD + including("../../b.yml"))
     assert refusal(str(root / "recipe.yml")).endswith("got '../../b.yml', which leads out of it")
+
+
+@pytest.mark.parametrize("role", ["acceptance", "server_burn_in"])
+@pytest.mark.usefixtures("own_folder")
+def test_files_that_we_ship_include_others_that_we_ship(role: str) -> None:
+    assert load(str(COLLECTION / f"roles/{role}/files/recipe.yml")).steps
 
 
 def test_a_recipe_in_a_folder_includes_from_the_whole_project(in_project: Callable[..., Path]) -> None:

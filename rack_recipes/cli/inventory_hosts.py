@@ -18,6 +18,7 @@ from rack_recipes.recipe.recipe_model import Recipe
 from rack_recipes.run.launcher.ansible_playbook import ansible_environment
 from rack_recipes.run.start_python import PYTHON
 
+CANARY = ""  # stands for the canary of a recipe among the names of its steps
 PROGRAM = Path(__file__).with_name("match_hosts.py")
 
 
@@ -27,8 +28,8 @@ class InventoryHosts:
 
     `whole` are all hosts, whatever --limit says, `groups` the names of all groups. `variables` has by host those that
     were asked for, without templates. `inventory` has all groups and hosts with their own variables, where that was
-    asked for. `elsewhere` has for each recipe, by step, what its hosts name beside the recipe's. `problem` says why
-    they are not known here, `refusal` why the run would have none either.
+    asked for. `elsewhere` has for each recipe, by step, what its hosts name beside the recipe's, and why its canary is
+    none of these. `problem` says why they are not known here, `refusal` why the run would have none either.
     """
 
     hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -100,9 +101,10 @@ def asking_for_hosts(
 
 
 def _hosts_in(recipe: Recipe) -> dict[str, Any]:
-    """The hosts of a recipe and of its steps; those of templates are known only to the run."""
-    steps = {} if is_open(recipe.hosts) else {step.name: step.hosts for step in recipe.steps if step.hosts}
-    return {"hosts": recipe.hosts, "steps": {name: text for name, text in steps.items() if not is_open(text)}}
+    """The hosts of a recipe, of its steps and its canary; those of templates are known only to the run."""
+    named = {step.name: step.hosts for step in recipe.steps} | {CANARY: recipe.canary and recipe.canary.hosts}
+    known = {} if is_open(recipe.hosts) else {name: text for name, text in named.items() if text and not is_open(text)}
+    return {"hosts": recipe.hosts, "canary": known.pop(CANARY, ""), "steps": known}
 
 
 def _kill(pid: int) -> None:

@@ -27,7 +27,7 @@ from ansible.vars.manager import VariableManager
 from ansible.vars.plugins import get_vars_from_inventory_sources
 
 from rack_recipes.run.delegates import starts_programs
-from rack_recipes.run.unmatched_hosts import hosts_left_out
+from rack_recipes.run.unmatched_hosts import hosts_left_out, no_canary
 
 INTERNAL = frozenset(constants.INTERNAL_STATIC_VARS)  # what Ansible says of each host itself
 VAULT = b"$ANSIBLE_VAULT"
@@ -73,15 +73,21 @@ def answer(wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def elsewhere(inventory: InventoryManager, recipes: list[dict[str, Any]]) -> Iterator[dict[str, str]]:
-    """Yield for each recipe what the hosts of its steps name beside its own, of which this inventory may know none."""
+    """Yield for each recipe what the hosts of its steps and its canary name beside its own.
+
+    This inventory may know none of them. The canary has the name "".
+    """
     constants.HOST_PATTERN_MISMATCH = "ignore"  # each of them is told by the step that it belongs to
 
     def resolve(pattern: str) -> list[str]:
         return [host.name for host in inventory.get_hosts(pattern, ignore_limits=True)]
 
+    groups = [*inventory.groups]
     for recipe in recipes:
-        own = resolve(recipe["hosts"])
-        yield hosts_left_out(recipe["steps"], own, resolve, [*inventory.groups]) if own else {}
+        own, canary = resolve(recipe["hosts"]), recipe["canary"]
+        found = hosts_left_out(recipe["steps"], own, resolve, groups) if own else {}
+        why = no_canary(canary, resolve(canary), own, groups) if own and canary else ""
+        yield {**found, **({"": why} if why else {})}
 
 
 def exported(inventory: InventoryManager, patterns: list[str]) -> dict[str, Any]:

@@ -353,9 +353,10 @@ def timeout_notices(plan: Plan, step_timeout: float) -> Iterator[PlanNotice]:
     yield from (PlanNotice(one.place, one.expected) for one in located(plan.recipe, found))
 
 
-def step_notices(plan: Plan, field: str, texts: Mapping[str, str]) -> Iterator[PlanNotice]:
-    """Notices about a field of steps, by the names of these."""
-    found = [PlanProblem(step, (field,), texts[step.name]) for step in plan.steps if step.name in texts]
+def host_notices(plan: Plan, texts: Mapping[str, str]) -> Iterator[PlanNotice]:
+    """Notices about the hosts of steps, by the names of these, and about those of the canary, by an empty name."""
+    found = [PlanProblem(step, ("hosts",), texts[step.name]) for step in plan.steps if step.name in texts]
+    found += [PlanProblem(None, ("canary", "hosts"), texts[""])] if "" in texts else []
     yield from (PlanNotice(one.place, one.expected) for one in located(plan.recipe, found))
 
 

@@ -45,3 +45,12 @@ def hosts_left_out(
             meant = f" (did you mean {near!r}?)" if near else ""
             found[step] = NOT_THE_RECIPES.format(step, first_few(lost, MOST_NAMED), meant)
     return found
+
+
+def no_canary(pattern: str, named: Collection[str], own: Collection[str], groups: Iterable[str]) -> str:
+    """That a canary has none of the `own` hosts of its recipe, `named` being its hosts; empty where it has."""
+    if {*named} & {*own}:
+        return ""
+    near = "" if named else nearest(pattern, [*groups, *own])
+    meant = f" (did you mean {near!r}?)" if near else ""
+    return f"the canary {pattern!r} is no host of the recipe{meant}: all hosts would start at once"

@@ -98,19 +98,24 @@ def _located(notices: Iterable[PlanNotice]) -> Iterator[Finding]:
 
 
 def _elsewhere(plans: Sequence[Plan]) -> Iterator[Finding]:
-    """What the hosts of steps name beside those of their recipe, as far as the project's own inventory tells.
+    """What the hosts of steps and canaries name beside those of their recipe, as far as the own inventory tells.
 
     That is asked only where it can matter: an editor asks for each word that is typed.
     """
-    asked = [plan for plan in plans if plan.recipe.hosts != "all" and any(step.hosts for step in plan.steps)]
+    asked = [
+        plan
+        for plan in plans
+        if (plan.recipe.canary and plan.recipe.canary.hosts)
+        or (plan.recipe.hosts != "all" and any(step.hosts for step in plan.steps))
+    ]
     if not asked:
         return
     from rack_recipes.cli.inventory_hosts import asking_for_hosts
-    from rack_recipes.plan.recipe_mistakes import step_notices
+    from rack_recipes.plan.recipe_mistakes import host_notices
 
     with asking_for_hosts([], None, [], recipes=[plan.recipe for plan in asked]) as answer:
         for plan, texts in zip(asked, answer().elsewhere, strict=False):  # none where the inventory cannot be read
-            yield from _located(step_notices(plan, "hosts", texts))
+            yield from _located(host_notices(plan, texts))
 
 
 def _position(place: Place) -> Finding:

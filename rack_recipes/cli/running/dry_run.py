@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED
 from rack_recipes.cli.command_options import Answer
-from rack_recipes.cli.inventory_hosts import InventoryHosts, asking_for_hosts
+from rack_recipes.cli.inventory_hosts import CANARY, InventoryHosts, asking_for_hosts
 from rack_recipes.cli.recipes.plan_notices_and_waivers import planned_waivers, waiver_data, waiver_lines
 from rack_recipes.cli.running.duration_forecast import (
     RUN_HOST,
@@ -256,7 +256,7 @@ def _refusal(plan: Plan, inventory: InventoryHosts, hosts: Mapping[str, Sequence
         return no_match(repr(plan.recipe.hosts), inventory.whole, inventory.groups)
     if not any(hosts.values()):
         return f"no host of this run matches the hosts of any step: {', '.join(hosts)}"
-    return ""
+    return next((named[CANARY] for named in inventory.elsewhere if CANARY in named), "")
 
 
 def _patterns(plan: Plan) -> Iterator[str]:

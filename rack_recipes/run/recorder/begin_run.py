@@ -36,7 +36,13 @@ from rack_recipes.run.extra_vars import RequestedPlan, all_secrets, masked, para
 from rack_recipes.run.processes import chosen_run_id, started_by
 from rack_recipes.run.recorder.ansible_api import AnsibleApi, Resolve
 from rack_recipes.run.recorder.cached_results_and_waivers import find_waivers
-from rack_recipes.run.recorder.hosts_of_run import check_turns, host_attributes, steps_elsewhere, unmatched_patterns
+from rack_recipes.run.recorder.hosts_of_run import (
+    check_canary,
+    check_turns,
+    host_attributes,
+    steps_elsewhere,
+    unmatched_patterns,
+)
 from rack_recipes.run.recorder.play_outline import PlayOutline, outline, stage_tasks
 from rack_recipes.run.run_folders import hold_run_until_exit
 from rack_recipes.run.run_secrets import SecretRegistry
@@ -84,6 +90,9 @@ def begin_run(plays: Sequence[Play], settings: Settings, ansible_api: AnsibleApi
     if group and not play_outline.hosts:
         raise EmptyPartError(_empty_part(plays, play_outline, settings, group, join))
     _check(plays, play_outline, settings, ansible_api)
+    canary = (plays[0].vars.get(RECIPE_VARIABLE) or {}).get("canary") or {}
+    if "hosts" in canary and not group:  # of a group one part alone has it
+        check_canary(canary["hosts"], plays, ansible_api.resolve_whole, ansible_api.groups)
     recipe = _recipe_of(plays, settings, ansible_api)
     rules = merge_rules(recipe, settings)
     pin(_pins(plays, play_outline, recipe, rules, settings, ansible_api) if is_guarded(settings) else None)

@@ -35,7 +35,7 @@ from rack_recipes.run.current_run import Run
 from rack_recipes.run.recorder.ansible_api import AnsibleApi, InventoryVariables, Resolve
 from rack_recipes.run.recorder.play_outline import PlayOutline, stage_tasks
 from rack_recipes.run.stage.bypass_ansible_templating import TEMPLATE_MARKS
-from rack_recipes.run.unmatched_hosts import NOT_CHOSEN, hosts_left_out
+from rack_recipes.run.unmatched_hosts import NOT_CHOSEN, hosts_left_out, no_canary
 from rack_recipes.settings import Settings
 
 if TYPE_CHECKING:
@@ -150,8 +150,17 @@ def steps_elsewhere(plays: Sequence[Play], resolve_whole: Resolve, groups: Seque
     named = {name: pattern for name, pattern in steps.items() if pattern and "{{" not in pattern}
     if not named or any("{{" in str(play.hosts) for play, _task in staged):
         return ()
-    own = {host for play, _task in staged for host in resolve_whole(play.hosts)}
-    return hosts_left_out(named, own, resolve_whole, groups).values()
+    return hosts_left_out(named, _hosts_of(plays, resolve_whole), resolve_whole, groups).values()
+
+
+def check_canary(pattern: str, plays: Sequence[Play], resolve_whole: Resolve, groups: Sequence[str]) -> None:
+    """Raise UsageError for a canary that is no host of the plays, whatever --limit says."""
+    if why := no_canary(pattern, resolve_whole(pattern), _hosts_of(plays, resolve_whole), groups):
+        raise UsageError(why)
+
+
+def _hosts_of(plays: Sequence[Play], resolve_whole: Resolve) -> set[str]:
+    return {host for play in plays if stage_tasks(play) for host in resolve_whole(play.hosts)}
 
 
 ADDRESS = ("ansible_host", "ansible_ssh_host")

@@ -270,6 +270,17 @@ def test_hosts_of_a_step_that_are_none_of_the_recipes(lab: Path, monkeypatch: py
     assert f"elsewhere.yml:12:13: hosts of step wire: {why}\n" in call("validate", "elsewhere.yml").err
 
 
+def test_a_canary_that_is_no_host_of_the_recipe_is_refused(lab: Path, monkeypatch: pytest.MonkeyPatch):
+    (lab / "canary.yml").write_text(json.dumps({**RECIPE, "canary": {"hosts": "leaf9"}}, indent=1))
+    told = "the canary 'leaf9' is no host of the recipe (did you mean 'leaf3'?): all hosts would start at once"
+    done = call("run", "canary.yml", "--dry-run", "-i", "inventory.yml")
+    assert (done.code, done.err.splitlines()[-1]) == (2, f"nothing would be run: {told}")
+    monkeypatch.setenv("ANSIBLE_INVENTORY", str(lab / "inventory.yml"))
+    assert f"canary.yml:43:12: {told}\n" in call("validate", "canary.yml").err
+    (lab / "canary.yml").write_text(json.dumps({**RECIPE, "canary": {"hosts": "leaf2"}}))
+    assert call("run", "canary.yml", "--dry-run", "--limit", "leaf1").code == 0
+
+
 def test_hosts_that_only_the_run_knows(lab: Path):
     (lab / "open.yml").write_text(json.dumps({**RECIPE, "hosts": "{{ target }}"}))
     done = call("run", "open.yml", "--dry-run", "-i", "inventory.yml", "-e", "target=lab")

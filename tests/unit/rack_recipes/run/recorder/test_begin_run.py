@@ -186,11 +186,17 @@ def test_all_that_is_said_of_the_recipe(monkeypatch: pytest.MonkeyPatch):
     assert "s3cret" not in run.path.read_text()
 
 
-@pytest.mark.parametrize(
-    ("canary", "hosts"), [({"hosts": "odd"}, ("r1", "r3")), ({"hosts": "x"}, ()), ({"count": 9}, ALL), ({}, ())]
-)
+@pytest.mark.parametrize(("canary", "hosts"), [({"hosts": "odd"}, ("r1", "r3")), ({"count": 9}, ALL), ({}, ())])
 def test_who_goes_first(canary: dict[str, Any], hosts: tuple[str, ...]):
     assert begun(play(task(1, {"name": "a"}), about={**ABOUT, "canary": canary})).inputs.canary == hosts
+
+
+def test_a_canary_that_is_no_host_of_the_recipe_is_refused():
+    for hosts, canary, meant in (("rack", "od", " (did you mean 'odd'?)"), ("r2", "r1", "")):
+        about = {**ABOUT, "canary": {"hosts": canary}}
+        told = f"the canary '{canary}' is no host of the recipe{meant}: all hosts would start at once"
+        with pytest.raises(UsageError, match=f"^{re.escape(told)}$"):
+            begun(play(task(1, {"name": "a"}), hosts=hosts, about=about))
 
 
 def test_a_step_for_none_of_the_hosts_is_told_by_the_record():

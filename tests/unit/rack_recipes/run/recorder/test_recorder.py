@@ -686,9 +686,12 @@ def test_hosts_that_are_one_are_told_once(recorder: Recorder):
 
 
 def test_what_is_left_out_is_told(recorder: Recorder):
-    about = {**ABOUT, "canary": {"hosts": "r9"}}
-    recorder.play_starts(play(task(1, {"name": "a", "hosts": "r9"}, {"name": "b"}), about=about))
+    about = {**ABOUT, "canary": {"hosts": "r3"}}
+    variables = an_inventory()
+    variables._inventory.subset("r1")
+    recorder.play_starts(play(task(1, {"name": "a", "hosts": "r9"}, {"name": "b"}), about=about, variables=variables))
     assert recorder.warnings == [  # type: ignore[attr-defined]
+        "rack.recipes.recorder: hosts of step a: not among the recipe's hosts, so it does not run there: r9",
         "rack.recipes.recorder: left out, as no host of this run is theirs: a",
         "rack.recipes.recorder: no host of this run is its canary, so none goes first",
     ]

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from rack_recipes.errors import UsageError, counted
 
-LAST = re.compile(r"last(?:~(\d{1,6}))?")
+NEWEST = "last"
+LAST = re.compile(rf"{NEWEST}(?:~(\d{{1,6}}))?")
 MOST_SHOWN = 5
 
 

@@ -26,6 +26,7 @@ from rack_recipes.analysis.values_over_runs import (
     values_by_run,
 )
 from rack_recipes.errors import MOST_NAMED, UsageError, nearest
+from rack_recipes.natural_order import natural
 from rack_recipes.store.reading import recorded_runs, several_runs
 from rack_recipes.store.reading.earlier_runs import counts, earlier_runs, is_same_test
 
@@ -115,6 +116,10 @@ def _over_runs(history: History, key: str, host: str, wanted: Sequence[SeriesVal
         run_id = history.run.run["run_id"]
         if of_hosts:
             raise UsageError(f"run {run_id} has measured no {key!r} itself: it used results of earlier runs again")
+        if others := sorted({name for one in wanted for name in one.hosts if name}, key=natural):
+            near = nearest(host, others)
+            known = f" (did you mean {near!r}?)" if near else f", only of {first_few(others, MOST_NAMED)}"
+            raise UsageError(f"run {run_id} has no {key!r} of host {host!r}{known}")
         raise UsageError(f"run {run_id} has no such numbers for {key!r}{_hint(history.engine, run_id, key)}")
     return found
 

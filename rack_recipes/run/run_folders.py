@@ -17,7 +17,7 @@ from rack_recipes.journal.compressed_journal import compressed_path
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.record_fields import Record
 from rack_recipes.private_files import FILE_MODE, try_lock
-from rack_recipes.run_names import choose_run, runs_back
+from rack_recipes.run_names import NEWEST, choose_run, runs_back
 
 LOCK = "lock"
 MIRROR = "mirror"  # a file in the folder of a part that goes on on another controller, which writes its journal
@@ -121,7 +121,7 @@ def _no_run(runs: Path, start: str) -> str:
     if start in known:
         names = ", ".join(path.parent.name for path in known[start])
         return f"{start} is a run in several parts, each with a journal of its own: give the id of a part: {names}"
-    near = nearest(start, [*known])
+    near = nearest(start, [*known, NEWEST])
     return f"there is no run {start!r} in {runs}" + (f" (did you mean {near!r}?)" if near else "")
 
 

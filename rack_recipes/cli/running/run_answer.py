@@ -14,7 +14,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from rack_recipes.cli.terminal import painter, printable
-from rack_recipes.errors import RackError, StoreError, UsageError, counted
+from rack_recipes.errors import MOST_NAMED, RackError, StoreError, UsageError, counted
 from rack_recipes.journal.step_results_and_end_status import INCOMPLETE, NOTHING, REHEARSED
 from rack_recipes.report.report_formats_and_status import ReportStatus, read_report_status
 from rack_recipes.run.current_run import IN_CHECK, NOT_IN_STORE, REFUSED, THIS_RUN
@@ -82,9 +82,14 @@ def report_of(folder: Path, log: Path, *, check: bool = False) -> dict[str, Any]
 def print_summary(summary: Summary, answer: dict[str, Any]) -> None:
     """Print to stderr what did not pass, the counts, and where the results are."""
     paint = painter(sys.stderr)
-    for step, host, verdict, reason in summary.problems[:SHOWN_PROBLEMS]:
-        sys.stderr.write(f"{printable(f'{host or "run"}  {step}')}  {paint(verdict, verdict)}: {printable(reason)}\n")
-    more = len(summary.problems) - SHOWN_PROBLEMS
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for step, *rest in summary.problems:
+        alike.setdefault((rest[0], rest[1], rest[2]), []).append(step)
+    shown = [*alike.items()][:SHOWN_PROBLEMS]
+    for (host, verdict, reason), steps in shown:
+        named = printable(f"{host or 'run'}  {first_few(steps, MOST_NAMED)}")
+        sys.stderr.write(f"{named}  {paint(verdict, verdict)}: {printable(reason)}\n")
+    more = len(summary.problems) - sum(len(steps) for _alike, steps in shown)
     if more > 0:
         sys.stderr.write(f"and {more} more: rack-recipes show {summary.run_id}\n")
     sys.stderr.writelines(f"warning: {printable(warning)}\n" for warning in summary.warnings[:SHOWN_PROBLEMS])

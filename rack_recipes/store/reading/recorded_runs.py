@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSI
 from rack_recipes.errors import UsageError, nearest
 from rack_recipes.journal.record_fields import LOGGED
 from rack_recipes.natural_order import natural
-from rack_recipes.run_names import choose_run, runs_back
+from rack_recipes.run_names import NEWEST, choose_run, runs_back
 from rack_recipes.store.database.database_kind import reading_connection
 from rack_recipes.store.database.databases_and_errors import translate_errors
 from rack_recipes.store.reading.reading_order import by_names, by_step
@@ -113,7 +113,7 @@ def find(engine: sql.Engine, name: str) -> str:
         ids = newest_ids(engine, back + 1)
     found = choose_run(name, ids, "the store")
     if found is None:
-        raise UsageError(f"there is no run {name!r} in the store{near_group(engine, name)}")
+        raise UsageError(f"there is no run {name!r} in the store{near_group(engine, name, NEWEST)}")
     return found
 
 
@@ -123,11 +123,11 @@ def newest_ids(engine: sql.Engine, number: int) -> list[str]:
     return [row["run_id"] for row in read(engine, query, {})]
 
 
-def near_group(engine: sql.Engine, word: str) -> str:
-    """The group that was probably meant, as the end of an error: people choose these ids, and mistype them."""
+def near_group(engine: sql.Engine, word: str, *others: str) -> str:
+    """The group, or one of the `others`, that was probably meant, as the end of an error: people choose these ids."""
     table = tables().runs
     query = sql.select(table.c.run_id).where(table.c.run_id == table.c.group_id).order_by(*newest_first())
-    near = nearest(word, [row["run_id"] for row in read(engine, query.limit(AT_ONCE), {})])
+    near = nearest(word, [*others, *(row["run_id"] for row in read(engine, query.limit(AT_ONCE), {}))])
     return f" (did you mean {near!r}?)" if near else ""
 
 

@@ -93,6 +93,7 @@ def test_a_run_or_a_group_by_the_start_of_its_id(groups: Path, start: str, found
     ("start", "text"),
     [
         ("night", "2 runs begin with 'night': night-1, night-2"),
+        ("lst", "there is no run 'lst' in {runs} (did you mean 'last'?)"),
         ("nigth-1", "there is no run 'nigth-1' in {runs} (did you mean 'night-1'?)"),
         ("2027", "there is no run '2027' in {runs}"),
         ("2026", "8 runs begin with '2026': 20260105-d, 20260104-3, 20260104-2, 20260104-1, 20260104-0"),

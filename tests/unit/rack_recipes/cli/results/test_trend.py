@@ -140,7 +140,8 @@ def test_one_run_has_no_trend(project: Path) -> None:
         ((), "a trend of what; the newest run has measured latency"),
         (("--run", "last"), "a trend of what; the newest run has measured latency"),
         (("latency", "--step", "dns"), f"run {run_id(12)} has no such numbers for 'latency'"),
-        (("latency", "--host", "r9"), f"run {run_id(12)} has no such numbers for 'latency'"),
+        (("latency", "--host", "r9"), f"run {run_id(12)} has no 'latency' of host 'r9', only of r1, r2"),
+        (("latency", "--host", "r11"), f"run {run_id(12)} has no 'latency' of host 'r11' (did you mean 'r1'?)"),
         (("latenc", "--run", run_id(2)), f"run {run_id(2)} has no such numbers for 'latenc' (did you mean 'latency'?)"),
     ],
 )

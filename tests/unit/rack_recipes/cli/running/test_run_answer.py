@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rack_recipes.cli.running.run_answer import EndedError, answer_of, print_summary, report_of
+from rack_recipes.cli.running.run_answer import SHOWN_PROBLEMS, EndedError, answer_of, print_summary, report_of
 from rack_recipes.errors import UsageError
 from rack_recipes.report.report_formats_and_status import NAME
 from rack_recipes.run.launcher.progress_and_summary import Summary
@@ -78,6 +78,15 @@ def test_after_a_signal_without_a_store(log: Path, capsys: pytest.CaptureFixture
 def test_the_last_lines_say_how_many_failures_are_waived(waived, line: str, capsys: pytest.CaptureFixture[str]):
     print_summary(Summary("R1", "passed", 0, {"waived": len(waived)}, waived=waived), {"status": "ok"})
     assert capsys.readouterr().err.splitlines() == [f"run R1 ok: {len(waived)} waived", line]
+
+
+def test_what_ended_alike_on_a_host_is_one_line(capsys: pytest.CaptureFixture[str]):
+    gone = [(step, "r1", "unreachable", "no route") for step in ("a", "b", "c")]
+    others = [("a", f"r{number}", "failed", "") for number in range(2, 2 + SHOWN_PROBLEMS)]
+    print_summary(Summary("R1", "failed", 1, {}, problems=(*gone, *others)), {"status": "failed"})
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:2] == ["r1  a, b, c  unreachable: no route", "r2  a  failed: "]
+    assert lines[SHOWN_PROBLEMS] == "and 1 more: rack-recipes show R1"
 
 
 def test_a_log_that_takes_no_more_is_not_the_last_word(log: Path):

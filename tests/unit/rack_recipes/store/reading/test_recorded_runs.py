@@ -69,6 +69,7 @@ def test_an_id_that_begins_another_is_found(store: Engine, journal: Written) -> 
         ("last~3", "last~3: there are only 3 runs in the store"),
         ("20261101-ab", "there is no run '20261101-ab'"),
         ("2026110%", "there is no run"),
+        ("lst", r"there is no run 'lst' in the store \(did you mean 'last'\?\)"),
         ("x' OR '1'='1", "there is no run"),
     ],
 )

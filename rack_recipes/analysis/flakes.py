@@ -15,8 +15,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import WAIVED
-from rack_recipes.analysis.findings import NOTABLE, NOTE, PROBLEM, Finding, ResultId
+from rack_recipes.analysis.findings import MOST_RESULTS, NOTABLE, NOTE, PROBLEM, SHOWN, Finding, ResultId
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.methods.intervals_and_multiple_tests import (
     CONFIDENCE,
@@ -32,6 +33,7 @@ from rack_recipes.store.reading.earlier_runs import earlier_runs, runs_within
 from rack_recipes.store.result import Result
 
 LEAST_EPISODES = 2
+CONTROLLER = "the controller"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,18 +126,22 @@ def is_for_quarantine(flake: Flake) -> bool:
     return flake.episodes >= LEAST and clopper_pearson(flake.failed, flake.runs).low > ACCEPTED
 
 
-def flake_finding(place: tuple[str, str], flake: Flake, *, has_failed: bool) -> Finding:
-    """What is said of a flake, by its host and step; `has_failed` tells whether it failed in this run."""
-    host, step = place
-    grade, title, advice = _said(f"{step} on {host or 'the controller'}", flake)
+def flake_finding(step: str, hosts: Sequence[str], flake: Flake, *, has_failed: bool) -> Finding:
+    """What is said of a flake of a step, on hosts that are alike; `has_failed` tells whether it failed in this run."""
+    grade, title, advice = _said(f"{step} on {first_few([host or CONTROLLER for host in hosts], SHOWN)}", flake)
+    if grade == NOTABLE and not has_failed and not is_for_quarantine(flake):
+        grade = NOTE  # behind what did not pass
     shown, sure = wilson(flake.failed, flake.runs), clopper_pearson(flake.failed, flake.runs)
     figures = {
         "failed": flake.failed, "runs": flake.runs, "episodes": flake.episodes, "rate": flake.failed / flake.runs,
         "wilson": [*shown], "clopper_pearson": [*sure],
         "passes_in_a_row": flake.passes_in_a_row, "passes_needed": passes_needed(flake),
     }  # fmt: skip
-    about = {"host": host, "step": step, "quarantine": is_for_quarantine(flake) and not is_broken(flake)}
-    return Finding("flake", grade, title, (ResultId(*place),), advice, figures, about, METHOD, explains=int(has_failed))
+    about = {"step": step, "quarantine": is_for_quarantine(flake) and not is_broken(flake)}
+    about |= {"host": hosts[0]} if len(hosts) == 1 else {}
+    results = tuple(ResultId(host, step) for host in hosts[:MOST_RESULTS])
+    explains = len(hosts) if has_failed else 0
+    return Finding(KIND, grade, title, results, advice, figures, about, METHOD, explains=explains)
 
 
 def _said(name: str, flake: Flake) -> tuple[str, str, str]:
@@ -195,11 +201,16 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
 
 
 def _told_of(run: RunData, flakes: list[tuple[several_runs.HostStep, Flake]]) -> Iterator[Finding]:
-
     flakes.sort(key=lambda one: (-one[1].failed / one[1].runs, natural(one[0][0]), one[0][1]))
     failed = {(row["host"], row["step"]) for row in run.steps if row["verdict"] in FAILED}
-    yield from (flake_finding(place, flake, has_failed=place in failed) for place, flake in flakes[:MOST_FLAKES])
-    rest = [ResultId(*place) for place, _flake in flakes[MOST_FLAKES:]]
+    alike: dict[tuple[str, Flake, bool, str], list[str]] = {}
+    for (host, step), flake in flakes:
+        alone = host if is_for_quarantine(flake) or is_broken(flake) else ""  # each host has its own quarantine
+        alike.setdefault((step, flake, (host, step) in failed, alone), []).append(host)
+    told = [*alike.items()]
+    for (step, flake, has_failed, _alone), hosts in told[:MOST_FLAKES]:
+        yield flake_finding(step, hosts, flake, has_failed=has_failed)
+    rest = [ResultId(host, step) for (step, *_flake), hosts in told[MOST_FLAKES:] for host in hosts]
     if rest:
         yield Finding(KIND, NOTABLE, f"{len(rest)} more results are flakes", tuple(rest), method=METHOD)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     f"""
     [RUN]
     --format FORMAT...  only this format, instead of {", ".join(DEFAULT_FORMATS)}
-    --full  Markdown with all tables: md-full instead of md
+    --full  Markdown with all tables: md-full instead of md, and also where --format names others
     --to FOLDER  where to write it (default: report/ in the run's folder)
     --out FILE=  one file, whose ending says the format: .html, .xlsx, .csv (the steps), .md, .json, .xml (JUnit), .pdf
     --summary
@@ -42,7 +42,9 @@ def report(options: argparse.Namespace) -> Answer:
     """Write the report of a run from what the store holds of it, and print the paths of its files."""
     if options.out:
         return _one_file(options)
-    formats = ["md-full" if options.full and name == "md" else name for name in options.format or DEFAULT_FORMATS]
+    formats = [*(options.format or DEFAULT_FORMATS)]
+    if options.full:
+        formats = [*(name for name in formats if name not in ("md", "md-full")), "md-full"]
     run_id, files = _made(options, formats, options.to)
     return ({"run_id": run_id, "files": files} if options.json else "\n".join(files)), 0
 
@@ -82,8 +84,10 @@ def _one_file(options: argparse.Namespace) -> Answer:
         raise UsageError("rack-recipes report: --out is one file by itself: leave out --to and --format")
     if target.suffix not in ENDINGS:
         raise UsageError(f"--out: expected a file that ends with {', '.join(ENDINGS)}, got {options.out!r}")
+    if options.full and ENDINGS[target.suffix] != "md":
+        raise UsageError(f"rack-recipes report: --full is about Markdown: expected --out FILE.md, got {options.out!r}")
     with TemporaryDirectory(prefix="rack-recipes-") as folder:
-        run_id, files = _made(options, [ENDINGS[target.suffix]], folder)
+        run_id, files = _made(options, ["md-full" if options.full else ENDINGS[target.suffix]], folder)
         made = [*map(Path, files)]
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(next((file for file in made if file.match(RESULTS)), made[0]), target)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.conftest import Historian
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night
 from rack_recipes.analysis import flakes
+from rack_recipes.analysis.analyse_run import analyse_history
 from rack_recipes.analysis.findings import NOTE, ResultId
 from rack_recipes.analysis.flakes import flake_of
 from rack_recipes.store.result import Result
@@ -103,13 +104,23 @@ def test_a_flake_of_three_nights_in_ten_is_found_on_a_night_on_which_it_passes(h
 
 
 def test_many_flakes_are_counted(history_of: Historian):
-    places = [("link", f"r{number}") for number in range(flakes.MOST_FLAKES + 2)]
+    places = [(f"link{number}", "r1") for number in range(flakes.MOST_FLAKES + 2)]
     retried = {place: {"inputs": "one", "flake": True} for place in places}
     last = Night(verdicts=dict.fromkeys(places, "passed"), fields=retried)
     history = history_of([last])
     found = [*flakes.findings(history.run, history)]
     assert len(found) == flakes.MOST_FLAKES + 1
     assert found[-1].title == "2 more results are flakes"
+
+
+def test_flakes_that_are_alike_are_one_finding_behind_what_failed(history_of: Historian):
+    places = [("link", f"r{number}") for number in range(1, 13)]
+    fields = {place: {"inputs": "one", "flake": True} for place in places}
+    verdicts = {**dict.fromkeys(places, "passed"), ("fan", "r1"): "failed", ("disk", "r2"): "failed"}
+    history = history_of([Night(verdicts=verdicts, fields=fields)])
+    found = [one.title for one in analyse_history(history)]
+    told = ["2 failures have no common cause", "link on r1, r2, r3, r4, r5 and 7 more passed only after a retry"]
+    assert [title for title in found if "cause" in title or "retry" in title] == told
 
 
 ENDED = st.fixed_dictionaries(

@@ -19,6 +19,15 @@ def test_the_paths_are_printed(stored: Path):
     assert (done.code, done.out, done.err) == (0, "out/report.md\n", "")
 
 
+def test_full_is_markdown_whatever_other_formats_there_are(stored: Path):
+    done = call("report", "--full", "--format", "junit", "--to", "out")
+    assert [Path(path).suffix for path in done.out.split()] == [".xml", ".md"]
+    call("report", "--out", "short.md")
+    call("report", "--full", "--out", "full.md")
+    assert len(Path("full.md").read_text()) > len(Path("short.md").read_text())
+    assert "expected --out FILE.md, got 'x.csv'" in call("report", "--full", "--out", "x.csv").err
+
+
 def test_a_folder_that_cannot_be_written_is_wrong_usage(stored: Path):
     done = call("report", "--to", "/proc/nowhere", "--json")
     assert (done.code, done.answer["exit_code"]) == (2, 2)

@@ -70,11 +70,14 @@ HOST_ATTRIBUTES = (  # what hosts that fail together may have in common
 )
 
 
-def project_below() -> str:
-    """The end of a message in a folder that is no project: that one is below it; else an empty text."""
+def project_nearby() -> str:
+    """The end of a message in a folder that is no project: that one is below or above it; else an empty text."""
     if Path(CONFIG).exists():
         return ""
     found = [path.parent.name for path in sorted(Path().glob(f"*/{CONFIG}"))]
+    found = (
+        found or ["/".join([".."] * up) for up, at in enumerate(Path.cwd().parents, 1) if (at / CONFIG).exists()][:1]
+    )
     if len(found) > 1:
         return f"; there are projects in {', '.join(found[:MOST_NAMED])}: `cd` into one of them first"
     return f"; there is a project in {found[0]}: `cd {found[0]}` first" if found else ""

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from rack_recipes.collection_path import COLLECTION
 from rack_recipes.errors import CatalogError, Place, RecipeError, RecipeErrors
-from rack_recipes.recipe.recipe_names import file_of, nearest_recipe
+from rack_recipes.recipe.recipe_names import file_of, nearest_beside, nearest_recipe
 from rack_recipes.recipe.trusted_files import check_recipe
 from rack_recipes.settings import load as load_settings
-from rack_recipes.settings import project_below
+from rack_recipes.settings import project_nearby
 
 MAX_SIZE = 8 * 1024 * 1024  # bytes of a recipe file: some 20,000 steps
 BOM = b"\xef\xbb\xbf"  # editors on Windows put it before UTF-8
@@ -52,9 +52,9 @@ def read_bytes(path: str) -> bytes:
             _check_trust(path, file.fileno())
             content = file.read(MAX_SIZE + 1)
     except (OSError, ValueError) as error:
-        below = project_below() if isinstance(error, FileNotFoundError) else ""
-        near = "" if below else nearest_recipe(path)  # the folder is what is wrong, not the name
-        raise refused(Place(path), "a file that can be read", f"{reason(error)}{below}", near) from None
+        nearby = project_nearby() if isinstance(error, FileNotFoundError) else ""
+        near = nearest_beside(Path(path)) if nearby else nearest_recipe(path)  # the folder may be what is wrong
+        raise refused(Place(path), "a file that can be read", f"{reason(error)}{nearby}", near) from None
     if len(content) > MAX_SIZE:
         raise refused(Place(path), f"a file of at most {MAX_SIZE // 1024**2} MiB", "a larger file")
     return content

@@ -14,7 +14,7 @@ import sqlalchemy as sql
 
 from rack_recipes.errors import StoreError
 from rack_recipes.private_files import FILE_MODE, make_private
-from rack_recipes.settings import project_below
+from rack_recipes.settings import project_nearby
 from rack_recipes.store.database.database_kind import DatabaseKind, is_reading, url_without_password
 
 MOUNTS = Path("/proc/self/mountinfo")
@@ -80,7 +80,7 @@ def reader(url: sql.URL) -> sql.Engine:
     path = _path(url)
     if not path.exists():
         what = "there is no store yet, it is made by the first run"
-        raise StoreError(f"{url_without_password(url)}: {what}{project_below()}")
+        raise StoreError(f"{url_without_password(url)}: {what}{project_nearby()}")
     still = {"immutable": "1"} if _is_still(path) else {}
     read_only = url.set(database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true", **still})
     return sql.create_engine(read_only, hide_parameters=True, connect_args={"timeout": WAIT})

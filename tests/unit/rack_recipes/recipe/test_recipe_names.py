@@ -140,6 +140,18 @@ def test_in_the_folder_above_a_project_a_command_says_so(words: list[str]) -> No
     assert "; there are projects in lab, other: `cd` into one of them first" in call(*words).err
 
 
+@pytest.mark.parametrize("words", [["run", "recipes/first.yml"], ["validate", "recipes/first.yml"], ["runs"]])
+def test_in_a_folder_of_a_project_a_command_names_the_project(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("new", "project", "lab")
+    monkeypatch.chdir("lab/recipes")
+    done = call(*words)
+    assert "; there is a project in ..: `cd ..` first" in done.err
+    assert "did you mean" not in done.err
+    assert "(did you mean 'first.yml'?)" in call("validate", "firs.yml").err
+
+
 def test_a_recipe_of_a_project_below_says_that_it_is_not_run_there() -> None:
     call("new", "project", "lab")
     done = call("run", "lab/recipes/first.yml", "--dry-run")

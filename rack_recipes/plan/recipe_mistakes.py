@@ -292,6 +292,9 @@ EXACTLY = (
     "with within"
 )
 NO_CRITERIA = "it checks nothing, so it will be an error: give it success criteria, or say success: none"
+NO_LIMIT = (
+    "it checks nothing without {}, so it will be an error: give it that or success criteria, or say success: none"
+)
 ONLY_THE_LAST = (
     "each instance of its loop writes {}, so other steps and reports get only what the last one wrote: let each "
     "measure what it finds, since the measurements of all are kept"
@@ -325,7 +328,7 @@ class PlanNotice(NamedTuple):
 def plan_notices(plan: Plan) -> Iterator[PlanNotice]:
     """The notices about a plan's steps, in the order in which these run."""
     read = {key for step in plan.steps for key in step.keys.reads}
-    found = [notice for step in plan.steps for notice in _of_step(step, plan.recipe.params, read)]
+    found = [notice for step in plan.steps for notice in _of_step(step, plan.recipe.params, read, plan.recipe.limits)]
     for limit in plan.recipe.limits:
         if remark := limit.get("remark"):
             where = f"{limit['measurement']} in step {limit.get('step', '*')}"
@@ -360,7 +363,9 @@ def host_notices(plan: Plan, texts: Mapping[str, str]) -> Iterator[PlanNotice]:
     yield from (PlanNotice(one.place, one.expected) for one in located(plan.recipe, found))
 
 
-def _of_step(step: Step, params: Mapping[str, Param], read: Collection[str]) -> Iterator[PlanProblem]:
+def _of_step(
+    step: Step, params: Mapping[str, Param], read: Collection[str], limits: Collection[object]
+) -> Iterator[PlanProblem]:
     yield from _of_scriptlet(step, step.entry) if step.entry else ()
     for criterion in step.success.values:
         if not is_open(criterion["value"]):
@@ -369,6 +374,8 @@ def _of_step(step: Step, params: Mapping[str, Param], read: Collection[str]) -> 
             yield PlanProblem(step, (), EXACTLY.format(shown(criterion["value"]), number))
     if step.type == "ansible" and step.success == Success():
         yield PlanProblem(step, (), NO_CRITERIA)
+    if not limits and step.success == Success() and (lacking := _judging_options(step)):
+        yield PlanProblem(step, (), NO_LIMIT.format(lacking))
     own = {*step.success.ctx_has_keys, *keys_in(step.success.values)}
     lost = [key for key in _written_by_each_instance(step) if key in read or key not in own]
     if lost:
@@ -384,6 +391,19 @@ def _of_scriptlet(step: Step, entry: ScriptletEntry) -> Iterator[PlanProblem]:
     keys = undeclared_in_code(entry) if entry.source == "project" else []
     if more := [key for key in keys if key not in step.keys.writes]:
         yield PlanProblem(step, (), in_words(f"step {step.name}", more, entry.name, entry.writes))
+
+
+def _judging_options(step: Step) -> str:
+    """The options that are not given and by which alone the scriptlet judges, as its text on `failed` says."""
+    entry = step.entry
+    text = entry.verdicts.get("failed", "") if entry else ""
+    open_options = [
+        name
+        for name, option in ((entry.options if entry else None) or {}).items()
+        if name not in step.args and not option.get("required") and option.get("default") is None
+    ]
+    named = [[name for name in open_options if name in part.split()] for part in re.split(r",|;|\bor\b", text)]
+    return " and ".join(dict.fromkeys(name for names in named for name in names)) if all(named) else ""
 
 
 def _exact_numbers(criterion: Condition) -> list[float]:

@@ -118,6 +118,23 @@ def test_a_module_of_ansible_that_checks_nothing():
 
 
 @pytest.mark.parametrize(
+    ("module", "args", "success", "lacking"),
+    [
+        ("disk.usage", {}, {}, "max_percent"),
+        ("disk.usage", {"max_percent": 90}, {}, ""),
+        ("disk.usage", {}, "none", ""),
+        ("link.bond", {"names": ["bond0"]}, {}, ""),  # it judges more than `ports`
+    ],
+)
+def test_a_scriptlet_without_the_option_by_which_alone_it_judges(
+    module: str, args: dict[str, Any], success: Any, lacking: str
+):
+    kind = "shell" if module == "disk.usage" else "python"
+    what = f"it checks nothing without {lacking}, so it will be an error: give it that or success criteria, or say "
+    assert told(module, args, type=kind, success=success) == ([f"{what}success: none"] if lacking else [])
+
+
+@pytest.mark.parametrize(
     ("loop", "success", "is_told"),
     [
         ([1, 2], "none", True),

@@ -82,11 +82,11 @@ def compare_with_baseline(engine: Engine, baseline: Row, run_id: str) -> Compari
     """Compare a run with its baseline. What only one of them has does not count. Raises UsageError and StoreError."""
     ids = baseline["run_id"], run_id
     first, second = (recorded_runs.steps(engine, one, attempts=False) for one in ids)
-    measured = [recorded_runs.measurements(engine, one) for one in ids]
+    measured, measured_now = (recorded_runs.measurements(engine, one) for one in ids)
     return Comparison(
         baseline,
         steps=worse_steps(first, second),
-        criteria=worse_criteria(*measured, second),
+        criteria=worse_criteria(measured, measured_now, second),
         better=worse_steps(first=second, second=first),
         waived=waived_steps(first, second),
         about=run_field_changes(recorded_runs.run(engine, ids[0]), recorded_runs.run(engine, ids[1])),

@@ -18,7 +18,7 @@ from typing import Any
 
 from ansible import constants
 from ansible.errors import AnsibleError
-from ansible.inventory.manager import InventoryManager
+from ansible.inventory.manager import InventoryManager, split_host_pattern
 from ansible.parsing.ajson import AnsibleJSONEncoder
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import connection_loader, init_plugin_loader
@@ -85,7 +85,8 @@ def elsewhere(inventory: InventoryManager, recipes: list[dict[str, Any]]) -> Ite
     groups = [*inventory.groups]
     for recipe in recipes:
         own, canary = resolve(recipe["hosts"]), recipe["canary"]
-        found = hosts_left_out(recipe["steps"], own, resolve, groups) if own else {}
+        steps = {name: split_host_pattern(pattern) for name, pattern in recipe["steps"].items()}
+        found = hosts_left_out(steps, own, resolve, groups) if own else {}
         why = no_canary(canary, resolve(canary), own, groups) if own and canary else ""
         yield {**found, **({"": why} if why else {})}
 

@@ -27,18 +27,19 @@ def no_match(pattern: str, whole: Iterable[str], groups: Iterable[str]) -> str:
 
 
 def hosts_left_out(
-    steps: Mapping[str, str], own: Collection[str], resolve: Callable[[str], Collection[str]], groups: Sequence[str]
+    steps: Mapping[str, Iterable[str]],
+    own: Collection[str],
+    resolve: Callable[[str], Collection[str]],
+    groups: Sequence[str],
 ) -> dict[str, str]:
     """By step what its `hosts` name that is none of the `own` hosts of its recipe, where a step never runs.
 
-    `steps` has the patterns, `resolve` finds their hosts in the whole inventory, which has these `groups`. A group of
-    which some hosts are the recipe's is meant for these.
+    `steps` has the parts of their patterns, `resolve` finds their hosts in the whole inventory, which has these
+    `groups`. A group of which some hosts are the recipe's is meant for these.
     """
-    from ansible.inventory.manager import split_host_pattern  # only a process that has Ansible calls this
-
     found = {}
-    for step, pattern in steps.items():
-        names = [name for name in split_host_pattern(pattern) if not name.startswith(NOT_CHOSEN)]
+    for step, parts in steps.items():
+        names = [name for name in parts if not name.startswith(NOT_CHOSEN)]
         if lost := [name for name in names if not {*resolve(name)} & {*own}]:
             unknown = [name for name in lost if not resolve(name)]
             near = nearest(unknown[0], [*groups, *own]) if unknown else ""

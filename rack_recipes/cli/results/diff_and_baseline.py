@@ -84,11 +84,11 @@ def _gate(store: Any, first: str, second: str) -> tuple[Levels, int]:
     from rack_recipes.store.reading import recorded_runs
 
     before, after = (recorded_runs.steps(store, run_id) for run_id in (first, second))
-    measured = [recorded_runs.measurements(store, run_id) for run_id in (first, second)]
+    measured, measured_now = (recorded_runs.measurements(store, run_id) for run_id in (first, second))
     levels, waived = compare_levels(store, first, second), run_changes.waived_places(after)
     worse = [
         *_changed(run_changes.worse_steps(before, after)),
-        *_changed(run_changes.worse_criteria(*measured, after)),
+        *_changed(run_changes.worse_criteria(measured, measured_now, after)),
         *(printable(one.in_words) for one in levels.worse if (one.series.step, one.whose) not in waived),
     ]
     sys.stderr.writelines(f"worse: {what}\n" for what in worse)

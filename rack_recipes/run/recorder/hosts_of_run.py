@@ -147,7 +147,7 @@ def steps_elsewhere(plays: Sequence[Play], resolve_whole: Resolve, groups: Seque
     """
     staged = [(play, task) for play in plays for task in stage_tasks(play)]
     steps = {str(step["name"]): str(step.get("hosts") or "") for _play, task in staged for step in task.args["steps"]}
-    named = {name: pattern for name, pattern in steps.items() if pattern and "{{" not in pattern}
+    named = {name: split_host_pattern(text) for name, text in steps.items() if text and "{{" not in text}
     if not named or any("{{" in str(play.hosts) for play, _task in staged):
         return ()
     return hosts_left_out(named, _hosts_of(plays, resolve_whole), resolve_whole, groups).values()

@@ -71,10 +71,10 @@ def test_a_run_whose_process_is_there_is_waited_for(monkeypatch: pytest.MonkeyPa
 
 
 def test_many_problems_are_not_all_told():
-    records = [step(f"s{n}", "", "failed", n, "hot") for n in range(1, 14)]
+    records = [step(f"s{n}", "", "failed", n, f"{n} C") for n in range(1, 14)]
     watched(*records, end("failed", 1, failed=13))
     lines = call("watch").err.splitlines()
-    assert lines[0] == "run  s1  failed: hot"
+    assert lines[0] == "run  s1  failed: 1 C"
     assert lines[10:] == ["and 3 more: rack-recipes show R1", "run R1 failed: 13 failed on 2 hosts"]
 
 

@@ -168,7 +168,9 @@ def _inputs(
     waivers, uncounted = find_waivers(settings, recipe, play_outline, ansible_api.resolve, attributes)
     chosen = _ansible_options()
     whole, groups = ansible_api.resolve_whole, ansible_api.groups
-    unmatched = unmatched_patterns(plays, str(chosen.get("limit", "")), whole, groups)
+    unmatched = [*unmatched_patterns(plays, str(chosen.get("limit", "")), whole, groups)]
+    if not settings.group:  # the inventory of a part has its own hosts alone
+        unmatched += steps_elsewhere(plays, whole, groups)
     compiled = plays[0].vars.get(RECIPE_VARIABLE) or {}  # as Ansible trusts it
     return RunInputs(
         recipe=recipe,

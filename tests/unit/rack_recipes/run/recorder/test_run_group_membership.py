@@ -124,6 +124,12 @@ def test_a_recipe_that_needs_all_hosts_is_refused(steps: list[dict[str, Any]], a
         begun(play(task(1, *steps), about={**ABOUT, **about}))
 
 
+def test_hosts_of_a_step_that_only_another_part_has_are_no_warning():
+    made = play(task(1, {"name": "a", "hosts": "r1:r9"}))
+    for group, number in (("g", 0), ("", 1)):
+        assert len(begin_run([made], Settings(group=group), means(an_inventory())).inputs.warnings) == number
+
+
 @pytest.mark.parametrize("server", ["", "unix:///nowhere/ctx.sock"])
 def test_tests_between_hosts_are_refused_also_where_parts_meet(server: str):
     made = play(task(1, {"name": "a", "scope": "pair"}))

@@ -178,12 +178,7 @@ def _inputs(
         role_variables=role_variables(plays, ansible_api.extra_vars, names, mask),
         secrets=secrets,
         mask=mask,
-        warnings=(
-            *filter(None, [uncounted]),
-            *unmatched,
-            *steps_elsewhere(plays, whole, groups),
-            *unnamed(plays, recipe),
-        ),
+        warnings=(*filter(None, [uncounted]), *unmatched, *unnamed(plays, recipe)),
         waivers=waivers,
         options={**recipe.get("options", {}), **chosen},
         patterns=play_outline.patterns,

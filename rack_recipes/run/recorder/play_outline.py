@@ -317,7 +317,8 @@ def _tags_of_steps(task: Task) -> dict[str, list[str]]:
     own = {name: [*({name} - {*RESERVED}), *map(str, step.get("tags") or ())] for name, step in steps.items()}
     given = [*map(str, task.copy(exclude_parent=True, exclude_tasks=True).tags)]
     if steps.keys() - {*RESERVED} <= {*given}:
-        given = [tag for tag in given if tag not in {each for tags in own.values() for each in tags}]
+        of_steps = {each for tags in own.values() for each in tags}
+        given = [tag for tag in given if tag not in of_steps]
     return {name: [*tags, *given] for name, tags in own.items()}
 
 

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 DOCUMENTATION = r"""
 name: recorder
 type: notification
@@ -320,6 +318,8 @@ options:
     env: [{name: RACK_RECIPES_SUMMARY_BUDGET}]
 """
 
+
+from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.callback import CallbackBase

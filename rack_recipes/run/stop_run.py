@@ -20,7 +20,7 @@ from rack_recipes.run.run_folders import LOCK, MIRROR, run_record
 
 LOCKS = Path("/proc/locks")  # proc_locks(5): number, kind, ADVISORY, WRITE, process, device:inode, range
 HELD = ["FLOCK", "ADVISORY", "WRITE"]
-WHERE = "stop it on the machine, and as the user, that runs it"
+WHERE = "stop {} on the machine, and as the user, that runs it"
 SERVED = "served"  # the field of the record of a run that is the context of a server
 
 
@@ -35,7 +35,9 @@ def stop_run(folder: Path, who: str) -> int:
         raise UsageError(f"run {name} is the context of a server: end `rack-recipes serve` itself")
     number = controller_of(folder)
     if number is None:
-        raise UsageError(_over(name, [folder]) or f"run {name} does not go on here: {WHERE}")
+        if ended := _ended([folder]):
+            raise UsageError(f"run {name} has ended ({ended}): there is nothing to stop")
+        raise UsageError(f"run {name} does not go on here: {WHERE.format('it')}")
     try:
         controller = os.pidfd_open(number)
     except ProcessLookupError:
@@ -62,16 +64,15 @@ def stop_parts(group: str, folders: Sequence[Path], who: str) -> dict[str, int]:
         with suppress(UsageError):  # it is over, or another user's
             stopped[folder.name] = stop_run(folder, who)
     if not stopped:
-        over = _over(group, folders)
-        raise UsageError(over or f"no part of run {group} goes on here: {WHERE}")
+        ended = _ended(folders)
+        raise UsageError(f"no part of run {group} goes on here{ended and f' ({ended})'}: {WHERE.format('each')}")
     return stopped
 
 
-def _over(name: str, folders: Sequence[Path]) -> str:
-    """That a run has ended, in all of its parts; empty where a journal does not say so."""
+def _ended(folders: Sequence[Path]) -> str:
+    """How runs have ended, as their journals say; empty where one does not say so."""
     ends = [next(JournalReader(folder / JOURNAL).records("end"), None) for folder in folders]
-    told = ", ".join(dict.fromkeys(str(end["status"]) for end in ends if end))
-    return f"run {name} has ended ({told}): there is nothing to stop" if all(ends) else ""
+    return ", ".join(dict.fromkeys(str(end["status"]) for end in ends if end)) if all(ends) else ""
 
 
 def controller_of(folder: Path) -> int | None:

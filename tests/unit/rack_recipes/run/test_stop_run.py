@@ -73,7 +73,7 @@ def test_a_run_that_does_not_go_on_here_is_told(folder):
     )
     with pytest.raises(UsageError, match=r"run R1 has ended \(failed\): there is nothing to stop"):
         stop_run(folder, "alice")
-    with pytest.raises(UsageError, match=r"run night has ended \(failed\): there is nothing to stop"):
+    with pytest.raises(UsageError, match=r"no part of run night goes on here \(failed\): stop each"):
         stop_parts("night", [folder, folder], "alice")
 
 

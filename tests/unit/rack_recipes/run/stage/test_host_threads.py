@@ -202,7 +202,7 @@ def test_where_no_more_threads_begin_those_that_did_take_all_hosts(monkeypatch: 
 
     monkeypatch.setattr(threading.Thread, "start", limited)
     threads = HostThreads(8)
-    assert threads.run(HOSTS, lambda host: own().sleep(0.01) or host) == {host: host for host in HOSTS}
+    assert threads.run(HOSTS, lambda host: own().sleep(0.3) or host) == {host: host for host in HOSTS}
     assert threads.warnings == [FEW_THREADS.format(number=1, hosts=8)]
     with pytest.raises(RackError, match="raise the limit of processes"):
         HostThreads(8).run(HOSTS, str)

@@ -196,6 +196,7 @@ class Run:
     reusable: ReusableResults = field(default_factory=ReusableResults)
     stages: frozenset[str] = frozenset()
     verdicts: Mapping[str, tuple[Judged, ...]] = field(default_factory=dict)
+    failed_verdicts: dict[str, None] = field(default_factory=dict)  # what verdict tasks that failed have said, once
     together: Mapping[str, Any] = field(default_factory=dict)
     between: Mapping[str, Any] = field(default_factory=dict)
     play: Any = None
@@ -415,7 +416,13 @@ def checks_of(run: Run) -> int:
 
 
 def run_status(run: Run) -> str:
-    """The status that a run ends with by its results so far."""
+    """The status that a run ends with so far. Where of several roles one has tested nothing, its verdict has failed."""
+    status = status_of_results(run)
+    return "failed" if status == "passed" and run.failed_verdicts else status
+
+
+def status_of_results(run: Run) -> str:
+    """The status of a run by its results alone."""
     has_untested = run.results.has_untested()
     return status_of(counts_of(run), checks_of(run), is_check=run.inputs.is_check, has_untested=has_untested)
 

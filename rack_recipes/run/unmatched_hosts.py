@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import chain
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from rack_recipes.errors import MOST_NAMED, nearest
@@ -37,11 +38,12 @@ def hosts_left_out(
     `steps` has the parts of their patterns, `resolve` finds their hosts in the whole inventory, which has these
     `groups`. A group of which some hosts are the recipe's is meant for these.
     """
-    found = {}
-    for step, parts in steps.items():
-        names = [name for name in parts if not name.startswith(NOT_CHOSEN)]
-        if lost := [name for name in names if not {*resolve(name)} & {*own}]:
-            unknown = [name for name in lost if not resolve(name)]
+    found, everywhere = {}, {*own}
+    named = {step: [name for name in parts if not name.startswith(NOT_CHOSEN)] for step, parts in steps.items()}
+    hosts = {name: resolve(name) for name in dict.fromkeys(chain.from_iterable(named.values()))}
+    for step, names in named.items():
+        if lost := [name for name in names if everywhere.isdisjoint(hosts[name])]:
+            unknown = [name for name in lost if not hosts[name]]
             near = nearest(unknown[0], [*groups, *own]) if unknown else ""
             meant = f" (did you mean {near!r}?)" if near else ""
             found[step] = NOT_THE_RECIPES.format(step, first_few(lost, MOST_NAMED), meant)
@@ -50,7 +52,7 @@ def hosts_left_out(
 
 def no_canary(pattern: str, named: Collection[str], own: Collection[str], groups: Iterable[str]) -> str:
     """That a canary has none of the `own` hosts of its recipe, `named` being its hosts; empty where it has."""
-    if {*named} & {*own}:
+    if not {*own}.isdisjoint(named):
         return ""
     near = "" if named else nearest(pattern, [*groups, *own])
     meant = f" (did you mean {near!r}?)" if near else ""

@@ -162,9 +162,9 @@ def _check_once(task: Task) -> None:
         raise UsageError(f"{_place(task)}the stage {task.args['number']} has two steps {twice}: give one another name")
     for word, instead in ONCE.items():
         if getattr(task, word):
-            shown = f"with_{task.loop_with}" if word == "loop_with" else word
+            written = f"with_{task.loop_with}" if word == "loop_with" else word
             steps = ", ".join(names)
-            raise UsageError(f"{_place(task)}the stage of {steps} has `{shown}`, but a stage runs once: {instead}")
+            raise UsageError(f"{_place(task)}the stage of {steps} has `{written}`, but a stage runs once: {instead}")
 
 
 def _check_name(name: str, task: Task, tasks: dict[str, Task]) -> None:

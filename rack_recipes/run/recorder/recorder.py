@@ -30,6 +30,7 @@ from rack_recipes.run.current_run import (
     run_status,
     set_current,
     set_pending,
+    status_of_results,
 )
 from rack_recipes.run.missing_results_and_artifacts import (
     NOT_PASSED,
@@ -131,7 +132,6 @@ class Recorder:
         self._ended_with: tuple[dict[str, int], str] | None = None  # counts and status
         self._messages: dict[tuple[int, str], str] = {}  # of failed tasks, by stage and host
         self._failed_tasks: dict[str, str] = {}  # the last one of each host that is no stage, in words
-        self._failed_verdicts: dict[str, None] = {}  # what verdicts of roles have said, each once
         self._untested = ""  # why nothing was tested
         self._hosts: dict[str, Any] = {}
         self._declared: dict[str, tuple[ScriptletEntry, tuple[str, ...]]] = {}
@@ -290,7 +290,7 @@ class Recorder:
             return
         if result.task.resolved_action != STAGE:
             if has_failed and result.task.resolved_action == VERDICT:
-                self._failed_verdicts[str(result.result.get("msg", ""))] = None
+                self.run.failed_verdicts[str(result.result.get("msg", ""))] = None
             if (has_failed and not result.task.ignore_errors) or result.result.get("unreachable"):
                 self._failed_tasks[result.host.name] = failed_task(result)
             return
@@ -448,7 +448,7 @@ class Recorder:
         self._catch_up(run)
         self._close_open(run)
         self._note_ansible_warnings(run)
-        if not self._untested and not self._failed_verdicts and (why := why_untested(run, self._plays)):
+        if not self._untested and not run.failed_verdicts and (why := why_untested(run, self._plays)):
             self._untested = why
             self._record_warning(run, run.hidden(why))
         passed = {cell.step for cell, end in run.results.ended.items() if end.verdict == "passed"}
@@ -459,7 +459,7 @@ class Recorder:
     def _note_ansible_warnings(self, run: Run) -> None:
         """Write to the journal what Ansible has warned of, once: nothing is written behind the end of a run."""
         if not self._ended_with:
-            for text in self._failed_verdicts if run_status(run) == "passed" else ():
+            for text in run.failed_verdicts if status_of_results(run) == "passed" else ():
                 append(run.path, [{"kind": "warning", "time": now(), "text": run.hidden(text)}])
             found = ansible_warnings(run.folder / ANSIBLE_LOG, run.hosts)
             append(run.path, [{"kind": "warning", "time": now(), "text": run.hidden(text)} for text in found])
@@ -480,8 +480,6 @@ class Recorder:
     def _end(self, run: Run) -> None:
         """Append the end record; again where the verdicts have changed since. The report, written later, shows it."""
         counts, status = counts_of(run), run_status(run)
-        if status == "passed" and self._failed_verdicts:  # of several roles, one has tested nothing
-            status = "failed"
         if counts and (counts, status) != self._ended_with:
             append(run.path, [_end_record(status, EXIT_CODES[status], counts)])
             self._ended_with = (counts, status)

@@ -43,7 +43,7 @@ FEW_THREADS = (
 )
 
 T = TypeVar("T")
-_OWN: ContextVar[HostWait | None] = ContextVar("own_wait", default=None)
+_OWN: ContextVar[HostThread | None] = ContextVar("own_wait", default=None)
 
 
 def wait_of_this_host() -> HostWait | None:
@@ -57,7 +57,7 @@ def lease_on_hosts(reconnect_timeout: float) -> float:
     That is the time for which a lost host is waited for, and longer where other hosts may all be asked before it.
     """
     own = _OWN.get()
-    return reconnect_timeout + (own.longest_round if isinstance(own, HostThread) else 0.0)
+    return reconnect_timeout + (own.longest_round if own else 0.0)
 
 
 def can_end_clients() -> bool:

@@ -70,6 +70,15 @@ def test_secrets_are_masked_wherever_they_stand(tmp_path: Path, run: Run):
     assert SECRET not in str(build_notice(made, was_interrupted=True))
 
 
+def test_a_run_in_which_one_of_several_roles_tested_nothing_is_told_as_failed(tmp_path: Path):
+    made = a_run(tmp_path / "roles", planned("a"), hosts=("h1",))
+    append(made.path, [step("a", "h1", "passed", checks=1)])
+    made.catch_up()
+    assert build_notice(made)["status"] == "passed"
+    made.failed_verdicts["no step of the role idle passed"] = None
+    assert build_notice(made)["status"] == "failed"
+
+
 def test_a_run_that_was_interrupted_says_so(run: Run):
     assert build_notice(run, was_interrupted=True)["status"] == "interrupted"
 

@@ -105,7 +105,7 @@ class HostThreads:
                     while left and not errors and not self.stop.is_requested and not self._is_spare():
                         host = left.popleft()
                         done[host] = work(host)
-                        self.hosts -= 1
+                        self._leave_host()
                 except BaseException as error:  # it is raised again where others can see it
                     errors.append(error)
                 self._waiting.remove(own)
@@ -148,6 +148,12 @@ class HostThreads:
                 self._tell_all_to_stop()
             for own in [*self._waiting]:
                 own.look()
+
+    def _leave_host(self) -> None:
+        self.hosts -= 1
+        if self.hosts == self.connections:  # each of them has one for itself from now on
+            for own in self._waiting:
+                own.wake()
 
     def _is_spare(self) -> bool:
         self._spare -= 1
@@ -292,8 +298,8 @@ class HostThread:
                 os.kill(process, signal.SIGTERM)
 
     def wake(self) -> None:
-        """End a sleep. Called from the main thread."""
-        if self._awake.locked():
+        """End a sleep, this one or the next."""
+        with suppress(RuntimeError):  # it is awake
             self._awake.release()
 
     def look(self) -> None:

@@ -133,6 +133,17 @@ def test_the_last_hosts_have_a_connection_each():
     assert found["r0"] < found["r7"] == math.inf
 
 
+def test_the_last_hosts_are_asked_at_once_when_they_have_a_connection_each():
+    began, asked = time.monotonic(), {}
+
+    def work(host: str) -> None:
+        own().sleep(own().before_poll(1000) if host in {"r6", "r7"} else 0.5)
+        asked[host] = time.monotonic() - began
+
+    HostThreads(2).run(HOSTS, work)
+    assert max(asked.values()) < 60
+
+
 @pytest.mark.skipif(not can_end_clients(), reason="this kernel does not tell which processes a thread has started")
 def test_an_answer_that_takes_too_long_is_cut_off_and_no_other_one():
     def work(host: str) -> Any:

@@ -14,11 +14,11 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_library import 
 
 with Library() as library:
     from rack_recipes.errors import translate_errors
-    from rack_recipes.run.stage.bypass_ansible_templating import unpack_steps
-    from rack_recipes.run.stage.host_request import check_stage
-    from rack_recipes.run.stage.host_threads import wait_of_this_host
-    from rack_recipes.run.worker.member_test import side_of_this_host
-    from rack_recipes.run.worker.run_stage import run_stage, runs_between_hosts, runs_on_all_hosts
+    from rack_recipes.run.host.bypass_ansible_templating import unpack_steps
+    from rack_recipes.run.host.host_request import check_stage
+    from rack_recipes.run.host.host_threads import wait_of_this_host
+    from rack_recipes.run.stage.member_test import side_of_this_host
+    from rack_recipes.run.stage.run_stage import run_stage, runs_between_hosts, runs_on_all_hosts
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -29,7 +29,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         library.check(AnsibleActionFail)
         result = super().run(tmp, task_vars)
         if wait_of_this_host() is None and runs_on_all_hosts(self):
-            from rack_recipes.run.worker.stage_on_hosts import run_on_hosts
+            from rack_recipes.run.stage.stage_on_hosts import run_on_hosts
 
             number = int(self._task.args["number"])
             with translate_errors(AnsibleActionFail):
@@ -39,7 +39,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         steps = self._task.args.get("steps")
         arguments = {**self._task.args, "steps": unpack_steps(steps) if isinstance(steps, list) else steps}
         if side_of_this_host() is None and runs_between_hosts(self):
-            from rack_recipes.run.worker.member_stage import run_members
+            from rack_recipes.run.stage.member_stage import run_members
 
             with translate_errors(AnsibleActionFail):
                 found = run_members(self, int(arguments["number"]), arguments["steps"][0], task_vars or {})
@@ -51,7 +51,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             check_stage(arguments)  # validate_argument_spec would copy every step, which is as slow as to pickle it
             number, locks = arguments["number"], arguments.get("locks") or {}
             if side := side_of_this_host():
-                from rack_recipes.run.worker.member_side import run_side
+                from rack_recipes.run.stage.member_side import run_side
 
                 return {**result, **run_side(self, number, arguments["steps"][0], task_vars or {}, side)}
             return {**result, **run_stage(self, number, arguments["steps"], locks, task_vars or {})}

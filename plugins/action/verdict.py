@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_library import 
 with Library() as library:
     from rack_recipes.errors import translate_errors
     from rack_recipes.run.current_run import Judged, Part, current, results_of
-    from rack_recipes.run.worker.persistent_connection import tell_session
+    from rack_recipes.run.stage.persistent_connection import tell_session
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rack_recipes.cli.command_options import Answer, takes
-from rack_recipes.cli.running.run_answer import shown_reports
+from rack_recipes.cli.running.run_end_summary import shown_reports
 from rack_recipes.errors import UsageError
 from rack_recipes.lab.loopback_hosts import find_programs, inventory_of, ssh_hosts
 from rack_recipes.recipe.recipe_names import file_of

@@ -118,17 +118,18 @@ def met(params):
     """Hold a note in the folder from when all members have seen each other's until the end of the measurement.
 
     A note says what its host has read of the others. So one that an earlier test has left does not count. It is
-    written anew before each look, since that makes NFS forget what it knew of the folder. Raises Failed with the
-    members that are not seen, or do not see this one.
+    written anew before each look, since that makes NFS forget what it knew of the folder. A member that was met once
+    may leave before this one. Raises Failed with the members that are not seen, or do not see this one.
     """
     nonce, own = secrets.token_hex(8), _note(params, params["me"])
+    blind = [name for name in params["members"] if name != params["me"]]
     until = time.monotonic() + params["wait"]
     try:
         while True:
             told = {name: _told(_note(params, name)) for name in params["members"] if name != params["me"]}
             seen = {name: note.get("nonce") for name, note in told.items()}
             _write(own, {"nonce": nonce, "seen": seen})
-            blind = [name for name, note in told.items() if note.get("seen", {}).get(params["me"]) != nonce]
+            blind = [name for name in blind if told[name].get("seen", {}).get(params["me"]) != nonce]
             if not blind:
                 break
             if time.monotonic() > until:

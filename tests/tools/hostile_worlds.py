@@ -34,7 +34,7 @@ WAITING = (
     "tests/unit/plugins/module_utils/runner",
     "tests/unit/rack_recipes/cli/running",
     "tests/unit/rack_recipes/run",
-    "tests/unit/rack_recipes/run/stage",
+    "tests/unit/rack_recipes/run/host",
     "tests/integration/faults/controller",
     "tests/integration/rack",
     "tests/integration/run",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from rack_recipes.run.stage.remote_executor import BOOT
+from rack_recipes.run.host.remote_executor import BOOT
 from rack_recipes.run.start_python import PYTHON, python_environment
 
 ROOT = Path(__file__).resolve().parents[2]

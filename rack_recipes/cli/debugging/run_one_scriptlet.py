@@ -39,7 +39,7 @@ from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 from rack_recipes.recipe.values_in_messages import listed
 
 if TYPE_CHECKING:
-    from rack_recipes.run.stage.host_request import Request
+    from rack_recipes.run.host.host_request import Request
 LOCAL = "localhost"  # this machine's name as a host
 HOST_OF_RUN_KEYS = ""  # the host of the run's own keys in `ctx show --json`
 Keys = Mapping[str, Any]
@@ -269,7 +269,7 @@ def run_locally(debug_run: ScriptletRun, *, pdb: bool) -> list[Record]:
 
 
 def _request(debug_run: ScriptletRun, log_level: str) -> Request:
-    from rack_recipes.run.stage.host_request import StageInputs, make_request
+    from rack_recipes.run.host.host_request import StageInputs, make_request
 
     entry = debug_run.entry
     step = {

@@ -43,9 +43,9 @@ from rack_recipes.recipe.waivers import Waiver
 from rack_recipes.run.delegates import needs_delegate
 from rack_recipes.run.earlier_run import EarlierRun, with_dependents
 from rack_recipes.run.extra_vars import masked, secrets_of
+from rack_recipes.run.host.host_request import ANSIBLE
 from rack_recipes.run.launcher.ansible_playbook import PlaybookCommand, forks_of
 from rack_recipes.run.run_folders import journal_of
-from rack_recipes.run.stage.host_request import ANSIBLE
 from rack_recipes.run.unmatched_hosts import no_match
 
 EVERY_HOST = ("", "all")

@@ -145,7 +145,7 @@ def start_run(options: argparse.Namespace, *, show_summary: bool = True) -> tupl
         with SignalForwarder() as forwarder:
             return _start(options, forwarder, show_summary=show_summary)
     except NothingRun:
-        from rack_recipes.cli.running.run_answer import EndedError
+        from rack_recipes.cli.running.run_end_summary import EndedError
 
         raise EndedError(forwarder.number) from None
 

@@ -25,7 +25,7 @@ from rack_recipes.cli.command_options import Answer
 from rack_recipes.cli.open_store import open_store
 from rack_recipes.cli.results.finish_flush_db import group_answer
 from rack_recipes.cli.running.run_ansible import DebugLog, run_variables
-from rack_recipes.cli.running.run_answer import EndedError, shown_reports
+from rack_recipes.cli.running.run_end_summary import EndedError, shown_reports
 from rack_recipes.cli.running.split_run import SplitRun, split_run
 from rack_recipes.cli.terminal import counts_text, printable
 from rack_recipes.errors import JournalError, RackError, StoreError, UsageError, counted

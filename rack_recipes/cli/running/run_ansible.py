@@ -19,7 +19,7 @@ from typing import Any, TextIO
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from rack_recipes.cli.inventory_hosts import inventory_hosts
 from rack_recipes.cli.running.prepare_run import PreparedRun, prepare_run
-from rack_recipes.cli.running.run_answer import NOT_REPORTED, answer_of, print_summary, report_of
+from rack_recipes.cli.running.run_end_summary import NOT_REPORTED, answer_of, print_summary, report_of
 from rack_recipes.cli.terminal import printable
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.reader import JournalReader

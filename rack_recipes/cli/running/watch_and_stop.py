@@ -88,7 +88,7 @@ def watch(options: argparse.Namespace) -> Answer:
     watched by its group's id, from any machine that can read the store.
     """
     from rack_recipes import settings
-    from rack_recipes.cli.running.run_answer import print_summary
+    from rack_recipes.cli.running.run_end_summary import print_summary
     from rack_recipes.run.launcher.progress_and_summary import Progress, StatusLine, summarize
     from rack_recipes.run.run_folders import is_run_held, journal_of
 

@@ -25,8 +25,8 @@ from ansible.vars.plugins import get_vars_from_inventory_sources, get_vars_from_
 
 from rack_recipes.plan.compile.action_names import RECIPE_VARIABLE
 from rack_recipes.run.extra_vars import GIVEN
+from rack_recipes.run.host.bypass_ansible_templating import TEMPLATE_MARKS
 from rack_recipes.run.run_secrets import VaultValues, own_variables
-from rack_recipes.run.stage.bypass_ansible_templating import TEMPLATE_MARKS
 
 if TYPE_CHECKING:
     from ansible.parsing.dataloader import DataLoader

@@ -33,6 +33,8 @@ from rack_recipes.recipe.recipe_names import PREFIX
 from rack_recipes.run.current_run import ReusableResults, Run, RunInputs
 from rack_recipes.run.delegates import group_problem
 from rack_recipes.run.extra_vars import RequestedPlan, all_secrets, masked, param_values, password_in
+from rack_recipes.run.host.module_answers import answer_rules
+from rack_recipes.run.host.project_files import Pins, pin
 from rack_recipes.run.processes import chosen_run_id, started_by
 from rack_recipes.run.recorder.ansible_api import AnsibleApi, Resolve
 from rack_recipes.run.recorder.cached_results_and_waivers import find_waivers
@@ -46,8 +48,6 @@ from rack_recipes.run.recorder.hosts_of_run import (
 from rack_recipes.run.recorder.play_outline import PlayOutline, outline, stage_tasks
 from rack_recipes.run.run_folders import hold_run_until_exit
 from rack_recipes.run.run_secrets import SecretRegistry
-from rack_recipes.run.stage.module_answers import answer_rules
-from rack_recipes.run.stage.project_files import Pins, pin
 from rack_recipes.run.trust.check_trust import is_guarded
 from rack_recipes.run.unmatched_hosts import no_match
 from rack_recipes.settings import WHERE_TO_NAME, Settings

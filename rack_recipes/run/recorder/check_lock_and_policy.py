@@ -21,10 +21,10 @@ from ansible.plugins.loader import become_loader
 from rack_recipes.errors import TrustError
 from rack_recipes.plan.compile.action_names import CONTROLLER
 from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
+from rack_recipes.run.host.host_request import ANSIBLE, HOOKS, scriptlet_of, serving_step
+from rack_recipes.run.host.project_files import Pins
 from rack_recipes.run.recorder.ansible_api import AnsibleApi
 from rack_recipes.run.recorder.play_outline import PlayOutline, stage_tasks
-from rack_recipes.run.stage.host_request import ANSIBLE, HOOKS, scriptlet_of, serving_step
-from rack_recipes.run.stage.project_files import Pins
 from rack_recipes.run.trust.check_trust import check_run
 from rack_recipes.run.trust.find_ansible_module import full_name, names_of
 from rack_recipes.run.trust.trust_request import (

@@ -21,11 +21,11 @@ from rack_recipes.errors import RackError
 from rack_recipes.private_files import FILE_MODE, FOLDER_MODE
 from rack_recipes.recipe.recipe_names import file_of
 from rack_recipes.run.current_run import Run
+from rack_recipes.run.host.bypass_ansible_templating import unpack_steps
+from rack_recipes.run.host.host_request import ANSIBLE, HOOKS, scriptlet_of, serving_step
 from rack_recipes.run.recorder.play_outline import stage_tasks
 from rack_recipes.run.run_folders import BEGUN, HOSTS, PLAYBOOK, RECIPES, SCRIPTLETS
 from rack_recipes.run.run_secrets import literal, literal_secrets_of
-from rack_recipes.run.stage.bypass_ansible_templating import unpack_steps
-from rack_recipes.run.stage.host_request import ANSIBLE, HOOKS, scriptlet_of, serving_step
 
 if TYPE_CHECKING:
     from ansible.playbook.play import Play

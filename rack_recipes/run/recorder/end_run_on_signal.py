@@ -20,9 +20,9 @@ from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import NoReturn
 
+from rack_recipes.run.host.remote_executor import END_LIMIT
+from rack_recipes.run.host.worker_stop import enable_stop_signal, stop_worker
 from rack_recipes.run.processes import BY_SIGNAL, ENDING, SECOND_AFTER, ignore_what_is_blocked, leave_dead_terminal
-from rack_recipes.run.stage.remote_executor import END_LIMIT
-from rack_recipes.run.stage.worker_stop import enable_stop_signal, stop_worker
 
 WORKERS_LIMIT = END_LIMIT + 2.0  # seconds to wait for the workers
 OF_HOST = 0.1  # seconds more for each host of one worker, which it tells in turns to end

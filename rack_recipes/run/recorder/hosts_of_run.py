@@ -32,9 +32,9 @@ from ansible_collections.rack.recipes.plugins.module_utils.secret_names import S
 from rack_recipes.errors import MOST_NAMED, UsageError, nearest
 from rack_recipes.recipe.steps_to_and_from_data import dependencies
 from rack_recipes.run.current_run import Run
+from rack_recipes.run.host.bypass_ansible_templating import TEMPLATE_MARKS
 from rack_recipes.run.recorder.ansible_api import AnsibleApi, InventoryVariables, Resolve
 from rack_recipes.run.recorder.play_outline import PlayOutline, stage_tasks
-from rack_recipes.run.stage.bypass_ansible_templating import TEMPLATE_MARKS
 from rack_recipes.run.unmatched_hosts import NOT_CHOSEN, hosts_left_out, no_canary
 from rack_recipes.settings import Settings
 

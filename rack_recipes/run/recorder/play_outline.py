@@ -22,10 +22,10 @@ from rack_recipes.recipe.recipe_model import BETWEEN, CacheKey
 from rack_recipes.recipe.steps_to_and_from_data import check_step, dependencies, from_data
 from rack_recipes.run.current_run import RUN_HOST
 from rack_recipes.run.delegates import FindDelegates, Variables
+from rack_recipes.run.host.bypass_ansible_templating import TEMPLATE_MARKS, unpack_steps
+from rack_recipes.run.host.host_request import check_stage
 from rack_recipes.run.recorder.ansible_api import AnsibleApi, Resolve
 from rack_recipes.run.recorder.ansible_warnings import shown
-from rack_recipes.run.stage.bypass_ansible_templating import TEMPLATE_MARKS, unpack_steps
-from rack_recipes.run.stage.host_request import check_stage
 
 if TYPE_CHECKING:
     from ansible.playbook.play import Play

@@ -32,6 +32,10 @@ from rack_recipes.run.current_run import (
     set_pending,
     status_of_results,
 )
+from rack_recipes.run.host.bypass_ansible_templating import pack_steps, unpack_steps
+from rack_recipes.run.host.find_python import FACT
+from rack_recipes.run.host.host_request import ANSIBLE, prepare
+from rack_recipes.run.host.module_answers import missing_on_controller
 from rack_recipes.run.missing_results_and_artifacts import (
     NOT_PASSED,
     PYTHONS,
@@ -69,10 +73,6 @@ from rack_recipes.run.recorder.start_server_and_store_writer import StoreWriterC
 from rack_recipes.run.recorder.undeclared_keys import declared_keys, undeclared_keys
 from rack_recipes.run.recorder.untested_run import chose_other_tasks, why_untested
 from rack_recipes.run.recorder.verdict_tasks import judged_stages
-from rack_recipes.run.stage.bypass_ansible_templating import pack_steps, unpack_steps
-from rack_recipes.run.stage.find_python import FACT
-from rack_recipes.run.stage.host_request import ANSIBLE, prepare
-from rack_recipes.run.stage.module_answers import missing_on_controller
 
 if TYPE_CHECKING:
     from ansible.playbook.play import Play
@@ -271,7 +271,7 @@ class Recorder:
             run.reusable.earlier.catch_up()  # with what workers have collected
         scriptlets = [step for step in steps if step.get("type") != ANSIBLE]
         if not scriptlets:  # imported here once, and not in each worker
-            import rack_recipes.run.worker.ansible_module_step  # noqa: F401
+            import rack_recipes.run.stage.ansible_module_step  # noqa: F401
         with suppress(RackError):  # the stage of each host reports it
             folders = tuple(map(Path, run.settings.scriptlets))
             prepare(scriptlets, folders, run.inputs.recipe)

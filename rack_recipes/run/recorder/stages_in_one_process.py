@@ -24,11 +24,11 @@ from rack_recipes.errors import RackError
 from rack_recipes.plan.one_process import LIVE, MODULE, OF_EACH_HOST, TEMPLATE, why_in_no_stage
 from rack_recipes.recipe.recipe_model import BETWEEN
 from rack_recipes.run.current_run import RUN_HOST, Run
+from rack_recipes.run.host.host_request import ANSIBLE, scriptlet_of
+from rack_recipes.run.host.host_threads import can_end_clients
+from rack_recipes.run.host.run_ansible_task import can_run_tasks
 from rack_recipes.run.recorder.ansible_api import AnsibleApi
 from rack_recipes.run.recorder.play_outline import stage_tasks
-from rack_recipes.run.stage.host_request import ANSIBLE, scriptlet_of
-from rack_recipes.run.stage.host_threads import can_end_clients
-from rack_recipes.run.stage.run_ansible_task import can_run_tasks
 
 if TYPE_CHECKING:
     from ansible.playbook.play import Play

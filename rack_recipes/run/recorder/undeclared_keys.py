@@ -11,7 +11,7 @@ from typing import Any
 from rack_recipes.recipe.catalog.undeclared_keys import in_words, names_none, none_set, undeclared
 from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 from rack_recipes.recipe.steps_to_and_from_data import parts_written
-from rack_recipes.run.stage.host_request import scriptlet_of
+from rack_recipes.run.host.host_request import scriptlet_of
 
 Declared = Mapping[str, tuple[ScriptletEntry, tuple[str, ...]]]
 """By step its scriptlet, and the keys that it may set."""

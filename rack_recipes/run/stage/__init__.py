@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The request of a stage to a host, and the host's answer."""
+"""The stage action, in the forked workers of Ansible: a stage on its hosts."""

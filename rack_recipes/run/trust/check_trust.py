@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rack_recipes.errors import TrustError
-from rack_recipes.run.stage.project_files import Pins
+from rack_recipes.run.host.project_files import Pins
 from rack_recipes.settings import Settings
 
 if TYPE_CHECKING:

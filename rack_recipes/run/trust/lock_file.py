@@ -20,7 +20,7 @@ from rack_recipes.recipe.catalog.scriptlet_files import SIDECAR, Candidate
 from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 from rack_recipes.recipe.values_in_messages import shown
 from rack_recipes.recipe.yaml.reader import Document
-from rack_recipes.run.stage.zip_payload import files_with_imports, read_payload_file
+from rack_recipes.run.host.zip_payload import files_with_imports, read_payload_file
 from rack_recipes.run.trust.find_ansible_module import code_of, files_below, plugin_parts
 from rack_recipes.run.trust.read_policy_file import read_guarded
 from rack_recipes.run.trust.trust_request import TrustRequest, in_project

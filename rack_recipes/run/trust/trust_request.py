@@ -16,7 +16,7 @@ from rack_recipes.plan.plan_model import Plan
 from rack_recipes.recipe.catalog.scriptlet_files import Candidate, drop_in_folders, find_candidates
 from rack_recipes.recipe.param_values import is_open
 from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
-from rack_recipes.run.stage.project_files import project_files, runs_files
+from rack_recipes.run.host.project_files import project_files, runs_files
 from rack_recipes.run.trust.find_ansible_module import BUILTIN, LEGACY, full_name, names_of
 from rack_recipes.settings import Settings
 

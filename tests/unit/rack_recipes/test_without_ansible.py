@@ -11,7 +11,7 @@ from pathlib import Path
 
 LIBRARY = Path(__file__).resolve().parents[3] / "rack_recipes"
 # What runs in Ansible's own processes, or asks it for the hosts of an inventory.
-NEED_ANSIBLE = ("run/recorder/", "run/worker/", "run/stage/", "cli/match_hosts.py")
+NEED_ANSIBLE = ("run/recorder/", "run/stage/", "run/host/", "cli/match_hosts.py")
 RUNS_WHEN_IMPORTED = ("store/schema/migrations/",)  # by Alembic, which gives it a context
 IMPORT_ALL = """
 import importlib, json, sys

@@ -85,13 +85,15 @@ class TestSnapshot:
         }  # fmt: skip
 
 
-class TestCovered:
+class TestTestedParts:
     PARTS = {"bmc": {"bmc_address": "", "bmc_user": ""}, "cabling": {"cables": {"eth1": "leaf1:swp3"}}, "storage": {}}
 
     @pytest.fixture
     def covered(self, scriptlet, rack_context):
         """A function that asks which parts are tested."""
-        return lambda **params: rack_context.run(scriptlet("generic.covered").Covered, {"parts": self.PARTS, **params})
+        return lambda **params: rack_context.run(
+            scriptlet("generic.tested_parts").TestedParts, {"parts": self.PARTS, **params}
+        )
 
     def test_a_part_without_what_it_needs_fails_and_is_named(self, covered, rack_context):
         outcome = covered()

@@ -24,7 +24,7 @@ from rack_recipes.errors import JournalError
 from rack_recipes.journal.allowed_records import RECORDS, Sender, refusal
 from rack_recipes.journal.record_fields import FIELDS, Record, decode, encode
 from rack_recipes.journal.step_results_and_end_status import Results
-from rack_recipes.run.worker.run_stage import task_summary
+from rack_recipes.run.stage.run_stage import task_summary
 from rack_recipes.store.writing.fold_journal import Batch, JournalFold
 
 R1 = Sender(1, {"r1": ["compute"]})

@@ -43,7 +43,7 @@ from rack_recipes.recipe.steps_to_and_from_data import (
     param_to_data,
     to_data,
 )
-from rack_recipes.run.stage.host_request import NOT_SENT
+from rack_recipes.run.host.host_request import NOT_SENT
 
 ROOT = Path(__file__).resolve().parents[4]
 SCHEMA = json.loads((ROOT / "rack_recipes/recipe/schema/recipe.schema.json").read_bytes())
@@ -174,7 +174,7 @@ def test_the_schema_has_each_field_of_a_step(name: str):
 
 @pytest.mark.parametrize("name", sorted(COMPILED_FIELDS))
 def test_the_executor_knows_each_field_of_a_step_that_is_sent(name: str):
-    belongs = "OF_STEP of module_utils/executor/stage_run.py, or NOT_SENT of run/stage/host_request.py"
+    belongs = "OF_STEP of module_utils/executor/stage_run.py, or NOT_SENT of run/host/host_request.py"
     assert (name in NOT_SENT) != (name in stage_run.OF_STEP), f"one of both: {belongs}"
 
 

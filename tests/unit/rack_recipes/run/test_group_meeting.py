@@ -32,7 +32,7 @@ from rack_recipes.run.group_meeting import (
     OtherPart,
     _pieces,
 )
-from rack_recipes.run.worker.startable_steps import halt_reason
+from rack_recipes.run.stage.startable_steps import halt_reason
 
 PLACES = MeetingPlaces(
     {2: GroupStage(), 3: GroupStage(is_once=True), 4: GroupStage(is_once=True, is_closing=True)}, {"behind": 1}

@@ -24,6 +24,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.ansible_plays 
     task,
 )
 from rack_recipes.errors import TrustError
+from rack_recipes.run.host import project_files
 from rack_recipes.run.recorder.begin_run import begin_run
 from rack_recipes.run.recorder.check_lock_and_policy import (
     UNLIKE_A_NAME,
@@ -33,7 +34,6 @@ from rack_recipes.run.recorder.check_lock_and_policy import (
     trust_request_of,
 )
 from rack_recipes.run.recorder.play_outline import outline
-from rack_recipes.run.stage import project_files
 from rack_recipes.run.trust.trust_request import TrustRequest, Use
 from rack_recipes.settings import Settings
 

@@ -16,8 +16,8 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs i
 from rack_recipes.recipe.load import load
 from rack_recipes.run.current_run import Run, RunInputs
 from rack_recipes.run.extra_vars import secrets_of
+from rack_recipes.run.host import host_request
 from rack_recipes.run.recorder.copy_inputs_to_run_folder import recipe_files, write_snapshot
-from rack_recipes.run.stage import host_request
 
 SCRIPT = 'echo \'{"status": "ok"}\'\n'
 

@@ -13,14 +13,14 @@ import time
 import pytest
 from ansible.plugins.strategy import StrategyBase
 
+from rack_recipes.run.host.worker_stop import STOP_SIGNAL
 from rack_recipes.run.recorder.end_run_on_signal import STARTED, STARTING
-from rack_recipes.run.stage.worker_stop import STOP_SIGNAL
 
 # As Ansible: workers that heed what they are told, an interrupt that ends the command.
 MAIN = """
 import atexit, contextlib, multiprocessing, os, signal, sys, threading, time
 from rack_recipes.run.recorder import end_run_on_signal
-from rack_recipes.run.stage.worker_stop import STOP_SIGNAL
+from rack_recipes.run.host.worker_stop import STOP_SIGNAL
 end_run_on_signal.SECOND_AFTER, end_run_on_signal.WORKERS_LIMIT = map(float, sys.argv[2:])
 
 def work(stubborn):

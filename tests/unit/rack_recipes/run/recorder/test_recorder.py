@@ -31,10 +31,10 @@ from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.step_results_and_end_status import CUT_OFF, was_cut_off
 from rack_recipes.run import current_run as holder
 from rack_recipes.run.current_run import current
+from rack_recipes.run.host import worker_stop
 from rack_recipes.run.launcher.progress_and_summary import summarize
 from rack_recipes.run.recorder import begin_run, cached_results_and_waivers
 from rack_recipes.run.recorder.recorder import Recorder
-from rack_recipes.run.stage import worker_stop
 from rack_recipes.store.database_engine import connect_store
 from rack_recipes.store.reading import recorded_runs
 

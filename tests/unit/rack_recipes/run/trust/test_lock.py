@@ -21,9 +21,9 @@ from call_rack_recipes import COMMAND
 from rack_recipes.errors import CatalogError, TrustError
 from rack_recipes.plan.compile.playbook_file import plan_of
 from rack_recipes.recipe.catalog.find_scriptlet import find_scriptlet
-from rack_recipes.run.stage import zip_payload
-from rack_recipes.run.stage.host_request import PayloadFiles
-from rack_recipes.run.stage.project_files import pin
+from rack_recipes.run.host import zip_payload
+from rack_recipes.run.host.host_request import PayloadFiles
+from rack_recipes.run.host.project_files import pin
 from rack_recipes.run.trust import find_ansible_module
 from rack_recipes.run.trust.check_trust import check_run
 from rack_recipes.run.trust.lock_file import differences, lock_of, read_lock, write_lock

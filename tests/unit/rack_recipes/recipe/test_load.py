@@ -49,18 +49,10 @@ MANY = "test_meta: {test_id: MANY}\nsteps:\n" + "".join(
 
 @pytest.mark.parametrize("case", sorted(CASES.glob("*.yml")), ids=attrgetter("stem"))
 def test_good_recipes(case: Path, golden: Callable[[Path, str], None]) -> None:
-    golden(case.with_suffix(".json"), shown(parse(case.read_bytes(), "recipe.yml")))
-
-
-@pytest.mark.parametrize("case", sorted(CASES.glob("*.yml")), ids=attrgetter("stem"))
-def test_a_recipe_survives_pickling(case: Path) -> None:
-    recipe = load(str(case))
-    assert pickle.loads(pickle.dumps(recipe)) == recipe
-
-
-@pytest.mark.parametrize("case", sorted(CASES.glob("*.yml")), ids=attrgetter("stem"))
-def test_every_value_and_key_has_a_place(case: Path) -> None:
+    """Each value and key has a place, and a recipe survives pickling."""
     recipe = parse(case.read_bytes(), "recipe.yml")
+    golden(case.with_suffix(".json"), shown(recipe))
+    assert pickle.loads(pickle.dumps(recipe)) == recipe
     lines = case.read_bytes().decode("utf-8-sig").split("\n")
     assert len(list(recipe.places)) == len(recipe.places) > 0
     for path, place in recipe.places.items():
@@ -179,15 +171,10 @@ ERROR_CASES = Path(__file__).parent / "cases" / "errors"
 
 @pytest.mark.parametrize("case", sorted(ERROR_CASES.glob("*.yml")), ids=attrgetter("stem"))
 def test_errors(case: Path, golden: Callable[[Path, str], None]) -> None:
+    """Each error names its place in the file, and is told once."""
     with pytest.raises(RecipeErrors) as caught:
         parse(case.read_bytes(), "recipe.yml")
     golden(case.with_suffix(".txt"), f"{caught.value}\n")
-
-
-@pytest.mark.parametrize("case", sorted(ERROR_CASES.glob("*.yml")), ids=attrgetter("stem"))
-def test_every_error_names_its_place_once(case: Path) -> None:
-    with pytest.raises(RecipeErrors) as caught:
-        parse(case.read_bytes(), "recipe.yml")
     lines = case.read_bytes().decode(errors="replace").split("\n")
     errors = caught.value.errors
     assert caught.value.exit_code == 2

@@ -55,14 +55,11 @@ def refusal(path: str = "recipe.yml") -> str:
 
 @pytest.mark.parametrize("case", ALL, ids=attrgetter("stem"))
 def test_what_it_becomes(case: Path, golden: Callable[[Path, str], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(case)
-    golden(case / "recipe.json", shown(load("recipe.yml")))
-
-
-@pytest.mark.parametrize("case", ALL, ids=attrgetter("stem"))
-def test_every_place_is_in_its_file(case: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each place is in its file, and a recipe survives pickling."""
     monkeypatch.chdir(case)
     recipe = load("recipe.yml")
+    golden(case / "recipe.json", shown(recipe))
+    assert pickle.loads(pickle.dumps(recipe)) == recipe
     assert len(recipe.places) == len(list(recipe.places))
     for path, place in recipe.places.items():
         lines = Path(place.file).read_text().split("\n")
@@ -79,13 +76,6 @@ def test_places_of_included_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     assert places["steps", 2, "name"] == Place("recipe.yml", 13, 11)
     for path in [("included",), ("included", "burn"), ("included", "measure"), ("included", "burn.heat", "x")]:
         assert path not in places
-
-
-@pytest.mark.parametrize("case", ALL, ids=attrgetter("stem"))
-def test_it_survives_pickling(case: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(case)
-    recipe = load("recipe.yml")
-    assert pickle.loads(pickle.dumps(recipe)) == recipe
 
 
 def test_the_digest_is_of_all_files(in_project: Callable[..., Path]) -> None:
@@ -267,46 +257,31 @@ def test_a_default_that_is_wrong_may_never_be_needed(in_project: Callable[..., P
 ERRORS = Path(__file__).parents[1] / "cases" / "includes"
 
 
-def refusal_of_case(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str = "recipe.yml") -> RecipeErrors:
-    monkeypatch.chdir(folder)
-    with pytest.raises(RecipeErrors) as caught:
-        load(name)
-    return caught.value
-
-
 @pytest.mark.parametrize("case", sorted(ERRORS.iterdir()), ids=attrgetter("stem"))
 def test_errors(case: Path, golden: Callable[[Path, str], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    golden(case / "errors.txt", f"{refusal_of_case(case, monkeypatch)}\n")
-
-
-@pytest.mark.parametrize("case", sorted(ERRORS.iterdir()), ids=attrgetter("stem"))
-def test_every_error_has_its_place_in_its_file(case: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for error in refusal_of_case(case, monkeypatch).errors:
+    """Each error has its place in its file."""
+    monkeypatch.chdir(case)
+    with pytest.raises(RecipeErrors) as caught:
+        load("recipe.yml")
+    golden(case / "errors.txt", f"{caught.value}\n")
+    for error in caught.value.errors:
         lines = (case / error.place.file).read_text().split("\n")
         assert 1 <= error.place.line <= len(lines)
         assert 1 <= error.place.column <= len(lines[error.place.line - 1]) + 1
         assert "\n" not in str(error)
 
 
-def test_two_includes_without_a_name_have_a_step_of_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    head = "test_meta: {test_id: T}\n"
-    Path("part.yml").write_text(head + "steps: [{name: check, module: a.check}]\n")
-    Path("recipe.yml").write_text(head + "steps:\n  - include: part.yml\n  - {include: part.yml}\n")
-    with pytest.raises(RecipeErrors) as caught:
-        load("recipe.yml")
-    assert str(caught.value) == "recipe.yml:4:15: expected each step name once, got 'check' again (first by line 3)"
-
-
-def test_a_step_that_no_include_without_a_name_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    head = "test_meta: {test_id: T}\n"
-    Path("part.yml").write_text(head + "steps: [{name: check, module: a.check}]\n")
-    step = "{name: last, module: a.last, depends_on: [chek]}"
-    Path("recipe.yml").write_text(head + f"steps:\n  - include: part.yml\n  - {step}\n")
-    with pytest.raises(RecipeErrors) as caught:
-        load("recipe.yml")
-    assert "got 'chek' (did you mean 'check'?)" in str(caught.value)
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        ("{include: part.yml}", "recipe.yml:4:15: expected each step name once, got 'check' again (first by line 3)"),
+        ("{name: last, module: a.last, depends_on: [chek]}", "got 'chek' (did you mean 'check'?)"),
+    ],
+)
+def test_steps_of_an_include_without_a_name(in_project: Callable[..., Path], second: str, told: str) -> None:
+    part = "steps: [{name: check, module: a.check}]\n"
+    in_project(recipe=f"steps:\n  - include: part.yml\n  - {second}\n", part=part)
+    assert told in refusal()
 
 
 def write(name: str, *includes: str, steps: int = 0) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
@@ -22,6 +22,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_in, keys_of_others
 from rack_recipes.errors import RecipeError
+from rack_recipes.recipe.param_values import texts_in
 from rack_recipes.recipe.recipe_model import NO_KEYS, Dependency, KeyUsage, Step
 from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 
@@ -56,24 +57,13 @@ def key_usage_of(step: Step, entry: ScriptletEntry | None) -> KeyUsage:
 
 def templates_of(step: Step) -> tuple[str, ...]:
     """The texts in a step that Ansible fills in with values of the context."""
-    texts = _texts([*_values(PARTS, step), step.delegate_to])
+    texts = texts_in([*_values(PARTS, step), step.delegate_to])
     return tuple(text for text in texts if ("{{" in text or "{%" in text) and CONTEXT.search(text))
 
 
 def _values(parts: Mapping[str, Part], step: Step) -> list[Any]:
     """The values of these fields of a step that are not empty."""
     return [value for part in parts.values() if (value := part(step))]
-
-
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _texts(item)
 
 
 Names = dict[str, None]  # a set that keeps its order

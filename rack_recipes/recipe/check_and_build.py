@@ -14,7 +14,7 @@ from typing import Any
 
 from rack_recipes.errors import Place, RecipeError, RecipeErrors, nearest
 from rack_recipes.recipe.param_values import is_open, typed
-from rack_recipes.recipe.recipe_model import Canary, Condition, Derived, Hook, Lock, Param, Path, Step, TestMeta
+from rack_recipes.recipe.recipe_model import Condition, Hook, Lock, Param, Path, Step
 from rack_recipes.recipe.recipe_node import CONDITION_FIELDS, Node, text
 from rack_recipes.recipe.rules.params import known_before_the_run, param_errors
 from rack_recipes.recipe.rules.references import (
@@ -204,11 +204,6 @@ def build_step(data: Data, idx: int, place: Place) -> Step:
     return from_data(Step, {**data, "idx": idx}, place=place)
 
 
-def test_meta(data: Data) -> TestMeta:
-    """The data that names the test."""
-    return from_data(TestMeta, data)
-
-
 def build_params(document: Document) -> dict[str, Param]:
     """The declared parameters by name."""
     return {name: build_param(name, data) for name, data in document.data.get("params", {}).items()}
@@ -231,16 +226,6 @@ def build_hooks(document: Document, when: str) -> tuple[Hook, ...]:
 def build_locks(data: Data) -> dict[str, Lock]:
     """The locks by name."""
     return {name: from_data(Lock, lock, name=name) for name, lock in data.get("locks", {}).items()}
-
-
-def build_canary(data: Data) -> Canary | None:
-    """The hosts that go first, if there are any."""
-    return from_data(Canary, data["canary"]) if "canary" in data else None
-
-
-def build_derived(data: Data) -> dict[str, Derived]:
-    """The derived numbers, by their names."""
-    return {name: from_data(Derived, found) for name, found in data.get("derived", {}).items()}
 
 
 def batch_sizes(data: Data) -> tuple[int | str, ...]:

@@ -16,8 +16,9 @@ from typing import Any
 from rack_recipes.errors import RecipeError, RecipeErrors
 from rack_recipes.recipe import check_and_build
 from rack_recipes.recipe.check_and_build import Whole, check_top
-from rack_recipes.recipe.recipe_model import Recipe
+from rack_recipes.recipe.recipe_model import Canary, Derived, Recipe, TestMeta
 from rack_recipes.recipe.recipe_names import WORDS, resolve
+from rack_recipes.recipe.steps_to_and_from_data import from_data
 from rack_recipes.recipe.yaml.decode import read_bytes
 from rack_recipes.recipe.yaml.reader import Document, read
 from rack_recipes.settings import load as load_settings
@@ -54,36 +55,36 @@ def parse(text: bytes, name: str) -> Recipe:
     """The recipe in a file's bytes. Errors and paths of includes use the file's `name`. Raises RecipeErrors."""
     document = read(text, name)
     check_top(document)
-    data, found = document.data, whole(document)
+    data, whole = document.data, _whole(document)
     limits, contents = _limits(document, name)
-    contents = {**found.contents, **contents}
+    contents = {**whole.contents, **contents}
     return Recipe(
         path=name,
         digest=digest(text, [*contents.values()]),
-        test_meta=check_and_build.test_meta(data["test_meta"]),
-        steps=found.steps,
+        test_meta=from_data(TestMeta, data["test_meta"]),
+        steps=whole.steps,
         hosts=data.get("hosts", "all"),
         params={
-            name: replace(param, also=found.also.get(name, {}))
+            name: replace(param, also=whole.also.get(name, {}))
             for name, param in check_and_build.build_params(document).items()
         },
         pre_step=check_and_build.build_hooks(document, "pre_step"),
         post_step=check_and_build.build_hooks(document, "post_step"),
-        locks=found.locks,
-        canary=check_and_build.build_canary(data),
+        locks=whole.locks,
+        canary=from_data(Canary, data["canary"]) if "canary" in data else None,
         serial=check_and_build.batch_sizes(data),
         time_box=float(data["time_box"]) if "time_box" in data else None,
         fail_fast=data.get("fail_fast", False),
         merge=dict(data.get("context", {}).get("merge", {})),
         persist=(*data.get("context", {}).get("persist", ()),),
-        derived=check_and_build.build_derived(data),
+        derived={name: from_data(Derived, found) for name, found in data.get("derived", {}).items()},
         limits=limits,
-        places=found.places,
+        places=whole.places,
         files={file: hashlib.sha256(content).hexdigest() for file, content in {name: text, **contents}.items()},
     )
 
 
-def whole(document: Document) -> Whole:
+def _whole(document: Document) -> Whole:
     """The contents of a file and of all that it includes."""
     if any("include" in step for step in document.data["steps"]):
         # a recipe without includes does not pay for this import

@@ -38,6 +38,7 @@ from rack_recipes.recipe.steps_to_and_from_data import PARAM_LIMITS, to_data
 from rack_recipes.recipe.substitution import REFERENCE, Budget, Substitution, SubstitutionError
 from rack_recipes.recipe.values_in_messages import closest, listed, quoted, shown
 from rack_recipes.recipe.yaml.reader import read_value
+from rack_recipes.settings import TRUTHS
 
 OF, TYPE = "of", "type"  # words of `Param.also` beside limits
 MASK = "********"
@@ -45,7 +46,6 @@ TRY_MATCH = "import json, re, sys; re.fullmatch(*json.load(sys.stdin))"
 NO_NAMES = SecretNames()
 NUMBER = re.compile(r"[-+]?([0-9]{1,400}(\.[0-9]{0,400})?|\.[0-9]{1,400})([eE][-+]?[0-9]{1,4})?")
 INTEGER = re.compile(r"[-+]?[0-9]{1,400}")
-TRUTHS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}
 
 
 class WrongError(ValueError):
@@ -321,16 +321,17 @@ def missing_param_parts(
         if step.when is True:
             data = to_data(step)
             fields = {name: data[name] for name in REFERENCE_FIELDS if name in data}
-            told = (one for text in _texts(fields) for one in _missing(text, declared, nested, mask))
+            told = (one for text in texts_in(fields) for one in _missing(text, declared, nested, mask))
             yield from (f"{step.place}: step {step.name!r}: {one}" for one in told)
 
 
-def _texts(value: object) -> Iterator[str]:
+def texts_in(value: object) -> Iterator[str]:
+    """Each text in a value, names of mappings apart."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list | tuple):
         for part in value.values() if isinstance(value, dict) else value:
-            yield from _texts(part)
+            yield from texts_in(part)
 
 
 def _missing(text: str, declared: Mapping[str, Param], values: Mapping[str, object], mask: Mask) -> Iterator[str]:

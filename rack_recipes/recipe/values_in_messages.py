@@ -45,6 +45,12 @@ def listed(words: Iterable[object], most: int = 8) -> str:
     return ", ".join(short) + (", ..." if len(known) > most else "")
 
 
+def listed_or(words: Iterable[str]) -> str:
+    """Words with commas between them, and "or" before the last one."""
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 @lru_cache(maxsize=4096)
 def closest(word: str, valid: tuple[str, ...]) -> str:
     """The valid word that is most like `word`, whatever its case; empty where none is like it."""

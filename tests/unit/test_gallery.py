@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
 from rack_recipes.errors import RackError
 from rack_recipes.plan.make_plan import make_plan
 from rack_recipes.recipe.catalog.find_scriptlet import list_scriptlets
@@ -24,6 +23,7 @@ from rack_recipes.recipe.gallery.entry_and_search import Argument, GalleryEntry
 from rack_recipes.recipe.gallery.markdown_pages import example, pages, title
 from rack_recipes.recipe.gallery.read_gallery import helpers, short_name, whole_gallery
 from rack_recipes.recipe.load import parse
+from rack_recipes.recipe.recipe_names import shipped_names
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FOLDER = CHECKOUT / "docs/gallery"
@@ -116,14 +116,9 @@ def judges(module: str) -> bool:
     return any(JUDGES.search(file.read_text(encoding="utf-8")) for file in (*files, *more))
 
 
-@pytest.mark.parametrize("entry", of_kind("recipe"), ids=title)
-def test_the_command_of_a_recipe_is_one(entry: GalleryEntry, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(CHECKOUT)
-    monkeypatch.setenv("RACK_RECIPES_STEP_TIMEOUT", "3600")  # as in a project that `new project` has made
-    words = entry.example.split()
-    assert words[:2] == ["rack-recipes", "run"]
-    done = call("validate", words[2])
-    assert (done.code, done.err) == (0, "")
+def test_the_command_of_a_recipe_is_one():
+    words = [entry.example.split()[:3] for entry in of_kind("recipe")]
+    assert sorted(words) == [["rack-recipes", "run", name] for name in shipped_names()]
 
 
 @pytest.mark.parametrize("entry", of_kind("role"), ids=title)

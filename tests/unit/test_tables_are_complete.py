@@ -9,6 +9,7 @@ import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ NOT_READ = {"in_blocks", "out_blocks", "voluntary_switches", "involuntary_switch
 FEW = 3  # names that one expression may name
 
 
+@cache
 def literals(path: Path) -> list[tuple[int, set[str]]]:
     """The line of each tuple, list, set and mapping in a file, and the texts that it names."""
     displays = (ast.Tuple, ast.List, ast.Set, ast.Dict)

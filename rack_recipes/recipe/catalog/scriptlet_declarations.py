@@ -19,11 +19,10 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDI
 from rack_recipes.errors import CatalogError, Place, RecipeError, RecipeErrors
 from rack_recipes.recipe.recipe_model import Path
 from rack_recipes.recipe.values_in_messages import closest, listed, quoted, shown
+from rack_recipes.recipe.yaml.files_beside_recipes import Check, Problem, unknown
 from rack_recipes.recipe.yaml.reader import Document, read
 from rack_recipes.recipe.yaml.values_and_positions import KEY
 
-type Problem = tuple[Path, str, str, str]
-type Check = Callable[[Any, Path], Iterator[Problem]]
 ANALYSES = ("reads_results", "reads_history")  # what is for scriptlets that analyse their run
 PLAIN = ("str", "int", "float")  # types whose choices can be compared with values directly
 OPTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -59,7 +58,7 @@ def _check(name: str, value: object, checks: Mapping[str, Check], path: Path) ->
     if name in checks:
         yield from checks[name](value, (*path, name))
     else:
-        yield (*path, name, KEY), f"one of {listed(checks, len(checks))}", shown(name), closest(name, tuple(checks))
+        yield from unknown((name,), checks, path)
 
 
 def _instance_of(kind: type, expected: str) -> Check:
@@ -154,10 +153,6 @@ def _anything(value: object, path: Path) -> Iterator[Problem]:
     yield from ()
 
 
-def _is_anything(value: object) -> bool:
-    return True
-
-
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value)
 
@@ -218,7 +213,7 @@ ATTRIBUTES: dict[str, Check] = {
     "elements": _one_of(*CONVERSIONS),
     "required": _instance_of(bool, "true or false"),
     "no_log": _instance_of(bool, "true or false"),
-    "choices": _list_of(_is_anything, "a value"),
+    "choices": _instance_of(list, "a list, each item a value"),
     "aliases": _list_of(_is_text, "another name of the option"),
     "options": _options,
     "default": _anything,

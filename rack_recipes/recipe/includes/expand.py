@@ -240,11 +240,11 @@ class Expansion:
             return None
         prefix = f"{use.prefix}{node.name}." if node.name else use.prefix
         of_params = prefix if node.name else f"{use.prefix}{FilePath(file.name).stem}."
-        values = include_values(node, document, use.substitution, self.outer, of_params)
-        self._report(values.errors)
+        values, errors = include_values(node, document, use.substitution, self.outer, of_params)
+        self._report(errors)
         chain = (*use.chain, file)
-        substitution = Substitution(values.found, self.budget)
-        return None if values.errors else RecipeUse(document, substitution, prefix, chain)
+        substitution = Substitution(values, self.budget)
+        return None if errors else RecipeUse(document, substitution, prefix, chain)
 
     def _find_file(self, path: str, chain: tuple[IncludedFile, ...]) -> IncludedFile:
         """The file at the path of an include. Raises NoFileError, also for a file that includes itself."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import names_in
@@ -83,41 +82,34 @@ def known_defaults(params: Mapping[str, Param]) -> Mapping[str, Any]:
         return {name: param.default for name, param in params.items()}
 
 
-@dataclass(slots=True)
-class IncludeValues:
-    """The values of an included recipe's parameters by name, and what is wrong with them."""
-
-    found: dict[str, Any]
-    errors: list[RecipeError]
-
-
 def include_values(
     include: Node, document: Document, substitution: Substitution, outer: OuterParams, prefix: str
-) -> IncludeValues:
-    """The values for the parameters of the recipe in `document`.
+) -> tuple[dict[str, Any], list[RecipeError]]:
+    """The values for the parameters of the recipe in `document` by name, and what is wrong with them.
 
     `substitution` has the parameters of the file in which `include` is. The names of the included steps begin with
     `prefix`.
     """
     declared = check_and_build.build_params(document)
     given = include.data.get("params", {})
-    values = IncludeValues({}, [*name_errors(include, declared, document.places.file)])
+    found: dict[str, Any] = {}
+    errors = [*name_errors(include, declared, document.places.file)]
     for name in given:
         if name in declared:
             try:
                 value = substitution.fill(given[name], ("params", name))
-                values.found[name] = accepted(declared[name], value, outer, prefix + name)
+                found[name] = accepted(declared[name], value, outer, prefix + name)
             except SubstitutionError as error:
-                values.errors.append(include.error(existing_path(include, error.path), error.expected, error.got))
+                errors.append(include.error(existing_path(include, error.path), error.expected, error.got))
             except WrongError as error:
-                values.errors.append(include.error(("params", name), error.expected, error.got))
-    if not values.errors:
+                errors.append(include.error(("params", name), error.expected, error.got))
+    if not errors:
         try:
-            values.found |= accepted_defaults(declared, values.found, substitution, outer, prefix)
+            found |= accepted_defaults(declared, found, substitution, outer, prefix)
         except DefaultError as error:
             place = document.places["params", error.name, "default"]
-            values.errors.append(RecipeError(place, error.expected, error.got))
-    return values
+            errors.append(RecipeError(place, error.expected, error.got))
+    return found, errors
 
 
 def existing_path(node: Node, path: Path) -> Path:

@@ -13,11 +13,11 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.criteria imp
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import MOST as MOST_INSTANCES
 from rack_recipes.errors import RecipeError
 from rack_recipes.recipe.recipe_model import BETWEEN, Path
-from rack_recipes.recipe.recipe_node import CONDITION_PATHS, Node, is_number, text
+from rack_recipes.recipe.recipe_node import CONDITION_PATHS, Named, Node, is_number, text
 from rack_recipes.recipe.rules.possible_limits import possible_limits, possible_value
 from rack_recipes.recipe.schema.json_schema import list_fields
 from rack_recipes.recipe.substitution import BARE_REFERENCE
-from rack_recipes.recipe.values_in_messages import closest, listed, quoted, shown
+from rack_recipes.recipe.values_in_messages import closest, listed, listed_or, quoted, shown
 from rack_recipes.recipe.yaml.values_and_positions import KEY
 
 type Steps = list[Node]
@@ -75,13 +75,8 @@ def not_on_closing_step(step: Node, path: Path, name: str, known: Known) -> Iter
     """A step must not depend on a closing step, which runs at the end, unless it is one itself."""
     other = known.get(name)
     if other and other.data.get("always") is True and not step.data.get("always"):
-        yield waits_for_end(step, path, name)
-
-
-def waits_for_end(step: Node, path: Path, name: str) -> RecipeError:
-    """The error about a dependency on a closing step."""
-    expected = "the name of a step without 'always', or 'always: true' in this one too"
-    return step.error(path, expected, f"{quoted(name)}, which runs at the end")
+        expected = "the name of a step without 'always', or 'always: true' in this one too"
+        yield step.error(path, expected, f"{quoted(name)}, which runs at the end")
 
 
 def hosts_of_dependency(step: Node, path: Path, name: str, known: Known) -> Iterator[RecipeError]:
@@ -104,17 +99,11 @@ def unique_list_entries(steps: Steps) -> Iterator[RecipeError]:
     for step in steps:
         for key in list_fields():
             if key in step.data:
-                yield from duplicates(
-                    step, key, step.dependency_names() if key == "depends_on" else paths_and_texts(step, key)
-                )
+                texts: list[Named] = [((key, n), value) for n, value in step.texts(key)]
+                yield from duplicates(step, key, step.dependency_names() if key == "depends_on" else texts)
 
 
-def paths_and_texts(step: Node, key: str) -> list[tuple[Path, str]]:
-    """The texts in a list of a step, each with its path."""
-    return [((key, n), value) for n, value in step.texts(key)]
-
-
-def duplicates(node: Node, key: str, names: list[tuple[Path, str]]) -> Iterator[RecipeError]:
+def duplicates(node: Node, key: str, names: list[Named]) -> Iterator[RecipeError]:
     """Names that are in a list a second time."""
     if len({name for _path, name in names}) == len(names):
         return
@@ -350,7 +339,6 @@ RULES_BY_FIELD: dict[str, tuple[Rule, ...]] = {
     "writes": (parts_only_of_results,),
 }
 KNOWN = {*LIMITS, *OTHERS}
-CRITERION_WORDS = f"{', '.join([*LIMITS][:-1])} or {[*LIMITS][-1]}"
 
 
 def condition_errors(step: Node) -> Iterator[RecipeError]:
@@ -368,7 +356,7 @@ def with_criterion(condition: Node) -> Iterator[RecipeError]:
     """A condition needs a criterion. Where it has unknown words, the schema's error is enough."""
     if condition.data.keys() & LIMITS.keys() or condition.data.keys() - KNOWN or "value" not in condition.data:
         return
-    yield condition.error((), f"at least one of {CRITERION_WORDS} in a condition", f"only {listed(condition.data)}")
+    yield condition.error((), f"at least one of {listed_or(LIMITS)} in a condition", f"only {listed(condition.data)}")
 
 
 def value_in_braces(condition: Node) -> Iterator[RecipeError]:

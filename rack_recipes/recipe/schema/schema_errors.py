@@ -20,7 +20,7 @@ from rack_recipes.errors import Place, RecipeError
 from rack_recipes.recipe.recipe_model import Path
 from rack_recipes.recipe.schema.json_schema import mappings, schema
 from rack_recipes.recipe.substitution import BARE_REFERENCE, REFERENCE
-from rack_recipes.recipe.values_in_messages import closest, listed, quoted, shown
+from rack_recipes.recipe.values_in_messages import closest, listed, listed_or, quoted, shown
 from rack_recipes.recipe.yaml.reader import Document
 from rack_recipes.recipe.yaml.values_and_positions import KEY
 
@@ -428,13 +428,7 @@ def owners_of_keys() -> Mapping[str, str]:
     for name, part in mappings({**schema(), "title": TOP}, TOP):
         for key in part["properties"]:
             found.setdefault(key, {})[part.get("title", name)] = None
-    return {key: listed_or(list(known)) for key, known in found.items() if len(known) <= MAX_OWNERS}
-
-
-def listed_or(words: list[str]) -> str:
-    """Words with commas between them, and "or" before the last one."""
-    *others, last = words
-    return f"{', '.join(others)} or {last}" if others else last
+    return {key: listed_or(known) for key, known in found.items() if len(known) <= MAX_OWNERS}
 
 
 EXPLANATIONS: dict[str, Callable[[InvalidValue], Iterator[RecipeError]]] = {

@@ -8,7 +8,7 @@ A check yields problems. Each has the path of the value, what was expected, what
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ def entries(document: Document, name: str, what: str, check: Check, *, may_be_em
 
 
 def unknown(
-    data: Mapping[str, object], known: Collection[str], path: ValuePath, meant: Callable[[str], str] = lambda _name: ""
+    data: Iterable[str], known: Collection[str], path: ValuePath, meant: Callable[[str], str] = lambda _name: ""
 ) -> Iterator[Problem]:
     """Names of a mapping that are none of the known ones; `meant` tells what a word means that is not spelled alike."""
     names = (*known,)

@@ -16,7 +16,7 @@ from yaml import MarkedYAMLError
 from yaml.error import Mark
 
 from rack_recipes.errors import Place, RecipeError
-from rack_recipes.recipe.values_in_messages import quoted
+from rack_recipes.recipe.values_in_messages import listed_or, quoted
 from rack_recipes.recipe.yaml.decode import RecipeSource
 
 BLANK = re.compile(r"\s*(?:#.*)?$")
@@ -195,8 +195,7 @@ def indentation(problem: ParserProblem) -> RecipeError:
 
 def spaces(numbers: list[str]) -> str:
     """The indentations that a line may have."""
-    *others, last = numbers
-    allowed = f"{', '.join(others)} or {last}" if others else last
+    allowed = listed_or(numbers)
     return f"{allowed} space{'' if allowed == '1' else 's'} before this line"
 
 

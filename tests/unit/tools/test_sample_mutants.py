@@ -96,6 +96,7 @@ def test_a_test_that_fails_anyway_has_noticed_nothing(tree: sample_mutants.Tree)
     assert tree.judge(mutant, 60) == sample_mutants.BROKEN
 
 
+@pytest.mark.repeats(one_in=2)
 @pytest.mark.parametrize(
     "tests",
     [

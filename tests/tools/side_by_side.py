@@ -67,10 +67,8 @@ class Job:
         return self.process.returncode is not None
 
 
-def run_all(
-    jobs: Mapping[str, Sequence[str]], at_once: int = AT_ONCE, every: float = PROGRESS_SECONDS
-) -> dict[str, int]:
-    """Run commands in their order, so many at a time; returns their exit codes.
+def run_all(jobs: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Run commands in their order, AT_ONCE at a time; returns their exit codes.
 
     What a command prints is shown once it has ended; meanwhile a line tells how far those are that run. SIGINT and
     SIGTERM end those that run. Raises KeyboardInterrupt then.
@@ -82,12 +80,12 @@ def run_all(
     with heard_signals() as signals:
         try:
             while (waiting or running) and not signals:
-                while waiting and len(running) < at_once:
+                while waiting and len(running) < AT_ONCE:
                     running.append(Job(*waiting.pop(0)))
                 for job in [job for job in running if job.is_over()]:
                     running.remove(job)
                     codes[job.name] = job.end(out)
-                if running and time.monotonic() - told > every:
+                if running and time.monotonic() - told > PROGRESS_SECONDS:
                     told = time.monotonic()
                     out.write(f"running: {', '.join(job.progress() for job in running)}\n".encode())
                     out.flush()

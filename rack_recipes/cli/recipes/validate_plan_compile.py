@@ -189,5 +189,5 @@ def compile(options: argparse.Namespace) -> Answer:  # noqa: A001 - commands are
     """
     from rack_recipes.plan.compile.playbook_file import playbook_of
 
-    text = playbook_of(options.recipe, options=plan_options(options))
+    text = playbook_of(options.recipe, plan_options(options))
     return ({"status": "ok", "playbook": text} if options.json else text), 0

@@ -34,10 +34,10 @@ def plan_recipe(recipe: Recipe, settings: Settings, options: PlanOptions) -> Pla
     return make_plan(recipe, tuple(map(Path, settings.scriptlets)), options)
 
 
-def playbook_of(recipe: str, settings: Settings | None = None, options: PlanOptions = NO_OPTIONS) -> str:
+def playbook_of(recipe: str, options: PlanOptions = NO_OPTIONS) -> str:
     """The text of the playbook that a recipe file becomes. Raises RackError."""
     with _without_garbage_collection():
-        return to_playbook(plan_of(recipe, settings, options))
+        return to_playbook(plan_of(recipe, options=options))
 
 
 def compile_to_file(recipe: str, settings: Settings | None = None, options: PlanOptions = NO_OPTIONS) -> Path:

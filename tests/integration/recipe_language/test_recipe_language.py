@@ -81,7 +81,7 @@ def commands() -> list[str]:
 
 
 def test_a_timeout_leaves_no_process(feature: Callable[[str], Ran]):
-    assert feature("timeout").results.steps["leaves", "r01"]["reason"] == "timed out after 1 s"
+    assert feature("failures").results.steps["leaves", "r01"]["reason"] == "timed out after 1 s"
     assert [command for command in commands() if "sleep 4322" in command] == []
 
 

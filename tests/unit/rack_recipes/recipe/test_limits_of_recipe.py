@@ -32,8 +32,7 @@ limits:
 
 
 @pytest.fixture(autouse=True)
-def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def _project(own_folder: Path) -> None:
     Path("limits").mkdir()
     Path("limits/fans.yml").write_text(LIMITS)
     Path("r.yml").write_text(RECIPE)

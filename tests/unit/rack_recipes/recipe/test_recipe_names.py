@@ -11,14 +11,9 @@ from rack_recipes.collection_path import COLLECTION
 from rack_recipes.recipe.load import load
 from rack_recipes.recipe.recipe_names import nearest_recipe, resolve, shipped_names
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 RECIPE = "test_meta: {test_id: T-1}\nsteps:\n  - {name: one, module: steps.check_value, success: none}\n"
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def write(path: str, text: str = RECIPE) -> str:
@@ -103,7 +98,7 @@ def test_a_missing_recipe_says_how_to_run_the_shipped_one() -> None:
 
 
 @pytest.mark.parametrize("word", ["disk.usage", "rack.recipes.fabric_check", "host.own"])
-def test_a_scriptlet_in_place_of_a_recipe_is_told_with_the_command_that_tries_it(word: str, folder: Path) -> None:
+def test_a_scriptlet_in_place_of_a_recipe_is_told_with_the_command_that_tries_it(word: str) -> None:
     Path("scriptlets/host").mkdir(parents=True)
     Path("scriptlets/host/own.sh").write_text("echo {}")
     names = [path.stem for path in (COLLECTION / "plugins/modules").glob("*.py")]
@@ -111,11 +106,11 @@ def test_a_scriptlet_in_place_of_a_recipe_is_told_with_the_command_that_tries_it
     assert f"; {word} is a scriptlet, which `rack-recipes debug {word}` tries" in call("run", word).err
 
 
-def test_a_project_may_begin_with_a_shipped_recipe(folder: Path) -> None:
+def test_a_project_may_begin_with_a_shipped_recipe(own_folder: Path) -> None:
     done = call("new", "project", "lab", "--from", "acceptance")
     assert done.code == 0, done.err
     assert "rack-recipes run recipes/acceptance.yml" in done.err
-    lab = folder / "lab"
+    lab = own_folder / "lab"
     assert not (lab / "recipes/first.yml").exists()
     for name in ("acceptance.yml", "parts/hardware.yml", "parts/links.yml"):
         assert (lab / "recipes" / name).read_bytes() == (COLLECTION / "recipes" / name).read_bytes()

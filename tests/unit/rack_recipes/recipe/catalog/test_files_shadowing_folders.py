@@ -10,8 +10,7 @@ from rack_recipes.recipe.catalog.find_scriptlet import hidden_folder, hiding_fil
 
 
 @pytest.fixture(autouse=True)
-def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def _files(own_folder: Path) -> None:
     for name in ("f/a.py", "f/a/b/c.py", "f/d/e.py", "f/shell/x.sh"):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).touch()

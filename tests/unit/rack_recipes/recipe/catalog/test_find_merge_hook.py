@@ -13,8 +13,7 @@ FOLDERS = [Path("scriptlets"), Path("more")]
 
 
 @pytest.fixture(autouse=True)
-def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def _project(own_folder: Path) -> None:
     for path in ("scriptlets/site/merge.py", "more/site/merge.py", "more/site/other.py", "scriptlets/site/shell.sh"):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(path)

@@ -61,10 +61,9 @@ SCRIPT = "#!/bin/sh\n"
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(own_folder: Path) -> Path:
     """The `scriptlets` folder of a project, which is the working folder."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "scriptlets").mkdir()
+    Path("scriptlets").mkdir()
     return Path("scriptlets")
 
 

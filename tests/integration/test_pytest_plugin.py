@@ -218,6 +218,7 @@ FAILED_BEFORE = {
 }
 
 
+@pytest.mark.repeats(one_in=2)
 @pytest.mark.parametrize(
     ("option", "expected"),
     [

@@ -125,6 +125,10 @@ def project(accepted: Path, tmp_path: Path) -> Path:
     ids=["github", "gitlab", "action"],
 )
 def test_the_files_are_valid(schema: str, paths: tuple[Path, ...]):
+    assert_valid(schema, *paths)
+
+
+def assert_valid(schema: str, *paths: Path) -> None:
     command = [BIN / "check-jsonschema", "--builtin-schema", schema, *paths]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -137,9 +141,7 @@ def test_the_component_makes_a_valid_job(tmp_path: Path):
     )
     (job,) = json.loads(made.read_text()).values()
     assert (job["tags"], job["variables"]["OPTIONS"]) == (["hall", "r"], "--limit 'rack7'")
-    command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", made]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert_valid("vendor.gitlab-ci", made)
 
 
 @pytest.mark.parametrize("ci", ["action", "component"])
@@ -159,6 +161,7 @@ def test_the_devcontainer_sets_up_what_is_there():
     assert all((ROOT / schema).is_file() for schema in told["customizations"]["vscode"]["settings"]["yaml.schemas"])
 
 
+@pytest.mark.repeats(one_in=2)
 @pytest.mark.parametrize("ci", COMMANDS)
 def test_a_run_that_passes(project: Path, ci: str):
     (command,) = COMMANDS[ci]()
@@ -172,7 +175,9 @@ def test_a_run_that_passes(project: Path, ci: str):
 
 
 @pytest.mark.repeats(one_in=2)
-@pytest.mark.parametrize("ci", COMMANDS)
+@pytest.mark.parametrize(
+    "ci", ["gitlab", "github", "action", "jenkins", "component"]
+)  # of the others more than of those above
 def test_a_run_that_fails_has_its_report_and_fails_the_job(project: Path, ci: str):
     recipe = project / "recipes" / "first.yml"
     recipe.write_text(recipe.read_text().replace("default: 95", "default: 0"))
@@ -185,6 +190,7 @@ def test_a_run_that_fails_has_its_report_and_fails_the_job(project: Path, ci: st
     assert "worse: disk on localhost: passed -> failed" in done.stderr
 
 
+@pytest.mark.repeats(one_in=2)
 @pytest.mark.parametrize("ci", COMMANDS)
 def test_where_nothing_was_run_no_older_run_is_reported(project: Path, ci: str):
     (project / "recipes" / "first.yml").write_text("nonsense: true\n")
@@ -208,10 +214,5 @@ def test_the_jenkinsfile_is_balanced_and_in_the_order_of_the_others():
             assert opened.pop() + mark in ("()", "{}", "[]")
     assert not opened
     assert re.match(r"\s*pipeline \{", plain)
-    assert [word for word in ("agent", "options", "environment", "stages", "post") if f"  {word} {{" in plain] == [
-        "agent",
-        "options",
-        "environment",
-        "stages",
-        "post",
-    ]
+    order = ["agent", "options", "environment", "stages", "post"]
+    assert re.findall(rf"  ({'|'.join(order)}) \{{", plain) == order

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import io
 import json
-from contextlib import redirect_stderr, redirect_stdout
+import os
+from collections.abc import Callable
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,6 +53,19 @@ def _written(stream: io.TextIOWrapper) -> str:
     """What a stream has; Ansible looks for the bytes behind a stream, and warns where there are none."""
     stream.flush()
     return stream.buffer.getvalue().decode(errors="surrogateescape")  # type: ignore[attr-defined,no-any-return]
+
+
+def runs_made_in(folder: Path, make: Callable[[], object]) -> Path:
+    """What a project has of its runs after `make` was called in this folder."""
+    with chdir(folder):
+        make()
+    return folder / ".rack-recipes"
+
+
+def forget_settings(patch: pytest.MonkeyPatch) -> None:
+    """Remove the variables by which people set something for us or for Ansible."""
+    for name in [name for name in os.environ if name.startswith(("RACK_RECIPES_", "ANSIBLE_"))]:
+        patch.delenv(name)
 
 
 def make_project(folder: Path) -> None:

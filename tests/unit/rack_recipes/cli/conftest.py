@@ -7,16 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import make_project, runs_made_in
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import make_runs
+
+
+@pytest.fixture
+def lab(project: Path) -> Path:
+    """A project with the scriptlets and recipes of `make_project`; it is the working folder."""
+    make_project(project)
+    return project
 
 
 @pytest.fixture(scope="session")
 def _stored_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("runs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        make_runs()
-    return folder / ".rack-recipes"
+    return runs_made_in(tmp_path_factory.mktemp("runs"), make_runs)
 
 
 @pytest.fixture

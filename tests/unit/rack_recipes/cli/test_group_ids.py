@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from pathlib import Path
@@ -14,7 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call, make_project
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import (
+    call,
+    forget_settings,
+    make_project,
+)
 from rack_recipes.cli.command_table import COMMANDS, is_group, parser_of
 from rack_recipes.run.run_folders import ACROSS
 
@@ -35,7 +38,7 @@ def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "limits.yml").write_text(json.dumps(LIMITS))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        _forget_settings(patch)
+        forget_settings(patch)
         for host in ("h1", "h2"):
             done = call("run", "good.yml", "-i", "inventory.yml", "--limit", host, "--group", GROUP, "--parts", "2")
             assert done.code == 0, done.err
@@ -47,14 +50,9 @@ def parts(_made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[
     """The ids of the parts, in a copy of the project that is the working folder."""
     shutil.copytree(_made, tmp_path / "project")
     monkeypatch.chdir(tmp_path / "project")
-    _forget_settings(monkeypatch)
+    forget_settings(monkeypatch)
     names = sorted(path.parent.name for path in Path(".rack-recipes/runs").glob("*/journal.jsonl"))
     return dict(zip(("first", "second"), names, strict=True))
-
-
-def _forget_settings(patch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith(("RACK_RECIPES_", "ANSIBLE_"))]:
-        patch.delenv(name)
 
 
 def command_of(case: dict[str, Any]) -> str:

@@ -93,9 +93,7 @@ def _project(project: Path) -> None:
     (project / "scriptlets/t/sum.py").write_text(SUM)
     (project / "scriptlets/t/seen.py").write_text(SEEN)
     (project / "scriptlets/t/say.sh").write_text(SHELL)
-    (project / "scriptlets/t/say.yml").write_text(
-        "description: Says\noptions: {word: {type: str}}\nwrites: [t.said_v1]\n"
-    )
+    (project / "scriptlets/t/say.yml").write_text(SIDECAR)
     for lines in range(10):
         (project / f"{lines}.txt").write_text("x\n" * lines)
 
@@ -443,18 +441,16 @@ class Talk(Scriptlet):
 
 
 @pytest.fixture
-def talk(tmp_path):
-    """A function that runs the scriptlet t.talk by itself, in processes of its own: pytest has handlers of its own."""
-    (tmp_path / "scriptlets/t").mkdir(parents=True, exist_ok=True)
-    (tmp_path / "scriptlets/t/talk.py").write_text(LOGS)
-
-    def run(*words):
-        command = [Path(sys.executable).with_name("rack-recipes"), "debug", "t.talk", *words]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100)
-
-    return run
+def _talk(project: Path) -> None:
+    (project / "scriptlets/t/talk.py").write_text(LOGS)
 
 
+def reason_of(*words: str) -> str:
+    """Why t.talk ended as it did."""
+    return str(call("debug", "t.talk", "--log-level", "error", *words).answer["reason"])
+
+
+@pytest.mark.usefixtures("_talk")
 @pytest.mark.parametrize(
     ("words", "levels"),
     [
@@ -463,13 +459,16 @@ def talk(tmp_path):
         ([], ["DEBUG", "INFO", "WARNING", "ERROR"]),
     ],
 )
-def test_python_s_logging_has_the_level_of_the_run(talk, words, levels):
-    lines = [line.split() for line in re.findall(r" stderr: (20.*)", talk(*words).stderr)]
+def test_python_s_logging_has_the_level_of_the_run(words: list[str], levels: list[str]):
+    command = [sys.executable, "-c", PROGRAM, "debug", "t.talk", *words]  # pytest has handlers of its own in this one
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    lines = [line.split() for line in re.findall(r" stderr: (20.*)", done.stderr)]
     assert [line[1] for line in lines] == levels
     assert all(len(line[0]) == len("2026-11-25T14:44:31.123Z") for line in lines)
     assert {(line[2], line[4], line[5]) for line in lines} == {("scriptlets.t.talk", "talk", "localhost]")}
 
 
+@pytest.mark.usefixtures("_talk")
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
@@ -479,19 +478,19 @@ def test_python_s_logging_has_the_level_of_the_run(talk, words, levels):
         ("own", "own words"),
     ],
 )
-def test_an_exception_names_file_and_line(talk, how, reason):
-    told = json.loads(talk("--log-level", "error", "--arg", f"how={how}").stdout)["reason"]
+def test_an_exception_names_file_and_line(how: str, reason: str):
+    told = reason_of("--arg", f"how={how}")
     assert told == reason or re.fullmatch(reason, told)
 
 
-def test_on_a_host_the_advice_is_for_the_inventory_of_the_run(talk, tmp_path):
-    variables = '{ansible_connection: local, ansible_python_interpreter: "{{ ansible_playbook_python }}"}'
-    (tmp_path / "hosts.yml").write_text(f"all: {{hosts: {{leaf1: {variables}}}}}")
-    words = ("--host", "leaf1", "-i", "hosts.yml", "--log-level", "error", "--arg", "how=key")
+@pytest.mark.usefixtures("_talk")
+def test_on_a_host_the_advice_is_for_the_inventory_of_the_run(project: Path):
+    (project / "hosts.yml").write_text(json.dumps({"all": {"hosts": {"leaf1": _local()}}}))
     command = "`rack-recipes debug t.talk --arg how=key --host leaf1` with the run's inventory shows more)"
-    assert json.loads(talk(*words).stdout)["reason"].endswith(command)
+    assert reason_of("--host", "leaf1", "-i", "hosts.yml", "--arg", "how=key").endswith(command)
 
 
+@pytest.mark.usefixtures("_talk")
 @pytest.mark.parametrize(
     ("args", "words"),
     [
@@ -501,6 +500,6 @@ def test_on_a_host_the_advice_is_for_the_inventory_of_the_run(talk, tmp_path):
         ({"file": f"/{'a' * 200}"}, "--arg how=key --arg file=..."),
     ],
 )
-def test_an_exception_names_what_was_given_and_no_secret(talk, args, words):
-    told = json.loads(talk("--log-level", "error", "--args", json.dumps({"how": "key", **args})).stdout)["reason"]
+def test_an_exception_names_what_was_given_and_no_secret(args: dict[str, Any], words: str):
+    told = reason_of("--args", json.dumps({"how": "key", **args}))
     assert told == f"KeyError: 'n' (scriptlets/t/talk.py:13; `rack-recipes debug t.talk {words}` shows more)"

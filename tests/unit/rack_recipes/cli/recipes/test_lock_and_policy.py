@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
 
+pytestmark = pytest.mark.usefixtures("lab")
 LOCK = Path("rack-recipes.lock")
 
 

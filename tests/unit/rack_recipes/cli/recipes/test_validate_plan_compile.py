@@ -20,6 +20,8 @@ from rack_recipes.plan.output_formats import FORMATS
 from rack_recipes.plan.plan_model import Plan, PlanOptions
 from rack_recipes.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("lab")
+
 
 def typed(monkeypatch: pytest.MonkeyPatch, text: bytes) -> None:
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(text)))

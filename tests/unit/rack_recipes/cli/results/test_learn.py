@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import Done, call
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import Done, call, runs_made_in
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import HOSTS, Writer, measured
 from rack_recipes.recipe.limits_file import read_limits
 from rack_recipes.recipe.load import load
@@ -31,13 +32,22 @@ def store(run_id: str, heat: float, verdict: str = "passed") -> None:
     run.end(verdict, int(verdict != "passed"), **{verdict: 2})
 
 
-@pytest.fixture
-def runs(project: Path) -> Path:
-    """Ten good runs of 40 to 41 C, one that failed at 55 C, one that passed at 44 C."""
+def store_runs() -> None:
     for number, run_id in enumerate(GOOD):
         store(run_id, 40 + number * 7 % 10 / 10)
     store(EARLIER, 44.0)
     store(BAD, 55.0, "failed")
+
+
+@pytest.fixture(scope="module")
+def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return runs_made_in(tmp_path_factory.mktemp("nights"), store_runs)
+
+
+@pytest.fixture
+def runs(_made: Path, project: Path) -> Path:
+    """Ten good runs of 40 to 41 C, one that failed at 55 C, one that passed at 44 C."""
+    shutil.copytree(_made, project / ".rack-recipes")
     return project
 
 

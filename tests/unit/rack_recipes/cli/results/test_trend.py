@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_ru
     run_id,
     store_nights,
 )
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call, runs_made_in
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import URL
 from rack_recipes.store.database_engine import connect_store
 
@@ -38,10 +39,15 @@ def steps(values: Sequence[float]) -> list[Night]:
     ]
 
 
+@pytest.fixture(scope="module")
+def _twelve(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return runs_made_in(tmp_path_factory.mktemp("twelve"), lambda: store(steps([100.0] * 8 + [130.0] * 4)))
+
+
 @pytest.fixture
-def history(project: Path) -> Path:
+def history(_twelve: Path, project: Path) -> Path:
     """A project in which the latency rises from about 100 us to 130 us, in the last four of twelve runs."""
-    store(steps([100.0] * 8 + [130.0] * 4))
+    shutil.copytree(_twelve, project / ".rack-recipes")
     return project
 
 

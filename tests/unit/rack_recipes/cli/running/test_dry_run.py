@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call, make_project
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call, make_project, runs_made_in
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.two_stored_runs import Writer, measured
 from rack_recipes.cli.running.dry_run import _duration_text
 from rack_recipes.plan.compile.playbook_file import plan_of
@@ -33,16 +33,16 @@ NEVER = "sqlite:///.rack-recipes/results.db: there is no store yet, it is made b
 @pytest.fixture(scope="module")
 def _stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store of one run of the recipe."""
-    folder = tmp_path_factory.mktemp("past")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        run = Writer("20261124-090000-aaaaaa")
-        run.begin("sha256:1", ("wire", "burn"), cache_key="wiring")
-        for host, seconds in (("leaf1", 2.0), ("leaf2", 4.0)):
-            run.step("wire", host, seconds=1.0, inputs="sha256:9")
-            run.step("burn", host, seconds=seconds, inputs="sha256:8", measurements=[measured("heat", 1)])
-        run.end("passed", 0, passed=4)
-    return folder / ".rack-recipes"
+    return runs_made_in(tmp_path_factory.mktemp("past"), _make_run)
+
+
+def _make_run() -> None:
+    run = Writer("20261124-090000-aaaaaa")
+    run.begin("sha256:1", ("wire", "burn"), cache_key="wiring")
+    for host, seconds in (("leaf1", 2.0), ("leaf2", 4.0)):
+        run.step("wire", host, seconds=1.0, inputs="sha256:9")
+        run.step("burn", host, seconds=seconds, inputs="sha256:8", measurements=[measured("heat", 1)])
+    run.end("passed", 0, passed=4)
 
 
 @pytest.fixture(autouse=True)

@@ -63,6 +63,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 """
 
 
+@pytest.mark.repeats(one_in=2)
 @pytest.mark.parametrize(("line", "found"), CASES)
 def test_bash(line: str, found: list[str]):
     words = line.split(" ")
@@ -72,6 +73,7 @@ def test_bash(line: str, found: list[str]):
     assert sorted(done.stdout.splitlines()) == [word.rstrip("/") for word in found]
 
 
+@pytest.mark.repeats(one_in=2)
 @pytest.mark.parametrize(("line", "found"), CASES)
 def test_fish(line: str, found: list[str]):
     script = f"source complete.fish; complete --do-complete 'rack-recipes {line}'"

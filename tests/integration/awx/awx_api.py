@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -137,12 +135,12 @@ class AwxApi:
         """The status and the content of an answer."""
         kind, number, part = [*path.removeprefix(ROOT).strip("/").split("/"), "", ""][:3]
         if not number:
-            return (201, self.create(kind, self._stored(data))) if method == "POST" else (200, self._list(kind, query))
+            return (201, self.create(kind, data)) if method == "POST" else (200, self._list(kind, query))
         item = self.objects[kind][int(number)]
         if part:
             return self._part(method, item, f"{kind}/{number}", part, data)
         if method == "PATCH":
-            item.update(self._stored(data))
+            item.update(data)
         return 200, self._shown(item)
 
     def _part(self, method: str, item: Item, place: str, part: str, data: Item) -> tuple[int, Any]:
@@ -172,10 +170,6 @@ class AwxApi:
         found = [item for item in items if all(str(item.get(name)) == value for name, value in query.items())]
         return {"count": len(found), "next": None, "results": [*map(self._shown, found)]}
 
-    @staticmethod
-    def _stored(data: Item) -> Item:
-        return dict(data)
-
     def _shown(self, item: Item) -> Item:
         """An object without the secrets of its credential."""
         if "credential_type" not in item:
@@ -186,9 +180,8 @@ class AwxApi:
         return {**item, "inputs": inputs}
 
 
-@contextmanager
-def serving(awx: AwxApi) -> Iterator[str]:
-    """Serve an AWX; gives its address."""
+def handler_of(awx: AwxApi) -> type[BaseHTTPRequestHandler]:
+    """What answers requests to an AWX."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -211,15 +204,7 @@ def serving(awx: AwxApi) -> Iterator[str]:
         def log_message(self, *words: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return Handler
 
 
 def is_playbook(text: str) -> bool:

@@ -15,8 +15,15 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.rack.recipes.tests.integration.awx.awx_api import AwxApi, is_playbook, serving
-from ansible_collections.rack.recipes.tests.integration.awx.awx_jobs import HOSTS, Job, Uploads, run_job, uploads
+from ansible_collections.rack.recipes.tests.integration.awx.awx_api import AwxApi, handler_of, is_playbook
+from ansible_collections.rack.recipes.tests.integration.awx.awx_jobs import (
+    HOSTS,
+    Job,
+    Uploads,
+    run_job,
+    serving,
+    uploads,
+)
 from call_rack_recipes import CHECKOUT, Done, call, environment, rack_recipes, results
 from network_collections import network_collections
 
@@ -71,7 +78,7 @@ def collections(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def configure(awx: AwxApi, *words: str) -> Done:
-    with serving(awx) as url:
+    with serving(handler_of(awx)) as url:
         access = {"CONTROLLER_HOST": url, "CONTROLLER_OAUTH_TOKEN": "t", "RACK_RECIPES_DB": STORE}
         given = [word for pair in SITE for word in ("-e", pair)]
         fewer_processes = {"ANSIBLE_PIPELINING": "1"}
@@ -130,16 +137,8 @@ def test_the_linter_has_nothing_to_say(awx_project: Path, monkeypatch: pytest.Mo
 
 def test_the_builder_takes_the_image(awx_project: Path, tmp_path: Path):
     file = awx_project / "awx" / "execution-environment.yml"
-    done = call(
-        "ansible-builder",
-        "create",
-        "--output-filename",
-        "Containerfile",
-        "--file",
-        file,
-        "--context",
-        tmp_path / "context",
-    )
+    words = ("--output-filename", "Containerfile", "--file", file, "--context", tmp_path / "context")
+    done = call("ansible-builder", "create", *words)
     assert done.code == 0, done.stdout + done.stderr
     text = (tmp_path / "context" / "Containerfile").read_text()
     assert "quay.io/centos/centos:stream10" in text
@@ -244,17 +243,10 @@ def test_a_refused_upload_is_told(server: Uploads, jobs: Any):
     assert "403" in told["report_error"]
 
 
-def part(number: int, *hosts: str, **more: Any) -> dict[str, Any]:
+def part(number: int, *hosts: str) -> dict[str, Any]:
     told = {"job": str(number), "run_id": f"R{number}", "status": "passed", "counts": {"passed": 2}, "hosts": [*hosts]}
-    return {
-        f"rack_recipes_job_{number}": {
-            **told,
-            "causes": [],
-            "report": f"http://x/R{number}",
-            "report_error": "",
-            **more,
-        }
-    }
+    done = {**told, "causes": [], "report": f"http://x/R{number}", "report_error": ""}
+    return {f"rack_recipes_job_{number}": done}
 
 
 def test_the_last_job_adds_up_the_others(awx_project: Path, tmp_path: Path):

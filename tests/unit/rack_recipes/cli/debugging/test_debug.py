@@ -331,24 +331,18 @@ def test_what_cannot_be_run(words: list[str], text: str, project: Path):
 
 
 def test_on_a_host(project: Path):
-    (project / "hosts.yml").write_text(json.dumps({"all": {"hosts": {name: _local() for name in ("r1", "r2")}}}))
+    (project / "hosts.yml").write_text(json.dumps({"g": {"hosts": {"r2": _local()}}, "all": {"hosts": {"r1": {}}}}))
     (project / "context.yml").write_text("t.offset_v1: 40\n")
-    words = ["--host", "r2", "-i", "hosts.yml", "--context", "context.yml"]
-    done = call("debug", "t.count", "--arg", "src=3.txt", *words)
+    words = ["-i", "hosts.yml", "--context", "context.yml", "--host"]
+    done = call("debug", "t.count", "--arg", "src=3.txt", *words, "r2")
     assert (done.code, done.answer["verdict"]) == (0, "passed")
     assert done.answer["outputs"] == {"t.lines_v1": 43}
     run_id = done.answer["run_id"]
     assert f" {run_id} count@r2 set: t.lines_v1 by count" in done.err
     assert call("show", run_id, "--json").answer["run"]["test_id"] == "DEBUG t.count"
-    failed = call("debug", "t.count", "--arg", "src=8.txt", *words, "--json")
+    failed = call("debug", "t.count", "--arg", "src=8.txt", *words, "g", "--json")  # a pattern that means this host
     assert (failed.code, failed.answer["reason"]) == (1, "eight")
-
-
-def test_on_a_host_that_a_pattern_names(project: Path):
-    (project / "hosts.yml").write_text(json.dumps({"g": {"hosts": {"r1": _local()}}}))
-    (project / "context.yml").write_text("t.offset_v1: 40\n")
-    words = ["--host", "g", "-i", "hosts.yml", "--context", "context.yml"]
-    assert call("debug", "t.count", "--arg", "src=3.txt", *words).answer["outputs"] == {"t.lines_v1": 43}
+    assert failed.answer["outputs"] == {"t.lines_v1": 48}
 
 
 def _local() -> dict[str, str]:

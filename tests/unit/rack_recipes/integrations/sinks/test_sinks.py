@@ -16,7 +16,7 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command i
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.results.test_trend import store
 from rack_recipes.analysis.actions import HostAction
 from rack_recipes.errors import UsageError
-from rack_recipes.integrations.sinks.host_sinks import LONGEST, reason_of, send_actions, take_back
+from rack_recipes.integrations.sinks.host_sinks import LONGEST, Sink, reason_of, send_actions, take_back
 from rack_recipes.integrations.sinks.json_client import JsonServer
 from rack_recipes.integrations.sinks.kubernetes_condition import NodeCondition
 from rack_recipes.integrations.sinks.netbox_status import NetBoxStatus, netbox_server
@@ -42,18 +42,21 @@ def slurm(tmp_path: Path) -> SlurmDrain:
     return SlurmDrain(str(make_scontrol(tmp_path)))
 
 
+@pytest.fixture
+def sinks(slurm: SlurmDrain, services: Services) -> list[Sink]:
+    kubernetes, netbox = JsonServer(f"{services.url}/k8s", TOKEN), netbox_server(services.url, TOKEN)
+    return [slurm, NodeCondition(kubernetes), NetBoxStatus(netbox)]
+
+
 def asked(folder: Path) -> list[list[str]]:
     """The words of each start of scontrol."""
     path = folder / "asked"
     return [one.splitlines() for one in path.read_text().split("END\n")[:-1]] if path.exists() else []
 
 
-def test_nobody_is_asked_unless_it_is_meant(slurm: SlurmDrain, services: Services, tmp_path: Path) -> None:
-    sinks = [
-        slurm,
-        NodeCondition(JsonServer(f"{services.url}/k8s", TOKEN)),
-        NetBoxStatus(netbox_server(services.url, TOKEN)),
-    ]
+def test_nobody_is_asked_unless_it_is_meant(
+    sinks: list[Sink], slurm: SlurmDrain, services: Services, tmp_path: Path
+) -> None:
     told = [one.done for one in send_actions(sinks, [action("n1"), action("n9", "monitor")], "R1")]
     assert told == [
         f"{slurm.program} update NodeName=n1 State=DRAIN 'Reason=rack-recipes R1: replace: gpus: replace the GPU'",
@@ -84,13 +87,8 @@ def test_text_from_hosts_is_one_word_of_the_command(slurm: SlurmDrain, tmp_path:
 
 @pytest.mark.parametrize("host", ["n[1-9]", "ALL", "all", "n1,n2", "../n1", "n1?x", "-n1", "", "n1 n2", "n1/status"])
 def test_a_name_that_means_others_is_told_to_nobody(
-    slurm: SlurmDrain, services: Services, tmp_path: Path, host: str
+    sinks: list[Sink], services: Services, tmp_path: Path, host: str
 ) -> None:
-    sinks = [
-        slurm,
-        NodeCondition(JsonServer(f"{services.url}/k8s", TOKEN)),
-        NetBoxStatus(netbox_server(services.url, TOKEN)),
-    ]
     for is_dry in (True, False):
         found = [*send_actions(sinks, [action(host)], "R1", is_dry=is_dry)]
         assert [one.error for one in found] == [
@@ -126,12 +124,9 @@ def test_the_status_of_a_device_and_its_journal(services: Services) -> None:
     assert services.devices[0]["status"] == {"value": "failed"}
 
 
-def test_only_what_a_run_has_done_itself_is_taken_back(slurm: SlurmDrain, services: Services, tmp_path: Path) -> None:
-    sinks = [
-        slurm,
-        NodeCondition(JsonServer(f"{services.url}/k8s", TOKEN)),
-        NetBoxStatus(netbox_server(services.url, TOKEN)),
-    ]
+def test_only_what_a_run_has_done_itself_is_taken_back(
+    sinks: list[Sink], slurm: SlurmDrain, services: Services, tmp_path: Path
+) -> None:
     assert [*take_back([slurm], ["n1", "n2", "ALL"], "R1")] == []  # n2 was drained by somebody else
     assert all(not one.error for one in send_actions(sinks, [action("n1")], "R1", is_dry=False))
     assert [*take_back(sinks, ["n1"], "R2")] == []  # another run

@@ -177,7 +177,6 @@ def _verified_data(found: Verified) -> dict[str, object]:
 
 
 def _lines(found: Verified) -> Iterator[str]:
-
     for kind, file, detail in found.problems:
         yield printable(f"{kind}  {file}{f': {detail}' if detail else ''}") + "\n"
     signed = f", signed by {found.signer}" if found.signer else ""

@@ -9,10 +9,11 @@ import sys
 from collections.abc import Iterator, Mapping, MutableSequence, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rack_recipes.cli.argument_parser import hint
 from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.cli.open_store import open_store, run_id_of
 from rack_recipes.cli.terminal import format_table
-from rack_recipes.errors import StoreError, UsageError, counted, nearest
+from rack_recipes.errors import StoreError, UsageError, counted
 
 if TYPE_CHECKING:
     from rack_recipes.analysis.findings import Finding
@@ -152,7 +153,6 @@ def _data(use: WaiverUse) -> dict[str, Any]:
 
 
 def _lines(found: Sequence[WaiverUse]) -> Iterator[str]:
-
     titles = ("line", "step", "hosts", "state", "until", "passes so far", "used", "runs", "who", "reason")
     yield format_table(titles, [_row(use) for use in found])
 
@@ -183,8 +183,7 @@ def _unknown_step(waiver: Waiver, steps: Sequence[str]) -> str:
 
     if not steps or any(waiver.covers_step(name) or matches_wildcard(waiver.step, name) for name in steps):
         return ""
-    near = nearest(waiver.step, steps)
-    meant = f" (did you mean {near!r}?)" if near else ""
+    meant = hint(waiver.step, steps)
     return f"no step of the last runs is {waiver.step!r}{meant}: until there is one, its waiver covers nothing"
 
 

@@ -15,11 +15,12 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import mark_if_long, shortened
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from rack_recipes.analysis.run_changes import context_changes
+from rack_recipes.cli.argument_parser import hint
 from rack_recipes.context import run_context
 from rack_recipes.context.context_model import REFUSED, Delta
 from rack_recipes.context.merge_policies import to_record
 from rack_recipes.context.run_context import RUN
-from rack_recipes.errors import UsageError, nearest
+from rack_recipes.errors import UsageError
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.settings import MERGE_POLICIES
 
@@ -222,9 +223,8 @@ def of_journal(path: Path) -> Context:
 
 def _check_policy(pattern: str, policy: str) -> None:
     if policy not in MERGE_POLICIES:
-        near = nearest(policy, MERGE_POLICIES)
-        hint = f" (did you mean {near!r}?)" if near else ""
-        raise UsageError(f"merge: {pattern}: expected one of {', '.join(MERGE_POLICIES)}, got {policy!r}{hint}")
+        expected = f"expected one of {', '.join(MERGE_POLICIES)}, got {policy!r}{hint(policy, MERGE_POLICIES)}"
+        raise UsageError(f"merge: {pattern}: {expected}")
 
 
 def _writes(ours: list[Delta], theirs: list[Delta]) -> Iterator[dict[str, Any]]:

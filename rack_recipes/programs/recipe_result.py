@@ -186,10 +186,7 @@ class RecipeResult:
 
     def __repr__(self) -> str:
         head = f"<run {self.run_id or 'not begun'} {self.status}, exit code {self.exit_code}"
-        lines = [
-            f"  {step} on {host or 'the run'}: {record['verdict']} {record.get('reason', '')}".rstrip()
-            for (step, host), record in self.steps.items()
-        ]
+        lines = [f"  {_in_words(place, record)}" for place, record in self.steps.items()]
         return "\n".join([head, *([f"  {self.reason}"] if self.reason else []), *lines]) + ">"
 
     def unexplained(self) -> str:
@@ -224,12 +221,14 @@ def read_result(exit_code: int, answer: Mapping[str, Any], project: Path) -> Rec
 
 def _not_passed(steps: Mapping[tuple[str, str], Record]) -> list[str]:
     """A line for each of the first results that did not pass, and how many more there are."""
-    lines = [
-        f"{step} on {host or 'the run'}: {record['verdict']} {record.get('reason', '')}".rstrip()
-        for (step, host), record in steps.items()
-        if record["verdict"] not in HARMLESS
-    ]
+    lines = [_in_words(place, record) for place, record in steps.items() if record["verdict"] not in HARMLESS]
     return [*lines[:MOST_NAMED], *([f"and {len(lines) - MOST_NAMED} more"] if len(lines) > MOST_NAMED else [])]
+
+
+def _in_words(place: tuple[str, str], record: Record) -> str:
+    """How a step ended on a host or for the run: `ping on leaf1: failed no answer`."""
+    step, host = place
+    return f"{step} on {host or 'the run'}: {record['verdict']} {record.get('reason', '')}".rstrip()
 
 
 def _verdict(record: Record) -> Verdict:

@@ -129,7 +129,9 @@ def run_scriptlet(options: argparse.Namespace) -> Answer:
     """Run the scriptlet on the host that the options name, or here. Raises RackError if it cannot be run at all."""
     debug_run = _debug_run(options)
     if options.pdb and (options.host or debug_run.entry.kind != "python"):
-        raise UsageError(f"--pdb: expected a Python scriptlet on this machine, got {_place(options, debug_run)}")
+        entry = debug_run.entry
+        got = f"host {options.host}" if options.host else f"{entry.path} (type: {entry.kind})"
+        raise UsageError(f"--pdb: expected a Python scriptlet on this machine, got {got}")
     if options.host:
         records, answer = run_on_host(debug_run, options)
     else:
@@ -140,15 +142,8 @@ def run_scriptlet(options: argparse.Namespace) -> Answer:
     last = [record for record in records if record["kind"] == "step" and record["step"] == debug_run.name][-1]
     deltas = [record for record in records if record["kind"] == "delta" and record["step"] == debug_run.name]
     print_result(last, logged_events({"log_level": "" if options.pdb else debug_run.log_level}))
-    return {**envelope_of(last, deltas), **answer}, 0 if last["verdict"] in PASSING else _code(last["verdict"])
-
-
-def _place(options: argparse.Namespace, debug_run: ScriptletRun) -> str:
-    return f"host {options.host}" if options.host else f"{debug_run.entry.path} (type: {debug_run.entry.kind})"
-
-
-def _code(verdict: str) -> int:
-    return 3 if verdict == "unreachable" else 1
+    code = 0 if last["verdict"] in PASSING else 3 if last["verdict"] == "unreachable" else 1
+    return {**envelope_of(last, deltas), **answer}, code
 
 
 def _debug_run(options: argparse.Namespace) -> ScriptletRun:
@@ -156,11 +151,8 @@ def _debug_run(options: argparse.Namespace) -> ScriptletRun:
     entry = _find_entry(options, folders)
     words = (split_assignment("--arg", word) for word in options.arg)
     args = {**_args(options.args), **{name: _value(entry, name, text) for name, text in words}}
-    return ScriptletRun(entry, folders, args, **_context(options, entry), log_level=options.log_level)
-
-
-def _context(options: argparse.Namespace, entry: ScriptletEntry) -> dict[str, Any]:
-    return read_context(options.context, entry, options.host) if options.context is not None else {}
+    context = read_context(options.context, entry, options.host) if options.context is not None else {}
+    return ScriptletRun(entry, folders, args, **context, log_level=options.log_level)
 
 
 def _find_entry(options: argparse.Namespace, folders: tuple[Path, ...]) -> ScriptletEntry:
@@ -235,7 +227,7 @@ def print_result(step: Record, shown: Collection[str]) -> None:
     sys.stderr.write(f"{step['step']} {paint(step['verdict'], step['verdict'])} in {step['seconds']:.3f} s{reason}\n")
 
 
-RUN, HOST = "debug", "localhost"
+RUN = "debug"
 LEASE = 3600.0  # seconds; the executor is in this process, so no lease can run out
 DROP_INS = "scriptlets"
 
@@ -272,18 +264,10 @@ def _request(debug_run: ScriptletRun, log_level: str) -> Request:
     from rack_recipes.run.host.host_request import StageInputs, make_request
 
     entry = debug_run.entry
-    step = {
-        "name": debug_run.name,
-        "type": entry.kind,
-        "module": entry.name,
-        "function": entry.function,
-        "args": debug_run.args,
-        "scope": entry.scope,
-        "success": "none",
-    }
+    step = {**_step(debug_run), "function": entry.function, "scope": entry.scope}
     around = StageInputs(
         run_id=RUN,
-        host="" if entry.scope == "run" else HOST,
+        host="" if entry.scope == "run" else LOCAL,
         folders=tuple(folder.absolute() for folder in debug_run.folders),
         slots=1,
         lease=LEASE,
@@ -357,7 +341,9 @@ def run_on_host(debug_run: ScriptletRun, options: argparse.Namespace) -> tuple[l
     folder = runs.parent / "debug"
     make_private(folder)
     recipe = folder / f"{debug_run.name}.yml"
-    recipe.write_text(json.dumps({**_about(debug_run, options.host), "steps": [_step(debug_run)]}), encoding="utf-8")
+    meta = {"test_id": f"DEBUG {debug_run.entry.name}", "description": "One scriptlet by itself"}
+    step = {**_step(debug_run), **({"function": debug_run.entry.function} if debug_run.entry.function else {})}
+    recipe.write_text(json.dumps({"test_meta": meta, "hosts": options.host, "steps": [step]}), encoding="utf-8")
     asked = parser_of("run").parse([str(recipe), *_options(debug_run, options, folder)])
     asked.ansible = options.ansible
     answer, _code = start_run(asked, show_summary=False)
@@ -366,23 +352,11 @@ def run_on_host(debug_run: ScriptletRun, options: argparse.Namespace) -> tuple[l
     return records, {"run_id": answer["run_id"]}
 
 
-def _about(debug_run: ScriptletRun, host: str) -> dict[str, Any]:
-    return {
-        "test_meta": {"test_id": f"DEBUG {debug_run.entry.name}", "description": "One scriptlet by itself"},
-        "hosts": host,
-    }
-
-
 def _step(debug_run: ScriptletRun) -> dict[str, Any]:
+    """The step without its function."""
     entry = debug_run.entry
-    step = {
-        "name": debug_run.name,
-        "type": entry.kind,
-        "module": entry.name,
-        "args": dict(debug_run.args),
-        "success": "none",
-    }
-    return {**step, "function": entry.function} if entry.function else step
+    about = {"name": debug_run.name, "type": entry.kind, "module": entry.name}
+    return {**about, "args": dict(debug_run.args), "success": "none"}
 
 
 def _options(debug_run: ScriptletRun, options: argparse.Namespace, folder: Path) -> Iterator[str]:

@@ -141,7 +141,6 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 
 def _text(user: User, active: Policy | None, rules: list[Rule]) -> str:
-
     if active is None:
         return "no policy is set: everybody may do everything\n"
     if not rules:

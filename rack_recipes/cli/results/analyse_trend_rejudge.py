@@ -209,7 +209,6 @@ def _by_whom() -> dict[str, str]:
 def _judgement_lines(
     run_id: str, number: int, judged: Sequence[Judged], changed: Sequence[Judged], verdicts: Mapping[str, int]
 ) -> Iterator[str]:
-
     if not judged:
         yield "no measurement of this run has a new limit\n"
     else:

@@ -241,7 +241,6 @@ def _score(found: Sequence[StepMutants]) -> dict[str, Any]:
 
 
 def _mutant_lines(found: Sequence[StepMutants]) -> Iterator[str]:
-
     rows = [(step.step, step.host or "run", f"{step.noticed} of {len(step.mutants)}", step.problem) for step in found]
     yield format_table(("step", "outputs of", "noticed", ""), rows)
     for step in found:

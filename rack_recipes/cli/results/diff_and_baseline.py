@@ -170,7 +170,6 @@ def _grown(row: Row) -> str:
 
 
 def _table(title: str, titles: Sequence[str], rows: Sequence[Sequence[object]], none: str = NO_CHANGE) -> Iterator[str]:
-
     yield from _titled(title, [format_table(titles, rows, painter(sys.stdout))] if rows else [], none)
 
 

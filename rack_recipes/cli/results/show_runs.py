@@ -319,7 +319,6 @@ def _where_stderr_is(rows: Sequence[Row], run_id: str) -> Iterator[str]:
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-
     return format_table(titles, rows, painter(sys.stdout))
 
 

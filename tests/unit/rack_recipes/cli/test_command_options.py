@@ -56,7 +56,7 @@ def sample(options: argparse.Namespace) -> Any:
     """A command."""
 
 
-def parser(*left_out: str) -> Parser:
+def parser() -> Parser:
     made = Parser("prog")
     add_options(made, sample.__module__, sample.__name__)
     return made

@@ -5,23 +5,20 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from virtual_racks import NEEDS_ROOT, virtual_rack
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
-from call_rack_recipes import CHECKOUT, Done, Results, rack_recipes, results
+from call_rack_recipes import Done, Results, rack_recipes, results
 from rack_recipes.lab.faults import break_rack, heal_rack
 from rack_recipes.lab.rack_state import RackState
-from rack_recipes.lab.start_rack import down, up
-from rack_recipes.lab.topology import build
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
+pytestmark = NEEDS_ROOT
 
 SERVERS = ("server1", "server2", "server3", "server4")
 QUICK = {
@@ -40,20 +37,14 @@ SAME_MACHINE = {"drives.smart", "drives.nvme"}  # they see the machine's own dri
 @pytest.fixture(scope="module")
 def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RackState]:
     """A rack of four servers on two leaves, with BMCs, whose leaves know all ways."""
-    folder = tmp_path_factory.mktemp("acceptance") / "rack"
-    try:
-        yield up(build(2, 2, 4), folder, with_bmcs=True)
-    finally:
-        down(folder)
+    with virtual_rack(tmp_path_factory.mktemp("acceptance") / "rack", 2, 2, 4, with_bmcs=True) as state:
+        yield state
 
 
-@pytest.fixture
-def recipes(project: Path) -> Path:
-    """A project with our recipes and scriptlets, and its values for a short test."""
-    for folder in ("recipes", "scriptlets"):
-        shutil.copytree(CHECKOUT / folder, project / folder)
+@pytest.fixture(autouse=True)
+def values(own_recipes: Path) -> None:
+    """The values for a short test."""
     Path("quick.yml").write_text(json.dumps(QUICK))
-    return project / "recipes"
 
 
 def run(name: str, rack: RackState, *words: object) -> tuple[Done, Results]:
@@ -75,9 +66,7 @@ def parts(found: Results, verdict: str) -> set[str]:
     return {step.partition(".")[0] for (step, _host), row in found.steps.items() if row["verdict"] == verdict}
 
 
-def test_a_healthy_rack_is_accepted_and_its_servers_lose_their_power_after_the_canary(
-    recipes: Path, rack: RackState
-) -> None:
+def test_a_healthy_rack_is_accepted_and_its_servers_lose_their_power_after_the_canary(rack: RackState) -> None:
     done, found = run("acceptance", rack, "--param-file", "quick.yml")
     assert not bad(found), done.stderr
     assert {
@@ -100,7 +89,7 @@ def inventory(rack: RackState) -> dict[str, Any]:
     return groups
 
 
-def test_each_fault_is_named_where_it_is_and_a_repair_is_tested_alone(recipes: Path, rack: RackState) -> None:
+def test_each_fault_is_named_where_it_is_and_a_repair_is_tested_alone(rack: RackState) -> None:
     state = break_rack(rack, "swapped-cables", "leaf2:swp3")[0]
     state = break_rack(state, "failing-disk", "server1")[0]
     state = break_rack(state, "outlet-off", "server2")[0]
@@ -127,7 +116,7 @@ def test_each_fault_is_named_where_it_is_and_a_repair_is_tested_alone(recipes: P
     assert found.steps["burn_in.stress", "server1"]["reason"].endswith('left out by leave_out" is not "tested"')
 
 
-def test_an_inventory_of_servers_alone_says_what_is_not_tested(recipes: Path, rack: RackState) -> None:
+def test_an_inventory_of_servers_alone_says_what_is_not_tested(rack: RackState) -> None:
     told = inventory(rack)["servers"]
     known = {"ansible_host": told["hosts"]["server1"]["ansible_host"]}
     whole = yaml.safe_load((rack.folder / "inventory.yml").read_text())["all"]["vars"]
@@ -150,7 +139,7 @@ def test_an_inventory_of_servers_alone_says_what_is_not_tested(recipes: Path, ra
     assert done.code == 0, done.stderr
 
 
-def test_a_limited_run_waits_for_no_host_that_is_not_in_it(recipes: Path, rack: RackState) -> None:
+def test_a_limited_run_waits_for_no_host_that_is_not_in_it(rack: RackState) -> None:
     words = ("--param-file", "quick.yml", "--param", "leave_out=[power, burn_in, storage]")
     done, found = run("acceptance", rack, *words, "-l", "server1:server3:leaf2:spines")
     assert not bad(found), done.stderr
@@ -174,7 +163,7 @@ def test_a_limited_run_waits_for_no_host_that_is_not_in_it(recipes: Path, rack: 
             assert found.steps[step, server]["verdict"] == "skipped"
 
 
-def test_a_night_and_a_change_with_what_was_expected_of_it(recipes: Path, rack: RackState) -> None:
+def test_a_night_and_a_change_with_what_was_expected_of_it(rack: RackState) -> None:
     words = ("--param", "disk=/srv/disk", "--param", "kernel_log=/var/log/kern.log")
     done, found = run("nightly", rack, *words, "-l", "server1:server3:leaf2:spines")
     assert not bad(found), done.stderr
@@ -199,7 +188,7 @@ def test_a_night_and_a_change_with_what_was_expected_of_it(recipes: Path, rack: 
     assert {each["field"]: each["do"] for each in changed}["redfish.firmware_v1.BIOS.version"] == ""
 
 
-def test_a_soak_of_some_seconds(recipes: Path, rack: RackState) -> None:
+def test_a_soak_of_some_seconds(rack: RackState) -> None:
     words = ("--param", "seconds=2", "--param", "round_seconds=1", "-l", "server1", "--param", "kernel_log=dmesg")
     _done, found = run("soak", rack, *words)
     assert found.steps["load", "server1"]["verdict"] == "passed"

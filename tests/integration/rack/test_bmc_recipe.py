@@ -4,22 +4,20 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from virtual_racks import NEEDS_ROOT, virtual_rack
 
-from call_rack_recipes import CHECKOUT, Done, rack_recipes, results
+from call_rack_recipes import Done, rack_recipes, results
 from rack_recipes.lab.faults import break_rack, heal_rack, switch_power
 from rack_recipes.lab.rack_state import RackState
-from rack_recipes.lab.start_rack import down, up
-from rack_recipes.lab.topology import build
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
+pytestmark = [NEEDS_ROOT, pytest.mark.usefixtures("own_recipes")]
 
+RECIPE = "recipes/bmc.yml"
 STEPS = (
     "identity",
     "same_server",
@@ -38,29 +36,18 @@ BOOT = "cat /proc/sys/kernel/random/boot_id"
 @pytest.fixture(scope="module")
 def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RackState]:
     """A rack of two servers with BMCs."""
-    folder = tmp_path_factory.mktemp("bmcs") / "rack"
-    try:
-        yield up(build(1, 1, 2), folder, with_bmcs=True)
-    finally:
-        down(folder)
+    with virtual_rack(tmp_path_factory.mktemp("bmcs") / "rack", 1, 1, 2, with_bmcs=True) as state:
+        yield state
 
 
-@pytest.fixture
-def recipe(project: Path) -> Path:
-    """A project with our recipes and scriptlets."""
-    for folder in ("recipes", "scriptlets"):
-        shutil.copytree(CHECKOUT / folder, project / folder)
-    return Path("recipes/bmc.yml")
-
-
-def run(recipe: Path, rack: RackState, *variables: str) -> Done:
+def run(rack: RackState, *variables: str) -> Done:
     words = [word for variable in variables for word in ("-e", variable)]
-    return rack_recipes("run", recipe, "-i", rack.folder / "inventory.yml", *words)
+    return rack_recipes("run", RECIPE, "-i", rack.folder / "inventory.yml", *words)
 
 
-def test_healthy_servers_pass_and_lose_their_power_one_after_the_other(recipe: Path, rack: RackState) -> None:
+def test_healthy_servers_pass_and_lose_their_power_one_after_the_other(rack: RackState) -> None:
     before = [rack.run(server, BOOT) for server in ("server1", "server2")]
-    done = run(recipe, rack)
+    done = run(rack)
     assert done.code == 0, done.stdout + done.stderr
     found = results(done.answer["run_id"])
     assert found.verdicts() == {(step, server): "passed" for step in STEPS for server in ("server1", "server2")}
@@ -79,12 +66,12 @@ def test_healthy_servers_pass_and_lose_their_power_one_after_the_other(recipe: P
     assert secret not in done.stdout + done.stderr
 
 
-def test_each_fault_is_found_where_it_is(recipe: Path, rack: RackState) -> None:
+def test_each_fault_is_found_where_it_is(rack: RackState) -> None:
     state = break_rack(rack, "bmc-sensor", "server1")[0]
     state = break_rack(state, "wrong-firmware", "server2")[0]
     (rack.folder / "bmc/server2/psu2_ok").write_text("0\n")
     try:
-        done = run(recipe, rack, "power_cycle=false")
+        done = run(rack, "power_cycle=false")
     finally:
         heal_rack(state)
         (rack.folder / "bmc/server2/psu2_ok").write_text("1\n")
@@ -104,11 +91,11 @@ def test_each_fault_is_found_where_it_is(recipe: Path, rack: RackState) -> None:
     assert {found.verdicts()["power_cycle", server] for server in ("server1", "server2")} == {"skipped"}
 
 
-def test_the_server_of_another_bmc_is_not_switched(recipe: Path, rack: RackState) -> None:
+def test_the_server_of_another_bmc_is_not_switched(rack: RackState) -> None:
     before = [rack.run(server, BOOT) for server in ("server1", "server2")]
     state = break_rack(rack, "swapped-bmcs", "server1")[0]
     try:
-        done = run(recipe, rack)
+        done = run(rack)
     finally:
         heal_rack(state)
     assert done.code == 1, done.stdout + done.stderr
@@ -122,13 +109,13 @@ def test_the_server_of_another_bmc_is_not_switched(recipe: Path, rack: RackState
         assert found.verdicts()["returned", server] == "blocked"
 
 
-def test_a_bmc_tells_that_its_server_is_off_and_one_that_is_away_is_said(recipe: Path, rack: RackState) -> None:
+def test_a_bmc_tells_that_its_server_is_off_and_one_that_is_away_is_said(rack: RackState) -> None:
     inventory = yaml.safe_load((rack.folder / "inventory.yml").read_text())
     inventory["all"]["children"]["servers"]["hosts"]["server1"]["bmc_port"] = 444
     Path("inventory.yml").write_text(yaml.safe_dump(inventory))
     switch_power(rack, "server2", "off")
     try:
-        done = rack_recipes("run", recipe, "-i", "inventory.yml", "--", "--tags", "inventory")
+        done = rack_recipes("run", RECIPE, "-i", "inventory.yml", "--", "--tags", "inventory")
     finally:
         switch_power(rack, "server2", "on")
     assert done.code == 1, done.stdout + done.stderr

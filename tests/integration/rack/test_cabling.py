@@ -4,20 +4,18 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from virtual_racks import NEEDS_ROOT, virtual_rack
 
 from call_rack_recipes import rack_recipes
 from rack_recipes.lab.faults import break_rack, heal_rack
 from rack_recipes.lab.rack_state import RackState
-from rack_recipes.lab.start_rack import down, up
-from rack_recipes.lab.topology import build
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
+pytestmark = NEEDS_ROOT
 
 PATIENCE = 60.0  # seconds until a port sees the neighbour that it has now
 
@@ -46,13 +44,9 @@ SWAPPED = {"server3": "leaf2:swp3", "server4": "leaf2:swp2"}
 @pytest.fixture(scope="module")
 def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RackState]:
     """A small rack whose ports have neighbours."""
-    folder = tmp_path_factory.mktemp("virtual") / "rack"
-    state = up(build(1, 2, 4), folder)
-    try:
+    with virtual_rack(tmp_path_factory.mktemp("virtual") / "rack", 1, 2, 4) as state:
         wait_for_neighbours(state, {"server1": "leaf1:swp2", "server2": "leaf1:swp3", **HEALTHY})
         yield state
-    finally:
-        down(folder)
 
 
 @pytest.fixture

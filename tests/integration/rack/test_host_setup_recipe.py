@@ -4,20 +4,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from virtual_racks import NEEDS_ROOT, virtual_rack
 
-from call_rack_recipes import CHECKOUT, Results, rack_recipes, results
+from call_rack_recipes import Results, rack_recipes, results
 from rack_recipes.lab.faults import break_rack
 from rack_recipes.lab.rack_state import RackState
-from rack_recipes.lab.start_rack import down, up
-from rack_recipes.lab.topology import build
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
+pytestmark = [NEEDS_ROOT, pytest.mark.usefixtures("own_recipes")]
 
 PARAMS = {
     "kernel_settings": "{net.ipv4.ip_forward: 0, net.core.somaxconn: {min: 128}}",
@@ -54,32 +50,27 @@ rm /etc/hostname
 @pytest.fixture(scope="module")
 def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RackState]:
     """A rack with one server, without BMCs."""
-    folder = tmp_path_factory.mktemp("setup") / "rack"
-    try:
-        yield up(build(1, 1, 1), folder, with_bmcs=False)
-    finally:
-        down(folder)
+    with virtual_rack(tmp_path_factory.mktemp("setup") / "rack", 1, 1, 1, with_bmcs=False) as state:
+        yield state
 
 
-def run(rack: RackState, project: Path) -> Results:
+def run(rack: RackState) -> Results:
     """The results of a run on the server."""
-    for folder in ("recipes", "scriptlets"):
-        shutil.copytree(CHECKOUT / folder, project / folder, dirs_exist_ok=True)
     words = [word for name, value in PARAMS.items() for word in ("--param", f"{name}={value}")]
     # the clock source is that of the machine that runs the tests
     select = ("-i", rack.folder / "inventory.yml", "-l", "server1", "--skip", "clock_source")
     return results(rack_recipes("run", "recipes/host_setup.yml", *select, *words).answer["run_id"])
 
 
-def test_a_server_as_expected_and_one_with_a_hanging_mount(rack: RackState, project: Path) -> None:
-    found = run(rack, project)
+def test_a_server_as_expected_and_one_with_a_hanging_mount(rack: RackState) -> None:
+    found = run(rack)
     reasons = {name: found.steps[name, "server1"]["reason"] for name in JUDGED}
     assert {name: found.verdicts()[name, "server1"] for name in JUDGED} == dict.fromkeys(JUDGED, "passed"), reasons
     boot_id = rack.run("server1", "cat /proc/sys/kernel/random/boot_id").strip()
     assert found.context["host.uptime_v1", "server1"]["boot_id"] == boot_id
     rack.run("server1", BREAK)
     break_rack(rack, "memory-fragments", "server1")
-    found = run(rack, project)
+    found = run(rack)
     reasons = {name: found.steps[name, "server1"]["reason"] for name in JUDGED}
     bad = {name for name in JUDGED if found.verdicts()[name, "server1"] == "failed"}
     assert bad == {"kernel", "paths", "processes", "fragments", "mounts"}, reasons

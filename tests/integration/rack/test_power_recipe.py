@@ -5,15 +5,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from virtual_racks import NEEDS_ROOT, virtual_rack
 
 from call_rack_recipes import CHECKOUT, Done, rack_recipes, results
 from rack_recipes.errors import UsageError
@@ -21,10 +20,8 @@ from rack_recipes.lab import rack_pdus
 from rack_recipes.lab.bmc import ipmi_bmcs, redfish_bmcs
 from rack_recipes.lab.faults import break_rack, heal_rack
 from rack_recipes.lab.rack_state import RackState
-from rack_recipes.lab.start_rack import down, up
-from rack_recipes.lab.topology import build
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
+pytestmark = [NEEDS_ROOT, pytest.mark.usefixtures("own_recipes")]
 
 SERVERS = ("server1", "server2")
 STEPS = ("identity", "returned", "outlet", "pdu_ports", "bmc_sensors", "bmc_mark", "power_cycle", "bmc_events")
@@ -45,24 +42,13 @@ PATIENCE = 60.0
 @pytest.fixture(scope="module")
 def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RackState]:
     """A rack of two servers with BMCs, on one PDU."""
-    folder = tmp_path_factory.mktemp("power") / "rack"
-    try:
-        yield up(build(1, 1, 2), folder, with_bmcs=True)
-    finally:
-        down(folder)
+    with virtual_rack(tmp_path_factory.mktemp("power") / "rack", 1, 1, 2, with_bmcs=True) as state:
+        yield state
 
 
-@pytest.fixture
-def recipe(project: Path) -> Path:
-    """A project with our recipes and scriptlets."""
-    for folder in ("recipes", "scriptlets"):
-        shutil.copytree(CHECKOUT / folder, project / folder)
-    return Path("recipes/power.yml")
-
-
-def run(recipe: Path, rack: RackState, *variables: str) -> Done:
+def run(rack: RackState, *variables: str) -> Done:
     words = [word for variable in ("interval=1", *variables) for word in ("-e", variable)]
-    return rack_recipes("run", recipe, "-i", rack.folder / "inventory.yml", *words)
+    return rack_recipes("run", "recipes/power.yml", "-i", rack.folder / "inventory.yml", *words)
 
 
 def wait_until(holds: Callable[[], object]) -> None:
@@ -76,9 +62,9 @@ def is_on(rack: RackState, server: str) -> bool:
     return bool((rack.folder / "pids" / server).read_text())
 
 
-def test_healthy_servers_pass_and_two_of_one_pdu_are_never_off_at_once(recipe: Path, rack: RackState) -> None:
+def test_healthy_servers_pass_and_two_of_one_pdu_are_never_off_at_once(rack: RackState) -> None:
     before = [rack.run(server, BOOT) for server in SERVERS]
-    done = run(recipe, rack)
+    done = run(rack)
     assert done.code == 0, done.stdout + done.stderr
     found = results(done.answer["run_id"])
     assert found.verdicts() == {(step, server): "passed" for step in STEPS for server in SERVERS}
@@ -96,13 +82,13 @@ def test_healthy_servers_pass_and_two_of_one_pdu_are_never_off_at_once(recipe: P
     assert not [path for path in files for secret in secrets if secret.encode() in path.read_bytes()]
 
 
-def test_each_fault_is_found_where_it_is(recipe: Path, rack: RackState) -> None:
+def test_each_fault_is_found_where_it_is(rack: RackState) -> None:
     state = break_rack(rack, "outlet-off", "server1")[0]
     state = break_rack(state, "failed-power-supply", "server2")[0]
     wait_until(lambda: not is_on(rack, "server1"))
     time.sleep(1)  # a BMC looks at its sensors twice a second
     try:
-        done = run(recipe, rack, "power_cycle=false")
+        done = run(rack, "power_cycle=false")
     finally:
         heal_rack(state)
     assert done.code == 1, done.stdout + done.stderr
@@ -133,12 +119,12 @@ def test_each_fault_is_found_where_it_is(recipe: Path, rack: RackState) -> None:
         ),
     ],
 )
-def test_another_machine_than_the_inventory_says(recipe: Path, rack: RackState, fault: str, reason: str) -> None:
+def test_another_machine_than_the_inventory_says(rack: RackState, fault: str, reason: str) -> None:
     """Whose BMC it is, is known before anything is switched; where the cord of a server leads, while it is off."""
     before = [rack.run(server, BOOT) for server in SERVERS]
     state = break_rack(rack, fault, "server1")[0]
     try:
-        done = run(recipe, rack)
+        done = run(rack)
     finally:
         heal_rack(state)
     assert done.code == 1, done.stdout + done.stderr
@@ -169,13 +155,10 @@ def test_a_rack_starts_without_what_it_does_not_need(tmp_path: Path, monkeypatch
     monkeypatch.setattr(redfish_bmcs, "missing", lambda: "pip install sushy-tools")
     monkeypatch.setattr(ipmi_bmcs, "missing", lambda: "apt-get install openipmi")
     monkeypatch.setattr(rack_pdus, "missing", lambda: "pip install snmpsim pysmi")
-    state = up(build(1, 1, 1), tmp_path / "rack")
-    try:
+    with virtual_rack(tmp_path / "rack", 1, 1, 1) as state:
         assert (state.has_bmcs, state.has_ipmi, state.has_pdus) == (False, False, False)
         text = (state.folder / "inventory.yml").read_text()
         assert "bmc_address" not in text
         assert "pdu" not in text
         with pytest.raises(UsageError, match="outlet-off needs PDUs: pip install snmpsim pysmi"):
             break_rack(state, "outlet-off")
-    finally:
-        down(tmp_path / "rack")

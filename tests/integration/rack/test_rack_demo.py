@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from pathlib import Path
 
 import pytest
+from virtual_racks import NEEDS_ROOT
 
 from call_rack_recipes import CHECKOUT, call
 
 
 @pytest.mark.repeats  # tests/integration/soak/test_detection.py and test_roles_in_turns.py
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
+@NEEDS_ROOT
 def test_the_demo_finds_the_swapped_cables_and_leaves_no_rack(project: Path) -> None:
     """A healthy rack passes whole; then exactly the broken ends are named, by the results and by the analysis."""
     done = call(sys.executable, CHECKOUT / "tests/demo/rack_demo.py", project)

@@ -5,21 +5,20 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from virtual_racks import NEEDS_ROOT, virtual_rack
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
 from call_rack_recipes import Results, call, results
 from rack_recipes.lab.faults import break_rack, heal_rack
 from rack_recipes.lab.rack_state import RackState
-from rack_recipes.lab.start_rack import down, up, wait_for_routes
-from rack_recipes.lab.topology import build
+from rack_recipes.lab.start_rack import wait_for_routes
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
+pytestmark = NEEDS_ROOT
 
 SERVERS = {"server1", "server2", "server3", "server4"}
 NODES = {"spine1", "leaf1", "leaf2", *SERVERS}
@@ -44,12 +43,8 @@ TURNS = {
 @pytest.fixture(scope="module")
 def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RackState]:
     """A small rack whose leaves know each other's servers."""
-    folder = tmp_path_factory.mktemp("virtual") / "rack"
-    state = up(build(1, 2, 4), folder)
-    try:
+    with virtual_rack(tmp_path_factory.mktemp("virtual") / "rack", 1, 2, 4) as state:
         yield state
-    finally:
-        down(folder)
 
 
 def played(rack: RackState, role: str, hosts: str, turns: Mapping[str, Any], **variables: Any) -> tuple[int, Results]:

@@ -5,18 +5,17 @@
 from __future__ import annotations
 
 import json
-import os
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
 import pytest
+from virtual_racks import NEEDS_ROOT, virtual_rack
 
 from call_rack_recipes import answer, run_recipe
 from rack_recipes.lab.faults import break_rack, heal_rack
-from rack_recipes.lab.start_rack import down, up, wait_for_routes
-from rack_recipes.lab.topology import build
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
+pytestmark = NEEDS_ROOT
 
 SIDES = {"peer": "${peer.address}", "port": "${peer.port}", "seconds": 1}
 ALL = {"members": "${own.members}"}
@@ -40,12 +39,8 @@ CASES = [("group", UPLINK), ("pair", UPLINK), ("group", SERVERS)]
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """For each case what the findings say first, on a rack in which each leaf has one uplink."""
-    folder = tmp_path_factory.mktemp("search")
-    before, titles = Path.cwd(), []
-    os.chdir(folder)
-    try:
-        state = up(build(spines=1, servers=8), folder / "rack")
-        wait_for_routes(state)
+    folder, titles = tmp_path_factory.mktemp("search"), []
+    with chdir(folder), virtual_rack(folder / "rack", spines=1) as state:
         for scope, faults in CASES:
             broken = state
             for where in faults:
@@ -59,9 +54,6 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
             titles.append((problems, [one["host"] for one in answer("act")["hosts"]], done))
             heal_rack(broken)
         yield titles
-    finally:
-        os.chdir(before)
-        down(folder / "rack")
 
 
 @pytest.mark.parametrize("number", range(len(CASES)), ids=[f"{scope}-{len(faults)}" for scope, faults in CASES])

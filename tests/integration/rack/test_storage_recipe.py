@@ -4,20 +4,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from virtual_racks import NEEDS_ROOT, virtual_rack
 
-from call_rack_recipes import CHECKOUT, Done, Results, rack_recipes, results
+from call_rack_recipes import Done, Results, rack_recipes, results
 from rack_recipes.lab.faults import break_rack, heal_rack
 from rack_recipes.lab.rack_state import RackState
-from rack_recipes.lab.start_rack import down, up
-from rack_recipes.lab.topology import build
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
+pytestmark = [NEEDS_ROOT, pytest.mark.usefixtures("own_recipes")]
 
 PARAMS = ("folder=/srv/disk", "expected={/srv/disk: ext4}", "size_mib=2", "seconds=0.2")
 OUTSIDE = ("smart", "nvme")  # they see the drives of the machine that runs the tests, if any; unit tests hold them
@@ -26,17 +22,12 @@ OUTSIDE = ("smart", "nvme")  # they see the drives of the machine that runs the 
 @pytest.fixture(scope="module")
 def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RackState]:
     """A rack with one server, without BMCs."""
-    folder = tmp_path_factory.mktemp("storage") / "rack"
-    try:
-        yield up(build(1, 1, 1), folder, with_bmcs=False)
-    finally:
-        down(folder)
+    with virtual_rack(tmp_path_factory.mktemp("storage") / "rack", 1, 1, 1, with_bmcs=False) as state:
+        yield state
 
 
-def run(rack: RackState, project: Path) -> tuple[Results, Done]:
+def run(rack: RackState) -> tuple[Results, Done]:
     """The results of a run on the server."""
-    for folder in ("recipes", "scriptlets"):
-        shutil.copytree(CHECKOUT / folder, project / folder, dirs_exist_ok=True)
     words = [word for param in PARAMS for word in ("--param", param)]
     inventory = rack.folder / "inventory.yml"
     done = rack_recipes("run", "recipes/storage.yml", "-i", inventory, "-l", "server1", *words)
@@ -47,8 +38,8 @@ def verdicts(found: Results) -> dict[str, str]:
     return {step: verdict for (step, _host), verdict in found.verdicts().items() if step not in OUTSIDE}
 
 
-def test_a_healthy_disk_and_one_that_is_full(rack: RackState, project: Path) -> None:
-    found, done = run(rack, project)
+def test_a_healthy_disk_and_one_that_is_full(rack: RackState) -> None:
+    found, done = run(rack)
     assert verdicts(found) == {"filesystems": "passed", "fio": "passed"}, done.stderr
     measured = found.context["disk.fio_v1", "server1"]
     assert measured["read_back_bytes"] == 2 << 20
@@ -56,7 +47,7 @@ def test_a_healthy_disk_and_one_that_is_full(rack: RackState, project: Path) -> 
     left = rack.run("server1", "ls -A /srv/disk")
     state, _broken = break_rack(rack, "full-disk", "server1")
     try:
-        found, done = run(state, project)
+        found, done = run(state)
     finally:
         heal_rack(state)
     assert verdicts(found) == {"filesystems": "failed", "fio": "error"}, done.stderr

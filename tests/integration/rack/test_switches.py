@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +12,13 @@ from typing import Any
 
 import pytest
 import yaml
+from virtual_racks import NEEDS_ROOT, virtual_rack
 
 from ansible_collections.rack.recipes.tests.integration.docs.markdown_examples import examples
 from call_rack_recipes import CHECKOUT, Done, rack_recipes, results
 from canned_switches import PASSWORD, USER, canned_switches
 from network_collections import network_collections
 from rack_recipes.lab.faults import break_rack
-from rack_recipes.lab.start_rack import down, up
-from rack_recipes.lab.topology import build
 
 RECIPE = CHECKOUT / "recipes/switches.yml"
 CAPTURED = CHECKOUT / "tests/unit/scriptlets/captured"
@@ -34,10 +32,8 @@ def collections(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def routers(project: Path) -> Iterator[Any]:
-    try:
-        yield up(build(spines=1, leaves=1, servers=1), project / ".rack-recipes/rack")
-    finally:
-        down(project / ".rack-recipes/rack")
+    with virtual_rack(project / ".rack-recipes/rack", 1, 1, 1) as state:
+        yield state
 
 
 def run(inventory: object, *options: object) -> Done:
@@ -54,7 +50,7 @@ def wrong(done: Done) -> dict[tuple[str, str], tuple[str, str]]:
     }
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
+@NEEDS_ROOT
 def test_routers_by_their_command_line(routers: Any):
     """A healthy rack passes whole; then the broken ends are named, at each switch that sees them."""
     inventory = ".rack-recipes/rack/switches.yml"

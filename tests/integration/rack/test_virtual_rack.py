@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import yaml
+from virtual_racks import NEEDS_ROOT, virtual_rack
 
 from rack_recipes.errors import RackError
 from rack_recipes.lab import faults, node_files, rack_state
@@ -26,7 +27,7 @@ from rack_recipes.lab.rack_state import RackState, look_at_ports
 from rack_recipes.lab.start_rack import down, up, wait_for_routes
 from rack_recipes.lab.topology import build
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
+pytestmark = NEEDS_ROOT
 
 PATIENCE = 60.0  # seconds until something must be so
 ASK_BMC = Path(__file__).with_name("ask_bmc.py")
@@ -39,13 +40,9 @@ PATHS = "vtysh -c 'show ip route 10.1.4.0/24 json'"
 @pytest.fixture(scope="module")
 def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RackState]:
     """A rack whose leaves know all paths."""
-    folder = tmp_path_factory.mktemp("virtual") / "rack"
-    try:
-        state = up(build(), folder)
+    with virtual_rack(tmp_path_factory.mktemp("virtual") / "rack") as state:
         assert routes(state) == 2
         yield state
-    finally:
-        down(folder)
 
 
 def wait_until(holds: Callable[[], object]) -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import statistics
 import time
 from collections.abc import Iterator, Mapping
@@ -15,15 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from virtual_racks import NEEDS_ROOT, copy_recipes, virtual_rack
 
 import reliability_sweeps
-from call_rack_recipes import CHECKOUT, Results, rack_recipes, results
-from rack_recipes.lab.rack_state import RackState
-from rack_recipes.lab.start_rack import down, up
-from rack_recipes.lab.topology import build
+from call_rack_recipes import Results, rack_recipes, results
+from rack_recipes.lab.rack_state import FOLDER, RackState
 
 pytestmark = [
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack"),
+    NEEDS_ROOT,
     pytest.mark.skipif(not reliability_sweeps.is_whole(), reason="a sweep of make soak"),
 ]
 
@@ -39,15 +37,11 @@ HOLDS = "goal: under a minute for 2 spines, 4 leaves and 8 servers on one machin
 @pytest.fixture
 def rack(project: Path) -> Iterator[RackState]:
     """A rack of 14 nodes with BMCs and PDUs, in a project with our recipes and scriptlets."""
-    for folder in ("recipes", "scriptlets"):
-        shutil.copytree(CHECKOUT / folder, project / folder)
+    copy_recipes(project)
     Path("values.json").write_text(json.dumps(VALUES))
-    try:
-        state = up(build(), with_bmcs=True)
+    with virtual_rack(FOLDER, with_bmcs=True) as state:
         time.sleep(10)  # routes and clocks
         yield state
-    finally:
-        down()
 
 
 def test_acceptance_of_a_rack(rack: RackState) -> None:

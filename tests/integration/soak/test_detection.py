@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
-import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +21,7 @@ from typing import Any
 
 import pytest
 import yaml
+from virtual_racks import NEEDS_ROOT, copy_recipes
 
 import reliability_sweeps
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
@@ -33,7 +32,7 @@ from rack_recipes.lab.rack_state import FOLDER, RackState, load_state
 from rack_recipes.lab.start_rack import down, up
 from rack_recipes.lab.topology import build
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
+pytestmark = NEEDS_ROOT
 
 EXPECTED: Mapping[str, Mapping[str, Any]] = yaml.safe_load(Path(__file__).with_name("detection.yml").read_text())
 FIGURES, PAGE = CHECKOUT / "docs" / "detection.json", CHECKOUT / "docs" / "detection.md"
@@ -169,8 +168,7 @@ class Tries:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A project with our recipes and scriptlets, in which a rack runs at last."""
     folder = tmp_path_factory.mktemp("detection")
-    for name in ("recipes", "scriptlets"):
-        shutil.copytree(CHECKOUT / name, folder / name)
+    copy_recipes(folder)
     yield folder
     down(folder / FOLDER)
 

@@ -7,24 +7,21 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 
 import pytest
+from virtual_racks import NEEDS_ROOT, copy_recipes, virtual_rack
 
 import reliability_sweeps
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
 from call_rack_recipes import CHECKOUT, Results, rack_recipes, results
 from rack_recipes.lab.faults import break_rack, heal_rack
 from rack_recipes.lab.rack_state import FOLDER, RackState
-from rack_recipes.lab.start_rack import down, up
-from rack_recipes.lab.topology import build
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
+pytestmark = NEEDS_ROOT
 
 PATIENCE = 60.0
 SLOW = ("leaf2:swp1", "spine1:swp4", "leaf3:swp2")
@@ -49,17 +46,13 @@ until ip -br link show dev one | grep " UP "; do sleep 0.1; done
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RackState]:
     """A rack whose leaves know all paths, in a project with our recipes and scriptlets."""
     project = tmp_path_factory.mktemp("load")
-    for name in ("recipes", "scriptlets"):
-        shutil.copytree(CHECKOUT / name, project / name)
-    state = up(build(), project / FOLDER)
-    try:
+    copy_recipes(project)
+    with virtual_rack(project / FOLDER) as state:
         until = time.monotonic() + PATIENCE
         while state.run("leaf1", "vtysh -c 'show ip route json'", check=False).count('"fib":true') < 6:
             assert time.monotonic() < until, "leaf1 does not learn two ways to each of the three other leaves"
             time.sleep(0.2)
         yield state
-    finally:
-        down(project / FOLDER)
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ import yaml
 from hall_faults import KINDS, Draw, Fault, pairs
 from hall_judges import INVENTORY, Judgement, alone, missed, ours, theirs
 from hall_page import TIME, page
+from virtual_racks import copy_recipes
 
 import reliability_sweeps
 from call_rack_recipes import CHECKOUT, call, rack_recipes
@@ -44,8 +44,7 @@ def hall() -> Iterator[SimulatedHall]:
 @pytest.fixture
 def judged(project: Path, hall: SimulatedHall) -> Iterator[Path]:
     """A project with our recipes and scriptlets, and the hall healthy again afterwards."""
-    for folder in ("recipes", "scriptlets"):
-        shutil.copytree(CHECKOUT / folder, project / folder)
+    copy_recipes(project)
     yield project
     hall.heal()
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 import yaml
+from virtual_racks import copy_recipes
 
 import reliability_sweeps
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
@@ -44,8 +45,7 @@ HEADLINE = re.compile(r"(problem|notable|note) ")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A project with our recipes and scriptlets, in which a rack runs."""
     folder = tmp_path_factory.mktemp("others")
-    for name in ("recipes", "scriptlets"):
-        shutil.copytree(CHECKOUT / name, folder / name)
+    copy_recipes(folder)
     shutil.copy(RECIPE, folder)
     yield folder
     down(folder / FOLDER)

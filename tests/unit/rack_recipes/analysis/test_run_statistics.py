@@ -45,6 +45,10 @@ def told(rows, *names):
     return [tuple(row.get(name) for name in names) for row in rows]
 
 
+def step(host="r1", name="one", **fields):
+    return {"host": host, "step": name, "verdict": "passed", **fields}
+
+
 def test_an_unknown_verdict_comes_first():
     assert sorted([*SEVERITY, "odd"], key=rank) == ["odd", *SEVERITY]
 
@@ -166,6 +170,10 @@ def test_matrix():
         run_statistics.counts,
         run_statistics.not_passed,
         run_statistics.reasons,
+        run_statistics.not_run,
+        run_statistics.passed_after_retry,
+        run_statistics.reused_results,
+        run_statistics.failed_hooks,
         by_step,
         slowest,
     ],
@@ -183,33 +191,21 @@ LOOPED = [
 ]
 
 
-def run_of(*rows):
-    return arrange_run(RunData(run={}, steps=rows))
-
-
-def records(rows, *names):
-    return [tuple(row.get(name) for name in names) for row in rows]
-
-
-def step(host="r1", name="one", **fields):
-    return {"host": host, "step": name, "verdict": "passed", **fields}
-
-
 def test_instances_count_for_their_step():
-    run = run_of(*LOOPED)
+    run = a_run(*LOOPED)
     assert [row["step"] for row in run.results] == ["port[a]", "port[b]", "port"]
-    assert records(run_statistics.counts(run), "verdict", "results") == [("failed", 1), ("skipped", 1), ("passed", 1)]
+    assert told(run_statistics.counts(run), "verdict", "results") == [("failed", 1), ("skipped", 1), ("passed", 1)]
     assert run_statistics.passed_after_retry(run) == run_statistics.reused_results(run) == []
 
 
 def test_a_step_with_rounds_is_not_retried_for_them():
-    run = run_of(
+    run = a_run(
         step(tries=3, rounds={"count": 3, "passed": 3}),
         step("r2", tries=4, rounds={"count": 3, "passed": 3}, flake=True),
         step("r3", tries=2),
         step("r4", tries=1),
     )
-    assert records(run_statistics.by_step(run, run_statistics.timed_results(run)), "results", "retried") == [(4, 2)]
+    assert told(by_step(run), "results", "retried") == [(4, 2)]
 
 
 @pytest.mark.parametrize(
@@ -227,8 +223,8 @@ def test_a_step_with_rounds_is_not_retried_for_them():
     ],
 )
 def test_a_flake_has_its_first_failure(attempts, first):
-    (row,) = records(
-        run_statistics.passed_after_retry(run_of(step(flake=True, attempts=attempts), step("r2", flake=False))),
+    (row,) = told(
+        run_statistics.passed_after_retry(a_run(step(flake=True, attempts=attempts), step("r2", flake=False))),
         "host",
         "first",
     )
@@ -236,23 +232,21 @@ def test_a_flake_has_its_first_failure(attempts, first):
 
 
 def test_reused_results_are_gathered_by_run():
-    run = run_of(
+    run = a_run(
         step("r1", verdict="cached", source_run="R1"),
         step("r2", verdict="cached", source_run="R1"),
         step("r3", verdict="passed", source_run="R0"),
         step("r4"),
     )
-    found = records(run_statistics.reused_results(run), "step", "verdict", "source_run", "results", "first_host")
+    found = told(run_statistics.reused_results(run), "step", "verdict", "source_run", "results", "first_host")
     assert found == [("one", "cached", "R1", 2, "r1"), ("one", "passed", "R0", 1, "r3")]
 
 
 def test_hooks_are_gathered_the_gravest_first():
     late = {"hook": "site.late", "when": "post_step", "verdict": "error", "reason": "no route"}
     check = {"hook": "site.check", "when": "pre_step", "verdict": "failed", "reason": ""}
-    run = run_of(step("r1", hooks=[late]), step("r2", hooks=[late, check, "odd"]), step("r3", hooks=[]), step("r4"))
-    found = records(
-        run_statistics.failed_hooks(run), "hook", "when", "step", "verdict", "reason", "results", "first_host"
-    )
+    run = a_run(step("r1", hooks=[late]), step("r2", hooks=[late, check, "odd"]), step("r3", hooks=[]), step("r4"))
+    found = told(run_statistics.failed_hooks(run), "hook", "when", "step", "verdict", "reason", "results", "first_host")
     assert found == [
         ("site.check", "pre_step", "one", "failed", "", 1, "r2"),
         ("site.late", "post_step", "one", "error", "no route", 2, "r1"),
@@ -291,25 +285,12 @@ def test_rounds_with_their_statistics():
     )
     found = run_statistics.repeated_results(run)
     names = ("host", "verdict", "rounds", "passed", "name", "unit", "min", "mean", "max", "stdev", "p95")
-    assert records(found, *names) == [
+    assert told(found, *names) == [
         ("r1", "failed", 100, 99, "a.b", "ms", 1.0, 2.5, 4.0, 0.5, 3.75),
         ("r1", "failed", 100, 99, "c", "ms", None, 7.0, None, None, None),
         ("r2", "passed", 2, 2, None, None, None, None, None, None, None),
     ]
     assert sorted(row["name"] for row in run_statistics.without_statistics_of_rounds(run)) == ["a.b", "d.mean"]
-
-
-@pytest.mark.parametrize(
-    "figure",
-    [
-        run_statistics.passed_after_retry,
-        run_statistics.reused_results,
-        run_statistics.failed_hooks,
-        run_statistics.not_run,
-    ],
-)
-def test_nothing_was_retried_or_reused(figure):
-    assert figure(run_of()) == []
 
 
 def test_no_rounds():

@@ -5,15 +5,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.cabling.json_server import JsonServer, Query, serving
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
 from rack_recipes.cabling.import_plan import import_plan, read_sources
 from rack_recipes.cabling.netbox_api import fetch
@@ -25,66 +23,30 @@ LISTS = {
     f"/netbox/api/dcim/{name}/": json.loads((SAMPLES / f"netbox_{name}.json").read_text())["results"]
     for name in ("cables", "devices")
 }
-PAGE = 3  # entries: what a server allows at most
 
 
-class NetBox(ThreadingHTTPServer):
-    """Answers as NetBox does, with small pages; `asked` has path, query and token of each request."""
+class NetBox(JsonServer):
+    """Answers as NetBox does."""
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.asked: list[tuple[str, dict[str, list[str]], str]] = []
-        self.url = f"http://127.0.0.1:{self.server_port}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: NetBox
-
-    def do_GET(self) -> None:
-        parts = urlsplit(self.path)
-        query = parse_qs(parts.query)
-        self.server.asked.append((parts.path, query, self.headers.get("Authorization", "")))
-        if parts.path.startswith("/moved/"):
-            self.answer(302, {}, Location=f"{self.server.url}/netbox/api/dcim/cables/")
-        elif parts.path.startswith("/refused/"):
-            self.answer(403, {"detail": "no"})
-        elif parts.path.startswith("/odd/"):
-            self.answer(200, {"results": "none"})
-        elif parts.path.startswith("/html/"):
-            self.answer(200, None)
-        elif parts.path in LISTS:
-            self.page(LISTS[parts.path], query)
-        else:
-            self.answer(404, {"detail": "Not Found"})
-
-    def page(self, entries: list[Any], query: dict[str, list[str]]) -> None:
-        start = int(query.get("offset", ["0"])[0])
-        more = start + PAGE < len(entries)
-        # Behind a proxy NetBox may name another server here, which must not get the token.
-        following = f"http://192.0.2.1/api/dcim/cables/?limit={PAGE}&offset={start + PAGE}" if more else None
-        self.answer(200, {"count": len(entries), "next": following, "results": entries[start : start + PAGE]})
-
-    def answer(self, code: int, data: Any, **headers: str) -> None:
-        content = json.dumps(data).encode() if data is not None else b"<html>"
-        self.send_response(code)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 the base class calls it so
-        pass
+    def answer(self, path: str, query: Query, token: str) -> tuple[int, Any, dict[str, str]]:
+        """What NetBox says at a path; anything but cables and devices is an error or a strange answer."""
+        said: dict[str, tuple[int, Any]] = {
+            "moved": (302, {}),
+            "refused": (403, {"detail": "no"}),
+            "odd": (200, {"results": "none"}),
+            "html": (200, None),
+        }
+        code, told = said.get(path.split("/")[1], (404, {"detail": "Not Found"}))
+        if path in LISTS:
+            # Behind a proxy NetBox may name another server here, which must not get the token.
+            code, told = 200, self.page(LISTS[path], query, "http://192.0.2.1/api/dcim/cables/?")
+        return code, told, {"Location": f"{self.url}/netbox/api/dcim/cables/"} if code == 302 else {}
 
 
 @pytest.fixture(scope="module")
 def netbox() -> Iterator[NetBox]:
-    with NetBox() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
+    with serving(NetBox()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(autouse=True)

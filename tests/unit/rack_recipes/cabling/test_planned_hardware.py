@@ -6,88 +6,52 @@ from __future__ import annotations
 
 import importlib
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
 
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.cabling.json_server import JsonServer, Query, serving
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.cli.call_command import call
 from rack_recipes.cabling.planned_hardware import PARTS, fetch_hardware, plan_hardware, without_parts
 from rack_recipes.errors import UsageError
 
 CASES = yaml.safe_load(Path(__file__).with_name("planned_hardware.yml").read_text(encoding="utf-8"))
 ROOT = Path(__file__).resolve().parents[4]
-PAGE = 2  # entries: what a server allows at most
 
 
-class Server(ThreadingHTTPServer):
-    """One of the two; Nautobot names related objects only with `depth`. `asked` has path and query of each request."""
+class Server(JsonServer):
+    """One of the two; Nautobot names related objects only with `depth`."""
+
+    page_size = 2
 
     def __init__(self, name: str) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__()
         self.name, self.lists = name, CASES[name]
-        self.url = f"http://127.0.0.1:{self.server_port}"
-        self.asked: list[tuple[str, dict[str, list[str]]]] = []
 
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        parts = urlsplit(self.path)
-        query = parse_qs(parts.query)
-        name = parts.path.removeprefix("/api/dcim/").strip("/")
-        self.server.asked.append((name, query))
-        if self.headers.get("Authorization") != "Token t0ken":
-            return self.answer(403, {})
-        if name not in self.server.lists:
-            return self.answer(404, {})
-        entries = self.server.lists[name]
-        if self.server.name == "nautobot" and "depth" not in query and name == "devices":
+    def answer(self, path: str, query: Query, token: str) -> tuple[int, Any, dict[str, str]]:
+        """A page of a list, for the right token."""
+        name = path.removeprefix("/api/dcim/").strip("/")
+        if token != "Token t0ken":
+            return 403, {}, {}
+        if name not in self.lists:
+            return 404, {}, {}
+        entries = self.lists[name]
+        if self.name == "nautobot" and "depth" not in query and name == "devices":
             entries = [{**one, "device_type": {"id": one["device_type"]["id"], "url": "x"}} for one in entries]
-        start = int(query.get("offset", ["0"])[0])
         more = "".join(f"&{key}={values[0]}" for key, values in query.items() if key not in ("limit", "offset"))
-        following = f"{self.server.url}{parts.path}?limit={PAGE}&offset={start + PAGE}{more}"
-        page = entries[start : start + PAGE]
-        return self.answer(200, {"next": following if len(entries) > start + PAGE else None, "results": page})
-
-    def answer(self, code: int, told: Any) -> None:
-        content = json.dumps(told).encode()
-        self.send_response(code)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 the base class calls it so
-        pass
-
-
-@contextmanager
-def served(name: str) -> Iterator[Server]:
-    with Server(name) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+        return 200, self.page(entries, query, f"{self.url}{path}?{more}"), {}
 
 
 @pytest.mark.parametrize("name", ["netbox", "nautobot"])
 def test_the_golden_lists_of_both_servers(name: str) -> None:
-    with served(name) as server:
+    with serving(Server(name)) as server:
         planned = fetch_hardware(f"{server.url}/api/dcim/devices/?site=hall-b", "t0ken")
     assert planned.hosts == CASES["planned"][name]
     assert planned.left_out == ({"no name": 1, "nothing planned": 1} if name == "netbox" else {})
-    asked = {list_name for list_name, query in server.asked if query.get("site") == ["hall-b"]}
-    assert asked == {"devices"}
+    asked = {path for path, query, _token in server.asked if query.get("site") == ["hall-b"]}
+    assert asked == {"/api/dcim/devices/"}
 
 
 def test_the_scriptlet_takes_them(monkeypatch: pytest.MonkeyPatch, rack_context: Any) -> None:
@@ -114,7 +78,7 @@ def test_the_scriptlet_takes_them(monkeypatch: pytest.MonkeyPatch, rack_context:
 
 def test_the_command_writes_an_inventory(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NETBOX_TOKEN", "t0ken")
-    with served("netbox") as server:
+    with serving(Server("netbox")) as server:
         done = call("hardware", "import", server.url)
         assert (done.code, done.err) == (
             0,

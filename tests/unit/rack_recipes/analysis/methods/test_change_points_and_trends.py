@@ -320,15 +320,8 @@ def test_a_trend_may_be_too_small_to_matter():
     assert find_trend(line(20, 0.4), "key", least_shift=12).why_not == TOO_SMALL
 
 
-def wander(seed: int, phi: float = 0.6, n: int = 20) -> np.ndarray:
-    values = np.random.default_rng(seed).normal(size=n + 50)
-    for place in range(1, len(values)):
-        values[place] += phi * values[place - 1]
-    return values[50:]
-
-
 def test_series_that_remember_wander_without_a_trend():
-    trends = [find_trend(wander(seed), str(seed)) for seed in range(300)]
+    trends = [find_trend(remembering(20, seed), str(seed)) for seed in range(300)]
     assert np.mean([trend.why_not == "" for trend in trends]) <= 0.1
     assert np.mean([trend.why_not in {"", REMEMBERS} for trend in trends]) >= 0.17
 

@@ -34,11 +34,8 @@ ERROR = "error"
 NO_LOGIN = "nobody can log in, and the host may be well: mend that first"
 
 
-class Told(NamedTuple):
-    """What a rule looks at: the finding, and the verdict and reason of each of its results that did not pass."""
-
-    finding: Finding
-    results: Sequence[tuple[str, str]] = ()
+Results = Sequence[tuple[str, str]]
+"""The verdict and the reason of each result of a finding that did not pass."""
 
 
 class Chosen(NamedTuple):
@@ -113,7 +110,7 @@ def with_actions(findings: Iterable[Finding], run_results: Sequence[Result]) -> 
     """Yield the findings with `action` and `rule`. `run_results` are the rows of the run's results."""
     bad = failing_results(run_results)
     for finding in findings:
-        chosen = choose_action(Told(finding, [bad[one] for one in _named(finding) if one in bad]))
+        chosen = choose_action(finding, [bad[one] for one in _named(finding) if one in bad])
         yield replace(finding, action=chosen.action, rule=chosen.rule)
 
 
@@ -128,40 +125,34 @@ def failing_results(rows: Iterable[Result]) -> dict[ResultId, tuple[str, str]]:
     return {ResultId(row["host"], row["step"]): (row["verdict"], row.get("reason") or "") for row in bad}
 
 
-def choose_action(told: Told) -> Chosen:
+def choose_action(finding: Finding, results: Results) -> Chosen:
     """The action about a finding, and the rule that chose it."""
     for rule in RULES:
-        if fits(rule, told):
-            word = rule.word or read_action(_texts(rule, told))
+        if fits(rule, finding, results):
+            reasons = [reason for _verdict, reason in results] if rule.reasons else []
+            word = rule.word or read_action([finding.advice, *reasons])
             if word:
                 return Chosen(word, rule.why)
     raise AssertionError("the last rule fits everything")
 
 
-def fits(rule: Rule, told: Told) -> bool:
+def fits(rule: Rule, finding: Finding, results: Results) -> bool:
     """Whether a finding is what a rule is for."""
-    finding = told.finding
     return (
         (not rule.kinds or finding.kind in rule.kinds)
         and (not rule.grade or finding.grade == rule.grade)
         and (not rule.is_suggestion or finding.suggestion)
         and finding.about.keys() >= rule.about
         and not finding.about.keys() & rule.not_about
-        and (not rule.verdict or {verdict for verdict, _reason in told.results} == {rule.verdict})
-        and (not rule.not_let_in or (bool(told.results) and all(is_kept_out(*result) for result in told.results)))
-        and (not rule.bad or bool(told.results))
+        and (not rule.verdict or {verdict for verdict, _reason in results} == {rule.verdict})
+        and (not rule.not_let_in or (bool(results) and all(is_kept_out(*result) for result in results)))
+        and (not rule.bad or bool(results))
     )
 
 
 def is_kept_out(verdict: str, reason: str) -> bool:
     """Whether a result says that nobody can log in to the host, which may be well."""
     return verdict == UNREACHABLE and bool(advice_on_way_to("", reason))
-
-
-def _texts(rule: Rule, told: Told) -> Iterator[str]:
-    yield told.finding.advice
-    if rule.reasons:
-        yield from (reason for _verdict, reason in told.results)
 
 
 def read_action(texts: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import WAIVED
+from rack_recipes.analysis.failed_and_blocked_results import CONTROLLER
 from rack_recipes.analysis.findings import MOST_RESULTS, NOTABLE, NOTE, PROBLEM, SHOWN, Finding, ResultId
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.methods.intervals_and_multiple_tests import (
@@ -33,7 +34,6 @@ from rack_recipes.store.reading.earlier_runs import earlier_runs, runs_within
 from rack_recipes.store.result import Result
 
 LEAST_EPISODES = 2
-CONTROLLER = "the controller"
 
 
 @dataclass(frozen=True, slots=True)

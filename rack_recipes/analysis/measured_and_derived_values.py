@@ -30,7 +30,7 @@ from rack_recipes.analysis.findings import (
 )
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.methods.statistics_without_numpy import compute_moments, percentile_of_sorted
-from rack_recipes.analysis.missing_results_and_values import plan_of
+from rack_recipes.analysis.missing_results_and_values import RUN, plan_of
 from rack_recipes.analysis.run_data import Row, RunData, attribute_text
 from rack_recipes.analysis.run_statistics import (
     SEVERITY,
@@ -47,7 +47,6 @@ from rack_recipes.recipe.recipe_model import Derived
 
 METHOD = "computed of numbers of the same host, as the recipe says; nothing is estimated"
 CHECK = "Look why a number is missing, or 0, on these hosts; no value was put in its place."
-RUN = "(run)"
 WORDS: Mapping[str, str] = {
     "ratio": "ratio of {} to {}", "rate": "{} for each unit of {}", "difference": "{} less {}",
 }  # fmt: skip

@@ -193,7 +193,7 @@ def timed_results(run: RunData) -> list[Result]:
         if row["verdict"] in RAN
         and row.get("seconds") is not None
         and row.get("source_run") is None
-        and ((row.get("tries") or 0) > 0 or (row["host"], row["step"]) in tried)
+        and (_was_tried(row) or (row["host"], row["step"]) in tried)
     ]
 
 

@@ -13,8 +13,9 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.criteria imp
 from rack_recipes.analysis import hosts_beside_twins
 from rack_recipes.analysis.findings import SHOWN, format_amount, format_count, format_percent
 from rack_recipes.analysis.history import History
-from rack_recipes.analysis.measured_and_derived_values import RUN, limits_in_words
+from rack_recipes.analysis.measured_and_derived_values import limits_in_words
 from rack_recipes.analysis.methods.change_points_and_trends import find_crossing
+from rack_recipes.analysis.missing_results_and_values import RUN
 from rack_recipes.analysis.run_data import Row, RunData, Twins, add_numbers
 from rack_recipes.analysis.values_over_runs import (
     FIRST_DAY,

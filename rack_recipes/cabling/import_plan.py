@@ -8,13 +8,14 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rack_recipes.cabling.formats import csv_files, netbox_json, topology_dot, yaml_files
 from rack_recipes.cabling.formats.csv_files import headings
 from rack_recipes.cabling.formats.yaml_files import YamlFile, read_yaml
-from rack_recipes.cabling.plan_model import CablingPlan, Draft, Problem, build_plan, refused
+from rack_recipes.cabling.plan_model import CablingPlan, Draft, build_plan, problem, refused
 from rack_recipes.errors import UsageError
 from rack_recipes.recipe.values_in_messages import closest, listed, quoted, shown
 from rack_recipes.recipe.yaml.decode import UTF16_BOMS, foreign_byte, reason
@@ -108,18 +109,19 @@ FORMATS: Mapping[str, Format] = {
     ),
     "netbox-csv": Format(
         "NetBox's form for importing cables, CSV", CSV, _has("side_a_device", "side_b_device"),
-        csv_files.read_import_form,
+        partial(csv_files.read_cables, columns=csv_files.IMPORT_FORM),
     ),
     "netbox-table": Format(
         "an export of NetBox's table of cables, CSV", CSV, _has("device a", "termination a"),
-        csv_files.read_table,
+        partial(csv_files.read_cables, columns=csv_files.TABLE),
     ),
     "containerlab": Format(
         "a topology of containerlab", YAML, lambda file: yaml_files.is_containerlab(file.data),
         lambda file, _name: yaml_files.read_containerlab(file),
     ),
     "sonic": Format(
-        "a link file of sonic-mgmt, CSV", CSV, _has("startdevice", "enddevice"), csv_files.read_sonic_links
+        "a link file of sonic-mgmt, CSV", CSV, _has("startdevice", "enddevice"),
+        partial(csv_files.read_cables, columns=csv_files.SONIC),
     ),
     "sonic-devices": Format(
         "a device file of sonic-mgmt, CSV, for its names", CSV,
@@ -148,7 +150,7 @@ def _format_of(source: Source, name: str) -> tuple[Format, Any]:
     """The format of a source, and its content as the format's functions take it. Raises UsageError."""
     if name and name not in FORMATS:
         near = closest(name, tuple(FORMATS))
-        raise refused([Problem("--format", f"one of {listed(FORMATS, len(FORMATS))}", quoted(name), near)])
+        raise refused([problem("--format", f"one of {listed(FORMATS, len(FORMATS))}", quoted(name), near)])
     if name:
         return FORMATS[name], _content_of_kind(source, FORMATS[name])
     is_json = source.text.lstrip()[:1] in ("{", "[")
@@ -166,7 +168,7 @@ def _content_of_kind(source: Source, wanted: Format) -> Any:
     content = _content(source, wanted.syntax)
     if wanted.syntax != CSV and not wanted.recognises(content):
         data = content.data if isinstance(content, YamlFile) else content
-        raise refused([Problem(f"{source.name}:1:1", wanted.about, shown(data))])
+        raise refused([problem(f"{source.name}:1:1", wanted.about, shown(data))])
     return content
 
 
@@ -183,16 +185,16 @@ def _json(source: Source) -> Any:
         raise UsageError(f"{source.name}: expected JSON, got lists inside of each other without end") from None
     except json.JSONDecodeError as error:
         where = f"{source.name}:{error.lineno}:{error.colno}"
-        raise refused([Problem(where, "JSON", error.msg[:1].lower() + error.msg[1:])]) from None
+        raise refused([problem(where, "JSON", error.msg[:1].lower() + error.msg[1:])]) from None
 
 
-def _unknown(source: Source, content: object) -> Problem:
+def _unknown(source: Source, content: object) -> str:
     """The problem of a content that no format recognises."""
     data = content.data if isinstance(content, YamlFile) else content
     words = [*data] if isinstance(data, dict) else []
     expected = "a cabling plan: " + "; ".join(found.about for found in FORMATS.values() if not found.devices)
     if isinstance(data, dict) and data.get("results") == []:
-        return Problem(f"{source.name}: results", "cables", "none: is this token allowed to see them?")
+        return problem(f"{source.name}: results", "cables", "none: is this token allowed to see them?")
     near = next(filter(None, (closest(str(word), HEADS) for word in words)), "")
     text = source.text.strip()
-    return Problem(f"{source.name}:1:1", expected, shown(data) if text else "an empty file", near)
+    return problem(f"{source.name}:1:1", expected, shown(data) if text else "an empty file", near)

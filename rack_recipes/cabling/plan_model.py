@@ -116,19 +116,10 @@ JINJA = re.compile(r"\{[{%#]")
 MOST_SHOWN = 20  # problems
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong, and where: `where` is a file with line and column, or with the path of a JSON value."""
-
-    where: str
-    expected: str
-    got: str = ""
-    near: str = ""
-
-    def __str__(self) -> str:
-        got = f", got {self.got}" if self.got else ""
-        near = f" (did you mean {self.near!r}?)" if self.near else ""
-        return f"{self.where}: expected {self.expected}{got}{near}"
+def problem(where: str, expected: str, got: str = "", near: str = "") -> str:
+    """One thing that is wrong with a source, and where, in words; `near` is what was perhaps meant."""
+    meant = f" (did you mean {near!r}?)" if near else ""
+    return f"{where}: expected {expected}{f', got {got}' if got else ''}{meant}"
 
 
 @dataclass(slots=True)
@@ -143,7 +134,7 @@ class Draft:
     positions: dict[str, Position] = field(default_factory=dict)
     devices: dict[str, str] = field(default_factory=dict)
     listed_in: list[str] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Draft) -> None:
@@ -157,7 +148,7 @@ class Draft:
 
     def wrong(self, where: str, expected: str, got: str = "", near: str = "") -> None:
         """Note a problem."""
-        self.problems.append(Problem(where, expected, got, near))
+        self.problems.append(problem(where, expected, got, near))
 
 
 def build_plan(draft: Draft) -> CablingPlan:
@@ -170,46 +161,44 @@ def build_plan(draft: Draft) -> CablingPlan:
     return CablingPlan(tuple(draft.cables), positions, dict(draft.left_out))
 
 
-def refused(problems: Sequence[Problem]) -> UsageError:
+def refused(problems: Sequence[str]) -> UsageError:
     """The error of these problems."""
     more = len(problems) - MOST_SHOWN
-    return UsageError(
-        "\n".join([*map(str, problems[:MOST_SHOWN]), *([f"and {more} more problems"] if more > 0 else [])])
-    )
+    return UsageError("\n".join([*problems[:MOST_SHOWN], *([f"and {more} more problems"] if more > 0 else [])]))
 
 
-def _problems(draft: Draft) -> Iterator[Problem]:
+def _problems(draft: Draft) -> Iterator[str]:
     first: dict[End, Cable] = {}
     for cable in draft.cables:
         yield from _wrong_names(cable)
         yield from _unknown_devices(cable, draft)
         if cable.a == cable.b:
-            yield Problem(cable.where, f"another port at the other end of {cable.a}", "a cable to itself")
+            yield problem(cable.where, f"another port at the other end of {cable.a}", "a cable to itself")
             continue
         for end in cable.ends:
             before = first.setdefault(end, cable)
             if before is not cable:
                 again = "the same cable again" if {*before.ends} == {*cable.ends} else str(cable)
-                yield Problem(cable.where, f"port {end} once (first at {before.where}: {before})", again)
+                yield problem(cable.where, f"port {end} once (first at {before.where}: {before})", again)
                 break
 
 
-def _wrong_names(cable: Cable) -> Iterator[Problem]:
+def _wrong_names(cable: Cable) -> Iterator[str]:
     """Names come from elsewhere: what no port is called could be code in the templates of a playbook."""
     for end in cable.ends:
         for what, name in (("device", end.device), ("port", end.port)):
             is_good = name.isprintable() and len(name) <= LONGEST and not JINJA.search(name)
             if not is_good or (what == "device" and ":" in name):
-                yield Problem(cable.where, f"the name of a {what}", quoted(name))
+                yield problem(cable.where, f"the name of a {what}", quoted(name))
     if JINJA.search(cable.label) or not cable.label.isprintable():
-        yield Problem(cable.where, "the label of a cable", quoted(cable.label))
+        yield problem(cable.where, "the label of a cable", quoted(cable.label))
 
 
-def _unknown_devices(cable: Cable, draft: Draft) -> Iterator[Problem]:
+def _unknown_devices(cable: Cable, draft: Draft) -> Iterator[str]:
     if not draft.listed_in:
         return
     for device in dict.fromkeys(end.device for end in cable.ends):
         if device not in draft.devices:
             near = closest(device, tuple(draft.devices))
             meant = f" (did you mean {near!r}, at {draft.devices[near]}?)" if near else ""
-            yield Problem(cable.where, f"a device of {', '.join(draft.listed_in)}", f"{quoted(device)}{meant}")
+            yield problem(cable.where, f"a device of {', '.join(draft.listed_in)}", f"{quoted(device)}{meant}")

@@ -112,21 +112,6 @@ SONIC = Columns(("startdevice", "startport"), ("enddevice", "endport"))
 SONIC_DEVICES = ("hostname", "hwsku")
 
 
-def read_import_form(text: str, name: str) -> Draft:
-    """The cables in NetBox's import form."""
-    return _read(text, name, IMPORT_FORM)
-
-
-def read_table(text: str, name: str) -> Draft:
-    """The cables in an export of NetBox's table, with the racks of the devices."""
-    return _read(text, name, TABLE)
-
-
-def read_sonic_links(text: str, name: str) -> Draft:
-    """The cables in a link file of sonic-mgmt."""
-    return _read(text, name, SONIC)
-
-
 def read_sonic_devices(text: str, name: str) -> Draft:
     """The names in a device file of sonic-mgmt."""
     draft = Draft(listed_in=[name])
@@ -136,7 +121,8 @@ def read_sonic_devices(text: str, name: str) -> Draft:
     return draft
 
 
-def _read(text: str, name: str, columns: Columns) -> Draft:
+def read_cables(text: str, name: str, columns: Columns) -> Draft:
+    """The cables in a file with these columns, with the racks of the devices where it has them."""
     draft = Draft()
     known = headings(text)
     for missing in (title for title in columns.needed if title not in known):
@@ -173,6 +159,3 @@ def _add(draft: Draft, row: CsvRow, columns: Columns) -> None:
     for end, title in zip((a, b), columns.racks, strict=False):
         if row[title]:
             draft.positions[end.device] = Position(row[title])
-
-
-COLUMNS: Mapping[str, Columns] = {"netbox-csv": IMPORT_FORM, "netbox-table": TABLE, "sonic": SONIC}

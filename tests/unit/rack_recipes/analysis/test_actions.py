@@ -15,7 +15,6 @@ from rack_recipes.analysis.actions import (
     RULES,
     UNEXPLAINED,
     HostAction,
-    Told,
     actions_by_host,
     choose_action,
     failing_results,
@@ -35,7 +34,7 @@ def test_the_first_rule_that_fits_decides(case: dict[str, Any]) -> None:
         **{name: case[name] for name in ("kind", "grade", "advice", "about", "suggestion") if name in case},
     }
     results = [(verdict, reason) for verdict, reason in case.get("results", [["failed", "7 GPUs"]])]
-    chosen = choose_action(Told(Finding(title="x", **told), results))
+    chosen = choose_action(Finding(title="x", **told), results)
     assert chosen.action == case["action"]
     assert chosen.rule.startswith(case.get("rule", ""))
 

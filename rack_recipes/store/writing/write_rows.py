@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -61,8 +62,12 @@ def _statements(dialect: sql.Dialect, table: sql.Table, rows: int, *, are_new: b
     return Statements(upsert(dialect, table)) if rows <= FEW else _staged(dialect, table)
 
 
+@lru_cache(maxsize=64)
 def upsert(dialect: sql.Dialect, table: sql.Table) -> str:
-    """The SQL that inserts a row, or updates an existing one. Values are in the order of the table's columns."""
+    """The SQL that inserts a row, or updates an existing one. Values are in the order of the table's columns.
+
+    It is kept: to make it anew took a fifth of the CPU time of storing a small run.
+    """
     return str(_upsert(dialect, table).compile(dialect=dialect))
 
 

@@ -173,7 +173,8 @@ class StepCriteria:
 class _Replay:
     """A result that is judged again, with all that its criteria look at.
 
-    `measured` is what it measured, by criteria and by itself.
+    `measured` is what it measured, by criteria and by itself. `params` are those of the run, `words` those of an
+    instance.
     """
 
     step: StepCriteria
@@ -183,6 +184,8 @@ class _Replay:
     others: Mapping[str, Keys]
     written: Mapping[tuple[str, str], Any]
     measured: Sequence[Row]
+    params: dict[str, object]
+    words: dict[str, object]
     checks: Sequence[Row] = ()
 
 
@@ -237,16 +240,14 @@ def _of_step(
     if TEMPLATE in json.dumps(step.success):
         return StepMutants(name, host, problem="its criteria have Jinja templates, which only a run fills in")
     result = _result(run, made, step, row)
-    params = run.run.get("params") or {}
-    words = _words(result, params)
-    verdict, reason, by_criteria = _judged(result, _scope(result, result.own, result.run, params, words), step.success)
+    verdict, reason, by_criteria = _judged(result, _scope(result, result.own, result.run), step.success)
     own = [one for one in result.measured if one["name"] not in by_criteria]
     if verdict not in COMPLETE and reason != UNCHECKED:
         return StepMutants(name, host, problem=f"its outputs cannot be judged again: {reason}")
     result = replace(result, checks=[one for one in own if one["verdict"] is not None])
     later = [other for other in steps if other.name != step.name and other.scope == step.scope]
     unjudged = [one for one in own if one["verdict"] is None]
-    mutants = [*_of_values(result, params, words, later), *_of_measured(result.checks, unjudged)]
+    mutants = [*_of_values(result, later), *_of_measured(result.checks, unjudged)]
     return StepMutants(name, host, mutants, "" if mutants else "it has no outputs")
 
 
@@ -257,29 +258,30 @@ def _result(run: RunData, made: _Changes, step: StepCriteria, row: Result) -> _R
     until = mine[-1]["seq"] if mine else float("inf")
     written = {(delta["host"], delta["key"]): delta["after"] for delta in mine}
     measured = [one for one in run.measurements if cell_of(one) == cell_of(row)]
-    return _Replay(step, row, made.keys(host, until), made.keys("", until), made.at_end, written, measured)
+    params, words = run.run.get("params") or {}, {"step": {"name": name, "attempt": 1, "verdict": ""}}
+    found = _Replay(
+        step, row, made.keys(host, until), made.keys("", until), made.at_end, written, measured, params, words
+    )
+    return replace(found, words={**words, **_words_of_instance(found)})
 
 
-def _words(result: _Replay, params: dict[str, object]) -> dict[str, Any]:
-    """The words of an instance, which its criteria may use."""
-    step, name = result.step, result.row["step"]
-    words: dict[str, Any] = {"step": {"name": name, "attempt": 1, "verdict": ""}}
+def _words_of_instance(result: _Replay) -> Mapping[str, object]:
+    """The words of an instance, which its criteria may use; none where it is no instance."""
+    step = result.step
     if step.loop is None and not step.matrix:
-        return words
+        return {}
     try:
-        found = loop_instances(
-            step.name, step.loop, dict(step.matrix), _scope(result, result.own, result.run, params, words)
-        )
+        found = loop_instances(step.name, step.loop, dict(step.matrix), _scope(result, result.own, result.run))
     except ValueError:
-        return words
-    return {**words, **dict(found).get(name, {})}
+        return {}
+    return dict(found).get(result.row["step"], {})
 
 
-def _scope(result: _Replay, own: Keys, run: Keys, params: dict[str, object], words: dict[str, object]) -> Scope:
+def _scope(result: _Replay, own: Keys, run: Keys) -> Scope:
     view = ContextView(
         result.row["step"], result.row["host"], result.step.scope, own, run, dict(result.others), _ignore
     )
-    return Scope(view, params, words)
+    return Scope(view, result.params, result.words)
 
 
 def _ignore(_event: object) -> None:
@@ -300,34 +302,30 @@ def _plain(row: Row) -> dict[str, Any]:
     return {name: row[name] for name in ("name", "value", "unit", "limits", "distance", "verdict")}
 
 
-def _of_values(
-    result: _Replay, params: dict[str, object], words: dict[str, object], later: Sequence[StepCriteria]
-) -> Iterator[Mutant]:
+def _of_values(result: _Replay, later: Sequence[StepCriteria]) -> Iterator[Mutant]:
     """The mutants of what the step wrote into the context."""
     for (host, key), value in result.written.items():
         readers = [other.success for other in later if key in keys_in(other.success)]
         for change in changes_of(value):
-            noticed = _is_noticed(result, params, words, readers, (host, key, [change.value]))
+            noticed = _is_noticed(result, readers, host, key, [change.value])
             yield Mutant(VALUE, f"{key}{change.path}", change.what, change.before, change.after, noticed)
-        yield Mutant(VALUE, key, "not set", value, None, _is_noticed(result, params, words, readers, (host, key, [])))
+        yield Mutant(VALUE, key, "not set", value, None, _is_noticed(result, readers, host, key, []))
 
 
 def _is_noticed(
-    result: _Replay,
-    params: dict[str, object],
-    words: dict[str, object],
-    readers: Sequence[dict[str, object]],
-    changed: tuple[str, str, list[object]],
+    result: _Replay, readers: Sequence[dict[str, object]], host: str, key: str, value: Sequence[object]
 ) -> bool:
-    """Whether the step, or another one whose criteria name the key, would not pass any more."""
-    host, key, value = changed
+    """Whether the step, or another one whose criteria name the key, would not pass any more.
+
+    `value` holds the changed value of the key; it is empty for a key that is not set.
+    """
     keys = {name: dict(own) for name, own in (("own", result.own), ("run", result.run))}
     place = keys["run"] if host == "" and result.row["host"] != "" else keys["own"]
     place.pop(key, None)
     if value:
         place[key] = [1, value[0]]
     run = keys["own"] if result.row["host"] == "" else keys["run"]
-    scope = _scope(result, keys["own"], run, params, words)
+    scope = _scope(result, keys["own"], run)
     return any(_judged(result, scope, success)[0] not in COMPLETE for success in (result.step.success, *readers))
 
 

@@ -54,7 +54,7 @@ def run_tests(mutant: dict[str, Any]) -> subprocess.CompletedProcess[str]:
 
 
 def test_without_a_change_the_tests_pass():
-    mutant = {"file": "intervals_and_multiple_tests.py", "line": '"""Intervals of', "becomes": '"""All intervals of'}
+    mutant = {"file": "arrays.py", "line": '"""Arrays of', "becomes": '"""All arrays of'}
     done = run_tests(mutant)
     assert done.returncode == 0, done.stdout
 

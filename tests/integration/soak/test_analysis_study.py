@@ -125,6 +125,7 @@ def test_what_was_silent_is_said(case: twins.Case):
     assert least <= twins.found_in(case) <= (0 if case.why else case.tries)
 
 
+@pytest.mark.repeats(one_in=2)
 @pytest.mark.parametrize("noise", twins.NOISES)
 def test_healthy_runs_have_no_false_problem(noise: str):
     """At most 1 % of runs with normal noise have one, and 5 % with other noise."""
@@ -157,6 +158,7 @@ def test_a_season_is_no_change_of_level_and_hides_a_rise_of_few_seasons(name: st
         assert trend.why_not
 
 
+@pytest.mark.repeats(one_in=5)  # tests/unit/rack_recipes/analysis/test_hosts_beside_twins.py
 @pytest.mark.parametrize("night", analysis_time_study.RACK_NIGHTS[1:])
 def test_a_rack_that_shifts_is_named_each_night_since(night: int):
     assert analysis_time_study.rack_that_shifts(night) >= 0.75 * analysis_time_study.TRIES

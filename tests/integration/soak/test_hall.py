@@ -125,6 +125,7 @@ def test_the_importer_reads_the_same_plan(hall: SimulatedHall, judged: Path) -> 
     assert sum(map(len, nodes.values())) == len(hall.intent()["cables"])
 
 
+@pytest.mark.repeats  # test_switches.py, and what is captured of Arista for the unit tests of scriptlets
 def test_switches_of_another_vendor_are_read_too(judged: Path) -> None:
     source = {"kind": "wrong_port", "cable": "CBL-12-07-03", "to_device": "leaf4", "to_interface": "Ethernet22"}
     with SimulatedHall(arista=True) as other:

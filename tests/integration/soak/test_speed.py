@@ -122,6 +122,7 @@ def test_a_run_with_many_results() -> None:
                 assert found[command] <= goal
 
 
+@pytest.mark.repeats  # the same reports of a run with many results
 def test_reports_of_a_small_and_a_large_run() -> None:
     hosts, rounds = reliability_sweeps.count(10, 1000), reliability_sweeps.count(1, 3)
     goal = f"for 14 results within {many_results.REPORT_GOAL:g} s of CPU time"

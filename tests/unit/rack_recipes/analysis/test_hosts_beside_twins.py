@@ -58,6 +58,7 @@ def test_a_host_that_drifts_among_twins_that_do_not_is_named(history_of: Histori
     assert [result.host for result in found.results] == ["h5"]
 
 
+@pytest.mark.repeats(one_in=2)
 @pytest.mark.parametrize("night_of_spike", [3, 10, 18, 19, 20])
 def test_a_night_in_which_two_of_six_twins_are_far_off_hides_no_drift(
     history_of: Historian, night_of_spike: int
@@ -80,6 +81,7 @@ def test_hosts_that_wander_by_themselves_are_not_named(history_of: Historian) ->
     assert not [*findings(history.run, history)]
 
 
+@pytest.mark.repeats(one_in=3)  # the study of tests/integration/soak
 @pytest.mark.parametrize("number", [18, 19, 20, 22, 26, 30])
 def test_a_rack_that_shifts_is_named_each_night_since(history_of: Historian, number: int) -> None:
     history = history_of(nights(number, rack_since_17, hosts=32, spread=4.0))
@@ -108,8 +110,9 @@ def test_one_host_that_is_elsewhere_than_before_is_named(history_of: Historian) 
     assert f" in run {run_id(12)} (10 runs since), and the other 11 twins did not" in found.title
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.repeats(one_in=5)
 @pytest.mark.parametrize("since", [8, 10])
+@pytest.mark.parametrize("seed", range(5))
 def test_hosts_that_stayed_are_not_named_for_those_that_moved(history_of: Historian, seed: int, since: int) -> None:
     """One of two feeds falls: the hosts of the other one have not risen."""
     chance, feeds = np.random.default_rng(seed), {f"h{host}": {"feed": "AAB"[host % 3]} for host in range(12)}
@@ -123,6 +126,7 @@ def test_hosts_that_stayed_are_not_named_for_those_that_moved(history_of: Histor
     assert [title.partition(" went from ")[0] for title in titles] == ["latency of burn: the 4 hosts of feed B"]
 
 
+@pytest.mark.repeats(one_in=5)  # the study of tests/integration/soak
 @pytest.mark.parametrize("seed", range(5))
 def test_twins_that_do_nothing_are_not_named(history_of: Historian, seed: int) -> None:
     history = history_of(nights(21, lambda _night, _host: 0.0, seed=seed))

@@ -150,6 +150,7 @@ MOST_FAILING = dict.fromkeys(KINDS, 0.01) | {
 }
 
 
+@pytest.mark.repeats(one_in=2)
 @pytest.mark.parametrize("kind", KINDS)
 def test_limits_from_20_good_runs_fail_few_further_ones(kind: str):
     """12 hosts x 10 measurements, 20 times learned, 100 further runs each: a run fails where any of 120 values does."""

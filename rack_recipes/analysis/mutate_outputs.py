@@ -258,7 +258,8 @@ def _result(run: RunData, made: _Changes, step: StepCriteria, row: Result) -> _R
     until = mine[-1]["seq"] if mine else float("inf")
     written = {(delta["host"], delta["key"]): delta["after"] for delta in mine}
     measured = [one for one in run.measurements if cell_of(one) == cell_of(row)]
-    params, words = run.run.get("params") or {}, {"step": {"name": name, "attempt": 1, "verdict": ""}}
+    params = run.run.get("params") or {}
+    words: dict[str, object] = {"step": {"name": name, "attempt": 1, "verdict": ""}}
     found = _Replay(
         step, row, made.keys(host, until), made.keys("", until), made.at_end, written, measured, params, words
     )

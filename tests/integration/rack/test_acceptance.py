@@ -152,6 +152,10 @@ def test_a_limited_run_waits_for_no_host_that_is_not_in_it(rack: RackState) -> N
     skipped = found.steps["throughput.convergence", "server1"]
     assert skipped["verdict"] == "skipped"
     assert "hosts of this test that --limit leaves out" in skipped["reason"]
+
+
+@pytest.mark.repeats  # a limited run, and an inventory of servers alone
+def test_a_run_of_two_servers_says_what_it_cannot_test_without_the_others(rack: RackState) -> None:
     words = ("--param-file", "quick.yml", "--param", "leave_out=[cabling, fabric, burn_in, storage]")
     done, found = run("acceptance", rack, *words, "-l", "server3:server4")
     assert set(bad(found)) == {("complete", "server3"), ("complete", "server4")}, done.stderr

@@ -80,21 +80,19 @@ def sweep(name: str, holds: str) -> Iterator[Sweep]:
         error = ""
     finally:
         if is_whole():
-            _keep(made, time.monotonic() - started, error)
+            found = {**made.found, **({"ended with": error} if error else {})}
+            figures = {"holds": made.holds, "done": made.done, "found": found}
+            known = keep(FIGURES, made.name, {**figures, "seconds": round(time.monotonic() - started)})
+            PAGE.write_text(page(known))
 
 
-def _keep(made: Sweep, seconds: float, error: str) -> None:
-    known = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-    known[made.name] = {
-        "holds": made.holds,
-        "done": made.done,
-        "found": {**made.found, **({"ended with": error} if error else {})},
-        "seed": seed(),
-        "seconds": round(seconds),
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    FIGURES.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
-    PAGE.write_text(page(json.loads(FIGURES.read_text())))  # which has its names in order
+def keep(path: Path, name: str, figures: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """Write the figures of a whole sweep into a file, with the seed and the time; returns all of the file in order."""
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known[name] = {**figures, "seed": seed(), "when": datetime.now(UTC).isoformat(timespec="seconds")}
+    path.write_text(json.dumps(known, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    found: Mapping[str, Mapping[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 def page(known: Mapping[str, Mapping[str, Any]]) -> str:

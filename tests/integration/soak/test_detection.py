@@ -14,7 +14,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -271,9 +270,8 @@ def _keep(name: str, tries: Tries) -> None:
     """Write the figures of a whole sweep, and the page."""
     if not reliability_sweeps.is_whole():
         return
-    known = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     seconds = sorted(tries.seconds)
-    known[name] = {
+    figures = {
         "at": tries.at,
         "recipes": tries.recipes,
         "tries": tries.done,
@@ -282,11 +280,8 @@ def _keep(name: str, tries: Tries) -> None:
         "wrong": dict(tries.wrong),
         "reasons": tries.reasons,
         "seconds": round(seconds[len(seconds) // 2], 1),
-        "seed": reliability_sweeps.seed(),
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    FIGURES.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
-    PAGE.write_text(page(json.loads(FIGURES.read_text())))
+    PAGE.write_text(page(reliability_sweeps.keep(FIGURES, name, figures)))
 
 
 def page(known: Mapping[str, Mapping[str, Any]]) -> str:

@@ -12,9 +12,8 @@ import json
 import os
 import random
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -183,18 +182,10 @@ def _keep(name: str, tries: Tries) -> None:
     """Write the figures of a whole sweep, and the page."""
     if not reliability_sweeps.is_whole():
         return
-    known = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
-    when = datetime.now(UTC).isoformat(timespec="seconds")
-    load = round(os.getloadavg()[2], 1)
-    known[name] = {**tries.figures(), "load": load, "seed": reliability_sweeps.seed(), "when": when}
-    FIGURES.write_text(json.dumps(known, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
-    PAGE.write_text(page(_figures()), encoding="utf-8")
-
-
-def _figures() -> Mapping[str, Mapping[str, Any]]:
-    found: Mapping[str, Mapping[str, Any]] = json.loads(FIGURES.read_text(encoding="utf-8"))
-    return found
+    figures = {**tries.figures(), "load": round(os.getloadavg()[2], 1)}
+    PAGE.write_text(page(reliability_sweeps.keep(FIGURES, name, figures)), encoding="utf-8")
 
 
 def test_the_page_is_made_of_the_figures() -> None:
-    assert not FIGURES.exists() or PAGE.read_text(encoding="utf-8") == page(_figures())
+    known = json.loads(FIGURES.read_text(encoding="utf-8"))
+    assert PAGE.read_text(encoding="utf-8") == page(known)

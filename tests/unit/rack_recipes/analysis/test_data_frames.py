@@ -48,6 +48,7 @@ def test_a_measurement_has_its_value_and_that_as_a_number():
     rows = [{"host": "r1", "step": "one", "n": n, "name": "m", "value": value} for n, value in enumerate((3, "3"))]
     frame = make_run_frames(RunData(run={}, measurements=rows)).measurements
     assert frame["value"].tolist() == [3, "3"]
+    assert str(frame["number"].dtype) == "float64"
     assert frame["number"].fillna(-1).tolist() == [3.0, -1]
 
 

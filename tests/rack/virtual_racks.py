@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from rack_recipes.lab.start_rack import down, up
 from rack_recipes.lab.topology import build
 
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
+PATIENCE = 60.0  # seconds until something must be so
 
 
 @contextmanager
@@ -29,6 +31,14 @@ def virtual_rack(
         yield up(build(spines, leaves, servers), folder, with_bmcs=with_bmcs)
     finally:
         down(folder)
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    """Wait until something in a rack has become so."""
+    until = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < until, "it does not become so"
+        time.sleep(0.1)
 
 
 def copy_recipes(project: Path) -> None:

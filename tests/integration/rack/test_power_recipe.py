@@ -8,11 +8,11 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from virtual_racks import NEEDS_ROOT, virtual_rack
+from virtual_racks import NEEDS_ROOT, PATIENCE, virtual_rack, wait_until
 
 from call_rack_recipes import CHECKOUT, Done, rack_recipes, results
 from rack_recipes.errors import UsageError
@@ -36,7 +36,6 @@ VERSION_3 = {
 ASK_3 = (
     "import sys, json; from scriptlets.tools.snmp import tables; print(json.dumps(tables(*json.loads(sys.argv[1]))))"
 )
-PATIENCE = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +48,6 @@ def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RackState]:
 def run(rack: RackState, *variables: str) -> Done:
     words = [word for variable in ("interval=1", *variables) for word in ("-e", variable)]
     return rack_recipes("run", "recipes/power.yml", "-i", rack.folder / "inventory.yml", *words)
-
-
-def wait_until(holds: Callable[[], object]) -> None:
-    until = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < until, "it does not become so"
-        time.sleep(0.1)
 
 
 def is_on(rack: RackState, server: str) -> bool:

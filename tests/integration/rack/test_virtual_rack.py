@@ -11,14 +11,13 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from virtual_racks import NEEDS_ROOT, virtual_rack
+from virtual_racks import NEEDS_ROOT, virtual_rack, wait_until
 
 from rack_recipes.errors import RackError
 from rack_recipes.lab import faults, node_files, rack_state
@@ -29,7 +28,6 @@ from rack_recipes.lab.topology import build
 
 pytestmark = NEEDS_ROOT
 
-PATIENCE = 60.0  # seconds until something must be so
 ASK_BMC = Path(__file__).with_name("ask_bmc.py")
 SSH = "ssh -i ssh_key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
 LOGIN = f"timeout 3 {SSH} 192.168.255.63 true || echo hangs"
@@ -43,13 +41,6 @@ def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RackState]:
     with virtual_rack(tmp_path_factory.mktemp("virtual") / "rack") as state:
         assert routes(state) == 2
         yield state
-
-
-def wait_until(holds: Callable[[], object]) -> None:
-    until = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < until, "it does not become so"
-        time.sleep(0.2)
 
 
 def routes(state: RackState) -> int:

@@ -109,7 +109,7 @@ def test_killed_at_any_moment(swept: Path, rack: Any):
         "kill and resume", "the store of the run that goes on equals that of an undisturbed one"
     ) as made:
         not_begun = reused = 0
-        while made.done < reliability_sweeps.count(1, 100):
+        while made.done < reliability_sweeps.count(2, 100):
             run = killed(rack, chance, longest)
             if not run:
                 not_begun += 1

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -34,7 +35,7 @@ class Authority:
         self.pair = self._write(name, self._key, self._key, ())
 
     def signed(self, name: str, *others: str) -> Pair:
-        """A certificate for a name, and for further DNS names."""
+        """A certificate for a name, and for further DNS names and IP addresses."""
         return self._write(name, ed25519.Ed25519PrivateKey.generate(), self._key, others)
 
     def _write(
@@ -50,7 +51,7 @@ class Authority:
             .not_valid_before(now - DAY)
             .not_valid_after(now + DAY)
             .add_extension(x509.BasicConstraints(ca=key is signer, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([*map(x509.DNSName, (name, *others))]), critical=False)
+            .add_extension(x509.SubjectAlternativeName([*map(_alternative, (name, *others))]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
             .add_extension(_usage(signs=key is signer), critical=True)
@@ -65,6 +66,13 @@ class Authority:
             )
         )
         return pair
+
+
+def _alternative(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _subject(name: str) -> x509.Name:

@@ -96,11 +96,3 @@ def test_a_slow_reader_harms_nobody(server):
     assert seen == [*range(30)], "it gets all that it has not read yet"
     for follower in (quick, *slow):
         follower.close()
-
-
-def test_a_host_sees_its_own_keys_and_those_of_the_run(server):
-    follower = Follower(server, "/events?host=leaf1&key=seen_v1")
-    for host in ("?host=leaf2", "?host=leaf1", ""):
-        server.ask("PUT", f"/ctx/seen_v1{host}", 1)
-    assert [follower.next()[1]["host"] for _each in range(2)] == ["leaf1", ""]
-    follower.close()

@@ -10,7 +10,6 @@ import signal
 import stat
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -150,39 +149,3 @@ def test_another_user_is_refused_even_where_the_folder_is_open(project):
         line = [sys.executable, "-c", ask, server.socket]
         done = subprocess.run(line, capture_output=True, text=True, check=False)
         assert json.loads(done.stdout)["detail"] == "user nobody may not use this socket", done.stderr
-
-
-def test_a_run_in_progress_is_joined(project):
-    """The server and the run write to one journal, and each sees what the other one has written."""
-    from rack_recipes.journal.append import append
-    from rack_recipes.run.run_folders import hold_run
-
-    journal = project / ".rack-recipes" / "runs" / "20260101-000000-abcdef" / "journal.jsonl"
-    run = {"kind": "run", "run": journal.parent.name, "time": "2026-01-01T00:00:00.000000Z", "hosts": ["leaf1"]}
-    append(journal, [run])
-    theirs = {
-        "kind": "delta",
-        "stage": 1,
-        "n": 1,
-        "host": "leaf1",
-        "step": "measure",
-        "attempt": 1,
-        "scope": "host",
-        "key": "numbers.stats_v1",
-        "after": 5,
-        "based_on": 0,
-        "who": "measure",
-        "time": "2026-01-01T00:00:01.000000Z",
-    }
-    with hold_run(journal.parent), served("--run", "20260101") as server:
-        answers: list[object] = []
-        target = "/ctx/numbers.stats_v1?host=leaf1&wait=60"
-        waiting = threading.Thread(target=lambda: answers.append(server.ask("GET", target).data["value"]))
-        waiting.start()
-        append(journal, [theirs])
-        waiting.join()
-        assert answers == [5]
-        assert server.ask("PUT", "/ctx/numbers.stats_v1?host=leaf1&version=0", 1).status == 409
-        append(journal, [{"kind": "end", "time": "2026-01-01T00:00:02.000000Z", "status": "passed"}])
-        refused = server.ask("PUT", "/ctx/numbers.stats_v1?host=leaf1", 1)
-        assert (refused.status, refused.data["detail"]) == (403, f"run {journal.parent.name} is over")

@@ -6,18 +6,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.rack.recipes.tests.integration.server.certificates import Authority
 from database_servers import Database, MariaDB, PostgreSQL
 from rack_recipes.errors import StoreError
 from rack_recipes.store.database_engine import connect_store
 
-OPENSSL = shutil.which("openssl")
 CIPHER = {
     "mysql": "SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'Ssl_cipher'",
     "postgresql": "SELECT cipher FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
@@ -27,23 +26,10 @@ CIPHER = {
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two authorities, and a server's certificate of the first of them, for 127.0.0.1."""
-    if not OPENSSL:
-        pytest.skip("needs openssl, to make certificates")
     folder = tmp_path_factory.mktemp("certificates")
-    key = ("-newkey", "rsa:2048", "-nodes", "-days", "2")
-    for name in ("authority", "other"):
-        made = ("-keyout", f"{name}.key", "-out", f"{name}.pem", "-subj", f"/CN={name}")
-        run(folder, "req", "-x509", *key, *made, "-addext", "basicConstraints=critical,CA:TRUE")
-    run(folder, "req", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=s")
-    (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
-    signed = ("-CA", "authority.pem", "-CAkey", "authority.key", "-CAcreateserial", "-days", "2", "-extfile", "names")
-    run(folder, "x509", "-req", "-in", "server.csr", "-out", "server.pem", *signed)
+    Authority(folder, "other")
+    Authority(folder).signed("server", "127.0.0.1")
     return folder
-
-
-def run(folder: Path, *words: str) -> None:
-    done = subprocess.run([str(OPENSSL), *words], cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 def files_for(server: Database, certificates: Path) -> dict[str, str]:

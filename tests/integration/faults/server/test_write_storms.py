@@ -87,6 +87,7 @@ def test_full_disks_in_a_storm_of_writes(project: Path):
             found = faults(storm, server)
         made.found = {**storm.counts(), "wrong": len(found)}
         assert found == []
+    assert {one["status"] for one in storm.refusals} == {507}
     assert {one["detail"] for one in storm.refusals} == {"nothing was written: No space left on device"}
     assert {one["advice"] for one in storm.refusals} == {"free some space on the server, then send it again"}
 

@@ -22,7 +22,23 @@ from rack_recipes.store.writing.import_journal import import_journal
 
 Make = Callable[..., Path]
 
-cleared, emptied, opened, store, url = stores.cleared, stores.emptied, stores.opened, stores.new_store, stores.url
+cleared, emptied, opened = stores.cleared, stores.emptied, stores.opened
+made_sqlite, made_mariadb, made_postgresql = stores.made_sqlite, stores.made_mariadb, stores.made_postgresql
+made, every_database = stores.made, stores.every_database
+pytest_generate_tests = stores.pytest_generate_tests
+
+
+@pytest.fixture
+def store(made_sqlite: Path, tmp_path: Path, opened: Callable[..., Engine]) -> Engine:
+    """A SQLite store without rows."""
+    shutil.copy(made_sqlite, tmp_path / "results.db")
+    return opened(f"sqlite:///{tmp_path}/results.db")
+
+
+@pytest.fixture
+def each_store(made: str, every_database: None, opened: Callable[..., Engine]) -> Engine:
+    """A store without rows on each database, for statements that only packs and pruning have."""
+    return opened(made)
 
 
 @pytest.fixture

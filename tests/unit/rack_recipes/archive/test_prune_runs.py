@@ -284,8 +284,6 @@ def test_a_run_without_an_end_is_kept(store: Engine, runs: Path):
 
 
 def test_a_run_of_which_the_store_lost_rows_is_kept(store: Engine, runs: Path, make):
-    from sqlalchemy import text
-
     make("R1", stored=store)
     with store.begin() as connection:
         connection.execute(text("DELETE FROM context WHERE seq = 3"))
@@ -363,18 +361,18 @@ def test_a_mark_in_the_folder(tmp_path: Path):
         assert not pins_and_baselines.is_pinned(tmp_path)
 
 
-def test_a_mark_in_the_store(store: Engine, make):
-    journal = make("R1", stored=store)
-    assert not recorded_runs.run(store, "R1")["pinned"]
+def test_a_mark_in_the_store(each_store: Engine, make):
+    journal = make("R1", stored=each_store)
+    assert not recorded_runs.run(each_store, "R1")["pinned"]
     for _again in range(2):
-        assert pins_and_baselines.pin_stored(store, "R1", pinned=True)
-        assert recorded_runs.run(store, "R1")["pinned"] is True
+        assert pins_and_baselines.pin_stored(each_store, "R1", pinned=True)
+        assert recorded_runs.run(each_store, "R1")["pinned"] is True
     journal.write_bytes(journal.read_bytes() + b"\n")
-    import_journal(store, journal)  # which writes the run's row anew
-    assert recorded_runs.run(store, "R1")["pinned"] is True
-    assert pins_and_baselines.pin_stored(store, "R1", pinned=False)
-    assert not recorded_runs.run(store, "R1")["pinned"]
-    assert not pins_and_baselines.pin_stored(store, "R2", pinned=True)
+    import_journal(each_store, journal)  # which writes the run's row anew
+    assert recorded_runs.run(each_store, "R1")["pinned"] is True
+    assert pins_and_baselines.pin_stored(each_store, "R1", pinned=False)
+    assert not recorded_runs.run(each_store, "R1")["pinned"]
+    assert not pins_and_baselines.pin_stored(each_store, "R2", pinned=True)
 
 
 TABLES = ("runs", "steps", "context", "measurements", "conflicts", "artifacts")
@@ -451,19 +449,17 @@ def counts(store: Engine) -> list[int]:
         return [connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() for table in TABLES]
 
 
-def test_all_rows_of_a_run_go_with_it(store: Engine, runs: Path, make, evidence: Path):
-    from rack_recipes.store.writing.import_journal import import_journal
-
-    import_journal(store, evidence)
-    make("R2", stored=store)
-    before, done = everything(store, "R2"), []
-    gone = [run for run in all_runs(runs, store) if run.run_id == "R1"]
-    assert min(counts(store)) > 0
-    assert prune_runs.remove_rows(store, gone, done.append) == 1
+def test_all_rows_of_a_run_go_with_it(each_store: Engine, runs: Path, make, evidence: Path):
+    import_journal(each_store, evidence)
+    make("R2", stored=each_store)
+    before, done = everything(each_store, "R2"), []
+    gone = [run for run in all_runs(runs, each_store) if run.run_id == "R1"]
+    assert min(counts(each_store)) > 0
+    assert prune_runs.remove_rows(each_store, gone, done.append) == 1
     assert done == [1]
-    assert everything(store, "R2") == before
-    prune_runs.remove_rows(store, all_runs(runs, store), done.append)
-    assert counts(store) == [0] * len(TABLES)
+    assert everything(each_store, "R2") == before
+    prune_runs.remove_rows(each_store, all_runs(runs, each_store), done.append)
+    assert counts(each_store) == [0] * len(TABLES)
 
 
 def test_in_several_transactions(store: Engine, runs: Path, make, monkeypatch: pytest.MonkeyPatch):
@@ -483,17 +479,17 @@ def test_in_several_transactions(store: Engine, runs: Path, make, monkeypatch: p
     assert list(prune_runs._batches([])) == []
 
 
-def test_room_in_the_file(store: Engine, runs: Path, make):
+def test_room_in_the_file(each_store: Engine, runs: Path, make):
     for number in range(20):
-        make(f"R{number}", stored=store)
-    if store.dialect.name != "sqlite":
+        make(f"R{number}", stored=each_store)
+    if each_store.dialect.name != "sqlite":
         with pytest.raises(StoreError, match="only a SQLite store has to be vacuumed"):
-            prune_runs.vacuum(store)
+            prune_runs.vacuum(each_store)
         return
-    prune_runs.remove_rows(store, all_runs(runs, store), lambda _number: None)
-    before = prune_runs._size(Path(str(store.url.database)))
-    freed = prune_runs.vacuum(store)
+    prune_runs.remove_rows(each_store, all_runs(runs, each_store), lambda _number: None)
+    before = prune_runs._size(Path(str(each_store.url.database)))
+    freed = prune_runs.vacuum(each_store)
     assert before > freed > 0
-    assert Path(str(store.url.database)).stat().st_size == before - freed
-    make("R99", stored=store)
-    assert len(all_runs(runs, store)) == 21
+    assert Path(str(each_store.url.database)).stat().st_size == before - freed
+    make("R99", stored=each_store)
+    assert len(all_runs(runs, each_store)) == 21

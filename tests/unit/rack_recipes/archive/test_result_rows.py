@@ -26,12 +26,12 @@ def written(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("at_once", [2_000, 3])
 def test_the_store_and_the_journal_say_the_same(
-    at_once: int, store: Engine, evidence: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    at_once: int, each_store: Engine, evidence: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(result_rows, "BATCH_SIZE", at_once)
-    import_journal(store, evidence)
+    import_journal(each_store, evidence)
     with ResultWriter(tmp_path / "of the store") as writer:
-        assert from_store(store, "R1", writer.write)
+        assert from_store(each_store, "R1", writer.write)
     with ResultWriter(tmp_path / "of the journal") as writer:
         from_journal(evidence, "R1", writer.write)
     found = written(tmp_path / "of the store")

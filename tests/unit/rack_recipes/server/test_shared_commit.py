@@ -7,6 +7,7 @@ import errno
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -21,7 +22,8 @@ from rack_recipes.server.live import live_context
 from rack_recipes.server.live.key_operations import INCREMENT, WriteRequest
 from rack_recipes.server.problems import Problem
 from rack_recipes.server.served_context import Service, make_service
-from rack_recipes.server.shared_run import LostRecordsError, SharedLogError, catch_up
+from rack_recipes.server.shared_run import LostRecordsError, SharedLogError, catch_up, connect, open_shared_run
+from rack_recipes.settings import Settings
 
 ADD = WriteRequest("count_v1", "", INCREMENT, {"by": 1})
 SILENT = SharedLogError("Valkey does not answer: it is away")
@@ -260,3 +262,30 @@ def test_a_client_that_is_gone_is_not_answered(tmp_path: Path) -> None:
         return (await service.commit.write(ADD)).version
 
     assert asyncio.run(writes()) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("valkey://127.0.0.1:1/0", "Valkey at valkey://127.0.0.1:1/0 does not answer"),
+        ("http://x", "http://x is no address of a Valkey server: it has to begin with valkey://"),
+        ("x:6379", "'x:6379' is no address of a Valkey server: it has to begin with valkey://"),
+        ("valkey://x:6379/one", "the number of a database, such as /0, and not /one"),
+        ("valkey://x/0?socket_timeout=1000", "there is no option 'socket_timeout'"),
+        ("valkey://x/0?connection_class=y", "there is no option 'connection_class'"),
+        ("valkeys://127.0.0.1:1/0?ssl_x=y", "valkeys://127.0.0.1:1/0 is no address of a Valkey"),
+        ("unix://", "the path of the socket is missing"),
+        ("unix:///nowhere/valkey.sock", "unix:///nowhere/valkey.sock does not answer"),
+        ("valkey://:s3/cr3t@x:6379", "or of the setting `valkey` is no address of a Valkey"),
+    ],
+)
+def test_an_address_that_is_none(address: str, said: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        connect(address)
+    assert said in str(refused.value)
+    assert "cr3t" not in str(refused.value)
+
+
+def test_merge_hooks_need_one_server() -> None:
+    with pytest.raises(UsageError, match="merge hooks run in one server"):
+        open_shared_run(Settings(merge=(("power.*", "hook site.later"),)), Mock())

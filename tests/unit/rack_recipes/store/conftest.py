@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import psycopg
 import pymysql
@@ -57,7 +58,20 @@ def cleared(postgresql: PostgreSQL) -> Iterator[PostgreSQL]:
 SERVERS = {"mariadb": "emptied", "postgresql": "cleared"}
 
 
-@pytest.fixture(params=["sqlite", *SERVERS])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test runs on SQLite and on a server; on the other server it repeats, except with `every_database`."""
+    first, other = sorted(SERVERS, reverse=bool(crc32(metafunc.function.__name__.encode()) % 2))
+    for fixture in {"made", "url"}.intersection(metafunc.fixturenames):
+        repeats = () if "every_database" in metafunc.fixturenames else pytest.mark.repeats
+        metafunc.parametrize(fixture, ["sqlite", first, pytest.param(other, marks=repeats)], indirect=True)
+
+
+@pytest.fixture
+def every_database() -> None:
+    """For tests of what could differ between the servers: they run on both, always."""
+
+
+@pytest.fixture
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty store."""
     if request.param == "sqlite":
@@ -133,7 +147,7 @@ def empty(store: Engine) -> None:
             connection.execute(table.delete())
 
 
-@pytest.fixture(params=["sqlite", *SERVERS])
+@pytest.fixture
 def made(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a store without rows. Its tables are made once for all tests, so leave them as they are."""
     found = request.getfixturevalue(f"made_{request.param}")

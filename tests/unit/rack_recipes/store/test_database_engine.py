@@ -38,11 +38,15 @@ PASSWORD = "s3cr/et@%"
 SHOWN = ("s3cr", "%40", "et@")
 
 
-@pytest.mark.parametrize("scheme", ["mysql", "mariadb", "mysql+pymysql", "mariadb+pymysql"])
-def test_names_of_mysql_lead_to_one_driver(emptied: MariaDB, opened: Opened, scheme: str) -> None:
-    store = opened(emptied.url.replace("mysql+pymysql", scheme))
-    assert (store.dialect.name, store.dialect.driver) == ("mysql", "pymysql")
-    assert recorded_runs.runs(store) == []
+@pytest.mark.parametrize(
+    ("scheme", "driver"),
+    [
+        *((scheme, "mysql+pymysql") for scheme in ("mysql", "mariadb", "mysql+pymysql", "mariadb+pymysql")),
+        *((scheme, "postgresql+psycopg") for scheme in ("postgresql", "postgres", "postgresql+psycopg")),
+    ],
+)
+def test_names_of_a_server_lead_to_one_driver(scheme: str, driver: str) -> None:
+    assert database_engine.parsed(f"{scheme}://rack:x@127.0.0.1/rack").drivername == driver
 
 
 def test_a_sqlite_store_is_made_for_its_owner_alone(tmp_path: Path, opened: Opened) -> None:
@@ -71,6 +75,7 @@ def test_sqlite_is_set_up(tmp_path: Path, opened: Opened, pragma: tuple[str, obj
         assert connection.execute(text(f"PRAGMA {name}")).scalar() == value
 
 
+@pytest.mark.usefixtures("every_database")
 def test_a_failed_transaction_leaves_nothing(store: Engine) -> None:
     insert = text("INSERT INTO runs (run_id, status, journal_offset, next_seq) VALUES ('R', :status, 0, 1)")
     with pytest.raises(DBAPIError), store.begin() as connection:
@@ -275,6 +280,7 @@ def test_a_server_that_is_not_strict_is_made_so(emptied: MariaDB, root: Any, ope
     root.execute("SET GLOBAL sql_mode = DEFAULT")
 
 
+@pytest.mark.usefixtures("every_database")
 def test_a_reader_takes_no_lock_and_waits_for_none(made: str, store: Engine, opened: Opened, tmp_path: Path) -> None:
     import_journal(store, written(tmp_path))
     looking = opened(made, connect_for_reading)

@@ -36,6 +36,8 @@ def test_what_a_listener_does_not_want_is_passed_over(tmp_path):
     assert _next_piece(listening(live, key="c*"), 0, math.inf) == (3, b"")
     cursor, piece = _next_piece(listening(live, key="b*", host="leaf2"), 0, math.inf)
     assert (cursor, piece.startswith(b"id: 3\nevent: change\ndata: {"), piece[-2:]) == (3, True, b"\n\n")
+    _cursor, own_and_of_the_run = _next_piece(listening(live, host="leaf2"), 0, math.inf)
+    assert [line for line in own_and_of_the_run.splitlines() if line.startswith(b"id: ")] == [b"id: 1", b"id: 3"]
 
 
 def test_a_listener_gets_only_what_it_may_read(tmp_path):

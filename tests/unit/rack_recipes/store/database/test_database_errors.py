@@ -51,6 +51,7 @@ from rack_recipes.store.writing.import_journal import BatchLimits, JournalImport
 if TYPE_CHECKING:
     from database_servers import MariaDB, PostgreSQL
 
+pytestmark = pytest.mark.usefixtures("every_database")
 Written = Callable[..., Path]
 Opened = Callable[..., Engine]
 

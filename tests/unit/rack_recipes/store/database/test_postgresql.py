@@ -113,13 +113,6 @@ def test_a_value_that_does_not_fit_is_told_without_it(pg: Engine, journal: Writt
 # --- What a server says -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
-def test_names_of_postgresql_lead_to_one_driver(cleared: PostgreSQL, opened: Opened, scheme: str) -> None:
-    store = opened(cleared.url.replace("postgresql+psycopg", scheme))
-    assert (store.dialect.name, store.dialect.driver) == ("postgresql", "psycopg")
-    assert recorded_runs.runs(store) == []
-
-
 @pytest.mark.parametrize(
     ("user", "password", "name", "says"),
     [

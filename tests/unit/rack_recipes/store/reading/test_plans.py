@@ -214,6 +214,7 @@ def accesses(store: Engine, ask: Ask) -> list[Access]:
         return [access for each in statements for access in explain(connection, *each)]
 
 
+@pytest.mark.usefixtures("every_database")
 def test_each_question_is_answered_by_an_index(filled: Engine) -> None:
     found = {question: accesses(filled, ask) for question, ask in QUESTIONS.items()}
     whole = {question: [access for access in plan if access.is_whole] for question, plan in found.items()}

@@ -111,6 +111,7 @@ def test_attributes_of_hosts_come_from_the_run_record(store: Engine, journal: Wr
     assert recorded_runs.attributes(store, "R1") == {"r1": {"rack": "a1", "position": 7}}
 
 
+@pytest.mark.usefixtures("every_database")
 def test_findings_come_back_as_they_were_written(store: Engine, journal: Written) -> None:
     """Every database keeps long titles, every character, numbers and the order."""
     import_journal(store, journal([run()]))

@@ -35,6 +35,7 @@ from rack_recipes.store.reading.waiver_history import (
 from rack_recipes.store.writing.import_journal import import_journal
 
 
+@pytest.mark.usefixtures("every_database")
 def test_results_of_several_runs_are_counted_by_step_host_and_verdict(
     store: Engine, journal: Callable[..., Path]
 ) -> None:

@@ -56,6 +56,7 @@ def count(store: Engine, table: str) -> int:
         return connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0
 
 
+@pytest.mark.usefixtures("every_database")
 @pytest.mark.parametrize("case", sorted(CASES.glob("*.jsonl")), ids=lambda case: case.stem)
 def test_a_journal_comes_to_the_same_in_every_database(
     store: Engine, journal: Written, golden: Callable[[Path, str], None], case: Path
@@ -150,6 +151,7 @@ DAMAGES = (
 )
 
 
+@pytest.mark.usefixtures("every_database")
 @pytest.mark.parametrize("limits", [BatchLimits(), BatchLimits(records=3)], ids=["whole", "batches"])
 def test_whatever_is_missing_is_brought_back(store: Engine, journal: Written, limits: BatchLimits) -> None:
     path = journal(whole_run())
@@ -436,6 +438,7 @@ def test_records_of_other_kinds_change_nothing(store: Engine, journal: Written) 
 HOSTILE = "100% %s %(x)s ' \" ` \\ \\' \\n ; -- ? :name {x} \t\r\n <b>"
 
 
+@pytest.mark.usefixtures("every_database")
 def test_values_and_texts_are_exact(store: Engine, journal: Written) -> None:
     values = [2**63 - 1, -(2**63), 10**40, 0.1, 1e-320, HOSTILE, {HOSTILE: [None, True]}, "a\0b\ud800", "🎉" * 3, ""]
     deltas = [delta(n, key=f"of.k{n}_v1", after=value) for n, value in enumerate(values, 1)]
@@ -447,6 +450,7 @@ def test_values_and_texts_are_exact(store: Engine, journal: Written) -> None:
     assert row["attempts"] == [attempt(stdout=HOSTILE, stderr="🎉ü")]
 
 
+@pytest.mark.usefixtures("every_database")
 def test_measured_values_are_exact(store: Engine, journal: Written) -> None:
     values = [2**63 - 1, 2**70, -0.0, 0.1 + 0.2, 1e308, True, "text", None, [1, 2]]
     for number, value in enumerate(values):
@@ -460,6 +464,7 @@ def test_measured_values_are_exact(store: Engine, journal: Written) -> None:
         assert stored == (float(value) if isinstance(value, int | float) else None)
 
 
+@pytest.mark.usefixtures("every_database")
 def test_a_large_value_with_signs_of_four_bytes(store: Engine, journal: Written) -> None:
     value = "🎉" * 2**18  # 1 MiB
     import_journal(store, journal([run(), delta(after=value), step(attempts=[attempt(stdout=value)])]))
@@ -468,6 +473,7 @@ def test_a_large_value_with_signs_of_four_bytes(store: Engine, journal: Written)
     assert recorded_runs.steps(store, "R1")[0]["stdout"] == value
 
 
+@pytest.mark.usefixtures("every_database")
 def test_captured_text_is_made_storable(store: Engine, journal: Written) -> None:
     """NUL and lone surrogates are shown by a sign that each database takes."""
     told = step(
@@ -480,6 +486,7 @@ def test_captured_text_is_made_storable(store: Engine, journal: Written) -> None
     assert recorded_runs.context(store, "R1")[0]["host"] == "h␀�"
 
 
+@pytest.mark.usefixtures("every_database")
 def test_names_that_differ_in_case_or_blanks_are_apart(store: Engine, journal: Written) -> None:
     names = ["abc", "ABC", "abc ", "äbc", "a\u0308bc"]
     import_journal(store, journal([run(), *(step(1, name) for name in names), *(delta(2, name) for name in names)]))
@@ -487,6 +494,7 @@ def test_names_that_differ_in_case_or_blanks_are_apart(store: Engine, journal: W
     assert {row["host"] for row in recorded_runs.context(store, "R1")} == set(names)
 
 
+@pytest.mark.usefixtures("every_database")
 def test_names_that_are_too_long_keep_apart(store: Engine, journal: Written) -> None:
     long = "🎉" * 255
     names = [long, long + "a", long + "b"]
@@ -543,6 +551,7 @@ def test_two_runs_stay_apart(store: Engine, journal: Written) -> None:
     assert json.loads(json.dumps(first).replace('"R1"', '"R2"')) == second
 
 
+@pytest.mark.usefixtures("every_database")
 def test_a_run_goes_with_all_its_rows(store: Engine, journal: Written) -> None:
     for run_id in ("R1", "R2"):
         import_journal(store, journal(whole_run(run_id), run_id))

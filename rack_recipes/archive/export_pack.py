@@ -26,6 +26,7 @@ from rack_recipes.archive.manifest_and_signatures import (
     SUMS,
     HashChain,
     PackFacts,
+    digest_of,
     manifest_text,
     names_in,
     pack_name,
@@ -115,16 +116,7 @@ def _seal(folder: Path, about: Mapping[str, object]) -> None:
 
 def facts_of(folder: Path) -> dict[str, PackFacts]:
     """Size and SHA-256 of each file below a folder, by its path relative to it."""
-    return {name: _facts(folder / name) for name in names_in(folder)}
-
-
-def _facts(path: Path) -> PackFacts:
-    digest, size = sha256(), 0
-    with path.open("rb") as file:
-        while data := file.read(CHUNK):
-            digest.update(data)
-            size += len(data)
-    return PackFacts(size, digest.hexdigest())
+    return {name: PackFacts((folder / name).stat().st_size, digest_of(folder / name)) for name in names_in(folder)}
 
 
 def _add_results(pack: _Pack) -> str:
@@ -285,11 +277,7 @@ def _to_archive(
         form.write(staging / "pack", pack_name(source.run_id), file)
         file.flush()
         os.fsync(file.fileno())
-    with made.open("rb") as file:
-        digest = sha256()
-        while data := file.read(CHUNK):
-            digest.update(data)
-    line = f"{digest.hexdigest()}  {target.name}\n".encode()
+    line = f"{digest_of(made)}  {target.name}\n".encode()
     beside = {target.with_name(target.name + SUM): line}
     if key:
         beside[target.with_name(target.name + SUM + SIGNATURE)] = sign(line, key)

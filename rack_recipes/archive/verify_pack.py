@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,21 +69,20 @@ class Verified:
 
 
 @dataclass
-class _ReadFiles:
-    """What was read of a pack: facts of each file, the content of those that are parsed, the journal's chain."""
+class _Reading:
+    """A pack that is read.
 
-    facts: dict[str, PackFacts] = field(default_factory=dict)
-    texts: dict[str, bytes] = field(default_factory=dict)
-    chain: HashChain = field(default_factory=HashChain)
-
-
-class _Reading(NamedTuple):
-    """What comes of reading a pack: the problems go into `found`; names and bytes are told, also those passed over."""
+    The problems go into `found`; names and bytes are told, also those passed over. What was read stays here: facts of
+    each file, the content of those that are parsed, the journal's chain.
+    """
 
     found: Verified
     on_file: OnFile
     keep: Keep
     skip: Callable[[int], object]
+    facts: dict[str, PackFacts] = field(default_factory=dict)
+    texts: dict[str, bytes] = field(default_factory=dict)
+    chain: HashChain = field(default_factory=HashChain)
 
 
 def keep_nothing(_name: str) -> Callable[[bytes], object]:
@@ -105,13 +104,13 @@ def verify(
     archive whose name does not tell it. Raises UsageError for what cannot be read as a pack at all.
     """
     found = Verified()
-    reading = _Reading(found, on_file, keep, skip)
+    read = _Reading(found, on_file, keep, skip)
     if pack.is_dir():
-        read = _read_pack(read_folder(pack), reading)
+        _read_members(read_folder(pack), read)
         signed = read.texts.get(SUMS), read.texts.get(SIGNED), SUMS
     else:
         line, signature = _check_archive_file(pack, found)
-        read = _read_archive(pack, form or format_of(pack.name), reading)
+        _read_archive(pack, form or format_of(pack.name), read)
         signed = line, signature, pack.name + SUM
         if SIGNED in read.facts:  # that of an archive lies beside it
             found.problems.append(PackProblem(ADDED, SIGNED))
@@ -124,9 +123,7 @@ def _check_archive_file(pack: Path, found: Verified) -> tuple[bytes | None, byte
     """Compare an archive with the checksum file beside it. Returns the content of that file and its signature."""
     beside = pack.with_name(pack.name + SUM)
     with pack.open("rb") as file:
-        digest = sha256()
-        while beside.is_file() and (data := file.read(CHUNK)):
-            digest.update(data)
+        digest = file_digest(file, "sha256").hexdigest() if beside.is_file() else ""
     if not beside.is_file():
         found.notes.append(
             f"there is no {beside.name} beside it, so only the files in it were checked, not the archive"
@@ -136,46 +133,38 @@ def _check_archive_file(pack: Path, found: Verified) -> tuple[bytes | None, byte
     listed = read_sums(line)
     if listed is None or [*listed] != [pack.name]:
         found.problems.append(PackProblem(CHANGED, beside.name, f"it is not the checksum of a file {pack.name}"))
-    elif listed[pack.name] != digest.hexdigest():
+    elif listed[pack.name] != digest:
         found.problems.append(PackProblem(CHANGED, pack.name, f"the archive is not the one that {beside.name} is of"))
     signature = beside.with_name(beside.name + SIGNATURE)
     return line, signature.read_bytes() if signature.is_file() else None
 
 
-def _read_archive(pack: Path, form: ArchiveFormat | None, reading: _Reading) -> _ReadFiles:
+def _read_archive(pack: Path, form: ArchiveFormat | None, read: _Reading) -> None:
     if form is None:
         raise UsageError(f"{pack}: expected a folder, or a file whose name ends with {', '.join(FORMATS)}")
-    read, found = _ReadFiles(), reading.found
     try:
-        _read_members(form.read(pack), read, reading)
+        _read_members(form.read(pack), read)
     except RackError:
         raise
     except Exception as error:  # tarfile, zipfile and gzip raise many kinds for damaged files
         problem = f"it cannot be read{' any further' if read.facts else ''}: {str(error) or type(error).__name__}"
-        if not found.problems:
+        if not read.found.problems:
             raise UsageError(f"{pack}: {problem}") from error
-        found.problems.append(PackProblem(CHANGED, pack.name, problem))
-    return read
+        read.found.problems.append(PackProblem(CHANGED, pack.name, problem))
 
 
-def _read_pack(members: Iterable[Member], reading: _Reading) -> _ReadFiles:
-    read = _ReadFiles()
-    _read_members(members, read, reading)
-    return read
-
-
-def _read_members(members: Iterable[Member], read: _ReadFiles, reading: _Reading) -> None:
+def _read_members(members: Iterable[Member], read: _Reading) -> None:
     for member in members:
-        reading.on_file(member.name)
+        read.on_file(member.name)
         if member.problem:
-            reading.skip(member.size)
-            reading.found.problems.append(PackProblem(REFUSED, member.name, member.problem))
+            read.skip(member.size)
+            read.found.problems.append(PackProblem(REFUSED, member.name, member.problem))
         else:
-            _read_member(member, read, reading)
+            _read_member(member, read)
 
 
-def _read_member(member: Member, read: _ReadFiles, reading: _Reading) -> None:
-    digest, size, kept, take = sha256(), 0, bytearray(), reading.keep(member.name)
+def _read_member(member: Member, read: _Reading) -> None:
+    digest, size, kept, take = sha256(), 0, bytearray(), read.keep(member.name)
     pieces = _lines(member, read.chain) if member.name == JOURNAL else _chunks(member)
     try:
         for data in pieces:
@@ -187,7 +176,7 @@ def _read_member(member: Member, read: _ReadFiles, reading: _Reading) -> None:
     except RackError:
         raise
     except Exception as error:  # as above; other members of a zip can still be read
-        reading.found.problems.append(
+        read.found.problems.append(
             PackProblem(CHANGED, member.name, f"it cannot be read: {str(error) or type(error).__name__}")
         )
         return
@@ -209,7 +198,7 @@ def _lines(member: Member, chain: HashChain) -> Iterator[bytes]:
             yield line
 
 
-def _check_content(pack: Path, read: _ReadFiles, found: Verified) -> None:
+def _check_content(pack: Path, read: _Reading, found: Verified) -> None:
     """Compare the files with the manifest, and the manifest with the list of checksums."""
     manifest = read_manifest(read.texts.get(MANIFEST, b""))
     sums = read_sums(read.texts.get(SUMS, b""))
@@ -239,7 +228,7 @@ def _is_damaged(pack: Path, found: Verified) -> bool:
 
 
 def _file_problems(
-    read: _ReadFiles, listed: Mapping[str, PackFacts], sums: Mapping[str, str] | None
+    read: _Reading, listed: Mapping[str, PackFacts], sums: Mapping[str, str] | None
 ) -> Iterator[PackProblem]:
     """The files that differ from the manifest; from the list of checksums where the manifest itself was changed."""
     manifest = read.facts.get(MANIFEST)
@@ -259,7 +248,7 @@ def _size_change(facts: PackFacts, wanted: PackFacts | None) -> str:
 
 
 def _list_problems(
-    read: _ReadFiles, listed: Mapping[str, PackFacts], sums: Mapping[str, str] | None
+    read: _Reading, listed: Mapping[str, PackFacts], sums: Mapping[str, str] | None
 ) -> Iterator[PackProblem]:
     """Where the manifest and the list of checksums are missing or differ."""
     for name in (MANIFEST, SUMS):
@@ -280,7 +269,7 @@ def _list_problems(
             yield PackProblem(CHANGED, SUMS, f"it does not say what {MANIFEST} says")
 
 
-def _journal_problems(read: _ReadFiles, about: Mapping[str, object]) -> Iterator[PackProblem]:
+def _journal_problems(read: _Reading, about: Mapping[str, object]) -> Iterator[PackProblem]:
     """Where the journal was changed, by the checksum in each record and by the chain over its lines."""
     expected = about.get("journal")
     if not isinstance(expected, Mapping) or JOURNAL not in read.facts or read.chain.to_data() == expected:

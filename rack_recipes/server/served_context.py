@@ -5,29 +5,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from rack_recipes.server.live.group_commit import GroupCommit, Listeners
-from rack_recipes.server.live.key_operations import WriteRequest
-from rack_recipes.server.live.live_context import LiveContext, Written
+from rack_recipes.server.live.live_context import LiveContext
 from rack_recipes.server.live.turns import Turns
 from rack_recipes.server.shared_run import SharedCommit, SharedLog
-
-
-class Commit(Protocol):
-    """How writes get into the journal."""
-
-    async def write(self, request: WriteRequest) -> Written:
-        """Write, and return once it is kept. Raises Problem."""
-
-    async def refresh(self) -> None:
-        """Know all that was acknowledged before this call, by whichever server. Raises Problem."""
-
-    async def settle(self) -> None:
-        """Wait until all that could be read by now is kept as safely as writes are. Raises Problem."""
-
-    async def follow(self) -> None:
-        """Fold what others append, for as long as the server runs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +18,7 @@ class Service:
 
     live: LiveContext
     listeners: Listeners
-    commit: Commit
+    commit: GroupCommit | SharedCommit
     turns: Turns = field(default_factory=Turns)
 
 

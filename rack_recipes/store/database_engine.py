@@ -110,26 +110,26 @@ class Schema(NamedTuple):
     newest: str = HEAD
 
 
-def read_schema(url: str, patience: float = PATIENCE) -> Schema:
+def read_schema(url: str) -> Schema:
     """Which schema the store has. Nothing is made or migrated. Raises StoreError where it cannot be read."""
-    return Schema(_asked(url, READERS, upgrades.current, patience))
+    return Schema(_asked(url, READERS, upgrades.current))
 
 
-def upgrade_schema(url: str, patience: float = PATIENCE) -> Schema:
+def upgrade_schema(url: str) -> Schema:
     """Migrate the store to the newest schema, with all its data; returns the schema that it had before.
 
     Opening a store for writing does the same. A missing store is made. Raises StoreError, also for a schema of a newer
     rack.recipes.
     """
-    return Schema(_asked(url, WRITERS, upgrades.upgrade, patience))
+    return Schema(_asked(url, WRITERS, upgrades.upgrade))
 
 
-def check_schema(url: str, patience: float = PATIENCE) -> list[str]:
+def check_schema(url: str) -> list[str]:
     """The differences between the store's schema and the newest one, one line each. Raises StoreError."""
-    return _asked(url, READERS, differences, patience)
+    return _asked(url, READERS, differences)
 
 
-def _asked[T](url: str, kinds: Openers, question: Callable[[sql.Engine], T], patience: float) -> T:
+def _asked[T](url: str, kinds: Openers, question: Callable[[sql.Engine], T]) -> T:
     answers: list[T] = []
-    prepared(opened(url, kinds), lambda store: answers.append(question(store)), patience).dispose()
+    prepared(opened(url, kinds), lambda store: answers.append(question(store))).dispose()
     return answers[-1]

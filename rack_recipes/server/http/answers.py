@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 
-def answer(data: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def answer(data: object) -> Response:
     """JSON data as an answer."""
-    return _response(json_text(data), status, headers, JSON)
+    return _response(json_text(data), 200, {}, JSON)
 
 
 def value_answer(key: str, host: str, version: int, text: str, more: Mapping[str, object] | None = None) -> Response:
@@ -56,7 +56,7 @@ def problem_answer(problem: Problem) -> Response:
     return _response(json_text(problem.body()), problem.status, dict(problem.headers), PROBLEM)
 
 
-def _response(text: str, status: int, headers: Mapping[str, str] | None, media_type: str) -> Response:
+def _response(text: str, status: int, headers: Mapping[str, str], media_type: str) -> Response:
     from starlette.responses import Response
 
     return Response(text, status, headers, media_type)

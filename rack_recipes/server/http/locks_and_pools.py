@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
@@ -32,15 +32,23 @@ if TYPE_CHECKING:
 
 async def get_lock(call: Call) -> Response:
     """Get a lock, or a new lease of one that the owner holds."""
-    request = check_request(
-        WriteRequest(key_operations.lock_key(call.params["name"]), "", LOCK, call.body, who=call.who)
-    )
+    name = call.params["name"]
+    request = check_request(WriteRequest(key_operations.lock_key(name), "", LOCK, call.body, who=call.who))
+
+    async def take() -> Response:
+        return _lock_answer(name, await call.write(request))
+
+    return await _when_free(call, take)
+
+
+async def _when_free(call: Call, take: Callable[[], Awaitable[Response]]) -> Response:
+    """What `take` answers, as soon as it raises no Problem that others hold what it wants; at most for `wait`."""
     until = asyncio.get_running_loop().time() + call.get("wait", 0.0)
     while True:
         messages_and_barriers.check_not_aborted(call.service)
         seen = call.service.listeners.told
         try:
-            return _lock_answer(call.params["name"], await call.write(request))
+            return await take()
         except Problem as problem:
             waits = until - asyncio.get_running_loop().time()
             if problem.kind != "locked" or waits <= 0 or call.service.listeners.is_closed:
@@ -103,16 +111,13 @@ async def reserve(call: Call) -> Response:
     pool, tags = call.params["pool"], _tags(call.body)
     call.caller.check_read(pool_key(pool))
     lease = {name: call.body.get(name) for name in ("owner", "lease")}
-    until = asyncio.get_running_loop().time() + call.get("wait", 0.0)
-    while True:
-        messages_and_barriers.check_not_aborted(call.service)
-        seen, held = call.service.listeners.told, list[Problem]()
+
+    async def take() -> Response:
+        held: list[Problem] = []
         for name, about in _own_first(call, pool, _fitting(call, pool, tags), lease["owner"]):
-            request = check_request(
-                WriteRequest(key_operations.lock_key(f"{pool}.{name}"), "", LOCK, lease, who=call.who)
-            )
+            key = key_operations.lock_key(f"{pool}.{name}")
             try:
-                written = await call.write(request)
+                written = await call.write(check_request(WriteRequest(key, "", LOCK, lease, who=call.who)))
             except Problem as problem:
                 if problem.kind != "locked":
                     raise
@@ -121,11 +126,9 @@ async def reserve(call: Call) -> Response:
                 lock = json.loads(written.text)
                 got = {"owner": lock["owner"], "left": key_operations.seconds_left(lock), "fence": written.version}
                 return answer({"pool": pool, "name": name, "about": about, **got})
-        waits = until - asyncio.get_running_loop().time()
-        if waits <= 0 or call.service.listeners.is_closed:
-            raise _all_held(pool, tags, held)
-        soonest = min(problem.more["left"] for problem in held)
-        await call.service.listeners.wait_beyond(seen, min(waits, soonest + 0.001))
+        raise _all_held(pool, tags, held)
+
+    return await _when_free(call, take)
 
 
 def _tags(body: object) -> list[str]:

@@ -60,12 +60,12 @@ def import_journal(
     return JournalImport(engine, journal, limits).catch_up()
 
 
-def is_behind(engine: sql.Engine, journal: str | os.PathLike[str], limits: BatchLimits = BatchLimits()) -> bool:
+def is_behind(engine: sql.Engine, journal: str | os.PathLike[str]) -> bool:
     """Whether the journal has something that the store lacks; nothing is written.
 
     Raises StoreError or JournalError.
     """
-    return JournalImport(engine, journal, limits).is_behind()
+    return JournalImport(engine, journal).is_behind()
 
 
 class Sealed(NamedTuple):

@@ -10,11 +10,12 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 DAY = timedelta(days=1)
+CURVE = ec.SECP256R1()  # neither browsers nor the library of PostgreSQL know certificates with ed25519
 
 
 @dataclass(frozen=True)
@@ -30,16 +31,16 @@ class Authority:
 
     def __init__(self, folder: Path, name: str = "authority") -> None:
         self._folder = folder
-        self._key = ed25519.Ed25519PrivateKey.generate()
+        self._key = ec.generate_private_key(CURVE)
         self._name = name
         self.pair = self._write(name, self._key, self._key, ())
 
     def signed(self, name: str, *others: str) -> Pair:
         """A certificate for a name, and for further DNS names and IP addresses."""
-        return self._write(name, ed25519.Ed25519PrivateKey.generate(), self._key, others)
+        return self._write(name, ec.generate_private_key(CURVE), self._key, others)
 
     def _write(
-        self, name: str, key: ed25519.Ed25519PrivateKey, signer: ed25519.Ed25519PrivateKey, others: tuple[str, ...]
+        self, name: str, key: ec.EllipticCurvePrivateKey, signer: ec.EllipticCurvePrivateKey, others: tuple[str, ...]
     ) -> Pair:
         now = datetime.now(UTC)
         made = (
@@ -55,7 +56,7 @@ class Authority:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
             .add_extension(_usage(signs=key is signer), critical=True)
-            .sign(signer, None)
+            .sign(signer, hashes.SHA256())
         )
         pair = Pair(self._folder / f"{name}.pem", self._folder / f"{name}.key")
         pair.cert.write_bytes(made.public_bytes(serialization.Encoding.PEM))

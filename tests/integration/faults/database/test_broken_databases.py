@@ -5,6 +5,9 @@
 Each fault is injected while the run waits at its gate, unless it is there from the start. The stages must end while it
 lasts. Then it is mended, and the run stores all that there is; or it stays until the run has ended with exit code 5,
 and `rack-recipes flush` brings the results.
+
+What a database says to each fault, and that it is waited for, `tests/unit/rack_recipes/store/database` shows without a
+run. So `make test` runs the ways that a run can end, and `make soak` every fault.
 """
 
 from __future__ import annotations
@@ -212,6 +215,7 @@ def proxied(store: Store) -> Iterator[tuple[Proxy, Store]]:
         yield proxy, replace(store, url=store.url.replace(f":{store.server.port}/", f":{proxy.port}/"))
 
 
+@pytest.mark.repeats
 @over(*SERVERS, few=("postgresql",))
 def test_slow(store: Store):
     """Each statement takes seconds: the stages are done while the store still holds nothing of what they found."""
@@ -312,6 +316,7 @@ def only_read(store: Store) -> Iterator[str]:
         store.do(*dropped)
 
 
+@pytest.mark.repeats
 @over(*SERVERS, few=("mariadb",))
 def test_a_user_who_may_only_read(store: Store):
     def tried() -> None:
@@ -343,6 +348,7 @@ def read_only_file(store: Store) -> Iterator[None]:
         store.path.chmod(0o600)
 
 
+@pytest.mark.repeats
 def test_a_file_that_may_only_be_read(steps: Path):
     """Only a whole file system keeps root from writing."""
     is_root, disk = os.geteuid() == 0, steps / "disk"
@@ -367,6 +373,7 @@ def locked(store: Store) -> Iterator[None]:
         other.close()
 
 
+@pytest.mark.repeats
 @over("sqlite")
 def test_locked_to_the_end(store: Store):
     times(5, "sqlite is locked to the end", FLUSHED, lambda: ends_with_5(store, locked, says="database is locked"))
@@ -384,6 +391,7 @@ def small_packets(store: Store) -> Iterator[None]:
         store.do("SET GLOBAL max_allowed_packet = DEFAULT")
 
 
+@pytest.mark.repeats
 @over("mariadb")
 def test_packets_that_are_too_small(store: Store):
     """One value is larger than the server takes in a statement; many others go in pieces."""
@@ -417,6 +425,7 @@ def connected(store: Store) -> int:
     return int(store.do("SELECT count(*) FROM pg_stat_activity WHERE usename = 'rack'")[0])
 
 
+@pytest.mark.repeats
 @over(*SERVERS, few=("mariadb",))
 def test_a_connection_that_is_ended_while_idle(store: Store):
     @contextmanager

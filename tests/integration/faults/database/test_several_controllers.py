@@ -89,7 +89,7 @@ MOST = 11.0  # times the time for ten times the hosts
 MEMORY = 16.0  # MiB that ten times the changes of the same keys may take beyond the others
 
 
-@pytest.fixture(params=["sqlite", "mariadb", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.repeats), "postgresql"])
 def database(request: pytest.FixtureRequest, project: Path) -> Iterator[str]:
     yield from store_url(request, request.param, project / "results.db")
 

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from functools import partial
 from typing import Any
 
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.server.http.asgi_calls import Answer, call
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.server.live.live_contexts import begun, opened, setting
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.server.live.live_contexts import setting
 from rack_recipes.server.access.caller import Caller
 from rack_recipes.server.http.app import make_app
 from rack_recipes.server.http.read_request import LARGEST_BODY
 from rack_recipes.server.problems import Problem
-from rack_recipes.server.served_context import make_service
 from rack_recipes.version import VERSION
 
 KEY = "/ctx/numbers.stats_v1"
 PATCH, MERGE = "application/json-patch+json", "application/merge-patch+json"
-
-
-@pytest.fixture
-def ask(tmp_path) -> Any:
-    """Send a request to an application."""
-    return partial(call, make_app(make_service(opened(begun(tmp_path))), lambda _scope: Caller("zoe")))
 
 
 def told(answer: Answer) -> tuple[int, str]:
@@ -213,26 +205,22 @@ def test_a_missing_key_tells_where_it_is_and_what_is_near(ask):
     assert ask("GET", "/ctx/z_v1").data["advice"] == "set it"
 
 
-def test_a_fault_of_ours_is_a_problem_too(tmp_path, capsys):
-    service = make_service(opened(begun(tmp_path)))
+def test_a_fault_of_ours_is_a_problem_too(service, ask, capsys):
     service.live.context = None
-    answer = call(make_app(service, lambda _scope: Caller("zoe")), "GET", KEY)
+    answer = ask("GET", KEY)
     assert told(answer) == (500, "this request met a fault of the server")
     assert "AttributeError" in capsys.readouterr().err
 
 
-def test_who_may_not_gets_nothing(tmp_path):
+def test_who_may_not_gets_nothing(service):
     def refuse(_scope: object) -> Caller:
         raise Problem("not-allowed", "no", "ask as root")
 
-    app = make_app(make_service(opened(begun(tmp_path))), refuse)
+    app = make_app(service, refuse)
     assert [told(call(app, *request)) for request in (("GET", "/ctx"), ("PUT", KEY, 1))] == [(403, "no")] * 2
 
 
-def test_a_key_is_waited_for(tmp_path):
-    service = make_service(opened(begun(tmp_path)))
-    app = make_app(service, lambda _scope: Caller("zoe"))
-
+def test_a_key_is_waited_for(service, app):
     async def scenario() -> Any:
         sent: list[Any] = []
 

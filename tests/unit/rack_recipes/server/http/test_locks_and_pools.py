@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.server.http.asgi_calls import call, call_in_loop
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.server.live.live_contexts import begun, opened
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.server.live.live_contexts import opened
 from rack_recipes.server.access.caller import Caller
 from rack_recipes.server.http.app import make_app
 from rack_recipes.server.live import key_operations
-from rack_recipes.server.served_context import Service, make_service
+from rack_recipes.server.served_context import make_service
 
 LOCK = "/locks/tester_1.port_2"
 
@@ -32,16 +32,6 @@ def clock(monkeypatch) -> Clock:
     found = Clock()
     monkeypatch.setattr(key_operations, "time", found)
     return found
-
-
-@pytest.fixture
-def service(tmp_path) -> Service:
-    return make_service(opened(begun(tmp_path)))
-
-
-@pytest.fixture
-def ask(service) -> Any:
-    return partial(call, make_app(service, lambda _scope: Caller("zoe")))
 
 
 def lease(owner: str, seconds: float = 10) -> dict[str, object]:
@@ -93,9 +83,7 @@ def test_a_lock_that_would_be_masked_is_refused(ask, name, owner):
     assert refused.data["detail"] == f"lock.{name}_v1 or its owner has the name of a secret"
 
 
-def test_a_lock_is_waited_for(service):
-    app = make_app(service, lambda _scope: Caller("zoe"))
-
+def test_a_lock_is_waited_for(app):
     async def scenario() -> list[int]:
         await call_in_loop(app, "POST", LOCK, lease("a", 60))
         waiting = [asyncio.ensure_future(call_in_loop(app, "POST", f"{LOCK}?wait=30", lease(who, 60))) for who in "bc"]
@@ -115,9 +103,7 @@ def test_a_waiter_gets_the_lock_when_the_lease_is_up(ask):
     assert ask("POST", f"{LOCK}?wait=0.02", lease("c", 5)).status == 409
 
 
-def test_several_hosts_are_waited_for(service):
-    app = make_app(service, lambda _scope: Caller("zoe"))
-
+def test_several_hosts_are_waited_for(app):
     async def scenario() -> Any:
         target = "/ctx/ready_v1/hosts?hosts=leaf1,leaf2&wait=30"
         waiting = asyncio.ensure_future(call_in_loop(app, "GET", target))
@@ -168,9 +154,8 @@ def test_each_one_gets_another_resource_with_all_tags(ask_ports):
     assert ask_ports("POST", PORTS, wanted("b", "100g")).data["name"] == "t2", "its owner gets a new lease"
 
 
-def test_who_waits_gets_what_is_given_back_or_whose_lease_is_up(service, ask_ports):
+def test_who_waits_gets_what_is_given_back_or_whose_lease_is_up(app, ask_ports):
     ask_ports("POST", PORTS, wanted("a", "loop"))
-    app = make_app(service, lambda _scope: Caller("zoe"))
 
     async def run() -> list[Any]:
         waiting = asyncio.create_task(call_in_loop(app, "POST", f"{PORTS}?wait=60", wanted("b", "loop", lease=0.05)))

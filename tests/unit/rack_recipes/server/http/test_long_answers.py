@@ -9,21 +9,15 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.server.live.live_contexts import begun, opened
 from rack_recipes.errors import JournalError
 from rack_recipes.server.access.caller import Caller
 from rack_recipes.server.http import answers
 from rack_recipes.server.http.answers import listed, long_answer
 from rack_recipes.server.http.route_model import Call
 from rack_recipes.server.problems import Problem
-from rack_recipes.server.served_context import Service, make_service
+from rack_recipes.server.served_context import Service
 
 ROWS = 5 * answers.PIECE // 1000
-
-
-@pytest.fixture
-def service(tmp_path) -> Service:
-    return make_service(opened(begun(tmp_path)))
 
 
 def rows(broken_at: int = -1) -> Iterator[str]:

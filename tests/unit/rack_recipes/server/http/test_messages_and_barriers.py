@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.server.http.asgi_calls import Answer, call, call_in_loop
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.server.live.live_contexts import begun, opened
-from rack_recipes.server.access.caller import Caller
-from rack_recipes.server.http.app import make_app
-from rack_recipes.server.served_context import Service, make_service
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.server.http.asgi_calls import Answer, call_in_loop
 
 READY = "/messages/ready"
 HOSTS = ["leaf1", "leaf2", "spine1"]
@@ -20,18 +15,12 @@ ATTRIBUTES = {"leaf1": {"groups": ["leafs"]}, "leaf2": {"groups": ["leafs"]}, "s
 
 
 @pytest.fixture
-def service(tmp_path) -> Service:
-    return make_service(opened(begun(tmp_path, hosts=HOSTS, attributes=ATTRIBUTES)))
+def about_run() -> dict[str, Any]:
+    return {"hosts": HOSTS, "attributes": ATTRIBUTES}
 
 
-@pytest.fixture
-def ask(service) -> Any:
-    return partial(call, make_app(service, lambda _scope: Caller("zoe")))
-
-
-def together(service: Service, *requests: tuple[Any, ...]) -> list[Answer]:
+def together(app: Any, *requests: tuple[Any, ...]) -> list[Answer]:
     """The answers to requests, of which each is sent when those before it wait."""
-    app = make_app(service, lambda _scope: Caller("zoe"))
 
     async def run() -> list[Answer]:
         tasks = []
@@ -56,8 +45,8 @@ def test_a_message_is_kept_for_who_comes_later(ask):
     assert ask("GET", "/ctx/message.ready_v1/history?host=leaf1").data["changes"][0]["step"] == "listens"
 
 
-def test_who_waits_gets_the_message_at_once(service):
-    told, sent = together(service, ("GET", f"{READY}?wait=60"), ("POST", f"{READY}?host=leaf2", 7))
+def test_who_waits_gets_the_message_at_once(app):
+    told, sent = together(app, ("GET", f"{READY}?wait=60"), ("POST", f"{READY}?host=leaf2", 7))
     assert (senders(told), sent.status) == ({"leaf2": 7}, 200)
 
 
@@ -98,10 +87,10 @@ def test_a_list_without_hosts_is_refused(ask, hosts, detail, advice):
     assert (refused.status, refused.data["detail"], refused.data["advice"]) == (404, detail, advice)
 
 
-def test_a_barrier_opens_when_the_last_one_comes_in_each_round(service):
+def test_a_barrier_opens_when_the_last_one_comes_in_each_round(app):
     for number in (1, 2):
         arrive = [("POST", f"{READY}?host={host}&hosts=@leafs&wait=60", host) for host in HOSTS[:2]]
-        answers = together(service, *arrive)
+        answers = together(app, *arrive)
         assert [answer.data["round"] for answer in answers] == [number, number]
         assert senders(answers[0]) == {"leaf1": "leaf1", "leaf2": "leaf2"}
 
@@ -123,22 +112,22 @@ def test_a_repeated_request_is_one_message(ask):
     "request_",
     [("GET", f"{READY}?wait=60"), ("GET", f"{READY}?hosts=*&wait=60"), ("POST", f"{READY}?host=leaf1&wait=60", 1)],
 )
-def test_one_of_them_aborts_the_waiting_of_all(service, request_):
+def test_one_of_them_aborts_the_waiting_of_all(app, request_):
     reason = {"reason": "link is down"}
-    waited, told = together(service, request_, ("POST", f"{READY}/abort?host=leaf2", reason))
+    waited, told = together(app, request_, ("POST", f"{READY}/abort?host=leaf2", reason))
     assert told.data == {"name": "ready", "reason": "link is down", "by": "leaf2"}
     assert (waited.status, waited.data["detail"]) == (409, "ready was aborted by leaf2: link is down")
     assert (waited.data["by"], waited.data["reason"]) == ("leaf2", "link is down")
 
 
-def test_aborting_all_ends_waiting_for_keys_and_locks_too(service, ask):
+def test_aborting_all_ends_waiting_for_keys_and_locks_too(app, ask):
     ask("POST", "/locks/port", {"owner": "a", "lease": 60})
     waiting = [
         ("GET", "/ctx/link.state_v1?wait=60"),
         ("GET", "/ctx/link.state_v1/hosts?hosts=leaf1&wait=60"),
         ("GET", "/messages/other?wait=60"),
     ]
-    *ended, _told = together(service, *waiting, ("POST", "/messages/all/abort", {"reason": "smoke"}))
+    *ended, _told = together(app, *waiting, ("POST", "/messages/all/abort", {"reason": "smoke"}))
     assert {answer.data["detail"] for answer in ended} == {"all waiting was aborted by zoe: smoke"}
     assert ask("POST", "/locks/port?wait=1", {"owner": "b", "lease": 60}).data["reason"] == "smoke"
     assert ask("GET", "/messages/other?wait=60").status == 409, "who comes later is told, too"

@@ -29,7 +29,7 @@ from rack_recipes.server.http.answers import PIECE, listed, long_answer, value_a
 from rack_recipes.server.http.route_model import COUNT, EVENTS, MERGE, NAME, PATCH, Call
 from rack_recipes.server.live import key_operations
 from rack_recipes.server.live.journal_history_index import StateOfKey
-from rack_recipes.server.live.key_operations import FOR_CLIENTS, WriteRequest, check_request
+from rack_recipes.server.live.key_operations import FOR_CLIENTS
 from rack_recipes.server.problems import Problem
 
 if TYPE_CHECKING:
@@ -163,17 +163,8 @@ async def increment_key(call: Call) -> Response:
 
 
 async def _write(call: Call, key: str, operation: str, operand: object) -> Response:
-    request = WriteRequest(
-        key,
-        call.get("host", ""),
-        operation,
-        operand,
-        _version_of(call.params),
-        call.who,
-        call.get("step", ""),
-        call.get("Idempotency-Key", ""),
-    )
-    return written_answer(key, request.host, await call.write(check_request(request)))
+    request = call.asked(key, call.get("host", ""), operation, operand, _version_of(call.params))
+    return written_answer(key, request.host, await call.write(request))
 
 
 def _version_of(params: Mapping[str, Any]) -> int | None:
@@ -197,17 +188,9 @@ async def post_change(call: Call) -> Response:
     asked = [name for name in FOR_CLIENTS if name in body]
     if len(asked) != 1:
         raise Problem("bad-request", f"expected one of {', '.join(FOR_CLIENTS)}, got {len(asked)}", "give exactly one")
-    request = WriteRequest(
-        body.get("key", ""),
-        _field(body, "host"),
-        asked[0],
-        body[asked[0]],
-        _posted_version(body),
-        call.who,
-        _field(body, "step"),
-        call.get("Idempotency-Key", ""),
-    )
-    return written_answer(request.key, request.host, await call.write(check_request(request)))
+    host, version, step = _field(body, "host"), _posted_version(body), _field(body, "step")
+    request = call.asked(body.get("key", ""), host, asked[0], body[asked[0]], version, step)
+    return written_answer(request.key, request.host, await call.write(request))
 
 
 def _field(body: Mapping[str, object], name: str) -> str:

@@ -22,7 +22,7 @@ from rack_recipes.server.http import messages_and_barriers
 from rack_recipes.server.http.answers import answer, listed, long_answer
 from rack_recipes.server.http.route_model import Call
 from rack_recipes.server.live import key_operations
-from rack_recipes.server.live.key_operations import LOCK, UNLOCK, WriteRequest, check_request
+from rack_recipes.server.live.key_operations import LOCK, UNLOCK
 from rack_recipes.server.live.live_context import Written
 from rack_recipes.server.problems import Problem
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 async def get_lock(call: Call) -> Response:
     """Get a lock, or a new lease of one that the owner holds."""
     name = call.params["name"]
-    request = check_request(WriteRequest(key_operations.lock_key(name), "", LOCK, call.body, who=call.who))
+    request = call.asked(key_operations.lock_key(name), "", LOCK, call.body)
 
     async def take() -> Response:
         return _lock_answer(name, await call.write(request))
@@ -59,8 +59,8 @@ async def _when_free(call: Call, take: Callable[[], Awaitable[Response]]) -> Res
 async def give_lock_back(call: Call) -> Response:
     """Give a lock back before its lease is up."""
     name = call.params["name"]
-    request = WriteRequest(key_operations.lock_key(name), "", UNLOCK, call.params["owner"], who=call.who)
-    return _lock_answer(name, await call.write(check_request(request)))
+    request = call.asked(key_operations.lock_key(name), "", UNLOCK, call.params["owner"])
+    return _lock_answer(name, await call.write(request))
 
 
 def _lock_answer(name: str, written: Written) -> Response:
@@ -117,7 +117,7 @@ async def reserve(call: Call) -> Response:
         for name, about in _own_first(call, pool, _fitting(call, pool, tags), lease["owner"]):
             key = key_operations.lock_key(f"{pool}.{name}")
             try:
-                written = await call.write(check_request(WriteRequest(key, "", LOCK, lease, who=call.who)))
+                written = await call.write(call.asked(key, "", LOCK, lease))
             except Problem as problem:
                 if problem.kind != "locked":
                     raise

@@ -24,7 +24,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 from rack_recipes.errors import nearest
 from rack_recipes.server.http.answers import answer, listed, long_answer, with_texts
 from rack_recipes.server.http.route_model import Call
-from rack_recipes.server.live.key_operations import VALUE, WriteRequest, check_request
+from rack_recipes.server.live.key_operations import VALUE
 from rack_recipes.server.problems import Problem
 from rack_recipes.server.served_context import Service
 
@@ -64,10 +64,7 @@ async def send(call: Call) -> Response:
     name, host = call.params["name"], call.get("host", "")
     others = named_hosts(call.service, call.get("hosts", ALL)) if "wait" in call.params else []
     check_not_aborted(call.service, name)
-    request = WriteRequest(
-        message_key(name), host, VALUE, call.body, None, call.who, call.get("step", ""), call.get("Idempotency-Key", "")
-    )
-    written = await call.write(check_request(request))
+    written = await call.write(call.asked(message_key(name), host, VALUE, call.body))
     if not others:
         return await _answer(call, name, written.version, [host])
     return await _all(call, name, others, written.version - 1)
@@ -93,9 +90,7 @@ async def abort(call: Call) -> Response:
     if not isinstance(reason, str) or not REASON.fullmatch(reason):
         raise Problem("bad-request", "expected an object with the text 'reason'", 'send {"reason": "link is down"}')
     value = {"reason": reason, "by": by}
-    key, step = abort_key(call.params["name"]), call.get("step", "")
-    repeated = call.get("Idempotency-Key", "")
-    await call.write(check_request(WriteRequest(key, "", VALUE, value, None, call.who, step, repeated)))
+    await call.write(call.asked(abort_key(call.params["name"]), "", VALUE, value))
     return answer({"name": call.params["name"], **value})
 
 

@@ -39,8 +39,14 @@ WITH_ID = ("another-request",)
 NAME: Schema = {"type": "string", "maxLength": 200}
 FIELD: Schema = {"type": "string", "maxLength": 200, "pattern": r"^[^\x00-\x1f\x7f]*$"}
 NO_NUL: Schema = {"pattern": r"^[^\x00]*$"}
-VALUE: Schema = {"$ref": "#/components/schemas/Value"}
 POINTER: Schema = {"type": "string", "pattern": r"^(/([^\x00~/]|~[01])*)*$"}
+
+
+def _reference(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+VALUE = _reference("Value")
 
 
 def _object(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None, **more: Any) -> Schema:
@@ -48,7 +54,7 @@ def _object(required: Mapping[str, Schema], optional: Mapping[str, Schema] | Non
 
 
 def _list(name: str) -> Schema:
-    return {"type": "array", "items": {"$ref": f"#/components/schemas/{name}"}}
+    return {"type": "array", "items": _reference(name)}
 
 
 def _patch_operation(name: str) -> Schema:
@@ -136,9 +142,9 @@ SCHEMAS: Mapping[str, Schema] = {
             "version": COUNT.schema,
             "step": FIELD,
             "value": VALUE,
-            "patch": {"$ref": "#/components/schemas/Patch"},
+            "patch": _reference("Patch"),
             "merge": VALUE,
-            "increment": {"$ref": "#/components/schemas/Increment"},
+            "increment": _reference("Increment"),
         },
         additionalProperties=False,
         oneOf=[{"required": [name]} for name in ("value", "patch", "merge", "increment")],
@@ -152,7 +158,7 @@ SCHEMAS: Mapping[str, Schema] = {
             "advice": {"type": "string"},
         },
         {
-            "current": {"$ref": "#/components/schemas/Held"},
+            "current": _reference("Held"),
             "owner": NAME,
             "left": {"type": "number"},
             "missing": {"type": "array", "items": NAME},
@@ -212,7 +218,3 @@ def _problems(entry: RouteEntry) -> dict[str, Any]:
     for kind in kinds:
         titles.setdefault(str(KINDS[kind].status), []).append(KINDS[kind].title)
     return {status: {"description": "; ".join(found), "content": content} for status, found in titles.items()}
-
-
-def _reference(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}

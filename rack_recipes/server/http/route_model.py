@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import KEY, LONGEST_KEY
 from rack_recipes.server.access.caller import AUTHOR, VIEWER, Caller
+from rack_recipes.server.live.key_operations import WriteRequest, check_request
 from rack_recipes.server.problems import Problem
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from rack_recipes.server.live.key_operations import WriteRequest
     from rack_recipes.server.live.live_context import Written
     from rack_recipes.server.served_context import Service
 
@@ -121,6 +121,19 @@ class Call:
     def who(self) -> str:
         """The name of who sends it, for the history."""
         return self.caller.name
+
+    def asked(
+        self,
+        key: str,
+        host: str,
+        operation: str,
+        operand: object,
+        based_on: int | None = None,
+        step: str | None = None,
+    ) -> WriteRequest:
+        """The write of a key that this request asks for; its step is a parameter if it is not given. Raises Problem."""
+        of_step, request = self.get("step", "") if step is None else step, self.get("Idempotency-Key", "")
+        return check_request(WriteRequest(key, host, operation, operand, based_on, self.who, of_step, request))
 
     async def write(self, request: WriteRequest) -> Written:
         """Write a key, if the caller may; return once it is in the journal. Raises Problem."""

@@ -125,21 +125,22 @@ def new_value(request: WriteRequest, is_set: bool, value: object) -> Any:
     if request.operation == VALUE:
         return made
     try:
-        return _sized(check_value(made, request.key), request.key)
+        return _checked(made, request.key)
     except ValueError as error:
         raise Problem(
             "not-applicable", shortened(str(error)), "send an operation whose result the context can hold"
         ) from None
 
 
-def _sized(value: object, name: str) -> Any:
-    check_size(value, name)
-    return value
+def _checked(value: object, name: str) -> Any:
+    checked = check_value(value, name)
+    check_size(checked, name)
+    return checked
 
 
 def _check_value(request: WriteRequest) -> None:
     try:
-        check_size(check_value(request.operand, request.key), request.key)
+        _checked(request.operand, request.key)
     except ValueError as error:
         raise Problem("bad-request", shortened(str(error)), "send JSON that the context can hold") from None
 

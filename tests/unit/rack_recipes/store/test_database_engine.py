@@ -83,10 +83,10 @@ def test_a_failed_transaction_leaves_nothing(store: Engine) -> None:
     assert recorded_runs.runs(store) == []
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
-def test_a_store_in_memory_is_refused(url: str) -> None:
+@pytest.mark.parametrize("address", ["sqlite://", "sqlite:///:memory:"])
+def test_a_store_in_memory_is_refused(address: str) -> None:
     with pytest.raises(StoreError, match="results in memory would be lost"):
-        connect_store(url)
+        connect_store(address)
 
 
 @pytest.mark.parametrize("kind", sorted(sqlite.NETWORK))
@@ -127,7 +127,7 @@ def test_a_file_that_is_no_store_is_told(tmp_path: Path, content: bytes | None, 
 
 
 @pytest.mark.parametrize(
-    "url",
+    "address",
     [
         f"mysql://rack:{PASSWORD}@127.0.0.1:x/rack",
         f"nonsense://rack:{PASSWORD}@127.0.0.1/rack",
@@ -140,9 +140,9 @@ def test_a_file_that_is_no_store_is_told(tmp_path: Path, content: bytes | None, 
         "",
     ],
 )
-def test_a_url_that_cannot_be_read_is_not_repeated(url: str) -> None:
+def test_a_url_that_cannot_be_read_is_not_repeated(address: str) -> None:
     with pytest.raises(StoreError, match=r"cannot be read: expected sqlite:///PATH, mysql://") as caught:
-        connect_store(url)
+        connect_store(address)
     assert not [sign for sign in SHOWN if sign in str(caught.value)]
     assert caught.value.__suppress_context__
 

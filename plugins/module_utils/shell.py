@@ -16,8 +16,13 @@ import time
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import mark_if_long
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import Scriptlet
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import variables
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import spawn_program
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import TAIL, OutputCapture
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.start_process import IGNORED, spawn_program
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import (
+    CHUNK,
+    LEFT_IN_PIPES,
+    TAIL,
+    OutputCapture,
+)
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import (
     describe_missing_envelope,
     read_envelope,
@@ -33,12 +38,9 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
     from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 
-CHUNK = 65536
 KEPT = 65536  # bytes of the program's stderr that are kept, since the reason of a verdict quotes its last line
 TICK = 100  # milliseconds between two checks whether the program has ended: its pipes may stay open after its end
 GRACE = 10  # ticks from TERM to KILL
-LEFT_IN_PIPES = 64  # reads after the end: a descendant that still prints must not hold the step up
-IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)  # Python ignores these signals, and programs would inherit that
 PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 

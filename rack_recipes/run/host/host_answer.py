@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,12 +17,13 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import decode, without_checksum
+from ansible_collections.rack.recipes.plugins.module_utils.program_end import BY_SIGNAL, signal_name
 from ansible_collections.rack.recipes.plugins.module_utils.runner.main import MARK
 from rack_recipes.run.host.find_python import BEGUN, NONE_FOUND, tried_pythons, without_notes
 
 SHOWN = 500  # characters of a message
 SSH_FAILED = 255
-BY_SIGNAL = range(129, 160)  # a shell's exit codes for a program that a signal has ended
+KILLED = range(BY_SIGNAL + 1, 160)  # a shell's exit codes for a program that a signal has ended
 NOT_RUN, NOT_FOUND = 126, 127  # a shell's exit codes for a program that it could not start
 OLDEST = "3.9"
 TOO_OLD = f"rack.recipes needs Python {OLDEST}, not "
@@ -45,6 +45,7 @@ NO_ANSWER_FROM = "no answer from "
 NO_ANSWER = NO_ANSWER_FROM + "{0} {1}; see whether `ssh {0} true` ends, and what its login shell starts and writes"
 ECHOES = "the host sends back what it is sent, and runs nothing: see what its login shell starts"
 TOO_MUCH = "{} sends results without an end: more than {} MiB in one stage; see what its steps write"
+UNKNOWN_STAGE = "the host does not know this stage any more: it rebooted, or its folder was removed"
 SILENT = "it ended without a word, as where Python is killed for want of memory"
 SILENT_BEFORE = "it ended without a word and before anything was run, as where the SSH server accepts no connections"
 SLOW = r"Timeout \((\d+)s\) waiting for privilege escalation prompt"
@@ -108,7 +109,7 @@ def without_noise(said: str) -> str:
 
 def is_cut(code: int) -> bool:
     """Whether the command ended before its answer, because the connection was cut or something killed it."""
-    return code < 0 or code == SSH_FAILED or code in BY_SIGNAL
+    return code < 0 or code == SSH_FAILED or code in KILLED
 
 
 def no_answer(code: int, stdout: str, stderr: str, python: str, hide: Callable[[str], str] = str) -> str:
@@ -128,8 +129,8 @@ def no_answer(code: int, stdout: str, stderr: str, python: str, hide: Callable[[
     if code in (NOT_RUN, NOT_FOUND) and python and python in output:
         missing = code == NOT_FOUND and "shared librar" not in output
         return f"Python is missing: {python}" if missing else f"Python cannot be run: {output}"
-    if code in BY_SIGNAL:
-        return f"Python was killed on the host ({_signal(code - 128)})"
+    if code in KILLED:
+        return f"Python was killed on the host ({signal_name(code - BY_SIGNAL)})"
     return _user_refusal(output) or f"the executor did not answer (exit code {code}){': ' + output if output else ''}"
 
 
@@ -144,13 +145,6 @@ def _old_pythons(output: str, python: str) -> list[str]:
     said = tried_pythons(output) or [(python, output)]
     found = ((path, re.search(re.escape(TOO_OLD) + r"([0-9.]+)", text)) for path, text in said)
     return [f"{path} is {version[1]}" for path, version in found if version]
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def refusal(error: AnsibleError, *, is_trusted: bool = False) -> str:

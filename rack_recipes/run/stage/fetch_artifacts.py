@@ -22,14 +22,13 @@ from rack_recipes.errors import RackError
 from rack_recipes.journal.allowed_records import ARTIFACT_PIECE, DIGEST
 from rack_recipes.journal.record_fields import Record
 from rack_recipes.private_files import FILE_MODE, make_private
-from rack_recipes.run.host.host_answer import HostAnswer
+from rack_recipes.run.host.host_answer import UNKNOWN_STAGE, HostAnswer
 from rack_recipes.run.missing_results_and_artifacts import FOLDER, transfer_record
 
 PARTIAL = "partial"
 NO_PIECE = "the host answered without it"
 SMALL = "the host sends it in pieces that are too small"
 TOO_MUCH = "with it the host would have left more files in this stage than it can"
-NO_PIECES = {"unknown": "the host does not know this stage any more: it rebooted, or its folder was removed"}
 
 Wanted = Sequence[tuple[str, int]]  # digests, each with the offset in bytes from which on it is wanted
 Ask = Callable[[Wanted], HostAnswer]
@@ -91,7 +90,8 @@ def _fetch(downloads: dict[str, ArtifactDownload], ended: dict[str, str], ask: A
             return
         pieces = [record for record in answer.records if ARTIFACT_PIECE.holds(record) and record["sha256"] in waiting]
         if not pieces:
-            ended.update(dict.fromkeys(waiting, answer.reason or NO_PIECES.get(answer.state, NO_PIECE)))
+            why = answer.reason or (UNKNOWN_STAGE if answer.state == "unknown" else NO_PIECE)
+            ended.update(dict.fromkeys(waiting, why))
             return
         had = _size_of(downloads.values())
         for piece in pieces:

@@ -68,11 +68,9 @@ class RunningTest:
 
     def peer_of(self, host: str) -> str:
         """The other side: that which serves, or for this one the first that measures."""
-        return (
-            next((each for each in self.test.members if each != host), host)
-            if host == self.server
-            else (self.server or next((each for each in self.test.members if each != host), host))
-        )
+        if self.server and host != self.server:
+            return self.server
+        return next((each for each in self.test.members if each != host), host)
 
     def result(self, head: Mapping[str, object], began: str, seconds: float) -> Record:
         """The step record of the test: the worst verdict counts, and its reason names who said so."""

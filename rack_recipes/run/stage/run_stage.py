@@ -29,7 +29,7 @@ from rack_recipes.plan.compile.action_names import CONTROLLER
 from rack_recipes.run.current_run import RUN_HOST, Run, current
 from rack_recipes.run.delegates import group_problem
 from rack_recipes.run.host.bypass_ansible_templating import fill_in
-from rack_recipes.run.host.host_answer import HostAnswer, clock_record
+from rack_recipes.run.host.host_answer import UNKNOWN_STAGE, HostAnswer, clock_record
 from rack_recipes.run.host.host_request import uses_live
 from rack_recipes.run.host.host_threads import lease_on_hosts, wait_of_this_host
 from rack_recipes.run.host.remote_executor import RemoteExecutor, Unreachable
@@ -118,7 +118,7 @@ def _line(step: Record) -> str:
 LOST = {  # by the state of the host's last answer, why steps have no result
     "killed": "the executor was killed on the host before this step ended{reason}",
     "rebooted": "the host was rebooted before this step ended",
-    "unknown": "the host does not know this stage any more: it rebooted, or its folder was removed",
+    "unknown": UNKNOWN_STAGE,
     "refused": "the host cannot run a stage: {reason}",
     "silent": "{reason}",
 }

@@ -261,7 +261,7 @@ def test_a_second_signal_ends_the_controller_at_once(held: Path, rack: Any, star
         assert found.stored()[0][0] == "interrupted"
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", [WAYS[0], pytest.param(WAYS[1], marks=pytest.mark.repeats)])
 def test_a_signal_does_not_keep_results_from_the_store(way: str, steps: Path, rack: Any, started: list[Controller]):
     recipe = write_recipe([shell("first", "ok")])
     with closing(sqlite3.connect("locked.db", isolation_level=None)) as store:
@@ -467,6 +467,7 @@ def fill(found: Controller, words: str) -> None:
     wait_for("it is full", lambda: found.journal.stat().st_size == size)
 
 
+@pytest.mark.repeats  # of a disk that is really full, in test_full_and_read_only_disks.py
 def test_a_disk_that_is_full_for_long(held: Path, rack: Any, started: list[Controller]):
     """What is in the journal is stored, and the hosts keep the rest for the run that goes on."""
     recipe, words = holding("full")
@@ -485,6 +486,7 @@ def test_a_disk_that_is_full_for_long(held: Path, rack: Any, started: list[Contr
     assert found.lost() == []
 
 
+@pytest.mark.repeats  # of a disk that is really full, in test_full_and_read_only_disks.py
 def test_a_disk_that_is_full_for_a_while(held: Path, rack: Any, started: list[Controller]):
     with reliability_sweeps.sweep(
         "controller: disk full in the run folder", "the run waits for room, nothing is lost"
@@ -593,7 +595,9 @@ def test_a_clock_that_is_set_back(held: Path, started: list[Controller]):
 # What a fork takes along
 
 
-@pytest.mark.parametrize(("one_process_from", "number"), [(2, 1), (0, len(HOSTS))])
+@pytest.mark.parametrize(
+    ("one_process_from", "number"), [(2, 1), pytest.param(0, len(HOSTS), marks=pytest.mark.repeats)]
+)
 def test_nothing_locked_or_connected_crosses_a_fork(
     held: Path, rack: Any, started: list[Controller], one_process_from: int, number: int
 ):

@@ -12,40 +12,49 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from own_project import own_project
 
-from call_rack_recipes import Done, answer, called_here, rack_recipes, results, run_recipe
+from call_rack_recipes import answer, called_here, rack_recipes, results, run_recipe
 
-CASES = Path(__file__).parent / "cases" / "conflicts"
-KEY = "power.limits_v1"
+MEET = Path(__file__).parent / "cases" / "conflicts" / "meet"
 HOSTS = ("r01", "r02")
 STORE, OTHER = ".rack-recipes/results.db", "other.db"
 PLACE = ("journal",)  # of the runs' columns the one that says where the journal is
+# For each policy the step that writes a key, and what becomes of the writes.
+POLICIES = {
+    "last_write": ("last", ["kept"]),
+    "fail": ("first", ["refused"]),
+    "deep_merge": ("all", ["merged"]),
+    "hook meet.join_fields": ("joined", ["kept", "merged"]),
+}
 
 
-@pytest.fixture
-def meeting(steps: Path) -> Path:
-    """A project in which two hosts meet."""
-    for name, folder in (("write_shared_key", "t"), ("join_fields", "site")):
-        (steps / "scriptlets" / folder).mkdir(exist_ok=True)
-        shutil.copy(CASES / f"{name}.py", steps / "scriptlets" / folder)
-    meet = steps / "meet"
-    meet.mkdir()
-    meet.chmod(0o777)  # the hosts' user may be another one
-    return meet
+def key_of(step: str) -> str:
+    return f"power.{step}_v1"
 
 
-def write_recipe(meet: Path, policy: str) -> str:
-    share = {
-        "name": "share",
-        "module": "t.write_shared_key",
-        "args": {"meet": str(meet), "hosts": len(HOSTS)},
-        "success": "none",
-    }
-    after = {"name": "after", "type": "shell", "module": "t.ok", "depends_on": [{"step": "share", "hosts": "all"}]}
-    checked = {"success": {"ctx_has_keys": ["t.ok_v1"]}}
-    recipe = {"test_meta": {"test_id": "MEET"}, "context": {"merge": {"power.*": policy}}}
-    Path("recipe.yml").write_text(json.dumps({**recipe, "steps": [share, {**after, **checked}]}))
+def write_recipe() -> str:
+    """A recipe of a step for each policy; the hosts meet in a folder of the step's."""
+    steps: list[dict[str, Any]] = []
+    for step, _outcomes in POLICIES.values():
+        args = {"key": key_of(step), "meet": str(open_folder(step)), "hosts": len(HOSTS)}
+        success = {"ctx_has_keys": [key_of(step)]}
+        steps.append({"name": step, "module": "meet.write_shared_key", "args": args, "success": success})
+    after = {"name": "after", "type": "shell", "module": "t.ok", "depends_on": [{"step": "first", "hosts": "all"}]}
+    merge = {key_of(step): policy for policy, (step, _outcomes) in POLICIES.items()}
+    recipe = {"test_meta": {"test_id": "MEET"}, "context": {"merge": merge}}
+    steps.append({**after, "success": {"ctx_has_keys": ["t.ok_v1"]}})
+    Path("recipe.yml").write_text(json.dumps({**recipe, "steps": steps}))
     return "recipe.yml"
+
+
+def open_folder(step: str) -> Path:
+    """An empty folder, for any user: that of the hosts may be another one."""
+    folder = Path("meeting", step).absolute()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    return folder
 
 
 def rows(database: str, run_id: str) -> dict[str, list[dict[str, Any]]]:
@@ -61,52 +70,46 @@ def rows(database: str, run_id: str) -> dict[str, list[dict[str, Any]]]:
         }
 
 
-def run(rack: Any, meet: Path, policy: str) -> tuple[Done, str]:
-    """A run of two hosts with a policy, and its id."""
-    done = run_recipe(write_recipe(meet, policy), on=rack, hosts=HOSTS)
-    assert done.stdout, done.stderr
-    return done, done.answer["run_id"]
+@pytest.fixture(scope="module")
+def met(tmp_path_factory: pytest.TempPathFactory, rack: Any) -> tuple[Path, str]:
+    """The project of a run in which two hosts met, and the run's id."""
+    folder = tmp_path_factory.mktemp("meeting")
+    with own_project(folder, MEET):
+        done = run_recipe(write_recipe(), on=rack, hosts=HOSTS)
+        assert done.code == 1, done.stderr
+    return folder, done.answer["run_id"]
 
 
-@pytest.mark.parametrize(
-    ("policy", "code", "outcomes"),
-    [
-        ("last_write", 0, ["kept"]),
-        ("fail", 1, ["refused"]),
-        ("hook site.join_fields", 0, ["kept", "merged"]),
-    ],
-    ids=["last_write", "fail", "hook"],
-)
-def test_two_hosts_at_the_same_time(policy: str, code: int, outcomes: list[str], meeting: Path, rack: Any) -> None:
-    """The policy deep_merge has its run below."""
-    done, run_id = run(rack, meeting, policy)
-    assert done.code == code, done.stderr
-    check_conflicts(run_id, policy, outcomes)
+@pytest.fixture
+def run_id(met: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """That run, in its folder."""
+    monkeypatch.chdir(met[0])
+    return met[1]
 
 
-def check_conflicts(run_id: str, policy: str, outcomes: list[str]) -> None:
-    """What a run of two hosts that met has in the store, and tells."""
+@pytest.mark.parametrize("policy", POLICIES)
+def test_two_hosts_at_the_same_time(policy: str, run_id: str) -> None:
+    step, outcomes = POLICIES[policy]
     shown = answer("show", run_id)
-    assert [row["outcome"] for row in shown["conflicts"]] == outcomes
-    assert {row["policy"] for row in shown["conflicts"]} == {policy}
-    first, second = HOSTS if shown["conflicts"][0]["before"]["common"] == "r01" else reversed(HOSTS)
+    conflicts = [row for row in shown["conflicts"] if row["key"] == key_of(step)]
+    assert [row["outcome"] for row in conflicts] == outcomes
+    assert {row["policy"] for row in conflicts} == {policy}
+    first, second = HOSTS if conflicts[0]["before"]["common"] == "r01" else reversed(HOSTS)
     assert (
-        results(run_id).context[KEY, ""]
+        results(run_id).context[key_of(step), ""]
         == {
             "last_write": {"common": second, second: 1},
             "fail": {"common": first, first: 1},
             "deep_merge": {"common": second, first: 1, second: 1},
-            "hook site.join_fields": {"common": [first, second], first: 1, second: 1},
+            "hook meet.join_fields": {"common": [first, second], first: 1, second: 1},
         }[policy]
     )
     if policy == "fail":
         refused(shown["steps"], first, second)
-    live = rows(STORE, run_id)
-    assert live["conflicts"]
-    answer("flush", run_id, "--db", f"sqlite:///{OTHER}")
-    assert rows(OTHER, run_id) == live
+    else:
+        assert {each["verdict"] for each in shown["steps"] if each["step"] == step} == {"passed"}
     assert f"{policy} {outcomes[-1]}" in called_here("show", run_id)[0]
-    changes = answer("ctx", "history", KEY, run_id)["changes"]
+    changes = answer("ctx", "history", key_of(step), run_id)["changes"]
     clocks = [change["clock_offset"] for change in changes if not change["who"].startswith("hook")]
     assert all(abs(offset) < 5 for offset in clocks)  # the hosts are on this machine, and it may be busy
 
@@ -114,27 +117,29 @@ def check_conflicts(run_id: str, policy: str, outcomes: list[str]) -> None:
 def refused(steps: list[dict[str, Any]], first: str, second: str) -> None:
     """The step of the later writer is an error that blocks what comes after it."""
     found = {(step["step"], step["host"]): step for step in steps}
-    reason = f"wrote {KEY} based on version 0, but {first}/share had set version 1 (merge policy fail)"
-    last = found["share", second]
+    reason = f"wrote {key_of('first')} based on version 0, but {first}/first had set version 1 (merge policy fail)"
+    last = found["first", second]
     assert (last["verdict"], last["reason"], last["blocks"]) == ("error", reason, True)
     assert last["attempts"]
-    assert found["share", first]["verdict"] == "passed"
+    assert found["first", first]["verdict"] == "passed"
     assert {found["after", host]["verdict"] for host in HOSTS} == {"blocked"}
 
 
-def test_a_run_starts_with_the_context_of_another(meeting: Path, rack: Any) -> None:
-    done, run_id = run(rack, meeting, "deep_merge")
-    assert done.code == 0, done.stderr
-    check_conflicts(run_id, "deep_merge", ["merged"])
+def test_from_its_journal_the_store_is_the_same(run_id: str) -> None:
+    live = rows(STORE, run_id)
+    assert live["conflicts"]
+    answer("flush", run_id, "--db", f"sqlite:///{OTHER}")
+    assert rows(OTHER, run_id) == live
+
+
+def test_a_run_starts_with_the_context_of_another(run_id: str, rack: Any) -> None:
     exported = rack_recipes("ctx", "export", run_id)
     Path("before.json").write_text(exported.stdout)
-    shutil.rmtree(meeting)
-    meeting.mkdir()
-    meeting.chmod(0o777)
-    again = run_recipe("recipe.yml", "--context", "before.json", on=rack, hosts="r01,r02")
+    recipe = write_recipe()
+    again = run_recipe(recipe, "--only", "all", "--context", "before.json", on=rack, hosts=HOSTS)
     assert again.code == 0, again.stderr
-    changes = answer("ctx", "history", KEY)["changes"]
-    assert (changes[0]["who"], changes[0]["after"]) == ("import", exported.answer["run"][KEY])
+    changes = answer("ctx", "history", key_of("all"))["changes"]
+    assert (changes[0]["who"], changes[0]["after"]) == ("import", exported.answer["run"][key_of("all")])
     assert [change["based_on"] for change in changes[1:]] == [1, 1]
-    refused_file = run_recipe("recipe.yml", "--context", "recipe.yml")
+    refused_file = run_recipe(recipe, "--context", "recipe.yml")
     assert (refused_file.code, "expected 'run' and 'hosts', got" in refused_file.stderr) == (2, True)

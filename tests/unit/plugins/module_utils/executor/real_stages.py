@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -51,6 +54,13 @@ def step(name, **fields):
 def python(scriptlet, name="", **fields):
     """A step that runs a class of the test."""
     return step(name or scriptlet.__name__, kind="python", **{"class": scriptlet}, **fields)
+
+
+def does(statement):
+    """A class whose `run` does `statement`."""
+    names = {"Failed": Failed, "os": os, "resource": resource, "signal": signal, "sys": sys}
+    exec(f"def run(self, ctx, params):\n    {statement}\n", names)
+    return type("Probe", (Scriptlet,), {"run": names["run"]})
 
 
 def request(*steps, own=None, run=None, hosts=None, **fields):

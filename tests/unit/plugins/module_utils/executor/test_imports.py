@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
@@ -53,6 +54,7 @@ SLOW = {
 }
 
 
+@cache
 def loaded_by(*modules):
     """Everything in memory of a new interpreter after these imports."""
     code = f"import sys\nfor name in {modules!r}: __import__(name)\nprint(*sys.modules)"

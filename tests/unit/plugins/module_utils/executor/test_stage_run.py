@@ -138,13 +138,6 @@ def test_a_step_that_hangs_is_stopped(work):
     assert 1.5 <= record["seconds"] < 60
 
 
-def test_a_step_is_over_when_its_process_is(work):
-    started = time.monotonic()
-    ran = work.run(work.script(f"sleep 600 & {OK}"), work.script(f"sleep 600 > /dev/null 2>&1 & {OK}", "quiet"))
-    assert time.monotonic() - started < 60
-    assert ran.verdicts == {"script": "passed", "quiet": "passed"}
-
-
 def test_a_step_that_closes_its_streams_is_waited_for(work):
     ran = work.run(work.script("exec > /dev/null 2>&1 < /dev/null; sleep 0.3; exit 4"))
     assert ran.attempt["exit_code"] == 4
@@ -175,55 +168,6 @@ def test_a_step_without_anything_to_test_is_skipped(work, goes_on, then):
     ran = work.run(python(Skip, continue_on_fail=goes_on), python(Pass, depends_on=["Skip"]))
     assert ran.verdicts == {"Skip": "skipped", "Pass": then}
     assert ran.reasons["Skip"] == "no such hardware: eth9"
-
-
-MUCH = """
-import json, os, sys
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, Work
-os.mkdir("work")
-os.chdir("work")
-work = Work(os.getcwd())
-def peak():
-    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
-before = peak()
-ran = work.run(work.script("head -c 100000000 /dev/zero | tr '\\\\0' x | tee /dev/stderr; echo; " + OK))
-print(json.dumps([ran.outcome, ran.attempt["stdout"], ran.attempt["stderr"], peak() - before]))
-"""
-
-
-def test_100_megabytes_of_output_and_of_log_take_little_memory(tmp_path):
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", MUCH], stdout=subprocess.PIPE, cwd=tmp_path, env=env, check=True)
-    outcome, stdout, stderr, kibibytes = json.loads(done.stdout)
-    assert outcome == ["passed", ""]
-    assert stdout.startswith("x" * 10_000 + "\n[... 99980017 bytes left out ...]\nxx")
-    assert stdout.endswith('xx\n{"status":"ok"}\n')
-    assert stderr == "x" * 10_000 + "\n[... 99980000 bytes left out ...]\n" + "x" * 10_000
-    assert kibibytes < 60 * 1024  # two captures of at most 8 MiB, and their copies at the end
-
-
-LARGE = """
-import json, os, resource
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import Work, python
-os.mkdir("work")
-os.chdir("work")
-class Large(Scriptlet):
-    def run(self, ctx, params):
-        ctx.set("large_v1", "x" * 80_000_000)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-ran = Work(os.getcwd()).run(python(Large))
-print(json.dumps([ran.outcome, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before]))
-"""
-
-
-def test_a_value_that_is_too_large_never_reaches_the_executor(tmp_path):
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", LARGE], stdout=subprocess.PIPE, cwd=tmp_path, env=env, check=True)
-    (verdict, reason), kibibytes = json.loads(done.stdout)
-    assert verdict == "error"
-    assert reason.startswith("large_v1: 80000002 bytes of JSON, a key can hold 1048576: keep it with ctx.attach")
-    assert kibibytes < 20 * 1024
 
 
 # Retry

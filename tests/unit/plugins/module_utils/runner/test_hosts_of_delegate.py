@@ -112,13 +112,6 @@ def test_no_host_is_taken_twice(delegate):
     assert sorted((delegate.base / "taken").read_text().split()) == sorted(names)
 
 
-def test_a_lost_answer_can_be_asked_for_again(delegate):
-    probe, files = script("echo x >>../../../count")
-    first = start(delegate, probe, files=files)
-    assert start(delegate, probe, files=files) == first
-    assert (delegate.base / "count").read_text() == "x\n" * 3
-
-
 def test_the_end_of_the_stage_ends_all_hosts_and_starts_no_other(delegate):
     probe, files = script("sleep 60")
     assert start(delegate, probe, files=files, at_once=2, attach=0).state == "running"

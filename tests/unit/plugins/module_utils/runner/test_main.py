@@ -70,6 +70,11 @@ def script(name="script", text="", **fields):
     return step(name, kind="shell", file=f"{name}.sh", **fields), {f"{name}.sh": f"#!/bin/sh\n{text}\n{OK}"}
 
 
+def probe_of(module, name="probe", **fields):
+    """A step that runs the class Probe of a module."""
+    return step(name, kind="python", module=module, function="Probe", **fields)
+
+
 def test_a_stage_that_is_done_is_answered_at_once(host):
     probe, files = script(text="echo hello")
     started = time.monotonic()
@@ -82,20 +87,14 @@ def test_a_stage_that_is_done_is_answered_at_once(host):
     assert sorted(path.name for path in (host.base / "stage1").iterdir()) == ["ended", "journal.jsonl", "lease"]
 
 
-def test_a_lost_answer_can_be_asked_for_again(host):
-    probe, files = script(text="echo x >> ../../count")
-    first = host.start(probe, files=files)
-    assert host.start(probe, files=files) == first
-    assert host.poll() == first
-    assert (host.base / "count").read_text() == "x\n"
-
-
-def test_started_twice_at_once_it_is_one_run(host):
+def test_started_twice_or_asked_for_again_it_is_one_run(host):
     probe, files = script(text="echo x >> ../../count; sleep 0.5")
     with ThreadPoolExecutor(3) as pool:
         first, *others = pool.map(lambda _: host.start(probe, files=files), range(3))
     assert first.state == "ended"
     assert others == [first, first]
+    assert host.start(probe, files=files) == first
+    assert host.poll() == first
     assert (host.base / "count").read_text() == "x\n"
 
 
@@ -161,14 +160,9 @@ def test_half_a_record_is_not_answered(host):
     assert (answer.state, answer.offset, answer.records) == ("running", 0, [])
 
 
-def test_the_connection_is_free_while_a_step_runs(host):
-    slow, files = script(text="sleep 60")
-    started = time.monotonic()
-    assert host.start(slow, files=files, attach=0.2).state == "running"
-    assert time.monotonic() - started < 50
-
-
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [signal.SIGHUP, pytest.param(signal.SIGTERM, marks=pytest.mark.repeats), signal.SIGKILL]
+)
 def test_a_connection_that_breaks_does_not_end_the_stage(host, number):
     slow, files = script(text="while [ ! -e ../../go ]; do sleep 0.05; done")
     asked = host.begin(host.message(slow, files=files), files)
@@ -350,33 +344,27 @@ def test_a_fault_of_the_executor_is_told_and_leaves_nothing_running(host):
     assert host.poll() == answer
 
 
-def test_files_travel_under_their_paths(host):
-    cat, files = script("cat", "cat data/deep/numbers.csv")
-    answer = host.start(cat, files={**files, "data/deep/numbers.csv": "1\n2\n"})
-    assert answer.records[0]["attempts"][0]["stdout"].startswith("1\n2\n")
-
-
-def test_a_file_of_the_project_hides_no_module(host):
+def test_what_python_steps_import(host):
+    """A drop-in has the import lines of the proposal; no file of the project hides a module of Python's."""
     files = {"ansible_collections/rack/recipes/plugins/modules/probe.py": PUBLISHED}
     files.update({"statistics/data.csv": "1\n", "json": "x", "statistics.txt": "x"})
-    module = "ansible_collections.rack.recipes.plugins.modules.probe"
-    answer = host.start(step("probe", kind="python", module=module, function="Probe"), files=files)
-    assert answer.reasons == {"probe": ""}
-    assert answer.records[0]["after"] == 2
-
-
-def test_a_drop_in_runs_with_the_import_lines_of_the_proposal(host):
-    files = {"scriptlets/steps/probe.py": DROP_IN, "scriptlets/steps/shared.py": "KEY = 'a_v1'\n", "in.csv": "1\n"}
-    probe = step("probe", kind="python", module="scriptlets.steps.probe", function="Probe", args={"src": "in.csv"})
-    answer = host.start(probe, files=files)
-    assert answer.reasons == {"probe": ""}
-    assert answer.records[0]["after"] == "1\n"
-    assert answer.records[1]["attempts"][0]["stderr"].startswith("[resource] step=Probe ")
-
-
-def test_a_module_that_is_not_there(host):
-    answer = host.start(step("probe", kind="python", module="scriptlets.steps.probe", function="Probe"))
-    assert answer.reasons == {"probe": "ModuleNotFoundError: No module named 'scriptlets.steps'"}
+    files.update(
+        {"scriptlets/steps/probe.py": DROP_IN, "scriptlets/steps/shared.py": "KEY = 'b_v1'\n", "in.csv": "1\n"}
+    )
+    answer = host.start(
+        probe_of("ansible_collections.rack.recipes.plugins.modules.probe", "published"),
+        probe_of("scriptlets.steps.probe", "drop_in", args={"src": "in.csv"}),
+        probe_of("scriptlets.absent.probe", "absent"),
+        files=files,
+    )
+    reason = "ModuleNotFoundError: No module named 'scriptlets.absent'"
+    assert answer.reasons == {"published": "", "drop_in": "", "absent": reason}
+    assert {each["key"]: each["after"] for each in answer.records if each["kind"] == "delta"} == {
+        "a_v1": 2,
+        "b_v1": "1\n",
+    }
+    [drop_in] = [each for each in answer.records if each["kind"] == "step" and each["step"] == "drop_in"]
+    assert drop_in["attempts"][0]["stderr"].startswith("[resource] step=Probe ")
 
 
 def test_earlier_stages_are_removed_once_they_are_collected(host):
@@ -400,22 +388,16 @@ def test_a_stage_survives_the_folder_of_another_base(host):
     assert host.poll() == answer
 
 
-def test_the_working_folder_goes_whatever_is_in_it(host):
-    probe, files = script(text="mkdir -p a/b && echo x > a/b/c && chmod 0 a/b a; ln -s / root; mkfifo pipe")
-    assert host.start(probe, files=files).state == "ended"
-    assert not (host.base / "stage1" / "work").exists()
-
-
-def test_any_byte_that_a_step_prints_is_valid_text_in_the_journal(host):
-    probe, files = script(text=r"printf '\377\000\355\240\200'; printf '\300' >&2; echo")
-    answer = host.start(probe, files=files)
-    assert answer.records[0]["attempts"][0]["stdout"].startswith("\\xff\\x00\\xed\\xa0\\x80\n")
-
-
-def test_no_process_stays(host):
-    probe, files = script(text="sleep 300 & echo $! > ../../pid")
-    answer = host.start(probe, files=files)
+def test_files_come_under_their_paths_and_nothing_stays_of_the_work(host):
+    """Whatever is in the working folder, and though a step leaves a process behind."""
+    text = """cat data/deep/numbers.csv
+mkdir -p a/b && echo x > a/b/c && chmod 0 a/b a; ln -s / root; mkfifo pipe
+sleep 300 & echo $! > ../../pid"""
+    probe, files = script(text=text)
+    answer = host.start(probe, files={**files, "data/deep/numbers.csv": "1\n2\n"})
     assert answer.state == "ended"
+    assert answer.records[0]["attempts"][0]["stdout"].startswith("1\n2\n")
+    assert not (host.base / "stage1" / "work").exists()
     assert has_died(int((host.base / "pid").read_text()))
     assert host.runners() == []
 
@@ -451,43 +433,32 @@ class Probe:
     def run(self, ctx, params):
         raise ValueError([stage_run.__file__, stage_run.StageRun.run.__code__.co_filename])
 """
-    probe_step = step("probe", kind="python", module="scriptlets.steps.probe", function="Probe")
-    answer = host.start(probe_step, files={"scriptlets/steps/probe.py": probe}, id="again")
+    answer = host.start(probe_of("scriptlets.steps.probe"), files={"scriptlets/steps/probe.py": probe}, id="again")
     path = str(kept / runner_process.CODE / "executor" / "stage_run.py")
     assert answer.reasons == {"probe": str([path, path])}
 
 
-@pytest.mark.parametrize("content", [b"", b"x", b"i\x01\x00\x00\x00"])
-def test_a_damaged_bundle_is_passed_over(host, kept, content):
-    (kept / BUNDLE).write_bytes(content)
-    assert host.start(script()[0], files=script()[1], id="again").reasons == {"script": ""}
-
-
-def test_each_python_has_a_bundle(host, kept):
+def test_a_damaged_bundle_is_passed_over_and_each_python_has_one(host, kept):
+    for number, content in enumerate((b"", b"x", b"i\x01\x00\x00\x00")):
+        (kept / BUNDLE).write_bytes(content)
+        assert host.start(script()[0], files=script()[1], id=f"damaged{number}").reasons == {"script": ""}
     (kept / BUNDLE).rename(kept / "cpython-1")
     host.start(script()[0], files=script()[1], code=CODE, id="again")
     wait_for((kept / BUNDLE).exists)
 
 
-def test_code_kept_on_the_host_finds_what_travels(host):
-    host.start(script()[0], files=script()[1], code=CODE)
-    wait_for((host.base / "code-1").exists)
-    host.code = str(host.base / "code-1")
-    files = {"ansible_collections/rack/recipes/plugins/modules/probe.py": PUBLISHED}
-    module = "ansible_collections.rack.recipes.plugins.modules.probe"
-    answer = host.start(step("probe", kind="python", module=module, function="Probe"), files=files, id="again")
-    assert answer.reasons == {"probe": ""}
-
-
 @pytest.mark.parametrize("has_bundle", [True, False])
-def test_what_travels_may_be_of_a_package_that_is_kept(host, kept, has_bundle):
+def test_what_travels_is_found_beside_and_within_what_is_kept(host, kept, has_bundle):
     """Also where another Python of the same machine has kept it."""
     if not has_bundle:
         (kept / BUNDLE).unlink()
-    files = {f"{runner_process.CODE}/executor/child/probe.py": PUBLISHED}
-    module = "ansible_collections.rack.recipes.plugins.module_utils.executor.child.probe"
-    answer = host.start(step("probe", kind="python", module=module, function="Probe"), files=files, id="again")
-    assert answer.reasons == {"probe": ""}
+    places = {
+        "beside": "ansible_collections/rack/recipes/plugins/modules",
+        "within": f"{runner_process.CODE}/executor/child",
+    }
+    files = {f"{folder}/probe.py": PUBLISHED for folder in places.values()}
+    steps = [probe_of(f"{folder.replace('/', '.')}.probe", name) for name, folder in places.items()]
+    assert host.start(*steps, files=files, id="again").reasons == {"beside": "", "within": ""}
 
 
 @pytest.mark.skipif(bool(no_sandbox()), reason=no_sandbox())
@@ -498,9 +469,7 @@ def test_a_class_in_a_sandbox_finds_what_travels_and_what_is_kept(host, request,
         if kept_for == "another Python":
             (folder / BUNDLE).unlink()
     files = {"scriptlets/steps/probe.py": DROP_IN, "scriptlets/steps/shared.py": "KEY = 'a_v1'\n", "in.csv": "1\n"}
-    boxed = step(
-        "probe", kind="python", module="scriptlets.steps.probe", function="Probe", args={"src": "in.csv"}, sandbox={}
-    )
+    boxed = probe_of("scriptlets.steps.probe", args={"src": "in.csv"}, sandbox={})
     assert host.start(boxed, files=files, id="again").reasons == {"probe": ""}
 
 
@@ -513,16 +482,6 @@ def test_an_answer_tells_the_time_and_how_long_the_question_was_kept(host):
     assert kept >= 0.5
     host.poll()
     assert host.clock[1] < kept
-
-
-def test_a_suspended_runner_is_still_running(host):
-    slow, files = script(text="sleep 60")
-    host.start(slow, files=files, attach=0)
-    wait_for(host.runners)
-    (runner,) = host.runners()
-    os.kill(runner, signal.SIGSTOP)
-    assert host.poll(attach=0).state == "running"
-    assert is_alive(runner)
 
 
 def test_a_host_without_memory_gives_no_answer(monkeypatch):

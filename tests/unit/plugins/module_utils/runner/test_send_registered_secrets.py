@@ -23,10 +23,9 @@ from ansible_collections.rack.recipes.plugins.module_utils.runner.main import (
     read_secret_entries,
 )
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, has_died, step
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.runner.runner_process import Host, module_utils
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.runner.runner_process import Host
 
 KEY = bytes(range(32))
-CODE = {"digest": "1", "files": sorted(module_utils())}
 TELLS = """echo '{"status": "ok", "secrets": ["zebra-7777"], "outputs": {"a_v1": "zebra-7777"}}'"""
 TOLD = [{"secret": "zebra-7777"}, {"key": "a_v1", "scope": "host", "value": "zebra-7777", "shown": "********"}]
 
@@ -85,7 +84,7 @@ def test_who_has_nothing_to_tell_does_not_stay(tmp_path):
 def started(host, text=TELLS, **fields):
     probe = step("script", kind="shell", file="script.sh")
     files = {"script.sh": f"#!/bin/sh\n{text}\n"}
-    return host.start(probe, files=files, code=CODE, seal=KEY.hex(), **fields)
+    return host.start(probe, files=files, seal=KEY.hex(), **fields)
 
 
 def polled(host):
@@ -96,18 +95,13 @@ def entries(answer):
     return decrypt_entries(KEY, answer.concealed) if answer.concealed else []
 
 
-def test_the_same_question_gets_the_same_answer(host):
+def test_the_same_question_gets_the_same_answer_and_no_file_of_the_host_has_it(host, tmp_path):
     answer = started(host)
     assert (answer.state, entries(answer)) == ("ended", TOLD)
     again = polled(host)
     assert (again.state, again.records, entries(again)) == ("ended", answer.records, TOLD)
     assert host.poll().concealed == ""
-
-
-def test_it_is_in_no_file_of_the_host(host, tmp_path):
-    started(host)
-    written = [path for path in tmp_path.rglob("*") if path.is_file() and b"zebra" in path.read_bytes()]
-    assert written == []
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and b"zebra" in path.read_bytes()] == []
 
 
 def runner_of(host):

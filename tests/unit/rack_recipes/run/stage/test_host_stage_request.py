@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,13 +15,11 @@ import pytest
 from ansible._internal._datatag._tags import VaultedValue
 
 from ansible_collections.rack.recipes.plugins.module_utils.runner.main import encrypt_entries
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import a_run, delta, planned, step
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import delta, planned, step
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.stage.scripted_host import Host
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.append import append
-from rack_recipes.run import current_run as holder
-from rack_recipes.run.current_run import Run, RunInputs, set_current
-from rack_recipes.run.host import host_request
+from rack_recipes.run.current_run import Run, RunInputs
 from rack_recipes.run.host.host_answer import read_answer
 from rack_recipes.run.run_secrets import NOT_SHARED, SecretRegistry
 from rack_recipes.run.stage.host_stage_request import HostStage, add_secrets, has_secrets, salt_beside
@@ -32,20 +30,12 @@ STEP: dict[str, Any] = {"name": "a", "type": "shell", "module": "s"}
 
 
 @pytest.fixture(autouse=True)
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """A run in a project with one scriptlet, which has an option that is secret."""
-    (tmp_path / "scriptlets").mkdir()
-    (tmp_path / "scriptlets/s.sh").write_text("#!/bin/sh\n")
+def run(begin: Callable[..., Run]) -> Run:
+    """A run whose scriptlet has an option that is secret."""
     options = "{word: {type: raw, no_log: true}, user: {type: raw}, token: {type: raw}}"
-    (tmp_path / "scriptlets/s.yml").write_text(f"description: Nothing\noptions: {options}\n")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(holder, "_HOLDER", holder._Holder())
-    host_request._found.cache_clear()
-    made = a_run(tmp_path / "state" / "runs", planned("a"), planned("b", stage=2))
+    made = begin(planned("a"), planned("b", stage=2), options=options)
     made.secret_registry = SecretRegistry(shared=True)
-    set_current(made)
-    yield made
-    set_current(None)
+    return made
 
 
 def sent(run: Run, args: dict[str, Any] | None = None, host: Host | None = None, **variables: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,14 +12,12 @@ from typing import Any
 import pytest
 from ansible.parsing.dataloader import DataLoader
 
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import a_run, delta, planned, step
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import delta, planned, step
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.stage.scripted_host import Host
 from rack_recipes.journal.append import append
 from rack_recipes.journal.reader import JournalReader
-from rack_recipes.run import current_run as holder
-from rack_recipes.run.current_run import Run, set_current
+from rack_recipes.run.current_run import Run
 from rack_recipes.run.delegates import needs_delegate
-from rack_recipes.run.host import host_request
 from rack_recipes.run.stage.run_stage import run_stage
 
 VARS = {"inventory_hostname": "r1", "groups": {}, "hostvars": {"r1": {}, "sw2": {}}, "ansible_delegated_vars": {}}
@@ -38,18 +36,9 @@ LOCKS = {"bus": {"of": "host", "settle_sec": 60}}
 
 
 @pytest.fixture(autouse=True)
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """A run of two steps, in a project with one scriptlet."""
-    (tmp_path / "scriptlets").mkdir()
-    (tmp_path / "scriptlets/s.sh").write_text(TOUCH)
-    (tmp_path / "scriptlets/s.yml").write_text("description: Leaves a file\n")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(holder, "_HOLDER", holder._Holder())
-    host_request._found.cache_clear()
-    made = a_run(tmp_path / "runs", planned("a"), planned("b"), planned("before"))
-    set_current(made)
-    yield made
-    set_current(None)
+def run(begin: Callable[..., Run]) -> Run:
+    """A run of two steps, whose scriptlet leaves a file."""
+    return begin(planned("a"), planned("b"), planned("before"), script=TOUCH)
 
 
 def a_device(delegate: str = "", **flags: bool) -> Host:

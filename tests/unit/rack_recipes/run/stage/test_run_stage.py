@@ -9,9 +9,8 @@ import os
 import signal
 import time
 from binascii import b2a_base64
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +19,6 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LONGEST_REASON
 from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import (
-    a_run,
     artifact,
     delta,
     first,
@@ -31,11 +29,10 @@ from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.stage.scripted
 from rack_recipes.journal.append import append
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.plan.compile.action_names import RECIPE_VARIABLE
-from rack_recipes.run import current_run as holder
-from rack_recipes.run.current_run import Run, RunInputs, set_current
+from rack_recipes.run.current_run import Run, RunInputs
 from rack_recipes.run.delegates import group_problem
 from rack_recipes.run.earlier_run import EarlierRun
-from rack_recipes.run.host import host_request, remote_executor
+from rack_recipes.run.host import remote_executor
 from rack_recipes.run.missing_results_and_artifacts import UNPLANNED, UNRECORDED
 from rack_recipes.run.stage.resource_locks import resources
 from rack_recipes.run.stage.run_stage import run_stage, summary, task_summary
@@ -45,21 +42,14 @@ A, B, TOTAL = ({"name": name, "type": "shell", "module": "s"} for name in ("a", 
 
 
 @pytest.fixture(autouse=True)
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """A run of three steps, in a project with one scriptlet."""
-    (tmp_path / "scriptlets").mkdir()
-    (tmp_path / "scriptlets/s.sh").write_text("#!/bin/sh\n")
-    (tmp_path / "scriptlets/s.yml").write_text("description: Nothing\n")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(holder, "_HOLDER", holder._Holder())
+def run(begin: Callable[..., Run]) -> Run:
+    """A run of three steps."""
+    return begin(planned("a"), planned("b", "r1"), planned("total", "", stage=2), reconnect_timeout=0.1)
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote_executor, "PAUSE", 0.01)
-    host_request._found.cache_clear()
-    made = a_run(
-        tmp_path / "runs", planned("a"), planned("b", "r1"), planned("total", "", stage=2), reconnect_timeout=0.1
-    )
-    set_current(made)
-    yield made
-    set_current(None)
 
 
 def told(run: Run) -> list[tuple[str, str, str]]:
@@ -274,8 +264,8 @@ def test_a_secret_is_not_in_the_reason(run: Run):
     assert host.asked[0]["steps"][0]["invalid"].endswith("got '********.csv'")
 
 
-def test_what_an_earlier_run_left_on_the_host_is_collected_and_offered(run: Run, tmp_path: Path):
-    path = tmp_path / "runs/R0/journal.jsonl"
+def test_what_an_earlier_run_left_on_the_host_is_collected_and_offered(run: Run):
+    path = run.folder.parent / "R0/journal.jsonl"
     append(path, [{**first(*run.steps.values(), run_id="R0"), "recipe": {}}])
     run.reusable.earlier = EarlierRun(path)
     run.reusable.earlier.catch_up()
@@ -333,8 +323,8 @@ def test_a_host_that_was_lost_is_not_waited_for_again(run: Run, monkeypatch: pyt
     assert all("artifacts" not in each for each in host.asked[:asked])
 
 
-def test_what_an_earlier_run_left_undone_of_a_file_is_brought_too(run: Run, tmp_path: Path):
-    path = tmp_path / "runs/R0/journal.jsonl"
+def test_what_an_earlier_run_left_undone_of_a_file_is_brought_too(run: Run):
+    path = run.folder.parent / "R0/journal.jsonl"
     done = step("a", "r1", n=2, inputs="sha256:0"), step("b", "r1", n=3, inputs="sha256:0")
     append(path, [{**first(*run.steps.values(), run_id="R0"), "recipe": {}}, artifact(b"one"), *done])
     run.reusable.earlier = EarlierRun(path)

@@ -22,22 +22,14 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child import start_process
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.program_by_scriptlet_kind import load_class
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, python, step
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, does, python, step
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import table
 
 
 def scriptlet(run, **members):
     """A class with this method."""
     return type("Probe", (Scriptlet,), {"run": run, **members})
-
-
-def does(statement):
-    """A class whose `run` does `statement`."""
-    names = {"Failed": Failed, "os": os, "sys": sys, "signal": signal}
-    code = f"def run(self, ctx, params):\n    {statement}\n"
-    exec(code, names)
-    return scriptlet(names["run"])
 
 
 @table("statement", "verdict", "reason", "code")

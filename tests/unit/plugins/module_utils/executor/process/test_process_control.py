@@ -26,6 +26,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scri
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import (
     OK,
     children_of,
+    does,
     is_alive,
     python,
     request,
@@ -390,13 +391,6 @@ ALL = {"cpu_sec": 7.2, "memory_mib": 4096, "processes": 50, "open_files": 99, "f
 def in_python(text):
     """A script in the interpreter of the tests."""
     return f'#!{sys.executable}\n{text}\nprint(\'{{"status": "ok"}}\')\n'
-
-
-def does(statement):
-    """A class whose `run` does `statement`."""
-    names = {"os": os, "resource": resource}
-    exec(f"def run(self, ctx, params):\n    {statement}\n", names)
-    return type("Probe", (Scriptlet,), {"run": names["run"]})
 
 
 def test_a_script_has_its_limits(work):

@@ -11,8 +11,12 @@ from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scri
 class Share(Scriptlet):
     """Sets a field of the host's own, and one that all hosts set."""
 
-    options = {"meet": {"type": "path", "required": True}, "hosts": {"type": "int", "required": True}}
-    writes = ("power.limits_v1",)
+    options = {
+        "key": {"type": "str", "required": True},
+        "meet": {"type": "path", "required": True},
+        "hosts": {"type": "int", "required": True},
+    }
+    writes = ("power.last_v1", "power.first_v1", "power.all_v1", "power.joined_v1")
 
     def run(self, ctx, params):
         meet = Path(params["meet"])
@@ -20,4 +24,4 @@ class Share(Scriptlet):
         until = time.monotonic() + 120
         while len([*meet.iterdir()]) < params["hosts"] and time.monotonic() < until:
             time.sleep(0.05)
-        ctx.set("power.limits_v1", {"common": ctx.host, ctx.host: 1}, scope="run")
+        ctx.set(params["key"], {"common": ctx.host, ctx.host: 1}, scope="run")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from binascii import a2b_base64
 from contextlib import suppress
@@ -15,6 +16,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import decode
 from ansible_collections.rack.recipes.plugins.module_utils.runner import main as module
+from ansible_collections.rack.recipes.plugins.module_utils.runner.detached_stage import OOM_KILLS
 from ansible_collections.rack.recipes.plugins.module_utils.runner.main import (
     SecretChannel,
     decrypt_entries,
@@ -22,7 +24,12 @@ from ansible_collections.rack.recipes.plugins.module_utils.runner.main import (
     read_artifact_pieces,
     read_secret_entries,
 )
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, has_died, step
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import (
+    OK,
+    has_died,
+    step,
+    wait_for,
+)
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.runner.runner_process import Host
 
 KEY = bytes(range(32))
@@ -113,9 +120,8 @@ def test_it_stays_until_its_stage_was_collected(host):
     started(host, lease=60)
     ended, pid = runner_of(host)
     assert Path(f"/proc/{pid}").exists()
-    for path in (ended.parent / "journal.jsonl", ended.parent / "lease", ended):
-        path.unlink()
-    ended.parent.rmdir()
+    wait_for((ended.parent / OOM_KILLS).exists)  # the last file that it writes
+    shutil.rmtree(ended.parent)
     assert has_died(pid)
 
 

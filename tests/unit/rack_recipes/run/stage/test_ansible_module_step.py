@@ -21,6 +21,7 @@ from rack_recipes.run.stage.ansible_module_step import _verdict_of_error
 CFG = "[defaults]\ncallbacks_enabled = rack.recipes.recorder\ninject_facts_as_vars = false\n"
 CASES = Path(__file__).parent / "cases"
 SECRET = "s3cret-word"
+LONG_SECRET = "".join(f"{number:04d}" for number in range(800))
 Records = dict[str, dict[str, Any]]
 
 
@@ -63,8 +64,10 @@ STEPS: dict[str, Any] = yaml.safe_load((CASES / "modules.yml").read_bytes())
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> tuple[Records, dict[str, Any], str]:
     folder = tmp_path_factory.mktemp("modules")
-    params = {"password": {"type": "str", "secret": True}, "word": {"type": "str", "default": "hello"}}
-    return run(folder, a_play(STEPS["steps"], params=params), "-e", f"password={SECRET}")
+    secret = {"type": "str", "secret": True}
+    params = {"password": secret, "key": secret, "word": {"type": "str", "default": "hello"}}
+    text = a_play(STEPS["steps"], params=params)
+    return run(folder, text, "-e", f"password={SECRET}", "-e", f"key={LONG_SECRET}")
 
 
 @pytest.mark.parametrize("name", [step["name"] for step in STEPS["steps"]])
@@ -89,6 +92,15 @@ def test_a_key_takes_a_part_of_its_result(ended: tuple[Records, dict[str, Any], 
     assert (keys["t.ports_v1"], keys["t.lines_v1"]) == ([{"mtu": 9000}], ['{"ports": [{"mtu": 9000}]}'])
     assert (keys["t.second_v1"], keys["t.half_v1"]) == (["7"], "half")
     assert not {"t.first_v1", "t.third_v1", "t.none_v1"} & keys.keys()
+
+
+def test_one_that_skips_itself_leaves_its_key_as_it_was(ended: tuple[Records, dict[str, Any], str]):
+    assert ended[1]["t.kept_v1"]["stdout"] == "1"
+
+
+def test_a_long_secret_in_its_message_is_masked_before_that_is_cut(ended: tuple[Records, dict[str, Any], str]):
+    assert ended[0]["long_secret"]["reason"] == "x" * 3000 + " ********"
+    assert "00010002" not in ended[2]
 
 
 def test_it_is_tried_again_and_has_a_fingerprint(ended: tuple[Records, dict[str, Any], str]):
@@ -162,17 +174,6 @@ def test_a_temporary_folder_that_will_not_do_is_named(tmp_path: Path):
     assert _verdict_of_error(AnsibleConnectionFailure(NO_FOLDER), Shell("", is_lost=True))[0] == "error"
 
 
-def test_one_that_skips_itself_leaves_its_key_as_it_was(tmp_path: Path):
-    echo = {"module": "ansible.builtin.command", "writes": ["t.echo_v1"], "success": "none"}
-    steps = [
-        {**echo, "name": "echo", "args": {"cmd": "echo 1"}},
-        {**echo, "name": "script", "module": "ansible.builtin.script", "args": {"cmd": "none.sh", "creates": "/"}},
-    ]
-    ended, keys, _output = run(tmp_path, a_play(steps))
-    assert {name: record["verdict"] for name, record in ended.items()} == {"echo": "passed", "script": "skipped"}
-    assert keys["t.echo_v1"]["stdout"] == "1"
-
-
 HOOKED = [
     {"name": "echo", "module": "ansible.builtin.command", "args": {"cmd": "echo 1"}, "success": "none"},
     {"name": "after", "type": "shell", "module": "t.step", "depends_on": ["echo"], "success": "none"},
@@ -198,12 +199,3 @@ def test_check_mode_is_ansible_s_own_and_blocks_nothing(tmp_path: Path):
         "blocked": "skipped",
     }
     assert keys == {}
-
-
-def test_a_long_secret_in_its_message_is_masked_before_that_is_cut(tmp_path: Path):
-    secret = "".join(f"{number:04d}" for number in range(800))
-    fails = {"name": "fails", "module": "ansible.builtin.fail", "args": {"msg": "x" * 3000 + " ${params.key}"}}
-    params = {"key": {"type": "str", "secret": True}}
-    steps, _keys, output = run(tmp_path, a_play([fails], params=params), "-e", f"key={secret}")
-    assert steps["fails"]["reason"] == "x" * 3000 + " ********"
-    assert "00010002" not in output

@@ -5,23 +5,11 @@
 from __future__ import annotations
 
 from inspect import signature
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from ansible_collections.rack.recipes.plugins.callback.recorder import CallbackModule
-from ansible_collections.rack.recipes.tests.unit.plugins.run_playbooks import HEAD, keep, play
-
-
-def test_a_playbook_without_stages_is_none_of_its_business(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "ansible.cfg").write_text("[defaults]\ncallbacks_enabled = rack.recipes.recorder\n")
-    ended = play(HEAD + keep("x", "1"), hosts="r1,")
-    assert (ended.code, ended.found) == (0, {"r1": {"x": "1"}})
-    assert not (tmp_path / ".rack-recipes").exists()
-    assert "rack.recipes" not in ended.output
-
 
 STATS = SimpleNamespace(failures={}, dark={})
 

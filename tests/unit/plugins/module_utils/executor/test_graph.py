@@ -62,7 +62,7 @@ def expected(steps):
     return verdicts, blocking
 
 
-@pytest.mark.repeats(one_in=3)
+@pytest.mark.repeats(one_in=6)
 @pytest.mark.parametrize("seed", range(6))
 def test_exactly_what_depends_on_a_failure_is_blocked(work, seed):
     dice = random.Random(seed)
@@ -73,7 +73,7 @@ def test_exactly_what_depends_on_a_failure_is_blocked(work, seed):
     assert (found, blocking) == expected(steps)
 
 
-@pytest.mark.repeats(one_in=3)
+@pytest.mark.repeats(one_in=6)
 @pytest.mark.parametrize("seed", range(6))
 def test_a_step_starts_after_all_that_it_waits_for(work, seed):
     dice = random.Random(100 + seed)

@@ -536,6 +536,7 @@ print(json.dumps([few, many, open_files() - files]))
 """
 
 
+@pytest.mark.repeats  # of test_scripts_leak_nothing below, and of what test_scheduler.py counts
 def test_a_thousand_steps_leak_nothing_and_do_not_slow_down(tmp_path):
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", THOUSAND], stdout=subprocess.PIPE, cwd=tmp_path, env=env, check=True)

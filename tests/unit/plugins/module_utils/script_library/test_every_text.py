@@ -82,7 +82,7 @@ def number_of(text: str) -> float | None:
     return found if isinstance(found, int) or math.isfinite(found) else None
 
 
-@pytest.fixture(params=PAIRS, ids=" and ".join)
+@pytest.fixture(params=[*PAIRS[:-1], pytest.param(PAIRS[-1], marks=pytest.mark.repeats)], ids=" and ".join)
 def scripts(request: pytest.FixtureRequest, tmp_path: Path) -> Scripts:
     for program in request.param:
         if not shutil.which(program.split()[0]):

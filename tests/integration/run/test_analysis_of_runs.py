@@ -82,6 +82,10 @@ def test_the_report_says_first_what_the_failing_hosts_have_in_common(project: Pa
     hosts = paths["hosts.csv"].read_text(encoding="utf-8-sig")
     assert "leaf2" in hosts
     assert "never-kept" not in hosts + paths["report.html"].read_text(encoding="utf-8")
+    again = rack_recipes("report", done.run_id, "--to", "elsewhere", "--json")
+    assert again.code == 0, again.stderr
+    assert {Path(path).suffix for path in again.answer["files"]} == {path.suffix for path in paths.values()}
+    assert {".html", ".xlsx", ".csv", ".md"} <= {path.suffix for path in paths.values()}
 
 
 LOOK = '''

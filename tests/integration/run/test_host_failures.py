@@ -52,14 +52,15 @@ def _command_line(pid: int) -> str:
 
 
 def test_each_fault_has_its_verdict_and_reason(steps: Path, rack: Any):
-    done = run_recipe(STEPS, on=rack)
+    hosts = rack.hosts[:5]  # each version of Python
+    done = run_recipe(STEPS, on=rack, hosts=hosts)
     assert done.code == 1
     assert done.answer["status"] == "failed"
     found = done.results
-    wanted = {(step, host): EXPECTED[step] for step in EXPECTED for host in rack.hosts}
+    wanted = {(step, host): EXPECTED[step] for step in EXPECTED for host in hosts}
     assert {place: (row["verdict"], row["reason"]) for place, row in found.steps.items()} == wanted
     assert found.run["counts"] == done.answer["counts"]
-    for host in rack.hosts:
+    for host in hosts:
         assert found.steps["fail", host]["stderr"] == "looked at the link\n"
         assert "bytes left out" in found.steps["flood", host]["stdout"]
         assert len(found.steps["flood", host]["stdout"]) < 50_000
@@ -69,7 +70,7 @@ def test_each_fault_has_its_verdict_and_reason(steps: Path, rack: Any):
         assert found.steps["hang", host]["seconds"] < 3.5
         assert found.steps["daemon", host]["seconds"] < 3
     assert processes(rack, "sleep 4321") == []
-    process_each = run_recipe(STEPS, on=rack, RACK_RECIPES_ONE_PROCESS_FROM=0)
+    process_each = run_recipe(STEPS, on=rack, hosts=hosts, RACK_RECIPES_ONE_PROCESS_FROM=0)
     assert {place: (row["verdict"], row["reason"]) for place, row in process_each.results.steps.items()} == wanted
     assert (process_each.code, process_each.results.context) == (done.code, found.context)
     assert recap(process_each.answer["folder"]) == recap(done.answer["folder"])

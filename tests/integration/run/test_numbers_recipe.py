@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from call_rack_recipes import call, rack_recipes, results, run_recipe
+from call_rack_recipes import rack_recipes, results, run_recipe
 
 RECIPE = "recipes/numbers.yml"
 CONTEXT = {
@@ -36,47 +36,20 @@ def test_on_this_machine_prints_one_json_object(shipped: Path):
     assert done.answer["ctx_keys"] == ["numbers.median_v1", "numbers.stats_v1"]
     assert done.answer["counts"] == {"passed": 2}
     assert "\x1b" not in done.stderr
+    assert "stage 1" not in done.stderr  # progress is for terminals
     found = done.results
     assert (found.verdicts(), found.context) == expected(["localhost"])
 
 
 def test_over_eight_hosts_into_both_databases_gives_the_same_rows(shipped: Path, rack: Any, mariadb: Any):
-    found = []
-    for db in (f"sqlite:///{shipped}/r.db", mariadb.url):
-        done = run_recipe(RECIPE, on=rack, RACK_RECIPES_DB=db)
-        assert done.code == 0, done.stderr
-        found.append(results(done.answer["run_id"], RACK_RECIPES_DB=db))
-    assert found[0].verdicts() == found[1].verdicts()
-    assert found[0].context == found[1].context
-    assert (found[0].verdicts(), found[0].context) == expected(rack.hosts)
-    times = {
-        "started",
-        "seconds",
-        "user_sec",
-        "system_sec",
-        "max_rss_kib",
-        "attempts",
-        "run_id",
-        "in_blocks",
-        "out_blocks",
-    }
-    times |= {"voluntary_switches", "involuntary_switches"}
-    rows = [
-        {place: {name: value for name, value in row.items() if name not in times} for place, row in one.steps.items()}
-        for one in found
-    ]
-    assert rows[0] == rows[1]
-
-
-def test_by_ansible_playbook_and_the_compiled_playbook_itself(shipped: Path, rack: Any):
-    command = ("ansible-playbook", "-i", rack.inventory, "--limit", ",".join(FEW))
-    done = call(*command, "rack.recipes.run", "-e", f"recipe={RECIPE}")
-    assert done.code == 0, done.stdout + done.stderr
-    assert (results().verdicts(), results().context) == expected(FEW)
-    Path("compiled.yml").write_text(rack_recipes("compile", RECIPE).stdout)
-    done = call(*command, "compiled.yml")
-    assert done.code == 0, done.stdout + done.stderr
-    assert (results().verdicts(), results().context) == expected(FEW)
+    """The run writes into one of them while it goes on, `flush` into the other one afterwards."""
+    done = run_recipe(RECIPE, on=rack, RACK_RECIPES_DB=mariadb.url)
+    assert done.code == 0, done.stderr
+    flushed = rack_recipes("flush", done.run_id, RACK_RECIPES_DB=f"sqlite:///{shipped}/r.db")
+    assert flushed.code == 0, flushed.stderr
+    written, later = (results(done.run_id, RACK_RECIPES_DB=db) for db in (mariadb.url, f"sqlite:///{shipped}/r.db"))
+    assert (written.verdicts(), written.context) == expected(rack.hosts)
+    assert (later.steps, later.context, later.measurements) == (written.steps, written.context, written.measurements)
 
 
 @pytest.mark.filterwarnings("default")

@@ -65,6 +65,7 @@ IGNORING = (
 )  # as `nohup`, and as a script does for its background
 
 
+@pytest.mark.repeats(one_in=2)
 @pytest.mark.parametrize("more", [[], ["-v"]])
 def test_the_run_goes_on(more: list[str], project: Path):
     script = project / "scriptlets/t/ok.sh"

@@ -52,15 +52,26 @@ def run(rack: Any, hosts: str, *steps: dict[str, Any], **recipe: Any) -> int:
     return run_recipe("suites.yml", on=rack, hosts=hosts).code
 
 
-def test_cases_get_into_the_store_and_into_reports(rack: Any):
-    assert run(rack, "r01,r02", *STEPS) == 1
+def test_cases_get_into_the_store_and_into_reports(rack: Any, tmp_path: Path):
+    """A delegated suite knows its host, too. What a suite leaves behind ends with its step."""
+    started = tmp_path / "pid"
+    delegated = {**STEPS[2], "name": "delegated", "delegate_to": "localhost"}
+    # The program that hangs is ended by the suite's own timeout, what it has started by the executor.
+    hanging = {"src": "checks/hangs.sh", "timeout": 1, "env": {"PID_FILE": str(started)}}
+    hangs = {"name": "hangs", "module": "suite.tap", "args": hanging, "hosts": "r01"}
+    assert run(rack, "r01,r02", *STEPS, delegated, hangs) == 1
     found = results()
     assert found.verdicts() == {
-        **{(step, "r02"): "passed" for step in ("unit", "robot", "tap")},
+        **{(step, "r02"): "passed" for step in ("unit", "robot", "tap", "delegated")},
         ("unit", "r01"): "failed",
         ("robot", "r01"): "failed",
         ("tap", "r01"): "error",
+        ("delegated", "r01"): "error",
+        ("hangs", "r01"): "error",
     }
+    assert found.steps["hangs", "r01"]["reason"].startswith("checks/hangs.sh did not end within 1 s: see")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(started.read_text()), 0)
     reason = found.steps["tap", "r01"]["reason"]
     assert reason == "checks/heat.sh: its plan is 1..2, but 1 cases came, not 2"
     values = {(step, host, name): value for step, host, name, value, _unit in found.measurements}
@@ -89,20 +100,3 @@ def test_a_changed_file_of_a_folder_makes_another_result(rack: Any):
     Path("checks/deep/limit").write_text("80\n")
     assert run(rack, "r02", cached) == 1
     assert results().verdicts() == {("limit", "r02"): "failed"}
-
-
-def test_what_a_suite_leaves_behind_ends_with_its_step(rack: Any, tmp_path: Path):
-    """The program that hangs is ended by the suite's own timeout, what it has started by the executor."""
-    file = tmp_path / "pid"
-    args = {"src": "checks/hangs.sh", "timeout": 1, "env": {"PID_FILE": str(file)}}
-    assert run(rack, "r01", {"name": "hangs", "module": "suite.tap", "args": args}) == 1
-    row = results().steps["hangs", "r01"]
-    assert (row["verdict"], row["reason"][:43]) == ("error", "checks/hangs.sh did not end within 1 s: see")
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(file.read_text()), 0)
-
-
-def test_a_delegated_suite_knows_its_host(rack: Any):
-    step = {**STEPS[2], "delegate_to": "localhost"}
-    assert run(rack, "r01,r02", step) == 1
-    assert results().verdicts() == {("tap", "r01"): "error", ("tap", "r02"): "passed"}

@@ -21,10 +21,10 @@ from ansible.plugins.loader import become_loader
 from rack_recipes.errors import TrustError
 from rack_recipes.plan.compile.action_names import CONTROLLER
 from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
-from rack_recipes.run.host.host_request import ANSIBLE, HOOKS, scriptlet_of, serving_step
+from rack_recipes.run.host.host_request import ANSIBLE, HOOKS, scriptlet_of
 from rack_recipes.run.host.project_files import Pins
 from rack_recipes.run.recorder.ansible_api import AnsibleApi
-from rack_recipes.run.recorder.play_outline import PlayOutline, stage_tasks
+from rack_recipes.run.recorder.play_outline import PlayOutline, steps_of
 from rack_recipes.run.trust.check_trust import check_run
 from rack_recipes.run.trust.find_ansible_module import full_name, names_of
 from rack_recipes.run.trust.trust_request import (
@@ -126,15 +126,6 @@ class Compiled:
     recipe: Data
     rules: Sequence[tuple[str, str]]
 
-    def steps(self) -> Iterator[tuple[Any, Data]]:
-        """Each step, with the task that runs it."""
-        for play in self.plays:
-            for task in stage_tasks(play):
-                for step in task.args["steps"]:
-                    yield task, step
-                    if step.get("serve"):
-                        yield task, serving_step(step)
-
 
 def check_plays(compiled: Compiled, settings: Settings, api: AnsibleApi) -> Pins | None:
     """The files that these plays may send, None for all.
@@ -149,7 +140,7 @@ def trust_request_of(compiled: Compiled, settings: Settings, api: AnsibleApi) ->
     folders = tuple(map(Path, settings.scriptlets))
     declared = compiled.recipe.get("hooks") or {}
     hooks = [scriptlet_of(hook, folders) for when in HOOKS for hook in declared.get(when) or ()]
-    steps = [(task, step, _entry(step, folders)) for task, step in compiled.steps()]
+    steps = [(task, step, _entry(step, folders)) for task, step in steps_of(compiled.plays)]
     path, merges = str(compiled.recipe.get("path") or ""), merge_hooks(compiled.rules, settings)
     modules = (full_name(str(step["module"])) for _task, step, entry in steps if entry is None)
     where = _where(api, compiled.planned.judged, with_users=bool(settings.policy))

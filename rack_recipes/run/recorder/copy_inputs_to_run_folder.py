@@ -21,9 +21,8 @@ from rack_recipes.errors import RackError
 from rack_recipes.private_files import FILE_MODE, FOLDER_MODE
 from rack_recipes.recipe.recipe_names import file_of
 from rack_recipes.run.current_run import Run
-from rack_recipes.run.host.bypass_ansible_templating import unpack_steps
-from rack_recipes.run.host.host_request import ANSIBLE, HOOKS, scriptlet_of, serving_step
-from rack_recipes.run.recorder.play_outline import stage_tasks
+from rack_recipes.run.host.host_request import ANSIBLE, HOOKS, scriptlet_of
+from rack_recipes.run.recorder.play_outline import steps_of
 from rack_recipes.run.run_folders import BEGUN, HOSTS, PLAYBOOK, RECIPES, SCRIPTLETS
 from rack_recipes.run.run_secrets import literal, literal_secrets_of
 
@@ -130,10 +129,7 @@ def _host(host: Any) -> dict[str, Any]:
 
 def _used(run: Run, plays: Sequence[Play]) -> Iterator[Said]:
     """The steps and hooks of the plays."""
-    for play in plays:
-        for task in stage_tasks(play):
-            for step in unpack_steps(task.args["steps"]):
-                yield from (step, serving_step(step)) if step.get("serve") else (step,)
+    yield from (step for _task, step in steps_of(plays))
     given = run.inputs.recipe.get("hooks") or {}
     yield from (hook for when in HOOKS for hook in given.get(when) or ())
 

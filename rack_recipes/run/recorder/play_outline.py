@@ -23,7 +23,7 @@ from rack_recipes.recipe.steps_to_and_from_data import check_step, dependencies,
 from rack_recipes.run.current_run import RUN_HOST
 from rack_recipes.run.delegates import FindDelegates, Variables
 from rack_recipes.run.host.bypass_ansible_templating import TEMPLATE_MARKS, unpack_steps
-from rack_recipes.run.host.host_request import check_stage
+from rack_recipes.run.host.host_request import check_stage, serving_step
 from rack_recipes.run.recorder.ansible_api import AnsibleApi, Resolve
 from rack_recipes.run.recorder.ansible_warnings import shown
 
@@ -66,6 +66,15 @@ class PlayOutline:
 def stage_tasks(play: Play) -> list[Any]:
     """The stage tasks of an Ansible play, in order, without what is included only while it runs."""
     return [task for task in all_tasks(play) if task.resolved_action == STAGE]
+
+
+def steps_of(plays: Iterable[Play]) -> Iterator[tuple[Task, Step]]:
+    """Each step of the stages of these plays, with the task that runs it; a serving side is a step of its own."""
+    for task in (task for play in plays for task in stage_tasks(play)):
+        for step in unpack_steps(task.args["steps"]):
+            yield task, step
+            if step.get("serve"):
+                yield task, serving_step(step)
 
 
 def first_task_of_each_role(play: Play) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from rack_recipes.run.host.host_request import ANSIBLE, scriptlet_of
 from rack_recipes.run.host.host_threads import can_end_clients
 from rack_recipes.run.host.run_ansible_task import can_run_tasks
 from rack_recipes.run.recorder.ansible_api import AnsibleApi
-from rack_recipes.run.recorder.play_outline import stage_tasks
+from rack_recipes.run.recorder.play_outline import parents, stage_tasks
 
 if TYPE_CHECKING:
     from ansible.playbook.play import Play
@@ -127,7 +127,8 @@ def _why(run: Run, play: Play, task: Task, hosts: set[str], api: AnsibleApi) -> 
         ("its task does not ignore errors", lambda: not (task.ignore_errors and task.ignore_unreachable)),
         *((text, partial(getattr, task, name, None)) for name, text in OF_EACH_HOST.items()),
         ("its task is in a role", lambda: task._role),
-        ("its block has rescue", lambda: _rescued(task)),
+        # a host whose failure is handled stays in the play, but not in the block
+        ("its block has rescue", lambda: any(getattr(parent, "rescue", None) for parent in parents(task))),
         *((TEMPLATE.format(name=name), partial(_is_template, task, name)) for name in FILLED_IN),
         (MODULE, lambda: any(step.get("type") == ANSIBLE for step in steps)),
         (LIVE, lambda: any(_is_live(step, folders) for step in steps)),
@@ -146,16 +147,6 @@ def _is_template(task: Task, name: str) -> bool:
 def _is_live(step: Any, folders: tuple[Path, ...]) -> bool:
     with suppress(RackError):  # the stage of each host reports it
         return scriptlet_of(step, folders).live
-    return False
-
-
-def _rescued(task: Task) -> bool:
-    """Whether a block around the task has tasks for its failure: these hosts stay in the play, but not in the block."""
-    block = task._parent
-    while block is not None:
-        if getattr(block, "rescue", None):
-            return True
-        block = getattr(block, "_parent", None)
     return False
 
 

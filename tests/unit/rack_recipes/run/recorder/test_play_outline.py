@@ -73,7 +73,7 @@ def test_a_step_that_two_stages_have_is_refused():
     second._role = SimpleNamespace(get_name=lambda: "x.y.part")
     with pytest.raises(UsageError, match=r"each step once: use the role x.y.part in another `ansible-playbook` \(site"):
         planned(play(first), play(second))
-    with pytest.raises(UsageError, match="^two stages have the number 1, those of disk and fan: give each its own$"):
+    with pytest.raises(UsageError, match=r"^two stages have the number 1, those of disk and fan: give each its own$"):
         planned(play(task(1, {"name": "disk"}), task(1, {"name": "fan"})))
     with pytest.raises(UsageError, match=r"^the stage 1 has two steps a: give one another name$"):
         planned(play(task(1, {"name": "a"}, {"name": "a"})))

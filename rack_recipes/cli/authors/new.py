@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import keyword
 import re
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -123,7 +124,8 @@ def project(options: argparse.Namespace) -> Answer:
     copies = _shipped_files(options.source) if options.source else {}
     recipe = next(iter(copies), "recipes/first.yml")
     files = PROJECT if copies else {**PROJECT, **RECIPE}
-    hints = [f"cd {folder}", f"rack-recipes run {recipe}{' --dry-run' if copies else ''}"]
+    enter = [f"cd {shlex.quote(str(folder))}"] if folder.resolve() != Path.cwd() else []
+    hints = [*enter, f"rack-recipes run {recipe}{' --dry-run' if copies else ''}"]
     words = {**_placeholders("first", ""), "groups": _groups_of(options.source) if copies else ""}
     return _write_files(folder, files, words, hints, copies)
 

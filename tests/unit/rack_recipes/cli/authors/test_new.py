@@ -99,6 +99,15 @@ def test_a_project_runs_as_it_stands(project: Path, monkeypatch: pytest.MonkeyPa
     assert call("new", "scriptlet", "probe").code == 0
 
 
+@pytest.mark.parametrize(("folder", "enter"), [(".", []), ("my lab", ["cd 'my lab'"])])
+def test_the_way_into_the_project_is_told(
+    folder: str, enter: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    told = [line.strip() for line in call("new", "project", folder).err.splitlines()]
+    assert told[told.index("try it:") + 1 :] == [*enter, "rack-recipes run recipes/first.yml"]
+
+
 @pytest.mark.parametrize(
     ("words", "there"),
     [

@@ -49,6 +49,11 @@ def counts(run: RunData) -> list[Row]:
     )
 
 
+def count_bad(results: Mapping[str, int]) -> int:
+    """How many results were tried and did not pass, by how many each verdict has."""
+    return sum(number for verdict, number in results.items() if verdict not in NO_FAULT)
+
+
 def not_passed(run: RunData) -> list[Result]:
     """The results that were tried and did not pass, the gravest first, then by host and step."""
     return gravest_first(row for row in run.results if row["verdict"] not in NO_FAULT)

@@ -142,6 +142,11 @@ def as_text(value: object) -> str:
     return value if isinstance(value, str) else to_json(value)
 
 
+def text_or_none(value: object) -> str | None:
+    """The same for what may be missing."""
+    return None if value is None else as_text(value)
+
+
 def in_words(mapping: Mapping[str, object] | None, between: str) -> str | None:
     """Names and values on one line, such as `vlan = 12, team = "a"`; None where there is nothing to say."""
     return ", ".join(f"{name}{between}{as_text(value)}" for name, value in (mapping or {}).items()) or None

@@ -76,12 +76,7 @@ def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def told_to_script(data: dict[str, object]) -> dict[str, Any]:
-    """What the shared parts of the script need on any page, and `data`."""
-    return {**format_values.for_script(), **data}
-
-
 def live_looks() -> dict[str, Any]:
     """The symbols of verdicts, for the script of a live run."""
-    told = told_to_script({})
+    told = format_values.for_script()
     return {name: told[name] for name in ("symbols", "other")}

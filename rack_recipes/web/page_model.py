@@ -223,6 +223,11 @@ def to_run(record: Mapping[str, object]) -> str:
     return page_address("runs", record["run_id"]) if record.get("run_id") else ""
 
 
+def above_run(run: Mapping[str, object], *more: tuple[str, str]) -> Sequence[tuple[str, str]]:
+    """The pages that a part of a run belongs to."""
+    return (("Runs", "/runs"), (str(run["run_id"]), to_run(run)), *more)
+
+
 def to_result(record: Mapping[str, object]) -> str:
     """The page of a result that a row names by run, host and step."""
     return page_address("runs", record["run_id"], "hosts", record["host"], record["step"])

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from rack_recipes.server.access.caller import ADMIN, AUTHOR, OPERATOR, VIEWER, Caller
@@ -173,10 +174,8 @@ def check_rights(route: PageRoute, source: PageSource, names: Mapping[str, str],
     A page shows what it is made from in many places, such as findings and pictures. So it is for those who may see all
     of that, and nothing is left out of it for others.
     """
-    if route.action:
-        with log_refusals(log_path(source.runs), caller, route.action, names):
-            _check(route, source, names, caller)
-    else:
+    noted = log_refusals(log_path(source.runs), caller, route.action, names) if route.action else nullcontext()
+    with noted:
         _check(route, source, names, caller)
 
 

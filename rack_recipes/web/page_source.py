@@ -18,7 +18,8 @@ from typing import Any
 from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, ORDER, PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import ORDER
+from rack_recipes.analysis.run_statistics import NO_FAULT
 from rack_recipes.errors import StoreError, UsageError
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.record_fields import Record, log_record_lines
@@ -30,6 +31,7 @@ from rack_recipes.run.launcher.progress_and_summary import Progress
 from rack_recipes.run.run_folders import is_run_held, journals
 from rack_recipes.store.database_engine import connect_for_reading
 from rack_recipes.store.reading import recorded_runs
+from rack_recipes.web.page_model import Asked
 
 MOST_FAILURES, MOST_HOSTS, MOST_NEWEST = 30, 60, 12
 """So many failures and hosts are told, those that matter most first."""
@@ -89,7 +91,7 @@ def _newest(measured: Mapping[str, object]) -> dict[str, Any]:
 
 
 def _is_bad(verdict: str) -> bool:
-    return verdict not in PASSING and verdict not in NOT_TRIED
+    return verdict not in NO_FAULT
 
 
 class LiveRun:
@@ -267,6 +269,10 @@ class PageSource:
             return recorded_runs.find(self.store(), run_id) == run_id
         except (UsageError, StoreError):
             return False
+
+    def run_of(self, asked: Asked) -> Mapping[str, Any]:
+        """The run in the store whose id, or the beginning of it, an address has. Raises UsageError, StoreError."""
+        return recorded_runs.run(self.store(), recorded_runs.find(self.store(), asked.names["run"]))
 
     def running(self) -> list[str]:
         """The runs that pages have started and whose processes go on."""

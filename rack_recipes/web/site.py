@@ -217,17 +217,21 @@ class Site:
         check_rights(route, self.source, names, visitor.caller)
         asked = Asked(names, visitor.caller, query, form, as_data=request.as_data)
         try:
-            page = _done(route, self.source, asked)
+            page = route.view(self.source, asked)
         except FormError as error:
-            page = self._again(route, asked, error, as_data=request.as_data)
+            page = self._again(route, asked, error)
+        except UsageError as error:
+            if route.method == GET:
+                raise
+            page = self._again(route, asked, FormError({"": str(error)}))
         if page.follow:
             pieces = self._pieces(page.follow, visitor.caller)
             return StreamingResponse(pieces, headers={**SAFE, **NO_STORE, "content-type": EVENTS})
         return _page_response(page, request, query, visitor)
 
-    def _again(self, route: PageRoute, asked: Asked, error: FormError, *, as_data: bool) -> Page:
+    def _again(self, route: PageRoute, asked: Asked, error: FormError) -> Page:
         """The page of a form that cannot be done as it was filled in, with what is wrong beside its fields."""
-        if as_data or route.again is None:
+        if asked.as_data or route.again is None:
             detail = "; ".join(f"{name}: {text}" if name else text for name, text in error.errors.items())
             raise Problem("bad-request", detail, "correct these fields and send them again",
                           {"errors": dict(error.errors)})  # fmt: skip
@@ -271,16 +275,6 @@ class Site:
         told = {"problem": {**problem.body(), "detail": visible(problem.detail)}}
         page = Page(KINDS[problem.kind].title, "problem.html.j2", told=told)
         return _response(problem.status, frame.render(page, request.path, visitor), headers={**headers, **NO_STORE})
-
-
-def _done(route: PageRoute, source: PageSource, asked: Asked) -> Page:
-    """The page of a route. What an action cannot do is told in its form, so it raises FormError for that."""
-    try:
-        return route.view(source, asked)
-    except UsageError as error:
-        if route.method == GET:
-            raise
-        raise FormError({"": str(error)}) from error
 
 
 def _problem_of(error: Exception) -> Problem:

@@ -249,6 +249,14 @@ def number_map(quantity: Quantity, table: Table) -> Chart:
     return Chart(picture("map", max(layout.width, 560), below + KEY_HEIGHT, title, *names, side, cells, key), table)
 
 
+def map_by_place(quantity: Quantity, values: Mapping[tuple[str, str], float], name: str, title: str) -> Chart:
+    """Numbers by rack and position, as `number_map` draws them; `name` and `title` are those of its table."""
+    racks, positions = (sorted({place[end] for place in values}, key=natural) for end in (0, 1))
+    columns = (Column("rack", "Rack"), *(Column(one, one, "number", quantity.unit) for one in positions))
+    rows = tuple((rack, *(values.get((rack, position)) for position in positions)) for rack in racks)
+    return number_map(quantity, Table(name, title, columns, rows, "The values by rack and position."))
+
+
 def _number_cells(table: Table, layout: Layout, low: float, high: float) -> Iterator[Markup]:
     size = {"width": f"{max(layout.across - 1, 1):.1f}", "height": max(layout.down - 1, 1)}
     for y, row in enumerate(table.rows):

@@ -24,12 +24,12 @@ from rack_recipes.errors import MOST_NAMED, UsageError, nearest
 from rack_recipes.natural_order import natural
 from rack_recipes.report.charts.chart_elements import FONT, Chart, Limit, Quantity, limits_of, plain_css, standalone_css
 from rack_recipes.report.charts.correlation import MOST_MEASUREMENTS, correlation
-from rack_recipes.report.charts.heat_map import gather_rows, number_map, pair_matrix, verdict_map
+from rack_recipes.report.charts.heat_map import gather_rows, map_by_place, pair_matrix, verdict_map
 from rack_recipes.report.charts.histogram_and_box_plot import box_plot, histogram
 from rack_recipes.report.charts.sample_charts import draw_boxes, draw_histogram
 from rack_recipes.report.charts.timeline import run_timeline
 from rack_recipes.report.charts.trend import Change, TrendPoint, trend
-from rack_recipes.report.table_model import RUN_SCOPED, Column, Table, named
+from rack_recipes.report.table_model import RUN_SCOPED, Table, named
 from rack_recipes.report.tables.all_tables import tables
 
 NAMESPACE = "http://www.w3.org/2000/svg"
@@ -217,11 +217,8 @@ def _by_place(history: History, wanted: Wanted) -> Chart:
             cells[attribute_text(attributes[RACK]), attribute_text(attributes[POSITION])] = value
     if not cells:
         raise UsageError(f"no host with this value has the attributes {RACK} and {POSITION} in the inventory")
-    racks, positions = (sorted({place[end] for place in cells}, key=natural) for end in (0, 1))
-    columns = (Column(RACK, "Rack"), *(Column(name, name, "number", one.series.unit) for name in positions))
-    rows = tuple((rack, *(cells.get((rack, position)) for position in positions)) for rack in racks)
     quantity = _quantity(one.series)
-    return number_map(quantity, Table("heat_map", quantity.label, columns, rows, "The values by rack and position."))
+    return map_by_place(quantity, cells, "heat_map", quantity.label)
 
 
 def _timeline(history: History, wanted: Wanted) -> Chart:

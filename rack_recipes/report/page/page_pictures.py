@@ -24,7 +24,6 @@ from rack_recipes.report.charts.trend import Change, TrendPoint, trend
 from rack_recipes.report.page import hosts_by_rack
 from rack_recipes.report.page.hosts_by_rack import HostGroup, HostPlace, rack_picture
 from rack_recipes.report.table_model import Row, Table
-from rack_recipes.report.tables.columns import TREND
 
 Cells = Mapping[str, Any]
 Place = tuple[str, str, str]  # step, name and unit
@@ -37,7 +36,6 @@ MOST_KEYS = 10
 FEWEST_SAMPLES = 5
 """A shorter list of numbers has no picture."""
 NO_RACK = "all hosts"
-NO_TREND = Table("trend", "Over runs", TREND, ())
 _LIMIT = re.compile(r"(?:^|, )((?:warn )?[a-z]+) (-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?=,|$)")
 
 
@@ -72,7 +70,7 @@ class KeySamples:
     charts: tuple[Chart, ...]
 
 
-def measurement_pictures(values: Table, racks: Mapping[str, str], over_runs: Table = NO_TREND) -> list[Measured]:
+def measurement_pictures(values: Table, racks: Mapping[str, str], over_runs: Table) -> list[Measured]:
     """The measurements with pictures, in the order of the table: its first values are nearest to their limits.
 
     `racks` has the rack of each host whose rack is known, `over_runs` is the table of earlier runs.

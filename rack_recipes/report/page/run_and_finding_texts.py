@@ -85,6 +85,10 @@ CHANGES = frozenset(FINDING_KINDS[kind].title for kind in ("regression", "baseli
 """The kinds of findings that say what has changed since the run was good."""
 LOOKS: Mapping[str, tuple[str, str]] = {PROBLEM: ("failed", "✗"), NOTABLE: ("marginal", "≈"), NOTE: ("waived", "i")}
 """How a grade is shown: the verdict whose colour it has, and its symbol."""
+TEXTS = (
+    *("grade", "kind", "title", "action", "rule", "advice", "owner"), *("figures", "method", "origin", "suggestion"),
+)  # fmt: skip
+"""Columns of findings that a card has as texts."""
 AddressOf = Callable[[str, str], str]
 
 
@@ -160,10 +164,8 @@ class Findings:
 
 def findings(by_name: Mapping[str, Table], address_of: AddressOf) -> Findings:
     """The findings in the tables of a report; `address_of` gives the address of a result, by host and step."""
-    if "findings" not in by_name:
-        return Findings()
     rows = [*by_name["findings"].records()]
-    links = _links(by_name["finding_results"], address_of) if "finding_results" in by_name else {}
+    links = _links(by_name["finding_results"], address_of)
     cards = [_card(row, links.get(row["n"], ())) for row in rows[:MOST]]
     changes = [card for card in cards if card.kind in CHANGES]
     summary = [card for card in cards if card.kind == SUMMARY_TITLE]
@@ -204,21 +206,6 @@ def _links(results: Table, address_of: AddressOf) -> dict[int, list[Link]]:
 
 
 def _card(row: Mapping[str, Any], links: Sequence[Link]) -> Card:
-    texts = {
-        name: str(row.get(name) or "")
-        for name in (
-            "grade",
-            "kind",
-            "title",
-            "action",
-            "rule",
-            "advice",
-            "owner",
-            "figures",
-            "method",
-            "origin",
-            "suggestion",
-        )
-    }
-    explains = row.get("explains") or 0
+    texts = {name: str(row[name] or "") for name in TEXTS}
+    explains = row["explains"] or 0
     return Card(n=row["n"], explains=explains, links=tuple(links[:MOST_LINKS]), total=len(links), **texts)

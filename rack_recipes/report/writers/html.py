@@ -22,12 +22,10 @@ from rack_recipes.report.page.page_pictures import draw_pictures
 from rack_recipes.report.page.page_tables import Block, block
 from rack_recipes.report.page.since_when import since_when
 from rack_recipes.report.page.templates import PAGE, Templates
-from rack_recipes.report.table_model import Column, Table, named
+from rack_recipes.report.table_model import Table, named
 
 NOT_IN_BLOCKS = frozenset({"summary", "counts", "matrix"})
 """Tables that the page shows in other ways than as rows."""
-
-NO_HOSTS = Table("hosts", "Hosts", (Column("host", "Host"), Column("verdict", "Verdict", "verdict")), ())
 
 
 def write(tables: Sequence[Table], folder: Path, templates: str = "") -> list[Path]:
@@ -44,7 +42,7 @@ def render(tables: Sequence[Table], templates: str = "", page: str = PAGE) -> st
     """
     own = Templates(templates)
     by_name = named(tables)
-    hosts = hosts_by_rack.places(by_name.get("hosts", NO_HOSTS))
+    hosts = hosts_by_rack.places(by_name["hosts"])
     by_name["verdicts"] = hosts_by_rack.with_racks(by_name["verdicts"], hosts)
     style, script = format_values.css() + own.style(), own.script()
     blocks = [block(table) for name, table in by_name.items() if name not in NOT_IN_BLOCKS and table.rows]
@@ -65,6 +63,7 @@ def render(tables: Sequence[Table], templates: str = "", page: str = PAGE) -> st
 def _told(by_name: Mapping[str, Table], hosts: Sequence[HostPlace]) -> dict[str, Any]:
     """What the parts of the page say of the run."""
     run = by_name["summary"].record()
+    racks = {one.host: one.rack for one in hosts if one.rack}
     return {
         "run": run,
         "sentence": run_and_finding_texts.sentence(run, hosts),
@@ -74,16 +73,11 @@ def _told(by_name: Mapping[str, Table], hosts: Sequence[HostPlace]) -> dict[str,
         "findings": run_and_finding_texts.findings(by_name, _addresses(by_name["verdicts"])),
         "not_passed": page_tables.view(by_name["not_passed"]),
         "pictures": draw_pictures(by_name, hosts),
-        "measured": _measured(by_name, hosts),
-        "key_trends": page_pictures.key_trends(by_name.get("trend", page_pictures.NO_TREND)),
-        "key_samples": page_pictures.key_samples(by_name["context"], {one.host: one.rack for one in hosts if one.rack}),
+        "measured": page_pictures.measurement_pictures(by_name["values"], racks, by_name["trend"]),
+        "key_trends": page_pictures.key_trends(by_name["trend"]),
+        "key_samples": page_pictures.key_samples(by_name["context"], racks),
         "hosts": hosts,
     }
-
-
-def _measured(by_name: Mapping[str, Table], hosts: Sequence[HostPlace]) -> list[page_pictures.Measured]:
-    racks = {one.host: one.rack for one in hosts if one.rack}
-    return page_pictures.measurement_pictures(by_name["values"], racks, by_name.get("trend", page_pictures.NO_TREND))
 
 
 def words() -> dict[str, Any]:

@@ -18,12 +18,10 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDI
 from rack_recipes.analysis.findings import FINDING_KINDS, PROBLEM, SUMMARY
 from rack_recipes.report.format_values import cut, shown, style_of, visible
 from rack_recipes.report.table_model import Column, Kind, Row, Table, named, tail
-from rack_recipes.report.tables.columns import FINDINGS
 
 MOST_IN_CELL = 200
 MOST_IN_LOG = 400
 MOST_SENTENCES = 8
-NO_FINDINGS = Table("findings", "Findings", FINDINGS, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,7 @@ def _of_template(tables: Sequence[Table], extent: Extent, folder: str, name: str
 
 def _named(tables: Sequence[Table]) -> dict[str, Table]:
     by_name = named(tables)
-    return {**by_name, PROBLEMS: _problems(by_name.get("findings", NO_FINDINGS))}
+    return {**by_name, PROBLEMS: _problems(by_name["findings"])}
 
 
 def _part(by_name: Mapping[str, Table], extent: Extent, name: str) -> Markup:
@@ -120,7 +118,7 @@ def _part(by_name: Mapping[str, Table], extent: Extent, name: str) -> Markup:
         raise ValueError(f"there is no part {name!r}; there are head, summary, {', '.join(extent.rooms)}")
     lines = {
         "head": lambda: _head(by_name["summary"], extent),
-        "summary": lambda: _summary(by_name.get("findings", NO_FINDINGS)),
+        "summary": lambda: _summary(by_name["findings"]),
     }.get(name, lambda: _section(by_name[name], extent))()
     return Markup("".join(f"{line}\n" for line in lines))
 

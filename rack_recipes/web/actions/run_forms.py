@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rack_recipes import settings
@@ -17,7 +18,6 @@ from rack_recipes.run.trust.check_trust import check_store, check_waivers
 from rack_recipes.server.access.caller import AUTHOR, OPERATOR
 from rack_recipes.server.access.identify import user_of_caller
 from rack_recipes.store.database_engine import connect_store
-from rack_recipes.store.reading import recorded_runs
 from rack_recipes.store.reading.counts_and_short_results import result
 from rack_recipes.web.actions.action_log import log_action, log_path
 from rack_recipes.web.page_model import (
@@ -83,7 +83,7 @@ def accept(source: PageSource, asked: Asked) -> Page:
     note = asked.form.get("note", "").strip()
     if len(note) > LONGEST_NOTE or not note.isprintable():
         raise FormError({"note": f"expected one line of text, at most {LONGEST_NOTE} characters"})
-    run = recorded_runs.run(source.store(), recorded_runs.find(source.store(), asked.names["run"]))
+    run = source.run_of(asked)
     if why := unfit(run):
         raise FormError({"": why})
     if doubted := doubt(run):
@@ -115,11 +115,7 @@ def waiver_form(verdict: str, asked: Asked) -> Form | None:
     if verdict not in USUAL or not asked.caller.has_role(AUTHOR):
         return None
     first = {"hosts": asked.names["host"] if asked.names["host"] != RUN_SCOPED else ALL_HOSTS, **asked.form}
-    fields = [
-        Field(one.name, one.label, one.kind, first.get(one.name, ""), one.about, asked.errors.get(one.name, ""),
-              one.required, limits=one.limits)
-        for one in FIELDS
-    ]  # fmt: skip
+    fields = [replace(one, value=first.get(one.name, ""), error=asked.errors.get(one.name, "")) for one in FIELDS]
     address = page_address("runs", asked.names["run"], "hosts", asked.names["host"], asked.names["step"], "waiver")
     about = f"An entry in the project's file of waivers, {NOTHING_YET}."
     return Form("waive", "Waive it", address, "Waive", about, fields, asked.errors.get("", ""))
@@ -130,7 +126,7 @@ def waive(source: PageSource, asked: Asked) -> Page:
 
     Raises FormError, NoSuchPageError, UsageError, TrustError.
     """
-    run = recorded_runs.run(source.store(), recorded_runs.find(source.store(), asked.names["run"]))
+    run = source.run_of(asked)
     host, step = asked.names["host"], asked.names["step"]
     if result(source.store(), run["run_id"], "" if host == RUN_SCOPED else host, step) is None:
         raise NoSuchPageError(

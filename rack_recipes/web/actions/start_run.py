@@ -187,17 +187,12 @@ def _given(declared: Mapping[str, Param], form: Mapping[str, str]) -> dict[str, 
 
 def _is_pattern(limit: str) -> bool:
     """Whether it can only mean hosts: Ansible reads a file for `@FILE`, and takes `-x` for an option."""
-    parts = PARTS.split(limit)
     return (
         (not limit or names_hosts(limit))
         and len(limit) <= LONGEST_LIMIT
         and bool(PATTERN.fullmatch(limit))
-        and not any(map(_is_option, parts))
+        and not any(part.startswith("-") for part in PARTS.split(limit))
     )
-
-
-def _is_option(part: str) -> bool:
-    return part.startswith("-")
 
 
 def _launch(

@@ -25,7 +25,7 @@ from rack_recipes.report.table_model import Column
 from rack_recipes.report.tables import columns as of
 from rack_recipes.run.missing_results_and_artifacts import FOLDER
 from rack_recipes.store.reading import recorded_runs
-from rack_recipes.web.page_model import Asked, LinkedTable, Page, Section, page_address, table, to_run
+from rack_recipes.web.page_model import Asked, LinkedTable, Page, Section, above_run, page_address, table
 
 if TYPE_CHECKING:
     from rack_recipes.web.page_source import PageSource
@@ -64,13 +64,13 @@ OF_RUN = (LISTED[0], of.STEP, of.HOST, *LISTED[1:])
 
 def attachments(source: PageSource, asked: Asked) -> Page:
     """All files that the steps of a run have attached."""
-    run = recorded_runs.run(source.store(), recorded_runs.find(source.store(), asked.names["run"]))
+    run = source.run_of(asked)
     found = recorded_runs.artifacts(source.store(), run["run_id"])
     about = f"{len(found):,} of them. A step leads to the result, whose page opens them." if found else ""
     return Page(
         "Attachments",
         sections=[Section("attachments", "Attachments", about, _listed(run["run_id"], found, OF_RUN))],
-        above=(("Runs", "/runs"), (str(run["run_id"]), to_run(run))),
+        above=above_run(run),
         status=run["status"] or "running",
     )
 

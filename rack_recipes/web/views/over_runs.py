@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
 from rack_recipes.analysis.findings import format_amount, the_last
-from rack_recipes.analysis.run_statistics import rank
+from rack_recipes.analysis.run_statistics import count_bad, rank
 from rack_recipes.errors import UsageError
 from rack_recipes.natural_order import natural
 from rack_recipes.report.charts.chart_elements import Limit, Quantity
@@ -114,7 +114,7 @@ def hosts(source: PageSource, asked: Asked) -> Page:
 
 def _host_row(host: str, own: Mapping[str, Counter[str]], order: Mapping[str, int]) -> dict[str, Any]:
     newest = min(own, key=order.__getitem__)
-    bad = sum(any(verdict not in PASSING | NOT_TRIED for verdict in counts) for counts in own.values())
+    bad = sum(count_bad(counts) > 0 for counts in own.values())
     return {"host": host, "verdict": min(own[newest], key=rank), "run_id": newest, "runs": len(own), "bad_runs": bad}
 
 
@@ -134,7 +134,7 @@ def one_host(source: PageSource, asked: Asked) -> Page:
             **run,
             "verdict": min(counts.get(run["run_id"], Counter()), key=rank, default=None),
             "results": counts.get(run["run_id"], Counter()).total(),
-            "bad": _bad(counts.get(run["run_id"], Counter())),
+            "bad": count_bad(counts.get(run["run_id"], Counter())),
         }
         for run in runs
     ]
@@ -152,10 +152,6 @@ def one_host(source: PageSource, asked: Asked) -> Page:
         above=(("Hosts", "/hosts"),),
         status=rows[0]["verdict"] or "",
     )
-
-
-def _bad(counts: Counter[str]) -> int:
-    return sum(number for verdict, number in counts.items() if verdict not in PASSING | NOT_TRIED)
 
 
 def keys(source: PageSource, asked: Asked) -> Page:
@@ -243,16 +239,12 @@ def _series(place: int, told: Row) -> Section:
     name = "strictest limit" if told["limits_of_hosts"] else "limit"
     limits = [Limit(name, end) for end in told["limits"]]
     marks = [Change(run_id, words.removesuffix(f" {unit}")) for run_id, words in changes.items()]
-    chart = trend(Quantity(told["name"], unit), {told["whose"]: points}, limits, marks, _to_run)
+    chart = trend(Quantity(told["name"], unit), {told["whose"]: points}, limits, marks, partial(page_address, "runs"))
     rows = [{**one, "change": changes.get(one["run_id"])} for one in reversed(told["values"])]
     listed = table(f"values-{place}", "Values", POINTS, rows, {"run_id": to_run})
     of_step = f" of {told['step']}" if told["step"] else ""
     title = f"{told['name']}{of_step}, {told['whose']}"
     return Section(f"series-{place}", title, _trend_words(told), listed, chart)
-
-
-def _to_run(run_id: str) -> str:
-    return page_address("runs", run_id)
 
 
 def _trend_words(told: Row) -> str:

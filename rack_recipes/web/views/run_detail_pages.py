@@ -12,24 +12,34 @@ from itertools import groupby
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, NOT_TRIED, PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, PASSING
 from rack_recipes.analysis import run_statistics
 from rack_recipes.analysis.findings import FINDING_KINDS, Finding
 from rack_recipes.analysis.run_data import RunData, arrange_run, number_of, place_steps
-from rack_recipes.analysis.run_statistics import rank
+from rack_recipes.analysis.run_statistics import count_bad, rank
 from rack_recipes.errors import UsageError
 from rack_recipes.natural_order import natural
 from rack_recipes.report.charts.chart_elements import Chart, Quantity
-from rack_recipes.report.charts.heat_map import number_map, verdict_map
+from rack_recipes.report.charts.heat_map import map_by_place, verdict_map
 from rack_recipes.report.charts.timeline import run_timeline
 from rack_recipes.report.page.hosts_by_rack import address
 from rack_recipes.report.page.page_tables import MOST_ROWS
-from rack_recipes.report.table_model import RUN_SCOPED, Column, Table, as_text, in_words
+from rack_recipes.report.table_model import RUN_SCOPED, Column, Table, as_text, in_words, text_or_none
 from rack_recipes.report.tables import columns as of
 from rack_recipes.store.reading import counts_and_short_results, recorded_runs
 from rack_recipes.store.reading.reading_order import by_names
 from rack_recipes.web.actions.run_forms import waiver_form
-from rack_recipes.web.page_model import Asked, LinkedTable, Page, Section, page_address, table, to_result, to_run
+from rack_recipes.web.page_model import (
+    Asked,
+    LinkedTable,
+    Page,
+    Section,
+    above_run,
+    page_address,
+    table,
+    to_result,
+    to_run,
+)
 from rack_recipes.web.views import attachments
 from rack_recipes.web.views.runs import findings_of
 
@@ -69,19 +79,9 @@ FINDINGS = (
 )
 
 
-def run_of(source: PageSource, asked: Asked) -> Row:
-    """The run of an address. Raises UsageError."""
-    return recorded_runs.run(source.store(), recorded_runs.find(source.store(), asked.names["run"]))
-
-
-def above(run: Row, *more: tuple[str, str]) -> Sequence[tuple[str, str]]:
-    """The pages that a part of a run belongs to."""
-    return (("Runs", "/runs"), (str(run["run_id"]), to_run(run)), *more)
-
-
 def findings(source: PageSource, asked: Asked) -> Page:
     """All that the last analysis of a run has found, by kind, causes first."""
-    run = run_of(source, asked)
+    run = source.run_of(asked)
     found = _found(source, asked, run)
     sections = [
         _of_kind(run, kind, [(n, one) for n, one in found if one.kind == kind])
@@ -89,7 +89,7 @@ def findings(source: PageSource, asked: Asked) -> Page:
         if any(one.kind == kind for _n, one in found)
     ]
     none = "" if found else f"This run was not analysed: `rack-recipes analyse {run['run_id']}` does it."
-    return Page("Findings", sections=sections, above=above(run), status=run["status"] or "running", about=none)
+    return Page("Findings", sections=sections, above=above_run(run), status=run["status"] or "running", about=none)
 
 
 def _found(source: PageSource, asked: Asked, run: Row) -> list[tuple[int, Finding]]:
@@ -146,7 +146,7 @@ def _listed(run: Row, name: str, title: str, found: Sequence[tuple[int, Finding]
 
 def steps(source: PageSource, asked: Asked) -> Page:
     """The steps of a run: how many passed, how long they took, on a timeline."""
-    run = run_of(source, asked)
+    run = source.run_of(asked)
     rows, chart = source.of_run(run, "steps", lambda: _timed_steps(source, run))
 
     def to_results(row: Row) -> str:
@@ -165,7 +165,7 @@ def steps(source: PageSource, asked: Asked) -> Page:
             else []
         ),
     ]
-    return Page("Steps", sections=sections, above=above(run), status=run["status"] or "running")
+    return Page("Steps", sections=sections, above=above_run(run), status=run["status"] or "running")
 
 
 def _timed_steps(source: PageSource, run: Row) -> tuple[list[Row], Chart | None]:
@@ -178,7 +178,7 @@ def _timed_steps(source: PageSource, run: Row) -> tuple[list[Row], Chart | None]
 
 def hosts(source: PageSource, asked: Asked) -> Page:
     """The hosts of a run, those that did not pass first."""
-    run = run_of(source, asked)
+    run = source.run_of(asked)
     rows = sorted(
         _hosts(source, run), key=lambda row: (rank(row["verdict"]) if row["verdict"] else 99, natural(row["host"]))
     )
@@ -186,7 +186,7 @@ def hosts(source: PageSource, asked: Asked) -> Page:
     section = Section(
         "hosts", "Hosts", "With the gravest verdict of each.", table("hosts", "Hosts", COUNTS, rows, links)
     )
-    return Page("Hosts", sections=[section], above=above(run), status=run["status"] or "running")
+    return Page("Hosts", sections=[section], above=above_run(run), status=run["status"] or "running")
 
 
 def _hosts(source: PageSource, run: Row) -> Iterator[dict[str, Any]]:
@@ -200,20 +200,16 @@ def _hosts(source: PageSource, run: Row) -> Iterator[dict[str, Any]]:
             yield {
                 "host": host,
                 "verdict": min(counts, key=rank, default=None),
-                "rack": _text(own.get("rack")),
-                "position": _text(own.get("position")),
+                "rack": text_or_none(own.get("rack")),
+                "position": text_or_none(own.get("position")),
                 "results": counts.total(),
-                "bad": sum(number for verdict, number in counts.items() if verdict not in PASSING | NOT_TRIED),
+                "bad": count_bad(counts),
             }
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else as_text(value)
 
 
 def rack(source: PageSource, asked: Asked) -> Page:
     """Every step of every host by its place in the racks; with `?measurement=` its values by rack and position."""
-    run, store = run_of(source, asked), source.store()
+    run, store = source.run_of(asked), source.store()
     attributes = recorded_runs.attributes(store, run["run_id"])
     measured = counts_and_short_results.measured_names(store, [run["run_id"]])
     here = ("runs", run["run_id"], "rack")
@@ -240,7 +236,7 @@ def rack(source: PageSource, asked: Asked) -> Page:
         *values,
         Section("places", "Hosts by their places", table=table("places", "Hosts", BY_PLACE, by_place, to_host)),
     ]
-    return Page("Rack view", sections=sections, above=above(run), status=run["status"] or "running")
+    return Page("Rack view", sections=sections, above=above_run(run), status=run["status"] or "running")
 
 
 def _verdicts_by_place(source: PageSource, run: Row, attributes: Mapping[str, Row]) -> Chart:
@@ -298,7 +294,7 @@ def _values_by_place(source: PageSource, run: Row, asked: Asked, attributes: Map
     """None where no host with a value has a place in the inventory. Raises UsageError where there are no values."""
     name, rows = asked.query["measurement"], _rows_of(source, run, asked)
     cells = {
-        (_text(own.get("rack")), _text(own.get("position"))): number_of(row["value"])
+        (as_text(own["rack"]), as_text(own["position"])): number_of(row["value"])
         for row in rows
         if (own := attributes.get(row["host"], {})).get("rack") is not None and own.get("position") is not None
     }
@@ -306,16 +302,13 @@ def _values_by_place(source: PageSource, run: Row, asked: Asked, attributes: Map
         raise UsageError(f"run {run['run_id']} has no numbers {name!r}")
     if not cells:
         return None
-    racks, positions = (sorted({str(place[end]) for place in cells}, key=natural) for end in (0, 1))
     unit = next((row["unit"] for row in rows if row["unit"]), "")
-    columns = (Column("rack", "Rack"), *(Column(one, one, "number", unit) for one in positions))
-    made = tuple((one, *(cells.get((one, position)) for position in positions)) for one in racks)
-    return number_map(Quantity(name, unit), Table("places", name, columns, made, "The values by rack and position."))
+    return map_by_place(Quantity(name, unit), cells, "places", name)
 
 
 def context(source: PageSource, asked: Asked) -> Page:
     """The context as the run left it."""
-    run = run_of(source, asked)
+    run = source.run_of(asked)
     found = recorded_runs.context(source.store(), run["run_id"], most=None if asked.as_data else MOST_ROWS, brief=True)
     links = {"key": lambda row: page_address("keys", row["key"], run=run["run_id"])}
     listed = table("context", "Context", of.CONTEXT, by_names(found, "key", "host"), links)
@@ -325,14 +318,14 @@ def context(source: PageSource, asked: Asked) -> Page:
     return Page(
         "Context",
         sections=[Section("context", "Keys", about, listed)],
-        above=above(run),
+        above=above_run(run),
         status=run["status"] or "running",
     )
 
 
 def one_host(source: PageSource, asked: Asked) -> Page:
     """One host in one run: its results, what did not pass first, its measurements and its keys."""
-    run, store, host = run_of(source, asked), source.store(), asked.names["host"]
+    run, store, host = source.run_of(asked), source.store(), asked.names["host"]
     found = counts_and_short_results.short_results(store, run["run_id"], _host_of(host))
     own = recorded_runs.attributes(store, run["run_id"]).get(host)
     if not found and own is None:
@@ -352,7 +345,10 @@ def one_host(source: PageSource, asked: Asked) -> Page:
         *([Section("context", "Context", table=_keys(run, keys))] if keys else []),
     ]  # fmt: skip
     return Page(
-        host, sections=sections, above=above(run, ("Hosts", page_address("runs", run["run_id"], "hosts"))), status=worst
+        host,
+        sections=sections,
+        above=above_run(run, ("Hosts", page_address("runs", run["run_id"], "hosts"))),
+        status=worst,
     )
 
 
@@ -382,7 +378,7 @@ def one_result(source: PageSource, asked: Asked) -> Page:
 
     With `?format=text` the log alone, with `?record=yes` also all that the store has of it.
     """
-    run, store = run_of(source, asked), source.store()
+    run, store = source.run_of(asked), source.store()
     host, step = asked.names["host"], asked.names["step"]
     found = counts_and_short_results.result(store, run["run_id"], _host_of(host), step)
     if found is None:
@@ -418,7 +414,7 @@ def one_result(source: PageSource, asked: Asked) -> Page:
     names = ("host", "step", "verdict", "reason", "started", "seconds", "tries", "source_run")
     told = {**{name: found.get(name) for name in names}, "run_id": run["run_id"], "host": host, "step": step}
     data = {"result": told}
-    return Page(f"{step} on {host}", sections=sections, data=data, above=above(run, own), status=found["verdict"])
+    return Page(f"{step} on {host}", sections=sections, data=data, above=above_run(run, own), status=found["verdict"])
 
 
 def _record(found: Row, measured: Sequence[Row]) -> str:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -11,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, VERDICTS
-from rack_recipes.analysis.run_statistics import rank
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, VERDICTS
+from rack_recipes.analysis.run_statistics import count_bad, rank
 from rack_recipes.errors import StoreError, counted
 from rack_recipes.natural_order import natural
 from rack_recipes.report import format_values
@@ -122,8 +123,7 @@ def _test_state(test_id: str, runs: Sequence[Row]) -> TestState:
 def _run_bar(run: Row) -> RunBar:
     counts = run.get("counts") or {}
     tried = sum(number for verdict, number in counts.items() if verdict not in NOT_TRIED)
-    passing = sum(number for verdict, number in counts.items() if verdict in PASSING)
-    return RunBar(run["run_id"], str(run["status"]), str(run["started"] or ""), tried - passing, tried)
+    return RunBar(run["run_id"], str(run["status"]), str(run["started"] or ""), count_bad(counts), tried)
 
 
 LAST_OF_RACKS, MOST_RACKS = 20, 24
@@ -172,7 +172,7 @@ def _rack_states(source: PageSource, runs: Sequence[Row]) -> Iterator[RackState]
 
 
 def _rack_state(rack: str, hosts: Mapping[str, str], place: int, runs: Sequence[Row]) -> RackState:
-    bad = sum(verdict not in PASSING | NOT_TRIED for verdict in hosts.values())
+    bad = count_bad(Counter(hosts.values()))
     run, gravest = runs[place], min(hosts.values(), key=rank)
     return RackState(
         visible(rack),

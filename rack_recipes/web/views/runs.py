@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, NOT_TRIED, PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, NOT_TRIED
 from rack_recipes.analysis import run_statistics
 from rack_recipes.analysis.findings import Finding, finding_from_row
 from rack_recipes.analysis.run_data import RunData, arrange_run
@@ -19,12 +20,12 @@ from rack_recipes.analysis.run_statistics import rank
 from rack_recipes.errors import StoreError, UsageError
 from rack_recipes.natural_order import natural
 from rack_recipes.report.charts.heat_map import proportions
-from rack_recipes.report.format_values import visible
+from rack_recipes.report.format_values import for_script, visible
 from rack_recipes.report.page import hosts_by_rack, run_and_finding_texts
 from rack_recipes.report.page.hosts_by_rack import HostPlace, rack_picture
 from rack_recipes.report.page.page_tables import block_data
 from rack_recipes.report.page.since_when import since_when
-from rack_recipes.report.table_model import Column, Table, as_text, rows
+from rack_recipes.report.table_model import Column, Table, as_text, rows, text_or_none
 from rack_recipes.report.tables import columns as of
 from rack_recipes.report.tables.summary_and_finding_tables import (
     PAST_RUNS,
@@ -35,7 +36,6 @@ from rack_recipes.report.tables.summary_and_finding_tables import (
 )
 from rack_recipes.store.reading import counts_and_short_results, recorded_runs
 from rack_recipes.web.actions.run_forms import baseline_form, stop_form
-from rack_recipes.web.frame import told_to_script
 from rack_recipes.web.page_model import Asked, NoSuchPageError, Page, page_address
 
 if TYPE_CHECKING:
@@ -139,15 +139,11 @@ def _hosts(counted: Sequence[Row], attributes: Mapping[str, Mapping[str, object]
     verdicts.pop("", None)
     names = ("rack", "position")
     records = [
-        (host, min(own, key=rank, default=None), *(_said(attributes.get(host, {}).get(name)) for name in names))
+        (host, min(own, key=rank, default=None), *(text_or_none(attributes.get(host, {}).get(name)) for name in names))
         for host, own in verdicts.items()
     ]
     columns = (of.HOST, of.VERDICT, Column(hosts_by_rack.RACK, "rack"), Column(hosts_by_rack.POSITION, "position"))
     return hosts_by_rack.places(Table("hosts", "Hosts", columns, tuple(records)))
-
-
-def _said(value: object) -> str | None:
-    return None if value is None else as_text(value)
 
 
 def _tables(data: RunData, counted: Sequence[Row], findings: Sequence[Any]) -> dict[str, Table]:
@@ -180,15 +176,13 @@ def _told(data: RunData, tables: Mapping[str, Table], hosts: Sequence[HostPlace]
         **tables["summary"].record(),
         "steps": len((data.plan or {}).get("steps", ())),
         "results": sum(counts.values()),
-        "not_passing": sum(number for verdict, number in counts.items() if verdict not in PASSING | NOT_TRIED),
+        "not_passing": run_statistics.count_bad(counts),
         "not_run": sum(counts.get(verdict, 0) for verdict in NOT_TRIED),
     }
     groups = hosts_by_rack.groups(hosts)
 
     def address_of(host: str, step: str) -> str:
-        return (
-            page_address("runs", run_id, "hosts", host, step) if step else page_address("runs", run_id, "hosts", host)
-        )
+        return page_address("runs", run_id, "hosts", host, *([step] if step else []))
 
     return {
         "run": run,
@@ -200,7 +194,7 @@ def _told(data: RunData, tables: Mapping[str, Table], hosts: Sequence[HostPlace]
         "tables": tables,
         "pictures": {
             "proportions": proportions(tables["counts"]),
-            "racks": rack_picture(groups, lambda host: page_address("runs", run_id, "hosts", host)) if groups else None,
+            "racks": rack_picture(groups, partial(page_address, "runs", run_id, "hosts")) if groups else None,
         },
         "logo": "",
     }
@@ -212,15 +206,14 @@ def _head(run_id: str, run: Row, tables: Mapping[str, Table], hosts: Sequence[Ho
         {"name": "verdicts", "title": "Results", "about": of.ABOUT_VERDICTS, "total": run["results"], "rows": 0},
         {"name": "finding_results", "title": "Results of findings", "about": "", "total": 0, "rows": 0},
     ]
-    return told_to_script(
-        {
-            "tables": abouts if run["results"] else [],
-            "tablesAt": page_address("runs", run_id, "tables"),
-            "hostsAt": page_address("runs", run_id, "hosts"),
-            "hosts": [visible(one.host) for one in hosts],
-            "racks": [visible(group.name) for group in hosts_by_rack.groups(hosts)],
-        }
-    )
+    return {
+        **for_script(),
+        "tables": abouts if run["results"] else [],
+        "tablesAt": page_address("runs", run_id, "tables"),
+        "hostsAt": page_address("runs", run_id, "hosts"),
+        "hosts": [visible(one.host) for one in hosts],
+        "racks": [visible(group.name) for group in hosts_by_rack.groups(hosts)],
+    }
 
 
 def _report_for_programs(data: RunData, tables: Mapping[str, Table], hosts: Sequence[HostPlace]) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def values(*rows):
 
 def test_a_measurement_has_a_histogram_and_a_box_for_each_rack():
     rows = [(f"r{n}", "copy", "rate", 9.0 + n / 10, "passed") for n in range(12)]
-    [one] = page_pictures.measurement_pictures(values(*rows), {f"r{n}": f"rack{n % 2}" for n in range(12)})
+    [one] = page_pictures.measurement_pictures(values(*rows), {f"r{n}": f"rack{n % 2}" for n in range(12)}, trend())
     assert (one.step, one.name, one.unit, one.verdict, one.values) == ("copy", "rate", "MB/s", "passed", 12)
     histogram, boxes = one.charts
     assert "min 9" in histogram.svg
@@ -94,14 +94,14 @@ def test_a_measurement_has_a_histogram_and_a_box_for_each_rack():
 def test_the_measurement_with_the_worst_value_comes_first_and_few_values_have_no_picture():
     rows = [("r1", "b", "x", 1, "failed"), *((f"r{n}", "a", "y", n, "passed") for n in range(5)),
             *((f"r{n}", "b", "x", n, "passed") for n in range(5)), ("r1", "c", "z", 1, "passed")]  # fmt: skip
-    found = page_pictures.measurement_pictures(values(*rows), {})
+    found = page_pictures.measurement_pictures(values(*rows), {}, trend())
     assert [(one.step, one.verdict, one.values) for one in found] == [("b", "failed", 6), ("a", "passed", 5)]
 
 
 def test_values_that_are_no_numbers_and_too_many_measurements_are_left_out():
     rows = [(f"r{n}", f"s{step}", "x", n, "passed") for step in range(30) for n in range(3)]
     texts = [(f"r{n}", "text", "x", "up", "passed") for n in range(9)]
-    found = page_pictures.measurement_pictures(values(*texts, *rows), {})
+    found = page_pictures.measurement_pictures(values(*texts, *rows), {}, trend())
     assert [one.step for one in found] == [f"s{step}" for step in range(page_pictures.MOST)]
 
 
@@ -162,7 +162,7 @@ def test_numbers_of_the_context_have_a_line_those_that_changed_last_first():
     assert [one.name for one in found][:3] == ["late", "early", "a.k0_v1.mean"]
     assert len(found) == page_pictures.MOST_KEYS
     assert found[0].change == "from 9 to 12"
-    assert page_pictures.key_trends(page_pictures.NO_TREND) == []
+    assert page_pictures.key_trends(trend()) == []
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,6 @@ from rack_recipes.run.launcher.progress_and_summary import Progress
 from rack_recipes.run.run_folders import is_run_held, journals
 from rack_recipes.store.database_engine import connect_for_reading
 from rack_recipes.store.reading import recorded_runs
-from rack_recipes.web.page_model import Asked
 
 MOST_FAILURES, MOST_HOSTS, MOST_NEWEST = 30, 60, 12
 """So many failures and hosts are told, those that matter most first."""
@@ -270,9 +269,9 @@ class PageSource:
         except (UsageError, StoreError):
             return False
 
-    def run_of(self, asked: Asked) -> Mapping[str, Any]:
-        """The run in the store whose id, or the beginning of it, an address has. Raises UsageError, StoreError."""
-        return recorded_runs.run(self.store(), recorded_runs.find(self.store(), asked.names["run"]))
+    def run_of(self, start: str) -> Mapping[str, Any]:
+        """The run in the store whose id begins so. Raises UsageError, StoreError."""
+        return recorded_runs.run(self.store(), recorded_runs.find(self.store(), start))
 
     def running(self) -> list[str]:
         """The runs that pages have started and whose processes go on."""

@@ -83,7 +83,7 @@ def accept(source: PageSource, asked: Asked) -> Page:
     note = asked.form.get("note", "").strip()
     if len(note) > LONGEST_NOTE or not note.isprintable():
         raise FormError({"note": f"expected one line of text, at most {LONGEST_NOTE} characters"})
-    run = source.run_of(asked)
+    run = source.run_of(asked.names["run"])
     if why := unfit(run):
         raise FormError({"": why})
     if doubted := doubt(run):
@@ -126,7 +126,7 @@ def waive(source: PageSource, asked: Asked) -> Page:
 
     Raises FormError, NoSuchPageError, UsageError, TrustError.
     """
-    run = source.run_of(asked)
+    run = source.run_of(asked.names["run"])
     host, step = asked.names["host"], asked.names["step"]
     if result(source.store(), run["run_id"], "" if host == RUN_SCOPED else host, step) is None:
         raise NoSuchPageError(

@@ -64,7 +64,7 @@ OF_RUN = (LISTED[0], of.STEP, of.HOST, *LISTED[1:])
 
 def attachments(source: PageSource, asked: Asked) -> Page:
     """All files that the steps of a run have attached."""
-    run = source.run_of(asked)
+    run = source.run_of(asked.names["run"])
     found = recorded_runs.artifacts(source.store(), run["run_id"])
     about = f"{len(found):,} of them. A step leads to the result, whose page opens them." if found else ""
     return Page(

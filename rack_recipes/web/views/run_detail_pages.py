@@ -81,7 +81,7 @@ FINDINGS = (
 
 def findings(source: PageSource, asked: Asked) -> Page:
     """All that the last analysis of a run has found, by kind, causes first."""
-    run = source.run_of(asked)
+    run = source.run_of(asked.names["run"])
     found = _found(source, asked, run)
     sections = [
         _of_kind(run, kind, [(n, one) for n, one in found if one.kind == kind])
@@ -146,7 +146,7 @@ def _listed(run: Row, name: str, title: str, found: Sequence[tuple[int, Finding]
 
 def steps(source: PageSource, asked: Asked) -> Page:
     """The steps of a run: how many passed, how long they took, on a timeline."""
-    run = source.run_of(asked)
+    run = source.run_of(asked.names["run"])
     rows, chart = source.of_run(run, "steps", lambda: _timed_steps(source, run))
 
     def to_results(row: Row) -> str:
@@ -178,7 +178,7 @@ def _timed_steps(source: PageSource, run: Row) -> tuple[list[Row], Chart | None]
 
 def hosts(source: PageSource, asked: Asked) -> Page:
     """The hosts of a run, those that did not pass first."""
-    run = source.run_of(asked)
+    run = source.run_of(asked.names["run"])
     rows = sorted(
         _hosts(source, run), key=lambda row: (rank(row["verdict"]) if row["verdict"] else 99, natural(row["host"]))
     )
@@ -209,7 +209,7 @@ def _hosts(source: PageSource, run: Row) -> Iterator[dict[str, Any]]:
 
 def rack(source: PageSource, asked: Asked) -> Page:
     """Every step of every host by its place in the racks; with `?measurement=` its values by rack and position."""
-    run, store = source.run_of(asked), source.store()
+    run, store = source.run_of(asked.names["run"]), source.store()
     attributes = recorded_runs.attributes(store, run["run_id"])
     measured = counts_and_short_results.measured_names(store, [run["run_id"]])
     here = ("runs", run["run_id"], "rack")
@@ -308,7 +308,7 @@ def _values_by_place(source: PageSource, run: Row, asked: Asked, attributes: Map
 
 def context(source: PageSource, asked: Asked) -> Page:
     """The context as the run left it."""
-    run = source.run_of(asked)
+    run = source.run_of(asked.names["run"])
     found = recorded_runs.context(source.store(), run["run_id"], most=None if asked.as_data else MOST_ROWS, brief=True)
     links = {"key": lambda row: page_address("keys", row["key"], run=run["run_id"])}
     listed = table("context", "Context", of.CONTEXT, by_names(found, "key", "host"), links)
@@ -325,7 +325,7 @@ def context(source: PageSource, asked: Asked) -> Page:
 
 def one_host(source: PageSource, asked: Asked) -> Page:
     """One host in one run: its results, what did not pass first, its measurements and its keys."""
-    run, store, host = source.run_of(asked), source.store(), asked.names["host"]
+    run, store, host = source.run_of(asked.names["run"]), source.store(), asked.names["host"]
     found = counts_and_short_results.short_results(store, run["run_id"], _host_of(host))
     own = recorded_runs.attributes(store, run["run_id"]).get(host)
     if not found and own is None:
@@ -378,7 +378,7 @@ def one_result(source: PageSource, asked: Asked) -> Page:
 
     With `?format=text` the log alone, with `?record=yes` also all that the store has of it.
     """
-    run, store = source.run_of(asked), source.store()
+    run, store = source.run_of(asked.names["run"]), source.store()
     host, step = asked.names["host"], asked.names["step"]
     found = counts_and_short_results.result(store, run["run_id"], _host_of(host), step)
     if found is None:

@@ -85,6 +85,10 @@ def attacked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         assert server.log.read_text() == ""
 
 
+ONE_PARSER = pytest.mark.parametrize("attacked", ["httptools"], indirect=True)
+"""Of a test to which it is all the same how a request was read."""
+
+
 def _head_and_body(answer: bytes) -> tuple[int, bytes, Any]:
     head, _, body = answer.partition(b"\r\n\r\n")
     return int(head.split()[1]), head.lower(), json.JSONDecoder().raw_decode(body.decode())[0]
@@ -233,6 +237,7 @@ def _patched(attacked: Attacked, door: str, patch: Any) -> Answer:
         connection.close()
 
 
+@ONE_PARSER
 @pytest.mark.repeats(one_in=3)
 @pytest.mark.parametrize("name", BOMBS)
 @pytest.mark.parametrize("door", DOORS)
@@ -249,6 +254,7 @@ def test_a_patch_that_makes_much_of_little_is_refused_at_once(attacked: Attacked
     assert attacked.server.ask("GET", f"/ctx/{KEY}").data["version"] == held
 
 
+@ONE_PARSER
 @pytest.mark.parametrize("operation", ["value", "merge"])
 def test_a_value_that_is_too_large_and_deep_is_refused_at_once(attacked: Attacked, operation: str) -> None:
     value = "[" * 98 + ",".join("1" * 540_000) + "]" * 98
@@ -260,6 +266,7 @@ def test_a_value_that_is_too_large_and_deep_is_refused_at_once(attacked: Attacke
     assert _cpu_seconds(attacked.server.process.pid) - spent < MOST_SECONDS
 
 
+@ONE_PARSER
 def test_large_patches_that_wait_together_let_others_in_between(attacked: Attacked) -> None:
     """Many requests at once are not done in one go."""
     key = "numbers.large_v1"
@@ -278,6 +285,7 @@ def test_large_patches_that_wait_together_let_others_in_between(attacked: Attack
 # What is written can be read
 
 
+@ONE_PARSER
 def test_a_key_is_as_long_where_it_is_written_as_where_it_is_read(attacked: Attacked) -> None:
     """One rule for the length of a key, at each door that writes."""
     longest, longer = "a" * 197 + "_v1", "a" * 198 + "_v1"
@@ -297,6 +305,7 @@ def test_a_key_is_as_long_where_it_is_written_as_where_it_is_read(attacked: Atta
     assert server.ask("GET", f"/ctx/message.{name}_v1").data["value"] == 1
 
 
+@ONE_PARSER
 def test_a_wait_has_one_maximum(attacked: Attacked) -> None:
     """The description, the page and the server name the same seconds."""
     described = attacked.server.ask("GET", "/openapi.json").data["paths"]
@@ -324,6 +333,7 @@ def _again(attacked: Attacked, method: str, target: str, data: Any, repeated: st
     return answer.status, answer.data
 
 
+@ONE_PARSER
 def test_an_id_of_a_request_is_of_one_request(attacked: Attacked) -> None:
     """The same request gets the same answer as before. Another one with its id is refused, and changes nothing."""
     key, repeated = "numbers.again_v1", os.urandom(8).hex()
@@ -351,6 +361,7 @@ def test_an_id_of_a_request_is_of_one_request(attacked: Attacked) -> None:
     assert _again(attacked, "POST", "/ctx", posted, repeated)[0] == 200  # the same, in other words
 
 
+@ONE_PARSER
 def test_a_message_that_is_sent_again_may_wait_for_another_time(attacked: Attacked) -> None:
     """A barrier goes on where it broke off: what remains of the time is no other request."""
     repeated = os.urandom(8).hex()
@@ -361,6 +372,7 @@ def test_a_message_that_is_sent_again_may_wait_for_another_time(attacked: Attack
     assert attacked.server.ask("GET", "/messages/y").data["round"] == 1
 
 
+@ONE_PARSER
 def test_ids_of_two_clients_have_nothing_to_do_with_each_other(attacked: Attacked) -> None:
     repeated = os.urandom(8).hex()
     assert _again(attacked, "PUT", "/ctx/mine_v1", 1, repeated)[0] == 200

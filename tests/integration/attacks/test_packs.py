@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import chdir, suppress
 from getpass import getuser
 from itertools import count
 from pathlib import Path
@@ -16,7 +16,6 @@ from zlib import crc32
 import pytest
 import yaml
 
-from ansible_collections.rack.recipes.tests.integration.web.test_pages import inside
 from ansible_collections.rack.recipes.tests.integration.web.web_server import Answer, WebServer, web_server
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import (
     STARTED,
@@ -98,7 +97,7 @@ def test_a_pack_that_is_new_counts_up_to_its_end(server, folder, forge, more):
     more = [{**one, "run": run_id} if one["kind"] == "run" else one for one in more]
     assert sent(server, forge(records(run_id, "failed", *more))).status == 201
     assert told(server, run_id) == ("failed", "failed", "as it was")
-    with inside(folder):  # nor does it later, by another way to the store
+    with chdir(folder):  # nor does it later, by another way to the store
         assert rack_recipes("flush", run_id).code == 0
         assert rack_recipes("export", run_id, "--to", f"{run_id}.tar.gz").code == 0
     assert told(server, run_id) == ("failed", "failed", "as it was")
@@ -113,7 +112,7 @@ def test_another_run_folder_does_not_write_over_a_stored_run(server, folder, for
     forged = records(run_id, "passed")
     forged[0]["time"] = forged[-1]["time"] = LATER
     append(other / f".rack-recipes/runs/{run_id}/journal.jsonl", forged)
-    with inside(other):
+    with chdir(other):
         done = rack_recipes("flush", run_id, "--db", f"sqlite:///{folder}/.rack-recipes/results.db", "--json")
     assert told(server, run_id) == ("failed", "failed", "as it was")
     assert (done.code, "a finished run is never written over" in done.answer["reason"]) == (5, True), done
@@ -159,7 +158,7 @@ def test_a_record_that_no_run_writes_is_refused(server, folder, tmp_path, forge,
     assert last_action(folder)["state"] == f"refused: {answer.data['detail']}"
     run_id = forged[0]["run"]
     append(tmp_path / f".rack-recipes/runs/{run_id}/journal.jsonl", forged)
-    with inside(tmp_path):
+    with chdir(tmp_path):
         for words in (("flush",), ("show",), ("show", "--json"), ("report", "--to", "report"), ("analyse",)):
             with suppress(RackError):  # which the command tells; any other exception is a traceback
                 called_here(*words)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.tests.integration.web.test_pages import LAST, PLACES, Reader, inside
+from ansible_collections.rack.recipes.tests.integration.web.test_pages import LAST, PLACES, Reader
 from ansible_collections.rack.recipes.tests.integration.web.test_signed_in import folder, tokens  # noqa: F401 fixtures
 from ansible_collections.rack.recipes.tests.integration.web.web_server import TIMEOUT, WebServer, web_server
 from call_rack_recipes import COMMAND, environment, rack_recipes
@@ -80,16 +80,20 @@ def unseen(page: Any) -> list[tuple[str, float, float]]:
     return [one for one in reached if one[1] < 2 or one[2] < WORST]
 
 
-REACHED = (*PLACES, f"/runs/{LAST}/report", "/sign-in")
+KINDS = (
+    *("/runs", f"/runs/{LAST}", f"/runs/{LAST}/rack", f"/runs/{LAST}/hosts/r3/uplink"),
+    *("/trends/rate?step=throughput", "/scriptlets", f"/runs/{LAST}/report", "/sign-in"),
+)
+"""A page of each kind: each has other things that a keyboard reaches."""
 
 
 @pytest.mark.parametrize(
     ("scheme", "places"),
     [
-        pytest.param("light", REACHED[::2], id="light"),
-        pytest.param("dark", REACHED[1::2], id="dark"),
-        pytest.param("light", REACHED[1::2], id="light, the others", marks=pytest.mark.repeats),
-        pytest.param("dark", REACHED[::2], id="dark, the others", marks=pytest.mark.repeats),
+        pytest.param("light", KINDS[::2], id="light"),
+        pytest.param("dark", KINDS[1::2], id="dark"),
+        pytest.param("light", (*PLACES, *KINDS[-2:]), id="light, all", marks=pytest.mark.repeats),
+        pytest.param("dark", (*PLACES, *KINDS[-2:]), id="dark, all", marks=pytest.mark.repeats),
     ],
 )
 def test_a_keyboard_shows_where_it_is(browser, server, scheme, places):
@@ -213,7 +217,7 @@ def test_a_token_is_not_printed_into_a_file_that_stays_open_to_others(tmp_path):
 @pytest.mark.parametrize("way", ["page", "command", "signal"])
 def test_who_has_stopped_a_run_is_said_by_everything_that_shows_it(server, folder, tokens, way):  # noqa: F811 fixtures
     """The name comes from the token, or from the system: a field, a header and the environment say nothing."""
-    with inside(folder):
+    with chdir(folder):
         before = {*Path(".rack-recipes/runs").iterdir()}
         command = [sys.executable, "-c", COMMAND, "run", "recipes/waits.yml", "--param", "seconds=900"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment())

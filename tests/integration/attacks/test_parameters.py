@@ -123,7 +123,9 @@ WAYS: dict[str, tuple[Callable[[dict[str, object]], Done], str]] = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "way", [pytest.param(way, marks=pytest.mark.repeats if way in ("file", "playbook") else ()) for way in WAYS]
+)
 def test_a_value_of_a_parameter_is_never_run(way: str, given: dict[str, object]):
     start, known = WAYS[way]
     _write(known)

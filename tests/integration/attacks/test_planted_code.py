@@ -109,7 +109,10 @@ class Passed(NamedTuple):
     seen: list[str]
 
 
-@pytest.fixture(scope="module", params=["", ":"], ids=["usual", "empty PYTHONPATH"])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(":", id="empty PYTHONPATH"), pytest.param("", id="usual", marks=pytest.mark.repeats)],
+)
 def passed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, rack: Rack) -> Passed:
     """A run in a project, on hosts and with a temporary folder in which others have planted code."""
     folder = tmp_path_factory.mktemp("planted")
@@ -157,7 +160,7 @@ def test_no_other_way_to_start_imports_it(way: str, tmp_path: Path):
     assert done.code == 0, done
 
 
-@pytest.mark.parametrize("words", [(), ("-v",)])
+@pytest.mark.parametrize("words", [("-v",), pytest.param((), marks=pytest.mark.repeats)])
 def test_ansible_loads_nothing_from_a_folder_that_everybody_may_write_to(words: tuple[str, ...], tmp_path: Path):
     """Neither what its ansible.cfg names, which is refused, nor plugins for shells, which Ansible always looks for."""
     seen = tmp_path / "seen"

@@ -97,7 +97,7 @@ def test_ten_starts_at_once_are_four_runs(server: WebServer, folder: Path):
 
 
 @pytest.mark.skipif(bool(OBJECTION), reason=OBJECTION)
-@pytest.mark.parametrize("full", ["runs", "server"])
+@pytest.mark.parametrize("full", ["runs", pytest.param("server", marks=pytest.mark.repeats)])
 def test_a_start_on_a_full_disk_says_which_folder_is_full(tmp_path: Path, full: str):
     project(tmp_path)
     with faulty_disks.apart():

@@ -90,7 +90,7 @@ def check(done: subprocess.CompletedProcess[str], streams: str, code: int) -> No
         assert NOT_WRITTEN in done.stderr.splitlines()[-1]
 
 
-@pytest.mark.repeats(one_in=3)
+@pytest.mark.repeats(one_in=5)
 @pytest.mark.parametrize("streams", STREAMS)
 def test_a_run_with_streams_that_nobody_can_use(there: Path, streams: str):
     """It runs, and its results are in the store: no file has got the number of a stream."""
@@ -102,14 +102,14 @@ def test_a_run_with_streams_that_nobody_can_use(there: Path, streams: str):
     assert called(there, ["db", "check"]).returncode == PASSED
 
 
-@pytest.mark.repeats(one_in=11)
+@pytest.mark.repeats(one_in=13)
 @pytest.mark.parametrize("streams", STREAMS)
 @pytest.mark.parametrize("words", READING)
 def test_an_answer_that_cannot_be_written(there: Path, words: str, streams: str):
     check(called(there, words.split(), streams), streams, PASSED)
 
 
-@pytest.mark.repeats(one_in=9)
+@pytest.mark.repeats(one_in=30)
 @pytest.mark.parametrize("name", [name for name in COMMANDS if not is_group(name)])
 def test_an_error_that_cannot_be_written(there: Path, name: str):
     """Each command: its help, and its error as JSON."""
@@ -210,7 +210,7 @@ def ended(folder: Path, words: list[str]) -> tuple[int, str]:
     return os.waitstatus_to_exitcode(status), output.read_text(errors="backslashreplace")
 
 
-@pytest.mark.repeats(one_in=7)
+@pytest.mark.repeats(one_in=13)
 @pytest.mark.parametrize("seed", range(14))
 @pytest.mark.parametrize("name", [name for name in COMMANDS if not is_group(name) and name not in LEFT_OUT])
 def test_odd_words(there: Path, name: str, seed: int):
@@ -226,7 +226,7 @@ DEEP = '{"a":' * 3000 + "1" + "}" * 3000
 VALUES = (GREAT, "9" * 5001, "NaN", "Infinity", "1e999", DEEP)
 
 
-@pytest.mark.repeats(one_in=2)
+@pytest.mark.repeats(one_in=5)
 @pytest.mark.parametrize("way", ["--param", "--param-file", "--context", "recipe", "criterion", "limits"])
 @pytest.mark.parametrize("value", VALUES, ids=lambda text: text[:8])
 def test_numbers_that_no_database_holds(there: Path, way: str, value: str):

@@ -79,7 +79,7 @@ def chosen(*kinds: str) -> list[tuple[Path, Example]]:
 def run_in_part(block: tuple[Path, Example]) -> Any:
     """A block of commands: those of README.md run always, those that run recipes as tests only in `make soak`."""
     document, example = block
-    repeats = pytest.mark.repeats if "$ pytest" in example.text else pytest.mark.repeats(one_in=4)
+    repeats = pytest.mark.repeats if "$ pytest" in example.text else pytest.mark.repeats(one_in=7)
     return pytest.param(block, id=id_of(block), marks=() if document.name == "README.md" else repeats)
 
 
@@ -128,7 +128,7 @@ def test_a_recipe_compiles(block, documented):
     assert playbook_of("example.yml")
 
 
-@pytest.mark.repeats(one_in=6)
+@pytest.mark.repeats(one_in=9)
 @of_kind("yaml")
 def test_a_recipe_runs(block, documented):
     document, example = block

@@ -7,15 +7,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.rack.recipes.tests.integration.accessibility import AXE
 from call_rack_recipes import CHECKOUT, environment
 
-AXE = resources.files("axe_playwright_python") / "axe.min.js"
 RULES = "axe.run({runOnly: ['wcag2a', 'wcag2aa']})"
 PAGES = ("index", "start", "security", "acceptance", "api")
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 375, "height": 800}

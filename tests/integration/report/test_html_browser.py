@@ -8,28 +8,21 @@ chromium and fonts-dejavu-core.
 
 from __future__ import annotations
 
-import importlib.util
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rack_recipes.analysis.findings import Finding, ResultId, finding_from_row
+from ansible_collections.rack.recipes.tests.integration.accessibility import violations
+from ansible_collections.rack.recipes.tests.unit.rack_recipes.report.conftest import HOSTILE, saying
+from rack_recipes.analysis.findings import Finding, ResultId
 from rack_recipes.analysis.run_data import RunData, arrange_run
-from rack_recipes.analysis.value_and_write_history import PastValues
 from rack_recipes.report.table_model import Table
 from rack_recipes.report.tables.all_tables import tables
 from rack_recipes.report.writers import html
-
-CHECKOUT = Path(__file__).resolve().parents[3]
-UNITS = CHECKOUT / "tests" / "unit" / "rack_recipes" / "report"
-CASES = UNITS / "cases"
-AXE = resources.files("axe_playwright_python") / "axe.min.js"
 
 WIDE, NARROW = {"width": 1340, "height": 900}, {"width": 400, "height": 800}
 PLACES = (
@@ -85,18 +78,6 @@ def show(browser, page_of):
     assert noise == []
 
 
-@pytest.fixture(scope="module")
-def rows() -> RunData:
-    return RunData(**json.loads((CASES / "run.json").read_text(encoding="utf-8")))
-
-
-@pytest.fixture(scope="module")
-def run(rows: RunData) -> tuple[Table, ...]:
-    findings = map(finding_from_row, json.loads((CASES / "findings.json").read_text(encoding="utf-8")))
-    past = PastValues(**json.loads((CASES / "past.json").read_text(encoding="utf-8")))
-    return tables(arrange_run(rows), [*findings], past)
-
-
 @cache
 def many(count: int = 200) -> tuple[Table, ...]:
     """A run of 1,000 hosts in 25 racks, and so many findings."""
@@ -115,18 +96,6 @@ def many(count: int = 200) -> tuple[Table, ...]:
     return tables(arrange_run(data), findings)
 
 
-@cache
-def saying(text: str) -> tuple[Table, ...]:
-    """The tables of a run in which every text is this one, as the unit tests have them."""
-    spec = importlib.util.spec_from_file_location("report_cases", UNITS / "conftest.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    said: tuple[Table, ...] = module.saying(text)
-    return said
-
-
 def drawn(page, place: str) -> list[list[str]]:
     """The cells of the rows that are in the document."""
     script = "rows => rows.map(row => [...row.cells].map(cell => cell.textContent.trim()))"
@@ -138,36 +107,23 @@ def count(page, place: str = "#results-table") -> str:
     return str(page.inner_text(f"{place} [role=status]"))
 
 
-def violations(page) -> list[Any]:
-    page.evaluate("for (const one of document.querySelectorAll('section')) one.style.contentVisibility = 'visible'")
-    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("async () => (await axe.run(document)).violations")
-    return [(one["id"], one["impact"], [node["target"] for node in one["nodes"]][:5]) for one in found]
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_opens_quietly(show, run, scheme):
-    page = show(run, scheme=scheme)
+def test_the_first_screen_says_what_is_wrong_and_what_changed(show, report):
+    page = show(report)
     assert page.title() == "failed: rack1-acceptance"
     assert page.query_selector("h1").inner_text() == "rack1-acceptance"
-    colours = page.evaluate("[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]")
-    assert (
-        colours
-        == {
-            "light": ["rgb(244, 245, 247)", "rgb(26, 29, 33)"],
-            "dark": ["rgb(10, 12, 14)", "rgb(230, 232, 235)"],
-        }[scheme]
-    )
-
-
-def test_the_first_screen_says_what_is_wrong_and_what_changed(show, run):
-    page = show(run)
     assert page.inner_text(".sentence") == "5 of 8 hosts did not pass: 9 of 41 results."
     for words in ("#wrong .finding .title", "#wrong .advice", "#since h2", ".racks", ".tiles"):
         box = page.query_selector(words).bounding_box()
         assert box["y"] < 900, words
     assert "nic_model CX-6" in page.inner_text("#wrong .finding .title")
+    for place in (".since-when .chart", ".racks"):
+        box = page.query_selector(place).bounding_box()
+        assert box["y"] + box["height"] < 900, place
+    assert page.inner_text(".since-when span").endswith("passed.")
+    colours = "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
+    assert page.evaluate(colours) == ["rgb(244, 245, 247)", "rgb(26, 29, 33)"]
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate(colours) == ["rgb(10, 12, 14)", "rgb(230, 232, 235)"]
 
 
 def opened(page) -> Any:
@@ -188,18 +144,19 @@ def opened(page) -> Any:
         pytest.param("light", NARROW, marks=pytest.mark.repeats),
     ],
 )
-def test_the_page_is_accessible(show, run, scheme, viewport):
-    page = opened(show(run, "", scheme, viewport))
+def test_the_page_is_accessible(show, report, scheme, viewport):
+    page = opened(show(report, "", scheme, viewport))
     assert page.evaluate("document.documentElement.scrollWidth") == viewport["width"]
     assert violations(page) == []
 
 
+@pytest.mark.repeats
 def test_many_hosts_are_accessible_too(show):
     assert violations(show(many(20), "#findings")) == []
 
 
-def test_every_link_leads_somewhere(show, run):
-    page = show(run)
+def test_every_link_leads_somewhere(show, report):
+    page = show(report)
     page.wait_for_timeout(100)
     links = set(page.eval_on_selector_all("a[href]", "links => links.map(link => link.getAttribute('href'))"))
     assert {"#r8", "#host=rack1-u2", "#results&verdict=failed", "#table=values"} <= links
@@ -218,7 +175,7 @@ def test_every_link_leads_somewhere(show, run):
 @pytest.mark.repeats(one_in=6)
 @pytest.mark.parametrize("name", MARKUP)
 def test_hostile_text_is_only_text(show, name):
-    text = json.loads((CASES / "hostile.json").read_text(encoding="utf-8"))[name]
+    text = HOSTILE[name]
     page = show(saying(text))
     for place in page.eval_on_selector_all("a[href]", "links => links.map(link => link.getAttribute('href'))"):
         page.evaluate("link => { location.hash = link; }", place)
@@ -232,8 +189,8 @@ def test_hostile_text_is_only_text(show, name):
         assert text in page.inner_text("#results-table tbody")
 
 
-def test_search_shows_the_rows_with_every_word_and_counts_them(show, run):
-    page = show(run, "#results")
+def test_search_shows_the_rows_with_every_word_and_counts_them(show, report):
+    page = show(report, "#results")
     page.fill("#results-table input", "U3 blocked")
     assert [row[1:4] for row in drawn(page, "#results-table")] == [["rack1-u3", "rack1", "burn_in"]]
     assert count(page) == "1 of 41 rows"
@@ -244,8 +201,8 @@ def test_search_shows_the_rows_with_every_word_and_counts_them(show, run):
     assert count(page) == "2 of 41 rows"
 
 
-def test_filters_by_verdict_host_step_and_rack_can_be_kept_as_a_link(show, run):
-    page = show(run)
+def test_filters_by_verdict_host_step_and_rack_can_be_kept_as_a_link(show, report):
+    page = show(report)
     assert count(page) == "9 of 41 rows"
     labels = page.eval_on_selector_all(
         "#results-table .facet", "all => all.map(one => one.firstChild.textContent.trim())"
@@ -254,14 +211,14 @@ def test_filters_by_verdict_host_step_and_rack_can_be_kept_as_a_link(show, run):
     page.select_option("#results-table .facet:has-text('Verdict') select", "blocked")
     page.select_option("#results-table .facet:has-text('Host') select", "rack1-u2")
     assert count(page) == "3 of 41 rows"
-    again = show(run, page.evaluate("location.hash"))
+    again = show(report, page.evaluate("location.hash"))
     assert count(again) == "3 of 41 rows"
     again.click("#results-table .clear")
     assert count(again) == "41 rows"
 
 
-def test_a_result_has_a_permanent_link_with_all_that_is_known_of_it(show, run):
-    page = show(run, "#r8")
+def test_a_result_has_a_permanent_link_with_all_that_is_known_of_it(show, report):
+    page = show(report, "#r8")
     assert page.inner_text("#result h3") == "Result 8: check_firmware on rack1-u2"
     assert page.inner_text("#results-table tr.found th") == "rack1-u2"
     assert "firmware 22.31.1014 is older than 22.36.1010" in page.inner_text("#result dl")
@@ -274,8 +231,8 @@ def test_a_result_has_a_permanent_link_with_all_that_is_known_of_it(show, run):
     assert page.query_selector("#result .detail") is None
 
 
-def test_a_finding_leads_to_its_results(show, run):
-    page = show(run)
+def test_a_finding_leads_to_its_results(show, report):
+    page = show(report)
     page.click("#wrong .evidence a:has-text('rack1-u2')")
     page.wait_for_selector("#result h3:has-text('check_firmware on rack1-u2')")
     page.click("#wrong .evidence a:has-text('Show all 2')")
@@ -283,8 +240,8 @@ def test_a_finding_leads_to_its_results(show, run):
     assert count(page) == "2 rows of finding 1"
 
 
-def test_on_paper_nothing_is_folded_and_the_next_step_is_larger_than_the_small_print(show, run):
-    page = show(run)
+def test_paper_has_the_findings_unfolded_and_what_did_not_pass(show, report):
+    page = show(report)
     page.emulate_media(media="print")
     sizes = {
         place: page.evaluate(
@@ -298,18 +255,20 @@ def test_on_paper_nothing_is_folded_and_the_next_step_is_larger_than_the_small_p
     next_step = min(size for _height, size in sizes.pop(".advice"))
     assert all(size < next_step for found in sizes.values() for _height, size in found)
     assert not [text for text in page.locator("#wrong .evidence").all_inner_texts() if text.strip().endswith(":")]
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    visible = {
+        name: page.is_visible(f"#{name}") for name in ("wrong", "since", "paper", "map", "results-table", "tables")
+    }
+    assert visible == {
+        **dict.fromkeys(("wrong", "since", "paper"), True),
+        **dict.fromkeys(("map", "results-table", "tables"), False),
+    }
+    assert len(page.query_selector_all("#paper tbody tr")) == 9
+    assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
 
 
-def test_the_racks_and_the_last_runs_stand_on_the_first_screen(show, run):
-    page = show(run)
-    for place in (".since-when .chart", ".racks"):
-        box = page.query_selector(place).bounding_box()
-        assert box["y"] + box["height"] < 900, place
-    assert page.inner_text(".since-when span").endswith("passed.")
-
-
-def test_a_host_has_a_section_of_its_own(show, run):
-    page = show(run)
+def test_a_host_has_a_section_of_its_own(show, report):
+    page = show(report)
     page.click(".racks a[href='#host=rack1-u2']")
     page.wait_for_selector("#host:not([hidden])")
     assert page.inner_text("#host-title") == "Host rack1-u2"
@@ -325,11 +284,12 @@ def test_a_host_has_a_section_of_its_own(show, run):
     page.fill("#go", "rack1-u4")
     page.keyboard.press("Enter")
     page.wait_for_selector("#host-title:has-text('rack1-u4')")
-    assert show(run, "#host=nobody").inner_text("#host-title") == "This run has no host nobody"
+    assert show(report, "#host=nobody").inner_text("#host-title") == "This run has no host nobody"
 
 
-def test_a_measurement_is_shown_with_its_earlier_runs(show, run):
-    page = show(run, "#measurements")
+def test_a_measurement_is_shown_with_its_earlier_runs(show, report):
+    page = show(report, "#measurements")
+    page.wait_for_selector("#measurements-table tbody tr")
     place = "#measurements details:has(h3:has-text('rate')) >> nth=0"
     if page.get_attribute(place, "open") is None:
         page.click(f"{place} >> summary >> nth=0")
@@ -337,13 +297,13 @@ def test_a_measurement_is_shown_with_its_earlier_runs(show, run):
     assert picture.is_visible()
     change = picture.query_selector("g:has(.change) title").text_content()
     assert change.endswith("median of 7 hosts: from 97.5 to 92.25")
-    page = show(run, "#table=values&row=1")
+    page = show(report, "#table=values&row=1")
     page.wait_for_selector("#table-view .detail .part h4:has-text('over runs')")
     assert len(drawn(page, "#table-view .detail .part")) in (11, 12)
 
 
-def test_a_key_is_shown_with_its_writes_and_its_earlier_runs(show, run):
-    page = show(run, "#context")
+def test_a_key_is_shown_with_its_writes_and_its_earlier_runs(show, report):
+    page = show(report, "#context")
     page.wait_for_selector("#context-table tr")
     page.click("#context-table tr:has-text('rack.summary_v1') a")
     page.wait_for_selector("#table-view .detail h4:has-text('Writes of rack.summary_v1 on (run)')")
@@ -368,8 +328,8 @@ def test_notes_are_one_line_on_the_first_screen(show, rows):
     assert page.is_visible("#findings .finding >> nth=29")
 
 
-def test_a_head_sorts_one_way_and_then_the_other(show, run):
-    page = show(run, "#table=steps")
+def test_a_head_sorts_one_way_and_then_the_other_and_verdicts_by_gravity(show, report):
+    page = show(report, "#table=steps")
     head = page.query_selector("#table-view th:has-text('Longest')")
     ways = []
     for _other in range(2):
@@ -377,17 +337,14 @@ def test_a_head_sorts_one_way_and_then_the_other(show, run):
         ways.append((head.get_attribute("aria-sort"), drawn(page, "#table-view")[0][1]))
     assert ways == [("descending", "burn_in"), ("ascending", "compare_hosts")]
     assert len(page.query_selector_all("#table-view [aria-sort]")) == 1
-
-
-def test_verdicts_sort_by_gravity(show, run):
-    page = show(run, "#results")
+    page.evaluate("location.hash = '#results'")
     page.click("#results-table th:has-text('Verdict') button")
     verdicts = [row[4] for row in drawn(page, "#results-table")]
     assert (verdicts[0], verdicts[-1]) == ("✗ failed", "✓ passed")
 
 
-def test_the_page_works_by_keyboard(show, run):
-    page = show(run)
+def test_the_page_works_by_keyboard(show, report):
+    page = show(report)
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the results"
     page.focus("#results-table th button")
@@ -445,35 +402,12 @@ def pointed_at(page, cell):
     return x, y
 
 
-def test_the_heat_map_tells_and_finds_a_cell(show, run):
-    page = show(run, "#map")
+def test_the_heat_map_tells_and_finds_a_cell(show, report):
+    page = show(report, "#map")
     x, y = pointed_at(page, page.query_selector("#map path.v-error"))
     assert page.inner_text("#tip") == "rack1-u4 · loopback_rate: error"
     page.mouse.click(x, y)
     page.wait_for_selector("#result h3:has-text('loopback_rate on rack1-u4')")
-
-
-@pytest.mark.parametrize("name", ["measurements", "context"])
-def test_a_section_has_its_table_once_it_is_near(show, run, name):
-    page = show(run, f"#{name}")
-    page.wait_for_selector(f"#{name}-table tbody tr")
-    page.click(f"#{name}-table tbody a")
-    page.wait_for_selector("#table-view .detail")
-
-
-def test_paper_has_the_findings_and_what_did_not_pass(show, run):
-    page = show(run)
-    page.emulate_media(media="print")
-    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-    visible = {
-        name: page.is_visible(f"#{name}") for name in ("wrong", "since", "paper", "map", "results-table", "tables")
-    }
-    assert visible == {
-        **dict.fromkeys(("wrong", "since", "paper"), True),
-        **dict.fromkeys(("map", "results-table", "tables"), False),
-    }
-    assert len(page.query_selector_all("#paper tbody tr")) == 9
-    assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
 
 
 def test_paper_has_at_most_1000_rows_and_says_so(show):
@@ -484,8 +418,8 @@ def test_paper_has_at_most_1000_rows_and_says_so(show):
     assert "of 1,525 rows are left out here" in page.inner_text("#paper .left-out")
 
 
-def test_the_page_says_what_is_wrong_without_script(browser, run, page_of):
-    path = page_of(run)
+def test_the_page_says_what_is_wrong_without_script(browser, report, page_of):
+    path = page_of(report)
     context = browser.new_context(offline=True, java_script_enabled=False)
     page = context.new_page()
     page.goto(path.as_uri())

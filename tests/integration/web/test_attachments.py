@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.rack.recipes.tests.integration.accessibility import violations
 from ansible_collections.rack.recipes.tests.integration.web.test_pages import NARROW, Reader
 from ansible_collections.rack.recipes.tests.integration.web.web_server import web_server
 from call_rack_recipes import run_recipe, write_recipe, write_scriptlet
@@ -50,7 +51,7 @@ def test_attachments_are_opened_and_nothing_in_them_runs(project, browser):
         for place in range(2):
             pictures.nth(place).scroll_into_view_if_needed()
             assert pictures.nth(place).evaluate("picture => picture.decode().then(() => picture.naturalWidth)") > 0
-        assert one.violations() == []
+        assert violations(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
 
         answer = server.ask(page.get_attribute("#attachments a >> text=core.bin", "href"), "HEAD")

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import chdir, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,8 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.rack.recipes.tests.integration.web.test_pages import inside, make_project
-from ansible_collections.rack.recipes.tests.integration.web.web_server import TIMEOUT, web_server
+from ansible_collections.rack.recipes.tests.integration.web.test_pages import make_project
+from ansible_collections.rack.recipes.tests.integration.web.web_server import TIMEOUT, WebServer, web_server
 from call_rack_recipes import rack_recipes
 
 SOURCE = Path(__file__).resolve().parents[3] / "extensions/eda/plugins/event_source/runs.py"
@@ -43,6 +44,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[WebServer]:
+    with web_server(folder) as started:
+        yield started
+
+
 def hear(source: ModuleType, args: dict[str, Any], act: Any, kinds: int) -> list[dict[str, Any]]:
     """The events up to the last of so many of the kind `run`, while `act` is done in a thread."""
 
@@ -62,15 +69,14 @@ def hear(source: ModuleType, args: dict[str, Any], act: Any, kinds: int) -> list
     return asyncio.run(listen())
 
 
-def test_a_run_that_ends_is_told_with_its_findings(source, folder):
+def test_a_run_that_ends_is_told_with_its_findings(source, folder, server):
     def run() -> None:
-        with inside(folder):
+        with chdir(folder):
             assert rack_recipes("run", "recipes/disk.yml").code == 1
 
-    with web_server(folder) as server:
-        args = {"url": server.url, "token": server.token}
-        events = hear(source, args, run, 1)
-        again = hear(source, {**args, "test": "DISK", "since": newest(server)}, run, 1)
+    args = {"url": server.url, "token": server.token}
+    events = hear(source, args, run, 1)
+    again = hear(source, {**args, "test": "DISK", "since": newest(server)}, run, 1)
     told = events[0]
     assert (told["kind"], told["test_id"], told["status"], told["labels"]) == ("run", "DISK", "failed", {"site": "lab"})
     assert told["counts"] == {"failed": 1}
@@ -84,11 +90,10 @@ def newest(server: Any) -> str:
     return str(server.ask("/runs?sort=ended&format=json").data["runs"][0]["run_id"])
 
 
-def test_what_ended_after_a_run_is_told_at_once(source, folder):
-    with web_server(folder) as server:
-        runs = server.ask("/runs?sort=ended&format=json").data["runs"]
-        args = {"url": server.url, "token": server.token, "since": runs[3]["run_id"]}
-        events = hear(source, args, lambda: None, 3)
+def test_what_ended_after_a_run_is_told_at_once(source, server):
+    runs = server.ask("/runs?sort=ended&format=json").data["runs"]
+    args = {"url": server.url, "token": server.token, "since": runs[3]["run_id"]}
+    events = hear(source, args, lambda: None, 3)
     told = [event["run_id"] for event in events if event["kind"] == "run"]
     findings = [event for event in events if event["kind"] == "finding"]
     assert {finding["run_id"] for finding in findings} <= {*told}
@@ -106,11 +111,10 @@ def test_what_ended_after_a_run_is_told_at_once(source, folder):
         ({"token": "0" * 40}, "status 401"),
     ],
 )
-def test_what_is_wrong_ends_the_source_with_an_error(source, folder, args, said):
-    with web_server(folder) as server:
-        given = args if said.startswith("expected") else {"url": server.url, "token": server.token, **args}
-        with pytest.raises((ValueError, PermissionError), match=said):
-            asyncio.run(source.main(asyncio.Queue(), given))
+def test_what_is_wrong_ends_the_source_with_an_error(source, server, args, said):
+    given = args if said.startswith("expected") else {"url": server.url, "token": server.token, **args}
+    with pytest.raises((ValueError, PermissionError), match=said):
+        asyncio.run(source.main(asyncio.Queue(), given))
 
 
 def test_a_server_that_is_away_is_asked_again(source, caplog):

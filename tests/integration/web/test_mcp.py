@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import anyio
 import pytest
 from mcp import Client, StdioServerParameters
 
-from ansible_collections.rack.recipes.tests.integration.web.test_pages import inside, make_project
+from ansible_collections.rack.recipes.tests.integration.web.test_pages import make_project
 from ansible_collections.rack.recipes.tests.integration.web.web_server import web_server
 from call_rack_recipes import COMMAND, environment, rack_recipes
 from rack_recipes.cli.mcp_server import TOOLS
@@ -61,7 +62,7 @@ def test_an_agent_finds_what_failed_and_checks_a_recipe(folder):
 
 
 def test_a_token_says_what_an_agent_may_see(folder):
-    with inside(folder):
+    with chdir(folder):
         runs = json.loads(rack_recipes("runs", "--json").stdout)["runs"]
         names = [run["run_id"] for run in runs]
         tokens = [
@@ -91,7 +92,7 @@ def test_a_token_says_what_an_agent_may_see(folder):
     ],
 )
 def test_options_that_do_not_fit(folder, words, said):
-    with inside(folder):
+    with chdir(folder):
         ended = rack_recipes("mcp", *words)
     assert ended.code == 2
     assert said in ended.stderr

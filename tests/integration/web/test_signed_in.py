@@ -8,11 +8,14 @@ import json
 import ssl
 import subprocess
 from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.tests.integration.web.test_pages import AXE, LAST, inside, make_project
+from ansible_collections.rack.recipes.tests.integration.accessibility import violations
+from ansible_collections.rack.recipes.tests.integration.web.test_pages import LAST, make_project
 from ansible_collections.rack.recipes.tests.integration.web.web_server import TIMEOUT, WebServer, web_server
 from call_rack_recipes import rack_recipes
 from rack_recipes.journal.step_results_and_end_status import INTERRUPTED
@@ -52,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def tokens(folder: Path) -> dict[str, str]:
     roles = ("viewer", "operator", "author", "admin")
-    with inside(folder):
+    with chdir(folder):
         made = {role: rack_recipes("token", "create", role, "--role", role).stdout.strip() for role in roles}
         assert rack_recipes("token", "create", "ci", "--role", "operator", "--certificate", "ci.lab").code == 0
     return made
@@ -100,7 +103,7 @@ def test_a_client_certificate_needs_no_token(network, folder):
 
 
 def test_a_browser_signs_in_over_tls_and_is_out_when_its_token_is_revoked(network, browser, folder):
-    with inside(folder):
+    with chdir(folder):
         token = rack_recipes("token", "create", "guest", "--role", "viewer").stdout.strip()
     context = browser.new_context(ignore_https_errors=True)
     context.set_default_timeout(TIMEOUT * 1000)
@@ -114,49 +117,60 @@ def test_a_browser_signs_in_over_tls_and_is_out_when_its_token_is_revoked(networ
     wanted = (f"__Host-rack_recipes_session_{port}", True, True, "Strict")
     assert (cookie["name"], cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == wanted
     assert "token:guest, viewer" in page.inner_text("nav.site")
-    with inside(folder):
+    with chdir(folder):
         assert rack_recipes("token", "revoke", "guest").code == 0
     page.goto(f"{network.url}/runs")
     assert page.url.endswith("/sign-in?to=%2Fruns")
     context.close()
 
 
-def test_a_recipe_is_started_and_stopped_by_forms(folder, browser):
-    """From the recipe's form, with a mistake first, to the run, its end, and the trace of both."""
+@pytest.fixture(scope="module")
+def own(folder: Path) -> Iterator[WebServer]:
+    """Pages for this machine alone, which may start recipes."""
     with web_server(folder, "--allow-run") as server:
-        context = browser.new_context(reduced_motion="reduce")
-        context.set_default_timeout(TIMEOUT * 1000)
-        page = context.new_page()
-        page.goto(f"{server.url}/sign-in#{server.token}")
-        page.wait_for_url(f"{server.url}/runs")
-        page.goto(f"{server.url}/recipes/recipes/waits.yml")
-        page.fill("[name='param.seconds']", "1000")
-        page.click("text=Start this recipe")
-        assert "expected at most 900" in page.inner_text("#start .wrong")
-        assert page.input_value("[name='param.seconds']") == "1000"
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        assert page.evaluate("async () => (await axe.run(document)).violations.map(one => one.id)") == []
-        page.fill("[name='param.seconds']", "900")
-        page.click("text=Start this recipe")
-        page.wait_for_selector("#stop")
-        run_id = page.url.rpartition("/")[2]
-        page.click("text=Stop this run")
-        assert "nothing was done: tick this first" in page.inner_text("#stop .wrong")
-        page.check("#stop [name=confirm]")
-        page.click("text=Stop this run")
-        page.wait_for_selector("html[data-ready]")
-        assert INTERRUPTED in page.inner_text(".status")
-        assert page.inner_text(".sentence").startswith(f"Stopped by {this_user().name} at 20")
-        report = server.ask(f"/runs/{run_id}/report").text
-        about = server.ask(f"/runs/{run_id}?format=json").data["run"]
-        actions = server.ask("/actions?format=json").data["actions"]["rows"]
-        context.close()
+        yield server
+
+
+@pytest.fixture
+def page(own: WebServer, browser: Any) -> Iterator[Any]:
+    """A browser that has signed in there."""
+    context = browser.new_context(reduced_motion="reduce")
+    context.set_default_timeout(TIMEOUT * 1000)
+    page = context.new_page()
+    page.goto(f"{own.url}/sign-in#{own.token}")
+    page.wait_for_url(f"{own.url}/runs")
+    yield page
+    context.close()
+
+
+def test_a_recipe_is_started_and_stopped_by_forms(folder, own, page):
+    """From the recipe's form, with a mistake first, to the run, its end, and the trace of both."""
+    page.goto(f"{own.url}/recipes/recipes/waits.yml")
+    page.fill("[name='param.seconds']", "1000")
+    page.click("text=Start this recipe")
+    assert "expected at most 900" in page.inner_text("#start .wrong")
+    assert page.input_value("[name='param.seconds']") == "1000"
+    assert violations(page) == []
+    page.fill("[name='param.seconds']", "900")
+    page.click("text=Start this recipe")
+    page.wait_for_selector("#stop")
+    run_id = page.url.rpartition("/")[2]
+    page.click("text=Stop this run")
+    assert "nothing was done: tick this first" in page.inner_text("#stop .wrong")
+    page.check("#stop [name=confirm]")
+    page.click("text=Stop this run")
+    page.wait_for_selector("html[data-ready]")
+    assert INTERRUPTED in page.inner_text(".status")
+    assert page.inner_text(".sentence").startswith(f"Stopped by {this_user().name} at 20")
+    report = own.ask(f"/runs/{run_id}/report").text
+    about = own.ask(f"/runs/{run_id}?format=json").data["run"]
+    actions = own.ask("/actions?format=json").data["actions"]["rows"]
     assert about["user"] == actions[0]["who"]
     assert [(row["action"], row["state"]) for row in actions][:4] == [
         ("stop", "done"), ("stop", "begun"), ("start", "done"), ("start", "begun")
     ]  # fmt: skip
     assert f"Stopped by {about['user']} at 20" in report
-    with inside(folder):
+    with chdir(folder):
         assert f"\nstopped by {about['user']} at 20" in rack_recipes("show", run_id).stdout
         assert json.loads(rack_recipes("show", run_id, "--json").stdout)["run"]["stopped"] == about["stopped"]
     assert about["stopped"]["by"] == about["user"]
@@ -164,32 +178,25 @@ def test_a_recipe_is_started_and_stopped_by_forms(folder, browser):
     assert f"{about['user']} has stopped this run" in journal
 
 
-def test_a_failure_is_waived_and_a_baseline_accepted_by_keyboard(folder, browser):
-    with web_server(folder) as server:
-        context = browser.new_context()
-        context.set_default_timeout(TIMEOUT * 1000)
-        page = context.new_page()
-        page.goto(f"{server.url}/sign-in#{server.token}")
-        page.wait_for_url(f"{server.url}/runs")
-        page.goto(f"{server.url}/runs/{LAST}/hosts/r3/uplink")
-        page.focus("#waive [name=reason]")
-        page.keyboard.type("RMA 1234")
-        page.fill("#waive [name=until]", "2099-12-31")
-        page.focus("#waive [name=reason]")
-        with page.expect_navigation():
-            page.keyboard.press("Enter")
-        page.goto(f"{server.url}/runs/{LAST}")
-        page.focus("#baseline [name=note]")
-        page.keyboard.type("good enough")
-        with page.expect_navigation():
-            page.keyboard.press("Enter")
-        assert "nothing was done: tick this first" in page.inner_text("#baseline .wrong")
-        page.focus("#baseline [name=confirm]")
-        page.keyboard.press("Space")
-        with page.expect_navigation():
-            page.keyboard.press("Enter")
-        context.close()
-    with inside(folder):
+def test_a_failure_is_waived_and_a_baseline_accepted_by_keyboard(folder, own, page):
+    page.goto(f"{own.url}/runs/{LAST}/hosts/r3/uplink")
+    page.focus("#waive [name=reason]")
+    page.keyboard.type("RMA 1234")
+    page.fill("#waive [name=until]", "2099-12-31")
+    page.focus("#waive [name=reason]")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    page.goto(f"{own.url}/runs/{LAST}")
+    page.focus("#baseline [name=note]")
+    page.keyboard.type("good enough")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert "nothing was done: tick this first" in page.inner_text("#baseline .wrong")
+    page.focus("#baseline [name=confirm]")
+    page.keyboard.press("Space")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    with chdir(folder):
         [waiver] = json.loads(rack_recipes("waivers", "list", "--json").stdout)["waivers"]
         [baseline] = json.loads(rack_recipes("baseline", "show", "--json").stdout)["baselines"]
     assert (waiver["step"], waiver["hosts"], waiver["reason"]) == ("uplink", ["r3"], "RMA 1234")

@@ -12,6 +12,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import chdir
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -19,7 +20,6 @@ from urllib.parse import urlsplit
 import pytest
 
 from ansible_collections.rack.recipes.tests.integration.server.certificates import Authority
-from ansible_collections.rack.recipes.tests.integration.web.test_pages import inside
 from ansible_collections.rack.recipes.tests.integration.web.web_server import WebServer, web_server
 from call_rack_recipes import CHECKOUT, Done, call, rack_recipes, write_scriptlet
 from controller_process import wait_for
@@ -53,7 +53,7 @@ class Controller(NamedTuple):
 
     def upload(self, url: str, token: str, *words: str) -> Done:
         """Send its run; the answer is data."""
-        with inside(self.folder):
+        with chdir(self.folder):
             return rack_recipes("upload", "--to", url, "--json", *words, RACK_RECIPES_TOKEN=token)
 
 
@@ -69,7 +69,7 @@ def controller(folder: Path) -> Path:
 
 def made(folder: Path, *words: str) -> Controller:
     """A controller that has run the recipe."""
-    with inside(controller(folder)):
+    with chdir(controller(folder)):
         done = rack_recipes("run", "recipe.yml", "-i", "inventory.json", "--json", *words)
     assert done.answer.get("run_id"), done.stderr  # a part alone lacks the hosts of the others, and does not pass
     return Controller(folder, done.answer["run_id"])
@@ -83,7 +83,7 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> Controller:
 @pytest.fixture(scope="module")
 def packed(single: Controller) -> bytes:
     """The pack of its run."""
-    with inside(single.folder):
+    with chdir(single.folder):
         done = rack_recipes("export", single.run_id, "--to", "run.tar.gz")
         assert done.code == 0, done.stderr
         return Path("run.tar.gz").read_bytes()
@@ -103,7 +103,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tokens(folder: Path) -> dict[str, str]:
-    with inside(folder):
+    with chdir(folder):
         return {"operator": rack_recipes("token", "create", "operator", "--role", "operator").stdout.strip()}
 
 
@@ -185,7 +185,7 @@ def test_a_job_of_awx_leaves_its_run_and_its_addresses(server, tokens, authority
         "ANSIBLE_SHOW_CUSTOM_STATS": "1",
     }
     given = json.dumps({"recipe": "recipe.yml", "server": server.url})
-    with inside(folder):
+    with chdir(folder):
         done = call("ansible-playbook", "leave.yml", "-i", "inventory.json", "-e", given, **env)
     assert done.code == 0, done.stdout + done.stderr
     told = json.loads(done.stdout.rpartition("RUN: ")[2])["rack_recipes_upload"]

@@ -17,13 +17,16 @@ import pytest
 from rack_recipes.analysis.findings import Finding, ResultId, finding_from_row
 from rack_recipes.analysis.run_data import RunData, arrange_run
 from rack_recipes.analysis.value_and_write_history import PastValues
+from rack_recipes.journal.append import append
 from rack_recipes.report.table_model import Table, named
 from rack_recipes.report.tables.all_tables import tables
+from rack_recipes.store.database_engine import connect_for_reading, connect_store
+from rack_recipes.store.writing.import_journal import import_journal
 
 CASES = Path(__file__).parent / "cases"
 HOSTILE: dict[str, str] = {
     **json.loads((CASES / "hostile.json").read_text(encoding="utf-8")),
-    "long": "x" * 200_000,
+    "long": "x" * 70_000,
     "long emoji": "\U0001f600" * 40_000,
 }
 
@@ -130,3 +133,47 @@ def saying(text: str) -> tuple[Table, ...]:
     write = {"key": text, "host": name, "value": {text: text}, "step": name, "who": text, "origin": text, "time": text}
     past = PastValues([point, {**point, **of_key}], writes=[{**write, "version": 1}, {**write, "version": 2}])
     return tables(arrange_run(rows), [Finding(kind, "problem", **about) for kind in ("cause", "summary")], past)
+
+
+TIME = "2026-11-25T12:00:00.000000Z"
+ENDED = "2026-11-25T12:00:09.500000Z"
+STEPS = [
+    {"name": "link", "stage": 1, "idx": 1, "scope": "host", "hosts": ["r1", "r2"]},
+    {"name": "compare", "stage": 2, "idx": 2, "scope": "run", "hosts": [""]},
+]
+
+
+def records():
+    """The journal of a run with a failure, a conflict, and a step of the run itself."""
+    recipe = {"path": "r.yml", "digest": "sha256:1", "test_id": "T-1", "tester": "Z", "description": ""}
+    yield {"kind": "run", "run": "R1", "time": TIME, "recipe": recipe, "hosts": ["r1", "r2"], "steps": STEPS,
+           "controller": "c", "user": "u", "versions": {"python": "3.13"}}  # fmt: skip
+    for host, verdict in (("r1", "passed"), ("r2", "failed")):
+        tried = {"verdict": verdict, "started": TIME, "seconds": 1.5, "exit_code": 0, "stdout": "", "stderr": "log\n"}
+        yield {"kind": "step", "stage": 1, "n": 1, "host": host, "step": "link", "verdict": verdict,
+               "reason": "12 > 0", "started": TIME, "seconds": 1.5, "attempts": [tried],
+               "measurements": [{"name": "rx", "value": 2**53 + 1, "unit": "frames"}]}  # fmt: skip
+    for n in (1, 2):
+        yield {"kind": "delta", "stage": 2, "n": n, "host": "", "step": "compare", "attempt": 1, "scope": "run",
+               "key": "rack.sum_v1", "after": {"n": n}, "based_on": 0, "who": "compare", "time": TIME}  # fmt: skip
+    yield {"kind": "step", "stage": 2, "n": 3, "host": "", "step": "compare", "verdict": "passed", "reason": "",
+           "started": TIME, "seconds": 0.1, "attempts": [], "measurements": []}  # fmt: skip
+    yield {"kind": "end", "time": ENDED, "status": "failed", "exit_code": 1, "counts": {"passed": 2, "failed": 1}}
+
+
+@pytest.fixture
+def url(tmp_path):
+    journal = tmp_path / "runs" / "R1" / "journal.jsonl"
+    append(journal, records())
+    url = f"sqlite:///{tmp_path}/results.db"
+    writer = connect_store(url)
+    import_journal(writer, journal)
+    writer.dispose()
+    return url
+
+
+@pytest.fixture
+def store(url):
+    opened = connect_for_reading(url)
+    yield opened
+    opened.dispose()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, VERDICTS
@@ -101,7 +99,3 @@ def test_the_style_sheet_names_each_verdict_in_both_schemes():
     for verdict, own in VERDICTS.items():
         assert f"--{verdict}:{own.light};" in light
         assert f"--{verdict}:{own.dark};" in dark
-
-
-def test_severity_is_without_repetition():
-    assert all(one != other for one, other in pairwise(SEVERITY))

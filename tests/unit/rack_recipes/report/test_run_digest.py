@@ -3,34 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
-from ansible_collections.rack.recipes.tests.unit.rack_recipes.report.test_make_report import records
 from rack_recipes.analysis.analyse_run import store_findings_at
 from rack_recipes.analysis.findings import NOTABLE, PROBLEM, Finding
 from rack_recipes.errors import UsageError
-from rack_recipes.journal.append import append
 from rack_recipes.report.run_digest import LONGEST, MOST, digest_run
-from rack_recipes.store.database_engine import connect_store
-from rack_recipes.store.writing.import_journal import import_journal
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    append(tmp_path / "runs" / "R1" / "journal.jsonl", records())
-    return f"sqlite:///{tmp_path}/results.db"
-
-
-@pytest.fixture
-def store(url: str, tmp_path: Path) -> Iterator[Engine]:
-    opened = connect_store(url)
-    import_journal(opened, tmp_path / "runs" / "R1" / "journal.jsonl")
-    yield opened
-    opened.dispose()
 
 
 def test_a_run_without_an_analysis(store: Engine):

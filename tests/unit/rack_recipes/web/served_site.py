@@ -93,6 +93,10 @@ class ServedSite:
         body = urlencode(form).encode()
         return self.ask(target, who, method="POST", body=body, **{"content_type": FORM, **headers})
 
+    def trace(self) -> list[tuple[str, str, str]]:
+        """The log of actions: who, what, and how it ended."""
+        return [(row["who"], row["action"], row["state"]) for row in self.data("/actions")["actions"]["rows"]]
+
     def sign_in(self, form: Mapping[str, str], **headers: str) -> Answer:
         """Open the page of the sign-in and send its form."""
         page = self.ask("/sign-in")

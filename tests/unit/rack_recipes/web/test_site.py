@@ -211,14 +211,6 @@ def test_with_tls_the_certificate_says_which_name_counts():
         assert site.names_of(Listener(listener.socket, context, listener.url)) is None
 
 
-def test_another_address_needs_tls():
-    with (
-        pytest.raises(UsageError, match=r"--listen 0\.0\.0\.0:0 without TLS: everybody on the network could read"),
-        listening_on_network("0.0.0.0:0", None),
-    ):
-        pass
-
-
 def test_a_port_in_use_is_named():
     with listening_on_network("127.0.0.1:0", None) as first:
         address = first.url.removeprefix("http://")

@@ -67,10 +67,12 @@ def test_a_timeline_has_a_row_for_each_stage_and_each_step_that_ran(by_name):
 def test_hostile_text_in_pictures_is_text(said, hostile):
     tables = {table.name: table for table in said(hostile)}
     found = draw_pictures(tables, places(tables["hosts"]))
-    for picture in (found.racks, found.timeline, found.bars, *(one.body for one in found.maps)):
+    maps = [picture for one in found.maps for picture in (one.head, one.body)]
+    for picture in (found.racks, found.timeline, found.bars, found.proportions, *maps):
         if picture is not None:
-            parts = {part.tag for part in ET.fromstring(picture).iter()}
-            assert parts <= {"svg", "title", "g", "path", "rect", "text", "a"}
+            root = ET.fromstring(picture)
+            assert root.find("title") is not None
+            assert {part.tag for part in root.iter()} <= {"svg", "title", "g", "path", "rect", "text", "a"}
             assert all(link.startswith("#host=") for link in re.findall(r'href="([^"]*)"', picture))
 
 

@@ -33,10 +33,6 @@ def served(run) -> Iterator[ServedSite]:
         yield served
 
 
-def trace(served: ServedSite) -> list[tuple[str, str, str]]:
-    return [(row["who"], row["action"], row["state"]) for row in served.data("/actions")["actions"]["rows"]]
-
-
 def result(run: str) -> str:
     return page_address("runs", run, "hosts", "r0", "uplink")
 
@@ -49,7 +45,7 @@ def test_a_form_makes_a_run_the_baseline(served, run):
     [row] = recorded_runs.baselines(served.source.store())
     assert (row["run_id"], row["user"], row["note"]) == (run, "token:author", "after the rebuild")
     assert Path(f".rack-recipes/runs/{run}/pinned").exists()
-    assert trace(served) == [("token:author", "accept baseline", state) for state in ("done", "begun")]
+    assert served.trace() == [("token:author", "accept baseline", state) for state in ("done", "begun")]
 
 
 @pytest.mark.parametrize("status", ["failed", "interrupted", "unchecked", "unreachable"])
@@ -67,7 +63,7 @@ def test_a_run_that_did_not_pass_is_no_baseline_without_being_asked_once_more(se
         assert (page.status, b'id="baseline-confirm-error"' in page.text) == (400, True)
         assert b'value="good enough"' in page.text
     assert recorded_runs.baselines(served.source.store()) == []
-    assert trace(served) == []
+    assert served.trace() == []
     done = served.send(f"/runs/{LAST}/baseline?format=json", {**sent, "confirm": "yes"}, "author")
     assert (done.status, done.data["run_id"]) == (200, LAST)
 
@@ -110,7 +106,7 @@ def test_a_form_waives_a_failure(served, run):
     assert (waiver.test_id, str(waiver.until), waiver.reason) == ("RACK", "2099-12-31", "RMA 1234")
     again = browser.send(f"{result(run)}/waiver", WAIVER)
     assert (again.status, b"expected each waiver once, got that of line 2 again" in again.text) == (400, True)
-    assert [row[2][:8] for row in trace(served)] == ["refused:", "begun", "done", "begun"]
+    assert [row[2][:8] for row in served.trace()] == ["refused:", "begun", "done", "begun"]
 
 
 @pytest.mark.parametrize(

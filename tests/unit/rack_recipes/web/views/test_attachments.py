@@ -30,6 +30,13 @@ CHANGED = attachments.CHANGED[1:]
 PATH, SHAPE = "/runs/{run}/attachments", "/runs/{run}/hosts/{host}/{step}"
 
 
+@pytest.fixture
+def served(served: ServedSite) -> ServedSite:
+    """The pages of two runs."""
+    store_runs(night(is_bad=False), night())
+    return served
+
+
 def attach(name: str, content: bytes, **row: Any) -> str:
     """Attach a file to a result of the last run; returns its address."""
     digest = sha256(content).hexdigest()
@@ -54,7 +61,6 @@ def page_of(served: ServedSite, target: str = RESULT) -> str:
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["name"]) for case in CASES])
 def test_a_file_is_shown_by_its_bytes_and_never_run(served, case):
-    store_runs(night(is_bad=False), night())
     text = case.get("bytes", "").encode("utf-8" if case.get("utf8") else "latin-1")
     content = b64decode(case["base64"]) if "base64" in case else text
     address = attach(case["name"], content)
@@ -89,7 +95,6 @@ def test_a_file_is_shown_by_its_bytes_and_never_run(served, case):
     ],
 )
 def test_a_file_that_is_not_what_the_run_has_recorded_is_not_shown(served, change, says):
-    store_runs(night(is_bad=False), night())
     address = attach("rate.txt", b"rate 97.5")
     change(RUNS / LAST / "artifacts" / sha256(b"rate 97.5").hexdigest())
     page = page_of(served)
@@ -108,7 +113,6 @@ def test_a_file_that_is_not_what_the_run_has_recorded_is_not_shown(served, chang
     ],
 )
 def test_a_file_that_did_not_come_is_named_with_the_reason(served, row, says):
-    store_runs(night(is_bad=False), night())
     address = attach("rate.txt", b"rate 97.5", **row)
     assert says in page_of(served)
     assert served.ask(address, "viewer").status == 404
@@ -116,7 +120,6 @@ def test_a_file_that_did_not_come_is_named_with_the_reason(served, row, says):
 
 def test_of_a_long_text_the_beginning_is_shown(served, monkeypatch):
     monkeypatch.setattr(attachments, "TEXT_SHOWN", 11)
-    store_runs(night(is_bad=False), night())
     attach("long.txt", "0123456789ü and more".encode())  # the letter is cut in the middle
     page = page_of(served)
     assert "These are its first 11 bytes." in page
@@ -124,7 +127,6 @@ def test_of_a_long_text_the_beginning_is_shown(served, monkeypatch):
 
 
 def test_all_files_of_a_run_are_listed_and_lead_to_their_results(served):
-    store_runs(night(is_bad=False), night())
     assert served.data(f"/runs/{LAST}/attachments")["attachments"]["rows"] == []
     attach("rate.txt", b"rate 97.5")
     attach("rate.txt", b"rate 98.5", n=2, attempt=2)
@@ -146,7 +148,6 @@ def test_all_files_of_a_run_are_listed_and_lead_to_their_results(served):
 
 def test_of_many_files_the_first_are_opened(served, monkeypatch):
     monkeypatch.setattr(attachments, "MOST_OPENED", 2)
-    store_runs(night(is_bad=False), night())
     for number in range(3):
         assert "are opened below" not in page_of(served)
         attach(f"{number}.txt", f"rate {number}".encode(), n=number)
@@ -155,14 +156,12 @@ def test_of_many_files_the_first_are_opened(served, monkeypatch):
 
 
 def test_a_token_for_one_run_gets_no_file_of_another(served):
-    store_runs(night(is_bad=False), night())
     address = attach("rate.txt", b"rate 97.5")
     served.grant("guest", "viewer", runs=("20991231*",))
     assert served.ask(address, "guest").status == 403
 
 
 def test_the_whole_record_is_shown_when_it_is_asked_for(served):
-    store_runs(night(is_bad=False), night())
     page = page_of(served)
     assert f'href="{RESULT}?record=yes#record"' in page
     assert "exit_code" not in page

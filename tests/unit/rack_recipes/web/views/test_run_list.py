@@ -5,22 +5,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
-
-import pytest
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.served_site import ServedSite
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.stored_pages import FIRST, LAST, night, store_runs
 
 ITEM = re.compile(r'<li class="v-(\w+)">(.*?)</li>', re.DOTALL)
 TAG = re.compile(r"<title>.*?</title>|<[^>]*>", re.DOTALL)
-
-
-@pytest.fixture
-def served(project) -> Iterator[ServedSite]:
-    with ServedSite() as served:
-        yield served
 
 
 def states(served: ServedSite, who: str = "viewer", query: str = "") -> list[tuple[str, str]]:

@@ -1,93 +1,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The templates of reports, what a project replaces by its own, and the cache of our compiled ones.
-
-What is read from there runs as code. So the folder and its files must belong to the user who runs this, and nobody else
-may write to them. Where that is not so, or the folder cannot be made, the templates are compiled each time.
-"""
+"""The templates of reports, and what a project replaces by its own."""
 
 from __future__ import annotations
 
-import os
-import stat
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
-from tempfile import mkstemp
 from typing import Any
 
-from jinja2 import BytecodeCache, ChoiceLoader, FileSystemLoader, StrictUndefined, TemplateError, meta
-from jinja2 import __version__ as jinja_version
-from jinja2.bccache import Bucket
+from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined, TemplateError, meta
 from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup
 
 from rack_recipes.errors import UsageError, nearest
-from rack_recipes.private_files import make_private
 from rack_recipes.report.charts import chart_elements
 from rack_recipes.report.format_values import seconds, visible
 from rack_recipes.report.page.hosts_by_rack import address
 from rack_recipes.report.tables.host_table import COLUMNS_FILE
-from rack_recipes.version import VERSION
-
-FOLDER = "rack-recipes/templates"
-WRITABLE = stat.S_IWGRP | stat.S_IWOTH
-FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a named pipe must not hold up the report
-
-
-class TemplateCache(BytecodeCache):
-    """Compiled templates in a folder; Jinja compares each with the source of its template and its own version."""
-
-    def __init__(self, folder: Path) -> None:
-        """`folder` is made when something is written into it."""
-        self.folder = folder
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        """Fill the bucket, where there is a file that can be trusted."""
-        with suppress(OSError):
-            if _is_own(os.lstat(self.folder), stat.S_ISDIR):
-                with os.fdopen(os.open(self._path(bucket), FLAGS), "rb") as file:
-                    if _is_own(os.fstat(file.fileno()), stat.S_ISREG):
-                        bucket.load_bytecode(file)
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """Write the file as a whole, or not at all."""
-        with suppress(OSError):
-            make_private(self.folder)
-            if _is_own(os.lstat(self.folder), stat.S_ISDIR):
-                self._write(bucket)
-
-    def _write(self, bucket: Bucket) -> None:
-        number, name = mkstemp(dir=self.folder)
-        try:
-            with os.fdopen(number, "wb") as file:
-                bucket.write_bytecode(file)
-            Path(name).replace(self._path(bucket))
-        except BaseException:
-            Path(name).unlink()
-            raise
-
-    def _path(self, bucket: Bucket) -> Path:
-        """A name for each template and each version of all that has a say in how it is compiled."""
-        return self.folder / sha256(f"{bucket.key} {VERSION} {jinja_version}".encode()).hexdigest()
-
-
-def user_cache() -> TemplateCache | None:
-    """The cache in the user's cache folder (XDG Base Directory Specification 0.8); None where there is no such."""
-    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    with suppress(RuntimeError):  # no home
-        base = named if named.is_absolute() else Path.home() / ".cache"
-        return TemplateCache(base / FOLDER) if base.is_absolute() else None
-    return None
-
-
-def _is_own(found: os.stat_result, is_kind: Callable[[int], bool]) -> bool:
-    """Whether something is of a kind, belongs to this user, and nobody else may write to it."""
-    return is_kind(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & WRITABLE
-
 
 STATIC = Path(__file__).parents[1] / "writers" / "static"
 PAGE, PDF_PAGE = "report.html.j2", "report.pdf.html.j2"
@@ -104,9 +36,7 @@ MOST_LOGO = 200_000
 """A logo with more bytes is refused, since it is in every report."""
 
 
-def make_environment(
-    folders: Sequence[Path], *, is_cached: bool = True, plain: Callable[[str], str] | None = None
-) -> SandboxedEnvironment:
+def make_environment(folders: Sequence[Path], plain: Callable[[str], str] | None = None) -> SandboxedEnvironment:
     """What reads templates from these folders, of which the first one wins. All text is escaped and made visible.
 
     `plain` escapes a text that a template prints; without it HTML is made.
@@ -114,7 +44,6 @@ def make_environment(
     made = SandboxedEnvironment(
         loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]), autoescape=plain is None,
         undefined=StrictUndefined, finalize=partial(_printed, plain or visible), trim_blocks=True, lstrip_blocks=True,
-        bytecode_cache=user_cache() if is_cached else None,
     )  # fmt: skip
     made.filters |= {"duration": seconds, "address": address}
     return made
@@ -130,7 +59,7 @@ class Templates:
         """`own` is the folder of the project. Raises UsageError where it is named and is no folder."""
         self._own = own_folder(own)
         folders = [self._own, STATIC] if self._own else [STATIC]
-        self._environment = make_environment(folders, is_cached=self._own is None)
+        self._environment = make_environment(folders)
 
     def has(self, name: str) -> bool:
         """Whether the project has a file of this name."""
@@ -177,7 +106,7 @@ def render_markdown(own: str, name: str, plain: Callable[[str], str], **told: An
     if folder is None or not (folder / name).is_file():
         return ""
     with _naming_template(folder):
-        return make_environment([folder], is_cached=False, plain=plain).get_template(name).render(**told)
+        return make_environment([folder], plain=plain).get_template(name).render(**told)
 
 
 def own_folder(own: str) -> Path | None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from jinja2 import DictLoader, Environment
 
 from rack_recipes.errors import UsageError
 from rack_recipes.report.page import templates
@@ -16,134 +13,9 @@ from rack_recipes.report.page.templates import (
     PDF_PAGE,
     SCRIPTS,
     STATIC,
-    TemplateCache,
-    Templates,
     unknown_files,
-    user_cache,
 )
 from rack_recipes.report.writers import html, markdown
-
-
-class Counting(Environment):
-    """Counts how often it compiles."""
-
-    compiled = 0
-
-    def _parse(self, *given, **named):
-        self.compiled += 1
-        return super()._parse(*given, **named)
-
-
-@pytest.fixture
-def compiles(tmp_path: Path) -> Callable[..., int]:
-    """Renders a template in a new process's stead; returns how often it was compiled."""
-
-    def compiles(text: str = "hello {{ name }}", folder: Path = tmp_path / "cache" / "templates") -> int:
-        environment = Counting(loader=DictLoader({"page": text}), bytecode_cache=TemplateCache(folder))
-        assert environment.get_template("page").render(name="you") == text.replace("{{ name }}", "you")
-        return environment.compiled
-
-    return compiles
-
-
-def test_a_template_is_compiled_once(compiles: Callable[..., int]) -> None:
-    assert (compiles(), compiles()) == (1, 0)
-
-
-def test_a_changed_template_is_compiled_again(compiles: Callable[..., int]) -> None:
-    assert (compiles(), compiles("bye {{ name }}"), compiles("bye {{ name }}")) == (1, 1, 0)
-
-
-def test_folder_and_files_are_for_their_owner_alone(compiles: Callable[..., int], tmp_path: Path) -> None:
-    compiles()
-    (file,) = (tmp_path / "cache/templates").iterdir()
-    modes = [path.stat().st_mode & 0o777 for path in (tmp_path / "cache", tmp_path / "cache/templates", file)]
-    assert modes == [0o700, 0o700, 0o600]
-
-
-@pytest.mark.parametrize("mode", [0o770, 0o707, 0o1777])
-def test_a_folder_that_others_may_write_to_is_not_used(compiles: Callable[..., int], tmp_path: Path, mode: int) -> None:
-    folder = tmp_path / "cache/templates"
-    compiles()
-    folder.chmod(mode)
-    assert (compiles(), compiles()) == (1, 1)
-    folder.chmod(0o700)
-    (file,) = folder.iterdir()
-    file.chmod(0o666)
-    assert compiles() == 1  # which writes a file of its own
-    assert compiles() == 0
-
-
-def test_what_another_user_owns_is_not_used(compiles: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
-    compiles()
-    own = os.geteuid()
-    monkeypatch.setattr(templates.os, "geteuid", lambda: own + 1)
-    assert (compiles(), compiles()) == (1, 1)
-
-
-def test_a_link_in_place_of_the_folder_or_of_a_file_is_not_followed(
-    compiles: Callable[..., int], tmp_path: Path
-) -> None:
-    compiles()
-    folder = tmp_path / "cache/templates"
-    (file,) = folder.iterdir()
-    file.rename(tmp_path / "elsewhere")
-    file.symlink_to(tmp_path / "elsewhere")
-    assert (compiles(), compiles()) == (1, 0)
-    folder.rename(tmp_path / "moved")
-    folder.symlink_to(tmp_path / "moved")
-    assert (compiles(), compiles()) == (1, 1)
-
-
-@pytest.mark.parametrize("content", [b"", b"j2", b"x" * 100])
-def test_a_broken_file_is_replaced(compiles: Callable[..., int], tmp_path: Path, content: bytes) -> None:
-    compiles()
-    (file,) = (tmp_path / "cache/templates").iterdir()
-    file.write_bytes(content)
-    assert (compiles(), compiles()) == (1, 0)
-
-
-def test_a_named_pipe_holds_nothing_up(compiles: Callable[..., int], tmp_path: Path) -> None:
-    compiles()
-    (file,) = (tmp_path / "cache/templates").iterdir()
-    file.unlink()
-    os.mkfifo(file, 0o600)
-    assert (compiles(), compiles()) == (1, 0)
-
-
-def test_where_nothing_can_be_written_templates_are_compiled_each_time(
-    compiles: Callable[..., int], tmp_path: Path
-) -> None:
-    (tmp_path / "file").touch()
-    assert compiles(folder=tmp_path / "file" / "templates") == 1
-
-
-def test_nothing_is_left_of_a_file_that_could_not_be_written(
-    compiles: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_given: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "replace", full)
-    assert compiles() == 1
-    assert not [*(tmp_path / "cache/templates").iterdir()]
-
-
-def test_the_cache_is_where_the_user_wants_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    cache = user_cache()
-    assert cache is not None
-    assert cache.folder == tmp_path / "rack-recipes/templates"
-    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    cache = user_cache()
-    assert cache is not None
-    assert cache.folder == tmp_path / "home/.cache/rack-recipes/templates"
-
-
-def test_templates_of_a_project_are_never_kept(tmp_path: Path) -> None:
-    assert Templates()._environment.bytecode_cache is not None
-    assert Templates(str(tmp_path))._environment.bytecode_cache is None
 
 
 @pytest.fixture
@@ -271,7 +143,5 @@ def test_a_file_that_no_report_uses_is_told(own, tmp_path):
 
 def test_what_is_missing_is_printed_as_such(tmp_path: Path) -> None:
     for plain in (None, str):
-        text = templates.make_environment([tmp_path], is_cached=False, plain=plain).from_string(
-            "{{ run.tester }}, {{ run.hosts }}"
-        )
+        text = templates.make_environment([tmp_path], plain=plain).from_string("{{ run.tester }}, {{ run.hosts }}")
         assert text.render(run={"tester": None, "hosts": 0}) == "(not given), 0"

@@ -103,7 +103,7 @@ def _refuse_unknown(url: sql.URL, held: str | None, migrations: Path, head: str)
             "rack.recipes was upgraded while it ran: start it again"
         )
     raise StoreError(
-        f"{shown}: its schema is {held}, made by a newer rack.recipes (this one knows up to {head}): "
+        f"{shown}: its schema is {held}, made by another rack.recipes (this one knows up to {head}): "
         "install that version, or set rack_recipes_db to another store"
     )
 

@@ -115,7 +115,7 @@ RUN_COLUMNS = (
     Column("checks", Kind.COUNT, Source.STORE),
     Column("pinned", Kind.FLAG, Source.STORE, is_packed=False),  # NULL where it may be pruned
     Column("waivers", Kind.OBJECT, is_shared=True),  # those that were in force, and those of its recipe that were over
-    Column("plan", Kind.JSON, Source.STORE, is_listed=False),  # NULL in rows of earlier versions; see `pack_plan`
+    Column("plan", Kind.JSON, Source.STORE, is_listed=False),  # see `pack_plan`
     Column("group_id", Kind.NAME, Source.GROUP, "id"),  # of a part of a group, and of the row of the group itself
     Column("part", Kind.NAME, Source.GROUP),  # what a part is called; NULL in all other rows
     Column("group_info", Kind.OBJECT, Source.GROUP, "info"),  # see store/writing/choose_part_results.py

@@ -50,25 +50,11 @@ def _column(word: str) -> sql.Column[Any]:
     return sql.Column(column, KINDS[kind](), autoincrement=False, **options)
 
 
-def add_columns(table: str, columns: str) -> None:
-    """Add columns, NULL in all rows: no database rewrites a row for that."""
-    held = {column["name"] for column in sql.inspect(op.get_bind()).get_columns(table)}
-    for column in map(_column, columns.split()):
-        if column.name not in held:
-            op.add_column(table, column)
-
-
 def add_index(table: str, *columns: str) -> None:
     """Add an index. MySQL, unlike MariaDB, has no `IF NOT EXISTS` for that."""
     index = "_".join(["ix", table, *columns])
     if index not in _held_indexes(table):
         op.create_index(index, table, [*columns])
-
-
-def drop_index(table: str, index: str) -> None:
-    """Drop an index. Its successor has to exist before, since MySQL needs one for the foreign key."""
-    if index in _held_indexes(table):
-        op.drop_index(index, table)
 
 
 def _held_indexes(table: str) -> set[str | None]:

@@ -28,7 +28,7 @@ from rack_recipes.store.database import sqlite
 from rack_recipes.store.database.database_kind import reading_connection
 from rack_recipes.store.database_engine import WRITERS, connect_for_reading, connect_store, opened
 from rack_recipes.store.reading import recorded_runs
-from rack_recipes.store.schema.migrate_and_check import HEAD, MIGRATIONS, upgrade
+from rack_recipes.store.schema.migrate_and_check import HEAD
 from rack_recipes.store.writing.import_journal import import_journal
 
 if TYPE_CHECKING:
@@ -379,13 +379,20 @@ def test_a_store_is_made_and_then_left_alone(url: str) -> None:
     assert database_engine.check_schema(url) == []
 
 
-def test_an_older_store_is_only_looked_at_until_it_is_upgraded(url: str) -> None:
+def with_a_table_of_others(url: str) -> None:
+    """Make a database that is no new file, but has no schema of ours."""
     store = opened(url, WRITERS)
-    upgrade(store, MIGRATIONS, "0001")
+    with store.begin() as connection:
+        connection.execute(text("CREATE TABLE theirs (x INTEGER)"))
     store.dispose()
-    assert f"the schema is 0001, expected {HEAD}" in database_engine.check_schema(url)
-    assert database_engine.read_schema(url) == ("0001", HEAD)
-    assert database_engine.upgrade_schema(url) == ("0001", HEAD)
+
+
+def test_a_database_without_our_tables_is_only_looked_at_until_it_is_upgraded(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/results.db"
+    with_a_table_of_others(url)
+    assert f"the schema is missing, expected {HEAD}" in database_engine.check_schema(url)
+    assert database_engine.read_schema(url) == (None, HEAD)
+    assert database_engine.upgrade_schema(url) == (None, HEAD)
     assert database_engine.check_schema(url) == []
 
 
@@ -399,7 +406,7 @@ def test_asking_makes_no_store(tmp_path: Path, ask: Callable[[str], Any]) -> Non
 def test_a_newer_store_is_not_touched(url: str, new_store: Engine) -> None:
     with new_store.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(StoreError, match=r"its schema is 9999, made by a newer rack\.recipes.*install that version"):
+    with pytest.raises(StoreError, match=r"its schema is 9999, made by another rack\.recipes.*install that version"):
         database_engine.upgrade_schema(url)
     assert database_engine.read_schema(url) == ("9999", HEAD)
     assert database_engine.check_schema(url) == [f"the schema is 9999, expected {HEAD}"]
@@ -433,11 +440,9 @@ def test_without_sqlalchemy_the_user_reads_what_to_install(tmp_path: Path) -> No
     assert not (tmp_path / "store").exists()
 
 
-def test_without_alembic_an_older_store_can_be_migrated_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_alembic_a_database_can_be_migrated_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"sqlite:///{tmp_path}/results.db"
-    store = opened(url, WRITERS)
-    upgrade(store, MIGRATIONS, "0001")
-    store.dispose()
+    with_a_table_of_others(url)
     with monkeypatch.context() as without:
         without.setitem(sys.modules, "alembic", None)
         with pytest.raises(StoreError, match=r"import of alembic halted.*`pip install rack-recipes` brings it"):

@@ -80,7 +80,17 @@ FIRST = {
     "Ansible's own checks": (f"units({TARGET_VERSIONS[0]})", f"units({TARGET_VERSIONS[-1]})", "sanity"),
 }
 MIDDLE = {"other environments": ("core-2.20", "molecule")}
-nox.options.sessions = ["ruff", "imports", "shellcheck", "changelog", "galaxy", "docs", "all_tests", "slowest"]
+nox.options.sessions = [
+    "ruff",
+    "imports",
+    "shellcheck",
+    "weight",
+    "changelog",
+    "galaxy",
+    "docs",
+    "all_tests",
+    "slowest",
+]
 
 own_world.set_environment()
 if not os.access(Path.home(), os.W_OK):
@@ -120,6 +130,12 @@ def shellcheck(session: nox.Session) -> None:
     found = (path for ending in ("sh", "bash") for path in Path().glob(f"[!.]*/**/*.{ending}"))
     scripts = [".ci/run", *map(str, sorted(found))]
     session.run("shellcheck", *scripts)
+
+
+@nox.session(tags=["lint"])
+def weight(session: nox.Session) -> None:
+    """Lines and words beside their bounds, which may only fall: tests/tools/weight_bounds.yml."""
+    session.run(PYTHON, "tests/tools/weight.py")
 
 
 @nox.session(tags=["lint"])

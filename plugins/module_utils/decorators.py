@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 REGISTRY: dict[str, type] = {}
 DEBUG = "RACK_DEBUG"  # set in the environment of a step that is run with --debug
 GRACE = 2.0  # seconds that a method has to clean up after its time is over
+HELD_UP = 5.0  # seconds that a busy machine may keep signal handlers from running
 
 
 def register_scriptlet(scriptlet: Class) -> Class:
@@ -179,7 +180,7 @@ def _arm(seconds: float, grace: float) -> None:
     signal.setitimer(signal.ITIMER_REAL, seconds, grace)
     faulthandler.cancel_dump_traceback_later()
     if seconds:  # the last resort: in a C function that never returns, no signal handler runs
-        faulthandler.dump_traceback_later(seconds + 2 * grace, exit=True, file=2)
+        faulthandler.dump_traceback_later(seconds + grace + max(grace, HELD_UP), exit=True, file=2)
 
 
 def _leave(reason: str) -> None:

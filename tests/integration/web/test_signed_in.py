@@ -147,7 +147,8 @@ def test_a_recipe_is_started_and_stopped_by_forms(folder, own, page):
     """From the recipe's form, with a mistake first, to the run, its end, and the trace of both."""
     page.goto(f"{own.url}/recipes/recipes/waits.yml")
     page.fill("[name='param.seconds']", "1000")
-    page.click("text=Start this recipe")
+    with page.expect_navigation():
+        page.click("text=Start this recipe")
     assert "expected at most 900" in page.inner_text("#start .wrong")
     assert page.input_value("[name='param.seconds']") == "1000"
     assert violations(page) == []
@@ -155,10 +156,12 @@ def test_a_recipe_is_started_and_stopped_by_forms(folder, own, page):
     page.click("text=Start this recipe")
     page.wait_for_selector("#stop")
     run_id = page.url.rpartition("/")[2]
-    page.click("text=Stop this run")
+    with page.expect_navigation():
+        page.click("text=Stop this run")
     assert "nothing was done: tick this first" in page.inner_text("#stop .wrong")
     page.check("#stop [name=confirm]")
-    page.click("text=Stop this run")
+    with page.expect_navigation():
+        page.click("text=Stop this run")
     page.wait_for_selector("html[data-ready]")
     assert INTERRUPTED in page.inner_text(".status")
     assert page.inner_text(".sentence").startswith(f"Stopped by {this_user().name} at 20")

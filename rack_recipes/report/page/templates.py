@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -36,12 +36,22 @@ MOST_LOGO = 200_000
 """A logo with more bytes is refused, since it is in every report."""
 
 
-def make_environment(folders: Sequence[Path], plain: Callable[[str], str] | None = None) -> SandboxedEnvironment:
+class DataFirst(SandboxedEnvironment):
+    """A sandbox in which `tables.values` is the table of this name, not the method of a dict."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """A key of the data wins over a method of the same name."""
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
+def make_environment(folders: Sequence[Path], plain: Callable[[str], str] | None = None) -> DataFirst:
     """What reads templates from these folders, of which the first one wins. All text is escaped and made visible.
 
     `plain` escapes a text that a template prints; without it HTML is made.
     """
-    made = SandboxedEnvironment(
+    made = DataFirst(
         loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]), autoescape=plain is None,
         undefined=StrictUndefined, finalize=partial(_printed, plain or visible), trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip

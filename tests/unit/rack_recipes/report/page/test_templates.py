@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from rack_recipes.report.page.templates import (
     unknown_files,
 )
 from rack_recipes.report.writers import html, markdown
+from rack_recipes.web.frame import STATIC as OF_PAGES
 
 
 @pytest.fixture
@@ -145,3 +147,23 @@ def test_what_is_missing_is_printed_as_such(tmp_path: Path) -> None:
     for plain in (None, str):
         text = templates.make_environment([tmp_path], plain=plain).from_string("{{ run.tester }}, {{ run.hosts }}")
         assert text.render(run={"tester": None, "hosts": 0}) == "(not given), 0"
+
+
+@pytest.mark.parametrize("name", ["items", "keys", "values", "get", "pop", "update", "copy"])
+@pytest.mark.parametrize("given", ["tables", "context", "params"])
+def test_a_key_of_the_data_wins_over_the_method_of_a_dict(tmp_path: Path, given: str, name: str) -> None:
+    environment = templates.make_environment([tmp_path])
+    text = f"{{{{ {given}.{name} }}}} {{{{ {given}['{name}'] }}}} {{{{ {given} | items | list | length }}}}"
+    assert environment.from_string(text).render({given: {name: "ours"}}) == "ours ours 1"
+    assert environment.from_string(f"{{{{ {given}.{name} is callable }}}}").render({given: {}}) == "True"
+
+
+def test_a_table_named_like_a_method_is_reached_by_its_name(report, own):
+    page = html.render(report, own("parts/own.html.j2", "<p>{{ tables.values.name }}: {{ tables.values.title }}</p>"))
+    assert "<p>values: " in page
+
+
+def test_our_own_templates_call_no_method_that_a_key_could_hide():
+    call = re.compile(r"\.(items|keys|values|get|pop|update|copy|setdefault|clear|popitem)\(")
+    for path in [*STATIC.rglob("*.j2"), *OF_PAGES.rglob("*.j2")]:
+        assert not call.search(path.read_text(encoding="utf-8")), path.name

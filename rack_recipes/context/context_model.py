@@ -10,6 +10,7 @@ A record with `"exact": true` names a version of the context itself: the context
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, NamedTuple
 
 KEPT, REFUSED, MERGED = "kept", "refused", "merged"  # the outcomes of a conflict
@@ -62,6 +63,7 @@ class Delta(NamedTuple):
 
 
 MAX_VALUES = 256  # earlier values of one key that are kept during a stage
+MAX_BYTES = 16 * 1024 * 1024  # of these values
 HostKey = tuple[str, str]  # host, or an empty text for the run, and key
 Record = dict[str, Any]
 
@@ -115,10 +117,11 @@ class EarlierValues:
     No host begins a stage before all hosts have ended the one before, so no writer can know an older value.
     """
 
-    __slots__ = ("_stage", "_values")
+    __slots__ = ("_bytes", "_stage", "_values")
 
     def __init__(self) -> None:
         self._stage = 0
+        self._bytes: Counter[HostKey] = Counter()
         self._values: dict[HostKey, list[HeldValue]] = {}
 
     def add(self, stage: int, place: HostKey, entry: HeldValue) -> None:
@@ -126,10 +129,13 @@ class EarlierValues:
         if stage != self._stage:
             self._stage = stage
             self._values.clear()
+            self._bytes.clear()
         values = self._values.setdefault(place, [])
         values.append(entry)
-        if len(values) > 2 * MAX_VALUES:
-            del values[1 : -MAX_VALUES + 1]
+        self._bytes[place] += len(entry.text)
+        if len(values) > 2 * MAX_VALUES or self._bytes[place] > 2 * MAX_BYTES:
+            del values[1 : len(values) // 2 + 1]
+            self._bytes[place] = sum(len(value.text) for value in values)
 
     def text(self, stage: int, place: HostKey, version: int) -> str | None:
         """The value of an earlier version as JSON; None where there was none, or where it is no longer kept."""

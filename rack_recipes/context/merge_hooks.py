@@ -15,7 +15,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import as_reason, check_value
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import (
+    as_reason,
+    check_size,
+    check_value,
+)
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.module_utils.time_limit import time_limit
 from rack_recipes.context.context_model import MERGED, Delta, HostKey
@@ -106,7 +110,9 @@ class MergeHooks:
         try:
             with time_limit(TIME_LIMIT):
                 made = begun.hook.merge(delta.key, base, _copy(value), record["after"])
-            value = check_value(made, f"what it made of {delta.key}")
+            checked = check_value(made, what := f"what it made of {delta.key}")
+            check_size(checked, what)
+            value = checked
         except Exception as error:
             reason = as_reason(f"{type(error).__name__}: {error}")
             problem = f"wrote {delta.key}, which had changed, and merge {begun.hook.policy} failed: {reason}"

@@ -16,6 +16,7 @@ from functools import partial
 from sys import intern
 from typing import Any, NamedTuple
 
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LARGEST_VALUE
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from rack_recipes.context.context_model import (
     KEPT,
@@ -202,9 +203,19 @@ class Context:
         theirs, ours = json.loads(held.text), json.loads(after)
         merged, both = deep_merge(ABSENT if base is None else json.loads(base), theirs, ours)
         text = json_text(merged)
+        if (size := len(text.encode())) > LARGEST_VALUE:
+            return self._refuse_large(place, record, held, Conflict(DEEP_MERGE, REFUSED, after), size, known)
         made = self._set(place, record, held, text, Conflict(DEEP_MERGE, MERGED, after, both))
         self._writers.note_write(place, record, made.version, None if text == after else after)
         return made
+
+    def _refuse_large(
+        self, place: HostKey, record: Record, held: HeldValue, conflict: Conflict, size: int, known: KnownVersion
+    ) -> Delta:
+        would = f"merged with what it holds it would have {size} bytes of JSON, a key can hold {LARGEST_VALUE}"
+        self.refusals.add(record["host"], record["step"], f"wrote {place[1]}: {would} (merge policy {DEEP_MERGE})")
+        self._writers.note_write(place, record, known.version, conflict.other)
+        return self._delta(place, record, held, held, conflict)
 
     def _base(self, place: HostKey, known: KnownVersion, held: HeldValue | None) -> str | None:
         """The value that a writer knew, as JSON; None where it knew none, or where it is no longer kept."""

@@ -7,7 +7,9 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Iterator, Mapping
+import sys
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -26,8 +28,8 @@ from rack_recipes.settings import MERGE_POLICIES
 
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
 PROGRAM = "program"  # who sets a key, where nobody is named
-MOST_CHANGES = 100_000
-"""How many changes a context remembers at least, if nothing else is asked for; it forgets the oldest."""
+MOST_BYTES = 256 * 1024 * 1024
+"""How much memory the history of a context may take, if nothing else is asked for; it forgets the oldest changes."""
 STAGE = 0  # a program has no stages: all of its writes are of one
 
 
@@ -38,7 +40,8 @@ class Context:
     key are merged. `merge` has merge policies by patterns of keys, as in a recipe: `{"power.*": "deep_merge"}`. In a
     program a key needs no version at its end; a run takes only keys with one. Several threads may share a context.
 
-    A context remembers its newest `most_changes` changes, so that one that lives for days stays small; None for all.
+    A context remembers its newest changes, as many as `most_bytes` of memory hold, so that one that lives for days
+    stays small; None for all. The values that it holds, and the newest change, are never forgotten.
 
     >>> context = Context()
     >>> context.set("link.speed_v1", 100, host="leaf1", who="night shift")
@@ -46,13 +49,13 @@ class Context:
     (100, 'night shift')
     """
 
-    def __init__(self, merge: Mapping[str, str] | None = None, most_changes: int | None = MOST_CHANGES) -> None:
-        if most_changes is not None and most_changes < 1:
-            raise UsageError(f"most_changes: expected a number above 0, or None, got {most_changes!r}")
-        self._most = most_changes
+    def __init__(self, merge: Mapping[str, str] | None = None, most_bytes: int | None = MOST_BYTES) -> None:
+        if most_bytes is not None and most_bytes < 1:
+            raise UsageError(f"most_bytes: expected a number above 0, or None, got {most_bytes!r}")
+        self._most, self._bytes = most_bytes, 0
         self._lock = RLock()
         self._folded = run_context.Context()
-        self._deltas: list[Delta] = []
+        self._deltas: deque[Delta] = deque()
         self._dirty: dict[str, None] = {}
         rules = [*(merge or {}).items()]
         for pattern, policy in rules:
@@ -147,9 +150,10 @@ class Context:
 
     def copy(self) -> Context:
         """A context with the same values and history, to be changed on its own and merged later."""
-        made = Context(most_changes=self._most)
+        made = Context(most_bytes=self._most)
         with self._lock:
-            made._folded, made._deltas = copy.deepcopy(self._folded), [*self._deltas]
+            made._folded, made._deltas = copy.deepcopy(self._folded), self._deltas.copy()
+            made._bytes = self._bytes
         return made
 
     def merge(self, other: Context) -> list[dict[str, Any]]:
@@ -197,8 +201,9 @@ class Context:
     def _fold(self, record: dict[str, object]) -> None:
         made = self._folded.fold(record)
         self._deltas += made
-        if self._most is not None and len(self._deltas) >= 2 * self._most:
-            del self._deltas[: -self._most]
+        self._bytes += sum(map(_bytes_of, made))
+        while self._most is not None and self._bytes > self._most and len(self._deltas) > 1:
+            self._bytes -= _bytes_of(self._deltas.popleft())
         self._dirty |= dict.fromkeys(delta.key for delta in made)
 
 
@@ -215,7 +220,7 @@ class _ProgramView(ContextView):
 
 def of_journal(path: Path) -> Context:
     """The context of a run, with its history. Raises JournalError."""
-    made = Context(most_changes=None)
+    made = Context(most_bytes=None)
     for record in JournalReader(path).records():
         made._fold(record)
     return made
@@ -227,14 +232,19 @@ def _check_policy(pattern: str, policy: str) -> None:
         raise UsageError(f"merge: {pattern}: {expected}")
 
 
-def _writes(ours: list[Delta], theirs: list[Delta]) -> Iterator[dict[str, Any]]:
+def _bytes_of(delta: Delta) -> int:
+    """The memory that a change takes. The value before is the text of the change before, and counts there."""
+    return sum(map(sys.getsizeof, (delta, delta.time, delta.after, delta.other or "")))
+
+
+def _writes(ours: Sequence[Delta], theirs: Sequence[Delta]) -> Iterator[dict[str, Any]]:
     """A write for each key that was set in the second history since both were the same, of its newest value."""
     first = max(ours[0].seq if ours else 1, theirs[0].seq if theirs else 1)
     own, others = ([delta for delta in deltas if delta.seq >= first] for deltas in (ours, theirs))
     shared = next((number for number, (one, two) in enumerate(zip(own, others, strict=False)) if one != two),
                   min(len(own), len(others)))  # fmt: skip
     if first > 1 and not shared:
-        raise UsageError("the two have no change in common that both remember: raise most_changes to merge them")
+        raise UsageError("the two have no change in common that both remember: raise most_bytes to merge them")
     written = [delta for delta in others[shared:] if delta.outcome != REFUSED]
     known = {(delta.host, delta.key): delta.version - 1 for delta in reversed(written)}
     newest = {(delta.host, delta.key): delta for delta in written}

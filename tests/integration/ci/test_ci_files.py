@@ -161,6 +161,12 @@ def test_the_devcontainer_sets_up_what_is_there():
     assert all((ROOT / schema).is_file() for schema in told["customizations"]["vscode"]["settings"]["yaml.schemas"])
 
 
+def has_its_context(project: Path) -> bool:
+    """Whether the context of the run lies beside the report, as it was at its end."""
+    shown = call(project, "rack-recipes ctx export")
+    return json.loads((project / "report" / "context.json").read_text()) == json.loads(shown.stdout)
+
+
 @pytest.mark.repeats(one_in=2)
 @pytest.mark.parametrize("ci", COMMANDS)
 def test_a_run_that_passes(project: Path, ci: str):
@@ -170,6 +176,7 @@ def test_a_run_that_passes(project: Path, ci: str):
     suite = ET.parse(project / "report" / "junit.xml").getroot()[0]
     assert (suite.get("tests"), suite.get("failures")) == ("1", "0")
     assert (project / "report" / "report.html").is_file()
+    assert has_its_context(project)
     if ci in ("github", "action"):
         assert "passed" in (project / "summary.md").read_text()
 
@@ -186,6 +193,7 @@ def test_a_run_that_fails_has_its_report_and_fails_the_job(project: Path, ci: st
     assert done.returncode != 0
     suite = ET.parse(project / "report" / "junit.xml").getroot()[0]
     assert suite.get("failures") == "1"
+    assert has_its_context(project)
     assert "localhost  disk  failed: used: " in done.stderr, "the log of the job says what failed"
     assert "worse: disk on localhost: passed -> failed" in done.stderr
 

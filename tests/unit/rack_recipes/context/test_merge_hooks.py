@@ -151,6 +151,16 @@ def test_what_is_no_json_is_a_failure(leading: Leading) -> None:
     assert f"what it made of {KEY}: a mapping's key must be text" in reason
 
 
+def test_what_is_too_large_for_a_key_is_a_failure(leading: Leading) -> None:
+    hook_file("def merge(key, base, theirs, ours):\n    return 'x' * 2_000_000\n")
+    leading.merges = MergeHooks(load_hooks(RULES, [Path("scriptlets")]))
+    leading.take(write(10), write(5, "r2"))
+    leading.settle()
+    assert leading.context.get(KEY) == 10
+    reason = leading.context.refusals.final_record(step(host="r2"))["reason"]
+    assert f"what it made of {KEY}: 2000002 bytes of JSON, a key can hold 1048576" in reason
+
+
 def test_a_hook_changes_no_argument_for_others(leading: Leading) -> None:
     leading.take(write([1]), write([2], "r2"))
     (record,) = leading.settle()

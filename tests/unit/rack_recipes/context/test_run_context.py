@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LARGEST_VALUE
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import TIME, delta, end, run, step
 from rack_recipes.context.context_model import Delta, HeldValue
 from rack_recipes.context.run_context import Context, RefusedWrites, fold_into
@@ -119,6 +120,21 @@ def test_policy_deep_merge_takes_the_changes_of_both() -> None:
     assert (merged.outcome, merged.version, merged.both) == ("merged", 3, ("limit",))
     assert json.loads(merged.other or "") == {"limit": 12, "psu": {"a": 1, "b": 5}}
     assert merged.after == context.entry(KEY).text  # type: ignore[union-attr]
+
+
+def test_policy_deep_merge_refuses_what_would_be_too_large() -> None:
+    """Each of the values may be as large as a key can hold; together they would grow with each host."""
+    half = "x" * (LARGEST_VALUE // 2)
+    context = with_policy("deep_merge", write({"r1": half}, "r1"))
+    (refused,) = context.fold(write({"r2": half}, "r2"))
+    assert (refused.policy, refused.outcome, refused.version) == ("deep_merge", "refused", 1)
+    assert json.loads(refused.other or "") == {"r2": half}
+    assert context.get(KEY) == {"r1": half}
+    ruled = context.refusals.final_record(step(host="r2", step="of_r2"))
+    would = "merged with what it holds it would have 1048593 bytes of JSON, a key can hold 1048576"
+    assert (ruled["verdict"], ruled["reason"]) == ("error", f"wrote {KEY}: {would} (merge policy deep_merge)")
+    (small,) = context.fold(write({"r2": "y"}, "r2", 2, based_on=1))
+    assert (small.outcome, context.get(KEY)["r2"]) == ("merged", "y")
 
 
 def test_a_writer_whose_value_was_merged_is_merged_again() -> None:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.journal.sample_records import delta
-from rack_recipes.context.context_model import MAX_VALUES, EarlierValues, HeldValue, KnownVersion, WriterVersions
+from rack_recipes.context.context_model import (
+    MAX_BYTES,
+    MAX_VALUES,
+    EarlierValues,
+    HeldValue,
+    KnownVersion,
+    WriterVersions,
+)
 
 PLACE = ("", "power.limits_v1")
 
@@ -58,3 +65,13 @@ def test_of_many_values_the_first_and_the_last_are_known() -> None:
     assert known[0] == 1
     assert known[1:] == [*range(known[1], 10 * MAX_VALUES)]
     assert MAX_VALUES <= len(known) <= 2 * MAX_VALUES
+
+
+def test_of_large_values_fewer_are_known() -> None:
+    bases = EarlierValues()
+    large = "x" * (MAX_BYTES // 8)
+    for version in range(1, 101):
+        bases.add(1, PLACE, HeldValue(f"{large}{version}", version))
+    known = [version for version in range(1, 101) if bases.text(1, PLACE, version)]
+    assert (known[0], known[1:]) == (1, [*range(known[1], 101)])
+    assert 8 <= len(known) <= 16

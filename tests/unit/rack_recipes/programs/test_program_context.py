@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from threading import Thread
 
 import pytest
@@ -161,11 +162,11 @@ def test_two_writes_of_one_key_meet_the_merge_policy_of_a_run(policy, outcome, v
 
 
 def test_a_context_that_lives_long_forgets_its_oldest_changes():
-    ours = Context(most_changes=10)
+    ours = Context(most_bytes=4000)
     for number in range(95):
         ours.set("k_v1", number)
     history = ours.get_history()
-    assert 10 <= len(history) < 20
+    assert 5 <= len(history) < 20
     assert (history[-1]["seq"], history[-1]["version"], ours.get("k_v1")) == (95, 95, 94)
     theirs = ours.copy()
     theirs.set("k_v1", "theirs")
@@ -174,10 +175,34 @@ def test_a_context_that_lives_long_forgets_its_oldest_changes():
     assert ours.to_dict() == {"k_v1": "theirs", "new_v1": 1}
     for number in range(40):
         ours.set("k_v1", number)
-    with pytest.raises(UsageError, match="no change in common that both remember"):
+    with pytest.raises(UsageError, match="no change in common that both remember: raise most_bytes"):
         ours.merge(theirs)
-    with pytest.raises(UsageError, match="expected a number above 0, or None, got 0"):
-        Context(most_changes=0)
+    with pytest.raises(UsageError, match="most_bytes: expected a number above 0, or None, got 0"):
+        Context(most_bytes=0)
+
+
+@pytest.mark.parametrize(("text", "kept"), [("x", 4), ("\u00fc", 4), ("\u4e09", 2), ("\U0001f525", 1)])
+def test_what_history_may_take_is_counted_in_bytes(text: str, kept: int):
+    """However few changes there are; values are never forgotten, nor is the newest change."""
+    ours = Context(most_bytes=450_000)
+    for number in range(20):
+        ours.set(f"k{number % 2}_v1", f"{number}" + text * 100_000)
+    tracemalloc.start()
+    for number in range(20, 40):
+        ours.set(f"k{number % 2}_v1", f"{number}" + text * 100_000)
+    held, _peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(ours.get_history()) == kept
+    assert held < 8 * 450_000
+    assert (ours.get("k0_v1")[:2], ours.get("k1_v1")[:2]) == ("38", "39")
+    assert [change["after"][:2] for change in ours.get_history()] == [str(n) for n in range(40 - kept, 40)]
+
+
+def test_a_value_may_not_be_too_large():
+    ours = Context()
+    with pytest.raises(ValueError, match="k_v1: 200000002 bytes of JSON, a key can hold 1048576"):
+        ours.set("k_v1", "x" * 200_000_000)
+    assert (ours.to_dict(), ours.get_history()) == ({}, [])
 
 
 def test_two_contexts_of_different_origin_are_merged_too():

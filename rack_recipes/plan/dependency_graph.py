@@ -33,7 +33,6 @@ BEFORE: Mapping[str, Part] = {
     "when": lambda step: step.when,
     "loop": lambda step: step.loop,
     "matrix": lambda step: step.matrix,
-    "cache_key": lambda step: step.cache_key and step.cache_key.key,
 }
 AFTERWARDS: Mapping[str, Part] = {
     "retry": lambda step: step.retry.until,

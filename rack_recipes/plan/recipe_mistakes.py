@@ -39,6 +39,7 @@ from rack_recipes.recipe.param_values import MASK, is_open
 from rack_recipes.recipe.recipe_model import Condition, Hook, KeyUsage, Param, Recipe, Serve, Step, Success
 from rack_recipes.recipe.recipe_model import Path as ValuePath
 from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
+from rack_recipes.recipe.shell_texts import commands
 from rack_recipes.recipe.trusted_files import is_there, source_files
 from rack_recipes.recipe.values_in_messages import shown
 from rack_recipes.recipe.yaml.values_and_positions import KEY
@@ -307,14 +308,10 @@ RUN_BY_SHELL = "the shell runs what {} holds, too, such as $(reboot): {}"
 AS_WORD = "let ansible.builtin.command take it as a word of its argv"
 QUOTED = "{}, or write {{{{ lookup('rack.recipes.context', '{}'){} | quote }}}} without quotes around it"
 QUOTE_IT = "{}, or end the template with | quote, without quotes around it"
-# The arguments that a shell gets as a text; of other modules only where they themselves call a shell with `-c`.
-TEXTS = ("_raw_params", "cmd", "free_form")
-SHELLS = {"shell": TEXTS, "raw": TEXTS, "script": TEXTS, "cron": ("job",)}
-CALLS_SHELL = re.compile(r"(?:^|[\s/])(?:ba|da|a|k|z|c|tc)?sh\s+(?:-\S+\s+)*-\w*c\b")
 TEMPLATE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 STATEMENT = re.compile(r"\{%.*?%\}", re.DOTALL)
 IS_QUOTED = re.compile(r"\|\s*(?:ansible\.builtin\.)?quote\b")
-OWN_NAMES = ("index", "step")  # words of a reference whose values the recipe itself gives
+OWN_NAMES = ("host", "index", "step")  # words of a reference whose values the recipe itself gives
 NUMBERS = ("bool", "float", "int")  # types of parameters that have nothing for a shell
 
 
@@ -380,7 +377,7 @@ def _of_step(
     lost = [key for key in _written_by_each_instance(step) if key in read or key not in own]
     if lost:
         yield PlanProblem(step, (), ONLY_THE_LAST.format(", ".join(lost)))
-    for path, text in _commands(step):
+    for path, text in commands(step.type, step.module, step.args):
         for value, cure in (*_references(text, step, params), *_templates(text)):
             yield PlanProblem(step, path, RUN_BY_SHELL.format(value, cure))
 
@@ -419,21 +416,6 @@ def _written_by_each_instance(step: Step) -> list[str]:
     if is_one or not (loop or step.matrix):
         return []
     return [key for key in sorted(step.keys.writes) if not set("*?[") & set(key)]
-
-
-def _commands(step: Step) -> Iterator[tuple[ValuePath, str]]:
-    """The texts among a step's arguments that a shell runs, with their paths."""
-    module = step.module.removeprefix("ansible.builtin.").removeprefix("ansible.legacy.")
-    given = {name: value for name, value in step.args.items() if isinstance(value, str)}
-    names = SHELLS.get(module, ()) if step.type == "ansible" else ()
-    for name, text in given.items():
-        if name in names or (name in TEXTS and CALLS_SHELL.search(text)):
-            yield ("args", name), text
-    words = step.args.get("argv")
-    if isinstance(words, (list, tuple)) and all(isinstance(word, str) for word in words):
-        for place, word in enumerate(words[1:], start=1):
-            if CALLS_SHELL.search(" ".join(words[:place])) and not CALLS_SHELL.search(" ".join(words[: place - 1])):
-                yield ("args", "argv", place), word
 
 
 def _references(text: str, step: Step, params: Mapping[str, Param]) -> Iterator[tuple[str, str]]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import HOST
 from rack_recipes.errors import Place, RecipeError, RecipeErrors, nearest
 from rack_recipes.recipe.param_values import is_open, typed
 from rack_recipes.recipe.recipe_model import Condition, Hook, Lock, Param, Path, Step
@@ -20,6 +21,7 @@ from rack_recipes.recipe.rules.params import known_before_the_run, param_errors
 from rack_recipes.recipe.rules.references import (
     STEP_WORDS,
     KnownNames,
+    no_references_elsewhere,
     reference_errors,
     reference_texts,
     step_references,
@@ -65,7 +67,7 @@ def hook_errors(top: Node) -> Iterator[RecipeError]:
     """What is wrong with hooks. Their references may name the step that they run for."""
     types = types_of(top.document)
     for moment, words in HOOK_WORDS.items():
-        scope = KnownNames({"params", "step"}, {"step": words, "params": tuple(types)}, types)
+        scope = KnownNames({HOST, "params", "step"}, {"step": words, "params": tuple(types)}, types)
         for hook in top.children("hooks", moment):
             yield from function_only_for_python(hook)
             for path, found in reference_texts(hook.data.get("args"), ("args",)):
@@ -133,12 +135,19 @@ def raise_first(errors: Iterable[RecipeError]) -> None:
 
 def problems(document: Document) -> Iterator[RecipeError]:
     """Everything that is wrong with a recipe, whether it is run or included."""
+    places = set()
+    for error in chain(_schema_errors(document), rule_errors(document)):
+        places.add(error.place)
+        yield error
+    yield from (error for error in no_references_elsewhere(document) if error.place not in places)
+
+
+def _schema_errors(document: Document) -> Iterator[RecipeError]:
     for error in validator().iter_errors(document.data):
         # imported here, since a good recipe does not need it
         from rack_recipes.recipe.schema.schema_errors import recipe_errors
 
         yield from recipe_errors(error, document, validator())
-    yield from rule_errors(document)
 
 
 def rule_errors(document: Document) -> Iterator[RecipeError]:

@@ -2,7 +2,8 @@
 
 """`${...}` in a recipe.
 
-Values of the context, of parameters, of the step itself and of a loop's item, and the instances of a loop or matrix.
+Values of the context, of parameters, of the host, of the step itself and of a loop's item, and the instances of a loop
+or matrix.
 
 A reference is one of
 
@@ -10,10 +11,11 @@ A reference is one of
     ${fan.rpm_v1@leaf1}          the same on another host, whose name may be a reference: @${item}
     ${fan.rpm_v1@majority}       the value that more than half of the hosts with this key share
     ${fan.rpm_v1@median}         the median over those hosts
+    ${host}                      the name of the step's host
     ${params.vlan} ${item.name} ${index} ${matrix.speed} ${step.name}
     ${own.address} ${peer.port}  of this host and of the other one, in a step between hosts
 
-Every other `${...}`, such as `${HOME}`, is plain text.
+Every other `${...}`, such as `${HOME}`, is plain text: a recipe may have it only where a shell reads it.
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     class Context(Protocol):
         """The part of a context that references use; a ContextView has it."""
 
+        host: str  # empty in a step of the run
+
         def __contains__(self, key: object) -> bool: ...
 
         def get(self, key: str, default: Any = None) -> Any:
@@ -57,7 +61,9 @@ if TYPE_CHECKING:
 
 REFERENCE = r"\$\{([^${}\s]+)(?:@(\$\{[^${}\s]+\}))?\}"  # compiled by the first text that needs it
 OPENINGS = ("${", "{{", "{%", "{#")  # of references and of Ansible's templates: a text with one is no value yet
+HOST = "host"  # with a path it begins a key, such as host.name_v1
 WORDS = {
+    HOST: 0,
     "params": 1,
     "item": 0,
     "index": 0,
@@ -71,14 +77,14 @@ LISTED = 10
 
 
 class Scope:
-    """The values that references can use: those of the context, of parameters, and of the words of a step's instance.
+    """The values that references can use: of the context and its host, of parameters, and of a step's instance.
 
     `words` may have `index` and `item` or `matrix` of a loop, and `step`, a mapping with `name`, `attempt` and so on.
     """
 
     def __init__(self, ctx: Context, params: dict[str, object], words: dict[str, Any]) -> None:
         self.ctx = ctx
-        self.words = {**words, "params": params}
+        self.words = {**words, "params": params, **({HOST: ctx.host} if ctx.host else {})}
 
 
 def keys_in(value: object) -> set[str]:
@@ -145,7 +151,7 @@ def parse_reference(match: re.Match[str]) -> Parts | None:
     first, *rest = path.split(".")
     if "" in rest or (at and not host):
         return None
-    if first in WORDS:
+    if first in WORDS and not (first == HOST and rest):
         return None if at or len(rest) < WORDS[first] else (first, rest, "")
     return _key_parts([first, *rest], host)
 
@@ -177,7 +183,7 @@ def _value(match: re.Match[str], scope: Scope) -> Any:
     if parts is None:
         return match[0] if not match[2] else f"${{{match[1]}@{_fill_in(match[2], scope)}}}"
     word, path, host = parts
-    if word in WORDS and not path and word not in scope.words:
+    if word in ("item", "index") and not path and word not in scope.words:
         return match[0]
     try:
         return _elsewhere(word, path, _fill_in(host, scope), scope.ctx) if host else _here(word, path, scope)

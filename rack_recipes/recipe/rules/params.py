@@ -16,6 +16,7 @@ from rack_recipes.recipe.recipe_node import Node, text
 from rack_recipes.recipe.rules.possible_limits import possible_limits
 from rack_recipes.recipe.rules.references import KnownNames, reference_errors, reference_texts, types_of
 from rack_recipes.recipe.rules.steps import min_not_above_max, valid_pattern
+from rack_recipes.recipe.shell_texts import has_variables
 from rack_recipes.recipe.steps_to_and_from_data import PARAM_LIMITS
 from rack_recipes.recipe.values_in_messages import quoted, shown
 from rack_recipes.recipe.yaml.reader import Document
@@ -108,11 +109,13 @@ def correction(kind: str, value: object) -> tuple[str, str]:
 def references_of_defaults(document: Document, parts: list[Node]) -> Iterator[RecipeError]:
     """References in defaults may lead to other parameters, but not in a circle and not to secrets."""
     types = types_of(document)
-    scope = KnownNames({"params"}, {"params": tuple(types)}, types)
+    names = {"params": tuple(types)}
     secret = {str(node.path[-1]) for node in parts if node.data.get("secret") is True}
     needs = {str(node.path[-1]): names_in(node.data.get("default"), "params") for node in parts}
     for node in parts:
-        for path, found in reference_texts(node.data.get("default"), ("default",)):
+        default = node.data.get("default")
+        scope = KnownNames({"params"}, names, types, has_variables("", "", str(node.path[-1]), default))
+        for path, found in reference_texts(default, ("default",)):
             yield from reference_errors(node, path, found, scope)
             if hidden := sorted(names_in(found, "params") & secret):
                 expected = "a default without a secret parameter, whose value would show"

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rules for references in texts: a `${...}` must lead to something, and be written as a reference is."""
+"""Rules for references in texts: a `${...}` must lead to something, and be written as a reference is.
+
+Only where a shell reads a text may it be something else.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS as CRITERIA
-from ansible_collections.rack.recipes.plugins.module_utils.language.references import WORDS, parse_reference
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import (
+    HOST,
+    WORDS,
+    parse_reference,
+)
 from rack_recipes.errors import RecipeError
 from rack_recipes.recipe.recipe_model import BETWEEN, Path
 from rack_recipes.recipe.recipe_node import CONDITION_FIELDS, REFERENCE_FIELDS, Node, text
+from rack_recipes.recipe.shell_texts import has_variables
 from rack_recipes.recipe.substitution import REFERENCE
 from rack_recipes.recipe.values_in_messages import closest, listed, quoted
 from rack_recipes.recipe.yaml.reader import Document
@@ -23,7 +31,7 @@ if TYPE_CHECKING:
 
 type Problem = tuple[str, str]  # what was expected, and the reference that was probably meant
 
-STARTS = re.compile(r"\$\{([^${}]*)")
+STARTS = re.compile(r"\$\{(?![{%#])([^${}]*)")  # of a reference, and not a `$` before a template
 # Text in braces that is meant as a reference: variables of a shell have no dots.
 MEANT = re.compile(
     r"(?:params|item|matrix|step|own|peer)\.|[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*_v[0-9]+[@.\[]|[a-z0-9_]+(?:\.[a-z0-9_]+)+@"
@@ -32,7 +40,8 @@ VARIABLE = re.compile(r"vars\.([A-Za-z_][\w.]*)")
 INDEX = re.compile(r"\[([0-9]+)\]")
 DOTS = "a reference with dots only, such as ${links.up_v1.0}"
 FUNCTIONS = ("majority", "median")
-WHOLE = "a reference, such as ${numbers.stats_v1.mean} (a key has a version at its end)"
+OF_KEYS = "a key has a version at its end"
+WHOLE = f"a reference, such as ${{numbers.stats_v1.mean}} ({OF_KEYS})"
 ANY: frozenset[str] = frozenset()
 NUMBERS, LISTS = frozenset(("int", "float")), frozenset(("list",))
 TYPES_TAKEN = {"any": ANY, "number": NUMBERS, "list": LISTS}
@@ -43,6 +52,10 @@ TYPES = {
     **{word: TYPES_TAKEN[criterion.takes] for word, criterion in CRITERIA.items() if criterion.takes in TYPES_TAKEN},
 }
 STEP_WORDS = ("name", "attempt")
+READING = (*REFERENCE_FIELDS, "params", "serve")  # the fields of steps and includes in which references are read
+TOLD = ("hosts", "delegate_to", "depends_on")  # where others say why there can be none
+# Variables of Ansible's that people write as references.
+VARIABLES = ("inventory_hostname", "ansible_host", "ansible_user", "ansible_facts", "group_names", "groups", "hostvars")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +65,46 @@ class KnownNames:
     words: Collection[str]
     names: dict[str, tuple[str, ...]]
     types: dict[str, str]  # of the parameters
+    is_shell: bool = False  # whether a shell reads the text, too
 
 
 def step_references(steps: list[Node]) -> Iterator[RecipeError]:
     """What is wrong with the references of steps and of includes."""
     types = types_of(steps[0].document) if steps else {}
     for step in steps:
-        for key in (*REFERENCE_FIELDS, "params", "serve"):
+        for key in READING:
             if key in step.data:
                 for path, found in reference_texts(step.data[key], (key,)):
-                    yield from reference_errors(step, path, found, scope_of(step, key, types))
+                    yield from reference_errors(step, path, found, scope_of(step, path, types))
+
+
+def _is_for_shell(step: Node, path: Path) -> bool:
+    """Whether `${HOME}` in the argument at a path is meant for a shell."""
+    user, where = (step.data["serve"], path[1:]) if path[0] == "serve" else (step.data, path)
+    if len(where) < 2 or where[0] not in ("args", "params"):
+        return False
+    field, name = str(where[0]), where[1]
+    return has_variables(text(user.get("type")), text(user.get("module")), str(name), user[field][name])
+
+
+def no_references_elsewhere(document: Document) -> Iterator[RecipeError]:
+    """Texts that nothing fills in, such as a description: a reference there would be shown as it is written."""
+    top = Node(document, (), document.data)
+    for path, found in reference_texts(document.data, ()):
+        if not _reads(path):
+            expected = "text without ${...}, since nothing fills it in here"
+            yield top.error(path, expected, quoted(found))
+
+
+def _reads(path: Path) -> bool:
+    """Whether references in a text of a recipe are read, or have an error of their own."""
+    match path:
+        case ("steps", int(), field, *_):
+            return field in (*READING, *TOLD)
+        case ("hooks", _, int(), "args", *_) | ("params", _, "default", *_) | ("hosts",) | ("canary", "hosts"):
+            return True
+        case _:
+            return False
 
 
 def types_of(document: Document) -> dict[str, str]:
@@ -71,18 +114,19 @@ def types_of(document: Document) -> dict[str, str]:
     return {name: text(param.get("type", "str")) if isinstance(param, dict) else "" for name, param in known.items()}
 
 
-def scope_of(step: Node, key: str, types: dict[str, str]) -> KnownNames:
-    """What references may begin with in a field of a step. The lists of a loop are read before its items exist."""
-    words = {"params", "step"}
+def scope_of(step: Node, path: Path, types: dict[str, str]) -> KnownNames:
+    """What references may begin with at a path of a step. The lists of a loop are read before its items exist."""
+    words = {"params", "step"} | ({HOST} if step.data.get("scope") != "run" else set())
     names = {"step": STEP_WORDS, "params": tuple(types)}
+    is_shell = _is_for_shell(step, path)
     if step.is_include:
-        return KnownNames(words, names, types)
+        return KnownNames(words, names, types, is_shell)
     if step.data.get("scope") in BETWEEN:
         words |= {"own", "peer"}
-    if key not in ("loop", "matrix"):
+    if path[0] not in ("loop", "matrix"):
         words |= {"item", "index"} if "loop" in step.data else {"matrix", "index"} if "matrix" in step.data else set()
     matrix = step.data.get("matrix")
-    return KnownNames(words, {**names, "matrix": tuple(matrix) if isinstance(matrix, dict) else ()}, types)
+    return KnownNames(words, {**names, "matrix": tuple(matrix) if isinstance(matrix, dict) else ()}, types, is_shell)
 
 
 def reference_errors(node: Node, path: Path, found: str, scope: KnownNames) -> Iterator[RecipeError]:
@@ -91,9 +135,12 @@ def reference_errors(node: Node, path: Path, found: str, scope: KnownNames) -> I
         reference = REFERENCE.match(found, start.start())
         whole = reference[0] if reference else start[0] + found[start.end() : start.end() + 1]
         parts = parse_reference(reference) if reference else None
-        problem = problem_of(parts, whole[2:-1] if reference else start[1], scope)
+        inner = whole[2:-1] if reference else start[1]
+        problem = problem_of(parts, inner, scope)
         if not problem and whole == found:
-            problem = misplaced(path, parts, scope)
+            problem = misplaced(path, parts, inner, scope)
+        if not problem and parts is None and not scope.is_shell:
+            problem = unknown(inner, scope)
         if problem:
             yield node.error(path, problem[0], quoted(whole), problem[1])
     for changed in _changed_by_template(found):
@@ -138,25 +185,45 @@ def problem_of(parts: Parts | None, inner: str, scope: KnownNames) -> Problem | 
     if parts is None:
         if variable := VARIABLE.fullmatch(inner):
             return "a variable of Ansible as a template", f'"{{{{ {variable[1]} }}}}"'
-        return malformed(inner) if MEANT.match(inner) else misspelt(inner, scope)
+        if MEANT.match(inner):
+            return malformed(inner)
+        return misspelt(inner, scope)
     word, path, host = parts
     return word_problem(word, path, scope) if word in WORDS else key_problem(".".join([word, *path]), host)
 
 
 def misspelt(inner: str, scope: KnownNames) -> Problem | None:
-    """What is wrong with a text such as `param.vlan`: it is no key, which has a version, and nearly a word with a name.
-
-    None for other texts, which may be meant for another program.
-    """
+    """What is wrong with a text such as `param.vlan`, no key and nearly a word with a name; None for other texts."""
     first, _dot, rest = inner.partition(".")
-    near = closest(first, tuple(word for word in scope.words if word != "index")) if rest else ""
+    words = sorted(word for word in scope.words if word not in (HOST, "index"))
+    near = closest(first, tuple(words)) if rest else ""
     name = rest.partition(".")[0]
     meant = REFERENCE.match(f"${{{near}.{rest}}}") if near else None
     if meant is None or parse_reference(meant) is None:
         return None
     if near in scope.names and name not in scope.names[near]:
         return None
-    return f"a reference that begins with {' or '.join(sorted(scope.words))}", f"${{{near}.{rest}}}"
+    return f"a reference that begins with {' or '.join(words)}", f"${{{near}.{rest}}}"
+
+
+def unknown(inner: str, scope: KnownNames) -> Problem:
+    """What is wrong with any other text, and how to write one that is no reference."""
+    is_step = HOST in scope.words
+    such, remark = "${params.vlan} or ${host}" if is_step else "${params.vlan}", ""
+    if "." in inner:
+        such, remark = "${numbers.stats_v1.mean}", OF_KEYS
+    remarks = [*filter(None, (remark, f"text that is none: {{{{ '$' }}}}{{{inner}}}" if is_step else ""))]
+    expected = f"a reference, such as {such}" + (f" ({'; '.join(remarks)})" if remarks else "")
+    return expected, nearest_reference(inner, scope)
+
+
+def nearest_reference(inner: str, scope: KnownNames) -> str:
+    """The reference, or the template of a variable of Ansible's, that a text in braces is most like."""
+    known = {name: f"{{{{ {name} }}}}" for name in VARIABLES if HOST in scope.words}
+    for word in ("params", "matrix"):
+        known |= {name: f"${{{word}.{name}}}" for name in scope.names.get(word, ())}
+    known |= {word: f"${{{word}}}" for word in scope.words if not WORDS[word]}
+    return known.get(closest(inner, tuple(known)), "")
 
 
 def malformed(inner: str) -> Problem:
@@ -208,13 +275,13 @@ def unknown_name(word: str, path: list[str], scope: KnownNames) -> Problem:
     return f"{NAMES[word]}{known}", f"${{{'.'.join([word, near, *path[1:]])}}}" if near else ""
 
 
-def misplaced(path: Path, parts: Parts | None, scope: KnownNames) -> Problem | None:
+def misplaced(path: Path, parts: Parts | None, inner: str, scope: KnownNames) -> Problem | None:
     """What is wrong with a text in a place where only a reference to a list or a number may be."""
     kinds = types_at(path)
     if kinds is None:
         return None
     if parts is None:
-        return WHOLE, ""
+        return WHOLE, nearest_reference(inner, scope)
     word, rest, _host = parts
     kind = scope.types.get(rest[0], "") if word == "params" and len(rest) == 1 else ""
     if kinds and kind and kind not in kinds:
@@ -230,6 +297,7 @@ def types_at(path: Path) -> frozenset[str] | None:
 
 
 MEANINGS = {
+    HOST: "a step that runs on hosts, for whose names ${host} stands",
     "item": "'loop' in this step, for whose items ${item} stands",
     "index": "'loop' or 'matrix' in this step, for whose instances ${index} counts",
     "matrix": "'matrix' in this step, for whose values ${matrix.NAME} stands",

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from rack_recipes.errors import Place, RecipeError
 from rack_recipes.plan.dependency_graph import PARTS, Edges, KeyUsage, arrange, key_usage_of, with_needed
-from rack_recipes.recipe.recipe_model import CacheKey, Dependency, Repeat, ResultPart, Retry, Step, Success
+from rack_recipes.recipe.recipe_model import Dependency, Repeat, ResultPart, Retry, Step, Success
 from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 
 HOSTS: Mapping[str | None, set[int]] = {None: {1, 2, 3}, "leafs": {1, 2}, "spines": {2, 3}, "one": {1}}
@@ -198,7 +198,6 @@ FIELDS = {
     "when": HOLDS,
     "loop": ("${a_v1}", ["${b.c_v2@leaf1}", "${d_v1@${item}}"]),
     "matrix": {"x": "${a_v1}", "y": ("${b.c_v2@leaf1}", "${d_v1@majority}")},
-    "cache_key": CacheKey("${a_v1}${b.c_v2@leaf1}${d_v1@leaf1}"),
     "retry": Retry(max=2, until=HOLDS),
     "repeat": Repeat(until=HOLDS),
     "success": Success(values=HOLDS),
@@ -228,7 +227,7 @@ def test_a_step_s_own_key_is_there_when_it_is_judged(part: str):
     assert (found.reads, found.elsewhere) == ({"b.c_v2", "d_v1"}, {"b.c_v2", "d_v1"})
 
 
-@pytest.mark.parametrize("part", ["args", "when", "loop", "matrix", "cache_key"])
+@pytest.mark.parametrize("part", ["args", "when", "loop", "matrix"])
 def test_a_step_s_own_key_is_another_s_before(part: str):
     assert "a_v1" in key_usage_of(step(**{part: FIELDS[part]}, writes=(ResultPart("a_v1"),)), BARE).reads
 

@@ -118,6 +118,8 @@ def test_a_step_of_the_run_reads_every_host():
     assert resolve(["${rpm_v1}", "${rpm_v1@r2}", "${rpm_v1@median}"], scope) == [5, 4100, 4150]
     with pytest.raises(ValueError, match="r9 has no key half_v1, but r2, r3"):
         resolve("${half_v1@r9}", scope)
+    with pytest.raises(ValueError, match="there is no host here"):
+        resolve("on ${host}", scope)
 
 
 MANY = {

@@ -43,8 +43,8 @@ class RunStep:
 
     `hosts` are those of this run that the step is for; there may be none. A step between hosts has `members` in place
     of these. `optional` is whether its failure blocks
-    nothing. Only the run itself knows `elsewhere`, the keys that the step reads of other hosts, and `expires_sec`, for
-    how many seconds results under its `cache_key` are reused, None for ever.
+    nothing. Only the run itself knows `elsewhere`, the keys that the step reads of other hosts, `always`, whether it
+    closes the run, and `expires_sec`, for how many seconds results under its `cache_key` are reused, None for ever.
     """
 
     name: str
@@ -57,6 +57,7 @@ class RunStep:
     cache_key: str = ""
     expires_sec: float | None = None
     members: tuple[str, ...] = ()
+    always: bool = False
 
     @property
     def places(self) -> tuple[str, ...]:

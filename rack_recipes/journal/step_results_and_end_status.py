@@ -122,6 +122,8 @@ class Results:
 INTERRUPTED = "interrupted"
 CUT_OFF = ("not run: ", "stopped: the run was interrupted", "the run was interrupted")
 """How the reasons begin of what an interrupted run did not come to, and of what its end has ended."""
+NOT_ASKED = ("left out by --skip", "left out by its tags", "the time box of ")
+"""How the reasons begin of skipped steps that were never to run, other than by their own condition."""
 OF_CUT_OFF = ("error", "blocked")  # their verdicts: blocked are the instances of a loop that had begun
 REHEARSED = "rehearsed"
 ENDED = "ended"  # of a context that a server has served: nothing was tested

@@ -5,21 +5,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from rack_recipes.context.run_context import Context, count_step
 from rack_recipes.errors import UsageError, nearest
 from rack_recipes.journal.compressed_journal import open_journal, restore_journal
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.record_fields import Record, RunStep, TransferRecord, decode
-from rack_recipes.journal.step_results_and_end_status import Cell, Results, StepEnd, cell_of
+from rack_recipes.journal.step_results_and_end_status import NOT_ASKED, Cell, Results, StepEnd, cell_of
 from rack_recipes.run.run_folders import hold_run_until_exit, journal_of, journals, run_record
 
 Offer = dict[str, Any]
-Needs = Mapping[str, Collection[str]]  # the steps that each step depends on
+MOST_NAMED = 8  # steps that never ran
 
 
 class EarlierRun:
@@ -96,6 +98,27 @@ class EarlierRun:
         said = {"verdict": last["verdict"], "inputs": last["inputs"]}
         return {**said, "run": last.get("from", self.run_id), "kind": "resume", "records": records}
 
+    def refuse_gaps(self, step: str, before: Iterable[RunStep]) -> None:
+        """Raise UsageError where one of the steps that stand before `step` never ran on one of its hosts."""
+        missing = {
+            one.name: hosts
+            for one in before
+            if not one.always and (hosts := [host for host in one.hosts if not self._has_run(one.name, host)])
+        }
+        if missing:
+            named = [
+                f"{name} on {first_few(hosts, MOST_NAMED)}" if any(hosts) else name for name, hosts in missing.items()
+            ]
+            raise UsageError(
+                f"cannot resume from {step}: what stands before it has to have run in run {self.run_id}, and "
+                f"{first_few(named, MOST_NAMED, '; ')} never did: resume from {next(iter(missing))}, or leave out by "
+                "--skip what shall not run"
+            )
+
+    def _has_run(self, step: str, host: str) -> bool:
+        end = self._results.ended.get(Cell(step, host))
+        return end is not None and _is_final(end) and end.verdict != "blocked" and not end.reason.startswith(NOT_ASKED)
+
     def _records(self, steps: Iterable[str], host: str) -> list[Record]:
         spans = sorted(span for step in steps for span in self._lines[Cell(step, host)])
         with open_journal(self.path) as journal:
@@ -145,20 +168,33 @@ def _read(journal: Any, start: int, end: int) -> bytes:
     return bytes(journal.read(end - start))
 
 
-def find_earlier(runs: Path, resume: str, resume_from: str, recipe: Mapping[str, object], needs: Needs) -> EarlierRun:
+def find_earlier(
+    runs: Path, resume: str, resume_from: str, recipe: Mapping[str, Any], steps: Iterable[RunStep]
+) -> EarlierRun:
     """The run with the id `resume`, or without one the newest of the recipe; this process locks it until it ends.
 
-    Raises UsageError where there is no such run or step, the run is of another recipe, or another process has it.
+    `recipe` is what the playbook says of it, `steps` are those of this run. Raises UsageError where there is no such
+    run or step, the run is of another recipe, another process has it, or a step before that to resume from never ran.
     """
-    anew = with_dependents(resume_from, needs) if resume_from else ()
-    earlier = EarlierRun(journal_of(runs, resume) if resume else _newest(runs, recipe), anew)
-    earlier.catch_up()
-    if not earlier.about:
-        raise UsageError(f"run {earlier.path.parent.name} had not begun: there is nothing to go on from")
+    path = journal_of(runs, resume) if resume else _newest(runs, recipe)
+    earlier = read_earlier(path, resume_from, recipe, steps)
     if not _is_same(recipe, earlier.about.get("recipe", {})):
         raise UsageError(f"run {earlier.run_id} was one of {_named(earlier.about['recipe'])}, not of {_named(recipe)}")
     hold_run_until_exit(earlier.path.parent)
     restore_journal(earlier.path)  # what its hosts still have is added to it
+    return earlier
+
+
+def read_earlier(path: Path, resume_from: str, recipe: Mapping[str, Any], steps: Iterable[RunStep]) -> EarlierRun:
+    """The run of a journal, as `find_earlier` returns it, and with its errors about the step to resume from."""
+    before, anew = _split_at(resume_from, _in_file_order(recipe, steps))
+    earlier = EarlierRun(path, [step.name for step in anew])
+    earlier.catch_up()
+    if not earlier.about:
+        raise UsageError(f"run {path.parent.name} had not begun: there is nothing to go on from")
+    if anew:
+        skipped = (recipe.get("options") or {}).get("skip", ())
+        earlier.refuse_gaps(resume_from, [step for step in before if step.name not in skipped])
     return earlier
 
 
@@ -177,16 +213,21 @@ def _named(recipe: Mapping[str, object]) -> str:
     return f"{recipe.get('path', 'an unknown recipe')} ({recipe.get('test_id', 'no test_id')})"
 
 
-def with_dependents(step: str, needs: Needs) -> set[str]:
-    """The step and all that need it, directly or not. Raises UsageError where there is no such step."""
-    if step not in needs:
-        near = nearest(step, [*needs])
-        hint = f"did you mean {near!r}?" if near else f"there are {', '.join(needs)}"
-        raise UsageError(f"there is no step {step!r} to resume from: {hint}")
-    found, waiting = {step}, [step]
-    while waiting:
-        need = waiting.pop()
-        more = {name for name, needed in needs.items() if need in needed} - found
-        found |= more
-        waiting += more
-    return found
+def _in_file_order(recipe: Mapping[str, Any], steps: Iterable[RunStep]) -> list[RunStep]:
+    """The steps as they stand in the file: by `idx`, unless the playbook has the order because that does not tell."""
+    found = sorted(steps, key=attrgetter("idx"))
+    order = {name: place for place, name in enumerate(recipe.get("order") or ())}
+    return sorted(found, key=lambda step: order.get(step.name, len(order))) if order else found
+
+
+def _split_at(name: str, steps: Sequence[RunStep]) -> tuple[Sequence[RunStep], Sequence[RunStep]]:
+    """The steps before that of this name, and from it on; all are before no name. Raises UsageError for another one."""
+    if not name:
+        return steps, ()
+    names = [step.name for step in steps]
+    if name not in names:
+        near = nearest(name, names)
+        hint = f"did you mean {near!r}?" if near else f"there are {', '.join(names)}"
+        raise UsageError(f"there is no step {name!r} to resume from: {hint}")
+    place = names.index(name)
+    return steps[:place], steps[place:]

@@ -92,7 +92,7 @@ PLAN = {
 }
 REUSE = {
     "resume": (TEXT, "the run to go on from"),
-    "resume_from": (TEXT, "the step from which everything runs anew"),
+    "resume_from": (TEXT, "STEP: it and all that stands after it in the file runs anew, all before it is reused"),
     "context": (TEXT, "the file with the context to start with"),
 }
 

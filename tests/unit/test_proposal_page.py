@@ -8,8 +8,9 @@ import re
 
 from ansible_collections.rack.recipes.tests.unit.named_tests import functions_of
 from proposal_rows import ROOT, rows
+from rack_recipes.cli.command_table import parser_of
 
-HERE = re.compile(r"works|(different|half): .+")
+HERE = re.compile(r"works(: .+)?|(different|half): .+")
 
 
 def test_nearly_all_is_there() -> None:
@@ -22,6 +23,15 @@ def test_nearly_all_is_there() -> None:
 def test_no_item_stands_twice() -> None:
     items = [row.item for row in rows()]
     assert [item for item in items if items.count(item) > 1] == []
+
+
+def test_help_and_pages_say_the_same_of_resume_from() -> None:
+    """The proposal has four words for it, which different people read differently."""
+    sentence = "STEP and all that stands after it in the file runs anew, all before it is reused"
+    helped = " ".join(parser_of("run").format_help().split())
+    page = " ".join((ROOT / "docs/commands.md").read_text(encoding="utf-8").split())
+    row = next(row.here for row in rows() if row.item == "`--resume-from`")
+    assert (helped.count(sentence), page.count(sentence), row.count(sentence)) == (1, 2, 1)
 
 
 def test_what_is_named_is_there() -> None:

@@ -33,6 +33,7 @@ from rack_recipes.cli.running.duration_forecast import (
 from rack_recipes.cli.running.prepare_run import PreparedRun, prepare_run
 from rack_recipes.cli.terminal import format_table
 from rack_recipes.errors import UsageError
+from rack_recipes.journal.record_fields import RunStep
 from rack_recipes.plan.members.predict_rounds import predicted, variables_needed
 from rack_recipes.plan.one_process import is_for_all
 from rack_recipes.plan.output_formats import FORMATS, plan_to_data
@@ -41,7 +42,7 @@ from rack_recipes.recipe.param_values import is_open
 from rack_recipes.recipe.recipe_model import BETWEEN, Dependency, Step
 from rack_recipes.recipe.waivers import Waiver
 from rack_recipes.run.delegates import needs_delegate
-from rack_recipes.run.earlier_run import EarlierRun, with_dependents
+from rack_recipes.run.earlier_run import EarlierRun, read_earlier
 from rack_recipes.run.extra_vars import masked, secrets_of
 from rack_recipes.run.host.host_request import ANSIBLE
 from rack_recipes.run.launcher.ansible_playbook import PlaybookCommand, forks_of
@@ -73,7 +74,7 @@ def find_step_warnings(
 ) -> Iterator[StepWarning]:
     """Yield the warnings in the order of the steps. `is_check` says that the run would be in check mode."""
     out = _left_out(plan, hosts, found, is_check=is_check)
-    earlier = _earlier(plan, prepared)
+    earlier = _earlier(plan, hosts, prepared)
     for step in plan.steps:
         name = step.name
         if name in out:
@@ -135,15 +136,17 @@ def _unmet_dependencies(needs: Sequence[Dependency], hosts: Hosts, found: Invent
             yield f"{need.label}: {reason}"
 
 
-def _earlier(plan: Plan, prepared: PreparedRun) -> EarlierRun | None:
-    """Return the run whose results are reused, None if there is none."""
+def _earlier(plan: Plan, hosts: Hosts, prepared: PreparedRun) -> EarlierRun | None:
+    """Return the run whose results are reused, None if there is none. Raises UsageError where the run would."""
     if prepared.earlier is None:
         return None
-    needs = {step.name: [need.step for need in step.depends_on] for step in plan.steps}
-    anew = with_dependents(prepared.resume_from, needs) if prepared.resume_from else ()
-    earlier = EarlierRun(journal_of(Path(prepared.settings.runs), prepared.earlier.run_id), anew)
-    earlier.catch_up()
-    return earlier
+    steps = [
+        RunStep(step.name, 0, step.idx, step.scope, tuple(hosts[step.name]), always=step.always)
+        for step in plan.recipe.steps
+        if step.name in hosts
+    ]
+    journal = journal_of(Path(prepared.settings.runs), prepared.earlier.run_id)
+    return read_earlier(journal, prepared.resume_from, {"options": {"skip": plan.options.skip}}, steps)
 
 
 def _reused(name: str, hosts: Sequence[str], earlier: EarlierRun) -> Iterator[StepWarning]:

@@ -40,6 +40,7 @@ from rack_recipes.run_names import runs_back
 from rack_recipes.settings import Settings
 
 MOST_NAMED = 8  # steps that are left out
+CHOICE = ("only", "skip")  # the options that choose steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,25 +105,23 @@ def plan_resumed(
 ) -> Plan:
     """Return the plan of `recipe`; options that are not `given` are those of the earlier run.
 
-    Steps that this call names by --only or --resume-from run with all that they depend on, even if the earlier run left
-    them out. Raises RecipeErrors, and UsageError if the step to resume from cannot run.
+    Steps that this call names by --only run with all that they depend on, even if the earlier run left them out. With a
+    step to resume from the earlier choice of steps does not count. Raises RecipeErrors, and UsageError if that step
+    cannot run.
     """
-    options = _inherited(given, earlier)
+    options = _inherited(
+        given, {name: value for name, value in earlier.items() if not (resume_from and name in CHOICE)}
+    )
     plan = plan_of(recipe, settings, options)
     if resume_from:
         names = [step.name for step in plan.recipe.steps]
         if resume_from not in names:
             raise UsageError(f"--resume-from: the recipe has no step {resume_from!r}{hint(resume_from, names)}")
-    asked_for = (*given.only, *([resume_from] if resume_from else ()))
-    if not asked_for or not (options.only or options.skip):
-        return plan
-    needed = _names(plan_recipe(plan.recipe, settings, PlanOptions(only=asked_for)))
-    if resume_from:
         _check_given(plan.recipe, settings, given, resume_from)
-        if options.only and resume_from not in _names(plan):
-            options = replace(options, only=(*options.only, resume_from))
-    if not given.skip:
-        options = replace(options, skip=tuple(name for name in options.skip if name not in needed))
+    if not given.only or given.skip or not options.skip:
+        return plan
+    needed = _names(plan_recipe(plan.recipe, settings, PlanOptions(only=given.only)))
+    options = replace(options, skip=tuple(name for name in options.skip if name not in needed))
     return plan if options == plan.options else plan_recipe(plan.recipe, settings, options)
 
 

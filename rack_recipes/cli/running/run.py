@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     going on where a run stopped:
     --resume RUN  reuse the steps that passed in this run (its id, its beginning, `last` or `last~1`) if their inputs
         are unchanged; parameters, choice of steps and --limit are those of that run unless they are given again
-    --resume-from STEP  reuse only what comes before this step, of --resume RUN or of the recipe's last run
+    --resume-from STEP  STEP and all that stands after it in the file runs anew, all before it is reused: of
+        --resume RUN, or of the recipe's last run
     hosts:
     -i, --inventory PATH...  inventory, as for Ansible, but one that is not there or cannot be read is an error
         (default: Ansible's setting, else this machine)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS as CRITERIA
@@ -38,8 +39,16 @@ def compiled_recipe(plan: Plan) -> dict[str, Any]:
         ("limits", [*recipe.limits] or None),
         ("context", _of_context(recipe) or None),
         ("options", to_data(plan.options) or None),
+        ("order", _order_in_file(plan)),
     )
     return {name: value for name, value in pairs if value is not None}
+
+
+def _order_in_file(plan: Plan) -> list[str] | None:
+    """The steps as they stand in the file, where neither their idx nor the order in which they run tells it."""
+    planned = {step.name for step in plan.steps}
+    order = [step.name for step in plan.recipe.steps if step.name in planned]
+    return None if order == [step.name for step in sorted(plan.steps, key=attrgetter("idx"))] else order
 
 
 def _of_context(recipe: Recipe) -> dict[str, Any]:

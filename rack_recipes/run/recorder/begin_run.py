@@ -300,7 +300,7 @@ def _earlier(
     # only a run that continues another one pays for this import
     from rack_recipes.run.earlier_run import find_earlier
 
-    return find_earlier(Path(settings.runs), wanted.resume, wanted.resume_from, recipe, play_outline.needs)
+    return find_earlier(Path(settings.runs), wanted.resume, wanted.resume_from, recipe, play_outline.steps.values())
 
 
 def merge_rules(recipe: Mapping[str, Any], settings: Settings) -> tuple[tuple[str, str], ...]:

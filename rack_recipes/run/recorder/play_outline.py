@@ -44,15 +44,14 @@ Hosts = tuple[str, ...]
 class PlayOutline:
     """The outline of all plays.
 
-    `hosts` are in order. `patterns` has the hosts of each pattern that a step names. `needs` has the names of the steps
-    that each step depends on. `stages` has the names of the steps by the number of their stage, `tasks` the ids of the
-    stage tasks. `judged` has the host that a policy was asked about for each stage and host, where there is a policy.
+    `hosts` are in order. `patterns` has the hosts of each pattern that a step names. `stages` has the names of the
+    steps by the number of their stage, `tasks` the ids of the stage tasks. `judged` has the host that a policy was
+    asked about for each stage and host, where there is a policy.
     """
 
     hosts: dict[str, None] = field(default_factory=dict)
     steps: dict[str, RunStep] = field(default_factory=dict)
     patterns: dict[str, frozenset[str]] = field(default_factory=dict)
-    needs: dict[str, set[str]] = field(default_factory=dict)
     stages: dict[int, list[str]] = field(default_factory=dict)
     tasks: set[str] = field(default_factory=set)
     judged: dict[tuple[int, str], str] = field(default_factory=dict)
@@ -222,14 +221,12 @@ def _add(found: PlayOutline, stage: int, step: Step, hosts: Hosts) -> None:
     name = str(step["name"])
     if step.get("scope") in BETWEEN:
         found.steps[name] = replace(_run_step(name, stage, step, (RUN_HOST,) if hosts else ()), members=hosts)
-        found.needs[name] = {need.step for need in dependencies(step)}
         return
     if name in found.steps:
         before = found.steps[name]
         found.steps[name] = replace(before, hosts=tuple(dict.fromkeys((*before.hosts, *hosts))))
         return
     found.steps[name] = _run_step(name, stage, step, hosts)
-    found.needs[name] = {need.step for need in dependencies(step)}
 
 
 def _run_step(name: str, stage: int, step: Step, hosts: Hosts) -> RunStep:
@@ -244,6 +241,7 @@ def _run_step(name: str, stage: int, step: Step, hosts: Hosts) -> RunStep:
         optional=bool(step.get("continue_on_fail")),
         cache_key=cache.key,
         expires_sec=cache.expires_sec,
+        always=bool(step.get("always")),
     )
 
 

@@ -12,13 +12,15 @@ import pytest
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.run.minimal_runs import delta, end, first, planned, step
 from rack_recipes.errors import UsageError
 from rack_recipes.journal.append import append
-from rack_recipes.run.earlier_run import EarlierRun, find_earlier, with_dependents
+from rack_recipes.journal.record_fields import RunStep
+from rack_recipes.plan.make_plan import SKIPPED
+from rack_recipes.run.current_run import LEFT_OUT
+from rack_recipes.run.earlier_run import EarlierRun, find_earlier, read_earlier
 from rack_recipes.run.run_folders import hold_run_until_exit
 
 STEPS = (planned("a"), planned("b"), planned("late", stage=2), planned("total", "", stage=3))
 INPUTS = "sha256:0"
 RECIPE = {"path": "r.yml", "test_id": "T-1"}
-NEEDS = {"a": set(), "b": {"a"}, "late": {"b"}, "total": set()}
 
 
 def journal(folder: Path, *records: dict[str, Any], run_id: str = "R0", recipe: dict[str, str] | None = None) -> Path:
@@ -139,7 +141,7 @@ def test_what_runs_once_has_a_place_of_its_own(tmp_path: Path):
 
 def test_a_run_by_the_beginning_of_its_name(tmp_path: Path):
     journal(tmp_path, passed("a"))
-    found = find_earlier(tmp_path, "R", "", RECIPE, NEEDS)
+    found = find_earlier(tmp_path, "R", "", RECIPE, STEPS)
     assert found
     assert found.run_id == "R0"
     assert found.offer("a", "r1")
@@ -152,22 +154,22 @@ def test_a_run_by_the_beginning_of_its_name(tmp_path: Path):
 )
 def test_the_recipe_is_the_same_by_its_path_or_its_id(tmp_path: Path, recipe: dict[str, str]):
     journal(tmp_path)
-    assert find_earlier(tmp_path, "R0", "", recipe, NEEDS)
+    assert find_earlier(tmp_path, "R0", "", recipe, STEPS)
 
 
 def test_the_newest_of_the_recipe_where_only_a_step_is_named(tmp_path: Path):
     for run_id in ("R1", "R2"):
-        journal(tmp_path, *ALL_OF_1, passed("total", ""), run_id=run_id)
+        journal(tmp_path, *ALL_OF_1, passed("a", "r2"), passed("total", ""), run_id=run_id)
     journal(tmp_path, run_id="R3", recipe={"path": "other.yml", "test_id": "T-3"})
     (tmp_path / "R4").mkdir()
     (tmp_path / "R4/journal.jsonl").write_bytes(b"\nnoise\n")
-    found = find_earlier(tmp_path, "", "b", RECIPE, NEEDS)
+    found = find_earlier(tmp_path, "", "b", RECIPE, STEPS)
     assert found
     assert found.run_id == "R2"
     assert [bool(found.offer(name, host)) for name, host in (("a", "r1"), ("b", "r1"), ("total", ""))] == [
         True,
         False,
-        True,
+        False,
     ]
 
 
@@ -175,7 +177,7 @@ def test_the_newest_of_one_second(tmp_path: Path):
     for run_id, fraction in (("20261127-074533-ff37d7", "1"), ("20261127-074533-0a11ce", "9")):
         record = {**first(*STEPS, run_id=run_id), "recipe": RECIPE, "time": f"2026-11-27T07:45:33.{fraction}00000Z"}
         append(tmp_path / run_id / "journal.jsonl", [record])
-    assert find_earlier(tmp_path, "", "b", RECIPE, NEEDS).run_id == "20261127-074533-0a11ce"
+    assert find_earlier(tmp_path, "", "a", RECIPE, STEPS).run_id == "20261127-074533-0a11ce"
 
 
 @pytest.mark.parametrize(
@@ -201,7 +203,7 @@ def test_a_run_that_cannot_be_gone_on_with(
     (tmp_path / "R1").mkdir()
     (tmp_path / "R1/journal.jsonl").write_bytes(b'\n{"_":"00000040')
     with pytest.raises(UsageError) as caught:
-        find_earlier(tmp_path, resume, resume_from, recipe, NEEDS)
+        find_earlier(tmp_path, resume, resume_from, recipe, STEPS)
     assert str(caught.value) == text.format(runs=tmp_path)
 
 
@@ -209,11 +211,74 @@ def test_a_run_that_still_goes_on(tmp_path: Path):
     journal(tmp_path)
     hold_run_until_exit(tmp_path / "R0")
     with pytest.raises(UsageError, match="run R0 still goes on: its controller is alive"):
-        find_earlier(tmp_path, "R0", "", RECIPE, NEEDS)
+        find_earlier(tmp_path, "R0", "", RECIPE, STEPS)
+
+
+def gap(folder: Path, step: str, *records: dict[str, Any], recipe: dict[str, Any] = RECIPE) -> str:
+    """Why a run of these records cannot be resumed from a step; empty where it can."""
+    journal(folder, *records)
+    try:
+        read_earlier(folder / "R0/journal.jsonl", step, recipe, STEPS)
+    except UsageError as error:
+        return str(error)
+    return ""
+
+
+BOTH = [passed("a"), passed("a", "r2", 2)]
 
 
 @pytest.mark.parametrize(
-    ("step_name", "found"), [("a", {"a", "b", "late"}), ("b", {"b", "late"}), ("late", {"late"}), ("total", {"total"})]
+    ("step_name", "records", "names"),
+    [
+        ("a", [], ""),
+        ("b", BOTH, ""),
+        ("b", [], "a on r1, r2"),
+        ("b", [passed("a")], "a on r2"),
+        ("late", BOTH, "b on r1, r2"),
+        ("total", BOTH, "b on r1, r2; late on r1, r2"),
+        ("b", [passed("a"), step("a", "r2", "failed", 2)], ""),
+        ("b", [passed("a"), step("a", "r2", "skipped", 2, reason="when: does not hold")], ""),
+        ("b", [passed("a"), step("a", "r2", "skipped", 0, reason="left out by its task: when: x")], ""),
+        ("b", [passed("a"), step("a", "r2", "skipped", 2, reason=SKIPPED)], "a on r2"),
+        ("b", [passed("a"), step("a", "r2", "skipped", 0, reason=LEFT_OUT)], "a on r2"),
+        ("b", [passed("a"), step("a", "r2", "skipped", 2, reason="the time box of 9 s is over")], "a on r2"),
+        ("b", [passed("a"), step("a", "r2", "blocked", 2)], "a on r2"),
+        ("b", [passed("a"), step("a", "r2", "unreachable", 0)], "a on r2"),
+    ],
 )
-def test_all_that_depends_on_a_step(step_name: str, found: set[str]):
-    assert with_dependents(step_name, NEEDS) == found
+def test_what_stands_before_has_to_have_run(tmp_path: Path, step_name: str, records: list[Any], names: str):
+    said = gap(tmp_path, step_name, *records)
+    first = names.split(" ", maxsplit=1)[0]
+    expected = (
+        f"cannot resume from {step_name}: what stands before it has to have run in run R0, and {names} never did: "
+        f"resume from {first}, or leave out by --skip what shall not run"
+    )
+    assert said == (expected if names else "")
+
+
+def test_what_is_left_out_now_need_not_have_run(tmp_path: Path):
+    assert gap(tmp_path, "late", *BOTH, recipe={**RECIPE, "options": {"skip": ["b"]}}) == ""
+
+
+def test_a_closing_step_need_not_have_run(tmp_path: Path):
+    path = journal(tmp_path, passed("a"))
+    closing = RunStep("b", 9, 1, "host", ("r1",), always=True)
+    assert read_earlier(path, "late", RECIPE, [RunStep("a", 1, 1, "host", ("r1",)), closing, STEPS[2]])
+
+
+def test_the_order_in_the_file_is_that_of_idx_or_the_one_that_is_given(tmp_path: Path):
+    """The order in which steps run may be another one: by a seed, or since a step reads what a later one writes."""
+    steps = [
+        RunStep("late", 1, 3, "host", ("r1",)),
+        RunStep("b", 1, 3, "host", ("r1",)),
+        RunStep("a", 2, 1, "host", ()),
+    ]
+    path = journal(tmp_path, passed("late"), passed("b", n=2), passed("a", n=3))
+
+    def anew(recipe: dict[str, Any], name: str) -> list[str]:
+        found = read_earlier(path, name, recipe, steps)
+        return [step.name for step in steps if not found.offer(step.name, "r1")]
+
+    assert anew(RECIPE, "b") == ["b"]
+    assert anew(RECIPE, "a") == ["late", "b", "a"]
+    assert anew({**RECIPE, "order": ["a", "b", "late"]}, "b") == ["late", "b"]

@@ -158,10 +158,24 @@ def test_a_killed_run_is_gone_on_with_and_nothing_runs_twice(log: Path):
 
 
 def test_from_a_step_on_all_runs_anew(log: Path):
+    """What stands after it in the file does so, too, whether it depends on it or not; all before it is reused."""
     assert finish(run("R1"))[0] == 0
     assert finish(run("R2"), rack_recipes_resume_from="slow")[0] == 0
     ran = Counter(line.split()[0] for line in log.read_text().splitlines())
-    assert ran == {"first": 2, "slow": 4, "next": 4, "last": 2}
+    assert ran == {"first": 2, "slow": 4, "next": 4, "last": 4}
+
+
+def test_what_stands_before_a_step_to_resume_from_has_to_have_run(log: Path):
+    code, output = finish(run("R1"), rack_recipes_resume_from="")
+    assert code == 0, output
+    play = yaml.safe_load(Path("play.yml").read_text())
+    play[0]["tasks"][0]["rack.recipes.stage"]["steps"].append({"name": "new", "type": "shell", "module": "t.wait"})
+    Path("play.yml").write_text(yaml.safe_dump(play, sort_keys=False))
+    code, output = finish(run("R2"), rack_recipes_resume_from="slow")
+    assert code == 2
+    assert f"has to have run in run {run('R1')}, and new on r1, r2 never did: resume from new" in " ".join(
+        output.split()
+    )
 
 
 def test_a_closing_step_runs_again(log: Path):

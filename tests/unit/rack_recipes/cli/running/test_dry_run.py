@@ -195,7 +195,10 @@ def test_what_may_be_reused(past: Path, lab: Path):
         ("burn", "may be reused", reused.replace(" on 2 of 3 hosts", "")),
         ("new", "skipped", "when: false"),
     ]
-    assert [note[0] for note in notes("burn.yml", "--resume", "2026", "--resume-from", "burn")] == ["wire", "new"]
+    from_burn = ["burn.yml", "--resume", "2026", "--resume-from", "burn"]
+    assert [note[0] for note in notes(*from_burn, "--limit", "leaf1,leaf2")] == ["wire", "new"]
+    done = call("run", *from_burn, "--dry-run", "-i", "inventory.yml")
+    assert (done.code, "and wire on leaf3 never did: resume from wire" in done.err) == (2, True), done.err
 
 
 def test_a_closing_step_always_runs(past: Path, lab: Path):

@@ -268,6 +268,18 @@ def test_a_playbook_tells_its_options(options: PlanOptions):
     assert all(step.get("parallel", False) is options.parallel for step in steps.values())
 
 
+@pytest.mark.parametrize(
+    ("idx", "seed", "order"),
+    [(["", ""], None, None), (["", "idx: 1, "], None, None), (["idx: 1, "] * 2, 0, ["a", "b"])],
+)
+def test_a_playbook_tells_the_order_in_the_file_where_nothing_else_does(idx: list[str], seed: int | None, order: Any):
+    """A run is resumed from a step by it. With this seed the second step runs first."""
+    text = STEPS.replace("{name: a", f"{{{idx[0]}name: a").replace("{name: b", f"{{{idx[1]}name: b")
+    plan = make_plan(parse(text.encode(), "r.yml"), (Path("scriptlets"),), PlanOptions(seed=seed))
+    assert ([step.name for step in plan.steps] != ["a", "b"]) == bool(order)
+    assert to_plays(plan)[0]["vars"]["rack_recipes_recipe"].get("order") == order
+
+
 @pytest.mark.parametrize("test_id", ["{{ x }}", "{{{%{# {x}", "{%", "{"])
 def test_no_play_s_name_is_a_template(test_id: str):
     text = f"test_meta: {{test_id: {json.dumps(test_id)}}}\nsteps: [{{name: a, type: shell, module: t.step}}]"

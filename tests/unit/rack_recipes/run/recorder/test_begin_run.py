@@ -273,7 +273,12 @@ def test_a_run_belongs_to_this_process():
         ("odd", None, {"rack_recipes_params": {"x": 1}}, "expected the name of a parameter of the recipe, got 'x'"),
         ("odd", None, {"rack_recipes_context": "gone.json"}, "gone.json: cannot be read: No such file or directory"),
         ("odd", None, {"rack_recipes_resume": "R9"}, "there is no run 'R9' in .rack-recipes/runs"),
-        ("odd", None, {"rack_recipes_resume_from": "b"}, "there is no step 'b' to resume from: there are a"),
+        (
+            "odd",
+            None,
+            {"rack_recipes_resume_from": "b"},
+            "there is no earlier run of r.yml (T-1) in .rack-recipes/runs",
+        ),
     ],
 )
 def test_why_nothing_is_begun(hosts: str, of_step: str | None, extra_vars: dict[str, Any], text: str):

@@ -19,6 +19,7 @@ from rack_recipes.cabling.plan_model import CablingPlan, Draft, build_plan, prob
 from rack_recipes.errors import UsageError
 from rack_recipes.recipe.values_in_messages import closest, listed, quoted, shown
 from rack_recipes.recipe.yaml.decode import UTF16_BOMS, foreign_byte, reason
+from rack_recipes.yaml_suffixes import either
 
 LARGEST = 64 * 1024 * 1024  # bytes of a file: some 60,000 cables of NetBox
 URL = re.compile(r"https?://", re.IGNORECASE)
@@ -45,14 +46,15 @@ def _from_url(url: str, token: str) -> list[Source]:
 
 
 def _from_file(path: str) -> Source:
+    found = either(Path(path))
     try:
-        with Path(path).open("rb") as file:
+        with found.open("rb") as file:
             content = file.read(LARGEST + 1)
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: expected a file that can be read, or a URL, got {reason(error)}") from error
     if len(content) > LARGEST:
         raise UsageError(f"{path}: expected a file of at most {LARGEST // 1024**2} MiB, got a larger one")
-    return Source(path, _decoded(content, path))
+    return Source(str(found), _decoded(content, str(found)))
 
 
 def _decoded(content: bytes, name: str) -> str:

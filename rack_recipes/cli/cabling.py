@@ -30,6 +30,7 @@ from rack_recipes.errors import UsageError, counted
 from rack_recipes.journal.reader import JournalReader
 from rack_recipes.journal.step_results_and_end_status import Results
 from rack_recipes.private_files import make_private
+from rack_recipes.yaml_suffixes import either
 
 STEP, MODULE, KEY = "cabling", "scriptlets.cabling.neighbours", "lldp.neighbours_v1"
 EXPECTED = "cabling_of_hosts"  # the variable with the plan: host -> port -> NODE:PORT
@@ -185,7 +186,7 @@ def import_(options: argparse.Namespace) -> Answer:
     from rack_recipes.cabling.write_plan_and_inventory import change, inventory_text, plan_text
 
     plan = import_plan(read_sources(options.sources, os.environ.get(options.token_env, "")), options.format)
-    changes = [change(Path(options.output), plan_text(plan))]
+    changes = [change(either(Path(options.output)), plan_text(plan))]
     if options.inventory_file:
         changes.append(change(Path(options.inventory_file), inventory_text(plan)))
     for reason, number in plan.left_out.items():
@@ -321,7 +322,7 @@ def learn(options: argparse.Namespace) -> Answer:
     remarks = (*LEARNED, *(f"Left out: {doubt}" for doubt in doubts))
     review = [str(cable) for cable in plan.cables if cable.review]
     more = {"run_id": asked.run_id, "to_review": review, "doubts": [*doubts], "silent": sorted(asked.silent)}
-    answer, code = _written(options, plan, [change(Path(options.output), plan_text(plan, remarks))], more)
+    answer, code = _written(options, plan, [change(either(Path(options.output)), plan_text(plan, remarks))], more)
     if isinstance(answer, str) and review:
         answer += f"\n{len(review)} of them only one end tells of: see `review` in {options.output}"
     verdicts = {verdict for verdict, _reason in asked.silent.values()}

@@ -14,11 +14,12 @@ from pathlib import Path
 
 from rack_recipes.collection_path import COLLECTION
 from rack_recipes.recipe.values_in_messages import closest
+from rack_recipes.yaml_suffixes import SUFFIXES, either, yaml_files
 
 PREFIX = "rack.recipes."
 FOLDER = "recipes"  # of a project and of the collection
-SUFFIX = ".yml"
-SUFFIXES = (SUFFIX, ".yaml")
+FOLDERS = (FOLDER, "orchestrator/recipes")  # of a project: the first comes first
+SUFFIX = ".yml"  # of the recipes of the collection
 TOP = re.compile(r"^[\"']?(test_meta|steps)[\"']?\s*:", re.MULTILINE)
 WORDS = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 
@@ -26,13 +27,15 @@ WORDS = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 def resolve(word: str) -> str:
     """The recipe that a user means: the file of that path, the project's recipe of that name, or the collection's.
 
-    What names none of these is returned as it is: reading it says what is wrong.
+    What names none of these is returned as it is: reading it says what is wrong. Raises UsageError for a name of two
+    files that differ in the suffix alone.
     """
     if not WORDS.fullmatch(word) or Path(word).exists():
         return word
-    own = Path(FOLDER, *word.split(".")).with_suffix(SUFFIX)
-    if own.is_file():
-        return str(own)
+    for folder in FOLDERS:
+        own = either(Path(folder, *word.split(".")).with_suffix(SUFFIX))
+        if own.is_file():
+            return str(own)
     name = word if word.startswith(PREFIX) else f"{PREFIX}{word}"
     return name if is_shipped(name) else word
 
@@ -88,7 +91,7 @@ def nearest_recipe(word: str) -> str:
     with suppress(OSError):  # a name may be too long for any file
         if missing.exists():
             return ""
-    own = {str(path): path.stem for path in _recipes_in(Path(FOLDER))}
+    own = {str(path): path.stem for folder in FOLDERS for path in _recipes_in(Path(folder))}
     shipped = {name: file_of(name).stem for name in shipped_names()}
     stem = missing.name.removeprefix(PREFIX).removesuffix(missing.suffix if missing.suffix in SUFFIXES else "")
     return nearest_beside(missing) or _most_like(stem, own) or _most_like(stem, shipped)
@@ -101,8 +104,7 @@ def _most_like(word: str, known: Mapping[str, str]) -> str:
 
 def _recipes_in(folder: Path) -> Iterator[Path]:
     """The recipes in a folder, sorted."""
-    with suppress(OSError, ValueError):
-        yield from (path for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES and looks_like_recipe(path))
+    return filter(looks_like_recipe, yaml_files(folder))
 
 
 def _shipped_file(name: str) -> Path | None:

@@ -31,8 +31,9 @@ from rack_recipes.recipe.yaml.files_beside_recipes import (
 )
 from rack_recipes.recipe.yaml.reader import Document
 from rack_recipes.settings import Settings, config_file
+from rack_recipes.yaml_suffixes import either
 
-USUAL_NAME = "waivers.yml"  # beside ansible.cfg
+USUAL_NAME = "waivers.yml"  # beside ansible.cfg; .yaml will do as well
 EXPECTED = "a mapping with waivers"
 EXAMPLE = "{step: link_errors, reason: RMA 1234, who: alice, until: 2026-12-31}"
 REQUIRED = ("step", "reason", "who")
@@ -49,11 +50,11 @@ def waivers_of(settings: Settings) -> WaiverFile:
 
 
 def waivers_path(settings: Settings) -> Path:
-    """The file that the settings name, or the one beside ansible.cfg, which may be missing."""
+    """The file that the settings name, or the one beside ansible.cfg, which may be missing. Raises UsageError."""
     if settings.waivers:
         return Path(settings.waivers)
     config = config_file()
-    return (config.parent if config else Path()) / USUAL_NAME
+    return either((config.parent if config else Path()) / USUAL_NAME)
 
 
 def entry_errors(entry: Mapping[str, Any]) -> dict[str, str]:

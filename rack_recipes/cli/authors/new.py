@@ -17,6 +17,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 from rack_recipes.cli.argument_parser import hint
 from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.errors import UsageError
+from rack_recipes.yaml_suffixes import either
 
 TEMPLATES = Path(__file__).with_name("templates")
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
@@ -216,7 +217,7 @@ def _write_files(
     templates = {path: (TEMPLATES / template).read_text(encoding="utf-8") for path, template in files.items()}
     filled = {_fill(path, words): _fill(text, words) for path, text in templates.items()}
     wanted = {folder / path: text for path, text in {**filled, **copies}.items()}
-    existing = [str(path) for path in wanted if path.exists() or path.is_symlink()]
+    existing = [str(path) for path in map(either, wanted) if path.exists() or path.is_symlink()]
     if existing:
         raise UsageError(f"{', '.join(existing)}: there already, so nothing was written")
     for path, text in wanted.items():

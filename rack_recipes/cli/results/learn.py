@@ -16,6 +16,7 @@ from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.cli.open_store import open_store, run_id_of
 from rack_recipes.cli.terminal import format_table, printable, value_text
 from rack_recipes.errors import UsageError, counted
+from rack_recipes.yaml_suffixes import either
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -109,8 +110,8 @@ def _file_before(options: argparse.Namespace) -> tuple[NewLimit, ...]:
 
     if options.to and options.update:
         raise UsageError("rack-recipes learn: expected --to or --update, got both")
-    if options.to and Path(options.to).exists():
-        raise UsageError(f"{options.to} is there already: --update shows what changes in it, and replaces it")
+    if options.to and (there := either(Path(options.to))).exists():
+        raise UsageError(f"{there} is there already: --update shows what changes in it, and replaces it")
     return read_limits(options.update).limits if options.update else ()
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from rack_recipes.cli.argument_parser import Parser
 from rack_recipes.cli.command_table import COMMANDS, RESUME, is_group, parser_of, subcommands
 from rack_recipes.errors import RackError
+from rack_recipes.yaml_suffixes import SUFFIXES
 
-SUFFIXES = (".yml", ".yaml")
 NEWEST = 20  # how many runs are offered
 
 Lines = Iterator[str]
@@ -173,10 +173,10 @@ def _scriptlets(_words: Sequence[str], _current: str) -> Lines:
 
 
 def _recipe_of(words: Sequence[str]) -> Path | None:
-    from rack_recipes.recipe.recipe_names import PREFIX, file_of
+    from rack_recipes.recipe.recipe_names import WORDS, file_of, resolve
 
-    known = (file_of(word) for word in words if word.endswith(SUFFIXES) or word.startswith(PREFIX))
-    return next((file for file in known if file.is_file()), None)
+    named = (word for word in words if word.endswith(SUFFIXES) or WORDS.fullmatch(word))
+    return next(filter(Path.is_file, (file_of(resolve(word)) for word in named)), None)
 
 
 def _step_names(recipe: Path | None, around: tuple[Path, ...] = ()) -> Lines:

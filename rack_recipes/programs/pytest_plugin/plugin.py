@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rack_recipes.programs.old_import_paths import install_legacy_imports
+from rack_recipes.yaml_suffixes import SUFFIXES
 
 if TYPE_CHECKING:
     from rack_recipes.programs.pytest_plugin.context_fixture import RackContext
     from rack_recipes.programs.pytest_plugin.runner_fixtures import RecipeRunner, ScriptletRunner
 FILES = "rack_recipes_files"
-PATTERNS = ["*.recipe.yml", "*.recipe.yaml"]
-SUFFIXES = (".yml", ".yaml")
+PATTERNS = [f"*.recipe{suffix}" for suffix in SUFFIXES]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

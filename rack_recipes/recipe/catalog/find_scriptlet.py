@@ -26,7 +26,6 @@ from rack_recipes.recipe.catalog.scriptlet_files import (
     MODULES,
     PUBLISHED,
     SHIPPED,
-    SIDECAR,
     STEM,
     Candidate,
     Folder,
@@ -40,6 +39,7 @@ from rack_recipes.recipe.catalog.scriptlet_files import (
 from rack_recipes.recipe.scriptlet_entry import Kind, ScriptletEntry
 from rack_recipes.recipe.trusted_files import Stamp, check_trusted, read_checked
 from rack_recipes.settings import Settings
+from rack_recipes.yaml_suffixes import SUFFIXES, check_single
 
 SUFFIX = ".py"
 
@@ -159,11 +159,12 @@ def _sidecar_entry(candidate: Candidate, function: str, seen: Stamp) -> Scriptle
     if function:
         raise CatalogError(f"{candidate.path} has no class {function!r}: only a Python scriptlet has a function")
     if not candidate.sidecar:
-        beside = Path(candidate.path).with_suffix(SIDECAR).name
+        beside = Path(candidate.path).with_suffix(SUFFIXES[0]).name
         raise CatalogError(f"{candidate.path} has no {beside} beside it, to give its description, options and writes")
     if not is_runnable(candidate):
         raise CatalogError(f"{candidate.path} is not executable: chmod +x {candidate.path}")
-    stamps = seen, _stamp_if_trusted(candidate, str(Path(candidate.relative_path).with_suffix(SIDECAR)))
+    check_single(Path(candidate.sidecar), CatalogError)
+    stamps = seen, _stamp_if_trusted(candidate, os.path.relpath(candidate.sidecar, candidate.folder.path))
     declared, digest = _read_with_sidecar(candidate.path, candidate.sidecar, stamps)
     return _entry(candidate, digest, declared)
 

@@ -19,10 +19,10 @@ from rack_recipes.collection_path import COLLECTION
 from rack_recipes.errors import CatalogError
 from rack_recipes.recipe.scriptlet_entry import Kind
 from rack_recipes.recipe.trusted_files import Stamp, read_trusted, stamp
+from rack_recipes.yaml_suffixes import SUFFIXES
 
 PUBLISHED = "rack.recipes."
 KINDS: dict[str, Kind] = {".py": "python", ".sh": "shell", ".awk": "shell", ".c": "native"}
-SIDECAR = ".yml"
 SOURCE = ".c"
 STEM = re.compile(r"(?!__)[A-Za-z0-9_-]+")
 HIDDEN = (".", "__")
@@ -46,7 +46,8 @@ class Folder:
 class Candidate:
     """A file that may be a scriptlet.
 
-    `relative_path` is its path in the folder. `sidecar` is the path of its YAML file, empty if it has none.
+    `relative_path` is its path in the folder. `sidecar` is the path of its YAML file, empty if it has none; of two that
+    differ in the suffix alone it is the first.
     """
 
     folder: Folder
@@ -128,7 +129,8 @@ def _by_stem(folder: Folder, directory: str, _seen: Stamp | None) -> dict[str, t
     for name in names:
         stem, suffix = os.path.splitext(name)
         path = os.path.join(directory, name)
-        sidecar = os.path.join(directory, stem + SIDECAR) if stem + SIDECAR in names else ""
+        beside = next((stem + each for each in SUFFIXES if stem + each in names), "")
+        sidecar = os.path.join(directory, beside) if beside else ""
         kind = KINDS.get(suffix) or (_kind_without_suffix(path, suffix) if sidecar else None)
         if kind and not stem.startswith(HIDDEN):
             relative_path = os.path.relpath(path, folder.path)
@@ -151,7 +153,7 @@ def _kind_without_suffix(path: str, suffix: str) -> Kind | None:
 
     A script begins with `#!`. A program is an ELF file or is executable.
     """
-    if suffix == SIDECAR or suffix.endswith("~") or not os.path.isfile(path):
+    if suffix in SUFFIXES or suffix.endswith("~") or not os.path.isfile(path):
         return None
     try:
         with open(path, "rb") as file:

@@ -91,13 +91,7 @@ def rank(entry: GalleryEntry, word: str) -> int | None:
 
 
 def _is_name(entry: GalleryEntry, word: str) -> bool:
-    name = entry.name.lower()
-    return word in {
-        name,
-        name.removeprefix("recipes/").removesuffix(".yml"),
-        name.rpartition(".")[2],
-        entry.function.lower(),
-    }
+    return word in {entry.name.lower(), entry.path.stem.lower(), entry.function.lower()}
 
 
 PLACES: tuple[Callable[[GalleryEntry, str], bool], ...] = (

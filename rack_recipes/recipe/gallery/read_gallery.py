@@ -22,8 +22,9 @@ from rack_recipes.recipe.catalog.scriptlet_files import MODULES, PUBLISHED, is_p
 from rack_recipes.recipe.gallery.entry_and_search import Argument, GalleryEntry
 from rack_recipes.recipe.load import load
 from rack_recipes.recipe.recipe_model import Param, Recipe
-from rack_recipes.recipe.recipe_names import FOLDER, shipped_name
+from rack_recipes.recipe.recipe_names import FOLDER, FOLDERS, shipped_name
 from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
+from rack_recipes.yaml_suffixes import check_single, either, yaml_files
 
 SHARED = "ARGUMENTS"  # the table of a helper: name of an argument -> its description, unit and source
 MARKUP = re.compile(r"\b(?:C|V|O|M|I|B|RV|P)\(([^)]*)\)")
@@ -114,7 +115,7 @@ def parsed(path: Path) -> ast.Module:
 
 
 LANGUAGES = {".py": "Python", ".sh": "POSIX shell", ".awk": "awk", ".c": "C"}
-SPECS = "meta/argument_specs.yml"
+META, SPECS = "meta", "argument_specs"  # the folder of a role, and the file in it that describes the role
 Source = Literal["project", "collection"]
 
 
@@ -142,12 +143,14 @@ def _files(project: Path) -> Iterator[tuple[Path, Path, Source]]:
     """Yield each file of a recipe or role, with the folder that it belongs to."""
     roots: tuple[tuple[Path, Source], ...] = ((project, "project"), (COLLECTION, "collection"))
     for root, source in roots:
-        for path in (*sorted(root.glob("recipes/*.yml")), *sorted(root.glob(f"roles/*/{SPECS}"))):
+        recipes = (path for folder in FOLDERS for path in yaml_files(root / folder))
+        metas = (path for folder in sorted(root.glob(f"roles/*/{META}")) for path in yaml_files(folder))
+        for path in (*recipes, *(path for path in metas if path.stem == SPECS)):
             yield path, root, source
 
 
 def _read(path: Path, root: Path, source: Source, scriptlets: Sequence[GalleryEntry]) -> GalleryEntry:
-    return role(path, root, source, scriptlets) if path.match(SPECS) else recipe(path, root, source, scriptlets)
+    return (role if path.parent.name == META else recipe)(path, root, source, scriptlets)
 
 
 def scriptlet(entry: ScriptletEntry, *, is_alone: bool) -> GalleryEntry:
@@ -275,7 +278,8 @@ def _command(name: str, params: Any) -> str:
 def role(path: Path, root: Path, source: Source, scriptlets: Sequence[GalleryEntry]) -> GalleryEntry:
     """Return what the gallery tells of a role, by its argument_specs.yml and the recipe inside. Raises RackError."""
     folder = path.parents[1]
-    inside = folder / "files" / "recipe.yml"
+    check_single(path)
+    inside = either(folder / "files" / "recipe.yml")
     used = _scriptlets_of(load(str(inside)), scriptlets) if inside.is_file() else []
     try:
         main = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]["main"]

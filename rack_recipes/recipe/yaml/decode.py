@@ -18,6 +18,7 @@ from rack_recipes.recipe.recipe_names import file_of, nearest_beside, nearest_re
 from rack_recipes.recipe.trusted_files import check_recipe
 from rack_recipes.settings import load as load_settings
 from rack_recipes.settings import project_nearby
+from rack_recipes.yaml_suffixes import ONE, two_of
 
 MAX_SIZE = 8 * 1024 * 1024  # bytes of a recipe file: some 20,000 steps
 BOM = b"\xef\xbb\xbf"  # editors on Windows put it before UTF-8
@@ -46,10 +47,12 @@ class RecipeSource:
 
 
 def read_bytes(path: str) -> bytes:
-    """The content of a file. Raises RecipeErrors where it cannot be read, is too large, or others can change it."""
+    """The content of a file. Raises RecipeErrors where it cannot be read or trusted, is too large, or is one of two."""
     try:
         with file_of(path).open("rb") as file:
             _check_trust(path, file.fileno())
+            if two := two_of(Path(path)):
+                raise refused(Place(path), ONE, two)
             content = file.read(MAX_SIZE + 1)
     except (OSError, ValueError) as error:
         nearby = project_nearby() if isinstance(error, FileNotFoundError) else ""

@@ -17,6 +17,7 @@ from rack_recipes.recipe.recipe_model import Path as ValuePath
 from rack_recipes.recipe.values_in_messages import closest, listed, shown
 from rack_recipes.recipe.yaml.reader import Document, read
 from rack_recipes.recipe.yaml.values_and_positions import KEY
+from rack_recipes.yaml_suffixes import check_single
 
 Problem = tuple[ValuePath, str, str, str]
 Check = Callable[[Any, ValuePath], Iterator[Problem]]
@@ -24,6 +25,7 @@ Check = Callable[[Any, ValuePath], Iterator[Problem]]
 
 def read_file(path: str, expected: str) -> tuple[Document, str]:
     """The mapping in a file, and the digest of the file; `expected` describes the mapping. Raises UsageError."""
+    check_single(Path(path))
     try:
         content = Path(path).read_bytes()
         return read(content, path, expected), f"sha256:{hashlib.sha256(content).hexdigest()}"

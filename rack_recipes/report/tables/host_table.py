@@ -20,6 +20,7 @@ from rack_recipes.errors import UsageError
 from rack_recipes.natural_order import natural
 from rack_recipes.report.table_model import Column, Table, as_text, is_number, named
 from rack_recipes.report.tables import columns as of
+from rack_recipes.yaml_suffixes import either
 
 COLUMNS_FILE = "columns.yml"
 ATTRIBUTE = "attribute."
@@ -76,7 +77,7 @@ def with_own_columns(tables: Sequence[Table], folder: str) -> tuple[Table, ...]:
 
     Raises UsageError for a file that says something else, and for a table that is unknown or has no hosts.
     """
-    path = Path(folder, COLUMNS_FILE)
+    path = either(Path(folder, COLUMNS_FILE))
     if not folder or not path.is_file():
         return tuple(tables)
     wanted, by_name = _read(path), named(tables)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rack_recipes.errors import CatalogError, Place, RecipeError, TrustError
-from rack_recipes.recipe.catalog.scriptlet_files import SIDECAR, Candidate
+from rack_recipes.recipe.catalog.scriptlet_files import Candidate
 from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 from rack_recipes.recipe.values_in_messages import shown
 from rack_recipes.recipe.yaml.reader import Document
@@ -25,6 +25,7 @@ from rack_recipes.run.trust.find_ansible_module import code_of, files_below, plu
 from rack_recipes.run.trust.read_policy_file import read_guarded
 from rack_recipes.run.trust.trust_request import TrustRequest, in_project
 from rack_recipes.version import VERSION
+from rack_recipes.yaml_suffixes import SUFFIXES, either
 
 LOCK_FILE_NAME = "rack-recipes.lock"
 LOCK_FILE_VERSION = 1
@@ -257,7 +258,8 @@ def _suite(files: Mapping[str, Path]) -> LockedScriptlet:
 def _sidecar(entry: ScriptletEntry) -> Iterator[tuple[str, Path]]:
     """Yield the sidecar of a script or a program."""
     if entry.kind != "python":
-        yield str(Path(entry.inside).with_suffix(SIDECAR)), entry.path.with_suffix(SIDECAR)
+        beside = either(entry.path.with_suffix(SUFFIXES[0]))
+        yield str(Path(entry.inside).with_name(beside.name)), beside
 
 
 def _origin(entry: ScriptletEntry) -> str:

@@ -16,6 +16,7 @@ from rack_recipes.plan.plan_model import Plan
 from rack_recipes.recipe.gallery.entry_and_search import Argument, GalleryEntry, search
 from rack_recipes.recipe.gallery.read_gallery import whole_gallery
 from rack_recipes.recipe.recipe_model import Step
+from rack_recipes.recipe.recipe_names import FOLDERS
 from rack_recipes.report.charts.chart_elements import LETTER, Chart, element, label, picture
 from rack_recipes.report.table_model import Column, Table, to_json
 from rack_recipes.web.actions import start_run
@@ -116,7 +117,7 @@ def _entries(source: PageSource) -> Sequence[GalleryEntry]:
 
 def _gallery(source: PageSource) -> tuple[Sequence[GalleryEntry], Sequence[str]]:
     """All entries, and why files are left out; they are read again when a file has changed."""
-    folders = [source.project / "recipes", *source.scriptlets]
+    folders = [*(source.project / folder for folder in FOLDERS), *source.scriptlets]
     files = sorted(path for folder in folders if folder.is_dir() for path in folder.rglob("*") if path.is_file())
     stamp = tuple((str(path), path.stat().st_mtime_ns) for path in files)
     known = source.kept.get(("gallery", stamp))
@@ -129,7 +130,7 @@ def _gallery(source: PageSource) -> tuple[Sequence[GalleryEntry], Sequence[str]]
 def _faulty_recipes(source: PageSource) -> list[dict[str, str]]:
     """A row for each recipe of the project that cannot be read, with its first mistake."""
     faults = [why.removeprefix(f"{source.project}/") for why in _gallery(source)[1]]
-    told = ((why.partition(":")[0], why.splitlines()[0]) for why in faults if why.startswith("recipes/"))
+    told = ((why.partition(":")[0], why.splitlines()[0]) for why in faults if why.startswith(FOLDERS))
     return [{"name": name, "sentence": f"error: {why}", "language": "", "source": PROJECT} for name, why in told]
 
 

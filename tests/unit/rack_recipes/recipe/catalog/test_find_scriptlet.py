@@ -192,7 +192,7 @@ def test_two_candidates_are_named(folder, first, second, kind):
     assert all(f"scriptlets/{name}" in refusal("a", kind) for name in (first, second))
 
 
-@pytest.mark.parametrize("name", ["a.sh~", "a.md", "a.yaml"])
+@pytest.mark.parametrize("name", ["a.sh~", "a.md"])
 def test_other_files_are_no_candidates(folder, name):
     write(folder / "a.sh", SCRIPT)
     write(folder / "a.yml", SIDECAR)

@@ -216,7 +216,8 @@ def test_a_recipe_names_its_steps_and_keys():
 
 
 def entry(name: str, sentence: str = "It tests", kind: Any = "scriptlet", **more: Any) -> GalleryEntry:
-    return GalleryEntry(kind, name, "family", sentence, Path(name), "collection", **more)
+    path = Path(name if kind == "recipe" else name.replace(".", "/"))
+    return GalleryEntry(kind, name, "family", sentence, path, "collection", **more)
 
 
 FAN = entry("host.fan", "Whether the fans turn")

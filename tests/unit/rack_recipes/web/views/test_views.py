@@ -8,6 +8,7 @@ import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
 from jsonschema import Draft202012Validator
 
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.web.served_site import URL
@@ -190,12 +191,24 @@ def test_forms_are_told_apart_from_pages():
     assert {route.path for route in ROUTES if route.method == POST} <= {*SHAPES}
 
 
-def test_a_recipe_with_an_error_is_listed_with_it(served):
-    Path("recipes").mkdir(exist_ok=True)
-    Path("recipes/broken.yml").write_text("test_meta: {test_id: X}\nsteps: 7\n")
+@pytest.mark.parametrize("path", ["recipes/broken.yml", "recipes/broken.yaml", "orchestrator/recipes/broken.yaml"])
+def test_a_recipe_with_an_error_is_listed_with_it(path, served):
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text("test_meta: {test_id: X}\nsteps: 7\n")
     first = served.data("/recipes")["recipes"][0]
-    assert first["name"] == "recipes/broken.yml"
-    assert first["sentence"].startswith("error: recipes/broken.yml:2:8: expected ")
+    assert first["name"] == path
+    assert first["sentence"].startswith(f"error: {path}:2:8: expected ")
     page = served.ask("/recipes", "viewer").text
-    assert b"recipes/broken.yml:2:8" in page
-    assert b'href="/recipes/recipes/broken.yml"' not in page
+    assert f"{path}:2:8".encode() in page
+    assert f'href="/recipes/{path}"'.encode() not in page
+
+
+@pytest.mark.parametrize("path", ["recipes/one.yaml", "orchestrator/recipes/one.yaml"])
+def test_a_recipe_has_its_page_whatever_its_suffix_and_folder(path, served):
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(
+        "test_meta: {test_id: X, description: Tells one}\n"
+        "steps:\n  - {name: one, type: shell, module: disk.usage, success: none}\n"
+    )
+    assert served.data("/recipes")["recipes"][0]["name"] == path
+    assert b"Tells one" in served.ask(f"/recipes/{path}", "viewer").text

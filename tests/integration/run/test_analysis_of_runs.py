@@ -110,6 +110,7 @@ STEPS_OWN_ANALYSIS = [
     shell("fail"),
     {"name": "look", "module": "t.look", "scope": "run", "always": True},
 ]
+IN_THE_MIDDLE = [*STEPS_OWN_ANALYSIS[:2], {"name": "look", "module": "t.look", "scope": "run"}, shell("last", "ok")]
 
 
 def found() -> list[Finding]:
@@ -148,6 +149,15 @@ def test_it_finds_what_failed_and_knows_the_earlier_run(steps: Path) -> None:
     assert reported("own") == ["1 failed"]
     (second,) = found()
     assert second.figures == {"before": [1], "results": 2}
+
+
+def test_in_the_middle_of_a_run_it_sees_the_results_so_far(steps: Path) -> None:
+    (steps / "scriptlets" / "t" / "look.py").write_text(LOOK)
+    run_once(IN_THE_MIDDLE)
+    seen = results()
+    assert seen.span("look", "")[1] <= seen.span("last", "localhost")[0]
+    (one,) = found()
+    assert (one.title, one.figures) == ("1 failed", {"before": [], "results": 2})
 
 
 def test_it_is_refused_in_a_step_of_a_host(steps: Path) -> None:

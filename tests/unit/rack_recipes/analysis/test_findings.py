@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,14 @@ def test_a_method_is_left_out_only_where_it_can_find_nothing() -> None:
     }
     assert {name: tuple(needs) for name, needs in analyse_run.NEEDS.items()} == least
     assert set(analyse_run.NEEDS) < set(analyse_run.ANALYSERS)
+
+
+HAS_METHOD = re.compile(r"^def findings\(_?run: RunData, _?history: History\)", re.MULTILINE)
+
+
+def test_every_method_is_in_the_table_of_those_that_are_used() -> None:
+    modules = Path(analyse_run.__file__).parent.glob("*.py")
+    assert {path.stem for path in modules if HAS_METHOD.search(path.read_text())} == {*analyse_run.ANALYSERS}
 
 
 def test_every_analyser_names_kinds_and_grades_that_are_known(store: Engine) -> None:

@@ -149,7 +149,15 @@ def records():
     yield {"kind": "run", "run": "R1", "time": TIME, "recipe": recipe, "hosts": ["r1", "r2"], "steps": STEPS,
            "controller": "c", "user": "u", "versions": {"python": "3.13"}}  # fmt: skip
     for host, verdict in (("r1", "passed"), ("r2", "failed")):
-        tried = {"verdict": verdict, "started": TIME, "seconds": 1.5, "exit_code": 0, "stdout": "", "stderr": "log\n"}
+        tried = {
+            "verdict": verdict,
+            "started": TIME,
+            "seconds": 1.5,
+            "exit_code": 0,
+            "stdout": "",
+            "stderr": "log\n",
+            "max_rss_kib": 9000,
+        }
         yield {"kind": "step", "stage": 1, "n": 1, "host": host, "step": "link", "verdict": verdict,
                "reason": "12 > 0", "started": TIME, "seconds": 1.5, "attempts": [tried],
                "measurements": [{"name": "rx", "value": 2**53 + 1, "unit": "frames"}]}  # fmt: skip

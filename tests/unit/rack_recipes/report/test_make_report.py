@@ -177,6 +177,17 @@ def test_findings_are_in_the_report_and_in_the_store(url, store, tmp_path):
 
 
 @pytest.mark.usefixtures("one_finding")
+def test_the_store_has_the_context_values_resources_and_the_summary(url, store, tmp_path):
+    make(store, "R1", tmp_path / "report", ["csv"], url, Settings())
+    names = "value FROM context_snapshots", "value FROM measurements", "memory_used FROM step_metrics"
+    with store.connect() as connection:
+        found = [[*connection.exec_driver_sql(f"SELECT {one}").scalars()] for one in names]
+        summary = connection.exec_driver_sql("SELECT summary_text FROM analysis WHERE kind = 'summary'").scalars().all()
+    assert found == [['{"n":1}', '{"n":2}'], [2.0**53] * 2, [9000 * 1024] * 2 + [None]]
+    assert any("did not pass, on" in text for text in summary)
+
+
+@pytest.mark.usefixtures("one_finding")
 def test_a_summary_is_there_where_it_is_asked_for(url, store, tmp_path):
     make(store, "R1", tmp_path / "report", ["csv"], url, Settings())
     assert "did not pass, on" in (tmp_path / "report" / "csv" / "findings.csv").read_text()

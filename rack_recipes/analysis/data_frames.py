@@ -152,7 +152,7 @@ def load_run(run_id: str | None = None, db: str | None = None) -> RunFrames:
 
 
 def make_run_frames(run: RunData, findings: Sequence[Row] = ()) -> RunFrames:
-    """The data frames of a run. Unknown columns are left out and missing ones are empty, so older stores work too.
+    """The data frames of a run. Columns that it does not use are empty.
 
     Raises UsageError where pandas is missing.
     """

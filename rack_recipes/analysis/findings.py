@@ -139,27 +139,18 @@ def most_important_first(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda one: (_GRADE_PLACES[one.grade], -one.explains, _KIND_PLACES[one.kind]))
 
 
-CHOSEN = ("action", "rule")
-"""The fields that the table `analysis` has in `about`: stores of earlier versions have no columns for them."""
-
-
 def finding_to_record(finding: Finding) -> dict[str, Any]:
     """What the table `analysis` holds of a finding, by name; `finding_from_row` is the way back."""
-    told = asdict(finding)
-    chosen = {name: told.pop(name) for name in CHOSEN}
-    about = {**told["about"], **{name: text for name, text in chosen.items() if text}}
-    return {**told, "about": about, "results": [*map(list, finding.results)]}
+    return {**asdict(finding), "results": [*map(list, finding.results)]}
 
 
 def finding_from_row(row: Mapping[str, Any]) -> Finding:
     """The finding that a row of the table `analysis` holds, as store/reading/recorded_runs.py returns it."""
     results = tuple(ResultId(*result) for result in row["results"])
-    texts = {name: row[name] or "" for name in ("title", "advice", "method", "origin")}
-    about = {name: value for name, value in row["about"].items() if name not in CHOSEN}
-    chosen = {name: str(row["about"].get(name, "")) for name in CHOSEN}
+    texts = {name: row[name] or "" for name in ("title", "advice", "method", "origin", "action", "rule")}
     return Finding(
-        row["kind"], row["grade"], results=results, figures=row["figures"], about=about,
-        explains=row["explains"] or 0, suggestion=row["suggestion"], **texts, **chosen,
+        row["kind"], row["grade"], results=results, figures=row["figures"], about=row["about"],
+        explains=row["explains"] or 0, suggestion=row["suggestion"], **texts,
     )  # fmt: skip
 
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite
-from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -32,11 +30,7 @@ from rack_recipes.analysis.findings import (
 from rack_recipes.analysis.history import History
 from rack_recipes.analysis.run_data import Attributes, Row, RunData, host_class
 from rack_recipes.analysis.run_statistics import without_statistics_of_rounds
-from rack_recipes.errors import RackError
 from rack_recipes.natural_order import natural
-from rack_recipes.run.run_folders import run_record
-from rack_recipes.store.stored_plan import unpack_plan
-from rack_recipes.store.writing.record_to_rows import pack_plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +42,8 @@ class RunPlan:
 
 
 def plan_of(run: RunData) -> RunPlan | None:
-    """The plan of a run; None where neither the store nor a journal tells it."""
-    found = run.plan or _in_journal(run.run.get("journal"))
-    return RunPlan(found["steps"], found["derived"]) if found else None
-
-
-def is_lost(run: RunData) -> bool:
-    """Whether the run had a plan that nobody knows any more: its journal is gone, and the store was not told."""
-    return bool(run.run.get("journal")) and plan_of(run) is None
-
-
-def _in_journal(journal: str | None) -> Mapping[str, Any] | None:
-    with suppress(RackError, OSError):
-        record = run_record(Path(journal)) if journal else None
-        return unpack_plan(pack_plan(record)) if record else None
-    return None
+    """The plan of a run; None where the store does not tell it."""
+    return RunPlan(run.plan["steps"], run.plan["derived"]) if run.plan else None
 
 
 KIND = "evidence"
@@ -75,10 +56,9 @@ RAN_AND_PASSED = PASSING & RAN
 RUN_AGAIN = "Run the step again on these hosts (`rack-recipes run --resume`), or find out why it was never judged."
 READ_LOG = "Read the log of the step on these hosts: it passed, but did not tell this value."
 PLAN_LOST = (
-    "The plan of this run is not known any more: its journal is gone, and an earlier version has stored the run "
-    "without it. So nobody can tell which planned results are missing, and derived numbers are not shown"
+    "The plan of this run is not known: the first record of its journal is damaged. So nobody can tell which planned "
+    "results are missing, and derived numbers are not shown"
 )
-KEEP_JOURNALS = "Put the journal back to its place and make the report again; runs that are stored now keep their plan."
 
 
 class _Place(NamedTuple):
@@ -91,8 +71,8 @@ class _Place(NamedTuple):
 
 def findings(run: RunData, _history: History) -> Iterator[Finding]:
     """Yield findings of the kind `evidence`."""
-    if is_lost(run):
-        yield Finding(KIND, NOTE, PLAN_LOST, advice=KEEP_JOURNALS, method=COUNTED)
+    if run.run.get("journal") and not run.plan:
+        yield Finding(KIND, NOTE, PLAN_LOST, method=COUNTED)
     yield from cap_findings([*_without_result(run)])
     yield from cap_findings([*_without_value(run)])
 
@@ -119,7 +99,7 @@ def _no_result(run: RunData, step: str, hosts: Sequence[str], planned: int) -> F
 
 
 def planned_hosts(run: RunData) -> Mapping[str, Sequence[str]]:
-    """The hosts of each planned step; empty where nobody knows the plan any more."""
+    """The hosts of each planned step; empty where nobody knows the plan."""
     plan = plan_of(run)
     return {step: hosts for step, hosts in plan.hosts.items() if hosts} if plan else {}
 

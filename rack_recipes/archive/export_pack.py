@@ -44,8 +44,7 @@ from rack_recipes.store.writing.import_journal import is_behind
 from rack_recipes.version import VERSION
 
 RESULTS, VERSIONS = "results", "versions.json"
-NOT_KEPT = "it was not kept when the run began: it could not be read, it had changed since it was compiled, or an \
-older version of rack.recipes began the run"
+NOT_KEPT = "it was not kept when the run began: it could not be read, or it had changed since it was compiled"
 NOT_HERE = "the run's folder is not here"
 IN_PARTS = "the packs of the parts have it"
 NOT_ARRIVED = "it did not arrive from its host"

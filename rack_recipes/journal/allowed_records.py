@@ -27,7 +27,6 @@ RUN = ""  # the host of a step that runs once for the run
 SHOWN = 60  # characters of a value in a reason
 DEEPEST = 120  # levels: a value of the context has 100 at most
 LEAST, MOST = -(2**63), 2**63 - 1  # integers
-WIDEST = 10**300  # integers in values of a journal: an earlier version may have written longer ones than steps may now
 LONGEST_TIME = 1e10  # seconds; 300 years
 LONGEST_NAME = 1000  # characters; a step may be named after an item of its loop
 LONGEST_REASON = 20_000  # characters; some are made of several
@@ -163,7 +162,7 @@ def _is_time(value: object) -> bool:
     return value.isascii()
 
 
-def _is_data(value: Any, widest: int = WIDEST) -> bool:
+def _is_data(value: Any) -> bool:
     """Whether a value is JSON that every reader can hold: not too deep, and with numbers that are not too large."""
     if type(value) is str or value is None:
         return True
@@ -176,7 +175,7 @@ def _is_data(value: Any, widest: int = WIDEST) -> bool:
                 below += each.values()
             elif kind is list:
                 below += each
-            elif (kind is int and not -widest <= each < widest) or (kind is float and not -1.8e308 < each < 1.8e308):
+            elif (kind is int and not LEAST <= each <= MOST) or (kind is float and not -1.8e308 < each < 1.8e308):
                 return False
         if not below:
             return True
@@ -225,10 +224,7 @@ def _or_nothing(rule: Rule) -> Rule:
 
 VALUE_FIELDS = ("key", "scope", "value", "shown")  # of a value that is written masked
 MANY = 10**7  # entries: as many as a file may hold
-DATA = Rule(f"JSON of at most {DEEPEST} levels, with integers of {len(str(WIDEST)) - 1} digits", _is_data)
-DATA_OF_HOST = Rule(
-    f"JSON of at most {DEEPEST} levels, with integers of 64 bits", lambda value: _is_data(value, MOST + 1)
-)
+DATA = Rule(f"JSON of at most {DEEPEST} levels, with integers of 64 bits", _is_data)
 DATA_OBJECT = Rule("an object", lambda value: type(value) is dict and _is_data(value))
 TEXT = Rule("a text", lambda value: type(value) is str)
 NAME = _text(LONGEST_NAME)
@@ -410,7 +406,7 @@ OF_HOSTS: Mapping[str, tuple[str, ...]] = {
     "log": ("stage", "n", "host", "step", "attempt", "time", "event", "text"),
 }
 LIMITED: Mapping[str, Rule] = {  # in what hosts send
-    "after": DATA_OF_HOST,
+    "after": DATA,
     "n": NUMBERED,
     "attempts": _list(ATTEMPT, MOST_ATTEMPTS),
     "measurements": _list(MEASUREMENT, MOST_MEASUREMENTS),

@@ -202,7 +202,7 @@ class Summary:
 
     `logged` is how many lines scriptlets have logged as a warning or worse.
 
-    `hosts` are those of the run, `inventory` says where they are from; runs of an earlier version do not tell.
+    `hosts` are those of the run, `inventory` says where they are from.
     """
 
     run_id: str = ""

@@ -107,7 +107,7 @@ class Written:
 class Done:
     """A request that was done, by its id: who sent it, a digest of what it asked for, and what came of it.
 
-    The digest is empty in older journals, and where secrets came with the request: nobody may try these out.
+    The digest is empty where secrets came with the request: nobody may try these out.
     """
 
     who: str

@@ -72,7 +72,7 @@ def run(engine: sql.Engine, run_id: str) -> Row:
 def plan(engine: sql.Engine, run_id: str) -> dict[str, Any] | None:
     """What a run was to do: `steps` has the hosts of each, `derived` the definitions of derived numbers.
 
-    None where the store was not told, as of runs that an earlier version has stored.
+    None where the store was not told: the first record of the journal is damaged.
     """
     table = tables().runs
     found = read(engine, sql.select(table.c.plan).where(table.c.run_id == run_id), {"plan": decoded})

@@ -239,6 +239,8 @@ ANALYSIS_COLUMNS: Mapping[str, tuple[Column, ...]] = {
         Column("explains", Kind.INTEGER),
         Column("origin", Kind.NAME),
         Column("suggestion", Kind.FLAG),
+        Column("action", Kind.TEXT),
+        Column("rule", Kind.TEXT),
         Column("time", Kind.NAME),
     ),
     "baselines": (  # runs that somebody has accepted as good; the newest row of a test counts

@@ -114,7 +114,6 @@ class JournalFold:
         self._changes = 0
         self._conflicts = 0
         self._checks = 0
-        self.left_out = 0  # records behind the end
         self._kinds: dict[str, Callable[[Record, Batch | None], None]] = {
             "run": self._add_run,
             "delta": self._add_delta,
@@ -148,9 +147,8 @@ class JournalFold:
 
     def add(self, record: Record, batch: Batch | None = None) -> None:
         """Add one record of the journal, and its rows to the batch; a kind that is not known here has no rows."""
-        if self.has_ended and record["kind"] != COMES_LATE and not _is_served_again(record):
-            self.left_out += 1
-        elif add := self._kinds.get(record["kind"]):
+        comes_in_time = not self.has_ended or record["kind"] == COMES_LATE or _is_served_again(record)
+        if comes_in_time and (add := self._kinds.get(record["kind"])):
             add(record, batch)
         if batch:
             batch.records += 1

@@ -167,10 +167,9 @@ class JournalImport:
     def _is_held(self, fold: JournalFold, held: Tally) -> bool:
         """Whether the store has all rows of the journal.
 
-        It may have more where the journal was damaged since, or an earlier version stored what is behind the end.
+        It may have more where the journal was damaged since.
         """
-        may_have_more = bool(self.damaged or fold.left_out)
-        return held == fold.tally() or (may_have_more and all(map(ge, held, fold.tally())))
+        return held == fold.tally() or (bool(self.damaged) and all(map(ge, held, fold.tally())))
 
     def _refuse_other_run(self, run_id: str, sealed: Sealed) -> None:
         """Raise JournalError where the store has another run of this id that has ended.

@@ -1,23 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The study of what is said over time: shifts, drifts, hosts and racks beside their twins, flakes, and the gate of CI.
-
-What the code at the commit `BEFORE` said of the same values is frozen in a data file: `answers` of this file, with the
-library of that commit.
-"""
+"""The study of what is said over time: shifts, drifts, hosts and racks beside twins, flakes, and the gate of CI."""
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from analysis_twins_study import BEFORE, DATA, Measured, TableOfStudy, said
+from analysis_twins_study import Measured, TableOfStudy, said
 
 from analysis_worlds import Array, Random, random_of
 from ansible_collections.rack.recipes.tests.unit.rack_recipes.analysis.stored_runs import Night, run_id, store_nights
@@ -25,7 +19,7 @@ from rack_recipes.analysis.analyse_run import analyse_run, store_findings
 from rack_recipes.analysis.findings import Finding
 from rack_recipes.store.database_engine import connect_store
 
-SEED = 1  # always, since the answers of the earlier code are frozen
+SEED = 1  # always, so that two versions can be compared
 NOISE = 0.02
 MEMORIES = {"normal": 0.0, "AR(1) of .6": 0.6}
 RUNS = (10, 20, 50)
@@ -164,11 +158,6 @@ GATES = ((12, 10), (4, 1), (1, 1))
 GATE_SHIFTS = (0.0, 0.02, 0.05, 0.1)
 
 
-def answers() -> dict[str, dict[str, Any]]:
-    """All that the study asks."""
-    return {"cases": cases_found(), "grid": grid()}
-
-
 def cases_found() -> dict[str, tuple[int, int]]:
     """The tries of each case, and in how many of them it was found."""
     return {
@@ -182,36 +171,29 @@ def cases_found() -> dict[str, tuple[int, int]]:
     }  # fmt: skip
 
 
-def _before() -> Mapping[str, Any]:
-    told: Mapping[str, Any] = json.loads((DATA / "time_before.json").read_text())
-    return told
-
-
 def table_of_cases() -> TableOfStudy:
     """What is said of hosts, racks and flakes, and by the gate."""
-    before = _before()["cases"]
     about = (
-        f"What stands for faults seen in use: what was said by the code at the commit `{BEFORE}`, and what is said by "
-        f"today's. Always with the seed {SEED}. A shift of 0 % is none: what the gate tells there is false. The "
-        "earlier gate compared verdicts and criteria alone."
+        f"What stands for faults seen in use. Always with the seed {SEED}. A shift of 0 % is none: what the gate tells "
+        "there is false."
     )
-    rows = [(title, tries, before[title][1], found) for title, (tries, found) in cases_found().items()]
-    return about, ("what was put in", "tries", "found before", "found"), rows
+    rows = [(title, tries, found) for title, (tries, found) in cases_found().items()]
+    return about, ("what was put in", "tries", "found"), rows
 
 
 def table_of_moves() -> TableOfStudy:
     """What is said of shifts and drifts by their size, the number of runs, and who moves."""
-    before, now = _before()["grid"], grid()
+    now = grid()
     about = (
         f"Of {GRID_TRIES} runs each, with {100 * NOISE:g} % of noise: how many tell that a measurement has moved, of a "
         "host that did, as a change of level or a drift (shifts begin after 60 % of the runs); and how many say so of "
-        f"another measurement, in which nothing happened. Before: by the code at the commit `{BEFORE}`."
+        "another measurement, in which nothing happened."
     )
     rows = [
         (who, noise, kind, f"{100 * float(change):g} %{' a run' if kind == 'drift' else ''}", runs,
-         before[key][0], *now[key], before[key][1])
+         *now[key])
         for key in now
         for who, noise, kind, change, runs in [key.split("; ")]
     ]  # fmt: skip
-    columns = ("who moves", "noise", "how", "by", "runs", "found before", "found", "false", "false before")
+    columns = ("who moves", "noise", "how", "by", "runs", "found", "false")
     return about, columns, rows

@@ -2,8 +2,7 @@
 
 """The study of what is said of twins and of single values: planted faults, published data, and healthy runs.
 
-All analysers of a report look at values in memory, as they look at those of a store. What the code at the commit
-`BEFORE` said of the same values is frozen in a data file: `answers` of this file with the library of that commit.
+All analysers of a report look at values in memory, as they look at those of a store.
 """
 
 from __future__ import annotations
@@ -29,7 +28,6 @@ from rack_recipes.analysis.run_data import RunData
 from rack_recipes.analysis.values_over_runs import Series, SeriesValues
 from rack_recipes.store.database_engine import connect_store
 
-BEFORE = "892ee97a"
 DATA = Path(__file__).with_name("analysis_data")
 PUBLISHED = Path(__file__).parents[2] / "unit/rack_recipes/analysis/published"
 FIRST = datetime(2026, 6, 1, 22, tzinfo=UTC)
@@ -217,7 +215,7 @@ NOISES: Mapping[str, Callable[[Random, int, int], Array]] = {
 }
 EARLIER = (0, 10, 20, 50)
 HEALTHY = 250  # runs of each kind of noise and number of earlier runs
-SEED = 1  # always, since the answers of the earlier code are frozen
+SEED = 1  # always, so that two versions can be compared
 
 
 def healthy(noise: str, earlier: int, number: int) -> list[Finding]:
@@ -243,49 +241,29 @@ def found_in(case: Case) -> int:
     return sum(case.found(said(case.make(random))) for random in tries)
 
 
-def answers(runs: int = HEALTHY) -> dict[str, dict[str, Any]]:
-    """All that the study asks, by the title of the case, and by noise and number of earlier runs."""
-    return {"found": cases_found(), "false": false_of_noises(runs)}
-
-
-def cases_found() -> dict[str, int]:
-    """In how many tries each case was found, by its title."""
-    return {case.title: found_in(case) for case in CASES}
-
-
-def false_of_noises(runs: int) -> dict[str, tuple[int, int]]:
-    """The false findings of healthy runs, by noise and number of earlier runs."""
-    return {f"{noise}; {earlier}": false_findings(noise, earlier, runs) for noise in NOISES for earlier in EARLIER}
-
-
-def _before() -> Mapping[str, Any]:
-    told: Mapping[str, Any] = json.loads((DATA / "twins_before.json").read_text())
-    return told
-
-
 TableOfStudy = tuple[str, Sequence[str], Sequence[Sequence[Any]]]
 """Explanation, columns and rows."""
 
 
 def table_of_cases() -> TableOfStudy:
     """What is said of planted faults and of published data."""
-    before, now = _before()["found"], cases_found()
     about = (
-        "Values that stand for faults seen in use, and published data, with what a report says of them: by the code at "
-        f"the commit `{BEFORE}`, and by today's. Always with the seed {SEED}."
+        "Values that stand for faults seen in use, and published data, with what a report says of them. Always with "
+        f"the seed {SEED}."
     )
-    rows = [(one.title, one.tries, before[one.title], now[one.title], one.why) for one in CASES]
-    return about, ("what was put in", "tries", "found before", "found", "if not, why"), rows
+    rows = [(one.title, one.tries, found_in(one), one.why) for one in CASES]
+    return about, ("what was put in", "tries", "found", "if not, why"), rows
 
 
 def table_of_healthy_runs() -> TableOfStudy:
     """What is said of runs in which nothing is wrong."""
-    before, now = _before()["false"], false_of_noises(HEALTHY)
     about = (
         f"Runs in which nothing is wrong: {MEASUREMENTS} measurements of {HOSTS} twins; in every second run each has a "
         "limit that no value comes near. All analysers look at it, as for a report. How many runs have a false "
-        f"`problem`, and how many something false that is `notable`; before: by the code at the commit `{BEFORE}`."
+        "`problem`, and how many something false that is `notable`."
     )
-    columns = ("noise", "earlier runs", "healthy runs", "problem, before", "problem", "notable", "notable, before")
-    rows = [(*key.split("; "), HEALTHY, before[key][0], *own, before[key][1]) for key, own in now.items()]
+    columns = ("noise", "earlier runs", "healthy runs", "problem", "notable")
+    rows = [
+        (noise, earlier, HEALTHY, *false_findings(noise, earlier, HEALTHY)) for noise in NOISES for earlier in EARLIER
+    ]
     return about, columns, rows

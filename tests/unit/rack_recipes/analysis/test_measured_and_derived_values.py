@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from math import inf, isnan, nan
-from pathlib import Path
 from statistics import median, variance
 from typing import Any
 from unittest.mock import Mock
@@ -24,25 +23,18 @@ from rack_recipes.analysis.measured_and_derived_values import (
     statistics_of_run,
 )
 from rack_recipes.analysis.run_data import RunData, arrange_run
-from rack_recipes.journal.append import append
 
 LOST, ALL = "rx.frames_v1.lost", "rx.frames_v1.all"
 FRAMES = {"r1": {"lost": 1, "all": 4}, "r2": {"lost": 3, "all": 4}, "r3": {"lost": 1, "all": 0}, "r4": {"lost": 1}}
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Any:
-    """A function that makes a run whose recipe derives a number."""
-
-    def make(context: Mapping[str, Any] | None = None, **one: str) -> RunData:
-        context = FRAMES if context is None else context
-        path = tmp_path / "journal.jsonl"
-        append(path, [{"kind": "run", "run": "R1", "time": "T", "hosts": [], "steps": [], "derived": {"x": one}}])
-        rows = [{"key": "rx.frames_v1", "host": host, "step": "rx", "value": value} for host, value in context.items()]
-        seconds = [{"host": host, "step": "rx", "n": 1, "name": "seconds", "value": 2} for host in context if host]
-        return arrange_run(RunData(run={"run_id": "R1", "journal": str(path)}, context=rows, measurements=seconds))
-
-    return make
+def run(context: Mapping[str, Any] | None = None, **one: str) -> RunData:
+    """A run whose recipe derives a number."""
+    context = FRAMES if context is None else context
+    rows = [{"key": "rx.frames_v1", "host": host, "step": "rx", "value": value} for host, value in context.items()]
+    seconds = [{"host": host, "step": "rx", "n": 1, "name": "seconds", "value": 2} for host in context if host]
+    plan = {"steps": {}, "derived": {"x": one}}
+    return arrange_run(RunData(run={"run_id": "R1"}, context=rows, measurements=seconds, plan=plan))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +49,7 @@ def run(tmp_path: Path) -> Any:
         ),
     ],
 )
-def test_each_kind(run: Any, one: dict[str, str], numbers: dict[str, float], definition: str) -> None:
+def test_each_kind(one: dict[str, str], numbers: dict[str, float], definition: str) -> None:
     (found,) = derived_numbers(run(**one))
     assert (found.numbers, found.definition, found.unit) == (numbers, definition, one.get("unit", ""))
 
@@ -76,13 +68,13 @@ LISTS = {"r1": [1, 2, 3, 4, 10], "r2": {"ms": [5] * 30}, "r3": [1, 2, 3, 4], "r4
         ("skewness", "rx.frames_v1.ms", {}, {"r2": "rx.frames_v1.ms has 30 values"}),
     ],
 )
-def test_numbers_of_a_list(run: Any, kind: str, of: str, numbers: dict[str, float], lost: dict[str, str]) -> None:
+def test_numbers_of_a_list(kind: str, of: str, numbers: dict[str, float], lost: dict[str, str]) -> None:
     (found,) = derived_numbers(run(LISTS, kind=kind, of=of))
     assert found.numbers == pytest.approx(numbers)
     assert (found.lost, found.definition) == (lost, f"{kind} of {of}")
 
 
-def test_what_cannot_be_computed_is_told_and_is_no_zero(run: Any) -> None:
+def test_what_cannot_be_computed_is_told_and_is_no_zero() -> None:
     told, lost = measured_and_derived_values.findings(run(kind="ratio", of=LOST, to=ALL), Mock())
     assert told.title == f"x (ratio of {LOST} to {ALL}): median 0.5 on 2 hosts, from 0.25 to 0.75"
     assert told.figures["values"] == {"r1": 0.25, "r2": 0.75}
@@ -90,25 +82,24 @@ def test_what_cannot_be_computed_is_told_and_is_no_zero(run: Any) -> None:
     assert (told.kind, lost.kind) == ("derived", "evidence")
 
 
-def test_a_number_of_the_run_serves_every_host(run: Any) -> None:
+def test_a_number_of_the_run_serves_every_host() -> None:
     context = {"": {"all": 4}, "r1": {"lost": 1}, "r2": {"lost": 2}}
     (found,) = derived_numbers(run(context, kind="ratio", of=LOST, to=ALL))
     assert found.numbers == {"r1": 0.25, "r2": 0.5}
 
 
-def test_its_statistics_have_its_definition(run: Any) -> None:
+def test_its_statistics_have_its_definition() -> None:
     rows = {row["name"]: row for row in statistics_of_run(run(kind="ratio", of=LOST, to=ALL, unit="%"))}
     assert (rows["x"]["count"], rows["x"]["mean"], rows["x"]["unit"]) == (2, 0.5, "%")
     assert rows["x"]["definition"] == f"ratio of {LOST} to {ALL}"
     assert rows[LOST]["definition"] is None
 
 
-@pytest.mark.parametrize("journal", [None, "/nowhere/journal.jsonl"])
-def test_without_a_journal_nobody_knows_what_is_derived(journal: str | None) -> None:
-    assert derived_numbers(RunData(run={"run_id": "R1", "journal": journal})) == []
+def test_without_a_plan_nobody_knows_what_is_derived() -> None:
+    assert derived_numbers(RunData(run={"run_id": "R1"})) == []
 
 
-def test_none_are_derived_of_numbers_that_nobody_has(run: Any) -> None:
+def test_none_are_derived_of_numbers_that_nobody_has() -> None:
     assert derived_numbers(run({}, kind="ratio", of=LOST, to=ALL)) == [
         DerivedNumbers("x", "", f"ratio of {LOST} to {ALL}", {}, {})
     ]

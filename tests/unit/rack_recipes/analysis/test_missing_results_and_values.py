@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
@@ -11,10 +10,10 @@ import pytest
 from rack_recipes.analysis import missing_results_and_values
 from rack_recipes.analysis.findings import NOTABLE, PROBLEM, Finding, ResultId
 from rack_recipes.analysis.run_data import RunData, arrange_run
-from rack_recipes.journal.append import append
 
 NAN = float("nan")
 HOSTS = ("r1", "r2", "r10")
+PLAN = {"steps": {"ping": [*HOSTS], "idle": []}, "derived": {}}
 
 
 def found(**rows: Any) -> list[Finding]:
@@ -34,17 +33,8 @@ def keys(values: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"key": "a.b_v1", "host": host, "step": "ping", "value": value} for host, value in values.items()]
 
 
-@pytest.fixture
-def journal(tmp_path: Path) -> str:
-    path = tmp_path / "journal.jsonl"
-    steps = [{"name": "ping", "stage": 1, "idx": 1, "scope": "host", "hosts": [*HOSTS]}]
-    append(path, [{"kind": "run", "run": "R1", "time": "T", "hosts": [*HOSTS], "steps": steps}])
-    return str(path)
-
-
-def test_a_planned_result_that_nobody_has_is_named(journal: str) -> None:
-    run = {"run_id": "R1", "ended": "T", "journal": journal}
-    (one,) = found(run=run, steps=results(hosts=("r2",)))
+def test_a_planned_result_that_nobody_has_is_named() -> None:
+    (one,) = found(steps=results(hosts=("r2",)), plan=PLAN)
     assert one.title == "Nobody has 2 of 3 planned results of ping: r1, r10"
     assert (one.kind, one.grade, one.results) == (
         "evidence",
@@ -53,29 +43,20 @@ def test_a_planned_result_that_nobody_has_is_named(journal: str) -> None:
     )
 
 
-def test_in_a_run_that_goes_on_results_are_not_missing_but_not_there_yet(journal: str) -> None:
-    (one,) = found(run={"run_id": "R1", "ended": None, "journal": journal}, steps=results(hosts=("r2",)))
+def test_in_a_run_that_goes_on_results_are_not_missing_but_not_there_yet() -> None:
+    (one,) = found(run={"run_id": "R1", "ended": None}, steps=results(hosts=("r2",)), plan=PLAN)
     assert one.title == "The run has not ended: nobody has 2 of 3 planned results of ping yet (r1, r10)"
     assert one.grade == NOTABLE
 
 
-def test_a_run_with_all_its_results_lacks_nothing(journal: str) -> None:
-    assert found(run={"run_id": "R1", "ended": "T", "journal": journal}, steps=results()) == []
+def test_a_run_with_all_its_results_lacks_nothing() -> None:
+    assert found(steps=results(), plan=PLAN) == []
 
 
-def test_the_plan_in_the_store_is_enough() -> None:
-    (one,) = found(
-        run={"run_id": "R1", "ended": "T", "journal": "/nowhere/journal.jsonl"},
-        steps=results(hosts=("r2",)),
-        plan={"steps": {"ping": ["r1", "r2"], "idle": []}, "derived": {}},
-    )
-    assert one.title == "Nobody has 1 of 2 planned results of ping: r1"
-
-
-def test_without_a_journal_and_a_stored_plan_the_report_says_that_nobody_knows_it() -> None:
-    (one,) = found(run={"run_id": "R1", "ended": "T", "journal": "/nowhere/journal.jsonl"}, steps=results())
+def test_without_a_plan_the_report_says_that_nobody_knows_it() -> None:
+    (one,) = found(run={"run_id": "R1", "ended": "T", "journal": "/runs/R1/journal.jsonl"}, steps=results())
     assert (one.kind, one.grade) == ("evidence", "note")
-    assert one.title.startswith("The plan of this run is not known any more: its journal is gone")
+    assert one.title.startswith("The plan of this run is not known: the first record of its journal is damaged")
     assert found(run={"run_id": "R1", "ended": "T", "journal": None}, steps=results()) == []
 
 

@@ -38,7 +38,7 @@ seq:int key! host! based_on:int version:int before:text after:text step time pol
 ARTIFACTS = "host step attempt:int n:int name! sha256! size:int media_type path:text time masked:bool note:text"
 ANALYSIS = """
 n:int kind! grade! title:text! advice:text results:text figures:text about:text method:text explains:int origin
-suggestion:bool time
+suggestion:bool action:text rule:text time
 """
 JUDGEMENTS = "n:int time user source:text digest limits:text counts:text changes:text"
 INDEXES = (

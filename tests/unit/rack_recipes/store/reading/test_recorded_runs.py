@@ -119,7 +119,7 @@ def test_findings_come_back_as_they_were_written(store: Engine, journal: Written
     record = {
         "kind": "outlier", "grade": "notable", "title": title, "advice": "", "results": [["r1", "a", "t"]],
         "figures": {"value": 9.5, "of": 2**70}, "about": {"host": "r1"}, "method": "vote", "explains": 3,
-        "origin": "rules", "suggestion": True, "time": "T",
+        "origin": "rules", "suggestion": True, "action": "reseat", "rule": "r", "time": "T",
     }  # fmt: skip
     with store.begin() as connection:
         write_rows(connection, tables().analysis, [analysis_row("R1", n, record) for n in (2, 1)])

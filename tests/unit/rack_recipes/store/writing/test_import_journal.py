@@ -273,20 +273,6 @@ def test_nothing_behind_the_end_of_a_run_counts(store: Engine, journal: Written,
     assert recorded_runs.run(store, "R1")["status"] == "interrupted"
 
 
-def test_what_an_earlier_version_stored_from_behind_the_end_stays(store: Engine, journal: Written) -> None:
-    path = journal([run(), step(1), end(status="interrupted")])
-    import_journal(store, path)
-    append(path, [step(1, "r2")])
-    import_journal(store, path)
-    other = journal([run("R2", ("r2",)), step(1, "r2")], "R2")
-    import_journal(store, other)
-    execute(store, "UPDATE steps SET run_id = 'R1' WHERE host = 'r2'", "DELETE FROM measurements WHERE run_id = 'R2'")
-    assert count(store, "steps") == 2
-    assert not is_behind(store, path)
-    assert import_journal(store, path).rows == 0
-    assert count(store, "steps") == 2
-
-
 @pytest.mark.parametrize(
     "other",
     [

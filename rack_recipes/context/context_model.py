@@ -19,13 +19,14 @@ KEPT, REFUSED, MERGED = "kept", "refused", "merged"  # the outcomes of a conflic
 class HeldValue(NamedTuple):
     """The value under one key of one host, or of the run: its JSON text, and how often it was set.
 
-    `host` and `step` are those that set it last.
+    `host` and `step` are those that set it last, and `time` says when where a conflict about the key is told of.
     """
 
     text: str
     version: int
     host: str = ""
     step: str = ""
+    time: str = ""
 
 
 class Delta(NamedTuple):

@@ -16,7 +16,11 @@ from functools import partial
 from sys import intern
 from typing import Any, NamedTuple
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import LARGEST_VALUE
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import (
+    LARGEST_VALUE,
+    mark_if_long,
+    shortened,
+)
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from rack_recipes.context.context_model import (
     KEPT,
@@ -187,9 +191,10 @@ class Context:
         return made
 
     def _refuse(self, place: HostKey, record: Record, held: HeldValue, after: str, known: KnownVersion) -> Delta:
-        by = f"{held.host or 'run'}/{held.step}"
-        reason = f"based on version {known.version}, but {by} had set version {held.version} (merge policy {FAIL})"
-        self.refusals.add(record["host"], record["step"], f"wrote {place[1]} {reason}")
+        by = f"{held.step} on {held.host}" if held.host else held.step
+        when, value = held.time[:19].replace("T", " "), shortened(mark_if_long(held.text))
+        reason = f"based on version {known.version}, but {by} had set version {held.version} at {when} UTC to {value}"
+        self.refusals.add(record["host"], record["step"], f"wrote {place[1]} {reason} (merge policy {FAIL})")
         self._writers.note_write(place, record, known.version, after)
         return self._delta(place, record, held, held, Conflict(FAIL, REFUSED, after))
 
@@ -247,7 +252,8 @@ class Context:
     ) -> Delta:
         host, key = place
         version = before.version + 1 if before else 1
-        after = HeldValue(text, version, intern(record["host"]), intern(record["step"] or record["who"]))
+        moment = record["time"] if self._policies.rules and self._policies.policy_of(key) == FAIL else ""
+        after = HeldValue(text, version, intern(record["host"]), intern(record["step"] or record["who"]), moment)
         self._held[host][key] = after
         self._changed.add(host)
         if before and self._policies.rules and self._policies.needs_base(key):

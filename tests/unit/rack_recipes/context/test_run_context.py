@@ -96,10 +96,20 @@ def test_policy_fail_refuses_the_later_write() -> None:
     (refused,) = context.fold(write(2, "r2"))
     assert (refused.policy, refused.outcome, refused.other) == ("fail", "refused", "2")
     assert (refused.before, refused.after, refused.version, refused.seq) == ("1", "1", 1, 2)
-    assert context.entry(KEY) == HeldValue("1", 1, "r1", "of_r1")
+    assert context.entry(KEY) == HeldValue("1", 1, "r1", "of_r1", TIME)
     ruled = context.refusals.final_record(step(host="r2", step="of_r2"))
-    expected = f"wrote {KEY} based on version 0, but r1/of_r1 had set version 1 (merge policy fail)"
+    expected = (
+        f"wrote {KEY} based on version 0, but of_r1 on r1 had set version 1 at 2026-11-25 12:00:00 UTC to 1 "
+        "(merge policy fail)"
+    )
     assert (ruled["verdict"], ruled["reason"]) == ("error", expected)
+
+
+def test_a_refusal_shows_the_beginning_of_a_long_value() -> None:
+    context = with_policy("fail", write("ä" * 5000, "r1"))
+    context.fold(write(2, "r2"))
+    reason = context.refusals.final_record(step(host="r2", step="of_r2"))["reason"]
+    assert f'UTC to "{"ä" * 199}... (merge policy fail)' in reason
 
 
 def test_what_rests_on_a_refused_write_is_refused_too() -> None:

@@ -708,7 +708,8 @@ def test_a_refused_write_makes_its_step_an_error_and_blocks(recorder: Recorder):
     append(run.path, [writes[1], step("a", "r2", n=2, checks=3)])
     recorder.task_ended(ended(stage, "r2"))
     end = run.results.ended["a", "r2"]
-    reason = "wrote power.limits_v1 based on version 0, but r1/a had set version 1 (merge policy fail)"
+    how = 'but a on r1 had set version 1 at 2026-11-25 12:00:00 UTC to "r1" (merge policy fail)'
+    reason = f"wrote power.limits_v1 based on version 0, {how}"
     assert (end.verdict, end.reason, end.blocks, end.checks) == ("error", reason, True, 3)
     assert run.results.ended["a", "r1"].verdict == "passed"
     assert run.context.get("power.limits_v1") == "r1"

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import shutil
 import signal
 import subprocess
@@ -33,7 +34,7 @@ HERE = {"here": {"ansible_connection": "local", "ansible_python_interpreter": sy
     """
     [FOLDER]  where the runs and their reports go (default: rack-recipes-demo)
     examples:
-    pipx run rack-recipes demo
+    rack-recipes demo
     rack-recipes demo /tmp/demo
     """
 )
@@ -87,4 +88,6 @@ def _told(folder: Path, runs: dict[str, tuple[int, dict[str, Any]]]) -> Iterator
     for recipe, (_code, answer) in runs.items():
         yield f"{recipe}: {answer['status']}\n"
         yield from (f"  {folder}/{path}\n" for path in shown_reports(answer.get("report", ())))
-    yield f"see also: cd {folder} && rack-recipes show; on your own hosts: rack-recipes new project lab\n"
+    name = "rack-recipes"
+    command = name if shutil.which(name) else shlex.quote(str(Path(PYTHON[0]).with_name(name)))
+    yield f"see also: cd {folder} && {command} show; on your own hosts: {command} new project lab\n"

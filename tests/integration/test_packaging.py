@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from urllib.request import Request, urlopen
 import pytest
 import yaml
 
+from ansible_collections.rack.recipes.tests.integration.docs.markdown_links import dead_links
 from rack_recipes.version import VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +28,7 @@ INSIDE = "ansible_collections/rack/recipes"
 SHIPPED = ("plugins", "playbooks", "roles", "recipes", "scriptlets", "data", "meta")
 FILES = ("galaxy.yml", "README.md", "LICENSE", "pyproject.toml", "hatch_build.py")
 CALLBACK = "rack.recipes.recorder"
+TAG = f"v{VERSION}"
 AUTHORS = """\
 from typing import Any
 from rack_recipes import ContextView, Faild, Scriptlet, debug_trace, run_program, run_recipe
@@ -40,17 +43,23 @@ assert run_recipe("a.yml").verdicts["a"] == run_recipe("a.yml", only="a").verdic
 """
 
 
-def call(*command: str | Path, home: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command in a home folder of its own; the cache of pip is shared."""
+def environment_in(home: Path) -> dict[str, str]:
+    """The environment of somebody who has this home folder, and nothing of ours; the cache of pip is shared."""
     cache = os.environ.get("PIP_CACHE_DIR") or f"{Path.home()}/.cache/pip"
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PYTHON", "XDG_"))}
-    env = {**kept, "HOME": str(home), "PIP_CACHE_DIR": cache}
-    return subprocess.run(command, capture_output=True, check=False, cwd=home, env=env, text=True)
+    path = [each for each in os.environ["PATH"].split(os.pathsep) if not Path(each, "rack-recipes").exists()]
+    return {**kept, "HOME": str(home), "PATH": os.pathsep.join(path), "PIP_CACHE_DIR": cache}
 
 
-def run(*command: str | Path, home: Path) -> str:
+def call(*command: str | Path, home: Path, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command in a home folder of its own, or in another folder."""
+    env = environment_in(home)
+    return subprocess.run(command, capture_output=True, check=False, cwd=folder or home, env=env, text=True)
+
+
+def run(*command: str | Path, home: Path, folder: Path | None = None) -> str:
     """The output of a command that must end well."""
-    ended = call(*command, home=home)
+    ended = call(*command, home=home, folder=folder)
     assert ended.returncode == 0, f"{command}: exit code {ended.returncode}\n{ended.stdout}{ended.stderr}"
     return ended.stdout
 
@@ -105,6 +114,15 @@ def test_the_wheel_holds_the_whole_collection(checkout, wheel):
     assert names == wanted | {"galaxy.yml", "README.md"}
 
 
+def test_links_of_the_package_s_page_and_of_the_pages_in_the_wheel_lead_somewhere(wheel, tmp_path):
+    [described] = zipfile.Path(wheel).glob("*.dist-info/METADATA")
+    (tmp_path / "PACKAGE.md").write_text(described.read_text(encoding="utf-8").partition("\n\n")[2])
+    zipfile.ZipFile(wheel).extractall(tmp_path / "wheel")
+    pages = [*tmp_path.rglob("*.md")]
+    assert {path.name for path in pages} == {"PACKAGE.md", "README.md"}
+    assert [*dead_links(pages, TAG)] == []
+
+
 @pytest.fixture(scope="module")
 def galaxy(tmp_path_factory):
     """A home folder with ansible-core and the collection from Galaxy, and nothing else of ours."""
@@ -124,7 +142,7 @@ def galaxy(tmp_path_factory):
         home=folder,
     )
     bin_ = folder / "env/bin"
-    run(bin_ / "ansible-galaxy", "collection", "build", ROOT, "--output-path", folder, home=folder)
+    run(sys.executable, ROOT / "tests/tools/build_collection.py", folder, home=folder)
     (archive,) = folder.glob("rack-recipes-*.tar.gz")
     run(bin_ / "ansible-galaxy", "collection", "install", "--offline", archive, home=folder)
     (folder / "ansible.cfg").write_text("[defaults]\ncallbacks_enabled = rack.recipes.recorder\n")
@@ -137,6 +155,23 @@ def test_the_archive_for_galaxy_is_the_collection_alone(galaxy):
         tops = {name.split("/")[0] for name in opened.getnames()}
     assert tops >= {*SHIPPED, "MANIFEST.json", "README.md", "LICENSE", "docs"}
     assert tops.isdisjoint({"tests", "rack_recipes", "noxfile.py", "pyproject.toml"})
+
+
+def test_links_of_the_collection_lead_somewhere_from_the_page_on_galaxy_too(galaxy, tmp_path):
+    (archive,) = galaxy.glob("rack-recipes-*.tar.gz")
+    with tarfile.open(archive) as opened:
+        opened.extractall(tmp_path / "all", filter="data")
+    (tmp_path / "PAGE.md").write_text((tmp_path / "all/README.md").read_text())
+    assert (tmp_path / "all/docs/index.md").is_file()
+    assert [*dead_links(tmp_path.rglob("*.md"), TAG)] == []
+
+
+def test_a_checkout_is_installed_by_the_command_that_the_readme_has(galaxy, tmp_path):
+    program, *words = re.findall(r"`(ansible-galaxy collection install \.)`", (ROOT / "README.md").read_text())[
+        0
+    ].split()
+    run(galaxy / "env/bin" / program, *words, home=tmp_path, folder=ROOT)
+    assert (tmp_path / ".ansible/collections/ansible_collections/rack/recipes/playbooks/run.yml").is_file()
 
 
 def test_without_the_library_one_message_says_what_to_install(galaxy):

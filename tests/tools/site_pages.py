@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -18,9 +19,9 @@ from typing import Any
 import griffe
 from pymdownx.slugs import slugify
 
-ROOT = Path(__file__).parents[2]
-HOME = "https://github.com/rack-recipes/rack.recipes"
-LINK = re.compile(r"(?<=\]\()(?:\.\./)+([^)\s#]*)(#[^)\s]*)?(?=\))")
+sys.path.append(str(Path(__file__).parents[2]))
+from hatch_build import with_addresses
+
 FENCE = re.compile(r"^( *```)(\w+) (.+)$", re.MULTILINE)
 PICTURE = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NODE = re.compile(r'^ +(\w+)\["<b>\w+</b>(?:<br>)?(.*)"\]$', re.MULTILINE)
@@ -67,17 +68,9 @@ def on_config(config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, **_more: Any) -> str:
     """Make the Markdown of a page that of the site."""
     path = page.file.src_uri
-    markdown = LINK.sub(lambda found: _elsewhere(path, found), markdown)
+    markdown = with_addresses(markdown, f"docs/{path}", "main", lambda other: other.startswith("docs/"))
     made[path] = NAME.sub(lambda found: _documented(found[1]), markdown)
     return FENCE.sub(_fence, PICTURE.sub(lambda found: _parts(found[1]), markdown))
-
-
-def _elsewhere(page: str, found: re.Match[str]) -> str:
-    """The address of a file: a page of the site as it stands, and what is beside docs/ on GitHub."""
-    target = (ROOT / "docs" / page).parent.joinpath(found[0].partition("#")[0]).resolve()
-    if target.is_relative_to(ROOT / "docs"):
-        return found[0]
-    return f"{HOME}/{'tree' if target.is_dir() else 'blob'}/main/{target.relative_to(ROOT)}{found[2] or ''}"
 
 
 def _fence(found: re.Match[str]) -> str:

@@ -50,5 +50,5 @@ def test_every_threat_names_a_test():
 
 
 def test_the_readme_leads_there():
-    assert "/docs/security.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "](docs/security.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
     assert "(threats.md)" in (ROOT / "docs/security.md").read_text(encoding="utf-8")

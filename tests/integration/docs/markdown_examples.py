@@ -14,7 +14,7 @@
 | `json envelope` | what a script prints at its end; it has to pass |
 | `console` | commands behind `$ `, and what they print; `...` stands for anything |
 | `console typed` | the same, behind the blocks before it and in their folder; an exit code is the last command's |
-| `LANGUAGE shown` | a part of a file, which could not be run |
+| `LANGUAGE shown` | a part of a file, or what could not be run |
 | nothing, `text` | no example |
 """
 

@@ -23,6 +23,7 @@ from ansible_collections.rack.recipes.tests.integration.docs.markdown_examples i
     examples,
     missing,
 )
+from ansible_collections.rack.recipes.tests.integration.docs.markdown_links import dead_links
 from ansible_collections.rack.recipes.tests.integration.docs.stand_ins import needs_rack, provide, values_for, whole
 from call_rack_recipes import CHECKOUT, COMMAND, TIMEOUT, Done, call, environment, rack_recipes
 from rack_recipes.cli.command_table import parse_command_line
@@ -35,7 +36,6 @@ PLUGIN = "rack_recipes.programs.pytest_plugin.plugin"
 PYTEST = ("-p", "no:rack_recipes", "-p", "no:cacheprovider")
 NO_OTHER_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 OWN_COMMAND = re.compile(r"rack-recipes (.*?)(?=\s+(?:[|&]|\d?>)|\)?$)")
-OWN_PAGE = re.compile(r"https://github\.com/rack-recipes/rack\.recipes/(?:blob|tree)/main/")
 OUTPUT = re.compile(r'"\$\(.*\)"')  # of a command, as a word of another one
 KINDS = ("yaml", "task", "python", "notebook", "json", "envelope", "console", "typed", "shown")
 INVENTORY = """\
@@ -77,10 +77,9 @@ def chosen(*kinds: str) -> list[tuple[Path, Example]]:
 
 
 def run_in_part(block: tuple[Path, Example]) -> Any:
-    """A block of commands: those of README.md run always, those that run recipes as tests only in `make soak`."""
-    document, example = block
-    repeats = pytest.mark.repeats if "$ pytest" in example.text else pytest.mark.repeats(one_in=7)
-    return pytest.param(block, id=id_of(block), marks=() if document.name == "README.md" else repeats)
+    """A block of commands: those that run recipes as tests run only in `make soak`."""
+    repeats = pytest.mark.repeats if "$ pytest" in block[1].text else pytest.mark.repeats(one_in=7)
+    return pytest.param(block, id=id_of(block), marks=repeats)
 
 
 @pytest.fixture
@@ -234,8 +233,8 @@ def with_command(folder: Path) -> Path:
     return folder.absolute()
 
 
-def test_every_link_leads_somewhere():
-    for document in DOCUMENTS:
-        text = OWN_PAGE.sub(f"{CHECKOUT}/", document.read_text())
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
-            assert (document.parent / target).exists(), f"{name_of(document)}: {target}"
+def test_every_link_is_relative_and_leads_somewhere():
+    tops = (".github", "docs", "roles")
+    inside = (page for top in tops for page in CHECKOUT.glob(f"{top}/**/*.md"))
+    pages = [*CHECKOUT.glob("*.md"), *CHECKOUT.glob("tests/*/*.md"), *inside]
+    assert [*dead_links(pages)] == []

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The pages Start, Install, Semaphore and Several nodes, typed as they stand, each in one folder."""
+"""README and the pages Start, Install, Semaphore and Several nodes, typed as they stand, each in one folder."""
 
 from __future__ import annotations
 
+import ast
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -16,10 +18,12 @@ import yaml
 
 from ansible_collections.rack.recipes.tests.integration.docs.markdown_examples import commands, examples, missing
 from ansible_collections.rack.recipes.tests.integration.docs.test_documentation_examples import with_command
+from ansible_collections.rack.recipes.tests.integration.test_packaging import environment_in
 from call_rack_recipes import CHECKOUT, TIMEOUT, environment
 from rack_recipes.lab.faults import break_rack
 from rack_recipes.lab.start_rack import down, up
 from rack_recipes.lab.topology import build
+from run_ansible_test import known_files
 
 
 def with_real_hosts(text: str, rack: Any) -> str:
@@ -38,21 +42,24 @@ def type_page(name: str, folder: Path, env: Mapping[str, str], made: Callable[[s
 
     What is no file and no command is another example.
     """
-    top = folder
+    top, first = folder, ""
     for example in examples(CHECKOUT / "docs" / name):
         if example.file:
             path = top / example.file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(made(example.text) if path.name == "inventory.yml" else example.text)
             continue
-        if example.language != "console":
+        if example.language != "console" or example.kind == "shown":
             continue
         for command in (typed := commands(example.text)):
             if command.line.startswith("cd "):
                 folder /= command.line.removeprefix("cd ")
                 continue
+            if command.line.startswith(". "):
+                first = f". {folder / command.line.removeprefix('. ')} && "
+                continue
             done = subprocess.run(
-                ["/bin/sh", "-c", command.line],
+                ["/bin/sh", "-c", first + command.line],
                 cwd=folder,
                 env=env,
                 text=True,
@@ -63,6 +70,23 @@ def type_page(name: str, folder: Path, env: Mapping[str, str], made: Callable[[s
             printed = done.stderr + done.stdout
             assert done.returncode == (example.exit_code if command is typed[-1] else 0), f"{command.line}\n{printed}"
             assert missing(command, printed) == [], f"{command.line}\n{printed}"
+
+
+def test_a_visitor_comes_from_a_checkout_and_an_empty_home_to_a_recipe_of_their_own(tmp_path: Path):
+    checkout, home = tmp_path / "rack.recipes", tmp_path / "home"
+    for name in known_files(()):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(CHECKOUT / name, checkout / name)
+    home.mkdir()
+    type_page("../README.md", checkout, environment_in(home))
+
+
+def test_make_test_ends_with_the_sessions_that_are_shown():
+    [shown] = [each.text for each in examples(CHECKOUT / "README.md") if each.text.startswith("$ make test\n")]
+    _before, _name, listed = (CHECKOUT / "noxfile.py").read_text().partition("\nnox.options.sessions = ")
+    sessions = ast.literal_eval(listed.partition("]")[0] + "]")
+    assert f"Ran {len(sessions)} sessions" in shown
+    assert len([name for name in sessions if f"* {name}: success" in shown]) == shown.count("* ")
 
 
 def test_a_reader_comes_from_nothing_to_a_failure_and_its_end(project: Path, rack: Any):

@@ -34,11 +34,13 @@ def test_without_sshd_it_runs_here_alone(project: Path, monkeypatch: pytest.Monk
     assert loopback_hosts.find_programs() == ()
     code = "from rack_recipes.cli import demo, main; demo.find_programs = tuple; main.main()"
     python = Path(environment()["PATH"].split(":")[0]) / "python"
-    done = subprocess.run([python, "-c", code, "demo"], env=environment(), capture_output=True, text=True, check=False)
+    env = environment(PATH="/usr/sbin:/usr/bin:/sbin:/bin")
+    done = subprocess.run([python, "-c", code, "demo"], env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "there is no sshd here, so the demo has this machine alone" in done.stderr
     assert "ok: 3 passed on this machine alone" in done.stderr or "passed on 1 host of hosts.json" in done.stderr
     assert "rack-recipes-demo/.rack-recipes/runs/" in done.stdout
+    assert f"see also: cd rack-recipes-demo && {python.with_name('rack-recipes')} show; on your own" in done.stdout
 
 
 def test_a_file_is_no_folder(project: Path):

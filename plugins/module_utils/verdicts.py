@@ -24,20 +24,18 @@ GREEN, YELLOW, RED = "32", "33", "31"  # foreground colours of a terminal
 class Verdict:
     """What follows from a verdict.
 
-    `badness` decides between several verdicts: the greatest one counts for all. `passes`: the steps that depend on the
-    step may start. `tried`: the step began; if not, its author or another result decided the verdict. `ran`: the step
-    itself took the time that its record gives, in this run. `complete`: it was not cut off, and another run may use
-    the result again. `colour` is the one on a terminal. Reports show `symbol`, in the colour `light` on light pages and
-    `dark` on dark ones, each with a contrast of at least 4.5:1.
+    `passes`: the steps that depend on the step may start. `tried`: the step began; if not, its author or another result
+    decided the verdict. `ran`: the step itself took the time that its record gives, in this run. `complete`: it was not
+    cut off, and another run may use the result again. `colour` is the one on a terminal. Reports show `symbol`, in the
+    colour `light` on light pages and `dark` on dark ones, each with a contrast of at least 4.5:1.
     """
 
-    __slots__ = ("badness", "colour", "complete", "dark", "light", "passes", "ran", "symbol", "tried")
+    __slots__ = ("colour", "complete", "dark", "light", "passes", "ran", "symbol", "tried")
 
     def __init__(
-        self, badness: int, colour: str, look: tuple[str, str, str], *,
+        self, colour: str, look: tuple[str, str, str], *,
         passes: bool = False, tried: bool = True, ran: bool = True, complete: bool = False,
     ) -> None:  # fmt: skip
-        self.badness = badness
         self.colour = colour
         self.symbol, self.light, self.dark = look
         self.passes = passes
@@ -46,25 +44,30 @@ class Verdict:
         self.complete = complete
 
 
-# In the order in which people read them, the gravest first.
+# The gravest first: of several verdicts the first one counts, and people read them in this order.
 VERDICTS = {
-    "failed": Verdict(7, RED, ("✗", "#8d1c06", "#f33e1d")),
-    "error": Verdict(8, RED, ("!", "#670985", "#9861ea")),
-    "unreachable": Verdict(6, YELLOW, ("?", "#04080e", "#aeb0b2"), ran=False),
-    "blocked": Verdict(5, YELLOW, ("⊘", "#3f3529", "#f5d3b2"), tried=False, ran=False),
-    "skipped": Verdict(0, YELLOW, ("–", "#6f7277", "#fdfeff"), tried=False, ran=False),
-    "marginal": Verdict(4, YELLOW, ("≈", "#a86601", "#e0a164"), passes=True, complete=True),
-    "waived": Verdict(3, GREEN, ("w", "#3156d1", "#5e9bd1"), passes=True),
-    "cached": Verdict(1, GREEN, ("=", "#054252", "#73dfff"), passes=True, ran=False),
-    "passed": Verdict(2, GREEN, ("✓", "#0d854a", "#628966"), passes=True, complete=True),
+    "error": Verdict(RED, ("!", "#670985", "#9861ea")),
+    "failed": Verdict(RED, ("✗", "#8d1c06", "#f33e1d")),
+    "unreachable": Verdict(YELLOW, ("?", "#04080e", "#aeb0b2"), ran=False),
+    "blocked": Verdict(YELLOW, ("⊘", "#3f3529", "#f5d3b2"), tried=False, ran=False),
+    "marginal": Verdict(YELLOW, ("≈", "#a86601", "#e0a164"), passes=True, complete=True),
+    "waived": Verdict(GREEN, ("w", "#3156d1", "#5e9bd1"), passes=True),
+    "skipped": Verdict(YELLOW, ("–", "#6f7277", "#fdfeff"), tried=False, ran=False),
+    "cached": Verdict(GREEN, ("=", "#054252", "#73dfff"), passes=True, ran=False),
+    "passed": Verdict(GREEN, ("✓", "#0d854a", "#628966"), passes=True, complete=True),
 }
 PASSING = frozenset(name for name, verdict in VERDICTS.items() if verdict.passes)
 NOT_TRIED = frozenset(name for name, verdict in VERDICTS.items() if not verdict.tried)
 RAN = frozenset(name for name, verdict in VERDICTS.items() if verdict.ran)
 COMPLETE = frozenset(name for name, verdict in VERDICTS.items() if verdict.complete)
 HARMLESS = PASSING | {"skipped"}  # the verdicts with which a host has passed
-ORDER = tuple(sorted(VERDICTS, key=lambda name: -VERDICTS[name].badness))  # of several verdicts the first one counts
 WAIVED = "waived"
+_RANKS = {name: place for place, name in enumerate(VERDICTS)}
+
+
+def rank(verdict: str) -> int:
+    """How grave a verdict is, the gravest first; any other word comes before all, so that nobody overlooks it."""
+    return _RANKS.get(verdict, -1)
 
 
 class WaivedOutcome:

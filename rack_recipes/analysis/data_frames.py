@@ -23,6 +23,7 @@ from rack_recipes.analysis.analyse_run import analyse
 from rack_recipes.analysis.measured_and_derived_values import statistics_of_run
 from rack_recipes.analysis.run_data import Row, RunData, arrange_run, load_run_data, number_of, numbers_in
 from rack_recipes.errors import UsageError
+from rack_recipes.journal.step_results_and_end_status import counts_in_words
 from rack_recipes.natural_order import natural
 from rack_recipes.store.reading import recorded_runs, several_runs
 from rack_recipes.store.schema.tables import DETAIL_COLUMNS, STEP_COLUMNS, Kind
@@ -126,7 +127,7 @@ class RunFrames:
 
     def __repr__(self) -> str:
         """A summary: a notebook shows it where somebody writes the name of a run."""
-        counts = ", ".join(f"{number} {verdict}" for verdict, number in (self.run["counts"] or {}).items())
+        counts = counts_in_words(self.run["counts"] or {})
         frames = ", ".join(f"{each.name} {len(getattr(self, each.name))}" for each in fields(self)[1:])
         about = f"run {self.run['run_id']} of {self.run['test_id'] or self.run['recipe'] or 'no recipe'}"
         return f"<{about}: {self.run['status']}, {counts or 'no results'}; rows: {frames}>"

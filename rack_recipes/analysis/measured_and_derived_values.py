@@ -16,7 +16,8 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import FAILED, LIMITS, MARGINAL, PASSED
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, rank
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS as ALL_VERDICTS
 from rack_recipes.analysis.findings import (
     MOST_RESULTS,
     NOTABLE,
@@ -33,11 +34,9 @@ from rack_recipes.analysis.methods.statistics_without_numpy import compute_momen
 from rack_recipes.analysis.missing_results_and_values import RUN, plan_of
 from rack_recipes.analysis.run_data import Row, RunData, attribute_text
 from rack_recipes.analysis.run_statistics import (
-    SEVERITY,
     Metric,
     by_metric,
     group_rows,
-    rank,
     repeated_results,
     without_statistics_of_rounds,
 )
@@ -218,7 +217,7 @@ def _moments(ordered: Sequence[float], percents: Iterable[int] = PERCENTS) -> di
 
 
 VERDICTS = (FAILED, MARGINAL, PASSED)  # of a criterion
-UNJUDGED = len(SEVERITY)
+UNJUDGED = len(ALL_VERDICTS)
 SEVERAL = "differ"
 """Shown instead of limits that are not the same on all hosts."""
 

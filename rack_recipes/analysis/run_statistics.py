@@ -15,20 +15,10 @@ from operator import itemgetter
 from statistics import median
 from typing import Any, NamedTuple
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, RAN, VERDICTS
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, RAN, rank
 from rack_recipes.analysis.alike_reasons import join_reasons, mask_numbers
 from rack_recipes.analysis.run_data import Row, RunData
 from rack_recipes.store.result import Result, is_looped
-
-SEVERITY = tuple(VERDICTS)
-"""Every verdict, the gravest first."""
-_RANKS = {verdict: number for number, verdict in enumerate(SEVERITY)}
-
-
-def rank(verdict: str) -> int:
-    """Place in `SEVERITY`; a verdict that is not in it comes first, so that nobody overlooks it."""
-    return _RANKS.get(verdict, -1)
-
 
 SLOWEST = 50
 """How many results are among the slowest."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TextIO
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import GREEN, RED, VERDICTS, YELLOW
@@ -51,11 +51,6 @@ def _coloured(fitted: Sequence[str], texts: Sequence[str], colour: Paint) -> lis
 def printable(text: str) -> str:
     """Return the text with a space for each control character: text from a host must not control the terminal."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def counts_text(counts: Mapping[str, int]) -> str:
-    """Counts of verdicts in words, such as `2 failed, 5 passed`."""
-    return ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
 
 
 def value_text(value: object) -> str:

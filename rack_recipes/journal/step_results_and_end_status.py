@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, PASSING, WAIVED
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, PASSING, WAIVED, rank
 from rack_recipes.journal.record_fields import Record
 
 ASSUMED, FROM_HOST, FINAL = range(3)  # how much a step record weighs
@@ -164,6 +164,11 @@ def stopped_in_words(run: Mapping[str, Any]) -> str:
         return ""
     moment = str(stopped.get("time", ""))[:19].replace("T", " ")
     return " at ".join(filter(None, (f"by {stopped.get('by', 'somebody')}", f"{moment} UTC" if moment else "")))
+
+
+def counts_in_words(counts: Mapping[str, int]) -> str:
+    """How many results have each verdict, the gravest first: `2 failed, 5 passed`."""
+    return ", ".join(f"{counts[verdict]:,} {verdict}" for verdict in sorted(counts, key=rank) if counts[verdict])
 
 
 def status_of(counts: Mapping[str, int], checks: int, *, is_check: bool = False, has_untested: bool = False) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import ORDER
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS, rank
 from rack_recipes.analysis.run_statistics import NO_FAULT
 from rack_recipes.errors import StoreError, UsageError
 from rack_recipes.journal.reader import JournalReader
@@ -34,7 +34,6 @@ from rack_recipes.store.reading import recorded_runs
 
 MOST_FAILURES, MOST_HOSTS, MOST_NEWEST = 30, 60, 12
 """So many failures and hosts are told, those that matter most first."""
-_RANKS = {verdict: place for place, verdict in enumerate(ORDER)}
 
 
 @dataclass
@@ -181,12 +180,12 @@ class LiveRun:
             verdict = _gravest(self._progress.by_host.get(host, Counter()))
             if open_.of_hosts.get(host) and not _is_bad(verdict):
                 verdict = ""  # it has not passed yet
-            rank = _RANKS.get(verdict, len(_RANKS)) if verdict and _is_bad(verdict) else len(_RANKS)
-            yield {"host": host, "verdict": verdict, "left": open_.of_hosts.get(host, 0), "rank": rank}
+            place = rank(verdict) if verdict and _is_bad(verdict) else len(VERDICTS)
+            yield {"host": host, "verdict": verdict, "left": open_.of_hosts.get(host, 0), "rank": place}
 
     def _failures(self) -> Iterator[dict[str, Any]]:
         bad = [(place, end) for place, end in self._progress.results.counted() if _is_bad(end.verdict)]
-        for (step, host), end in sorted(bad, key=lambda one: _RANKS.get(one[1].verdict, -1)):
+        for (step, host), end in sorted(bad, key=lambda one: rank(one[1].verdict)):
             yield {
                 "verdict": end.verdict,
                 "step": step,
@@ -197,9 +196,7 @@ class LiveRun:
 
 
 def _gravest(counts: Counter[str]) -> str:
-    return min(
-        (verdict for verdict, number in counts.items() if number), key=lambda one: _RANKS.get(one, -1), default=""
-    )
+    return min((verdict for verdict, number in counts.items() if number), key=rank, default="")
 
 
 NEWEST = 50

@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_ru
 )
 from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import fingerprint
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope, loop_instances
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import ORDER, PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, rank
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,11 +108,16 @@ class LoopGroup:
         return self._outcome() if len(self._ends) == len(self.instances) else None
 
     def _outcome(self) -> Outcome:
-        """The worst verdict of the instances. One that does not block what depends on it does not count as bad."""
+        """The worst verdict of the instances.
+
+        One that does not block what depends on it does not count as bad, and one that was skipped counts only where all
+        were.
+        """
         bad = [
             (name, verdict) for name, verdict, _reason, passes in self._ends if verdict not in PASSING and not passes
         ]
-        worst = min((verdict for _name, verdict in bad or [end[:2] for end in self._ends]), key=ORDER.index)
+        judged = [end[1] for end in self._ends if end[1] != "skipped"]
+        worst = min([verdict for _name, verdict in bad] or judged or ["skipped"], key=rank)
         if bad and all(end[1] == "skipped" for end in self._ends):
             return worst, f"{ALL_SKIPPED}: {next(end[2] for end in self._ends if not end[3])}"
         if bad:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.cli.open_store import open_store, run_id_of
 from rack_recipes.cli.results.diff_and_baseline import NOTHING_COMPARED
-from rack_recipes.cli.terminal import counts_text, format_table, painter, printable, value_text
+from rack_recipes.cli.terminal import format_table, painter, printable, value_text
 from rack_recipes.errors import StoreError, counted
+from rack_recipes.journal.step_results_and_end_status import counts_in_words
 
 if TYPE_CHECKING:
     from rack_recipes.analysis.findings import Finding
@@ -212,7 +213,7 @@ def _judgement_lines(
     if not judged:
         yield "no measurement of this run has a new limit\n"
     else:
-        yield f"{counted(len(judged), 'measurement')} judged anew: {counts_text(verdicts)}\n"
+        yield f"{counted(len(judged), 'measurement')} judged anew: {counts_in_words(verdicts)}\n"
         yield (
             format_table(JUDGEMENT_TITLES, [*map(_row, changed)], painter(sys.stdout))
             if changed

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.cli.open_store import open_store
-from rack_recipes.cli.terminal import counts_text
 from rack_recipes.errors import JournalError, StoreError, counted
+from rack_recipes.journal.step_results_and_end_status import counts_in_words
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -74,7 +74,7 @@ def group_answer(run: dict[str, Any], *, as_json: bool) -> Answer:
         told = {"status": status, "run_id": run["run_id"], "counts": run["counts"], "hosts": hosts}
         return {**told, **about}, run["exit_code"]
     where = f"on {counted(hosts, 'host')} in {counted(len(info['told']), 'part')}"
-    sys.stderr.write(f"run {run['run_id']} {status}: {counts_text(run['counts'])} {where}\n")
+    sys.stderr.write(f"run {run['run_id']} {status}: {counts_in_words(run['counts'])} {where}\n")
     return "".join(part_lines(info)), run["exit_code"]
 
 

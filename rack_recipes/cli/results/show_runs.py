@@ -14,7 +14,8 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import GREEN, HARMLESS, PASSING, RED, YELLOW
 from rack_recipes.cli.command_options import Answer, takes
 from rack_recipes.cli.open_store import open_store, run_id_of
-from rack_recipes.cli.terminal import counts_text, format_table, painter, printable, takes_colours, value_text
+from rack_recipes.cli.terminal import format_table, painter, printable, takes_colours, value_text
+from rack_recipes.journal.step_results_and_end_status import counts_in_words, stopped_in_words, why_nothing_passed
 
 if TYPE_CHECKING:
     from rack_recipes.analysis.findings import Finding
@@ -87,14 +88,12 @@ def summary_of(run: Mapping[str, Any], flakes: int) -> str:
     """In words: counts of verdicts and flakes, the run that was resumed, and whether the run is pinned."""
     again = f"{flakes} of them after a retry" if flakes else ""
     resumes = run["resumes"] and f"resumes {run['resumes']}"
-    return "; ".join(filter(None, (counts_text(run["counts"]), again, resumes, "pinned" if run["pinned"] else "")))
+    return "; ".join(filter(None, (counts_in_words(run["counts"]), again, resumes, "pinned" if run["pinned"] else "")))
 
 
 def state_in_words(run: Mapping[str, Any]) -> str:
     """How a run ended, and by whom it was stopped: `failed: 1 failed, 5 passed`."""
-    from rack_recipes.journal.step_results_and_end_status import stopped_in_words
-
-    counted, stopped = counts_text(run["counts"] or {}), stopped_in_words(run)
+    counted, stopped = counts_in_words(run["counts"] or {}), stopped_in_words(run)
     state = run["status"] if run["ended"] else "has not ended"
     return f"{state}{': ' if counted else ''}{counted}{f'; stopped {printable(stopped)}' if stopped else ''}"
 
@@ -163,8 +162,6 @@ def _findings(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _head(run: Row, steps: Sequence[Row]) -> Iterator[str]:
-    from rack_recipes.journal.step_results_and_end_status import stopped_in_words, why_nothing_passed
-
     status = painter(sys.stdout)(run["status"], run["status"])
     flakes = sum(bool(step["flake"]) for step in steps if not step["instances"])
     about = [printable(run[name]) for name in ("test_id", "recipe") if run[name]]  # stages by hand have neither
@@ -325,7 +322,7 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 def _judgements(found: Sequence[Row]) -> Iterator[str]:
     """Judgements by other limits, which were made after the run."""
     rows = [
-        (one["n"], one["time"], one["user"], one["source"], len(one["changes"]), counts_text(one["counts"]))
+        (one["n"], one["time"], one["user"], one["source"], len(one["changes"]), counts_in_words(one["counts"]))
         for one in found
     ]
     if rows:

@@ -27,14 +27,14 @@ from rack_recipes.cli.results.finish_flush_db import group_answer
 from rack_recipes.cli.running.run_ansible import DebugLog, run_variables
 from rack_recipes.cli.running.run_end_summary import EndedError, shown_reports
 from rack_recipes.cli.running.split_run import SplitRun, split_run
-from rack_recipes.cli.terminal import counts_text, printable
+from rack_recipes.cli.terminal import printable
 from rack_recipes.errors import JournalError, RackError, StoreError, UsageError, counted
 from rack_recipes.integrations.across.ask_controllers import ask_to_stop, check_controllers
 from rack_recipes.integrations.across.job_folders import PartJob, part_job, project_files
 from rack_recipes.integrations.across.journal_mirror import JournalMirror
 from rack_recipes.integrations.across.runner_pipe import RunnerPipe, check_package
 from rack_recipes.integrations.across.split_inventory import PartHosts
-from rack_recipes.journal.step_results_and_end_status import INTERRUPTED
+from rack_recipes.journal.step_results_and_end_status import INTERRUPTED, counts_in_words
 from rack_recipes.plan.compile.playbook_file import write_playbook
 from rack_recipes.run.launcher.progress_and_summary import Progress, StatusLine
 from rack_recipes.run.processes import BY_SIGNAL, ENDING, SECOND_AFTER, new_run_id, started_by
@@ -292,7 +292,7 @@ def _line(parts: Sequence[RunningPart], open_parts: Sequence[RunningPart], secon
     told = [
         f"{len(parts) - len(open_parts)} of {counted(len(parts), 'part')} over",
         f"{steps - left} of {steps} steps" if steps else "starting",
-        counts_text(verdicts),
+        counts_in_words(verdicts),
         f"{'stopping' if is_stopping else 'waiting for'} {', '.join(part.name for part in open_parts)}",
         f"{seconds:.0f} s",
     ]

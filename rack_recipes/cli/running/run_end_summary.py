@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import rank
 from rack_recipes.cli.terminal import painter, printable
 from rack_recipes.errors import MOST_NAMED, RackError, StoreError, UsageError, counted
 from rack_recipes.journal.step_results_and_end_status import INCOMPLETE, NOTHING, REHEARSED
@@ -93,7 +94,9 @@ def print_summary(summary: Summary, answer: dict[str, Any]) -> None:
     if more > 0:
         sys.stderr.write(f"and {more} more: rack-recipes show {summary.run_id}\n")
     sys.stderr.writelines(f"warning: {printable(warning)}\n" for warning in summary.warnings[:SHOWN_PROBLEMS])
-    counts = ", ".join(f"{number} {paint(verdict, verdict)}" for verdict, number in summary.counts.items())
+    counts = ", ".join(
+        f"{summary.counts[verdict]} {paint(verdict, verdict)}" for verdict in sorted(summary.counts, key=rank)
+    )
     told = " ".join(filter(None, (counts, printable(summary.place()))))
     left_out = f"; {printable(answer['left_out']['words'])}" if "left_out" in answer else ""
     sys.stderr.write(f"run {summary.run_id} {paint(answer['status'], answer['status'])}: {told}{left_out}\n")

@@ -15,8 +15,8 @@ from sqlalchemy import Engine
 from rack_recipes.cli.command_options import Answer
 from rack_recipes.cli.open_store import open_store
 from rack_recipes.cli.results.finish_flush_db import group_answer, may_come
-from rack_recipes.cli.terminal import counts_text
 from rack_recipes.errors import StoreError, UsageError
+from rack_recipes.journal.step_results_and_end_status import counts_in_words
 from rack_recipes.run.launcher.progress_and_summary import StatusLine
 from rack_recipes.store.reading import recorded_runs
 from rack_recipes.store.reading.counts_and_short_results import count_results
@@ -60,4 +60,4 @@ def _joined(store: Engine, run_id: str) -> dict[str, Any]:
 
 def _line(group: Group, counts: Mapping[str, int]) -> str:
     over = sum(part.is_over for part in group.parts)
-    return f"{over} of {max(len(group.parts), group.expected)} parts are over  {counts_text(counts)}"
+    return f"{over} of {max(len(group.parts), group.expected)} parts are over  {counts_in_words(counts)}"

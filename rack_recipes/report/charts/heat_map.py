@@ -13,7 +13,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import ORDER, VERDICTS
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS, rank
+from rack_recipes.journal.step_results_and_end_status import counts_in_words
 from rack_recipes.natural_order import natural
 from rack_recipes.report.charts.chart_elements import (
     LEVELS,
@@ -38,15 +39,14 @@ def proportions(counts: Table) -> Markup:
 def proportions_of(counts: Mapping[str, int]) -> Markup:
     """One bar, divided by how many results each verdict has."""
     parts, left, total = [], 0.0, sum(counts.values())
-    for verdict, results in counts.items():
+    for verdict, results in sorted(counts.items(), key=lambda one: rank(one[0])):
         share = results / total * 100
         width = share / 100 * WIDTH
         said = element("title", f"{verdict}: {results:,} ({share:.3g} %)")
         place = {"x": f"{left:.2f}", "y": 0, "width": f"{width:.2f}", "height": 14}
         parts.append(element("rect", said, **place, class_=f"v-{style_of(verdict)}"))
         left += width
-    summary = ", ".join(f"{results:,} {verdict}" for verdict, results in counts.items())
-    title = f"Results by verdict: {summary}"
+    title = f"Results by verdict: {counts_in_words(counts)}"
     return picture("proportions", WIDTH, 14, title, *parts, preserveAspectRatio="none")
 
 
@@ -60,7 +60,6 @@ GRID_FROM = 6
 SYMBOLS_FROM = 14
 """Cells of a heat map with at least so many pixels show the symbol of their verdict."""
 KEY_HEIGHT = 34
-_PLACES = {verdict: place for place, verdict in enumerate(ORDER)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +125,7 @@ def pair_matrix(results: Iterable[Mapping[str, Any]], step: str) -> Table:
 
 
 def _worst(verdicts: Iterable[str | None]) -> str | None:
-    known = [verdict for verdict in verdicts if verdict]
-    return min(known, key=lambda verdict: _PLACES.get(verdict, -1), default=None)
+    return min(filter(None, verdicts), key=rank, default=None)
 
 
 def _layout(matrix: Table) -> Layout:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from rack_recipes.analysis.run_statistics import rank
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import rank
 from rack_recipes.errors import counted
 from rack_recipes.report.charts.axes import Area, Scale, axis_below, time_ticks
 from rack_recipes.report.charts.chart_elements import WIDTH, Chart, element, label, label_width, picture

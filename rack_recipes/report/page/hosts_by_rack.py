@@ -15,9 +15,8 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS, rank
 from rack_recipes.analysis.findings import format_count
-from rack_recipes.analysis.run_statistics import rank
 from rack_recipes.natural_order import natural
 from rack_recipes.report.charts.chart_elements import LETTER, element, label
 from rack_recipes.report.format_values import style_of, visible

@@ -13,9 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, VERDICTS
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, VERDICTS, rank
 from rack_recipes.analysis.run_data import Row, RunData
-from rack_recipes.analysis.run_statistics import rank
 from rack_recipes.errors import UsageError
 from rack_recipes.natural_order import natural
 from rack_recipes.report.table_model import Column, Table, as_text, is_number, named

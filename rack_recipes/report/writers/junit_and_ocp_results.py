@@ -28,7 +28,6 @@ class Outcome(NamedTuple):
     ocp_type: str | None
 
 
-# The gravest first: the first one that a host has is that of its run.
 OUTCOMES = {
     FAIL: Outcome("failure", "COMPLETE", "FAIL"),
     ERROR: Outcome("error", "ERROR", "UNKNOWN"),

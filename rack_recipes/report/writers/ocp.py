@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import rank
 from rack_recipes.private_files import FOLDER_MODE
 from rack_recipes.report.format_values import visible
 from rack_recipes.report.table_model import Table, named
@@ -75,8 +76,8 @@ def _artifacts(run: Cells, host: str, results: Sequence[Result]) -> Iterator[tup
     yield {"testRunArtifact": {"testRunStart": _start(run, host)}}, began
     for number, result in enumerate(results):
         yield from _step(str(number), result, began)
-    outcomes = {outcome_of(result["verdict"]) for result in results}
-    worst = next((outcome for outcome in OUTCOMES if outcome in outcomes), SKIP)
+    judged = (result["verdict"] for result in results if outcome_of(result["verdict"]) != SKIP)
+    worst = outcome_of(gravest) if (gravest := min(judged, key=rank, default=None)) else SKIP
     end = {"status": OUTCOMES[worst].ocp_status, "result": RESULTS[worst]}
     yield {"testRunArtifact": {"testRunEnd": end}}, _time(run["ended"] or run["started"])
 

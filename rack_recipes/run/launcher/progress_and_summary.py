@@ -18,7 +18,7 @@ from rack_recipes.context.run_context import Context, count_step, fold_into
 from rack_recipes.journal.compressed_journal import journal_exists
 from rack_recipes.journal.reader import JournalReader, describe_damage
 from rack_recipes.journal.record_fields import Record, RunStep, logged_lines
-from rack_recipes.journal.step_results_and_end_status import Cell, Results, StepEnd, cell_of, stop_of
+from rack_recipes.journal.step_results_and_end_status import Cell, Results, StepEnd, cell_of, counts_in_words, stop_of
 from rack_recipes.run.missing_results_and_artifacts import missing_artifacts
 
 MOST_NAMED = 3  # of the hosts that the run waits for
@@ -154,8 +154,8 @@ class Progress:
         return "  ".join(filter(None, [*self.open.line(), self._failures(), ending, seconds]))
 
     def _failures(self) -> str:
-        counts = sorted((verdict, number) for verdict, number in self.verdicts.items() if verdict not in PASSING)
-        return ", ".join(f"{number} {verdict}" for verdict, number in counts if number)
+        counts = {verdict: number for verdict, number in self.verdicts.items() if verdict not in PASSING}
+        return counts_in_words(counts)
 
 
 class StatusLine:

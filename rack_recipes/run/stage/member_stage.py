@@ -18,7 +18,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import as_reason, first_few
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import lets_start
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, rank
 from rack_recipes.errors import JournalError
 from rack_recipes.journal.append import append
 from rack_recipes.journal.record_fields import Record
@@ -34,7 +34,7 @@ from rack_recipes.run.host.host_threads import MOST_THREADS, HostThreads
 from rack_recipes.run.host.run_ansible_task import task_runner
 from rack_recipes.run.member_findings import finding_of
 from rack_recipes.run.missing_results_and_artifacts import UNRECORDED, missing_result, with_waiver
-from rack_recipes.run.stage.member_test import NOT_MEASURED, ORDER, RunningTest, Side, own_record, set_side
+from rack_recipes.run.stage.member_test import NOT_MEASURED, RunningTest, Side, own_record, set_side
 from rack_recipes.run.stage.run_stage import summary
 from rack_recipes.run.stage.startable_steps import blocking_verdicts, halt_reason
 
@@ -184,7 +184,7 @@ class MemberStage:
     def close(self, moment: str, seconds: float) -> list[Record]:
         """The records of the step itself, and of hosts that took part in nothing. They are appended to the journal."""
         bad = [record for record in self.records if record["verdict"] not in (*PASSING, "skipped")]
-        verdict = min((record["verdict"] for record in self.records), key=ORDER.index, default="error")
+        verdict = min((record["verdict"] for record in self.records), key=rank, default="error")
         named = first_few([f"{record['step']} ({record['verdict']})" for record in bad], NAMED)
         reason = f"{len(bad)} of {len(self.records)} did not pass: {named}" if bad else ""
         reason = reason or ("" if self.records else "no two hosts of this run test each other by its members")

@@ -14,14 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import ORDER as BY_BADNESS
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import rank
 from rack_recipes.journal.record_fields import Record
 from rack_recipes.journal.step_results_and_end_status import was_cut_off
 from rack_recipes.plan.members.match_members import MemberTest
 
 SERVED_BEFORE = "the serving side on {host} ended before the others began: {reason}"
-ORDER = tuple(sorted(BY_BADNESS, key=PASSING.__contains__))  # of both sides: one that was skipped has not passed
 NOT_MEASURED = ("error", "unreachable", "blocked")
 SHOWN = 8  # members in a reason
 VARIABLE = re.compile(r"\$\{(own|peer)\.([A-Za-z_][A-Za-z0-9_]*)")
@@ -76,7 +74,7 @@ class RunningTest:
         """The step record of the test: the worst verdict counts, and its reason names who said so."""
         measured = [self.records[host] for host in self.test.members if host in self.records and host != self.server]
         told = [(host, self.records[host]) for host in self.test.members if host in self.records]
-        verdict = min((record["verdict"] for _host, record in told), key=ORDER.index, default="error")
+        verdict = min((record["verdict"] for _host, record in told), key=rank, default="error")
         is_pair = len(self.test.members) <= 2
         return {
             **head,

@@ -25,6 +25,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.secret_names import S
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
 from rack_recipes.errors import JournalError, RackError, UsageError
 from rack_recipes.journal.append import append, append_patiently
+from rack_recipes.journal.step_results_and_end_status import counts_in_words
 from rack_recipes.plan.compile.action_names import CONTROLLER
 from rack_recipes.run.current_run import RUN_HOST, Run, current
 from rack_recipes.run.delegates import group_problem
@@ -92,8 +93,7 @@ def task_summary(records: Iterable[Record], hosts: Sequence[str]) -> dict[str, A
 
 
 def _count(steps: Iterable[Record]) -> str:
-    counts = Counter(step["verdict"] for step in steps)
-    return ", ".join(f"{number} {verdict}" for verdict, number in counts.most_common())
+    return counts_in_words(Counter(step["verdict"] for step in steps))
 
 
 def _lines(steps: Sequence[Record]) -> Iterator[str]:

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import rank
 from rack_recipes.analysis.findings import format_amount, the_last
-from rack_recipes.analysis.run_statistics import count_bad, rank
+from rack_recipes.analysis.run_statistics import count_bad
 from rack_recipes.errors import UsageError
 from rack_recipes.natural_order import natural
 from rack_recipes.report.charts.chart_elements import Limit, Quantity

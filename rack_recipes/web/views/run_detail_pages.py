@@ -12,11 +12,11 @@ from itertools import groupby
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, PASSING, rank
 from rack_recipes.analysis import run_statistics
 from rack_recipes.analysis.findings import FINDING_KINDS, Finding
 from rack_recipes.analysis.run_data import RunData, arrange_run, number_of, place_steps
-from rack_recipes.analysis.run_statistics import count_bad, rank
+from rack_recipes.analysis.run_statistics import count_bad
 from rack_recipes.errors import UsageError
 from rack_recipes.natural_order import natural
 from rack_recipes.report.charts.chart_elements import Chart, Quantity

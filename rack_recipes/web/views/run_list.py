@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, VERDICTS
-from rack_recipes.analysis.run_statistics import count_bad, rank
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, VERDICTS, rank
+from rack_recipes.analysis.run_statistics import count_bad
 from rack_recipes.errors import StoreError, counted
+from rack_recipes.journal.step_results_and_end_status import counts_in_words
 from rack_recipes.natural_order import natural
 from rack_recipes.report import format_values
 from rack_recipes.report.charts.heat_map import proportions_of
@@ -194,7 +195,7 @@ def _stored_runs(source: PageSource) -> tuple[Sequence[Row], str]:
 
 
 def _row(run: Row) -> dict[str, Any]:
-    counts = ", ".join(f"{number:,} {verdict}" for verdict, number in (run.get("counts") or {}).items())
+    counts = counts_in_words(run.get("counts") or {})
     seconds = duration(run.get("started"), run.get("ended"))
     labels = {str(name): value for name, value in (run.get("labels") or {}).items()}
     told = {"seconds": seconds, "results": counts, "labels": in_words(labels, ": "), "given_labels": labels}

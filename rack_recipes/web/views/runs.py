@@ -12,11 +12,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, NOT_TRIED
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, NOT_TRIED, rank
 from rack_recipes.analysis import run_statistics
 from rack_recipes.analysis.findings import Finding, finding_from_row
 from rack_recipes.analysis.run_data import RunData, arrange_run
-from rack_recipes.analysis.run_statistics import rank
 from rack_recipes.errors import StoreError, UsageError
 from rack_recipes.natural_order import natural
 from rack_recipes.report.charts.heat_map import proportions

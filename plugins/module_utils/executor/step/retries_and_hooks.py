@@ -19,7 +19,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import holds
 from ansible_collections.rack.recipes.plugins.module_utils.language.exact_numbers import is_number, quantile
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope, resolve
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import ORDER, PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, rank
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def repeat(step_run: StepRun, params: Record | None) -> StepGenerator:
             outcome = yield from step_run.round(params, place)
             figures.add(step_run.measurements)
             rounds["passed"] += outcome[0] in PASSING
-            worst = min(worst or outcome, outcome, key=lambda one: ORDER.index(one[0]))
+            worst = min(worst or outcome, outcome, key=lambda one: rank(one[0]))
             moment = time.monotonic() + rule.get("delay_sec", 0.0)
             is_last = rounds["count"] >= rule.get("count", NEVER) or moment >= ends
             end = outcome if outcome[0] not in PASSING else _end(step_run, worst, is_last=is_last)

@@ -14,7 +14,7 @@ import time
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import mark_if_long
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import TAIL, Attempt, OutputCapture
 from ansible_collections.rack.recipes.plugins.module_utils.program_end import exit_in_words, signal_name
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import ORDER, PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, rank
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -324,7 +324,7 @@ def check(attempt: Attempt, scope: Scope, success: Record) -> Outcome:
     checks = [(each, "") for each in attempt.measurements[:own] if "verdict" in each] + criteria
     if not checks:
         return ("passed", "") if success.get("none") else ("error", UNCHECKED)
-    verdict = min((measured["verdict"] for measured, _wrong in checks), key=ORDER.index)
+    verdict = min((measured["verdict"] for measured, _wrong in checks), key=rank)
     if verdict == "passed":
         return verdict, ""
     told = {id(attempt.measurements[number]): f" ({remark})" for number, remark in remarks.items() if remark}

@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from rack_recipes.journal.step_results_and_end_status import was_cut_off
 from rack_recipes.plan.members.match_members import MemberTest
-from rack_recipes.run.stage.member_test import ORDER, RunningTest, Side, own_record, words_of
+from rack_recipes.run.stage.member_test import RunningTest, Side, own_record, words_of
 
 PAIR, GROUP = ("a", "b"), ("a", "b", "c")
 
@@ -24,12 +23,6 @@ def ended(members: tuple[str, ...], told: dict[str, str], **measured: Any) -> di
         running.records[host] = {**record, "measurements": measured.get(host, [])}
         running.ended(host)
     return {**running.result({"host": ""}, "now", 1.0), "absent": running.absent}
-
-
-@pytest.mark.parametrize(("worse", "better"), [*pairwise(ORDER)])
-def test_the_worst_verdict_of_both_sides_counts(worse: str, better: str) -> None:
-    for told in ({"a": worse, "b": better}, {"a": better, "b": worse}):
-        assert ended(PAIR, told)["verdict"] == worse
 
 
 def test_a_pair_has_its_members_its_round_and_a_plain_reason() -> None:

@@ -61,7 +61,7 @@ def told(run: Run) -> list[tuple[str, str, str]]:
 def test_the_results_are_written_down_and_summed_up(run: Run):
     host = Host(("running", [delta("a.key_v1", 1), step("a", "r1", n=2)]), ("ended", [step("b", "r1", "marginal", 3)]))
     result = run_stage(host, 1, [A, B], {}, VARS)
-    assert result["msg"] == "1 passed, 1 marginal in 1.000 s"
+    assert result["msg"] == "1 marginal, 1 passed in 1.000 s"
     assert not result.keys() & {"failed", "unreachable", "ansible_facts"}
     assert [line.split() for line in result["steps"]] == [
         ["passed", "0.500", "s", "a"],
@@ -575,14 +575,14 @@ def test_a_secret_that_is_none_is_set_aside(run: Run, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("verdicts", "kind", "msg"),
     [
-        (["passed", "cached"], None, "1 passed, 1 cached in 1.000 s"),
-        (["passed", "skipped:when"], None, "1 passed, 1 skipped in 1.000 s"),
-        (["skipped:when", "blocked:x"], "failed", "s2 blocked: x (1 skipped, 1 blocked)"),
-        (["passed", "failed:hot", "blocked:b"], "failed", "s2 failed: hot (1 passed, 1 failed, 1 blocked)"),
+        (["passed", "cached"], None, "1 cached, 1 passed in 1.000 s"),
+        (["passed", "skipped:when"], None, "1 skipped, 1 passed in 1.000 s"),
+        (["skipped:when", "blocked:x"], "failed", "s2 blocked: x (1 blocked, 1 skipped)"),
+        (["passed", "failed:hot", "blocked:b"], "failed", "s2 failed: hot (1 failed, 1 blocked, 1 passed)"),
         (["blocked:x", "blocked:y"], "failed", "s1 blocked: x (2 blocked)"),
-        (["blocked:x", "error"], "failed", "s2 error: no reason given (1 blocked, 1 error)"),
+        (["blocked:x", "error"], "failed", "s2 error: no reason given (1 error, 1 blocked)"),
         (["unreachable:gone", "unreachable:gone"], "unreachable", "s1 unreachable: gone (2 unreachable)"),
-        (["passed", "unreachable:gone"], "unreachable", "s2 unreachable: gone (1 passed, 1 unreachable)"),
+        (["passed", "unreachable:gone"], "unreachable", "s2 unreachable: gone (1 unreachable, 1 passed)"),
         (["failed:hot", "unreachable:gone"], "failed", "s1 failed: hot (1 failed, 1 unreachable)"),
     ],
 )
@@ -600,7 +600,7 @@ def test_what_ansible_shows(verdicts: list[str], kind: str | None, msg: str):
 def test_of_a_looped_step_the_instances_are_shown():
     instances = [step("a[x]", "r1", parent="a"), step("a[y]", "r1", "failed", 2, "hot", parent="a")]
     found = summary([*instances, step("a", "r1", "failed", 3, "a[y] failed", instances=2)])
-    assert found["msg"] == "a[y] failed: hot (1 passed, 1 failed)"
+    assert found["msg"] == "a[y] failed: hot (1 failed, 1 passed)"
     assert [line.split()[3] for line in found["steps"]] == ["a[x]", "a[y]"]
 
 

@@ -67,5 +67,5 @@ def test_a_word_that_is_no_status_is_not_an_empty_list(served):
     store_runs(night())
     answer = served.ask("/runs?status=faild&format=json", "viewer")
     assert answer.status == 404
-    assert b"status=faild: there are running, failed, " in answer.text
+    assert b"status=faild: there are running, error, failed, " in answer.text
     assert served.data("/runs?status=passed", "viewer")["found"] == 0

@@ -312,13 +312,17 @@ class Recorder:
         gone = {RUN_HOST, *getattr(run.play, "_removed_hosts", ())}
         batch = [host.name for host in self._variables._inventory.get_hosts()]  # Ansible restricts it to these
         hosts = [host for host in batch if host in planned - gone]
-        bad = dict.fromkeys(hosts, str(told.get("msg", ""))) if has_failed else told.get(NOT_PASSED) or {}
+        is_known = NOT_PASSED in told and UNRECORDED not in told  # else the task itself has failed, for all hosts
+        bad = told[NOT_PASSED] if is_known else dict.fromkeys(hosts if has_failed else (), str(told.get("msg", "")))
         for python, found in (told.get(PYTHONS) or {}).items():
             for host in found:
                 self._variables.set_host_facts(host, {FACT: python})
         recap = Recap()
-        recap.count([host for host in hosts if host != result.host.name], "ok")
-        recap.count([*bad], "ignored")
+        first = result.host.name
+        recap.count({host for host in hosts if host != first}, "ok")
+        recap.count(bad.keys() - {first}, "ignored")
+        if has_failed and first not in bad:
+            recap.take_back(first, "ignored")
         self._stage_ended(run, number, told, bad)
 
     def _stage_ended(self, run: Run, number: int, told: Mapping[str, object], bad: Mapping[str, str]) -> None:

@@ -9,7 +9,7 @@ rest. What asks for more of Ansible than that keeps a process for each host.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -167,9 +167,13 @@ class Recap:
                 self._statistics = getattr(found, "_stats", None)
             frame = frame.f_back
 
-    def count(self, hosts: Sequence[str], *kinds: str) -> None:
-        """Add one for each host to each of these columns."""
+    def count(self, hosts: Iterable[str], kind: str) -> None:
+        """Add one for each host to this column."""
         with suppress(AttributeError, KeyError):  # a release that has other names shows fewer hosts
             for host in hosts:
-                for kind in kinds:
-                    self._statistics.increment(kind, host)
+                self._statistics.increment(kind, host)
+
+    def take_back(self, host: str, kind: str) -> None:
+        """Take back what Ansible itself has counted for its first host."""
+        with suppress(AttributeError, KeyError):
+            self._statistics.decrement(kind, host)

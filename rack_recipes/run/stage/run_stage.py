@@ -18,7 +18,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 
-from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import as_reason
+from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import as_reason, first_few
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import lets_start
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SHORTEST
@@ -52,6 +52,7 @@ Record = dict[str, Any]
 MOST_LINES = 20  # steps that passed have a line each, up to this number
 IN_A_LINE = 5
 HOSTS_IN_A_LINE = 20
+NAMED = 5  # hosts in the message of a stage for many
 FIELDS = ("host", "step", "verdict", "seconds", "reason", "instances")
 
 
@@ -79,7 +80,10 @@ def summary(records: Iterable[Record]) -> dict[str, Any]:
 
 
 def task_summary(records: Iterable[Record], hosts: Sequence[str]) -> dict[str, Any]:
-    """The result of a task that ran a stage for these hosts: that of the first one, and a line for each other."""
+    """The result of a task that ran a stage for these hosts: that of the first one, and a line for each other.
+
+    It has failed where one of these has.
+    """
     own: dict[str, list[Record]] = {host: [] for host in hosts}
     for record in records:
         own[record["host"]].append(record)
@@ -89,6 +93,8 @@ def task_summary(records: Iterable[Record], hosts: Sequence[str]) -> dict[str, A
         good = [host for host, other in others if not other.get("failed") and not other.get("unreachable")]
         bad = [f"{host}: {other['msg']}" for host, other in others if host not in {*good}]
         result["others"] = [*bad, *(f"passed  {', '.join(some)}" for some in batched(good, HOSTS_IN_A_LINE))]
+        if bad and not (result.get("failed") or result.get("unreachable")):
+            result |= {"failed": True, "msg": first_few(bad, NAMED)}
     return result
 
 

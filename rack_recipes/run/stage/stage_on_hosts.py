@@ -13,6 +13,7 @@ from ansible import context
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
+from rack_recipes.journal.step_results_and_end_status import counts_in_words
 from rack_recipes.run.current_run import current
 from rack_recipes.run.host.find_python import FACT
 from rack_recipes.run.host.host_threads import HostThreads
@@ -21,7 +22,7 @@ from rack_recipes.run.missing_results_and_artifacts import NOT_PASSED, PYTHONS, 
 from rack_recipes.run.open_files import connections_within
 
 BAD = ("failed", "unreachable")
-KINDS = ("passed", *BAD, "skipped")
+KINDS = ("skipped", "unreachable", "failed")  # where a result has several, the first one is meant
 SHOWN = 5  # hosts in the message
 FEW_FILES = "the limit of open files (ulimit -Hn) leaves room for {number} connections at a time, not for {wanted}"
 
@@ -43,7 +44,7 @@ class Outcome:
 
 def outcome_of(result: Mapping[str, Any]) -> Outcome:
     """What of the result of a host's task is kept."""
-    kind = next((kind for kind in reversed(KINDS) if result.get(kind)), "passed")
+    kind = next((kind for kind in KINDS if result.get(kind)), "passed")
     text = str(result.get("msg", ""))
     python = str((result.get("ansible_facts") or {}).get(FACT) or "")
     is_unrecorded = bool(result.get(UNRECORDED))
@@ -78,10 +79,9 @@ def run_on_hosts(action: ActionBase, number: int, task_vars: Mapping[str, Any]) 
 
 
 def summarise(outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
-    """One result of those of many hosts. It has not failed where one of these has: Ansible would name another host."""
+    """One result of those of many hosts, which has failed where one of these has. The message names them."""
     bad = {host: outcome.text for host, outcome in outcomes.items() if outcome.kind in BAD}
-    counts = Counter(outcome.kind for outcome in outcomes.values())
-    count = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
+    count = counts_in_words(Counter(outcome.kind for outcome in outcomes.values()))
     named = first_few([f"{host}: {message}" for host, message in bad.items()], SHOWN)
     pythons: dict[str, list[str]] = {}
     for host, outcome in outcomes.items():
@@ -93,7 +93,7 @@ def summarise(outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
     return {
         "changed": False,
         "msg": f"{len(outcomes)} hosts: {count}{f' ({named})' if named else ''}",
-        **({NOT_PASSED: bad} if bad else {}),
+        **({"failed": True, NOT_PASSED: bad} if bad else {}),
         **({PYTHONS: pythons} if pythons else {}),
         **({"warnings": warnings} if warnings else {}),
         **({"failed": True, "msg": unrecorded, UNRECORDED: True} if unrecorded else {}),

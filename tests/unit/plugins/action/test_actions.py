@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from ansible_collections.rack.recipes.tests.unit.plugins.run_playbooks import HEAD, Ended, attempt, play
@@ -64,8 +66,12 @@ def a_run(tmp_path_factory: pytest.TempPathFactory) -> Ended:
 
 
 def test_a_stage_tells_its_steps(a_run: Ended):
-    """One process runs it on both hosts."""
-    assert '"msg": "2 hosts: 1 passed, 1 failed (r2: a failed: the link is down (1 failed))"' in a_run.output
+    """One process runs it on both hosts. It is not headed `ok`, and the recap counts each host for itself."""
+    assert '"msg": "2 hosts: 1 failed, 1 passed (r2: a failed: the link is down (1 failed))"' in a_run.output
+    headings = re.findall(r"^(\w+): \[(r1 -> localhost|r2)", a_run.output.partition("TASK [")[2], re.MULTILINE)
+    assert headings[0] == ("fatal", "r1 -> localhost")
+    recap = dict(re.findall(r"^(r\d) .*ignored=(\d)", a_run.output, re.MULTILINE))
+    assert recap == {"r1": "0", "r2": "2"}  # its verdict is ignored here, too
 
 
 def test_the_verdict_is_the_host_s(a_run: Ended):

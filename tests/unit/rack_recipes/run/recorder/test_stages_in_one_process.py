@@ -113,3 +113,4 @@ def test_lines_for_who_asks_for_details():
 
 def test_outside_of_ansible_there_is_no_recap_to_count_in():
     Recap().count(["r1"], "ok")
+    Recap().take_back("r1", "ok")
